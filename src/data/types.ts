@@ -1,0 +1,65 @@
+/** How a decoded picture becomes a model's input: one description for training, evaluation, prediction and export. */
+export interface Preprocessing {
+  readonly width: number;
+  readonly height: number;
+  /**
+   * `stretch` resizes to width x height; `crop` resizes the shorter side to `round(side / cropFraction)` and cuts the centre out;
+   * `pad` fits the picture inside and fills the rest with the mean.
+   */
+  readonly fit: 'stretch' | 'crop' | 'pad';
+  /** Part of the resized picture that the central crop keeps; 1 where `fit` is not `crop`. 224 of 256 is 0.875. */
+  readonly cropFraction: number;
+  readonly interpolation: 'nearest' | 'linear' | 'cubic' | 'lanczos3';
+  readonly channels: 'rgb' | 'bgr' | 'grey';
+  readonly layout: 'nchw' | 'nhwc';
+  /** `value = (pixel * scale - mean) / deviation`, a pixel being 0 to 255. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** One labelled picture. */
+export interface Sample {
+  /** An absolute path, or a name where the picture is in memory. */
+  readonly file: string;
+  /** Index into the data set's classes. */
+  readonly label: number;
+}
+
+/** A file that was left out, and why. */
+export interface DataProblem {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface Dataset {
+  /** In the order of the model's outputs. */
+  readonly classes: readonly string[];
+  readonly train: readonly Sample[];
+  readonly val: readonly Sample[];
+  readonly test: readonly Sample[];
+  readonly problems: readonly DataProblem[];
+}
+
+/** Pictures as the model takes them. */
+export interface Batch {
+  /** float32, `shape`. */
+  readonly images: Float32Array;
+  /** `[N, C, H, W]` or `[N, H, W, C]`. */
+  readonly shape: readonly number[];
+  /** int64 `[N]`. */
+  readonly labels: BigInt64Array;
+  /** The samples' positions in the split they come from. */
+  readonly indices: readonly number[];
+}
+
+/** A split that can be read again and again, in batches. The trainer knows data only as this. */
+export interface BatchSource {
+  /** Number of samples. */
+  readonly length: number;
+  /**
+   * The batches of one pass; the last one may be smaller. `epoch` seeds order and augmentation: the same epoch gives the same
+   * batches. `from` leaves out that many batches at the start (to resume).
+   */
+  batches(options: { readonly epoch: number; readonly batchSize: number; readonly from?: number }): AsyncIterable<Batch>;
+}

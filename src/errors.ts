@@ -1,0 +1,36 @@
+/**
+ * What went wrong, for a person: every error that the user can mend is a `ThawError`. Anything else that is thrown is a
+ * bug of ours. The command line prints `message` and `hint` on one line and exits with 2; bugs exit with 1.
+ */
+export type ErrorCode =
+  | 'bad-model'
+  | 'bad-data'
+  | 'bad-config'
+  | 'unsupported-operator'
+  | 'not-found'
+  | 'network'
+  | 'device'
+  | 'run-directory'
+  | 'diverged';
+
+export class ThawError extends Error {
+  override readonly name = 'ThawError';
+
+  /**
+   * @param message what is wrong and where, one line, without a final full stop
+   * @param hint what to do about it, one line
+   */
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly hint?: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /** The whole message on one line, as the command line prints it. */
+  get line(): string {
+    return this.hint ? `${this.message}. ${this.hint}` : this.message;
+  }
+}

@@ -1,0 +1,67 @@
+import type { DataType, Tensor } from './tensor.ts';
+
+/** An attribute with its type, since `1` and `1.0` are different things in ONNX. Integers beyond 2^53 are bigints. */
+export type Attribute =
+  | { readonly kind: 'int'; readonly value: number | bigint }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'tensor'; readonly value: Tensor }
+  | { readonly kind: 'graph'; readonly value: Graph }
+  | { readonly kind: 'ints'; readonly value: readonly (number | bigint)[] }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'strings'; readonly value: readonly string[] }
+  | { readonly kind: 'tensors'; readonly value: readonly Tensor[] }
+  | { readonly kind: 'graphs'; readonly value: readonly Graph[] }
+  /** Kinds we never look into (sparse tensors, type protos), kept as their encoded `AttributeProto`. */
+  | { readonly kind: 'opaque'; readonly value: Uint8Array };
+
+export interface Node {
+  readonly name: string;
+  readonly op: string;
+  /** '' is the ONNX standard (`ai.onnx` is read as ''). */
+  readonly domain: string;
+  /** '' where an optional input or output is left out. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Fields that only matter when the node is written again. */
+  readonly docString?: string;
+  readonly overload?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A graph's input or output, or a value with a declared type. Dimensions: a size, a symbol, or null where unknown. */
+export interface ValueInfo {
+  readonly name: string;
+  /** Undefined where the value is no dense tensor or has no declared type. */
+  readonly type?: DataType;
+  readonly shape?: readonly (number | string | null)[];
+  /** The encoded `ValueInfoProto` of what is no dense tensor (sequences, optionals). */
+  readonly opaque?: Uint8Array;
+}
+
+export interface Graph {
+  name: string;
+  nodes: Node[];
+  inputs: ValueInfo[];
+  outputs: ValueInfo[];
+  initializers: Map<string, Tensor>;
+  /** Declared types of intermediate values. */
+  valueInfo: ValueInfo[];
+  docString?: string;
+  metadata?: Record<string, string>;
+  /** Encoded fields of the graph that we never look into (sparse initializers, quantization annotations). */
+  opaque?: Uint8Array;
+}
+
+export interface Model {
+  irVersion: number;
+  /** Operator set version by domain; '' is the ONNX standard. */
+  opsets: Record<string, number>;
+  producerName: string;
+  producerVersion: string;
+  graph: Graph;
+  metadata: Record<string, string>;
+  /** Encoded model fields that are carried along untouched: functions, doc string, domain, model version, training info. */
+  opaque?: Uint8Array;
+}
