@@ -1,0 +1,31 @@
+// Run by `devices.ts` in a child process, since an execution provider may abort the process or never return:
+// `node probe.js DEVICE` prints one line of JSON, `{ "probe": "ok" }` or `{ "probe": "failed", "message": … }`.
+// Plain JavaScript, so that Node runs it as it is, from the sources too.
+
+/** y = relu(x + x) on float32 [1, 1, 2, 2]: opset 13, the simplest thing that every provider has a kernel for. */
+const model = Uint8Array.from(
+  atob(
+    'CAg6XwoOCgF4CgF4EgFzIgNBZGQKDAoBcxIBeSIEUmVsdRIFcHJvYmVaGwoBeBIWChQIARIQCgIIAQoCCAEKAggCCgIIAmIbCgF5EhYKFAgBEhAKAggBCgIIAQoCCAIKAggCQgQKABAN',
+  ),
+  (character) => character.charCodeAt(0),
+);
+
+const report = (result) => process.stdout.write(`\n${JSON.stringify(result)}\n`);
+
+try {
+  const device = process.argv[2];
+  const { InferenceSession, Tensor } = await import('onnxruntime-node');
+  const session = await InferenceSession.create(model, {
+    executionProviders: [device],
+    logSeverityLevel: 4,
+    // ONNX Runtime quietly gives to the CPU what a provider does not take. With this entry the session fails instead, so
+    // a session that runs did run on the provider.
+    ...(device === 'cpu' ? {} : { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+  });
+  const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(-1, 0, 1, 2), [1, 1, 2, 2]) });
+  const values = Array.from(await y.getData());
+  if (values.join() === '0,0,2,4') report({ probe: 'ok' });
+  else report({ probe: 'failed', message: `wrong result: ${values} instead of 0,0,2,4` });
+} catch (error) {
+  report({ probe: 'failed', message: String(error?.message ?? error) });
+}
