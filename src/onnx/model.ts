@@ -1,5 +1,8 @@
 import type { DataType, Tensor } from './tensor.ts';
 
+/** Encoded fields that we never look into, carried along from reading to writing. */
+export type UnknownFields = readonly Uint8Array[];
+
 /** An attribute with its type, since `1` and `1.0` are different things in ONNX. Integers beyond 2^53 are bigints. */
 export type Attribute =
   | { readonly kind: 'int'; readonly value: number | bigint }
@@ -24,10 +27,7 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
-  /** Fields that only matter when the node is written again. */
-  readonly docString?: string;
-  readonly overload?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly unknown?: UnknownFields;
 }
 
 /** A graph's input or output, or a value with a declared type. Dimensions: a size, a symbol, or null where unknown. */
@@ -49,9 +49,8 @@ export interface Graph {
   /** Declared types of intermediate values. */
   valueInfo: ValueInfo[];
   docString?: string;
-  metadata?: Record<string, string>;
-  /** Encoded fields of the graph that we never look into (sparse initializers, quantization annotations). */
-  opaque?: Uint8Array;
+  /** Sparse initializers, quantization annotations, … */
+  unknown?: UnknownFields;
 }
 
 export interface Model {
@@ -62,6 +61,6 @@ export interface Model {
   producerVersion: string;
   graph: Graph;
   metadata: Record<string, string>;
-  /** Encoded model fields that are carried along untouched: functions, doc string, domain, model version, training info. */
-  opaque?: Uint8Array;
+  /** Functions, doc string, domain, model version, training information, … */
+  unknown?: UnknownFields;
 }

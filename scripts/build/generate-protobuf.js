@@ -1,0 +1,27 @@
+// Makes src/onnx/generated/onnx.{js,d.ts} from src/onnx/onnx.proto: a static module, since protobufjs's reflection builds its
+// codecs with `Function`, which a strict content security policy refuses.
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+
+const require = createRequire(import.meta.url);
+const pbjs = require('protobufjs-cli/pbjs.js');
+const pbts = require('protobufjs-cli/pbts.js');
+
+const source = 'src/onnx/onnx.proto';
+const folder = 'src/onnx/generated';
+const code = `${folder}/onnx.js`;
+const types = `${folder}/onnx.d.ts`;
+
+const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (modified(types) < Math.max(modified(source), modified('package-lock.json'))) {
+  mkdirSync(folder, { recursive: true });
+  await promisify(pbjs.main)([
+    ...['--target', 'static-module', '--wrap', 'es6', '--es6', '--keep-case', '--root', 'thaw'],
+    ...['--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service', '--no-typeurl'],
+    ...['--out', code, source],
+  ]);
+  // Node resolves a package's subpath by its full name; protobufjs-cli writes it without the ending.
+  writeFileSync(code, readFileSync(code, 'utf8').replace(/(["'])protobufjs\/minimal\1/, '"protobufjs/minimal.js"'));
+  await promisify(pbts.main)(['--out', types, code]);
+}

@@ -1,0 +1,27 @@
+import type { GraphBuilder, Node, Tensor, Value } from '../onnx/index.ts';
+
+/** What a rule is given: the node's values, and the gradient of the loss with respect to its outputs. */
+export interface RuleContext {
+  readonly b: GraphBuilder;
+  readonly node: Node;
+  /** In the order of the operator's specification; optional inputs left out are undefined. */
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** ∂loss/∂output for each output, zeros where the loss does not depend on it; undefined for outputs that are no floats. */
+  readonly dy: readonly Value[];
+  // biome-ignore lint/suspicious/noExplicitAny: destructured with the types that the operator's specification gives
+  readonly attributes: Readonly<Record<string, any>>;
+  /** The contents of a value that is known when compiling (axes, pads, …); refuses, naming the node, where it is not. */
+  constant(value: Value): Tensor;
+  /** Refuses what the rule does not cover, naming the node: `Resize node "up" cannot be differentiated: <why>`. */
+  refuse(why: string): never;
+}
+
+/** ∂loss/∂input. The pass sums it over broadcast axes, accumulates, and calls it only where it is wanted. */
+export type InputGradient = () => Value;
+
+/** One entry an input; undefined (or a shorter list) where the derivative is zero by nature. */
+export type Rule = (context: RuleContext) => readonly (InputGradient | undefined)[];
+
+/** Rules by operator name. */
+export type Rules = Readonly<Record<string, Rule>>;

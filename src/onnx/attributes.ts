@@ -1,0 +1,44 @@
+import type { Attribute, Graph, Node } from './model.ts';
+import type { Tensor } from './tensor.ts';
+
+/** An attribute's value without its type, as operators' formulas use it. */
+export type PlainAttribute =
+  | number
+  | bigint
+  | string
+  | Tensor
+  | Graph
+  | readonly (number | bigint)[]
+  | readonly string[];
+export type PlainAttributes = Readonly<Record<string, PlainAttribute>>;
+
+/** What the builder takes for an attribute: numbers are integers, `float(x)` is a float. */
+export type AttributeLike = number | bigint | string | readonly number[] | Tensor | Attribute | undefined;
+
+export const float = (value: number): Attribute => ({ kind: 'float', value });
+export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value });
+
+/** The node's attributes as plain values. Those that are neither numbers, strings, tensors nor graphs are left out. */
+// biome-ignore lint/suspicious/noExplicitAny: rules destructure attributes with the types that the operator's specification gives
+export function plainAttributes(node: Node): Record<string, any> {
+  return Object.fromEntries(
+    Object.entries(node.attributes)
+      .filter(([, { kind }]) => kind !== 'opaque')
+      .map(([name, { value }]) => [name, value]),
+  );
+}
+
+export function toAttribute(value: Exclude<AttributeLike, undefined>): Attribute {
+  if (typeof value === 'bigint' || Number.isInteger(value)) return { kind: 'int', value: value as number | bigint };
+  if (typeof value === 'string') return { kind: 'string', value };
+  if (typeof value === 'number') throw new Error(`attribute value ${value} is no integer: write float(${value})`);
+  if (Array.isArray(value)) return { kind: 'ints', value: value as readonly number[] };
+  return 'kind' in (value as object) ? (value as Attribute) : { kind: 'tensor', value: value as Tensor };
+}
+
+export const toAttributes = (record: Readonly<Record<string, AttributeLike>>): Record<string, Attribute> =>
+  Object.fromEntries(
+    Object.entries(record)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, toAttribute(value!)]),
+  );

@@ -1,0 +1,368 @@
+import { type AttributeLike, float } from './attributes.ts';
+import { Emitter, type Value } from './emitter.ts';
+import { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape } from './shape.ts';
+import { convolvedShape, pooledShape, type SpatialAttributes } from './spatial.ts';
+import type { DataType } from './tensor.ts';
+
+/** An operand: a plain number becomes a constant scalar of the other operand's type. */
+export type Operand = Value | number;
+
+export interface ReduceOptions {
+  readonly keepdims?: boolean;
+}
+
+const COMPARISONS = {
+  equal: 'Equal',
+  less: 'Less',
+  greater: 'Greater',
+  lessOrEqual: 'LessOrEqual',
+  greaterOrEqual: 'GreaterOrEqual',
+};
+
+/**
+ * Builds a graph of operators of opset 18 and later; each method is an ONNX operator and returns a value whose type and shape
+ * are known. Axes may be negative. Shapes that do not fit are bugs of the caller and throw.
+ */
+export class GraphBuilder extends Emitter {
+  // --- elementwise -----------------------------------------------------------------------------------------------
+
+  /** Any elementwise function of one input: `Exp`, `Sigmoid`, … */
+  unary(op: string, x: Value, attributes: Record<string, AttributeLike> = {}, type: DataType = x.type): Value {
+    return this.emit(op, [x], [{ type, shape: x.shape }], attributes)[0];
+  }
+
+  /** Any broadcasting function of two inputs. */
+  binary(op: string, a: Operand, b: Operand, type?: DataType): Value {
+    const [x, y] = this.operands(a, b);
+    return this.emit(op, [x, y], [{ type: type ?? x.type, shape: broadcast(x.shape, y.shape) }])[0];
+  }
+
+  private operands(a: Operand, b: Operand): [Value, Value] {
+    if (typeof a === 'number') {
+      if (typeof b === 'number') throw new Error('one operand must be a value');
+      return [this.scalar(a, b.type), b];
+    }
+    return [a, typeof b === 'number' ? this.scalar(b, a.type) : b];
+  }
+
+  add = (a: Operand, b: Operand): Value => this.binary('Add', a, b);
+  sub = (a: Operand, b: Operand): Value => this.binary('Sub', a, b);
+  mul = (a: Operand, b: Operand): Value => (b === 1 ? (a as Value) : a === 1 ? (b as Value) : this.binary('Mul', a, b));
+  div = (a: Operand, b: Operand): Value => (b === 1 ? (a as Value) : this.binary('Div', a, b));
+  pow = (a: Value, b: Operand): Value => this.binary('Pow', a, b);
+  max = (a: Operand, b: Operand): Value => this.binary('Max', a, b);
+  min = (a: Operand, b: Operand): Value => this.binary('Min', a, b);
+  equal = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.equal, a, b, 'bool');
+  less = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.less, a, b, 'bool');
+  greater = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.greater, a, b, 'bool');
+  lessOrEqual = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.lessOrEqual, a, b, 'bool');
+  greaterOrEqual = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.greaterOrEqual, a, b, 'bool');
+  and = (a: Value, b: Value): Value => this.binary('And', a, b, 'bool');
+  or = (a: Value, b: Value): Value => this.binary('Or', a, b, 'bool');
+  not = (x: Value): Value => this.unary('Not', x);
+
+  neg = (x: Value): Value => this.unary('Neg', x);
+  abs = (x: Value): Value => this.unary('Abs', x);
+  sign = (x: Value): Value => this.unary('Sign', x);
+  exp = (x: Value): Value => this.unary('Exp', x);
+  log = (x: Value): Value => this.unary('Log', x);
+  sqrt = (x: Value): Value => this.unary('Sqrt', x);
+  reciprocal = (x: Value): Value => this.unary('Reciprocal', x);
+  sigmoid = (x: Value): Value => this.unary('Sigmoid', x);
+  tanh = (x: Value): Value => this.unary('Tanh', x);
+  erf = (x: Value): Value => this.unary('Erf', x);
+  softplus = (x: Value): Value => this.unary('Softplus', x);
+  identity = (x: Value, as?: string): Value => this.emit('Identity', [x], [x], {}, { as })[0];
+  square = (x: Value): Value => this.mul(x, x);
+
+  /** max(0, min(1, αx + β)) */
+  hardSigmoid = (x: Value, alpha: number, beta: number): Value =>
+    this.unary('HardSigmoid', x, { alpha: float(alpha), beta: float(beta) });
+
+  /** 1 where x > 0, else 0, in one pass over memory: a hard sigmoid so steep that it is a step. */
+  positive = (x: Value): Value => this.hardSigmoid(x, 1e30, 0);
+
+  cast(x: Value, to: DataType): Value {
+    if (x.type === to) return x;
+    const code = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16 }[
+      to as string
+    ];
+    if (code === undefined) throw new Error(`no cast to ${to} is emitted`);
+    return this.unary('Cast', x, { to: code }, to);
+  }
+
+  where(condition: Value, a: Operand, b: Operand): Value {
+    const [x, y] = this.operands(a, b);
+    const shape = broadcast(condition.shape, broadcast(x.shape, y.shape));
+    return this.emit('Where', [condition, x, y], [{ type: x.type, shape }])[0];
+  }
+
+  /** The sum of one or more values. */
+  sum(values: readonly Value[]): Value {
+    return values.reduce((all, value) => this.add(all, value));
+  }
+
+  // --- reductions ------------------------------------------------------------------------------------------------
+
+  /** Any `Reduce…` operator; no axes means all of them. */
+  reduce(op: string, x: Value, axes?: readonly number[], { keepdims = false }: ReduceOptions = {}): Value {
+    const over = (axes ?? x.shape.map((_, i) => i)).map((a) => axis(a, x.shape.length)).sort((a, b) => a - b);
+    if (over.length === 0) return x;
+    const shape = keepdims
+      ? x.shape.map((d, i) => (over.includes(i) ? 1 : d))
+      : x.shape.filter((_, i) => !over.includes(i));
+    return this.emit(op, [x, this.ints(over)], [{ type: x.type, shape }], { keepdims: keepdims ? 1 : 0 })[0];
+  }
+
+  reduceSum = (x: Value, axes?: readonly number[], options?: ReduceOptions): Value =>
+    this.reduce('ReduceSum', x, axes, options);
+  reduceMean = (x: Value, axes?: readonly number[], options?: ReduceOptions): Value =>
+    this.reduce('ReduceMean', x, axes, options);
+  reduceMax = (x: Value, axes?: readonly number[], options?: ReduceOptions): Value =>
+    this.reduce('ReduceMax', x, axes, options);
+
+  argMax(x: Value, over: number, { keepdims = false }: ReduceOptions = {}): Value {
+    const at = axis(over, x.shape.length);
+    const shape = keepdims ? x.shape.map((d, i) => (i === at ? 1 : d)) : x.shape.filter((_, i) => i !== at);
+    return this.emit('ArgMax', [x], [{ type: 'int64', shape }], { axis: at, keepdims: keepdims ? 1 : 0 })[0];
+  }
+
+  /** Sums over the axes along which `shape` was broadcast to x's shape: the transpose of broadcasting. */
+  sumTo(x: Value, shape: Shape): Value {
+    if (sameShape(x.shape, shape)) return x;
+    const lead = x.shape.length - shape.length;
+    const over = x.shape.map((d, i) => (i < lead || (shape[i - lead] === 1 && d !== 1) ? i : -1)).filter((i) => i >= 0);
+    const summed = over.length ? this.reduceSum(x, over, { keepdims: true }) : x;
+    return lead
+      ? this.squeeze(
+          summed,
+          Array.from({ length: lead }, (_, i) => i),
+        )
+      : summed;
+  }
+
+  softmax = (x: Value, over = -1): Value => this.unary('Softmax', x, { axis: axis(over, x.shape.length) });
+  logSoftmax = (x: Value, over = -1): Value => this.unary('LogSoftmax', x, { axis: axis(over, x.shape.length) });
+
+  // --- matrices --------------------------------------------------------------------------------------------------
+
+  matmul(a: Value, b: Value): Value {
+    if (a.shape.length < 2 || b.shape.length < 2) throw new Error('vectors are given to matmul as matrices');
+    const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), a.shape.at(-2)!, b.shape.at(-1)!];
+    return this.emit('MatMul', [a, b], [{ type: a.type, shape }])[0];
+  }
+
+  /** α·op(a)·op(b) over the last two axes, `com.microsoft.FusedMatMul`: a product of transposed matrices without a transpose. */
+  fusedMatMul(a: Value, b: Value, { transA = false, transB = false, alpha = 1 } = {}): Value {
+    const [rows, inner] = matrix(a, transA);
+    const [innerB, columns] = matrix(b, transB);
+    if (inner !== innerB)
+      throw new Error(`FusedMatMul: [${a.shape}] and [${b.shape}] do not multiply: ${inner} against ${innerB}`);
+    const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
+    const attributes = { transA: Number(transA), transB: Number(transB), alpha: float(alpha) };
+    return this.emit('FusedMatMul', [a, b], [{ type: a.type, shape }], attributes, { domain: 'com.microsoft' })[0];
+  }
+
+  /** α·op(a)·op(b) + β·c of matrices. */
+  gemm(a: Value, b: Value, c?: Value, { transA = false, transB = false, alpha = 1, beta = 1 } = {}): Value {
+    const shape = [matrix(a, transA)[0], matrix(b, transB)[1]];
+    const attributes = { transA: Number(transA), transB: Number(transB), alpha: float(alpha), beta: float(beta) };
+    return this.emit('Gemm', c ? [a, b, c] : [a, b], [{ type: a.type, shape }], attributes)[0];
+  }
+
+  // --- shapes ----------------------------------------------------------------------------------------------------
+
+  /** The shape of x at run time, int64 `[rank]`. */
+  shapeOf = (x: Value): Value => this.emit('Shape', [x], [{ type: 'int64', shape: [x.shape.length] }])[0];
+
+  /**
+   * @param like a value of the target shape, needed where more than one of its dimensions is symbolic
+   */
+  reshape(x: Value, shape: Shape, like?: Value): Value {
+    if (sameShape(x.shape, shape)) return x;
+    const target = reshapeTarget(x.shape, shape);
+    if (target) return this.emit('Reshape', [x, this.ints(target)], [{ type: x.type, shape }])[0];
+    if (!like) throw new Error(`Reshape: [${x.shape}] to [${shape}] needs a value of that shape`);
+    return this.emit('Reshape', [x, this.shapeOf(like)], [{ type: x.type, shape }])[0];
+  }
+
+  reshapeLike = (x: Value, like: Value): Value => this.reshape(x, like.shape, like);
+
+  /** Broadcasts to the shape, which `like` has at run time. */
+  expand(x: Value, shape: Shape, like?: Value): Value {
+    if (sameShape(x.shape, shape)) return x;
+    const target = isStatic(shape) ? this.ints(shape) : like && this.shapeOf(like);
+    if (!target) throw new Error(`Expand: a value of shape [${shape}] is needed`);
+    return this.emit('Expand', [x, target], [{ type: x.type, shape }])[0];
+  }
+
+  transpose(x: Value, permutation: readonly number[]): Value {
+    if (permutation.every((p, i) => p === i)) return x;
+    return this.emit('Transpose', [x], [{ type: x.type, shape: permutation.map((p) => x.shape[p]) }], {
+      perm: permutation,
+    })[0];
+  }
+
+  squeeze(x: Value, axes: readonly number[]): Value {
+    const over = axes.map((a) => axis(a, x.shape.length));
+    if (over.length === 0) return x;
+    return this.emit(
+      'Squeeze',
+      [x, this.ints(over)],
+      [{ type: x.type, shape: x.shape.filter((_, i) => !over.includes(i)) }],
+    )[0];
+  }
+
+  /** Inserts dimensions of 1; axes are positions in the result. */
+  unsqueeze(x: Value, axes: readonly number[]): Value {
+    if (axes.length === 0) return x;
+    const rank = x.shape.length + axes.length;
+    const at = axes.map((a) => axis(a, rank));
+    const rest = [...x.shape];
+    const shape = Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : rest.shift()!));
+    return this.emit('Unsqueeze', [x, this.ints(at)], [{ type: x.type, shape }])[0];
+  }
+
+  concat(values: readonly Value[], over: number): Value {
+    const at = axis(over, values[0].shape.length);
+    const sizes = values.map((v) => v.shape[at]);
+    const total = sizes.every((d) => typeof d === 'number')
+      ? sizes.reduce((a: number, d) => a + (d as number), 0)
+      : undefined;
+    if (total === undefined) throw new Error('Concat: symbolic sizes are not added');
+    const shape = values[0].shape.map((d, i) => (i === at ? total : d));
+    return this.emit('Concat', values, [{ type: values[0].type, shape }], { axis: at })[0];
+  }
+
+  /** x[start:end:step] along one axis; `end` may be beyond it, and with a negative step before it. */
+  slice(x: Value, over: number, start: number, end: number, step = 1): Value {
+    const at = axis(over, x.shape.length);
+    const size = x.shape[at];
+    if (typeof size !== 'number') throw new Error(`Slice: axis ${at} of [${x.shape}] is symbolic`);
+    const bound = (v: number, low: number, high: number) => Math.min(Math.max(v < 0 ? v + size : v, low), high);
+    const [from, to] =
+      step > 0 ? [bound(start, 0, size), bound(end, 0, size)] : [bound(start, 0, size - 1), bound(end, -1, size - 1)];
+    const count = Math.max(0, Math.ceil((to - from) / step));
+    const shape = x.shape.map((d, i) => (i === at ? count : d));
+    return this.emit('Slice', [x, ...[start, end, at, step].map((v) => this.ints([v]))], [{ type: x.type, shape }])[0];
+  }
+
+  /** The whole axis backwards. */
+  reverse = (x: Value, over: number): Value => this.slice(x, over, -1, Number.MIN_SAFE_INTEGER, -1);
+
+  /** Pads with a constant: `before[i]` and `after[i]` elements along axis i; negative ones cut off. */
+  pad(x: Value, before: readonly number[], after: readonly number[], value = 0): Value {
+    if ([...before, ...after].every((p) => p === 0)) return x;
+    const shape = x.shape.map((d, i) => (before[i] + after[i] === 0 ? d : (d as number) + before[i] + after[i]));
+    const fill = value === 0 ? undefined : this.scalar(value, x.type);
+    return this.emit(
+      'Pad',
+      [x, this.ints([...before, ...after]), ...(fill ? [fill] : [])],
+      [{ type: x.type, shape }],
+    )[0];
+  }
+
+  // --- indices ---------------------------------------------------------------------------------------------------
+
+  gather(x: Value, indices: Value, over = 0): Value {
+    const at = axis(over, x.shape.length);
+    const shape = [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)];
+    return this.emit('Gather', [x, indices], [{ type: x.type, shape }], { axis: at })[0];
+  }
+
+  gatherElements = (x: Value, indices: Value, over: number): Value =>
+    this.emit('GatherElements', [x, indices], [{ type: x.type, shape: indices.shape }], {
+      axis: axis(over, x.shape.length),
+    })[0];
+
+  /** x with `updates` added at the indices along one axis. */
+  scatterAdd = (x: Value, indices: Value, updates: Value, over: number): Value =>
+    this.emit('ScatterElements', [x, indices, updates], [x], { axis: axis(over, x.shape.length), reduction: 'add' })[0];
+
+  /** Zeros (or another value) of the shape that `like` has. */
+  full(value: number, like: Value, type: DataType = like.type): Value {
+    if (isStatic(like.shape)) return this.expand(this.scalar(value, type), like.shape);
+    return this.emit('Expand', [this.scalar(value, type), this.shapeOf(like)], [{ type, shape: like.shape }])[0];
+  }
+
+  /** One-hot rows of int64 indices: `[...indices, depth]` of the given type. */
+  oneHot(indices: Value, depth: number, type: DataType, [off, on] = [0, 1]): Value {
+    const values = this.concat(
+      [off, on].map((v) => this.unsqueeze(this.scalar(v, type), [0])),
+      0,
+    );
+    const shape = [...indices.shape, depth];
+    return this.emit('OneHot', [indices, this.scalar(depth, 'int64'), values], [{ type, shape }], { axis: -1 })[0];
+  }
+
+  // --- convolution and pooling -----------------------------------------------------------------------------------
+
+  /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. */
+  conv(x: Value, w: Value, bias: Value | undefined, attributes: SpatialAttributes & { group?: number }): Value {
+    const { group = 1 } = attributes;
+    const channels = w.shape[1];
+    if (typeof channels === 'number' && x.shape[1] !== channels * group) {
+      throw new Error(`Conv: input channels ${x.shape[1]} must match weight channels ${channels} x group ${group}`);
+    }
+    const kernel = w.shape.slice(2) as number[];
+    const shape = [x.shape[0], w.shape[0], ...convolvedShape(x.shape.slice(2), kernel, attributes)];
+    return this.emit('Conv', bias ? [x, w, bias] : [x, w], [{ type: x.type, shape }], {
+      kernel_shape: kernel,
+      strides: attributes.strides,
+      dilations: attributes.dilations,
+      pads: attributes.pads,
+      group,
+    })[0];
+  }
+
+  /** `ConvTranspose`; `spatial` is the size that the result is to have. */
+  convTranspose(
+    x: Value,
+    w: Value,
+    attributes: SpatialAttributes & { group?: number; output_padding?: readonly number[] },
+    spatial: readonly Dimension[],
+  ): Value {
+    const { group = 1 } = attributes;
+    const shape = [x.shape[0], product([w.shape[1], group]), ...spatial];
+    return this.emit('ConvTranspose', [x, w], [{ type: x.type, shape }], {
+      kernel_shape: w.shape.slice(2) as number[],
+      strides: attributes.strides,
+      dilations: attributes.dilations,
+      pads: attributes.pads,
+      output_padding: attributes.output_padding,
+      group,
+    })[0];
+  }
+
+  averagePool(
+    x: Value,
+    kernel: readonly number[],
+    attributes: SpatialAttributes & { count_include_pad?: number },
+  ): Value {
+    const shape = [...x.shape.slice(0, 2), ...pooledShape(x.shape.slice(2), kernel, attributes)];
+    return this.emit('AveragePool', [x], [{ type: x.type, shape }], { kernel_shape: kernel, ...attributes })[0];
+  }
+}
+
+/** A non-negative axis. */
+export const axis = (value: number | bigint, rank: number): number =>
+  Number(value) < 0 ? Number(value) + rank : Number(value);
+
+const matrix = ({ shape }: Value, transposed: boolean): [Dimension, Dimension] =>
+  transposed ? [shape.at(-1)!, shape.at(-2)!] : [shape.at(-2)!, shape.at(-1)!];
+
+/** The constant that `Reshape` takes, 0 copying a dimension and one -1 filling the rest; undefined where that cannot say it. */
+function reshapeTarget(from: Shape, to: Shape): number[] | undefined {
+  let open = 0;
+  const target = to.map((d, i) => {
+    if (typeof d === 'number') return d;
+    if (from[i] === d) return 0;
+    open++;
+    return -1;
+  });
+  // A constant 0 would be read as "copy".
+  if (open > 1 || to.includes(0)) return undefined;
+  if (divide(product(from), product(to)) === undefined)
+    throw new Error(`Reshape: [${from}] has not the elements of [${to}]`);
+  return target;
+}

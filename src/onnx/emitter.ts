@@ -1,0 +1,164 @@
+import { type AttributeLike, toAttributes } from './attributes.ts';
+import { arrayFrom, bytesOf } from './data-types.ts';
+import type { Attribute, Graph, Node } from './model.ts';
+import type { Shape } from './shape.ts';
+import type { DataType, Tensor } from './tensor.ts';
+
+/** A value of a graph under construction: its name, and its type and shape, which are always known. */
+export interface Value {
+  readonly name: string;
+  readonly type: DataType;
+  readonly shape: Shape;
+}
+
+/** Type and shape of an output that a node is to have. */
+export type Typed = Omit<Value, 'name'>;
+
+export interface EmitOptions {
+  readonly domain?: string;
+  /** A name for the (first) output; made unique. */
+  readonly as?: string;
+}
+
+/**
+ * The growing graph: nodes in order of execution, constants, and names that never clash. Equal nodes are emitted once, since
+ * every operator emitted here is a pure function.
+ */
+export class Emitter {
+  nodes: Node[] = [];
+  readonly initializers = new Map<string, Tensor>();
+  readonly domains = new Set<string>(['']);
+  private readonly values = new Map<string, Value>();
+  private readonly names = new Set<string>();
+  private readonly counters = new Map<string, number>();
+  private readonly known = new Map<string, readonly Value[]>();
+
+  unique(hint: string): string {
+    let name = hint;
+    let count = this.counters.get(hint) ?? 0;
+    while (this.names.has(name)) name = `${hint}_${++count}`;
+    this.counters.set(hint, count);
+    this.names.add(name);
+    return name;
+  }
+
+  /** Makes a value known by its name; the name is taken from then on. */
+  declare(value: Value): Value {
+    this.names.add(value.name);
+    this.values.set(value.name, value);
+    return value;
+  }
+
+  /** An input of the graph. */
+  input(name: string, type: DataType, shape: Shape): Value {
+    return this.declare({ name, type, shape });
+  }
+
+  /** A constant under a name of its own. */
+  initializer(name: string, contents: Tensor): Value {
+    this.initializers.set(name, contents);
+    return this.declare({ name, type: contents.type, shape: contents.shape });
+  }
+
+  value(name: string): Value {
+    const value = this.values.get(name);
+    if (!value) throw new Error(`the graph has no value "${name}"`);
+    return value;
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name);
+  }
+
+  /** Appends a node as it is; its values are declared by the caller. */
+  append(node: Node): void {
+    this.domains.add(node.domain);
+    this.nodes.push(node);
+  }
+
+  /** Emits a node with any number of outputs; an input left out is `undefined`. */
+  emit(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly Typed[],
+    attributes: Readonly<Record<string, AttributeLike>> = {},
+    { domain = '', as }: EmitOptions = {},
+  ): readonly Value[] {
+    const names = inputs.map((input) => input?.name ?? '');
+    const typed = toAttributes(attributes);
+    const key = signature(op, domain, names, outputs.length, typed);
+    const before = key === undefined || as ? undefined : this.known.get(key);
+    if (before) return before;
+    const values = outputs.map(({ type, shape }, i) =>
+      this.declare({ name: this.unique(i === 0 && as ? as : op.toLowerCase()), type, shape }),
+    );
+    this.append({
+      name: `${op}/${values[0].name}`,
+      op,
+      domain,
+      inputs: names,
+      outputs: values.map(({ name }) => name),
+      attributes: typed,
+    });
+    if (key !== undefined) this.known.set(key, values);
+    return values;
+  }
+
+  /** A constant with the given contents; equal small ones are one. */
+  constant(contents: Tensor, hint = 'constant'): Value {
+    const key = smallTensorKey(contents);
+    const before = key === undefined ? undefined : this.known.get(key);
+    if (before) return before[0];
+    const value = this.declare({ name: this.unique(hint), type: contents.type, shape: contents.shape });
+    this.initializers.set(value.name, contents);
+    if (key !== undefined) this.known.set(key, [value]);
+    return value;
+  }
+
+  scalar(value: number, type: DataType = 'float32'): Value {
+    return this.constant(
+      { type, shape: [], data: arrayFrom(type, [value]) },
+      `scalar_${String(value).replace(/[^\w.]/g, '_')}`,
+    );
+  }
+
+  /** An int64 vector. */
+  ints(values: readonly number[]): Value {
+    return this.constant({ type: 'int64', shape: [values.length], data: arrayFrom('int64', values) }, 'ints');
+  }
+
+  /** The constant behind a value, if it is one. */
+  tensorOf(value: Value): Tensor | undefined {
+    return this.initializers.get(value.name);
+  }
+
+  /** Inputs, outputs and nodes as a graph. */
+  graph(name: string, inputs: readonly Value[], outputs: readonly Value[]): Graph {
+    const info = ({ name, type, shape }: Value) => ({ name, type, shape });
+    return {
+      name,
+      nodes: this.nodes,
+      inputs: inputs.map(info),
+      outputs: outputs.map(info),
+      initializers: this.initializers,
+      valueInfo: [],
+    };
+  }
+}
+
+function signature(
+  op: string,
+  domain: string,
+  inputs: readonly string[],
+  outputs: number,
+  attributes: Readonly<Record<string, Attribute>>,
+): string | undefined {
+  const plain = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (plain.some(([, { kind }]) => /tensor|graph|opaque/.test(kind))) return undefined;
+  return JSON.stringify([domain, op, inputs, outputs, plain], (_, v) => (typeof v === 'bigint' ? `${v}n` : v));
+}
+
+function smallTensorKey(contents: Tensor): string | undefined {
+  if (!ArrayBuffer.isView(contents.data) || contents.data.byteLength > 256) return undefined;
+  return `${contents.type}[${contents.shape}]:${bytesOf(contents).join()}`;
+}

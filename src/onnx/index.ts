@@ -1,0 +1,27 @@
+export {
+  type AttributeLike,
+  float,
+  floats,
+  type PlainAttributes,
+  plainAttributes,
+  toAttributes,
+} from './attributes.ts';
+export { axis, GraphBuilder, type Operand } from './builder.ts';
+export {
+  arrayFrom,
+  arrayOf,
+  bytesOf,
+  elementCount,
+  entryCount,
+  isFloat,
+  numbersOf,
+  tensor,
+  tensorFromBytes,
+} from './data-types.ts';
+export type { Typed, Value } from './emitter.ts';
+export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
+export { type ReadExternal, readModel } from './read.ts';
+export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape } from './shape.ts';
+export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
+export type { DataType, Tensor, TensorData } from './tensor.ts';
+export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';

@@ -1,0 +1,75 @@
+import * as ort from 'onnxruntime-node';
+import { ThawError } from '../../errors.ts';
+import type { Tensor, TensorData } from '../../onnx/index.ts';
+import type { Runtime, Session } from '../session.ts';
+
+type OrtOptions = ort.InferenceSession.SessionOptions;
+
+/**
+ * ONNX Runtime in Node.
+ *
+ * @param device name of the device, for messages
+ * @param options execution providers and whatever else the device needs
+ */
+export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
+  return {
+    device,
+    async load(model, { optimization = 'all' } = {}) {
+      try {
+        const session = await ort.InferenceSession.create(model, {
+          executionProviders: ['cpu'],
+          // 3: errors only; ONNX Runtime warns of every initializer that a graph does not use.
+          logSeverityLevel: 3,
+          ...options,
+          graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
+        });
+        return wrap(session);
+      } catch (cause) {
+        throw new ThawError(
+          'bad-model',
+          `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
+          'Check it with `thaw inspect`',
+          {
+            cause,
+          },
+        );
+      }
+    },
+  };
+}
+
+const firstLine = (error: unknown) => String((error as Error).message ?? error).split('\n')[0];
+
+function wrap(session: ort.InferenceSession): Session {
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    async run(feeds, fetches) {
+      const ortFeeds = mapValues(feeds, toOrt);
+      const results =
+        fetches === undefined
+          ? await session.run(ortFeeds)
+          : Array.isArray(fetches)
+            ? await session.run(ortFeeds, fetches)
+            : await session.run(
+                ortFeeds,
+                mapValues(fetches as Record<string, Tensor | null>, (t) => t && toOrt(t)),
+              );
+      return mapValues(results, fromOrt);
+    },
+    release: () => session.release(),
+  };
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+
+// `ort.Tensor`'s overloads are a union by type; type and data agree here because `Tensor` says so.
+const toOrt = ({ type, data, shape }: Tensor): ort.Tensor =>
+  new ort.Tensor(type as 'float32', data as Float32Array, shape);
+
+const fromOrt = (value: ort.Tensor): Tensor => ({
+  type: value.type as Tensor['type'],
+  shape: value.dims,
+  data: value.data as TensorData,
+});

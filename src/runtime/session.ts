@@ -1,0 +1,33 @@
+import type { Tensor } from '../onnx/index.ts';
+
+/**
+ * What the rest of Thaw knows of a runtime. Tensors are plain (type, shape, data); a backend may keep values on its device between
+ * calls behind `Resident`.
+ */
+export interface SessionOptions {
+  /** `none` keeps every value observable; `all` is the default. */
+  readonly optimization?: 'none' | 'all';
+}
+
+export interface Session {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /**
+   * @param feeds by input name
+   * @param fetches the outputs wanted, all by default. A tensor given for an output is written in place, without a copy.
+   */
+  run(
+    feeds: Feeds,
+    fetches?: readonly string[] | Readonly<Record<string, Tensor | null>>,
+  ): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+export interface Runtime {
+  /** The execution provider: `cpu`, `cuda`, … */
+  readonly device: string;
+  /** Prepares an encoded model for running. */
+  load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+}
