@@ -1,0 +1,4 @@
+export interface ShippedModel {
+  readonly license?: string;
+}
+export const modelCard = (): string => '';

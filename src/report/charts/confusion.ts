@@ -1,0 +1,64 @@
+/** The confusion matrix: a square of counts, each row shaded by its share of the row. */
+import { count, percent, sum } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+
+/** Pixels a class, by how many there are; numbers are written where they fit. */
+function cellSize(classes: number): number {
+  return classes <= 6 ? 64 : classes <= 12 ? 44 : classes <= 20 ? 32 : classes <= 40 ? 18 : 12;
+}
+
+const shorten = (name: string, length: number): string => {
+  const letters = [...name];
+  return letters.length > length ? `${letters.slice(0, length - 1).join('')}…` : name;
+};
+
+/**
+ * @param classes names, in the order of the matrix
+ * @param confusion `confusion[truth][predicted]` counts samples
+ */
+export function confusionMatrix(classes: readonly string[], confusion: readonly (readonly number[])[]): Html {
+  const n = classes.length;
+  const cell = cellSize(n);
+  const font = Math.min(13, cell - 2);
+  const letters = n <= 20 ? 18 : 14;
+  const names = classes.map((name) => shorten(name, letters));
+  const margin = Math.ceil(16 + Math.max(...names.map((name) => [...name].length)) * font * 0.6);
+  const slanted = Math.max(...names.map((name) => [...name].length)) * font * 0.6 > cell - 4;
+  const top = slanted ? Math.ceil(margin * 0.75) + 22 : 46;
+  const width = margin + n * cell + (slanted ? Math.ceil(margin * 0.7) : 2);
+  const height = top + n * cell + 2;
+
+  const cells = confusion.flatMap((row, truth) => {
+    const total = sum(row);
+    return row.map((number, predicted) => {
+      if (number === 0) return html``;
+      const share = number / total;
+      const x = margin + predicted * cell;
+      const y = top + truth * cell;
+      const tone = truth === predicted ? 'right' : 'wrong';
+      return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${(0.12 + 0.88 * share).toFixed(3)}"/>
+${cell >= 32 && html`<text class="${share > 0.5 ? 'on' : ''}" x="${x + cell / 2}" y="${y + cell / 2 + 5}">${count(number)}</text>`}
+<title>${classes[truth]}, taken for ${classes[predicted]}: ${count(number)} of ${count(total)} (${percent(share)})</title></g>
+`;
+    });
+  });
+
+  const right = sum(confusion.map((row, i) => row[i]));
+  const all = sum(confusion.map(sum));
+  return html`<div class="scroll"><svg class="confusion" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
+<text class="axis" x="${margin}" y="14">predicted →</text>
+<text class="axis end" x="${margin - 8}" y="${top - 8}">truth ↓</text>
+<rect class="ground" x="${margin}" y="${top}" width="${n * cell}" height="${n * cell}"/>
+${names.map((name, i) => {
+  const middle = margin + (i + 0.5) * cell;
+  return html`<text class="end" x="${margin - 8}" y="${top + (i + 0.5) * cell + font * 0.35}">${name}</text>
+${
+  slanted
+    ? html`<text x="0" y="0" transform="translate(${middle + font * 0.2} ${top - 6}) rotate(-45)">${name}</text>`
+    : html`<text class="middle" x="${middle}" y="${top - 8}">${name}</text>`
+}
+`;
+})}
+${cells}
+</svg></div>`;
+}

@@ -1,0 +1,147 @@
+/**
+ * A line chart over epochs, as an SVG that needs no script and keeps its letters' size at any width: everything across is a
+ * percentage, everything down is in pixels. The curves, which percentages cannot draw, live in an inner SVG that is 100 wide
+ * and stretches.
+ */
+import { NOT_FINITE } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import type { Scale } from './scale.ts';
+
+export interface Series {
+  readonly name: string;
+  /** Class of the curve, which gives its colour: see `style.ts`. */
+  readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount';
+  /** One value an epoch; what is not finite leaves a gap and a mark. */
+  readonly values: readonly number[];
+  /** How a value is written where the chart's own way does not do. */
+  readonly format?: (value: number) => string;
+}
+
+/** Epochs `from` to `to`, counted from 0, the last one included. */
+export interface Band {
+  readonly from: number;
+  readonly to: number;
+  readonly label: string;
+  readonly short: string;
+  readonly colour: string;
+}
+
+export interface LineChart {
+  readonly title: string;
+  /** What the chart shows, in a sentence, for those who can't see it. */
+  readonly description: string;
+  readonly epochs: readonly number[];
+  readonly series: readonly Series[];
+  readonly bands: readonly Band[];
+  readonly scale: Scale;
+  readonly format: (value: number) => string;
+  /** Position of the epoch whose weights were kept. */
+  readonly best?: number;
+  /** Values are steps, not points of a curve. */
+  readonly steps?: boolean;
+}
+
+export const TOP = 30;
+export const BOTTOM = 200;
+const HEIGHT = 224;
+
+const round = (value: number): number => Number(value.toFixed(3));
+
+/** Middle of epoch `i` of `n`, in percent of the width. */
+export const across = (i: number, n: number): number => round(((i + 0.5) / n) * 100);
+
+/** Height of `value` in pixels from the top. */
+export const down = (value: number, scale: Scale): number =>
+  round(BOTTOM - Math.min(1, Math.max(0, scale.place(value))) * (BOTTOM - TOP));
+
+/** Letters that fit across: bands are labelled in full, in short or not at all. A chart is seldom under 320 pixels wide. */
+function bandLabel({ from, to, label, short }: Band, n: number): string {
+  const pixels = ((to - from + 1) / n) * 320 - 10;
+  return [label, short].find((text) => text.length * 6.2 <= pixels) ?? '';
+}
+
+function curve({ values }: Series, n: number, scale: Scale, steps: boolean): string {
+  let path = '';
+  let drawing = false;
+  values.forEach((value, i) => {
+    const y = down(value, scale);
+    if (!Number.isFinite(scale.place(value))) {
+      drawing = false;
+    } else if (steps) {
+      path += `${drawing ? 'V' : `M${round((i / n) * 100)} `}${y}H${round(((i + 1) / n) * 100)}`;
+      drawing = true;
+    } else {
+      path += `${drawing ? 'L' : 'M'}${across(i, n)} ${y}`;
+      drawing = true;
+    }
+  });
+  return path;
+}
+
+function dots({ values, look }: Series, { scale, best }: LineChart): Html[] {
+  const n = values.length;
+  return values.map((value, i) => {
+    if (!Number.isFinite(scale.place(value))) {
+      return html`<text class="gone ${look}" x="${across(i, n)}%" y="${TOP + 12}">×</text>`;
+    }
+    const alone = !Number.isFinite(values[i - 1]) && !Number.isFinite(values[i + 1]);
+    const kept = i === best && look === 'val';
+    return n <= 40 || alone || kept || i === n - 1
+      ? html`<circle class="${look}${kept ? ' best' : ''}" cx="${across(i, n)}%" cy="${down(value, scale)}" r="${kept ? 4.5 : 2.5}"/>`
+      : html``;
+  });
+}
+
+/** What appears over an epoch under the pointer. */
+function reading(chart: LineChart, i: number): Html {
+  const n = chart.epochs.length;
+  const x = across(i, n);
+  const right = x > 50;
+  const lines = [
+    `epoch ${chart.epochs[i]}${i === chart.best ? ' (kept)' : ''}`,
+    ...chart.series.map(({ name, values, format }) => {
+      const value = values[i];
+      return `${name} ${Number.isFinite(value) ? (format ?? chart.format)(value) : NOT_FINITE}`;
+    }),
+  ];
+  const width = 16 + 7.4 * Math.max(...lines.map((line) => line.length));
+  const height = 10 + 17 * lines.length;
+  const left = right ? -8 - width : 8;
+  return html`<g class="epoch"><rect class="catch" x="${round((i / n) * 100)}%" y="0" width="${round(100 / n)}%" height="${HEIGHT}"/>
+<g class="reading"><line x1="${x}%" x2="${x}%" y1="${TOP}" y2="${BOTTOM}"/><svg x="${x}%" y="${TOP + 6}" overflow="visible">
+<rect class="paper" x="${left}" y="0" width="${round(width)}" height="${height}" rx="4"/>
+${lines.map((line, k) => html`<text x="${left + 8}" y="${18 + 17 * k}">${line}</text>`)}</svg></g></g>
+`;
+}
+
+/** Epochs to name below: the last one, and up to ten of the others. */
+function labelled(n: number): number[] {
+  const every = Math.max(1, Math.ceil(n / 10));
+  return Array.from({ length: n }, (_, i) => i).filter((i) => i === n - 1 || (i % every === 0 && n - 1 - i >= every));
+}
+
+export function lineChart(chart: LineChart): Html {
+  const { title, description, epochs, series, bands, scale, format } = chart;
+  const n = epochs.length;
+  return html`<figure class="chart">
+<figcaption><strong>${title}</strong>
+<span class="legend">${series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
+<svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${title}: ${description}">
+${bands.map(
+  (
+    band,
+  ) => html`<rect class="band" x="${round((band.from / n) * 100)}%" y="0" width="${round(((band.to - band.from + 1) / n) * 100)}%" height="${BOTTOM}" fill="${band.colour}"/>
+<rect x="${round((band.from / n) * 100)}%" y="0" width="${round(((band.to - band.from + 1) / n) * 100)}%" height="3" fill="${band.colour}"/>
+<svg x="${round((band.from / n) * 100)}%" y="0" overflow="visible"><text class="stage" x="5" y="18">${bandLabel(band, n)}</text></svg>
+`,
+)}
+${scale.ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${down(tick, scale)}" y2="${down(tick, scale)}"/>`)}
+<svg x="0" y="0" width="100%" height="${HEIGHT}" viewBox="0 0 100 ${HEIGHT}" preserveAspectRatio="none">
+${series.map((line) => html`<path class="curve ${line.look}" d="${curve(line, n, scale, chart.steps ?? false)}"/>`)}
+</svg>
+${chart.steps ? '' : series.map((line) => dots(line, chart))}
+${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${format(tick)}</text>`)}
+${labelled(n).map((i) => html`<text class="tick middle" x="${across(i, n)}%" y="${BOTTOM + 17}">${epochs[i]}</text>`)}
+${epochs.map((_, i) => reading(chart, i))}
+</svg></figure>`;
+}

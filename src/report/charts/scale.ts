@@ -1,0 +1,60 @@
+/** Scales and ticks of charts. */
+
+/** A value's place between the ends of its axis: 0 at `low`, 1 at `high`. */
+export interface Scale {
+  readonly low: number;
+  readonly high: number;
+  readonly ticks: readonly number[];
+  readonly place: (value: number) => number;
+}
+
+/** About `wanted` round numbers (1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`. */
+function roundTicks(low: number, high: number, wanted: number): number[] {
+  const rough = (high - low) / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough * 0.999) ?? 10);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.ceil(high / step - 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** An axis with round ends around the finite ones of `values`, `include` among them. */
+export function linearScale(values: readonly number[], include: readonly number[] = []): Scale {
+  const finite = [...values.filter(Number.isFinite), ...include];
+  let low = finite.length ? Math.min(...finite) : 0;
+  let high = finite.length ? Math.max(...finite) : 1;
+  if (high - low <= 1e-12 * Math.max(Math.abs(low), Math.abs(high))) {
+    const around = Math.abs(high) / 2 || 1;
+    low -= around;
+    high += around;
+  }
+  const ticks = roundTicks(low, high, 4);
+  low = ticks[0];
+  high = ticks[ticks.length - 1];
+  return { low, high, ticks, place: (value) => (value - low) / (high - low) };
+}
+
+/** A logarithmic axis around the positive finite ones of `values`; ticks at powers of ten, or at 1, 2, 5 where there is but one. */
+export function logScale(values: readonly number[]): Scale {
+  const positive = values.filter((value) => Number.isFinite(value) && value > 0);
+  const smallest = positive.length ? Math.min(...positive) : 1;
+  const largest = positive.length ? Math.max(...positive) : 1;
+  let bottom = Math.floor(Math.log10(smallest) + 1e-9);
+  let top = Math.ceil(Math.log10(largest) - 1e-9);
+  if (bottom === top) {
+    bottom--;
+    top++;
+  }
+  const every = Math.ceil((top - bottom) / 5);
+  const ticks: number[] = [];
+  for (let power = bottom; power <= top; power += every) {
+    ticks.push(Number(`1e${power}`));
+    if (top - bottom === 1 && power < top) ticks.push(Number(`2e${power}`), Number(`5e${power}`));
+  }
+  return {
+    low: 10 ** bottom,
+    high: 10 ** top,
+    ticks,
+    place: (value) => (value > 0 ? (Math.log10(value) - bottom) / (top - bottom) : Number.NaN),
+  };
+}

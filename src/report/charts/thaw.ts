@@ -1,0 +1,75 @@
+/**
+ * The thaw: layer groups down, the head on top and the input at the bottom, epochs across. What is frozen is ice; what trains
+ * warms up with every epoch it has trained.
+ */
+import { plural } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import type { ReportData } from '../types.ts';
+import { warmth } from './colour.ts';
+
+/** Columns at most: more epochs than this share a column. */
+const COLUMNS = 60;
+
+const round = (value: number): number => Number(value.toFixed(3));
+
+/** Rows to label: all if there is room, else those where a stage begins, and the ends, at least a line apart. */
+function labelled(first: readonly number[], height: number): number[] {
+  const rows = first.map((_, i) => i);
+  const wanted = [0, rows.length - 1, ...rows.filter((i) => i > 0 && first[i] !== first[i - 1]), ...rows];
+  const chosen: number[] = [];
+  for (const row of wanted) if (chosen.every((other) => Math.abs(other - row) * height >= 14)) chosen.push(row);
+  return chosen;
+}
+
+export function thawChart({ model, plan, rows }: ReportData): Html {
+  const known = new Set(model.groups);
+  const groups = [...model.groups, ...new Set(plan.flatMap((stage) => stage.groups))].filter(
+    (group, i) => i < model.groups.length || !known.has(group),
+  );
+  const order = groups.reverse();
+  const stageOf = new Map(plan.map((stage) => [stage.stage, new Set(stage.groups)]));
+  const epochs = rows.length;
+  const columns = Math.min(epochs, COLUMNS);
+  const height = Math.max(2, Math.min(18, 260 / order.length));
+  const total = height * order.length;
+
+  // trained[group][epoch]: epochs that the group has trained after this one, or 0 where it is frozen in it
+  const trained = order.map((group) => {
+    let warm = 0;
+    return rows.map((row) => (stageOf.get(row.stage)?.has(group) ? ++warm : 0));
+  });
+  const first = trained.map((line) => line.findIndex((warm) => warm > 0));
+  const names = labelled(first, height);
+
+  const cells = trained.flatMap((line, row) =>
+    Array.from({ length: columns }, (_, column) => {
+      const warm = line[Math.ceil(((column + 1) * epochs) / columns) - 1];
+      const place = html`x="${round((column / columns) * 100)}%" y="${round(row * height)}" width="${round(100 / columns)}%" height="${round(height)}"`;
+      return warm
+        ? html`<rect ${place} fill="${warmth(epochs > 1 ? (warm - 1) / (epochs - 1) : 1)}"/>`
+        : html`<rect ${place} class="ice"/>`;
+    }),
+  );
+
+  const thawed = first.filter((epoch) => epoch >= 0).length;
+  return html`<figure class="thaw">
+<figcaption><strong>The thaw</strong> <span>${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span></figcaption>
+<div class="front">
+<svg class="names" width="118" height="${round(total + 24)}" aria-hidden="true">
+${names.map((row) => html`<text x="110" y="${round((row + 0.5) * height + 4)}">${order[row].length > 16 ? `…${order[row].slice(-15)}` : order[row]}</text>`)}
+</svg>
+<svg class="cells" width="100%" height="${round(total + 24)}" role="img" aria-label="Layer groups from the head, on top, to the input, by epoch: ${plan
+    .map((stage) => `stage ${stage.stage} trains ${plural(stage.groups.length, 'group')} (${stage.train})`)
+    .join('; ')}.">
+${cells}
+${plan.map((stage) => {
+  const from = rows.findIndex((row) => row.stage === stage.stage);
+  const number = rows.filter((row) => row.stage === stage.stage).length;
+  return (
+    number > 0 &&
+    html`${from > 0 && html`<line x1="${round((from / epochs) * 100)}%" x2="${round((from / epochs) * 100)}%" y1="0" y2="${round(total + 8)}"/>`}
+${number / epochs > 0.05 && html`<text x="${round(((from + number / 2) / epochs) * 100)}%" y="${round(total + 19)}">${number / epochs > 0.2 ? `stage ${stage.stage}` : stage.stage}</text>`}`
+  );
+})}
+</svg></div></figure>`;
+}

@@ -1,0 +1,83 @@
+/** How the report writes numbers. What is not finite is said to be so. */
+
+const whole = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
+
+export const NOT_FINITE = 'not finite';
+
+/** `96.7%`: a share of 0 to 1. */
+export const percent = (share: number, digits = 1): string =>
+  Number.isFinite(share) ? `${(100 * share).toFixed(digits)}%` : NOT_FINITE;
+
+/** `+1.3`: a difference of shares, in percentage points, with a true minus sign. */
+export function points(difference: number): string {
+  if (!Number.isFinite(difference)) return NOT_FINITE;
+  const value = (100 * difference).toFixed(1);
+  return Number(value) === 0 ? '±0.0' : difference > 0 ? `+${value}` : value.replace('-', '−');
+}
+
+/** `4,652,008` */
+export const count = (value: number): string => (Number.isFinite(value) ? whole.format(value) : NOT_FINITE);
+
+/** `4.65 M` */
+export function compact(value: number): string {
+  for (const [size, unit] of [
+    [1e9, ' G'],
+    [1e6, ' M'],
+    [1e4, ' k'],
+  ] as const) {
+    if (value >= size) {
+      const scaled = value / (unit === ' k' ? 1e3 : size);
+      return scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2) + unit;
+    }
+  }
+  return count(value);
+}
+
+/** Three significant digits: `0.0312`, `12.5`, `3e-5`. */
+export function decimal(value: number): string {
+  if (!Number.isFinite(value)) return NOT_FINITE;
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e5)
+    return value
+      .toExponential(2)
+      .replace(/\.?0+e/, 'e')
+      .replace('e+', 'e');
+  return Number(value.toPrecision(3)).toString();
+}
+
+/** `840 ms`, `12.4 s`, `3 min 5 s`, `2 h 10 min` */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return NOT_FINITE;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const rounded = Math.round(seconds);
+  return rounded < 3600
+    ? `${Math.floor(rounded / 60)} min ${rounded % 60} s`
+    : `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
+}
+
+/** `24 November 2026, 08:12 UTC` of an ISO 8601 time; anything else as it is. */
+export function date(iso: string): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) return iso;
+  const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(time);
+  return `${day}, ${time.toISOString().slice(11, 16)} UTC`;
+}
+
+/** `1 picture`, `2 pictures` */
+export const plural = (number: number, noun: string, many = `${noun}s`): string =>
+  `${count(number)} ${number === 1 ? noun : many}`;
+
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/**
+ * 95% interval of a share of successes among `total` trials (Wilson, "Probable inference, the law of succession, and
+ * statistical inference", 1927): it stays within 0 and 1 and holds for few trials, where share ± 2σ does neither.
+ */
+export function wilson(share: number, total: number): readonly [number, number] {
+  const z = 1.96;
+  const centre = (share + (z * z) / (2 * total)) / (1 + (z * z) / total);
+  const half = (z / (1 + (z * z) / total)) * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}

@@ -1,0 +1,5 @@
+export { modelCard, type ShippedModel } from './card.ts';
+export { renderReport } from './html.ts';
+export { csvHeader, csvRow, jsonLine } from './metrics.ts';
+export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
+export type { ComparisonRow, Mistake, ReportData, ReportEnvironment, ReportStage } from './types.ts';

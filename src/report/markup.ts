@@ -1,0 +1,44 @@
+/**
+ * Markup that is safe by construction: the `html` tag escapes whatever is put into it, unless that is markup already. Nothing
+ * else in this folder makes `Html`, so a class named `<script>` can only ever come out as text.
+ */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+type Part = Html | string | number | null | undefined | false | readonly Part[];
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+// Control characters are not allowed in HTML, and the bidirectional overrides can make a file name read as another.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
+
+/** Text for an element's content or a double-quoted attribute. */
+export const escapeHtml = (text: string): string =>
+  text.replace(UNPRINTABLE, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character]);
+
+function render(part: Part): string {
+  if (part instanceof Html) return part.text;
+  if (Array.isArray(part)) return part.map(render).join('');
+  return part === null || part === undefined || part === false ? '' : escapeHtml(String(part));
+}
+
+/** Template tag: strings and numbers are escaped, arrays joined, `null`, `undefined` and `false` left out. */
+export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
+  return new Html(strings.reduce((text, string, i) => text + render(parts[i - 1]) + string));
+}
+
+const PICTURE = /^data:image\/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}$/;
+
+/** A picture, or an empty frame where `source` is anything but an embedded bitmap. */
+export const picture = (source: string, alt: string): Html =>
+  PICTURE.test(source)
+    ? html`<img src="${source}" alt="${alt}">`
+    : html`<span class="frame" role="img" aria-label="${alt}"></span>`;
+
+/** A link if `target` is a web address or a relative path, plain text if it is anything else (`javascript:`, say). */
+export const link = (target: string | undefined, text: string): Html =>
+  target && (/^https?:\/\//i.test(target) || /^(?!\/\/)[^:\\]+$/.test(target))
+    ? html`<a href="${target}">${text}</a>`
+    : html`${text}`;

@@ -1,0 +1,57 @@
+import { confusionMatrix } from '../charts/confusion.ts';
+import { count, decimal, percent, plural, sum } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import type { ReportData } from '../types.ts';
+import { bar, folded, section } from './section.ts';
+
+/** Rows of long tables that are shown unfolded. */
+const SHOWN = 12;
+
+export interface ConfusedPair {
+  readonly truth: number;
+  readonly predicted: number;
+  readonly times: number;
+  /** Of the true class's samples. */
+  readonly share: number;
+}
+
+/** Which classes are taken for which, most often first. */
+export const confusedPairs = (confusion: readonly (readonly number[])[]): ConfusedPair[] =>
+  confusion
+    .flatMap((row, truth) =>
+      row.map((times, predicted) => ({ truth, predicted, times, share: times ? times / sum(row) : 0 })),
+    )
+    .filter(({ truth, predicted, times }) => truth !== predicted && times > 0)
+    .sort((a, b) => b.times - a.times || b.share - a.share);
+
+export function confusion({ data: { classes }, after }: ReportData): Html {
+  const pairs = confusedPairs(after.confusion).slice(0, 5);
+  return section(
+    'confusion',
+    'Confusion',
+    'Rows are what a picture shows, columns what the model says. Each row is shaded by its share.',
+    html`${confusionMatrix(classes, after.confusion)}
+${
+  pairs.length > 0 &&
+  html`<h3>Most often confused</h3><ul class="pairs">${pairs.map(({ truth, predicted, times, share }) => html`<li><b>${classes[truth]}</b> taken for <b>${classes[predicted]}</b>: ${count(times)} (${percent(share)} of them)</li>`)}</ul>`
+}`,
+  );
+}
+
+/** Precision, recall and F1 of each class, the weakest first. */
+export function classTable({ after }: ReportData): Html {
+  const rows = [...after.perClass].sort((a, b) => (a.f1 || 0) - (b.f1 || 0));
+  const table = (part: typeof rows): Html => html`<div class="scroll"><table>
+<thead><tr><th scope="col">Class</th><th scope="col" class="number">Precision</th><th scope="col" class="number">Recall</th><th scope="col" class="number">F1</th><th scope="col" class="wide"><span class="unseen">F1 as a bar</span></th><th scope="col" class="number">Pictures</th></tr></thead>
+<tbody>${part.map(
+    ({ label, precision, recall, f1, support }) =>
+      html`<tr><th scope="row">${label}</th><td class="number">${percent(precision)}</td><td class="number">${percent(recall)}</td><td class="number">${decimal(f1)}</td><td class="wide">${bar(f1, 'warm')}</td><td class="number">${count(support)}</td></tr>`,
+  )}</tbody></table></div>`;
+  return section(
+    'classes',
+    'Classes',
+    'Weakest first. Precision: of those called so, how many are. Recall: of those that are, how many were found.',
+    html`${table(rows.slice(0, SHOWN))}
+${rows.length > SHOWN && folded(`${plural(rows.length - SHOWN, 'more class', 'more classes')}`, table(rows.slice(SHOWN)))}`,
+  );
+}

@@ -1,0 +1,36 @@
+import { percent } from '../format.ts';
+import { type Html, html, picture } from '../markup.ts';
+import type { ReportData } from '../types.ts';
+import { bar, section } from './section.ts';
+
+/** The last part of a path, which is what fits under a picture; the whole is in its title. */
+const fileName = (path: string): string => path.split(/[\\/]/).pop() || path;
+
+export function mistakes({ mistakes: list, after }: ReportData): Html {
+  if (list.length === 0) {
+    return after.accuracy === 1
+      ? section('mistakes', 'Mistakes', '', html`<p>None on the validation set.</p>`)
+      : html``;
+  }
+  return section(
+    'mistakes',
+    'Worst mistakes',
+    'Validation pictures it is wrong about, the surest first. A wrong label in the data shows up here, too.',
+    html`<ul class="pictures">${list.map(
+      ({ thumbnail, file, label, predicted, probability }) => html`<li><figure>
+${picture(thumbnail, `${fileName(file)}: shows ${label}, taken for ${predicted}`)}
+<figcaption><b>${predicted}</b> <span class="number">${percent(probability, 0)}</span>${bar(probability, 'warm')}
+<span>is ${label}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
+    )}</ul>`,
+  );
+}
+
+export const samples = ({ samples: list }: ReportData): Html =>
+  list.length === 0
+    ? html``
+    : section(
+        'samples',
+        'What it saw',
+        'Training pictures as the network gets them: cut, turned, coloured anew each time.',
+        html`<ul class="pictures tight">${list.map((source, i) => html`<li>${picture(source, `Training picture ${i + 1} as the network sees it`)}</li>`)}</ul>`,
+      );

@@ -1,0 +1,73 @@
+import { count, plural, sum } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import type { ReportData } from '../types.ts';
+import { bar, folded, section } from './section.ts';
+
+/** Rows of long lists that are shown unfolded. */
+const SHOWN = 12;
+
+/** How many pictures of each class there are, and the files that were left out. */
+export function dataMakeUp({ data: { path, classes, counts, problems } }: ReportData): Html {
+  const splits = [
+    { name: 'Training', numbers: counts.train },
+    { name: 'Validation', numbers: counts.val },
+    ...(sum(counts.test) > 0 ? [{ name: 'Test', numbers: counts.test }] : []),
+  ];
+  const largest = Math.max(1, ...counts.train);
+  const order = classes.map((_, i) => i).sort((a, b) => (counts.train[b] ?? 0) - (counts.train[a] ?? 0));
+  const table = (part: readonly number[], total: boolean): Html => html`<div class="scroll"><table>
+<thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">Training pictures as a bar</span></th></tr></thead>
+<tbody>${part.map((i) => html`<tr><th scope="row">${classes[i]}</th>${splits.map(({ numbers }) => html`<td class="number">${count(numbers[i] ?? 0)}</td>`)}<td class="wide">${bar((counts.train[i] ?? 0) / largest, 'cold')}</td></tr>`)}</tbody>
+${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) => html`<td class="number">${count(sum(numbers))}</td>`)}<td class="wide"></td></tr></tfoot>`}</table></div>`;
+  const list = (part: typeof problems): Html =>
+    html`<ul class="files">${part.map(({ file, reason }) => html`<li><code>${file}</code> ${reason}</li>`)}</ul>`;
+  return section(
+    'data',
+    'Data',
+    '',
+    html`<p>Read from <code>${path}</code>.</p>
+${table(order.slice(0, SHOWN), true)}
+${order.length > SHOWN && folded(plural(order.length - SHOWN, 'more class', 'more classes'), table(order.slice(SHOWN), false))}
+${
+  problems.length > 0 &&
+  html`<h3>${plural(problems.length, 'file')} left out</h3>${list(problems.slice(0, SHOWN))}
+${problems.length > SHOWN && folded(`${plural(problems.length - SHOWN, 'more file')}`, list(problems.slice(SHOWN)))}`
+}`,
+  );
+}
+
+/** Where the model is and how to use it. */
+export const nextSteps = ({ output }: ReportData): Html =>
+  section(
+    'next',
+    'Use it',
+    '',
+    html`<p>The finished model is in <code>${output.path}</code>.</p>
+<dl class="commands">${output.commands.map(({ does, command }) => html`<div><dt>${does}</dt><dd><pre><code>${command}</code></pre></dd></div>`)}</dl>`,
+  );
+
+/** What would be needed to do it again: model, machine, configuration. */
+export function record({ model, environment, config }: ReportData): Html {
+  const facts: readonly (readonly [string, string])[] = [
+    ['Model', model.name],
+    ['Source', model.source],
+    ['SHA-256', model.sha256],
+    ['Parameters', count(model.parameters)],
+    ['Operator set', String(model.opset)],
+    ['Thaw', environment.thaw],
+    ['ONNX Runtime', environment.onnxruntime],
+    ['Node', environment.node],
+    ['Platform', environment.platform],
+    ['Processor', environment.cpu],
+    ['Device', environment.device],
+    ['Threads', environment.threads === null ? 'as many as the runtime chooses' : String(environment.threads)],
+  ];
+  return section(
+    'record',
+    'Record',
+    'What it takes to do this again.',
+    html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<h3>Configuration</h3>
+<pre class="config"><code>${config}</code></pre>`,
+  );
+}

@@ -1,0 +1,85 @@
+import { thawChart } from '../charts/thaw.ts';
+import { count, date, decimal, duration, percent, plural, points, sum, wilson } from '../format.ts';
+import { type Html, html, link } from '../markup.ts';
+import type { ReportData } from '../types.ts';
+import { bar, section } from './section.ts';
+
+const support = (confusion: readonly (readonly number[])[]): number => sum(confusion.map(sum));
+
+export const WHY = {
+  finished: 'every stage ran to its end',
+  target: 'the target was reached',
+  plateau: 'nothing improved any more',
+  interrupted: 'it was interrupted',
+} as const;
+
+const figure = (name: string, value: string, note: string): Html =>
+  html`<div><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`;
+
+/** The head of the page: what was done, how well it went, and the thaw itself. */
+export function summary(data: ReportData): Html {
+  const { model, plan, rows, before, after, test } = data;
+  const pictures = support(after.confusion);
+  const [low, high] = wilson(after.accuracy, pictures);
+  const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
+  return html`<header class="top">
+<p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
+<span>thaw</span></p>
+<h1>${data.title}</h1>
+<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} from ${plural(sum(data.data.counts.train), 'picture')} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(pictures, 'picture')} that it was not trained on.</p>
+<p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
+<dl class="figures">
+${figure('Validation accuracy', percent(after.accuracy), pictures ? `95% interval ${percent(low)} to ${percent(high)}` : 'no pictures')}
+${before && figure('Gained', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
+${test && figure('Test accuracy', percent(test.accuracy), `of ${plural(support(test.confusion), 'picture')}`)}
+${figure('Trained', percent(model.parameters ? trained / model.parameters : 0, trained / model.parameters < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
+${figure('Time', duration(data.seconds), `${plural(rows.length, 'epoch')} in ${plural(plan.length, 'stage')}`)}
+</dl>
+${rows.length > 0 && thawChart(data)}
+</header>`;
+}
+
+/** Validation (and test) scores before and after, in one table. */
+export function beforeAndAfter({ before, after, test }: ReportData): Html {
+  const columns = [
+    ...(before ? [{ name: 'Before', scores: before }] : []),
+    { name: 'After', scores: after },
+    ...(test ? [{ name: 'Test set', scores: test }] : []),
+  ];
+  const rows = [
+    { name: 'Accuracy', of: 'accuracy', format: percent },
+    { name: 'Right among the first five', of: 'top5', format: percent },
+    { name: 'F1, mean over the classes', of: 'f1', format: decimal },
+    { name: 'Loss', of: 'loss', format: decimal },
+  ] as const;
+  const shown = after.perClass.length > 5 ? rows : rows.filter((row) => row.of !== 'top5');
+  return section(
+    'result',
+    'Before and after',
+    'The same pictures, before training and with the finished model.',
+    html`<div class="scroll"><table>
+<thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
+<tbody>${shown.map(
+      ({ name, of, format }) => html`<tr><th scope="row">${name}</th>
+${columns.map(({ scores }) => html`<td class="number">${format(scores[of])}${(of === 'accuracy' || of === 'top5') && bar(scores[of], scores === before ? 'cold' : 'warm')}</td>`)}
+${before && html`<td class="number">${of === 'loss' ? decimal(after.loss - before.loss).replace('-', '−') : `${points(after[of] - before[of])} points`}</td>`}</tr>`,
+    )}</tbody></table></div>`,
+  );
+}
+
+/** Other ways to train the same thing, side by side. */
+export function comparison({ comparison: rows }: ReportData): Html {
+  if (!rows?.length) return html``;
+  const best = Math.max(...rows.map((row) => row.accuracy));
+  return section(
+    'comparison',
+    'Other ways',
+    'The same pictures and the same validation set, trained in other ways.',
+    html`<div class="scroll"><table>
+<thead><tr><th scope="col">Way</th><th scope="col" class="number">Accuracy</th><th scope="col" class="wide"><span class="unseen">Bar</span></th><th scope="col" class="number">Time</th></tr></thead>
+<tbody>${rows.map(
+      (row) =>
+        html`<tr><th scope="row">${link(row.link, row.name)}</th><td class="number">${percent(row.accuracy)}</td><td class="wide">${bar(row.accuracy, row.accuracy === best ? 'warm' : 'cold')}</td><td class="number">${duration(row.seconds)}</td></tr>`,
+    )}</tbody></table></div>`,
+  );
+}

@@ -1,0 +1,172 @@
+import { stageColour } from '../charts/colour.ts';
+import { type Band, lineChart } from '../charts/line.ts';
+import { linearScale, logScale } from '../charts/scale.ts';
+import { compact, count, decimal, duration, percent, plural, points } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import type { ReportData, ReportStage } from '../types.ts';
+import { folded, section } from './section.ts';
+import { WHY } from './summary.ts';
+
+const stages = ({ plan }: ReportData): number => Math.max(1, ...plan.map((stage) => stage.stage));
+
+/** The stretch of epochs that each stage had. */
+export function stageBands(data: ReportData): Band[] {
+  return data.plan.flatMap(({ stage, train }) => {
+    const from = data.rows.findIndex((row) => row.stage === stage);
+    const to = data.rows.findLastIndex((row) => row.stage === stage);
+    return from < 0
+      ? []
+      : [{ from, to, label: `${stage} · ${train}`, short: String(stage), colour: stageColour(stage, stages(data)) }];
+  });
+}
+
+/** Loss is told on a logarithmic axis where it spans more than this factor. */
+const WIDE = 200;
+
+function charts(data: ReportData): Html {
+  const { rows, plan } = data;
+  const epochs = rows.map((row) => row.epoch);
+  const bands = stageBands(data);
+  const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
+  const common = { epochs, bands, best: best < 0 ? undefined : best };
+  const last = rows[rows.length - 1];
+
+  const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]).filter((loss) => Number.isFinite(loss));
+  const wide = Math.max(...losses) > WIDE * Math.min(...losses.filter((loss) => loss > 0));
+  const accuracies = rows.flatMap(({ train, val }) => [train.accuracy, val.accuracy]);
+
+  const slowest = new Map(
+    plan.map((stage) => [stage.stage, Math.min(1, ...stage.multipliers.map(({ multiplier }) => multiplier))]),
+  );
+  const rates = rows.map((row) => row.lr);
+  const low = rows.map((row) => row.lr * (slowest.get(row.stage) ?? 1));
+  const layered = low.some((rate, i) => rate !== rates[i]);
+
+  return html`<div class="charts">
+${lineChart({
+  ...common,
+  title: 'Accuracy',
+  description: `validation accuracy ended at ${percent(last.val.accuracy)}, training accuracy at ${percent(last.train.accuracy)}.`,
+  series: [
+    { name: 'training', look: 'train', values: rows.map((row) => row.train.accuracy) },
+    { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
+  ],
+  scale: linearScale(accuracies, [1]),
+  format: (value) => percent(value).replace('.0%', '%'),
+})}
+${lineChart({
+  ...common,
+  title: wide ? 'Loss (log scale)' : 'Loss',
+  description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
+  series: [
+    { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
+    { name: 'validation', look: 'val', values: rows.map((row) => row.val.loss) },
+  ],
+  scale: wide ? logScale(losses) : linearScale(losses, losses.every((loss) => loss >= 0) ? [0] : []),
+  format: decimal,
+})}
+${lineChart({
+  ...common,
+  title: 'Learning rate (log scale)',
+  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
+  series: [
+    { name: layered ? 'head' : 'all layers', look: 'rate', values: rates },
+    ...(layered ? [{ name: 'slowest layer', look: 'rate-low' as const, values: low }] : []),
+  ],
+  scale: logScale([...rates, ...low]),
+  format: decimal,
+})}
+${lineChart({
+  ...common,
+  title: 'Trainable parameters (log scale)',
+  description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
+  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable), format: count }],
+  scale: logScale(rows.map((row) => row.trainable)),
+  format: compact,
+  steps: true,
+})}
+</div>`;
+}
+
+/** Loss, accuracy, learning rate and thawed parameters by epoch, and all of it as a table. */
+export function training(data: ReportData): Html {
+  const { rows } = data;
+  if (rows.length === 0) {
+    return section('training', 'Training', '', html`<p>No epoch was finished: ${WHY[data.stopped]}.</p>`);
+  }
+  return section(
+    'training',
+    'Training',
+    'The bands are the stages. The ringed epoch is the one that was kept.',
+    html`${charts(data)}
+${folded(
+  'Every epoch in numbers',
+  html`<div class="scroll"><table class="small">
+<thead><tr><th scope="col" class="number">Epoch</th><th scope="col" class="number">Stage</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Validation loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
+<tbody>${rows.map(
+    (row) =>
+      html`<tr${row.epoch === data.bestEpoch && html` class="kept"`}><th scope="row" class="number">${row.epoch}</th><td class="number">${row.stage}</td><td class="number">${decimal(row.train.loss)}</td><td class="number">${percent(row.train.accuracy)}</td><td class="number">${decimal(row.val.loss)}</td><td class="number">${percent(row.val.accuracy)}</td><td class="number">${decimal(row.lr)}</td><td class="number">${duration(row.seconds)}</td></tr>`,
+  )}</tbody></table></div>`,
+)}`,
+  );
+}
+
+const ENDED = {
+  finished: 'all its epochs',
+  target: 'target reached',
+  plateau: 'no more progress',
+  interrupted: 'interrupted',
+} as const;
+
+/** Names of groups, the middle of a long list left out. */
+const names = (groups: readonly string[]): string =>
+  groups.length > 4 ? `${groups[0]} … ${groups.slice(-2).join(', ')}` : groups.join(', ');
+
+/** Best accuracy up to and including each stage, and what the stage added to what was there before it. */
+export function gains({ plan, before }: ReportData): (number | null)[] {
+  let reached = before?.accuracy ?? null;
+  return plan.map(({ bestAccuracy }) => {
+    const gain = bestAccuracy === null || reached === null ? null : bestAccuracy - reached;
+    if (bestAccuracy !== null) reached = Math.max(bestAccuracy, reached ?? bestAccuracy);
+    return gain;
+  });
+}
+
+function rates({ lr, multipliers }: ReportStage): string {
+  const factors = multipliers.map(({ multiplier }) => multiplier);
+  return factors.length ? `${decimal(lr)}, down to ${decimal(lr * Math.min(1, ...factors))}` : decimal(lr);
+}
+
+/** What each stage thawed, cost and gained. */
+export function stageTable(data: ReportData): Html {
+  const { plan, rows, model } = data;
+  if (plan.length === 0) return html``;
+  const gained = gains(data);
+  const layered = plan.filter((stage) => stage.multipliers.length > 0);
+  return section(
+    'stages',
+    'Stages',
+    'What each stage thawed, what it cost and what it added.',
+    html`<div class="scroll"><table>
+<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
+<tbody>${plan.map((stage, i) => {
+      const ran = rows.filter((row) => row.stage === stage.stage).length;
+      return html`<tr><th scope="row"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
+<td><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${names(stage.groups)}</small></td>
+<td class="number">${compact(stage.trainable)}<br><small>${percent(model.parameters ? stage.trainable / model.parameters : 0)}</small></td>
+<td class="number">${rates(stage)}</td>
+<td class="number">${ran} of ${stage.epochs}</td>
+<td class="number">${duration(stage.seconds)}</td>
+<td class="number">${stage.bestAccuracy === null ? '–' : percent(stage.bestAccuracy)}${gained[i] !== null && html`<br><small>${points(gained[i])} points</small>`}</td>
+<td>${ENDED[stage.why]}</td></tr>`;
+    })}</tbody></table></div>
+${
+  layered.length > 0 &&
+  folded(
+    'Learning rates by layer group',
+    html`<div class="scroll"><table class="small"><thead><tr><th scope="col">Stage</th><th scope="col">Layer group</th><th scope="col" class="number">Factor</th><th scope="col" class="number">Learning rate</th></tr></thead>
+<tbody>${layered.map(({ stage, lr, multipliers }) => multipliers.map(({ group, multiplier }) => html`<tr><td>${stage}</td><th scope="row">${group}</th><td class="number">${decimal(multiplier)}</td><td class="number">${decimal(lr * multiplier)}</td></tr>`))}</tbody></table></div>`,
+  )
+}`,
+  );
+}

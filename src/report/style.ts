@@ -1,0 +1,166 @@
+import { html } from './markup.ts';
+
+/** The page's looks: ice, water and warmth on quiet paper, in the reader's own system fonts, light or dark, on screen or printed. */
+export const STYLE = html`
+:root {
+  color-scheme: light dark;
+  --paper: #fbfcfd; --raised: #ffffff; --ink: #12242f; --soft: #51656f; --line: #dce6eb; --faint: #eef4f7;
+  --ice: #d9ecf5; --ice-top: #e3f1f8; --water: #1f78ad; --warm: #c9501f; --warm-fill: #e0693a; --cold-fill: #7db9d8; --amount: #4d6a78;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #0d161c; --raised: #132029; --ink: #e8f0f4; --soft: #9db1bc; --line: #243641; --faint: #15232c;
+    --ice: #1c3645; --ice-top: #11242f; --water: #63b7e6; --warm: #f58d5c; --warm-fill: #ee7d4b; --cold-fill: #3f86ab; --amount: #a9bfcb;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+body {
+  margin: 0; color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;
+  background: linear-gradient(var(--ice-top), var(--paper) 26rem) no-repeat var(--paper);
+  border-top: 4px solid; border-image: linear-gradient(90deg, #bfe0f0, #3c9fd0 30%, #f3d6a2 62%, #df6232) 1;
+}
+main { max-width: 72rem; margin: 0 auto; padding: 0 clamp(1.1rem, 4vw, 3rem); }
+a { color: var(--water); text-underline-offset: .18em; }
+h1, h2, h3 { line-height: 1.2; font-weight: 620; letter-spacing: -.012em; text-wrap: balance; overflow-wrap: anywhere; }
+h1 { font-size: clamp(1.9rem, 1.3rem + 2.6vw, 3.1rem); font-weight: 660; letter-spacing: -.028em; margin: 2.2rem 0 .9rem; }
+h2 { font-size: 1.22rem; margin: 0; }
+h3 { font-size: 1rem; margin: 2rem 0 .6rem; }
+p { margin: 0 0 1rem; }
+small { color: var(--soft); font-size: .84em; }
+code, pre { font: .86em/1.6 ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+pre { margin: 0; padding: .8rem 1rem; background: var(--faint); border-radius: 6px; overflow-x: auto; white-space: pre-wrap; }
+pre code { font-size: 1em; }
+.unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
+
+.brand { display: flex; align-items: center; gap: .5rem; margin: 0; padding-top: 1.5rem; font-weight: 640; letter-spacing: -.01em; font-size: 1.12rem; }
+.brand .crystal { fill: none; stroke: var(--water); stroke-width: 1.5; stroke-linecap: round; }
+.brand .drop { fill: var(--warm-fill); stroke: var(--ice-top); stroke-width: 1.6; }
+.lede { font-size: clamp(1.08rem, 1rem + .5vw, 1.32rem); line-height: 1.5; max-width: 46rem; margin-bottom: .7rem; text-wrap: pretty; }
+.lede strong { color: var(--warm); font-weight: 640; }
+.date { color: var(--soft); font-size: .92rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1.4rem 2rem; margin: 2.2rem 0 2.6rem; }
+.figures dt { color: var(--soft); font-size: .86rem; }
+.figures dd { margin: 0; }
+.figures b { display: block; font-size: clamp(1.8rem, 1.4rem + 1.3vw, 2.45rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.figures div:first-child b { color: var(--warm); }
+.figures span { color: var(--soft); font-size: .86rem; }
+
+section { display: grid; grid-template-columns: 13rem minmax(0, 1fr); gap: 1.2rem 3rem; padding: 2.6rem 0 3rem; border-top: 1px solid var(--line); }
+section > header p { color: var(--soft); font-size: .88rem; line-height: 1.5; margin: .5rem 0 0; }
+@media (min-width: 60rem) { section > header { position: sticky; top: 1.5rem; align-self: start; } }
+@media (max-width: 60rem) { section { grid-template-columns: minmax(0, 1fr); padding: 2rem 0 2.2rem; } }
+
+figure { margin: 0; }
+.thaw { margin-bottom: 3rem; }
+.thaw figcaption, .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .1rem 1rem; font-size: .88rem; margin-bottom: .55rem; }
+.thaw figcaption span, .legend { color: var(--soft); }
+.front { display: flex; }
+.front .names { flex: none; }
+.front svg { overflow: visible; }
+.front text { font-size: 12px; fill: var(--soft); text-anchor: end; }
+.front .cells text { text-anchor: middle; }
+.front .cells rect { stroke: var(--paper); stroke-width: 1; }
+.front .cells line { stroke: var(--ink); stroke-width: 1.25; stroke-dasharray: 2 3; }
+.ice { fill: var(--ice); }
+
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2.4rem 2.4rem; }
+.plot { display: block; overflow: visible; }
+.plot text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
+.plot .tick, .plot .gone { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+.plot .middle { text-anchor: middle; stroke: none; }
+.plot .stage { fill: var(--ink); font-weight: 560; }
+.plot .band { fill-opacity: .11; }
+.plot .grid { stroke: var(--line); }
+.curve { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; stroke: currentColor; }
+.plot circle { fill: currentColor; }
+.train, .rate-low { color: var(--water); }
+.val, .rate { color: var(--warm); }
+.amount { color: var(--amount); }
+.curve.val, .curve.rate { stroke-width: 2.5; }
+.curve.train, .curve.rate-low { stroke-dasharray: 5 4; }
+.plot circle.best { fill: var(--paper); stroke: currentColor; stroke-width: 2.5; }
+.plot text.gone { fill: currentColor; text-anchor: middle; font-size: 16px; font-weight: 700; }
+.legend { display: flex; gap: 1rem; }
+.legend > span { color: var(--soft); }
+.legend i { display: inline-block; width: 1.1rem; height: 0; border-top: 2.5px solid var(--warm); margin-right: .35rem; vertical-align: .25em; }
+.legend .train i, .legend .rate-low i { border-top: 2px dashed var(--water); }
+.legend .amount i { border-color: var(--amount); }
+.catch { fill: transparent; }
+.reading { opacity: 0; pointer-events: none; transition: opacity .1s; }
+.epoch:hover .reading { opacity: 1; }
+.reading line { stroke: var(--soft); stroke-dasharray: 2 3; }
+.reading .paper { fill: var(--raised); stroke: var(--line); }
+.plot .reading text { fill: var(--ink); }
+
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .94rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .55rem 1.2rem .55rem 0; border-bottom: 1px solid var(--line); }
+th:last-child, td:last-child { padding-right: 0; }
+thead th { color: var(--soft); font-weight: 500; font-size: .84rem; vertical-align: bottom; }
+tbody th { font-weight: 560; overflow-wrap: anywhere; min-width: 5rem; }
+tfoot th, tfoot td { border-bottom: 0; font-weight: 560; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+thead th.number { white-space: normal; }
+td.wide, th.wide { width: 32%; min-width: 6rem; vertical-align: middle; }
+td .bar { max-width: 9rem; display: block; margin: .3rem 0 0 auto; }
+td.wide .bar { max-width: none; margin: 0; }
+.small { font-size: .86rem; }
+.kept th, .kept td { background: var(--faint); font-weight: 600; }
+.swatch { margin-right: .25rem; }
+.bar .rest { fill: var(--faint); }
+.bar .part { fill: var(--amount); }
+.bar.cold .part { fill: var(--cold-fill); }
+.bar.warm .part { fill: var(--warm-fill); }
+details { margin-top: 1.2rem; }
+summary { cursor: pointer; color: var(--water); font-size: .92rem; padding: .2rem 0; }
+details[open] summary { margin-bottom: .6rem; }
+
+.confusion { display: block; }
+.confusion text { fill: var(--ink); }
+.confusion .axis { fill: var(--soft); font-size: 12px; }
+.confusion .end { text-anchor: end; }
+.confusion .middle, .confusion g text { text-anchor: middle; }
+.confusion g text.on { fill: #fff; font-weight: 600; }
+.confusion .ground { fill: var(--faint); }
+.confusion .right rect { fill: #1f78ad; }
+.confusion .wrong rect { fill: #cf5420; }
+.pairs { margin: 0; padding: 0; list-style: none; }
+.pairs li { padding: .3rem 0; }
+.pairs b { font-weight: 600; }
+
+.pictures { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.6rem 1.2rem; }
+.pictures.tight { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: .5rem; }
+.pictures img, .frame { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; background: var(--ice); }
+.pictures figcaption { display: grid; grid-template-columns: 1fr auto; font-size: .86rem; margin-top: .5rem; line-height: 1.4; }
+.pictures figcaption b { font-weight: 600; color: var(--warm); }
+.pictures figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.pictures .bar { grid-column: 1 / -1; margin: .25rem 0 .3rem; }
+.pictures figcaption span:not(.number), .pictures small { grid-column: 1 / -1; }
+.files { padding-left: 1.1rem; margin: 0; font-size: .92rem; }
+.files li { margin: .25rem 0; color: var(--soft); }
+.files code { color: var(--ink); margin-right: .4rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .9rem 2rem; margin: 0; }
+.facts dt, .commands dt { color: var(--soft); font-size: .84rem; }
+.facts dd, .commands dd { margin: 0; overflow-wrap: anywhere; }
+.facts dd { font-size: .94rem; }
+.commands { display: grid; gap: 1rem; margin: 0; }
+.commands dd { margin-top: .25rem; }
+footer { max-width: 72rem; margin: 0 auto; padding: 1.5rem clamp(1.1rem, 4vw, 3rem) 3rem; color: var(--soft); font-size: .86rem; }
+
+@media print {
+  :root {
+    color-scheme: light;
+    --paper: #fff; --raised: #fff; --ink: #000; --soft: #444; --line: #ccc; --faint: #f1f5f7; --ice: #d9ecf5; --ice-top: #fff;
+    --water: #1f78ad; --warm: #c9501f; --warm-fill: #e0693a; --cold-fill: #7db9d8; --amount: #4d6a78;
+  }
+  body { font-size: 10.5pt; background: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  main, footer { max-width: none; padding-left: 0; padding-right: 0; }
+  section { display: block; padding: 1.2rem 0; }
+  section > header { position: static; margin-bottom: .8rem; break-after: avoid; }
+  figure, tr, li, .figures div { break-inside: avoid; }
+  .scroll { overflow: visible; }
+  .confusion { max-width: 100%; height: auto; }
+  details:not([open]) { display: none; }
+}
+`;

@@ -1,0 +1,158 @@
+import { Random } from '../../src/random.ts';
+import type { ReportData } from '../../src/report/types.ts';
+import type { EpochRow, Evaluation } from '../../src/training/events.ts';
+
+/** A transparent picture of one pixel. */
+export const PIXEL =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
+
+/** Scores of a confusion matrix, by their definitions. */
+export function evaluation(classes: readonly string[], confusion: number[][], loss: number): Evaluation {
+  const total = confusion.flat().reduce((all, n) => all + n, 0);
+  const perClass = classes.map((label, i) => {
+    const support = confusion[i].reduce((all, n) => all + n, 0);
+    const called = confusion.reduce((all, row) => all + row[i], 0);
+    const precision = called ? confusion[i][i] / called : 0;
+    const recall = support ? confusion[i][i] / support : 0;
+    return { label, precision, recall, f1: (2 * precision * recall) / (precision + recall) || 0, support };
+  });
+  const accuracy = confusion.reduce((all, row, i) => all + row[i], 0) / total;
+  return {
+    loss,
+    accuracy,
+    top5: Math.min(1, accuracy + 0.03),
+    f1: perClass.reduce((all, { f1 }) => all + f1, 0) / classes.length,
+    perClass,
+    confusion,
+  };
+}
+
+/** A matrix in which about `share` of every row is right, the rest scattered over neighbours. */
+function matrix(random: Random, classes: number, support: number, share: number): number[][] {
+  return Array.from({ length: classes }, (_, truth) => {
+    const row = new Array<number>(classes).fill(0);
+    for (let k = 0; k < support; k++) {
+      const away = random.chance(share) ? 0 : 1 + random.below(Math.min(4, classes - 1));
+      row[(truth + away) % classes]++;
+    }
+    return row;
+  });
+}
+
+const GROUPS = ['stem', ...Array.from({ length: 16 }, (_, i) => `blocks.${i}`), 'head'];
+
+/** A run as it would look on a data set of these classes: three stages, ten epochs. */
+export function fixture(
+  classes: readonly string[] = ['ant', 'bee'],
+  pictures: readonly string[] = [PIXEL],
+): ReportData {
+  const random = new Random(7, classes.length);
+  const stages = [
+    { train: 'head', groups: 1, trainable: 2_562, epochs: 3, lr: 0.01, from: 0.88, to: 0.941 },
+    { train: 'last:3', groups: 3, trainable: 1_129_922, epochs: 3, lr: 0.001, from: 0.944, to: 0.955 },
+    { train: 'last:8', groups: 8, trainable: 2_871_106, epochs: 4, lr: 0.0003, from: 0.954, to: 0.967 },
+  ];
+  const parameters = 3_412_674;
+  const rows: EpochRow[] = [];
+  stages.forEach(({ trainable, epochs, lr, from, to }, i) => {
+    for (let k = 0; k < epochs; k++) {
+      const part = epochs > 1 ? k / (epochs - 1) : 1;
+      const accuracy = from + (to - from) * part + (part < 1 ? random.between(-0.006, 0.006) : 0);
+      rows.push({
+        epoch: rows.length + 1,
+        stage: i + 1,
+        trainable,
+        lr: lr * (0.05 + 0.95 * Math.cos((part * Math.PI) / 2)),
+        train: {
+          loss: 0.52 * Math.exp(-rows.length / 3.4) + random.between(0.02, 0.05),
+          accuracy: Math.min(0.999, accuracy - 0.05 + rows.length * 0.008),
+        },
+        val: { loss: 0.42 * Math.exp(-rows.length / 2.4) + 0.092 + random.between(0, 0.01), accuracy },
+        seconds: [2.9, 6.4, 9.8][i] * (k === 0 ? 1.6 : 1),
+      });
+    }
+  });
+  const support = classes.length > 20 ? 12 : 76;
+  const after = evaluation(classes, matrix(random, classes.length, support, 0.965), 0.104);
+  const at = (i: number) => classes[i % classes.length];
+  return {
+    title: 'hymenoptera',
+    created: '2026-11-24T08:12:30.000Z',
+    model: {
+      name: 'EfficientNet-Lite0',
+      source: 'models/efficientnet-lite0',
+      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      parameters,
+      opset: 17,
+      groups: GROUPS,
+    },
+    data: {
+      path: 'pictures/hymenoptera',
+      classes,
+      counts: {
+        train: classes.map((_, i) => 121 + ((i * 17) % 23) * (i % 2 ? 1 : -1)),
+        val: classes.map(() => support),
+        test: [],
+      },
+      problems: [
+        { file: 'train/ants/imageNotFound.gif', reason: 'a GIF of 1 x 1 pixels' },
+        { file: 'train/bees/notes.txt', reason: 'not a picture' },
+      ],
+    },
+    plan: stages.map(({ train, groups, trainable, epochs, lr, to }, i) => ({
+      stage: i + 1,
+      stages: stages.length,
+      train,
+      groups: GROUPS.slice(-groups),
+      trainable,
+      frozen: parameters - trainable,
+      epochs: i === 2 ? 6 : epochs,
+      lr,
+      seconds: rows.filter((row) => row.stage === i + 1).reduce((all, row) => all + row.seconds, 0),
+      why: i === 2 ? 'plateau' : 'finished',
+      bestAccuracy: to,
+      multipliers: GROUPS.slice(-groups, -1).map((group) => ({ group, multiplier: 0.1 })),
+    })),
+    rows,
+    bestEpoch: 10,
+    before: evaluation(
+      classes,
+      matrix(random, classes.length, support, 1.1 / classes.length),
+      1.02 * Math.log(classes.length),
+    ),
+    after,
+    test: null,
+    mistakes: Array.from({ length: 6 }, (_, i) => ({
+      thumbnail: pictures[i % pictures.length],
+      file: `pictures/hymenoptera/val/${at(i)}/2368${i}4_d2c4.jpg`,
+      label: at(i),
+      predicted: at(i + 1),
+      probability: 0.98 - i * 0.07,
+    })),
+    samples: Array.from({ length: 16 }, (_, i) => pictures[(i + 3) % pictures.length]),
+    environment: {
+      thaw: '0.1.0',
+      onnxruntime: '1.30.0',
+      node: 'v20.19.2',
+      platform: 'linux x64',
+      cpu: '2 × a processor at 2.6 GHz',
+      device: 'cpu',
+      threads: 2,
+    },
+    config:
+      'model: models/efficientnet-lite0\ndata: pictures/hymenoptera\nseed: 0\nstages:\n  - train: head\n    epochs: 3\n    lr: 0.01\n  - train: last:3\n    epochs: 3\n    lr: 0.001\n  - train: last:8\n    epochs: 6\n    lr: 0.0003\n',
+    seconds: 84.2,
+    stopped: 'plateau',
+    output: {
+      path: 'runs/hymenoptera/model',
+      commands: [
+        { does: 'Label pictures', command: 'thaw predict runs/hymenoptera new-pictures/*.jpg' },
+        { does: 'Measure it on other pictures', command: 'thaw eval runs/hymenoptera other-pictures' },
+        {
+          does: 'In JavaScript, with transformers.js',
+          command: "await pipeline('image-classification', 'runs/hymenoptera/model')",
+        },
+      ],
+    },
+  };
+}
