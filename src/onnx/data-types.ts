@@ -79,7 +79,7 @@ export function tensorFromBytes(type: DataType, shape: readonly number[], bytes:
   if (bytes.byteLength !== entries * size) {
     throw new Error(`${bytes.byteLength} bytes do not fill ${type} [${shape}], which takes ${entries * size}`);
   }
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return { type, shape, data: new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, entries) };
 }
 

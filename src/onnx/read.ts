@@ -230,8 +230,9 @@ function valueInfo(proto: onnx.ValueInfoProto.$Properties): ValueInfo {
     name,
     type: dataTypeOf(tensorType.elem_type ?? 0),
     shape: tensorType.shape
-      ? (tensorType.shape.dim ?? []).map(({ dim_value, dim_param }) =>
-          dim_value !== undefined && dim_value !== null ? number(dim_value) : dim_param || null,
+      ? // A field that is not set still has a value on the prototype: 0.
+        (tensorType.shape.dim ?? []).map((d) =>
+          Object.hasOwn(d, 'dim_value') ? number(d.dim_value ?? 0) : d.dim_param || null,
         )
       : undefined,
   };
