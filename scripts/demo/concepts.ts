@@ -1,0 +1,73 @@
+/** What the demo's model is to learn: things that its pretraining never showed it, drawn by artists on either side of a split. */
+
+export interface DemoConcept {
+  readonly name: string;
+  /** Concepts (as `conceptOf` names them) whose drawings show it. */
+  readonly drawnAs: readonly string[];
+  /**
+   * Words that no picture of the pretraining may have in any of its names: the thing itself, its near-synonyms, what is drawn
+   * as it, and, since a word bars every name that has it, all its compounds.
+   */
+  readonly words: readonly string[];
+}
+
+const concept = (name: string, drawnAs: string, words: string): DemoConcept => ({
+  name,
+  drawnAs: drawnAs.split(' '),
+  words: words.split(' '),
+});
+
+export const demoConcepts: readonly DemoConcept[] = [
+  concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing'),
+  concept('bus', 'bus bus-front', 'bus buses coach minibus transit'),
+  concept('camera', 'camera', 'camera cameras cam webcam video videocam videocamera aperture shutter photography'),
+  concept(
+    'coffee',
+    'coffee cup mug coffee-cup hot-mug cafe',
+    'coffee cup cups mug tea teacup teapot cafe espresso drink drinks beverage beer breakfast',
+  ),
+  concept(
+    'flask',
+    'flask beaker conical-flask',
+    'flask beaker erlenmeyer conical experiment experimental science lab labs laboratory chemistry tube vial',
+  ),
+  concept('gift', 'gift', 'gift gifts present reward rewards giftcard redeem donate'),
+  concept(
+    'headphones',
+    'headphones headphone',
+    'headphones headphone headset headsets earphone earphones earbuds earpods airpods',
+  ),
+  concept('key', 'key', 'key keys keyhole passkey passkeys password'),
+  concept(
+    'leaf',
+    'leaf',
+    'leaf leafs leaves plant plants seedling sprout eco nature vegan vegetarian clover cannabis spa organic grass energy',
+  ),
+  concept('moon', 'moon', 'moon moons night nights nightlight crescent dark sleep bedtime lunar eclipse'),
+  concept(
+    'music',
+    'music music-note',
+    'music musical song songs audiotrack audio playlist note notes tune itunes melody clef',
+  ),
+  concept('palette', 'palette', 'palette palettes color colors colour theme art paint painting'),
+  concept('rocket', 'rocket', 'rocket rockets launch spaceship spacecraft startup shuttle'),
+  concept('scissors', 'scissors cut', 'scissors scissor cut cuts cutting shears snip'),
+  concept(
+    'train',
+    'train front-train train-front',
+    'train trains tram tramway metro subway railway rail railroad locomotive',
+  ),
+  concept(
+    'tree',
+    'tree trees pine-tree deciduous-tree',
+    'tree trees forest pine evergreen christmas park palm deciduous wood',
+  ),
+  concept('trophy', 'trophy', 'trophy trophies award awards winner champion tournament achievement leaderboard'),
+  concept('umbrella', 'umbrella', 'umbrella umbrellas parasol beach'),
+];
+
+/** Icon sets whose drawings the demo trains on. The pretraining saw these artists draw other things. */
+export const demoTrainSets = ['bx', 'carbon', 'la', 'lucide', 'mingcute', 'ri', 'tabler'] as const;
+
+/** Icon sets whose drawings the demo is validated on. No picture by these artists is in the pretraining's training set. */
+export const demoValSets = ['akar-icons', 'bi', 'iconoir', 'jam', 'majesticons', 'uil'] as const;

@@ -1,0 +1,97 @@
+/** Which concepts the default model is pretrained on, and with which pictures. */
+import { demoConcepts, demoValSets } from '../demo/concepts.ts';
+import type { Icon } from '../demo/icons.ts';
+import { conceptOf } from './naming.ts';
+import { type IconSetDescription, iconSets } from './sets.ts';
+
+/** A concept is taken if so many sets draw it. */
+export const leastSets = 8;
+
+/** At most so many drawings of a concept by one set, so that sets with six styles do not outweigh the others. */
+export const mostDrawings = 3;
+
+/** Logos: trademarks, and everybody draws them alike. */
+const brands = new Set(
+  `android apple airplay behance bing bitbucket bitcoin chrome codepen discord dribbble dropbox ethereum evernote facebook figma
+  firefox flickr github gitlab google html html5 css css3 instagram javascript kubernetes linkedin linux markdown mastodon medium
+  messenger meta microsoft npm paypal pinterest python reddit skype slack snapchat soundcloud spotify telegram threads tiktok
+  trello tumblr twitch twitter typescript ubuntu vimeo visa vue wechat whatsapp windows wordpress yahoo youtube amazon adobe angular
+  docker stackoverflow steam stripe logo brand bxl`.split(/\s+/),
+);
+
+const barred = new Set(demoConcepts.flatMap(({ words }) => words));
+
+/** A picture of the pretraining. */
+export interface Picture {
+  readonly icon: Icon;
+  /** Index into the concepts. */
+  readonly label: number;
+  readonly split: 'train' | 'val';
+}
+
+export interface PretrainingSet {
+  /** In alphabetical order. */
+  readonly concepts: readonly string[];
+  readonly pictures: readonly Picture[];
+}
+
+/** Whether a name has a word of the demo's, so that its drawing must not be seen in pretraining. */
+export function belongsToDemo(name: string): boolean {
+  return name.split('-').some((word) => barred.has(word.replace(/\d+$/, '')));
+}
+
+/**
+ * Chooses from all sets' drawings: concepts that at least `leastSets` sets draw, neither the demo's nor logos, at most
+ * `mostDrawings` of a set. The sets that the demo is validated on are held out for validation here, too.
+ * @param drawings the icons of each set, by the set's name
+ */
+export function selectPictures(drawings: ReadonlyMap<string, readonly Icon[]>): PretrainingSet {
+  const byConcept = new Map<string, Map<string, Icon[]>>();
+  for (const set of iconSets) {
+    const seen = new Set<string>();
+    for (const icon of drawings.get(set.name) ?? []) {
+      const concept = conceptOf(icon.name, set);
+      if (concept === null || seen.has(icon.body) || isLeftOut(icon, concept)) continue;
+      seen.add(icon.body);
+      const sets = byConcept.get(concept) ?? new Map<string, Icon[]>();
+      byConcept.set(concept, sets.set(set.name, [...(sets.get(set.name) ?? []), icon]));
+    }
+  }
+  const chosen = [...byConcept].filter(([, sets]) => sets.size >= leastSets).sort(([a], [b]) => (a < b ? -1 : 1));
+  const pictures = chosen.flatMap(([, sets], label) =>
+    iconSets.flatMap((set) =>
+      oneOfEachStyle(sets.get(set.name) ?? [], set)
+        .slice(0, mostDrawings)
+        .map((icon) => ({ icon, label, split: isHeldOut(set.name) ? ('val' as const) : ('train' as const) })),
+    ),
+  );
+  return { concepts: chosen.map(([name]) => name), pictures };
+}
+
+/** Whether the set's drawings are for validation only. */
+export function isHeldOut(set: string): boolean {
+  return (demoValSets as readonly string[]).includes(set);
+}
+
+function isLeftOut(icon: Icon, concept: string): boolean {
+  return (
+    [concept, icon.name, ...icon.aliases].some(belongsToDemo) || concept.split('-').some((word) => brands.has(word))
+  );
+}
+
+/** Drawings in an order that shows every style and variant once before any size a second time. */
+function oneOfEachStyle(icons: readonly Icon[], set: IconSetDescription): Icon[] {
+  const styles = new Map<string, Icon[]>();
+  for (const icon of icons) {
+    const style =
+      set.name === 'fluent' || set.name === 'octicon' || set.name === 'heroicons'
+        ? icon.name.replace(/-\d+/g, '')
+        : icon.name;
+    // Larger drawings have more detail, and all are seen at one size.
+    styles.set(style, [icon, ...(styles.get(style) ?? [])]);
+  }
+  const queues = [...styles.values()];
+  return Array.from({ length: Math.max(0, ...queues.map((queue) => queue.length)) }, (_, i) =>
+    queues.flatMap((queue) => queue.slice(i, i + 1)),
+  ).flat();
+}

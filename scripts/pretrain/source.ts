@@ -1,0 +1,81 @@
+/** The pretraining pictures as the trainer takes data: painted anew each epoch to train on, always alike to validate. */
+import type { Batch, BatchSource, Preprocessing } from '../../src/data/types.ts';
+import { Random } from '../../src/random.ts';
+import { inputSide, paint, plainLook, randomLook } from './paint.ts';
+import { mapSide, type RenderedPicture, type RenderedSet } from './render.ts';
+
+/** What the model expects; `preprocessor_config.json` says the same. */
+export const preprocessing: Preprocessing = {
+  width: inputSide,
+  height: inputSide,
+  fit: 'stretch',
+  cropFraction: 1,
+  interpolation: 'linear',
+  channels: 'rgb',
+  layout: 'nchw',
+  scale: 1 / 255,
+  mean: [0.5, 0.5, 0.5],
+  deviation: [0.5, 0.5, 0.5],
+};
+
+/** Words of concepts that are another thing in a mirror, or that nobody writes mirrored. */
+const handed = new Set(
+  `left right forward backward back skip undo redo restart refresh replay reply rewind fast login logout history import export external
+  incoming outgoing step trending up down question text bold italic subscript superscript paragraph hashtag percent dollar euro pound
+  rupee at copyright trademark gif html file-pdf code-qr translate language align list`.split(/\s+/),
+);
+
+/** Whether a concept's mirrored drawings still show it. */
+export function isMirrorable(concept: string): boolean {
+  return !concept.split('-').some((word) => handed.has(word));
+}
+
+/** Icons as batches of `[N, 3, 80, 80]`. */
+export class IconSource implements BatchSource {
+  /** Positions in the rendered set. */
+  private readonly positions: readonly number[];
+  private readonly mirrorable: readonly boolean[];
+
+  /**
+   * @param options.split `train` paints each picture anew in every epoch, by seed, epoch and position, and shuffles; `val` paints
+   *   it always alike, in the set's order
+   */
+  constructor(
+    private readonly set: RenderedSet,
+    private readonly options: { readonly split: RenderedPicture['split']; readonly seed: number },
+  ) {
+    this.positions = set.pictures.flatMap(({ split }, i) => (split === options.split ? [i] : []));
+    this.mirrorable = set.concepts.map(isMirrorable);
+  }
+
+  get length(): number {
+    return this.positions.length;
+  }
+
+  async *batches({ epoch, batchSize, from = 0 }: Parameters<BatchSource['batches']>[0]): AsyncGenerator<Batch> {
+    const { split, seed } = this.options;
+    const all = this.positions.map((_, i) => i);
+    const order = split === 'train' ? new Random(seed, 'order', epoch).shuffle(all) : all;
+    for (let start = from * batchSize; start < order.length; start += batchSize) {
+      yield this.paintBatch(order.slice(start, start + batchSize), epoch);
+    }
+  }
+
+  private paintBatch(indices: readonly number[], epoch: number): Batch {
+    const { split, seed } = this.options;
+    const shape = [indices.length, 3, inputSide, inputSide];
+    const size = 3 * inputSide * inputSide;
+    const images = new Float32Array(indices.length * size);
+    const labels = new BigInt64Array(indices.length);
+    indices.forEach((index, i) => {
+      const position = this.positions[index];
+      const { label } = this.set.pictures[position];
+      const random = split === 'train' ? new Random(seed, 'look', epoch, index) : new Random(seed, 'look', index);
+      const look =
+        split === 'train' ? randomLook(random, this.mirrorable[label] && random.chance(0.5)) : plainLook(random);
+      paint(images, i * size, this.set.coverage, position * mapSide * mapSide, mapSide, look, random);
+      labels[i] = BigInt(label);
+    });
+    return { images, shape, labels, indices };
+  }
+}
