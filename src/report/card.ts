@@ -1,4 +1,210 @@
+import type { Preprocessing } from '../data/types.ts';
+import { count, decimal, duration, percent, plural, sum } from './format.ts';
+import type { ReportData } from './types.ts';
+
+/** What the model card says beyond the report. */
 export interface ShippedModel {
+  /** A licence's identifier on the Hugging Face hub, such as `mit`; `unknown` where it is not given. */
   readonly license?: string;
+  /** Name of the graph's picture input. */
+  readonly input: string;
+  /** Name of its output: raw scores, one a class. */
+  readonly output: string;
+  readonly preprocessing: Preprocessing;
 }
-export const modelCard = (): string => '';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g;
+
+/** Text that stays text in Markdown: on one line, markup escaped (CommonMark 0.31, section 2.4), no HTML. */
+const plain = (text: string): string =>
+  text
+    .replace(UNPRINTABLE, ' ')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/[\\`*_[\]{}()#|~!]/g, '\\$&');
+
+/** A code span that no backtick in `text` can end (CommonMark, section 6.1); `|` would end a table's cell, so none is used there. */
+function code(text: string): string {
+  const line = text.replace(UNPRINTABLE, ' ');
+  const fence = '`'.repeat(1 + Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length)));
+  return line.includes('`') ? `${fence} ${line} ${fence}` : `\`${line}\``;
+}
+
+/** YAML reads JSON strings. */
+const yaml = (text: string): string => JSON.stringify(text);
+
+function frontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
+  const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
+  const number = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '.nan');
+  return [
+    '---',
+    `license: ${yaml(license ?? 'unknown')}`,
+    'library_name: transformers.js',
+    'pipeline_tag: image-classification',
+    ...(base ? [`base_model: ${yaml(base)}`] : []),
+    'tags:',
+    '  - onnx',
+    '  - thaw',
+    '  - image-classification',
+    'model-index:',
+    `  - name: ${yaml(title)}`,
+    '    results:',
+    '      - task:',
+    '          type: image-classification',
+    '        dataset:',
+    `          name: ${yaml(data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path)}`,
+    '          type: imagefolder',
+    '          split: validation',
+    '        metrics:',
+    '          - type: accuracy',
+    `            value: ${number(after.accuracy)}`,
+    '          - type: f1',
+    `            value: ${number(after.f1)}`,
+    '---',
+  ].join('\n');
+}
+
+function scores({ before, after, test }: ReportData): string {
+  const columns = [
+    ...(before ? [{ name: 'before training', of: before }] : []),
+    { name: 'validation', of: after },
+    ...(test ? [{ name: 'test', of: test }] : []),
+  ];
+  const row = (name: string, cells: readonly string[]): string => `| ${[name, ...cells].join(' | ')} |`;
+  return [
+    row(
+      '',
+      columns.map(({ name }) => name),
+    ),
+    row(
+      '---',
+      columns.map(() => '---:'),
+    ),
+    row(
+      'Accuracy',
+      columns.map(({ of }) => percent(of.accuracy)),
+    ),
+    row(
+      'F1 (macro)',
+      columns.map(({ of }) => decimal(of.f1)),
+    ),
+    row(
+      'Loss',
+      columns.map(({ of }) => decimal(of.loss)),
+    ),
+    row(
+      'Pictures',
+      columns.map(({ of }) => count(sum(of.confusion.map(sum)))),
+    ),
+  ].join('\n');
+}
+
+const classes = ({ after }: ReportData): string =>
+  [
+    '| Class | Precision | Recall | F1 | Pictures |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...after.perClass.map(
+      ({ label, precision, recall, f1, support }) =>
+        `| ${plain(label)} | ${percent(precision)} | ${percent(recall)} | ${decimal(f1)} | ${count(support)} |`,
+    ),
+  ].join('\n');
+
+const stages = ({ plan, rows }: ReportData): string =>
+  plan
+    .map(({ stage, train, trainable, lr, seconds, bestAccuracy }) => {
+      const epochs = rows.filter((row) => row.stage === stage).length;
+      const reached = bestAccuracy === null ? '' : `, reached ${percent(bestAccuracy)}`;
+      return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, 'epoch')} at ${decimal(lr)}, ${duration(seconds)}${reached}`;
+    })
+    .join('\n');
+
+/** How Pillow resizes a picture as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
+function pillow({ width, height, fit, cropFraction, interpolation, channels, mean, scale }: Preprocessing): string {
+  const method = { nearest: 'NEAREST', linear: 'BILINEAR', cubic: 'BICUBIC', lanczos3: 'LANCZOS' }[interpolation];
+  const size = `(${width}, ${height}), Image.Resampling.${method}`;
+  const fill = mean.map((value) => Math.min(255, Math.max(0, Math.round(value / scale))));
+  if (channels === 'bgr') fill.reverse();
+  const colour = channels === 'grey' ? `${fill[0]}` : `(${fill.join(', ')})`;
+  return {
+    stretch: `image.resize(${size})`,
+    crop: `ImageOps.fit(image, ${size}, bleed=${Number(((1 - cropFraction) / 2).toFixed(6))})`,
+    pad: `ImageOps.pad(image, ${size}, color=${colour})`,
+  }[fit];
+}
+
+function python({ input, preprocessing }: ShippedModel): string {
+  const { channels, layout, scale, mean, deviation } = preprocessing;
+  const grey = channels === 'grey';
+  const order = layout === 'nchw' ? '.transpose(2, 0, 1)' : '';
+  return `import json
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+labels = json.load(open('config.json'))['id2label']
+session = onnxruntime.InferenceSession('onnx/model.onnx')
+image = ImageOps.exif_transpose(Image.open('picture.jpg')).convert('${grey ? 'L' : 'RGB'}')
+image = ${pillow(preprocessing)}
+pixels = np.asarray(image, np.float32)${grey ? '[..., None]' : channels === 'bgr' ? '[..., ::-1]' : ''}
+pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${deviation.join(', ')}])
+[scores] = session.run(None, {${JSON.stringify(input)}: pixels${order}[None]})[0]
+print(labels[str(scores.argmax())])`;
+}
+
+/**
+ * `README.md` of the folder to ship: Hugging Face front matter, scores, classes, how it was trained, how to use it, limits.
+ * Every string of `data` is escaped for Markdown or YAML.
+ */
+export function modelCard(data: ReportData, shipped: ShippedModel): string {
+  const { model, environment } = data;
+  const { width, height, fit, channels, scale, mean, deviation } = shipped.preprocessing;
+  const total = sum(data.after.confusion.map(sum));
+  return `${frontMatter(data, shipped)}
+
+# ${plain(data.title)}
+
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} to tell ${plural(data.data.classes.length, 'class', 'classes')} apart: right about ${percent(data.after.accuracy)} of ${plural(total, 'validation picture')}.
+
+## Scores
+
+${scores(data)}
+
+${classes(data)}
+
+## How it was trained
+
+Started from ${code(model.source)} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+
+${stages(data) || 'No stage was run.'}
+
+The weights kept are those of ${data.bestEpoch === null ? 'the start' : `epoch ${data.bestEpoch}`}, the best on the validation set.
+
+## How to use it
+
+With [transformers.js](https://huggingface.co/docs/transformers.js):
+
+\`\`\`js
+import { pipeline } from '@huggingface/transformers';
+
+const classify = await pipeline('image-classification', './model'); // this folder
+console.log(await classify('picture.jpg'));
+\`\`\`
+
+With Python's onnxruntime, in this folder:
+
+\`\`\`python
+${python(shipped)}
+\`\`\`
+
+The input ${code(shipped.input)} is ${channels === 'grey' ? 'a grey picture' : `${channels.toUpperCase()}`} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\`; the output ${code(shipped.output)} is a score a class, to be put through softmax for probabilities.
+
+## Limits
+
+- It knows these classes only, and gives every picture one of them.
+- It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
+- The validation set also chose the weights kept, so its scores lean to the bright side${data.test ? '; the test set did not' : ''}.
+- Licence and biases of the model it started from, and of the pictures, carry over.
+`;
+}

@@ -102,6 +102,7 @@ tbody th { font-weight: 560; overflow-wrap: anywhere; min-width: 5rem; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 560; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th.number { white-space: normal; }
+td.words { min-width: 9rem; }
 td.wide, th.wide { width: 32%; min-width: 6rem; vertical-align: middle; }
 td .bar { max-width: 9rem; display: block; margin: .3rem 0 0 auto; }
 td.wide .bar { max-width: none; margin: 0; }
@@ -125,6 +126,9 @@ details[open] summary { margin-bottom: .6rem; }
 .confusion .ground { fill: var(--faint); }
 .confusion .right rect { fill: #1f78ad; }
 .confusion .wrong rect { fill: #cf5420; }
+.beside { display: flex; flex-wrap: wrap; gap: 1rem 3rem; }
+.beside > * { min-width: 0; max-width: 100%; }
+.beside h3 { margin-top: .4rem; }
 .pairs { margin: 0; padding: 0; list-style: none; }
 .pairs li { padding: .3rem 0; }
 .pairs b { font-weight: 600; }

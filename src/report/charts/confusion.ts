@@ -22,7 +22,7 @@ export function confusionMatrix(classes: readonly string[], confusion: readonly 
   const font = Math.min(13, cell - 2);
   const letters = n <= 20 ? 18 : 14;
   const names = classes.map((name) => shorten(name, letters));
-  const margin = Math.ceil(16 + Math.max(...names.map((name) => [...name].length)) * font * 0.6);
+  const margin = Math.ceil(12 + Math.max(8, ...names.map((name) => [...name].length)) * font * 0.62);
   const slanted = Math.max(...names.map((name) => [...name].length)) * font * 0.6 > cell - 4;
   const top = slanted ? Math.ceil(margin * 0.75) + 22 : 46;
   const width = margin + n * cell + (slanted ? Math.ceil(margin * 0.7) : 2);

@@ -13,8 +13,6 @@ export interface Series {
   readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount';
   /** One value an epoch; what is not finite leaves a gap and a mark. */
   readonly values: readonly number[];
-  /** How a value is written where the chart's own way does not do. */
-  readonly format?: (value: number) => string;
 }
 
 /** Epochs `from` to `to`, counted from 0, the last one included. */
@@ -34,16 +32,18 @@ export interface LineChart {
   readonly series: readonly Series[];
   readonly bands: readonly Band[];
   readonly scale: Scale;
+  /** How values are written, and how ticks are where that differs. */
   readonly format: (value: number) => string;
+  readonly tick?: (value: number) => string;
   /** Position of the epoch whose weights were kept. */
   readonly best?: number;
   /** Values are steps, not points of a curve. */
   readonly steps?: boolean;
 }
 
-export const TOP = 30;
-export const BOTTOM = 200;
-const HEIGHT = 224;
+export const TOP = 46;
+export const BOTTOM = 212;
+const HEIGHT = 236;
 
 const round = (value: number): number => Number(value.toFixed(3));
 
@@ -99,9 +99,9 @@ function reading(chart: LineChart, i: number): Html {
   const right = x > 50;
   const lines = [
     `epoch ${chart.epochs[i]}${i === chart.best ? ' (kept)' : ''}`,
-    ...chart.series.map(({ name, values, format }) => {
+    ...chart.series.map(({ name, values }) => {
       const value = values[i];
-      return `${name} ${Number.isFinite(value) ? (format ?? chart.format)(value) : NOT_FINITE}`;
+      return `${name} ${Number.isFinite(value) ? chart.format(value) : NOT_FINITE}`;
     }),
   ];
   const width = 16 + 7.4 * Math.max(...lines.map((line) => line.length));
@@ -124,7 +124,7 @@ export function lineChart(chart: LineChart): Html {
   const { title, description, epochs, series, bands, scale, format } = chart;
   const n = epochs.length;
   return html`<figure class="chart">
-<figcaption><strong>${title}</strong>
+<figcaption><span><strong>${title}</strong>${scale.log && html` <small>log scale</small>`}</span>
 <span class="legend">${series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
 <svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${title}: ${description}">
 ${bands.map(
@@ -140,7 +140,7 @@ ${scale.ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${down(
 ${series.map((line) => html`<path class="curve ${line.look}" d="${curve(line, n, scale, chart.steps ?? false)}"/>`)}
 </svg>
 ${chart.steps ? '' : series.map((line) => dots(line, chart))}
-${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${format(tick)}</text>`)}
+${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${(chart.tick ?? format)(tick)}</text>`)}
 ${labelled(n).map((i) => html`<text class="tick middle" x="${across(i, n)}%" y="${BOTTOM + 17}">${epochs[i]}</text>`)}
 ${epochs.map((_, i) => reading(chart, i))}
 </svg></figure>`;

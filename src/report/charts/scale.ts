@@ -5,6 +5,7 @@ export interface Scale {
   readonly low: number;
   readonly high: number;
   readonly ticks: readonly number[];
+  readonly log: boolean;
   readonly place: (value: number) => number;
 }
 
@@ -31,7 +32,7 @@ export function linearScale(values: readonly number[], include: readonly number[
   const ticks = roundTicks(low, high, 4);
   low = ticks[0];
   high = ticks[ticks.length - 1];
-  return { low, high, ticks, place: (value) => (value - low) / (high - low) };
+  return { low, high, ticks, log: false, place: (value) => (value - low) / (high - low) };
 }
 
 /** A logarithmic axis around the positive finite ones of `values`; ticks at powers of ten, or at 1, 2, 5 where there is but one. */
@@ -55,6 +56,7 @@ export function logScale(values: readonly number[]): Scale {
     low: 10 ** bottom,
     high: 10 ** top,
     ticks,
+    log: true,
     place: (value) => (value > 0 ? (Math.log10(value) - bottom) / (top - bottom) : Number.NaN),
   };
 }

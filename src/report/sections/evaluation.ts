@@ -30,11 +30,11 @@ export function confusion({ data: { classes }, after }: ReportData): Html {
     'confusion',
     'Confusion',
     'Rows are what a picture shows, columns what the model says. Each row is shaded by its share.',
-    html`${confusionMatrix(classes, after.confusion)}
+    html`<div class="beside">${confusionMatrix(classes, after.confusion)}
 ${
   pairs.length > 0 &&
-  html`<h3>Most often confused</h3><ul class="pairs">${pairs.map(({ truth, predicted, times, share }) => html`<li><b>${classes[truth]}</b> taken for <b>${classes[predicted]}</b>: ${count(times)} (${percent(share)} of them)</li>`)}</ul>`
-}`,
+  html`<div><h3>Most often confused</h3><ul class="pairs">${pairs.map(({ truth, predicted, times, share }) => html`<li><b>${classes[truth]}</b> taken for <b>${classes[predicted]}</b>: ${count(times)} (${percent(share)} of them)</li>`)}</ul></div>`
+}</div>`,
   );
 }
 

@@ -18,9 +18,9 @@ export function mistakes({ mistakes: list, after }: ReportData): Html {
     'Validation pictures it is wrong about, the surest first. A wrong label in the data shows up here, too.',
     html`<ul class="pictures">${list.map(
       ({ thumbnail, file, label, predicted, probability }) => html`<li><figure>
-${picture(thumbnail, `${fileName(file)}: shows ${label}, taken for ${predicted}`)}
+${picture(thumbnail, `${fileName(file)}: labelled ${label}, taken for ${predicted}`)}
 <figcaption><b>${predicted}</b> <span class="number">${percent(probability, 0)}</span>${bar(probability, 'warm')}
-<span>is ${label}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
+<span>labelled ${label}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
     )}</ul>`,
   );
 }

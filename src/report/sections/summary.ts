@@ -39,6 +39,10 @@ ${rows.length > 0 && thawChart(data)}
 </header>`;
 }
 
+/** `+0.336`, with a true minus sign. */
+const change = (difference: number): string =>
+  difference > 0 ? `+${decimal(difference)}` : decimal(difference).replace(/^-/, '−');
+
 /** Validation (and test) scores before and after, in one table. */
 export function beforeAndAfter({ before, after, test }: ReportData): Html {
   const columns = [
@@ -62,7 +66,7 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
 <tbody>${shown.map(
       ({ name, of, format }) => html`<tr><th scope="row">${name}</th>
 ${columns.map(({ scores }) => html`<td class="number">${format(scores[of])}${(of === 'accuracy' || of === 'top5') && bar(scores[of], scores === before ? 'cold' : 'warm')}</td>`)}
-${before && html`<td class="number">${of === 'loss' ? decimal(after.loss - before.loss).replace('-', '−') : `${points(after[of] - before[of])} points`}</td>`}</tr>`,
+${before && html`<td class="number">${format === percent ? `${points(after[of] - before[of])} points` : change(after[of] - before[of])}</td>`}</tr>`,
     )}</tbody></table></div>`,
   );
 }

@@ -52,11 +52,12 @@ ${lineChart({
     { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
   ],
   scale: linearScale(accuracies, [1]),
-  format: (value) => percent(value).replace('.0%', '%'),
+  format: percent,
+  tick: (value) => percent(value).replace('.0%', '%'),
 })}
 ${lineChart({
   ...common,
-  title: wide ? 'Loss (log scale)' : 'Loss',
+  title: 'Loss',
   description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
   series: [
     { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
@@ -67,7 +68,7 @@ ${lineChart({
 })}
 ${lineChart({
   ...common,
-  title: 'Learning rate (log scale)',
+  title: 'Learning rate',
   description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
   series: [
     { name: layered ? 'head' : 'all layers', look: 'rate', values: rates },
@@ -78,11 +79,12 @@ ${lineChart({
 })}
 ${lineChart({
   ...common,
-  title: 'Trainable parameters (log scale)',
+  title: 'Trainable parameters',
   description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
-  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable), format: count }],
+  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable) }],
   scale: logScale(rows.map((row) => row.trainable)),
-  format: compact,
+  format: count,
+  tick: (value) => compact(value).replace(/\.0+(?= )/, ''),
   steps: true,
 })}
 </div>`;
@@ -132,9 +134,9 @@ export function gains({ plan, before }: ReportData): (number | null)[] {
   });
 }
 
-function rates({ lr, multipliers }: ReportStage): string {
-  const factors = multipliers.map(({ multiplier }) => multiplier);
-  return factors.length ? `${decimal(lr)}, down to ${decimal(lr * Math.min(1, ...factors))}` : decimal(lr);
+function rates({ lr, multipliers }: ReportStage): Html {
+  const lowest = Math.min(1, ...multipliers.map(({ multiplier }) => multiplier));
+  return html`${decimal(lr)}${lowest < 1 && html`<br><small>down to ${decimal(lr * lowest)}</small>`}`;
 }
 
 /** What each stage thawed, cost and gained. */
@@ -152,7 +154,7 @@ export function stageTable(data: ReportData): Html {
 <tbody>${plan.map((stage, i) => {
       const ran = rows.filter((row) => row.stage === stage.stage).length;
       return html`<tr><th scope="row"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
-<td><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${names(stage.groups)}</small></td>
+<td class="words"><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${names(stage.groups)}</small></td>
 <td class="number">${compact(stage.trainable)}<br><small>${percent(model.parameters ? stage.trainable / model.parameters : 0)}</small></td>
 <td class="number">${rates(stage)}</td>
 <td class="number">${ran} of ${stage.epochs}</td>
