@@ -47,7 +47,7 @@ export const demoConcepts: readonly DemoConcept[] = [
   concept(
     'music',
     'music music-note',
-    'music musical song songs audiotrack audio playlist note notes tune itunes melody clef',
+    'music musical album albums song songs audiotrack audio playlist note notes tune itunes melody clef',
   ),
   concept('palette', 'palette', 'palette palettes color colors colour theme art paint painting'),
   concept('rocket', 'rocket', 'rocket rockets launch spaceship spacecraft startup shuttle'),

@@ -1,0 +1,102 @@
+/**
+ * Draws the demo's pictures out of icon sets that `npm ci` installs: concepts that the default model's pretraining left out, ten
+ * pictures each to train on, and other artists' drawings to validate.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { ThawError } from '../../src/errors.ts';
+import { Random } from '../../src/random.ts';
+import { conceptOf } from '../pretrain/naming.ts';
+import { iconSets } from '../pretrain/sets.ts';
+import { type Colour, inkAndPaper } from './colours.ts';
+import { type DemoConcept, demoConcepts, demoTrainSets, demoValSets } from './concepts.ts';
+import { type Icon, readIconSet, svgOf } from './icons.ts';
+
+/** Training pictures of a concept. */
+export const picturesPerConcept = 10;
+
+/** At most so many validation pictures of a concept by one artist. */
+const mostOfAnArtist = 2;
+
+/** Pixels a side. */
+export const demoSide = 128;
+
+/** What was drawn. */
+export interface DemoPictures {
+  /** Holds `train/CONCEPT/SET-NAME.png` and `val/CONCEPT/SET-NAME.png`: what `thaw train` takes. */
+  readonly folder: string;
+  /** In alphabetical order. */
+  readonly concepts: readonly string[];
+  /** Number of pictures. */
+  readonly train: number;
+  readonly val: number;
+}
+
+export interface DemoSelection {
+  readonly concept: string;
+  readonly train: readonly Icon[];
+  readonly val: readonly Icon[];
+}
+
+/** The drawings of each demo concept: ten by the training artists, taking turns, and up to two by each validation artist. */
+export function selectDemoPictures(): DemoSelection[] {
+  const drawingsOf = (sets: readonly string[]) => sets.map((set) => readIconSet(set, import.meta.url));
+  const [trainDrawings, valDrawings] = [drawingsOf(demoTrainSets), drawingsOf(demoValSets)];
+  return demoConcepts.map((concept) => {
+    const train = takeTurns(trainDrawings.map((icons) => showing(icons, concept))).slice(0, picturesPerConcept);
+    const val = takeTurns(valDrawings.map((icons) => showing(icons, concept).slice(0, mostOfAnArtist)));
+    if (train.length < picturesPerConcept) {
+      throw new ThawError(
+        'bad-data',
+        `The demo's icon sets have ${train.length} drawings of ${concept.name}, not ${picturesPerConcept}`,
+      );
+    }
+    return { concept: concept.name, train, val };
+  });
+}
+
+/** Draws them as PNG files, the same each time: ink and paper in random colours, size and angle a little varied. */
+export async function drawDemoPictures(folder: string): Promise<DemoPictures> {
+  const selections = selectDemoPictures();
+  const files = selections.flatMap(({ concept, train, val }) => [
+    ...train.map((icon) => ({ icon, path: join(folder, 'train', concept) })),
+    ...val.map((icon) => ({ icon, path: join(folder, 'val', concept) })),
+  ]);
+  for (const path of new Set(files.map(({ path }) => path))) await mkdir(path, { recursive: true });
+  await Promise.all(
+    files.map(async ({ icon, path }) => writeFile(join(path, `${icon.set}-${icon.name}.png`), await drawPicture(icon))),
+  );
+  const count = (split: 'train' | 'val') => selections.reduce((sum, selection) => sum + selection[split].length, 0);
+  return { folder, concepts: selections.map(({ concept }) => concept), train: count('train'), val: count('val') };
+}
+
+/** One drawing as PNG, `demoSide` x `demoSide`; its name seeds colours, size and angle. */
+export async function drawPicture(icon: Icon): Promise<Buffer> {
+  const random = new Random(0, 'demo', icon.set, icon.name);
+  const { ink, paper } = inkAndPaper(random);
+  const look = {
+    ink: css(ink),
+    paper: css(paper),
+    scale: random.between(0.65, 0.9),
+    rotation: random.between(-10, 10),
+  };
+  return sharp(Buffer.from(svgOf(icon, demoSide, look)))
+    .png()
+    .toBuffer();
+}
+
+function showing(icons: readonly Icon[], { drawnAs }: DemoConcept): Icon[] {
+  const set = iconSets.find(({ name }) => name === icons[0].set)!;
+  return icons.filter((icon) => drawnAs.includes(conceptOf(icon.name, set) ?? ''));
+}
+
+/** The first of each list, then the second of each, and so on. */
+function takeTurns<T>(lists: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list.slice(i, i + 1))).flat();
+}
+
+function css(colour: Colour): string {
+  return `rgb(${colour.map(Math.round).join(' ')})`;
+}
