@@ -1,0 +1,1 @@
+export { LOSSES, type Loss, type LossName, type LossOptions } from './losses.ts';

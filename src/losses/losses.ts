@@ -1,0 +1,131 @@
+import {
+  type DataType,
+  elementCount,
+  type GraphBuilder,
+  isStatic,
+  type Shape,
+  tensor,
+  type Value,
+} from '../onnx/index.ts';
+
+/** A scalar that training makes small, from the model's output and the labels. Formulas and options are PyTorch's. */
+export interface Loss {
+  /** Type and shape of the labels for an output of the given shape. */
+  labels(output: Value): { readonly type: DataType; readonly shape: Shape };
+  /** The mean over the batch, float32 `[]`. */
+  build(b: GraphBuilder, output: Value, labels: Value, options: LossOptions): Value;
+}
+
+export interface LossOptions {
+  /** cross-entropy: weight of each class. */
+  readonly classWeights?: readonly number[];
+  /** cross-entropy: share of the target that is spread evenly over all classes. */
+  readonly labelSmoothing?: number;
+  /** cross-entropy: samples with this label count for nothing. */
+  readonly ignoreLabel?: number;
+  /** bce-with-logits: weight of the positive examples of each class. */
+  readonly positiveWeights?: readonly number[];
+  /** huber: where the square ends and the line begins; 1 by default. */
+  readonly delta?: number;
+  /** focal: exponent that quiets easy examples; 2 by default. */
+  readonly gamma?: number;
+  /** focal: weight of positive examples; 0.25 by default. */
+  readonly alpha?: number;
+  /** kl: softness of the student's distribution; 1 by default. */
+  readonly temperature?: number;
+}
+
+const likeOutput = ({ type, shape }: Value) => ({ type, shape });
+
+const vector = (b: GraphBuilder, values: readonly number[]) =>
+  b.constant(tensor('float32', [values.length], Float32Array.from(values)), 'weights');
+
+/** `[N, C, 1, …]` as `[N, C]`. */
+function rows(b: GraphBuilder, x: Value): Value {
+  const rest = x.shape.slice(2);
+  if (!isStatic(rest) || elementCount(rest) !== 1) {
+    throw new Error(`cross-entropy takes scores [N, C], not [${x.shape}]`);
+  }
+  return b.reshape(x, x.shape.slice(0, 2));
+}
+
+export const LOSSES = {
+  // −Σ_c q_c w_c log p_c / Σ w_y,  q = (1 − ε)·onehot(y) + ε/C      (torch.nn.CrossEntropyLoss)
+  'cross-entropy': {
+    labels: ({ shape }) => ({ type: 'int64', shape: [shape[0]] }),
+    build(b, output, labels, { classWeights, labelSmoothing = 0, ignoreLabel }) {
+      const logits = rows(b, output);
+      const classes = logits.shape[1] as number;
+      const hot = b.oneHot(labels, classes, 'float32');
+      const counted =
+        ignoreLabel === undefined
+          ? hot
+          : b.mul(hot, b.unsqueeze(b.cast(b.not(b.equal(labels, ignoreLabel)), 'float32'), [1]));
+      const present = ignoreLabel === undefined ? 1 : b.reduceSum(counted, [1], { keepdims: true });
+      const target = labelSmoothing
+        ? b.add(
+            b.mul(counted, 1 - labelSmoothing),
+            b.mul(present === 1 ? b.scalar(1) : present, labelSmoothing / classes),
+          )
+        : counted;
+      const weights = classWeights && vector(b, classWeights);
+      const weighted = weights ? b.mul(target, weights) : target;
+      const perSample = b.neg(b.reduceSum(b.mul(weighted, b.logSoftmax(logits, 1)), [1]));
+      if (!weights && ignoreLabel === undefined) return b.reduceMean(perSample);
+      return b.div(b.reduceSum(perSample), b.reduceSum(weights ? b.mul(counted, weights) : counted));
+    },
+  },
+
+  // softplus(x) − x·y, positives weighted: (1 − y)·x + (1 + (w − 1)·y)·softplus(−x)      (torch.nn.BCEWithLogitsLoss)
+  'bce-with-logits': {
+    labels: likeOutput,
+    build(b, x, y, { positiveWeights }) {
+      if (!positiveWeights) return b.reduceMean(b.sub(b.softplus(x), b.mul(x, y)));
+      const weight = b.add(b.mul(y, b.sub(vector(b, positiveWeights), 1)), 1);
+      return b.reduceMean(b.add(b.mul(b.sub(1, y), x), b.mul(weight, b.softplus(b.neg(x)))));
+    },
+  },
+
+  // (x − y)²      (torch.nn.MSELoss)
+  mse: { labels: likeOutput, build: (b, x, y) => b.reduceMean(b.square(b.sub(x, y))) },
+
+  // |x − y|      (torch.nn.L1Loss)
+  l1: { labels: likeOutput, build: (b, x, y) => b.reduceMean(b.abs(b.sub(x, y))) },
+
+  // ½d² where |d| ≤ δ, else δ(|d| − ½δ)      (torch.nn.HuberLoss): with m = min(|d|, δ) that is m·(|d| − ½m)
+  huber: {
+    labels: likeOutput,
+    build(b, x, y, { delta = 1 }) {
+      const distance = b.abs(b.sub(x, y));
+      const bounded = b.min(distance, delta);
+      return b.reduceMean(b.mul(bounded, b.sub(distance, b.mul(bounded, 0.5))));
+    },
+  },
+
+  // α_t (1 − p_t)^γ · (−log p_t)      (Lin et al., 2017; torchvision.ops.sigmoid_focal_loss)
+  focal: {
+    labels: likeOutput,
+    build(b, x, y, { gamma = 2, alpha = 0.25 }) {
+      const crossEntropy = b.sub(b.softplus(x), b.mul(x, y));
+      const p = b.sigmoid(x);
+      const wrong = b.add(p, b.sub(y, b.mul(b.mul(p, y), 2))); // 1 − p_t = p + y − 2py
+      const weight = b.add(b.mul(y, 2 * alpha - 1), 1 - alpha);
+      return b.reduceMean(b.mul(weight, b.mul(b.pow(wrong, gamma), crossEntropy)));
+    },
+  },
+
+  // Σ q (log q − log p) a sample, p = softmax(x / T), times T²; labels are the teacher's probabilities q
+  // (torch.nn.KLDivLoss with 'batchmean'; Hinton et al., 2015, for the T²)
+  kl: {
+    labels: likeOutput,
+    build(b, output, labels, { temperature = 1 }) {
+      const logits = b.div(rows(b, output), temperature);
+      const teacher = rows(b, labels);
+      const certain = b.log(b.max(teacher, 1e-30)); // 0·log 0 = 0
+      const perSample = b.reduceSum(b.mul(teacher, b.sub(certain, b.logSoftmax(logits, 1))), [1]);
+      return b.mul(b.reduceMean(perSample), temperature ** 2);
+    },
+  },
+} satisfies Record<string, Loss>;
+
+export type LossName = keyof typeof LOSSES;

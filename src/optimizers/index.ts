@@ -1,0 +1,1 @@
+export { OPTIMIZERS, type Optimizer, type OptimizerName, type OptimizerOptions } from './optimizers.ts';
