@@ -46,15 +46,19 @@ export function decimal(value: number): string {
   return Number(value.toPrecision(3)).toString();
 }
 
-/** `840 ms`, `12.4 s`, `3 min 5 s`, `2 h 10 min` */
+/** `840 ms`, `12.4 s`, `3 min 5 s`, `2 h 10 min`, with spaces that do not break. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return NOT_FINITE;
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const rounded = Math.round(seconds);
-  return rounded < 3600
-    ? `${Math.floor(rounded / 60)} min ${rounded % 60} s`
-    : `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
+  const text =
+    seconds < 1
+      ? `${Math.round(seconds * 1000)} ms`
+      : seconds < 59.95
+        ? `${seconds.toFixed(1)} s`
+        : rounded < 3600
+          ? `${Math.floor(rounded / 60)} min ${rounded % 60} s`
+          : `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
+  return text.replaceAll(' ', '\u00a0');
 }
 
 /** `24 November 2026, 08:12 UTC` of an ISO 8601 time; anything else as it is. */

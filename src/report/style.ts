@@ -39,7 +39,7 @@ pre code { font-size: 1em; }
 .lede { font-size: clamp(1.08rem, 1rem + .5vw, 1.32rem); line-height: 1.5; max-width: 46rem; margin-bottom: .7rem; text-wrap: pretty; }
 .lede strong { color: var(--warm); font-weight: 640; }
 .date { color: var(--soft); font-size: .92rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1.4rem 2rem; margin: 2.2rem 0 2.6rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(46%, 10.5rem), 1fr)); gap: 1.4rem 1.6rem; margin: 2.2rem 0 2.6rem; }
 .figures dt { color: var(--soft); font-size: .86rem; }
 .figures dd { margin: 0; }
 .figures b { display: block; font-size: clamp(1.8rem, 1.4rem + 1.3vw, 2.45rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -55,8 +55,11 @@ figure { margin: 0; }
 .thaw { margin-bottom: 3rem; }
 .thaw figcaption, .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .1rem 1rem; font-size: .88rem; margin-bottom: .55rem; }
 .thaw figcaption span, .legend { color: var(--soft); }
+.key { display: inline-flex; gap: .3rem; align-items: center; }
+.key svg { margin-left: .8rem; }
 .front { display: flex; }
 .front .names { flex: none; }
+.front .cells { flex: 1; min-width: 0; }
 .front svg { overflow: visible; }
 .front text { font-size: 12px; fill: var(--soft); text-anchor: end; }
 .front .cells text { text-anchor: middle; }
@@ -98,11 +101,13 @@ table { border-collapse: collapse; width: 100%; font-size: .94rem; font-variant-
 th, td { text-align: left; vertical-align: top; padding: .55rem 1.2rem .55rem 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: .84rem; vertical-align: bottom; }
-tbody th { font-weight: 560; overflow-wrap: anywhere; min-width: 5rem; }
+tbody th { font-weight: 560; overflow-wrap: anywhere; min-width: 7rem; }
+tbody th.number, .short { min-width: 0; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 560; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th.number { white-space: normal; }
 td.words { min-width: 9rem; }
+@media (max-width: 34rem) { .wide { display: none; } th, td { padding-right: .9rem; } }
 td.wide, th.wide { width: 32%; min-width: 6rem; vertical-align: middle; }
 td .bar { max-width: 9rem; display: block; margin: .3rem 0 0 auto; }
 td.wide .bar { max-width: none; margin: 0; }
@@ -118,6 +123,7 @@ summary { cursor: pointer; color: var(--water); font-size: .92rem; padding: .2re
 details[open] summary { margin-bottom: .6rem; }
 
 .confusion { display: block; }
+.confusion.fit { max-width: 100%; min-width: 40rem; height: auto; }
 .confusion text { fill: var(--ink); }
 .confusion .axis { fill: var(--soft); font-size: 12px; }
 .confusion .end { text-anchor: end; }
@@ -164,7 +170,7 @@ footer { max-width: 72rem; margin: 0 auto; padding: 1.5rem clamp(1.1rem, 4vw, 3r
   section > header { position: static; margin-bottom: .8rem; break-after: avoid; }
   figure, tr, li, .figures div { break-inside: avoid; }
   .scroll { overflow: visible; }
-  .confusion { max-width: 100%; height: auto; }
+  .confusion, .confusion.fit { max-width: 100%; min-width: 0; height: auto; }
   details:not([open]) { display: none; }
 }
 `;

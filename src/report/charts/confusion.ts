@@ -19,13 +19,14 @@ const shorten = (name: string, length: number): string => {
 export function confusionMatrix(classes: readonly string[], confusion: readonly (readonly number[])[]): Html {
   const n = classes.length;
   const cell = cellSize(n);
-  const font = Math.min(13, cell - 2);
+  const font = Math.min(13, cell - 3);
   const letters = n <= 20 ? 18 : 14;
   const names = classes.map((name) => shorten(name, letters));
   const margin = Math.ceil(12 + Math.max(8, ...names.map((name) => [...name].length)) * font * 0.62);
   const slanted = Math.max(...names.map((name) => [...name].length)) * font * 0.6 > cell - 4;
-  const top = slanted ? Math.ceil(margin * 0.75) + 22 : 46;
-  const width = margin + n * cell + (slanted ? Math.ceil(margin * 0.7) : 2);
+  const turn = !slanted ? 0 : cell > 20 ? -45 : -90;
+  const top = turn === 0 ? 46 : Math.ceil(margin * (turn === -45 ? 0.75 : 1)) + 22;
+  const width = margin + n * cell + (turn === -45 ? Math.ceil(margin * 0.7) : 2);
   const height = top + n * cell + 2;
 
   const cells = confusion.flatMap((row, truth) => {
@@ -45,7 +46,7 @@ ${cell >= 32 && html`<text class="${share > 0.5 ? 'on' : ''}" x="${x + cell / 2}
 
   const right = sum(confusion.map((row, i) => row[i]));
   const all = sum(confusion.map(sum));
-  return html`<div class="scroll"><svg class="confusion" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
+  return html`<div class="scroll"><svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
 <text class="axis" x="${margin}" y="14">predicted →</text>
 <text class="axis end" x="${margin - 8}" y="${top - 8}">truth ↓</text>
 <rect class="ground" x="${margin}" y="${top}" width="${n * cell}" height="${n * cell}"/>
@@ -53,8 +54,8 @@ ${names.map((name, i) => {
   const middle = margin + (i + 0.5) * cell;
   return html`<text class="end" x="${margin - 8}" y="${top + (i + 0.5) * cell + font * 0.35}">${name}</text>
 ${
-  slanted
-    ? html`<text x="0" y="0" transform="translate(${middle + font * 0.2} ${top - 6}) rotate(-45)">${name}</text>`
+  turn
+    ? html`<text transform="translate(${(middle + font * 0.3).toFixed(1)} ${top - 6}) rotate(${turn})">${name}</text>`
     : html`<text class="middle" x="${middle}" y="${top - 8}">${name}</text>`
 }
 `;

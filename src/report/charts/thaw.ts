@@ -40,6 +40,8 @@ export function thawChart({ model, plan, rows }: ReportData): Html {
   });
   const first = trained.map((line) => line.findIndex((warm) => warm > 0));
   const names = labelled(first, height);
+  const label = (group: string): string => (group.length > 16 ? `…${group.slice(-15)}` : group);
+  const margin = Math.ceil(12 + 6.8 * Math.max(...names.map((row) => label(order[row]).length)));
 
   const cells = trained.flatMap((line, row) =>
     Array.from({ length: columns }, (_, column) => {
@@ -53,10 +55,11 @@ export function thawChart({ model, plan, rows }: ReportData): Html {
 
   const thawed = first.filter((epoch) => epoch >= 0).length;
   return html`<figure class="thaw">
-<figcaption><strong>The thaw</strong> <span>${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span></figcaption>
+<figcaption><strong>The thaw</strong> <span>${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span>
+<span class="key"><svg width="12" height="12" aria-hidden="true"><rect class="ice" width="12" height="12"/></svg>frozen<svg width="60" height="12" aria-hidden="true">${[0, 1, 2, 3, 4].map((i) => html`<rect x="${12 * i}" width="12" height="12" fill="${warmth(i / 4)}"/>`)}</svg>the longer trained, the warmer</span></figcaption>
 <div class="front">
-<svg class="names" width="118" height="${round(total + 24)}" aria-hidden="true">
-${names.map((row) => html`<text x="110" y="${round((row + 0.5) * height + 4)}">${order[row].length > 16 ? `…${order[row].slice(-15)}` : order[row]}</text>`)}
+<svg class="names" width="${margin}" height="${round(total + 24)}" aria-hidden="true">
+${names.map((row) => html`<text x="${margin - 8}" y="${round((row + 0.5) * height + 4)}">${label(order[row])}</text>`)}
 </svg>
 <svg class="cells" width="100%" height="${round(total + 24)}" role="img" aria-label="Layer groups from the head, on top, to the input, by epoch: ${plan
     .map((stage) => `stage ${stage.stage} trains ${plural(stage.groups.length, 'group')} (${stage.train})`)

@@ -153,7 +153,7 @@ export function stageTable(data: ReportData): Html {
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map((stage, i) => {
       const ran = rows.filter((row) => row.stage === stage.stage).length;
-      return html`<tr><th scope="row"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
+      return html`<tr><th scope="row" class="short"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
 <td class="words"><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${names(stage.groups)}</small></td>
 <td class="number">${compact(stage.trainable)}<br><small>${percent(model.parameters ? stage.trainable / model.parameters : 0)}</small></td>
 <td class="number">${rates(stage)}</td>
