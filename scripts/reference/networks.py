@@ -15,12 +15,14 @@ import warnings
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 import torchvision.models as zoo
 from onnx import numpy_helper
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+import onnx_torch
 from generator import FIXTURES, projections, rounded, uniform, write_json
 
 CLASSES = 10
@@ -217,25 +219,29 @@ def write_network(name: str, flavour: str) -> None:
 
 
 def check_network(path) -> None:
-    """Rebuilds the model from its fixture and compares ONNX Runtime's logits and loss with PyTorch's."""
-    import onnxruntime
-
+    """Rebuilds the model from its fixture; ONNX Runtime must give its logits, and PyTorch over the ONNX graph its gradients."""
     fixture = json.loads(path.read_text())
     model = onnx.load(path.with_suffix(".onnx"))
-    for entry in fixture["parameters"]:
-        values = uniform(entry["shape"], entry["seed"], entry["low"], entry["high"])
-        model.graph.initializer.append(numpy_helper.from_array(values, entry["name"]))
+    entries = {entry["name"]: entry for entry in [fixture["input"], *fixture["parameters"]]}
+    values = {name: uniform(e["shape"], e["seed"], e["low"], e["high"]) for name, e in entries.items()}
+
+    feeds = {name: torch.from_numpy(value).double().requires_grad_("gradient" in entries[name]) for name, value in values.items()}
+    loss = nn.functional.cross_entropy(onnx_torch.run(model, feeds, torch.float64)["logits"], torch.tensor(fixture["labels"]))
+    loss.backward()
+    worst = 0.0
+    for name, entry in entries.items():
+        if "gradient" in entry:
+            found = projections(feeds[name].grad.numpy(), entry["seed"])
+            off = np.abs(np.subtract(found, entry["gradient"]["projections"])).max() / entry["gradient"]["norm"]
+            worst = max(worst, float(off))
+
+    x = values.pop("input")
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    picture = fixture["input"]
-    x = uniform(picture["shape"], picture["seed"], picture["low"], picture["high"])
-    (logits,) = session.run(["logits"], {"input": x})
-    logits = logits.astype(np.float64)
-    log_probabilities = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    loss = -log_probabilities[np.arange(len(x)), fixture["labels"]].mean()
-    off = np.abs(logits - fixture["logits"]).max()
-    print(f"{path.stem}: logits off by {off:.1e}, loss by {abs(loss - fixture['loss']):.1e}", flush=True)
-    assert off < 1e-3 and abs(loss - fixture["loss"]) < 1e-4
+    off = float(np.abs(session.run(["logits"], {"input": x})[0] - fixture["logits"]).max())
+    print(f"{path.stem}: ONNX Runtime's logits off by {off:.1e}, PyTorch's loss by {abs(loss.item() - fixture['loss']):.1e}, gradients by {worst:.1e}", flush=True)
+    assert off < 1e-4 and abs(loss.item() - fixture["loss"]) < 1e-6 and worst < 1e-5
 
 
 if __name__ == "__main__":
