@@ -9,17 +9,30 @@ export interface DemoConcept {
    * as it, and, since a word bars every name that has it, all its compounds.
    */
   readonly words: readonly string[];
+  /** Drawings (`set:name`) that show something else by the same name, or nothing one would recognise. */
+  readonly except: readonly string[];
 }
 
-const concept = (name: string, drawnAs: string, words: string): DemoConcept => ({
+const concept = (name: string, drawnAs: string, words: string, except: readonly string[] = []): DemoConcept => ({
   name,
   drawnAs: drawnAs.split(' '),
   words: words.split(' '),
+  except,
 });
 
 export const demoConcepts: readonly DemoConcept[] = [
-  concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing'),
+  concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing', [
+    'ri:bell-fill',
+    'ri:bell-line',
+    'bx:notification',
+    'tabler:notification',
+  ]),
   concept('bus', 'bus bus-front', 'bus buses coach minibus transit'),
+  concept(
+    'cake',
+    'cake birthday-cake',
+    'cake cakes birthday cupcake muffin dessert bakery party celebration candle candles',
+  ),
   concept('camera', 'camera', 'camera cameras cam webcam video videocam videocamera aperture shutter photography'),
   concept(
     'coffee',
@@ -37,11 +50,12 @@ export const demoConcepts: readonly DemoConcept[] = [
     'headphones headphone',
     'headphones headphone headset headsets earphone earphones earbuds earpods airpods',
   ),
-  concept('key', 'key', 'key keys keyhole passkey passkeys password'),
+  concept('key', 'key', 'key keys keyhole passkey passkeys password', ['carbon:key']),
   concept(
     'leaf',
     'leaf',
     'leaf leafs leaves plant plants seedling sprout eco nature vegan vegetarian clover cannabis spa organic grass energy',
+    ['mingcute:leaf-2-fill', 'mingcute:leaf-2-line', 'mingcute:leaf-3-fill', 'mingcute:leaf-3-line'],
   ),
   concept('moon', 'moon', 'moon moons night nights nightlight crescent dark sleep bedtime lunar eclipse'),
   concept(
@@ -49,7 +63,6 @@ export const demoConcepts: readonly DemoConcept[] = [
     'music music-note',
     'music musical album albums song songs audiotrack audio playlist note notes tune itunes melody clef',
   ),
-  concept('palette', 'palette', 'palette palettes color colors colour theme art paint painting'),
   concept('rocket', 'rocket', 'rocket rockets launch spaceship spacecraft startup shuttle'),
   concept('scissors', 'scissors cut', 'scissors scissor cut cuts cutting shears snip'),
   concept(
@@ -62,7 +75,10 @@ export const demoConcepts: readonly DemoConcept[] = [
     'tree trees pine-tree deciduous-tree',
     'tree trees forest pine evergreen christmas park palm deciduous wood',
   ),
-  concept('trophy', 'trophy', 'trophy trophies award awards winner champion tournament achievement leaderboard'),
+  concept('trophy', 'trophy', 'trophy trophies award awards winner champion tournament achievement leaderboard', [
+    'jam:trophy',
+    'jam:trophy-f',
+  ]),
   concept('umbrella', 'umbrella', 'umbrella umbrellas parasol beach'),
 ];
 

@@ -86,9 +86,11 @@ export async function drawPicture(icon: Icon): Promise<Buffer> {
     .toBuffer();
 }
 
-function showing(icons: readonly Icon[], { drawnAs }: DemoConcept): Icon[] {
+function showing(icons: readonly Icon[], { drawnAs, except }: DemoConcept): Icon[] {
   const set = iconSets.find(({ name }) => name === icons[0].set)!;
-  return icons.filter((icon) => drawnAs.includes(conceptOf(icon.name, set) ?? ''));
+  return icons.filter(
+    ({ name }) => drawnAs.includes(conceptOf(name, set) ?? '') && !except.includes(`${set.name}:${name}`),
+  );
 }
 
 /** The first of each list, then the second of each, and so on. */
