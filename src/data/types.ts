@@ -4,7 +4,7 @@ export interface Preprocessing {
   readonly height: number;
   /**
    * `stretch` resizes to width x height; `crop` resizes the shorter side to `round(side / cropFraction)` and cuts the centre out;
-   * `pad` fits the picture inside and fills the rest with the mean.
+   * `pad` fits the picture into the top left corner of a square and fills the rest with the mean.
    */
   readonly fit: 'stretch' | 'crop' | 'pad';
   /** Part of the resized picture that the central crop keeps; 1 where `fit` is not `crop`. 224 of 256 is 0.875. */
@@ -12,7 +12,7 @@ export interface Preprocessing {
   readonly interpolation: 'nearest' | 'linear' | 'cubic' | 'lanczos3';
   readonly channels: 'rgb' | 'bgr' | 'grey';
   readonly layout: 'nchw' | 'nhwc';
-  /** `value = (pixel * scale - mean) / deviation`, a pixel being 0 to 255. */
+  /** `value = (pixel * scale - mean) / deviation`, a pixel being 0 to 255; both lists in the order of `channels`. */
   readonly scale: number;
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
@@ -61,5 +61,9 @@ export interface BatchSource {
    * The batches of one pass; the last one may be smaller. `epoch` seeds order and augmentation: the same epoch gives the same
    * batches. `from` leaves out that many batches at the start (to resume).
    */
-  batches(options: { readonly epoch: number; readonly batchSize: number; readonly from?: number }): AsyncIterable<Batch>;
+  batches(options: {
+    readonly epoch: number;
+    readonly batchSize: number;
+    readonly from?: number;
+  }): AsyncIterable<Batch>;
 }

@@ -1,0 +1,208 @@
+/**
+ * `preprocessor_config.json`, Hugging Face's description of preprocessing, in and out. Its keys are those of the Python
+ * library's image processors; what they mean in detail follows transformers.js (`src/image_processors_utils.js`), which reads
+ * our exports.
+ */
+import { ThawError } from '../errors.ts';
+import { checkPreprocessing, resizedSide } from './preprocessing.ts';
+import type { Preprocessing } from './types.ts';
+
+type Json = Record<string, unknown>;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function refuse(what: string, hint?: string): never {
+  throw new ThawError('bad-config', `preprocessor_config.json: ${what}`, hint);
+}
+
+/** Pillow's numbers for resampling filters; box (4) and Hamming (5) are read as linear, as transformers.js does. */
+const filters = ['nearest', 'lanczos3', 'linear', 'cubic', 'linear', 'linear'] as const;
+
+/** Processors whose `shortest_edge` means more than it says. */
+const convNext = /^ConvNext/i;
+const levit = /^Levit/i;
+
+/**
+ * Reads the usual keys of a `preprocessor_config.json`. Lists of mean and deviation come out in the order of the channels.
+ *
+ * @param inputSize the model's own input size, used where the file gives none
+ * @throws {ThawError} `bad-config` where the file contradicts itself or asks for what we can't do
+ */
+export function readPreprocessing(json: unknown, inputSize?: Size): Preprocessing {
+  if (!isObject(json)) refuse('it is not a JSON object');
+  const own = isObject(json.thaw) ? json.thaw : {};
+  const flipped = flag(json, 'do_flip_channel_order', false);
+  const channels = (own.channels ?? (flipped ? 'bgr' : 'rgb')) as Preprocessing['channels'];
+  const normalize = flag(json, 'do_normalize', (json.image_mean ?? json.mean) !== undefined);
+  const count = channels === 'grey' ? 1 : 3;
+  const numbers = (values: readonly number[]) => (channels === 'bgr' ? values.toReversed() : values);
+  return checkPreprocessing({
+    ...readGeometry(json, inputSize),
+    interpolation: readFilter(json),
+    channels,
+    layout: (own.layout ?? 'nchw') as Preprocessing['layout'],
+    scale: flag(json, 'do_rescale', true) ? positive(json.rescale_factor ?? 1 / 255, 'rescale_factor') : 1,
+    mean: numbers(normalize ? channelValues(json, ['image_mean', 'mean'], count) : new Array(count).fill(0)),
+    deviation: numbers(normalize ? channelValues(json, ['image_std', 'std'], count) : new Array(count).fill(1)),
+  });
+}
+
+function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width' | 'height' | 'fit' | 'cropFraction'> {
+  const size = json.size ?? json.image_size;
+  const resize = flag(json, 'do_resize', size !== undefined);
+  const crops = flag(json, 'do_center_crop', false);
+  const crop = crops ? fixedSize(json.crop_size ?? size, 'crop_size') : undefined;
+  const stretch = ({ width, height }: Size) => ({ width, height, fit: 'stretch' as const, cropFraction: 1 });
+  const cropped = (target: Size, side: number) => {
+    const fraction = Math.min(target.width, target.height) / side;
+    if (fraction > 1)
+      refuse(
+        `it crops ${target.width}x${target.height} out of pictures resized to ${side}`,
+        'Make size at least as large as crop_size',
+      );
+    return { ...target, fit: 'crop' as const, cropFraction: fraction };
+  };
+
+  if (!resize || size === undefined) {
+    const target = crop ?? inputSize;
+    if (!target) refuse('it gives no size', 'Add "size": { "height": 224, "width": 224 }, or give the size yourself');
+    return crop && !resize
+      ? refuse('it crops pictures without resizing them', 'Add "do_resize": true and a "size"')
+      : stretch(target);
+  }
+  const type = String(json.image_processor_type ?? json.feature_extractor_type ?? '');
+  const short = shortestEdge(size, crops || json.crop_pct !== undefined);
+  if (short !== undefined) {
+    if (isObject(size) && size.longest_edge !== undefined)
+      refuse('size has both shortest_edge and longest_edge', 'Give shortest_edge alone, with crop_size');
+    const square = { width: short, height: short };
+    // ConvNeXt and PoolFormer: below 384 pixels the shorter side becomes size / crop_pct and the centre is cut out.
+    if (json.crop_pct !== undefined || convNext.test(type)) {
+      const fraction = positive(json.crop_pct ?? 224 / 256, 'crop_pct');
+      if (fraction > 1) refuse(`crop_pct is ${fraction}`, 'It must be at most 1');
+      return convNext.test(type) && short >= 384
+        ? stretch(square)
+        : cropped(crop ?? square, Math.floor(short / fraction));
+    }
+    if (levit.test(type) && crop) return cropped(crop, Math.floor((256 / 224) * short));
+    if (crop) return cropped(crop, short);
+    if (inputSize) return cropped(inputSize, short);
+    return refuse(
+      'it resizes the shorter side only, so that pictures differ in size',
+      'Add "do_center_crop": true and a "crop_size"',
+    );
+  }
+  if (isObject(size) && size.longest_edge !== undefined) {
+    const side = wholeNumber(size.longest_edge, 'size.longest_edge');
+    const padded = json.pad_size === undefined ? { width: side, height: side } : fixedSize(json.pad_size, 'pad_size');
+    if (!flag(json, 'do_pad', false) || padded.width !== side || padded.height !== side) {
+      refuse(
+        'it resizes the longer side only, so that pictures differ in size',
+        `Add "do_pad": true and "pad_size": { "height": ${side}, "width": ${side} }`,
+      );
+    }
+    return { ...padded, fit: 'pad', cropFraction: 1 };
+  }
+  const target = fixedSize(size, 'size');
+  if (crop && (crop.width !== target.width || crop.height !== target.height)) {
+    refuse(
+      `it stretches pictures to ${target.width}x${target.height} and then crops ${crop.width}x${crop.height}`,
+      'Use "size": { "shortest_edge": … } to keep proportions, or leave out the crop',
+    );
+  }
+  return stretch(target);
+}
+
+/** The length of the shorter side, where `size` means one: `{ shortest_edge }`, or a number where a crop follows (old CLIP). */
+function shortestEdge(size: unknown, crops: boolean): number | undefined {
+  if (isObject(size) && size.shortest_edge !== undefined) return wholeNumber(size.shortest_edge, 'size.shortest_edge');
+  return typeof size === 'number' && crops ? wholeNumber(size, 'size') : undefined;
+}
+
+function fixedSize(value: unknown, key: string): Size {
+  if (Array.isArray(value) && value.length === 2) {
+    return { height: wholeNumber(value[0], key), width: wholeNumber(value[1], key) };
+  }
+  if (isObject(value) && value.height !== undefined && value.width !== undefined) {
+    return { width: wholeNumber(value.width, `${key}.width`), height: wholeNumber(value.height, `${key}.height`) };
+  }
+  if (isObject(value) && value.shortest_edge !== undefined)
+    return fixedSize(value.shortest_edge, `${key}.shortest_edge`);
+  const side = wholeNumber(value, key);
+  return { width: side, height: side };
+}
+
+function readFilter(json: Json): Preprocessing['interpolation'] {
+  const value = json.resample ?? 2;
+  const filter = typeof value === 'number' ? filters[value] : undefined;
+  return (
+    filter ??
+    refuse(
+      `resample is ${JSON.stringify(value)}`,
+      'It is Pillow’s number of a filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic',
+    )
+  );
+}
+
+function channelValues(json: Json, keys: readonly string[], count: number): readonly number[] {
+  const key = keys.find((name) => json[name] !== undefined) ?? keys[0];
+  const value = json[key];
+  if (typeof value === 'number') return new Array(count).fill(value);
+  if (Array.isArray(value) && value.length === count && value.every(Number.isFinite)) return value;
+  return refuse(
+    `${key} is ${JSON.stringify(value)}`,
+    `It must be ${count} number${count > 1 ? 's' : ''}, or set "do_normalize": false`,
+  );
+}
+
+function flag(json: Json, key: string, otherwise: boolean): boolean {
+  const value = json[key] ?? otherwise;
+  return typeof value === 'boolean' ? value : refuse(`${key} is ${JSON.stringify(value)}`, 'It must be true or false');
+}
+
+function positive(value: unknown, key: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+    refuse(`${key} is ${JSON.stringify(value)}`, 'It must be a number above 0');
+  return value;
+}
+
+function wholeNumber(value: unknown, key: string): number {
+  if (!Number.isInteger(value) || (value as number) < 1)
+    refuse(`${key} is ${JSON.stringify(value)}`, 'It must be a whole number of pixels above 0');
+  return value as number;
+}
+
+/**
+ * The `preprocessor_config.json` with which transformers.js's `ViTImageProcessor` does what `p` says. What it can't express
+ * (grey input, NHWC) is kept under `thaw`, which `readPreprocessing` reads back.
+ */
+export function writePreprocessing(p: Preprocessing): Json {
+  const size = { height: p.height, width: p.width };
+  const rgb = (values: readonly number[]) => (p.channels === 'bgr' ? values.toReversed() : [...values]);
+  const own = {
+    ...(p.channels === 'grey' && { channels: p.channels }),
+    ...(p.layout === 'nhwc' && { layout: p.layout }),
+  };
+  return {
+    image_processor_type: 'ViTImageProcessor',
+    do_convert_rgb: p.channels !== 'grey',
+    do_resize: true,
+    size: { stretch: size, crop: { shortest_edge: resizedSide(p) }, pad: { longest_edge: p.width } }[p.fit],
+    resample: filters.indexOf(p.interpolation),
+    do_center_crop: p.fit === 'crop',
+    ...(p.fit === 'crop' && { crop_size: size }),
+    ...(p.fit === 'pad' && { do_pad: true, pad_size: size }),
+    do_rescale: true,
+    rescale_factor: p.scale,
+    do_normalize: true,
+    image_mean: rgb(p.mean),
+    image_std: rgb(p.deviation),
+    ...(p.channels === 'bgr' && { do_flip_channel_order: true }),
+    ...(Object.keys(own).length > 0 && { thaw: own }),
+  };
+}

@@ -1,0 +1,22 @@
+export {
+  type Augmentation,
+  type AugmentationDraw,
+  augmentationPolicies,
+  cropRectangle,
+  drawAugmentation,
+  erasedRectangle,
+  type Rectangle,
+  readAugmentation,
+} from './augment.ts';
+export { readPreprocessing, writePreprocessing } from './huggingface.ts';
+export { type ColourMatrix, colourMatrix, meanGrey, type Pixels, type WriteOptions, writePixels } from './pixels.ts';
+export {
+  batchShape,
+  checkPreprocessing,
+  type PreprocessingPreset,
+  preprocessingPresets,
+  presetPreprocessing,
+  resizedSide,
+} from './preprocessing.ts';
+export { byCodeUnits, stratifiedSplit } from './split.ts';
+export type { Batch, BatchSource, DataProblem, Dataset, Preprocessing, Sample } from './types.ts';

@@ -1,0 +1,92 @@
+/** Is a file a picture that can be trained on? By its content, never by its name. */
+import { open } from 'node:fs/promises';
+import type { Metadata } from 'sharp';
+import type { DataProblem } from '../types.ts';
+import { mapConcurrently } from './concurrency.ts';
+import { failureReason, maximumPixels, openPicture } from './decode.ts';
+
+/** `quick` reads headers and the ends of files, and decodes where these look odd; `full` decodes every file. */
+export type Verification = 'quick' | 'full';
+
+export interface CheckedPicture {
+  readonly format: string;
+  /** Colours of the palette at most; undefined where there is none. */
+  readonly paletteColours?: number;
+}
+
+/** Anything narrower shows nothing that could be learned. */
+const minimumSide = 8;
+/** Resizing the shorter side of a longer strip would take too much memory. */
+const maximumAspect = 100;
+const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
+
+/** What is wrong with a file, or what it is. */
+export async function checkPicture(file: string, verification: Verification): Promise<CheckedPicture | DataProblem> {
+  const problem = (reason: string): DataProblem => ({ file, reason });
+  try {
+    const tail = await readTail(file);
+    if (tail.length === 0) return problem('empty file');
+    const metadata = await openPicture(file).metadata();
+    const { format, width, height } = metadata;
+    if (!formats.has(format)) return problem(`${format} is not supported: save it as JPEG or PNG`);
+    if (Math.min(width, height) < minimumSide)
+      return problem(`${width}x${height} pixels, smaller than ${minimumSide}x${minimumSide}`);
+    if (width * height > maximumPixels) {
+      return problem(`${width}x${height} pixels, more than ${Math.floor(maximumPixels / 1e6)} megapixels, the limit`);
+    }
+    if (Math.max(width, height) / Math.min(width, height) > maximumAspect) {
+      return problem(`${width}x${height} pixels, more than ${maximumAspect} times as long as wide`);
+    }
+    if (verification === 'full' || !endsWell(format, tail))
+      await openPicture(file).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+    return { format, paletteColours: metadata.isPalette ? 2 ** (metadata.bitsPerSample ?? 8) : undefined };
+  } catch (error) {
+    return problem(failureReason(error));
+  }
+}
+
+/** The last bytes of a file, at most 12. */
+async function readTail(file: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(12, size);
+    const { buffer } = await handle.read(new Uint8Array(length), 0, length, size - length);
+    return buffer;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether the file ends as its format demands, so that it can't have been cut off. */
+function endsWell(format: Metadata['format'], tail: Uint8Array): boolean {
+  const end = String.fromCharCode(...tail);
+  if (format === 'jpeg') return end.endsWith('\xff\xd9');
+  if (format === 'png') return end.endsWith('IEND\xae\x42\x60\x82');
+  return false;
+}
+
+export const isProblem = (result: CheckedPicture | DataProblem): result is DataProblem => 'reason' in result;
+
+/** Checks files side by side; the results are in their order. */
+export async function checkPictures(
+  files: readonly string[],
+  verification: Verification,
+): Promise<(CheckedPicture | DataProblem)[]> {
+  const results = await mapConcurrently(files, 16, (file) => checkPicture(file, verification));
+  return leaveOutPlaceholders(files, results);
+}
+
+/**
+ * Downloaded photographs come with "image not found" graphics in their places. Where at least nine in ten files, and twenty in
+ * all, are JPEGs, a picture with a palette of no more than 64 colours is taken for one.
+ */
+function leaveOutPlaceholders(files: readonly string[], results: readonly (CheckedPicture | DataProblem)[]) {
+  const photographs = results.filter((r) => !isProblem(r) && r.format === 'jpeg').length;
+  if (photographs < 20 || photographs < 0.9 * results.length) return [...results];
+  return results.map((result, i) => {
+    if (isProblem(result) || (result.paletteColours ?? 256) > 64) return result;
+    const reason = `a graphic of at most ${result.paletteColours} colours among photographs, taken for a placeholder (save it as JPEG to keep it)`;
+    return { file: files[i], reason };
+  });
+}

@@ -1,0 +1,27 @@
+/** At most `count` tasks at a time; further ones wait their turn in the order in which they came. */
+export class Slots {
+  private readonly waiting: (() => void)[] = [];
+  private free: number;
+
+  constructor(count: number) {
+    this.free = count;
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
+
+/** `Promise.all` of `task` over the items, at most `limit` at a time. */
+export function mapConcurrently<T, R>(items: readonly T[], limit: number, task: (item: T) => Promise<R>): Promise<R[]> {
+  const slots = new Slots(limit);
+  return Promise.all(items.map((item) => slots.run(() => task(item))));
+}

@@ -1,0 +1,162 @@
+import { stat } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import { byCodeUnits, stratifiedSplit } from '../split.ts';
+import type { DataProblem, Dataset, Sample } from '../types.ts';
+import { checkPictures, isProblem, type Verification } from './check.ts';
+import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
+
+export interface OpenDatasetOptions {
+  /** Decides which pictures are held out where the data set doesn't. */
+  readonly seed?: number;
+  /** Part of each class that is held out for validation where the data set has no `val`, 0.2 unless given; 1 holds out all. */
+  readonly valFraction?: number;
+  /** Stops at the first sign of files that are not pictures; otherwise they are left out and listed. */
+  readonly strict?: boolean;
+  /** The labels of a model, in the order of its outputs: the data set may hold some of them and no others. */
+  readonly classes?: readonly string[];
+  readonly verification?: Verification;
+}
+
+/**
+ * Opens a data set: class folders, with or without `train`, `val` (`valid`, `validation`) and `test` above them; a CSV or JSON
+ * lines file with `file_name,label` and maybe `split`; or a folder with such a file named `metadata` or `labels`. Classes are
+ * sorted by name. The result depends on names, contents and seed only, not on the machine.
+ *
+ * @throws {ThawError} `not-found`, `bad-data` or `bad-config`
+ */
+export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const { seed = 0, valFraction = 0.2, strict = false, verification = 'quick' } = options;
+  if (!(valFraction >= 0 && valFraction <= 1)) {
+    throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'It must be from 0 to 1');
+  }
+  const root = resolve(path);
+  const listing = await listDataset(root);
+  const { pictures, problems } = await usablePictures(root, listing, strict, verification);
+  const classes = options.classes ?? [...new Set(listing.entries.map(({ label }) => label))].sort(byCodeUnits);
+  if (options.classes) matchClasses(path, classes, listing);
+  else checkClasses(path, classes, listing, pictures, problems);
+
+  const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
+  const labels = new Map(classes.map((name, i) => [name.normalize('NFC'), i]));
+  for (const { file, label, split } of pictures) splits[split ?? 'train'].push({ file, label: labels.get(label)! });
+  const holdsOut = valFraction > 0 && !listing.entries.some(({ split }) => split === 'val');
+  const hasSplits = listing.entries.some(({ split }) => split);
+  if (holdsOut && valFraction === 1 && !hasSplits) Object.assign(splits, { train: [], val: splits.train });
+  else if (holdsOut) {
+    if (!options.classes) checkEnoughToSplit(path, classes, splits.train);
+    Object.assign(splits, stratifiedSplit(splits.train, Math.min(valFraction, 1), seed));
+  }
+  return { classes, ...splits, problems };
+}
+
+async function usablePictures(root: string, { entries, strays }: Listing, strict: boolean, verification: Verification) {
+  const results = await checkPictures(
+    entries.map(({ file }) => file),
+    verification,
+  );
+  const problems: DataProblem[] = results.filter(isProblem);
+  problems.push(...strays.map((file) => ({ file, reason: 'in no class folder' })));
+  problems.sort((a, b) => byCodeUnits(a.file, b.file));
+  if (strict && problems.length > 0) {
+    const some = problems.slice(0, 5).map(({ file, reason }) => `${relative(root, file) || file} (${reason})`);
+    const more = problems.length > 5 ? ` and ${problems.length - 5} more` : '';
+    throw new ThawError(
+      'bad-data',
+      `${problems.length} files in ${root} can't be used: ${some.join(', ')}${more}`,
+      'Remove them, or leave out --strict',
+    );
+  }
+  return { pictures: entries.filter((_, i) => !isProblem(results[i])), problems };
+}
+
+function matchClasses(path: string, classes: readonly string[], { entries, emptyFolders }: Listing): void {
+  const known = new Set(classes.map((name) => name.normalize('NFC')));
+  const found = new Set([...entries.map(({ label }) => label), ...emptyFolders.map(([label]) => label)]);
+  const unknown = [...found].filter((label) => !known.has(label)).sort(byCodeUnits);
+  if (unknown.length === 0) return;
+  const list = (names: readonly string[]) => names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+  throw new ThawError(
+    'bad-data',
+    `${path}: the model has no class ${unknown.length > 1 ? 'named one of ' : ''}${list(unknown)}; its ${classes.length} classes are ${list(classes)}`,
+    'Name the folders as the classes that the model was trained on',
+  );
+}
+
+/** What training can't do without: two classes or more, each with pictures to train on. */
+function checkClasses(
+  path: string,
+  classes: readonly string[],
+  { entries, emptyFolders }: Listing,
+  pictures: readonly Entry[],
+  problems: readonly DataProblem[],
+): void {
+  const fail = (message: string, hint: string): never => {
+    throw new ThawError('bad-data', `${path}: ${message}`, hint);
+  };
+  const hasFiles = new Set(entries.map(({ label, split = 'train' }) => `${split} ${label}`));
+  for (const [label, folder] of emptyFolders) {
+    if (!hasFiles.has(`train ${label}`))
+      fail(`class "${label}" is empty (${folder})`, 'Put pictures into the folder, or remove it');
+  }
+  if (pictures.length === 0) {
+    const first = problems[0];
+    fail(
+      `none of its ${problems.length} files is a usable picture${first ? ` (${first.file}: ${first.reason})` : ''}`,
+      'Put JPEG or PNG files into the class folders',
+    );
+  }
+  const trained = new Set(pictures.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
+  for (const label of classes) {
+    if (trained.has(label)) continue;
+    if (hasFiles.has(`train ${label}`)) {
+      const broken = entries.filter((entry) => entry.label === label && (entry.split ?? 'train') === 'train').length;
+      fail(
+        `class "${label}" is empty: none of its ${broken} files is a usable picture`,
+        'Put JPEG or PNG files into it, or remove it',
+      );
+    }
+    const split = entries.find((entry) => entry.label === label)!.split;
+    fail(`class "${label}" is in ${split} but not in train`, 'Put some of its pictures into train, or remove it');
+  }
+  if (classes.length < 2)
+    fail(`it has only one class, "${classes[0]}"`, 'A classifier needs two classes or more: one folder for each');
+}
+
+function checkEnoughToSplit(path: string, classes: readonly string[], samples: readonly Sample[]): void {
+  const counts = new Array(classes.length).fill(0);
+  for (const { label } of samples) counts[label]++;
+  const single = counts.indexOf(1);
+  if (single < 0) return;
+  throw new ThawError(
+    'bad-data',
+    `${path}: class "${classes[single]}" has one picture, so that none can be held out for validation`,
+    'Add pictures, or put a val folder beside train',
+  );
+}
+
+/**
+ * Pictures without labels: files, and all files in folders.
+ *
+ * @returns samples in the order given, folders sorted, all with label -1
+ * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` where no picture is left
+ */
+export async function openPictures(
+  paths: readonly string[],
+  options: { readonly strict?: boolean; readonly verification?: Verification } = {},
+): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const kind = await stat(path).catch(() => undefined);
+    if (!kind) throw new ThawError('not-found', `there is no ${path}`, 'Give pictures or folders of pictures');
+    files.push(...(kind.isDirectory() ? await listFiles(resolve(path)) : [resolve(path)]));
+  }
+  const results = await checkPictures(files, options.verification ?? 'quick');
+  const problems = results.filter(isProblem);
+  const describe = ({ file, reason }: DataProblem) => `${file} (${reason})`;
+  if (files.length === problems.length || (options.strict && problems.length > 0)) {
+    const what = problems.length > 0 ? problems.slice(0, 3).map(describe).join(', ') : `${paths.join(', ')} (no files)`;
+    throw new ThawError('bad-data', `not a usable picture: ${what}`, 'JPEG, PNG, WebP, GIF, TIFF and AVIF can be read');
+  }
+  return { samples: files.filter((_, i) => !isProblem(results[i])).map((file) => ({ file, label: -1 })), problems };
+}

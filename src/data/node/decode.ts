@@ -1,0 +1,79 @@
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { type Pixels, writePixels } from '../pixels.ts';
+import { batchShape, resizedSide } from '../preprocessing.ts';
+import type { Preprocessing } from '../types.ts';
+
+/** Larger pictures are refused: decoding them could take all memory. */
+export const maximumPixels = 0x3fff * 0x3fff;
+
+/** The first frame or page, upright. */
+const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
+
+export const openPicture = (file: string): Sharp => sharp(file, options);
+
+/** 8-bit RGB of whatever a pipeline gives: alpha goes over white, grey and CMYK and 16 bits are converted. */
+export async function toPixels(pipeline: Sharp): Promise<Pixels> {
+  const { data, info } = await pipeline
+    .flatten({ background: '#fff' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height };
+}
+
+/**
+ * The picture in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
+ * PyTorch's (with `antialias`) do.
+ */
+export function decodeResized(file: string, p: Preprocessing): Promise<Pixels> {
+  const side = resizedSide(p);
+  const sized = {
+    stretch: { width: p.width, height: p.height, fit: 'fill' },
+    crop: { width: side, height: side, fit: 'outside' },
+    pad: { width: p.width, height: p.height, fit: 'inside' },
+  } as const;
+  return toPixels(openPicture(file).resize({ ...sized[p.fit], kernel: p.interpolation }));
+}
+
+/** Where the model's input begins in a picture from `decodeResized`. */
+export function inputOrigin(picture: Pixels, p: Preprocessing): { left: number; top: number } {
+  if (p.fit !== 'crop') return { left: 0, top: 0 };
+  return { left: Math.floor((picture.width - p.width) / 2), top: Math.floor((picture.height - p.height) / 2) };
+}
+
+/**
+ * A picture as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
+ * sharp, but no larger than the file.
+ */
+export function decodeLarge(file: string, p: Preprocessing): Promise<Pixels> {
+  const side = Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
+  const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
+  return toPixels(openPicture(file).resize({ ...sized, kernel: p.interpolation }));
+}
+
+/**
+ * One file as the model takes it.
+ *
+ * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
+ * @throws Error from sharp where the file can't be decoded; `failureReason` puts it into words
+ */
+export async function decodePicture(
+  file: string,
+  p: Preprocessing,
+): Promise<{ data: Float32Array; shape: readonly number[] }> {
+  const shape = batchShape(p, 1);
+  const data = new Float32Array(shape.reduce((a, b) => a * b));
+  const picture = await decodeResized(file, p);
+  writePixels(picture, p, data, 0, inputOrigin(picture, p));
+  return { data, shape };
+}
+
+/** Why a file could not be read, in a few words. */
+export function failureReason(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0].trim();
+  if (/missing/.test(message)) return 'the file does not exist';
+  if (/unsupported image format/.test(message)) return 'not a picture';
+  if (/exceeds pixel limit/.test(message)) return `more than ${Math.floor(maximumPixels / 1e6)} megapixels, the limit`;
+  if (/heif.*(decod|compression|codec)|hevc/i.test(message)) return 'HEIC is not supported: save it as JPEG';
+  return `broken picture (${message.replace(/^Input file has corrupt header: /, '')})`;
+}

@@ -1,0 +1,135 @@
+import { ThawError } from '../errors.ts';
+import type { Preprocessing } from './types.ts';
+
+const rgb = (...values: [number, number, number]): readonly number[] => values;
+const half = rgb(0.5, 0.5, 0.5);
+const zero = rgb(0, 0, 0);
+const one = rgb(1, 1, 1);
+
+/** The ways that published classifiers were trained to see, by the names they go by. */
+const presets = {
+  imagenet: {
+    size: 224,
+    fit: 'crop',
+    crop: 224 / 256,
+    scale: 1 / 255,
+    mean: rgb(0.485, 0.456, 0.406),
+    deviation: rgb(0.229, 0.224, 0.225),
+  },
+  clip: {
+    size: 224,
+    fit: 'crop',
+    crop: 1,
+    scale: 1 / 255,
+    mean: rgb(0.48145466, 0.4578275, 0.40821073),
+    deviation: rgb(0.26862954, 0.26130258, 0.27577711),
+    interpolation: 'cubic',
+  },
+  /** Values from -1 to 1. */
+  inception: { size: 299, fit: 'crop', crop: 0.875, scale: 1 / 255, mean: half, deviation: half },
+  /** Values from -1 to 1, proportions not kept: the original vision transformers. */
+  vit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: half, deviation: half },
+  /** Values from 0 to 1. */
+  unit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: zero, deviation: one },
+  /** Values from 0 to 255, as they are. */
+  raw: { size: 224, fit: 'stretch', crop: 1, scale: 1, mean: zero, deviation: one },
+} as const;
+
+export type PreprocessingPreset = keyof typeof presets;
+export const preprocessingPresets = Object.keys(presets) as readonly PreprocessingPreset[];
+
+/**
+ * A preset (`imagenet` unless named) with some of it changed. For `grey`, lists of three numbers become their mean; for `bgr`
+ * the preset's lists are reversed, while lists in `changes` are taken in the order of the channels.
+ *
+ * @throws {ThawError} `bad-config` for an unknown preset or numbers that make no sense
+ */
+export function presetPreprocessing(
+  preset: string = 'imagenet',
+  changes: Partial<Preprocessing> & { readonly size?: number } = {},
+): Preprocessing {
+  if (!Object.hasOwn(presets, preset)) {
+    throw new ThawError(
+      'bad-config',
+      `there is no preprocessing preset "${preset}"`,
+      `Choose one of: ${preprocessingPresets.join(', ')}`,
+    );
+  }
+  const chosen = presets[preset as PreprocessingPreset];
+  const { size, ...rest } = changes;
+  const given = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  ) as Partial<Preprocessing>;
+  const channels = given.channels ?? 'rgb';
+  const fit = given.fit ?? chosen.fit;
+  return checkPreprocessing({
+    width: size ?? chosen.size,
+    height: size ?? chosen.size,
+    fit,
+    cropFraction: fit === 'crop' ? chosen.crop : 1,
+    interpolation: 'interpolation' in chosen ? chosen.interpolation : 'linear',
+    channels,
+    layout: 'nchw',
+    scale: chosen.scale,
+    mean: inChannelOrder(chosen.mean, channels),
+    deviation: inChannelOrder(chosen.deviation, channels),
+    ...given,
+  });
+}
+
+/** Numbers for red, green and blue in the order of the channels. */
+function inChannelOrder(values: readonly number[], channels: Preprocessing['channels']): readonly number[] {
+  if (channels === 'bgr') return values.toReversed();
+  if (channels === 'grey') return [values.reduce((a, b) => a + b, 0) / values.length];
+  return values;
+}
+
+/** Length that the shorter side is resized to before the central crop. */
+export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>
+  Math.round(Math.min(width, height) / cropFraction);
+
+/** @throws {ThawError} `bad-config`: what is wrong, by field */
+export function checkPreprocessing(p: Preprocessing): Preprocessing {
+  const count = p.channels === 'grey' ? 1 : 3;
+  const fail = (what: string, hint?: string): never => {
+    throw new ThawError('bad-config', `preprocessing: ${what}`, hint);
+  };
+  const oneOf = (field: keyof Preprocessing, ...allowed: string[]) => {
+    if (!allowed.includes(p[field] as string))
+      fail(`${field} is ${JSON.stringify(p[field])}`, `Choose one of: ${allowed.join(', ')}`);
+  };
+  for (const side of ['width', 'height'] as const) {
+    if (!Number.isInteger(p[side]) || p[side] < 1 || p[side] > 8192) {
+      fail(`${side} is ${JSON.stringify(p[side])}`, 'It must be a whole number of pixels from 1 to 8192');
+    }
+  }
+  oneOf('fit', 'stretch', 'crop', 'pad');
+  oneOf('interpolation', 'nearest', 'linear', 'cubic', 'lanczos3');
+  oneOf('channels', 'rgb', 'bgr', 'grey');
+  oneOf('layout', 'nchw', 'nhwc');
+  if (!(p.cropFraction > 0.05 && p.cropFraction <= 1))
+    fail(`cropFraction is ${p.cropFraction}`, 'It must be above 0.05 and at most 1');
+  if (p.fit !== 'crop' && p.cropFraction !== 1)
+    fail(`cropFraction is ${p.cropFraction} but fit is "${p.fit}"`, 'Set fit to "crop"');
+  if (p.fit === 'pad' && p.width !== p.height)
+    fail(`fit "pad" at ${p.width}x${p.height}`, 'Padding needs equal width and height');
+  if (!Number.isFinite(p.scale) || p.scale <= 0) fail(`scale is ${p.scale}`, 'It must be above 0, as 1/255');
+  for (const field of ['mean', 'deviation'] as const) {
+    const values = p[field];
+    if (values.length !== count || !values.every(Number.isFinite)) {
+      fail(
+        `${field} is ${JSON.stringify(values)}`,
+        `It must be ${count} number${count > 1 ? 's' : ''}, one for each channel of "${p.channels}"`,
+      );
+    }
+  }
+  if (p.deviation.some((d) => d <= 0))
+    fail(`deviation is ${JSON.stringify(p.deviation)}`, 'Every deviation must be above 0');
+  return p;
+}
+
+/** Shape of `count` pictures as the model takes them: `[N, C, H, W]` or `[N, H, W, C]`. */
+export function batchShape({ width, height, channels, layout }: Preprocessing, count: number): readonly number[] {
+  const c = channels === 'grey' ? 1 : 3;
+  return layout === 'nchw' ? [count, c, height, width] : [count, height, width, c];
+}
