@@ -1,0 +1,136 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { embeddedFolder } from './folder.ts';
+
+/** A model to start from. */
+export interface StartingPoint {
+  /** What to give as `<model>`. */
+  readonly model: string;
+  readonly architecture: string;
+  readonly kind: 'convolutional' | 'hybrid' | 'transformer';
+  readonly task: 'image-classification';
+  readonly trainedOn: string;
+  /** Side of the square input in pixels, as its preprocessing sets it. */
+  readonly inputSize: number;
+  /** In millions. */
+  readonly parameters: number;
+  /** Size of the float32 `.onnx` in MB (10^6 bytes). */
+  readonly megabytes: number;
+  /** Of the weights. SPDX, or a name where there is none. */
+  readonly licence: string;
+  readonly command: string;
+}
+
+type Row = readonly [
+  model: string,
+  architecture: string,
+  kind: StartingPoint['kind'],
+  inputSize: number,
+  parameters: number,
+  megabytes: number,
+  licence: string,
+];
+
+/*
+ * Sizes are those of `onnx/model.onnx` in the hub's file lists; licences are the base models' own (the ONNX repositories often say
+ * none): timm/mobilenetv4_conv_small, microsoft/resnet-*, microsoft/swin-tiny, facebook/deit-tiny, facebook/convnext-tiny,
+ * google/vit-base, google/mobilenet_v2 ("other" on the hub) and apple/mobilevit-small (Apple's sample code licence).
+ */
+const rows: readonly Row[] = [
+  ['hf:onnx-community/mobilenet_v2_0.35_96', 'MobileNetV2 0.35', 'convolutional', 96, 1.7, 6.7, 'other'],
+  [
+    'hf:onnx-community/mobilenetv4_conv_small.e2400_r224_in1k',
+    'MobileNetV4 small',
+    'convolutional',
+    224,
+    3.8,
+    15.1,
+    'Apache-2.0',
+  ],
+  ['hf:Xenova/mobilevit-small', 'MobileViT small', 'hybrid', 256, 5.6, 22.6, 'Apple sample code'],
+  ['hf:Xenova/deit-tiny-distilled-patch16-224', 'DeiT tiny', 'transformer', 224, 5.9, 23.9, 'Apache-2.0'],
+  ['hf:Xenova/resnet-18', 'ResNet-18', 'convolutional', 224, 11.7, 46.8, 'Apache-2.0'],
+  ['hf:Xenova/resnet-50', 'ResNet-50', 'convolutional', 224, 25.6, 102, 'Apache-2.0'],
+  ['hf:Xenova/convnext-tiny-224', 'ConvNeXt tiny', 'convolutional', 224, 28.6, 115, 'Apache-2.0'],
+  ['hf:Xenova/swin-tiny-patch4-window7-224', 'Swin tiny', 'transformer', 224, 28.3, 116, 'Apache-2.0'],
+  ['hf:Xenova/vit-base-patch16-224', 'ViT base', 'transformer', 224, 86.6, 347, 'Apache-2.0'],
+];
+
+const commandFor = (model: string) => `thaw train ${model} PICTURES`;
+
+/**
+ * The model in the package, its numbers read off its files, so that they are those of whatever is there. Float32 weights are nearly all of
+ * the file: four bytes a parameter.
+ */
+function embeddedPoint(): StartingPoint[] {
+  const path = join(embeddedFolder, 'onnx/model.onnx');
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+  if (bytes === undefined) return [];
+  const { size } = JSON.parse(readFileSync(join(embeddedFolder, 'preprocessor_config.json'), 'utf8')) as {
+    size: number | { height: number } | { shortest_edge: number };
+  };
+  const inputSize = typeof size === 'number' ? size : 'height' in size ? size.height : size.shortest_edge;
+  return [
+    {
+      model: 'default',
+      architecture: 'embedded, needs no network',
+      kind: 'convolutional',
+      task: 'image-classification',
+      trainedOn: 'pictograms',
+      inputSize,
+      parameters: Number((bytes / 4e6).toFixed(1)),
+      megabytes: Number((bytes / 1e6).toFixed(1)),
+      licence: 'MIT',
+      command: commandFor('default'),
+    },
+  ];
+}
+
+/** Starting points, smallest first. Nothing is fetched to list them. */
+export const startingPoints = (): StartingPoint[] => [
+  ...embeddedPoint(),
+  ...rows.map(
+    ([model, architecture, kind, inputSize, parameters, megabytes, licence]): StartingPoint => ({
+      model,
+      architecture,
+      kind,
+      task: 'image-classification',
+      trainedOn: 'ImageNet-1k',
+      inputSize,
+      parameters,
+      megabytes,
+      licence,
+      command: commandFor(model),
+    }),
+  ),
+];
+
+/** The starting points as lines of text: a table, then how to use one. */
+export function catalogueTable(): string {
+  const head = ['model', 'architecture', 'kind', 'trained on', 'input', 'parameters', 'size', 'licence'];
+  const points = startingPoints();
+  const cells = points.map((point) => [
+    point.model,
+    point.architecture,
+    point.kind,
+    point.trainedOn,
+    `${point.inputSize} px`,
+    `${point.parameters.toFixed(1)} M`,
+    `${point.megabytes} MB`,
+    point.licence,
+  ]);
+  const numeric = new Set([4, 5, 6]);
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (numeric.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd();
+  return [
+    line(head),
+    ...cells.map(line),
+    '',
+    `Use one:  ${points[0].command}`,
+    'hf: models are fetched once and kept. Their licences are their authors’; “other” and Apple’s have terms of their own: read the model’s page.',
+  ].join('\n');
+}

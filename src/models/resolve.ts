@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ThawError } from '../errors.ts';
+import { fetchAddress } from './address.ts';
+import { cacheFolder } from './cache.ts';
+import type { Progress } from './download.ts';
+import { embeddedFolder, locate, type ModelFiles, readJson } from './folder.ts';
+import { fetchFromHub } from './hub.ts';
+import { checkOnnxFile, digest } from './onnx-file.ts';
+
+/** A model on this machine, ready to be read. */
+export interface ResolvedModel {
+  /** Short, for messages and run names. */
+  readonly name: string;
+  /** What the user wrote. */
+  readonly source: string;
+  /** Absolute path of the `.onnx` file. */
+  readonly path: string;
+  /** The folder that its JSON files (and external data) belong to. */
+  readonly folder: string;
+  /** Parsed `preprocessor_config.json`, if there is one. */
+  readonly preprocessing?: unknown;
+  /** Parsed `config.json` (labels are in its `id2label`), if there is one. */
+  readonly config?: unknown;
+  /** Of the `.onnx` file, in hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface ResolveOptions {
+  /** Called as bytes arrive; never for what is on disk already. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Instead of `THAW_CACHE` or `~/.cache/thaw`. */
+  readonly cacheDir?: string;
+  /** Instead of the global `fetch`. */
+  readonly fetch?: typeof fetch;
+}
+
+/**
+ * Finds the model that `spec` names: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address,
+ * `hf:owner/name[@revision]`, or `default`. Only addresses and `hf:` touch the network, and only the first time.
+ * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`
+ */
+export async function resolveModel(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+  const files = await find(spec, options);
+  await checkOnnxFile(files.path);
+  const preprocessing = await readJson(files.folder, 'preprocessor_config.json');
+  const config = await readJson(files.folder, 'config.json');
+  return {
+    ...files,
+    source: spec,
+    ...(preprocessing === undefined ? {} : { preprocessing }),
+    ...(config === undefined ? {} : { config }),
+    sha256: await digest(files.path),
+  };
+}
+
+async function find(
+  spec: string,
+  { onProgress, cacheDir, fetch = globalThis.fetch }: ResolveOptions,
+): Promise<ModelFiles> {
+  const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch, onProgress };
+  if (spec === 'default') return embeddedModel();
+  if (spec.startsWith('hf:')) return fetchFromHub(spec.slice(3), remote);
+  // Two letters at least: `C:\models` is a path.
+  if (/^[a-z][a-z0-9+.-]+:/i.test(spec) && !existsSync(spec)) return fetchAddress(spec, remote);
+  return locate(spec);
+}
+
+async function embeddedModel(): Promise<ModelFiles> {
+  if (!existsSync(embeddedFolder))
+    throw new ThawError(
+      'not-found',
+      'the default model is missing from this installation',
+      'Install thaw again, or give a model by path, address or hf:owner/name',
+    );
+  return { ...(await locate(embeddedFolder)), name: 'default' };
+}
