@@ -1,0 +1,109 @@
+import { ThawError } from '../errors.ts';
+import { type GraphBuilder, type Node, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
+import type { Network } from './network.ts';
+import type { DropoutPlan, TrainingPlan } from './plan.ts';
+
+/** A network's own graph, placed in a builder. */
+export interface Forward {
+  /** Data inputs, in the model's order. */
+  readonly inputs: readonly Value[];
+  /** The trainable parameters, as inputs. */
+  readonly parameters: readonly Value[];
+  /** Running statistics that training moves, as inputs, with their new values. */
+  readonly statistics: readonly { readonly value: Value; readonly next?: Value }[];
+  /** Inputs that take uniform random numbers in [0, 1). */
+  readonly noise: readonly Value[];
+  /** The model's outputs, in the model's order. */
+  readonly outputs: readonly Value[];
+  /** The nodes that nothing trainable and no noise reaches. */
+  readonly frozen: ReadonlySet<Node>;
+}
+
+/**
+ * Places the network's nodes in the builder: frozen parameters as constants, trainable ones as inputs, shape arithmetic that is
+ * known when compiling as constants.
+ *
+ * @param mode `training` adds dropout and, where the plan says so, batch statistics
+ * @throws ThawError `bad-config` when the plan names what the network does not have
+ */
+export function placeForward(
+  b: GraphBuilder,
+  { model, inference }: Network,
+  plan: TrainingPlan,
+  mode: 'training' | 'evaluation',
+): Forward {
+  const { graph } = model;
+  checkTrainable(plan.trainable, graph.initializers);
+  const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
+  const parameters: Value[] = [];
+  const statistics: { value: Value; next?: Value }[] = [];
+  for (const [name, contents] of graph.initializers) {
+    if (plan.trainable.has(name)) parameters.push(b.input(name, contents.type, contents.shape));
+    else if (moving.has(name)) statistics.push({ value: b.input(name, contents.type, contents.shape) });
+    else b.initializer(name, contents);
+  }
+  const inputs = graph.inputs.map(({ name }) => {
+    const { type, shape } = inference.values.get(name)!;
+    return b.input(name, type, shape);
+  });
+
+  const noise: Value[] = [];
+  const reached = new Set([...plan.trainable, ...moving]);
+  const frozen = new Set<Node>();
+  const dropped = new Map<string, Value>();
+  for (const original of graph.nodes) {
+    if (placeConstants(b, original, inference.constants)) continue;
+    let node = original;
+    if (mode === 'training' && plan.dropout?.into.has(node.outputs[0])) {
+      const { value } = plan.dropout;
+      if (!dropped.has(value)) dropped.set(value, dropout(b, b.value(value), plan.dropout, noise));
+      node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
+      reached.add(dropped.get(value)!.name);
+    }
+    if (node.inputs.some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);
+    else frozen.add(node);
+    if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
+      for (const { value, next } of batchNormTraining(b, node)) {
+        statistics[statistics.findIndex((s) => s.value.name === value.name)] = { value, next };
+      }
+      continue;
+    }
+    for (const name of node.outputs) {
+      const typed = inference.values.get(name);
+      if (name && typed) b.declare({ name, ...typed });
+    }
+    b.append(node);
+  }
+  return { inputs, parameters, statistics, noise, outputs: graph.outputs.map(({ name }) => b.value(name)), frozen };
+}
+
+function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMap<string, Tensor>): void {
+  for (const name of trainable) {
+    const type = initializers.get(name)?.type;
+    if (type === 'float32') continue;
+    throw new ThawError(
+      'bad-config',
+      type
+        ? `parameter "${name}" is ${type}, and only float32 parameters train`
+        : `the model has no parameter "${name}"`,
+      'See `thaw inspect` for the names of what can be trained',
+    );
+  }
+}
+
+/** Places a node's outputs as constants, where they are known. */
+function placeConstants(b: GraphBuilder, node: Node, constants: ReadonlyMap<string, Tensor>): boolean {
+  const outputs = node.outputs.filter((name) => name !== '');
+  if (!outputs.every((name) => constants.has(name))) return false;
+  for (const name of outputs) b.initializer(name, constants.get(name)!);
+  return true;
+}
+
+/** x·1[noise ≥ rate] / (1 − rate), the noise being an input. */
+function dropout(b: GraphBuilder, x: Value, { rate }: DropoutPlan, noise: Value[]): Value {
+  const drawn = b.input(`${x.name}.noise`, 'float32', x.shape);
+  noise.push(drawn);
+  const kept = b.cast(b.greaterOrEqual(drawn, b.constant(tensor('float32', [], Float32Array.of(rate)))), 'float32');
+  return b.mul(x, b.mul(kept, 1 / (1 - rate)));
+}

@@ -1,0 +1,235 @@
+import { differentiate } from '../autodiff/index.ts';
+import { LOSSES } from '../losses/index.ts';
+import { lower, prune } from '../lowering/index.ts';
+import { GraphBuilder, type Model, type Node, type Value } from '../onnx/index.ts';
+import { OPTIMIZERS, type Optimizer, type OptimizerOptions } from '../optimizers/index.ts';
+import { type Forward, placeForward } from './forward.ts';
+import type { Network } from './network.ts';
+import type { TrainingPlan } from './plan.ts';
+
+/** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
+export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
+
+/**
+ * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
+ *
+ * @throws ThawError `unsupported-operator` when a gradient has to pass an operator without a rule
+ */
+export function trainingModel(network: Network, plan: TrainingPlan): Model {
+  const b = new GraphBuilder();
+  const { forward, labels, loss, gradients } = backward(b, network, plan);
+  const outputs = [
+    b.identity(loss, 'loss'),
+    ...forward.outputs,
+    ...[...gradients].map(([name, gradient]) => b.identity(gradient, `${name}.grad`)),
+    ...nextStatistics(b, forward),
+  ];
+  const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise];
+  return finish(b, network.model, 'thaw_training', inputs, outputs);
+}
+
+/** `eval_model.onnx`: from data, labels and parameters to `loss` and the model's outputs. */
+export function evaluationModel(network: Network, plan: TrainingPlan): Model {
+  const b = new GraphBuilder();
+  const { forward, labels, loss } = evaluation(b, network, plan);
+  const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward)];
+  return finish(b, network.model, 'thaw_evaluation', inputs, [b.identity(loss, 'loss'), ...forward.outputs]);
+}
+
+/** `optimizer_model.onnx`: from parameters, gradients, state, `lr` and `step` to their next values. */
+export function optimizerModel(network: Network, plan: TrainingPlan): Model {
+  const b = new GraphBuilder();
+  const parameters = [...plan.trainable].map((name) => {
+    const { type, shape } = network.model.graph.initializers.get(name)!;
+    return b.input(name, type, shape);
+  });
+  const gradients = parameters.map(({ name, type, shape }) => b.input(`${name}.grad`, type, shape));
+  const update = updateAll(b, plan, parameters, new Map(parameters.map(({ name }, i) => [name, gradients[i]])));
+  return finish(b, network.model, 'thaw_optimizer', [...parameters, ...gradients, ...update.inputs], update.outputs);
+}
+
+/** The graphs that a trainer runs: the frozen part as an inference model, and the rest of a step in one. */
+export interface StepModels {
+  /** From the data inputs to the boundary values; none where training begins at the data. */
+  readonly prefix?: Model;
+  /** Values that training and evaluation take from the prefix (or data inputs); evaluation's are among training's. */
+  readonly boundary: { readonly training: readonly Value[]; readonly evaluation: readonly Value[] };
+  /** Boundary, labels, noise, parameters, state, `lr`, `step` to `loss`, the output, `<name>.next`. */
+  readonly step: Model;
+  /** Boundary, labels, parameters to `loss` and the output. */
+  readonly evaluation: Model;
+  readonly noise: readonly Value[];
+}
+
+/** Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph. */
+export function stepModels(network: Network, plan: TrainingPlan): StepModels {
+  const training = new GraphBuilder();
+  const { forward, labels, loss, gradients } = backward(training, network, plan);
+  const update = updateAll(training, plan, forward.parameters, gradients);
+  const step = cut(training, forward, network.model, {
+    name: 'thaw_step',
+    inputs: [labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise, ...update.inputs],
+    outputs: [
+      training.identity(loss, 'loss'),
+      training.value(plan.output),
+      ...update.outputs,
+      ...nextStatistics(training, forward),
+    ],
+  });
+
+  const e = new GraphBuilder();
+  const evaluated = evaluation(e, network, plan);
+  const evaluationStep = cut(e, evaluated.forward, network.model, {
+    name: 'thaw_evaluation_step',
+    inputs: [evaluated.labels, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
+    outputs: [e.identity(evaluated.loss, 'loss'), e.value(plan.output)],
+  });
+  return {
+    prefix: prefixModel(network, plan, step.boundary),
+    boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
+    step: step.model,
+    evaluation: evaluationStep.model,
+    noise: forward.noise,
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------------------
+
+function backward(b: GraphBuilder, network: Network, plan: TrainingPlan) {
+  const forward = placeForward(b, network, plan, 'training');
+  const { labels, loss } = placeLoss(b, plan);
+  const penalized = forward.parameters.filter(decays);
+  const penalty =
+    plan.l2 && penalized.length ? b.mul(b.sum(penalized.map((p) => b.reduceSum(b.square(p)))), plan.l2) : undefined;
+  const total = penalty ? b.add(loss, penalty) : loss;
+  const gradients = differentiate(
+    b,
+    total,
+    forward.parameters.map(({ name }) => name),
+    network.inference.constants,
+  );
+  // A parameter that the loss does not depend on has the gradient zero.
+  for (const parameter of forward.parameters) {
+    if (!gradients.has(parameter.name)) gradients.set(parameter.name, b.full(0, parameter));
+  }
+  return { forward, labels, loss: total, gradients };
+}
+
+function evaluation(b: GraphBuilder, network: Network, plan: TrainingPlan) {
+  const forward = placeForward(b, network, plan, 'evaluation');
+  return { forward, ...placeLoss(b, plan) };
+}
+
+function placeLoss(b: GraphBuilder, plan: TrainingPlan): { labels: Value; loss: Value } {
+  const output = b.value(plan.output);
+  const { type, shape } = LOSSES[plan.loss].labels(output);
+  const labels = b.input('labels', type, shape);
+  return { labels, loss: LOSSES[plan.loss].build(b, output, labels, plan.lossOptions) };
+}
+
+const statisticsOf = (forward: Forward): Value[] => forward.statistics.map(({ value }) => value);
+
+const nextStatistics = (b: GraphBuilder, forward: Forward): Value[] =>
+  forward.statistics.flatMap(({ value, next }) => (next ? [b.identity(next, `${value.name}.next`)] : []));
+
+export function optimizerOf(plan: TrainingPlan): { optimizer: Optimizer; options: Required<OptimizerOptions> } {
+  const optimizer: Optimizer = OPTIMIZERS[plan.optimizer];
+  return { optimizer, options: { ...optimizer.defaults, ...plan.optimizerOptions } };
+}
+
+function updateAll(
+  b: GraphBuilder,
+  plan: TrainingPlan,
+  parameters: readonly Value[],
+  gradients: ReadonlyMap<string, Value>,
+): { inputs: Value[]; outputs: Value[] } {
+  const { optimizer, options } = optimizerOf(plan);
+  const lr = b.input('lr', 'float32', []);
+  const step = b.input('step', 'int64', []);
+  const inputs = [lr, step];
+  const outputs: Value[] = [];
+  for (const parameter of parameters) {
+    const { name, type, shape } = parameter;
+    const slots = Object.fromEntries(
+      optimizer.slots(options).map((slot) => [slot, b.input(`${name}.${slot}`, type, shape)]),
+    );
+    const { next, slots: nextSlots } = optimizer.update({
+      b,
+      parameter,
+      gradient: gradients.get(name)!,
+      slots,
+      lr: b.mul(lr, plan.learningRateScales.get(name) ?? 1),
+      step: b.sub(step, plan.stepOffsets.get(name) ?? 0),
+      options: decays(parameter) ? options : { ...options, weightDecay: 0 },
+    });
+    inputs.push(...Object.values(slots));
+    outputs.push(b.identity(next, `${name}.next`));
+    for (const [slot, value] of Object.entries(nextSlots)) outputs.push(b.identity(value, `${name}.${slot}.next`));
+  }
+  return { inputs, outputs };
+}
+
+interface Ends {
+  readonly name: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** The graph without its frozen nodes, what it needs of them as inputs. */
+function cut(
+  b: GraphBuilder,
+  forward: Forward,
+  source: Model,
+  { name, inputs, outputs }: Ends,
+): { model: Model; boundary: Value[] } {
+  lower(
+    b,
+    outputs.map((o) => o.name),
+  );
+  const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
+  const frozenOutputs = new Set([...forward.frozen].flatMap((node) => node.outputs));
+  b.nodes = b.nodes.filter((node) => {
+    // Lowering copies nodes, so frozen ones are told by what they compute.
+    if (!frozenOutputs.has(node.outputs[0])) return true;
+    for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
+    return false;
+  });
+  prune(
+    b,
+    outputs.map((o) => o.name),
+  );
+  const used = new Set(b.nodes.flatMap((node: Node) => node.inputs));
+  const boundary = [...outside.values()].filter((value) => used.has(value.name));
+  return { model: finish(b, source, name, [...boundary, ...inputs], outputs), boundary };
+}
+
+function prefixModel(network: Network, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
+  const b = new GraphBuilder();
+  const forward = placeForward(b, network, plan, 'evaluation');
+  const dataNames = new Set(forward.inputs.map(({ name }) => name));
+  const computed = boundary.filter(({ name }) => !dataNames.has(name));
+  return computed.length ? finish(b, network.model, 'thaw_prefix', forward.inputs, computed) : undefined;
+}
+
+function finish(
+  b: GraphBuilder,
+  source: Model,
+  name: string,
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+): Model {
+  const wanted = outputs.map((o) => o.name);
+  lower(b, wanted);
+  prune(b, wanted);
+  const opsets: Record<string, number> = { ...source.opsets };
+  if (b.domains.has('com.microsoft')) opsets['com.microsoft'] ??= 1;
+  return {
+    irVersion: Math.max(source.irVersion, 8),
+    opsets,
+    producerName: 'thaw',
+    producerVersion: '',
+    graph: b.graph(name, inputs, outputs),
+    metadata: {},
+    unknown: source.unknown,
+  };
+}

@@ -1,0 +1,46 @@
+import type { LossName, LossOptions } from '../losses/index.ts';
+import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
+
+/** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
+export interface DropoutPlan {
+  readonly value: string;
+  /** Names of the nodes' first outputs, which tell nodes apart where names do not. */
+  readonly into: ReadonlySet<string>;
+  /** Part of the elements that is dropped, 0 to 1. */
+  readonly rate: number;
+}
+
+/** What the compiler is to make of a network. */
+export interface TrainingPlan {
+  /** Names of the initializers that train. All others are constants. */
+  readonly trainable: ReadonlySet<string>;
+  /** The graph output that the loss looks at. */
+  readonly output: string;
+  readonly loss: LossName;
+  readonly lossOptions: LossOptions;
+  readonly optimizer: OptimizerName;
+  readonly optimizerOptions: OptimizerOptions;
+  /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
+  readonly l2: number;
+  readonly dropout?: DropoutPlan;
+  /** Factor on the learning rate, by parameter; 1 where it is not named. */
+  readonly learningRateScales: ReadonlyMap<string, number>;
+  /** The number of updates before a parameter's first, by parameter, where it is not 0: its optimizer state counts from there. */
+  readonly stepOffsets: ReadonlyMap<string, number>;
+  /**
+   * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and moves the running ones, in
+   * layers whose scale or bias trains. A frozen layer's statistics never move.
+   */
+  readonly batchNorm: 'frozen' | 'training';
+}
+
+export const PLAN_DEFAULTS = {
+  loss: 'cross-entropy',
+  lossOptions: {},
+  optimizer: 'adamw',
+  optimizerOptions: {},
+  l2: 0,
+  learningRateScales: new Map<string, number>(),
+  stepOffsets: new Map<string, number>(),
+  batchNorm: 'frozen',
+} as const;
