@@ -86,11 +86,14 @@ export async function drawPicture(icon: Icon): Promise<Buffer> {
     .toBuffer();
 }
 
+/** A set's drawings of a concept, each once. */
 function showing(icons: readonly Icon[], { drawnAs, except }: DemoConcept): Icon[] {
   const set = iconSets.find(({ name }) => name === icons[0].set)!;
-  return icons.filter(
+  const shown = icons.filter(
     ({ name }) => drawnAs.includes(conceptOf(name, set) ?? '') && !except.includes(`${set.name}:${name}`),
   );
+  // Some sets have one drawing under two names.
+  return [...new Map(shown.map((icon) => [icon.body, icon])).values()];
 }
 
 /** The first of each list, then the second of each, and so on. */

@@ -67,6 +67,8 @@ const synonyms: Readonly<Record<string, string>> = {
 
 /** Whole names that say the same, after the words above. Left: the name used here; words are in alphabetical order. */
 const phrases: Readonly<Record<string, string>> = {
+  x: 'mark-x',
+  check: 'check-mark',
   search: 'glass-magnifying magnify magnifier',
   cart: 'cart-shopping',
   bag: 'bag-shopping',
