@@ -153,6 +153,7 @@ function tensorProto(name: string, tensor: Tensor): onnx.TensorProto.$Properties
 
 function valueInfoProto(info: ValueInfo): onnx.ValueInfoProto.$Properties {
   if (info.opaque) return reread(info.opaque, onnx.ValueInfoProto);
+  if (!info.type && !info.shape) return { name: info.name };
   return {
     name: info.name,
     type: {

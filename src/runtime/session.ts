@@ -1,4 +1,4 @@
-import type { Tensor } from '../onnx/index.ts';
+import type { DataType, Tensor } from '../onnx/index.ts';
 
 /**
  * What the rest of Thaw knows of a runtime. Tensors are plain (type, shape, data); a backend may keep values on its device between
@@ -12,6 +12,8 @@ export interface SessionOptions {
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Element types by output name; what is no tensor, or has a type that JavaScript does not know, is left out. */
+  readonly outputTypes: Readonly<Record<string, DataType>>;
   /**
    * @param feeds by input name
    * @param fetches the outputs wanted, all by default. A tensor given for an output is written in place, without a copy.

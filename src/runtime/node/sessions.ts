@@ -18,8 +18,8 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
       try {
         const session = await ort.InferenceSession.create(model, {
           executionProviders: ['cpu'],
-          // 3: errors only; ONNX Runtime warns of every initializer that a graph does not use.
-          logSeverityLevel: 3,
+          // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
+          logSeverityLevel: 4,
           ...options,
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });
@@ -44,6 +44,9 @@ function wrap(session: ort.InferenceSession): Session {
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
+    outputTypes: Object.fromEntries(
+      session.outputMetadata.flatMap((output) => (output.isTensor && output.type ? [[output.name, output.type]] : [])),
+    ),
     async run(feeds, fetches) {
       const ortFeeds = mapValues(feeds, toOrt);
       const results =

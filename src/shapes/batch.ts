@@ -1,0 +1,151 @@
+import { ThawError } from '../errors.ts';
+import {
+  type Attribute,
+  arrayFrom,
+  elementCount,
+  type Graph,
+  type Model,
+  type Node,
+  numbersOf,
+  type Tensor,
+} from '../onnx/index.ts';
+import type { Feeds, Runtime, Session } from '../runtime/session.ts';
+import type { DataInput } from './inputs.ts';
+import { load, run, sampleInput, withoutWeights } from './probe.ts';
+
+/** Agreement, relative to the largest output, of a sample computed alone and in a batch: kernels may add up in another order. */
+const TOLERANCE = 1e-4;
+
+export interface FreedModel {
+  readonly model: Model;
+  readonly inputs: readonly DataInput[];
+}
+
+/**
+ * Makes a fixed batch free. Often the file only declares it; else the targets of `Reshape` that begin with it are rewritten. What
+ * comes out is checked: each sample's outputs in a batch of two are those that the model as given computes.
+ *
+ * @throws ThawError `bad-model` when the model computes something else, or does not run, with another batch
+ */
+export async function freeBatch(model: Model, inputs: readonly DataInput[], runtime: Runtime): Promise<FreedModel> {
+  const fixed = inputs.find(({ shape }) => shape.length >= 2)?.shape[0] ?? inputs[0].shape[0];
+  if (typeof fixed !== 'number') return { model, inputs };
+  const free = inputs.map((input) =>
+    input.shape[0] === fixed ? { ...input, shape: ['batch', ...input.shape.slice(1)] } : input,
+  );
+  const declared = declareFree(model, fixed, free);
+  let reason: unknown;
+  for (const candidate of [declared, { ...declared, graph: freeReshapes(declared.graph, fixed) }]) {
+    try {
+      await verify(model, candidate, inputs, fixed, runtime);
+      return { model: candidate, inputs: free };
+    } catch (error) {
+      if (!(error instanceof ThawError)) throw error;
+      reason = error;
+    }
+  }
+  throw new ThawError(
+    'bad-model',
+    `the model takes batches of ${fixed} only: ${(reason as ThawError).message}`,
+    'Export it with a dynamic batch (torch.onnx.export: dynamic_axes={"input": {0: "batch"}})',
+    { cause: reason },
+  );
+}
+
+function declareFree(model: Model, fixed: number, inputs: readonly DataInput[]): Model {
+  const { graph } = model;
+  const shapes = new Map(inputs.map(({ name, shape }) => [name, shape]));
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      inputs: graph.inputs.map((info) => ({ ...info, shape: shapes.get(info.name) ?? info.shape })),
+      outputs: graph.outputs.map((info) =>
+        info.shape?.[0] === fixed ? { ...info, shape: ['batch', ...info.shape.slice(1)] } : info,
+      ),
+      valueInfo: [],
+    },
+  };
+}
+
+/** `Reshape` to [batch, …]: the constant's first entry becomes -1 (what is left), or 0 (as in the input) where -1 is taken. */
+function freeReshapes(graph: Graph, fixed: number): Graph {
+  const constants = new Map(graph.initializers);
+  for (const { op, outputs, attributes } of graph.nodes)
+    if (op === 'Constant' && attributes.value?.kind === 'tensor') constants.set(outputs[0], attributes.value.value);
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.map((node): Node => {
+    const target = node.op === 'Reshape' && node.domain === '' ? constants.get(node.inputs[1]) : undefined;
+    const freed = target && freeTarget(target, fixed, node.attributes.allowzero);
+    if (!freed) return node;
+    const name = `${node.inputs[1]}/free_${node.outputs[0]}`;
+    initializers.set(name, freed);
+    return { ...node, inputs: [node.inputs[0], name] };
+  });
+  return { ...graph, nodes, initializers };
+}
+
+function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
+  const entries = numbersOf(target);
+  if (entries.length === 0 || entries[0] !== fixed || (allowZero?.kind === 'int' && allowZero.value)) return undefined;
+  const first = entries.includes(-1) ? 0 : -1;
+  return { ...target, data: arrayFrom('int64', [first, ...entries.slice(1)]) };
+}
+
+/** Runs the first model on its own batches, the second on two of them at once, and compares. */
+async function verify(
+  fixedModel: Model,
+  freeModel: Model,
+  inputs: readonly DataInput[],
+  fixed: number,
+  runtime: Runtime,
+): Promise<void> {
+  const both = inputs.map((input) => {
+    const shape = input.shape as readonly number[];
+    const doubled = shape[0] === fixed ? [2 * fixed, ...shape.slice(1)] : shape;
+    return { name: input.name, whole: sampleInput(input.name, input.type, doubled), shape };
+  });
+  const half = (which: number): Feeds =>
+    Object.fromEntries(both.map(({ name, whole, shape }) => [name, cut(whole, shape, which)]));
+  const alone = await inSession(fixedModel, runtime, async (session, weights) => [
+    await run(session, { ...weights, ...half(0) }),
+    await run(session, { ...weights, ...half(1) }),
+  ]);
+  const together = await inSession(freeModel, runtime, (session, weights) =>
+    run(session, { ...weights, ...Object.fromEntries(both.map(({ name, whole }) => [name, whole])) }),
+  );
+  for (const [name, whole] of Object.entries(together)) {
+    const parts = alone.map((outputs) => outputs[name]);
+    const expected = parts.flatMap((part) => Array.from(part.data as Float32Array, Number));
+    const actual = Array.from(whole.data as Float32Array, Number);
+    const scale = expected.reduce((all, v) => Math.max(all, Math.abs(v)), 1e-12);
+    if (
+      whole.shape[0] !== 2 * parts[0].shape[0] ||
+      expected.length !== actual.length ||
+      expected.some((v, i) => !(Math.abs(v - actual[i]) <= TOLERANCE * scale))
+    ) {
+      throw new ThawError('bad-model', `its output "${name}" for a sample depends on what else is in the batch`);
+    }
+  }
+}
+
+function cut(whole: Tensor, shape: readonly number[], which: number): Tensor {
+  const count = elementCount(shape);
+  if (whole.shape[0] === shape[0]) return whole;
+  return { type: whole.type, shape, data: whole.data.slice(which * count, (which + 1) * count) };
+}
+
+async function inSession<T>(
+  model: Model,
+  runtime: Runtime,
+  use: (session: Session, weights: Feeds) => Promise<T>,
+): Promise<T> {
+  const { light, weights } = withoutWeights(model);
+  const outputs = light.graph.outputs.map(({ name }) => ({ name }));
+  const session = await load({ ...light, graph: { ...light.graph, outputs } }, runtime);
+  try {
+    return await use(session, weights);
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,150 @@
+import { ThawError } from '../errors.ts';
+import {
+  arrayFrom,
+  type DataType,
+  elementCount,
+  type Model,
+  type Node,
+  type Tensor,
+  writeModel,
+} from '../onnx/index.ts';
+import type { Feeds, Runtime, Session } from '../runtime/session.ts';
+import { dataIndependent } from './constants.ts';
+
+/** Weights from this size on are fed, so that encoding and loading the model costs next to nothing. */
+const FED = 1024;
+const FEEDABLE = new Set<DataType>(['float32', 'float64', 'int8', 'uint8', 'int32', 'int64']);
+/** Constants beyond this size are of no use when compiling. */
+const LARGEST_CONSTANT = 1 << 20;
+
+export interface Observation {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Contents of the small values that do not depend on data. */
+  readonly contents: ReadonlyMap<string, Tensor>;
+}
+
+/** A model laid open: its values' types, and the shapes that they take for given inputs. */
+export class Probe {
+  private constructor(
+    readonly types: ReadonlyMap<string, DataType>,
+    private readonly session: Session,
+    private readonly weights: Feeds,
+    private readonly shapeOutputs: ReadonlyMap<string, string>,
+    private readonly independent: readonly string[],
+  ) {}
+
+  static async open(model: Model, runtime: Runtime): Promise<Probe> {
+    const { light, weights } = withoutWeights(model);
+    const names = light.graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''));
+    const types = await valueTypes(light, names, runtime);
+    const typed = names.filter((name) => types.has(name));
+    // Shapes are computed inside the graph: activations are freed as in any run, and only a few integers come out.
+    const shapeOutputs = new Map(typed.map((name) => [name, `${name}/thaw_shape`]));
+    const clean = dataIndependent(model.graph);
+    const independent = typed.filter((name) => clean.has(name));
+    const shapeNodes = [...shapeOutputs].map(([name, output]): Node => {
+      return { name: output, op: 'Shape', domain: '', inputs: [name], outputs: [output], attributes: {} };
+    });
+    const session = await load(
+      {
+        ...light,
+        opsets: { '': 17, ...light.opsets },
+        graph: {
+          ...light.graph,
+          nodes: [...light.graph.nodes, ...shapeNodes],
+          outputs: [...shapeOutputs.values(), ...independent].map((name) => ({ name })),
+        },
+      },
+      runtime,
+    );
+    return new Probe(types, session, weights, shapeOutputs, independent);
+  }
+
+  async observe(inputs: Feeds): Promise<Observation> {
+    const results = await run(this.session, { ...this.weights, ...inputs });
+    const shapes = [...this.shapeOutputs].map(
+      ([name, output]) => [name, Array.from(results[output].data as BigInt64Array, Number)] as const,
+    );
+    const contents = this.independent.flatMap((name) => {
+      const { data } = results[name];
+      const small = !ArrayBuffer.isView(data) || data.byteLength <= LARGEST_CONSTANT;
+      return small ? [[name, results[name]] as const] : [];
+    });
+    return { shapes: new Map(shapes), contents: new Map(contents) };
+  }
+
+  close(): Promise<void> {
+    return this.session.release();
+  }
+}
+
+/** The model with its large initializers as inputs, which are then fed without a copy. Declared shapes are left out. */
+export function withoutWeights(model: Model): { light: Model; weights: Record<string, Tensor> } {
+  const { graph } = model;
+  const isFed = (t: Tensor) => FEEDABLE.has(t.type) && ArrayBuffer.isView(t.data) && t.data.byteLength >= FED;
+  const weights = Object.fromEntries([...graph.initializers].filter(([, tensor]) => isFed(tensor)));
+  const inputs = graph.inputs.filter(({ name }) => !(name in weights));
+  const fed = Object.entries(weights).map(([name, { type, shape }]) => ({ name, type, shape }));
+  const light: Model = {
+    ...model,
+    graph: {
+      ...graph,
+      inputs: [...inputs, ...fed],
+      initializers: new Map([...graph.initializers].filter(([name]) => !(name in weights))),
+      valueInfo: [],
+    },
+  };
+  return { light, weights };
+}
+
+async function valueTypes(model: Model, names: readonly string[], runtime: Runtime): Promise<Map<string, DataType>> {
+  const session = await load(
+    { ...model, graph: { ...model.graph, outputs: names.map((name) => ({ name })) } },
+    runtime,
+  );
+  await session.release();
+  return new Map(Object.entries(session.outputTypes));
+}
+
+export const load = (model: Model, runtime: Runtime): Promise<Session> =>
+  runtime.load(writeModel(model), { optimization: 'none' });
+
+/** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
+export async function run(session: Session, feeds: Feeds): Promise<Record<string, Tensor>> {
+  try {
+    return await session.run(feeds);
+  } catch (cause) {
+    const [line] = String((cause as Error).message ?? cause).split('\n');
+    throw new ThawError(
+      'bad-model',
+      `ONNX Runtime cannot run the model on inputs of ${describe(feeds)}: ${line}`,
+      'Give the sizes that it takes with --input name:shape',
+      { cause },
+    );
+  }
+}
+
+const describe = (feeds: Feeds) =>
+  Object.entries(feeds)
+    .filter(([, { data }]) => data !== undefined)
+    .slice(-4)
+    .map(([name, { shape }]) => `${name} [${shape}]`)
+    .join(', ');
+
+/** An input's contents to measure with: a slow ramp for floats, so that samples differ; zeros for indices, ones for masks. */
+export function sampleInput(name: string, type: DataType, shape: readonly number[]): Tensor {
+  const count = elementCount(shape);
+  if (type === 'string') return { type, shape, data: Array<string>(count).fill('') };
+  if (type === 'float16' || type === 'bfloat16') return { type, shape, data: new Uint16Array(count) };
+  const value = type.startsWith('float')
+    ? (i: number) => ((i * 7919) % 1021) / 510 - 1
+    : () => (/mask/i.test(name) ? 1 : 0);
+  return {
+    type,
+    shape,
+    data: arrayFrom(
+      type,
+      Array.from({ length: count }, (_, i) => value(i)),
+    ),
+  };
+}

@@ -1,0 +1,192 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import { readModel } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { inferShapes } from '../../src/shapes/index.ts';
+import { ints, smallModel, tensor, tensorAttribute, weights } from '../small-models.ts';
+
+const runtime = nodeRuntime();
+
+/** A convolution flattened by the shape arithmetic that exporters write. */
+const flattening = (batch: number | string | null = 'N') =>
+  smallModel({
+    inputs: { image: [batch, 3, 8, 8] },
+    outputs: { logits: [batch, 5] },
+    initializers: {
+      w: weights([4, 3, 3, 3]),
+      fc: weights([144, 5]),
+      zero: tensor('int64', [], () => 0),
+      rest: ints(-1),
+    },
+    nodes: [
+      ['Conv', ['image', 'w'], ['conv']],
+      ['Shape', ['conv'], ['shape']],
+      ['Gather', ['shape', 'zero'], ['n']],
+      ['Constant', [], ['axis'], { value: tensorAttribute(ints(0)) }],
+      ['Unsqueeze', ['n', 'axis'], ['n1']],
+      ['Concat', ['n1', 'rest'], ['target'], { axis: 0 }],
+      ['Reshape', ['conv', 'target'], ['flat']],
+      ['MatMul', ['flat', 'fc'], ['logits']],
+    ],
+  });
+
+const rejection = async (promise: Promise<unknown>): Promise<ThawError> => {
+  const error = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(ThawError);
+  expect((error as ThawError).line).not.toContain('\n');
+  return error as ThawError;
+};
+
+test('the first dimension of the input is the batch, whatever the file calls it, and what follows it is too', async () => {
+  const { values, constants } = await inferShapes(flattening(), runtime);
+  expect(values.get('image')).toEqual({ type: 'float32', shape: ['batch', 3, 8, 8] });
+  expect(values.get('conv')).toEqual({ type: 'float32', shape: ['batch', 4, 6, 6] });
+  expect(values.get('flat')).toEqual({ type: 'float32', shape: ['batch', 144] });
+  expect(values.get('logits')).toEqual({ type: 'float32', shape: ['batch', 5] });
+  expect(values.get('target')).toEqual({ type: 'int64', shape: [2] });
+  expect(values.get('fc')).toEqual({ type: 'float32', shape: [144, 5] });
+  expect([...constants.keys()]).toEqual(['axis']);
+});
+
+test('values computed from sizes that do not vary are constants; those that follow data, weights or chance are none', async () => {
+  const { constants } = await inferShapes(
+    smallModel({
+      inputs: { x: ['N', 4] },
+      outputs: { y: ['N', 4] },
+      initializers: { one: tensor('int64', [], () => 1), w: weights([4]) },
+      nodes: [
+        ['Shape', ['x'], ['shape']],
+        ['Gather', ['shape', 'one'], ['width']],
+        ['Cast', ['width'], ['scale'], { to: 1 }],
+        ['Identity', ['w'], ['same']],
+        ['Mul', ['x', 'scale'], ['scaled']],
+        ['RandomNormalLike', ['same'], ['noise']],
+        ['Add', ['scaled', 'noise'], ['y']],
+      ],
+    }),
+    runtime,
+  );
+  expect([...constants.keys()]).toEqual(['width', 'scale']);
+  expect(constants.get('scale')).toMatchObject({ type: 'float32', shape: [], data: Float32Array.of(4) });
+});
+
+test('a batch that only the declaration fixes is freed', async () => {
+  const { model, values } = await inferShapes(flattening(1), runtime);
+  expect(model.graph.inputs[0].shape).toEqual(['batch', 3, 8, 8]);
+  expect(model.graph.outputs[0].shape).toEqual(['batch', 5]);
+  expect(values.get('logits')?.shape).toEqual(['batch', 5]);
+});
+
+const reshaping = (first: number, second: number, batch = 1) =>
+  smallModel({
+    inputs: { image: [batch, 3, 2, 2] },
+    outputs: { logits: [batch, 5] },
+    initializers: { fc: weights([12, 5]), target: ints(first, second) },
+    nodes: [
+      ['Relu', ['image'], ['relu']],
+      ['Reshape', ['relu', 'target'], ['flat']],
+      ['MatMul', ['flat', 'fc'], ['logits']],
+    ],
+  });
+
+test.each([
+  [1, 12, 1, -1],
+  [1, -1, 1, 0],
+  [2, 12, 2, -1],
+])('Reshape to [%i, %i] no longer fixes the batch', async (first, second, batch, freed) => {
+  const source = reshaping(first, second, batch);
+  const { model, values } = await inferShapes(source, runtime);
+  expect(values.get('logits')?.shape).toEqual(['batch', 5]);
+  const target = model.graph.initializers.get(model.graph.nodes[1].inputs[1]);
+  expect(target?.data).toEqual(BigInt64Array.of(BigInt(freed), BigInt(second)));
+  expect(source.graph.initializers.get('target')?.data).toEqual(BigInt64Array.of(BigInt(first), BigInt(second)));
+});
+
+test('a model whose samples depend on each other is refused', async () => {
+  const mixing = smallModel({
+    inputs: { x: [1, 4] },
+    outputs: { y: [1, 4] },
+    initializers: { over: ints(0) },
+    nodes: [
+      ['ReduceMean', ['x'], ['mean'], { axes: [0], keepdims: 1 }],
+      ['Sub', ['x', 'mean'], ['y']],
+    ],
+  });
+  expect((await rejection(inferShapes(mixing, runtime))).line).toMatch(/batches of 1 only: .*"y".*dynamic/);
+});
+
+test('unknown picture sizes are asked for, and taken when given', async () => {
+  const open = smallModel({
+    inputs: { pixel_values: ['N', 3, 'height', 'width'] },
+    outputs: { y: ['N', 2, null, null] },
+    initializers: { w: weights([2, 3, 3, 3]) },
+    nodes: [['Conv', ['pixel_values', 'w'], ['y']]],
+  });
+  expect((await rejection(inferShapes(open, runtime))).line).toContain('--input pixel_values:batchx3x224x224');
+  const { values } = await inferShapes(open, runtime, { inputs: { pixel_values: ['batch', 3, 10, 12] } });
+  expect(values.get('y')?.shape).toEqual(['batch', 2, 8, 10]);
+  const wrong = inferShapes(open, runtime, { inputs: { pixel_values: ['batch', 1, 10, 12] } });
+  expect((await rejection(wrong)).code).toBe('bad-config');
+  expect((await rejection(inferShapes(open, runtime, { inputs: { image: ['batch'] } }))).line).toContain(
+    'pixel_values',
+  );
+});
+
+test('text keeps its length as a symbol', async () => {
+  const text = smallModel({
+    inputs: { input_ids: ['batch_size', 'sequence'], attention_mask: ['batch_size', 'sequence'] },
+    outputs: { y: ['batch_size', 4] },
+    types: { input_ids: 'int64', attention_mask: 'int64' },
+    initializers: { table: weights([10, 4]), cls: weights([1, 1, 4]), last: ints(-1), merged: ints(-1, 4) },
+    nodes: [
+      ['Gather', ['table', 'input_ids'], ['embedded']],
+      ['Cast', ['attention_mask'], ['mask'], { to: 1 }],
+      ['Unsqueeze', ['mask', 'last'], ['column']],
+      ['Mul', ['embedded', 'column'], ['masked']],
+      ['Concat', ['masked', 'masked'], ['twice'], { axis: 1 }],
+      ['Reshape', ['masked', 'merged'], ['rows']],
+      ['ReduceSum', ['twice'], ['y'], { keepdims: 0 }],
+    ],
+    opset: 13,
+  });
+  const { values } = await inferShapes(text, runtime);
+  expect(values.get('column')?.shape).toEqual(['batch', 'sequence', 1]);
+  expect(values.get('twice')?.shape).toEqual(['batch', '2*sequence', 4]);
+  expect(values.get('rows')?.shape).toEqual(['batch*sequence', 4]);
+});
+
+test('a graph that squeezes a single sample away is measured with more of them', async () => {
+  const squeezing = smallModel({
+    inputs: { x: ['N', 4, 1] },
+    outputs: { y: ['N', 4] },
+    nodes: [['Squeeze', ['x'], ['y']]],
+  });
+  expect((await inferShapes(squeezing, runtime)).values.get('y')?.shape).toEqual(['batch', 4]);
+});
+
+test('a node that cannot run is named', async () => {
+  const broken = smallModel({
+    inputs: { x: ['N', 4] },
+    outputs: { y: ['N', 4] },
+    initializers: { target: ints(3, 4) },
+    nodes: [['Reshape', ['x', 'target'], ['y'], {}, 'to three rows']],
+  });
+  expect((await rejection(inferShapes(broken, runtime))).line).toContain('to three rows');
+});
+
+const efficientnet = new URL('../../../shared/models/efficientnet-lite0/onnx/model.onnx', import.meta.url);
+
+describe.runIf(existsSync(efficientnet))('a real export', () => {
+  test('knows the pads that its graph computes', async () => {
+    const model = readModel(readFileSync(efficientnet));
+    const { values, constants } = await inferShapes(model, runtime);
+    for (const { op, inputs } of model.graph.nodes.filter(({ op }) => op === 'Pad')) {
+      expect(op && (constants.has(inputs[1]) || model.graph.initializers.has(inputs[1]))).toBe(true);
+    }
+    expect(values.get(model.graph.outputs[0].name)?.shape).toEqual(['batch', 1000]);
+  });
+});
