@@ -1,5 +1,5 @@
 import type { Preprocessing } from '../data/types.ts';
-import { count, decimal, duration, percent, plural, sum } from './format.ts';
+import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
 import type { ReportData } from './types.ts';
 
 /** What the model card says beyond the report. */
@@ -88,7 +88,7 @@ function scores({ before, after, test }: ReportData): string {
     ),
     row(
       'F1 (macro)',
-      columns.map(({ of }) => decimal(of.f1)),
+      columns.map(({ of }) => score(of.f1)),
     ),
     row(
       'Loss',
@@ -107,7 +107,7 @@ const classes = ({ after }: ReportData): string =>
     '| --- | ---: | ---: | ---: | ---: |',
     ...after.perClass.map(
       ({ label, precision, recall, f1, support }) =>
-        `| ${plain(label)} | ${percent(precision)} | ${percent(recall)} | ${decimal(f1)} | ${count(support)} |`,
+        `| ${plain(label)} | ${percent(precision)} | ${percent(recall)} | ${score(f1)} | ${count(support)} |`,
     ),
   ].join('\n');
 

@@ -61,6 +61,9 @@ export function duration(seconds: number): string {
   return text.replaceAll(' ', '\u00a0');
 }
 
+/** `0.947`: a score of 0 to 1 that is no share. */
+export const score = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : NOT_FINITE);
+
 /** `24 November 2026, 08:12 UTC` of an ISO 8601 time; anything else as it is. */
 export function date(iso: string): string {
   const time = new Date(iso);

@@ -107,7 +107,7 @@ tfoot th, tfoot td { border-bottom: 0; font-weight: 560; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 thead th.number { white-space: normal; }
 td.words { min-width: 9rem; }
-@media (max-width: 34rem) { .wide { display: none; } th, td { padding-right: .9rem; } }
+@media (max-width: 34rem) { .wide { display: none; } th, td { padding-right: .8rem; } tbody th { min-width: 4.6rem; } }
 td.wide, th.wide { width: 32%; min-width: 6rem; vertical-align: middle; }
 td .bar { max-width: 9rem; display: block; margin: .3rem 0 0 auto; }
 td.wide .bar { max-width: none; margin: 0; }

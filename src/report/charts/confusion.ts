@@ -7,6 +7,9 @@ function cellSize(classes: number): number {
   return classes <= 6 ? 64 : classes <= 12 ? 44 : classes <= 20 ? 32 : classes <= 40 ? 18 : 12;
 }
 
+/** Opacity of a cell of almost nothing: a single mistake must be seen. */
+const FAINTEST = 0.22;
+
 const shorten = (name: string, length: number): string => {
   const letters = [...name];
   return letters.length > length ? `${letters.slice(0, length - 1).join('')}…` : name;
@@ -37,7 +40,8 @@ export function confusionMatrix(classes: readonly string[], confusion: readonly 
       const x = margin + predicted * cell;
       const y = top + truth * cell;
       const tone = truth === predicted ? 'right' : 'wrong';
-      return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${(0.12 + 0.88 * share).toFixed(3)}"/>
+      const opacity = FAINTEST + (1 - FAINTEST) * share;
+      return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${opacity.toFixed(3)}"/>
 ${cell >= 32 && html`<text class="${share > 0.5 ? 'on' : ''}" x="${x + cell / 2}" y="${y + cell / 2 + 5}">${count(number)}</text>`}
 <title>${classes[truth]}, taken for ${classes[predicted]}: ${count(number)} of ${count(total)} (${percent(share)})</title></g>
 `;

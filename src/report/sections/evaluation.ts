@@ -1,5 +1,5 @@
 import { confusionMatrix } from '../charts/confusion.ts';
-import { count, decimal, percent, plural, sum } from '../format.ts';
+import { count, percent, plural, score, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { bar, folded, section } from './section.ts';
@@ -45,7 +45,7 @@ export function classTable({ after }: ReportData): Html {
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Precision</th><th scope="col" class="number">Recall</th><th scope="col" class="number">F1</th><th scope="col" class="wide"><span class="unseen">F1 as a bar</span></th><th scope="col" class="number">Pictures</th></tr></thead>
 <tbody>${part.map(
     ({ label, precision, recall, f1, support }) =>
-      html`<tr><th scope="row">${label}</th><td class="number">${percent(precision)}</td><td class="number">${percent(recall)}</td><td class="number">${decimal(f1)}</td><td class="wide">${bar(f1, 'warm')}</td><td class="number">${count(support)}</td></tr>`,
+      html`<tr><th scope="row">${label}</th><td class="number">${percent(precision)}</td><td class="number">${percent(recall)}</td><td class="number">${score(f1)}</td><td class="wide">${bar(f1, 'warm')}</td><td class="number">${count(support)}</td></tr>`,
   )}</tbody></table></div>`;
   return section(
     'classes',

@@ -1,5 +1,5 @@
 import { thawChart } from '../charts/thaw.ts';
-import { count, date, decimal, duration, percent, plural, points, sum, wilson } from '../format.ts';
+import { count, date, decimal, duration, percent, plural, points, score, sum, wilson } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { bar, section } from './section.ts';
@@ -53,7 +53,7 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
   const rows = [
     { name: 'Accuracy', of: 'accuracy', format: percent },
     { name: 'Right among the first five', of: 'top5', format: percent },
-    { name: 'F1, mean over the classes', of: 'f1', format: decimal },
+    { name: 'F1, mean over the classes', of: 'f1', format: score },
     { name: 'Loss', of: 'loss', format: decimal },
   ] as const;
   const shown = after.perClass.length > 5 ? rows : rows.filter((row) => row.of !== 'top5');

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import type { Preprocessing } from '../../src/data/types.ts';
+import { modelCard } from '../../src/report/index.ts';
+import { fixture } from './fixture.ts';
+
+const preprocessing: Preprocessing = {
+  width: 224,
+  height: 200,
+  fit: 'crop',
+  cropFraction: 0.875,
+  interpolation: 'cubic',
+  channels: 'rgb',
+  layout: 'nchw',
+  scale: 1 / 255,
+  mean: [0.485, 0.456, 0.406],
+  deviation: [0.229, 0.224, 0.225],
+};
+const shipped = { input: 'pixel_values', output: 'logits', preprocessing };
+
+const frontMatter = (card: string) => parseYaml(/^---\n([\s\S]*?)\n---\n/.exec(card)![1]);
+
+describe('modelCard', () => {
+  it('opens with what the Hugging Face hub reads', () => {
+    const data = fixture();
+    const meta = frontMatter(modelCard(data, shipped));
+    expect(meta).toMatchObject({
+      license: 'unknown',
+      library_name: 'transformers.js',
+      pipeline_tag: 'image-classification',
+      tags: ['onnx', 'thaw', 'image-classification'],
+    });
+    expect(meta).not.toHaveProperty('base_model');
+    expect(meta['model-index'][0].results[0].metrics).toEqual([
+      { type: 'accuracy', value: Number(data.after.accuracy.toFixed(4)) },
+      { type: 'f1', value: Number(data.after.f1.toFixed(4)) },
+    ]);
+  });
+
+  it('names the licence and the model it came from where they are known', () => {
+    const data = fixture();
+    const source = 'hf:owner/a.model-1';
+    const meta = frontMatter(modelCard({ ...data, model: { ...data.model, source } }, { ...shipped, license: 'mit' }));
+    expect(meta).toMatchObject({ license: 'mit', base_model: 'owner/a.model-1' });
+  });
+
+  it.each([
+    '<script>alert(1)</script>',
+    'a | b\n# c',
+    '---\nlicense: mit',
+    '[x](javascript:y)',
+    '"quoted": `code`',
+    '\\| ``',
+  ])('keeps %j text, in the title, classes, paths and stages', (poison) => {
+    const data = fixture([poison, 'bee']);
+    const card = modelCard(
+      {
+        ...data,
+        title: poison,
+        data: { ...data.data, path: poison },
+        plan: data.plan.map((stage) => ({ ...stage, train: poison })),
+      },
+      shipped,
+    );
+    const meta = frontMatter(card);
+    expect(meta.license).toBe('unknown');
+    expect(meta['model-index'][0].name).toBe(poison);
+    const body = card.slice(card.indexOf('\n---\n') + 5);
+    expect(body).not.toMatch(/^license:|^# c/m);
+    const prose = body.replace(/^```[\s\S]*?^```/gm, '').replace(/(`+)[^`][\s\S]*?\1/g, '');
+    expect(prose).not.toMatch(/<script|(?<!\\)\[x/);
+    const table = body.split('\n').filter((line) => line.startsWith('| '));
+    expect(table.length).toBe(6 + 2 + 2);
+    const columns = (line: string) => line.replace(/\\./g, '').split('|').length - 2;
+    expect(table.slice(-4).map(columns)).toEqual([5, 5, 5, 5]);
+  });
+
+  it('tells each network its own preprocessing', () => {
+    const data = fixture();
+    const card = modelCard(data, shipped);
+    expect(card).toContain('ImageOps.fit(image, (224, 200), Image.Resampling.BICUBIC, bleed=0.0625)');
+    expect(card).toContain('{"pixel_values": pixels.transpose(2, 0, 1)[None]}');
+    const padded = modelCard(data, {
+      ...shipped,
+      preprocessing: { ...preprocessing, fit: 'pad', channels: 'bgr', layout: 'nhwc', scale: 1, mean: [1, 2, 3] },
+    });
+    expect(padded).toContain('ImageOps.pad(image, (224, 200), Image.Resampling.BICUBIC, color=(3, 2, 1))');
+    expect(padded).toContain('[..., ::-1]');
+    expect(padded).toContain('pixels[None]');
+    const grey = modelCard(data, {
+      ...shipped,
+      preprocessing: { ...preprocessing, fit: 'stretch', channels: 'grey', mean: [0.5], deviation: [0.5] },
+    });
+    expect(grey).toContain("convert('L')");
+    expect(grey).toContain('[..., None]');
+  });
+});
