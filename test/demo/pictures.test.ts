@@ -14,7 +14,7 @@ let drawn: DemoPictures;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thaw-demo-'));
   drawn = await drawDemoPictures(join(folder, 'first'));
-});
+}, 60_000);
 afterAll(() => rm(folder, { recursive: true }));
 
 const artistOf = (name: string) => iconSets.find((set) => set.name === name)!.artist;
@@ -77,7 +77,7 @@ test('drawn again, every picture is the same', async () => {
       expect(await hash(join(again.folder, split, file)), file).toBe(await hash(join(drawn.folder, split, file)));
     }
   }
-});
+}, 60_000);
 
 test('exceptions name drawings of the sets in use', () => {
   const sets = new Set<string>([...demoTrainSets, ...demoValSets]);
