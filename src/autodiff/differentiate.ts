@@ -1,5 +1,13 @@
 import { ThawError } from '../errors.ts';
-import { type GraphBuilder, isFloat, type Node, plainAttributes, type Tensor, type Value } from '../onnx/index.ts';
+import {
+  type GraphBuilder,
+  isFloat,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  type Tensor,
+  type Value,
+} from '../onnx/index.ts';
 import { ruleFor } from './registry.ts';
 import type { RuleContext } from './rule.ts';
 
@@ -60,6 +68,7 @@ function ruleContext(
       'Freeze the layers before it (`thaw inspect` shows what can be trained)',
     );
   };
+  const contents = (input: Value | undefined) => input && (known.get(input.name) ?? b.tensorOf(input));
   const outputs = node.outputs.map(value);
   return {
     b,
@@ -71,8 +80,8 @@ function ruleContext(
       return gradients.get(output.name) ?? b.full(0, output);
     }),
     attributes: plainAttributes(node),
-    constant: (input) =>
-      known.get(input.name) ?? b.tensorOf(input) ?? refuse(`its input "${input.name}" is not known when compiling`),
+    known: contents,
+    constant: (input) => numbersOf(contents(input) ?? refuse(`its input "${input.name}" is not known when compiling`)),
     refuse,
   };
 }

@@ -1,21 +1,49 @@
 import { ThawError } from '../errors.ts';
 import type { Node } from '../onnx/index.ts';
 import type { Rule, Rules } from './rule.ts';
+import { activations } from './rules/activations.ts';
+import { arithmetic } from './rules/arithmetic.ts';
 import { convolution } from './rules/convolution.ts';
-import { elementwise } from './rules/elementwise.ts';
+import { indexing } from './rules/indexing.ts';
+import { matrices } from './rules/matrices.ts';
+import { normalization } from './rules/normalization.ts';
+import { padding } from './rules/padding.ts';
+import { pooling } from './rules/pooling.ts';
+import { reductions } from './rules/reductions.ts';
+import { shapes } from './rules/shapes.ts';
+import { trigonometry } from './rules/trigonometry.ts';
+import { ZERO } from './zero.ts';
 
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
-const REGISTRY: Readonly<Record<string, Rules>> = {
-  '': { ...elementwise, ...convolution },
+export const RULES: Readonly<Record<string, Rules>> = {
+  '': {
+    ...arithmetic,
+    ...trigonometry,
+    ...activations,
+    ...reductions,
+    ...matrices,
+    ...shapes,
+    ...padding,
+    ...indexing,
+    ...convolution,
+    ...pooling,
+    ...normalization,
+  },
 };
 
-export function hasRule(op: string, domain = ''): boolean {
-  return REGISTRY[domain]?.[op] !== undefined;
+/** Whether an operator has a gradient rule, a gradient of zero by nature, or neither, so that what is before it cannot train. */
+export function differentiability(op: string, domain = ''): 'rule' | 'zero' | 'none' {
+  if (hasRule(op, domain)) return 'rule';
+  return ZERO[domain]?.includes(op) ? 'zero' : 'none';
 }
 
+export const hasRule = (op: string, domain = ''): boolean => Object.hasOwn(RULES[domain] ?? {}, op);
+
+const noGradient: Rule = () => [];
+
 export function ruleFor(node: Node): Rule {
-  const rule = REGISTRY[node.domain]?.[node.op];
-  if (rule) return rule;
+  const kind = differentiability(node.op, node.domain);
+  if (kind !== 'none') return kind === 'rule' ? RULES[node.domain][node.op] : noGradient;
   const operator = node.domain ? `${node.domain}.${node.op}` : node.op;
   throw new ThawError(
     'unsupported-operator',

@@ -11,8 +11,10 @@ export interface RuleContext {
   readonly dy: readonly Value[];
   // biome-ignore lint/suspicious/noExplicitAny: destructured with the types that the operator's specification gives
   readonly attributes: Readonly<Record<string, any>>;
-  /** The contents of a value that is known when compiling (axes, pads, …); refuses, naming the node, where it is not. */
-  constant(value: Value): Tensor;
+  /** The contents of a value if it is known when compiling. */
+  known(value: Value | undefined): Tensor | undefined;
+  /** The same as numbers (axes, pads, …); refuses, naming the node, where it is not known. */
+  constant(value: Value): number[];
   /** Refuses what the rule does not cover, naming the node: `Resize node "up" cannot be differentiated: <why>`. */
   refuse(why: string): never;
 }

@@ -1,0 +1,143 @@
+import { axis, type GraphBuilder, type Value } from '../../onnx/index.ts';
+import { channelSum } from '../adjoint.ts';
+import type { RuleContext, Rules } from '../rule.ts';
+
+interface Standardized {
+  /** x̂ = (x − mean x) / σ, or x / σ where the mean is not taken away */
+  readonly normal: Value;
+  /** 1 / σ = 1 / √(mean (x − mean x)² + ε) */
+  readonly inverse: Value;
+}
+
+function standardize(
+  b: GraphBuilder,
+  x: Value,
+  axes: readonly number[],
+  epsilon: number,
+  centred = true,
+): Standardized {
+  const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
+  const d = centred ? b.sub(x, mean(x)) : x;
+  const inverse = b.reciprocal(b.sqrt(b.add(mean(b.square(d)), epsilon)));
+  return { normal: b.mul(d, inverse), inverse };
+}
+
+/** ∂x of x̂, given ∂x̂ = g:  (g − mean g − x̂·mean(g·x̂)) / σ, without mean g where the mean was not taken away. */
+function standardizedGradient(
+  b: GraphBuilder,
+  g: Value,
+  { normal, inverse }: Standardized,
+  axes: readonly number[],
+  centred = true,
+): Value {
+  const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
+  const centredG = centred ? b.sub(g, mean(g)) : g;
+  return b.mul(b.sub(centredG, b.mul(normal, mean(b.mul(g, normal)))), inverse);
+}
+
+const trailingAxes = (x: Value, from: number) => x.shape.map((_, i) => i).slice(axis(from, x.shape.length));
+
+/** A value by channel `[C]` so that it broadcasts against `[N, C, …]`. */
+const byChannel = (b: GraphBuilder, value: Value, like: Value): Value =>
+  b.reshape(value, [value.shape[0], ...like.shape.slice(2).map(() => 1)]);
+
+/** Layer normalization: ŷ = x̂·s + c over the last axes. `s` and `c` may broadcast. */
+export function layerNormalization(
+  { b, inputs: [x, scale, shift], dy: [dy], attributes }: RuleContext,
+  centred: boolean,
+) {
+  const { axis: from = -1, epsilon = 1e-5 } = attributes;
+  const axes = trailingAxes(x, from);
+  const standardized = () => standardize(b, x, axes, epsilon, centred);
+  return [
+    () => standardizedGradient(b, scale ? b.mul(dy, scale) : dy, standardized(), axes, centred),
+    scale && (() => b.mul(dy, standardized().normal)),
+    shift && (() => dy),
+  ];
+}
+
+export const normalization: Rules = {
+  // y = s·(x − μ)/√(v + ε) + c, statistics frozen
+  // ∂x = ∂y·k, ∂s = Σ ∂y·(x − μ)/σ, ∂c = Σ ∂y, ∂μ = −k·Σ ∂y, ∂v = −k/2σ²·Σ ∂y·(x − μ), with k = s/σ
+  BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], attributes, refuse }) => {
+    const { epsilon = 1e-5, training_mode = 0 } = attributes;
+    if (training_mode) refuse('it is in training mode: its statistics belong in the graph as operators of their own');
+    const inverse = () => b.reciprocal(b.sqrt(b.add(variance, epsilon)));
+    const k = () => b.mul(scale, inverse());
+    const moment = () => channelSum(b, b.mul(dy, b.sub(x, byChannel(b, mean, x))));
+    return [
+      () => b.mul(dy, byChannel(b, k(), x)),
+      () => b.mul(moment(), inverse()),
+      () => channelSum(b, dy),
+      () => b.neg(b.mul(k(), channelSum(b, dy))),
+      () => b.mul(b.mul(k(), -0.5), b.mul(b.square(inverse()), moment())),
+    ];
+  },
+
+  // y = s·x̂ + c over the last axes
+  LayerNormalization: (context) => layerNormalization(context, true),
+
+  // y = s·x / √(mean x² + ε) over the last axes
+  RMSNormalization: (context) => layerNormalization(context, false),
+
+  // y = s·x̂ + c over each map
+  InstanceNormalization: ({ b, inputs: [x, scale], dy: [dy], attributes: { epsilon = 1e-5 } }) => {
+    const axes = trailingAxes(x, 2);
+    const standardized = () => standardize(b, x, axes, epsilon);
+    return [
+      () => standardizedGradient(b, b.mul(dy, byChannel(b, scale, x)), standardized(), axes),
+      () => channelSum(b, b.mul(dy, standardized().normal)),
+      () => channelSum(b, dy),
+    ];
+  },
+
+  // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]
+  GroupNormalization: ({ b, inputs: [x, scale], dy: [dy], attributes, refuse }) => {
+    const { epsilon = 1e-5, num_groups: groups } = attributes;
+    const [, channels, ...spatial] = x.shape;
+    if ([channels, ...spatial].some((d) => typeof d !== 'number')) refuse('its picture size is not fixed');
+    const size = [channels, ...spatial].reduce((all: number, d) => all * (d as number), 1);
+    const grouped = (value: Value) => b.reshape(value, [x.shape[0], groups, size / groups]);
+    const standardized = () => standardize(b, grouped(x), [2], epsilon);
+    return [
+      () => b.reshapeLike(standardizedGradient(b, grouped(b.mul(dy, byChannel(b, scale, x))), standardized(), [2]), x),
+      () => channelSum(b, b.mul(dy, b.reshapeLike(standardized().normal, x))),
+      () => channelSum(b, dy),
+    ];
+  },
+
+  // y = (x − mean x) / (√(mean (x − mean x)²) + ε), ε = 1e-9
+  MeanVarianceNormalization: ({ b, inputs: [x], dy: [dy], attributes: { axes = [0, 2, 3] } }) => [
+    () => standardizedGradient(b, dy, standardize(b, x, axes, 0), axes),
+  ],
+
+  // y = x / ‖x‖ₚ        p = 2: ∂x = (∂y − y·Σ ∂y·y) / ‖x‖; p = 1: ∂x = (∂y − sign x·Σ ∂y·y) / ‖x‖
+  LpNormalization: ({ b, inputs: [x], outputs: [y], dy: [dy], attributes: { axis: at = -1, p = 2 } }) => [
+    () => {
+      const norm = b.reduce(p === 1 ? 'ReduceL1' : 'ReduceL2', x, [at], { keepdims: true });
+      const along = b.reduceSum(b.mul(dy, y), [at], { keepdims: true });
+      return b.div(b.sub(dy, b.mul(p === 1 ? b.sign(x) : y, along)), b.max(norm, 1e-30));
+    },
+  ],
+
+  // y = x·q^(−β), q = k + α/n·Σ x² over n neighbouring channels
+  // ∂x = ∂y·q^(−β) − 2αβ/n·x·Σ ∂y·y/q over the channels that have this one as a neighbour
+  LRN: ({ b, inputs: [x], outputs: [y], dy: [dy], attributes: { alpha = 1e-4, beta = 0.75, bias = 1, size } }) => [
+    () => {
+      const [n, channels, ...spatial] = x.shape;
+      const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+      // Sums over channels are an average pool of [N, 1, C, maps], windows of n by 1.
+      const neighbours = (value: Value, pads: readonly number[]) => {
+        const image = b.emit(
+          'Reshape',
+          [value, b.ints([0, 1, Number(channels), -1])],
+          [{ type: value.type, shape: [n, 1, channels, spatial.reduce((all: number, d) => all * (d as number), 1)] }],
+        )[0];
+        return b.reshapeLike(b.mul(b.averagePool(image, [size, 1], { pads, count_include_pad: 1 }), size), x);
+      };
+      const q = b.add(b.mul(neighbours(b.square(x), [before, 0, after, 0]), alpha / size), bias);
+      const back = neighbours(b.div(b.mul(dy, y), q), [after, 0, before, 0]);
+      return b.sub(b.mul(dy, b.pow(q, -beta)), b.mul(x, b.mul(back, (2 * alpha * beta) / size)));
+    },
+  ],
+};

@@ -1,0 +1,71 @@
+import { explicitPads } from '../../onnx/index.ts';
+import { averagePoolGradient, maxPoolGradient } from '../adjoint.ts';
+import type { RuleContext, Rules } from '../rule.ts';
+import { fixedSizes } from './convolution.ts';
+
+/** The windows of a pool, everything written out. */
+function windows(context: RuleContext) {
+  const { attributes, inputs } = context;
+  const kernel_shape: number[] = attributes.kernel_shape.map(Number);
+  return {
+    kernel_shape,
+    strides: attributes.strides ?? kernel_shape.map(() => 1),
+    dilations: attributes.dilations ?? kernel_shape.map(() => 1),
+    pads: explicitPads(fixedSizes(inputs[0].shape, context), kernel_shape, attributes),
+    ceil_mode: attributes.ceil_mode ?? 0,
+  };
+}
+
+const spatialAxes = ({ inputs: [x] }: RuleContext) => x.shape.slice(2).map((_, i) => i + 2);
+
+export const pooling: Rules = {
+  // y = greatest of each window        ∂x = ∂y at the first greatest
+  MaxPool: (context) => {
+    const { b, inputs, outputs, dy } = context;
+    return [() => maxPoolGradient(b, dy[0], inputs[0], outputs[0], windows(context))];
+  },
+
+  // y = mean of each window            ∂x = ∂y / n spread over each window
+  AveragePool: (context) => {
+    const { b, inputs, dy, attributes } = context;
+    const a = { ...windows(context), count_include_pad: attributes.count_include_pad ?? 0 };
+    return [() => averagePoolGradient(b, dy[0], inputs[0], a)];
+  },
+
+  // y = (Σ |x|ᵖ)^(1/p) of each window  ∂x = sign x·|x|ᵖ⁻¹·(∂y·y¹⁻ᵖ spread over each window)
+  LpPool: (context) => {
+    const { b, inputs, outputs, dy, attributes } = context;
+    const { p = 2 } = attributes;
+    const [x] = inputs;
+    const a = windows(context);
+    const elements = a.kernel_shape.reduce((all, k) => all * k, 1);
+    return [
+      () => {
+        const scaled = b.mul(b.mul(dy[0], b.pow(b.max(outputs[0], 1e-30), 1 - p)), elements);
+        const spread = averagePoolGradient(b, scaled, x, { ...a, count_include_pad: 1 });
+        return b.mul(b.mul(b.sign(x), b.pow(b.abs(x), p - 1)), spread);
+      },
+    ];
+  },
+
+  // y = mean of each map               ∂x = ∂y / n
+  GlobalAveragePool: (context) => {
+    const { b, inputs, dy } = context;
+    const [x] = inputs;
+    const elements = fixedSizes(x.shape, context).reduce((all, d) => all * d, 1);
+    return [() => b.expand(b.mul(dy[0], 1 / elements), x.shape, x)];
+  },
+
+  // y = greatest of each map           ∂x = ∂y·[x = y] / Σ [x = y]
+  GlobalMaxPool: (context) => {
+    const { b, inputs, outputs, dy } = context;
+    const chosen = () => b.cast(b.equal(inputs[0], outputs[0]), inputs[0].type);
+    const count = () => b.reduceSum(chosen(), spatialAxes(context), { keepdims: true });
+    return [() => b.mul(chosen(), b.div(dy[0], count()))];
+  },
+
+  // y = (Σ |x|ᵖ)^(1/p) of each map     ∂x = ∂y·sign x·|x|ᵖ⁻¹·y¹⁻ᵖ
+  GlobalLpPool: ({ b, inputs: [x], outputs: [y], dy: [dy], attributes: { p = 2 } }) => [
+    () => b.mul(b.mul(b.sign(x), b.pow(b.abs(x), p - 1)), b.mul(dy, b.pow(b.max(y, 1e-30), 1 - p))),
+  ],
+};

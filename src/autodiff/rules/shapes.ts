@@ -1,0 +1,125 @@
+import { axis, type GraphBuilder, type Value } from '../../onnx/index.ts';
+import type { Rule, Rules } from '../rule.ts';
+
+// y has x's elements in x's order      ∂x = ∂y in x's shape
+const reshaped: Rule = ({ b, inputs: [x], dy: [dy] }) => [() => b.reshapeLike(dy, x)];
+
+/** Zeros between the elements along an axis, `step − 1` after each. */
+function spreadOut(b: GraphBuilder, x: Value, at: number, step: number): Value {
+  const size = x.shape[at];
+  if (step === 1) return x;
+  const wide = b.unsqueeze(x, [at + 1]);
+  const after = wide.shape.map((_, i) => (i === at + 1 ? step - 1 : 0));
+  const padded = b.pad(
+    wide,
+    wide.shape.map(() => 0),
+    after,
+  );
+  return b.reshape(padded, [...x.shape.slice(0, at), (size as number) * step, ...x.shape.slice(at + 1)]);
+}
+
+/** Pads (or cuts) one axis with zeros so that x lies at `start` of `size` elements. */
+export function place(b: GraphBuilder, x: Value, at: number, start: number, size: number): Value {
+  const before = x.shape.map((_, i) => (i === at ? start : 0));
+  const after = x.shape.map((d, i) => (i === at ? size - start - (d as number) : 0));
+  return b.pad(x, before, after);
+}
+
+/** Moves data about; nothing is computed. */
+export const shapes: Rules = {
+  Reshape: reshaped,
+  Flatten: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+
+  // y = x broadcast    ∂x = ∂y (the pass sums)
+  Expand: ({ dy: [dy] }) => [() => dy],
+
+  // y = x, axes permuted       ∂x = ∂y, permuted back
+  Transpose: ({ b, inputs: [x], dy: [dy], attributes }) => {
+    const perm: number[] = attributes.perm?.map(Number) ?? x.shape.map((_, i) => x.shape.length - 1 - i);
+    return [
+      () =>
+        b.transpose(
+          dy,
+          perm.map((_, i) => perm.indexOf(i)),
+        ),
+    ];
+  },
+
+  // y = [x₁ x₂ …]      ∂xᵢ = its part of ∂y
+  Concat: ({ b, inputs, dy: [dy], attributes, refuse }) => {
+    const at = axis(attributes.axis, dy.shape.length);
+    let end = 0;
+    return inputs.map((x) => {
+      const size = x.shape[at];
+      if (typeof size !== 'number') return refuse(`it joins along an axis of unknown size ${size}`);
+      const start = end;
+      end += size;
+      return () => b.slice(dy, at, start, start + size);
+    });
+  },
+
+  // [y₁ y₂ …] = x      ∂x = [∂y₁ ∂y₂ …]
+  Split: ({ b, inputs: [x], dy, attributes: { axis: at = 0 }, refuse }) => [
+    () => {
+      if (dy.some((part) => part === undefined)) refuse('one of its outputs has no name');
+      if (dy.some((part) => typeof part.shape[axis(at, x.shape.length)] !== 'number'))
+        refuse('it splits an axis of unknown size');
+      return b.concat(dy, at);
+    },
+  ],
+
+  // y = x[start:end:step]      ∂x = ∂y with zeros where nothing was taken
+  Slice: ({ b, inputs: [x, starts, ends, axes, steps], dy: [dy], constant, refuse }) => [
+    () => {
+      constant(ends);
+      const from = constant(starts);
+      const step = steps ? constant(steps) : from.map(() => 1);
+      const along = axes ? constant(axes).map((a) => axis(a, x.shape.length)) : from.map((_, i) => i);
+      return along.reduce((gradient, at, i) => {
+        const [size, taken] = [x.shape[at], dy.shape[at]];
+        if (size === taken && step[i] > 0) return gradient;
+        if (typeof size !== 'number' || typeof taken !== 'number') return refuse(`axis ${at} has no fixed size`);
+        const high = step[i] > 0 ? size : size - 1;
+        const first = Math.min(Math.max(from[i] < 0 ? from[i] + size : from[i], 0), high);
+        const ordered = step[i] > 0 ? gradient : b.reverse(gradient, at);
+        const start = step[i] > 0 ? first : first + (taken - 1) * step[i];
+        return place(b, spreadOut(b, ordered, at, Math.abs(step[i])), at, start, size);
+      }, dy);
+    },
+  ],
+
+  // y = x repeated     ∂x = ∂y summed over the repeats
+  Tile: ({ b, inputs: [x, repeats], dy: [dy], constant }) => [
+    () => {
+      const count = constant(repeats);
+      const split = x.shape.flatMap((d, i) => (count[i] === 1 ? [d] : [count[i], d]));
+      const over = count.flatMap((n, i) => (n === 1 ? [] : [i + count.slice(0, i).filter((m) => m !== 1).length]));
+      return over.length ? b.reduceSum(b.reshape(dy, split), over) : dy;
+    },
+  ],
+
+  // y[n, c, h·s + i, w·s + j] = x[n, (i, j, c), h, w] (DCR) or x[n, (c, i, j), h, w] (CRD)        ∂x = the way back
+  DepthToSpace: ({ b, inputs: [x], dy: [dy], attributes: { blocksize: s, mode = 'DCR' } }) => [
+    () => {
+      const [n, c, h, w] = x.shape;
+      const blocks = b.reshape(dy, [n, (c as number) / (s * s), h, s, w, s]);
+      return b.reshape(b.transpose(blocks, mode === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]), [n, c, h, w], x);
+    },
+  ],
+  SpaceToDepth: ({ b, inputs: [x], dy: [dy], attributes: { blocksize } }) => [
+    () => b.emit('DepthToSpace', [dy], [x], { blocksize, mode: 'DCR' })[0],
+  ],
+
+  // y = the triangle of x      ∂x = the triangle of ∂y
+  Trilu: ({ b, inputs: [, k], dy: [dy], attributes: { upper = 1 } }) => [
+    () => b.emit('Trilu', k ? [dy, k] : [dy], [dy], { upper })[0],
+  ],
+
+  // The noise of dropout in training is drawn outside the graph, so what is left here is inference: y = x
+  Dropout: ({ inputs: [, , training], dy: [dy], constant, refuse }) => {
+    if (training && constant(training)[0]) refuse('it is in training mode, whose noise cannot be repeated');
+    return [() => dy];
+  },
+};
