@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { writeWhole } from './cache.ts';
@@ -39,14 +39,16 @@ export async function fetchAddress(address: string, options: FetchOptions): Prom
   const path = join(folder, file);
   const files: ModelFiles = { name: modelName(url), path, folder };
   const kept = await readSource(folder);
-  if (kept && (!sha256 || sha256 === kept.sha256) && (await digest(path).catch(() => '')) === kept.sha256) return files;
+  if (kept && (!sha256 || sha256 === kept.sha256) && (await digest(path).catch(() => '')) === kept.sha256)
+    return { ...files, sha256: kept.sha256 };
 
   const fetcher = guarded(options.fetch);
   // Before the model, so that a model in the cache always has the JSON files that belong to it.
   for (const json of ['preprocessor_config.json', 'config.json']) await fetchJson(url, json, folder, fetcher);
   await fetchModel(url, path, sha256, fetcher, options);
-  await writeWhole(join(folder, 'source.json'), { url: url.href, sha256: await digest(path) } satisfies Source);
-  return files;
+  const source: Source = { url: shown(url), sha256: await digest(path) };
+  await writeWhole(join(folder, 'source.json'), source);
+  return { ...files, sha256: source.sha256 };
 }
 
 function expectedSha256({ hash, href }: URL): string | undefined {
@@ -153,6 +155,7 @@ async function fetchJson(model: URL, file: string, folder: string, fetcher: type
       if (!(error instanceof SyntaxError)) throw error;
     }
   }
+  await rm(join(folder, file), { force: true });
 }
 
 async function readBounded(response: Response, where: string): Promise<string> {

@@ -131,6 +131,6 @@ export function catalogueTable(): string {
     ...cells.map(line),
     '',
     `Use one:  ${points[0].command}`,
-    'hf: models are fetched once and kept. Their licences are their authors’; “other” and Apple’s have terms of their own: read the model’s page.',
+    "hf: models are fetched once and kept. Where the licence is not Apache-2.0, the terms are on the model's page.",
   ].join('\n');
 }

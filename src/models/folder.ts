@@ -14,6 +14,8 @@ export interface ModelFiles {
   readonly path: string;
   /** The folder that holds the model's JSON files. */
   readonly folder: string;
+  /** Of the `.onnx`, where it has just been computed. */
+  readonly sha256?: string;
 }
 
 const isFile = (path: string) => existsSync(path) && statSync(path).isFile();

@@ -57,10 +57,9 @@ export async function fetchFromHub(spec: string, options: FetchOptions): Promise
   const hub = new Hub(endpoint, repository, await accessToken(), guarded(options.fetch));
   const { commit, files } = await hub.list();
   const kept = commit === known ? undefined : await fromCache(home, commit, repository);
-  if (!kept) await fetchSnapshot(hub, commit, files, join(home, commit), options);
+  const fetched = kept ?? (await fetchSnapshot(hub, commit, files, join(home, commit), options));
   await writeWhole(join(home, 'refs', `${encodeURIComponent(repository.revision)}.json`), { commit });
-  const snapshot = await readJsonFile<Snapshot>(join(home, commit, 'snapshot.json'));
-  return modelFiles(repository, join(home, commit), snapshot!.model);
+  return fetched;
 }
 
 function parse(spec: string): Repository {
@@ -76,10 +75,11 @@ function parse(spec: string): Repository {
   return { name, revision };
 }
 
-const modelFiles = ({ name }: Repository, folder: string, model: string): ModelFiles => ({
+const modelFiles = ({ name }: Repository, folder: string, model: string, sha256: string): ModelFiles => ({
   name: basename(name),
   path: join(folder, model),
   folder,
+  sha256,
 });
 
 async function readJsonFile<T>(path: string): Promise<T | undefined> {
@@ -106,7 +106,7 @@ async function fromCache(home: string, commit: string, repository: Repository): 
     if (found?.size !== size) return undefined;
   }
   if ((await digest(join(folder, snapshot.model))) !== snapshot.sha256) return undefined;
-  return modelFiles(repository, folder, snapshot.model);
+  return modelFiles(repository, folder, snapshot.model, snapshot.sha256);
 }
 
 /** Hugging Face's cache: `models--owner--name/{refs/REVISION,snapshots/COMMIT}`, large files being links to blobs named by SHA-256. */
@@ -122,7 +122,7 @@ async function fromSharedCache(repository: Repository): Promise<ModelFiles | und
   if (!model || !configs.every((file) => existsSync(join(folder, file)))) return undefined;
   const blob = realpathSync(join(folder, model));
   if ((await digest(blob)) !== basename(blob)) return undefined;
-  return modelFiles(repository, folder, model);
+  return modelFiles(repository, folder, model, basename(blob));
 }
 
 /** `HF_TOKEN`, or the token that Hugging Face's command line keeps after a login. */
@@ -143,7 +143,7 @@ async function accessToken(): Promise<string | undefined> {
 class Hub {
   constructor(
     private readonly endpoint: URL,
-    private readonly repository: Repository,
+    readonly repository: Repository,
     private readonly token: string | undefined,
     private readonly fetch: typeof globalThis.fetch,
   ) {}
@@ -237,12 +237,13 @@ async function fetchSnapshot(
   files: readonly string[],
   folder: string,
   { onProgress }: FetchOptions,
-): Promise<void> {
+): Promise<ModelFiles> {
+  const { name } = hub.repository;
   const model = models.find((file) => files.includes(file));
   if (!model)
     throw new ThawError(
       'not-found',
-      `the repository holds no ${models.join(' or ')}`,
+      `hf:${name} holds no ${models.join(' or ')}`,
       'Choose one with ONNX weights (the hub lists them under the library transformers.js), or give the address of an .onnx file',
     );
   // Only these names are ever asked for or written, whatever else a repository lists.
@@ -253,19 +254,20 @@ async function fetchSnapshot(
     sizes[path] = lfs?.size ?? size;
     await download({
       target: join(folder, path),
-      where: path,
+      where: `hf:${name}/${path}`,
       version: lfs?.oid ?? oid ?? commit,
       size: sizes[path],
       sha256: lfs?.oid,
       gitBlob: lfs ? undefined : oid,
       limit: path.endsWith('.json') ? largestJson : path === model ? largestModel : 8 * largestModel,
       open: (from) => hub.read(commit, path, from),
-      check: path === model ? (part) => checkOnnxFile(part, path) : undefined,
+      check: path === model ? (part) => checkOnnxFile(part, `hf:${name}/${path}`) : undefined,
       onProgress,
     });
   }
   const snapshot: Snapshot = { model, sha256: await digest(join(folder, model)), files: sizes };
   await writeWhole(join(folder, 'snapshot.json'), snapshot);
+  return modelFiles(hub.repository, folder, model, snapshot.sha256);
 }
 
 const isExternalData = (file: string) => /^model\.onnx(_data(_\d+)?|\.data)$/.test(file);

@@ -5,7 +5,6 @@ import { fetchAddress } from './address.ts';
 import { cacheFolder } from './cache.ts';
 import type { Progress } from './download.ts';
 import { embeddedFolder, locate, type ModelFiles, readJson } from './folder.ts';
-import { fetchFromHub } from './hub.ts';
 import { checkOnnxFile, digest } from './onnx-file.ts';
 
 /** A model on this machine, ready to be read. */
@@ -50,7 +49,7 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
     source: spec,
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
-    sha256: await digest(files.path),
+    sha256: files.sha256 ?? (await digest(files.path)),
   };
 }
 
@@ -60,7 +59,11 @@ async function find(
 ): Promise<ModelFiles> {
   const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch, onProgress };
   if (spec === 'default') return embeddedModel();
-  if (spec.startsWith('hf:')) return fetchFromHub(spec.slice(3), remote);
+  if (spec.startsWith('hf:')) {
+    // Only who asks for the hub waits for its library to load.
+    const { fetchFromHub } = await import('./hub.ts');
+    return fetchFromHub(spec.slice(3), remote);
+  }
   // Two letters at least: `C:\models` is a path.
   if (/^[a-z][a-z0-9+.-]+:/i.test(spec) && !existsSync(spec)) return fetchAddress(spec, remote);
   return locate(spec);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -86,13 +88,33 @@ describe('hf:', () => {
     server.cut = { after: 50_000, times: 3 };
     await expect(resolve()).rejects.toMatchObject({
       code: 'network',
-      message: expect.stringMatching(/the transfer of onnx\/model\.onnx stopped at \d+ of 300\d+ bytes/),
+      message: expect.stringMatching(/the transfer of hf:ann\/net\/onnx\/model\.onnx stopped at \d+ of 300\d+ bytes/),
       hint: expect.stringContaining('goes on'),
     });
     expect(await parts()).toHaveLength(1);
     server.ranges.length = 0;
     expect((await resolve()).sha256).toBe(sha256(model));
     expect(server.ranges.some((range) => !range.startsWith('bytes=0-'))).toBe(true);
+    expect(await parts()).toEqual([]);
+  });
+
+  test('what a killed process had fetched is taken up by the next', async () => {
+    server.cut = { after: 100_000, times: 1 };
+    server.stall = true;
+    const source = `import { resolveModel } from '${new URL('../../src/models/index.ts', import.meta.url)}';
+      await resolveModel('hf:ann/net', { cacheDir: process.argv[1], onProgress: (p) => console.log(JSON.stringify(p)) });`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source, cacheDir]);
+    let printed = '';
+    for await (const text of child.stdout) {
+      printed += text;
+      if (/"model\.onnx","received":[1-9]/.test(printed)) break;
+    }
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(await parts()).toHaveLength(1);
+    server.ranges.length = 0;
+    expect((await resolve()).sha256).toBe(sha256(model));
+    expect(server.ranges.some((range) => /bytes=[1-9]\d+-/.test(range))).toBe(true);
     expect(await parts()).toEqual([]);
   });
 
@@ -105,6 +127,14 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
     server.lie = undefined;
     expect((await resolve()).sha256).toBe(sha256(model));
+  });
+
+  test('more bytes than announced are not taken', async () => {
+    server.understate = 1000;
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/onnx\/model\.onnx(_data)? is larger than expected/),
+    });
   });
 
   test('many at once share one transfer', async () => {

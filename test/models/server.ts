@@ -39,8 +39,12 @@ export class FakeServer {
   refuse?: { readonly path: RegExp; readonly status: number };
   /** Cut the connection after this many bytes of a transfer, so many times. */
   cut = { after: 0, times: 0 };
+  /** Fall silent instead of cutting the connection. */
+  stall = false;
   /** Announce these hashes instead of the true ones. */
   lie?: string;
+  /** Announce fewer bytes than there are. */
+  understate = 0;
   /** Ignore Range headers. */
   noRanges = false;
   /** Additional names in the repository's listing. */
@@ -108,7 +112,7 @@ export class FakeServer {
         paths.map((path) => {
           const bytes = this.files.get(`${name}/${path}`) ?? Buffer.alloc(0);
           const lfs = path.includes('.onnx') && {
-            lfs: { oid: this.lie ?? sha256(bytes), size: bytes.length, pointerSize: 134 },
+            lfs: { oid: this.lie ?? sha256(bytes), size: bytes.length - this.understate, pointerSize: 134 },
           };
           return { path, type: 'file', size: bytes.length, oid: gitBlob(bytes), ...lfs };
         }),
@@ -139,7 +143,9 @@ export class FakeServer {
     });
     if (this.cut.times > 0 && part.length > this.cut.after && path.endsWith('.onnx')) {
       this.cut.times--;
-      response.write(part.subarray(0, this.cut.after), () => setTimeout(() => response.destroy(), 20));
+      response.write(part.subarray(0, this.cut.after), () => {
+        if (!this.stall) setTimeout(() => response.destroy(), 20);
+      });
     } else response.end(part);
   }
 }

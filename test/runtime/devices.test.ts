@@ -46,6 +46,12 @@ describe('a probe that goes wrong is reported', () => {
     ['exit', 'process.exit(3)', /exit code 3/],
     ['silence', '', /exit code 0 and no answer/],
     ['noise', 'console.log("[W:onnxruntime] {}"); process.kill(process.pid, "SIGSEGV")', /ended by SIGSEGV|exit code/],
+    [
+      'library',
+      'console.error("E: libcublasLt.so.12: cannot open shared object file"); ' +
+        'console.log(JSON.stringify({ probe: "failed", message: "Failed to load shared library" }))',
+      /^its libraries couldn't be loaded: libcublasLt\.so\.12 is missing$/,
+    ],
     ['wrong', 'console.log(JSON.stringify({ probe: "failed", message: "a\\nb" }))', /^a b$/],
   ])('%s', async (name, source, reason) => {
     const status = await probeDevice('webgpu', { script: await script(name, source) });

@@ -92,13 +92,13 @@ export function probeDevice(device: Device, { timeout = 30_000, script = probeSc
         // Under Electron `execPath` is Electron: this makes it behave as Node.
         env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
       },
-      (error, stdout) => {
+      (error, stdout, stderr) => {
         // A provider that answered and then crashed while the process ended has still computed the right thing.
         const answer = stdout.split('\n').find((line) => line.startsWith('{"probe"'));
         if (answer) {
           const { probe, message } = JSON.parse(answer) as { probe: string; message?: string };
           if (probe === 'ok') resolve({ device, available: true, reason: 'a small model ran on it' });
-          else failed(explain(device, message ?? ''));
+          else failed(explain(message ?? '', stderr));
         } else if (error?.killed) failed(`the trial did not end within ${timeout / 1000} s`);
         else if (error?.signal) failed(`the trial's process was ended by ${error.signal}`);
         else failed(`the trial's process ended with exit code ${error?.code ?? 0} and no answer`);
@@ -107,13 +107,14 @@ export function probeDevice(device: Device, { timeout = 30_000, script = probeSc
   });
 }
 
-/** ONNX Runtime's message, shortened to one line that means something to a user. */
-function explain(device: Device, message: string): string {
+/** ONNX Runtime's message, shortened to one line that means something to a user; which library is missing is only in its log. */
+function explain(message: string, log: string): string {
+  const library = /([\w.+-]+\.so[.\d]*): cannot open shared object file/.exec(log)?.[1];
+  const because = library ? `: ${library} is missing` : '';
   if (message.includes('backend not found')) return "this build of onnxruntime-node doesn't have it";
   if (message.includes('fallback to CPU EP has been explicitly disabled')) return 'it left a small model to the CPU';
-  if (message.includes('Failed to get a WebGPU adapter')) return 'no graphics adapter was found';
-  if (device === 'cuda' && message.includes('Failed to load shared library'))
-    return "a library of CUDA or cuDNN couldn't be loaded";
+  if (message.includes('Failed to get a WebGPU adapter')) return `no graphics adapter was found${because}`;
+  if (message.includes('Failed to load shared library')) return `its libraries couldn't be loaded${because}`;
   const line = message.replace(/\s+/g, ' ').trim();
   return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
@@ -123,7 +124,12 @@ function missing(device: Device): DeviceStatus | undefined {
   const { platforms, where, howToGetIt } = requirements[device];
   const platform = `${process.platform}-${process.arch}`;
   if (device !== 'cpu' && !platforms.includes(platform))
-    return { device, available: false, reason: `onnxruntime-node has it for ${where} only, this is ${platform}` };
+    return {
+      device,
+      available: false,
+      reason: `onnxruntime-node has it for ${where} only, this is ${platform}`,
+      howToGetIt: `Run Thaw on ${where}`,
+    };
   if (device !== 'cuda') return undefined;
   try {
     const entry = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
@@ -180,9 +186,5 @@ export async function chooseDevice(name: DeviceName, options?: ProbeOptions): Pr
   }
   const { available, reason, howToGetIt } = await status(name, options);
   if (available) return { device: name, reason: 'as asked' };
-  throw new ThawError(
-    'device',
-    `device ${name} can't be had: ${reason}`,
-    `${howToGetIt ? `${howToGetIt}. Or` : 'Please'} use --device auto or cpu`,
-  );
+  throw new ThawError('device', `device ${name} can't be had: ${reason}`, `${howToGetIt}. Or use --device auto or cpu`);
 }

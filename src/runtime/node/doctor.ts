@@ -1,0 +1,170 @@
+import { constants, existsSync } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder } from '../../models/cache.ts';
+import type { DeviceStatus } from '../devices.ts';
+import { type ProbeOptions, probeDevices } from './devices.ts';
+
+/** What stands in the user's way, and one line that says what to do about it. */
+export interface Problem {
+  readonly what: string;
+  readonly howToMend: string;
+}
+
+/** The state of this machine, as far as Thaw needs to know it. Plain data. */
+export interface Doctor {
+  readonly thaw: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly arch: string;
+  readonly cpu: { readonly model: string; readonly cores: number };
+  /** Bytes. */
+  readonly memory: { readonly total: number; readonly free: number };
+  /** Versions by package; null where it is not installed. */
+  readonly onnxruntime: Readonly<Record<string, string | null>>;
+  readonly sharp: { readonly version: string; readonly libvips: string; readonly reads: readonly string[] } | null;
+  readonly devices: readonly DeviceStatus[];
+  readonly cache: { readonly folder: string; readonly writable: boolean };
+  /** Thaw sends nothing. It fetches a model where the user names an address or `hf:`. */
+  readonly network: string;
+  readonly problems: readonly Problem[];
+}
+
+const require = createRequire(import.meta.url);
+
+/** Versions are read off package.json, since loading a broken native package would end in an error. */
+async function packageVersion(name: string): Promise<string | null> {
+  try {
+    // The main file's folder or one above it: not every package exports its package.json.
+    for (let folder = dirname(require.resolve(name)); ; folder = dirname(folder)) {
+      const text = await readFile(`${folder}/package.json`, 'utf8').catch(() => undefined);
+      const found = text && (JSON.parse(text) as { name?: string; version?: string });
+      if (found && found.name === name) return found.version ?? null;
+      if (folder === dirname(folder)) return null;
+    }
+  } catch {
+    return null;
+  }
+}
+
+async function thawVersion(): Promise<string> {
+  const file = fileURLToPath(new URL('../../../package.json', import.meta.url));
+  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version;
+}
+
+async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Problem }> {
+  try {
+    const { default: sharp } = await import('sharp');
+    const reads = Object.values(sharp.format)
+      .filter(({ input }) => input.file)
+      .map(({ id }) => id)
+      .sort();
+    return { sharp: { version: sharp.versions.sharp ?? '', libvips: sharp.versions.vips, reads } };
+  } catch (error) {
+    const reason = String((error as Error).message).split('\n')[0];
+    return {
+      sharp: null,
+      problem: { what: `sharp, which reads pictures, can't be loaded: ${reason}`, howToMend: 'npm install sharp' },
+    };
+  }
+}
+
+/** A folder that does not exist yet is writable if it can be made. */
+async function isWritable(folder: string): Promise<boolean> {
+  let nearest = folder;
+  while (!existsSync(nearest) && nearest !== dirname(nearest)) nearest = dirname(nearest);
+  return access(nearest, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+const gibibyte = 2 ** 30;
+
+/**
+ * Looks at everything Thaw depends on. Never throws for what is missing: that is the answer. Takes a second or two, since every
+ * device is tried.
+ */
+export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
+  const [{ sharp, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
+  const names = ['onnxruntime-node', 'onnxruntime-web', 'onnxruntime-common'];
+  const onnxruntime = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await packageVersion(name)] as const)),
+  );
+  const folder = cacheFolder();
+  const cache = { folder, writable: await isWritable(folder) };
+  const memory = { total: totalmem(), free: freemem() };
+  const cpu = devices.find(({ device }) => device === 'cpu');
+
+  const problems: Problem[] = problem ? [problem] : [];
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    problems.push({ what: `Node ${process.versions.node} is too old`, howToMend: 'Install Node 20 or later' });
+  if (!onnxruntime['onnxruntime-node'])
+    problems.push({ what: "onnxruntime-node isn't installed", howToMend: 'npm install onnxruntime-node' });
+  else if (cpu && !cpu.available)
+    problems.push({ what: `ONNX Runtime doesn't work here: ${cpu.reason}`, howToMend: cpu.howToGetIt ?? '' });
+  if (!cache.writable)
+    problems.push({ what: `the cache ${folder} can't be written`, howToMend: 'Set THAW_CACHE to a folder of yours' });
+  if (memory.total < 2 * gibibyte)
+    problems.push({
+      what: `this machine has ${(memory.total / gibibyte).toFixed(1)} GiB of memory`,
+      howToMend: 'Use a small model and a small --batch',
+    });
+
+  return {
+    thaw: await thawVersion(),
+    node: process.versions.node,
+    platform: `${platform()} ${release()}`,
+    arch: arch(),
+    cpu: { model: cpus()[0]?.model.trim() || 'unknown', cores: cpus().length },
+    memory,
+    onnxruntime,
+    sharp,
+    devices,
+    cache,
+    network: 'none, except for models named by an https: address or hf:',
+    problems,
+  };
+}
+
+/** The diagnosis as lines of text. */
+export function renderDoctor(doctor: Doctor): string {
+  const { cpu, memory, sharp, cache } = doctor;
+  const size = (bytes: number) => `${(bytes / gibibyte).toFixed(1)} GiB`;
+  const rows: [string, string][] = [
+    ['Thaw', doctor.thaw],
+    ['Node', doctor.node],
+    ['system', `${doctor.platform} ${doctor.arch}`],
+    ['processor', `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}`],
+    ['memory', `${size(memory.total)}, ${size(memory.free)} free`],
+    ...Object.entries(doctor.onnxruntime).map(([name, version]): [string, string] => [
+      name,
+      version ?? 'not installed',
+    ]),
+    ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}, reads ${sharp.reads.join(' ')}` : 'not installed'],
+    ['cache', `${cache.folder}${cache.writable ? '' : " (can't be written)"}`],
+    ['network use', doctor.network],
+  ];
+  const table = (cells: [string, string][]) => {
+    const width = Math.max(...cells.map(([name]) => name.length));
+    return cells.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+  };
+  const devices = table(
+    doctor.devices.map(({ device, available, reason, howToGetIt }) => [
+      device,
+      available ? `works: ${reason}` : `not here: ${reason}${howToGetIt ? `. ${howToGetIt}` : ''}`,
+    ]),
+  );
+  const problems = doctor.problems.map(({ what, howToMend }) => `  ${what}. ${howToMend}`);
+  return [
+    ...table(rows),
+    '',
+    'Devices (--device):',
+    ...devices,
+    '',
+    ...(problems.length > 0 ? ['Problems:', ...problems] : ['Nothing is missing to train on the CPU.']),
+  ].join('\n');
+}

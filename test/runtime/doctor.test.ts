@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { devices } from '../../src/runtime/devices.ts';
+import { type Doctor, diagnose, renderDoctor } from '../../src/runtime/node/doctor.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+test('this machine, as data and as text', async () => {
+  const doctor = await diagnose();
+  expect(doctor).toMatchObject({ thaw: version, node: process.versions.node, arch: process.arch });
+  expect(doctor.onnxruntime['onnxruntime-node']).toMatch(/^\d+\.\d+\.\d+/);
+  expect(doctor.onnxruntime['onnxruntime-web']).toMatch(/^\d+\.\d+\.\d+/);
+  expect(doctor.sharp?.reads).toEqual(expect.arrayContaining(['jpeg', 'png', 'webp', 'gif']));
+  expect(doctor.devices.map(({ device }) => device)).toEqual([...devices]);
+  expect(doctor.memory.free).toBeLessThanOrEqual(doctor.memory.total);
+  expect(JSON.parse(JSON.stringify(doctor))).toEqual(doctor);
+  const text = renderDoctor(doctor);
+  for (const { device } of doctor.devices) expect(text).toMatch(new RegExp(`^  ${device} +(works|not here): `, 'm'));
+});
+
+test('what is broken is a problem with a way out, not an error', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'thaw-doctor-'));
+  try {
+    await writeFile(join(folder, 'crash.mjs'), 'process.abort()');
+    vi.stubEnv('THAW_CACHE', join(folder, 'cache'));
+    const doctor = await diagnose({ script: join(folder, 'crash.mjs') });
+    expect(doctor.cache).toEqual({ folder: join(folder, 'cache'), writable: true });
+    expect(doctor.problems).toContainEqual({
+      what: expect.stringContaining("ONNX Runtime doesn't work here"),
+      howToMend: expect.stringContaining('npm install onnxruntime-node'),
+    });
+    expect(renderDoctor(doctor)).toMatch(/Problems:\n {2}ONNX Runtime doesn't work here: .*SIGABRT|exit code/);
+  } finally {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('missing packages are named in the text', async () => {
+  const doctor: Doctor = {
+    ...(await diagnose()),
+    sharp: null,
+    onnxruntime: { 'onnxruntime-node': null },
+    problems: [{ what: 'a', howToMend: 'b' }],
+  };
+  const text = renderDoctor(doctor);
+  expect(text).toMatch(/onnxruntime-node +not installed/);
+  expect(text).toMatch(/sharp +not installed/);
+  expect(text).toContain('Problems:\n  a. b');
+});
