@@ -106,8 +106,13 @@ def log_softmax(x, axis=-1):
     return torch.log_softmax(x, axis)
 
 
-def padded(x, kernel, strides, dilations, pads, auto_pad, ceil_mode=0, value=0.0):
-    """The input with ONNX's padding, which may be lopsided, and pads that make `ceil_mode` and `auto_pad` explicit."""
+def pad_spatial(x, pads, value=0.0):
+    rank = len(pads) // 2
+    return F.pad(x, [p for i in reversed(range(rank)) for p in (pads[i], pads[rank + i])], value=value)
+
+
+def explicit_pads(x, kernel, strides, dilations, pads, auto_pad, ceil_mode=0) -> list[int]:
+    """ONNX's padding, which may be lopsided, with `auto_pad` and `ceil_mode` turned into numbers."""
     rank = len(kernel)
     pads = list(pads or [0] * (2 * rank))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilations)]
@@ -123,15 +128,14 @@ def padded(x, kernel, strides, dilations, pads, auto_pad, ceil_mode=0, value=0.0
             if steps * strides[i] >= size + pads[i]:  # a window may not start in the padding at the end
                 steps -= 1
             pads[rank + i] += max(steps * strides[i] - room, 0)
-    flat = [p for i in reversed(range(rank)) for p in (pads[i], pads[rank + i])]
-    return F.pad(x, flat, value=value)
+    return pads
 
 
 @operator("Conv")
 def conv(x, w, b=None, auto_pad=b"NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None):
     rank = x.dim() - 2
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
-    x = padded(x, w.shape[2:], strides, dilations, pads, auto_pad)
+    x = pad_spatial(x, explicit_pads(x, w.shape[2:], strides, dilations, pads, auto_pad))
     return [F.conv1d, F.conv2d, F.conv3d][rank - 1](x, w, b, strides, 0, dilations, group)
 
 
@@ -139,7 +143,7 @@ def conv(x, w, b=None, auto_pad=b"NOTSET", dilations=None, group=1, kernel_shape
 def max_pool(x, kernel_shape, auto_pad=b"NOTSET", ceil_mode=0, dilations=None, pads=None, storage_order=0, strides=None):
     rank = len(kernel_shape)
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
-    x = padded(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode, -math.inf)
+    x = pad_spatial(x, explicit_pads(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode), -math.inf)
     return [F.max_pool1d, F.max_pool2d, F.max_pool3d][rank - 1](x, kernel_shape, strides, 0, dilations)
 
 
@@ -148,13 +152,14 @@ def average_pool(x, kernel_shape, auto_pad=b"NOTSET", ceil_mode=0, count_include
     rank = len(kernel_shape)
     strides = strides or [1] * rank
     pool = [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d][rank - 1]
-    full = lambda value: pool(padded(value, kernel_shape, strides, [1] * rank, pads, auto_pad, ceil_mode), kernel_shape, strides)
-    ones = torch.ones_like(x[:1, :1])
-    if count_include_pad:  # what ceil_mode adds beyond the declared padding does not count
-        ones = padded(ones, [1] * rank, [1] * rank, [1] * rank, pads, b"NOTSET", value=1.0)
-        count = pool(padded(ones, kernel_shape, strides, [1] * rank, None, auto_pad, ceil_mode), kernel_shape, strides)
-        return full(x) / count
-    return full(x) / full(ones)
+    complete = explicit_pads(x, kernel_shape, strides, [1] * rank, pads, auto_pad, ceil_mode)
+    counted = torch.ones_like(x[:1, :1])
+    if count_include_pad:  # of the padding, all but what ceil_mode adds
+        declared = explicit_pads(x, kernel_shape, strides, [1] * rank, pads, auto_pad)
+        counted = pad_spatial(pad_spatial(counted, declared, 1.0), [c - d for c, d in zip(complete, declared)])
+    else:
+        counted = pad_spatial(counted, complete)
+    return pool(pad_spatial(x, complete), kernel_shape, strides) / pool(counted, kernel_shape, strides)
 
 
 @operator("GlobalAveragePool")
