@@ -1,0 +1,15 @@
+import { channelSum } from './channel-sum.ts';
+import { inputGradient } from './convolution/input-gradient.ts';
+import { weightGradient } from './convolution/weight-gradient.ts';
+import type { Family } from './lowering.ts';
+import { averagePoolGradient } from './pooling/average.ts';
+import { maxPoolGradient } from './pooling/max.ts';
+
+/** The lowerings of each adjoint operator. */
+export const FAMILIES: Readonly<Record<string, Family>> = {
+  ConvInputGradient: inputGradient,
+  ConvWeightGradient: weightGradient,
+  ChannelSum: channelSum,
+  MaxPoolGradient: maxPoolGradient,
+  AveragePoolGradient: averagePoolGradient,
+};

@@ -1,0 +1,2 @@
+export { prune } from './cleanup.ts';
+export { lower } from './lower.ts';
