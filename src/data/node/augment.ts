@@ -123,20 +123,23 @@ async function warp(
   // Pixel i lies at q = stretch (i + 1/2) + origin.
   const origin = [x.origin - (extends_ ? x.before * x.stretch : 0), y.origin - (extends_ ? y.before * y.stretch : 0)];
   const m = [a[0] * x.stretch, a[1] * y.stretch, a[2] * x.stretch, a[3] * y.stretch];
-  // In indices: j + 1/2 = A q + t + input / 2.
-  const odx = (m[0] + m[1]) / 2 + a[0] * origin[0] + a[1] * origin[1] + shift[0] + p.width / 2 - 0.5;
-  const ody = (m[2] + m[3]) / 2 + a[2] * origin[0] + a[3] * origin[1] + shift[1] + p.height / 2 - 0.5;
+  // In indices, j = m i + d, from j + 1/2 = A q + t + input / 2.
+  const dx = (m[0] + m[1]) / 2 + a[0] * origin[0] + a[1] * origin[1] + shift[0] + p.width / 2 - 0.5;
+  const dy = (m[2] + m[3]) / 2 + a[2] * origin[0] + a[3] * origin[1] + shift[1] + p.height / 2 - 0.5;
+  // libvips returns the bounding box of m i, its corner rounded to a whole pixel, and moves the picture within it by odx and ody.
+  const whole = [Math.round(dx), Math.round(dy)];
   pipeline = pipeline.affine([m[0], m[1], m[2], m[3]], {
     background: meanColour(p),
     interpolator: 'bilinear',
-    odx,
-    ody,
+    odx: dx - whole[0],
+    ody: dy - whole[1],
   });
+  const corner = [
+    roundAwayFromZero(Math.min(0, m[0] * width) + Math.min(0, m[1] * height)),
+    roundAwayFromZero(Math.min(0, m[2] * width) + Math.min(0, m[3] * height)),
+  ];
   const pixels = await run(draw.blur > 0 ? pipeline.blur(draw.blur) : pipeline);
-  // libvips returns the bounding box of the transformed picture, its corner rounded to a whole pixel.
-  const left = Math.min(0, m[0] * width) + Math.min(0, m[1] * height) + odx;
-  const top = Math.min(0, m[2] * width) + Math.min(0, m[3] * height) + ody;
-  return { pixels, left: -roundAwayFromZero(left), top: -roundAwayFromZero(top) };
+  return { pixels, left: -corner[0] - whole[0], top: -corner[1] - whole[1] };
 }
 
 /** C's rounding, as libvips does it: halves away from zero. */

@@ -1,0 +1,297 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { deflateSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { Sample } from '../../src/data/index.ts';
+import { openDataset, openPictures } from '../../src/data/node/index.ts';
+import { ThawError } from '../../src/errors.ts';
+import { classFolders, flat, noisyJpeg, picture, temporaryFolder, write } from './pictures.ts';
+
+const names = (root: string, samples: readonly Sample[]) => samples.map(({ file }) => relative(root, file));
+const refused = async (promise: Promise<unknown>, message: RegExp) => {
+  const error = await promise.then(
+    () => undefined,
+    (e) => e,
+  );
+  expect(error).toBeInstanceOf(ThawError);
+  expect(error.message).toMatch(message);
+  expect(error.hint).toBeTruthy();
+};
+
+function crc32(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+  }
+  return ~crc >>> 0;
+}
+
+/** A whole PNG of one bit a pixel: 20,000 x 20,000 are 50 MB of zeros, which deflate to 50 KB. */
+function bombPng(side: number): Buffer {
+  const chunk = (type: string, content: Uint8Array) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
+    const frame = Buffer.alloc(8 + body.length);
+    frame.writeUInt32BE(content.length, 0);
+    body.copy(frame, 4);
+    frame.writeUInt32BE(crc32(body), 4 + body.length);
+    return frame;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header[8] = 1;
+  const rows = deflateSync(Buffer.alloc(side * (1 + side / 8)));
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', rows),
+    chunk('IEND', new Uint8Array()),
+  ]);
+}
+
+describe('class folders', () => {
+  it('with train, valid and test', async () => {
+    const root = await classFolders(temporaryFolder(), {
+      'train/b': 3,
+      'train/a': 2,
+      'valid/a': 1,
+      'valid/b': 1,
+      'test/a': 1,
+    });
+    const data = await openDataset(root);
+    expect(data.classes).toEqual(['a', 'b']);
+    expect(data.train.map(({ label }) => label)).toEqual([0, 0, 1, 1, 1]);
+    expect(names(root, data.val)).toEqual(['valid/a/0.png', 'valid/b/0.png']);
+    expect(names(root, data.test)).toEqual(['test/a/0.png']);
+    expect(data.problems).toEqual([]);
+  });
+
+  it('sorts classes by code units and finds pictures in folders below', async () => {
+    const root = await classFolders(temporaryFolder(), { é: 2, Z: 2, a: 2, 'a/more': 1, 10: 2, 9: 2 });
+    const data = await openDataset(root, { valFraction: 0 });
+    expect(data.classes).toEqual(['10', '9', 'Z', 'a', 'é']);
+    expect(data.train.filter(({ label }) => label === 3)).toHaveLength(3);
+  });
+
+  it('a class may be called test where there is no train', async () => {
+    const root = await classFolders(temporaryFolder(), { test: 2, rest: 2 });
+    expect((await openDataset(root)).classes).toEqual(['rest', 'test']);
+  });
+
+  it('are split by seed, class by class', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 20, b: 10, c: 2 });
+    const data = await openDataset(root, { seed: 3 });
+    const counts = (samples: readonly Sample[]) =>
+      [0, 1, 2].map((label) => samples.filter((s) => s.label === label).length);
+    expect(counts(data.val)).toEqual([4, 2, 1]);
+    expect(counts(data.train)).toEqual([16, 8, 1]);
+    expect(new Set([...data.train, ...data.val].map(({ file }) => file)).size).toBe(32);
+    expect(await openDataset(root, { seed: 3 })).toEqual(data);
+    expect(names(root, (await openDataset(root, { seed: 4 })).val)).not.toEqual(names(root, data.val));
+  });
+
+  it('splits the same wherever the folder lies', async () => {
+    const [here, there] = [
+      await classFolders(temporaryFolder(), { a: 9, b: 9 }),
+      await classFolders(temporaryFolder(), { b: 9, a: 9 }),
+    ];
+    expect(names(here, (await openDataset(here)).val)).toEqual(names(there, (await openDataset(there)).val));
+  });
+});
+
+describe('files that are not pictures', () => {
+  const spoiled = async () => {
+    const root = await classFolders(temporaryFolder(), { a: 4, b: 4 });
+    const jpeg = await noisyJpeg();
+    write(root, 'a/notes.jpg', 'no picture at all');
+    write(root, 'a/zero.png', '');
+    write(root, 'a/cut.jpg', jpeg.subarray(0, jpeg.length / 2));
+    write(root, 'b/cut.png', (await flat('#123456', 64, 64).png().toBuffer()).subarray(0, 90));
+    write(root, 'b/dot.png', await flat('#123456', 1, 1).png().toBuffer());
+    write(root, 'b/drawing.svg', '<svg xmlns="http://www.w3.org/2000/svg" width="50" height="50"/>');
+    write(root, 'b/bomb.png', bombPng(20_000));
+    write(root, 'README.md', 'read me');
+    write(root, 'a/.DS_Store', 'hidden');
+    write(root, 'a/photo', jpeg);
+    return root;
+  };
+
+  it('are listed with the reason and left out', async () => {
+    const root = await spoiled();
+    const data = await openDataset(root, { valFraction: 0 });
+    expect(
+      Object.fromEntries(data.problems.map(({ file, reason }) => [relative(root, file), reason.split(' (')[0]])),
+    ).toEqual({
+      'README.md': 'in no class folder',
+      'a/cut.jpg': 'broken picture',
+      'a/notes.jpg': 'not a picture',
+      'a/zero.png': 'empty file',
+      'b/bomb.png': 'more than 268 megapixels, the limit',
+      'b/cut.png': 'broken picture',
+      'b/dot.png': '1x1 pixels, smaller than 8x8',
+      'b/drawing.svg': 'svg is not supported: save it as JPEG or PNG',
+    });
+    expect(data.train).toHaveLength(9);
+    expect(names(root, data.train)).toContain('a/photo');
+  });
+
+  it('stop a strict run', async () => {
+    await refused(openDataset(await spoiled(), { strict: true }), /^8 files in .* can't be used: .*README\.md/);
+  });
+
+  it('placeholders among photographs are left out', async () => {
+    const root = temporaryFolder();
+    for (let i = 0; i < 20; i++)
+      write(
+        root,
+        `${i % 2 ? 'a' : 'b'}/${i}.jpg`,
+        await flat(`rgb(${i * 9}, 9, 9)`)
+          .jpeg()
+          .toBuffer(),
+      );
+    write(root, 'a/missing.gif', await flat('#808080').gif({ colours: 16 }).toBuffer());
+    const { problems, train, val } = await openDataset(root);
+    expect(problems.map(({ file }) => basename(file))).toEqual(['missing.gif']);
+    expect(train.length + val.length).toBe(20);
+  });
+
+  const hymenoptera = fileURLToPath(new URL('../../../shared/data/hymenoptera', import.meta.url));
+  it.runIf(existsSync(hymenoptera))('hymenoptera', async () => {
+    const data = await openDataset(hymenoptera);
+    expect([data.classes, data.train.length, data.val.length]).toEqual([['ants', 'bees'], 244, 153]);
+    expect(data.problems.map(({ file }) => basename(file))).toEqual(['imageNotFound.gif']);
+  });
+});
+
+describe('data sets that can not be trained on', () => {
+  it.each([
+    ['one class', { a: 3 }, /only one class, "a"/],
+    ['an empty class', { a: 3, b: 0 }, /class "b" is empty/],
+    [
+      'a class in val only',
+      { 'train/a': 2, 'train/b': 2, 'val/a': 1, 'val/c': 1 },
+      /class "c" is in val but not in train/,
+    ],
+    ['a single picture to split', { a: 3, b: 1 }, /class "b" has one picture/],
+  ])('%s', async (_, counts, message) => {
+    await refused(openDataset(await classFolders(temporaryFolder(), counts)), message);
+  });
+
+  it('a class without a usable picture', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 3 });
+    write(root, 'b/text.jpg', 'text');
+    await refused(openDataset(root), /class "b" is empty: none of its 1 files is a usable picture/);
+  });
+
+  it('no such folder, an empty one, one with pictures but no folders, a file', async () => {
+    const root = temporaryFolder();
+    await refused(openDataset(join(root, 'nowhere')), /there is no .*nowhere/);
+    await refused(openDataset(root), /is empty/);
+    const file = write(root, '1.png', await picture(1));
+    await refused(openDataset(root), /has no class folders/);
+    await refused(openDataset(file), /neither a folder nor a CSV/);
+    mkdirSync(join(root, 'train'));
+    await refused(openDataset(root), /train has no class folders/);
+    await refused(openDataset(root, { valFraction: 2 }), /validation fraction is 2/);
+  });
+});
+
+describe('tables', () => {
+  const withPictures = async () => {
+    const root = temporaryFolder();
+    for (const i of [1, 2, 3, 4]) write(root, `pictures/${i}.png`, await picture(i));
+    return root;
+  };
+
+  it('CSV with splits, found in its folder', async () => {
+    const root = await withPictures();
+    const rows = [
+      'file_name,label,split',
+      'pictures/1.png,"cat, small",train',
+      'pictures/2.png,dog,train',
+      'pictures/3.png,dog,validation',
+      'pictures/4.png,"cat, small",test',
+    ];
+    write(root, 'metadata.csv', `\ufeff${rows.join('\r\n')}\r\n`);
+    const data = await openDataset(root);
+    expect(data.classes).toEqual(['cat, small', 'dog']);
+    expect([names(root, data.train), names(root, data.val), names(root, data.test)]).toEqual([
+      ['pictures/1.png', 'pictures/2.png'],
+      ['pictures/3.png'],
+      ['pictures/4.png'],
+    ]);
+  });
+
+  it('JSON lines, split by seed', async () => {
+    const root = await withPictures();
+    const rows = [1, 2, 3, 4].map((i) => JSON.stringify({ file_name: `pictures/${i}.png`, label: i % 2 }));
+    const data = await openDataset(write(root, 'any.jsonl', rows.join('\n')));
+    expect(data.classes).toEqual(['0', '1']);
+    expect([data.train.length, data.val.length]).toEqual([2, 2]);
+  });
+
+  it.each([
+    ['no label', 'file_name,label\npictures/1.png,a\npictures/2.png,\n', /line 3: no label for pictures\/2.png/],
+    ['no label column', 'file_name,klass\npictures/1.png,a\n', /no column label, only file_name, klass/],
+    [
+      'no such file',
+      'file_name,label\npictures/1.png,a\npictures/9.png,b\n',
+      /1 of the files in .* do not exist: pictures\/9.png/,
+    ],
+    ['no rows', 'file_name,label\n', /has no rows/],
+    [
+      'two labels for a file',
+      'file_name,label\npictures/1.png,a\npictures/1.png,b\n',
+      /line 3: pictures\/1.png was "a" before/,
+    ],
+    ['an unknown split', 'file_name,label,split\npictures/1.png,a,later\n', /line 2: split is "later"/],
+    ['too many columns', 'file_name,label\npictures/1.png,a,b,c\n', /line 2/],
+  ])('%s', async (_, text, message) => {
+    await refused(openDataset(write(await withPictures(), 'labels.csv', text)), message);
+  });
+
+  it('a line that is no JSON', async () => {
+    await refused(
+      openDataset(write(await withPictures(), 'a.jsonl', '{"file_name": "pictures/1.png", "label": "a"}\nnope')),
+      /line 2 is not a JSON object/,
+    );
+  });
+});
+
+describe('with the classes of a model', () => {
+  it('keeps their order and holds all out if asked', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 2, c: 1 });
+    const data = await openDataset(root, { classes: ['c', 'b', 'a'], valFraction: 1 });
+    expect(data.classes).toEqual(['c', 'b', 'a']);
+    expect(data.train).toEqual([]);
+    expect(data.val.map(({ label }) => label)).toEqual([2, 2, 0]);
+  });
+
+  it('refuses others', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 2, d: 2 });
+    await refused(openDataset(root, { classes: ['a', 'b'] }), /the model has no class d; its 2 classes are a, b/);
+  });
+});
+
+describe('pictures without labels', () => {
+  it('files and folders', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 2 });
+    const text = write(root, 'a/text.txt', 'text');
+    const { samples, problems } = await openPictures([join(root, 'a/1.png'), join(root, 'a')]);
+    expect(names(root, samples)).toEqual(['a/1.png', 'a/0.png', 'a/1.png']);
+    expect(samples[0].label).toBe(-1);
+    expect(problems).toEqual([{ file: text, reason: 'not a picture' }]);
+  });
+
+  it('refuses what is missing or no picture', async () => {
+    const root = temporaryFolder();
+    await refused(openPictures([join(root, 'none.jpg')]), /there is no .*none.jpg/);
+    await refused(
+      openPictures([write(root, 'text.jpg', 'text')]),
+      /not a usable picture: .*text.jpg \(not a picture\)/,
+    );
+    await refused(openPictures([join(root)]), /not a usable picture/);
+  });
+});

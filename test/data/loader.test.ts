@@ -1,0 +1,147 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { augmentationPolicies, type Batch, presetPreprocessing, type Sample } from '../../src/data/index.ts';
+import { PictureCache, PictureSource, type PictureSourceOptions } from '../../src/data/node/index.ts';
+import { fromRgb, gradient, noisyJpeg, temporaryFolder, write } from './pictures.ts';
+
+const preprocessing = presetPreprocessing('imagenet', { size: 24 });
+
+async function samples(count: number): Promise<Sample[]> {
+  const folder = temporaryFolder();
+  const file = (i: number) =>
+    fromRgb(gradient(40 + i, 30), 40 + i, 30)
+      .jpeg()
+      .toBuffer();
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => ({ file: write(folder, `${i}.jpg`, await file(i)), label: i % 3 })),
+  );
+}
+
+const source = (list: readonly Sample[], options: Partial<PictureSourceOptions> = {}) =>
+  new PictureSource({ samples: list, preprocessing, seed: 5, ...options });
+
+async function epoch(
+  from: PictureSource,
+  options: Partial<Parameters<PictureSource['batches']>[0]> = {},
+): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  for await (const batch of from.batches({ epoch: 1, batchSize: 4, ...options })) batches.push(batch);
+  return batches;
+}
+
+describe('batches', () => {
+  it('have shapes, labels and indices; the last one is smaller', async () => {
+    const list = await samples(10);
+    const batches = await epoch(source(list));
+    expect(batches.map(({ shape }) => shape)).toEqual([
+      [4, 3, 24, 24],
+      [4, 3, 24, 24],
+      [2, 3, 24, 24],
+    ]);
+    expect(batches.map(({ images }) => images.length)).toEqual([6912, 6912, 3456]);
+    expect(batches.flatMap(({ indices }) => indices)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(batches.flatMap(({ labels }) => [...labels])).toEqual([0n, 1n, 2n, 0n, 1n, 2n, 0n, 1n, 2n, 0n]);
+  });
+
+  it('lie as the layout says', async () => {
+    const [batch] = await epoch(source(await samples(2), { preprocessing: { ...preprocessing, layout: 'nhwc' } }));
+    expect(batch.shape).toEqual([2, 24, 24, 3]);
+  });
+
+  it('are shuffled by seed and epoch, every sample once', async () => {
+    const list = await samples(10);
+    const order = async (seed: number, number: number) =>
+      (await epoch(source(list, { shuffle: true, seed }), { epoch: number })).flatMap(({ indices }) => indices);
+    const first = await order(1, 1);
+    expect([...first].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(await order(1, 1)).toEqual(first);
+    expect(await order(1, 2)).not.toEqual(first);
+    expect(await order(2, 1)).not.toEqual(first);
+  });
+
+  it('go on in the middle', async () => {
+    const options = { shuffle: true, augmentation: augmentationPolicies.light };
+    const list = await samples(10);
+    expect(await epoch(source(list, options), { from: 1 })).toEqual((await epoch(source(list, options))).slice(1));
+    expect(await epoch(source(list, options), { from: 3 })).toEqual([]);
+  });
+});
+
+describe('the same bytes', () => {
+  it.each(['none', 'heavy'])('whatever concurrency, prefetch and cache: %s', async (policy) => {
+    const list = await samples(10);
+    const options = { shuffle: true, augmentation: augmentationPolicies[policy] };
+    const plain = await epoch(source(list, { ...options, cache: new PictureCache(0), concurrency: 1, prefetch: 1 }));
+    const cached = source(list, { ...options, concurrency: 8 });
+    expect(await epoch(cached)).toEqual(plain);
+    // From memory now: the files are gone.
+    for (const { file } of list) writeFileSync(file, '');
+    expect(await epoch(cached)).toEqual(plain);
+    expect(cached.problems).toEqual([]);
+  });
+
+  it('augmentation differs from epoch to epoch, evaluation does not', async () => {
+    const list = await samples(4);
+    const trained = source(list, { augmentation: augmentationPolicies.light });
+    expect((await epoch(trained, { epoch: 1 }))[0].images).not.toEqual((await epoch(trained, { epoch: 2 }))[0].images);
+    const evaluated = source(list);
+    expect((await epoch(evaluated, { epoch: 1 }))[0].images).toEqual((await epoch(evaluated, { epoch: 2 }))[0].images);
+  });
+
+  it('the cache keeps to its limit', async () => {
+    const list = await samples(3);
+    const cached = source(list, { cache: new PictureCache(40 * 27 * 3) });
+    await epoch(cached);
+    for (const { file } of list) writeFileSync(file, '');
+    // One picture fits, the others have to be read again and are gone.
+    expect((await epoch(cached))[0].indices).toHaveLength(1);
+    expect(cached.problems).toHaveLength(2);
+  });
+});
+
+describe('broken files', () => {
+  it('are left out of every epoch, told once, and the rest stays whole', async () => {
+    const list = await samples(9);
+    const jpeg = await noisyJpeg();
+    for (const i of [1, 4, 5, 6, 7]) writeFileSync(list[i].file, jpeg.subarray(0, jpeg.length / 2));
+    const told: string[] = [];
+    const spoiled = source(list, { onProblem: ({ file }) => told.push(file) });
+    const batches = await epoch(spoiled);
+    expect(batches.map(({ indices }) => indices)).toEqual([[0, 2, 3], [8]]);
+    expect(batches[0].shape).toEqual([3, 3, 24, 24]);
+    expect([...batches[0].labels]).toEqual([0n, 2n, 0n]);
+    const [third] = await epoch(source([list[3]]));
+    expect(batches[0].images.slice(2 * 1728)).toEqual(third.images);
+    expect(await epoch(spoiled)).toEqual(batches);
+    expect(told.sort()).toEqual([1, 4, 5, 6, 7].map((i) => list[i].file).sort());
+    expect(spoiled.problems[0].reason).toMatch(/^broken picture \(/);
+  });
+});
+
+describe('reading ahead', () => {
+  it('begins the next batches before they are asked for, and no more than that', async () => {
+    const list = await samples(20);
+    const decoded = new Set<string>();
+    const cache = new (class extends PictureCache {
+      override get(...[key, decode]: Parameters<PictureCache['get']>) {
+        decoded.add(key);
+        return super.get(key, decode);
+      }
+    })();
+    const iterator = source(list, { cache, prefetch: 2 }).batches({ epoch: 0, batchSize: 4 })[Symbol.asyncIterator]();
+    await iterator.next();
+    expect(decoded.size).toBe(12);
+    await iterator.return!(undefined);
+    expect(decoded.size).toBe(12);
+  });
+
+  it('can be given up, and the source read again', async () => {
+    const list = await samples(12);
+    const once = source(list, { augmentation: augmentationPolicies.light, concurrency: 2 });
+    for await (const batch of once.batches({ epoch: 1, batchSize: 3 })) {
+      expect(batch.indices).toHaveLength(3);
+      break;
+    }
+    expect(await epoch(once)).toHaveLength(3);
+  });
+});

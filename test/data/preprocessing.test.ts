@@ -1,0 +1,186 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { RawImage, ViTImageProcessor } from '@huggingface/transformers';
+import { describe, expect, it } from 'vitest';
+import {
+  type Preprocessing,
+  presetPreprocessing,
+  readPreprocessing,
+  writePreprocessing,
+} from '../../src/data/index.ts';
+import { decodePicture } from '../../src/data/node/index.ts';
+import { fromRgb, gradient, temporaryFolder } from './pictures.ts';
+
+const imagenet = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+const normalize = { do_normalize: true, image_mean: imagenet.mean, image_std: imagenet.deviation };
+
+describe('presets', () => {
+  it('are changed field by field', () => {
+    expect(presetPreprocessing('imagenet', { size: 96, layout: undefined })).toEqual({
+      ...{
+        width: 96,
+        height: 96,
+        fit: 'crop',
+        cropFraction: 0.875,
+        interpolation: 'linear',
+        channels: 'rgb',
+        layout: 'nchw',
+      },
+      ...{ scale: 1 / 255, ...imagenet },
+    });
+  });
+
+  it('follow the channels', () => {
+    expect(presetPreprocessing('imagenet', { channels: 'bgr' }).mean).toEqual([0.406, 0.456, 0.485]);
+    expect(presetPreprocessing('imagenet', { channels: 'grey' }).mean[0]).toBeCloseTo(0.449, 6);
+  });
+
+  it.each([
+    ['no-such', {}, /there is no preprocessing preset "no-such"/],
+    ['imagenet', { size: 0 }, /width is 0/],
+    ['imagenet', { mean: [0.5] }, /mean is \[0.5\]/],
+    ['imagenet', { deviation: [1, 0, 1] }, /deviation/],
+    ['imagenet', { channels: 'cmyk' as never }, /channels is "cmyk"/],
+    ['raw', { cropFraction: 0.5 }, /cropFraction is 0.5 but fit is "stretch"/],
+    ['raw', { fit: 'pad' as const, width: 10, height: 20 }, /fit "pad" at 10x20/],
+  ])('%s with %j is refused', (preset, changes, message) => {
+    expect(() => presetPreprocessing(preset, changes)).toThrow(message);
+  });
+});
+
+describe('preprocessor_config.json', () => {
+  const geometry = (json: object) => {
+    const { width, height, fit, cropFraction } = readPreprocessing({ ...normalize, ...json });
+    return [width, height, fit, Number(cropFraction.toFixed(4))];
+  };
+
+  it.each([
+    ['a size', { size: { height: 192, width: 256 } }, [256, 192, 'stretch', 1]],
+    ['a number', { size: 224 }, [224, 224, 'stretch', 1]],
+    ['a list', { size: [192, 256] }, [256, 192, 'stretch', 1]],
+    [
+      'shortest edge and crop',
+      { size: { shortest_edge: 256 }, do_center_crop: true, crop_size: 224 },
+      [224, 224, 'crop', 0.875],
+    ],
+    ['CLIP of old', { size: 224, do_center_crop: true, crop_size: 224 }, [224, 224, 'crop', 1]],
+    ['crop_pct', { size: { shortest_edge: 224 }, crop_pct: 0.875 }, [224, 224, 'crop', 0.875]],
+    [
+      'ConvNeXt',
+      { image_processor_type: 'ConvNextImageProcessor', size: { shortest_edge: 384 }, crop_pct: 0.9 },
+      [384, 384, 'stretch', 1],
+    ],
+    [
+      'LeViT',
+      {
+        image_processor_type: 'LevitImageProcessor',
+        size: { shortest_edge: 224 },
+        do_center_crop: true,
+        crop_size: 224,
+      },
+      [224, 224, 'crop', 0.875],
+    ],
+    [
+      'padding',
+      { size: { longest_edge: 320 }, do_pad: true, pad_size: { height: 320, width: 320 } },
+      [320, 320, 'pad', 1],
+    ],
+  ])('%s', (_, json, expected) => {
+    expect(geometry(json)).toEqual(expected);
+  });
+
+  it('takes what the file leaves out from the model', () => {
+    expect(readPreprocessing(normalize, { width: 80, height: 64 })).toMatchObject({
+      width: 80,
+      height: 64,
+      fit: 'stretch',
+    });
+  });
+
+  it('reads values', () => {
+    const size = { size: 32, ...normalize };
+    expect(readPreprocessing({ ...size, do_rescale: false }).scale).toBe(1);
+    expect(readPreprocessing({ ...size, rescale_factor: 0.5 }).scale).toBe(0.5);
+    expect(readPreprocessing({ ...size, do_normalize: false })).toMatchObject({
+      mean: [0, 0, 0],
+      deviation: [1, 1, 1],
+    });
+    expect(readPreprocessing({ ...size, do_flip_channel_order: true })).toMatchObject({
+      channels: 'bgr',
+      mean: [0.406, 0.456, 0.485],
+    });
+    expect(readPreprocessing({ ...size, image_mean: 0.5 }).mean).toEqual([0.5, 0.5, 0.5]);
+    expect([0, 1, 2, 3].map((resample) => readPreprocessing({ ...size, resample }).interpolation)).toEqual([
+      'nearest',
+      'lanczos3',
+      'linear',
+      'cubic',
+    ]);
+  });
+
+  it.each([
+    ['[]', [], /not a JSON object/],
+    ['no size', normalize, /gives no size/],
+    ['a word for a size', { size: 'large', ...normalize }, /size is "large"/],
+    ['a negative size', { size: { height: -1, width: 224 }, ...normalize }, /size.height is -1/],
+    ['a word for a flag', { size: 224, do_normalize: 'yes' }, /do_normalize is "yes"/],
+    ['no mean', { size: 224, do_normalize: true }, /image_mean is undefined/],
+    ['two means', { size: 224, ...normalize, image_mean: [1, 2] }, /image_mean is \[1,2\]/],
+    ['an unknown filter', { size: 224, ...normalize, resample: 9 }, /resample is 9/],
+    ['a rescale factor of 0', { size: 224, ...normalize, rescale_factor: 0 }, /rescale_factor is 0/],
+    ['no fixed size', { size: { shortest_edge: 224 }, ...normalize }, /pictures differ in size/],
+    [
+      'a crop larger than the picture',
+      { size: { shortest_edge: 200 }, do_center_crop: true, crop_size: 224, ...normalize },
+      /crops 224x224/,
+    ],
+    [
+      'a crop after stretching',
+      { size: { height: 256, width: 256 }, do_center_crop: true, crop_size: 224, ...normalize },
+      /stretches/,
+    ],
+  ])('%s is refused', (_, json, message) => {
+    expect(() => readPreprocessing(json)).toThrow(message);
+  });
+
+  const variants: Preprocessing[] = [
+    presetPreprocessing('imagenet'),
+    presetPreprocessing('clip', { size: 64 }),
+    presetPreprocessing('raw', { width: 48, height: 32, layout: 'nhwc' }),
+    presetPreprocessing('imagenet', { size: 56, channels: 'bgr' }),
+    presetPreprocessing('imagenet', { fit: 'pad', size: 64 }),
+    presetPreprocessing('unit', { channels: 'grey', interpolation: 'lanczos3' }),
+  ];
+  it.each(variants)('is written and read back: %j', (p) => {
+    expect(readPreprocessing(JSON.parse(JSON.stringify(writePreprocessing(p))))).toEqual(p);
+  });
+
+  /**
+   * transformers.js resizes with sharp's `affine`, which takes the nearest pixels when it shrinks; ours averages them. On a
+   * gradient both see almost the same: within 3 of 255 on average and 5 at most.
+   */
+  it.each(variants.filter(({ channels, layout }) => channels !== 'grey' && layout === 'nchw'))(
+    'means the same to transformers.js: %j',
+    async (p) => {
+      const file = `${temporaryFolder()}/gradient.png`;
+      await fromRgb(gradient(320, 240), 320, 240).png().toFile(file);
+      const ours = await decodePicture(file, p);
+      const theirs = (await new ViTImageProcessor(writePreprocessing(p))([await RawImage.read(file)])).pixel_values;
+      expect(theirs.dims).toEqual(ours.shape);
+      const values = theirs.data as Float32Array;
+      const step = p.scale / Math.min(...p.deviation);
+      const errors = ours.data.map((value, i) => Math.abs(value - values[i]) / step);
+      expect(errors.reduce((a, b) => Math.max(a, b))).toBeLessThan(5);
+      expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(3);
+    },
+  );
+
+  const lite = new URL('../../../shared/models/efficientnet-lite0/preprocessor_config.json', import.meta.url);
+  it.runIf(existsSync(lite))('of EfficientNet-Lite0', () => {
+    expect(readPreprocessing(JSON.parse(readFileSync(lite, 'utf8')))).toMatchObject({
+      width: 224,
+      fit: 'crop',
+      cropFraction: 0.875,
+      interpolation: 'linear',
+    });
+  });
+});
