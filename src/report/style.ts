@@ -42,7 +42,7 @@ pre code { font-size: 1em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(46%, 10.5rem), 1fr)); gap: 1.4rem 1.6rem; margin: 2.2rem 0 2.6rem; }
 .figures dt { color: var(--soft); font-size: .86rem; }
 .figures dd { margin: 0; }
-.figures b { display: block; font-size: clamp(1.8rem, 1.4rem + 1.3vw, 2.45rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.figures b { display: block; font-size: clamp(1.65rem, 1.35rem + 1.1vw, 2.2rem); line-height: 1.2; font-weight: 560; letter-spacing: -.035em; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figures div:first-child b { color: var(--warm); }
 .figures span { color: var(--soft); font-size: .86rem; }
 
@@ -55,6 +55,7 @@ figure { margin: 0; }
 .thaw { margin-bottom: 3rem; }
 .thaw figcaption, .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .1rem 1rem; font-size: .88rem; margin-bottom: .55rem; }
 .thaw figcaption span, .legend { color: var(--soft); }
+.thaw figcaption strong { color: var(--ink); margin-right: .7rem; }
 .key { display: inline-flex; gap: .3rem; align-items: center; }
 .key svg { margin-left: .8rem; }
 .front { display: flex; }
@@ -164,10 +165,13 @@ footer { max-width: 72rem; margin: 0 auto; padding: 1.5rem clamp(1.1rem, 4vw, 3r
     --paper: #fff; --raised: #fff; --ink: #000; --soft: #444; --line: #ccc; --faint: #f1f5f7; --ice: #d9ecf5; --ice-top: #fff;
     --water: #1f78ad; --warm: #c9501f; --warm-fill: #e0693a; --cold-fill: #7db9d8; --amount: #4d6a78;
   }
-  body { font-size: 10.5pt; background: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { font-size: 10pt; background: none; border: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   section { display: block; padding: 1.2rem 0; }
-  section > header { position: static; margin-bottom: .8rem; break-after: avoid; }
+  section > header { position: static; margin-bottom: .8rem; break-inside: avoid; break-after: avoid; }
+  h2, h3 { break-after: avoid; }
+  .figures { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); }
+  tfoot { display: table-row-group; }
   figure, tr, li, .figures div { break-inside: avoid; }
   .scroll { overflow: visible; }
   .confusion, .confusion.fit { max-width: 100%; min-width: 0; height: auto; }

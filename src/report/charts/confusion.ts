@@ -42,7 +42,7 @@ export function confusionMatrix(classes: readonly string[], confusion: readonly 
       const tone = truth === predicted ? 'right' : 'wrong';
       const opacity = FAINTEST + (1 - FAINTEST) * share;
       return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${opacity.toFixed(3)}"/>
-${cell >= 32 && html`<text class="${share > 0.5 ? 'on' : ''}" x="${x + cell / 2}" y="${y + cell / 2 + 5}">${count(number)}</text>`}
+${cell >= 32 && html`<text class="${share > 0.7 ? 'on' : ''}" x="${x + cell / 2}" y="${y + cell / 2 + 5}">${count(number)}</text>`}
 <title>${classes[truth]}, taken for ${classes[predicted]}: ${count(number)} of ${count(total)} (${percent(share)})</title></g>
 `;
     });

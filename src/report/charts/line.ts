@@ -56,8 +56,8 @@ export const down = (value: number, scale: Scale): number =>
 
 /** Letters that fit across: bands are labelled in full, in short or not at all. A chart is seldom under 320 pixels wide. */
 function bandLabel({ from, to, label, short }: Band, n: number): string {
-  const pixels = ((to - from + 1) / n) * 320 - 10;
-  return [label, short].find((text) => text.length * 6.2 <= pixels) ?? '';
+  const pixels = ((to - from + 1) / n) * 320 - 8;
+  return [label, short].find((text) => text.length * 6 <= pixels) ?? '';
 }
 
 function curve({ values }: Series, n: number, scale: Scale, steps: boolean): string {

@@ -55,7 +55,7 @@ export function thawChart({ model, plan, rows }: ReportData): Html {
 
   const thawed = first.filter((epoch) => epoch >= 0).length;
   return html`<figure class="thaw">
-<figcaption><strong>The thaw</strong> <span>${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span>
+<figcaption><span><strong>The thaw</strong> ${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span>
 <span class="key"><svg width="12" height="12" aria-hidden="true"><rect class="ice" width="12" height="12"/></svg>frozen<svg width="60" height="12" aria-hidden="true">${[0, 1, 2, 3, 4].map((i) => html`<rect x="${12 * i}" width="12" height="12" fill="${warmth(i / 4)}"/>`)}</svg>more epochs trained</span></figcaption>
 <div class="front">
 <svg class="names" width="${margin}" height="${round(total + 24)}" aria-hidden="true">

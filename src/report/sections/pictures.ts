@@ -31,6 +31,6 @@ export const samples = ({ samples: list }: ReportData): Html =>
     : section(
         'samples',
         'What it saw',
-        'Training pictures as the network gets them: cut, turned, coloured anew each time.',
+        'Training pictures as the network gets them, after augmentation.',
         html`<ul class="pictures tight">${list.map((source, i) => html`<li>${picture(source, `Training picture ${i + 1} as the network sees it`)}</li>`)}</ul>`,
       );

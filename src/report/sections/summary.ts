@@ -59,8 +59,8 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
   const shown = after.perClass.length > 5 ? rows : rows.filter((row) => row.of !== 'top5');
   return section(
     'result',
-    'Before and after',
-    'The same pictures, before training and with the finished model.',
+    before ? 'Before and after' : 'Result',
+    before ? 'The same validation pictures, before training and with the finished model.' : 'Of the finished model.',
     html`<div class="scroll"><table>
 <thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
 <tbody>${shown.map(
