@@ -9,24 +9,24 @@ export interface DemoConcept {
    * as it, and, since a word bars every name that has it, all its compounds.
    */
   readonly words: readonly string[];
+  /** The beginnings of names (`set:name`) under which a set draws it though no word tells. */
+  readonly drawnUnder: readonly string[];
   /** Drawings (`set:name`) that show something else by the same name, or nothing one would recognise. */
   readonly except: readonly string[];
 }
 
-const concept = (name: string, drawnAs: string, words: string, except: readonly string[] = []): DemoConcept => ({
-  name,
-  drawnAs: drawnAs.split(' '),
-  words: words.split(' '),
-  except,
-});
+const concept = (
+  name: string,
+  drawnAs: string,
+  words: string,
+  { drawnUnder = [], except = [] }: Partial<Pick<DemoConcept, 'drawnUnder' | 'except'>> = {},
+): DemoConcept => ({ name, drawnAs: drawnAs.split(' '), words: words.split(' '), drawnUnder, except });
 
 export const demoConcepts: readonly DemoConcept[] = [
-  concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing', [
-    'ri:bell-fill',
-    'ri:bell-line',
-    'bx:notification',
-    'tabler:notification',
-  ]),
+  concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing', {
+    drawnUnder: ['fluent:alert'],
+    except: ['ri:bell-fill', 'ri:bell-line', 'bx:notification', 'tabler:notification'],
+  }),
   concept('bus', 'bus bus-front', 'bus buses coach minibus transit'),
   concept(
     'cake',
@@ -50,12 +50,12 @@ export const demoConcepts: readonly DemoConcept[] = [
     'headphones headphone',
     'headphones headphone headset headsets earphone earphones earbuds earpods airpods',
   ),
-  concept('key', 'key', 'key keys keyhole passkey passkeys password', ['carbon:key']),
+  concept('key', 'key', 'key keys keyhole passkey passkeys password', { except: ['carbon:key'] }),
   concept(
     'leaf',
     'leaf',
     'leaf leafs leaves plant plants seedling sprout eco nature vegan vegetarian clover cannabis spa organic grass energy',
-    ['mingcute:leaf-2-fill', 'mingcute:leaf-2-line', 'mingcute:leaf-3-fill', 'mingcute:leaf-3-line'],
+    { except: ['mingcute:leaf-2-fill', 'mingcute:leaf-2-line', 'mingcute:leaf-3-fill', 'mingcute:leaf-3-line'] },
   ),
   concept('moon', 'moon', 'moon moons night nights nightlight crescent dark sleep bedtime lunar eclipse'),
   concept(
@@ -75,10 +75,9 @@ export const demoConcepts: readonly DemoConcept[] = [
     'tree trees pine-tree deciduous-tree',
     'tree trees forest pine evergreen christmas park palm deciduous wood',
   ),
-  concept('trophy', 'trophy', 'trophy trophies award awards winner champion tournament achievement leaderboard', [
-    'jam:trophy',
-    'jam:trophy-f',
-  ]),
+  concept('trophy', 'trophy', 'trophy trophies award awards winner champion tournament achievement leaderboard', {
+    except: ['jam:trophy', 'jam:trophy-f'],
+  }),
   concept('umbrella', 'umbrella', 'umbrella umbrellas parasol beach'),
 ];
 

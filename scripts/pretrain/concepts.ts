@@ -19,6 +19,7 @@ const brands = new Set(
   docker stackoverflow steam stripe logo brand bxl`.split(/\s+/),
 );
 
+const disguises = demoConcepts.flatMap(({ drawnUnder }) => drawnUnder);
 const barred = new Set(demoConcepts.flatMap(({ words }) => words));
 
 /** A picture of the pretraining. */
@@ -74,8 +75,11 @@ export function isHeldOut(set: string): boolean {
 }
 
 function isLeftOut(icon: Icon, concept: string): boolean {
+  const names = [icon.name, ...icon.aliases];
   return (
-    [concept, icon.name, ...icon.aliases].some(belongsToDemo) || concept.split('-').some((word) => brands.has(word))
+    [concept, ...names].some(belongsToDemo) ||
+    names.some((name) => disguises.some((start) => `${icon.set}:${name}`.startsWith(start))) ||
+    concept.split('-').some((word) => brands.has(word))
   );
 }
 

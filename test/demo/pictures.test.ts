@@ -10,6 +10,7 @@ import { iconSets } from '../../scripts/pretrain/sets.ts';
 
 let folder: string;
 let drawn: DemoPictures;
+const selections = selectDemoPictures();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thaw-demo-'));
@@ -40,14 +41,14 @@ test('eighteen concepts, ten training pictures each, at least four to validate',
 test('no artist is on both sides, and each concept has several on either', () => {
   const trainArtists = new Set(demoTrainSets.map(artistOf));
   expect(demoValSets.filter((set) => trainArtists.has(artistOf(set)))).toEqual([]);
-  for (const { concept, train, val } of selectDemoPictures()) {
+  for (const { concept, train, val } of selections) {
     expect(new Set(train.map(({ set }) => artistOf(set))).size, concept).toBeGreaterThanOrEqual(5);
     expect(new Set(val.map(({ set }) => artistOf(set))).size, concept).toBeGreaterThanOrEqual(3);
   }
 });
 
 test('no drawing is used twice', () => {
-  const bodies = selectDemoPictures().flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body));
+  const bodies = selections.flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body));
   expect(new Set(bodies).size).toBe(bodies.length);
 });
 

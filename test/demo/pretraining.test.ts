@@ -39,6 +39,16 @@ test.each(['camera-video', 'video-camera-off', 'photo-camera', 'bell-slash', 'tr
   (name) => expect(belongsToDemo(name)).toBe(true),
 );
 
+test('a drawing that hides behind another name stays out', () => {
+  const toy = (set: string) => iconsOf(set, { icons: { alert: { body: `<path d="${set}"/>` } } });
+  const { concepts, pictures } = selectPictures(new Map(iconSets.map(({ name }) => [name, toy(name)])));
+  expect(concepts).toEqual(['alert']);
+  // Fluent's alert is a bell.
+  expect(pictures.map(({ icon }) => icon.set)).toEqual(
+    iconSets.map(({ name }) => name).filter((name) => name !== 'fluent'),
+  );
+});
+
 test('words that only begin alike stay in', () => {
   for (const name of ['keyboard', 'street', 'business', 'mic-off']) expect(belongsToDemo(name)).toBe(false);
 });
