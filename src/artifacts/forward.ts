@@ -1,7 +1,7 @@
 import { ThawError } from '../errors.ts';
 import { type GraphBuilder, type Node, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
-import type { Network } from './network.ts';
 import type { DropoutPlan, TrainingPlan } from './plan.ts';
 
 /** A network's own graph, placed in a builder. */
@@ -29,7 +29,7 @@ export interface Forward {
  */
 export function placeForward(
   b: GraphBuilder,
-  { model, inference }: Network,
+  { model, values, constants }: Inference,
   plan: TrainingPlan,
   mode: 'training' | 'evaluation',
 ): Forward {
@@ -44,7 +44,7 @@ export function placeForward(
     else b.initializer(name, contents);
   }
   const inputs = graph.inputs.map(({ name }) => {
-    const { type, shape } = inference.values.get(name)!;
+    const { type, shape } = values.get(name)!;
     return b.input(name, type, shape);
   });
 
@@ -53,7 +53,7 @@ export function placeForward(
   const frozen = new Set<Node>();
   const dropped = new Map<string, Value>();
   for (const original of graph.nodes) {
-    if (placeConstants(b, original, inference.constants)) continue;
+    if (placeConstants(b, original, constants)) continue;
     let node = original;
     if (mode === 'training' && plan.dropout?.into.has(node.outputs[0])) {
       const { value } = plan.dropout;
@@ -70,7 +70,7 @@ export function placeForward(
       continue;
     }
     for (const name of node.outputs) {
-      const typed = inference.values.get(name);
+      const typed = values.get(name);
       if (name && typed) b.declare({ name, ...typed });
     }
     b.append(node);

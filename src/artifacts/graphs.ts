@@ -3,8 +3,8 @@ import { LOSSES } from '../losses/index.ts';
 import { lower, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, type Value } from '../onnx/index.ts';
 import { OPTIMIZERS, type Optimizer, type OptimizerOptions } from '../optimizers/index.ts';
+import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
-import type { Network } from './network.ts';
 import type { TrainingPlan } from './plan.ts';
 
 /** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
@@ -15,7 +15,7 @@ export const decays = (parameter: { readonly shape: readonly unknown[] }): boole
  *
  * @throws ThawError `unsupported-operator` when a gradient has to pass an operator without a rule
  */
-export function trainingModel(network: Network, plan: TrainingPlan): Model {
+export function trainingModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(b, network, plan);
   const outputs = [
@@ -29,7 +29,7 @@ export function trainingModel(network: Network, plan: TrainingPlan): Model {
 }
 
 /** `eval_model.onnx`: from data, labels and parameters to `loss` and the model's outputs. */
-export function evaluationModel(network: Network, plan: TrainingPlan): Model {
+export function evaluationModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const { forward, labels, loss } = evaluation(b, network, plan);
   const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward)];
@@ -37,7 +37,7 @@ export function evaluationModel(network: Network, plan: TrainingPlan): Model {
 }
 
 /** `optimizer_model.onnx`: from parameters, gradients, state, `lr` and `step` to their next values. */
-export function optimizerModel(network: Network, plan: TrainingPlan): Model {
+export function optimizerModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const parameters = [...plan.trainable].map((name) => {
     const { type, shape } = network.model.graph.initializers.get(name)!;
@@ -62,7 +62,7 @@ export interface StepModels {
 }
 
 /** Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph. */
-export function stepModels(network: Network, plan: TrainingPlan): StepModels {
+export function stepModels(network: Inference, plan: TrainingPlan): StepModels {
   const training = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(training, network, plan);
   const update = updateAll(training, plan, forward.parameters, gradients);
@@ -95,7 +95,7 @@ export function stepModels(network: Network, plan: TrainingPlan): StepModels {
 
 // ------------------------------------------------------------------------------------------------------------------
 
-function backward(b: GraphBuilder, network: Network, plan: TrainingPlan) {
+function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const forward = placeForward(b, network, plan, 'training');
   const { labels, loss } = placeLoss(b, plan);
   const penalized = forward.parameters.filter(decays);
@@ -106,7 +106,7 @@ function backward(b: GraphBuilder, network: Network, plan: TrainingPlan) {
     b,
     total,
     forward.parameters.map(({ name }) => name),
-    network.inference.constants,
+    network.constants,
   );
   // A parameter that the loss does not depend on has the gradient zero.
   for (const parameter of forward.parameters) {
@@ -115,7 +115,7 @@ function backward(b: GraphBuilder, network: Network, plan: TrainingPlan) {
   return { forward, labels, loss: total, gradients };
 }
 
-function evaluation(b: GraphBuilder, network: Network, plan: TrainingPlan) {
+function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const forward = placeForward(b, network, plan, 'evaluation');
   return { forward, ...placeLoss(b, plan) };
 }
@@ -159,7 +159,7 @@ function updateAll(
       gradient: gradients.get(name)!,
       slots,
       lr: b.mul(lr, plan.learningRateScales.get(name) ?? 1),
-      step: b.sub(step, plan.stepOffsets.get(name) ?? 0),
+      step: plan.stepOffsets.get(name) ? b.sub(step, plan.stepOffsets.get(name)!) : step,
       options: decays(parameter) ? options : { ...options, weightDecay: 0 },
     });
     inputs.push(...Object.values(slots));
@@ -203,7 +203,7 @@ function cut(
   return { model: finish(b, source, name, [...boundary, ...inputs], outputs), boundary };
 }
 
-function prefixModel(network: Network, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
+function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
   const b = new GraphBuilder();
   const forward = placeForward(b, network, plan, 'evaluation');
   const dataNames = new Set(forward.inputs.map(({ name }) => name));

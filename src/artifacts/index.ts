@@ -1,0 +1,11 @@
+export {
+  decays,
+  evaluationModel,
+  optimizerModel,
+  optimizerOf,
+  type StepModels,
+  stepModels,
+  trainingModel,
+} from './graphs.ts';
+export { type DropoutPlan, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
+export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

@@ -1,0 +1,93 @@
+import { ThawError } from '../errors.ts';
+import { bytesOf, type DataType, type Tensor, tensorFromBytes } from '../onnx/index.ts';
+
+/** Names of types in safetensors. */
+const TYPES: Partial<Record<DataType, string>> = {
+  float32: 'F32',
+  float64: 'F64',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int8: 'I8',
+  int16: 'I16',
+  int32: 'I32',
+  int64: 'I64',
+  uint8: 'U8',
+  uint16: 'U16',
+  uint32: 'U32',
+  uint64: 'U64',
+  bool: 'BOOL',
+};
+
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Encodes tensors as a safetensors file: eight bytes of header length, a JSON header padded with spaces to eight bytes, the
+ * data (https://github.com/huggingface/safetensors#format).
+ */
+export function writeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const [name, tensor] of tensors) {
+    const dtype = TYPES[tensor.type];
+    if (!dtype) throw new Error(`safetensors cannot hold "${name}", which is ${tensor.type}`);
+    const { length } = bytesOf(tensor);
+    header[name] = { dtype, shape: tensor.shape, data_offsets: [offset, offset + length] };
+    offset += length;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + headerLength + offset);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
+  bytes.fill(0x20, 8, 8 + headerLength);
+  bytes.set(json, 8);
+  let at = 8 + headerLength;
+  for (const tensor of tensors.values()) {
+    bytes.set(bytesOf(tensor), at);
+    at += bytesOf(tensor).length;
+  }
+  return bytes;
+}
+
+/**
+ * Reads a safetensors file, strictly: every tensor inside the data, none overlapping, nothing left over.
+ *
+ * @throws ThawError `bad-data` where the file is damaged
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const damaged = (why: string): never => {
+    throw new ThawError('bad-data', `the safetensors file is damaged: ${why}`, 'Use an earlier checkpoint');
+  };
+  if (bytes.length < 8) damaged('it ends before its header');
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (length > bytes.length - 8) damaged('it ends before its header does');
+  let header: Record<string, unknown>;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+  } catch {
+    return damaged('its header is no JSON');
+  }
+  const { __metadata__: metadata = {}, ...entries } = header;
+  const data = bytes.subarray(8 + length);
+  const tensors = new Map<string, Tensor>();
+  let end = 0;
+  for (const [name, entry] of Object.entries(entries) as [string, Record<string, unknown>][]) {
+    const type = Object.keys(TYPES).find((key) => TYPES[key as DataType] === entry?.dtype) as DataType | undefined;
+    const shape = entry?.shape as number[];
+    const [from, to] = (entry?.data_offsets ?? []) as number[];
+    const valid = (values: unknown) => Array.isArray(values) && values.every((v) => Number.isSafeInteger(v) && v >= 0);
+    if (!type || !valid(shape) || !valid(entry.data_offsets))
+      return damaged(`the entry of "${name}" is not understood`);
+    if (from !== end || to < from || to > data.length) damaged(`"${name}" does not lie in its place`);
+    end = to;
+    try {
+      tensors.set(name, tensorFromBytes(type, shape, data.subarray(from, to)));
+    } catch (error) {
+      damaged(`"${name}": ${(error as Error).message}`);
+    }
+  }
+  if (end !== data.length) damaged('it holds bytes that belong to no tensor');
+  return { tensors, metadata: metadata as Record<string, string> };
+}

@@ -1,0 +1,2 @@
+export type { Feeds, Runtime, Session, SessionOptions } from './session.ts';
+export { copyTensor, StatefulSession } from './stateful.ts';

@@ -1,0 +1,108 @@
+import * as z from 'zod';
+import { ThawError } from '../errors.ts';
+import { LOSSES, type LossName } from '../losses/index.ts';
+import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
+import { SCHEDULE_NAMES } from './schedules.ts';
+
+const names = <T extends string>(record: Record<T, unknown>) => Object.keys(record) as [T, ...T[]];
+const share = z.number().min(0).max(1);
+const rate = z.number().positive();
+const selection = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+/** `cosine`, or an object with the schedule's options. */
+const schedule = z.strictObject({
+  name: z.enum(SCHEDULE_NAMES).default('cosine'),
+  warmup: share.default(0.1),
+  end: share.default(0),
+  gamma: share.default(0.1),
+  every: z.number().int().positive().default(2),
+});
+const scheduleLike = z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), schedule);
+
+const optimizer = z.strictObject({
+  name: z.enum(names<OptimizerName>(OPTIMIZERS)).default('adamw'),
+  momentum: share.optional(),
+  nesterov: z.boolean().optional(),
+  beta1: share.optional(),
+  beta2: share.optional(),
+  epsilon: rate.optional(),
+  /** Decoupled from the gradient in adamw; none on biases and normalization parameters. */
+  weightDecay: z.number().min(0).optional(),
+});
+
+const loss = z.strictObject({
+  name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
+  labelSmoothing: share.optional(),
+  classWeights: z.array(rate).optional(),
+});
+
+const stage = z.strictObject({
+  /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
+  train: selection,
+  epochs: z.number().int().positive(),
+  lr: rate.optional(),
+  schedule: scheduleLike.optional(),
+  /** Factor on the rate of parameters outside the head. */
+  pretrainedRate: z.number().min(0).optional(),
+  /** Go to the next stage after so many epochs without a better validation accuracy. */
+  patience: z.number().int().positive().optional(),
+  batchNorm: z.enum(['frozen', 'training']).optional(),
+});
+
+/** Everything that decides the numbers of a training, by the names of the flags and of the config file. */
+export const trainingSchema = z.strictObject({
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(0),
+  batch: z.number().int().positive().default(16),
+  /** Of all stages together; shared out evenly where stages do not say theirs. */
+  epochs: z.number().int().positive().optional(),
+  /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */
+  lr: rate.default(1e-3),
+  pretrainedRate: z.number().min(0).default(0.1),
+  /** Further factors on the rate by layer group (a name or a glob). */
+  groupRates: z.record(z.string(), z.number().min(0)).default({}),
+  /** gradual: head first, then more groups a stage; head-only; full: everything at once. */
+  preset: z.enum(['gradual', 'head-only', 'full']).default('gradual'),
+  /** Preset `gradual`: how many more layer groups a stage thaws, and the most that it thaws. All by itself: a third each. */
+  thawBy: z.number().int().positive().optional(),
+  thawMost: z.number().int().positive().optional(),
+  /** One stage with these parameters, instead of a preset. */
+  trainable: selection.optional(),
+  /** Stages written out, instead of a preset. */
+  stages: z.array(stage).min(1).optional(),
+  schedule: scheduleLike.default(() => schedule.parse({})),
+  optimizer: z
+    .preprocess((v) => (typeof v === 'string' ? { name: v } : v), optimizer)
+    .default(() => optimizer.parse({})),
+  loss: z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), loss).default(() => loss.parse({})),
+  /** λ of λ·Σw² in the loss. */
+  l2: z.number().min(0).default(0),
+  /** Dropout before the head. */
+  dropout: z.number().min(0).max(0.99).default(0),
+  /** Training ends when the validation accuracy reaches this. */
+  target: share.optional(),
+  /** A stage ends after so many epochs without a better validation accuracy. */
+  patience: z.number().int().positive().optional(),
+  batchNorm: z.enum(['frozen', 'training']).default('frozen'),
+});
+
+export type TrainingConfig = z.output<typeof trainingSchema>;
+export type TrainingConfigInput = z.input<typeof trainingSchema>;
+export type StageConfig = NonNullable<TrainingConfig['stages']>[number];
+
+/**
+ * Fills in defaults.
+ *
+ * @throws ThawError `bad-config` naming the setting and what it takes
+ */
+export function parseConfig<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue.path.join('.') || ('keys' in issue ? String(issue.keys) : 'the configuration');
+  throw new ThawError('bad-config', `setting ${where}: ${issue.message}`, 'See `thaw train --help` for the settings');
+}

@@ -1,0 +1,14 @@
+export {
+  parseConfig,
+  type StageConfig,
+  type TrainingConfig,
+  type TrainingConfigInput,
+  trainingSchema,
+} from './config.ts';
+export type * from './events.ts';
+export { evaluationOf, predictionsOf, softmax } from './metrics.ts';
+export { type Anatomy, planStages, trainingPlan } from './plan.ts';
+export { isBetter, type Progress, START } from './progress.ts';
+export { type ScheduleOptions, scheduleFactor } from './schedules.ts';
+export { CompiledStage } from './stage.ts';
+export { type Checkpoint, Trainer, type TrainerOptions, withState } from './trainer.ts';

@@ -1,0 +1,78 @@
+import type { EpochRow, Scores } from './events.ts';
+import { NO_SCORES, type RunningScores } from './metrics.ts';
+
+/** Where a training stands: plain data, saved in every checkpoint, from which it goes on exactly as if it had never stopped. */
+export interface Progress {
+  /** Updates so far. */
+  readonly step: number;
+  /** Index of the stage under way; the number of stages when all are done. */
+  readonly stage: number;
+  /** Epochs finished in this stage, and in all. */
+  readonly stageEpoch: number;
+  readonly epoch: number;
+  /** Batches done of the epoch under way, their scores, and the seconds they took. */
+  readonly batch: number;
+  readonly scores: RunningScores;
+  readonly seconds: number;
+  /** Updates before each parameter's first. */
+  readonly thawedAt: Readonly<Record<string, number>>;
+  readonly rows: readonly EpochRow[];
+  readonly best: (Scores & { readonly epoch: number }) | null;
+  /** Epochs of this stage since its validation accuracy last rose, and that accuracy. */
+  readonly stale: number;
+  readonly stageBest: number;
+}
+
+export const START: Progress = {
+  step: 0,
+  stage: 0,
+  stageEpoch: 0,
+  epoch: 0,
+  batch: 0,
+  scores: NO_SCORES,
+  seconds: 0,
+  thawedAt: {},
+  rows: [],
+  best: null,
+  stale: 0,
+  stageBest: -1,
+};
+
+/** Better is more accurate, or as accurate with a smaller loss. */
+export const isBetter = (a: Scores, b: Scores | null): boolean =>
+  b === null || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
+
+/** The progress after a batch. */
+export const afterBatch = (p: Progress, scores: RunningScores, seconds: number): Progress => ({
+  ...p,
+  step: p.step + 1,
+  batch: p.batch + 1,
+  scores,
+  seconds: p.seconds + seconds,
+});
+
+/** The progress after an epoch and its evaluation. */
+export function afterEpoch(p: Progress, row: EpochRow): Progress {
+  const risen = row.val.accuracy > p.stageBest;
+  return {
+    ...p,
+    epoch: p.epoch + 1,
+    stageEpoch: p.stageEpoch + 1,
+    batch: 0,
+    scores: NO_SCORES,
+    seconds: 0,
+    rows: [...p.rows, row],
+    best: isBetter(row.val, p.best) ? { ...row.val, epoch: row.epoch } : p.best,
+    stale: risen ? 0 : p.stale + 1,
+    stageBest: Math.max(p.stageBest, row.val.accuracy),
+  };
+}
+
+/** The progress at the start of the next stage. */
+export const afterStage = (p: Progress): Progress => ({
+  ...p,
+  stage: p.stage + 1,
+  stageEpoch: 0,
+  stale: 0,
+  stageBest: -1,
+});

@@ -1,0 +1,168 @@
+import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.ts';
+import type { Batch, BatchSource } from '../data/index.ts';
+import { type Tensor, tensor, writeModel } from '../onnx/index.ts';
+import { Random } from '../random.ts';
+import { type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import type { Prediction } from './events.ts';
+import { addBatch, NO_SCORES, predictionsOf } from './metrics.ts';
+
+/** One step's outcome. */
+export interface StepResult {
+  readonly loss: number;
+  readonly predictions: readonly Prediction[];
+}
+
+/** The state that a stage needs and leaves: parameters, `<parameter>.<slot>`, moving statistics, by name. */
+export type StageState = ReadonlyMap<string, Tensor>;
+
+/**
+ * A stage's compiled graphs at work: the frozen part as an inference session, the rest of a training step as one graph that
+ * carries its state.
+ */
+export class CompiledStage {
+  private constructor(
+    /** Names of the trainable parameters. */
+    readonly trainable: readonly string[],
+    private readonly seed: number,
+    private readonly output: string,
+    private readonly prefix: Session | undefined,
+    private readonly boundary: { readonly training: readonly string[]; readonly evaluation: readonly string[] },
+    private readonly input: string,
+    private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
+    private readonly step: StatefulSession,
+    private readonly evaluation: Session,
+  ) {}
+
+  /**
+   * @param network the model with the current values of all its parameters
+   * @param carried state by name from earlier stages; what is missing begins at the model's value, slots at zero
+   */
+  static async compile(
+    network: Inference,
+    plan: TrainingPlan,
+    runtime: Runtime,
+    carried: StageState,
+    seed: number,
+  ): Promise<CompiledStage> {
+    const models = stepModels(network, plan);
+    const state = initialState(
+      network,
+      plan,
+      models.step.graph.inputs.map((i) => i.name),
+      carried,
+    );
+    const load = async (model: typeof models.step) => runtime.load(writeModel(model));
+    return new CompiledStage(
+      [...plan.trainable],
+      seed,
+      plan.output,
+      models.prefix && (await load(models.prefix)),
+      {
+        training: models.boundary.training.map(({ name }) => name),
+        evaluation: models.boundary.evaluation.map(({ name }) => name),
+      },
+      network.model.graph.inputs[0].name,
+      models.noise,
+      new StatefulSession(await load(models.step), state),
+      await load(models.evaluation),
+    );
+  }
+
+  /** @param step number of this update over the whole run, from 1, which also seeds the noise */
+  async train(batch: Batch, lr: number, step: number): Promise<StepResult> {
+    const feeds = {
+      ...(await this.boundaryValues(batch, this.boundary.training)),
+      labels: tensor('int64', [batch.labels.length], batch.labels),
+      lr: tensor('float32', [], Float32Array.of(lr)),
+      step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
+      ...this.drawNoise(step, batch.labels.length),
+    };
+    const results = await this.step.run(feeds, ['loss', this.output]);
+    return this.result(results, batch);
+  }
+
+  /** Every sample's prediction, and the mean loss. */
+  async evaluate(source: BatchSource, batchSize: number): Promise<StepResult> {
+    let scores = NO_SCORES;
+    const all: Prediction[] = [];
+    const parameters = Object.fromEntries(
+      this.evaluation.inputNames.flatMap((name) => (name in this.step.state ? [[name, this.step.state[name]]] : [])),
+    );
+    for await (const batch of source.batches({ epoch: 0, batchSize })) {
+      const feeds = {
+        ...(await this.boundaryValues(batch, this.boundary.evaluation)),
+        ...parameters,
+        labels: tensor('int64', [batch.labels.length], batch.labels),
+      };
+      const { loss, predictions } = this.result(await this.evaluation.run(feeds, ['loss', this.output]), batch);
+      scores = addBatch(scores, loss, predictions);
+      all.push(...predictions);
+    }
+    return { loss: scores.lossSum / scores.count, predictions: all };
+  }
+
+  /** The state as it is now; the tensors are overwritten by later steps. */
+  get state(): StageState {
+    return new Map(Object.entries(this.step.state));
+  }
+
+  async release(): Promise<void> {
+    await Promise.all([this.prefix?.release(), this.step.release(), this.evaluation.release()]);
+  }
+
+  private async boundaryValues(batch: Batch, names: readonly string[]): Promise<Record<string, Tensor>> {
+    const data = { [this.input]: tensor('float32', batch.shape, batch.images) };
+    const computed = names.filter((name) => name !== this.input);
+    const values = computed.length ? await this.prefix!.run(data, computed) : {};
+    return computed.length === names.length ? values : { ...values, ...data };
+  }
+
+  private drawNoise(step: number, samples: number): Record<string, Tensor> {
+    return Object.fromEntries(
+      this.noise.map(({ name, shape }) => {
+        const random = new Random(this.seed, 'noise', name, step);
+        const dims = shape.map((d) => (typeof d === 'number' ? d : samples));
+        const count = dims.reduce((a, b) => a * b, 1);
+        return [
+          name,
+          tensor(
+            'float32',
+            dims,
+            Float32Array.from({ length: count }, () => random.uniform()),
+          ),
+        ];
+      }),
+    );
+  }
+
+  private result({ loss, [this.output]: output }: Record<string, Tensor>, batch: Batch): StepResult {
+    return {
+      loss: (loss.data as Float32Array)[0],
+      predictions: predictionsOf(output.data as Float32Array, batch.labels, batch.indices),
+    };
+  }
+}
+
+function initialState(
+  network: Inference,
+  plan: TrainingPlan,
+  inputs: readonly string[],
+  carried: StageState,
+): StageState {
+  const state = new Map<string, Tensor>();
+  const { initializers } = network.model.graph;
+  const { optimizer, options } = optimizerOf(plan);
+  for (const name of inputs) {
+    const initial = initializers.get(name);
+    if (initial) state.set(name, carried.get(name) ?? initial);
+  }
+  for (const name of plan.trainable) {
+    const { shape, data } = initializers.get(name)!;
+    for (const slot of optimizer.slots(options)) {
+      const key = `${name}.${slot}`;
+      state.set(key, carried.get(key) ?? tensor('float32', shape, new Float32Array(data.length)));
+    }
+  }
+  return state;
+}

@@ -1,0 +1,259 @@
+import type { BatchSource } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import type { Tensor } from '../onnx/index.ts';
+import { copyTensor, type Runtime } from '../runtime/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import type { StageConfig, TrainingConfig } from './config.ts';
+import type { EpochRow, Evaluation, Prediction, StageInfo, StopReason, TrainingEvent } from './events.ts';
+import { addBatch, evaluationOf, meanScores } from './metrics.ts';
+import { type Anatomy, planStages, trainingPlan } from './plan.ts';
+import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
+import { scheduleFactor } from './schedules.ts';
+import { CompiledStage } from './stage.ts';
+
+export interface TrainerOptions {
+  /** The model, its new head in place. */
+  readonly network: Inference;
+  readonly anatomy: Anatomy;
+  /** In the order of the outputs. */
+  readonly classes: readonly string[];
+  readonly train: BatchSource;
+  readonly val: BatchSource;
+  readonly config: TrainingConfig;
+  readonly runtime: Runtime;
+  /** From where to go on. */
+  readonly resume?: Checkpoint;
+}
+
+/** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
+export interface Checkpoint {
+  readonly progress: Progress;
+  readonly state: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Fine-tunes a network stage by stage. `run()` is the whole training as a stream of events; what listens to it (progress bars,
+ * checkpoints, reports) may ask for a `checkpoint()` whenever it holds an event.
+ */
+export class Trainer {
+  readonly stages: readonly StageConfig[];
+  private progress: Progress;
+  /** State of the parameters that are not in the stage under way. */
+  private carried: Map<string, Tensor>;
+  private stage: CompiledStage | undefined;
+  private interrupted = false;
+
+  constructor(private readonly options: TrainerOptions) {
+    this.stages = planStages(options.config, options.anatomy);
+    this.progress = options.resume?.progress ?? START;
+    this.carried = new Map(options.resume?.state);
+    if (options.network.model.graph.inputs.length !== 1) {
+      const names = options.network.model.graph.inputs.map(({ name }) => name).join(', ');
+      throw new ThawError(
+        'bad-model',
+        `the model takes ${names}, and pictures fill one input only`,
+        'Use a model with one picture input',
+      );
+    }
+  }
+
+  /** Asks the training to stop after the step under way. */
+  interrupt(): void {
+    this.interrupted = true;
+  }
+
+  async *run(): AsyncGenerator<TrainingEvent> {
+    let why: StopReason = 'finished';
+    if (this.progress.step === 0) yield { type: 'before', val: await this.evaluate() };
+    while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
+      why = yield* this.runStage(this.stages[this.progress.stage]);
+      if (why !== 'interrupted') this.progress = afterStage(this.progress);
+    }
+    await this.leaveStage();
+    yield { type: 'end', why, best: this.progress.best ?? { epoch: 0, loss: Number.NaN, accuracy: 0 } };
+  }
+
+  private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent, StopReason> {
+    const began = performance.now();
+    const stage = await this.enterStage(config);
+    yield { type: 'stage', ...this.describe(config) };
+    let why: StopReason = 'finished';
+    while (this.progress.stageEpoch < config.epochs && why === 'finished') {
+      if (!(yield* this.runEpoch(stage, config))) return 'interrupted';
+      const started = performance.now();
+      const val = await this.evaluate();
+      const row = this.row(config, val, (performance.now() - started) / 1000);
+      const best = isBetter(row.val, this.progress.best);
+      this.progress = afterEpoch(this.progress, row);
+      yield { type: 'epoch', best, ...row };
+      why = this.verdict(config, row);
+    }
+    yield { type: 'stage-end', stage: this.progress.stage + 1, seconds: (performance.now() - began) / 1000, why };
+    return why;
+  }
+
+  /** @returns false when interrupted */
+  private async *runEpoch(stage: CompiledStage, config: StageConfig): AsyncGenerator<TrainingEvent, boolean> {
+    const { train, config: training } = this.options;
+    const batches = train.batches({ epoch: this.progress.epoch, batchSize: training.batch, from: this.progress.batch });
+    let asked = performance.now();
+    for await (const batch of batches) {
+      const began = performance.now();
+      const lr = this.learningRate(config);
+      const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1);
+      const ended = performance.now();
+      this.progress = afterBatch(
+        this.progress,
+        addBatch(this.progress.scores, loss, predictions),
+        (ended - asked) / 1000,
+      );
+      this.noteThawed(stage);
+      yield {
+        type: 'step',
+        epoch: this.progress.epoch + 1,
+        step: this.progress.batch,
+        steps: this.stepsPerEpoch,
+        loss,
+        accuracy: predictions.filter(({ label, predicted }) => label === predicted).length / predictions.length,
+        lr,
+        samples: predictions.length,
+        waited: (began - asked) / 1000,
+        computed: (ended - began) / 1000,
+      };
+      if (!Number.isFinite(loss)) throw diverged(this.progress.step, lr);
+      if (this.interrupted) return false;
+      asked = performance.now();
+    }
+    return true;
+  }
+
+  /** Where the training stands, its tensors copied. */
+  checkpoint(): Checkpoint {
+    const state = new Map(this.carried);
+    for (const [name, tensor] of this.stage?.state ?? []) state.set(name, copyTensor(tensor));
+    return { progress: this.progress, state };
+  }
+
+  /** Metrics on the validation set with the parameters as they are, or on another source. */
+  async evaluate(source: BatchSource = this.options.val): Promise<Evaluation> {
+    const { loss, predictions } = await this.predict(source);
+    return evaluationOf(predictions, this.options.classes, loss);
+  }
+
+  async predict(source: BatchSource): Promise<{ loss: number; predictions: readonly Prediction[] }> {
+    const stage =
+      this.stage ?? (await this.enterStage(this.stages[Math.min(this.progress.stage, this.stages.length - 1)]));
+    return stage.evaluate(source, this.options.config.batch);
+  }
+
+  // --------------------------------------------------------------------------------------------------------------
+
+  private get stepsPerEpoch(): number {
+    return Math.ceil(this.options.train.length / this.options.config.batch);
+  }
+
+  private learningRate(stage: StageConfig): number {
+    const { config } = this.options;
+    const steps = this.stepsPerEpoch;
+    const done = this.progress.stageEpoch * steps + this.progress.batch;
+    const schedule = stage.schedule ?? config.schedule;
+    return (stage.lr ?? config.lr) * scheduleFactor(schedule, done, stage.epochs * steps, steps);
+  }
+
+  /** Why the stage ends after this epoch; `finished` where it does not end early. */
+  private verdict(stage: StageConfig, { val }: EpochRow): StopReason {
+    const { target, patience } = this.options.config;
+    if (target !== undefined && val.accuracy >= target) return 'target';
+    const limit = stage.patience ?? patience;
+    return limit !== undefined && this.progress.stale >= limit ? 'plateau' : 'finished';
+  }
+
+  private async enterStage(config: StageConfig): Promise<CompiledStage> {
+    if (this.entered === config && this.stage) return this.stage;
+    await this.leaveStage();
+    const { network, runtime, config: training } = this.options;
+    const plan = this.planOf(config);
+    this.stage = await CompiledStage.compile(
+      withState(network, this.carried),
+      plan,
+      runtime,
+      this.carried,
+      training.seed,
+    );
+    this.entered = config;
+    return this.stage;
+  }
+
+  private entered: StageConfig | undefined;
+
+  private async leaveStage(): Promise<void> {
+    if (!this.stage) return;
+    this.carried = new Map(this.checkpoint().state);
+    await this.stage.release();
+    this.stage = undefined;
+  }
+
+  private planOf(config: StageConfig) {
+    const { anatomy, config: training } = this.options;
+    return trainingPlan(training, config, anatomy, this.output, this.progress.thawedAt, this.progress.step);
+  }
+
+  private get output(): string {
+    return this.options.anatomy.head.output;
+  }
+
+  private noteThawed(stage: CompiledStage): void {
+    const fresh = stage.trainable.filter((name) => !(name in this.progress.thawedAt));
+    if (!fresh.length) return;
+    const before = this.progress.step - 1;
+    this.progress = {
+      ...this.progress,
+      thawedAt: { ...this.progress.thawedAt, ...Object.fromEntries(fresh.map((name) => [name, before])) },
+    };
+  }
+
+  private describe(config: StageConfig): StageInfo {
+    const { groups } = this.options.anatomy;
+    const { trainable } = this.planOf(config);
+    const { initializers } = this.options.network.model.graph;
+    const size = (names: Iterable<string>) =>
+      [...names].reduce((all, name) => all + initializers.get(name)!.data.length, 0);
+    const all = groups.flatMap((group) => group.parameters);
+    return {
+      stage: this.progress.stage + 1,
+      stages: this.stages.length,
+      train: String(config.train),
+      groups: groups.filter((g) => g.parameters.some((name) => trainable.has(name))).map(({ name }) => name),
+      trainable: size(trainable),
+      frozen: size(all) - size(trainable),
+      epochs: config.epochs,
+      lr: config.lr ?? this.options.config.lr,
+    };
+  }
+
+  private row(config: StageConfig, val: Evaluation, seconds: number): EpochRow {
+    return {
+      epoch: this.progress.epoch + 1,
+      stage: this.progress.stage + 1,
+      trainable: this.describe(config).trainable,
+      lr: this.learningRate(config),
+      train: meanScores(this.progress.scores),
+      val: { loss: val.loss, accuracy: val.accuracy },
+      seconds: this.progress.seconds + seconds,
+    };
+  }
+}
+
+/** The network with parameters and statistics as training left them. */
+export function withState(network: Inference, state: ReadonlyMap<string, Tensor>): Inference {
+  const { graph } = network.model;
+  const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, state.get(name) ?? tensor]));
+  return { ...network, model: { ...network.model, graph: { ...graph, initializers } } };
+}
+
+const diverged = (step: number, lr: number) =>
+  new ThawError(
+    'diverged',
+    `the loss is no longer a number after step ${step} (learning rate ${lr})`,
+    'Train with a smaller --lr; the best checkpoint before it is kept',
+  );
