@@ -4,14 +4,10 @@
  * our exports.
  */
 import { ThawError } from '../errors.ts';
-import { checkPreprocessing, resizedSide } from './preprocessing.ts';
+import { checkPreprocessing, resizedSide, type Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
 type Json = Record<string, unknown>;
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -17,6 +17,8 @@ export {
   preprocessingPresets,
   presetPreprocessing,
   resizedSide,
+  resizedSize,
+  type Size,
 } from './preprocessing.ts';
 export { byCodeUnits, stratifiedSplit } from './split.ts';
 export type { Batch, BatchSource, DataProblem, Dataset, Preprocessing, Sample } from './types.ts';

@@ -12,6 +12,8 @@ export interface Pixels {
 /** Rows of a 3x4 matrix: `red' = m[0]·red + m[1]·green + m[2]·blue + m[3]`, and so on, a pixel being 0 to 255. */
 export type ColourMatrix = readonly number[];
 
+const identity: ColourMatrix = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
+
 export interface WriteOptions {
   /** The pixel that becomes the input's top left one; may be negative. */
   readonly left: number;
@@ -35,45 +37,50 @@ export function writePixels(
   offset: number,
   options: WriteOptions,
 ): void {
-  const { width, height, channels, layout, scale, mean, deviation } = p;
+  const { width, height, scale, mean, deviation } = p;
   const { data } = source;
   const { left, top, horizontalFlip = false, verticalFlip = false, colour, erase } = options;
   const { outside = p.fit === 'pad' ? 'mean' : 'black' } = options;
-  const count = channels === 'grey' ? 1 : 3;
-  const [pixelStep, channelStep] = layout === 'nchw' ? [1, width * height] : [count, 1];
-  const a = mean.map((_, c) => scale / deviation[c]);
-  const b = mean.map((m, c) => -m / deviation[c]);
-  const fill = outside === 'mean' ? mean.map(() => 0) : b;
-  const [first, last] = channels === 'bgr' ? [2, 0] : [0, 2];
-  const m = colour ?? [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
+  const grey = p.channels === 'grey';
+  const count = grey ? 1 : 3;
+  const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, width * height] : [count, 1];
+  // Where red and blue go, and value = slope * pixel + intercept for each; all in locals, for speed.
+  const [first, last] = p.channels === 'bgr' ? [2, 0] : [0, count - 1];
+  const middle = count >> 1;
+  const toRed = first * channelStep;
+  const toGreen = middle * channelStep;
+  const toBlue = last * channelStep;
+  const [redSlope, greenSlope, blueSlope] = [first, middle, last].map((c) => scale / deviation[c]);
+  const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / deviation[c]);
+  const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / deviation[c]));
+  const [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11] = colour ?? identity;
 
   for (let y = 0; y < height; y++) {
     const sourceY = top + (verticalFlip ? height - 1 - y : y);
+    const row = sourceY * source.width;
+    const isRow = sourceY >= 0 && sourceY < source.height;
     for (let x = 0; x < width; x++) {
       const sourceX = left + (horizontalFlip ? width - 1 - x : x);
       const to = offset + (y * width + x) * pixelStep;
-      if (sourceX < 0 || sourceY < 0 || sourceX >= source.width || sourceY >= source.height) {
+      if (!isRow || sourceX < 0 || sourceX >= source.width) {
         for (let c = 0; c < count; c++) out[to + c * channelStep] = fill[c];
         continue;
       }
-      const from = (sourceY * source.width + sourceX) * 3;
+      const from = (row + sourceX) * 3;
       let red = data[from];
       let green = data[from + 1];
       let blue = data[from + 2];
       if (colour) {
         const r = red;
         const g = green;
-        red = clamp(m[0] * r + m[1] * g + m[2] * blue + m[3]);
-        green = clamp(m[4] * r + m[5] * g + m[6] * blue + m[7]);
-        blue = clamp(m[8] * r + m[9] * g + m[10] * blue + m[11]);
+        red = clamp(m0 * r + m1 * g + m2 * blue + m3);
+        green = clamp(m4 * r + m5 * g + m6 * blue + m7);
+        blue = clamp(m8 * r + m9 * g + m10 * blue + m11);
       }
-      if (count === 1) {
-        out[to] = a[0] * luma(red, green, blue) + b[0];
-      } else {
-        out[to + first * channelStep] = a[first] * red + b[first];
-        out[to + channelStep] = a[1] * green + b[1];
-        out[to + last * channelStep] = a[last] * blue + b[last];
-      }
+      if (grey) red = green = blue = luma(red, green, blue);
+      out[to + toRed] = redSlope * red + redIntercept;
+      out[to + toGreen] = greenSlope * green + greenIntercept;
+      out[to + toBlue] = blueSlope * blue + blueIntercept;
     }
   }
   if (erase) eraseRectangle(erase, p, out, offset);

@@ -1,6 +1,11 @@
 import { ThawError } from '../errors.ts';
 import type { Preprocessing } from './types.ts';
 
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 const rgb = (...values: [number, number, number]): readonly number[] => values;
 const half = rgb(0.5, 0.5, 0.5);
 const zero = rgb(0, 0, 0);
@@ -87,6 +92,15 @@ function inChannelOrder(values: readonly number[], channels: Preprocessing['chan
 /** Length that the shorter side is resized to before the central crop. */
 export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>
   Math.round(Math.min(width, height) / cropFraction);
+
+/** The size that a picture is resized to, before the central crop or the padding; rounded as transformers.js does. */
+export function resizedSize(p: Preprocessing, picture: Size): Size {
+  if (p.fit === 'stretch') return { width: p.width, height: p.height };
+  const { width, height } = picture;
+  const scale = p.fit === 'crop' ? resizedSide(p) / Math.min(width, height) : p.width / Math.max(width, height);
+  const scaled = (length: number) => Math.max(1, Math.floor(Number((length * scale).toFixed(2))));
+  return { width: scaled(width), height: scaled(height) };
+}
 
 /** @throws {ThawError} `bad-config`: what is wrong, by field */
 export function checkPreprocessing(p: Preprocessing): Preprocessing {

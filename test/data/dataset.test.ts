@@ -128,7 +128,7 @@ describe('files that are not pictures', () => {
       'a/cut.jpg': 'broken picture',
       'a/notes.jpg': 'not a picture',
       'a/zero.png': 'empty file',
-      'b/bomb.png': 'more than 268 megapixels, the limit',
+      'b/bomb.png': '20000x20000 pixels: 400 megapixels, the limit is 268',
       'b/cut.png': 'broken picture',
       'b/dot.png': '1x1 pixels, smaller than 8x8',
       'b/drawing.svg': 'svg is not supported: save it as JPEG or PNG',

@@ -5,6 +5,7 @@ import {
   type Preprocessing,
   presetPreprocessing,
   readPreprocessing,
+  resizedSize,
   writePreprocessing,
 } from '../../src/data/index.ts';
 import { decodePicture } from '../../src/data/node/index.ts';
@@ -45,6 +46,17 @@ describe('presets', () => {
   ])('%s with %j is refused', (preset, changes, message) => {
     expect(() => presetPreprocessing(preset, changes)).toThrow(message);
   });
+});
+
+it.each([
+  ['crop', [500, 272], [470, 256]],
+  ['crop', [366, 500], [256, 349]],
+  ['crop', [40, 4000], [256, 25600]],
+  ['pad', [500, 272], [224, 121]],
+  ['pad', [1000, 2], [224, 1]],
+  ['stretch', [500, 272], [224, 224]],
+] as const)('%s resizes %j to %j', (fit, [width, height], [w, h]) => {
+  expect(resizedSize(presetPreprocessing('imagenet', { fit }), { width, height })).toEqual({ width: w, height: h });
 });
 
 describe('preprocessor_config.json', () => {
@@ -156,7 +168,7 @@ describe('preprocessor_config.json', () => {
 
   /**
    * transformers.js resizes with sharp's `affine`, which takes the nearest pixels when it shrinks; ours averages them. On a
-   * gradient both see almost the same: within 3 of 255 on average and 5 at most.
+   * gradient both see almost the same: within 1.5 of 255 on average, and 9 at the border.
    */
   it.each(variants.filter(({ channels, layout }) => channels !== 'grey' && layout === 'nchw'))(
     'means the same to transformers.js: %j',
@@ -169,8 +181,8 @@ describe('preprocessor_config.json', () => {
       const values = theirs.data as Float32Array;
       const step = p.scale / Math.min(...p.deviation);
       const errors = ours.data.map((value, i) => Math.abs(value - values[i]) / step);
-      expect(errors.reduce((a, b) => Math.max(a, b))).toBeLessThan(5);
-      expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(3);
+      expect(errors.reduce((a, b) => Math.max(a, b))).toBeLessThan(9);
+      expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(1.5);
     },
   );
 

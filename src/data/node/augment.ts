@@ -112,16 +112,16 @@ async function warp(
   let pipeline = fromPixels(picture)
     .extract({ left: x.from, top: y.from, width: x.length, height: y.length })
     .resize({ width: x.resized, height: y.resized, fit: 'fill', kernel: p.interpolation });
-  const extends_ = affine.fill === 'edge';
-  if (extends_) {
+  const extended = affine.fill === 'edge';
+  if (extended) {
     // sharp extends after it transforms, so this takes a pipeline of its own.
     const border = { left: x.before, right: x.after, top: y.before, bottom: y.after };
     pipeline = fromPixels(await run(pipeline.extend({ ...border, extendWith: 'copy' })));
   }
-  const width = x.resized + (extends_ ? x.before + x.after : 0);
-  const height = y.resized + (extends_ ? y.before + y.after : 0);
+  const width = x.resized + (extended ? x.before + x.after : 0);
+  const height = y.resized + (extended ? y.before + y.after : 0);
   // Pixel i lies at q = stretch (i + 1/2) + origin.
-  const origin = [x.origin - (extends_ ? x.before * x.stretch : 0), y.origin - (extends_ ? y.before * y.stretch : 0)];
+  const origin = [x.origin - (extended ? x.before * x.stretch : 0), y.origin - (extended ? y.before * y.stretch : 0)];
   const m = [a[0] * x.stretch, a[1] * y.stretch, a[2] * x.stretch, a[3] * y.stretch];
   // In indices, j = m i + d, from j + 1/2 = A q + t + input / 2.
   const dx = (m[0] + m[1]) / 2 + a[0] * origin[0] + a[1] * origin[1] + shift[0] + p.width / 2 - 0.5;

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import type { Metadata } from 'sharp';
 import type { DataProblem } from '../types.ts';
 import { mapConcurrently } from './concurrency.ts';
-import { failureReason, maximumPixels, openPicture } from './decode.ts';
+import { failureReason, maximumPixels, openPicture, readHeader, tooLarge } from './decode.ts';
 
 /** `quick` reads headers and the ends of files, and decodes where these look odd; `full` decodes every file. */
 export type Verification = 'quick' | 'full';
@@ -26,14 +26,12 @@ export async function checkPicture(file: string, verification: Verification): Pr
   try {
     const tail = await readTail(file);
     if (tail.length === 0) return problem('empty file');
-    const metadata = await openPicture(file).metadata();
+    const metadata = await readHeader(file);
     const { format, width, height } = metadata;
     if (!formats.has(format)) return problem(`${format} is not supported: save it as JPEG or PNG`);
     if (Math.min(width, height) < minimumSide)
       return problem(`${width}x${height} pixels, smaller than ${minimumSide}x${minimumSide}`);
-    if (width * height > maximumPixels) {
-      return problem(`${width}x${height} pixels, more than ${Math.floor(maximumPixels / 1e6)} megapixels, the limit`);
-    }
+    if (width * height > maximumPixels) return problem(tooLarge(width, height));
     if (Math.max(width, height) / Math.min(width, height) > maximumAspect) {
       return problem(`${width}x${height} pixels, more than ${maximumAspect} times as long as wide`);
     }
@@ -63,7 +61,8 @@ function endsWell(format: Metadata['format'], tail: Uint8Array): boolean {
   const end = String.fromCharCode(...tail);
   if (format === 'jpeg') return end.endsWith('\xff\xd9');
   if (format === 'png') return end.endsWith('IEND\xae\x42\x60\x82');
-  return false;
+  // The readers of these go through the whole file for its header.
+  return format === 'gif' || format === 'webp';
 }
 
 export const isProblem = (result: CheckedPicture | DataProblem): result is DataProblem => 'reason' in result;

@@ -9,7 +9,7 @@ import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
 export interface OpenDatasetOptions {
   /** Decides which pictures are held out where the data set doesn't. */
   readonly seed?: number;
-  /** Part of each class that is held out for validation where the data set has no `val`, 0.2 unless given; 1 holds out all. */
+  /** Part of each class that is held out for validation where the data set has no `val`, 0.2 unless given; 1 holds out all, where it has no splits. */
   readonly valFraction?: number;
   /** Stops at the first sign of files that are not pictures; otherwise they are left out and listed. */
   readonly strict?: boolean;
@@ -34,18 +34,27 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   const listing = await listDataset(root);
   const { pictures, problems } = await usablePictures(root, listing, strict, verification);
   const classes = options.classes ?? [...new Set(listing.entries.map(({ label }) => label))].sort(byCodeUnits);
+  if (listing.entries.length > 0 && pictures.length === 0) {
+    const first = problems[0];
+    throw new ThawError(
+      'bad-data',
+      `${path}: none of its ${problems.length} files is a usable picture (${first.file}: ${first.reason})`,
+      'Put JPEG or PNG files into the class folders',
+    );
+  }
   if (options.classes) matchClasses(path, classes, listing);
-  else checkClasses(path, classes, listing, pictures, problems);
+  else checkClasses(path, classes, listing, pictures);
 
   const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
   const labels = new Map(classes.map((name, i) => [name.normalize('NFC'), i]));
   for (const { file, label, split } of pictures) splits[split ?? 'train'].push({ file, label: labels.get(label)! });
   const holdsOut = valFraction > 0 && !listing.entries.some(({ split }) => split === 'val');
   const hasSplits = listing.entries.some(({ split }) => split);
-  if (holdsOut && valFraction === 1 && !hasSplits) Object.assign(splits, { train: [], val: splits.train });
-  else if (holdsOut) {
+  if (valFraction === 1) {
+    if (!hasSplits) Object.assign(splits, { train: [], val: splits.train });
+  } else if (holdsOut) {
     if (!options.classes) checkEnoughToSplit(path, classes, splits.train);
-    Object.assign(splits, stratifiedSplit(splits.train, Math.min(valFraction, 1), seed));
+    Object.assign(splits, stratifiedSplit(splits.train, valFraction, seed));
   }
   return { classes, ...splits, problems };
 }
@@ -89,7 +98,6 @@ function checkClasses(
   classes: readonly string[],
   { entries, emptyFolders }: Listing,
   pictures: readonly Entry[],
-  problems: readonly DataProblem[],
 ): void {
   const fail = (message: string, hint: string): never => {
     throw new ThawError('bad-data', `${path}: ${message}`, hint);
@@ -98,13 +106,6 @@ function checkClasses(
   for (const [label, folder] of emptyFolders) {
     if (!hasFiles.has(`train ${label}`))
       fail(`class "${label}" is empty (${folder})`, 'Put pictures into the folder, or remove it');
-  }
-  if (pictures.length === 0) {
-    const first = problems[0];
-    fail(
-      `none of its ${problems.length} files is a usable picture${first ? ` (${first.file}: ${first.reason})` : ''}`,
-      'Put JPEG or PNG files into the class folders',
-    );
   }
   const trained = new Set(pictures.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
   for (const label of classes) {

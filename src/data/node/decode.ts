@@ -1,6 +1,6 @@
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { type Pixels, writePixels } from '../pixels.ts';
-import { batchShape, resizedSide } from '../preprocessing.ts';
+import { batchShape, resizedSide, resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 
 /** Larger pictures are refused: decoding them could take all memory. */
@@ -10,6 +10,13 @@ export const maximumPixels = 0x3fff * 0x3fff;
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
 
 export const openPicture = (file: string): Sharp => sharp(file, options);
+
+/** What the file says of itself, however large the picture. */
+export const readHeader = (file: string): Promise<Metadata> =>
+  sharp(file, { ...options, limitInputPixels: false }).metadata();
+
+export const tooLarge = (width: number, height: number): string =>
+  `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximumPixels / 1e6)}`;
 
 /** 8-bit RGB of whatever a pipeline gives: alpha goes over white, grey and CMYK and 16 bits are converted. */
 export async function toPixels(pipeline: Sharp): Promise<Pixels> {
@@ -23,16 +30,11 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
 
 /**
  * The picture in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
- * PyTorch's (with `antialias`) do.
+ * PyTorch's (with `antialias`) do: bilinear, photographs come out within 2 of 255 of Pillow's.
  */
-export function decodeResized(file: string, p: Preprocessing): Promise<Pixels> {
-  const side = resizedSide(p);
-  const sized = {
-    stretch: { width: p.width, height: p.height, fit: 'fill' },
-    crop: { width: side, height: side, fit: 'outside' },
-    pad: { width: p.width, height: p.height, fit: 'inside' },
-  } as const;
-  return toPixels(openPicture(file).resize({ ...sized[p.fit], kernel: p.interpolation }));
+export async function decodeResized(file: string, p: Preprocessing): Promise<Pixels> {
+  const picture = p.fit === 'stretch' ? p : (await openPicture(file).metadata()).autoOrient;
+  return toPixels(openPicture(file).resize({ ...resizedSize(p, picture), fit: 'fill', kernel: p.interpolation }));
 }
 
 /** Where the model's input begins in a picture from `decodeResized`. */
