@@ -16,6 +16,16 @@ function windows(context: RuleContext) {
   };
 }
 
+/** The same windows, padded at the end until the last ones, too, have all their elements. */
+function fullWindows(a: ReturnType<typeof windows>, input: readonly number[], output: readonly number[]) {
+  const rank = input.length;
+  const ends = input.map((d, i) => {
+    const reach = (output[i] - 1) * a.strides[i] + a.dilations[i] * (a.kernel_shape[i] - 1) + 1;
+    return Math.max(a.pads[rank + i], reach - d - a.pads[i]);
+  });
+  return { ...a, pads: [...a.pads.slice(0, rank), ...ends], ceil_mode: 0 };
+}
+
 const spatialAxes = ({ inputs: [x] }: RuleContext) => x.shape.slice(2).map((_, i) => i + 2);
 
 export const pooling: Rules = {
@@ -37,7 +47,7 @@ export const pooling: Rules = {
     const { b, inputs, outputs, dy, attributes } = context;
     const { p = 2 } = attributes;
     const [x] = inputs;
-    const a = windows(context);
+    const a = fullWindows(windows(context), fixedSizes(x.shape, context), fixedSizes(outputs[0].shape, context));
     const elements = a.kernel_shape.reduce((all, k) => all * k, 1);
     return [
       () => {

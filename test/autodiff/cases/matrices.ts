@@ -1,0 +1,23 @@
+import { float } from '../../../src/onnx/index.ts';
+import { f32 } from '../inputs.ts';
+import type { Row } from '../row.ts';
+
+export const matrices: readonly Row[] = [
+  ['MatMul', {}, [f32('batch', 3), f32(3, 4)]],
+  ['MatMul', {}, [f32('batch', 2, 3), f32(3, 4)]],
+  ['MatMul', {}, [f32('batch', 5, 2, 3), f32(3, 2)]],
+  ['MatMul', {}, [f32('batch', 2, 3), f32('batch', 3, 2)]],
+  ['MatMul', {}, [f32('batch', 1, 2, 3), f32(4, 3, 2)]],
+  ['MatMul', {}, [f32(3, 4), f32('batch', 4, 2)]],
+  ['MatMul', {}, [f32(3), f32(3, 4)]],
+  ['MatMul', {}, [f32(3), f32('batch', 3, 4)]],
+  ['MatMul', {}, [f32('batch', 3), f32(3)]],
+  ['MatMul', {}, [f32('batch', 2, 3), f32(3)]],
+  ['MatMul', {}, [f32(3), f32(3)]],
+
+  ['Gemm', {}, [f32('batch', 3), f32(3, 4)]],
+  ['Gemm', { transB: 1 }, [f32('batch', 3), f32(4, 3), f32(4)]],
+  ['Gemm', { transA: 1, alpha: float(0.5) }, [f32(3, 2), f32(3, 4), f32(1)]],
+  ['Gemm', { transA: 1, transB: 1, alpha: float(0.5), beta: float(1.5) }, [f32(3, 2), f32(4, 3), f32(2, 1)]],
+  ['Gemm', { transB: 1, beta: float(2) }, [f32('batch', 3), f32(4, 3), f32('batch', 4)]],
+];
