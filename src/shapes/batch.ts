@@ -108,11 +108,11 @@ async function verify(
   const half = (which: number): Feeds =>
     Object.fromEntries(both.map(({ name, whole, shape }) => [name, cut(whole, shape, which)]));
   const alone = await inSession(fixedModel, runtime, async (session, weights) => [
-    await run(session, { ...weights, ...half(0) }),
-    await run(session, { ...weights, ...half(1) }),
+    await run(session, weights, half(0)),
+    await run(session, weights, half(1)),
   ]);
   const together = await inSession(freeModel, runtime, (session, weights) =>
-    run(session, { ...weights, ...Object.fromEntries(both.map(({ name, whole }) => [name, whole])) }),
+    run(session, weights, Object.fromEntries(both.map(({ name, whole }) => [name, whole]))),
   );
   for (const [name, whole] of Object.entries(together)) {
     const parts = alone.map((outputs) => outputs[name]);

@@ -61,7 +61,7 @@ export class Probe {
   }
 
   async observe(inputs: Feeds): Promise<Observation> {
-    const results = await run(this.session, { ...this.weights, ...inputs });
+    const results = await run(this.session, this.weights, inputs);
     const shapes = [...this.shapeOutputs].map(
       ([name, output]) => [name, Array.from(results[output].data as BigInt64Array, Number)] as const,
     );
@@ -110,26 +110,20 @@ export const load = (model: Model, runtime: Runtime): Promise<Session> =>
   runtime.load(writeModel(model), { optimization: 'none' });
 
 /** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
-export async function run(session: Session, feeds: Feeds): Promise<Record<string, Tensor>> {
+export async function run(session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> {
   try {
-    return await session.run(feeds);
+    return await session.run({ ...weights, ...inputs });
   } catch (cause) {
     const [line] = String((cause as Error).message ?? cause).split('\n');
+    const sizes = Object.entries(inputs).map(([name, { shape }]) => `${name} [${shape}]`);
     throw new ThawError(
       'bad-model',
-      `ONNX Runtime cannot run the model on inputs of ${describe(feeds)}: ${line}`,
+      `ONNX Runtime cannot run the model on inputs of ${sizes.join(', ')}: ${line}`,
       'Give the sizes that it takes with --input name:shape',
       { cause },
     );
   }
 }
-
-const describe = (feeds: Feeds) =>
-  Object.entries(feeds)
-    .filter(([, { data }]) => data !== undefined)
-    .slice(-4)
-    .map(([name, { shape }]) => `${name} [${shape}]`)
-    .join(', ');
 
 /** An input's contents to measure with: a slow ramp for floats, so that samples differ; zeros for indices, ones for masks. */
 export function sampleInput(name: string, type: DataType, shape: readonly number[]): Tensor {

@@ -1,0 +1,14 @@
+export { groupsOf, type LayerGroup } from './groups.ts';
+export { findHead, type Head } from './head.ts';
+export {
+  type BatchNormState,
+  type Inspection,
+  type InspectionOptions,
+  inspect,
+  unsupportedOperators,
+} from './inspect.ts';
+export { hoistConstants } from './parameters.ts';
+export { type SuggestedStage, suggestPlan } from './plan.ts';
+export { type NewHead, replaceHead } from './replace-head.ts';
+export { type Selection, selectParameters } from './selection.ts';
+export { inspectionTable } from './table.ts';

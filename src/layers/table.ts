@@ -1,0 +1,51 @@
+import type { Inspection } from './inspect.ts';
+
+/** An inspection as plain text, for a terminal of 80 columns and more. */
+export function inspectionTable(inspection: Inspection): string {
+  const { groups, head, unsupported, memory, plan, batchNorm, parameters } = inspection;
+  const values = (label: string, all: Inspection['inputs']) =>
+    all.map(({ name, type, shape }) => `${label} ${name}: ${type} [${shape.join(', ')}]`);
+  const rows = groups.map(({ name, parameters, count }) => [name, String(parameters.length), grouped(count)]);
+  return [
+    ...values('input ', inspection.inputs),
+    ...values('output', inspection.outputs),
+    '',
+    ...table(['layer group', 'tensors', 'parameters'], rows),
+    '',
+    `parameters   ${grouped(parameters)} in ${groups.length} layer groups, input side first`,
+    head
+      ? `head         ${head.nodes.join(' + ')}: ${head.features} features, ${head.classes} classes${head.tail.length ? `, then ${head.tail.join(', ')}` : ''}`
+      : 'head         not found: name it with --head',
+    `batch norm   ${BATCH_NORM[batchNorm]}`,
+    `memory       about ${megabytes(memory.head)} to train the head, ${megabytes(memory.all)} to train everything (batch ${memory.batch})`,
+    `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
+    ...unsupportedLines(unsupported),
+    '',
+  ].join('\n');
+}
+
+const BATCH_NORM = {
+  kept: 'kept in the graph, with frozen statistics',
+  folded: 'folded into the convolutions',
+  none: 'none',
+};
+
+function unsupportedLines(unsupported: Inspection['unsupported']): string[] {
+  if (unsupported.length === 0) return ['operators    all can be trained'];
+  return [
+    'operators    these have no gradient; only layers after them can be trained:',
+    ...unsupported.map(({ operator, node }) => `             ${operator} ${node}`),
+  ];
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  return [line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)];
+}
+
+const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+
+const megabytes = (bytes: number): string =>
+  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
