@@ -41,7 +41,7 @@ export async function augmentPicture(
     top,
     horizontalFlip: draw.horizontalFlip,
     verticalFlip: draw.verticalFlip,
-    colour: colourMatrix(draw, () => meanGrey(pixels)),
+    colour: colourMatrix(draw, () => meanGrey(picture)),
     erase: draw.erasing && erasedRectangle(draw.erasing, p),
     outside: draw.affine ? 'mean' : undefined,
   });
@@ -100,10 +100,11 @@ async function warp(
   const a = [cos, cos * slope + sin, -sin, cos - sin * slope];
   const shift = [affine.x * p.width, affine.y * p.height];
 
-  // Half the extent of A⁻¹ (input rectangle), and its centre A⁻¹(-t).
+  // Half the extent of A⁻¹ (input rectangle), with what interpolation and blur look at around it, and its centre A⁻¹(-t).
+  const around = 1 + 3 * draw.blur;
   const reach = [
-    (Math.abs(a[3]) * p.width + Math.abs(a[1]) * p.height) / 2 + 1,
-    (Math.abs(a[2]) * p.width + Math.abs(a[0]) * p.height) / 2 + 1,
+    (Math.abs(a[3]) * p.width + Math.abs(a[1]) * p.height) / 2 + around,
+    (Math.abs(a[2]) * p.width + Math.abs(a[0]) * p.height) / 2 + around,
   ];
   const centre = [-(a[3] * shift[0] - a[1] * shift[1]), -(-a[2] * shift[0] + a[0] * shift[1])];
   const x = viewAxis(window.left, window.width, picture.width, p.width, centre[0], reach[0]);
@@ -112,7 +113,8 @@ async function warp(
   let pipeline = fromPixels(picture)
     .extract({ left: x.from, top: y.from, width: x.length, height: y.length })
     .resize({ width: x.resized, height: y.resized, fit: 'fill', kernel: p.interpolation });
-  const extended = affine.fill === 'edge';
+  // What padding leaves free keeps the mean, as in evaluation.
+  const extended = affine.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
   if (extended) {
     // sharp extends after it transforms, so this takes a pipeline of its own.
     const border = { left: x.before, right: x.after, top: y.before, bottom: y.after };
@@ -156,14 +158,17 @@ function viewAxis(start: number, length: number, available: number, input: numbe
   const high = middle + (centre + reach) / scale;
   const from = Math.min(available - 1, Math.max(0, Math.floor(low)));
   const to = Math.max(from + 1, Math.min(available, Math.ceil(high)));
-  const resized = Math.max(1, Math.round((to - from) * scale));
-  const missing = (pixels: number) => Math.max(0, Math.ceil(pixels * scale));
+  // Less than a pixel's worth is drawn one pixel wide.
+  const span = Math.max(1, (to - from) * scale);
+  const resized = Math.round(span);
+  const stretch = span / resized;
+  const missing = (pixels: number) => Math.max(0, Math.ceil((pixels * scale) / stretch));
   return {
     from,
     length: to - from,
     resized,
-    stretch: ((to - from) * scale) / resized,
-    origin: (from - middle) * scale,
+    stretch,
+    origin: ((from + to) / 2 - middle) * scale - span / 2,
     before: missing(from - low),
     after: missing(high - to),
   };
