@@ -1,0 +1,87 @@
+import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import type { Model, Node, Tensor } from '../onnx/index.ts';
+
+/** What a finished model says of itself in its `metadata_props`. */
+export interface ExportMetadata {
+  /** Of Thaw. */
+  readonly version: string;
+  /** In the order of the outputs. */
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+}
+
+const KEYS = { version: 'thaw.version', classes: 'thaw.classes', preprocessing: 'thaw.preprocessing' } as const;
+
+/**
+ * The source's own graph with the weights that training left: same operators, opset and names. A tensor that `state` does not
+ * name keeps its very bytes. The optimizer's slots (`<parameter>.<slot>`) in `state` are left out.
+ *
+ * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
+ */
+export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata: ExportMetadata): Model {
+  const { graph } = source;
+  const used = new Set<string>();
+  const replaced = (name: string, tensor: Tensor): Tensor => {
+    const next = state.get(name);
+    if (!next) return tensor;
+    if (next.type !== tensor.type || next.shape.join() !== tensor.shape.join()) {
+      throw new Error(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
+    }
+    used.add(name);
+    return next;
+  };
+  const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, replaced(name, tensor)]));
+  const nodes = graph.nodes.map((node): Node => {
+    const value = constantOf(node);
+    if (!value) return node;
+    const next = replaced(node.outputs[0], value);
+    return next === value ? node : { ...node, attributes: { value: { kind: 'tensor', value: next } } };
+  });
+  for (const name of state.keys()) {
+    if (used.has(name) || isSlot(name, used)) continue;
+    throw new Error(`the model has no parameter "${name}" to take its new value`);
+  }
+  return { ...source, graph: { ...graph, nodes, initializers }, metadata: withMetadata(source.metadata, metadata) };
+}
+
+/** The tensor of a `Constant` node that has one. */
+export function constantOf({ op, domain, attributes }: Node): Tensor | undefined {
+  if (op !== 'Constant' || domain !== '') return undefined;
+  return attributes.value?.kind === 'tensor' ? attributes.value.value : undefined;
+}
+
+const isSlot = (name: string, parameters: ReadonlySet<string>): boolean =>
+  parameters.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))));
+
+const withMetadata = (own: Model['metadata'], { version, classes, preprocessing }: ExportMetadata) => ({
+  ...own,
+  [KEYS.version]: version,
+  [KEYS.classes]: JSON.stringify(classes),
+  [KEYS.preprocessing]: JSON.stringify(preprocessing),
+});
+
+/** The model with another description of its preprocessing, where it has one. */
+export const withPreprocessing = (model: Model, preprocessing: Preprocessing): Model =>
+  KEYS.preprocessing in model.metadata
+    ? { ...model, metadata: { ...model.metadata, [KEYS.preprocessing]: JSON.stringify(preprocessing) } }
+    : model;
+
+/**
+ * What `exportModel` noted in a model, or undefined where another tool wrote it.
+ *
+ * @throws ThawError `bad-model` where the notes are damaged
+ */
+export function metadataOf({ metadata }: Pick<Model, 'metadata'>): ExportMetadata | undefined {
+  const { [KEYS.version]: version, [KEYS.classes]: classes, [KEYS.preprocessing]: preprocessing } = metadata;
+  if (version === undefined || classes === undefined || preprocessing === undefined) return undefined;
+  try {
+    const labels: unknown = JSON.parse(classes);
+    if (!Array.isArray(labels) || !labels.every((label) => typeof label === 'string')) throw new Error('no labels');
+    return { version, classes: labels, preprocessing: checkPreprocessing(JSON.parse(preprocessing)) };
+  } catch (cause) {
+    throw new ThawError('bad-model', "the model's thaw metadata is damaged", 'Export it again with `thaw export`', {
+      cause,
+    });
+  }
+}

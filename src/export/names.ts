@@ -1,0 +1,65 @@
+import type { Attribute, Graph, Node, ValueInfo } from '../onnx/index.ts';
+
+/** Every name of a value in the graph and in its subgraphs. */
+export function valueNames(graph: Graph, into = new Set<string>()): Set<string> {
+  for (const { name } of [...graph.inputs, ...graph.outputs]) into.add(name);
+  for (const name of graph.initializers.keys()) into.add(name);
+  for (const node of graph.nodes) {
+    for (const name of [...node.inputs, ...node.outputs]) if (name) into.add(name);
+    for (const subgraph of subgraphs(node)) valueNames(subgraph, into);
+  }
+  return into;
+}
+
+/** A name that `taken` does not hold; it holds it afterwards. */
+export function freshName(hint: string, taken: Set<string>): string {
+  let name = hint;
+  for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
+  taken.add(name);
+  return name;
+}
+
+/**
+ * The graph with values renamed, subgraphs included. A value that has one of the new names already gets another one, so that
+ * nothing clashes; since a name is replaced wherever it stands, scopes need no care.
+ */
+export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
+  const taken = valueNames(graph);
+  const all = new Map(names);
+  for (const name of names.values()) if (taken.has(name) && !all.has(name)) all.set(name, freshName(name, taken));
+  return renamed(graph, (name) => all.get(name) ?? name);
+}
+
+type Rename = (name: string) => string;
+
+function renamed(graph: Graph, rename: Rename): Graph {
+  const info = (value: ValueInfo): ValueInfo => ({ ...value, name: rename(value.name) });
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(rename),
+      outputs: node.outputs.map(rename),
+      attributes: Object.fromEntries(
+        Object.entries(node.attributes).map(([key, value]) => [key, renamedAttribute(value, rename)]),
+      ),
+    })),
+    inputs: graph.inputs.map(info),
+    outputs: graph.outputs.map(info),
+    initializers: new Map([...graph.initializers].map(([name, tensor]) => [rename(name), tensor])),
+    // What has no dense type keeps its name in its encoded form, and is only a note.
+    valueInfo: graph.valueInfo.filter(({ name, opaque }) => !opaque || rename(name) === name).map(info),
+  };
+}
+
+function renamedAttribute(attribute: Attribute, rename: Rename): Attribute {
+  if (attribute.kind === 'graph') return { kind: 'graph', value: renamed(attribute.value, rename) };
+  if (attribute.kind === 'graphs') return { kind: 'graphs', value: attribute.value.map((g) => renamed(g, rename)) };
+  return attribute;
+}
+
+function subgraphs({ attributes }: Node): Graph[] {
+  return Object.values(attributes).flatMap((attribute) =>
+    attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? [...attribute.value] : [],
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * transformers.js feeds `[N, 3, H, W]`, red first (or last, with `do_flip_channel_order`). Models that take something else get
+ * nodes in front, in that export only.
+ */
+import type { Preprocessing } from '../data/index.ts';
+import { type Graph, type Node, type Tensor, tensor, toAttributes } from '../onnx/index.ts';
+import { freshName, valueNames } from './names.ts';
+
+/** Grey by ITU-R BT.601, as training's pictures are made grey. */
+const LUMA = [0.299, 0.587, 0.114];
+
+/** How pictures are prepared for a model once `takeShippedPictures` has adapted it: planes of three channels. */
+export function shippedPreprocessing(p: Preprocessing): Preprocessing {
+  const planes: Preprocessing = { ...p, layout: 'nchw' };
+  if (p.channels !== 'grey') return planes;
+  const three = ([value]: readonly number[]) => [value, value, value];
+  return { ...planes, channels: 'rgb', mean: three(p.mean), deviation: three(p.deviation) };
+}
+
+/**
+ * The graph taking pictures as `shippedPreprocessing(p)` says: `Conv` makes them grey (the weights of the channels sum to 1, so
+ * that normalizing before is the same as after), `Transpose` moves the channels last.
+ */
+export function takeShippedPictures(graph: Graph, input: string, p: Preprocessing): Graph {
+  const steps: [op: string, attributes: Node['attributes'], weights: Tensor[]][] = [];
+  if (p.channels === 'grey') steps.push(['Conv', {}, [tensor('float32', [1, 3, 1, 1], Float32Array.from(LUMA))]]);
+  if (p.layout === 'nhwc') steps.push(['Transpose', toAttributes({ perm: [0, 2, 3, 1] }), []]);
+  if (steps.length === 0) return graph;
+
+  const taken = valueNames(graph);
+  const initializers = new Map(graph.initializers);
+  const entry = freshName(`${input}.planes`, taken);
+  let from = entry;
+  const nodes = steps.map(([op, attributes, weights], i): Node => {
+    const to = i === steps.length - 1 ? input : freshName(`${input}.${op.toLowerCase()}`, taken);
+    const names = weights.map((weight) => {
+      const name = freshName(`${input}.${op.toLowerCase()}.weight`, taken);
+      initializers.set(name, weight);
+      return name;
+    });
+    const node: Node = { name: `${entry}/${op}`, op, domain: '', inputs: [from, ...names], outputs: [to], attributes };
+    from = to;
+    return node;
+  });
+  const info = { name: entry, type: 'float32' as const, shape: ['batch', 3, p.height, p.width] };
+  return {
+    ...graph,
+    nodes: [...nodes, ...graph.nodes],
+    inputs: graph.inputs.map((value) => (value.name === input ? info : value)),
+    initializers,
+  };
+}
+
+/** Name of the picture input after `takeShippedPictures`. */
+export const shippedInput = (before: Graph, after: Graph, input: string): string =>
+  after.inputs[before.inputs.findIndex(({ name }) => name === input)].name;
+
+/** Pictures of `p` as `shippedPreprocessing(p)` has them. `images`: float32, shape of `p`'s batches. */
+export function shippedPictures(images: Tensor, p: Preprocessing): Tensor {
+  const grey = p.channels === 'grey';
+  if (p.layout === 'nchw' && !grey) return images;
+  const [count] = images.shape;
+  const { width, height } = p;
+  const pixels = width * height;
+  const own = grey ? 1 : 3;
+  const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, pixels] : [own, 1];
+  const from = images.data as Float32Array;
+  const to = new Float32Array(count * 3 * pixels);
+  for (let i = 0; i < count * 3; i++) {
+    const start = Math.floor(i / 3) * own * pixels + (grey ? 0 : i % 3) * channelStep;
+    for (let j = 0; j < pixels; j++) to[i * pixels + j] = from[start + j * pixelStep];
+  }
+  return tensor('float32', [count, 3, height, width], to);
+}

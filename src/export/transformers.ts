@@ -1,0 +1,126 @@
+import { type Preprocessing, writePreprocessing } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { type Graph, type Model, type ValueInfo, writeModel } from '../onnx/index.ts';
+import { withPreprocessing } from './model.ts';
+import { renameValues } from './names.ts';
+import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
+
+export interface TransformersOptions {
+  /** The finished model. Its graph takes any batch size, though it may declare one. */
+  readonly model: Model;
+  /** In the order of the outputs. */
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** Names of the picture input and of the raw scores in `model`. */
+  readonly input: string;
+  readonly output: string;
+  /** `README.md` */
+  readonly card: string;
+  /** The source's `config.json`, which may name the architecture. */
+  readonly sourceConfig?: unknown;
+}
+
+/** The names that transformers.js feeds and reads. */
+export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as const;
+
+/**
+ * The folder that `pipeline('image-classification', folder)` of transformers.js loads: path within the folder → contents.
+ *
+ * @throws ThawError `bad-model` when the model is too large for one file
+ */
+export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
+  const { classes, preprocessing, card, sourceConfig } = options;
+  const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
+  return new Map([
+    ['config.json', json(transformersConfig(classes, sourceConfig))],
+    ['preprocessor_config.json', json(writePreprocessing(shippedPreprocessing(preprocessing)))],
+    ['onnx/model.onnx', writeModel(transformersModel(options))],
+    ['README.md', text(card)],
+  ]);
+}
+
+const text = (contents: string): Uint8Array => new TextEncoder().encode(contents);
+
+/** The model with transformers.js's input and output. */
+export function transformersModel({
+  model,
+  classes,
+  preprocessing,
+  input,
+  output,
+}: Pick<TransformersOptions, 'model' | 'classes' | 'preprocessing' | 'input' | 'output'>): Model {
+  const adapted = takeShippedPictures(withOutput(model.graph, output, classes.length), input, preprocessing);
+  const entry = shippedInput(model.graph, adapted, input);
+  const { input: pixelValues, output: logits } = TRANSFORMERS_NAMES;
+  const graph = renameValues(
+    adapted,
+    new Map([
+      [entry, pixelValues],
+      [output, logits],
+    ]),
+  );
+  const free = (value: ValueInfo): ValueInfo =>
+    value.shape?.length ? { ...value, shape: ['batch', ...value.shape.slice(1)] } : value;
+  return {
+    ...withPreprocessing(model, shippedPreprocessing(preprocessing)),
+    graph: {
+      ...graph,
+      inputs: graph.inputs.map((value) => (value.name === pixelValues ? free(value) : value)),
+      outputs: graph.outputs.map(free),
+      // Declared with the batch that the file was exported for; runtimes infer them anyway.
+      valueInfo: [],
+    },
+  };
+}
+
+/** The graph with the raw scores as its first output. */
+function withOutput(graph: Graph, output: string, classes: number): Graph {
+  const declared = graph.outputs.find(({ name }) => name === output);
+  const scores: ValueInfo = declared?.shape ? declared : { name: output, type: 'float32', shape: ['batch', classes] };
+  return { ...graph, outputs: [scores, ...graph.outputs.filter(({ name }) => name !== output)] };
+}
+
+/**
+ * The architectures that transformers.js 4 has for image classification. All of them run the graph as it is; the name
+ * only selects the class.
+ */
+const MODEL_TYPES: readonly string[] = [
+  ...['vit', 'ijepa', 'pvt', 'vit_msn', 'fastvit', 'mobilevit', 'mobilevitv2', 'beit', 'deit', 'hiera', 'convnext'],
+  ...['convnextv2', 'dinov2', 'dinov2_with_registers', 'resnet', 'swin', 'segformer', 'efficientnet'],
+  ...['mobilenet_v1', 'mobilenet_v2', 'mobilenet_v3', 'mobilenet_v4'],
+];
+
+/**
+ * `config.json`. The source's `model_type` is kept where transformers.js classifies pictures with it; `resnet` runs every other
+ * graph.
+ */
+export function transformersConfig(classes: readonly string[], sourceConfig?: unknown): Record<string, unknown> {
+  const { model_type: named } = (sourceConfig ?? {}) as { model_type?: unknown };
+  return {
+    model_type: MODEL_TYPES.find((type) => type === named) ?? 'resnet',
+    num_labels: classes.length,
+    id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(classes.map((label, i) => [label, i])),
+    'transformers.js_config': { dtype: 'fp32' },
+  };
+}
+
+/**
+ * The class names of a `config.json`, in the order of the outputs; undefined where it names none.
+ *
+ * @throws ThawError `bad-config` where `id2label` is not a list of names
+ */
+export function labelsOf(config: unknown): readonly string[] | undefined {
+  const { id2label } = (config ?? {}) as { id2label?: unknown };
+  if (id2label === undefined || id2label === null) return undefined;
+  const entries = Object.entries(id2label);
+  const labels = entries.map((_, i) => (id2label as Record<string, unknown>)[i]);
+  if (entries.length === 0 || !labels.every((label) => typeof label === 'string')) {
+    throw new ThawError(
+      'bad-config',
+      'config.json: id2label does not name the classes from "0" on',
+      'Write it as { "0": "ant", "1": "bee" }',
+    );
+  }
+  return labels;
+}
