@@ -7,7 +7,9 @@ import type { Node } from '../onnx/index.ts';
 export function modulePath(parameter: string, node: Node): string[] {
   if (/^(onnx::|[\d_]+$|ortshared)/.test(parameter) || isOperatorName(parameter, node)) return nodePath(node);
   const parts = split(parameter);
-  return parts.length > 1 ? collapse(parts.slice(0, -1)) : nodePath(node).length ? nodePath(node) : parts;
+  if (parts.length > 1) return parameter.includes('/') ? collapse(parts.slice(0, -1)) : parts.slice(0, -1);
+  const fromNode = nodePath(node);
+  return fromNode.length ? fromNode : parts;
 }
 
 function nodePath(node: Node): string[] {

@@ -13,7 +13,7 @@ export function suggestPlan(groups: readonly LayerGroup[]): SuggestedStage[] {
     { last: 8, epochs: 4 },
   ];
   const named = stages.map(({ last, epochs }) => ({
-    train: last === 1 ? 'head' : last >= groups.length ? 'all' : `last:${last}`,
+    train: last === 1 || groups.length < 2 ? 'head' : last >= groups.length ? 'all' : `last:${last}`,
     epochs,
   }));
   return named.filter(({ train }, i) => named.findIndex((other) => other.train === train) === i);

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import { type LayerGroup, selectParameters, suggestPlan } from '../../src/layers/index.ts';
+
+const group = (name: string, ...parameters: string[]): LayerGroup => ({
+  name,
+  parameters,
+  statistics: [],
+  count: parameters.length,
+  nodes: [0, 0],
+  input: 'x',
+});
+const groups = [
+  group('conv1', 'conv1.weight'),
+  group('layer4.0', 'layer4.0.conv1.weight', 'layer4.0.bn1.bias'),
+  group('layer4.1', 'layer4.1.conv1.weight', 'layer4.1.bn1.bias'),
+  group('fc', 'fc.weight', 'fc.bias'),
+];
+const names = groups.flatMap(({ parameters }) => parameters);
+
+test.each<[string | string[], string[]]>([
+  ['head', ['fc.weight', 'fc.bias']],
+  ['last:1', ['fc.weight', 'fc.bias']],
+  ['last:2', ['layer4.1.conv1.weight', 'layer4.1.bn1.bias', 'fc.weight', 'fc.bias']],
+  ['last:99', names],
+  ['all', names],
+  ['layer4.1', ['layer4.1.conv1.weight', 'layer4.1.bn1.bias']],
+  ['layer4.*', names.filter((name) => name.startsWith('layer4.'))],
+  ['layer4.?.conv1.weight', ['layer4.0.conv1.weight', 'layer4.1.conv1.weight']],
+  ['fc.bias', ['fc.bias']],
+  ['/bias$/', names.filter((name) => name.endsWith('bias'))],
+  ['/BN\\d{1,2}/i', ['layer4.0.bn1.bias', 'layer4.1.bn1.bias']],
+  ['head, conv1', ['fc.weight', 'fc.bias', 'conv1.weight']],
+  [
+    ['head', '/conv1\\.weight/'],
+    ['fc.weight', 'fc.bias', 'conv1.weight', 'layer4.0.conv1.weight', 'layer4.1.conv1.weight'],
+  ],
+  [
+    ['fc.*', 'head'],
+    ['fc.weight', 'fc.bias'],
+  ],
+])('%j', (selection, expected) => {
+  expect([...selectParameters(selection, groups, names)]).toEqual(expected);
+});
+
+test.each([
+  ['layer4.2', /selects no parameter.*layer4\.\d/],
+  ['features.*', /selects no parameter.*conv1, layer4\.0, layer4\.1, fc/],
+  ['last:0', /no number of layer groups/],
+  ['last:two', /no number of layer groups/],
+  ['/(/', /no regular expression/],
+  ['', /nothing is selected/],
+  ['head,nose', /"nose" selects no parameter/],
+])('"%s" is refused', (selection, message) => {
+  expect(() => selectParameters(selection, groups, names)).toThrow(ThawError);
+  try {
+    selectParameters(selection, groups, names);
+  } catch (error) {
+    expect((error as ThawError).line).toMatch(message);
+  }
+});
+
+test('the suggested plan thaws from the head down, as deep as the model is', () => {
+  const many = Array.from({ length: 20 }, (_, i) => group(`block${i}`));
+  expect(suggestPlan(many).map(({ train }) => train)).toEqual(['head', 'last:3', 'last:8']);
+  expect(suggestPlan(groups).map(({ train }) => train)).toEqual(['head', 'last:3', 'all']);
+  expect(suggestPlan(groups.slice(0, 2)).map(({ train }) => train)).toEqual(['head', 'all']);
+  expect(suggestPlan(groups.slice(0, 1)).map(({ train }) => train)).toEqual(['head']);
+});
