@@ -1,3 +1,4 @@
+import { normalizeBatch } from '../autodiff/index.ts';
 import type { GraphBuilder, Node, Value } from '../onnx/index.ts';
 import type { TrainingPlan } from './plan.ts';
 
@@ -21,13 +22,10 @@ export function batchNormTraining(b: GraphBuilder, node: Node): readonly { value
     return found?.kind === 'float' ? found.value : otherwise;
   };
   const momentum = attribute('momentum', 0.9);
-  const channelShape = [x.shape[1], ...x.shape.slice(2).map(() => 1)];
-  const perChannel = (v: Value) => b.reshape(v, channelShape);
-
-  const { mean: batchMean, variance: batchVariance } = channelMoments(b, x);
-  const inverse = b.reciprocal(b.sqrt(b.add(batchVariance, attribute('epsilon', 1e-5))));
-  const centred = b.sub(x, perChannel(batchMean));
-  const y = b.add(b.mul(centred, perChannel(b.mul(inverse, scale))), perChannel(bias));
+  const moments = channelMoments(b, x);
+  const elements = b.cast(b.emit('Size', [x], [{ type: 'int64', shape: [] }])[0], 'float32');
+  const n = b.div(elements, x.shape[1] as number);
+  const y = normalizeBatch(b, [x, scale, bias, moments.mean, moments.variance, n], attribute('epsilon', 1e-5));
   b.declare({ name: node.outputs[0], type: x.type, shape: x.shape });
   b.append({
     name: `${node.name}.output`,
@@ -38,13 +36,10 @@ export function batchNormTraining(b: GraphBuilder, node: Node): readonly { value
     attributes: {},
   });
 
-  // n/(n − 1) with n = elements of x / channels
-  const elements = b.cast(b.emit('Size', [x], [{ type: 'int64', shape: [] }])[0], 'float32');
-  const n = b.div(elements, x.shape[1] as number);
-  const unbiased = b.mul(batchVariance, b.div(n, b.max(b.sub(n, 1), 1)));
+  const unbiased = b.mul(moments.variance, b.div(n, b.max(b.sub(n, 1), 1)));
   const moved = (running: Value, batch: Value) => b.add(b.mul(running, momentum), b.mul(batch, 1 - momentum));
   return [
-    { value: mean, next: moved(mean, batchMean) },
+    { value: mean, next: moved(mean, moments.mean) },
     { value: variance, next: moved(variance, unbiased) },
   ];
 }

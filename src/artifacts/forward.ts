@@ -35,6 +35,8 @@ export function placeForward(
 ): Forward {
   const { graph } = model;
   checkTrainable(plan.trainable, graph.initializers);
+  // Some nodes are placed as several: what these are called must not be what a later node calls its own.
+  b.reserve([...values.keys(), ...graph.nodes.flatMap((node) => node.outputs)]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
   const parameters: Value[] = [];
   const statistics: { value: Value; next?: Value }[] = [];
@@ -55,7 +57,7 @@ export function placeForward(
   for (const original of graph.nodes) {
     if (placeConstants(b, original, constants)) continue;
     let node = original;
-    if (mode === 'training' && plan.dropout?.into.has(node.outputs[0])) {
+    if (mode === 'training' && plan.dropout?.into.has(node.name || node.outputs[0])) {
       const { value } = plan.dropout;
       if (!dropped.has(value)) dropped.set(value, dropout(b, b.value(value), plan.dropout, noise));
       node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };

@@ -4,7 +4,7 @@ import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
 /** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
 export interface DropoutPlan {
   readonly value: string;
-  /** Names of the nodes' first outputs, which tell nodes apart where names do not. */
+  /** Names of the nodes; of the first output where a node has no name. */
   readonly into: ReadonlySet<string>;
   /** Part of the elements that is dropped, 0 to 1. */
   readonly rate: number;

@@ -1,4 +1,4 @@
-import { type GraphBuilder, type SpatialAttributes, sameShape, type Value } from '../onnx/index.ts';
+import { float, type GraphBuilder, type SpatialAttributes, sameShape, type Value } from '../onnx/index.ts';
 
 /**
  * Adjoint operators: the gradients for which ONNX has no operator, as nodes of the domain `thaw`. A rule emits them by name;
@@ -56,3 +56,13 @@ export const averagePoolGradient = (
   x: Value,
   a: SpatialAttributes & { readonly kernel_shape: readonly number[]; readonly count_include_pad: number },
 ): Value => emit(b, 'AveragePoolGradient', [dy, x], x, { ...a });
+
+/**
+ * y = (x − μ)/√(σ² + ε)·γ + β with μ and σ² the batch's own, which are given, with n, the number of elements of a channel. As one
+ * operator it has a gradient of a few passes over memory; taken apart, one of dozens.
+ */
+export const normalizeBatch = (
+  b: GraphBuilder,
+  inputs: readonly [x: Value, scale: Value, bias: Value, mean: Value, variance: Value, n: Value],
+  epsilon: number,
+): Value => b.emit('NormalizeBatch', inputs, [inputs[0]], { epsilon: float(epsilon) }, { domain: ADJOINT_DOMAIN })[0];

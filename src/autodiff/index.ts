@@ -1,4 +1,4 @@
-export { ADJOINT_DOMAIN, type ConvolutionAttributes } from './adjoint.ts';
+export { ADJOINT_DOMAIN, type ConvolutionAttributes, normalizeBatch } from './adjoint.ts';
 export { differentiate } from './differentiate.ts';
 export { differentiability, hasRule } from './registry.ts';
 export type { InputGradient, Rule, RuleContext, Rules } from './rule.ts';

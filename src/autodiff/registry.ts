@@ -1,15 +1,20 @@
 import { ThawError } from '../errors.ts';
 import type { Node } from '../onnx/index.ts';
+import { ADJOINT_DOMAIN } from './adjoint.ts';
 import type { Rule, Rules } from './rule.ts';
 import { activations } from './rules/activations.ts';
 import { arithmetic } from './rules/arithmetic.ts';
+import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
+import { einsum } from './rules/einsum.ts';
 import { indexing } from './rules/indexing.ts';
 import { matrices } from './rules/matrices.ts';
+import { microsoft } from './rules/microsoft.ts';
 import { normalization } from './rules/normalization.ts';
 import { padding } from './rules/padding.ts';
 import { pooling } from './rules/pooling.ts';
 import { reductions } from './rules/reductions.ts';
+import { resampling } from './rules/resampling.ts';
 import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
 import { ZERO } from './zero.ts';
@@ -22,13 +27,17 @@ export const RULES: Readonly<Record<string, Rules>> = {
     ...activations,
     ...reductions,
     ...matrices,
+    ...einsum,
     ...shapes,
     ...padding,
     ...indexing,
     ...convolution,
     ...pooling,
+    ...resampling,
     ...normalization,
   },
+  'com.microsoft': microsoft,
+  [ADJOINT_DOMAIN]: batchStatistics,
 };
 
 /** Whether an operator has a gradient rule, a gradient of zero by nature, or neither, so that what is before it cannot train. */

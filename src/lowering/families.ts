@@ -2,6 +2,7 @@ import { channelSum } from './channel-sum.ts';
 import { inputGradient } from './convolution/input-gradient.ts';
 import { weightGradient } from './convolution/weight-gradient.ts';
 import type { Family } from './lowering.ts';
+import { normalizeBatch } from './normalize-batch.ts';
 import { averagePoolGradient } from './pooling/average.ts';
 import { maxPoolGradient } from './pooling/max.ts';
 
@@ -12,4 +13,5 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   ChannelSum: channelSum,
   MaxPoolGradient: maxPoolGradient,
   AveragePoolGradient: averagePoolGradient,
+  NormalizeBatch: normalizeBatch,
 };

@@ -42,6 +42,11 @@ export class Emitter {
     return name;
   }
 
+  /** Takes names for values that will be declared later. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.names.add(name);
+  }
+
   /** Makes a value known by its name; the name is taken from then on. */
   declare(value: Value): Value {
     this.names.add(value.name);

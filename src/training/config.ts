@@ -63,11 +63,11 @@ export const trainingSchema = z.strictObject({
   /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */
   lr: rate.default(1e-3),
   pretrainedRate: z.number().min(0).default(0.1),
-  /** Further factors on the rate by layer group (a name or a glob). */
+  /** Further factors on the rate, by what they are for, in the language of `train`. */
   groupRates: z.record(z.string(), z.number().min(0)).default({}),
   /** gradual: head first, then more groups a stage; head-only; full: everything at once. */
   preset: z.enum(['gradual', 'head-only', 'full']).default('gradual'),
-  /** Preset `gradual`: how many more layer groups a stage thaws, and the most that it thaws. All by itself: a third each. */
+  /** Preset `gradual`: how many more layer groups each stage thaws, and how many at most. Without them it is three stages. */
   thawBy: z.number().int().positive().optional(),
   thawMost: z.number().int().positive().optional(),
   /** One stage with these parameters, instead of a preset. */

@@ -1,6 +1,6 @@
 import { PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Head, type LayerGroup, matchesGlob, selectParameters } from '../layers/index.ts';
+import { type Head, type LayerGroup, selectParameters, suggestPlan } from '../layers/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 
 /** What training needs to know of a model besides its graph. */
@@ -10,12 +10,8 @@ export interface Anatomy {
   readonly head: Head;
 }
 
-/**
- * The stages of a configuration: those written out, one for `trainable`, or a preset's. Gradual thawing starts with the head
- * alone (Howard and Ruder, 2018) and ends with the larger part of the network, not all of it: the first layers' edges and
- * colours serve any picture, and freezing them is what makes the steps cheap.
- */
-export function planStages(config: TrainingConfig, anatomy: Anatomy): StageConfig[] {
+/** The stages of a configuration: those written out, one for `trainable`, or a preset's. */
+export function planStages(config: TrainingConfig, { groups }: Anatomy): StageConfig[] {
   if (config.stages) return config.stages;
   if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? 10);
   switch (config.preset) {
@@ -23,17 +19,26 @@ export function planStages(config: TrainingConfig, anatomy: Anatomy): StageConfi
       return shareEpochs(['head'], config.epochs ?? 10);
     case 'full':
       return shareEpochs(['all'], config.epochs ?? 10);
-    case 'gradual':
-      return shareEpochs(gradual(config, anatomy.groups.length), config.epochs ?? 10);
+    case 'gradual': {
+      if (config.thawBy)
+        return shareEpochs(thawing(config.thawBy, config.thawMost, groups.length), config.epochs ?? 10);
+      const suggested = suggestPlan(groups);
+      return config.epochs
+        ? shareEpochs(
+            suggested.map(({ train }) => train),
+            config.epochs,
+          )
+        : suggested;
+    }
   }
 }
 
-function gradual({ thawBy, thawMost }: TrainingConfig, groups: number): string[] {
-  const most = Math.min(thawMost ?? Math.max(2, Math.ceil((groups * 2) / 3)), groups);
-  const by = thawBy ?? Math.max(1, Math.ceil((most - 1) / 2));
-  const selections = ['head'];
-  for (let thawed = 1 + by; thawed < most + by; thawed += by) selections.push(`last:${Math.min(thawed, most)}`);
-  return selections;
+/** The head, then `by` more groups a stage. */
+function thawing(by: number, most: number | undefined, groups: number): string[] {
+  const end = Math.min(most ?? groups, groups);
+  const counts = [1];
+  while (counts.at(-1)! < end) counts.push(Math.min(counts.at(-1)! + by, end));
+  return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
 }
 
 /** The first stages get the odd epochs' fewer ones: later stages have more to learn. */
@@ -55,7 +60,7 @@ export function trainingPlan(
   step: number,
 ): TrainingPlan {
   const all = groups.flatMap((group) => group.parameters);
-  const trainable = selectParameters(stage.train, groups, head, all);
+  const trainable = selectParameters(stage.train, groups, all);
   if (trainable.size === 0) {
     throw new ThawError(
       'bad-config',
@@ -74,7 +79,7 @@ export function trainingPlan(
     optimizer,
     optimizerOptions: defined(optimizerOptions),
     l2: config.l2,
-    dropout: config.dropout ? { value: head.input, into: new Set(head.outputs), rate: config.dropout } : undefined,
+    dropout: config.dropout ? { value: head.input, into: new Set(head.nodes), rate: config.dropout } : undefined,
     learningRateScales: rateScales(config, stage, groups, head),
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
@@ -90,15 +95,13 @@ function rateScales(
   groups: readonly LayerGroup[],
   head: Head,
 ): Map<string, number> {
-  const scales = new Map<string, number>();
-  for (const group of groups) {
-    const own = Object.entries(config.groupRates)
-      .filter(([pattern]) => matchesGlob(pattern, group.name))
-      .reduce((all, [, factor]) => all * factor, 1);
-    for (const parameter of group.parameters) {
-      const pretrained = head.parameters.includes(parameter) ? 1 : (stage.pretrainedRate ?? config.pretrainedRate);
-      if (own * pretrained !== 1) scales.set(parameter, own * pretrained);
-    }
+  const all = groups.flatMap((group) => group.parameters);
+  const fresh = new Set([head.weight, head.bias]);
+  const scales = new Map(
+    all.map((name) => [name, fresh.has(name) ? 1 : (stage.pretrainedRate ?? config.pretrainedRate)]),
+  );
+  for (const [selection, factor] of Object.entries(config.groupRates)) {
+    for (const name of selectParameters(selection, groups, all)) scales.set(name, scales.get(name)! * factor);
   }
   return scales;
 }

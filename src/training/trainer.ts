@@ -199,7 +199,7 @@ export class Trainer {
   }
 
   private get output(): string {
-    return this.options.anatomy.head.output;
+    return this.options.anatomy.head.graphOutput;
   }
 
   private noteThawed(stage: CompiledStage): void {

@@ -1,0 +1,147 @@
+import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import { optimizerOf } from './graphs.ts';
+import type { TrainingPlan } from './plan.ts';
+
+/** Raised when a reader of older manifests would misread a newer one. */
+export const MANIFEST_VERSION = 1;
+
+/** The compiled graphs that a manifest describes. */
+export interface ArtifactModels {
+  readonly training: Model;
+  readonly evaluation: Model;
+  readonly optimizer: Model;
+}
+
+export interface ManifestParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** Name of its layer group. */
+  readonly group: string;
+}
+
+interface TypedName {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (number | string | null)[];
+}
+
+/** `manifest.json`: what the artifacts beside it are, and how to drive them. Plain data. */
+export interface Manifest {
+  readonly format: 'thaw-artifacts';
+  readonly version: number;
+  readonly source: { readonly sha256: string; readonly opset: number };
+  readonly parameters: {
+    readonly trainable: readonly (ManifestParameter & { readonly learningRateScale: number })[];
+    readonly frozen: readonly ManifestParameter[];
+    /** Elements. */
+    readonly trainableCount: number;
+    readonly frozenCount: number;
+  };
+  readonly groups: readonly { readonly name: string; readonly parameters: readonly string[]; readonly count: number }[];
+  /** The data inputs. */
+  readonly inputs: readonly TypedName[];
+  readonly labels: TypedName;
+  /** Inputs of `training_model.onnx` that take uniform random numbers in [0, 1), a fresh draw a step. */
+  readonly noise: readonly TypedName[];
+  /** Running statistics that training moves: inputs, with `<name>.next` as outputs. */
+  readonly statistics: readonly string[];
+  readonly outputs: readonly TypedName[];
+  /** The value that the loss looks at. */
+  readonly output: string;
+  readonly loss: { readonly name: string; readonly options: object };
+  readonly optimizer: { readonly name: string; readonly options: object; readonly slots: readonly string[] };
+  /** λ of λ·Σw² in the loss. */
+  readonly l2: number;
+  readonly dropout: number;
+  readonly batchNorm: TrainingPlan['batchNorm'];
+  /** Operators by file, those of other domains with their domain before a point. */
+  readonly operators: Readonly<Record<'training' | 'evaluation' | 'optimizer', readonly string[]>>;
+}
+
+/** What the manifest says that the plan and the network do not. */
+export interface ManifestContext {
+  /** SHA-256 of the source model's file, in hexadecimal. */
+  readonly sha256: string;
+  readonly groups: readonly { readonly name: string; readonly parameters: readonly string[] }[];
+}
+
+/** Describes the artifacts that were compiled of a network by a plan. */
+export function manifestOf(
+  network: Inference,
+  plan: TrainingPlan,
+  models: ArtifactModels,
+  { sha256, groups }: ManifestContext,
+): Manifest {
+  const { initializers } = network.model.graph;
+  const parameters = groups.flatMap((group) =>
+    group.parameters.map((name): ManifestParameter => {
+      const { shape } = initializers.get(name) as Tensor;
+      return { name, shape, count: elementCount(shape), group: group.name };
+    }),
+  );
+  const total = (list: readonly ManifestParameter[]) => list.reduce((all, { count }) => all + count, 0);
+  const trainable = parameters
+    .filter(({ name }) => plan.trainable.has(name))
+    .map((parameter) => ({ ...parameter, learningRateScale: plan.learningRateScales.get(parameter.name) ?? 1 }));
+  const frozen = parameters.filter(({ name }) => !plan.trainable.has(name));
+  const { optimizer, options } = optimizerOf(plan);
+  const training = typedNames(models.training.graph);
+  const data = new Set(network.model.graph.inputs.map(({ name }) => name));
+  const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
+  return {
+    format: 'thaw-artifacts',
+    version: MANIFEST_VERSION,
+    source: { sha256, opset: network.model.opsets[''] },
+    parameters: { trainable, frozen, trainableCount: total(trainable), frozenCount: total(frozen) },
+    groups: groups.map(({ name, parameters: own }) => ({
+      name,
+      parameters: own,
+      count: total(parameters.filter((parameter) => parameter.group === name)),
+    })),
+    inputs: training.inputs.filter(({ name }) => data.has(name)),
+    labels: training.inputs.find(({ name }) => name === 'labels') as TypedName,
+    noise: training.inputs.filter(({ name }) => name.endsWith('.noise')),
+    statistics: training.outputs
+      .map(({ name }) => name.replace(/\.next$/, ''))
+      .filter((name) => initializers.has(name)),
+    outputs: training.outputs.filter(({ name }) => outputs.has(name)),
+    output: plan.output,
+    loss: { name: plan.loss, options: plan.lossOptions },
+    optimizer: { name: plan.optimizer, options, slots: optimizer.slots(options) },
+    l2: plan.l2,
+    dropout: plan.dropout?.rate ?? 0,
+    batchNorm: plan.batchNorm,
+    operators: {
+      training: operatorsOf(models.training.graph),
+      evaluation: operatorsOf(models.evaluation.graph),
+      optimizer: operatorsOf(models.optimizer.graph),
+    },
+  };
+}
+
+function typedNames({ inputs, outputs }: Graph): { inputs: TypedName[]; outputs: TypedName[] } {
+  const typed = ({ name, type, shape }: Graph['inputs'][number]): TypedName => ({
+    name,
+    type: type ?? 'unknown',
+    shape: shape ?? [],
+  });
+  return { inputs: inputs.map(typed), outputs: outputs.map(typed) };
+}
+
+/** Sorted, each once, those inside subgraphs included. */
+function operatorsOf(graph: Graph): string[] {
+  const found = new Set<string>();
+  const visit = ({ nodes }: Graph): void => {
+    for (const { op, domain, attributes } of nodes) {
+      found.add(domain ? `${domain}.${op}` : op);
+      for (const attribute of Object.values(attributes)) {
+        if (attribute.kind === 'graph') visit(attribute.value);
+        if (attribute.kind === 'graphs') attribute.value.forEach(visit);
+      }
+    }
+  };
+  visit(graph);
+  return [...found].sort();
+}
