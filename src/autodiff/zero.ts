@@ -9,6 +9,6 @@ export const ZERO: Readonly<Record<string, readonly string[]>> = {
     ...['And', 'Or', 'Xor', 'Not', 'BitShift', 'BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'BitwiseNot'],
     ...['Sign', 'Floor', 'Ceil', 'Round', 'ArgMax', 'ArgMin', 'Hardmax', 'NonMaxSuppression'],
     ...['Bernoulli', 'RandomNormalLike', 'RandomUniformLike', 'Multinomial'],
-    ...['HannWindow', 'HammingWindow', 'BlackmanWindow', 'TfIdfVectorizer', 'QuantizeLinear', 'DynamicQuantizeLinear'],
+    ...['HannWindow', 'HammingWindow', 'BlackmanWindow', 'TfIdfVectorizer'],
   ],
 };

@@ -79,6 +79,8 @@ export const normalization: Rules = {
 
   // y = s·x / √(mean x² + ε) over the last axes
   RMSNormalization: (context) => layerNormalization(context, false),
+  // What ONNX Runtime's optimizer calls it.
+  SimplifiedLayerNormalization: (context) => layerNormalization(context, false),
 
   // y = s·x̂ + c over each map
   InstanceNormalization: ({ b, inputs: [x, scale], dy: [dy], attributes: { epsilon = 1e-5 } }) => {

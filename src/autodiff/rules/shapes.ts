@@ -71,9 +71,8 @@ export const shapes: Rules = {
   ],
 
   // y = x[start:end:step]      ∂x = ∂y with zeros where nothing was taken
-  Slice: ({ b, inputs: [x, starts, ends, axes, steps], dy: [dy], constant, refuse }) => [
+  Slice: ({ b, inputs: [x, starts, , axes, steps], dy: [dy], constant, refuse }) => [
     () => {
-      constant(ends);
       const from = constant(starts);
       const step = steps ? constant(steps) : from.map(() => 1);
       const along = axes ? constant(axes).map((a) => axis(a, x.shape.length)) : from.map((_, i) => i);

@@ -20,4 +20,14 @@ export const matrices: readonly Row[] = [
   ['Gemm', { transA: 1, alpha: float(0.5) }, [f32(3, 2), f32(3, 4), f32(1)]],
   ['Gemm', { transA: 1, transB: 1, alpha: float(0.5), beta: float(1.5) }, [f32(3, 2), f32(4, 3), f32(2, 1)]],
   ['Gemm', { transB: 1, beta: float(2) }, [f32('batch', 3), f32(4, 3), f32('batch', 4)]],
+
+  ['Einsum', { equation: 'ij,jk->ik' }, [f32(2, 3), f32(3, 4)]],
+  ['Einsum', { equation: 'bhid, bhjd -> bhij' }, [f32('batch', 2, 3, 4), f32('batch', 2, 2, 4)]],
+  ['Einsum', { equation: 'bij,jk' }, [f32('batch', 2, 3), f32(3, 4)]],
+  ['Einsum', { equation: '...ij,jk->...ik' }, [f32('batch', 2, 3), f32(3, 2)]],
+  ['Einsum', { equation: '...ij,...jk->...ik' }, [f32('batch', 2, 3), f32(1, 3, 2)]],
+  ['Einsum', { equation: 'bij->bj' }, [f32('batch', 2, 3)]],
+  ['Einsum', { equation: 'bij->bji' }, [f32('batch', 2, 3)]],
+  ['Einsum', { equation: 'bi,bj,j->ij' }, [f32('batch', 2), f32('batch', 3), f32(3)]],
+  ['Einsum', { equation: 'i,j->ij' }, [f32(2), f32(3)]],
 ];

@@ -13,6 +13,7 @@ export const normalization: readonly Row[] = [
   ['LayerNormalization', {}, [f32('batch', 4), f32(4)]],
   ['RMSNormalization', {}, [f32('batch', 3, 5), f32(5)]],
   ['RMSNormalization', { axis: 1 }, [f32('batch', 3, 2), f32(3, 2)]],
+  ['SimplifiedLayerNormalization', {}, [f32('batch', 3, 5), f32(5)], { opset: 21 }],
   ['InstanceNormalization', {}, [f32('batch', 3, 2, 4), f32(3), f32(3)]],
   ['InstanceNormalization', { epsilon: float(0.1) }, [f32('batch', 2, 5), f32(2), f32(2)]],
   // Its definition computes in single precision.

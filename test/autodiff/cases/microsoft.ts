@@ -1,0 +1,41 @@
+import { float, floats } from '../../../src/onnx/index.ts';
+import { between, exactly, f32, omitted } from '../inputs.ts';
+import type { Row } from '../row.ts';
+
+/** A picture, and a convolution whose results stay within 2 of its biases, so that these say where the activation is. */
+const image = (...biases: number[]) => [f32('batch', 2, 4, 4), between(-0.06, 0.06, 2, 2, 3, 3), exactly(biases, 2)];
+const fused = (activation: string, ...params: number[]) => ({
+  activation,
+  activation_params: params.length ? floats(params) : undefined,
+  pads: [1, 1, 1, 1],
+});
+
+export const microsoft: readonly Row[] = [
+  ['com.microsoft.Gelu', {}, [f32('batch', 3)]],
+  ['com.microsoft.BiasGelu', {}, [f32('batch', 3), f32(3)]],
+  ['com.microsoft.FastGelu', {}, [f32('batch', 3)]],
+  ['com.microsoft.FastGelu', {}, [f32('batch', 3), f32(3)]],
+  ['com.microsoft.QuickGelu', {}, [f32('batch', 3)]],
+  ['com.microsoft.QuickGelu', { alpha: float(1.3) }, [f32('batch', 3)]],
+  ['com.microsoft.FusedMatMul', { transA: 1, alpha: float(0.5) }, [f32('batch', 3, 2), f32('batch', 3, 4)]],
+  ['com.microsoft.FusedMatMul', { transB: 1 }, [f32('batch', 2, 3), f32(4, 3)]],
+  ['com.microsoft.FusedMatMul', { transA: 1, transB: 1, alpha: float(2) }, [f32(2, 3, 2), f32(1, 4, 3)]],
+  ['com.microsoft.FusedConv', {}, image(0.1, 0.2)],
+  ['com.microsoft.FusedConv', fused('Relu'), image(3, -3)],
+  ['com.microsoft.FusedConv', fused('Relu'), [...image(4, -4), f32('batch', 2, 4, 4)]],
+  ['com.microsoft.FusedConv', fused('LeakyRelu', 0.3), image(3, -3)],
+  ['com.microsoft.FusedConv', fused('Sigmoid'), image(0.5, -0.5)],
+  ['com.microsoft.FusedConv', fused('Tanh'), image(0.5, -0.5)],
+  ['com.microsoft.FusedConv', fused('Clip', 0, 6), image(3, 9)],
+  ['com.microsoft.FusedConv', fused('HardSigmoid', 0.2, 0.5), image(0, 9)],
+  ['com.microsoft.SkipLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4), f32(4)]],
+  ['com.microsoft.SkipLayerNormalization', { epsilon: float(0.1) }, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4)]],
+  ['com.microsoft.SkipLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4), omitted]],
+  [
+    'com.microsoft.SkipLayerNormalization',
+    {},
+    [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4), f32(4)],
+    { outputs: [true, false, false, true] },
+  ],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4)]],
+];
