@@ -1,0 +1,111 @@
+/** Files that are whole or not there, whatever instant the process or the machine stops. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ThawError } from '../errors.ts';
+
+const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
+/** A name beside `path` for what is not finished. */
+export const beside = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+
+/** Removes what a killed process left unfinished in a folder. Only for whoever holds the run's lock. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  await Promise.all(
+    names.filter((name) => LEFTOVER.test(name)).map((name) => rm(join(folder, name), { recursive: true, force: true })),
+  );
+}
+
+/** Writes parts one after the other into a new file and has them on the disk when it returns. */
+export async function writeFlushed(path: string, parts: Iterable<Uint8Array | string>): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    for (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes a file beside its place, flushes it and moves it there.
+ *
+ * @param check sees the flushed file before it takes its place; what it throws leaves the old file as it was
+ * @throws ThawError `run-directory` when the disk is full or may not be written
+ */
+export async function writeAtomically(
+  path: string,
+  contents: Uint8Array | string | Iterable<Uint8Array>,
+  check?: (path: string) => Promise<void>,
+): Promise<void> {
+  const unfinished = beside(path);
+  const parts = typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFlushed(unfinished, parts);
+    await check?.(unfinished);
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw explained(error, path);
+  }
+  await flushFolder(dirname(path));
+}
+
+/** Writes a folder's files beside it and puts it in place of the old one. */
+export async function replaceFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  const [fresh, old] = [beside(path), beside(path)];
+  try {
+    for (const [file, contents] of files) {
+      await mkdir(dirname(join(fresh, file)), { recursive: true });
+      await writeFlushed(join(fresh, file), [contents]);
+    }
+    await rename(path, old).catch(ignoring('ENOENT'));
+    await rename(fresh, path);
+    await rm(old, { recursive: true, force: true });
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    throw explained(error, path);
+  }
+  await flushFolder(dirname(path));
+}
+
+/** A rename is on the disk once its folder is. Windows has no such call and needs none. */
+export async function flushFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+/** For `catch`: swallows errors of these codes only. */
+export const ignoring =
+  (...codes: string[]) =>
+  (error: unknown): undefined => {
+    if (!codes.includes(codeOf(error) ?? '')) throw error;
+  };
+
+const REASONS: Readonly<Record<string, [what: string, hint: string]>> = {
+  ENOSPC: ['the disk is full', 'Make room and go on with `thaw resume`'],
+  EDQUOT: ['the disk quota is used up', 'Make room and go on with `thaw resume`'],
+  EACCES: ['it may not be written', 'Change its permissions or choose another --out'],
+  EPERM: ['it may not be written', 'Change its permissions or choose another --out'],
+  EROFS: ['it is on a file system that is read only', 'Choose another --out'],
+  ENOTDIR: ['a part of its path is a file', 'Choose another --out'],
+  EEXIST: ['a part of its path is a file', 'Choose another --out'],
+};
+
+/** A file system's error as the user can mend it; any other error as it is. */
+export function explained(error: unknown, path: string): unknown {
+  const reason = error instanceof ThawError ? undefined : REASONS[codeOf(error) ?? ''];
+  return reason
+    ? new ThawError('run-directory', `cannot write ${path}: ${reason[0]}`, reason[1], { cause: error })
+    : error;
+}

@@ -1,0 +1,210 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { ThawError } from '../errors.ts';
+import type { Checkpoint, EpochRow } from '../training/index.ts';
+import { codeOf, explained, ignoring, removeLeftovers, replaceFolder, writeAtomically } from './atomic.ts';
+import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import type { RunIdentity } from './identity.ts';
+import { isLockFile, takeLock } from './lock.ts';
+import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
+import { loadSource, type RunSource, saveSource } from './source.ts';
+
+const CONFIG = 'config.yaml';
+const CHECKPOINTS = 'checkpoints';
+
+/** A run directory that is only read: no lock is needed, since every file in it is whole at any time. */
+export class RunReader {
+  /** @param path absolute */
+  constructor(readonly path: string) {}
+
+  get name(): string {
+    return basename(this.path);
+  }
+
+  /** `config.yaml`, parsed. */
+  async config(): Promise<Record<string, unknown>> {
+    const path = join(this.path, CONFIG);
+    try {
+      const config: unknown = parse(await readFile(path, 'utf8'));
+      if (typeof config === 'object' && config !== null && !Array.isArray(config))
+        return config as Record<string, unknown>;
+    } catch (cause) {
+      throw new ThawError('run-directory', `cannot read ${path}: ${firstLine(cause)}`, 'Mend the file', { cause });
+    }
+    throw new ThawError('run-directory', `${path} holds no settings`, 'Mend the file');
+  }
+
+  /** @throws ThawError `run-directory` where it is missing or damaged */
+  source(): Promise<RunSource> {
+    return loadSource(join(this.path, CHECKPOINTS));
+  }
+
+  hasCheckpoint(kind: CheckpointKind): boolean {
+    const folder = join(this.path, CHECKPOINTS, kind);
+    return ['checkpoint.safetensors', 'previous.safetensors'].some((file) => existsSync(join(folder, file)));
+  }
+
+  /**
+   * The newest whole checkpoint; its `notice` says so if that is not the newest.
+   *
+   * @throws ThawError `run-directory` where there is none
+   */
+  checkpoint(kind: CheckpointKind): Promise<LoadedCheckpoint> {
+    return loadCheckpoint(join(this.path, CHECKPOINTS, kind));
+  }
+
+  /** The rows of `metrics.jsonl`. */
+  rows(): Promise<readonly EpochRow[]> {
+    return readRows(this.path);
+  }
+}
+
+const firstLine = (error: unknown): string => String((error as Error).message ?? error).split('\n')[0];
+
+/** A run directory that this process writes, whose lock it holds until `release`. */
+export class RunWriter extends RunReader {
+  private identity: RunIdentity | undefined;
+
+  /** Use `createRun` or `resumeRun`. @param unlock gives the lock back */
+  constructor(
+    path: string,
+    private readonly unlock: () => Promise<void>,
+  ) {
+    super(path);
+  }
+
+  writeConfig(config: Record<string, unknown>): Promise<void> {
+    return this.writeFile(CONFIG, stringify(config, { aliasDuplicateObjects: false }));
+  }
+
+  /** Once, before the first checkpoint. */
+  async saveSource(source: RunSource): Promise<void> {
+    await saveSource(join(this.path, CHECKPOINTS), source);
+    this.identity = source.identity;
+  }
+
+  /** Writes `checkpoints/<kind>/`, keeping the one before. A kill or a full disk leaves a whole one. */
+  async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
+    this.identity ??= (await this.source()).identity;
+    await saveCheckpoint(join(this.path, CHECKPOINTS, kind), checkpoint, this.identity);
+  }
+
+  /** Adds an epoch to `results.csv`, `metrics.jsonl` and TensorBoard's event file. */
+  appendRow(row: EpochRow): Promise<void> {
+    return appendRow(this.path, row);
+  }
+
+  /** Makes the metrics files hold exactly these rows: on resume, those of the checkpoint's progress. */
+  rewindRows(rows: readonly EpochRow[]): Promise<void> {
+    return rewriteRows(this.path, rows);
+  }
+
+  /** `artifacts/stage-N/`, in place of what was there. @param stage counted from 1 */
+  writeArtifacts(stage: number, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    return this.writeFolder(join('artifacts', `stage-${stage}`), files);
+  }
+
+  /** `model/`, in place of what was there. */
+  writeModelFolder(files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    return this.writeFolder('model', files);
+  }
+
+  /** Any other file of the run, by its path within it. */
+  writeFile(file: string, contents: Uint8Array | string): Promise<void> {
+    return writeAtomically(join(this.path, file), contents);
+  }
+
+  private async writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    const path = join(this.path, folder);
+    await mkdir(join(path, '..'), { recursive: true });
+    await replaceFolder(path, files);
+  }
+
+  /** Gives the lock back. A directory in which nothing was written is removed. */
+  async release(): Promise<void> {
+    await this.unlock();
+    await rmdir(this.path).catch(ignoring('ENOTEMPTY', 'EEXIST', 'ENOENT'));
+  }
+}
+
+/**
+ * Makes a new run directory and takes its lock.
+ *
+ * @param options `out` is its path; without it the first free `runs/<name of the data>-<n>` is taken
+ * @throws ThawError `run-directory` when there is something at `out`, or another process is at work there
+ */
+export async function createRun({ out, data }: { readonly out?: string; readonly data: string }): Promise<RunWriter> {
+  const path = out === undefined ? await freshFolder(data) : resolve(out);
+  const there = await stat(path).catch(ignoring('ENOENT', 'ENOTDIR'));
+  if (there && !there.isDirectory()) {
+    throw new ThawError('run-directory', `${path} is a file, and a run is a folder`, 'Choose another --out');
+  }
+  await mkdir(path, { recursive: true }).catch((error) => {
+    throw explained(error, path);
+  });
+  const unlock = await takeLock(path);
+  const contents = (await readdir(path)).filter((name) => !isLockFile(name) && !name.endsWith('.tmp'));
+  if (contents.length === 0) {
+    await removeLeftovers(path);
+    return new RunWriter(path, unlock);
+  }
+  await unlock();
+  throw contents.includes(CONFIG) || contents.includes(CHECKPOINTS)
+    ? new ThawError(
+        'run-directory',
+        `${out ?? path} already holds a run`,
+        `Go on with it: thaw resume ${out ?? path}, or choose another --out`,
+      )
+    : new ThawError('run-directory', `${out ?? path} is not empty`, 'Choose another --out');
+}
+
+async function freshFolder(data: string): Promise<string> {
+  const name =
+    basename(resolve(data))
+      .replace(/\.[a-z]+$/i, '')
+      .replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'run';
+  const parent = resolve('runs');
+  await mkdir(parent, { recursive: true }).catch((error) => {
+    throw explained(error, parent);
+  });
+  for (let n = 1; ; n++) {
+    const path = join(parent, `${name}-${n}`);
+    try {
+      await mkdir(path);
+      return path;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw explained(error, path);
+    }
+  }
+}
+
+/** @throws ThawError `run-directory` when there is no run at the path */
+export async function openRun(path: string): Promise<RunReader> {
+  return new RunReader(await runAt(path));
+}
+
+/**
+ * Opens a run to go on with it: takes its lock and removes what a killed process left unfinished.
+ *
+ * @throws ThawError `run-directory` when there is no run at the path, or another process is at work there
+ */
+export async function resumeRun(path: string): Promise<RunWriter> {
+  const absolute = await runAt(path);
+  const unlock = await takeLock(absolute);
+  const folders = ['.', CHECKPOINTS, join(CHECKPOINTS, 'last'), join(CHECKPOINTS, 'best'), 'artifacts'];
+  for (const folder of folders) await removeLeftovers(join(absolute, folder));
+  return new RunWriter(absolute, unlock);
+}
+
+async function runAt(path: string): Promise<string> {
+  const absolute = resolve(path);
+  if (existsSync(join(absolute, CONFIG))) return absolute;
+  const there = existsSync(absolute);
+  throw new ThawError(
+    'run-directory',
+    there ? `${path} is not a run: it has no ${CONFIG}` : `there is no run at ${path}`,
+    'Give the directory that `thaw train` made, such as runs/NAME',
+  );
+}

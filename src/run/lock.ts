@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { link, mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import { ThawError } from '../errors.ts';
+import { beside, codeOf, explained, ignoring, writeFlushed } from './atomic.ts';
+
+const LOCK = '.lock';
+/** Whoever removes a dead owner's lock holds this folder while it does. */
+const TAKEOVER = '.lock.takeover';
+/** A takeover lasts milliseconds; one that is this old died. */
+const TAKEOVER_MS = 5_000;
+
+export const isLockFile = (name: string): boolean => name.startsWith(LOCK);
+
+const ownerSchema = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  /** When the process began, in the system's own count; tells it from a later one of the same number. */
+  began: z.string().nullable(),
+  token: z.string(),
+});
+type Owner = z.output<typeof ownerSchema>;
+
+/**
+ * Takes a directory's lock: a file with the owner's process and host that comes into being whole (written beside, then linked).
+ * The lock of a process of this host that is gone is taken over.
+ *
+ * @returns gives the lock back
+ * @throws ThawError `run-directory` when another process has it
+ */
+export async function takeLock(folder: string): Promise<() => Promise<void>> {
+  const path = join(folder, LOCK);
+  const owner: Owner = { pid: process.pid, host: hostname(), began: beganOf(process.pid), token: randomUUID() };
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await place(path, owner)) return () => giveBack(path, owner);
+    const other = await readOwner(path);
+    if (other === 'gone') continue;
+    if (other !== 'damaged' && isAlive(other)) throw held(folder, other);
+    if (!(await removeStale(folder, other))) await sleep(20);
+  }
+  throw new ThawError('run-directory', `the lock of ${folder} cannot be taken`, `Remove ${path} and try again`);
+}
+
+async function place(path: string, owner: Owner): Promise<boolean> {
+  const unfinished = beside(path);
+  const contents = `${JSON.stringify(owner)}\n`;
+  try {
+    await writeFlushed(unfinished, [contents]);
+    await link(unfinished, path);
+    return true;
+  } catch (error) {
+    // Taken; or the new owner has tidied up and removed our unfinished file.
+    if (
+      codeOf(error) === 'EEXIST' ||
+      ((error as NodeJS.ErrnoException).syscall === 'link' && codeOf(error) === 'ENOENT')
+    )
+      return false;
+    // A file system without hard links: the file may be seen before it is filled, for an instant.
+    if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) {
+      return writeFlushed(path, [contents]).then(
+        () => true,
+        (e) => ignoring('EEXIST')(e) ?? false,
+      );
+    }
+    throw explained(error, path);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+async function readOwner(path: string): Promise<Owner | 'gone' | 'damaged'> {
+  const text = await readFile(path, 'utf8').catch(ignoring('ENOENT'));
+  if (text === undefined) return 'gone';
+  try {
+    return ownerSchema.parse(JSON.parse(text));
+  } catch {
+    return 'damaged';
+  }
+}
+
+/** Removes a stale lock, if it is still the one seen; one process at a time. @returns false when another one is at it */
+async function removeStale(folder: string, seen: Owner | 'damaged'): Promise<boolean> {
+  const guard = join(folder, TAKEOVER);
+  try {
+    await mkdir(guard);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw explained(error, guard);
+    const found = await stat(guard).catch(ignoring('ENOENT'));
+    if (found && Date.now() - found.mtimeMs > TAKEOVER_MS) await rmdir(guard).catch(ignoring('ENOENT'));
+    return false;
+  }
+  try {
+    const path = join(folder, LOCK);
+    const now = await readOwner(path);
+    const same =
+      now === 'damaged' ? seen === 'damaged' : now !== 'gone' && seen !== 'damaged' && now.token === seen.token;
+    // One that is damaged may be being written where links do not exist.
+    if (now === 'damaged' && Date.now() - (await stat(path)).mtimeMs < TAKEOVER_MS) return false;
+    if (same) await rm(path, { force: true });
+    return true;
+  } finally {
+    await rmdir(guard).catch(ignoring('ENOENT'));
+  }
+}
+
+async function giveBack(path: string, { token }: Owner): Promise<void> {
+  const now = await readOwner(path);
+  if (typeof now === 'object' && now.token === token) await rm(path, { force: true });
+}
+
+/** Whether the owner may still run: of another host nobody can tell, so it is taken to. */
+function isAlive({ pid, host, began }: Owner): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return false;
+  }
+  const now = beganOf(pid);
+  return began === null || now === null || began === now;
+}
+
+/** Field 22 of `/proc/<pid>/stat` (proc(5)), after the name in parentheses; null on systems that have none. */
+function beganOf(pid: number): string | null {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function held(folder: string, { pid, host }: Owner): ThawError {
+  const here = host === hostname();
+  return new ThawError(
+    'run-directory',
+    `process ${pid}${here ? '' : ` on ${host}`} is at work in ${folder}`,
+    here
+      ? 'Wait for it, or choose another --out'
+      : `Wait for it, or remove ${join(folder, LOCK)} if it no longer runs, or choose another --out`,
+  );
+}
