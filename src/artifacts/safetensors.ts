@@ -73,7 +73,11 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   const data = bytes.subarray(8 + length);
   const tensors = new Map<string, Tensor>();
   let end = 0;
-  for (const [name, entry] of Object.entries(entries) as [string, Record<string, unknown>][]) {
+  // JavaScript puts keys that look like integers (`193`, as PyTorch names initializers) first: the data's order is the offsets'.
+  const inOrder = (Object.entries(entries) as [string, Record<string, unknown>][]).sort(
+    ([, a], [, b]) => offset(a, 0) - offset(b, 0) || offset(a, 1) - offset(b, 1),
+  );
+  for (const [name, entry] of inOrder) {
     const type = Object.keys(TYPES).find((key) => TYPES[key as DataType] === entry?.dtype) as DataType | undefined;
     const shape = entry?.shape as number[];
     const [from, to] = (entry?.data_offsets ?? []) as number[];
@@ -90,4 +94,9 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   }
   if (end !== data.length) damaged('it holds bytes that belong to no tensor');
   return { tensors, metadata: metadata as Record<string, string> };
+}
+
+function offset(entry: Record<string, unknown> | null, which: 0 | 1): number {
+  const offsets = entry?.data_offsets;
+  return Array.isArray(offsets) ? Number(offsets[which]) : 0;
 }
