@@ -17,7 +17,7 @@ function integer(value: Integer): number | bigint {
   return Number.isSafeInteger(plain) ? plain : BigInt(value.toString());
 }
 
-const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 
 /**
  * Reads an ONNX model of any operator set.
@@ -75,7 +75,8 @@ class GraphReader {
       outputs: (proto.output ?? []).map(valueInfo),
       initializers,
       valueInfo: (proto.value_info ?? []).map(valueInfo),
-      docString: proto.doc_string ?? undefined,
+      // A field that is not set still has a value on the prototype: ''.
+      docString: proto.doc_string || undefined,
       unknown: proto.$unknowns,
     };
   }

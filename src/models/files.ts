@@ -1,0 +1,151 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { ThawError } from '../errors.ts';
+import {
+  bytesOf,
+  type Model,
+  type ReadExternal,
+  readModel,
+  writeModel,
+  writeModelWithExternalData,
+} from '../onnx/index.ts';
+
+/** A protocol buffer, which an ONNX file is, has at most 2 GiB. */
+const MESSAGE_LIMIT = 2 ** 31 - 1;
+
+/**
+ * Reads an `.onnx` file, and of the files beside it the parts that its tensors lie in.
+ *
+ * @throws ThawError `not-found` or `bad-model`, naming the file
+ */
+export async function readModelFile(path: string): Promise<Model> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new ThawError('not-found', `there is no file ${path}`, 'Check the path of the model');
+  if (found.isDirectory()) throw new ThawError('not-found', `${path} is a folder`, 'Give the .onnx file in it');
+  if (found.size > MESSAGE_LIMIT) {
+    throw new ThawError(
+      'bad-model',
+      `${path} has ${found.size} bytes, more than the 2 GiB that one ONNX file can have`,
+      'Export the model with external data',
+    );
+  }
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ThawError('not-found', `${path} cannot be read (${cause.code})`, 'Check its permissions', { cause });
+  });
+  const files = new ExternalFiles(path);
+  try {
+    return readModel(bytes, files.read);
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    throw new ThawError(error.code, `${path}: ${error.message}`, error.hint, { cause: error });
+  } finally {
+    files.close();
+  }
+}
+
+/** Files that a model names for its tensors' data: only those in its own folder are read, and only the parts asked for. */
+class ExternalFiles {
+  private readonly opened = new Map<string, number>();
+
+  private readonly folder: string;
+  /** Where its files really are: a download cache keeps links, the model's own among them, to one folder of contents. */
+  private readonly homes: readonly string[];
+
+  constructor(model: string) {
+    this.folder = dirname(model);
+    this.homes = [realpathSync(this.folder), dirname(realpathSync(model))];
+  }
+
+  readonly read: ReadExternal = (location, offset, length) => {
+    const file = this.opened.get(location) ?? this.open(location);
+    const { size } = fstatSync(file);
+    const wanted = length ?? size - offset;
+    if (wanted < 0 || offset + wanted > size) {
+      throw new ThawError(
+        'bad-model',
+        `a tensor lies at bytes ${offset} to ${offset + Math.max(0, wanted)} of "${location}", which has ${size}`,
+        'The file is truncated or of another model: download or export both again',
+      );
+    }
+    const bytes = new Uint8Array(wanted);
+    for (let done = 0; done < wanted; ) {
+      const count = readSync(file, bytes, done, Math.min(wanted - done, 1 << 30), offset + done);
+      if (count === 0) throw new ThawError('bad-model', `"${location}" became shorter while it was read`, 'Try again');
+      done += count;
+    }
+    return bytes;
+  };
+
+  private open(location: string): number {
+    const outside = () =>
+      new ThawError(
+        'bad-model',
+        `the model keeps weights in "${location}", outside its own folder`,
+        'Move that file beside the model and export again; for safety nothing else is read',
+      );
+    if (location === '' || isAbsolute(location) || /^[A-Za-z]:|\\/.test(location)) throw outside();
+    if (location.split('/').includes('..')) throw outside();
+    const path = join(this.folder, location);
+    if (!existsSync(path)) {
+      throw new ThawError(
+        'bad-model',
+        `the model keeps weights in "${location}", which is not beside it`,
+        'Put that file into the same folder',
+      );
+    }
+    const real = realpathSync(path);
+    if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
+    const file = openSync(path, 'r');
+    this.opened.set(location, file);
+    if (!fstatSync(file).isFile()) {
+      throw new ThawError('bad-model', `"${location}", where the model keeps weights, is no file`, 'Export it again');
+    }
+    return file;
+  }
+
+  close(): void {
+    for (const file of this.opened.values()) closeSync(file);
+  }
+}
+
+export interface WriteFileOptions {
+  /** Whether large tensors go to `<name>.onnx_data` beside the file; by default only where one file cannot hold them. */
+  readonly externalData?: boolean;
+}
+
+/** Writes a model; under its name there is at any moment the old file, or the whole new one. Folders are made as needed. */
+export async function writeModelFile(path: string, model: Model, options: WriteFileOptions = {}): Promise<void> {
+  const target = resolve(path);
+  const { externalData = weightBytes(model) > MESSAGE_LIMIT } = options;
+  await mkdir(dirname(target), { recursive: true });
+  if (!externalData) return replaceFile(target, [writeModel(model)]);
+  const location = `${basename(target)}_data`;
+  const { model: bytes, data } = writeModelWithExternalData(model, { location });
+  await replaceFile(join(dirname(target), location), data);
+  await replaceFile(target, [bytes]);
+}
+
+const weightBytes = ({ graph }: Model): number =>
+  [...graph.initializers.values()].reduce((all, t) => all + (t.type === 'string' ? 0 : bytesOf(t).length), 0);
+
+async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (!code) throw cause;
+    throw new ThawError('run-directory', `${path} cannot be written (${code})`, 'Check the folder and the free space', {
+      cause,
+    });
+  }
+}

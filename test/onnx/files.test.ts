@@ -1,0 +1,128 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import { readModelFile, writeModelFile } from '../../src/models/files.ts';
+import { bytesOf, writeModel, writeModelWithExternalData } from '../../src/onnx/index.ts';
+import { smallModel, weights } from '../small-models.ts';
+
+const model = smallModel({
+  inputs: { x: ['N', 40] },
+  outputs: { y: ['N', 50] },
+  initializers: { w: weights([40, 50]), b: weights([50]) },
+  nodes: [['Gemm', ['x', 'w', 'b'], ['y']]],
+});
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'thaw-files-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const lineOf = async (promise: Promise<unknown>): Promise<string> => {
+  const error = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(ThawError);
+  expect((error as ThawError).line).not.toContain('\n');
+  return (error as ThawError).line;
+};
+
+test('a model comes back from its file', async () => {
+  const path = join(folder, 'new', 'deep', 'model.onnx');
+  await writeModelFile(path, model);
+  expect(writeModel(await readModelFile(path))).toEqual(writeModel(model));
+  expect(readdirSync(join(folder, 'new', 'deep'))).toEqual(['model.onnx']);
+});
+
+test('large tensors go to a file beside it, small ones do not', async () => {
+  const path = join(folder, 'external', 'model.onnx');
+  await writeModelFile(path, model, { externalData: true });
+  expect(readdirSync(join(folder, 'external')).sort()).toEqual(['model.onnx', 'model.onnx_data']);
+  expect(readFileSync(`${path}_data`)).toEqual(Buffer.from(bytesOf(model.graph.initializers.get('w')!)));
+  expect(writeModel(await readModelFile(path))).toEqual(writeModel(model));
+});
+
+test('an existing file is replaced as a whole, and stays when writing fails', async () => {
+  const path = join(folder, 'model.onnx');
+  writeFileSync(path, 'old');
+  await writeModelFile(path, model);
+  expect(readFileSync(path)).toEqual(Buffer.from(writeModel(model)));
+  mkdirSync(join(folder, 'taken', 'model.onnx'), { recursive: true });
+  expect(await lineOf(writeModelFile(join(folder, 'taken', 'model.onnx'), model))).toContain('cannot be written');
+  expect(readdirSync(join(folder, 'taken'))).toEqual(['model.onnx']);
+});
+
+test('what is no model file says so, by its path', async () => {
+  const text = join(folder, 'notes.onnx');
+  writeFileSync(text, 'This is not a model.\nIt is a text.\n');
+  expect(await lineOf(readModelFile(text))).toContain(`${text}: `);
+  const empty = join(folder, 'empty.onnx');
+  writeFileSync(empty, '');
+  expect(await lineOf(readModelFile(empty))).toContain('empty');
+  expect(await lineOf(readModelFile(folder))).toContain('is a folder');
+  expect(await lineOf(readModelFile(join(folder, 'none.onnx')))).toContain('there is no file');
+});
+
+describe('external data', () => {
+  const at = async (name: string, location: string, prepare?: (inside: string) => void) => {
+    const inside = join(folder, name);
+    mkdirSync(inside, { recursive: true });
+    const written = writeModelWithExternalData(model, { location });
+    writeFileSync(join(inside, 'model.onnx'), written.model);
+    writeFileSync(join(inside, 'data.bin'), Buffer.concat(written.data));
+    prepare?.(inside);
+    return readModelFile(join(inside, 'model.onnx'));
+  };
+
+  test('is read from a folder of its own below the model', async () => {
+    const read = await at('below', 'weights/data.bin', (inside) => {
+      mkdirSync(join(inside, 'weights'));
+      writeFileSync(join(inside, 'weights', 'data.bin'), readFileSync(join(inside, 'data.bin')));
+    });
+    expect(writeModel(read)).toEqual(writeModel(model));
+  });
+
+  test.each(['../below/data.bin', '/etc/passwd', 'weights/../../below/data.bin', 'C:\\data.bin', '..\\data.bin'])(
+    'at %s is refused',
+    async (location) => {
+      expect(await lineOf(at('outside', location))).toContain('outside its own folder');
+    },
+  );
+
+  test('behind a link that leaves the folder is refused', async () => {
+    const secret = join(folder, 'secret.bin');
+    writeFileSync(secret, Buffer.alloc(100_000));
+    const link = (inside: string) => {
+      if (!existsSync(join(inside, 'link.bin'))) symlinkSync(secret, join(inside, 'link.bin'));
+    };
+    expect(await lineOf(at('linked', 'link.bin', link))).toContain('outside its own folder');
+  });
+
+  test('behind a link is read where the model is a link to the same place, as in download caches', async () => {
+    const contents = join(folder, 'blobs');
+    const links = join(folder, 'snapshot');
+    await at('blobs', 'data.bin');
+    mkdirSync(links);
+    for (const file of ['model.onnx', 'data.bin']) symlinkSync(join(contents, file), join(links, file));
+    expect(writeModel(await readModelFile(join(links, 'model.onnx')))).toEqual(writeModel(model));
+  });
+
+  test('that is missing, too short or a folder says so', async () => {
+    expect(await lineOf(at('missing', 'other.bin'))).toContain('"other.bin", which is not beside it');
+    const cut = (inside: string) => writeFileSync(join(inside, 'data.bin'), Buffer.alloc(100));
+    expect(await lineOf(at('short', 'data.bin', cut))).toMatch(/bytes 0 to 8000 of "data.bin", which has 100/);
+    expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is no file');
+  });
+});
