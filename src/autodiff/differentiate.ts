@@ -79,6 +79,7 @@ function ruleContext(
       if (!output || !isFloat(output.type)) return undefined as unknown as Value;
       return gradients.get(output.name) ?? b.full(0, output);
     }),
+    reached: node.outputs.map((name) => gradients.has(name)),
     attributes: plainAttributes(node),
     known: contents,
     constant: (input) => numbersOf(contents(input) ?? refuse(`its input "${input.name}" is not known when compiling`)),

@@ -19,23 +19,26 @@ import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
 import { ZERO } from './zero.ts';
 
+/** Rules of the ONNX standard by family. */
+export const FAMILIES: Readonly<Record<string, Rules>> = {
+  arithmetic,
+  trigonometry,
+  activations,
+  reductions,
+  matrices,
+  einsum,
+  shapes,
+  padding,
+  indexing,
+  convolution,
+  pooling,
+  resampling,
+  normalization,
+};
+
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
-  '': {
-    ...arithmetic,
-    ...trigonometry,
-    ...activations,
-    ...reductions,
-    ...matrices,
-    ...einsum,
-    ...shapes,
-    ...padding,
-    ...indexing,
-    ...convolution,
-    ...pooling,
-    ...resampling,
-    ...normalization,
-  },
+  '': Object.assign({}, ...Object.values(FAMILIES)),
   'com.microsoft': microsoft,
   [ADJOINT_DOMAIN]: batchStatistics,
 };

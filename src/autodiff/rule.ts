@@ -9,6 +9,8 @@ export interface RuleContext {
   readonly outputs: readonly Value[];
   /** ∂loss/∂output for each output, zeros where the loss does not depend on it; undefined for outputs that are no floats. */
   readonly dy: readonly Value[];
+  /** Whether the loss depends on an output. */
+  readonly reached: readonly boolean[];
   // biome-ignore lint/suspicious/noExplicitAny: destructured with the types that the operator's specification gives
   readonly attributes: Readonly<Record<string, any>>;
   /** The contents of a value if it is known when compiling. */

@@ -25,6 +25,8 @@ export interface Forward {
   readonly inputs: ReadonlyMap<string, Input>;
   /** Values that the loss depends on. */
   readonly outputs: readonly string[];
+  /** Nodes that compute the same outputs in another way, of which the gradients are taken; `nodes` by default. */
+  readonly differentiated?: readonly Node[];
   readonly opset?: number;
   /** In which differences are taken: double precision unless ONNX Runtime lacks the kernel, or single if asked for. */
   readonly precision?: 'single';
@@ -216,7 +218,7 @@ async function gradientModel(
   shapes: ReadonlyMap<string, Typed>,
   weights: ReadonlyMap<string, Tensor>,
 ): Promise<{ session: Session; outputs: Map<string, string> }> {
-  const { b, fed } = build(forward, 'float32', shapes);
+  const { b, fed } = build({ ...forward, nodes: forward.differentiated ?? forward.nodes }, 'float32', shapes);
   const terms = [...weights.keys()].map((name) => {
     const weight = b.input(`${name}.weight`, 'float32', shapes.get(name)!.shape);
     fed.push(weight);

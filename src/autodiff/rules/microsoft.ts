@@ -25,8 +25,9 @@ function beforeActivation(context: RuleContext): Value {
 const skipNormalization =
   (centred: boolean): Rule =>
   (context) => {
-    const { b, inputs, dy, node, attributes } = context;
+    const { b, inputs, dy, reached, attributes, refuse } = context;
     const [x, skip, scale] = inputs;
+    if (reached[1] || reached[2]) refuse('its mean or deviation is used as a result');
     const [shift, bias] = centred ? inputs.slice(3) : [undefined, inputs[3]];
     const sum = b.sum([x, skip, bias].filter((value) => value !== undefined));
     const [ofSum, ofScale, ofShift] = layerNormalization(
@@ -37,7 +38,7 @@ const skipNormalization =
       },
       centred,
     );
-    const through = () => (node.outputs[3] ? b.add(ofSum!(), dy[3]) : ofSum!());
+    const through = () => (reached[3] ? b.add(ofSum!(), dy[3]) : ofSum!());
     return [through, through, ofScale, ...(centred ? [ofShift] : []), through];
   };
 

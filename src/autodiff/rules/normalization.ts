@@ -43,10 +43,11 @@ const byChannel = (b: GraphBuilder, value: Value, like: Value): Value =>
 
 /** Layer normalization: ŷ = x̂·s + c over the last axes. `s` and `c` may broadcast. */
 export function layerNormalization(
-  { b, inputs: [x, scale, shift], dy: [dy], attributes }: RuleContext,
+  { b, inputs: [x, scale, shift], dy: [dy], reached, attributes, refuse }: RuleContext,
   centred: boolean,
 ) {
   const { axis: from = -1, epsilon = 1e-5 } = attributes;
+  if (reached[1] || reached[2]) refuse('its mean or deviation is used as a result');
   const axes = trailingAxes(x, from);
   const standardized = () => standardize(b, x, axes, epsilon, centred);
   return [

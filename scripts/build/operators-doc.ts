@@ -1,0 +1,97 @@
+import { writeFileSync } from 'node:fs';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { FAMILIES, RULES } from '../../src/autodiff/registry.ts';
+import { ZERO } from '../../src/autodiff/zero.ts';
+
+/** What a rule does not cover, or how it chooses where the derivative is not unique. */
+export const LIMITS: Readonly<Record<string, string>> = {
+  Max: 'the greatest inputs share the gradient',
+  Min: 'the least inputs share the gradient',
+  Cast: 'between float types; a gradient stops at integers',
+  CastLike: 'between float types; a gradient stops at integers',
+  Relu: 'zero at 0',
+  Clip: 'zero at the bounds',
+  ReduceMax: 'the greatest elements share the gradient',
+  ReduceMin: 'the least elements share the gradient',
+  GlobalMaxPool: 'the greatest elements share the gradient',
+  Einsum: 'no diagonals (a label twice in one operand)',
+  Concat: 'along an axis of fixed size',
+  Split: 'along an axis of fixed size',
+  Slice: 'starts, axes and steps known when compiling; along axes of fixed size',
+  Tile: 'repeats known when compiling',
+  Dropout: 'in inference mode; Thaw adds dropout of its own, with noise that can be repeated',
+  Pad: 'pads known when compiling; margins of the modes reflect, edge and wrap are not negative, those of reflect and wrap no wider than the axis',
+  GatherND: '`batch_dims` 0; indexed axes of fixed size',
+  ScatterElements: '`reduction` none or add',
+  ScatterND: '`reduction` none or add',
+  TopK: 'both outputs have names',
+  Conv: 'picture size known when compiling (`--input name:shape`)',
+  ConvTranspose: 'picture size known when compiling',
+  MaxPool: 'picture size known when compiling; the first greatest element of a window takes the gradient',
+  AveragePool: 'picture size known when compiling',
+  LpPool: 'picture size known when compiling',
+  GlobalAveragePool: 'picture size known when compiling',
+  Resize: 'picture size, sizes and scales known when compiling; not `tf_crop_and_resize`',
+  BatchNormalization: "with frozen statistics; with its batch's, Thaw writes it out as other operators first",
+  LayerNormalization: 'the outputs for mean and deviation are not used',
+  GroupNormalization: 'picture size known when compiling',
+  LRN: 'picture size known when compiling',
+  'com.microsoft.FusedMatMul': 'matrices, not vectors; without `transBatchA` and `transBatchB`',
+  'com.microsoft.FusedConv': 'as `Conv`; activations Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, Clip',
+  'com.microsoft.SkipLayerNormalization': 'the outputs for mean and deviation are not used',
+};
+
+const table = (operators: readonly string[], prefix = ''): string =>
+  [
+    '| operator | limits |',
+    '| --- | --- |',
+    ...[...operators].sort().map((op) => `| \`${prefix}${op}\` | ${LIMITS[prefix + op] ?? ''} |`),
+  ].join('\n');
+
+const capitalized = (word: string) => word[0].toUpperCase() + word.slice(1);
+
+/** The page `docs/operators.md`. */
+export function operatorsPage(): string {
+  const families = Object.entries(FAMILIES).map(
+    ([name, rules]) => `### ${capitalized(name)}\n\n${table(Object.keys(rules))}`,
+  );
+  const count = Object.keys(RULES['']).length + Object.keys(RULES['com.microsoft']).length;
+  return `# Operators that can be trained through
+
+<!-- Written by \`npx tsx scripts/build/operators-doc.ts\` from the rules in src/autodiff; do not edit. -->
+
+Training a layer needs the gradient of every operator between it and the loss. Thaw has rules for ${count} operators; a gradient
+of zero is declared for ${ZERO[''].length} more. Every rule is compared with central differences by the test suite.
+
+Rules are written for operator set 18 and later; models of operator sets 9 to 17 are brought to 18 in memory first. An operator
+that is not listed stops only the layers before it from training: \`thaw inspect\` names it and the node in advance.
+
+## Rules
+
+Unless the table says otherwise, all attributes and optional inputs are covered, and any dimension may be symbolic. Axes, pads and the like
+that are inputs must be known when compiling, which those computed from constants and fixed shapes are.
+
+${families.join('\n\n')}
+
+### Operators of ONNX Runtime (com.microsoft)
+
+${table(Object.keys(RULES['com.microsoft']), 'com.microsoft.')}
+
+## Zero by nature
+
+Constant between jumps, or of integers, booleans and shapes. A gradient stops here, and so does training of what lies before,
+if nothing leads around.
+
+${[...ZERO['']]
+  .sort()
+  .map((op) => `\`${op}\``)
+  .join(', ')}
+
+Quantized operators are in neither list: train the float model, then quantize the result.
+`;
+}
+
+export const PAGE = new URL('../../docs/operators.md', import.meta.url);
+
+if (argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, operatorsPage());

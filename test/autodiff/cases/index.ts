@@ -1,0 +1,22 @@
+import type { Row } from '../row.ts';
+import { convolution } from './convolution.ts';
+import { elementwise } from './elementwise.ts';
+import { matrices } from './matrices.ts';
+import { microsoft } from './microsoft.ts';
+import { normalization } from './normalization.ts';
+import { reductions } from './reductions.ts';
+import { resampling } from './resampling.ts';
+import { shapes } from './shapes.ts';
+
+export const TABLES: Readonly<Record<string, readonly Row[]>> = {
+  elementwise,
+  reductions,
+  matrices,
+  shapes,
+  convolution,
+  resampling,
+  normalization,
+  microsoft,
+};
+
+export const ROWS: readonly Row[] = Object.values(TABLES).flat();
