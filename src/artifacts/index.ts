@@ -7,5 +7,6 @@ export {
   stepModels,
   trainingModel,
 } from './graphs.ts';
+export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

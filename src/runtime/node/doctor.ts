@@ -35,8 +35,8 @@ export interface Doctor {
 
 const require = createRequire(import.meta.url);
 
-/** Versions are read off package.json, since loading a broken native package would end in an error. */
-async function packageVersion(name: string): Promise<string | null> {
+/** The version of an installed package, or null. Versions are read off package.json, since loading a broken native package would end in an error. */
+export async function packageVersion(name: string): Promise<string | null> {
   try {
     // The main file's folder or one above it: not every package exports its package.json.
     for (let folder = dirname(require.resolve(name)); ; folder = dirname(folder)) {
@@ -50,7 +50,8 @@ async function packageVersion(name: string): Promise<string | null> {
   }
 }
 
-async function thawVersion(): Promise<string> {
+/** The version of this package. */
+export async function thawVersion(): Promise<string> {
   const file = fileURLToPath(new URL('../../../package.json', import.meta.url));
   return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version;
 }

@@ -1,0 +1,98 @@
+import type { BatchSource, Preprocessing } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { readModelFile } from '../models/files.ts';
+import { type Model, tensor, writeModel } from '../onnx/index.ts';
+import type { Runtime, Session } from '../runtime/index.ts';
+import { type Prediction, predictionsOf } from '../training/index.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { dataInputsOf } from './prepare.ts';
+import type { PictureSettings } from './settings.ts';
+import { fetchModel, knownLabels, preprocessingOf } from './train.ts';
+
+export interface ClassifierSettings extends PictureSettings {
+  /** The classes in the order of the outputs, where the model does not say them. */
+  readonly labels?: readonly string[];
+  readonly batch?: number;
+  readonly device?: Parameters<typeof openRuntime>[0];
+}
+
+/** A finished model that tells classes apart: of a run, of a transformers.js folder, or a lone file. */
+export class Classifier {
+  private constructor(
+    readonly name: string,
+    readonly classes: readonly string[],
+    readonly preprocessing: Preprocessing,
+    private readonly batchSize: number,
+    private readonly input: string,
+    private readonly output: { readonly name: string; readonly gives: 'logits' | 'probabilities' },
+    private readonly session: Session,
+  ) {}
+
+  /** @param spec whatever `resolveModel` takes, a run directory included */
+  static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks): Promise<Classifier> {
+    const { labels, batch = 16, device = 'auto' } = settings;
+    const runtime = await openRuntime(device, hooks);
+    const resolved = await fetchModel(spec, hooks);
+    const model = await readModelFile(resolved.path);
+    const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+    const classes = knownLabels(model, resolved, labels);
+    const [input] = dataInputsOf(model);
+    if (input?.type !== 'float32') {
+      throw new ThawError(
+        'bad-model',
+        `the model's input "${input?.name}" is ${input?.type ?? 'no tensor'}, and pictures are float32`,
+        'Export the model with a float32 input',
+      );
+    }
+    checkClasses(model, classes);
+    const session = await open(runtime, model);
+    return new Classifier(resolved.name, classes, preprocessing, batch, input.name, outputOf(model), session);
+  }
+
+  /** Predictions batch by batch, with the model's scores put into probabilities. */
+  async *predict(source: BatchSource): AsyncGenerator<readonly Prediction[]> {
+    for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
+      const { name, gives } = this.output;
+      const { [name]: output } = await this.session.run(
+        { [this.input]: tensor('float32', batch.shape, batch.images) },
+        [name],
+      );
+      const scores = output.data as Float32Array;
+      const count = scores.length / batch.indices.length;
+      if (count !== this.classes.length) throw wrongCount(this.classes.length, count);
+      // ln p are logits of p.
+      const logits = gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
+      yield predictionsOf(logits, batch.labels, batch.indices);
+    }
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+}
+
+const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));
+
+const wrongCount = (labels: number, outputs: number) =>
+  new ThawError(
+    'bad-config',
+    `there are ${labels} labels, and the model has ${outputs} outputs`,
+    'Give one label each',
+  );
+
+function checkClasses({ graph }: Model, classes: readonly string[]): void {
+  const declared = graph.outputs[0]?.shape?.[1];
+  if (typeof declared === 'number' && declared !== classes.length) throw wrongCount(classes.length, declared);
+}
+
+/** Operators that only rearrange what a Softmax gave. */
+const REARRANGING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast']);
+
+function outputOf({ graph }: Model): { name: string; gives: 'logits' | 'probabilities' } {
+  const [{ name }] = graph.outputs;
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  let node = producers.get(name);
+  while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
+  return { name, gives: node?.op === 'Softmax' || node?.op === 'Sigmoid' ? 'probabilities' : 'logits' };
+}

@@ -1,0 +1,30 @@
+import { cpus, platform, release } from 'node:os';
+import type { ReportEnvironment } from '../report/index.ts';
+import type { DeviceName } from '../runtime/devices.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { chooseDevice, deviceOptions } from '../runtime/node/devices.ts';
+import { packageVersion, thawVersion } from '../runtime/node/doctor.ts';
+import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { JobHooks } from './events.ts';
+
+/**
+ * A runtime on a device.
+ *
+ * @throws ThawError `device` where a device asked for by name can't be had
+ */
+export async function openRuntime(name: DeviceName, { onEvent }: JobHooks = {}): Promise<Runtime> {
+  const choice = await chooseDevice(name);
+  onEvent?.({ type: 'device', ...choice });
+  return nodeRuntime(choice.device, deviceOptions(choice.device));
+}
+
+/** On what a run was made. */
+export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironment> => ({
+  thaw: await thawVersion(),
+  onnxruntime: (await packageVersion('onnxruntime-node')) ?? 'unknown',
+  node: process.versions.node,
+  platform: `${platform()} ${release()} ${process.arch}`,
+  cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${cpus().length} cores`,
+  device,
+  threads: null,
+});

@@ -1,0 +1,54 @@
+import type { Dataset, Sample } from '../data/index.ts';
+import { openDataset, PictureSource } from '../data/node/index.ts';
+import { ThawError } from '../errors.ts';
+import { type Evaluation, evaluationOf, type Prediction } from '../training/index.ts';
+import { Classifier, type ClassifierSettings } from './classifier.ts';
+import type { JobHooks } from './events.ts';
+import { describeData } from './train.ts';
+
+export interface EvaluateRequest {
+  /** A run, a model folder or file, an address, `hf:owner/name`. */
+  readonly model: string;
+  readonly data: string;
+  /** Of the data set: `val` unless given, else `test`, else everything. */
+  readonly split?: 'train' | 'val' | 'test';
+  readonly strict?: boolean;
+  readonly settings?: ClassifierSettings;
+}
+
+/**
+ * Metrics of a finished model on labelled pictures.
+ *
+ * @throws ThawError where the model does not say its classes, or the data has others
+ */
+export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<Evaluation> {
+  const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
+  const { classes, preprocessing } = classifier;
+  const dataset = await openDataset(request.data, { classes, valFraction: 0, strict: request.strict });
+  hooks.onEvent?.(describeData(dataset));
+  const samples = samplesOf(dataset, request);
+  const source = new PictureSource({
+    samples,
+    preprocessing,
+    onProblem: ({ file, reason }) => hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
+  });
+  const predictions: Prediction[] = [];
+  for await (const batch of classifier.predict(source)) {
+    hooks.signal?.throwIfAborted();
+    predictions.push(...batch);
+    hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
+  }
+  await classifier.release();
+  return evaluationOf(predictions, classes, meanLoss(predictions));
+}
+
+function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly Sample[] {
+  const chosen = split ?? (['val', 'test', 'train'] as const).find((name) => dataset[name].length > 0) ?? 'val';
+  if (dataset[chosen].length > 0) return dataset[chosen];
+  throw new ThawError('bad-data', `${data} has no pictures in ${chosen}`, 'Choose another --split, or leave it out');
+}
+
+/** Cross-entropy: the mean of −ln p of the true class. */
+const meanLoss = (predictions: readonly Prediction[]): number =>
+  predictions.reduce((all, { probabilities, label }) => all - Math.log(Math.max(probabilities[label], 1e-37)), 0) /
+  predictions.length;

@@ -1,0 +1,53 @@
+import type { DataProblem } from '../data/index.ts';
+import type { DeviceChoice } from '../runtime/devices.ts';
+import type { TrainingEvent } from '../training/index.ts';
+
+/** What a job tells while it runs, besides the training's own events. Plain data. */
+export type JobEvent =
+  | TrainingEvent
+  | ({ readonly type: 'device' } & DeviceChoice)
+  /** A model is being fetched; bytes. */
+  | { readonly type: 'download'; readonly received: number; readonly total?: number }
+  | {
+      readonly type: 'model';
+      readonly name: string;
+      readonly parameters: number;
+      readonly groups: number;
+      /** Classes of the head that is trained. */
+      readonly classes: number;
+    }
+  | {
+      readonly type: 'data';
+      readonly classes: readonly string[];
+      readonly train: number;
+      readonly val: number;
+      readonly test: number;
+      readonly problems: readonly DataProblem[];
+    }
+  | { readonly type: 'run'; readonly path: string }
+  /** All stages as planned, with the number of steps of an epoch. */
+  | {
+      readonly type: 'plan';
+      readonly stages: readonly { readonly train: string; readonly epochs: number }[];
+      readonly stepsPerEpoch: number;
+      /** Epochs that are done, where a run goes on. */
+      readonly done: number;
+    }
+  /** Something worth knowing that stops nothing. */
+  | { readonly type: 'notice'; readonly message: string }
+  /** What is under way where nothing else tells of it. */
+  | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' }
+  | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
+  | {
+      readonly type: 'verified';
+      /** Of the exported model's probabilities from the trainer's. */
+      readonly maxDifference: number;
+      readonly samples: number;
+    };
+
+/** How a job and its caller talk. */
+export interface JobHooks {
+  readonly onEvent?: (event: JobEvent) => void;
+  /** Asks the job to stop: a training saves itself first. */
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,221 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { BatchSource, Dataset } from '../data/index.ts';
+import { PictureSource } from '../data/node/index.ts';
+import {
+  exportModel,
+  shippedPreprocessing,
+  TRANSFORMERS_NAMES,
+  transformersFolder,
+  verifyExport,
+} from '../export/index.ts';
+import { modelCard, type ReportData, renderReport } from '../report/index.ts';
+import { thawVersion } from '../runtime/node/doctor.ts';
+import {
+  type Checkpoint,
+  type Evaluation,
+  evaluationOf,
+  type StopReason,
+  Trainer,
+  type TrainingConfig,
+} from '../training/index.ts';
+import { environmentOf } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { samplePictures, worstMistakes } from './gallery.ts';
+import { type RunRecord, saveRecord, stageResults } from './record.ts';
+import { shownPath, sizesOf } from './train.ts';
+import type { TrainingJob } from './training-run.ts';
+
+/** How a training ended. Plain data. */
+export interface TrainOutcome {
+  readonly status: 'finished' | 'interrupted';
+  readonly why: StopReason;
+  /** The run directory, as short as it can be said. */
+  readonly run: string;
+  readonly epochs: number;
+  /** The epoch whose weights were kept; null where none was finished. */
+  readonly bestEpoch: number | null;
+  /** Of the validation set: before training, and of the finished model. */
+  readonly before: Evaluation | null;
+  readonly after: Evaluation | null;
+  readonly test: Evaluation | null;
+  readonly seconds: number;
+  /** Files to look at and to ship. */
+  readonly model: string | null;
+  readonly report: string | null;
+}
+
+export interface FinishedTraining extends TrainingJob {
+  readonly config: TrainingConfig;
+  readonly val: BatchSource;
+}
+
+/** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
+export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise<TrainOutcome> {
+  const { run, record, source, about, dataset, runtime, network, anatomy, config } = job;
+  const { preprocessing } = about;
+  const path = shownPath(run.path);
+  const began = performance.now();
+  const last = await run.checkpoint('last');
+  if (!record.stopped) return outcomeOf(path, 'interrupted', record, last);
+
+  hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
+  const best = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
+  const trainer = new Trainer({
+    network,
+    anatomy,
+    classes: dataset.classes,
+    train: job.val,
+    val: job.val,
+    config,
+    runtime,
+    resume: best,
+  });
+  const { loss, predictions } = await trainer.predict(job.val);
+  const after = evaluationOf(predictions, dataset.classes, loss);
+  hooks.signal?.throwIfAborted();
+  const exported = exportModel(source, best.state, {
+    version: await thawVersion(),
+    classes: dataset.classes,
+    preprocessing,
+  });
+  const [input] = source.graph.inputs.filter(({ name }) => !source.graph.initializers.has(name));
+  const folder = (card: string) =>
+    transformersFolder({
+      model: exported,
+      classes: dataset.classes,
+      preprocessing,
+      input: input.name,
+      output: anatomy.head.graphOutput,
+      card,
+      sourceConfig: about.sourceConfig,
+    });
+  const { maxDifference, samples } = await verifyExport({
+    model: folder('').get('onnx/model.onnx') as Uint8Array,
+    runtime,
+    source: job.val,
+    preprocessing,
+    shipped: true,
+    batchSize: config.batch,
+    expected: predictions,
+    ...TRANSFORMERS_NAMES,
+  });
+  hooks.onEvent?.({ type: 'verified', maxDifference, samples });
+  hooks.signal?.throwIfAborted();
+
+  hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
+  const test = dataset.test.length
+    ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
+    : null;
+  hooks.signal?.throwIfAborted();
+
+  hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
+  const seconds = record.seconds + (performance.now() - began) / 1000;
+  const report = await reportOf(job, { best, last, after, test, seconds, path }, predictions);
+  const shipped = shippedPreprocessing(preprocessing);
+  await run.writeModelFolder(folder(modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: shipped })));
+  await run.writeFile('report.html', renderReport(report));
+  await saveRecord(run, { ...record, seconds });
+  return {
+    ...outcomeOf(path, 'finished', { ...record, seconds }, last),
+    after,
+    test,
+    model: join(path, 'model'),
+    report: join(path, 'report.html'),
+  };
+}
+
+function outcomeOf(
+  run: string,
+  status: TrainOutcome['status'],
+  record: RunRecord,
+  { progress }: Checkpoint,
+): TrainOutcome {
+  return {
+    status,
+    why: record.stopped ?? 'interrupted',
+    run,
+    epochs: progress.epoch,
+    bestEpoch: progress.best?.epoch ?? null,
+    before: record.before,
+    after: null,
+    test: null,
+    seconds: record.seconds,
+    model: null,
+    report: null,
+  };
+}
+
+interface Results {
+  readonly best: Checkpoint;
+  readonly last: Checkpoint;
+  readonly after: Evaluation;
+  readonly test: Evaluation | null;
+  readonly seconds: number;
+  readonly path: string;
+}
+
+async function reportOf(
+  job: FinishedTraining,
+  { best, last, after, test, seconds, path }: Results,
+  predictions: Parameters<typeof worstMistakes>[0],
+): Promise<ReportData> {
+  const { run, record, about, dataset, source, settings, anatomy, runtime } = job;
+  const { rows } = last.progress;
+  const count = (samples: Dataset['train']) =>
+    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+  return {
+    title: `${about.name} on ${run.name}`,
+    created: record.created,
+    model: {
+      name: about.name,
+      source: about.model,
+      sha256: about.sha256,
+      parameters: sizesOf(job).parameters,
+      opset: source.opsets[''],
+      groups: anatomy.groups.map(({ name }) => name),
+    },
+    data: {
+      path: about.data,
+      classes: dataset.classes,
+      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
+      problems: dataset.problems,
+    },
+    plan: record.stages.map((stage) => ({
+      ...stage,
+      why: stage.why ?? 'finished',
+      ...stageResults(rows, stage.stage),
+      multipliers: multipliersOf(job),
+    })),
+    rows,
+    bestEpoch: best.progress.best?.epoch ?? null,
+    before: record.before,
+    after,
+    test,
+    mistakes: await worstMistakes(predictions, dataset),
+    samples: await samplePictures(dataset, about.preprocessing, settings),
+    environment: await environmentOf(runtime),
+    config: stringify({ model: about.model, data: about.data, ...settings }),
+    seconds,
+    stopped: record.stopped ?? 'finished',
+    output: {
+      path: join(path, 'model'),
+      commands: [
+        { does: 'Classify pictures', command: `thaw predict ${path} PICTURE.jpg` },
+        { does: 'Measure it on other pictures', command: `thaw eval ${path} PICTURES` },
+        {
+          does: 'Use it in JavaScript',
+          command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', '${path}/model');`,
+        },
+      ],
+    },
+  };
+}
+
+/** Factors on the stage's learning rate that differ from 1, by layer group. */
+function multipliersOf({ anatomy, config }: FinishedTraining) {
+  const head = anatomy.groups.length - 1;
+  return anatomy.groups
+    .map(({ name }, i) => ({ group: name, multiplier: i === head ? 1 : config.pretrainedRate }))
+    .filter(({ multiplier }) => multiplier !== 1);
+}

@@ -1,0 +1,51 @@
+import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
+import { preview, thumbnail } from '../data/node/index.ts';
+import type { Mistake } from '../report/index.ts';
+import type { Prediction } from '../training/index.ts';
+import type { TrainSettings } from './settings.ts';
+import { shownPath } from './train.ts';
+
+/** Pixels of a mistake's picture at most. */
+const THUMBNAIL = 160;
+const MISTAKES = 24;
+const SAMPLES = 12;
+
+/** The validation pictures that are wrong with the most confidence. */
+export async function worstMistakes(predictions: readonly Prediction[], dataset: Dataset): Promise<Mistake[]> {
+  const wrong = predictions
+    .filter(({ label, predicted }) => label !== predicted)
+    .map((p) => ({ ...p, probability: p.probabilities[p.predicted] }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, MISTAKES);
+  return Promise.all(
+    wrong.map(async ({ index, label, predicted, probability }) => {
+      const { file } = dataset.val[index];
+      return {
+        thumbnail: await thumbnail(file, THUMBNAIL),
+        file: shownPath(file),
+        label: dataset.classes[label],
+        predicted: dataset.classes[predicted],
+        probability,
+      };
+    }),
+  );
+}
+
+/** Training pictures as the first epoch shows them, the classes taking turns. */
+export async function samplePictures(
+  { train, classes }: Dataset,
+  preprocessing: Preprocessing,
+  { augment, seed }: Pick<TrainSettings, 'augment' | 'seed'>,
+): Promise<string[]> {
+  const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
+  const turns = Array.from({ length: SAMPLES }, (_, i) => byClass[i % classes.length][Math.floor(i / classes.length)]);
+  const chosen = turns.filter((index) => index !== undefined);
+  const augmentation = readAugmentation(augment);
+  const pictures = await Promise.all(
+    // A picture that can't be decoded was reported when training met it.
+    chosen.map((index) =>
+      preview(train[index].file, preprocessing, augmentation, { seed, index, count: 1 }).catch(() => []),
+    ),
+  );
+  return pictures.flat();
+}

@@ -1,0 +1,52 @@
+import type { RunWriter } from '../run/index.ts';
+import type { EpochRow, Evaluation, StageInfo, StopReason } from '../training/index.ts';
+
+/** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
+export interface RunRecord {
+  /** Of the validation set, before the first step. */
+  readonly before: Evaluation | null;
+  /** The stages that began, in order. */
+  readonly stages: readonly (StageInfo & { readonly why: StopReason | null })[];
+  /** When the run began, ISO 8601. */
+  readonly created: string;
+  /** Of all sittings. */
+  readonly seconds: number;
+  /** How the training ended, once it has. */
+  readonly stopped: StopReason | null;
+}
+
+export const RECORD_FILE = 'record.json';
+
+export const newRecord = (): RunRecord => ({
+  before: null,
+  stages: [],
+  created: new Date().toISOString(),
+  seconds: 0,
+  stopped: null,
+});
+
+/** The record with a stage that begins; one that goes on after a pause is not listed twice. */
+export const withStage = (record: RunRecord, info: StageInfo): RunRecord => ({
+  ...record,
+  stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...info, why: null }],
+});
+
+export const withStageEnd = (record: RunRecord, stage: number, why: StopReason): RunRecord => ({
+  ...record,
+  stages: record.stages.map((info) => (info.stage === stage ? { ...info, why } : info)),
+});
+
+export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
+  run.writeFile(RECORD_FILE, `${JSON.stringify(record, null, 2)}\n`);
+
+/** What the epochs of a stage came to. */
+export function stageResults(
+  rows: readonly EpochRow[],
+  stage: number,
+): { seconds: number; bestAccuracy: number | null } {
+  const own = rows.filter((row) => row.stage === stage);
+  return {
+    seconds: own.reduce((all, { seconds }) => all + seconds, 0),
+    bestAccuracy: own.length ? Math.max(...own.map(({ val }) => val.accuracy)) : null,
+  };
+}

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openDataset } from '../data/node/index.ts';
+import { ThawError } from '../errors.ts';
+import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import type { TrainOutcome } from './finish.ts';
+import { inputShapes } from './pictures.ts';
+import { networkOf } from './prepare.ts';
+import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
+import { readSettings, type TrainSettings } from './settings.ts';
+import { describeData, shownPath, sizesOf } from './train.ts';
+import { type About, runTraining } from './training-run.ts';
+
+/**
+ * Goes on with a run exactly where it stopped, from its own copy of the model.
+ *
+ * @throws ThawError `run-directory` where it cannot: no checkpoint, other pictures, already finished, in use
+ */
+export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainOutcome> {
+  const { onEvent } = hooks;
+  const run = await resumeRun(path);
+  try {
+    const record = await readRecord(run);
+    if (record.stopped && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) {
+      const shown = shownPath(run.path);
+      throw new ThawError(
+        'run-directory',
+        `the run ${shown} is finished`,
+        `Use it: thaw predict ${shown} PICTURE. To train on: thaw train ${shown} DATA --keep-head`,
+      );
+    }
+    onEvent?.({ type: 'run', path: shownPath(run.path) });
+    const settings = await readRunSettings(run);
+    const { model: source, identity, about: kept } = await run.source();
+    const about = kept as unknown as About;
+    const { seed, valFraction, strict, verify, keepHead, labels } = settings;
+    const opened = await openDataset(about.dataPath, {
+      seed,
+      valFraction,
+      strict,
+      verification: verify,
+      classes: keepHead || labels ? identity.classes : undefined,
+    });
+    onEvent?.(describeData(opened));
+    const samples = await identifySamples(opened, about.dataPath);
+    checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
+
+    const runtime = await openRuntime(settings.device, hooks);
+    onEvent?.({ type: 'phase', phase: 'preparing' });
+    const network = await networkOf(source, runtime, {
+      head: settings.head,
+      inputs: inputShapes(source, about.preprocessing),
+    });
+    onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });
+    const checkpoint = run.hasCheckpoint('last') ? await run.checkpoint('last') : undefined;
+    if (checkpoint?.notice) onEvent?.({ type: 'notice', message: checkpoint.notice });
+    await run.rewindRows(checkpoint?.progress.rows ?? []);
+    const job = { ...network, source, run, about, settings, dataset: opened, runtime, record, resume: checkpoint };
+    return await runTraining(job, hooks);
+  } finally {
+    await run.release();
+  }
+}
+
+/** The settings of a run, from its `config.yaml`. */
+export async function readRunSettings(run: RunReader): Promise<TrainSettings> {
+  const { model: _model, data: _data, ...settings } = await run.config();
+  return readSettings(settings);
+}
+
+export async function readRecord(run: RunReader): Promise<RunRecord> {
+  const file = join(run.path, RECORD_FILE);
+  if (!existsSync(file)) return newRecord();
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as RunRecord;
+  } catch (cause) {
+    throw new ThawError(
+      'run-directory',
+      `${file} is damaged`,
+      'Remove it; what it told is then missing in the report',
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,138 @@
+import * as z from 'zod';
+import { type Preprocessing, preprocessingPresets } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { devices } from '../runtime/devices.ts';
+import { parseConfig, trainingSchema } from '../training/index.ts';
+
+const share = z.number().min(0).max(1);
+const names = z.array(z.string().min(1)).min(1);
+
+/** How pictures become input, where the model's folder does not say it, or to change what it says. */
+export const picturesSchema = z.strictObject({
+  preprocessing: z.enum(preprocessingPresets as [string, ...string[]]).optional(),
+  /** Width and height in pixels, where they are equal. */
+  size: z.number().int().positive().optional(),
+  width: z.number().int().positive().optional(),
+  height: z.number().int().positive().optional(),
+  fit: z.enum(['stretch', 'crop', 'pad']).optional(),
+  cropFraction: share.optional(),
+  interpolation: z.enum(['nearest', 'linear', 'cubic', 'lanczos3']).optional(),
+  channels: z.enum(['rgb', 'bgr', 'grey']).optional(),
+  layout: z.enum(['nchw', 'nhwc']).optional(),
+  scale: z.number().positive().optional(),
+  mean: z.array(z.number()).optional(),
+  deviation: z.array(z.number().positive()).optional(),
+});
+export type PictureSettings = z.output<typeof picturesSchema>;
+
+/** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
+const schema = trainingSchema.extend({
+  ...picturesSchema.shape,
+  /** A policy by name, or each change with its probability and range. */
+  augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
+  /** Name of the classifier's node or weight, where it is not the last layer. */
+  head: z.string().min(1).optional(),
+  /** Goes on with the model's own classifier and labels. */
+  keepHead: z.boolean().default(false),
+  /** The classes in the order of the outputs; sorted by name where not given. With `keepHead`, those of the model. */
+  labels: names.optional(),
+  /** Part of each class that is held out where the data set has no `val`. */
+  valFraction: z.number().gt(0).lt(1).default(0.2),
+  /** Stops at files that are no pictures instead of leaving them out. */
+  strict: z.boolean().default(false),
+  /** `full` decodes every picture before training. */
+  verify: z.enum(['quick', 'full']).default('quick'),
+  device: z.enum(['auto', ...devices]).default('auto'),
+  /** Writes the compiled graphs of every stage into the run. */
+  artifacts: z.boolean().default(true),
+});
+
+/** Names of their own for what is a part of `schedule`, `optimizer` and `loss`, so that each is a flag. */
+const parts = z.strictObject({
+  warmup: share.optional(),
+  momentum: share.optional(),
+  weightDecay: z.number().min(0).optional(),
+  labelSmoothing: share.optional(),
+});
+
+export type TrainSettings = z.output<typeof schema>;
+export type TrainSettingsInput = z.input<typeof schema> & z.input<typeof parts>;
+
+/** Names of all settings, as in a config file. */
+export const settingNames: readonly string[] = [...Object.keys(schema.shape), ...Object.keys(parts.shape)];
+
+/**
+ * Checks the settings of a training and fills in defaults.
+ *
+ * @throws ThawError `bad-config` naming the setting and what it takes
+ */
+export function readSettings(input: Record<string, unknown>): TrainSettings {
+  const unknown = Object.keys(input).find((name) => !settingNames.includes(name));
+  if (unknown !== undefined) {
+    throw new ThawError('bad-config', `there is no setting "${unknown}"`, nearestHint(unknown, settingNames));
+  }
+  const own = Object.fromEntries(Object.keys(parts.shape).map((name) => [name, input[name]]));
+  const { warmup, momentum, weightDecay, labelSmoothing } = parseConfig(parts, own);
+  const rest = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in parts.shape)));
+  return parseConfig(schema, {
+    ...rest,
+    ...withParts(rest, 'schedule', { warmup }),
+    ...withParts(rest, 'optimizer', { momentum, weightDecay }),
+    ...withParts(rest, 'loss', { labelSmoothing }),
+  });
+}
+
+function withParts(input: Record<string, unknown>, name: string, given: Record<string, unknown>) {
+  const defined = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (!defined.length) return {};
+  const whole = input[name];
+  const record = typeof whole === 'string' ? { name: whole } : (whole as object | undefined);
+  return { [name]: { ...record, ...Object.fromEntries(defined) } };
+}
+
+/** The part of the settings that decides the numbers of the training. */
+export function trainingConfigOf(settings: TrainSettings) {
+  const own = Object.entries(settings).filter(([name]) => name in trainingSchema.shape);
+  return parseConfig(trainingSchema, Object.fromEntries(own));
+}
+
+/** What the settings change of a preprocessing. */
+export function pictureChanges(settings: PictureSettings): Partial<Preprocessing> {
+  const { size, width, height, fit, cropFraction, interpolation, channels, layout, scale, mean, deviation } = settings;
+  const changes = {
+    width: width ?? size,
+    height: height ?? size,
+    fit,
+    cropFraction,
+    interpolation,
+    channels,
+    layout,
+    scale,
+    mean,
+    deviation,
+  };
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}
+
+/** `Did you mean X?` for the closest of the known names, or a list of them. */
+export function nearestHint(name: string, known: readonly string[]): string {
+  const ranked = known.map((other) => ({ other, distance: editDistance(name, other) }));
+  ranked.sort((a, b) => a.distance - b.distance);
+  const [{ other, distance }] = ranked;
+  return distance <= Math.max(2, Math.floor(other.length / 3))
+    ? `Did you mean ${other}?`
+    : `There are: ${known.join(', ')}`;
+}
+
+/** Fewest insertions, deletions and substitutions that make b of a (Wagner and Fischer, 1974). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

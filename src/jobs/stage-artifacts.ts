@@ -1,0 +1,70 @@
+import {
+  evaluationModel,
+  manifestOf,
+  optimizerModel,
+  optimizerOf,
+  type TrainingPlan,
+  trainingModel,
+  writeSafetensors,
+} from '../artifacts/index.ts';
+import { type Tensor, writeModel } from '../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import type { Anatomy } from '../training/index.ts';
+
+export interface ArtifactContext {
+  readonly anatomy: Anatomy;
+  /** SHA-256 of the source model's file. */
+  readonly sha256: string;
+}
+
+/** Where a training stands, as the artifacts' checkpoint notes it. */
+export interface ArtifactPosition {
+  /** Updates so far. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly stage: number;
+  /** Order, augmentation and noise follow from it and the numbers above. */
+  readonly seed: number;
+}
+
+/** The files of an artifact folder, by name. */
+export function compileArtifacts(
+  network: Inference,
+  plan: TrainingPlan,
+  state: ReadonlyMap<string, Tensor>,
+  position: ArtifactPosition,
+  { anatomy, sha256 }: ArtifactContext,
+): Map<string, Uint8Array | string> {
+  const training = trainingModel(network, plan);
+  const evaluation = evaluationModel(network, plan);
+  const optimizer = optimizerModel(network, plan);
+  const models = { training, evaluation, optimizer };
+  const manifest = manifestOf(network, plan, models, { sha256, groups: anatomy.groups });
+  return new Map<string, Uint8Array | string>([
+    ['training_model.onnx', writeModel(training)],
+    ['eval_model.onnx', writeModel(evaluation)],
+    ['optimizer_model.onnx', writeModel(optimizer)],
+    ['checkpoint.safetensors', artifactCheckpoint(network, plan, state, position)],
+    ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`],
+  ]);
+}
+
+/** The trainable parameters as `state` has them, or the network where it does not, and their optimizer state once there is any. */
+export function artifactCheckpoint(
+  network: Inference,
+  plan: TrainingPlan,
+  state: ReadonlyMap<string, Tensor>,
+  { step, epoch, stage, seed }: ArtifactPosition,
+): Uint8Array {
+  const tensors = new Map<string, Tensor>();
+  const { optimizer, options } = optimizerOf(plan);
+  for (const name of plan.trainable) {
+    tensors.set(name, state.get(name) ?? (network.model.graph.initializers.get(name) as Tensor));
+    for (const slot of optimizer.slots(options)) {
+      const value = state.get(`${name}.${slot}`);
+      if (value) tensors.set(`${name}.${slot}`, value);
+    }
+  }
+  const metadata = { step: String(step), epoch: String(epoch), stage: String(stage), seed: String(seed) };
+  return writeSafetensors({ tensors, metadata });
+}

@@ -1,0 +1,188 @@
+import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
+import { PictureCache, PictureSource } from '../data/node/index.ts';
+import type { RunWriter } from '../run/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import {
+  type Checkpoint,
+  type StageInfo,
+  Trainer,
+  type TrainingConfig,
+  type TrainingEvent,
+  trainingPlan,
+  withState,
+} from '../training/index.ts';
+import type { JobHooks } from './events.ts';
+import { finishRun, type TrainOutcome } from './finish.ts';
+import type { Prepared } from './prepare.ts';
+import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
+import { type TrainSettings, trainingConfigOf } from './settings.ts';
+import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
+
+/** What a run keeps of its beginnings, in the `about` of its source. */
+export interface About {
+  /** As the user wrote them. */
+  readonly model: string;
+  readonly data: string;
+  /** Absolute. */
+  readonly dataPath: string;
+  /** The model's short name, and SHA-256 of its file. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly preprocessing: Preprocessing;
+  /** The model's `config.json`. */
+  readonly sourceConfig?: unknown;
+}
+
+/** Everything that a training needs, at its start as when it goes on. */
+export interface TrainingJob extends Prepared {
+  readonly run: RunWriter;
+  readonly about: About;
+  readonly settings: TrainSettings;
+  readonly dataset: Dataset;
+  readonly runtime: Runtime;
+  readonly record: RunRecord;
+  readonly resume?: Checkpoint;
+}
+
+/** A training that is stopped in a long epoch loses no more than this; milliseconds. */
+const SAVE_EVERY = 5 * 60_000;
+
+/**
+ * Trains, from wherever the job stands, to the finished model and its report, writing everything into the run as it goes. When
+ * asked to stop it ends the step under way, saves itself and says so in its outcome.
+ */
+export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainOutcome> {
+  const config = trainingConfigOf(job.settings);
+  const sources = openSources(job, hooks);
+  const { network, anatomy, runtime, resume, dataset } = job;
+  const trainer = new Trainer({ network, anatomy, classes: dataset.classes, ...sources, config, runtime, resume });
+  const stop = () => trainer.interrupt();
+  hooks.signal?.throwIfAborted();
+  hooks.signal?.addEventListener('abort', stop);
+  try {
+    hooks.onEvent?.({
+      type: 'plan',
+      stages: trainer.stages.map(({ train, epochs }) => ({ train: String(train), epochs })),
+      stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
+      done: resume?.progress.epoch ?? 0,
+    });
+    const log = new RunLog(job, trainer, config);
+    for await (const event of trainer.run()) {
+      await log.take(event, hooks);
+      hooks.onEvent?.(event);
+    }
+    return await finishRun({ ...job, config, record: log.record, val: sources.val }, hooks);
+  } finally {
+    hooks.signal?.removeEventListener('abort', stop);
+  }
+}
+
+export function openSources({ dataset, about: { preprocessing }, settings }: TrainingJob, { onEvent }: JobHooks) {
+  const cache = new PictureCache();
+  const common = {
+    preprocessing,
+    cache,
+    seed: settings.seed,
+    onProblem: ({ file, reason }: { file: string; reason: string }) =>
+      onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
+  };
+  const augmentation = readAugmentation(settings.augment);
+  return {
+    train: new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle: true }),
+    val: new PictureSource({ ...common, samples: dataset.val }),
+  };
+}
+
+/** Listens to a training and keeps its run directory: metrics, checkpoints, artifacts, record. */
+class RunLog {
+  record: RunRecord;
+  private readonly began = performance.now();
+  private readonly before: number;
+  private saved = performance.now();
+
+  constructor(
+    private readonly job: TrainingJob,
+    private readonly trainer: Trainer,
+    private readonly config: TrainingConfig,
+  ) {
+    this.record = job.record;
+    this.before = job.record.seconds;
+  }
+
+  async take(event: TrainingEvent, hooks: JobHooks): Promise<void> {
+    const { run } = this.job;
+    switch (event.type) {
+      case 'before':
+        this.record = { ...this.record, before: event.val };
+        return saveRecord(run, this.record);
+      case 'stage':
+        this.record = withStage(this.record, event);
+        await saveRecord(run, this.record);
+        return this.writeArtifacts(event);
+      case 'step':
+        if (performance.now() - this.saved < SAVE_EVERY) return;
+        return this.save(this.trainer.checkpoint());
+      case 'epoch': {
+        const checkpoint = this.trainer.checkpoint();
+        if (event.best) {
+          await run.saveCheckpoint('best', checkpoint);
+          hooks.onEvent?.({ type: 'checkpoint', kind: 'best', epoch: event.epoch });
+        }
+        await run.appendRow(event);
+        return this.save(checkpoint);
+      }
+      case 'stage-end':
+        this.record = withStageEnd(this.record, event.stage, event.why);
+        return this.writeArtifactCheckpoint(event.stage);
+      case 'end':
+        this.record = { ...this.record, stopped: event.why === 'interrupted' ? null : event.why };
+        return this.save(this.trainer.checkpoint());
+    }
+  }
+
+  private async save(checkpoint: Checkpoint): Promise<void> {
+    this.saved = performance.now();
+    this.record = { ...this.record, seconds: this.before + (this.saved - this.began) / 1000 };
+    await this.job.run.saveCheckpoint('last', checkpoint);
+    await saveRecord(this.job.run, this.record);
+  }
+
+  /** `artifacts/stage-N`: the stage's graphs as it begins. */
+  private async writeArtifacts({ stage }: StageInfo): Promise<void> {
+    if (!this.job.settings.artifacts) return;
+    const { run, about, anatomy } = this.job;
+    const { network, plan, state, position } = this.compiled(stage);
+    await run.writeArtifacts(
+      stage,
+      compileArtifacts(network, plan, state, position, { anatomy, sha256: about.sha256 }),
+    );
+  }
+
+  /** The trained parameters and their optimizer state take the place of those that the stage began with. */
+  private async writeArtifactCheckpoint(stage: number): Promise<void> {
+    if (!this.job.settings.artifacts) return;
+    const { network, plan, state, position } = this.compiled(stage);
+    const checkpoint = artifactCheckpoint(network, plan, state, position);
+    await this.job.run.writeFile(`artifacts/stage-${stage}/checkpoint.safetensors`, checkpoint);
+  }
+
+  private compiled(stage: number) {
+    const { anatomy, network } = this.job;
+    const { progress, state } = this.trainer.checkpoint();
+    const { step, epoch, thawedAt } = progress;
+    const plan = trainingPlan(
+      this.config,
+      this.trainer.stages[stage - 1],
+      anatomy,
+      anatomy.head.graphOutput,
+      thawedAt,
+      step,
+    );
+    return {
+      network: withState(network, state),
+      plan,
+      state,
+      position: { step, epoch, stage, seed: this.config.seed },
+    };
+  }
+}
