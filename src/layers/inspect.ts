@@ -1,4 +1,4 @@
-import { hasRule } from '../autodiff/index.ts';
+import { differentiability } from '../autodiff/index.ts';
 import { elementCount, isFloat, type Model, type Node, type Shape } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { neededFor, reachedFrom } from './flow.ts';
@@ -67,13 +67,11 @@ export function unsupportedOperators(
     groups.flatMap(({ parameters }) => parameters),
   );
   const needed = neededFor(graph.nodes, [graph.outputs[0]?.name ?? '']);
-  const isPassed = ({ op, inputs, outputs }: Node) =>
-    op !== 'Shape' &&
-    op !== 'Size' &&
+  const isPassed = ({ inputs, outputs }: Node) =>
     inputs.some((name) => trained.has(name) && isFloat(values.get(name)?.type ?? 'float32')) &&
     outputs.some((name) => needed.has(name) && isFloat(values.get(name)?.type ?? 'float32'));
   return graph.nodes
-    .filter((node) => isPassed(node) && !hasRule(node.op, node.domain))
+    .filter((node) => isPassed(node) && differentiability(node.op, node.domain) === 'none')
     .map((node) => ({ operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: labelOf(node) }));
 }
 

@@ -14,6 +14,7 @@ const small = smallModel({
   initializers: {
     'stem.weight': weights([2, 3, 1, 1]),
     k: tensor('int64', [1], () => 8),
+    keep: tensor('bool', [8], () => 1),
     'fc.weight': weights([5, 8]),
     'fc.bias': weights([5]),
   },
@@ -21,7 +22,7 @@ const small = smallModel({
     ['Conv', ['image', 'stem.weight'], ['maps'], {}, 'stem/Conv'],
     ['Flatten', ['maps'], ['flat']],
     ['TopK', ['flat', 'k'], ['most', 'where']],
-    ['Hardmax', ['most'], ['best'], {}, 'best of eight'],
+    ['Compress', ['most', 'keep'], ['best'], { axis: 1 }, 'best of eight'],
     ['Gemm', ['best', 'fc.weight', 'fc.bias'], ['logits'], { transB: 1 }, 'fc/Gemm'],
   ],
 });
@@ -39,13 +40,13 @@ test('says what can be trained, by the names that people know', async () => {
     batchNorm: 'none',
     plan: [{ train: 'head' }, { train: 'all' }],
   });
-  expect(inspection.unsupported).toContainEqual({ operator: 'Hardmax', node: 'best of eight' });
+  expect(inspection.unsupported).toContainEqual({ operator: 'Compress', node: 'best of eight' });
   expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
 
   const table = inspectionTable(inspection);
   for (const text of [
     /^fc +2 +45$/m,
-    /Hardmax best of eight/,
+    /Compress best of eight/,
     /fc\/Gemm: 8 features, 5 classes/,
     /head for \d+ epochs, then all/,
   ])

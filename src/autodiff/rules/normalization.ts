@@ -94,18 +94,29 @@ export const normalization: Rules = {
     ];
   },
 
-  // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]
-  GroupNormalization: ({ b, inputs: [x, scale], dy: [dy], attributes, refuse }) => {
+  // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]; s and c by channel or, in operator set 18, by group
+  GroupNormalization: ({ b, inputs: [x, scale, shift], dy: [dy], attributes, refuse }) => {
     const { epsilon = 1e-5, num_groups: groups } = attributes;
     const [, channels, ...spatial] = x.shape;
     if ([channels, ...spatial].some((d) => typeof d !== 'number')) refuse('its picture size is not fixed');
     const size = [channels, ...spatial].reduce((all: number, d) => all * (d as number), 1);
+    const members = (channels as number) / groups;
     const grouped = (value: Value) => b.reshape(value, [x.shape[0], groups, size / groups]);
     const standardized = () => standardize(b, grouped(x), [2], epsilon);
+    const spread = (value: Value) =>
+      value.shape[0] === channels
+        ? value
+        : b.reshape(b.expand(b.reshape(value, [groups, 1]), [groups, members]), [channels]);
+    const gathered = (sums: Value, like: Value) =>
+      like.shape[0] === channels ? sums : b.reduceSum(b.reshape(sums, [groups, members]), [1]);
     return [
-      () => b.reshapeLike(standardizedGradient(b, grouped(b.mul(dy, byChannel(b, scale, x))), standardized(), [2]), x),
-      () => channelSum(b, b.mul(dy, b.reshapeLike(standardized().normal, x))),
-      () => channelSum(b, dy),
+      () =>
+        b.reshapeLike(
+          standardizedGradient(b, grouped(b.mul(dy, byChannel(b, spread(scale), x))), standardized(), [2]),
+          x,
+        ),
+      () => gathered(channelSum(b, b.mul(dy, b.reshapeLike(standardized().normal, x))), scale),
+      () => gathered(channelSum(b, dy), shift),
     ];
   },
 

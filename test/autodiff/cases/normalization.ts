@@ -18,6 +18,12 @@ export const normalization: readonly Row[] = [
   ['InstanceNormalization', { epsilon: float(0.1) }, [f32('batch', 2, 5), f32(2), f32(2)]],
   // Its definition computes in single precision.
   ['GroupNormalization', { num_groups: 2 }, [f32('batch', 4, 2, 3), f32(4), f32(4)], { precision: 'single' }],
+  [
+    'GroupNormalization',
+    { num_groups: 2 },
+    [f32('batch', 4, 2, 3), f32(2), f32(2)],
+    { precision: 'single', opset: 18 },
+  ],
   ['MeanVarianceNormalization', {}, [f32('batch', 2, 2, 3)]],
   ['MeanVarianceNormalization', { axes: [2, 3] }, [f32('batch', 2, 2, 3)]],
   ['LpNormalization', {}, [f32('batch', 4)]],
