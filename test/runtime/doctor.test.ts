@@ -12,7 +12,7 @@ test('this machine, as data and as text', async () => {
   const doctor = await diagnose();
   expect(doctor).toMatchObject({ thaw: version, node: process.versions.node, arch: process.arch });
   expect(doctor.onnxruntime['onnxruntime-node']).toMatch(/^\d+\.\d+\.\d+/);
-  expect(doctor.onnxruntime['onnxruntime-web']).toMatch(/^\d+\.\d+\.\d+/);
+  expect(doctor.onnxruntime['onnxruntime-common']).toMatch(/^\d+\.\d+\.\d+/);
   expect(doctor.sharp?.reads).toEqual(expect.arrayContaining(['jpeg', 'png', 'webp', 'gif']));
   expect(doctor.devices.map(({ device }) => device)).toEqual([...devices]);
   expect(doctor.memory.free).toBeLessThanOrEqual(doctor.memory.total);

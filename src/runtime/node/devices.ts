@@ -42,7 +42,7 @@ const requirements: Record<Device, { platforms: readonly string[]; where: string
   cpu: {
     platforms: [],
     where: 'everywhere',
-    howToGetIt: 'Install onnxruntime-node again for this platform: npm install onnxruntime-node',
+    howToGetIt: 'Install onnxruntime-node again for this platform: npm install onnxruntime-node --ignore-scripts',
   },
   cuda: {
     platforms: ['linux-x64'],

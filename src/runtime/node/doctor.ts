@@ -91,7 +91,7 @@ const gibibyte = 2 ** 30;
  */
 export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
   const [{ sharp, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
-  const names = ['onnxruntime-node', 'onnxruntime-web', 'onnxruntime-common'];
+  const names = ['onnxruntime-node', 'onnxruntime-common'];
   const onnxruntime = Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await packageVersion(name)] as const)),
   );
@@ -104,7 +104,10 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
   if (Number(process.versions.node.split('.')[0]) < 20)
     problems.push({ what: `Node ${process.versions.node} is too old`, howToMend: 'Install Node 20 or later' });
   if (!onnxruntime['onnxruntime-node'])
-    problems.push({ what: "onnxruntime-node isn't installed", howToMend: 'npm install onnxruntime-node' });
+    problems.push({
+      what: "onnxruntime-node isn't installed",
+      howToMend: 'npm install onnxruntime-node --ignore-scripts',
+    });
   else if (cpu && !cpu.available)
     problems.push({ what: `ONNX Runtime doesn't work here: ${cpu.reason}`, howToMend: cpu.howToGetIt ?? '' });
   if (!cache.writable)

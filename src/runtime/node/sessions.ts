@@ -1,4 +1,4 @@
-import * as ort from 'onnxruntime-node';
+import * as ort from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import type { Tensor, TensorData } from '../../onnx/index.ts';
 import type { Runtime, Session } from '../session.ts';
@@ -15,8 +15,9 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   return {
     device,
     async load(model, { optimization = 'all' } = {}) {
+      const { InferenceSession } = await onnxRuntime();
       try {
-        const session = await ort.InferenceSession.create(model, {
+        const session = await InferenceSession.create(model, {
           executionProviders: ['cpu'],
           // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
           logSeverityLevel: 4,
@@ -36,6 +37,23 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
       }
     },
   };
+}
+
+/**
+ * Loaded when first needed, since an install may lack it: npm leaves an optional dependency out if its install script fails, as
+ * onnxruntime-node's does where the network doesn't reach its CUDA libraries.
+ */
+async function onnxRuntime(): Promise<typeof ort> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    throw new ThawError(
+      'device',
+      `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
+      'Install it without its install script: npm install onnxruntime-node --ignore-scripts',
+      { cause },
+    );
+  }
 }
 
 const firstLine = (error: unknown) => String((error as Error).message ?? error).split('\n')[0];
