@@ -1,3 +1,4 @@
+import { ThawError } from '../errors.ts';
 import {
   type DataType,
   elementCount,
@@ -29,24 +30,37 @@ export interface LossOptions {
   readonly delta?: number;
   /** focal: exponent that quiets easy examples; 2 by default. */
   readonly gamma?: number;
-  /** focal: weight of positive examples; 0.25 by default. */
+  /** focal: weight of positive examples, negative ones having 1 − α; 0.25 by default, a negative number for no weights. */
   readonly alpha?: number;
-  /** kl: softness of the student's distribution; 1 by default. */
+  /** kl: softness of the student's distribution; 1 by default. The teacher's is to be as soft: its labels are softmax(scores / T). */
   readonly temperature?: number;
 }
 
 const likeOutput = ({ type, shape }: Value) => ({ type, shape });
 
-const vector = (b: GraphBuilder, values: readonly number[]) =>
-  b.constant(tensor('float32', [values.length], Float32Array.from(values)), 'weights');
-
-/** `[N, C, 1, …]` as `[N, C]`. */
-function rows(b: GraphBuilder, x: Value): Value {
-  const rest = x.shape.slice(2);
-  if (!isStatic(rest) || elementCount(rest) !== 1) {
-    throw new Error(`cross-entropy takes scores [N, C], not [${x.shape}]`);
+/** One number for each class. @throws ThawError `bad-config` where there are others than the output has classes */
+function perClass(b: GraphBuilder, values: readonly number[], { shape }: Value): Value {
+  if (shape.at(-1) !== values.length) {
+    throw new ThawError(
+      'bad-config',
+      `the loss has weights for ${values.length} classes, and the output [${shape}] has ${shape.at(-1)}`,
+      'Give one weight for each class, in the order of the outputs',
+    );
   }
-  return b.reshape(x, x.shape.slice(0, 2));
+  return b.constant(tensor('float32', [values.length], Float32Array.from(values)), 'weights');
+}
+
+/** `[N, C, 1, …]` as `[N, C]`. @throws ThawError `bad-config` for other shapes */
+function rows(b: GraphBuilder, x: Value): Value {
+  const [samples, classes, ...rest] = x.shape;
+  if (typeof classes !== 'number' || !isStatic(rest) || elementCount(rest) !== 1) {
+    throw new ThawError(
+      'bad-config',
+      `the loss takes one score a class, [N, C], and the output "${x.name}" is [${x.shape.join(', ')}]`,
+      'Use another loss (mse, l1, huber, bce-with-logits and focal take any shape), or replace the head',
+    );
+  }
+  return b.reshape(x, [samples, classes]);
 }
 
 export const LOSSES = {
@@ -68,7 +82,7 @@ export const LOSSES = {
             b.mul(present === 1 ? b.scalar(1) : present, labelSmoothing / classes),
           )
         : counted;
-      const weights = classWeights && vector(b, classWeights);
+      const weights = classWeights && perClass(b, classWeights, logits);
       const weighted = weights ? b.mul(target, weights) : target;
       const perSample = b.neg(b.reduceSum(b.mul(weighted, b.logSoftmax(logits, 1)), [1]));
       if (!weights && ignoreLabel === undefined) return b.reduceMean(perSample);
@@ -81,7 +95,7 @@ export const LOSSES = {
     labels: likeOutput,
     build(b, x, y, { positiveWeights }) {
       if (!positiveWeights) return b.reduceMean(b.sub(b.softplus(x), b.mul(x, y)));
-      const weight = b.add(b.mul(y, b.sub(vector(b, positiveWeights), 1)), 1);
+      const weight = b.add(b.mul(y, b.sub(perClass(b, positiveWeights, x), 1)), 1);
       return b.reduceMean(b.add(b.mul(b.sub(1, y), x), b.mul(weight, b.softplus(b.neg(x)))));
     },
   },
@@ -109,8 +123,10 @@ export const LOSSES = {
       const crossEntropy = b.sub(b.softplus(x), b.mul(x, y));
       const p = b.sigmoid(x);
       const wrong = b.add(p, b.sub(y, b.mul(b.mul(p, y), 2))); // 1 − p_t = p + y − 2py
-      const weight = b.add(b.mul(y, 2 * alpha - 1), 1 - alpha);
-      return b.reduceMean(b.mul(weight, b.mul(b.pow(wrong, gamma), crossEntropy)));
+      // Away from 0, where the derivative of a power below 1 is infinite.
+      const quieted = b.mul(b.pow(b.max(wrong, 1e-30), gamma), crossEntropy);
+      if (alpha < 0) return b.reduceMean(quieted);
+      return b.reduceMean(b.mul(b.add(b.mul(y, 2 * alpha - 1), 1 - alpha), quieted));
     },
   },
 
