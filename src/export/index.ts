@@ -1,3 +1,4 @@
+export { type CompressedForm, compressWeights } from './compress.ts';
 export { type ExportMetadata, exportModel, metadataOf } from './model.ts';
 export { shippedPreprocessing } from './pictures.ts';
 export {

@@ -113,9 +113,9 @@ export function transformersConfig(classes: readonly string[], sourceConfig?: un
 export function labelsOf(config: unknown): readonly string[] | undefined {
   const { id2label } = (config ?? {}) as { id2label?: unknown };
   if (id2label === undefined || id2label === null) return undefined;
-  const entries = Object.entries(id2label);
+  const entries = Object.entries(Object(id2label));
   const labels = entries.map((_, i) => (id2label as Record<string, unknown>)[i]);
-  if (entries.length === 0 || !labels.every((label) => typeof label === 'string')) {
+  if (typeof id2label !== 'object' || entries.length === 0 || !labels.every((label) => typeof label === 'string')) {
     throw new ThawError(
       'bad-config',
       'config.json: id2label does not name the classes from "0" on',

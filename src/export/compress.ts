@@ -1,0 +1,108 @@
+/**
+ * Smaller files: weights are stored in fewer bits and become float32 again in front of the graph, by operators that every runtime
+ * has and that ONNX Runtime computes once, when it loads the model. So the file shrinks; speed and memory stay as they were.
+ */
+import { type Graph, type Model, type Node, type Tensor, tensor, toAttributes } from '../onnx/index.ts';
+import { halfOf, MAX_HALF } from './half.ts';
+import { constantOf } from './model.ts';
+import { freshName, valueNames } from './names.ts';
+
+/** `fp16`: half precision. `int8`: 255 steps between -max and max, each output channel with a scale of its own. */
+export type CompressedForm = 'fp16' | 'int8';
+
+/** Smaller tensors (and those with one axis: biases, normalization) are sensitive, and take no room. */
+const SMALLEST = 256;
+
+/**
+ * The model with its float32 weights compressed. Its outputs differ a little: measure them with `verifyExport`.
+ */
+export function compressWeights(model: Model, form: CompressedForm): Model {
+  const { graph } = model;
+  const taken = valueNames(graph);
+  const initializers = new Map<string, Tensor>();
+  const expanding: Node[] = [];
+  const compress = (name: string, weight: Tensor): boolean => {
+    if (!isCompressible(weight)) return false;
+    const parts = form === 'fp16' ? half(weight) : eightBits(weight, channelAxis(graph, name, weight.shape.length));
+    if (!parts) return false;
+    const stored = freshName(`${name}.${form}`, taken);
+    initializers.set(stored, parts.stored);
+    const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): void => {
+      expanding.push({ name: `${output}/${op}`, op, domain: '', inputs, outputs: [output], attributes });
+    };
+    if (!parts.scale) node('Cast', [stored], name, toAttributes({ to: 1 }));
+    else {
+      const scale = freshName(`${name}.scale`, taken);
+      const steps = freshName(`${name}.steps`, taken);
+      initializers.set(scale, parts.scale);
+      node('Cast', [stored], steps, toAttributes({ to: 1 }));
+      node('Mul', [steps, scale], name);
+    }
+    return true;
+  };
+  for (const [name, value] of graph.initializers) if (!compress(name, value)) initializers.set(name, value);
+  const nodes = graph.nodes.filter((node) => {
+    const value = constantOf(node);
+    return !value || !compress(node.outputs[0], value);
+  });
+  const isStored = (name: string) => initializers.has(name) || !graph.initializers.has(name);
+  return {
+    ...model,
+    // Since version 4 a weight need not be an input as well.
+    irVersion: Math.max(4, model.irVersion),
+    graph: {
+      ...graph,
+      nodes: [...expanding, ...nodes],
+      inputs: graph.inputs.filter(({ name }) => isStored(name)),
+      initializers,
+    },
+  };
+}
+
+const isCompressible = ({ type, shape, data }: Tensor): boolean =>
+  type === 'float32' && shape.length >= 2 && data.length >= SMALLEST;
+
+interface Compressed {
+  readonly stored: Tensor;
+  readonly scale?: Tensor;
+}
+
+/** Undefined where a weight is too large for half precision. */
+function half({ shape, data }: Tensor): Compressed | undefined {
+  const weights = data as Float32Array;
+  if (!weights.every((w) => Math.abs(w) <= MAX_HALF)) return undefined;
+  return { stored: tensor('float16', shape, Uint16Array.from(weights, halfOf)) };
+}
+
+/** w ≈ q·s with s = max|w|/127 over a channel, q = round(w/s). Undefined where a weight is not finite. */
+function eightBits({ shape, data }: Tensor, axis: number): Compressed | undefined {
+  const weights = data as Float32Array;
+  if (!weights.every(Number.isFinite)) return undefined;
+  const channels = shape[axis];
+  const inner = shape.slice(axis + 1).reduce((all, d) => all * d, 1);
+  const channelOf = (i: number) => Math.floor(i / inner) % channels;
+  const scales = new Float32Array(channels);
+  weights.forEach((w, i) => {
+    const c = channelOf(i);
+    scales[c] = Math.max(scales[c], Math.abs(w) / 127);
+  });
+  // A channel of zeros, or of numbers that vanish in a division by 127.
+  for (let c = 0; c < channels; c++) if (scales[c] === 0) scales[c] = 1;
+  const stored = Int8Array.from(weights, (w, i) => Math.max(-127, Math.min(127, Math.round(w / scales[channelOf(i)]))));
+  return {
+    stored: tensor('int8', shape, stored),
+    scale: tensor(
+      'float32',
+      shape.map((d, i) => (i === axis ? d : 1)),
+      scales,
+    ),
+  };
+}
+
+/** The axis of a weight's output channels, by the operator that uses it. */
+function channelAxis({ nodes }: Graph, name: string, rank: number): number {
+  const user = nodes.find(({ inputs }) => inputs[1] === name);
+  if (user?.op === 'MatMul') return rank - 1;
+  if (user?.op === 'ConvTranspose') return 1;
+  return user?.op === 'Gemm' && !user.attributes.transB?.value ? 1 : 0;
+}

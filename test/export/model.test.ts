@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import {
+  exportModel,
+  labelsOf,
+  metadataOf,
+  transformersConfig,
+  transformersModel,
+  verifyExport,
+} from '../../src/export/index.ts';
+import { bytesOf, type Model, readModel, type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { predictionsOf } from '../../src/training/index.ts';
+import { smallModel, tensorAttribute, weights } from '../small-models.ts';
+import { classes, classifier, preprocessingFor } from './networks.ts';
+
+const metadata = { version: '1.2.3', classes, preprocessing: preprocessingFor() };
+const runtime = nodeRuntime();
+
+test('new weights go into the source graph, and nothing else changes', () => {
+  const source = classifier();
+  const state = new Map<string, Tensor>([
+    ['193', weights([8, 3], 40)],
+    ['193.exp_avg', weights([8, 3], 41)],
+    ['conv.bias', weights([8], 42)],
+    ['conv.bias.exp_avg_sq', weights([8], 43)],
+  ]);
+  const before = writeModel(source);
+  const model = readModel(writeModel(exportModel(source, state, metadata)));
+  expect(writeModel(source)).toEqual(before);
+
+  const shapeOf = ({ graph, ...rest }: Model) => ({
+    ...rest,
+    metadata: undefined,
+    graph: { ...graph, initializers: [...graph.initializers.keys()] },
+  });
+  const undone: Model = {
+    ...model,
+    graph: {
+      ...model.graph,
+      nodes: model.graph.nodes.map((node) =>
+        node.op === 'Constant' ? { ...node, attributes: { value: tensorAttribute(weights([8, 3], 4)) } } : node,
+      ),
+    },
+  };
+  expect(shapeOf(undone)).toEqual(shapeOf(readModel(before)));
+  const constant = model.graph.nodes.find(({ op }) => op === 'Constant')!.attributes.value.value as Tensor;
+  expect(bytesOf(constant)).toEqual(bytesOf(state.get('193')!));
+  const { initializers } = model.graph;
+  expect(bytesOf(initializers.get('conv.bias')!)).toEqual(bytesOf(state.get('conv.bias')!));
+  for (const name of ['conv.weight', 'head.bias']) {
+    expect(bytesOf(initializers.get(name)!)).toEqual(bytesOf(source.graph.initializers.get(name)!));
+  }
+  expect(model.metadata.origin).toBe('kept');
+  expect(metadataOf(model)).toEqual(metadata);
+});
+
+test('weights that fit nothing are a bug, not a wrong model', () => {
+  const attempt = (name: string, shape: number[]) => () =>
+    exportModel(classifier(), new Map([[name, weights(shape)]]), metadata);
+  expect(attempt('head.weight', [8, 3])).toThrow('no parameter "head.weight"');
+  expect(attempt('head.bias.exp_avg', [3])).toThrow('no parameter');
+  expect(attempt('193', [3, 8])).toThrow('"193" is float32 [8,3], its new value float32 [3,8]');
+});
+
+test('names are free for the export in subgraphs too, and a captured value follows its name', async () => {
+  const branch = (name: string, scale: number) => ({
+    ...smallModel({
+      nodes: [
+        ['Constant', [], ['logits'], { value: tensor('float32', [], Float32Array.of(scale)) }],
+        ['Mul', ['images', 'logits'], [name]],
+      ],
+      inputs: {},
+      outputs: { [name]: ['batch', 3] },
+    }).graph,
+  });
+  const model = smallModel({
+    nodes: [
+      ['Constant', [], ['pixel_values'], { value: tensor('bool', [], Uint8Array.of(1)) }],
+      [
+        'If',
+        ['pixel_values'],
+        ['branch'],
+        {
+          then_branch: { kind: 'graph', value: branch('a', 2) },
+          else_branch: { kind: 'graph', value: branch('b', 3) },
+        },
+      ],
+      ['Identity', ['branch'], ['scores']],
+      ['Softmax', ['scores'], ['probabilities']],
+    ],
+    inputs: { images: ['n', 3] },
+    outputs: { probabilities: ['n', 3] },
+  });
+  const preprocessing = preprocessingFor();
+  const shipped = transformersModel({ model, classes, preprocessing, input: 'images', output: 'scores' });
+  expect(shipped.graph.outputs.map(({ name }) => name)).toEqual(['logits', 'probabilities']);
+  const session = await runtime.load(writeModel(shipped));
+  const { logits } = await session.run({ pixel_values: tensor('float32', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)) });
+  expect([...(logits.data as Float32Array)]).toEqual([2, 4, 6, 8, 10, 12]);
+});
+
+test('an input and an output that have swapped names end up right', async () => {
+  const model = smallModel({
+    nodes: [['Neg', ['logits'], ['pixel_values']]],
+    inputs: { logits: [1, 3] },
+    outputs: { pixel_values: [1, 3] },
+  });
+  const preprocessing = preprocessingFor();
+  const { graph } = transformersModel({ model, classes, preprocessing, input: 'logits', output: 'pixel_values' });
+  expect(graph.nodes[0]).toMatchObject({ inputs: ['pixel_values'], outputs: ['logits'] });
+});
+
+test('the architecture is the source’s where transformers.js can classify with it', () => {
+  expect(transformersConfig(classes, { model_type: 'swin' }).model_type).toBe('swin');
+  for (const config of [undefined, null, {}, { model_type: 'clip' }, { model_type: 3 }]) {
+    expect(transformersConfig(classes, config)).toMatchObject({
+      model_type: 'resnet',
+      id2label: { 0: 'ant', 1: 'bee', 2: 'wasp' },
+      label2id: { ant: 0, bee: 1, wasp: 2 },
+      'transformers.js_config': { dtype: 'fp32' },
+    });
+  }
+});
+
+test('labels come in the order of the outputs, or not at all', () => {
+  expect(
+    labelsOf({ id2label: Object.fromEntries(Array.from({ length: 12 }, (_, i) => [11 - i, `c${11 - i}`])) }),
+  ).toEqual(Array.from({ length: 12 }, (_, i) => `c${i}`));
+  expect(labelsOf({})).toBeUndefined();
+  expect(labelsOf(undefined)).toBeUndefined();
+  for (const id2label of [{ 1: 'a', 2: 'b' }, { 0: 3 }, {}, 'ab', 7]) {
+    expect(() => labelsOf({ id2label })).toThrow('id2label');
+  }
+  const damaged = { metadata: { 'thaw.version': '1', 'thaw.classes': '{', 'thaw.preprocessing': '{}' } };
+  expect(() => metadataOf(damaged)).toThrow('damaged');
+  expect(metadataOf({ metadata: {} })).toBeUndefined();
+});
+
+test('a model that answers otherwise than training does not pass', async () => {
+  const model = smallModel({
+    nodes: [['Identity', ['x'], ['y']]],
+    inputs: { x: ['batch', 3] },
+    outputs: { y: ['batch', 3] },
+  });
+  const images = Float32Array.of(1, 2, 3, 6, 5, 4);
+  const labels = BigInt64Array.of(0n, 1n);
+  const indices = [0, 1];
+  const source = {
+    length: 2,
+    async *batches() {
+      yield { images, shape: [2, 3], labels, indices };
+    },
+  };
+  const verify = (expected = predictionsOf(images, labels, indices)) =>
+    verifyExport({
+      model: writeModel(model),
+      runtime,
+      source,
+      preprocessing: metadata.preprocessing,
+      batchSize: 2,
+      expected,
+      input: 'x',
+      output: 'y',
+    });
+  expect(await verify()).toEqual({ samples: 2, maxDifference: expect.closeTo(0, 6), agreement: 1 });
+  const other = predictionsOf(Float32Array.of(1, 2, 3, 6, 5.1, 4), labels, indices);
+  await expect(verify(other)).rejects.toThrow("differ from training's");
+  const broken = predictionsOf(Float32Array.of(1, 2, 3, Number.NaN, 5, 4), labels, indices);
+  await expect(verify(broken)).rejects.toThrow('Infinity');
+  await expect(verify(other.slice(0, 1))).rejects.toThrow('no prediction');
+});

@@ -1,0 +1,118 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { env, pipeline } from '@huggingface/transformers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Preprocessing } from '../../src/data/index.ts';
+import { readPreprocessing } from '../../src/data/index.ts';
+import { PictureSource } from '../../src/data/node/index.ts';
+import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
+import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { type Prediction, predictionsOf } from '../../src/training/index.ts';
+import { classes, classifier, preprocessingFor, SIZE } from './networks.ts';
+import { writePicture } from './pictures.ts';
+
+const runtime = nodeRuntime();
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'thaw-export-'));
+  env.allowRemoteModels = false;
+  env.allowLocalModels = true;
+  env.localModelPath = folder;
+  await writePicture(join(folder, 'fitting.png'), SIZE, SIZE, 1);
+  await writePicture(join(folder, 'large.png'), SIZE * 3, SIZE * 3, 2);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const variants: Record<string, Partial<Preprocessing>> = {
+  'NCHW, RGB': {},
+  'NHWC, RGB': { layout: 'nhwc' },
+  'NCHW, BGR': { channels: 'bgr', mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.3, 0.1] },
+  'NHWC, BGR': { channels: 'bgr', layout: 'nhwc', mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.3, 0.1] },
+  'NCHW, grey': { channels: 'grey', mean: [0.4], deviation: [0.2] },
+  'NHWC, grey': { channels: 'grey', layout: 'nhwc', mean: [0.4], deviation: [0.2] },
+};
+
+describe.each(Object.entries(variants))('%s', (name, changes) => {
+  const preprocessing = preprocessingFor(changes);
+  const samples = () => ['fitting.png', 'large.png'].map((file, label) => ({ file: join(folder, file), label }));
+  const model = exportModel(classifier(changes), new Map(), { version: '1', classes, preprocessing });
+  const files = transformersFolder({
+    model,
+    classes,
+    preprocessing,
+    input: 'images',
+    output: 'scores',
+    card: '# Ants',
+  });
+
+  /** Predictions of the model as it came, a picture at a time: that is its declared batch. */
+  async function expected(): Promise<Prediction[]> {
+    const session = await runtime.load(writeModel(model));
+    const all: Prediction[] = [];
+    for await (const batch of new PictureSource({ samples: samples(), preprocessing }).batches({
+      epoch: 0,
+      batchSize: 1,
+    })) {
+      const { scores } = await session.run({ images: tensor('float32', batch.shape, batch.images) });
+      all.push(...predictionsOf(scores.data as Float32Array, batch.labels, batch.indices));
+    }
+    return all;
+  }
+
+  test('the export agrees with the model, in batches', async () => {
+    const verification = await verifyExport({
+      model: files.get('onnx/model.onnx')!,
+      runtime,
+      source: new PictureSource({ samples: samples(), preprocessing }),
+      preprocessing,
+      shipped: true,
+      batchSize: 2,
+      expected: await expected(),
+      input: 'pixel_values',
+      output: 'logits',
+      tolerance: 1e-5,
+    });
+    expect(verification).toMatchObject({ samples: 2, agreement: 1 });
+  });
+
+  test('transformers.js classifies with it as we do', async () => {
+    const path = join(folder, name.replace(/\W+/g, '-'));
+    for (const [file, contents] of files) {
+      await mkdir(dirname(join(path, file)), { recursive: true });
+      await writeFile(join(path, file), contents);
+    }
+    const classify = await pipeline('image-classification', path);
+    const [fitting, large] = await expected();
+    const compare = async (file: string, { probabilities, predicted }: Prediction, tolerance: number) => {
+      const answers = (await classify(join(folder, file), { top_k: classes.length })) as {
+        label: string;
+        score: number;
+      }[];
+      expect(answers.map(({ label }) => label).sort()).toEqual(classes);
+      for (const { label, score } of answers) {
+        expect(Math.abs(score - probabilities[classes.indexOf(label)])).toBeLessThan(tolerance);
+      }
+      expect(answers[0].label).toBe(classes[predicted]);
+    };
+    // The picture has the model's size: nothing but arithmetic in single precision can differ.
+    await compare('fitting.png', fitting, 1e-5);
+    // Its resizing is libvips's `affine`, ours Pillow's.
+    await compare('large.png', large, 0.03);
+    await classify.dispose();
+  });
+
+  test('the folder says what it needs to be loaded again', async () => {
+    const json = (file: string) => JSON.parse(new TextDecoder().decode(files.get(file)));
+    expect(labelsOf(json('config.json'))).toEqual(classes);
+    const again = readPreprocessing(json('preprocessor_config.json'));
+    expect(again).toMatchObject({ layout: 'nchw', width: SIZE, channels: changes.channels === 'bgr' ? 'bgr' : 'rgb' });
+    const shipped = readModel(files.get('onnx/model.onnx')!);
+    expect(metadataOf(shipped)).toEqual({ version: '1', classes, preprocessing: again });
+    expect(metadataOf(model)).toEqual({ version: '1', classes, preprocessing });
+    expect(shipped.graph.inputs.map(({ name, shape }) => [name, shape?.[0]])).toEqual([['pixel_values', 'batch']]);
+    expect(shipped.graph.outputs).toEqual([{ name: 'logits', type: 'float32', shape: ['batch', 3] }]);
+    expect(new TextDecoder().decode(files.get('README.md'))).toBe('# Ants');
+  });
+});
