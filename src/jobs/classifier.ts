@@ -6,7 +6,7 @@ import type { Runtime, Session } from '../runtime/index.ts';
 import { type Prediction, predictionsOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
-import { dataInputsOf } from './prepare.ts';
+import { dataInputsOf, scoresOf } from './prepare.ts';
 import type { PictureSettings } from './settings.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './train.ts';
 
@@ -86,13 +86,8 @@ function checkClasses({ graph }: Model, classes: readonly string[]): void {
   if (typeof declared === 'number' && declared !== classes.length) throw wrongCount(classes.length, declared);
 }
 
-/** Operators that only rearrange what a Softmax gave. */
-const REARRANGING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Cast']);
-
-function outputOf({ graph }: Model): { name: string; gives: 'logits' | 'probabilities' } {
-  const [{ name }] = graph.outputs;
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
-  let node = producers.get(name);
-  while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
-  return { name, gives: node?.op === 'Softmax' || node?.op === 'Sigmoid' ? 'probabilities' : 'logits' };
+/** The first output, and whether a Softmax made probabilities of its scores. */
+function outputOf(model: Model): { name: string; gives: 'logits' | 'probabilities' } {
+  const [{ name }] = model.graph.outputs;
+  return { name, gives: scoresOf(model, name) === name ? 'logits' : 'probabilities' };
 }

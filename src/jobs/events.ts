@@ -37,6 +37,15 @@ export type JobEvent =
   | { readonly type: 'notice'; readonly message: string }
   /** What is under way where nothing else tells of it. */
   | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' }
+  /** A step of a learning-rate range test. */
+  | {
+      readonly type: 'rate';
+      readonly step: number;
+      readonly steps: number;
+      readonly lr: number;
+      readonly loss: number;
+      readonly smoothed: number;
+    }
   | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
   | {
       readonly type: 'verified';

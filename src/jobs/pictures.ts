@@ -81,3 +81,10 @@ export function inputShapes(model: Model, preprocessing: Preprocessing): Record<
   const [input] = dataInputsOf(model);
   return { [input.name]: ['batch', ...batchShape(preprocessing, 1).slice(1)] };
 }
+
+/** The same, only where something says how large pictures are: for jobs that look at no pictures. */
+export function openInputShapes(model: Model, json: unknown): Record<string, readonly Dimension[]> {
+  const shape = dataInputsOf(model)[0]?.shape;
+  const open = shape?.length === 4 && shape.slice(1).some((d) => typeof d !== 'number');
+  return open && json !== undefined ? inputShapes(model, choosePreprocessing(model, json, {}).preprocessing) : {};
+}

@@ -30,12 +30,16 @@ export interface PrepareOptions {
  * @throws ThawError `bad-model` where it has no head, has sizes that are open, or does not run
  */
 export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
-  const { classes, seed = 0 } = options;
-  const plain = { ...model, graph: hoistConstants(model.graph) };
-  const head = findHead(plain, { name: options.head });
-  const headed = classes === undefined ? plain : replaceHead(plain, head, { classes, seed }).model;
+  const headed = withHead(model, options);
   const source = hasFixedBatch(headed) ? (await inferShapes(headed, runtime, options)).model : headed;
   return { source, ...(await networkOf(source, runtime, options)) };
+}
+
+/** The model with a new head for `classes`, or as it is where there are none to be told apart. */
+export function withHead(model: Model, { head, classes, seed = 0 }: PrepareOptions): Model {
+  const plain = { ...model, graph: hoistConstants(model.graph) };
+  if (classes === undefined) return plain;
+  return replaceHead(plain, findHead(plain, { name: head }), { classes, seed }).model;
 }
 
 /** What trains of a model that has its head already. */
@@ -45,8 +49,20 @@ export async function networkOf(
   options: Pick<PrepareOptions, 'head' | 'inputs'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
   const network = await inferShapes(upgrade(source), runtime, { inputs: options.inputs });
-  const head = findHead(network.model, { name: options.head });
-  return { network, anatomy: { groups: groupsOf(network.model, head), head } };
+  const found = findHead(network.model, { name: options.head });
+  const head = { ...found, graphOutput: scoresOf(network.model, found.graphOutput) };
+  return { network, anatomy: { groups: groupsOf(network.model, found), head } };
+}
+
+/** Operators that only rearrange scores. */
+const REARRANGING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast']);
+
+/** The value that a Softmax before the output makes probabilities of, or the output: what cross-entropy takes. */
+export function scoresOf({ graph }: Model, output: string): string {
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  let node = producers.get(output);
+  while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
+  return node?.op === 'Softmax' ? node.inputs[0] : output;
 }
 
 /** The inputs that take data. */

@@ -7,12 +7,12 @@ import {
   trainingModel,
   writeSafetensors,
 } from '../artifacts/index.ts';
+import type { LayerGroup } from '../layers/index.ts';
 import { type Tensor, writeModel } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import type { Anatomy } from '../training/index.ts';
 
 export interface ArtifactContext {
-  readonly anatomy: Anatomy;
+  readonly groups: readonly LayerGroup[];
   /** SHA-256 of the source model's file. */
   readonly sha256: string;
 }
@@ -33,13 +33,13 @@ export function compileArtifacts(
   plan: TrainingPlan,
   state: ReadonlyMap<string, Tensor>,
   position: ArtifactPosition,
-  { anatomy, sha256 }: ArtifactContext,
+  context: ArtifactContext,
 ): Map<string, Uint8Array | string> {
   const training = trainingModel(network, plan);
   const evaluation = evaluationModel(network, plan);
   const optimizer = optimizerModel(network, plan);
   const models = { training, evaluation, optimizer };
-  const manifest = manifestOf(network, plan, models, { sha256, groups: anatomy.groups });
+  const manifest = manifestOf(network, plan, models, context);
   return new Map<string, Uint8Array | string>([
     ['training_model.onnx', writeModel(training)],
     ['eval_model.onnx', writeModel(evaluation)],

@@ -53,7 +53,7 @@ const SAVE_EVERY = 5 * 60_000;
  */
 export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainOutcome> {
   const config = trainingConfigOf(job.settings);
-  const sources = openSources(job, hooks);
+  const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
   const { network, anatomy, runtime, resume, dataset } = job;
   const trainer = new Trainer({ network, anatomy, classes: dataset.classes, ...sources, config, runtime, resume });
   const stop = () => trainer.interrupt();
@@ -77,7 +77,11 @@ export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<Tr
   }
 }
 
-export function openSources({ dataset, about: { preprocessing }, settings }: TrainingJob, { onEvent }: JobHooks) {
+/** The data set as the trainer takes it: training pictures augmented and in a new order every epoch, the others as they are. */
+export function openSources(
+  { dataset, preprocessing, settings }: Pick<TrainingJob, 'dataset' | 'settings'> & Pick<About, 'preprocessing'>,
+  { onEvent }: JobHooks,
+) {
   const cache = new PictureCache();
   const common = {
     preprocessing,
@@ -154,7 +158,7 @@ class RunLog {
     const { network, plan, state, position } = this.compiled(stage);
     await run.writeArtifacts(
       stage,
-      compileArtifacts(network, plan, state, position, { anatomy, sha256: about.sha256 }),
+      compileArtifacts(network, plan, state, position, { groups: anatomy.groups, sha256: about.sha256 }),
     );
   }
 

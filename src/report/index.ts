@@ -1,5 +1,6 @@
 export { modelCard, type ShippedModel } from './card.ts';
 export { renderReport } from './html.ts';
 export { csvHeader, csvRow, jsonLine } from './metrics.ts';
+export { type RateTest, renderRateTest } from './rate-test.ts';
 export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
 export type { ComparisonRow, Mistake, ReportData, ReportEnvironment, ReportStage } from './types.ts';

@@ -1,0 +1,113 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { openDataset, PictureSource } from '../data/node/index.ts';
+import { ThawError } from '../errors.ts';
+import {
+  type CompressedForm,
+  compressWeights,
+  exportModel,
+  TRANSFORMERS_NAMES,
+  transformersModel,
+  type Verification,
+  verifyExport,
+} from '../export/index.ts';
+import { writeModelFile } from '../models/files.ts';
+import { type Model, writeModel } from '../onnx/index.ts';
+import { openRun, type RunReader } from '../run/index.ts';
+import { thawVersion } from '../runtime/node/doctor.ts';
+import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { Prediction } from '../training/index.ts';
+import { Classifier } from './classifier.ts';
+import type { JobHooks } from './events.ts';
+import { dataInputsOf, scoresOf } from './prepare.ts';
+import { readRunSettings } from './resume.ts';
+import { shownPath } from './train.ts';
+import type { About } from './training-run.ts';
+
+export interface ExportRequest {
+  /** A finished run. */
+  readonly run: string;
+  /** Weights as float16 or int8; as they are unless given. */
+  readonly form?: CompressedForm;
+  /** The file to write; `NAME.onnx` in the run, or beside the model that it ships, under the name that transformers.js looks for. */
+  readonly out?: string;
+}
+
+export interface ExportOutcome {
+  readonly file: string;
+  readonly bytes: number;
+  /** Against the model that the run ships, on its validation set; null where the pictures are gone. */
+  readonly verification: Verification | null;
+}
+
+/** transformers.js's names for `dtype: 'fp16'` and `'q8'`. */
+const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx', int8: 'model_quantized.onnx' };
+
+/**
+ * The finished model of a run in another form. Without a form it is plain ONNX: the source's own graph and names. Compressed
+ * models have transformers.js's names.
+ *
+ * @throws ThawError `run-directory` where the run has no finished model
+ */
+export async function exportRun({ run: path, form, out }: ExportRequest, hooks: JobHooks = {}): Promise<ExportOutcome> {
+  const run = await openRun(path);
+  const { model: source, identity, about: kept } = await run.source();
+  const about = kept as unknown as About;
+  const { preprocessing } = about;
+  const { classes } = identity;
+  const plain = exportModel(source, (await bestOf(run)).state, {
+    version: await thawVersion(),
+    classes,
+    preprocessing,
+  });
+  const [{ name: input }] = dataInputsOf(source);
+  const output = scoresOf(source, source.graph.outputs[0].name);
+  const model = form
+    ? compressWeights(transformersModel({ model: plain, classes, preprocessing, input, output }), form)
+    : plain;
+  const file = resolve(
+    out ?? (form ? join(run.path, 'model', 'onnx', FILES[form]) : join(run.path, `${basename(run.path)}.onnx`)),
+  );
+  await writeModelFile(file, model);
+  const names = form ? { shipped: true, ...TRANSFORMERS_NAMES } : { input, output };
+  const verification = await compare(run, about, model, names, hooks);
+  return { file: shownPath(file), bytes: (await stat(file)).size, verification };
+}
+
+async function bestOf(run: RunReader) {
+  const shown = shownPath(run.path);
+  if (run.hasCheckpoint('best')) return run.checkpoint('best');
+  throw new ThawError('run-directory', `the run ${shown} has no finished epoch`, `Go on with it: thaw resume ${shown}`);
+}
+
+/** How far the form is from the model that the run ships. */
+async function compare(
+  run: RunReader,
+  { dataPath, preprocessing }: About,
+  model: Model,
+  names: { readonly shipped?: boolean; readonly input: string; readonly output: string },
+  hooks: JobHooks,
+): Promise<Verification | null> {
+  const { seed, valFraction, batch } = await readRunSettings(run);
+  const dataset = await openDataset(dataPath, { seed, valFraction }).catch((error) => {
+    if (error instanceof ThawError) return undefined;
+    throw error;
+  });
+  if (!dataset) return null;
+  const classifier = await Classifier.open(run.path, { batch, device: 'cpu' }, hooks);
+  const source = new PictureSource({ samples: dataset.val, preprocessing });
+  const expected: Prediction[] = [];
+  const shipped = new PictureSource({ samples: dataset.val, preprocessing: classifier.preprocessing });
+  for await (const batch of classifier.predict(shipped)) expected.push(...batch);
+  await classifier.release();
+  return verifyExport({
+    model: writeModel(model),
+    runtime: nodeRuntime(),
+    source,
+    preprocessing,
+    batchSize: batch,
+    expected,
+    tolerance: Number.POSITIVE_INFINITY,
+    ...names,
+  });
+}

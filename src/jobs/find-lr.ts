@@ -1,0 +1,113 @@
+import type { Batch, BatchSource } from '../data/index.ts';
+import { openDataset } from '../data/node/index.ts';
+import { ThawError } from '../errors.ts';
+import { readModelFile } from '../models/files.ts';
+import type { RateTest } from '../report/index.ts';
+import { CompiledStage, planStages, trainingPlan } from '../training/index.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { inputShapes } from './pictures.ts';
+import { prepareModel } from './prepare.ts';
+import { readSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
+import { describeData, fetchModel, preprocessingOf } from './train.ts';
+import { openSources } from './training-run.ts';
+
+export interface FindLrRequest {
+  readonly model: string;
+  readonly data: string;
+  /** The sweep's ends, 1e-6 and 1 unless given. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Of the sweep, 80 unless given. */
+  readonly steps?: number;
+  /** As for a training; what its first stage trains is what the test trains. */
+  readonly settings?: TrainSettingsInput;
+}
+
+type Point = RateTest['points'][number];
+
+/** Part of the average that a new loss does not change. */
+const SMOOTHING = 0.9;
+/** The test ends when the smoothed loss is so many times its lowest. */
+const TOO_HIGH = 3;
+
+/**
+ * Learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): on a copy that is thrown away,
+ * the rate rises exponentially from step to step while the loss is watched. Suggested is where it falls fastest.
+ */
+export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Promise<RateTest> {
+  const { from = 1e-6, to = 1, steps = 80 } = request;
+  if (!(from > 0 && to > from)) {
+    throw new ThawError(
+      'bad-config',
+      `the rates go from ${from} to ${to}`,
+      'The first must be above 0 and the smaller',
+    );
+  }
+  if (!(Number.isInteger(steps) && steps >= 10)) {
+    throw new ThawError('bad-config', `the test has ${steps} steps`, 'It needs 10 or more');
+  }
+  const settings = readSettings({ ...request.settings });
+  const config = trainingConfigOf(settings);
+  const { seed, valFraction, strict } = settings;
+  const runtime = await openRuntime(settings.device, hooks);
+  const resolved = await fetchModel(request.model, hooks);
+  const model = await readModelFile(resolved.path);
+  const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+  const dataset = await openDataset(request.data, { seed, valFraction, strict });
+  hooks.onEvent?.(describeData(dataset));
+  hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
+  const { network, anatomy } = await prepareModel(model, runtime, {
+    head: settings.head,
+    classes: dataset.classes.length,
+    seed,
+    inputs: inputShapes(model, preprocessing),
+  });
+  const [first] = planStages(config, anatomy);
+  const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
+  const stage = await CompiledStage.compile(network, plan, runtime, new Map(), seed);
+  const { train } = openSources({ dataset, preprocessing, settings }, hooks);
+  const points: Point[] = [];
+  let average = 0;
+  for await (const batch of endless(train, config.batch)) {
+    hooks.signal?.throwIfAborted();
+    const step = points.length + 1;
+    const lr = from * (to / from) ** ((step - 1) / (steps - 1));
+    const { loss } = await stage.train(batch, lr, step);
+    average = SMOOTHING * average + (1 - SMOOTHING) * loss;
+    const smoothed = average / (1 - SMOOTHING ** step);
+    if (!Number.isFinite(loss)) break;
+    points.push({ lr, loss, smoothed });
+    hooks.onEvent?.({ type: 'rate', step, steps, lr, loss, smoothed });
+    if (step === steps || smoothed > TOO_HIGH * Math.min(...points.map((p) => p.smoothed))) break;
+  }
+  await stage.release();
+  return { model: request.model, data: request.data, points, suggestion: steepest(points) };
+}
+
+/** Epoch after epoch. */
+async function* endless(source: BatchSource, batchSize: number): AsyncGenerator<Batch> {
+  for (let epoch = 0; ; epoch++) yield* source.batches({ epoch, batchSize });
+}
+
+/** The rate at which the smoothed loss falls fastest over ln(rate), before its lowest point; null where it never falls. */
+export function steepest(points: readonly Point[]): number | null {
+  const lowest = points.reduce((best, { smoothed }, i) => (smoothed < points[best].smoothed ? i : best), 0);
+  let found: { lr: number; slope: number } | null = null;
+  // The first average is of few losses, so that its slope says little.
+  for (let i = Math.ceil(points.length / 10); i <= lowest; i++) {
+    const slope = slopeAround(points, i);
+    if (slope < (found?.slope ?? 0)) found = { lr: points[i].lr, slope };
+  }
+  return found && Number(found.lr.toPrecision(2));
+}
+
+/** Of the least-squares line through the neighbours, so that a single batch decides nothing. */
+function slopeAround(points: readonly Point[], at: number): number {
+  const near = points.slice(Math.max(0, at - 3), at + 4);
+  const xs = near.map(({ lr }) => Math.log(lr));
+  const meanX = xs.reduce((a, b) => a + b, 0) / xs.length;
+  const meanY = near.reduce((all, { smoothed }) => all + smoothed, 0) / near.length;
+  const covariance = near.reduce((all, { smoothed }, i) => all + (xs[i] - meanX) * (smoothed - meanY), 0);
+  return covariance / xs.reduce((all, x) => all + (x - meanX) ** 2, 0);
+}
