@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { optimizerModel, PLAN_DEFAULTS, type TrainingPlan } from '../../src/artifacts/index.ts';
+import { type Tensor, writeModel } from '../../src/onnx/index.ts';
+import type { OptimizerName, OptimizerOptions } from '../../src/optimizers/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import type { Inference } from '../../src/shapes/index.ts';
+import { smallModel } from '../small-models.ts';
+
+type ByParameter<T> = Readonly<Record<string, T>>;
+
+interface Run {
+  readonly parameters: readonly ByParameter<number[]>[];
+  readonly slots: ByParameter<Readonly<Record<string, number[]>>>;
+}
+
+interface Fixture {
+  readonly shapes: ByParameter<number[]>;
+  readonly initial: ByParameter<number[]>;
+  readonly steps: readonly { readonly lr: number; readonly gradients: ByParameter<number[]> }[];
+  readonly cases: readonly {
+    readonly optimizer: OptimizerName;
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly float64: Run;
+  }[];
+}
+
+const fixture: Fixture = JSON.parse(readFileSync(new URL('../fixtures/optimizers.json', import.meta.url), 'utf8'));
+const names = Object.keys(fixture.shapes);
+const float32 = (name: string, values: readonly number[]): Tensor => ({
+  type: 'float32',
+  shape: fixture.shapes[name],
+  data: Float32Array.from(values),
+});
+const scalar = (value: number): Tensor => ({ type: 'float32', shape: [], data: Float32Array.of(value) });
+const count = (value: number): Tensor => ({ type: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) });
+
+const network: Inference = {
+  model: smallModel({
+    nodes: [],
+    inputs: {},
+    outputs: {},
+    initializers: Object.fromEntries(names.map((name) => [name, float32(name, fixture.initial[name])])),
+    opset: 18,
+  }),
+  values: new Map(),
+  constants: new Map(),
+};
+
+const planOf = (optimizer: OptimizerName, optimizerOptions: OptimizerOptions): TrainingPlan => ({
+  ...PLAN_DEFAULTS,
+  trainable: new Set(names),
+  output: '',
+  optimizer,
+  optimizerOptions,
+});
+
+/** PyTorch's names for our options. */
+function optionsOf({ momentum, nesterov, betas, eps, weight_decay: weightDecay }: Record<string, unknown>) {
+  const [beta1, beta2] = (betas ?? []) as number[];
+  const options = { momentum: momentum ?? 0, nesterov, beta1, beta2, epsilon: eps, weightDecay };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as OptimizerOptions;
+}
+
+/** Ten steps. @param firstStep the number that the optimizer is told at its first step */
+async function tenSteps(plan: TrainingPlan, firstStep = 1) {
+  const session = await nodeRuntime().load(writeModel(optimizerModel(network, plan)));
+  const slots = session.inputNames.filter(
+    (name) => !name.endsWith('.grad') && /\.(momentum|exp_avg|exp_avg_sq)$/.test(name),
+  );
+  let state: Record<string, Tensor> = Object.fromEntries([
+    ...names.map((name) => [name, float32(name, fixture.initial[name])]),
+    ...slots.map((slot) => {
+      const name = names.find((candidate) => slot.startsWith(`${candidate}.`))!;
+      return [slot, float32(name, new Array(fixture.initial[name].length).fill(0))];
+    }),
+  ]);
+  const parameters: Record<string, number[]>[] = [];
+  for (const [i, { lr, gradients }] of fixture.steps.entries()) {
+    const results = await session.run({
+      ...state,
+      ...Object.fromEntries(names.map((name) => [`${name}.grad`, float32(name, gradients[name])])),
+      lr: scalar(lr),
+      step: count(firstStep + i),
+    });
+    state = Object.fromEntries(Object.keys(state).map((name) => [name, results[`${name}.next`]]));
+    parameters.push(Object.fromEntries(names.map((name) => [name, numbers(state[name])])));
+  }
+  await session.release();
+  return { parameters, state, slots };
+}
+
+const numbers = ({ data }: Tensor): number[] => Array.from(data as Float32Array);
+
+/** Greatest distance in units of the tensor's greatest element. */
+const distance = (found: readonly number[], exact: readonly number[]): number =>
+  Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
+
+describe('optimizers against PyTorch over ten steps', () => {
+  // Biases have no decay with us: where the fixture's have, only the weight is compared.
+  const decayedBias = (options: Record<string, unknown>, optimizer: string) =>
+    (options.weight_decay ?? (optimizer === 'adamw' ? 0.01 : 0)) !== 0 && !options.decayed;
+
+  it.each(fixture.cases.map((row) => [row.optimizer, JSON.stringify(row.options), row] as const))(
+    '%s %s',
+    async (optimizer, _, { options, float64 }) => {
+      const { parameters, state, slots } = await tenSteps(planOf(optimizer, optionsOf(options)));
+      const compared = decayedBias(options, optimizer) ? ['layer.weight'] : names;
+      for (const name of compared) {
+        for (const [i, expected] of float64.parameters.entries()) {
+          expect(distance(parameters[i][name], expected[name]), `${name} at step ${i + 1}`).toBeLessThan(1e-6);
+        }
+        for (const [slot, expected] of Object.entries(float64.slots[name])) {
+          expect(distance(numbers(state[`${name}.${slot}`]), expected), `${name}.${slot}`).toBeLessThan(1e-6);
+        }
+      }
+      const expectedSlots = names.flatMap((name) => Object.keys(float64.slots[name]).map((slot) => `${name}.${slot}`));
+      expect(new Set(slots)).toEqual(new Set(expectedSlots));
+    },
+  );
+
+  it('a bias does not decay where a weight does', async () => {
+    const decayed = await tenSteps(planOf('adamw', { weightDecay: 0.3 }));
+    const plain = await tenSteps(planOf('adamw', { weightDecay: 0 }));
+    expect(decayed.parameters[9]['layer.bias']).toEqual(plain.parameters[9]['layer.bias']);
+    expect(decayed.parameters[9]['layer.weight']).not.toEqual(plain.parameters[9]['layer.weight']);
+  });
+
+  it('a parameter thawed later counts its own steps', async () => {
+    const plain = await tenSteps(planOf('adam', {}));
+    const late = await tenSteps({ ...planOf('adam', {}), stepOffsets: new Map([['layer.weight', 40]]) }, 41);
+    expect(late.parameters[9]['layer.weight']).toEqual(plain.parameters[9]['layer.weight']);
+    expect(late.parameters[9]['layer.bias']).not.toEqual(plain.parameters[9]['layer.bias']);
+  });
+
+  it('a parameter learns at its own rate', async () => {
+    const scales = new Map([['layer.weight', 0]]);
+    const { parameters } = await tenSteps({ ...planOf('sgd', {}), learningRateScales: scales });
+    expect(parameters[9]['layer.weight']).toEqual(fixture.initial['layer.weight'].map(Math.fround));
+    const half = await tenSteps({
+      ...planOf('sgd', { momentum: 0 }),
+      learningRateScales: new Map([['layer.bias', 0.5]]),
+    });
+    const whole = await tenSteps(planOf('sgd', { momentum: 0 }));
+    const moved = (run: typeof half) =>
+      run.parameters[9]['layer.bias'].map((v, i) => v - fixture.initial['layer.bias'][i]);
+    expect(
+      distance(
+        moved(half).map((v) => 2 * v),
+        moved(whole),
+      ),
+    ).toBeLessThan(1e-5);
+  });
+});
