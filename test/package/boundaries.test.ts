@@ -1,0 +1,115 @@
+// The design's module list, held by force: who may import whom, and which packages.
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** A module imports only modules that stand before it here, which also rules out cycles. */
+const modules = [
+  'errors',
+  'random',
+  'onnx',
+  'models',
+  'runtime',
+  'shapes',
+  'autodiff',
+  'lowering',
+  'layers',
+  'losses',
+  'optimizers',
+  'artifacts',
+  'data',
+  'training',
+  'report',
+  'run',
+  'export',
+  'core',
+  'jobs',
+  'index',
+  'cli',
+];
+
+/** Where Node's own modules may be used. Everything else is the core, which browsers run. */
+const nodeOnly = /^(cli|jobs|run|models|data\/node|runtime\/node)\/|^index\.ts$/;
+
+/** Packages that one place only may know. */
+const homes: readonly [pattern: RegExp, home: RegExp][] = [
+  [/^onnxruntime-/, /^runtime\//],
+  [/^protobufjs/, /^onnx\//],
+  [/^long$/, /^onnx\//],
+  // The doctor tries whether it loads.
+  [/^sharp$/, /^data\/node\/|^runtime\/node\/doctor\.ts$/],
+  [/^csv-parse/, /^data\/node\//],
+  [/^@huggingface\/hub$/, /^models\//],
+  [/^(citty|c12|picocolors)$/, /^cli\//],
+];
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => /\.[tj]s$/.test(file) && !file.startsWith('onnx/generated/'));
+
+/** What a file imports, types included; imports written in template strings (examples in a model card) are not imports. */
+function importsOf(file: string): string[] {
+  const code = readFileSync(`src/${file}`, 'utf8').replace(/`(?:\\.|\$\{[^{}]*\}|[^`\\])*`/gs, '``');
+  const statements = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'/gm;
+  const calls = /\bimport\('([^']+)'\)/g;
+  return [...code.matchAll(statements), ...code.matchAll(calls)].map(([, specifier]) => specifier!);
+}
+
+const moduleOf = (file: string) => file.split('/')[0]!.replace(/\.ts$/, '');
+const imports = files.flatMap((file) => importsOf(file).map((specifier) => ({ file, specifier })));
+const between = imports
+  .filter(({ specifier }) => specifier.startsWith('.'))
+  .map(({ file, specifier }) => ({ file, target: posix.join(posix.dirname(file), specifier) }));
+const packages = imports.filter(({ specifier }) => !/^(\.|node:)/.test(specifier));
+
+test('there is something to look at', () => {
+  expect(between.length).toBeGreaterThan(100);
+  expect(packages.length).toBeGreaterThan(10);
+});
+
+test('every module has its place in the list', () => {
+  expect([...new Set(files.map(moduleOf))].filter((name) => !modules.includes(name))).toEqual([]);
+});
+
+test('imports point to modules that stand before', () => {
+  const wrong = between.filter(
+    ({ file, target }) => modules.indexOf(moduleOf(target)) > modules.indexOf(moduleOf(file)),
+  );
+  expect(wrong).toEqual([]);
+});
+
+describe('the core', () => {
+  const core = files.filter((file) => !nodeOnly.test(file));
+
+  test('imports neither Node nor the modules that do', () => {
+    expect(imports.filter(({ file, specifier }) => core.includes(file) && specifier.startsWith('node:'))).toEqual([]);
+    expect(between.filter(({ file, target }) => core.includes(file) && nodeOnly.test(target))).toEqual([]);
+  });
+
+  test('uses none of Node’s globals', () => {
+    const globals =
+      /^(?!\s*(?:\/\/|\*|\/\*)).*?(?<![\w.'"`-])(Buffer|process|require|__dirname|setImmediate)(?=[.([])/m;
+    const uses = core.flatMap((file) => readFileSync(`src/${file}`, 'utf8').match(globals)?.slice(0, 1) ?? []);
+    expect(uses).toEqual([]);
+  });
+});
+
+describe('packages', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const declared = Object.keys({ ...dependencies, ...optionalDependencies });
+  const nameOf = (specifier: string) => specifier.match(/^(@[^/]+\/)?[^/]+/)![0];
+
+  test.each(homes)('%s stay in %s', (pattern, home) => {
+    expect(packages.filter(({ file, specifier }) => pattern.test(specifier) && !home.test(file))).toEqual([]);
+  });
+
+  test('what is imported is declared', () => {
+    expect(packages.filter(({ specifier }) => !declared.includes(nameOf(specifier)))).toEqual([]);
+  });
+
+  test('what is declared is imported', () => {
+    // The types of the generated protobuf module name it.
+    const used = new Set([...packages.map(({ specifier }) => nameOf(specifier)), 'long']);
+    expect(declared.filter((name) => !used.has(name))).toEqual([]);
+  });
+});
