@@ -31,6 +31,8 @@ BATCH = 3
 EXPORT_BATCH = 2  # not the reference's, so that a batch frozen in the graph shows
 LABELS = [1, 4, 7]
 INPUT_SEED = 100_000  # far from the tensors' seeds
+PERTURBATIONS = 4
+PERTURBATION = 1.5e-6  # of a weight, some ten times the rounding of a float32
 FOLDER = FIXTURES / "networks"
 
 
@@ -152,28 +154,46 @@ def gradients(net: nn.Module, x: torch.Tensor):
     return logits.detach().numpy(), loss.item(), {name: p.grad.numpy().copy() for name, p in net.named_parameters()}
 
 
+def perturbed_gradients(net: nn.Module, x: torch.Tensor):
+    """Gradients of networks whose every weight is off by a little, as if each layer had been rounded in another way."""
+    stored = {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+    for seed in range(PERTURBATIONS):
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                parameter.copy_(stored[name] * (1 + PERTURBATION * (2 * torch.rand(parameter.shape, generator=generator) - 1)))
+        yield gradients(net, x)[2]
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(stored[name])
+
+
 def reference(net: nn.Module) -> tuple[dict, list[dict], dict]:
     """The input, the filled network's tensors, and its float64 run.
 
     A float32 run may round an activation to the other side of a ReLU's or Clip's corner, or a MaxPool's tie, which changes
     the gradient by 1e-3 and says nothing about who is right. So inputs are tried until two float32 runs, which sum in
-    different orders, both agree with float64.
+    different orders, both agree with float64, and so do runs with all weights off by more than a float32 run rounds.
     """
     attempts = []
-    for seed in range(INPUT_SEED, INPUT_SEED + 12):
+    for seed in range(INPUT_SEED, INPUT_SEED + 40):
         picture = {"name": "input", "shape": [BATCH, 3, SIZE, SIZE], "seed": seed, "low": -1.7, "high": 1.7}
         x = torch.from_numpy(uniform(picture["shape"], seed, picture["low"], picture["high"]))
         entries = assign_values(net, x)
+        logits, loss, exact = gradients(net.double(), x.double())
+        net.float()
+        worst = lambda runs: {name: max(float(np.linalg.norm(run[name] - g) / np.linalg.norm(g)) for run in runs) for name, g in exact.items()}
         singles = []
         for onednn in (True, False):
             with torch.backends.mkldnn.flags(enabled=onednn):
                 singles.append(gradients(net, x)[2])
-        logits, loss, exact = gradients(net.double(), x.double())
-        net.float()
-        off = {name: max(float(np.linalg.norm(s[name] - g) / np.linalg.norm(g)) for s in singles) for name, g in exact.items()}
+        off = worst(singles)
         attempts.append(max(off.values()))
-        if max(off.values()) < 2e-5:
-            return picture, entries, {"logits": logits, "loss": loss, "gradients": exact, "float32": off}
+        if attempts[-1] >= 2e-5:
+            continue
+        attempts[-1] = max(worst(list(perturbed_gradients(net, x))).values())
+        if attempts[-1] < 2e-4:
+            return picture, entries, {"logits": logits, "loss": loss, "gradients": exact, "float32": off, "margin": attempts[-1]}
     raise RuntimeError(f"no input is away from every corner: {attempts}")
 
 
@@ -217,7 +237,7 @@ def write_network(name: str, flavour: str) -> None:
     operators = sorted({node.op_type for node in model.graph.node})
     print(
         f"{name}-{flavour}: input {picture['seed'] - INPUT_SEED}, loss {run['loss']:.4f}, norms {min(norms):.2g} to {max(norms):.2g}, "
-        f"float32 off by at most {worst}, {' '.join(operators)}",
+        f"float32 off by at most {worst}, perturbed {run['margin']:.1e}, {' '.join(operators)}",
         flush=True,
     )
 
