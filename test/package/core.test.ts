@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
-import { type BuildResult, build } from 'esbuild';
+import { type BuildResult, build, type PluginBuild } from 'esbuild';
 import { beforeAll, expect, test } from 'vitest';
 
 const forbidden = new Set([...builtinModules, 'sharp', 'onnxruntime-node']);
@@ -23,7 +23,7 @@ beforeAll(async () => {
     plugins: [
       {
         name: 'name what browsers lack',
-        setup: ({ onResolve }) =>
+        setup: ({ onResolve }: PluginBuild) =>
           onResolve({ filter: /^[^./]/ }, ({ path, importer }) =>
             path.startsWith('node:') || forbidden.has(path)
               ? { errors: [{ text: `${importer} imports ${path}, which browsers don't have` }] }

@@ -1,0 +1,131 @@
+// The package as users get it: packed, unpacked into an empty project, run, imported and type-checked there. Its dependencies are
+// linked from ours, since installing them takes minutes and a network.
+import { execFile } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string; readonly mode: number }[];
+}
+let project: string;
+let packed: Packed;
+
+function link(name: string, target: string) {
+  const path = join(project, 'node_modules', name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(resolve(target), path);
+}
+
+/** @returns what a program of the project printed */
+async function output(program: string, ...args: string[]): Promise<string> {
+  const { stdout, stderr } = await run(program, args, { cwd: project, env: { ...process.env, NO_COLOR: '1' } });
+  return stdout + stderr;
+}
+
+function write(file: string, contents: string | object) {
+  writeFileSync(join(project, file), typeof contents === 'string' ? contents : JSON.stringify(contents));
+}
+
+beforeAll(async () => {
+  project = realpathSync(mkdtempSync(join(tmpdir(), 'thaw-pack-')));
+  await run(process.execPath, ['scripts/build/build.js']);
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project]);
+  packed = [JSON.parse(stdout)].flat(2)[0];
+  mkdirSync(join(project, 'node_modules/thaw'), { recursive: true });
+  await run('tar', ['-xzf', packed.filename, '-C', 'node_modules/thaw', '--strip-components=1'], { cwd: project });
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) link(name, join('node_modules', name));
+  link('.bin/thaw', join(project, 'node_modules/thaw/dist/cli/main.js'));
+  write('package.json', { name: 'consumer', version: '1.0.0', type: 'module' });
+}, 120_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+test('holds what users need and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path);
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md'],
+      ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
+      ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+      'artifacts/default/onnx/model.onnx',
+    ]),
+  );
+  const stray = paths.filter(
+    (path) => !/^(dist|artifacts|docs)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+  );
+  expect(stray).toEqual([]);
+  expect(paths.filter((path) => /\.test\.|(?<!\.d)\.ts$|\.png$/.test(path))).toEqual([]);
+  expect(packed.size).toBeLessThan(5_000_000);
+});
+
+test('its command runs', async () => {
+  expect(readFileSync(join(project, 'node_modules/thaw/dist/cli/main.js'), 'utf8')).toMatch(
+    /^#!\/usr\/bin\/env node\n/,
+  );
+  const text = await output('npx', '--no-install', 'thaw', 'doctor');
+  expect(text).toMatch(/cpu/i);
+  expect(text).toContain(process.versions.node);
+});
+
+test('its library can be imported from JavaScript', async () => {
+  write(
+    'consumer.mjs',
+    `import * as thaw from 'thaw';
+     import * as core from 'thaw/core';
+     const bytes = thaw.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
+       graph: { name: 'g', nodes: [], inputs: [], outputs: [], initializers: new Map(), valueInfo: [] } });
+     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.jobs.train, 'jobs' in core, thaw.nodeRuntime().device]));`,
+  );
+  expect(JSON.parse(await output(process.execPath, 'consumer.mjs'))).toEqual(['g', 'function', false, 'cpu']);
+});
+
+/** Type-checks the project's `file` with our compiler. */
+async function typeErrors(file: string, options: object): Promise<string> {
+  write('tsconfig.json', {
+    compilerOptions: { strict: true, noEmit: true, target: 'ES2022', ...options },
+    files: [file],
+  });
+  const tsc = resolve('node_modules/typescript/bin/tsc');
+  return output(process.execPath, tsc, '-p', 'tsconfig.json').catch(({ stdout }) => stdout);
+}
+
+test('its types hold in Node', async () => {
+  if (!existsSync(join(project, 'node_modules/@types/node'))) link('@types/node', 'node_modules/@types/node');
+  write(
+    'consumer.ts',
+    `import { jobs, readModel, ThawError, type Model } from 'thaw';
+     const model: Model = readModel(new Uint8Array());
+     const names: string[] = model.graph.nodes.map(({ op }) => op);
+     const train: (request: jobs.TrainRequest) => Promise<jobs.TrainOutcome> = jobs.train;
+     // @ts-expect-error there is a constructor to satisfy
+     new ThawError();
+     export { names, train };`,
+  );
+  expect(await typeErrors('consumer.ts', { module: 'NodeNext', types: ['node'] })).toBe('');
+});
+
+test('the core’s types hold without Node’s', async () => {
+  write(
+    'page.ts',
+    `import { readModel } from 'thaw/core';\nexport const nodes: number = readModel(new Uint8Array()).graph.nodes.length;`,
+  );
+  const options = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] };
+  expect(await typeErrors('page.ts', options)).toBe('');
+});
