@@ -1,0 +1,15 @@
+// Gradual thawing, one layer group after another, until the accuracy is good enough:
+//
+//     npx thaw train default ./pictures --config examples/thaw.config.ts
+import type { TrainSettingsInput } from 'thaw';
+
+export default {
+  preset: 'gradual',
+  thawBy: 1,
+  thawMost: 6,
+  epochs: 24,
+  patience: 2,
+  target: 0.97,
+  augment: { policy: 'light', rotation: { probability: 0.5, degrees: [-15, 15], fill: 'edge' } },
+  optimizer: { name: 'adamw', weightDecay: 0.05 },
+} satisfies TrainSettingsInput;
