@@ -16,9 +16,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   ReduceMin: 'the least elements share the gradient',
   GlobalMaxPool: 'the greatest elements share the gradient',
   Einsum: 'no diagonals (a label twice in one operand)',
-  Concat: 'along an axis of fixed size',
-  Split: 'along an axis of fixed size',
-  Slice: 'starts, axes and steps known when compiling; along axes of fixed size',
+  Slice: 'starts, axes and steps known when compiling; steps other than 1 along axes of fixed size',
   Tile: 'repeats known when compiling',
   Dropout: 'in inference mode; Thaw adds dropout of its own, with noise that can be repeated',
   Pad: 'pads known when compiling; margins of the modes reflect, edge and wrap are not negative, those of reflect and wrap no wider than the axis',
@@ -39,6 +37,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   LRN: 'picture size known when compiling',
   'com.microsoft.FusedMatMul': 'matrices, not vectors; without `transBatchA` and `transBatchB`',
   'com.microsoft.FusedConv': 'as `Conv`; activations Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, Clip',
+  'com.microsoft.FusedGemm': 'activations as `com.microsoft.FusedConv`',
   'com.microsoft.SkipLayerNormalization': 'the outputs for mean and deviation are not used',
 };
 

@@ -4,6 +4,7 @@ import { ADJOINT_DOMAIN } from './adjoint.ts';
 import type { Rule, Rules } from './rule.ts';
 import { activations } from './rules/activations.ts';
 import { arithmetic } from './rules/arithmetic.ts';
+import { attention, multiHeadAttention } from './rules/attention.ts';
 import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
 import { einsum } from './rules/einsum.ts';
@@ -34,12 +35,13 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   pooling,
   resampling,
   normalization,
+  attention,
 };
 
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': microsoft,
+  'com.microsoft': { ...microsoft, ...multiHeadAttention },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 

@@ -2,22 +2,23 @@ import type { Value } from '../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 import { activations, geluGradient, tanhGeluGradient } from './activations.ts';
 import { convolve } from './convolution.ts';
+import { matrices } from './matrices.ts';
 import { layerNormalization } from './normalization.ts';
 
-/** ∂y before an activation that was fused behind an operator; all of these tell it from their result. */
-function beforeActivation(context: RuleContext): Value {
+/** ∂y before an activation with parameters that was fused behind an operator; all of these tell it from their result. */
+function beforeActivation(context: RuleContext, parameters: readonly number[]): Value {
   const { b, outputs, dy, attributes, refuse } = context;
-  const { activation = '', activation_params: [first, second] = [] } = attributes;
+  const { activation = '' } = attributes;
+  const [alpha, beta] = parameters;
   if (activation === '') return dy[0];
   if (!['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'Clip'].includes(activation))
     refuse(`activation ${activation}`);
   if (activation === 'Tanh') return b.mul(dy[0], b.sub(1, b.square(outputs[0])));
-  const bounds = activation === 'Clip' ? [b.scalar(first, dy[0].type), b.scalar(second, dy[0].type)] : [];
-  const rule = activations[activation];
-  return rule({
+  const bounds = activation === 'Clip' ? [b.scalar(alpha, dy[0].type), b.scalar(beta, dy[0].type)] : [];
+  return activations[activation]({
     ...context,
     inputs: [outputs[0], ...bounds],
-    attributes: first === undefined ? {} : { alpha: first },
+    attributes: alpha === undefined ? {} : { alpha },
   })[0]!();
 }
 
@@ -79,8 +80,14 @@ export const microsoft: Rules = {
 
   // y = act(x ∗ w + c + z)
   FusedConv: (context) => {
-    const before = beforeActivation(context);
+    const before = beforeActivation(context, context.attributes.activation_params ?? []);
     return [...convolve({ ...context, dy: [before] }), () => before];
+  },
+
+  // y = act(α·a·b + β·c)
+  FusedGemm: (context) => {
+    const { activation_alpha: alpha, activation_beta: beta } = context.attributes;
+    return matrices.Gemm({ ...context, dy: [beforeActivation(context, alpha === undefined ? [] : [alpha, beta])] });
   },
 
   SkipLayerNormalization: skipNormalization(true),

@@ -1,4 +1,4 @@
-import { axis, type GraphBuilder, type Value } from '../../onnx/index.ts';
+import { axis, type Dimension, type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
 import type { Rule, Rules } from '../rule.ts';
 
 // y has x's elements in x's order      ∂x = ∂y in x's shape
@@ -25,6 +25,18 @@ export function place(b: GraphBuilder, x: Value, at: number, start: number, size
   return b.pad(x, before, after);
 }
 
+/** The same where sizes are known only at run time: x lies at `start` of `like`'s axis, or before its end where `start` is negative. */
+function placeLike(b: GraphBuilder, x: Value, at: number, start: number, like: Value): Value {
+  const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
+  const before = start < 0 ? b.max(b.add(sizeOf(like), start), 0) : b.ints([start]);
+  const after = b.sub(b.sub(sizeOf(like), before), sizeOf(x));
+  const none = (count: number) => (count ? [b.ints(Array(count).fill(0))] : []);
+  const rank = x.shape.length;
+  const pads = b.concat([...none(at), before, ...none(rank - 1), after, ...none(rank - 1 - at)], 0);
+  const shape = x.shape.map((d, i) => (i === at ? like.shape[i] : d));
+  return b.emit('Pad', [x, pads], [{ type: x.type, shape }])[0];
+}
+
 /** Moves data about; nothing is computed. */
 export const shapes: Rules = {
   Reshape: reshaped,
@@ -48,15 +60,15 @@ export const shapes: Rules = {
   },
 
   // y = [x₁ x₂ …]      ∂xᵢ = its part of ∂y
-  Concat: ({ b, inputs, dy: [dy], attributes, refuse }) => {
+  Concat: ({ b, inputs, dy: [dy], attributes }) => {
     const at = axis(attributes.axis, dy.shape.length);
-    let end = 0;
-    return inputs.map((x) => {
-      const size = x.shape[at];
-      if (typeof size !== 'number') return refuse(`it joins along an axis of unknown size ${size}`);
-      const start = end;
-      end += size;
-      return () => b.slice(dy, at, start, start + size);
+    const sizes = inputs.map((x) => x.shape[at]);
+    const total = (of: readonly Dimension[]) => of.reduce((all: number, d) => all + (d as number), 0);
+    const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
+    return inputs.map((x, i) => () => {
+      if (isStatic(sizes)) return b.slice(dy, at, total(sizes.slice(0, i)), total(sizes.slice(0, i + 1)));
+      const start = i ? b.sum(inputs.slice(0, i).map(sizeOf)) : b.ints([0]);
+      return b.emit('Slice', [dy, start, b.add(start, sizeOf(x)), b.ints([at])], [x])[0];
     });
   },
 
@@ -64,9 +76,7 @@ export const shapes: Rules = {
   Split: ({ b, inputs: [x], dy, attributes: { axis: at = 0 }, refuse }) => [
     () => {
       if (dy.some((part) => part === undefined)) refuse('one of its outputs has no name');
-      if (dy.some((part) => typeof part.shape[axis(at, x.shape.length)] !== 'number'))
-        refuse('it splits an axis of unknown size');
-      return b.concat(dy, at);
+      return b.emit('Concat', dy, [x], { axis: at })[0];
     },
   ],
 
@@ -79,7 +89,10 @@ export const shapes: Rules = {
       return along.reduce((gradient, at, i) => {
         const [size, taken] = [x.shape[at], dy.shape[at]];
         if (size === taken && step[i] > 0) return gradient;
-        if (typeof size !== 'number' || typeof taken !== 'number') return refuse(`axis ${at} has no fixed size`);
+        if (typeof size !== 'number' || typeof taken !== 'number') {
+          if (step[i] !== 1) refuse(`it takes every ${step[i]}th element of an axis of unknown size`);
+          return placeLike(b, gradient, at, from[i], x);
+        }
         const high = step[i] > 0 ? size : size - 1;
         const first = Math.min(Math.max(from[i] < 0 ? from[i] + size : from[i], 0), high);
         const ordered = step[i] > 0 ? gradient : b.reverse(gradient, at);

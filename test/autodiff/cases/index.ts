@@ -1,4 +1,5 @@
 import type { Row } from '../row.ts';
+import { attention } from './attention.ts';
 import { convolution } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
 import { matrices } from './matrices.ts';
@@ -16,6 +17,7 @@ export const TABLES: Readonly<Record<string, readonly Row[]>> = {
   convolution,
   resampling,
   normalization,
+  attention,
   microsoft,
 };
 

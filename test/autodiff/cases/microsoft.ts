@@ -28,6 +28,12 @@ export const microsoft: readonly Row[] = [
   ['com.microsoft.FusedConv', fused('Tanh'), image(0.5, -0.5)],
   ['com.microsoft.FusedConv', fused('Clip', 0, 6), image(3, 9)],
   ['com.microsoft.FusedConv', fused('HardSigmoid', 0.2, 0.5), image(0, 9)],
+  ['com.microsoft.FusedGemm', { transB: 1, activation: 'Tanh' }, [f32('batch', 3), f32(4, 3), f32(4)]],
+  [
+    'com.microsoft.FusedGemm',
+    { activation: 'LeakyRelu', activation_alpha: float(0.3), alpha: float(0.1) },
+    [f32('batch', 3), f32(3, 2), exactly([2, -2], 2)],
+  ],
   ['com.microsoft.SkipLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4), f32(4)]],
   ['com.microsoft.SkipLayerNormalization', { epsilon: float(0.1) }, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4)]],
   ['com.microsoft.SkipLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4), omitted]],

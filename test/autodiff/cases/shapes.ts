@@ -22,6 +22,7 @@ export const shapes: readonly Row[] = [
   ['Transpose', { perm: [2, 0, 1] }, [f32('batch', 3, 4)]],
   ['Concat', { axis: 1 }, [f32('batch', 3), f32('batch', 1), f32('batch', 2)]],
   ['Concat', { axis: -2 }, [f32(2, 3), f32(1, 3)]],
+  ['Concat', { axis: 1 }, [f32(2, 'batch'), f32(2, 1), f32(2, 'batch')]],
   ['Split', { axis: 1, num_outputs: 2 }, [f32('batch', 4)], { outputs: 2 }],
   ['Split', { axis: -1, num_outputs: 3 }, [f32('batch', 5)], { outputs: 3 }],
   ['Split', { axis: 1 }, [f32('batch', 6, 2), ints([1, 3, 2])], { outputs: [true, false, true] }],
@@ -47,6 +48,10 @@ export const shapes: readonly Row[] = [
   ['Slice', {}, [f32('batch', 8), ints([100]), ints([-100]), ints([1]), ints([-3])]],
   ['Slice', {}, [f32('batch', 8, 5), ints([0, 1, 4]), ints([END, 7, 0]), ints([0, 1, 2]), ints([1, 3, -2])]],
   ['Slice', {}, [f32(4, 3), ints([1, 0]), ints([3, 2])]],
+
+  ['Slice', {}, [f32('batch', 2), ints([1]), ints([END]), ints([0])]],
+  ['Slice', {}, [f32(2, 'batch', 2), ints([0]), ints([1]), ints([1])]],
+  ['Slice', {}, [f32(2, 'batch'), ints([-1]), ints([END]), ints([1])]],
 
   ['Pad', {}, [f32('batch', 3), ints([0, 1, 0, 2])]],
   ['Pad', {}, [f32('batch', 2, 3), ints([0, 1, -1, 0, 0, 2]), f32()]],

@@ -1,0 +1,20 @@
+import { float } from '../../../src/onnx/index.ts';
+import { bools, f32, omitted } from '../inputs.ts';
+import type { Row } from '../row.ts';
+
+/** Queries, keys and values of 2 heads and 3 features. */
+const flat = [f32('batch', 3, 6), f32('batch', 4, 6), f32('batch', 4, 6)];
+const apart = [f32('batch', 2, 3, 3), f32('batch', 2, 4, 3), f32('batch', 2, 4, 3)];
+const heads = { q_num_heads: 2, kv_num_heads: 2 };
+
+export const attention: readonly Row[] = [
+  ['Attention', {}, apart],
+  ['Attention', heads, flat],
+  ['Attention', { ...heads, scale: float(0.3) }, [...flat, f32(3, 4)]],
+  ['Attention', {}, [...apart, f32('batch', 1, 3, 4)]],
+  ['Attention', {}, [...apart, bools([1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
+  ['Attention', { ...heads, is_causal: 1 }, [f32('batch', 3, 6), f32('batch', 3, 6), f32('batch', 3, 6)]],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, flat],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2, scale: float(0.4) }, [...flat, f32(18)]],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, [...flat, omitted, omitted, f32(1, 2, 3, 4)]],
+];
