@@ -1,4 +1,4 @@
-import * as ort from 'onnxruntime-common';
+import type * as ort from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import type { Tensor, TensorData } from '../../onnx/index.ts';
 import type { Runtime, Session } from '../session.ts';
@@ -15,7 +15,7 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   return {
     device,
     async load(model, { optimization = 'all' } = {}) {
-      const { InferenceSession } = await onnxRuntime();
+      const { InferenceSession, Tensor } = await onnxRuntime();
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: ['cpu'],
@@ -24,7 +24,7 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
           ...options,
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });
-        return wrap(session);
+        return wrap(session, Tensor);
       } catch (cause) {
         throw new ThawError(
           'bad-model',
@@ -58,7 +58,11 @@ async function onnxRuntime(): Promise<typeof ort> {
 
 const firstLine = (error: unknown) => String((error as Error).message ?? error).split('\n')[0];
 
-function wrap(session: ort.InferenceSession): Session {
+/** @param OrtTensor the runtime's own class: it takes a fetch of another copy of the class for an option, and says nothing */
+function wrap(session: ort.InferenceSession, OrtTensor: typeof ort.Tensor): Session {
+  // The constructor's overloads are a union by type; type and data agree here because `Tensor` says so.
+  const toOrt = ({ type, data, shape }: Tensor): ort.Tensor =>
+    new OrtTensor(type as 'float32', data as Float32Array, shape);
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
@@ -84,10 +88,6 @@ function wrap(session: ort.InferenceSession): Session {
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
-
-// `ort.Tensor`'s overloads are a union by type; type and data agree here because `Tensor` says so.
-const toOrt = ({ type, data, shape }: Tensor): ort.Tensor =>
-  new ort.Tensor(type as 'float32', data as Float32Array, shape);
 
 const fromOrt = (value: ort.Tensor): Tensor => ({
   type: value.type as Tensor['type'],
