@@ -3,13 +3,12 @@
 //     node examples/train.js ./pictures
 import { jobs } from 'thaw';
 
-const [, , pictures] = process.argv;
 const outcome = await jobs.train(
-  { model: 'default', data: pictures, settings: { epochs: 6 } },
+  { model: 'default', data: process.argv[2] ?? './pictures', settings: { epochs: 6 } },
   {
     onEvent(event) {
-      if (event.type === 'epoch') console.log(`epoch ${event.row.epoch}: accuracy ${event.row.val.accuracy.toFixed(3)}`);
+      if (event.type === 'epoch') console.log(`epoch ${event.epoch}: accuracy ${event.val.accuracy.toFixed(3)}`);
     },
   },
 );
-console.log(outcome);
+console.log(`${outcome.model} reaches ${outcome.after?.accuracy.toFixed(3)}; see ${outcome.report}`);

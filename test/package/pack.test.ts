@@ -1,16 +1,7 @@
 // The package as users get it: packed, unpacked into an empty project, run, imported and type-checked there. Its dependencies are
 // linked from ours, since installing them takes minutes and a network.
 import { execFile } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -96,18 +87,21 @@ test('its library can be imported from JavaScript', async () => {
   expect(JSON.parse(await output(process.execPath, 'consumer.mjs'))).toEqual(['g', 'function', false, 'cpu']);
 });
 
-/** Type-checks the project's `file` with our compiler. */
-async function typeErrors(file: string, options: object): Promise<string> {
+/** Type-checks files of the project with our compiler. */
+async function typeErrors(files: readonly string[], options: object): Promise<string> {
   write('tsconfig.json', {
     compilerOptions: { strict: true, noEmit: true, target: 'ES2022', ...options },
-    files: [file],
+    files,
   });
   const tsc = resolve('node_modules/typescript/bin/tsc');
   return output(process.execPath, tsc, '-p', 'tsconfig.json').catch(({ stdout }) => stdout);
 }
 
 test('its types hold in Node', async () => {
-  if (!existsSync(join(project, 'node_modules/@types/node'))) link('@types/node', 'node_modules/@types/node');
+  link('@types/node', 'node_modules/@types/node');
+  const examples = readdirSync('examples').filter((file) => /\.[jt]s$/.test(file));
+  for (const file of examples) write(file, readFileSync(join('examples', file), 'utf8'));
+  expect(examples.length).toBeGreaterThan(1);
   write(
     'consumer.ts',
     `import { jobs, readModel, ThawError, type Model } from 'thaw';
@@ -118,7 +112,14 @@ test('its types hold in Node', async () => {
      new ThawError();
      export { names, train };`,
   );
-  expect(await typeErrors('consumer.ts', { module: 'NodeNext', types: ['node'] })).toBe('');
+  expect(
+    await typeErrors(['consumer.ts', ...examples], {
+      allowJs: true,
+      checkJs: true,
+      module: 'NodeNext',
+      types: ['node'],
+    }),
+  ).toBe('');
 });
 
 test('the core’s types hold without Node’s', async () => {
@@ -127,5 +128,5 @@ test('the core’s types hold without Node’s', async () => {
     `import { readModel } from 'thaw/core';\nexport const nodes: number = readModel(new Uint8Array()).graph.nodes.length;`,
   );
   const options = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] };
-  expect(await typeErrors('page.ts', options)).toBe('');
+  expect(await typeErrors(['page.ts'], options)).toBe('');
 });
