@@ -1,5 +1,7 @@
 import { ThawError } from '../errors.ts';
+import { readsOf } from '../lowering/index.ts';
 import { type GraphBuilder, type Node, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import { OPTIMIZERS, type Optimizer } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
 import type { DropoutPlan, TrainingPlan } from './plan.ts';
@@ -35,6 +37,7 @@ export function placeForward(
 ): Forward {
   const { graph } = model;
   checkTrainable(plan.trainable, graph.initializers);
+  checkNames(values, plan);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap((node) => node.outputs)]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
@@ -63,6 +66,7 @@ export function placeForward(
       node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
       reached.add(dropped.get(value)!.name);
     }
+    refuseCaptured(node, reached);
     if (node.inputs.some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
@@ -92,6 +96,32 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
       'See `thaw inspect` for the names of what can be trained',
     );
   }
+}
+
+/** Names that the contract gives to what it adds must be free. */
+function checkNames(values: Inference['values'], { trainable, optimizer, optimizerOptions }: TrainingPlan): void {
+  const rule: Optimizer = OPTIMIZERS[optimizer];
+  const slots = rule.slots({ ...rule.defaults, ...optimizerOptions });
+  const added = ['grad', 'next', ...slots, ...slots.map((slot) => `${slot}.next`)];
+  const reserved = [...trainable].flatMap((name) => added.map((suffix) => `${name}.${suffix}`));
+  const taken = ['loss', 'labels', 'lr', 'step', ...reserved].find((name) => values.has(name));
+  if (taken === undefined) return;
+  throw new ThawError(
+    'bad-model',
+    `the model has a value called "${taken}", a name that training gives to a value of its own`,
+    'Rename it in the model',
+  );
+}
+
+/** Gradients follow a node's inputs; what its branches or bodies take from outside would go without. */
+function refuseCaptured(node: Node, reached: ReadonlySet<string>): void {
+  const captured = readsOf(node).find((name) => reached.has(name) && !node.inputs.includes(name));
+  if (captured === undefined) return;
+  throw new ThawError(
+    'unsupported-operator',
+    `${node.op} node "${node.name || node.outputs[0]}" takes "${captured}" into its subgraph, where no gradient follows`,
+    'Freeze the layers before it (`thaw inspect` shows what can be trained)',
+  );
 }
 
 /** Places a node's outputs as constants, where they are known. */

@@ -1,7 +1,7 @@
 import { differentiate } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { lower, prune } from '../lowering/index.ts';
-import { GraphBuilder, type Model, type Node, type Value } from '../onnx/index.ts';
+import { lower, prune, readsOf } from '../lowering/index.ts';
+import { GraphBuilder, type Model, type Value } from '../onnx/index.ts';
 import { OPTIMIZERS, type Optimizer, type OptimizerOptions } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
@@ -58,6 +58,7 @@ export interface StepModels {
   readonly step: Model;
   /** Boundary, labels, parameters to `loss` and the output. */
   readonly evaluation: Model;
+  readonly labels: Value;
   readonly noise: readonly Value[];
 }
 
@@ -89,6 +90,7 @@ export function stepModels(network: Inference, plan: TrainingPlan): StepModels {
     boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
     step: step.model,
     evaluation: evaluationStep.model,
+    labels,
     noise: forward.noise,
   };
 }
@@ -198,7 +200,7 @@ function cut(
     b,
     outputs.map((o) => o.name),
   );
-  const used = new Set(b.nodes.flatMap((node: Node) => node.inputs));
+  const used = new Set(b.nodes.flatMap(readsOf));
   const boundary = [...outside.values()].filter((value) => used.has(value.name));
   return { model: finish(b, source, name, [...boundary, ...inputs], outputs), boundary };
 }

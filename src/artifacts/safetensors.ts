@@ -28,10 +28,12 @@ export interface Safetensors {
  * data (https://github.com/huggingface/safetensors#format).
  */
 export function writeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  // No prototype: a tensor may have any name.
+  const header: Record<string, unknown> = Object.assign(Object.create(null), { __metadata__: metadata });
   let offset = 0;
   for (const [name, tensor] of tensors) {
     const dtype = TYPES[tensor.type];
+    if (name === '__metadata__') throw new Error('no tensor can be called "__metadata__" in a safetensors file');
     if (!dtype) throw new Error(`safetensors cannot hold "${name}", which is ${tensor.type}`);
     const { length } = bytesOf(tensor);
     header[name] = { dtype, shape: tensor.shape, data_offsets: [offset, offset + length] };
@@ -69,7 +71,10 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   } catch {
     return damaged('its header is no JSON');
   }
+  if (!isRecord(header)) return damaged('its header is no list of tensors');
   const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== 'string'))
+    return damaged('its metadata are no strings');
   const data = bytes.subarray(8 + length);
   const tensors = new Map<string, Tensor>();
   let end = 0;
@@ -82,7 +87,7 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
     const shape = entry?.shape as number[];
     const [from, to] = (entry?.data_offsets ?? []) as number[];
     const valid = (values: unknown) => Array.isArray(values) && values.every((v) => Number.isSafeInteger(v) && v >= 0);
-    if (!type || !valid(shape) || !valid(entry.data_offsets))
+    if (!type || !valid(shape) || !valid(entry.data_offsets) || (entry.data_offsets as number[]).length !== 2)
       return damaged(`the entry of "${name}" is not understood`);
     if (from !== end || to < from || to > data.length) damaged(`"${name}" does not lie in its place`);
     end = to;
@@ -95,6 +100,9 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   if (end !== data.length) damaged('it holds bytes that belong to no tensor');
   return { tensors, metadata: metadata as Record<string, string> };
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function offset(entry: Record<string, unknown> | null, which: 0 | 1): number {
   const offsets = entry?.data_offsets;

@@ -1,3 +1,3 @@
-export { prune } from './cleanup.ts';
+export { prune, readsOf } from './cleanup.ts';
 export { lower } from './lower.ts';
 export { upgrade } from './upgrade.ts';

@@ -34,6 +34,11 @@ const loss = z.strictObject({
   name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
   labelSmoothing: share.optional(),
   classWeights: z.array(rate).optional(),
+  positiveWeights: z.array(rate).optional(),
+  delta: rate.optional(),
+  gamma: z.number().min(0).optional(),
+  alpha: z.number().max(1).optional(),
+  temperature: rate.optional(),
 });
 
 const stage = z.strictObject({

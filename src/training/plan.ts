@@ -41,13 +41,12 @@ function thawing(by: number, most: number | undefined, groups: number): string[]
   return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
 }
 
-/** The first stages get the odd epochs' fewer ones: later stages have more to learn. */
-function shareEpochs(selections: readonly StageConfig['train'][], epochs: number): StageConfig[] {
+/** The first stages get the odd epochs' fewer ones: later stages have more to learn. With too few epochs for all, the last are left out. */
+function shareEpochs(all: readonly StageConfig['train'][], epochs: number): StageConfig[] {
+  const selections = all.slice(0, epochs);
   const each = Math.floor(epochs / selections.length);
   const more = epochs % selections.length;
-  return selections
-    .map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }))
-    .filter((stage) => stage.epochs > 0);
+  return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
 }
 
 /** What the compiler makes of one stage. @param thawedAt updates before each parameter's first, for those already training */

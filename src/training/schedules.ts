@@ -32,6 +32,7 @@ export const SCHEDULE_NAMES = Object.keys(SCHEDULES) as [ScheduleName, ...Schedu
 /** The factor on the learning rate at step `t` (from 0) of a stage of `total` steps. */
 export function scheduleFactor(options: ScheduleOptions, t: number, total: number, stepsPerEpoch: number): number {
   const warm = Math.round(options.warmup * total);
+  // LinearLR with start_factor 1/(W + 1) and total_iters W, then the schedule from its start (SequentialLR).
   if (t < warm) return (t + 1) / (warm + 1);
   const schedule: Schedule = SCHEDULES[options.name];
   return schedule(t - warm, Math.max(1, total - warm), { ...options, stepsPerEpoch });

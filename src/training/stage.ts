@@ -1,6 +1,6 @@
 import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
-import { type Tensor, tensor, writeModel } from '../onnx/index.ts';
+import { elementCount, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -29,6 +29,7 @@ export class CompiledStage {
     private readonly prefix: Session | undefined,
     private readonly boundary: { readonly training: readonly string[]; readonly evaluation: readonly string[] },
     private readonly input: string,
+    private readonly labels: Value,
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
     private readonly step: StatefulSession,
     private readonly evaluation: Session,
@@ -63,6 +64,7 @@ export class CompiledStage {
         evaluation: models.boundary.evaluation.map(({ name }) => name),
       },
       network.model.graph.inputs[0].name,
+      models.labels,
       models.noise,
       new StatefulSession(await load(models.step), state),
       await load(models.evaluation),
@@ -73,7 +75,7 @@ export class CompiledStage {
   async train(batch: Batch, lr: number, step: number): Promise<StepResult> {
     const feeds = {
       ...(await this.boundaryValues(batch, this.boundary.training)),
-      labels: tensor('int64', [batch.labels.length], batch.labels),
+      labels: this.labelsOf(batch),
       lr: tensor('float32', [], Float32Array.of(lr)),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
       ...this.drawNoise(step, batch.labels.length),
@@ -93,7 +95,7 @@ export class CompiledStage {
       const feeds = {
         ...(await this.boundaryValues(batch, this.boundary.evaluation)),
         ...parameters,
-        labels: tensor('int64', [batch.labels.length], batch.labels),
+        labels: this.labelsOf(batch),
       };
       const { loss, predictions } = this.result(await this.evaluation.run(feeds, ['loss', this.output]), batch);
       scores = addBatch(scores, loss, predictions);
@@ -116,6 +118,17 @@ export class CompiledStage {
     const computed = names.filter((name) => name !== this.input);
     const values = computed.length ? await this.prefix!.run(data, computed) : {};
     return computed.length === names.length ? values : { ...values, ...data };
+  }
+
+  /** The classes as the loss takes them: their indices, or for losses that compare numbers one-hot rows shaped like the output. */
+  private labelsOf({ labels }: Batch): Tensor {
+    if (this.labels.type === 'int64') return tensor('int64', [labels.length], labels);
+    const shape = [labels.length, ...(this.labels.shape.slice(1) as number[])];
+    const data = new Float32Array(elementCount(shape));
+    labels.forEach((label, i) => {
+      data[(i * data.length) / labels.length + Number(label)] = 1;
+    });
+    return tensor('float32', shape, data);
   }
 
   private drawNoise(step: number, samples: number): Record<string, Tensor> {

@@ -67,7 +67,7 @@ export class Trainer {
     if (this.progress.step === 0) yield { type: 'before', val: await this.evaluate() };
     while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
       why = yield* this.runStage(this.stages[this.progress.stage]);
-      if (why !== 'interrupted') this.progress = afterStage(this.progress);
+      if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
     }
     await this.leaveStage();
     yield { type: 'end', why, best: this.progress.best ?? { epoch: 0, loss: Number.NaN, accuracy: 0 } };
@@ -77,16 +77,17 @@ export class Trainer {
     const began = performance.now();
     const stage = await this.enterStage(config);
     yield { type: 'stage', ...this.describe(config) };
-    let why: StopReason = 'finished';
-    while (this.progress.stageEpoch < config.epochs && why === 'finished') {
+    let why = this.verdict(config);
+    while (!why) {
       if (!(yield* this.runEpoch(stage, config))) return 'interrupted';
       const started = performance.now();
       const val = await this.evaluate();
       const row = this.row(config, val, (performance.now() - started) / 1000);
+      if (!Number.isFinite(val.loss)) throw diverged(this.progress.step, row.lr);
       const best = isBetter(row.val, this.progress.best);
       this.progress = afterEpoch(this.progress, row);
       yield { type: 'epoch', best, ...row };
-      why = this.verdict(config, row);
+      why = this.verdict(config);
     }
     yield { type: 'stage-end', stage: this.progress.stage + 1, seconds: (performance.now() - began) / 1000, why };
     return why;
@@ -99,7 +100,7 @@ export class Trainer {
     let asked = performance.now();
     for await (const batch of batches) {
       const began = performance.now();
-      const lr = this.learningRate(config);
+      const lr = this.learningRate(config, this.progress.batch);
       const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1);
       const ended = performance.now();
       this.progress = afterBatch(
@@ -152,20 +153,24 @@ export class Trainer {
     return Math.ceil(this.options.train.length / this.options.config.batch);
   }
 
-  private learningRate(stage: StageConfig): number {
+  /** @param batch of the epoch under way, from 0 */
+  private learningRate(stage: StageConfig, batch: number): number {
     const { config } = this.options;
     const steps = this.stepsPerEpoch;
-    const done = this.progress.stageEpoch * steps + this.progress.batch;
+    const done = this.progress.stageEpoch * steps + batch;
     const schedule = stage.schedule ?? config.schedule;
     return (stage.lr ?? config.lr) * scheduleFactor(schedule, done, stage.epochs * steps, steps);
   }
 
-  /** Why the stage ends after this epoch; `finished` where it does not end early. */
-  private verdict(stage: StageConfig, { val }: EpochRow): StopReason {
+  /** Why the stage ends here, after so many epochs; undefined where it goes on. */
+  private verdict(stage: StageConfig): StopReason | undefined {
     const { target, patience } = this.options.config;
-    if (target !== undefined && val.accuracy >= target) return 'target';
+    const { rows, stageEpoch, stale } = this.progress;
+    if (stageEpoch === 0) return undefined;
+    if (target !== undefined && rows.at(-1)!.val.accuracy >= target) return 'target';
     const limit = stage.patience ?? patience;
-    return limit !== undefined && this.progress.stale >= limit ? 'plateau' : 'finished';
+    if (limit !== undefined && stale >= limit) return 'plateau';
+    return stageEpoch >= stage.epochs ? 'finished' : undefined;
   }
 
   private async enterStage(config: StageConfig): Promise<CompiledStage> {
@@ -236,7 +241,7 @@ export class Trainer {
       epoch: this.progress.epoch + 1,
       stage: this.progress.stage + 1,
       trainable: this.describe(config).trainable,
-      lr: this.learningRate(config),
+      lr: this.learningRate(config, Math.max(0, this.progress.batch - 1)),
       train: meanScores(this.progress.scores),
       val: { loss: val.loss, accuracy: val.accuracy },
       seconds: this.progress.seconds + seconds,

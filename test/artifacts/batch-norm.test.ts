@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { evaluationModel, PLAN_DEFAULTS, type TrainingPlan, trainingModel } from '../../src/artifacts/index.ts';
+import { float, writeModel } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { inferShapes } from '../../src/shapes/index.ts';
+import { CompiledStage } from '../../src/training/index.ts';
+import { smallModel, tensor } from '../small-models.ts';
+
+interface Step {
+  readonly shape: number[];
+  readonly input: number[];
+  readonly labels: number[];
+  readonly loss: number;
+  readonly logits: number[];
+  readonly gradients: Record<string, number[]>;
+  readonly statistics: Record<string, number[]>;
+}
+
+const fixture: {
+  readonly shapes: Record<string, number[]>;
+  readonly initial: Record<string, number[]>;
+  readonly momentum: number;
+  readonly epsilon: number;
+  readonly lr: number;
+  readonly steps: Step[];
+  readonly final: Record<string, number[]>;
+} = JSON.parse(readFileSync(new URL('../fixtures/batch-norm.json', import.meta.url), 'utf8'));
+
+const runtime = nodeRuntime();
+const initialTensor = (name: string, values: readonly number[]) =>
+  tensor('float32', fixture.shapes[name], (i) => values[i]);
+const model = smallModel({
+  opset: 18,
+  inputs: { x: ['N', 2, 4, 5] },
+  outputs: { logits: ['N', 2] },
+  initializers: Object.fromEntries(
+    Object.entries(fixture.initial).map(([name, values]) => [name, initialTensor(name, values)]),
+  ),
+  nodes: [
+    ['Conv', ['x', 'conv.weight'], ['h'], { pads: [1, 1, 1, 1], kernel_shape: [3, 3] }],
+    [
+      'BatchNormalization',
+      ['h', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'],
+      ['n'],
+      { epsilon: float(fixture.epsilon), momentum: float(1 - fixture.momentum) },
+    ],
+    ['Tanh', ['n'], ['t']],
+    ['GlobalAveragePool', ['t'], ['p']],
+    ['Flatten', ['p'], ['f']],
+    ['Gemm', ['f', 'fc.weight', 'fc.bias'], ['logits'], { transB: 1 }],
+  ],
+});
+const statistics = ['bn.running_mean', 'bn.running_var'];
+const trainable = Object.keys(fixture.shapes).filter((name) => !statistics.includes(name));
+const plan: TrainingPlan = {
+  ...PLAN_DEFAULTS,
+  trainable: new Set(trainable),
+  output: 'logits',
+  optimizer: 'sgd',
+  optimizerOptions: { momentum: 0 },
+  batchNorm: 'training',
+};
+const batchOf = ({ shape, input, labels }: Step) => ({
+  images: Float32Array.from(input),
+  shape,
+  labels: BigInt64Array.from(labels, BigInt),
+  indices: labels.map((_, i) => i),
+});
+const distance = (found: ArrayLike<number>, exact: readonly number[]): number =>
+  Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
+
+describe('batch norm with its batch statistics, against PyTorch in double precision', () => {
+  it('has the loss, outputs, gradients and new statistics of the first step', async () => {
+    const network = await inferShapes(model, runtime);
+    const [step] = fixture.steps;
+    const session = await runtime.load(writeModel(trainingModel(network, plan)));
+    const results = await session.run({
+      x: tensor('float32', step.shape, (i) => step.input[i]),
+      labels: tensor('int64', [step.labels.length], (i) => step.labels[i]),
+      ...Object.fromEntries(network.model.graph.initializers),
+    });
+    await session.release();
+    const values = (name: string) => results[name].data as Float32Array;
+    expect(values('loss')[0]).toBeCloseTo(step.loss, 6);
+    expect(distance(values('logits'), step.logits)).toBeLessThan(1e-5);
+    for (const [name, exact] of Object.entries(step.gradients))
+      expect(distance(values(`${name}.grad`), exact), name).toBeLessThan(2e-5);
+    for (const [name, exact] of Object.entries(step.statistics))
+      expect(distance(values(`${name}.next`), exact), name).toBeLessThan(2e-6);
+  });
+
+  it('three steps of training, the last of a smaller batch, leave its parameters and statistics', async () => {
+    const network = await inferShapes(model, runtime);
+    const stage = await CompiledStage.compile(network, plan, runtime, new Map(), 0);
+    for (const [i, step] of fixture.steps.entries()) {
+      const { loss } = await stage.train(batchOf(step), fixture.lr, i + 1);
+      expect(loss).toBeCloseTo(step.loss, 5);
+      for (const name of statistics)
+        expect(distance(stage.state.get(name)!.data as Float32Array, step.statistics[name]), name).toBeLessThan(1e-5);
+    }
+    for (const [name, exact] of Object.entries(fixture.final))
+      expect(distance(stage.state.get(name)!.data as Float32Array, exact), name).toBeLessThan(1e-5);
+    await stage.release();
+  });
+
+  it('evaluation uses the running statistics, as inputs', async () => {
+    const network = await inferShapes(model, runtime);
+    const [step] = fixture.steps;
+    const data = { x: tensor('float32', step.shape, (i) => step.input[i]) };
+    const labels = tensor('int64', [step.labels.length], (i) => step.labels[i]);
+    const evaluation = await runtime.load(writeModel(evaluationModel(network, plan)));
+    const plain = await runtime.load(writeModel(model));
+    const found = await evaluation.run({ ...data, labels, ...Object.fromEntries(network.model.graph.initializers) });
+    const expected = await plain.run(data);
+    expect(distance(found.logits.data as Float32Array, Array.from(expected.logits.data as Float32Array))).toBeLessThan(
+      1e-6,
+    );
+  });
+
+  it('a layer that is frozen keeps its statistics, as constants', async () => {
+    const network = await inferShapes(model, runtime);
+    const { graph } = trainingModel(network, { ...plan, trainable: new Set(['conv.weight', 'fc.weight', 'fc.bias']) });
+    expect(graph.outputs.map(({ name }) => name).filter((name) => name.endsWith('.next'))).toEqual([]);
+    for (const name of statistics) expect(graph.initializers.get(name)).toEqual(model.graph.initializers.get(name));
+    expect(graph.nodes.filter(({ op }) => op === 'BatchNormalization').map(({ inputs }) => inputs.slice(3))).toEqual([
+      statistics,
+    ]);
+  });
+});
