@@ -14,6 +14,7 @@ import { microsoft } from './rules/microsoft.ts';
 import { normalization } from './rules/normalization.ts';
 import { padding } from './rules/padding.ts';
 import { pooling } from './rules/pooling.ts';
+import { recurrence } from './rules/recurrence.ts';
 import { reductions } from './rules/reductions.ts';
 import { resampling } from './rules/resampling.ts';
 import { shapes } from './rules/shapes.ts';
@@ -36,6 +37,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   resampling,
   normalization,
   attention,
+  recurrence,
 };
 
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */

@@ -17,6 +17,11 @@ export interface RuleContext {
   known(value: Value | undefined): Tensor | undefined;
   /** The same as numbers (axes, pads, …); refuses, naming the node, where it is not known. */
   constant(value: Value): number[];
+  /**
+   * The gradients of an operator that is a composition of others: emits these, from the inputs given to the function, and
+   * differentiates what it returns, one value an output (undefined where there is none).
+   */
+  composed(compute: (inputs: readonly Value[]) => readonly (Value | undefined)[]): readonly InputGradient[];
   /** Refuses what the rule does not cover, naming the node: `Resize node "up" cannot be differentiated: <why>`. */
   refuse(why: string): never;
 }

@@ -5,6 +5,7 @@ import { elementwise } from './elementwise.ts';
 import { matrices } from './matrices.ts';
 import { microsoft } from './microsoft.ts';
 import { normalization } from './normalization.ts';
+import { recurrence } from './recurrence.ts';
 import { reductions } from './reductions.ts';
 import { resampling } from './resampling.ts';
 import { shapes } from './shapes.ts';
@@ -18,6 +19,7 @@ export const TABLES: Readonly<Record<string, readonly Row[]>> = {
   resampling,
   normalization,
   attention,
+  recurrence,
   microsoft,
 };
 

@@ -1,0 +1,137 @@
+import type { GraphBuilder, Value } from '../../onnx/index.ts';
+import type { Rule, RuleContext, Rules } from '../rule.ts';
+
+/** One step of a recurrent network: state in, state out; the first value of the state is the output h. */
+type Step = (cell: Cell, x: Value, state: readonly Value[]) => readonly Value[];
+
+/** One direction's weights, without the axis of directions. */
+interface Cell {
+  readonly b: GraphBuilder;
+  readonly hidden: number;
+  /** [gates · hidden, hidden] */
+  readonly recurrent: Value;
+  /** [gates · hidden], undefined where there is none */
+  readonly recurrentBias: Value | undefined;
+  /** [3 · hidden] of LSTM */
+  readonly peepholes: Value | undefined;
+  readonly activations: readonly ((x: Value) => Value)[];
+  readonly attributes: RuleContext['attributes'];
+}
+
+/** Functions without parameters that exporters write. */
+const ACTIVATIONS = ['Sigmoid', 'Tanh', 'Relu', 'Softsign', 'Softplus'];
+
+/** The part of a gate along an axis. */
+const gate = ({ b, hidden }: Cell, value: Value, index: number, over = -1): Value =>
+  b.slice(value, over, index * hidden, (index + 1) * hidden);
+
+const plus = (b: GraphBuilder, ...terms: (Value | undefined)[]): Value =>
+  b.sum(terms.filter((term) => term !== undefined));
+
+/** h·Rᵀ */
+const recur = ({ b }: Cell, h: Value, weights: Value): Value => b.gemm(h, weights, undefined, { transB: true });
+
+// h′ = f(x + h·Rᵀ + c)
+const simple: Step = (cell, x, [h]) => {
+  const { b, activations, recurrent, recurrentBias } = cell;
+  return [activations[0](plus(b, x, recur(cell, h, recurrent), recurrentBias))];
+};
+
+// z, r = f(x + h·Rᵀ + c), n = g(xₙ + (r⊙h)·Rₙᵀ + cₙ) or, linear before reset, g(xₙ + r⊙(h·Rₙᵀ + cₙ)), h′ = (1 − z)⊙n + z⊙h
+const gru: Step = (cell, x, [h]) => {
+  const { b, activations, recurrent, recurrentBias, attributes } = cell;
+  const [f, g] = activations;
+  const bias = (index: number) => recurrentBias && gate(cell, recurrentBias, index, 0);
+  const of = (index: number, state: Value) => plus(b, recur(cell, state, gate(cell, recurrent, index, 0)), bias(index));
+  const [z, r] = [0, 1].map((index) => f(b.add(gate(cell, x, index), of(index, h))));
+  const candidate = attributes.linear_before_reset ? b.mul(r, of(2, h)) : of(2, b.mul(r, h));
+  const n = g(b.add(gate(cell, x, 2), candidate));
+  return [b.add(n, b.mul(z, b.sub(h, n)))];
+};
+
+// i, o, f = f(x + h·Rᵀ + c + p⊙C), C′ = f⊙C + i⊙g(xᶜ + h·Rᶜᵀ + cᶜ), h′ = o⊙k(C′); o looks at C′
+const lstm: Step = (cell, x, [h, c]) => {
+  const { b, activations, recurrent, recurrentBias, peepholes } = cell;
+  const [f, g, k] = activations;
+  const sums = plus(b, x, recur(cell, h, recurrent), recurrentBias);
+  const look = (state: Value, index: number) => peepholes && b.mul(state, gate(cell, peepholes, index, 0));
+  const input = f(plus(b, gate(cell, sums, 0), look(c, 0)));
+  const forget = f(plus(b, gate(cell, sums, 2), look(c, 2)));
+  const next = b.add(b.mul(forget, c), b.mul(input, g(gate(cell, sums, 3))));
+  const output = f(plus(b, gate(cell, sums, 1), look(next, 1)));
+  return [b.mul(output, k(next)), next];
+};
+
+/**
+ * A recurrent operator written out step by step, from X [T, N, I], W [D, G·H, I], R [D, G·H, H], the biases [D, 2·G·H], (lengths),
+ * the initial state and LSTM's peepholes: Y [T, D, N, H] and the last state [D, N, H].
+ */
+function unrolled(context: RuleContext, step: Step, states: number, defaults: readonly string[]) {
+  const { b, attributes, refuse } = context;
+  const { hidden_size: hidden, direction = 'forward' } = attributes;
+  const names: string[] = attributes.activations ?? [...defaults, ...defaults];
+  if (names.some((name) => !ACTIVATIONS.includes(name))) refuse(`activations ${names}`);
+  return (inputs: readonly Value[]): Value[] => {
+    const [x, weights, recurrent, bias, , ...rest] = inputs;
+    const steps = x.shape[0] as number;
+    const directions = direction === 'bidirectional' ? ['forward', 'reverse'] : [direction];
+    const runs = directions.map((towards, d) => {
+      const at = (value: Value) => b.squeeze(b.slice(value, 0, d, d + 1), [0]);
+      const w = at(weights);
+      const size = w.shape[0] as number;
+      const biases = bias && at(bias);
+      const cell: Cell = {
+        b,
+        hidden,
+        recurrent: at(recurrent),
+        recurrentBias: biases && b.slice(biases, 0, size, 2 * size),
+        peepholes: rest[states] && at(rest[states]),
+        activations: names.slice(d * defaults.length).map((name) => (value: Value) => b.unary(name, value)),
+        attributes,
+      };
+      const projected = b.fusedMatMul(x, w, { transB: true });
+      const all = biases ? b.add(projected, b.slice(biases, 0, 0, size)) : projected;
+      const xs = Array.from({ length: steps }, (_, t) => b.squeeze(b.slice(all, 0, t, t + 1), [0]));
+      const zero = () => b.full(0, gate(cell, xs[0], 0));
+      let state: readonly Value[] = Array.from({ length: states }, (_, i) => (rest[i] ? at(rest[i]) : zero()));
+      const hs: Value[] = Array(steps);
+      const order = xs.map((_, t) => (towards === 'reverse' ? steps - 1 - t : t));
+      for (const t of order) {
+        state = step(cell, xs[t], state);
+        hs[t] = state[0];
+      }
+      return { hs, state };
+    });
+    const rows = Array.from({ length: steps }, (_, t) =>
+      b.concat(
+        runs.map(({ hs }) => b.unsqueeze(hs[t], [0, 1])),
+        1,
+      ),
+    );
+    const last = (i: number) =>
+      b.concat(
+        runs.map(({ state }) => b.unsqueeze(state[i], [0])),
+        0,
+      );
+    return [b.concat(rows, 0), ...Array.from({ length: states }, (_, i) => last(i))];
+  };
+}
+
+const recurrent =
+  (step: Step, states: number, defaults: readonly string[]): Rule =>
+  (context) => {
+    const { inputs, attributes, refuse, composed } = context;
+    const [x, , , , lengths] = inputs;
+    if (typeof x.shape[0] !== 'number') refuse('its number of steps is not fixed');
+    if (lengths) refuse('sequences of different lengths');
+    for (const name of ['clip', 'layout', 'input_forget', 'activation_alpha', 'activation_beta'])
+      if (attributes[name]) refuse(`attribute ${name}`);
+    return composed(unrolled(context, step, states, defaults));
+  };
+
+/** Recurrent networks, differentiated through all their steps. */
+export const recurrence: Rules = {
+  RNN: recurrent(simple, 1, ['Tanh']),
+  GRU: recurrent(gru, 1, ['Sigmoid', 'Tanh']),
+  LSTM: recurrent(lstm, 2, ['Sigmoid', 'Tanh', 'Tanh']),
+};
