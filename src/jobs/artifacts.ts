@@ -47,7 +47,7 @@ export interface ArtifactsRequest {
  *
  * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
  */
-export async function artifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
+export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
   const out = resolve(request.out);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
     throw new ThawError('bad-config', `${request.out} is not empty`, 'Choose another --out');

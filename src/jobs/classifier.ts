@@ -7,15 +7,8 @@ import { type Prediction, predictionsOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
-import type { PictureSettings } from './settings.ts';
+import { type ClassifierSettings, readClassifierSettings } from './settings.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './train.ts';
-
-export interface ClassifierSettings extends PictureSettings {
-  /** The classes in the order of the outputs, where the model does not say them. */
-  readonly labels?: readonly string[];
-  readonly batch?: number;
-  readonly device?: Parameters<typeof openRuntime>[0];
-}
 
 /** A finished model that tells classes apart: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {
@@ -31,11 +24,11 @@ export class Classifier {
 
   /** @param spec whatever `resolveModel` takes, a run directory included */
   static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks): Promise<Classifier> {
-    const { labels, batch = 16, device = 'auto' } = settings;
+    const { labels, batch, device, ...pictures } = readClassifierSettings(settings);
     const runtime = await openRuntime(device, hooks);
     const resolved = await fetchModel(spec, hooks);
     const model = await readModelFile(resolved.path);
-    const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+    const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
     const classes = knownLabels(model, resolved, labels);
     const [input] = dataInputsOf(model);
     if (input?.type !== 'float32') {

@@ -2,8 +2,9 @@ import type { Dataset, Sample } from '../data/index.ts';
 import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Evaluation, evaluationOf, type Prediction } from '../training/index.ts';
-import { Classifier, type ClassifierSettings } from './classifier.ts';
+import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import type { ClassifierSettings } from './settings.ts';
 import { describeData } from './train.ts';
 
 export interface EvaluateRequest {
@@ -22,6 +23,7 @@ export interface EvaluateRequest {
  * @throws ThawError where the model does not say its classes, or the data has others
  */
 export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<Evaluation> {
+  checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   const { classes, preprocessing } = classifier;
   const dataset = await openDataset(request.data, { classes, valFraction: 0, strict: request.strict });
@@ -42,8 +44,15 @@ export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): 
   return evaluationOf(predictions, classes, meanLoss(predictions));
 }
 
+const SPLITS = ['val', 'test', 'train'] as const;
+
+function checkSplit(split: string | undefined): void {
+  if (split === undefined || (SPLITS as readonly string[]).includes(split)) return;
+  throw new ThawError('bad-config', `there is no split "${split}"`, `Choose one of: ${SPLITS.join(', ')}`);
+}
+
 function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly Sample[] {
-  const chosen = split ?? (['val', 'test', 'train'] as const).find((name) => dataset[name].length > 0) ?? 'val';
+  const chosen = split ?? SPLITS.find((name) => dataset[name].length > 0) ?? 'val';
   if (dataset[chosen].length > 0) return dataset[chosen];
   throw new ThawError('bad-data', `${data} has no pictures in ${chosen}`, 'Choose another --split, or leave it out');
 }

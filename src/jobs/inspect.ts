@@ -1,4 +1,4 @@
-import { findHead, type Inspection, inspect as inspectModel } from '../layers/index.ts';
+import { findHead, type Inspection, inspect } from '../layers/index.ts';
 import { upgrade } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { Dimension } from '../onnx/index.ts';
@@ -19,11 +19,11 @@ export interface InspectRequest {
 }
 
 /** What a model is made of, and how it would be trained. Runs on the CPU, on tiny inputs. */
-export async function inspect(request: InspectRequest, hooks: JobHooks = {}): Promise<Inspection> {
+export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<Inspection> {
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
   const inference = await inferShapes(upgrade(model), nodeRuntime(), { inputs });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
-  return inspectModel(inference.model, inference, { head, batch: request.batch });
+  return inspect(inference.model, inference, { head, batch: request.batch });
 }

@@ -3,6 +3,7 @@ import { type Preprocessing, preprocessingPresets } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { devices } from '../runtime/devices.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
+import { nearestHint } from './nearest.ts';
 
 const share = z.number().min(0).max(1);
 const names = z.array(z.string().min(1)).min(1);
@@ -24,6 +25,18 @@ export const picturesSchema = z.strictObject({
   deviation: z.array(z.number().positive()).optional(),
 });
 export type PictureSettings = z.output<typeof picturesSchema>;
+
+/** What a finished model takes. */
+const classifierSchema = picturesSchema.extend({
+  /** The classes in the order of the outputs, where the model does not say them. */
+  labels: names.optional(),
+  batch: z.number().int().positive().default(16),
+  device: z.enum(['auto', ...devices]).default('auto'),
+});
+export type ClassifierSettings = z.input<typeof classifierSchema>;
+
+/** @throws ThawError `bad-config` naming the setting and what it takes */
+export const readClassifierSettings = (settings: ClassifierSettings) => parseConfig(classifierSchema, settings);
 
 /** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
 const schema = trainingSchema.extend({
@@ -112,27 +125,4 @@ export function pictureChanges(settings: PictureSettings): Partial<Preprocessing
     deviation,
   };
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-}
-
-/** `Did you mean X?` for the closest of the known names, or a list of them. */
-export function nearestHint(name: string, known: readonly string[]): string {
-  const ranked = known.map((other) => ({ other, distance: editDistance(name, other) }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const [{ other, distance }] = ranked;
-  return distance <= Math.max(2, Math.floor(other.length / 3))
-    ? `Did you mean ${other}?`
-    : `There are: ${known.join(', ')}`;
-}
-
-/** Fewest insertions, deletions and substitutions that make b of a (Wagner and Fischer, 1974). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

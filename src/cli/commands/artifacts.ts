@@ -1,0 +1,80 @@
+import { ThawError } from '../../errors.ts';
+import { type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
+import { LOSSES } from '../../losses/index.ts';
+import { OPTIMIZERS } from '../../optimizers/index.ts';
+import { compact, plural } from '../../report/format.ts';
+import { parseConfig, trainingSchema } from '../../training/index.ts';
+import type { CommandSpec } from '../command.ts';
+import type { Flags } from '../flags.ts';
+import { JobDisplay } from '../terminal/job.ts';
+import { quoted } from '../terminal/training.ts';
+
+export const INPUT_FLAG: Flags = {
+  input: {
+    kind: 'shapes',
+    value: 'NAME:SHAPE',
+    does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
+  },
+};
+
+export const command: CommandSpec = {
+  name: 'artifacts',
+  summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
+  words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
+  flags: {
+    out: { kind: 'text', value: 'DIR', does: 'the folder to write; needed' },
+    trainable: {
+      kind: 'text',
+      value: 'WHAT',
+      does: 'head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
+      default: 'head',
+    },
+    loss: {
+      kind: 'setting',
+      value: 'NAME',
+      does: `${Object.keys(LOSSES).join(', ')}, or JSON with options`,
+      default: 'cross-entropy',
+    },
+    optimizer: {
+      kind: 'setting',
+      value: 'NAME',
+      does: `${Object.keys(OPTIMIZERS).join(', ')}, or JSON with options`,
+      default: 'adamw',
+    },
+    classes: { kind: 'number', value: 'N', does: 'a new head for so many classes' },
+    'keep-head': { kind: 'switch', does: "keep the model's own head", default: 'unless --classes is given' },
+    head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
+    ...INPUT_FLAG,
+    l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
+    dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
+    'batch-norm': { kind: 'text', value: 'HOW', does: 'frozen or training', default: 'frozen' },
+    seed: { kind: 'number', value: 'N', does: 'of the new head', default: '0' },
+  },
+  examples: [
+    'thaw artifacts model.onnx --out artifacts --classes 10',
+    'thaw artifacts model.onnx --out artifacts --trainable all --loss mse --optimizer sgd',
+  ],
+  async run({ words: [model], values, terminal, signal }) {
+    const { out, classes, keepHead, head, input, trainable = 'head', ...rest } = values;
+    if (out === undefined) throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Name a new folder');
+    if (keepHead && classes !== undefined) {
+      throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Give one of them');
+    }
+    const config = parseConfig(trainingSchema, { ...rest, trainable });
+    const { name: loss, ...lossOptions } = config.loss;
+    const { name: optimizer, ...optimizerOptions } = config.optimizer;
+    const request = { model, out, trainable, classes, head, inputs: input } as ArtifactsRequest;
+    const { l2, dropout, batchNorm, seed } = config;
+    const manifest = await writeArtifacts(
+      { ...request, loss, lossOptions, optimizer, optimizerOptions, l2, dropout, batchNorm, seed },
+      { onEvent: new JobDisplay(terminal).take, signal },
+    );
+    if (terminal.json) terminal.answer(manifest);
+    const { parameters, operators } = manifest;
+    terminal.say(
+      `${quoted(String(out))}: ${plural(parameters.trainable.length, 'tensor')} train (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
+    );
+    terminal.say(terminal.colours.dim(`operators: ${operators.training.join(', ')}`));
+    return 0;
+  },
+};

@@ -1,0 +1,17 @@
+import { diagnose, renderDoctor } from '../../runtime/node/doctor.ts';
+import type { CommandSpec } from '../command.ts';
+
+export const command: CommandSpec = {
+  name: 'doctor',
+  summary: 'execution providers, versions, memory, what is missing and how to get it',
+  words: [],
+  flags: {},
+  async run({ terminal }) {
+    terminal.status('trying every device …');
+    const doctor = await diagnose();
+    terminal.clear();
+    if (terminal.json) terminal.answer(doctor);
+    else terminal.say(renderDoctor(doctor));
+    return 0;
+  },
+};

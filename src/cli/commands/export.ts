@@ -1,0 +1,37 @@
+import { ThawError } from '../../errors.ts';
+import { exportRun } from '../../jobs/index.ts';
+import { decimal, percent, plural } from '../../report/format.ts';
+import type { CommandSpec } from '../command.ts';
+import { JobDisplay } from '../terminal/job.ts';
+
+export const command: CommandSpec = {
+  name: 'export',
+  summary: 'the finished model again, in another form',
+  description:
+    "Without a flag: plain ONNX with the source's own names, in the run. --fp16 and --quantize write smaller weights beside the model to ship, where transformers.js finds them by dtype.",
+  words: [{ name: 'run', does: 'a finished run' }],
+  flags: {
+    quantize: { kind: 'switch', does: "int8 weights with a scale a channel (transformers.js: dtype 'q8')" },
+    fp16: { kind: 'switch', does: "float16 weights (transformers.js: dtype 'fp16')" },
+    out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'in the run' },
+  },
+  examples: ['thaw export runs/pictures-1', 'thaw export runs/pictures-1 --quantize'],
+  async run({ words: [run], values, terminal, signal }) {
+    const { quantize, fp16, out } = values as { quantize?: boolean; fp16?: boolean; out?: string };
+    if (quantize && fp16) {
+      throw new ThawError('bad-config', '--quantize and --fp16 contradict each other', 'Give one of them');
+    }
+    const form = quantize ? 'int8' : fp16 ? 'fp16' : undefined;
+    const outcome = await exportRun({ run, form, out }, { onEvent: new JobDisplay(terminal).take, signal });
+    if (terminal.json) terminal.answer(outcome);
+    const { file, bytes, verification } = outcome;
+    terminal.say(`${file}: ${(bytes / 1e6).toFixed(1)} MB`);
+    if (verification) {
+      const { agreement, samples, maxDifference } = verification;
+      terminal.say(
+        `It agrees with the model that the run ships on ${percent(agreement)} of ${plural(samples, 'validation picture')} (probabilities to ${decimal(maxDifference)})`,
+      );
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { type FindLrRequest, findLr } from '../../jobs/index.ts';
+import type { TrainSettingsInput } from '../../jobs/settings.ts';
+import { decimal } from '../../report/format.ts';
+import { renderRateTest } from '../../report/index.ts';
+import type { CommandSpec } from '../command.ts';
+import { readConfigFile } from '../config-file.ts';
+import { sparkline } from '../terminal/bar.ts';
+import { JobDisplay } from '../terminal/job.ts';
+import { quoted } from '../terminal/training.ts';
+import { TRAIN_FLAGS } from '../train-flags.ts';
+
+export const command: CommandSpec = {
+  name: 'find-lr',
+  summary: 'learning-rate range test with a plot and a suggestion',
+  description:
+    'The rate rises from step to step on a copy of the model that is thrown away; where the loss falls fastest is a good rate. It tests what the first stage trains: the head, unless --trainable or --preset say otherwise.',
+  words: [
+    { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
+    { name: 'data', does: 'labelled pictures, as for thaw train' },
+  ],
+  flags: {
+    from: { kind: 'number', value: 'N', does: 'the first rate', default: '0.000001', under: 'Test' },
+    to: { kind: 'number', value: 'N', does: 'the last rate', default: '1', under: 'Test' },
+    steps: { kind: 'number', value: 'N', does: 'steps from the first to the last', default: '80', under: 'Test' },
+    plot: { kind: 'text', value: 'FILE', does: 'the page to write', default: 'find-lr.html', under: 'Test' },
+    config: {
+      kind: 'text',
+      value: 'FILE',
+      does: 'settings by the names of the flags',
+      default: 'thaw.config.*',
+      under: 'Test',
+    },
+    ...TRAIN_FLAGS,
+  },
+  examples: ['thaw find-lr default pictures', 'thaw find-lr model.onnx pictures --trainable last:3'],
+  async run({ words: [model, data], values, terminal, signal }) {
+    const { from, to, steps, plot = 'find-lr.html', config, ...flags } = values;
+    const file = await readConfigFile(config as string | undefined);
+    const { out: _out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
+    const request = { model, data, from, to, steps, settings } as FindLrRequest;
+    const test = await findLr(request, { onEvent: new JobDisplay(terminal).take, signal });
+    await writeFile(String(plot), renderRateTest(test));
+    if (terminal.json) terminal.answer({ ...test, plot });
+    const { colours: c } = terminal;
+    const [first, last] = [test.points[0], test.points[test.points.length - 1]];
+    const curve = sparkline(
+      test.points.map(({ smoothed }) => smoothed),
+      Math.min(60, terminal.width - 30),
+    );
+    if (first && last) terminal.say(`loss  ${c.dim(decimal(first.lr))} ${c.cyan(curve)} ${c.dim(decimal(last.lr))}`);
+    terminal.say(`plot  ${quoted(String(plot))}`);
+    terminal.say();
+    terminal.say(
+      test.suggestion === null
+        ? c.yellow('The loss never fell: no rate can be suggested. Look at the plot, and at the labels.')
+        : `Train with ${c.bold(`--lr ${test.suggestion}`)}, where the loss falls fastest.`,
+    );
+    return 0;
+  },
+};

@@ -1,0 +1,28 @@
+import { inspectModel } from '../../jobs/index.ts';
+import { inspectionTable } from '../../layers/index.ts';
+import type { Dimension } from '../../onnx/index.ts';
+import type { CommandSpec } from '../command.ts';
+import { JobDisplay } from '../terminal/job.ts';
+import { INPUT_FLAG } from './artifacts.ts';
+
+export const command: CommandSpec = {
+  name: 'inspect',
+  summary: 'layer groups, head, unsupported operators, suggested stages, memory',
+  words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
+  flags: {
+    head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
+    batch: { kind: 'number', value: 'N', does: 'for the estimate of memory', default: '16' },
+    ...INPUT_FLAG,
+  },
+  examples: ['thaw inspect model.onnx', 'thaw inspect model.onnx --json'],
+  async run({ words: [model], values, terminal, signal }) {
+    const { head, batch, input } = values as { head?: string; batch?: number; input?: Record<string, Dimension[]> };
+    const inspection = await inspectModel(
+      { model, head, batch, inputs: input },
+      { onEvent: new JobDisplay(terminal).take, signal },
+    );
+    if (terminal.json) terminal.answer(inspection);
+    else terminal.say(inspectionTable(inspection).trimEnd());
+    return 0;
+  },
+};

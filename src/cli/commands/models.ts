@@ -1,0 +1,14 @@
+import { catalogueTable, startingPoints } from '../../models/index.ts';
+import type { CommandSpec } from '../command.ts';
+
+export const command: CommandSpec = {
+  name: 'models',
+  summary: 'good models to start from, by size and licence',
+  words: [],
+  flags: {},
+  async run({ terminal }) {
+    if (terminal.json) terminal.answer(startingPoints());
+    else terminal.say(catalogueTable());
+    return 0;
+  },
+};

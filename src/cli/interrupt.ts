@@ -1,0 +1,23 @@
+import type { Terminal } from './terminal/terminal.ts';
+
+/**
+ * A signal that the first Ctrl-C (or a polite kill) aborts, so that the job saves itself; the second one ends the process at
+ * once.
+ */
+export function interruptSignal(terminal: Terminal): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+    terminal.say(terminal.colours.yellow('stopping after this step … (press Ctrl-C again to end at once)'));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    },
+  };
+}

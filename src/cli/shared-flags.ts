@@ -1,0 +1,47 @@
+import { preprocessingPresets } from '../data/index.ts';
+import { devices } from '../runtime/devices.ts';
+import type { Flags } from './flags.ts';
+
+/** How pictures become input: for every command that looks at pictures. */
+export const PICTURE_FLAGS: Flags = {
+  preprocessing: {
+    kind: 'text',
+    value: 'NAME',
+    does: `instead of the model's own preprocessing: ${preprocessingPresets.join(', ')}`,
+    default: "the folder's preprocessor_config.json, else imagenet",
+    under: 'Preprocessing (where the model does not say it)',
+  },
+  size: { kind: 'number', value: 'N', does: 'width and height of the input in pixels' },
+  width: { kind: 'number', value: 'N', does: 'width alone' },
+  height: { kind: 'number', value: 'N', does: 'height alone' },
+  fit: { kind: 'text', value: 'HOW', does: 'stretch, crop (the centre) or pad' },
+  'crop-fraction': { kind: 'number', value: 'N', does: 'part of the resized picture that crop keeps' },
+  interpolation: { kind: 'text', value: 'HOW', does: 'nearest, linear, cubic or lanczos3' },
+  channels: { kind: 'text', value: 'ORDER', does: 'rgb, bgr or grey' },
+  layout: { kind: 'text', value: 'ORDER', does: 'nchw or nhwc' },
+  scale: { kind: 'number', value: 'N', does: 'value = (pixel * scale - mean) / deviation, a pixel being 0 to 255' },
+  mean: { kind: 'numbers', value: 'R,G,B', does: 'subtracted from each channel, after scale' },
+  deviation: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by' },
+};
+
+export const DEVICE_FLAG: Flags = {
+  device: { kind: 'text', value: 'NAME', does: ['auto', ...devices].join(', '), default: 'auto' },
+};
+
+/** What finished models take. */
+export const CLASSIFIER_FLAGS: Flags = {
+  ...DEVICE_FLAG,
+  labels: {
+    kind: 'names',
+    value: 'A,B,C',
+    does: 'the classes in the order of the outputs, or a file with one a line, where the model does not say them',
+  },
+  batch: { kind: 'number', value: 'N', does: 'pictures at a time', default: '16' },
+  strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+  ...underHeading(PICTURE_FLAGS, 'Preprocessing (where the model does not say it)'),
+};
+
+/** The flags under one heading of the help. */
+export function underHeading(flags: Flags, under: string): Flags {
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under }]));
+}

@@ -1,0 +1,66 @@
+import { decimal, duration, percent } from '../../report/format.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a progress bar shows of a training. */
+export interface BarState {
+  readonly stage: number;
+  readonly stages: number;
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly step: number;
+  readonly steps: number;
+  /** Means of the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Pictures a second. */
+  readonly speed: number;
+  /** Seconds; undefined while nothing tells. */
+  readonly left?: number;
+}
+
+const WIDEST = 28;
+const NARROWEST = 8;
+
+/** One line, with as much as the width has room for: the bar shrinks first, then what matters least is left out. */
+export function progressLine(state: BarState, width: number, c: Terminal['colours']): string {
+  const { stage, stages, epoch, epochs, step, steps, loss, accuracy, speed, left } = state;
+  const parts = [
+    { text: `epoch ${epoch}/${epochs}`, matters: 9 },
+    { text: `stage ${stage}/${stages}`, matters: 4 },
+    { text: step === steps ? 'evaluating' : `${step}/${steps}`, matters: 5 },
+    { text: `loss ${decimal(loss)}`, matters: 8 },
+    { text: percent(accuracy), matters: 7 },
+    { text: `${Math.round(speed)} pictures/s`, matters: 2 },
+    ...(left === undefined ? [] : [{ text: `${duration(left)} left`, matters: 6 }]),
+  ];
+  const room = (kept: typeof parts) => width - kept.reduce((all, { text }) => all + text.length + 2, 0);
+  let kept = parts;
+  while (kept.length > 1 && room(kept) < NARROWEST) {
+    const least = Math.min(...kept.map(({ matters }) => matters));
+    kept = kept.filter(({ matters }) => matters !== least);
+  }
+  const texts = kept.map(({ text }) => text);
+  const size = Math.min(WIDEST, room(kept));
+  if (size < NARROWEST) return texts.join('  ');
+  return [texts[0], barOf(step / steps, size, c), ...texts.slice(1)].join('  ');
+}
+
+/** A bar that fills from the left, half a character at a time. */
+function barOf(share: number, size: number, c: Terminal['colours']): string {
+  const halves = Math.round(Math.min(1, Math.max(0, share)) * size * 2);
+  const full = '━'.repeat(Math.floor(halves / 2));
+  const half = halves % 2 ? '╸' : '';
+  return c.cyan(full + half) + c.dim('─'.repeat(size - full.length - half.length));
+}
+
+const LEVELS = '▁▂▃▄▅▆▇█';
+
+/** Values as a row of small bars, each from the smallest to the largest of them. */
+export function sparkline(values: readonly number[], width: number): string {
+  const size = Math.min(width, values.length);
+  const shown = Array.from({ length: size }, (_, i) => values[Math.floor((i * values.length) / size)]);
+  const low = Math.min(...shown);
+  const high = Math.max(...shown);
+  const level = (value: number) => Math.round(((value - low) / (high - low || 1)) * (LEVELS.length - 1));
+  return shown.map((value) => LEVELS[level(value)]).join('');
+}

@@ -1,0 +1,39 @@
+import type { JobEvent } from '../../jobs/index.ts';
+import { decimal, plural } from '../../report/format.ts';
+import type { Terminal } from './terminal.ts';
+import { downloadLine } from './training.ts';
+
+/** Shows the shorter jobs: notes that stay, and what is under way where someone watches. */
+export class JobDisplay {
+  constructor(private readonly terminal: Terminal) {}
+
+  take = (event: JobEvent): void => {
+    const { terminal } = this;
+    const { colours: c } = terminal;
+    switch (event.type) {
+      case 'notice':
+        terminal.say(c.yellow(`note  ${event.message}`));
+        break;
+      case 'data':
+        if (event.problems.length) {
+          const [{ file, reason }] = event.problems;
+          const more = event.problems.length > 1 ? ', …' : '';
+          terminal.say(c.yellow(`note  ${plural(event.problems.length, 'file')} left out: ${file} (${reason})${more}`));
+        }
+        break;
+      case 'download':
+        terminal.status(downloadLine(event));
+        break;
+      case 'phase':
+        terminal.status(c.dim(`${event.phase} …`));
+        break;
+      case 'evaluated':
+        if (event.done < event.of) terminal.status(`${event.done} of ${plural(event.of, 'picture')}`);
+        else terminal.clear();
+        break;
+      case 'rate':
+        terminal.status(`step ${event.step}/${event.steps}  lr ${decimal(event.lr)}  loss ${decimal(event.smoothed)}`);
+        break;
+    }
+  };
+}

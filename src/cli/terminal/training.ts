@@ -1,0 +1,256 @@
+import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
+import { compact, count, decimal, duration, percent, plural } from '../../report/format.ts';
+import { type BarState, progressLine } from './bar.ts';
+import type { Terminal } from './terminal.ts';
+
+type Event<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>;
+
+/** Milliseconds between two drawings of the bar. */
+const REDRAW = 80;
+
+const PHASES: Record<Event<'phase'>['phase'], string> = {
+  preparing: 'preparing the model …',
+  exporting: 'exporting the model …',
+  evaluating: 'evaluating on the test set …',
+  reporting: 'writing the report …',
+};
+
+/** Shows a training as it goes: lines that stay, and on a terminal a bar. With `--json` every event is a line of JSON too. */
+export class TrainingDisplay {
+  private plan: Event<'plan'> = { type: 'plan', stages: [], stepsPerEpoch: 1, done: 0 };
+  private stage: Event<'stage'> | undefined;
+  private lossSum = 0;
+  private correct = 0;
+  private pictures = 0;
+  private epochSeconds = 0;
+  private stageWaited = 0;
+  private stageComputed = 0;
+  private lastEpochSeconds: number | undefined;
+  private drawnAt = 0;
+
+  constructor(private readonly terminal: Terminal) {}
+
+  take = (event: JobEvent): void => {
+    if (this.terminal.json) this.terminal.line(event);
+    this.show(event);
+  };
+
+  private show(event: JobEvent): void {
+    const { colours: c } = this.terminal;
+    switch (event.type) {
+      case 'device':
+        this.fact('device', event.reason === 'as asked' ? event.device : `${event.device}, ${event.reason}`);
+        break;
+      case 'download':
+        this.terminal.status(downloadLine(event));
+        break;
+      case 'data':
+        this.showData(event);
+        break;
+      case 'model':
+        this.fact(
+          'model',
+          `${event.name}, ${compact(event.parameters)} parameters in ${plural(event.groups, 'layer group')}`,
+        );
+        break;
+      case 'run':
+        this.fact('run', event.path);
+        break;
+      case 'plan':
+        this.showPlan(event);
+        break;
+      case 'notice':
+        this.terminal.say(c.yellow(`note      ${event.message}`));
+        break;
+      case 'phase':
+        this.terminal.status(c.dim(PHASES[event.phase]));
+        break;
+      case 'before':
+        this.fact('before', `${percent(event.val.accuracy)} of the validation pictures`);
+        break;
+      case 'stage':
+        this.showStage(event);
+        break;
+      case 'step':
+        this.showStep(event);
+        break;
+      case 'epoch':
+        this.showEpoch(event);
+        break;
+      case 'stage-end':
+        this.showStageEnd(event);
+        break;
+      case 'verified':
+        this.fact(
+          'checked',
+          `the exported model agrees with training on ${plural(event.samples, 'validation picture')} (to ${decimal(event.maxDifference)})`,
+        );
+        break;
+    }
+  }
+
+  private fact(name: string, text: string): void {
+    this.terminal.say(`${this.terminal.colours.dim(name.padEnd(9))} ${text}`);
+  }
+
+  private showData({ classes, train, val, test, problems }: Event<'data'>): void {
+    const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
+    this.fact('data', `${classes.length} classes, ${splits.join(', ')} pictures`);
+    if (!problems.length) return;
+    const { colours: c } = this.terminal;
+    const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
+    const more = problems.length > 3 ? `, and ${problems.length - 3} more` : '';
+    this.terminal.say(c.yellow(`note      ${plural(problems.length, 'file')} left out: ${shown.join(', ')}${more}`));
+  }
+
+  private showPlan(plan: Event<'plan'>): void {
+    this.plan = plan;
+    const stages = plan.stages.map(({ train, epochs }) => `${train} for ${plural(epochs, 'epoch')}`);
+    this.fact('plan', stages.join(', then '));
+    if (plan.done) this.fact('resuming', `after ${plural(plan.done, 'epoch')}`);
+    else this.terminal.status(this.terminal.colours.dim('evaluating before training …'));
+  }
+
+  private showStage(stage: Event<'stage'>): void {
+    const { colours: c } = this.terminal;
+    this.stage = stage;
+    this.stageWaited = 0;
+    this.stageComputed = 0;
+    this.lastEpochSeconds = undefined;
+    const groups = stage.groups.length > 4 ? `${stage.groups[0]} to ${stage.groups.at(-1)}` : stage.groups.join(', ');
+    const share = `${compact(stage.trainable)} of ${compact(stage.trainable + stage.frozen)} parameters`;
+    this.terminal.say();
+    this.terminal.say(
+      `${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)} ${c.dim(`trains ${share} (${groups}), lr ${decimal(stage.lr)}`)}`,
+    );
+  }
+
+  private showStep(step: Event<'step'>): void {
+    if (step.step === 1) this.resetEpoch();
+    this.lossSum += step.loss * step.samples;
+    this.correct += step.accuracy * step.samples;
+    this.pictures += step.samples;
+    this.epochSeconds += step.waited + step.computed;
+    this.stageWaited += step.waited;
+    this.stageComputed += step.computed;
+    const now = performance.now();
+    if (now - this.drawnAt < REDRAW && step.step !== step.steps) return;
+    this.drawnAt = now;
+    this.terminal.status(progressLine(this.barState(step), this.terminal.width - 1, this.terminal.colours));
+  }
+
+  private resetEpoch(): void {
+    this.lossSum = 0;
+    this.correct = 0;
+    this.pictures = 0;
+    this.epochSeconds = 0;
+  }
+
+  private barState({ epoch, step, steps }: Event<'step'>): BarState {
+    const { stage, stages } = this.stage ?? { stage: 1, stages: 1 };
+    return {
+      stage,
+      stages,
+      epoch,
+      epochs: this.epochs,
+      step,
+      steps,
+      loss: this.lossSum / this.pictures,
+      accuracy: this.correct / this.pictures,
+      speed: this.pictures / this.epochSeconds,
+      left: this.secondsLeft(epoch, step, steps),
+    };
+  }
+
+  private get epochs(): number {
+    return this.plan.stages.reduce((all, { epochs }) => all + epochs, 0);
+  }
+
+  /** At the pace of this stage; later ones, which train more, take longer. */
+  private secondsLeft(epoch: number, step: number, steps: number): number | undefined {
+    const perEpoch = this.lastEpochSeconds ?? (step >= 2 ? (this.epochSeconds / step) * steps : undefined);
+    return perEpoch && perEpoch * (this.epochs - epoch + 1 - step / steps);
+  }
+
+  private showEpoch({ epoch, train, val, seconds, best }: Event<'epoch'>): void {
+    const { colours: c } = this.terminal;
+    this.lastEpochSeconds = seconds;
+    const epochs = String(this.epochs);
+    const speed = this.pictures / this.epochSeconds;
+    const wide = this.terminal.width >= 76;
+    this.terminal.say(
+      [
+        `  epoch ${String(epoch).padStart(epochs.length)}/${epochs}`,
+        ...(wide ? [`train loss ${fixed(train.loss)} ${percent(train.accuracy).padStart(6)}`] : []),
+        `val loss ${fixed(val.loss)} ${c.bold(percent(val.accuracy).padStart(6))}`,
+        ...(wide ? [c.dim(`${Math.round(speed)}/s ${duration(seconds)}`)] : []),
+        ...(best ? [c.green('best')] : []),
+      ].join('  '),
+    );
+  }
+
+  private showStageEnd({ why }: Event<'stage-end'>): void {
+    const { colours: c } = this.terminal;
+    if (why === 'target') this.terminal.say(`  ${c.green('the target is reached')}`);
+    if (why === 'plateau') this.terminal.say(`  ${c.dim('no better any more: on to the next stage')}`);
+    const all = this.stageWaited + this.stageComputed;
+    if (!all) return;
+    const waited = this.stageWaited / all;
+    const text =
+      waited > 0.3
+        ? `pictures are the bottleneck: ${percent(waited, 0)} of the time went into waiting for them (smaller files are read faster)`
+        : `computing is the bottleneck: only ${percent(waited, 0)} of the time went into waiting for pictures`;
+    this.terminal.say(`  ${c.dim(text)}`);
+  }
+
+  /** The last words: what came out, and what to do next. */
+  finish(outcome: TrainOutcome): void {
+    if (this.terminal.json) this.terminal.line({ type: 'done', ...outcome });
+    const { colours: c } = this.terminal;
+    const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
+    this.terminal.say();
+    if (outcome.status === 'interrupted') {
+      this.terminal.say(`${c.yellow('Stopped and saved')} after ${plural(epochs, 'epoch')}. Go on with:`);
+      this.terminal.say(`  thaw resume ${quoted(run)}`);
+      return;
+    }
+    const pictures = after?.confusion.flat().reduce((a, b) => a + b, 0) ?? 0;
+    const gain = before ? `, from ${percent(before.accuracy)} before` : '';
+    this.terminal.say(
+      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(percent(after?.accuracy ?? Number.NaN))} of ${plural(pictures, 'validation picture')} right${gain} (epoch ${bestEpoch} of ${epochs})`,
+    );
+    if (test) this.terminal.say(`${percent(test.accuracy)} of the test pictures right`);
+    this.terminal.say();
+    this.fact('report', report ?? '');
+    this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);
+    this.terminal.say();
+    this.terminal.say(c.bold('Next'));
+    for (const [command, does] of nextSteps(outcome)) this.terminal.say(`  ${command}  ${c.dim(does)}`);
+  }
+}
+
+function nextSteps({ run, report, after }: TrainOutcome): [string, string][] {
+  const weak = after !== null && after.accuracy < 0.9;
+  const steps: [string, string][] = [
+    [`thaw predict ${quoted(run)} PICTURE`, 'label pictures'],
+    [`thaw eval ${quoted(run)} PICTURES`, 'measure it on others'],
+    [
+      `open ${quoted(report ?? '')}`,
+      weak ? 'its worst mistakes show what to add or mend' : 'curves, mistakes, every setting',
+    ],
+  ];
+  const width = Math.max(...steps.map(([command]) => command.length));
+  return steps.map(([command, does]) => [command.padEnd(width), does]);
+}
+
+const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));
+
+/** As a shell reads it back. */
+export const quoted = (path: string): string =>
+  /^[\w./@%+:=-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`;
+
+export function downloadLine({ received, total }: { received: number; total?: number }): string {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const of = total === undefined ? '' : ` of ${megabytes(total)} (${percent(received / total, 0)})`;
+  return `fetching the model: ${megabytes(received)}${of} MB`;
+}

@@ -1,0 +1,125 @@
+import { augmentationPolicies } from '../data/index.ts';
+import { LOSSES } from '../losses/index.ts';
+import { OPTIMIZERS } from '../optimizers/index.ts';
+import type { Flags } from './flags.ts';
+import { DEVICE_FLAG, PICTURE_FLAGS, underHeading } from './shared-flags.ts';
+
+const PREPROCESSING = 'Preprocessing (where the model does not say it)';
+
+/** The settings of a training as flags: `thaw.config` takes the same names. */
+export const TRAIN_FLAGS: Flags = {
+  ...underHeading(
+    {
+      preset: {
+        kind: 'text',
+        value: 'NAME',
+        does: 'gradual (the head first, then more layers), head-only or full',
+        default: 'gradual',
+      },
+      epochs: { kind: 'number', value: 'N', does: 'of all stages together', default: '10' },
+      batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
+      lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.001' },
+      'pretrained-rate': {
+        kind: 'number',
+        value: 'N',
+        does: 'factor on it for parameters that come pretrained',
+        default: '0.1',
+      },
+      trainable: {
+        kind: 'text',
+        value: 'WHAT',
+        does: 'one stage that trains this, instead of a preset: head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
+      },
+      target: { kind: 'number', value: 'N', does: 'stop when the validation accuracy (0 to 1) reaches this' },
+      patience: { kind: 'number', value: 'N', does: 'end a stage after so many epochs without a better one' },
+      seed: { kind: 'number', value: 'N', does: 'the same seed gives the same model', default: '0' },
+    },
+    'Training',
+  ),
+  ...underHeading(
+    {
+      optimizer: { kind: 'setting', value: 'NAME', does: Object.keys(OPTIMIZERS).join(', '), default: 'adamw' },
+      momentum: { kind: 'number', value: 'N', does: 'of sgd', default: '0.9' },
+      'weight-decay': {
+        kind: 'number',
+        value: 'N',
+        does: 'decoupled in adamw; none on biases',
+        default: '0.01 for adamw, else 0',
+      },
+      schedule: {
+        kind: 'setting',
+        value: 'NAME',
+        does: 'constant, linear, cosine or step, over each stage',
+        default: 'cosine',
+      },
+      warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },
+      loss: { kind: 'setting', value: 'NAME', does: Object.keys(LOSSES).join(', '), default: 'cross-entropy' },
+      'label-smoothing': {
+        kind: 'number',
+        value: 'N',
+        does: 'part of the target spread over all classes',
+        default: '0',
+      },
+      l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
+      dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
+      'batch-norm': {
+        kind: 'text',
+        value: 'HOW',
+        does: "frozen normalizes with the model's statistics, training with the batch's",
+        default: 'frozen',
+      },
+      'thaw-by': { kind: 'number', value: 'N', does: 'layer groups that each stage of gradual adds' },
+      'thaw-most': { kind: 'number', value: 'N', does: 'layer groups that gradual trains in the end' },
+    },
+    'Finer settings',
+  ),
+  ...underHeading(
+    {
+      augment: {
+        kind: 'setting',
+        value: 'NAME',
+        does: `random changes to training pictures: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
+        default: 'light',
+      },
+      'val-fraction': {
+        kind: 'number',
+        value: 'N',
+        does: 'part of each class that is held out, where the data has no val',
+        default: '0.2',
+      },
+      labels: {
+        kind: 'names',
+        value: 'A,B,C',
+        does: 'order of the classes, or a file with one a line',
+        default: 'by name',
+      },
+      strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+      verify: {
+        kind: 'text',
+        value: 'HOW',
+        does: 'quick, or full, which decodes every picture first',
+        default: 'quick',
+      },
+    },
+    'Pictures',
+  ),
+  ...underHeading(
+    {
+      head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
+      'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
+    },
+    'Model',
+  ),
+  ...underHeading(PICTURE_FLAGS, PREPROCESSING),
+  ...underHeading(
+    {
+      ...DEVICE_FLAG,
+      artifacts: {
+        kind: 'switch',
+        does: "write each stage's graphs into the run (--no-artifacts: do not)",
+        default: 'on',
+      },
+    },
+    'Run',
+  ),
+};
