@@ -34,7 +34,6 @@ export class StatefulSession {
     const fetches: Record<string, Tensor | null> = Object.fromEntries(outputs.map((name) => [name, null]));
     for (const [name, tensor] of Object.entries(this.spare)) fetches[`${name}.next`] = tensor;
     const results = await this.session.run({ ...feeds, ...this.current }, fetches);
-    // What came back counts, not what was asked for: a runtime may have written elsewhere.
     this.spare = this.current;
     this.current = Object.fromEntries(Object.keys(this.spare).map((name) => [name, results[`${name}.next`]]));
     return Object.fromEntries(outputs.map((name) => [name, results[name]]));

@@ -71,23 +71,24 @@ function wrap(session: ort.InferenceSession, OrtTensor: typeof ort.Tensor): Sess
     ),
     async run(feeds, fetches) {
       const ortFeeds = mapValues(feeds, toOrt);
-      const results =
-        fetches === undefined
-          ? await session.run(ortFeeds)
-          : Array.isArray(fetches)
-            ? await session.run(ortFeeds, fetches)
-            : await session.run(
-                ortFeeds,
-                mapValues(fetches as Record<string, Tensor | null>, (t) => t && toOrt(t)),
-              );
-      return mapValues(results, fromOrt);
+      if (fetches === undefined) return mapValues(await session.run(ortFeeds), fromOrt);
+      if (isNames(fetches)) return mapValues(await session.run(ortFeeds, fetches), fromOrt);
+      const results = await session.run(
+        ortFeeds,
+        mapValues(fetches, (target) => target && toOrt(target)),
+      );
+      // A target has been written; what comes back for it is a copy.
+      return mapValues(fetches, (target, name) => target ?? fromOrt(results[name]));
     },
     release: () => session.release(),
   };
 }
 
-const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A, key: string) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
+
+const isNames = (fetches: readonly string[] | Readonly<Record<string, Tensor | null>>): fetches is readonly string[] =>
+  Array.isArray(fetches);
 
 const fromOrt = (value: ort.Tensor): Tensor => ({
   type: value.type as Tensor['type'],
