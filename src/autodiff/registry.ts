@@ -17,6 +17,7 @@ import { pooling } from './rules/pooling.ts';
 import { recurrence } from './rules/recurrence.ts';
 import { reductions } from './rules/reductions.ts';
 import { resampling } from './rules/resampling.ts';
+import { sampling } from './rules/sampling.ts';
 import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
 import { ZERO } from './zero.ts';
@@ -35,6 +36,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   convolution,
   pooling,
   resampling,
+  sampling,
   normalization,
   attention,
   recurrence,

@@ -8,6 +8,7 @@ import { normalization } from './normalization.ts';
 import { recurrence } from './recurrence.ts';
 import { reductions } from './reductions.ts';
 import { resampling } from './resampling.ts';
+import { sampling } from './sampling.ts';
 import { shapes } from './shapes.ts';
 
 export const TABLES: Readonly<Record<string, readonly Row[]>> = {
@@ -17,6 +18,7 @@ export const TABLES: Readonly<Record<string, readonly Row[]>> = {
   shapes,
   convolution,
   resampling,
+  sampling,
   normalization,
   attention,
   recurrence,
