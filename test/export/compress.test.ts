@@ -148,6 +148,13 @@ test('what would suffer keeps its bytes: small tensors, biases, numbers beyond f
     expect(bytesOf(small.initializers.get(name)!)).toEqual(bytesOf(value));
   }
   expect(small.nodes).toEqual(model.graph.nodes);
+  const depthwise = smallModel({
+    nodes: [['Conv', ['x', 'w'], ['y'], { group: 64 }]],
+    inputs: { x: ['n', 64, 8, 8] },
+    outputs: { y: ['n', 64, 6, 6] },
+    initializers: { w: weights([64, 1, 3, 3]) },
+  });
+  expect(compressWeights(depthwise, 'int8').graph).toEqual(depthwise.graph);
   const quantized = compressWeights(model, 'int8').graph;
   expect([...quantized.initializers.keys()].sort()).toEqual(['bias', 'few', 'w.int8', 'w.scale']);
   expect(quantized.inputs.map(({ name }) => name)).toEqual(['x', 'few']);

@@ -1,0 +1,53 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { explained, removeLeftovers, replaceFolder, writeAtomically } from '../../src/run/atomic.ts';
+import { temporaryFolders } from './folders.ts';
+
+const temporaryFolder = temporaryFolders();
+
+test('a file that is not whole never takes the place of one that is', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'file');
+  await writeAtomically(path, 'first');
+  const seen: string[] = [];
+  const refused = writeAtomically(path, 'second', async (written) => {
+    seen.push(await readFile(written, 'utf8'), await readFile(path, 'utf8'));
+    throw new Error('not whole');
+  });
+  await expect(refused).rejects.toThrow('not whole');
+  expect(seen).toEqual(['second', 'first']);
+  expect(await readFile(path, 'utf8')).toBe('first');
+  expect(await readdir(folder)).toEqual(['file']);
+  await writeAtomically(path, [Uint8Array.of(97), Uint8Array.of(98, 99)]);
+  expect(await readFile(path, 'utf8')).toBe('abc');
+});
+
+test('a folder is replaced as a whole or not at all', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'model');
+  await replaceFolder(path, new Map([['onnx/a', '1']]));
+  // A file cannot be a folder as well, so this fails half way.
+  const impossible = new Map([
+    ['b', '2'],
+    ['b/c', '3'],
+  ]);
+  await expect(replaceFolder(path, impossible)).rejects.toMatchObject({ code: 'run-directory' });
+  expect(await readdir(folder, { recursive: true })).toEqual(['model', 'model/onnx', 'model/onnx/a']);
+});
+
+test('leftovers are told from files of the user', async () => {
+  const folder = await temporaryFolder();
+  const names = ['.config.yaml.0123456789ab.tmp', 'notes.tmp', '.hidden', '.x.tmp'];
+  for (const name of names) await writeFile(join(folder, name), '');
+  await removeLeftovers(folder);
+  await removeLeftovers(join(folder, 'nothing'));
+  expect((await readdir(folder)).sort()).toEqual(names.slice(1).sort());
+});
+
+test('a full disk is the user’s to mend; what we do not know is not', () => {
+  const full = explained(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }), 'runs/a');
+  expect(full).toMatchObject({ code: 'run-directory', message: 'cannot write runs/a: the disk is full' });
+  const other = new Error('other');
+  expect(explained(other, 'runs/a')).toBe(other);
+});
