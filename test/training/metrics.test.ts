@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/training/index.ts';
+
+/** A prediction with certain probabilities. */
+const certain = (label: number, predicted: number, classes: number): Prediction => ({
+  index: 0,
+  label,
+  predicted,
+  probabilities: Float32Array.from({ length: classes }, (_, c) => (c === predicted ? 0.9 : 0.1 / (classes - 1))),
+});
+
+describe('evaluation', () => {
+  // truth a: 3 as a, 1 as b; truth b: 1 as a, 2 as b, 1 as c; truth c: 2 as c
+  const predictions = [
+    [0, 0],
+    [0, 0],
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+    [1, 1],
+    [1, 2],
+    [2, 2],
+    [2, 2],
+  ].map(([label, predicted]) => certain(label, predicted, 3));
+
+  it('counts confusions and computes precision, recall and F1 of each class', () => {
+    const { accuracy, f1, perClass, confusion, loss, top5 } = evaluationOf(predictions, ['a', 'b', 'c'], 0.5);
+    expect(confusion).toEqual([
+      [3, 1, 0],
+      [1, 2, 1],
+      [0, 0, 2],
+    ]);
+    expect(loss).toBe(0.5);
+    expect(accuracy).toBeCloseTo(0.7, 12);
+    expect(top5).toBe(1);
+    const expected = [
+      { label: 'a', precision: 3 / 4, recall: 3 / 4, f1: 3 / 4, support: 4 },
+      { label: 'b', precision: 2 / 3, recall: 2 / 4, f1: 4 / 7, support: 4 },
+      { label: 'c', precision: 2 / 3, recall: 1, f1: 4 / 5, support: 2 },
+    ];
+    for (const [c, row] of expected.entries()) {
+      expect(perClass[c].label).toBe(row.label);
+      expect(perClass[c].support).toBe(row.support);
+      for (const key of ['precision', 'recall', 'f1'] as const)
+        expect(perClass[c][key], `${row.label} ${key}`).toBeCloseTo(row[key], 12);
+    }
+    expect(f1).toBeCloseTo((3 / 4 + 4 / 7 + 4 / 5) / 3, 12);
+  });
+
+  it('gives 0, not NaN, to a class that is never predicted, never there, or both', () => {
+    const { perClass, f1 } = evaluationOf(
+      [certain(0, 0, 4), certain(1, 2, 4)],
+      ['right', 'missed', 'imagined', 'absent'],
+      1,
+    );
+    expect(perClass.map(({ precision, recall, f1: score, support }) => [precision, recall, score, support])).toEqual([
+      [1, 1, 1, 1],
+      [0, 0, 0, 1],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+    ]);
+    expect(f1).toBe(0.25);
+  });
+
+  it('of nothing is zeros', () => {
+    const { accuracy, top5, f1, confusion } = evaluationOf([], ['a', 'b'], 0);
+    expect([accuracy, top5, f1]).toEqual([0, 0, 0]);
+    expect(confusion).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  it('top 5: the truth is among the five most probable', () => {
+    const of = (label: number): Prediction => ({
+      index: 0,
+      label,
+      predicted: 0,
+      probabilities: Float32Array.of(0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05),
+    });
+    const classes = Array.from('abcdefg');
+    expect(evaluationOf([4].map(of), classes, 0).top5).toBe(1);
+    expect(evaluationOf([5].map(of), classes, 0).top5).toBe(0);
+    expect(evaluationOf([0, 4, 5, 6].map(of), classes, 0).top5).toBe(0.5);
+  });
+});
+
+describe('predictions', () => {
+  it('are the softmax of each row and its greatest class', () => {
+    const [first, second] = predictionsOf([0, Math.log(3), 1, 1, 1, 2], [1n, 2n], [7, 3].slice(0, 2));
+    expect(first).toMatchObject({ index: 7, label: 1, predicted: 1 });
+    expect(Array.from(first.probabilities)).toEqual([1, 3, Math.E].map((v) => expect.closeTo(v / (4 + Math.E), 6)));
+    expect(second).toMatchObject({ index: 3, label: 2, predicted: 2 });
+  });
+
+  it('of equal scores take the first class', () => {
+    expect(predictionsOf([2, 2, 2], [2n], [0])[0].predicted).toBe(0);
+  });
+
+  it('of huge scores do not overflow', () => {
+    expect(Array.from(softmax(Float32Array.of(3e38, -3e38, 0)))).toEqual([1, 0, 0]);
+  });
+});
