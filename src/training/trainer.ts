@@ -64,12 +64,15 @@ export class Trainer {
 
   async *run(): AsyncGenerator<TrainingEvent> {
     let why: StopReason = 'finished';
-    if (this.progress.step === 0) yield { type: 'before', val: await this.evaluate() };
-    while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
-      why = yield* this.runStage(this.stages[this.progress.stage]);
-      if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
+    try {
+      if (this.progress.step === 0) yield { type: 'before', val: await this.evaluate() };
+      while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
+        why = yield* this.runStage(this.stages[this.progress.stage]);
+        if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
+      }
+    } finally {
+      await this.leaveStage();
     }
-    await this.leaveStage();
     yield { type: 'end', why, best: this.progress.best ?? { epoch: 0, loss: Number.NaN, accuracy: 0 } };
   }
 

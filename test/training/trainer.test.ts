@@ -1,0 +1,405 @@
+import { describe, expect, it } from 'vitest';
+import { PLAN_DEFAULTS, readSafetensors, trainingModel, writeSafetensors } from '../../src/artifacts/index.ts';
+import { ThawError } from '../../src/errors.ts';
+import { bytesOf, type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
+import type { Inference } from '../../src/shapes/index.ts';
+import {
+  type Checkpoint,
+  parseConfig,
+  Trainer,
+  type TrainerOptions,
+  type TrainingConfigInput,
+  type TrainingEvent,
+  trainingSchema,
+  withState,
+} from '../../src/training/index.ts';
+import { type NetworkOptions, prepared, runtime } from './network.ts';
+import { SyntheticPictures } from './source.ts';
+
+const classes = ['red', 'green', 'blue'];
+const HEAD = ['fc.weight', 'fc.bias'];
+const ALL = ['conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias', ...HEAD];
+
+/** 23 pictures in batches of 6: three whole ones and one of 5. */
+const BATCH = 6;
+const train = new SyntheticPictures(23, 1);
+const val = new SyntheticPictures(15, 2);
+
+async function trainerOf(
+  config: TrainingConfigInput,
+  options: Partial<TrainerOptions> = {},
+  network: NetworkOptions = {},
+): Promise<Trainer> {
+  return new Trainer({
+    ...(await prepared(network)),
+    classes,
+    train,
+    val,
+    config: parseConfig(trainingSchema, { batch: BATCH, ...config }),
+    runtime,
+    ...options,
+  });
+}
+
+async function eventsOf(trainer: Trainer): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  for await (const event of trainer.run()) events.push(event);
+  return events;
+}
+
+const of = <T extends TrainingEvent['type']>(events: readonly TrainingEvent[], type: T) =>
+  events.filter((event): event is Extract<TrainingEvent, { type: T }> => event.type === type);
+
+const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
+
+/** A checkpoint as it comes back from its files. */
+function saved({ progress, state }: Checkpoint): Checkpoint {
+  const { tensors, metadata } = readSafetensors(
+    writeSafetensors({ tensors: state, metadata: { progress: JSON.stringify(progress) } }),
+  );
+  return { progress: JSON.parse(metadata.progress), state: tensors };
+}
+
+/** All that a training leaves, times apart. */
+function outcome(trainer: Trainer) {
+  const { progress, state } = trainer.checkpoint();
+  return {
+    step: progress.step,
+    best: progress.best,
+    rows: progress.rows.map(({ seconds, ...row }) => row),
+    state: Object.fromEntries(
+      [...state].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, t]) => [name, bytesOf(t).join()]),
+    ),
+  };
+}
+
+describe('a training', () => {
+  it('learns', async () => {
+    const trainer = await trainerOf({ trainable: 'all', epochs: 8, lr: 0.03, pretrainedRate: 1 });
+    const events = await eventsOf(trainer);
+    const [before] = of(events, 'before');
+    const rows = of(events, 'epoch');
+    expect(before.val.accuracy).toBeLessThan(0.7);
+    expect(rows.at(-1)!.val.accuracy).toBeGreaterThanOrEqual(0.9);
+    expect(rows.at(-1)!.train.loss).toBeLessThan(rows[0].train.loss / 2);
+    expect(of(events, 'end')[0].best.accuracy).toBe(Math.max(...rows.map(({ val: { accuracy } }) => accuracy)));
+  });
+
+  it.each(['bce-with-logits', 'focal', 'mse', 'l1', 'huber', 'kl'] as const)(
+    'learns by %s, the classes one-hot',
+    async (loss) => {
+      const trainer = await trainerOf({ trainable: 'all', epochs: 5, lr: 0.03, pretrainedRate: 1, loss });
+      const rows = of(await eventsOf(trainer), 'epoch');
+      expect(rows.at(-1)!.val.loss).toBeLessThan(rows[0].val.loss);
+      expect(rows.at(-1)!.val.accuracy).toBeGreaterThan(0.5);
+    },
+  );
+
+  it('tells what happens, in order', async () => {
+    const trainer = await trainerOf({
+      stages: [
+        { train: 'head', epochs: 2 },
+        { train: 'last:2', epochs: 1, lr: 1e-4 },
+      ],
+      schedule: 'constant',
+    });
+    const events = await eventsOf(trainer);
+    const epoch = ['step', 'step', 'step', 'step', 'epoch'];
+    expect(events.map(({ type }) => type)).toEqual([
+      'before',
+      'stage',
+      ...epoch,
+      ...epoch,
+      'stage-end',
+      'stage',
+      ...epoch,
+      'stage-end',
+      'end',
+    ]);
+    expect(of(events, 'stage')).toMatchObject([
+      { stage: 1, stages: 2, train: 'head', groups: ['fc'], trainable: 21, frozen: 112 + 222, epochs: 2, lr: 1e-3 },
+      {
+        stage: 2,
+        stages: 2,
+        train: 'last:2',
+        groups: ['conv2', 'fc'],
+        trainable: 243,
+        frozen: 112,
+        epochs: 1,
+        lr: 1e-4,
+      },
+    ]);
+    expect(of(events, 'step').slice(3, 5)).toMatchObject([
+      { epoch: 1, step: 4, steps: 4, samples: 5 },
+      { epoch: 2, step: 1, steps: 4, samples: 6 },
+    ]);
+    expect(of(events, 'epoch').map(({ epoch: n, stage }) => [n, stage])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 2],
+    ]);
+    expect(of(events, 'stage-end').map(({ stage, why }) => [stage, why])).toEqual([
+      [1, 'finished'],
+      [2, 'finished'],
+    ]);
+    expect(of(events, 'end')[0].why).toBe('finished');
+  });
+
+  it('an epoch’s loss and accuracy are means over its pictures, the smaller batch counting less', async () => {
+    const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 1 }));
+    const steps = of(events, 'step');
+    const mean = (pick: (step: (typeof steps)[number]) => number) =>
+      steps.reduce((all, step) => all + pick(step) * step.samples, 0) / 23;
+    const [{ train: scores }] = of(events, 'epoch');
+    expect(scores.loss).toBeCloseTo(
+      mean((s) => s.loss),
+      10,
+    );
+    expect(scores.accuracy).toBeCloseTo(
+      mean((s) => s.accuracy),
+      10,
+    );
+  });
+
+  it('the same seed gives the same bits, another seed other ones', async () => {
+    const config = { trainable: 'all', epochs: 2, dropout: 0.3 } as const;
+    const [a, b, c] = [await trainerOf(config), await trainerOf(config), await trainerOf({ ...config, seed: 5 })];
+    for (const trainer of [a, b, c]) await eventsOf(trainer);
+    expect(outcome(b)).toEqual(outcome(a));
+    expect(outcome(c)).not.toEqual(outcome(a));
+  });
+
+  it('of the head leaves all else as it is, byte for byte', async () => {
+    const { network } = await prepared({ batchNorm: true });
+    const trainer = await trainerOf({ trainable: 'head', epochs: 2, lr: 0.1 }, {}, { batchNorm: true });
+    await eventsOf(trainer);
+    const { state } = trainer.checkpoint();
+    const slots = HEAD.flatMap((name) => [`${name}.exp_avg`, `${name}.exp_avg_sq`]);
+    expect(new Set(state.keys())).toEqual(new Set([...HEAD, ...slots]));
+    for (const [name, contents] of withState(network, state).model.graph.initializers) {
+      const same = bytesOf(contents).join() === bytesOf(network.model.graph.initializers.get(name)!).join();
+      expect(same, name).toBe(!HEAD.includes(name));
+    }
+  });
+
+  it('refuses a model of two inputs', async () => {
+    const { network, anatomy } = await prepared();
+    const inputs = [...network.model.graph.inputs, { name: 'mask', type: 'float32' as const, shape: ['batch'] }];
+    const two: Inference = { ...network, model: { ...network.model, graph: { ...network.model.graph, inputs } } };
+    const config = parseConfig(trainingSchema, {});
+    expect(() => new Trainer({ network: two, anatomy, classes, train, val, config, runtime })).toThrow(
+      /takes pixel_values, mask/,
+    );
+  });
+});
+
+describe('the end of a stage', () => {
+  it('the target ends the training, and a finished one resumed ends at once', async () => {
+    const config = {
+      stages: [
+        { train: 'head', epochs: 3 },
+        { train: 'all', epochs: 3 },
+      ],
+      target: 0,
+    } as const;
+    const trainer = await trainerOf(config);
+    const events = await eventsOf(trainer);
+    expect(of(events, 'epoch').length).toBe(1);
+    expect(of(events, 'stage-end')[0].why).toBe('target');
+    expect(of(events, 'end')[0].why).toBe('target');
+    const again = await eventsOf(await trainerOf(config, { resume: saved(trainer.checkpoint()) }));
+    expect(of(again, 'step')).toEqual([]);
+    expect(of(again, 'end')[0].why).toBe('target');
+  });
+
+  it('a plateau moves on to the next stage, each with its own patience', async () => {
+    const stages = [
+      { train: 'head', epochs: 9, patience: 1 },
+      { train: 'last:2', epochs: 9 },
+    ];
+    const trainer = await trainerOf({ stages, patience: 3, lr: 1e-9, optimizer: 'sgd' });
+    const events = await eventsOf(trainer);
+    expect(of(events, 'stage-end').map(({ why }) => why)).toEqual(['plateau', 'plateau']);
+    expect(of(events, 'epoch').map(({ stage }) => stage)).toEqual([1, 1, 2, 2, 2, 2]);
+    expect(of(events, 'end')[0].why).toBe('plateau');
+  });
+
+  it('a loss that is no number is an error that says what to do', async () => {
+    const trainer = await trainerOf({ trainable: 'all', epochs: 2, lr: 1e30, optimizer: 'sgd', schedule: 'constant' });
+    const error = await eventsOf(trainer).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ThawError);
+    expect((error as ThawError).code).toBe('diverged');
+    expect((error as ThawError).line).toMatch(
+      /no longer a number after step 2 \(learning rate 1e\+30\)\. Train with a smaller --lr/,
+    );
+  });
+
+  it('an epoch whose last update spoils the weights is seen at its evaluation', async () => {
+    const config = {
+      trainable: 'all',
+      epochs: 2,
+      batch: 23,
+      lr: 1e30,
+      optimizer: 'sgd',
+      schedule: 'constant',
+    } as const;
+    const error = await eventsOf(await trainerOf(config)).catch((thrown: unknown) => thrown);
+    expect((error as ThawError).code).toBe('diverged');
+    expect((error as ThawError).message).toContain('after step 1 ');
+  });
+});
+
+describe('stopped and resumed', () => {
+  const stages = [
+    { train: 'head', epochs: 1 },
+    { train: 'last:2', epochs: 2, batchNorm: 'training' as const },
+  ];
+  const config = { stages, dropout: 0.4, lr: 0.02, pretrainedRate: 1, seed: 3 };
+
+  it('is never stopped: after any step, by its own interrupt', async () => {
+    const whole = await trainerOf(config, {}, { batchNorm: true });
+    await eventsOf(whole);
+    for (const at of [1, 4, 6, 12]) {
+      const first = await trainerOf(config, {}, { batchNorm: true });
+      let steps = 0;
+      const events: TrainingEvent[] = [];
+      for await (const event of first.run()) {
+        events.push(event);
+        if (event.type === 'step' && ++steps === at) first.interrupt();
+      }
+      expect(of(events, 'step').length).toBe(at);
+      expect(of(events, 'end')[0].why).toBe('interrupted');
+      const second = await trainerOf(config, { resume: saved(first.checkpoint()) }, { batchNorm: true });
+      const rest = await eventsOf(second);
+      expect(rest[0].type).toBe('stage');
+      expect(of(rest, 'step').length).toBe(12 - at);
+      expect(outcome(second), `stopped at step ${at}`).toEqual(outcome(whole));
+    }
+  });
+
+  it('is never stopped: killed at any event, from the checkpoint of that event', async () => {
+    const early = { ...config, patience: 1, lr: 1e-6 };
+    const whole = await trainerOf(early, {}, { batchNorm: true });
+    const checkpoints: [string, Checkpoint][] = [];
+    for await (const event of whole.run()) {
+      if (event.type !== 'step') checkpoints.push([event.type, saved(whole.checkpoint())]);
+    }
+    expect(checkpoints.map(([type]) => type)).toContain('stage-end');
+    for (const [type, resume] of checkpoints) {
+      const again = await trainerOf(early, { resume }, { batchNorm: true });
+      await eventsOf(again);
+      expect(outcome(again), `killed at ${type}`).toEqual(outcome(whole));
+    }
+  });
+
+  it('left by its listener in the middle, it still gives its checkpoint', async () => {
+    const trainer = await trainerOf(config, {}, { batchNorm: true });
+    for await (const event of trainer.run()) if (event.type === 'step') break;
+    expect(trainer.checkpoint().progress.step).toBe(1);
+    expect(trainer.checkpoint().state.has('fc.weight.exp_avg')).toBe(true);
+  });
+});
+
+/** Gradients by the artifact that training does not use, at the given parameters. */
+async function gradients(network: Inference, state: ReadonlyMap<string, Tensor>, epoch: number, batch: number) {
+  const plan = { ...PLAN_DEFAULTS, trainable: new Set(ALL), output: 'logits' };
+  const session = await runtime.load(writeModel(trainingModel(network, plan)));
+  const batches = [];
+  for await (const one of train.batches({ epoch, batchSize: BATCH })) batches.push(one);
+  const { images, shape, labels } = batches[batch];
+  const results = await session.run({
+    pixel_values: tensor('float32', shape, images),
+    labels: tensor('int64', [labels.length], labels),
+    ...Object.fromEntries(ALL.map((name) => [name, state.get(name) ?? network.model.graph.initializers.get(name)!])),
+  });
+  await session.release();
+  return (name: string) => numbers(results[`${name}.grad`]);
+}
+
+/** Checkpoints after every step. */
+async function stepStates(trainer: Trainer) {
+  const states: ReadonlyMap<string, Tensor>[] = [];
+  for await (const event of trainer.run()) if (event.type === 'step') states.push(trainer.checkpoint().state);
+  return states;
+}
+
+const expectClose = (found: number[], exact: number[], what: string) => {
+  const scale = Math.max(...exact.map(Math.abs));
+  expect(Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / scale, what).toBeLessThan(1e-5);
+};
+
+describe('the optimizer over stages', () => {
+  it('carries its state over, and a thawed parameter begins its own count', async () => {
+    const { network } = await prepared();
+    const stages = [
+      { train: 'head', epochs: 1 },
+      { train: 'all', epochs: 1 },
+    ];
+    const lr = 0.01;
+    const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
+    const states = await stepStates(
+      await trainerOf({ stages, lr, pretrainedRate: 1, schedule: 'constant', optimizer: 'adam' }),
+    );
+
+    // torch.optim.Adam in double precision, its parameters added as they thaw
+    const stateBefore = (step: number) => (step === 0 ? new Map<string, Tensor>() : states[step - 1]);
+    const moments = new Map<string, { m: number[]; v: number[]; t: number }>();
+    for (let step = 0; step < 8; step++) {
+      const gradientOf = await gradients(network, stateBefore(step), step < 4 ? 0 : 1, step % 4);
+      for (const name of step < 4 ? HEAD : ALL) {
+        const old = numbers(stateBefore(step).get(name) ?? network.model.graph.initializers.get(name));
+        const g = gradientOf(name);
+        const { m, v, t } = moments.get(name) ?? { m: g.map(() => 0), v: g.map(() => 0), t: 0 };
+        const next = {
+          m: m.map((x, i) => beta1 * x + (1 - beta1) * g[i]),
+          v: v.map((x, i) => beta2 * x + (1 - beta2) * g[i] ** 2),
+          t: t + 1,
+        };
+        moments.set(name, next);
+        const moved = old.map((p, i) => {
+          const scale = Math.sqrt(next.v[i]) / Math.sqrt(1 - beta2 ** next.t) + epsilon;
+          return p - ((lr / (1 - beta1 ** next.t)) * next.m[i]) / scale;
+        });
+        expectClose(numbers(states[step].get(name)), moved, `${name} after step ${step + 1}`);
+      }
+    }
+    expect([...moments].map(([name, { t }]) => [name, t])).toEqual([
+      ...HEAD.map((name) => [name, 8]),
+      ...ALL.slice(0, 4).map((name) => [name, 4]),
+    ]);
+  });
+
+  it('pretrained layers learn at a tenth of the rate, groups at their own share, the head at the whole', async () => {
+    const { network } = await prepared();
+    const trainer = await trainerOf({
+      trainable: 'all',
+      epochs: 1,
+      lr: 0.5,
+      schedule: 'constant',
+      groupRates: { conv1: 0.5 },
+      optimizer: { name: 'sgd', momentum: 0 },
+    });
+    const [state] = await stepStates(trainer);
+    const gradientOf = await gradients(network, new Map(), 0, 0);
+    for (const name of ALL) {
+      const rate = 0.5 * (HEAD.includes(name) ? 1 : name.startsWith('conv1') ? 0.05 : 0.1);
+      const initial = numbers(network.model.graph.initializers.get(name));
+      expectClose(
+        numbers(state.get(name)),
+        initial.map((p, i) => p - rate * gradientOf(name)[i]),
+        name,
+      );
+    }
+  });
+
+  it('the rate follows the schedule over the steps of a stage, and rows tell that of the last step', async () => {
+    const schedule = { name: 'linear', warmup: 0.25, end: 0 } as const;
+    const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 2, lr: 1, schedule }));
+    const rates = of(events, 'step').map(({ lr }) => lr);
+    const expected = [1 / 3, 2 / 3, ...[0, 1, 2, 3, 4, 5].map((t) => 1 - t / 6)];
+    rates.forEach((rate, i) => {
+      expect(rate).toBeCloseTo(expected[i], 12);
+    });
+    expect(of(events, 'epoch').map(({ lr }) => lr)).toEqual([rates[3], rates[7]]);
+  });
+});
