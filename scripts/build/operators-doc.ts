@@ -32,7 +32,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   GlobalAveragePool: 'picture size known when compiling',
   Resize: 'picture size, sizes and scales known when compiling; not `tf_crop_and_resize`',
   GridSample: 'pictures of known size; modes linear and nearest',
-  BatchNormalization: "with frozen statistics; with its batch's, Thaw writes it out as other operators first",
+  BatchNormalization: 'in training mode, the running statistics are not used',
   LayerNormalization: 'the outputs for mean and deviation are not used',
   GroupNormalization: 'picture size known when compiling',
   LRN: 'picture size known when compiling',

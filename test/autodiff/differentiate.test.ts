@@ -86,15 +86,17 @@ describe('differentiate', () => {
     expect(differentiate(b, loss, ['x'], known).get('x')!.shape).toEqual([2, 3]);
   });
 
-  test.each([
-    ['a picture of unknown size', 'Conv', ['batch', 2, 'height', 'width'], {}],
-    ['training mode', 'BatchNormalization', ['batch', 2, 4, 4], { training_mode: 1 }],
-  ] as const)('refuses %s', (_, op, shape, attributes) => {
+  test('refuses a picture of unknown size', () => {
     const b = new GraphBuilder();
-    const x = b.input('x', 'float32', shape);
+    const x = b.input('x', 'float32', ['batch', 2, 'height', 'width']);
     const w = b.input('w', 'float32', [2, 2, 3, 3]);
-    const y = append(b, op, [x, w], attributes);
-    expect(() => differentiate(b, b.reduceSum(y), ['x'])).toThrowError(/cannot be differentiated/);
+    const y = append(b, 'Conv', [x, w]);
+    expect(() => differentiate(b, b.reduceSum(y), ['x'])).toThrowError(
+      expect.objectContaining({
+        code: 'unsupported-operator',
+        message: expect.stringMatching(/"the Conv" cannot be differentiated: its picture size is not fixed/),
+      }),
+    );
   });
 
   test('stops at jumps and integers', () => {

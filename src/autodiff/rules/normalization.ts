@@ -58,11 +58,21 @@ export function layerNormalization(
 }
 
 export const normalization: Rules = {
-  // y = s·(x − μ)/√(v + ε) + c, statistics frozen
+  // Frozen statistics: y = s·(x − μ)/√(v + ε) + c
   // ∂x = ∂y·k, ∂s = Σ ∂y·(x − μ)/σ, ∂c = Σ ∂y, ∂μ = −k·Σ ∂y, ∂v = −k/2σ²·Σ ∂y·(x − μ), with k = s/σ
-  BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], attributes, refuse }) => {
+  // Those of the batch: y = s·x̂ + c
+  BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], reached, attributes, refuse }) => {
     const { epsilon = 1e-5, training_mode = 0 } = attributes;
-    if (training_mode) refuse('it is in training mode: its statistics belong in the graph as operators of their own');
+    if (training_mode) {
+      if (reached[1] || reached[2]) refuse('its running statistics are used as results');
+      const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
+      const standardized = () => standardize(b, x, axes, epsilon);
+      return [
+        () => standardizedGradient(b, b.mul(dy, byChannel(b, scale, x)), standardized(), axes),
+        () => channelSum(b, b.mul(dy, standardized().normal)),
+        () => channelSum(b, dy),
+      ];
+    }
     const inverse = () => b.reciprocal(b.sqrt(b.add(variance, epsilon)));
     const k = () => b.mul(scale, inverse());
     const moment = () => channelSum(b, b.mul(dy, b.sub(x, byChannel(b, mean, x))));

@@ -8,6 +8,12 @@ export const normalization: readonly Row[] = [
   ['BatchNormalization', {}, [f32('batch', 3, 2, 2), ...statistics(3)]],
   ['BatchNormalization', { epsilon: float(0.1) }, [f32('batch', 3), ...statistics(3)]],
   ['BatchNormalization', {}, [f32('batch', 2, 4), ...statistics(2)]],
+  [
+    'BatchNormalization',
+    { training_mode: 1 },
+    [f32('batch', 3, 2, 2), ...statistics(3)],
+    { outputs: [true, false, false] },
+  ],
   ['LayerNormalization', {}, [f32('batch', 3, 5), f32(5), f32(5)]],
   ['LayerNormalization', { axis: 1, epsilon: float(0.01) }, [f32('batch', 3, 2), f32(3, 2)]],
   ['LayerNormalization', {}, [f32('batch', 4), f32(4)]],
