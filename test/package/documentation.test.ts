@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
 import { readAugmentation } from '../../src/data/index.ts';
 import { readSettings, settingNames } from '../../src/jobs/settings.ts';
 
@@ -44,6 +45,10 @@ describe('docs/configuration.md', () => {
     else if (named.has(name)) expect((defaults[name] as { name: string }).name).toBe(written);
     else expect(String(defaults[name])).toBe(written);
   });
+});
+
+test('docs/commands.md is what the commands say of themselves (npm run docs)', async () => {
+  expect(text(REFERENCE)).toBe(await commandsReference());
 });
 
 const links = documents.flatMap((file) =>

@@ -1,7 +1,16 @@
 // The package as users get it: packed, unpacked into an empty project, run, imported and type-checked there. Its dependencies are
 // linked from ours, since installing them takes minutes and a network.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,7 +45,9 @@ function write(file: string, contents: string | object) {
 
 beforeAll(async () => {
   project = realpathSync(mkdtempSync(join(tmpdir(), 'thaw-pack-')));
-  await run(process.execPath, ['scripts/build/build.js']);
+  await run(process.execPath, ['scripts/build/build.js']).catch(({ stdout }) => {
+    throw new Error(`the build fails:\n${stdout}`);
+  });
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project]);
   packed = [JSON.parse(stdout)].flat(2)[0];
   mkdirSync(join(project, 'node_modules/thaw'), { recursive: true });
