@@ -2,7 +2,10 @@ import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import { family, type Lowering } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
-import { convSigned, crop, type Geometry, geometry, isDepthwise, isPointwise, isUnstrided } from './geometry.ts';
+import { convSigned, type Geometry, geometry, isDepthwise, isPointwise, isUnstrided } from './geometry.ts';
+
+/** Below this, small convolutions waste most of a vector. */
+const FEW_CHANNELS = 32;
 
 interface Call extends Geometry {
   readonly dy: Value;
@@ -11,7 +14,7 @@ interface Call extends Geometry {
 }
 
 /** The filter turned by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
-export function turned(b: GraphBuilder, w: Value, { group, channels, filters, kernel, taps }: Geometry): Value {
+function turned(b: GraphBuilder, w: Value, { group, channels, filters, kernel, taps }: Geometry): Value {
   const [o, c] = [filters / group, channels / group];
   const exchanged = b.transpose(b.reshape(w, [group, o, c, taps]), [0, 2, 1, 3]);
   return b.reshape(taps > 1 ? b.reverse(exchanged, 3) : exchanged, [channels, o, ...kernel]);
@@ -21,10 +24,8 @@ export function turned(b: GraphBuilder, w: Value, { group, channels, filters, ke
 function flipped(b: GraphBuilder, call: Call): Value {
   const { dy, w, kernel, strides, dilations, begins, spatial, out, group } = call;
   const before = kernel.map((k, i) => dilations[i] * (k - 1) - begins[i]);
-  const after = kernel.map((_, i) => spatial[i] - out[i] * strides[i] + begins[i] + strides[i] - 1);
-  // Spreading ends with strides - 1 zeros, which the padding counts already.
-  const ends = after.map((p, i) => p - (strides[i] - 1));
-  return convSigned(b, insertZeros(b, dy, strides), turned(b, w, call), before, ends, { group, dilations });
+  const after = kernel.map((_, i) => spatial[i] - out[i] * strides[i] + begins[i]);
+  return convSigned(b, insertZeros(b, dy, strides), turned(b, w, call), before, after, { group, dilations });
 }
 
 function transposed(b: GraphBuilder, call: Call): Value {
@@ -35,19 +36,13 @@ function transposed(b: GraphBuilder, call: Call): Value {
   return b.convTranspose(dy, w, { strides, dilations, pads: [...begins, ...ends], group, output_padding }, spatial);
 }
 
-/** 1x1: ∂x = wᵀ·∂y in each position, then spread over the strides. */
+/** 1x1: ∂x = wᵀ·∂y in each position. */
 function pointwise(b: GraphBuilder, call: Call): Value {
-  const { dy, w, batch, group, channels, filters, strides, spatial, out, positions } = call;
-  const [o, c] = [filters / group, channels / group];
-  const product =
-    group === 1
-      ? b.fusedMatMul(b.reshape(w, [o, c]), b.reshape(dy, [batch, o, positions]), { transA: true })
-      : b.fusedMatMul(b.reshape(w, [group, o, c]), b.reshape(dy, [batch, group, o, positions]), { transA: true });
-  const spread = insertZeros(b, b.reshape(product, [batch, channels, ...out]), strides);
-  const excess = spatial.map((d, i) => d - out[i] * strides[i]);
-  const none = excess.map(() => 0);
-  const cropped = crop(b, spread, none, excess);
-  return b.pad(cropped, [0, 0, ...none], [0, 0, ...excess.map((e) => Math.max(0, e))]);
+  const { dy, w, x, batch, group, channels, filters, positions } = call;
+  const groups = group === 1 ? [] : [group];
+  const left = b.reshape(w, [...groups, filters / group, channels / group]);
+  const right = b.reshape(dy, [batch, ...groups, filters / group, positions]);
+  return b.reshape(b.fusedMatMul(left, right, { transA: true }), x.shape);
 }
 
 /**
@@ -102,21 +97,21 @@ function phase(b: GraphBuilder, call: Call, filter: Value, remainders: readonly 
 }
 
 const LOWERINGS: readonly Lowering<Call>[] = [
-  { name: 'pointwise', applies: isPointwise, emit: pointwise },
-  {
-    name: 'phases',
-    applies: ({ kernel, strides, dilations }) =>
-      kernel.every((k, i) => k >= strides[i]) && dilations.every((d) => d === 1) && strides.some((s) => s > 1),
-    suits: (call) => !isDepthwise(call),
-    emit: phases,
-  },
+  { name: 'pointwise', applies: (call) => isPointwise(call) && isUnstrided(call), emit: pointwise },
   {
     name: 'transposed',
     applies: ({ kernel, dilations, begins, ends }) =>
       kernel.every((k, i) => begins[i] <= dilations[i] * (k - 1) && ends[i] <= dilations[i] * (k - 1)),
-    // The flipped filter costs a copy of the weights: too much where they outweigh the activations.
-    suits: (call) => isUnstrided(call) && call.group === 1 && call.taps * call.filters > 64 * call.positions,
+    // Its second half, adding columns up into the picture, uses one core: worth it where there is little else to do.
+    suits: (call) => !isUnstrided(call) && (isDepthwise(call) || isPointwise(call) || call.channels < FEW_CHANNELS),
     emit: transposed,
+  },
+  {
+    name: 'phases',
+    applies: (call) =>
+      !isUnstrided(call) && call.kernel.every((k, i) => k >= call.strides[i] && call.dilations[i] === 1),
+    suits: (call) => !isDepthwise(call),
+    emit: phases,
   },
   { name: 'flipped', emit: flipped },
 ];

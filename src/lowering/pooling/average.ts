@@ -42,24 +42,6 @@ const isPlain = ({ dilations }: Window) => dilations.every((d) => d === 1);
 
 const LOWERINGS: readonly Lowering<Window>[] = [
   {
-    // Each window is a block of its own: ∂x repeats ∂y.
-    name: 'repeat',
-    applies: ({ kernel, strides, spatial, out, begins, ...call }) =>
-      isPlain({ kernel, strides, spatial, out, begins, ...call }) &&
-      kernel.every((k, i) => strides[i] === k && spatial[i] === k * out[i] && begins[i] === 0),
-    emit: (b, call) => {
-      const { dy, kernel, out, x } = call;
-      const each = b.mul(dy, 1 / (product(kernel) as number));
-      const apart = b.reshape(each, [product(dy.shape.slice(0, 2)), ...out.flatMap((d) => [d, 1])]);
-      const ones = tensor(
-        'float32',
-        [1, ...kernel.flatMap((k) => [1, k])],
-        new Float32Array(product(kernel) as number).fill(1),
-      );
-      return b.reshape(b.mul(apart, b.cast(b.constant(ones, 'ones'), dy.type)), x.shape);
-    },
-  },
-  {
     // The average of windows is its own adjoint but for strides, borders and counts.
     name: 'average',
     applies: isPlain,
