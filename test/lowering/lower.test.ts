@@ -1,0 +1,91 @@
+import * as ort from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { channelSum, convInputGradient } from '../../src/autodiff/adjoint.ts';
+import { lower, prune } from '../../src/lowering/index.ts';
+import { type Attribute, type Graph, GraphBuilder, type Node } from '../../src/onnx/index.ts';
+import { encode } from './harness.ts';
+
+const CONVOLUTION = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
+
+describe('lower', () => {
+  it('leaves no adjoint node and no trace of their domain', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const sum = channelSum(b, dy);
+    lower(b, [sum.name]);
+    expect(b.nodes.map(({ op, domain, outputs }) => [op, domain, ...outputs])).toEqual([['ReduceSum', '', sum.name]]);
+    expect([...b.domains]).toEqual(['']);
+  });
+
+  it('renames what read an adjoint', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const output = b.mul(channelSum(b, dy), 2);
+    lower(b, [output.name]);
+    expect(b.nodes[1].inputs[0]).toBe(b.nodes[0].outputs[0]);
+    expect(b.nodes[1].outputs[0]).toBe(output.name);
+  });
+
+  it('gives a kept adjoint its name by an Identity where its value was there already', async () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const same = b.reduceSum(dy, [0, 2, 3]);
+    const sum = channelSum(b, dy);
+    lower(b, [sum.name, same.name]);
+    const session = await ort.InferenceSession.create(encode(b, [dy], [same, sum]));
+    const results = await session.run({ dy: new ort.Tensor('float32', new Float32Array(200).fill(1), [2, 4, 5, 5]) });
+    expect([...(results[sum.name].data as Float32Array)]).toEqual([50, 50, 50, 50]);
+    expect(results[same.name].data).toEqual(results[sum.name].data);
+  });
+
+  it('moves a node up that a lowering shares with the rest of the graph', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const w = b.input('w', 'float32', [4, 4, 3, 3]);
+    const x = b.input('x', 'float32', ['batch', 4, 5, 5]);
+    const gradient = convInputGradient(b, dy, w, x, CONVOLUTION);
+    // The first thing the flipped filter needs, here after its reader.
+    const shared = b.reshape(w, [1, 4, 4, 9]);
+    lower(b, [gradient.name, shared.name], (_, all) => all.find(({ name }) => name === 'flipped')!);
+    expect(b.nodes.filter(({ op, inputs }) => op === 'Reshape' && inputs[0] === 'w')).toHaveLength(1);
+    const seen = new Set([...b.initializers.keys(), 'dy', 'w', 'x']);
+    for (const { inputs, outputs } of b.nodes) {
+      for (const input of inputs) expect(seen).toContain(input);
+      for (const output of outputs) seen.add(output);
+    }
+  });
+});
+
+describe('prune', () => {
+  it('removes nodes and constants that no output needs', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [4]);
+    const needed = b.add(x, 2);
+    b.mul(b.exp(x), 3);
+    prune(b, [needed.name]);
+    expect(b.nodes.map(({ op }) => op)).toEqual(['Add']);
+    expect(b.initializers.size).toBe(1);
+  });
+
+  it('keeps what only a subgraph reads', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [4]);
+    const condition = b.input('c', 'bool', []);
+    const outside = b.exp(x);
+    const read = (name: string, input: string): Attribute => {
+      const node: Node = { name, op: 'Neg', domain: '', inputs: [input], outputs: [`${name}_y`], attributes: {} };
+      const value: Graph = {
+        name,
+        nodes: [node],
+        inputs: [],
+        outputs: [{ name: `${name}_y`, type: 'float32' }],
+        initializers: new Map(),
+        valueInfo: [],
+      };
+      return { kind: 'graph', value };
+    };
+    const [y] = b.emit('If', [condition], [x], { then_branch: read('t', outside.name), else_branch: read('e', 'x') });
+    prune(b, [y.name]);
+    expect(b.nodes.map(({ op }) => op)).toEqual(['Exp', 'If']);
+  });
+});
