@@ -31,7 +31,9 @@ interface TypedName {
 export interface Manifest {
   readonly format: 'thaw-artifacts';
   readonly version: number;
-  readonly source: { readonly sha256: string; readonly opset: number };
+  readonly source: { readonly sha256: string };
+  /** Version of the standard operators in the graphs; the source's may be older. */
+  readonly opset: number;
   readonly parameters: {
     readonly trainable: readonly (ManifestParameter & { readonly learningRateScale: number })[];
     readonly frozen: readonly ManifestParameter[];
@@ -93,7 +95,8 @@ export function manifestOf(
   return {
     format: 'thaw-artifacts',
     version: MANIFEST_VERSION,
-    source: { sha256, opset: network.model.opsets[''] },
+    source: { sha256 },
+    opset: network.model.opsets[''],
     parameters: { trainable, frozen, trainableCount: total(trainable), frozenCount: total(frozen) },
     groups: groups.map(({ name, parameters: own }) => ({
       name,

@@ -107,15 +107,9 @@ async function run(words: readonly string[]): Promise<number> {
 async function load(name: string): Promise<CommandSpec> {
   const found = COMMANDS.find((command) => command.name === name);
   if (found) return (await found.load()).command;
-  const hint = nearestHint(
-    name,
-    COMMANDS.map((command) => command.name),
-  );
-  throw new ThawError(
-    'bad-config',
-    name.startsWith('-') ? `there is no flag ${name}` : `there is no command ${name}`,
-    hint,
-  );
+  if (name.startsWith('-')) throw new ThawError('bad-config', `there is no flag ${name} here`, 'See thaw --help');
+  const names = COMMANDS.map((command) => command.name);
+  throw new ThawError('bad-config', `there is no command ${name}`, nearestHint(name, names));
 }
 
 async function help(name?: string): Promise<number> {

@@ -44,7 +44,8 @@ export type JobEvent =
       readonly steps: number;
       readonly lr: number;
       readonly loss: number;
-      readonly smoothed: number;
+      /** Running average of the loss. */
+      readonly running: number;
     }
   | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
   | {

@@ -26,9 +26,9 @@ export interface FindLrRequest {
 
 type Point = RateTest['points'][number];
 
-/** Part of the average that a new loss does not change. */
-const SMOOTHING = 0.9;
-/** The test ends when the smoothed loss is so many times its lowest. */
+/** Part of the running average, by which the test is ended, that a new loss does not change. */
+const INERTIA = 0.9;
+/** The test ends when the running average is so many times its lowest. */
 const TOO_HIGH = 3;
 
 /**
@@ -67,21 +67,24 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
   const stage = await CompiledStage.compile(network, plan, runtime, new Map(), seed);
   const { train } = openSources({ dataset, preprocessing, settings }, hooks);
-  const points: Point[] = [];
+  const losses: { lr: number; loss: number }[] = [];
   let average = 0;
+  let lowest = Number.POSITIVE_INFINITY;
   for await (const batch of endless(train, config.batch)) {
     hooks.signal?.throwIfAborted();
-    const step = points.length + 1;
+    const step = losses.length + 1;
     const lr = from * (to / from) ** ((step - 1) / (steps - 1));
     const { loss } = await stage.train(batch, lr, step);
-    average = SMOOTHING * average + (1 - SMOOTHING) * loss;
-    const smoothed = average / (1 - SMOOTHING ** step);
     if (!Number.isFinite(loss)) break;
-    points.push({ lr, loss, smoothed });
-    hooks.onEvent?.({ type: 'rate', step, steps, lr, loss, smoothed });
-    if (step === steps || smoothed > TOO_HIGH * Math.min(...points.map((p) => p.smoothed))) break;
+    losses.push({ lr, loss });
+    average = INERTIA * average + (1 - INERTIA) * loss;
+    const running = average / (1 - INERTIA ** step);
+    lowest = Math.min(lowest, running);
+    hooks.onEvent?.({ type: 'rate', step, steps, lr, loss, running });
+    if (step === steps || running > TOO_HIGH * lowest) break;
   }
   await stage.release();
+  const points = smoothed(losses);
   return { model: request.model, data: request.data, points, suggestion: steepest(points) };
 }
 
@@ -90,24 +93,24 @@ async function* endless(source: BatchSource, batchSize: number): AsyncGenerator<
   for (let epoch = 0; ; epoch++) yield* source.batches({ epoch, batchSize });
 }
 
+/** Each loss with the mean of its neighbourhood: unlike a running average, that lags behind nothing. */
+export function smoothed(losses: readonly { readonly lr: number; readonly loss: number }[]): Point[] {
+  const reach = Math.max(2, Math.round(losses.length / 20));
+  return losses.map(({ lr, loss }, i) => {
+    // As far to one side as to the other.
+    const side = Math.min(reach, i, losses.length - 1 - i);
+    const near = losses.slice(i - side, i + side + 1);
+    return { lr, loss, smoothed: near.reduce((all, point) => all + point.loss, 0) / near.length };
+  });
+}
+
 /** The rate at which the smoothed loss falls fastest over ln(rate), before its lowest point; null where it never falls. */
 export function steepest(points: readonly Point[]): number | null {
-  const lowest = points.reduce((best, { smoothed }, i) => (smoothed < points[best].smoothed ? i : best), 0);
+  const lowest = points.reduce((best, point, i) => (point.smoothed < points[best].smoothed ? i : best), 0);
   let found: { lr: number; slope: number } | null = null;
-  // The first average is of few losses, so that its slope says little.
-  for (let i = Math.ceil(points.length / 10); i <= lowest; i++) {
-    const slope = slopeAround(points, i);
+  for (let i = 1; i <= Math.min(lowest, points.length - 2); i++) {
+    const slope = (points[i + 1].smoothed - points[i - 1].smoothed) / Math.log(points[i + 1].lr / points[i - 1].lr);
     if (slope < (found?.slope ?? 0)) found = { lr: points[i].lr, slope };
   }
   return found && Number(found.lr.toPrecision(2));
-}
-
-/** Of the least-squares line through the neighbours, so that a single batch decides nothing. */
-function slopeAround(points: readonly Point[], at: number): number {
-  const near = points.slice(Math.max(0, at - 3), at + 4);
-  const xs = near.map(({ lr }) => Math.log(lr));
-  const meanX = xs.reduce((a, b) => a + b, 0) / xs.length;
-  const meanY = near.reduce((all, { smoothed }) => all + smoothed, 0) / near.length;
-  const covariance = near.reduce((all, { smoothed }, i) => all + (xs[i] - meanX) * (smoothed - meanY), 0);
-  return covariance / xs.reduce((all, x) => all + (x - meanX) ** 2, 0);
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { BatchSource, Dataset } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
@@ -15,9 +15,12 @@ import {
   type Checkpoint,
   type Evaluation,
   evaluationOf,
+  planStages,
+  type StageInfo,
   type StopReason,
   Trainer,
   type TrainingConfig,
+  trainingPlan,
 } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -160,12 +163,12 @@ async function reportOf(
   { best, last, after, test, seconds, path }: Results,
   predictions: Parameters<typeof worstMistakes>[0],
 ): Promise<ReportData> {
-  const { run, record, about, dataset, source, settings, anatomy, runtime } = job;
+  const { record, about, dataset, source, settings, anatomy, runtime } = job;
   const { rows } = last.progress;
   const count = (samples: Dataset['train']) =>
     dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
   return {
-    title: `${about.name} on ${run.name}`,
+    title: `${about.name} on ${basename(about.dataPath)}`,
     created: record.created,
     model: {
       name: about.name,
@@ -185,7 +188,7 @@ async function reportOf(
       ...stage,
       why: stage.why ?? 'finished',
       ...stageResults(rows, stage.stage),
-      multipliers: multipliersOf(job),
+      multipliers: multipliersOf(job, stage),
     })),
     rows,
     bestEpoch: best.progress.best?.epoch ?? null,
@@ -212,10 +215,12 @@ async function reportOf(
   };
 }
 
-/** Factors on the stage's learning rate that differ from 1, by layer group. */
-function multipliersOf({ anatomy, config }: FinishedTraining) {
-  const head = anatomy.groups.length - 1;
+/** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
+function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
+  const plan = planStages(config, anatomy)[stage - 1];
+  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput, {}, 0);
   return anatomy.groups
-    .map(({ name }, i) => ({ group: name, multiplier: i === head ? 1 : config.pretrainedRate }))
+    .filter(({ name }) => groups.includes(name))
+    .map(({ name, parameters }) => ({ group: name, multiplier: learningRateScales.get(parameters[0]) ?? 1 }))
     .filter(({ multiplier }) => multiplier !== 1);
 }

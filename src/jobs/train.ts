@@ -7,13 +7,20 @@ import { readModelFile } from '../models/files.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
+import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
 import { newRecord, saveRecord } from './record.ts';
-import { type PictureSettings, readSettings, type TrainSettings, type TrainSettingsInput } from './settings.ts';
+import {
+  type PictureSettings,
+  readSettings,
+  type TrainSettings,
+  type TrainSettingsInput,
+  trainingConfigOf,
+} from './settings.ts';
 import { type About, runTraining } from './training-run.ts';
 
 export interface TrainRequest {
@@ -54,6 +61,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       inputs: inputShapes(model, preprocessing),
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared) });
+    checkStages(settings, prepared);
     signal?.throwIfAborted();
     const dataPath = resolve(request.data);
     const about: About = {
@@ -77,6 +85,14 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
     return await runTraining({ ...prepared, run, about, settings, dataset, runtime, record }, hooks);
   } finally {
     await run.release();
+  }
+}
+
+/** What stages name must be there: better said now than when the last of them begins. */
+function checkStages(settings: TrainSettings, { anatomy }: Prepared): void {
+  const config = trainingConfigOf(settings);
+  for (const stage of planStages(config, anatomy)) {
+    trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0);
   }
 }
 

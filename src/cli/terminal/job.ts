@@ -32,7 +32,7 @@ export class JobDisplay {
         else terminal.clear();
         break;
       case 'rate':
-        terminal.status(`step ${event.step}/${event.steps}  lr ${decimal(event.lr)}  loss ${decimal(event.smoothed)}`);
+        terminal.status(`step ${event.step}/${event.steps}  lr ${decimal(event.lr)}  loss ${decimal(event.running)}`);
         break;
     }
   };
