@@ -1,7 +1,7 @@
 // Gradual thawing, one layer group after another, until the accuracy is good enough:
 //
 //     npx thaw train default ./pictures --config examples/thaw.config.ts
-import type { jobs } from 'thaw';
+import type { TrainSettingsInput } from 'thaw';
 
 export default {
   preset: 'gradual',
@@ -12,4 +12,4 @@ export default {
   target: 0.97,
   augment: { policy: 'light', rotation: { probability: 0.5, degrees: [-15, 15], fill: 'edge' } },
   optimizer: { name: 'adamw', weightDecay: 0.05 },
-} satisfies jobs.TrainSettingsInput;
+} satisfies TrainSettingsInput;

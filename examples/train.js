@@ -1,9 +1,9 @@
 // Fine-tunes the embedded model on a folder of pictures, from JavaScript:
 //
 //     node examples/train.js ./pictures
-import { jobs } from 'thaw';
+import { train } from 'thaw';
 
-const outcome = await jobs.train(
+const outcome = await train(
   { model: 'default', data: process.argv[2] ?? './pictures', settings: { epochs: 6 } },
   {
     onEvent(event) {

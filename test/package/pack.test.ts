@@ -61,14 +61,12 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 test('holds what users need and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
-  expect(paths).toEqual(
-    expect.arrayContaining([
-      ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md'],
-      ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
-      ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
-      'artifacts/default/onnx/model.onnx',
-    ]),
-  );
+  const needed = [
+    ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md', 'artifacts/default/onnx/model.onnx'],
+    ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
+    ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+  ];
+  expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
   const stray = paths.filter(
     (path) => !/^(dist|artifacts|docs)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
   );
@@ -93,7 +91,7 @@ test('its library can be imported from JavaScript', async () => {
      import * as core from 'thaw/core';
      const bytes = thaw.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
        graph: { name: 'g', nodes: [], inputs: [], outputs: [], initializers: new Map(), valueInfo: [] } });
-     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.jobs.train, 'jobs' in core, thaw.nodeRuntime().device]));`,
+     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.train, 'train' in core, thaw.nodeRuntime().device]));`,
   );
   expect(JSON.parse(await output(process.execPath, 'consumer.mjs'))).toEqual(['g', 'function', false, 'cpu']);
 });
@@ -115,13 +113,13 @@ test('its types hold in Node', async () => {
   expect(examples.length).toBeGreaterThan(1);
   write(
     'consumer.ts',
-    `import { jobs, readModel, ThawError, type Model } from 'thaw';
+    `import { type Model, readModel, ThawError, type TrainOutcome, type TrainRequest, train } from 'thaw';
      const model: Model = readModel(new Uint8Array());
      const names: string[] = model.graph.nodes.map(({ op }) => op);
-     const train: (request: jobs.TrainRequest) => Promise<jobs.TrainOutcome> = jobs.train;
+     const job: (request: TrainRequest) => Promise<TrainOutcome> = train;
      // @ts-expect-error there is a constructor to satisfy
      new ThawError();
-     export { names, train };`,
+     export { names, job };`,
   );
   expect(
     await typeErrors(['consumer.ts', ...examples], {
