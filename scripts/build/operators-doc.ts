@@ -40,6 +40,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   RNN: 'a fixed number of steps, which are written out; no `clip`, `layout` or sequence lengths',
   GRU: 'as `RNN`',
   LSTM: 'as `RNN`; no `input_forget`',
+  'com.microsoft.Attention': 'masks of one row a sample; no past, no rotary embeddings; one output',
   'com.microsoft.MultiHeadAttention': 'separate queries, keys and values; no padding masks, no past; one output',
   'com.microsoft.FusedMatMul': 'matrices, not vectors; without `transBatchA` and `transBatchB`',
   'com.microsoft.FusedConv': 'as `Conv`; activations Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, Clip',

@@ -4,7 +4,7 @@ import { ADJOINT_DOMAIN } from './adjoint.ts';
 import type { Rule, Rules } from './rule.ts';
 import { activations } from './rules/activations.ts';
 import { arithmetic } from './rules/arithmetic.ts';
-import { attention, multiHeadAttention } from './rules/attention.ts';
+import { attention, fusedAttention } from './rules/attention.ts';
 import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
 import { einsum } from './rules/einsum.ts';
@@ -45,7 +45,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': { ...microsoft, ...multiHeadAttention },
+  'com.microsoft': { ...microsoft, ...fusedAttention },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 

@@ -83,8 +83,38 @@ export const attention: Rules = {
   },
 };
 
-/** Of the domain `com.microsoft`: queries, keys and values with a bias for all three. */
-export const multiHeadAttention: Rules = {
+/** What a raw mask [batch, positions] adds to the scores: nothing where it is 1, the filter value where it is 0. */
+const filtered = (b: GraphBuilder, mask: Value, filter: number): Value =>
+  b.unsqueeze(b.mul(b.sub(1, b.cast(mask, 'float32')), filter), [1, 2]);
+
+/** Of the domain `com.microsoft`. */
+export const fusedAttention: Rules = {
+  // x·[Wq Wk Wv] + c, cut into queries, keys and values, then y = softmax(q·kᵀ·scale + masks)·v
+  Attention: (context) => {
+    const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
+    const { num_heads: heads, unidirectional = 0, do_rotary = 0, qkv_hidden_sizes } = attributes;
+    const [, weights, , mask, past] = inputs;
+    if (past || reached.slice(1).some((isReached) => isReached)) refuse('past keys and values');
+    if (mask && mask.shape.length !== 2) refuse('a mask that has not one row a sample');
+    if (do_rotary || qkv_hidden_sizes) refuse('rotary embeddings and queries of another size than values');
+    return composed(([x, w, bias, , , scores]) => {
+      const width = (weights.shape[1] as number) / 3;
+      const product = b.matmul(x, w);
+      const all = bias ? b.add(product, bias) : product;
+      const [q, k, v] = [0, 1, 2].map((i) => split(context, b.slice(all, 2, i * width, (i + 1) * width), heads));
+      const alpha = attributes.scale || 1 / Math.sqrt(width / heads);
+      const terms = [
+        b.fusedMatMul(q, k, { transB: true, alpha }),
+        ...(mask ? [filtered(b, mask, attributes.mask_filter_value ?? -10000)] : []),
+        ...(unidirectional ? [causal(b, { q, k })] : []),
+        ...(scores ? [scores] : []),
+      ];
+      const y = b.matmul(b.softmax(b.sum(terms)), v);
+      return [b.reshape(b.transpose(y, [0, 2, 1, 3]), outputs[0].shape, outputs[0])];
+    });
+  },
+
+  // Queries, keys and values with a bias for all three
   MultiHeadAttention: (context) => {
     const { b, inputs, dy, reached, attributes, refuse } = context;
     const [query, key, value, bias, padding, scores, ...past] = inputs;
