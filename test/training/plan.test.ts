@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import type { Head, LayerGroup } from '../../src/layers/index.ts';
+import {
+  type Anatomy,
+  parseConfig,
+  planStages,
+  type TrainingConfigInput,
+  trainingPlan,
+  trainingSchema,
+} from '../../src/training/index.ts';
+
+const groups: LayerGroup[] = Array.from({ length: 5 }, (_, i) => ({
+  name: i === 4 ? 'fc' : `layer${i}`,
+  parameters: i === 4 ? ['fc.weight', 'fc.bias'] : [`layer${i}.weight`],
+  statistics: [],
+  count: 10,
+  nodes: [i, i],
+  input: `x${i}`,
+}));
+const head: Head = {
+  kind: 'gemm',
+  nodes: ['/fc/Gemm'],
+  weight: 'fc.weight',
+  bias: 'fc.bias',
+  classesFirst: true,
+  features: 4,
+  classes: 2,
+  input: 'x4',
+  output: 'logits',
+  tail: [],
+  graphOutput: 'logits',
+};
+const anatomy: Anatomy = { groups, head };
+
+const config = (input: TrainingConfigInput) => parseConfig(trainingSchema, input);
+const stagesOf = (input: TrainingConfigInput) =>
+  planStages(config(input), anatomy).map(({ train, epochs }) => [String(train), epochs]);
+
+describe('stages', () => {
+  it.each<[TrainingConfigInput, [string, number][]]>([
+    [{ preset: 'head-only' }, [['head', 10]]],
+    [{ preset: 'full', epochs: 4 }, [['all', 4]]],
+    [{ trainable: 'last:2', epochs: 7 }, [['last:2', 7]]],
+    [{ trainable: ['head', '/bias$/'], epochs: 1 }, [['head,/bias$/', 1]]],
+    [
+      {},
+      [
+        ['head', 3],
+        ['last:3', 3],
+        ['all', 4],
+      ],
+    ],
+    [
+      { epochs: 8 },
+      [
+        ['head', 2],
+        ['last:3', 3],
+        ['all', 3],
+      ],
+    ],
+    [
+      { epochs: 2 },
+      [
+        ['head', 1],
+        ['last:3', 1],
+      ],
+    ],
+    [{ epochs: 1 }, [['head', 1]]],
+    [
+      { thawBy: 2, epochs: 6 },
+      [
+        ['head', 2],
+        ['last:3', 2],
+        ['last:5', 2],
+      ],
+    ],
+    [
+      { thawBy: 1, thawMost: 3, epochs: 3 },
+      [
+        ['head', 1],
+        ['last:2', 1],
+        ['last:3', 1],
+      ],
+    ],
+    [{ stages: [{ train: 'layer1', epochs: 2 }], preset: 'full' }, [['layer1', 2]]],
+  ])('%j', (input, expected) => {
+    expect(stagesOf(input)).toEqual(expected);
+  });
+});
+
+describe('the plan of a stage', () => {
+  const planOf = (input: TrainingConfigInput, thawedAt = {}, step = 0) => {
+    const parsed = config(input);
+    return trainingPlan(parsed, planStages(parsed, anatomy)[0], anatomy, 'logits', thawedAt, step);
+  };
+
+  it('has the head at the whole rate, the rest at a tenth, and factors by group', () => {
+    const { learningRateScales } = planOf({
+      preset: 'full',
+      groupRates: { layer0: 0.5, '/^layer[01]/': 0.5, head: 2 },
+    });
+    expect(Object.fromEntries(learningRateScales)).toEqual({
+      'layer0.weight': expect.closeTo(0.025, 12),
+      'layer1.weight': expect.closeTo(0.05, 12),
+      'layer2.weight': 0.1,
+      'layer3.weight': 0.1,
+      'fc.weight': 2,
+      'fc.bias': 2,
+    });
+  });
+
+  it('a stage may have its own rate for pretrained layers, and its own batch norm', () => {
+    const plan = planOf({ stages: [{ train: 'all', epochs: 1, pretrainedRate: 1, batchNorm: 'training' }] });
+    expect(plan.learningRateScales.get('layer0.weight')).toBe(1);
+    expect(plan.batchNorm).toBe('training');
+    expect(planOf({}).batchNorm).toBe('frozen');
+  });
+
+  it('counts each parameter’s updates from its first', () => {
+    const { stepOffsets } = planOf({ trainable: 'last:2' }, { 'fc.weight': 0, 'fc.bias': 0 }, 12);
+    expect(Object.fromEntries(stepOffsets)).toEqual({ 'layer3.weight': 12, 'fc.weight': 0, 'fc.bias': 0 });
+  });
+
+  it('drops out before the head where asked', () => {
+    expect(planOf({ dropout: 0.2 }).dropout).toEqual({ value: 'x4', into: new Set(['/fc/Gemm']), rate: 0.2 });
+    expect(planOf({}).dropout).toBeUndefined();
+  });
+
+  it('takes over the options of loss and optimizer that are given', () => {
+    const plan = planOf({ loss: { name: 'huber', delta: 2 }, optimizer: { name: 'sgd', nesterov: true }, l2: 0.1 });
+    expect([plan.loss, plan.lossOptions]).toEqual(['huber', { delta: 2 }]);
+    expect([plan.optimizer, plan.optimizerOptions]).toEqual(['sgd', { nesterov: true }]);
+    expect(plan.l2).toBe(0.1);
+  });
+
+  it('that selects nothing is refused', () => {
+    expect(() => planOf({ trainable: 'layer9.*' })).toThrow(ThawError);
+  });
+});
+
+describe('the configuration', () => {
+  it.each<[object, RegExp]>([
+    [{ learningRate: 1 }, /learningRate/],
+    [{ lr: 0 }, /setting lr/],
+    [{ lr: 'fast' }, /setting lr/],
+    [{ batch: 1.5 }, /setting batch/],
+    [{ stages: [] }, /setting stages/],
+    [{ stages: [{ train: 'head' }] }, /setting stages\.0\.epochs/],
+    [{ stages: [{ train: 'head', epochs: 1, rate: 2 }] }, /rate/],
+    [{ schedule: 'cosin' }, /setting schedule\.name/],
+    [{ optimizer: 'adagrad' }, /setting optimizer\.name/],
+    [{ loss: { name: 'focal', alpha: 2 } }, /setting loss\.alpha/],
+    [{ dropout: 1 }, /setting dropout/],
+    [{ target: 95 }, /setting target/],
+    [{ seed: -1 }, /setting seed/],
+  ])('%j is refused by name', (input, message) => {
+    const parse = () => parseConfig(trainingSchema, input);
+    expect(parse).toThrow(ThawError);
+    expect(parse).toThrow(message);
+  });
+
+  it('takes names for schedules, optimizers and losses', () => {
+    const parsed = config({ schedule: 'step', optimizer: 'sgd', loss: 'mse' });
+    expect(parsed.schedule).toMatchObject({ name: 'step', warmup: 0.1, gamma: 0.1, every: 2 });
+    expect(parsed.optimizer).toEqual({ name: 'sgd' });
+    expect(parsed.loss).toEqual({ name: 'mse' });
+  });
+});
