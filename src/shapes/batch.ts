@@ -9,7 +9,7 @@ import {
   numbersOf,
   type Tensor,
 } from '../onnx/index.ts';
-import type { Feeds, Runtime, Session } from '../runtime/session.ts';
+import type { Feeds, Runtime } from '../runtime/session.ts';
 import type { DataInput } from './inputs.ts';
 import { load, run, sampleInput, withoutWeights } from './probe.ts';
 
@@ -33,11 +33,15 @@ export async function freeBatch(model: Model, inputs: readonly DataInput[], runt
   const free = inputs.map((input) =>
     input.shape[0] === fixed ? { ...input, shape: ['batch', ...input.shape.slice(1)] } : input,
   );
+  const samples = twoBatches(inputs, fixed);
+  // A model that does not run as it is fails here, with its own error.
+  const alone = await runAll(model, runtime, samples.halves);
   const declared = declareFree(model, fixed, free);
   let reason: unknown;
   for (const candidate of [declared, { ...declared, graph: freeReshapes(declared.graph, fixed) }]) {
     try {
-      await verify(model, candidate, inputs, fixed, runtime);
+      const [together] = await runAll(candidate, runtime, [samples.whole]);
+      compare(alone, together);
       return { model: candidate, inputs: free };
     } catch (error) {
       if (!(error instanceof ThawError)) throw error;
@@ -92,28 +96,39 @@ function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefi
   return { ...target, data: arrayFrom('int64', [first, ...entries.slice(1)]) };
 }
 
-/** Runs the first model on its own batches, the second on two of them at once, and compares. */
-async function verify(
-  fixedModel: Model,
-  freeModel: Model,
-  inputs: readonly DataInput[],
-  fixed: number,
-  runtime: Runtime,
-): Promise<void> {
-  const both = inputs.map((input) => {
-    const shape = input.shape as readonly number[];
-    const doubled = shape[0] === fixed ? [2 * fixed, ...shape.slice(1)] : shape;
-    return { name: input.name, whole: sampleInput(input.name, input.type, doubled), shape };
+type Outputs = Readonly<Record<string, Tensor>>;
+
+/** Inputs of twice the fixed batch, and its two halves. */
+function twoBatches(inputs: readonly DataInput[], fixed: number): { whole: Feeds; halves: readonly Feeds[] } {
+  const all = inputs.map(({ name, type, shape }) => {
+    const sizes = shape as readonly number[];
+    const isBatched = sizes[0] === fixed;
+    const whole = sampleInput(name, type, isBatched ? [2 * fixed, ...sizes.slice(1)] : sizes);
+    const count = elementCount(sizes);
+    const half = (which: number): Tensor =>
+      isBatched ? { type, shape: sizes, data: whole.data.slice(which * count, (which + 1) * count) } : whole;
+    return { name, whole, halves: [half(0), half(1)] };
   });
-  const half = (which: number): Feeds =>
-    Object.fromEntries(both.map(({ name, whole, shape }) => [name, cut(whole, shape, which)]));
-  const alone = await inSession(fixedModel, runtime, async (session, weights) => [
-    await run(session, weights, half(0)),
-    await run(session, weights, half(1)),
-  ]);
-  const together = await inSession(freeModel, runtime, (session, weights) =>
-    run(session, weights, Object.fromEntries(both.map(({ name, whole }) => [name, whole]))),
-  );
+  const feeds = (pick: (input: (typeof all)[number]) => Tensor): Feeds =>
+    Object.fromEntries(all.map((input) => [input.name, pick(input)]));
+  return { whole: feeds(({ whole }) => whole), halves: [0, 1].map((which) => feeds(({ halves }) => halves[which])) };
+}
+
+async function runAll(model: Model, runtime: Runtime, feeds: readonly Feeds[]): Promise<Outputs[]> {
+  const { light, weights } = withoutWeights(model);
+  const outputs = light.graph.outputs.map(({ name }) => ({ name }));
+  const session = await load({ ...light, graph: { ...light.graph, outputs } }, runtime);
+  try {
+    const results: Outputs[] = [];
+    for (const inputs of feeds) results.push(await run(session, weights, inputs));
+    return results;
+  } finally {
+    await session.release();
+  }
+}
+
+/** @throws ThawError where the outputs of the halves, one after the other, are not those of the whole */
+function compare(alone: readonly Outputs[], together: Outputs): void {
   for (const [name, whole] of Object.entries(together)) {
     const parts = alone.map((outputs) => outputs[name]);
     const expected = parts.flatMap((part) => Array.from(part.data as Float32Array, Number));
@@ -126,26 +141,5 @@ async function verify(
     ) {
       throw new ThawError('bad-model', `its output "${name}" for a sample depends on what else is in the batch`);
     }
-  }
-}
-
-function cut(whole: Tensor, shape: readonly number[], which: number): Tensor {
-  const count = elementCount(shape);
-  if (whole.shape[0] === shape[0]) return whole;
-  return { type: whole.type, shape, data: whole.data.slice(which * count, (which + 1) * count) };
-}
-
-async function inSession<T>(
-  model: Model,
-  runtime: Runtime,
-  use: (session: Session, weights: Feeds) => Promise<T>,
-): Promise<T> {
-  const { light, weights } = withoutWeights(model);
-  const outputs = light.graph.outputs.map(({ name }) => ({ name }));
-  const session = await load({ ...light, graph: { ...light.graph, outputs } }, runtime);
-  try {
-    return await use(session, weights);
-  } finally {
-    await session.release();
   }
 }

@@ -168,6 +168,15 @@ test('a graph that squeezes a single sample away is measured with more of them',
   expect((await inferShapes(squeezing, runtime)).values.get('y')?.shape).toEqual(['batch', 4]);
 });
 
+test('a model with a fixed batch that does not run at all says why', async () => {
+  const broken = smallModel({
+    inputs: { x: [1, 4] },
+    outputs: { y: [1, 4] },
+    nodes: [['NoSuchOperator', ['x'], ['y']]],
+  });
+  expect((await rejection(inferShapes(broken, runtime))).line).toMatch(/^ONNX Runtime cannot load.*NoSuchOperator/);
+});
+
 test('a node that cannot run is named', async () => {
   const broken = smallModel({
     inputs: { x: ['N', 4] },
