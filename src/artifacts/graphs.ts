@@ -190,9 +190,11 @@ function cut(
   );
   const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
   const frozenOutputs = new Set([...forward.frozen].flatMap((node) => node.outputs));
+  const fromData = new Set(outside.keys());
   b.nodes = b.nodes.filter((node) => {
-    // Lowering copies nodes, so frozen ones are told by what they compute.
-    if (!frozenOutputs.has(node.outputs[0])) return true;
+    if (readsOf(node).some((name) => fromData.has(name))) for (const output of node.outputs) fromData.add(output);
+    // Lowering copies nodes, so frozen ones are told by what they compute. What is computed of weights alone stays: it is constant.
+    if (!frozenOutputs.has(node.outputs[0]) || !fromData.has(node.outputs[0])) return true;
     for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
     return false;
   });

@@ -421,6 +421,27 @@ describe('the trainer’s graphs against the artifacts', () => {
     for (const name of BACKBONE) expect(step.graph.initializers.has(name)).toBe(false);
     expect(stepModels(network, planOf([...BACKBONE, ...HEAD])).prefix).toBeUndefined();
   });
+
+  it('what is computed of frozen weights alone is no boundary value', async () => {
+    const model = smallModel({
+      opset: 18,
+      inputs: { x: ['N', 4] },
+      outputs: { logits: ['N', 3] },
+      initializers: { first: weights([4, 5]), bias: weights([5]), last: weights([3, 5]) },
+      nodes: [
+        ['MatMul', ['x', 'first'], ['h']],
+        ['Add', ['h', 'bias'], ['biased']],
+        ['Tanh', ['biased'], ['t']],
+        ['Transpose', ['last'], ['turned'], { perm: [1, 0] }],
+        ['MatMul', ['t', 'turned'], ['logits']],
+      ],
+    });
+    const network = await inferShapes(model, runtime);
+    const { step, evaluation, boundary } = stepModels(network, planOf(['bias']));
+    expect(boundary.training.map(({ name }) => name)).toEqual(['h']);
+    expect(boundary.evaluation.map(({ name }) => name)).toEqual(['h']);
+    for (const { graph } of [step, evaluation]) expect([...graph.initializers.keys()]).toContain('last');
+  });
 });
 
 /** Equal to float32 rounding, in units of the greatest element. */
