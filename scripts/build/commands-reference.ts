@@ -3,21 +3,18 @@
  *
  *     npm run docs
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { allFlags, COMMON, type CommandSpec } from '../../src/cli/command.ts';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
 import type { Flag, Flags } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
 
 export const REFERENCE = 'docs/commands.md';
 
 /** In the order in which `thaw --help` lists them. */
-async function allCommands(): Promise<CommandSpec[]> {
-  const main = readFileSync('src/cli/main.ts', 'utf8');
-  const names = [...main.matchAll(/import\('\.\/commands\/([\w-]+)\.ts'\)/g)].map(([, name]) => name);
-  const modules = await Promise.all(names.map((name) => import(`../../src/cli/commands/${name}.ts`)));
-  return modules.map(({ command }) => command as CommandSpec);
-}
+const allCommands = async (): Promise<CommandSpec[]> =>
+  Promise.all(COMMANDS.map(async ({ load }) => (await load()).command));
 
 /** A table's cell: what would end it or look like HTML is escaped. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');

@@ -106,7 +106,7 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   hooks.onEvent?.({ type: 'verified', maxDifference, samples });
   hooks.signal?.throwIfAborted();
 
-  hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
+  if (dataset.test.length) hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const test = dataset.test.length
     ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
     : null;

@@ -168,6 +168,7 @@ export class TrainingDisplay {
 
   /** At the pace of this stage; later ones, which train more, take longer. */
   private secondsLeft(epoch: number, step: number, steps: number): number | undefined {
+    if (epoch === this.epochs && step === steps) return undefined;
     const perEpoch = this.lastEpochSeconds ?? (step >= 2 ? (this.epochSeconds / step) * steps : undefined);
     return perEpoch && perEpoch * (this.epochs - epoch + 1 - step / steps);
   }

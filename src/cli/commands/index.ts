@@ -1,0 +1,66 @@
+import type { CommandSpec } from '../command.ts';
+import type { Listed } from '../help.ts';
+
+/** The commands; each one's file is loaded when it is asked for, so that help comes at once. */
+export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ command: CommandSpec }> })[] = [
+  {
+    name: 'train',
+    usage: 'train <model> <data>',
+    summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
+    load: () => import('./train.ts'),
+  },
+  {
+    name: 'resume',
+    usage: 'resume <run>',
+    summary: 'go on exactly where a run stopped',
+    load: () => import('./resume.ts'),
+  },
+  {
+    name: 'eval',
+    usage: 'eval <run or model> <data>',
+    summary: 'metrics of a finished model on labelled pictures',
+    load: () => import('./eval.ts'),
+  },
+  {
+    name: 'predict',
+    usage: 'predict <run or model> <images …>',
+    summary: 'label pictures with a finished model',
+    load: () => import('./predict.ts'),
+  },
+  {
+    name: 'inspect',
+    usage: 'inspect <model>',
+    summary: 'layer groups, head, unsupported operators, suggested stages, memory',
+    load: () => import('./inspect.ts'),
+  },
+  {
+    name: 'find-lr',
+    usage: 'find-lr <model> <data>',
+    summary: 'learning-rate range test with a plot and a suggestion',
+    load: () => import('./find-lr.ts'),
+  },
+  {
+    name: 'artifacts',
+    usage: 'artifacts <model>',
+    summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
+    load: () => import('./artifacts.ts'),
+  },
+  {
+    name: 'export',
+    usage: 'export <run>',
+    summary: 'the finished model again, in another form',
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'models',
+    usage: 'models',
+    summary: 'good models to start from, by size and licence',
+    load: () => import('./models.ts'),
+  },
+  {
+    name: 'doctor',
+    usage: 'doctor',
+    summary: 'execution providers, versions, memory, what is missing and how to get it',
+    load: () => import('./doctor.ts'),
+  },
+];

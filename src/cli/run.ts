@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import picocolors from 'picocolors';
+import { ThawError } from '../errors.ts';
+import { nearestHint } from '../jobs/nearest.ts';
+import type { CommandSpec } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import type { Sink } from './terminal/terminal.ts';
+
+/** Where the command line reads and writes: parts of `process`. */
+export interface Surroundings {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The command line.
+ *
+ * @param words what follows `thaw`
+ * @returns the exit code: 0 done, 2 where the user can mend it, 1 for a bug of ours, 130 where they stopped it
+ */
+export async function runThaw(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    return await dispatch(words, surroundings);
+  } catch (error) {
+    return explain(error, words.includes('--debug'), surroundings.stderr);
+  }
+}
+
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+
+async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(surroundings, rest[0]);
+  if (name === '--version' || name === '-v') {
+    surroundings.stdout.write(`${version()}\n`);
+    return 0;
+  }
+  const spec = await load(name);
+  const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (before.includes('--help') || before.includes('-h')) return help(surroundings, name);
+  const [{ checkedWords, cittyCommand }, { runCommand }, { Terminal }, { interruptSignal }] = await Promise.all([
+    import('./command.ts'),
+    import('citty'),
+    import('./terminal/terminal.ts'),
+    import('./interrupt.ts'),
+  ]);
+  const rawArgs = checkedWords(spec, rest);
+  const terminal = new Terminal({ json: rawArgs.includes('--json'), ...surroundings });
+  const { signal, release } = interruptSignal(terminal);
+  try {
+    const command = cittyCommand(spec, { terminal, signal });
+    const { result } = await runCommand(command, { rawArgs });
+    return (result as number | undefined) ?? 0;
+  } finally {
+    terminal.clear();
+    release();
+  }
+}
+
+async function load(name: string): Promise<CommandSpec> {
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found) return (await found.load()).command;
+  if (name.startsWith('-')) throw new ThawError('bad-config', `there is no flag ${name} here`, 'See thaw --help');
+  const names = COMMANDS.map((command) => command.name);
+  throw new ThawError('bad-config', `there is no command ${name}`, nearestHint(name, names));
+}
+
+async function help({ stdout, env }: Surroundings, name?: string): Promise<number> {
+  const { commandHelp, mainHelp } = await import('./help.ts');
+  const width = Math.min(120, Math.max(60, stdout.columns ?? 100));
+  const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR);
+  const text =
+    name === undefined ? mainHelp(COMMANDS, version(), width, colours) : commandHelp(await load(name), width, colours);
+  stdout.write(`${text}\n`);
+  return 0;
+}
+
+/** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */
+function explain(error: unknown, debug: boolean, stderr: Sink): number {
+  const say = (text: string) => stderr.write(`${text}\n`);
+  const stack = (error as Error)?.stack ?? String(error);
+  if (error instanceof ThawError) {
+    say(`thaw: ${error.line.replace(/\s*\n\s*/g, ' ')}`);
+    if (debug) say(stack);
+    return 2;
+  }
+  if ((error as Error)?.name === 'AbortError') {
+    say('thaw: stopped; there was nothing to save yet');
+    return 130;
+  }
+  const message = String((error as Error)?.message ?? error).split('\n')[0];
+  say(
+    `thaw: this is a bug in Thaw: ${message}. ${debug ? 'Please report it with the lines below' : 'Run it again with --debug for the details to report'}`,
+  );
+  if (debug) say(stack);
+  return 1;
+}
