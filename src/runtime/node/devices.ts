@@ -42,7 +42,7 @@ const requirements: Record<Device, { platforms: readonly string[]; where: string
   cpu: {
     platforms: [],
     where: 'everywhere',
-    howToGetIt: 'Install onnxruntime-node again for this platform: npm install onnxruntime-node --ignore-scripts',
+    howToGetIt: 'Install it again for this platform: npm install onnxruntime-node --ignore-scripts',
   },
   cuda: {
     platforms: ['linux-x64'],
@@ -130,22 +130,26 @@ function missing(device: Device): DeviceStatus | undefined {
       reason: `onnxruntime-node has it for ${where} only, this is ${platform}`,
       howToGetIt: `Run Thaw on ${where}`,
     };
-  if (device !== 'cuda') return undefined;
-  try {
-    const entry = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
-    const library = join(
-      dirname(entry),
-      'bin/napi-v6',
-      process.platform,
-      process.arch,
-      'libonnxruntime_providers_cuda.so',
-    );
-    if (!existsSync(library))
-      return { device, available: false, reason: "ONNX Runtime's CUDA libraries aren't installed", howToGetIt };
-  } catch {
-    // Without the package the trial fails too, and says so.
-  }
+  const folder = packageFolder();
+  if (!folder)
+    return {
+      device,
+      available: false,
+      reason: "onnxruntime-node isn't installed",
+      howToGetIt: requirements.cpu.howToGetIt,
+    };
+  const library = join(folder, 'bin/napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
+  if (device === 'cuda' && !existsSync(library))
+    return { device, available: false, reason: "ONNX Runtime's CUDA libraries aren't installed", howToGetIt };
   return undefined;
+}
+
+function packageFolder(): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  } catch {
+    return undefined;
+  }
 }
 
 const status = async (device: Device, options?: ProbeOptions): Promise<DeviceStatus> =>
