@@ -18,7 +18,7 @@ const checkpointFile = join(cacheFolder, 'checkpoint.safetensors');
 
 const set = await readPretrainingSet();
 const model = defaultNetwork(set.concepts.length, SEED);
-const runtime = nodeRuntime();
+const runtime = nodeRuntime('cpu', { extra: { session: { intra_op: { allow_spinning: '0' } } } });
 const parameters = [...model.graph.initializers.keys()].filter((name) => /\.(weight|bias)$/.test(name));
 const network = await inferShapes(model, runtime);
 const head = findHead(model);

@@ -197,6 +197,10 @@ async function reportOf(
     test,
     mistakes: await worstMistakes(predictions, dataset),
     samples: await samplePictures(dataset, about.preprocessing, settings),
+    comparison: about.comparison && [
+      ...about.comparison,
+      { name: `this run (${settings.preset})`, accuracy: after.accuracy, seconds },
+    ],
     environment: await environmentOf(runtime),
     config: stringify({ model: about.model, data: about.data, ...settings }),
     seconds,

@@ -6,6 +6,7 @@ import { labelsOf, metadataOf } from '../export/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
+import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
 import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
@@ -31,6 +32,8 @@ export interface TrainRequest {
   /** The run directory; the first free `runs/NAME` unless given. */
   readonly out?: string;
   readonly settings?: TrainSettingsInput;
+  /** Other ways to train the same thing, for the report to compare this one with. */
+  readonly comparison?: readonly ComparisonRow[];
 }
 
 /**
@@ -72,6 +75,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       sha256: resolved.sha256,
       preprocessing,
       sourceConfig: resolved.config,
+      comparison: request.comparison,
     };
     const identity = {
       model: resolved.sha256,

@@ -1,5 +1,6 @@
 import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { PictureCache, PictureSource } from '../data/node/index.ts';
+import type { ComparisonRow } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import {
@@ -31,6 +32,7 @@ export interface About {
   readonly preprocessing: Preprocessing;
   /** The model's `config.json`. */
   readonly sourceConfig?: unknown;
+  readonly comparison?: readonly ComparisonRow[];
 }
 
 /** Everything that a training needs, at its start as when it goes on. */
