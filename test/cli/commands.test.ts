@@ -1,0 +1,284 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands/index.ts';
+import { flagName } from '../../src/cli/flags.ts';
+import { usageOf } from '../../src/cli/help.ts';
+import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
+import { readSettings, settingNames } from '../../src/jobs/settings.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { thaw } from './streams.ts';
+
+let project: Project;
+let run: string;
+beforeAll(async () => {
+  project = await makeProject({ train: 6, val: 3 });
+  run = join(project.folder, 'run');
+});
+afterAll(() => project.remove());
+
+const QUICK = ['--device', 'cpu', '--epochs', '2', '--preset', 'head-only', '--batch', '6', '--lr', '0.03'];
+
+describe('help', () => {
+  test('lists every command, as it calls itself', async () => {
+    const { code, out } = await thaw(['--help']);
+    expect(code).toBe(0);
+    for (const { name, usage, summary, load } of COMMANDS) {
+      const { command } = await load();
+      expect({ name: command.name, usage: usageOf(command), summary: command.summary }).toEqual({
+        name,
+        usage,
+        summary,
+      });
+      expect(out).toContain(usage);
+    }
+  });
+
+  test.each(COMMANDS.map(({ name }) => name))('thaw %s --help shows every flag', async (name) => {
+    const { code, out } = await thaw([name, '--help']);
+    const { command } = await COMMANDS.find((listed) => listed.name === name)!.load();
+    expect(code).toBe(0);
+    for (const flag of Object.keys(command.flags)) expect(out).toMatch(new RegExp(`--${flag}\\b`));
+    expect(out).toContain('--json');
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  test('every setting that one word can say is a flag, with the default that it has', () => {
+    // What takes a list of objects or a table is for config files.
+    const inFiles = ['stages', 'groupRates'];
+    const flags = settingNames.filter((name) => !inFiles.includes(name)).map(flagName);
+    expect(Object.keys(TRAIN_FLAGS).sort()).toEqual(flags.sort());
+    const defaults = readSettings({}) as Record<string, unknown>;
+    for (const name of ['batch', 'lr', 'seed', 'preset', 'augment', 'valFraction', 'pretrainedRate', 'l2', 'dropout'])
+      expect(TRAIN_FLAGS[flagName(name)].default).toBe(String(defaults[name]));
+    for (const name of ['schedule', 'optimizer', 'loss'])
+      expect(TRAIN_FLAGS[name].default).toBe((defaults[name] as { name: string }).name);
+  });
+
+  test('comes at once: nothing heavy is loaded for it', () => {
+    const packages = new Set<string>();
+    const seen = new Set<string>();
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const source = readFileSync(file, 'utf8');
+      for (const [, from] of source.matchAll(/^import (?!type )[^;]*?from '([^']+)';$/gm)) {
+        if (from.startsWith('.')) visit(join(file, '..', from));
+        else if (!from.startsWith('node:')) packages.add(from);
+      }
+    };
+    visit('src/cli/main.ts');
+    expect([...packages]).toEqual(['picocolors']);
+    expect(seen.size).toBeLessThan(8);
+  });
+});
+
+describe('what the user can mend costs one line and exit code 2', () => {
+  const empty = (name: string) => {
+    const folder = join(project.folder, name);
+    mkdirSync(join(folder, 'cat'), { recursive: true });
+    const pictures = readFileSync(join(project.data, 'val', 'red', '0.png'));
+    for (const i of [0, 1]) writeFileSync(join(folder, 'cat', `${i}.png`), pictures);
+    return folder;
+  };
+  const cases: [what: string, words: () => string[], line: RegExp][] = [
+    ['an unknown command', () => ['trian'], /no command trian\. Did you mean train\?/],
+    ['an unknown flag', () => ['train', 'm', 'd', '--epoch', '3'], /no flag --epoch\. Did you mean --epochs\?/],
+    ['a flag before the command', () => ['--seed', '3'], /no flag --seed here/],
+    ['a flag twice', () => ['train', 'm', 'd', '--lr', '1', '--lr=2'], /--lr is given twice/],
+    ['a flag without its value', () => ['train', 'm', 'd', '--lr'], /--lr needs a value/],
+    ['a flag in place of a value', () => ['train', 'm', 'd', '--out', '--json'], /--out needs a value/],
+    ['a value that is no number', () => ['train', 'm', 'd', '--lr', 'fast'], /--lr takes a number, not "fast"/],
+    ['a value out of range', () => ['train', 'm', 'd', '--lr', '-1'], /setting lr/],
+    ['a device that does not exist', () => ['train', 'm', 'd', '--device', 'gpu'], /setting device/],
+    ['a missing word', () => ['train', 'm'], /thaw train needs <data>/],
+    ['a word too many', () => ['resume', 'a', 'b'], /does not know what to do with "b"/],
+    ['an augmentation that does not exist', () => ['train', 'm', 'd', '--augment', 'wild'], /policy "wild"/],
+    ['broken JSON', () => ['train', 'm', 'd', '--augment', '{"a"'], /--augment/],
+    ['a missing config file', () => ['train', 'm', 'd', '--config', 'no.yaml'], /no config file no\.yaml/],
+    ['a missing model', () => ['train', 'no.onnx', project.data, '--device', 'cpu'], /no model at no\.onnx/],
+    [
+      'a text file as model',
+      () => {
+        const file = join(project.folder, 'text.onnx');
+        writeFileSync(file, 'not a model');
+        return ['train', file, project.data, '--device', 'cpu'];
+      },
+      /text\.onnx is not an ONNX model/,
+    ],
+    [
+      'a truncated model',
+      () => {
+        const file = join(project.folder, 'cut.onnx');
+        const whole = readFileSync(join(project.model, 'model.onnx'));
+        writeFileSync(file, whole.subarray(0, whole.length / 2));
+        return ['inspect', file];
+      },
+      /cut\.onnx is truncated/,
+    ],
+    ['missing pictures', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /there is no .*nowhere/],
+    ['one class', () => ['train', project.model, empty('one'), '--device', 'cpu'], /only one class, "cat"/],
+    [
+      'an empty class',
+      () => {
+        const folder = empty('hollow');
+        mkdirSync(join(folder, 'dog'));
+        return ['train', project.model, folder, '--device', 'cpu'];
+      },
+      /class "dog" is empty/,
+    ],
+    ['contradicting flags', () => ['artifacts', 'm', '--out', 'x', '--classes', '2', '--keep-head'], /contradict/],
+    ['a shape that is none', () => ['inspect', 'm', '--input', 'x'], /--input takes NAME:SHAPE/],
+    ['a run that is none', () => ['resume', project.folder], /is not a run/],
+    [
+      'pictures that are none',
+      () => ['predict', project.model, join(project.model, 'model.onnx')],
+      /not a usable picture/,
+    ],
+  ];
+  test.each(cases)('%s', async (_, words, line) => {
+    const { code, out, err } = await thaw(words());
+    expect(err).toMatch(line);
+    expect(err).toMatch(/^thaw: [^\n]+\n$/);
+    expect(code).toBe(2);
+    expect(out.split('\n').filter((text) => !/^(device|data|$)/.test(text))).toEqual([]);
+  });
+
+  test('--debug adds the stack', async () => {
+    const { code, err } = await thaw(['inspect', 'no.onnx', '--debug']);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^thaw: there is no model at no\.onnx.*\n.*ThawError/);
+  });
+});
+
+describe('a training', () => {
+  test('tells people in plain lines, without control characters, what it does and what to do next', async () => {
+    const { code, out, err } = await thaw(['train', project.model, project.data, '--out', run, ...QUICK]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(out).not.toMatch(/[\r\x1b]/);
+    expect(out).toMatch(/3 classes, 18 training, 9 validation pictures/);
+    expect(out).toMatch(/stage 1\/1 head/);
+    expect(out).toMatch(/epoch 2\/2 .*val loss/);
+    expect(out).toMatch(/the bottleneck/);
+    expect(out).toMatch(/Done in .*: .* of 9 validation pictures right/);
+    expect(out).toContain(`thaw predict ${run} PICTURE`);
+  });
+
+  test('with --json gives lines of JSON on stdout and everything else on stderr', async () => {
+    const out = join(project.folder, 'json');
+    const said = await thaw(['train', project.model, project.data, '--out', out, '--json', ...QUICK]);
+    const lines = said.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ type }) => type === 'epoch')).toHaveLength(2);
+    expect(lines.at(-1)).toMatchObject({ type: 'done', status: 'finished', epochs: 2 });
+    expect(said.err).toMatch(/Done in/);
+  });
+
+  test('takes a config file, which flags win over', async () => {
+    const file = join(project.folder, 'my.config.json');
+    const out = join(project.folder, 'configured');
+    const stages = [{ train: 'fc', epochs: 1 }];
+    writeFileSync(file, JSON.stringify({ stages, 'weight-decay': 0.2, seed: 5, device: 'cpu', batch: 9 }));
+    const { code } = await thaw(['train', project.model, project.data, '--out', out, '--config', file, '--seed', '7']);
+    expect(code).toBe(0);
+    const written = readFileSync(join(out, 'config.yaml'), 'utf8');
+    expect(written).toMatch(/^seed: 7$/m);
+    expect(written).toMatch(/^ {2}weightDecay: 0\.2$/m);
+    expect(written).toMatch(/^batch: 9$/m);
+    const again = join(project.folder, 'repeated');
+    await thaw(['train', project.model, project.data, '--out', again, '--config', join(out, 'config.yaml')]);
+    const model = (folder: string) => readFileSync(join(folder, 'model', 'onnx', 'model.onnx'));
+    expect(model(again).equals(model(out))).toBe(true);
+  });
+
+  test('refuses settings of a config file that do not exist', async () => {
+    const file = join(project.folder, 'wrong.yaml');
+    writeFileSync(file, 'epoch: 3\n');
+    const { code, err } = await thaw(['train', project.model, project.data, '--config', file]);
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean epochs?') });
+  });
+});
+
+describe('a finished run', () => {
+  test('is evaluated', async () => {
+    const people = await thaw(['eval', run, project.data, '--device', 'cpu']);
+    expect(people.out).toMatch(/^accuracy .*%/);
+    expect(people.out).toMatch(/true \\ predicted +blue +green +red/);
+    const { out } = await thaw(['eval', run, project.data, '--json']);
+    const evaluation = JSON.parse(out);
+    expect(Object.keys(evaluation)).toEqual(['loss', 'accuracy', 'top5', 'f1', 'perClass', 'confusion']);
+    expect(evaluation.perClass[0]).toMatchObject({ label: 'blue', support: 3 });
+  });
+
+  test('labels pictures, with a note for what is none', async () => {
+    const folder = join(project.data, 'val', 'red');
+    const other = join(project.folder, 'note.txt');
+    writeFileSync(other, 'no picture');
+    const { code, out } = await thaw(['predict', run, folder, other]);
+    expect(code).toBe(0);
+    expect(out.trim().split('\n')).toHaveLength(4);
+    expect(out).toMatch(/note\.txt is left out/);
+    const json = await thaw(['predict', run, folder, other, '--json']);
+    expect(JSON.parse(json.out)).toHaveLength(3);
+    expect(json.err).toMatch(/note\.txt is left out/);
+    expect(Object.keys(JSON.parse(json.out)[0])).toEqual(['file', 'label', 'probability', 'probabilities']);
+  });
+
+  test('is exported in other forms, one at a time', async () => {
+    expect((await thaw(['export', run])).out).toMatch(/run\.onnx: .*MB/);
+    const { out } = await thaw(['export', run, '--fp16', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ file: expect.stringMatching(/model_fp16\.onnx$/) });
+    expect((await thaw(['export', run, '--fp16', '--quantize'])).code).toBe(2);
+  });
+});
+
+test('inspect, artifacts, find-lr and models answer people and programs', async () => {
+  const inspected = await thaw(['inspect', project.model, '--json']);
+  expect(JSON.parse(inspected.out)).toMatchObject({ parameters: 453, head: { classes: 5 } });
+  const folder = join(project.folder, 'compiled');
+  const compiled = await thaw(['artifacts', project.model, '--out', folder, '--trainable', 'last:2']);
+  expect(compiled.out).toMatch(/4 tensors train \(341 of 453 parameters\)/);
+  expect(existsSync(join(folder, 'manifest.json'))).toBe(true);
+  const plot = join(project.folder, 'rates.html');
+  const rates = await thaw([
+    'find-lr',
+    project.model,
+    project.data,
+    '--steps',
+    '20',
+    '--plot',
+    plot,
+    '--device',
+    'cpu',
+  ]);
+  expect(rates.out).toMatch(/[▁-█]{10,}/);
+  expect(rates.out).toMatch(/--lr \d/);
+  expect(readFileSync(plot, 'utf8')).toMatch(/<svg.*<\/svg>/s);
+  expect(JSON.parse((await thaw(['models', '--json'])).out)[0]).toHaveProperty('licence');
+});
+
+test('Ctrl-C saves and exits with 130', async () => {
+  const out = join(project.folder, 'interrupted');
+  const words = ['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '400', '--json'];
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  let asked = false;
+  child.stdout.on('data', (text) => {
+    if (asked || !String(text).includes('"type":"step"')) return;
+    asked = child.kill('SIGINT');
+    // As npm does.
+    child.kill('SIGINT');
+  });
+  const code = await new Promise((resolve) => child.on('exit', resolve));
+  expect({ code, said }).toEqual({ code: 130, said: expect.stringContaining(`thaw resume ${out}`) });
+  expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
+});

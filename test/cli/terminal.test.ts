@@ -1,0 +1,107 @@
+import { createColors } from 'picocolors';
+import { describe, expect, test } from 'vitest';
+import { wrapped } from '../../src/cli/help.ts';
+import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
+import { fitted, Terminal, visibleLength } from '../../src/cli/terminal/terminal.ts';
+import { quoted } from '../../src/cli/terminal/training.ts';
+
+const plain = createColors(false);
+const state: BarState = {
+  stage: 2,
+  stages: 3,
+  epoch: 4,
+  epochs: 10,
+  step: 6,
+  steps: 12,
+  loss: 0.3141,
+  accuracy: 0.9,
+  speed: 52.4,
+  left: 95,
+};
+
+describe('the progress line', () => {
+  test('has everything where there is room', () => {
+    const line = progressLine(state, 120, plain);
+    expect(line).toMatch(
+      /^epoch 4\/10 {2}━+─+ {2}stage 2\/3 {2}6\/12 {2}loss 0\.314 {2}90\.0% {2}52 pictures\/s {2}1.min.35.s left$/,
+    );
+    const [bar] = /[━╸─]+/.exec(line)!;
+    expect(bar.match(/━/g)!.length).toBe(bar.length / 2);
+  });
+
+  test.each([100, 80, 60, 40, 24, 20])('fits %i columns, the epoch last of all to go', (width) => {
+    const line = progressLine(state, width, plain);
+    expect(line.length).toBeLessThanOrEqual(width);
+    expect(line).toMatch(/^epoch 4\/10/);
+  });
+
+  test('says that it evaluates when the steps are done', () => {
+    expect(progressLine({ ...state, step: 12 }, 120, plain)).toContain('evaluating');
+  });
+});
+
+test('a sparkline goes from the lowest to the highest level', () => {
+  expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8)).toBe('▁▂▃▄▅▆▇█');
+  expect(
+    sparkline(
+      Array.from({ length: 100 }, (_, i) => i),
+      10,
+    ),
+  ).toHaveLength(10);
+  expect(sparkline([1, 1, 1], 5)).toBe('▁▁▁');
+});
+
+test('text is cut by what is seen of it', () => {
+  const red = createColors(true).red('abcdef');
+  expect(visibleLength(red)).toBe(6);
+  expect(fitted(red, 6)).toBe(red);
+  expect(visibleLength(fitted(red, 4))).toBe(4);
+  expect(fitted(red, 4)).toMatch(/\[39m…$/);
+});
+
+test('help is broken between words', () => {
+  expect(wrapped('one two three four', 9)).toEqual(['one two', 'three', 'four']);
+});
+
+test('paths are quoted for a shell only where they need it', () => {
+  expect(quoted('runs/cats-1')).toBe('runs/cats-1');
+  expect(quoted("my cat's")).toBe("'my cat'\\''s'");
+});
+
+describe('a terminal', () => {
+  const spy = (isTTY: boolean) => {
+    const texts: string[] = [];
+    return { texts, isTTY, columns: 40, write: (text: string) => texts.push(text) };
+  };
+
+  test('draws passing lines only where someone watches, and clears them before others', () => {
+    const watched = spy(true);
+    const terminal = new Terminal({ json: false, stdout: watched, stderr: spy(true), env: { NO_COLOR: '1' } });
+    terminal.status('half way');
+    terminal.say('done');
+    expect(watched.texts).toEqual(['\rhalf way\x1b[K', '\r\x1b[K', 'done\n']);
+    const piped = spy(false);
+    new Terminal({ json: false, stdout: piped, stderr: spy(true), env: {} }).status('half way');
+    expect(piped.texts).toEqual([]);
+  });
+
+  test.each([
+    [true, {}, true],
+    [true, { NO_COLOR: '1' }, false],
+    [true, { TERM: 'dumb' }, false],
+    [false, {}, false],
+    [false, { FORCE_COLOR: '1' }, true],
+  ])('watched %s with %j has colours: %s', (isTTY, env, expected) => {
+    const { colours } = new Terminal({ json: false, stdout: spy(isTTY), stderr: spy(isTTY), env });
+    expect(colours.red('x') !== 'x').toBe(expected);
+  });
+
+  test('keeps stdout for programs with --json', () => {
+    const [stdout, stderr] = [spy(true), spy(true)];
+    const terminal = new Terminal({ json: true, stdout, stderr, env: {} });
+    terminal.say('for people');
+    terminal.line({ a: 1 });
+    expect(stdout.texts).toEqual(['{"a":1}\n']);
+    expect(stderr.texts).toEqual(['for people\n']);
+  });
+});
