@@ -60,7 +60,8 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   const path = shownPath(run.path);
   const began = performance.now();
   const last = await run.checkpoint('last');
-  if (!record.stopped) return outcomeOf(path, 'interrupted', record, last);
+  const interrupted = () => outcomeOf(path, 'interrupted', record, last);
+  if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const best = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
@@ -76,7 +77,7 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   });
   const { loss, predictions } = await trainer.predict(job.val);
   const after = evaluationOf(predictions, dataset.classes, loss);
-  hooks.signal?.throwIfAborted();
+  if (hooks.signal?.aborted) return interrupted();
   const exported = exportModel(source, best.state, {
     version: await thawVersion(),
     classes: dataset.classes,
@@ -104,13 +105,13 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
     ...TRANSFORMERS_NAMES,
   });
   hooks.onEvent?.({ type: 'verified', maxDifference, samples });
-  hooks.signal?.throwIfAborted();
+  if (hooks.signal?.aborted) return interrupted();
 
   if (dataset.test.length) hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const test = dataset.test.length
     ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
     : null;
-  hooks.signal?.throwIfAborted();
+  if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;

@@ -141,7 +141,10 @@ class RunLog {
         this.record = withStageEnd(this.record, event.stage, event.why);
         return this.writeArtifactCheckpoint(event.stage);
       case 'end':
-        this.record = { ...this.record, stopped: event.why === 'interrupted' ? null : event.why };
+        this.record = {
+          ...this.record,
+          stopped: event.why === 'interrupted' ? null : (this.record.stopped ?? event.why),
+        };
         return this.save(this.trainer.checkpoint());
     }
   }
@@ -175,13 +178,13 @@ class RunLog {
   private compiled(stage: number) {
     const { anatomy, network } = this.job;
     const { progress, state } = this.trainer.checkpoint();
-    const { step, epoch, thawedAt } = progress;
+    const { step, epoch, missed } = progress;
     const plan = trainingPlan(
       this.config,
       this.trainer.stages[stage - 1],
       anatomy,
       anatomy.head.graphOutput,
-      thawedAt,
+      missed,
       step,
     );
     return {

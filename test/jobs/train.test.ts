@@ -191,6 +191,24 @@ describe('train', () => {
     expect(numbers(out)).toEqual(numbers(run));
   });
 
+  test('stopped while it exports, it is finished later from the same weights', async () => {
+    const out = join(project.folder, 'late');
+    const controller = new AbortController();
+    const stopped = await train(
+      { model: project.model, data: project.data, out, settings: SETTINGS },
+      {
+        signal: controller.signal,
+        onEvent: (event) => event.type === 'phase' && event.phase === 'exporting' && controller.abort(),
+      },
+    );
+    expect(stopped).toMatchObject({ status: 'interrupted', why: 'finished', epochs: 4 });
+    const steps: JobEvent[] = [];
+    const resumed = await resume(out, { onEvent: (event) => event.type === 'step' && steps.push(event) });
+    expect(resumed).toMatchObject({ status: 'finished', epochs: 4 });
+    expect(steps).toEqual([]);
+    expect(shippedBytes(out).equals(shippedBytes(run))).toBe(true);
+  });
+
   test('refuses to go on with other pictures', async () => {
     const other = await makeProject({ train: 2, val: 1 });
     try {

@@ -211,7 +211,9 @@ export class TrainingDisplay {
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
     this.terminal.say();
     if (outcome.status === 'interrupted') {
-      this.terminal.say(`${c.yellow('Stopped and saved')} after ${plural(epochs, 'epoch')}. Go on with:`);
+      const where =
+        outcome.why === 'interrupted' ? `after ${plural(epochs, 'epoch')}` : 'before the model was exported';
+      this.terminal.say(`${c.yellow('Stopped and saved')} ${where}. Go on with:`);
       this.terminal.say(`  thaw resume ${quoted(run)}`);
       return;
     }
