@@ -25,7 +25,7 @@ export interface TrainingPlan {
   readonly dropout?: DropoutPlan;
   /** Factor on the learning rate, by parameter; 1 where it is not named. */
   readonly learningRateScales: ReadonlyMap<string, number>;
-  /** The number of updates before a parameter's first, by parameter, where it is not 0: its optimizer state counts from there. */
+  /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */
   readonly stepOffsets: ReadonlyMap<string, number>;
   /**
    * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and moves the running ones, in

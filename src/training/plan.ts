@@ -49,7 +49,7 @@ function shareEpochs(all: readonly StageConfig['train'][], epochs: number): Stag
   return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
 }
 
-/** What the compiler makes of one stage. @param thawedAt updates before each parameter's first, for those already training */
+/** What the compiler makes of one stage. @param thawedAt updates that each parameter had no part in, of those that ever trained */
 export function trainingPlan(
   config: TrainingConfig,
   stage: StageConfig,

@@ -14,7 +14,7 @@ export interface Progress {
   readonly batch: number;
   readonly scores: RunningScores;
   readonly seconds: number;
-  /** Updates before each parameter's first. */
+  /** From where each parameter's own updates count: those of the run before its first, and those since that it had no part in. */
   readonly thawedAt: Readonly<Record<string, number>>;
   readonly rows: readonly EpochRow[];
   readonly best: (Scores & { readonly epoch: number }) | null;

@@ -210,14 +210,14 @@ export class Trainer {
     return this.options.anatomy.head.graphOutput;
   }
 
+  /** Begins the count of parameters that are new; an update that a parameter frozen again had no part in is not counted. */
   private noteThawed(stage: CompiledStage): void {
-    const fresh = stage.trainable.filter((name) => !(name in this.progress.thawedAt));
-    if (!fresh.length) return;
-    const before = this.progress.step - 1;
-    this.progress = {
-      ...this.progress,
-      thawedAt: { ...this.progress.thawedAt, ...Object.fromEntries(fresh.map((name) => [name, before])) },
-    };
+    const { thawedAt, step } = this.progress;
+    const taking = new Set(stage.trainable);
+    const fresh = stage.trainable.filter((name) => !(name in thawedAt)).map((name) => [name, step - 1]);
+    const frozen = Object.entries(thawedAt).flatMap(([name, count]) => (taking.has(name) ? [] : [[name, count + 1]]));
+    if (!fresh.length && !frozen.length) return;
+    this.progress = { ...this.progress, thawedAt: { ...thawedAt, ...Object.fromEntries([...fresh, ...frozen]) } };
   }
 
   private describe(config: StageConfig): StageInfo {
