@@ -178,13 +178,13 @@ class RunLog {
   private compiled(stage: number) {
     const { anatomy, network } = this.job;
     const { progress, state } = this.trainer.checkpoint();
-    const { step, epoch, missed } = progress;
+    const { step, epoch, thawedAt } = progress;
     const plan = trainingPlan(
       this.config,
       this.trainer.stages[stage - 1],
       anatomy,
       anatomy.head.graphOutput,
-      missed,
+      thawedAt,
       step,
     );
     return {
