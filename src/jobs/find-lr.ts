@@ -1,5 +1,4 @@
 import type { Batch, BatchSource } from '../data/index.ts';
-import { openDataset } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import type { RateTest } from '../report/index.ts';
@@ -9,7 +8,7 @@ import type { JobHooks } from './events.ts';
 import { inputShapes } from './pictures.ts';
 import { prepareModel } from './prepare.ts';
 import { readSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
-import { describeData, fetchModel, preprocessingOf } from './train.ts';
+import { describeData, fetchModel, openTrainingData, preprocessingOf } from './train.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -49,17 +48,17 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   }
   const settings = readSettings({ ...request.settings });
   const config = trainingConfigOf(settings);
-  const { seed, valFraction, strict } = settings;
+  const { seed } = settings;
   const runtime = await openRuntime(settings.device, hooks);
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
-  const dataset = await openDataset(request.data, { seed, valFraction, strict });
+  const dataset = await openTrainingData(request.data, settings, model, resolved);
   hooks.onEvent?.(describeData(dataset));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {
     head: settings.head,
-    classes: dataset.classes.length,
+    classes: settings.keepHead ? undefined : dataset.classes.length,
     seed,
     inputs: inputShapes(model, preprocessing),
   });

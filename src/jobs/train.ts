@@ -125,7 +125,8 @@ export function preprocessingOf(
   return preprocessing;
 }
 
-async function openTrainingData(
+/** The pictures of a training, their classes in the order of the outputs that it will have. */
+export async function openTrainingData(
   path: string,
   settings: TrainSettings,
   model: Model,

@@ -253,3 +253,20 @@ test('goes on with the head of a finished model', async () => {
   const unnamed = train({ ...base, model: project.model, out: join(project.folder, 'third') });
   await expect(unnamed).rejects.toMatchObject({ code: 'bad-config', hint: expect.stringContaining('--labels') });
 });
+
+test('takes the classes in an order that is given, if they are the classes of the data', async () => {
+  const request = { model: project.model, data: project.data, out: join(project.folder, 'ordered') };
+  const settings = { ...SETTINGS, stages: [{ train: 'head', epochs: 2 }] };
+  const labels = ['red', 'blue', 'green'];
+  await train({ ...request, settings: { ...settings, labels } });
+  const config = JSON.parse(readFileSync(join(request.out, 'model', 'config.json'), 'utf8'));
+  expect(Object.values(config.id2label)).toEqual(labels);
+  const [{ label }] = await predict({ model: request.out, pictures: [join(project.data, 'val', 'red', '1.png')] });
+  expect(label).toBe('red');
+  const wrong = train({
+    ...request,
+    out: join(project.folder, 'no'),
+    settings: { ...settings, labels: ['red', 'blue'] },
+  });
+  await expect(wrong).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining('green') });
+});

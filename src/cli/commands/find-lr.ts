@@ -10,6 +10,10 @@ import { JobDisplay } from '../terminal/job.ts';
 import { quoted } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
+/** Settings of a training that such a test has no use for. */
+const NO_USE = ['epochs', 'lr', 'schedule', 'warmup', 'target', 'patience', 'artifacts'];
+const SETTINGS = Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !NO_USE.includes(name)));
+
 export const command: CommandSpec = {
   name: 'find-lr',
   summary: 'learning-rate range test with a plot and a suggestion',
@@ -31,7 +35,7 @@ export const command: CommandSpec = {
       default: 'thaw.config.*',
       under: 'Test',
     },
-    ...TRAIN_FLAGS,
+    ...SETTINGS,
   },
   examples: ['thaw find-lr default pictures', 'thaw find-lr model.onnx pictures --trainable last:3'],
   async run({ words: [model, data], values, terminal, signal }) {

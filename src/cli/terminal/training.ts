@@ -232,13 +232,16 @@ export class TrainingDisplay {
   }
 }
 
+/** What shows a page in a browser. */
+const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
+
 function nextSteps({ run, report, after }: TrainOutcome): [string, string][] {
   const weak = after !== null && after.accuracy < 0.9;
   const steps: [string, string][] = [
     [`thaw predict ${quoted(run)} PICTURE`, 'label pictures'],
     [`thaw eval ${quoted(run)} PICTURES`, 'measure it on others'],
     [
-      `open ${quoted(report ?? '')}`,
+      `${OPEN} ${quoted(report ?? '')}`,
       weak ? 'its worst mistakes show what to add or mend' : 'curves, mistakes, every setting',
     ],
   ];
