@@ -8,7 +8,8 @@ import { compareGradient, loadNetwork, networkNames } from '../reference.ts';
 
 /** Whole networks: the loss and every parameter's gradient against PyTorch's in double precision. */
 describe('training_model.onnx against PyTorch', () => {
-  const runtime = nodeRuntime();
+  // One thread: threads that wait for each other are slow on a busy machine.
+  const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 
   it.each(networkNames)('%s', async (name) => {
     const reference = loadNetwork(name);

@@ -10,7 +10,8 @@ export const CLASSES = 3;
 export const SIDE = 8;
 const FEATURES = 6;
 
-export const runtime = nodeRuntime();
+/** One thread: the tensors are tiny, and threads that wait for each other are slow on a busy machine. */
+export const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 
 export interface NetworkOptions {
   /** Batch norm after the second convolution. */
