@@ -19,9 +19,9 @@ import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import { shownPath } from './paths.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { readRunSettings } from './resume.ts';
-import { shownPath } from './train.ts';
 import type { About } from './training-run.ts';
 
 export interface ExportRequest {

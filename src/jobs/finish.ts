@@ -25,8 +25,9 @@ import {
 import { environmentOf } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
+import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord, stageResults } from './record.ts';
-import { shownPath, sizesOf } from './train.ts';
+import { sizesOf } from './train.ts';
 import type { TrainingJob } from './training-run.ts';
 
 /** How a training ended. Plain data. */
@@ -209,11 +210,11 @@ async function reportOf(
     output: {
       path: join(path, 'model'),
       commands: [
-        { does: 'Classify pictures', command: `thaw predict ${path} PICTURE.jpg` },
-        { does: 'Measure it on other pictures', command: `thaw eval ${path} PICTURES` },
+        { does: 'Classify pictures', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
+        { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} PICTURES` },
         {
           does: 'Use it in JavaScript',
-          command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', '${path}/model');`,
+          command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', ${JSON.stringify(`${path}/model`)});`,
         },
       ],
     },

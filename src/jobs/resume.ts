@@ -7,11 +7,12 @@ import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../ru
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
+import { shownPath } from './paths.ts';
 import { inputShapes } from './pictures.ts';
 import { networkOf } from './prepare.ts';
 import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
 import { readSettings, type TrainSettings } from './settings.ts';
-import { describeData, shownPath, sizesOf } from './train.ts';
+import { describeData, sizesOf } from './train.ts';
 import { type About, runTraining } from './training-run.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { openDataset } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
@@ -12,6 +12,7 @@ import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
+import { shownPath } from './paths.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
 import { newRecord, saveRecord } from './record.ts';
@@ -180,10 +181,4 @@ export function sizesOf({ network, anatomy }: Omit<Prepared, 'source'>) {
   const names = anatomy.groups.flatMap(({ parameters }) => parameters);
   const parameters = names.reduce((all, name) => all + elementCount(initializers.get(name)!.shape), 0);
   return { parameters, groups: anatomy.groups.length, classes: anatomy.head.classes };
-}
-
-/** A path as short as it can be said from where the user is. */
-export function shownPath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short || '.';
 }

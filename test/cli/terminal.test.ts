@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { wrapped } from '../../src/cli/help.ts';
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
 import { fitted, Terminal, visibleLength } from '../../src/cli/terminal/terminal.ts';
-import { quoted } from '../../src/cli/terminal/training.ts';
+import { quoted } from '../../src/jobs/paths.ts';
 
 const plain = createColors(false);
 const state: BarState = {

@@ -1,5 +1,6 @@
 import { ThawError } from '../../errors.ts';
 import { type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
 import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
 import { compact, plural } from '../../report/format.ts';
@@ -7,7 +8,6 @@ import { parseConfig, trainingSchema } from '../../training/index.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
-import { quoted } from '../terminal/training.ts';
 
 export const INPUT_FLAG: Flags = {
   input: {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type FindLrRequest, findLr } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
 import type { TrainSettingsInput } from '../../jobs/settings.ts';
 import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
@@ -7,7 +8,6 @@ import type { CommandSpec } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
 import { sparkline } from '../terminal/bar.ts';
 import { JobDisplay } from '../terminal/job.ts';
-import { quoted } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 /** Settings of a training that such a test has no use for. */

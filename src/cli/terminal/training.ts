@@ -1,4 +1,5 @@
 import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
 import { compact, count, decimal, duration, percent, plural } from '../../report/format.ts';
 import { type BarState, progressLine } from './bar.ts';
 import type { Terminal } from './terminal.ts';
@@ -250,10 +251,6 @@ function nextSteps({ run, report, after }: TrainOutcome): [string, string][] {
 }
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));
-
-/** As a shell reads it back. */
-export const quoted = (path: string): string =>
-  /^[\w./@%+:=-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`;
 
 export function downloadLine({ received, total }: { received: number; total?: number }): string {
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

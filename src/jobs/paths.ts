@@ -1,0 +1,11 @@
+import { relative } from 'node:path';
+
+/** A path as short as it can be said from where the user is. */
+export function shownPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short || '.';
+}
+
+/** As a shell reads it back. */
+export const quoted = (path: string): string =>
+  /^[\w./@%+:=-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`;
