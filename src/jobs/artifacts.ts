@@ -12,10 +12,10 @@ import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel } from './opening.ts';
 import { openInputShapes } from './pictures.ts';
 import { scoresOf, withHead } from './prepare.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
-import { fetchModel } from './train.ts';
 
 export interface ArtifactsRequest {
   readonly model: string;

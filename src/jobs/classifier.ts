@@ -6,9 +6,9 @@ import type { Runtime, Session } from '../runtime/index.ts';
 import { type Prediction, predictionsOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { type ClassifierSettings, readClassifierSettings } from './settings.ts';
-import { fetchModel, knownLabels, preprocessingOf } from './train.ts';
 
 /** A finished model that tells classes apart: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {

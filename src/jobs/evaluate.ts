@@ -4,8 +4,8 @@ import { ThawError } from '../errors.ts';
 import { type Evaluation, evaluationOf, type Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import { describeData } from './opening.ts';
 import type { ClassifierSettings } from './settings.ts';
-import { describeData } from './train.ts';
 
 export interface EvaluateRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { openDataset, PictureSource } from '../data/node/index.ts';
+import { PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type CompressedForm,
@@ -19,6 +19,7 @@ import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import { openTrainingData } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { readRunSettings } from './resume.ts';
@@ -88,8 +89,10 @@ async function compare(
   names: { readonly shipped?: boolean; readonly input: string; readonly output: string },
   hooks: JobHooks,
 ): Promise<Verification | null> {
-  const { seed, valFraction, batch } = await readRunSettings(run);
-  const dataset = await openDataset(dataPath, { seed, valFraction }).catch((error) => {
+  const settings = await readRunSettings(run);
+  const { batch } = settings;
+  const { identity } = await run.source();
+  const dataset = await openTrainingData(dataPath, settings, () => identity.classes).catch((error) => {
     if (error instanceof ThawError) return undefined;
     throw error;
   });

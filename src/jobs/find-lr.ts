@@ -5,10 +5,10 @@ import type { RateTest } from '../report/index.ts';
 import { CompiledStage, planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
+import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf } from './opening.ts';
 import { inputShapes } from './pictures.ts';
 import { prepareModel } from './prepare.ts';
 import { readSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
-import { describeData, fetchModel, openTrainingData, preprocessingOf } from './train.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -53,7 +53,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
-  const dataset = await openTrainingData(request.data, settings, model, resolved);
+  const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
   hooks.onEvent?.(describeData(dataset));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {

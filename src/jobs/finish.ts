@@ -25,9 +25,9 @@ import {
 import { environmentOf } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
+import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord, stageResults } from './record.ts';
-import { sizesOf } from './train.ts';
 import type { TrainingJob } from './training-run.ts';
 
 /** How a training ended. Plain data. */

@@ -5,8 +5,8 @@ import type { Dimension } from '../onnx/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { inferShapes } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel } from './opening.ts';
 import { openInputShapes } from './pictures.ts';
-import { fetchModel } from './train.ts';
 
 export interface InspectRequest {
   readonly model: string;

@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDataset } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
+import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { inputShapes } from './pictures.ts';
 import { networkOf } from './prepare.ts';
 import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
 import { readSettings, type TrainSettings } from './settings.ts';
-import { describeData, sizesOf } from './train.ts';
 import { type About, runTraining } from './training-run.ts';
 
 /**
@@ -37,14 +36,7 @@ export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainO
     const settings = await readRunSettings(run);
     const { model: source, identity, about: kept } = await run.source();
     const about = kept as unknown as About;
-    const { seed, valFraction, strict, verify, keepHead, labels } = settings;
-    const opened = await openDataset(about.dataPath, {
-      seed,
-      valFraction,
-      strict,
-      verification: verify,
-      classes: keepHead || labels ? identity.classes : undefined,
-    });
+    const opened = await openTrainingData(about.dataPath, settings, () => identity.classes);
     onEvent?.(describeData(opened));
     const samples = await identifySamples(opened, about.dataPath);
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
