@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { PictureSource } from '../data/node/index.ts';
@@ -20,7 +21,7 @@ import type { Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openTrainingData } from './opening.ts';
-import { shownPath } from './paths.ts';
+import { quoted, shownPath } from './paths.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { readRunSettings } from './resume.ts';
 import type { About } from './training-run.ts';
@@ -75,10 +76,16 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 
+/** The weights that the run ships. */
 async function bestOf(run: RunReader) {
+  if (existsSync(join(run.path, 'model', 'onnx', 'model.onnx')))
+    return run.checkpoint(run.hasCheckpoint('best') ? 'best' : 'last');
   const shown = shownPath(run.path);
-  if (run.hasCheckpoint('best')) return run.checkpoint('best');
-  throw new ThawError('run-directory', `the run ${shown} has no finished epoch`, `Go on with it: thaw resume ${shown}`);
+  throw new ThawError(
+    'run-directory',
+    `the run ${shown} is not finished`,
+    `Go on with it: thaw resume ${quoted(shown)}`,
+  );
 }
 
 /** How far the form is from the model that the run ships. */
