@@ -42,7 +42,7 @@ export class Emitter {
     return name;
   }
 
-  /** Takes names for values that will be declared later. */
+  /** Takes names of values and nodes that will be placed later. */
   reserve(names: Iterable<string>): void {
     for (const name of names) this.names.add(name);
   }
@@ -98,7 +98,7 @@ export class Emitter {
       this.declare({ name: this.unique(i === 0 && as ? as : op.toLowerCase()), type, shape }),
     );
     this.append({
-      name: `${op}/${values[0].name}`,
+      name: this.unique(`${op}/${values[0].name}`),
       op,
       domain,
       inputs: names,
@@ -142,13 +142,24 @@ export class Emitter {
     const info = ({ name, type, shape }: Value) => ({ name, type, shape });
     return {
       name,
-      nodes: this.nodes,
+      nodes: uniquelyNamed(this.nodes),
       inputs: inputs.map(info),
       outputs: outputs.map(info),
       initializers: this.initializers,
       valueInfo: [],
     };
   }
+}
+
+/** ONNX Runtime refuses two nodes of one name, and a model that Thaw made has names like those of new nodes. */
+function uniquelyNamed(nodes: readonly Node[]): Node[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    let { name } = node;
+    for (let i = 1; name !== '' && taken.has(name); i++) name = `${node.name}_${i}`;
+    taken.add(name);
+    return name === node.name ? node : { ...node, name };
+  });
 }
 
 function signature(

@@ -6,7 +6,7 @@ import { evaluate, findLr, inspectModel, predict, writeArtifacts } from '../../s
 import { nearestHint } from '../../src/jobs/nearest.ts';
 import { choosePreprocessing } from '../../src/jobs/pictures.ts';
 import { readSettings } from '../../src/jobs/settings.ts';
-import { tensor, writeModel } from '../../src/onnx/index.ts';
+import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { smallModel } from '../small-models.ts';
 import { makeProject, type Project, pretrained, SIDE } from './project.ts';
@@ -159,6 +159,21 @@ describe('writeArtifacts', () => {
     (results['fc.bias.grad'].data as Float32Array).forEach((g, i) => {
       expect(g).toBeCloseTo(expected[i], 6);
     });
+  });
+
+  test('names new nodes apart from those of a model that Thaw made', async () => {
+    const model = pretrained();
+    const nodes = model.graph.nodes.map((node) => ({ ...node, name: `${node.op}/${node.op.toLowerCase()}` }));
+    const named = {
+      ...model,
+      graph: { ...model.graph, nodes: nodes.map((node, i) => (i === 2 || i === 3 ? model.graph.nodes[i] : node)) },
+    };
+    const out = join(project.folder, 'artifacts-names');
+    await writeArtifacts({ model: lone('named', named), out, trainable: 'all' });
+    const { graph } = readModel(readFileSync(join(out, 'training_model.onnx')));
+    const names = graph.nodes.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    await (await nodeRuntime().load(readFileSync(join(out, 'training_model.onnx')))).release();
   });
 
   test('refuses an output that the loss cannot take', async () => {
