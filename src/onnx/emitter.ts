@@ -142,24 +142,13 @@ export class Emitter {
     const info = ({ name, type, shape }: Value) => ({ name, type, shape });
     return {
       name,
-      nodes: uniquelyNamed(this.nodes),
+      nodes: this.nodes,
       inputs: inputs.map(info),
       outputs: outputs.map(info),
       initializers: this.initializers,
       valueInfo: [],
     };
   }
-}
-
-/** ONNX Runtime refuses two nodes of one name, and a model that Thaw made has names like those of new nodes. */
-function uniquelyNamed(nodes: readonly Node[]): Node[] {
-  const taken = new Set<string>();
-  return nodes.map((node) => {
-    let { name } = node;
-    for (let i = 1; name !== '' && taken.has(name); i++) name = `${node.name}_${i}`;
-    taken.add(name);
-    return name === node.name ? node : { ...node, name };
-  });
 }
 
 function signature(
