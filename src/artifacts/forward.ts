@@ -39,7 +39,7 @@ export function placeForward(
   checkTrainable(plan.trainable, graph.initializers);
   checkNames(values, plan);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
-  b.reserve([...values.keys(), ...graph.nodes.flatMap((node) => node.outputs)]);
+  b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
   const parameters: Value[] = [];
   const statistics: { value: Value; next?: Value }[] = [];
