@@ -24,7 +24,7 @@ import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { readRunSettings } from './resume.ts';
-import type { About } from './training-run.ts';
+import type { About } from './training-job.ts';
 
 export interface ExportRequest {
   /** A finished run. */

@@ -28,7 +28,7 @@ import { samplePictures, worstMistakes } from './gallery.ts';
 import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord, stageResults } from './record.ts';
-import type { TrainingJob } from './training-run.ts';
+import type { TrainingJob } from './training-job.ts';
 
 /** How a training ended. Plain data. */
 export interface TrainOutcome {
@@ -56,7 +56,7 @@ export interface FinishedTraining extends TrainingJob {
 
 /** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
 export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise<TrainOutcome> {
-  const { run, record, source, about, dataset, runtime, network, anatomy, config } = job;
+  const { run, record, source, about, dataset, runtime, anatomy, config } = job;
   const { preprocessing } = about;
   const path = shownPath(run.path);
   const began = performance.now();
@@ -64,21 +64,12 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   const interrupted = () => outcomeOf(path, 'interrupted', record, last);
   if (!record.stopped) return interrupted();
 
-  hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
+  hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const best = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
-  const trainer = new Trainer({
-    network,
-    anatomy,
-    classes: dataset.classes,
-    train: job.val,
-    val: job.val,
-    config,
-    runtime,
-    resume: best,
-  });
-  const { loss, predictions } = await trainer.predict(job.val);
-  const after = evaluationOf(predictions, dataset.classes, loss);
+  const { predictions, after, test } = await measure(job, best);
   if (hooks.signal?.aborted) return interrupted();
+
+  hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const exported = exportModel(source, best.state, {
     version: await thawVersion(),
     classes: dataset.classes,
@@ -108,12 +99,6 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   hooks.onEvent?.({ type: 'verified', maxDifference, samples });
   if (hooks.signal?.aborted) return interrupted();
 
-  if (dataset.test.length) hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const test = dataset.test.length
-    ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
-    : null;
-  if (hooks.signal?.aborted) return interrupted();
-
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
   const report = await reportOf(job, { best, last, after, test, seconds, path }, predictions);
@@ -128,6 +113,25 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
+}
+
+/** The best weights on the validation set, and on the test set if there is one. */
+async function measure({ network, anatomy, dataset, val, config, runtime, about }: FinishedTraining, best: Checkpoint) {
+  const { classes } = dataset;
+  const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, resume: best });
+  try {
+    const { loss, predictions } = await trainer.predict(val);
+    const { preprocessing } = about;
+    return {
+      predictions,
+      after: evaluationOf(predictions, classes, loss),
+      test: dataset.test.length
+        ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
+        : null,
+    };
+  } finally {
+    await trainer.release();
+  }
 }
 
 function outcomeOf(

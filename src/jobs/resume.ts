@@ -12,7 +12,8 @@ import { inputShapes } from './pictures.ts';
 import { networkOf } from './prepare.ts';
 import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
 import { readSettings, type TrainSettings } from './settings.ts';
-import { type About, runTraining } from './training-run.ts';
+import type { About } from './training-job.ts';
+import { runTraining } from './training-run.ts';
 
 /**
  * Goes on with a run exactly where it stopped, from its own copy of the model.

@@ -13,7 +13,8 @@ import { inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
-import { type About, runTraining } from './training-run.ts';
+import type { About } from './training-job.ts';
+import { runTraining } from './training-run.ts';
 
 export interface TrainRequest {
   /** A path, an address, `hf:owner/name` or `default`. */

@@ -1,8 +1,5 @@
-import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
+import { readAugmentation } from '../data/index.ts';
 import { PictureCache, PictureSource } from '../data/node/index.ts';
-import type { ComparisonRow } from '../report/index.ts';
-import type { RunWriter } from '../run/index.ts';
-import type { Runtime } from '../runtime/index.ts';
 import {
   type Checkpoint,
   type StageInfo,
@@ -14,37 +11,10 @@ import {
 } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
-import type { Prepared } from './prepare.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
-import { type TrainSettings, trainingConfigOf } from './settings.ts';
+import { trainingConfigOf } from './settings.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
-
-/** What a run keeps of its beginnings, in the `about` of its source. */
-export interface About {
-  /** As the user wrote them. */
-  readonly model: string;
-  readonly data: string;
-  /** Absolute. */
-  readonly dataPath: string;
-  /** The model's short name, and SHA-256 of its file. */
-  readonly name: string;
-  readonly sha256: string;
-  readonly preprocessing: Preprocessing;
-  /** The model's `config.json`. */
-  readonly sourceConfig?: unknown;
-  readonly comparison?: readonly ComparisonRow[];
-}
-
-/** Everything that a training needs, at its start as when it goes on. */
-export interface TrainingJob extends Prepared {
-  readonly run: RunWriter;
-  readonly about: About;
-  readonly settings: TrainSettings;
-  readonly dataset: Dataset;
-  readonly runtime: Runtime;
-  readonly record: RunRecord;
-  readonly resume?: Checkpoint;
-}
+import type { About, TrainingJob } from './training-job.ts';
 
 /** A training that is stopped in a long epoch loses no more than this; milliseconds. */
 const SAVE_EVERY = 5 * 60_000;

@@ -21,7 +21,7 @@ export {
 export type { Typed, Value } from './emitter.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { type ReadExternal, readModel } from './read.ts';
-export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape } from './shape.ts';
+export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape, sizeOf } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
 export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';

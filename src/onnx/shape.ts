@@ -59,4 +59,13 @@ export function broadcast(a: Shape, b: Shape): Shape {
   });
 }
 
+/** The number that a dimension is for given sizes of its symbols; a symbol without one is an error. */
+export function sizeOf(dimension: Dimension, sizes: Readonly<Record<string, number>>): number {
+  const { factor, symbols } = parse(dimension);
+  return symbols.reduce((all, symbol) => {
+    if (!Object.hasOwn(sizes, symbol)) throw new Error(`the size of "${symbol}" in ${dimension} is not known`);
+    return all * sizes[symbol];
+  }, factor);
+}
+
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);

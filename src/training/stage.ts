@@ -1,6 +1,6 @@
 import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
-import { elementCount, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
+import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -135,16 +135,9 @@ export class CompiledStage {
     return Object.fromEntries(
       this.noise.map(({ name, shape }) => {
         const random = new Random(this.seed, 'noise', name, step);
-        const dims = shape.map((d) => (typeof d === 'number' ? d : samples));
-        const count = dims.reduce((a, b) => a * b, 1);
-        return [
-          name,
-          tensor(
-            'float32',
-            dims,
-            Float32Array.from({ length: count }, () => random.uniform()),
-          ),
-        ];
+        const dims = shape.map((d) => sizeOf(d, { batch: samples }));
+        const drawn = Float32Array.from({ length: elementCount(dims) }, () => random.uniform());
+        return [name, tensor('float32', dims, drawn)];
       }),
     );
   }

@@ -71,7 +71,7 @@ export class Trainer {
         if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
       }
     } finally {
-      await this.leaveStage();
+      await this.release();
     }
     yield { type: 'end', why, best: this.progress.best ?? { epoch: 0, loss: Number.NaN, accuracy: 0 } };
   }
@@ -178,7 +178,7 @@ export class Trainer {
 
   private async enterStage(config: StageConfig): Promise<CompiledStage> {
     if (this.entered === config && this.stage) return this.stage;
-    await this.leaveStage();
+    await this.release();
     const { network, runtime, config: training } = this.options;
     const plan = this.planOf(config);
     this.stage = await CompiledStage.compile(
@@ -194,7 +194,8 @@ export class Trainer {
 
   private entered: StageConfig | undefined;
 
-  private async leaveStage(): Promise<void> {
+  /** Gives back what the stage under way holds of the runtime; its state is kept. For those who evaluate outside of `run()`. */
+  async release(): Promise<void> {
     if (!this.stage) return;
     this.carried = new Map(this.checkpoint().state);
     await this.stage.release();

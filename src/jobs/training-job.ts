@@ -1,0 +1,35 @@
+import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { ComparisonRow } from '../report/index.ts';
+import type { RunWriter } from '../run/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Checkpoint } from '../training/index.ts';
+import type { Prepared } from './prepare.ts';
+import type { RunRecord } from './record.ts';
+import type { TrainSettings } from './settings.ts';
+
+/** What a run keeps of its beginnings, in the `about` of its source. */
+export interface About {
+  /** As the user wrote them. */
+  readonly model: string;
+  readonly data: string;
+  /** Absolute. */
+  readonly dataPath: string;
+  /** The model's short name, and SHA-256 of its file. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly preprocessing: Preprocessing;
+  /** The model's `config.json`. */
+  readonly sourceConfig?: unknown;
+  readonly comparison?: readonly ComparisonRow[];
+}
+
+/** Everything that a training needs, at its start as when it goes on. */
+export interface TrainingJob extends Prepared {
+  readonly run: RunWriter;
+  readonly about: About;
+  readonly settings: TrainSettings;
+  readonly dataset: Dataset;
+  readonly runtime: Runtime;
+  readonly record: RunRecord;
+  readonly resume?: Checkpoint;
+}
