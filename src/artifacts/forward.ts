@@ -1,6 +1,6 @@
 import { ThawError } from '../errors.ts';
-import { readsOf } from '../lowering/index.ts';
-import { type GraphBuilder, type Node, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import { placeConstants } from '../lowering/index.ts';
+import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import { OPTIMIZERS, type Optimizer } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
@@ -66,8 +66,7 @@ export function placeForward(
       node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
       reached.add(dropped.get(value)!.name);
     }
-    refuseCaptured(node, reached);
-    if (node.inputs.some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);
+    if (readsOf(node).some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
       for (const { value, next } of batchNormTraining(b, node)) {
@@ -111,25 +110,6 @@ function checkNames(values: Inference['values'], { trainable, optimizer, optimiz
     `the model has a value called "${taken}", a name that training gives to a value of its own`,
     'Rename it in the model',
   );
-}
-
-/** Gradients follow a node's inputs; what its branches or bodies take from outside would go without. */
-function refuseCaptured(node: Node, reached: ReadonlySet<string>): void {
-  const captured = readsOf(node).find((name) => reached.has(name) && !node.inputs.includes(name));
-  if (captured === undefined) return;
-  throw new ThawError(
-    'unsupported-operator',
-    `${node.op} node "${node.name || node.outputs[0]}" takes "${captured}" into its subgraph, where no gradient follows`,
-    'Freeze the layers before it (`thaw inspect` shows what can be trained)',
-  );
-}
-
-/** Places a node's outputs as constants, where they are known. */
-function placeConstants(b: GraphBuilder, node: Node, constants: ReadonlyMap<string, Tensor>): boolean {
-  const outputs = node.outputs.filter((name) => name !== '');
-  if (!outputs.every((name) => constants.has(name))) return false;
-  for (const name of outputs) b.initializer(name, constants.get(name)!);
-  return true;
 }
 
 /** x·1[noise ≥ rate] / (1 − rate), the noise being an input. */

@@ -1,7 +1,7 @@
 import { differentiate } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { lower, prune, readsOf } from '../lowering/index.ts';
-import { GraphBuilder, type Model, type Value } from '../onnx/index.ts';
+import { lower, prune } from '../lowering/index.ts';
+import { GraphBuilder, type Model, readsOf, type Value } from '../onnx/index.ts';
 import { OPTIMIZERS, type Optimizer, type OptimizerOptions } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';

@@ -1,15 +1,16 @@
-import { ThawError } from '../errors.ts';
 import {
   type GraphBuilder,
   isFloat,
   type Node,
   numbersOf,
   plainAttributes,
+  readsOf,
   type Tensor,
   type Value,
 } from '../onnx/index.ts';
-import { ruleFor } from './registry.ts';
+import { differentiability, ruleFor } from './registry.ts';
 import type { RuleContext } from './rule.ts';
+import { UnsupportedOperator } from './unsupported.ts';
 
 /**
  * Appends to the builder's graph the gradients of a scalar with respect to some of its values: reverse-mode automatic
@@ -18,6 +19,7 @@ import type { RuleContext } from './rule.ts';
  * @param loss a scalar of the graph
  * @param wanted names of values (parameters, usually); nothing that only others would need is emitted
  * @param known contents of values that are computed from constants and static shapes only
+ * @param refused takes what a gradient has to pass and cannot, and may throw it, which is the default; zeros go on in its place
  * @returns the gradient of each wanted value that the loss depends on, of that value's shape
  * @throws ThawError `unsupported-operator` when a gradient has to pass through an operator without a rule
  */
@@ -26,11 +28,17 @@ export function differentiate(
   loss: Value,
   wanted: readonly string[],
   known: ReadonlyMap<string, Tensor> = new Map(),
+  refused: (error: UnsupportedOperator) => void = raise,
 ): Map<string, Value> {
   const seeds = new Map([[loss.name, b.scalar(1, loss.type)]]);
-  const gradients = backpropagate({ b, known, nodes: [...b.nodes], active: dependents(b.nodes, wanted) }, seeds);
+  const nodes = [...b.nodes];
+  const gradients = backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused }, seeds);
   return new Map(wanted.flatMap((name) => (gradients.has(name) ? [[name, gradients.get(name)!]] : [])));
 }
+
+const raise = (error: UnsupportedOperator): never => {
+  throw error;
+};
 
 interface Pass {
   readonly b: GraphBuilder;
@@ -38,6 +46,7 @@ interface Pass {
   readonly nodes: readonly Node[];
   /** Values whose gradients are wanted, and all that depend on them. */
   readonly active: ReadonlySet<string>;
+  readonly refused: (error: UnsupportedOperator) => void;
 }
 
 /** From the gradients of some results of the nodes to those of all that they were computed from. */
@@ -45,14 +54,40 @@ function backpropagate(pass: Pass, seeds: ReadonlyMap<string, Value>): Map<strin
   const { b, nodes, active } = pass;
   const gradients = new Map(seeds);
   for (const node of [...nodes].reverse()) {
-    if (!node.inputs.some((name) => active.has(name)) || !node.outputs.some((name) => gradients.has(name))) continue;
-    const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
-    node.inputs.forEach((name, i) => {
-      const gradient = active.has(name) ? inputGradients[i]?.() : undefined;
-      if (gradient) accumulate(b, gradients, name, b.sumTo(gradient, b.value(name).shape));
-    });
+    const reads = readsOf(node).filter((name) => active.has(name));
+    if (!reads.length || !node.outputs.some((name) => gradients.has(name))) continue;
+    for (const [name, gradient] of gradientsOf(pass, node, reads, gradients)) accumulate(b, gradients, name, gradient);
   }
   return gradients;
+}
+
+/** The gradients that one node gives to the active values that it reads, by input; where it can't, it is told and they are zero. */
+function gradientsOf(
+  pass: Pass,
+  node: Node,
+  reads: readonly string[],
+  gradients: ReadonlyMap<string, Value>,
+): (readonly [string, Value])[] {
+  const { b, active, refused } = pass;
+  try {
+    const captured = reads.find((name) => !node.inputs.includes(name));
+    if (captured !== undefined)
+      throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
+    const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
+    return node.inputs.flatMap((name, i) => {
+      const gradient = active.has(name) ? inputGradients[i]?.() : undefined;
+      return gradient ? [[name, b.sumTo(gradient, b.value(name).shape)] as const] : [];
+    });
+  } catch (error) {
+    refused(asRefusal(error as Error, node));
+    return reads.map((name) => [name, b.full(0, b.value(name))] as const);
+  }
+}
+
+/** Rules are written for what occurs; what the builder then cannot express (an unknown size, usually) is refused like the rest. */
+function asRefusal(error: Error, node: Node): UnsupportedOperator {
+  if (error instanceof UnsupportedOperator && error.node === node) return error;
+  return new UnsupportedOperator(node, error.message, { cause: error });
 }
 
 function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string, gradient: Value): void {
@@ -60,11 +95,12 @@ function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string
   gradients.set(name, before ? b.add(before, gradient) : gradient);
 }
 
-/** Names of all float values that depend on the given ones, these included. */
-function dependents(nodes: readonly Node[], names: readonly string[]): Set<string> {
+/** Names of all values that change smoothly with the given ones, these included: floats, not behind operators of derivative zero. */
+export function dependents(b: GraphBuilder, nodes: readonly Node[], names: readonly string[]): Set<string> {
   const result = new Set(names);
   for (const node of nodes) {
-    if (node.inputs.some((name) => result.has(name))) for (const output of node.outputs) result.add(output);
+    if (differentiability(node.op, node.domain) === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
+    for (const output of node.outputs) if (b.has(output) && isFloat(b.value(output).type)) result.add(output);
   }
   return result;
 }
@@ -73,11 +109,7 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
   const { b, known, active } = pass;
   const value = (name: string) => (name === '' ? undefined : b.value(name)) as Value;
   const refuse = (why: string): never => {
-    throw new ThawError(
-      'unsupported-operator',
-      `${node.op} node "${node.name || node.outputs[0]}" cannot be differentiated: ${why}`,
-      'Freeze the layers before it (`thaw inspect` shows what can be trained)',
-    );
+    throw new UnsupportedOperator(node, why);
   };
   const contents = (input: Value | undefined) => input && (known.get(input.name) ?? b.tensorOf(input));
   const inputs = node.inputs.map(value);
@@ -109,7 +141,7 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
           if (result && reached[i]) accumulate(b, seeds, result.name, dy[i]);
         });
         const wanted = copies.filter((_, i) => active.has(node.inputs[i])).map(({ name }) => name);
-        return backpropagate({ b, known, nodes, active: dependents(nodes, wanted) }, seeds);
+        return backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused: raise }, seeds);
       };
       let solved: Map<string, Value> | undefined;
       return inputs.map((input, i) => () => {

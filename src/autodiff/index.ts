@@ -1,4 +1,5 @@
 export { ADJOINT_DOMAIN, type ConvolutionAttributes, normalizeBatch } from './adjoint.ts';
-export { differentiate } from './differentiate.ts';
+export { dependents, differentiate } from './differentiate.ts';
 export { differentiability, hasRule } from './registry.ts';
 export type { InputGradient, Rule, RuleContext, Rules } from './rule.ts';
+export { operatorName, UnsupportedOperator } from './unsupported.ts';

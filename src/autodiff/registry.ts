@@ -1,4 +1,3 @@
-import { ThawError } from '../errors.ts';
 import type { Node } from '../onnx/index.ts';
 import { ADJOINT_DOMAIN } from './adjoint.ts';
 import type { Rule, Rules } from './rule.ts';
@@ -20,6 +19,7 @@ import { resampling } from './rules/resampling.ts';
 import { sampling } from './rules/sampling.ts';
 import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
+import { operatorName, UnsupportedOperator } from './unsupported.ts';
 import { ZERO } from './zero.ts';
 
 /** Rules of the ONNX standard by family. */
@@ -62,10 +62,5 @@ const noGradient: Rule = () => [];
 export function ruleFor(node: Node): Rule {
   const kind = differentiability(node.op, node.domain);
   if (kind !== 'none') return kind === 'rule' ? RULES[node.domain][node.op] : noGradient;
-  const operator = node.domain ? `${node.domain}.${node.op}` : node.op;
-  throw new ThawError(
-    'unsupported-operator',
-    `${operator} node "${node.name || node.outputs[0]}" cannot be differentiated: there is no rule for ${operator}`,
-    'Freeze the layers before it (`thaw inspect` shows what can be trained)',
-  );
+  throw new UnsupportedOperator(node, `there is no rule for ${operatorName(node)}`);
 }

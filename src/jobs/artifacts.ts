@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import { findHead, groupsOf, type Selection, selectParameters } from '../layers/index.ts';
+import { findHead, groupsOf, obstaclesOf, refuseCutOff, type Selection, selectParameters } from '../layers/index.ts';
 import type { LossName, LossOptions } from '../losses/index.ts';
 import { upgrade } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
@@ -72,6 +72,7 @@ function planOf(network: Inference, request: ArtifactsRequest) {
   const [{ name }] = network.model.graph.outputs;
   const output = loss === 'cross-entropy' || loss === 'kl' ? scoresOf(network.model, head?.graphOutput ?? name) : name;
   checkOutput(output, network.values.get(output), loss);
+  refuseCutOff(trainable, groups, obstaclesOf(network, groups, output));
   const plan: TrainingPlan = {
     ...PLAN_DEFAULTS,
     trainable,

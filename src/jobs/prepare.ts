@@ -1,4 +1,4 @@
-import { findHead, groupsOf, hoistConstants, replaceHead } from '../layers/index.ts';
+import { findHead, groupsOf, hoistConstants, obstaclesOf, replaceHead } from '../layers/index.ts';
 import { upgrade } from '../lowering/index.ts';
 import type { Dimension, Model } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -51,7 +51,8 @@ export async function networkOf(
   const network = await inferShapes(upgrade(source), runtime, { inputs: options.inputs });
   const found = findHead(network.model, { name: options.head });
   const head = { ...found, graphOutput: scoresOf(network.model, found.graphOutput) };
-  return { network, anatomy: { groups: groupsOf(network.model, found), head } };
+  const groups = groupsOf(network.model, found);
+  return { network, anatomy: { groups, head, obstacles: obstaclesOf(network, groups, head.graphOutput) } };
 }
 
 /** Operators that only rearrange scores. */

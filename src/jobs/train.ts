@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../data/index.ts';
+import { describeObstacle } from '../layers/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
@@ -56,7 +57,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       inputs: inputShapes(model, preprocessing),
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared) });
-    checkStages(settings, prepared);
+    checkStages(settings, prepared, hooks);
     signal?.throwIfAborted();
     const dataPath = resolve(request.data);
     const about: About = {
@@ -84,10 +85,17 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
   }
 }
 
-/** What stages name must be there: better said now than when the last of them begins. */
-function checkStages(settings: TrainSettings, { anatomy }: Prepared): void {
+/** What stages name must be there and be trainable: better said now than when the last of them begins. */
+function checkStages(settings: TrainSettings, { anatomy }: Prepared, { onEvent }: JobHooks): void {
   const config = trainingConfigOf(settings);
-  for (const stage of planStages(config, anatomy)) {
-    trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0);
-  }
+  const stages = planStages(config, anatomy);
+  for (const stage of stages) trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0);
+  const [nearest] = anatomy.obstacles ?? [];
+  const wanted = planStages(config, { ...anatomy, obstacles: [] });
+  const last = (plan: typeof stages) => String(plan.at(-1)?.train);
+  if (!nearest || last(wanted) === last(stages)) return;
+  onEvent?.({
+    type: 'notice',
+    message: `${describeObstacle(nearest)}: no more than ${last(stages)} is trained, where ${last(wanted)} would have been`,
+  });
 }

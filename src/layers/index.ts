@@ -5,10 +5,10 @@ export {
   type Inspection,
   type InspectionOptions,
   inspect,
-  unsupportedOperators,
 } from './inspect.ts';
 export { hoistConstants } from './parameters.ts';
-export { type SuggestedStage, suggestPlan } from './plan.ts';
+export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { type NewHead, replaceHead } from './replace-head.ts';
 export { type Selection, selectParameters } from './selection.ts';
 export { inspectionTable } from './table.ts';
+export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

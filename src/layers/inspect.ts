@@ -1,10 +1,10 @@
-import { differentiability } from '../autodiff/index.ts';
-import { elementCount, isFloat, type Model, type Node, type Shape } from '../onnx/index.ts';
+import { elementCount, type Model, type Node, type Shape } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { neededFor, reachedFrom } from './flow.ts';
+import { reachedFrom } from './flow.ts';
 import { groupsOf, type LayerGroup } from './groups.ts';
-import { type Head, headOf, labelOf } from './head.ts';
-import { type SuggestedStage, suggestPlan } from './plan.ts';
+import { type Head, headOf } from './head.ts';
+import { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
+import { obstaclesOf, trainableGroups } from './trainability.ts';
 
 /** `kept`: the graph has batch normalization; `folded`: it had, and its scales are in the convolutions' weights; `none`: neither. */
 export type BatchNormState = 'kept' | 'folded' | 'none';
@@ -22,8 +22,10 @@ export interface Inspection {
     readonly count: number;
   }[];
   readonly head: Head | null;
-  /** Operators that gradients would have to pass and cannot. */
-  readonly unsupported: readonly { readonly operator: string; readonly node: string }[];
+  /** Nodes that gradients would have to pass and cannot, the nearest to the output first. */
+  readonly unsupported: readonly { readonly operator: string; readonly node: string; readonly why: string }[];
+  /** The largest set of last layer groups that can be trained, as `--trainable` takes it; null where not even the head can. */
+  readonly trainable: string | null;
   readonly batchNorm: BatchNormState;
   /** Estimated bytes of a training step with AdamW. */
   readonly memory: { readonly batch: number; readonly head: number; readonly all: number };
@@ -39,6 +41,8 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
   const { head = headOf(model), batch = 16 } = options;
   const groups = groupsOf(model, head);
   const { graph } = model;
+  const obstacles = obstaclesOf(inference, groups, head?.graphOutput ?? graph.outputs[0]?.name ?? '');
+  const most = trainableGroups(groups, obstacles);
   const describe = ({ name }: { name: string }) => ({
     name,
     ...(inference.values.get(name) ?? { type: 'unknown', shape: [] }),
@@ -49,30 +53,12 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     parameters: groups.reduce((all, { count }) => all + count, 0),
     groups: groups.map(({ name, parameters, statistics, count }) => ({ name, parameters, statistics, count })),
     head: head ?? null,
-    unsupported: unsupportedOperators(model, inference, groups),
+    unsupported: obstacles.map(({ operator, node, why }) => ({ operator, node, why })),
+    trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
     memory: memoryEstimate(model, inference, groups, batch),
-    plan: suggestPlan(groups),
+    plan: suggestPlan(groups, most),
   };
-}
-
-/** Nodes without a gradient rule between the parameters and the first output. */
-export function unsupportedOperators(
-  { graph }: Model,
-  { values }: Inference,
-  groups: readonly LayerGroup[],
-): { operator: string; node: string }[] {
-  const trained = reachedFrom(
-    graph.nodes,
-    groups.flatMap(({ parameters }) => parameters),
-  );
-  const needed = neededFor(graph.nodes, [graph.outputs[0]?.name ?? '']);
-  const isPassed = ({ inputs, outputs }: Node) =>
-    inputs.some((name) => trained.has(name) && isFloat(values.get(name)?.type ?? 'float32')) &&
-    outputs.some((name) => needed.has(name) && isFloat(values.get(name)?.type ?? 'float32'));
-  return graph.nodes
-    .filter((node) => isPassed(node) && differentiability(node.op, node.domain) === 'none')
-    .map((node) => ({ operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: labelOf(node) }));
 }
 
 function batchNormState(nodes: readonly Node[]): BatchNormState {

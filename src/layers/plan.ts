@@ -5,16 +5,24 @@ export interface SuggestedStage {
   readonly epochs: number;
 }
 
-/** Gradual thawing: the new head alone first, so that its random start does not spoil what lies below; then two groups, then seven more. */
-export function suggestPlan(groups: readonly LayerGroup[]): SuggestedStage[] {
+/**
+ * Gradual thawing: the new head alone first, so that its random start does not spoil what lies below; then two groups, then seven more.
+ *
+ * @param most how many of the last groups can be trained
+ */
+export function suggestPlan(groups: readonly LayerGroup[], most: number = groups.length): SuggestedStage[] {
   const stages = [
     { last: 1, epochs: 3 },
     { last: 3, epochs: 3 },
     { last: 8, epochs: 4 },
   ];
   const named = stages.map(({ last, epochs }) => ({
-    train: last === 1 || groups.length < 2 ? 'head' : last >= groups.length ? 'all' : `last:${last}`,
+    train: lastGroups(Math.max(1, Math.min(last, most)), groups.length),
     epochs,
   }));
   return named.filter(({ train }, i) => named.findIndex((other) => other.train === train) === i);
 }
+
+/** The last groups as a selection: `head`, `last:3`, `all`. */
+export const lastGroups = (count: number, groups: number): string =>
+  count === 1 || groups < 2 ? 'head' : count >= groups ? 'all' : `last:${count}`;

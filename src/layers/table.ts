@@ -2,7 +2,7 @@ import type { Inspection } from './inspect.ts';
 
 /** An inspection as plain text, for a terminal of 80 columns and more. */
 export function inspectionTable(inspection: Inspection): string {
-  const { groups, head, unsupported, memory, plan, batchNorm, parameters } = inspection;
+  const { groups, head, memory, plan, batchNorm, parameters } = inspection;
   const values = (label: string, all: Inspection['inputs']) =>
     all.map(({ name, type, shape }) => `${label} ${name}: ${type} [${shape.join(', ')}]`);
   const rows = groups.map(({ name, parameters, count }) => [name, String(parameters.length), grouped(count)]);
@@ -19,7 +19,7 @@ export function inspectionTable(inspection: Inspection): string {
     `batch norm   ${BATCH_NORM[batchNorm]}`,
     `memory       about ${megabytes(memory.head)} to train the head, ${megabytes(memory.all)} to train everything (batch ${memory.batch})`,
     `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
-    ...unsupportedLines(unsupported),
+    ...unsupportedLines(inspection),
     '',
   ].join('\n');
 }
@@ -30,11 +30,12 @@ const BATCH_NORM = {
   none: 'none',
 };
 
-function unsupportedLines(unsupported: Inspection['unsupported']): string[] {
+function unsupportedLines({ unsupported, trainable }: Inspection): string[] {
   if (unsupported.length === 0) return ['operators    all can be trained'];
+  const most = trainable ? `the most that can be trained is --trainable ${trainable}` : 'nothing can be trained';
   return [
-    'operators    these have no gradient; only layers after them can be trained:',
-    ...unsupported.map(({ operator, node }) => `             ${operator} ${node}`),
+    `operators    these have no gradient; ${most}:`,
+    ...unsupported.map(({ operator, node, why }) => `             ${operator} ${node}: ${why}`),
   ];
 }
 

@@ -1,3 +1,4 @@
-export { prune, readsOf } from './cleanup.ts';
+export { prune } from './cleanup.ts';
+export { placeConstants } from './constants.ts';
 export { lower } from './lower.ts';
 export { upgrade } from './upgrade.ts';

@@ -1,6 +1,5 @@
 import { ADJOINT_DOMAIN } from '../autodiff/index.ts';
-import { type GraphBuilder, type Node, plainAttributes } from '../onnx/index.ts';
-import { readsOf } from './cleanup.ts';
+import { type GraphBuilder, type Node, plainAttributes, readsOf } from '../onnx/index.ts';
 import { FAMILIES } from './families.ts';
 import type { AdjointCall, Candidate } from './lowering.ts';
 

@@ -1,6 +1,14 @@
 import { ThawError } from '../errors.ts';
-import { type Attribute, type Graph, type Model, type Node, type Tensor, tensor } from '../onnx/index.ts';
-import { readsOf, subgraphs } from './cleanup.ts';
+import {
+  type Attribute,
+  type Graph,
+  type Model,
+  type Node,
+  readsOf,
+  subgraphs,
+  type Tensor,
+  tensor,
+} from '../onnx/index.ts';
 import { CONVERSIONS, type Scope } from './conversions.ts';
 
 /** The operator set that the builder writes for. */

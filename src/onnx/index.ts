@@ -23,5 +23,6 @@ export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { type ReadExternal, readModel } from './read.ts';
 export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape, sizeOf } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
+export { readsOf, subgraphs } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
 export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';

@@ -1,6 +1,14 @@
 import { PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Head, type LayerGroup, selectParameters, suggestPlan } from '../layers/index.ts';
+import {
+  type Head,
+  type LayerGroup,
+  type Obstacle,
+  refuseCutOff,
+  selectParameters,
+  suggestPlan,
+  trainableGroups,
+} from '../layers/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 
 /** What training needs to know of a model besides its graph. */
@@ -8,10 +16,15 @@ export interface Anatomy {
   /** Input side first, the head last. */
   readonly groups: readonly LayerGroup[];
   readonly head: Head;
+  /** Nodes that no gradient passes; none unless given. */
+  readonly obstacles?: readonly Obstacle[];
 }
 
-/** The stages of a configuration: those written out, one for `trainable`, or a preset's. */
-export function planStages(config: TrainingConfig, { groups }: Anatomy): StageConfig[] {
+/**
+ * The stages of a configuration: those written out, one for `trainable`, or a preset's. Gradual thawing goes as far as gradients can
+ * be had.
+ */
+export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy): StageConfig[] {
   if (config.stages) return config.stages;
   if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? 10);
   switch (config.preset) {
@@ -20,9 +33,10 @@ export function planStages(config: TrainingConfig, { groups }: Anatomy): StageCo
     case 'full':
       return shareEpochs(['all'], config.epochs ?? 10);
     case 'gradual': {
+      const most = trainableGroups(groups, obstacles);
       if (config.thawBy)
-        return shareEpochs(thawing(config.thawBy, config.thawMost, groups.length), config.epochs ?? 10);
-      const suggested = suggestPlan(groups);
+        return shareEpochs(thawing(config.thawBy, Math.min(config.thawMost ?? most, most)), config.epochs ?? 10);
+      const suggested = suggestPlan(groups, most);
       return config.epochs
         ? shareEpochs(
             suggested.map(({ train }) => train),
@@ -33,11 +47,10 @@ export function planStages(config: TrainingConfig, { groups }: Anatomy): StageCo
   }
 }
 
-/** The head, then `by` more groups a stage. */
-function thawing(by: number, most: number | undefined, groups: number): string[] {
-  const end = Math.min(most ?? groups, groups);
+/** The head, then `by` more groups a stage, to `most`. */
+function thawing(by: number, most: number): string[] {
   const counts = [1];
-  while (counts.at(-1)! < end) counts.push(Math.min(counts.at(-1)! + by, end));
+  while (counts.at(-1)! < most) counts.push(Math.min(counts.at(-1)! + by, most));
   return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
 }
 
@@ -49,11 +62,16 @@ function shareEpochs(all: readonly StageConfig['train'][], epochs: number): Stag
   return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
 }
 
-/** What the compiler makes of one stage. @param thawedAt updates that each parameter had no part in, of those that ever trained */
+/**
+ * What the compiler makes of one stage.
+ *
+ * @param thawedAt updates that each parameter had no part in, of those that ever trained
+ * @throws ThawError `unsupported-operator` where an obstacle cuts off what the stage trains
+ */
 export function trainingPlan(
   config: TrainingConfig,
   stage: StageConfig,
-  { groups, head }: Anatomy,
+  { groups, head, obstacles = [] }: Anatomy,
   output: string,
   thawedAt: Readonly<Record<string, number>>,
   step: number,
@@ -67,6 +85,7 @@ export function trainingPlan(
       'See `thaw inspect` for the layer groups',
     );
   }
+  refuseCutOff(trainable, groups, obstacles);
   const { name: optimizer, ...optimizerOptions } = config.optimizer;
   const { name: loss, ...lossOptions } = config.loss;
   return {

@@ -34,8 +34,8 @@ const head: Head = {
 const anatomy: Anatomy = { groups, head };
 
 const config = (input: TrainingConfigInput) => parseConfig(trainingSchema, input);
-const stagesOf = (input: TrainingConfigInput) =>
-  planStages(config(input), anatomy).map(({ train, epochs }) => [String(train), epochs]);
+const stagesOf = (input: TrainingConfigInput, of = anatomy) =>
+  planStages(config(input), of).map(({ train, epochs }) => [String(train), epochs]);
 
 describe('stages', () => {
   it.each<[TrainingConfigInput, [string, number][]]>([
@@ -86,6 +86,35 @@ describe('stages', () => {
     [{ stages: [{ train: 'layer1', epochs: 2 }], preset: 'full' }, [['layer1', 2]]],
   ])('%j', (input, expected) => {
     expect(stagesOf(input)).toEqual(expected);
+  });
+
+  const blocked: Anatomy = {
+    ...anatomy,
+    obstacles: [{ operator: 'Det', node: 'volume', why: 'there is no rule for Det', parameters: ['layer2.weight'] }],
+  };
+
+  it.each<[TrainingConfigInput, string[]]>([
+    [{}, ['head', 'last:2']],
+    [{ epochs: 8 }, ['head', 'last:2']],
+    [{ thawBy: 2 }, ['head', 'last:2']],
+    [{ preset: 'full' }, ['all']],
+    [{ trainable: 'last:4' }, ['last:4']],
+  ])('thaw gradually as far as gradients go, and as told where told: %j', (input, expected) => {
+    expect(stagesOf(input, blocked).map(([train]) => train)).toEqual(expected);
+  });
+
+  it('are refused where an operator cuts them off, with what can be trained', () => {
+    const parsed = config({});
+    const plan = (train: string) => trainingPlan(parsed, { train, epochs: 1 }, blocked, 'logits', {}, 0);
+    expect(() => plan('last:3')).toThrow(
+      expect.objectContaining({
+        code: 'unsupported-operator',
+        line: expect.stringMatching(/Det node "volume" .* cuts off layer2 \(1 of 4 .*--trainable last:2$/),
+      }),
+    );
+    expect([...plan('last:2').trainable]).toEqual(['layer3.weight', 'fc.weight', 'fc.bias']);
+    // A layer before the node is not in question.
+    expect([...plan('layer1').trainable]).toEqual(['layer1.weight']);
   });
 });
 
