@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -135,6 +136,13 @@ describe('files that are not pictures', () => {
     });
     expect(data.train).toHaveLength(9);
     expect(names(root, data.train)).toContain('a/photo');
+  });
+
+  it.skipIf(process.platform === 'win32')('are not waited for where they are pipes', async () => {
+    const root = await classFolders(temporaryFolder(), { a: 2, b: 2 });
+    execFileSync('mkfifo', [join(root, 'a', 'pipe.png')]);
+    const data = await openDataset(root, { valFraction: 0 });
+    expect(data.problems).toEqual([{ file: join(root, 'a', 'pipe.png'), reason: 'not a file' }]);
   });
 
   it('stop a strict run', async () => {

@@ -1,5 +1,5 @@
 /** Is a file a picture that can be trained on? By its content, never by its name. */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { Metadata } from 'sharp';
 import type { DataProblem } from '../types.ts';
 import { mapConcurrently } from './concurrency.ts';
@@ -24,6 +24,8 @@ const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
 export async function checkPicture(file: string, verification: Verification): Promise<CheckedPicture | DataProblem> {
   const problem = (reason: string): DataProblem => ({ file, reason });
   try {
+    // Opening a pipe would wait for whoever writes to it.
+    if (!(await stat(file)).isFile()) return problem('not a file');
     const tail = await readTail(file);
     if (tail.length === 0) return problem('empty file');
     const metadata = await readHeader(file);
