@@ -6,7 +6,7 @@ import {
   readPreprocessing,
 } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Dimension, Model } from '../onnx/index.ts';
+import { type Dimension, isFloat, type Model } from '../onnx/index.ts';
 import { dataInputsOf } from './prepare.ts';
 import { type PictureSettings, pictureChanges } from './settings.ts';
 
@@ -64,7 +64,14 @@ function pictureInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'heig
 function fits(model: Model, preprocessing: Preprocessing): void {
   const [input] = dataInputsOf(model);
   const made = batchShape(preprocessing, 1);
-  const { shape } = input;
+  const { shape, type } = input;
+  if (type !== undefined && !isFloat(type)) {
+    throw new ThawError(
+      'bad-model',
+      `the model's input "${input.name}" takes ${type}, and pictures come as float32`,
+      'Export the model with a float32 input',
+    );
+  }
   const clash =
     shape !== undefined &&
     (shape.length !== made.length || shape.slice(1).some((d, i) => typeof d === 'number' && d !== made[i + 1]));

@@ -73,6 +73,11 @@ describe('preprocessing', () => {
     expect(preprocessing).toMatchObject({ width: SIDE, height: SIDE, layout: 'nchw', mean: [0.485, 0.456, 0.406] });
   });
 
+  test('is refused by name for an input that takes no float numbers', () => {
+    const bytes = smallModel({ nodes: [], inputs: { x: ['n', 3, 8, 8] }, types: { x: 'uint8' }, outputs: {} });
+    expect(() => choosePreprocessing(bytes, undefined, {})).toThrow(/input "x" takes uint8/);
+  });
+
   test('follows the layout and channels of the input', () => {
     const last = smallModel({ nodes: [], inputs: { x: ['n', 20, 30, 1] }, outputs: {} });
     const { preprocessing } = choosePreprocessing(last, undefined, {});
