@@ -16,7 +16,7 @@ export interface Forward {
   readonly statistics: readonly { readonly value: Value; readonly next?: Value }[];
   /** Inputs that take uniform random numbers in [0, 1). */
   readonly noise: readonly Value[];
-  /** The model's outputs, in the model's order. */
+  /** The model's outputs that are tensors, in the model's order. */
   readonly outputs: readonly Value[];
   /** The nodes that nothing trainable and no noise reaches. */
   readonly frozen: ReadonlySet<Node>;
@@ -80,7 +80,9 @@ export function placeForward(
     }
     b.append(node);
   }
-  return { inputs, parameters, statistics, noise, outputs: graph.outputs.map(({ name }) => b.value(name)), frozen };
+  // An output that is no tensor, such as a sequence, has no place in a training.
+  const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
+  return { inputs, parameters, statistics, noise, outputs, frozen };
 }
 
 function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMap<string, Tensor>): void {

@@ -9,11 +9,11 @@ import {
 } from '../../src/artifacts/index.ts';
 import { ThawError } from '../../src/errors.ts';
 import { selectParameters } from '../../src/layers/index.ts';
-import { type Attribute, type Graph, type Model, type Tensor, writeModel } from '../../src/onnx/index.ts';
+import { type Attribute, type Graph, type Model, type Node, type Tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Feeds } from '../../src/runtime/index.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
-import { CLASSES, type NetworkOptions, prepared, runtime, SIDE } from '../training/network.ts';
+import { CLASSES, classifier, type NetworkOptions, prepared, runtime, SIDE } from '../training/network.ts';
 
 const BACKBONE = ['conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias'];
 const HEAD = ['fc.weight', 'fc.bias'];
@@ -53,6 +53,25 @@ const gradientsOf = ({ outputs }: Graph) =>
   outputs.flatMap(({ name }) => (name.endsWith('.grad') ? [name.slice(0, -'.grad'.length)] : []));
 
 describe('names and types', () => {
+  it('leave out an output that is no tensor', async () => {
+    const plain = classifier();
+    const split: Node = {
+      name: '/split',
+      op: 'SplitToSequence',
+      domain: '',
+      inputs: ['logits'],
+      outputs: ['parts'],
+      attributes: {},
+    };
+    const graph = {
+      ...plain.graph,
+      nodes: [...plain.graph.nodes, split],
+      outputs: [...plain.graph.outputs, { name: 'parts' }],
+    };
+    const network = await inferShapes({ ...plain, graph }, runtime);
+    expect(Object.keys(typed(evaluationModel(network, planOf(HEAD)).graph).outputs)).toEqual(['loss', 'logits']);
+  });
+
   it('training_model', async () => {
     const plan = planOf(['conv2.bias', ...HEAD]);
     expect(typed(trainingModel(await networkOf(), plan).graph)).toEqual({
