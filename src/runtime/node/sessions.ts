@@ -29,7 +29,7 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
         throw new ThawError(
           'bad-model',
           `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
-          'Check it with `thaw inspect`',
+          'Check the file with `onnx.checker`, or export it again',
           {
             cause,
           },
