@@ -2,10 +2,19 @@
  * Smaller files: weights are stored in fewer bits and become float32 again in front of the graph, by operators that every runtime
  * has and that ONNX Runtime computes once, when it loads the model. So the file shrinks; speed and memory stay as they were.
  */
-import { type Graph, type Model, type Node, type Tensor, tensor, toAttributes } from '../onnx/index.ts';
-import { halfOf, MAX_HALF } from './half.ts';
+import {
+  freshName,
+  type Graph,
+  halfOf,
+  MAX_HALF,
+  type Model,
+  type Node,
+  type Tensor,
+  tensor,
+  toAttributes,
+  valueNames,
+} from '../onnx/index.ts';
 import { constantOf } from './model.ts';
-import { freshName, valueNames } from './names.ts';
 
 /** `fp16`: half precision. `int8`: 255 steps between -max and max, each output channel with a scale of its own. */
 export type CompressedForm = 'fp16' | 'int8';

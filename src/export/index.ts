@@ -1,5 +1,5 @@
 export { type CompressedForm, compressWeights } from './compress.ts';
-export { type ExportMetadata, exportModel, metadataOf } from './model.ts';
+export { type ExportMetadata, exportModel, metadataOf, roundedState } from './model.ts';
 export { shippedPreprocessing } from './pictures.ts';
 export {
   labelsOf,

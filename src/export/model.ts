@@ -1,6 +1,15 @@
 import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Model, Node, Tensor } from '../onnx/index.ts';
+import {
+  type Attribute,
+  type Graph,
+  isHalf,
+  type Model,
+  type Node,
+  narrowed,
+  type Tensor,
+  widened,
+} from '../onnx/index.ts';
 
 /** What a finished model says of itself in its `metadata_props`. */
 export interface ExportMetadata {
@@ -14,35 +23,58 @@ export interface ExportMetadata {
 const KEYS = { version: 'thaw.version', classes: 'thaw.classes', preprocessing: 'thaw.preprocessing' } as const;
 
 /**
- * The source's own graph with the weights that training left: same operators, opset and names. A tensor that `state` does not
- * name keeps its very bytes. The optimizer's slots (`<parameter>.<slot>`) in `state` are left out.
+ * The source's own graph with the weights that training left: same operators, opset, names and types (what trained in float32 is
+ * rounded to the source's halves). A tensor that `state` does not name keeps its very bytes. The optimizer's slots
+ * (`<parameter>.<slot>`) in `state` are left out.
  *
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
  */
 export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata: ExportMetadata): Model {
-  const { graph } = source;
   const used = new Set<string>();
   const replaced = (name: string, tensor: Tensor): Tensor => {
-    const next = state.get(name);
-    if (!next) return tensor;
+    const found = state.get(name);
+    if (!found) return tensor;
+    const next = isHalf(tensor.type) && found.type === 'float32' ? narrowed(found, tensor.type) : found;
     if (next.type !== tensor.type || next.shape.join() !== tensor.shape.join()) {
       throw new Error(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
     }
     used.add(name);
     return next;
   };
-  const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, replaced(name, tensor)]));
-  const nodes = graph.nodes.map((node): Node => {
-    const value = constantOf(node);
-    if (!value) return node;
-    const next = replaced(node.outputs[0], value);
-    return next === value ? node : { ...node, attributes: { value: { kind: 'tensor', value: next } } };
-  });
+  const graph = withTensors(source.graph, replaced);
   for (const name of state.keys()) {
     if (used.has(name) || isSlot(name, used)) continue;
     throw new Error(`the model has no parameter "${name}" to take its new value`);
   }
-  return { ...source, graph: { ...graph, nodes, initializers }, metadata: withMetadata(source.metadata, metadata) };
+  return { ...source, graph, metadata: withMetadata(source.metadata, metadata) };
+}
+
+/** The graph with other contents of its initializers and `Constant` nodes, those in branches included. */
+function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => Tensor): Graph {
+  const inner = (attribute: Attribute): Attribute =>
+    attribute.kind === 'graph' ? { kind: 'graph', value: withTensors(attribute.value, replaced) } : attribute;
+  return {
+    ...graph,
+    initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, replaced(name, tensor)])),
+    nodes: graph.nodes.map((node): Node => {
+      const value = constantOf(node);
+      const next = value && replaced(node.outputs[0], value);
+      if (next && next !== value) return { ...node, attributes: { value: { kind: 'tensor', value: next } } };
+      if (!Object.values(node.attributes).some(({ kind }) => kind === 'graph')) return node;
+      const attributes = Object.entries(node.attributes).map(([name, attribute]) => [name, inner(attribute)]);
+      return { ...node, attributes: Object.fromEntries(attributes) };
+    }),
+  };
+}
+
+/** State as the source's types hold it: what trained in float32, rounded to halves where its weight is one. */
+export function roundedState(source: Model, state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map(
+    [...state].map(([name, value]) => {
+      const type = source.graph.initializers.get(name)?.type;
+      return [name, isHalf(type) ? widened(narrowed(value, type)) : value];
+    }),
+  );
 }
 
 /** The tensor of a `Constant` node that has one. */

@@ -3,8 +3,17 @@
  * nodes in front, in that export only.
  */
 import type { Preprocessing } from '../data/index.ts';
-import { type Graph, type Node, type Tensor, tensor, toAttributes } from '../onnx/index.ts';
-import { freshName, valueNames } from './names.ts';
+import {
+  freshName,
+  type Graph,
+  isHalf,
+  type Node,
+  narrowed,
+  type Tensor,
+  tensor,
+  toAttributes,
+  valueNames,
+} from '../onnx/index.ts';
 
 /** Grey by ITU-R BT.601, as training's pictures are made grey. */
 const LUMA = [0.299, 0.587, 0.114];
@@ -22,8 +31,10 @@ export function shippedPreprocessing(p: Preprocessing): Preprocessing {
  * that normalizing before is the same as after), `Transpose` moves the channels last.
  */
 export function takeShippedPictures(graph: Graph, input: string, p: Preprocessing): Graph {
+  const type = graph.inputs.find(({ name }) => name === input)?.type ?? 'float32';
+  const luma = tensor('float32', [1, 3, 1, 1], Float32Array.from(LUMA));
   const steps: [op: string, attributes: Node['attributes'], weights: Tensor[]][] = [];
-  if (p.channels === 'grey') steps.push(['Conv', {}, [tensor('float32', [1, 3, 1, 1], Float32Array.from(LUMA))]]);
+  if (p.channels === 'grey') steps.push(['Conv', {}, [isHalf(type) ? narrowed(luma, type) : luma]]);
   if (p.layout === 'nhwc') steps.push(['Transpose', toAttributes({ perm: [0, 2, 3, 1] }), []]);
   if (steps.length === 0) return graph;
 
@@ -42,7 +53,7 @@ export function takeShippedPictures(graph: Graph, input: string, p: Preprocessin
     from = to;
     return node;
   });
-  const info = { name: entry, type: 'float32' as const, shape: ['batch', 3, p.height, p.width] };
+  const info = { name: entry, type, shape: ['batch', 3, p.height, p.width] };
   return {
     ...graph,
     nodes: [...nodes, ...graph.nodes],

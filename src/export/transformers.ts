@@ -1,8 +1,7 @@
 import { type Preprocessing, writePreprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Graph, type Model, type ValueInfo, writeModel } from '../onnx/index.ts';
+import { type Graph, type Model, renameValues, type ValueInfo, writeModel } from '../onnx/index.ts';
 import { withPreprocessing } from './model.ts';
-import { renameValues } from './names.ts';
 import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
 
 export interface TransformersOptions {

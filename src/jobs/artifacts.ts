@@ -5,16 +5,15 @@ import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/in
 import { ThawError } from '../errors.ts';
 import { findHead, groupsOf, obstaclesOf, refuseCutOff, type Selection, selectParameters } from '../layers/index.ts';
 import type { LossName, LossOptions } from '../losses/index.ts';
-import { upgrade } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Typed } from '../onnx/index.ts';
 import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
-import { type Inference, inferShapes } from '../shapes/index.ts';
+import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
 import { openInputShapes } from './pictures.ts';
-import { scoresOf, withHead } from './prepare.ts';
+import { inferNetwork, scoresOf, withHead } from './prepare.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
 
 export interface ArtifactsRequest {
@@ -55,7 +54,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const resolved = await fetchModel(request.model, hooks);
   const source = withHead(await readModelFile(resolved.path), request);
   const inputs = { ...openInputShapes(source, resolved.preprocessing), ...request.inputs };
-  const network = await inferShapes(upgrade(source), nodeRuntime(), { inputs });
+  const network = await inferNetwork(source, nodeRuntime(), inputs);
   const { plan, groups } = planOf(network, request);
   const position = { step: 0, epoch: 0, stage: 1, seed: request.seed ?? 0 };
   const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256: resolved.sha256 });

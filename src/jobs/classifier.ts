@@ -1,5 +1,6 @@
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Model, tensor, writeModel } from '../onnx/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
@@ -27,7 +28,8 @@ export class Classifier {
     const { labels, batch, device, ...pictures } = readClassifierSettings(settings);
     const runtime = await openRuntime(device, hooks);
     const resolved = await fetchModel(spec, hooks);
-    const model = await readModelFile(resolved.path);
+    // Halves compute the same in float32, for which every device has kernels.
+    const model = inSinglePrecision(await readModelFile(resolved.path));
     const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
     const classes = knownLabels(model, resolved, labels);
     const [input] = dataInputsOf(model);

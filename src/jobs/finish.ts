@@ -4,6 +4,7 @@ import type { BatchSource, Dataset } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import {
   exportModel,
+  roundedState,
   shippedPreprocessing,
   TRANSFORMERS_NAMES,
   transformersFolder,
@@ -27,6 +28,7 @@ import type { JobHooks } from './events.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
 import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
+import { runnable } from './prepare.ts';
 import { type RunRecord, saveRecord, stageResults } from './record.ts';
 import type { TrainingJob } from './training-job.ts';
 
@@ -65,7 +67,9 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const best = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
+  const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
+  // What is measured is what is shipped, rounded where the source has halves.
+  const best = { ...kept, state: roundedState(source, kept.state) };
   const { predictions, after, test } = await measure(job, best);
   if (hooks.signal?.aborted) return interrupted();
 
@@ -87,7 +91,7 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
       sourceConfig: about.sourceConfig,
     });
   const { maxDifference, samples } = await verifyExport({
-    model: folder('').get('onnx/model.onnx') as Uint8Array,
+    model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),
     runtime,
     source: job.val,
     preprocessing,

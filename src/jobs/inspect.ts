@@ -1,12 +1,11 @@
 import { findHead, type Inspection, inspect } from '../layers/index.ts';
-import { upgrade } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { Dimension } from '../onnx/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
-import { inferShapes } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
 import { openInputShapes } from './pictures.ts';
+import { inferNetwork } from './prepare.ts';
 
 export interface InspectRequest {
   readonly model: string;
@@ -23,7 +22,14 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
-  const inference = await inferShapes(upgrade(model), nodeRuntime(), { inputs });
+  const inference = await inferNetwork(model, nodeRuntime(), inputs);
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
-  return inspect(inference.model, inference, { head, batch: request.batch });
+  const inspection = inspect(inference.model, inference, { head, batch: request.batch });
+  // What trains is float32; what comes in and goes out is told as the file has it.
+  const types = new Map([...model.graph.inputs, ...model.graph.outputs].map(({ name, type }) => [name, type]));
+  const typed = <T extends { name: string; type: string }>(value: T) => ({
+    ...value,
+    type: types.get(value.name) ?? value.type,
+  });
+  return { ...inspection, inputs: inspection.inputs.map(typed), outputs: inspection.outputs.map(typed) };
 }

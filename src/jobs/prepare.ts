@@ -1,6 +1,6 @@
 import { findHead, groupsOf, hoistConstants, obstaclesOf, replaceHead } from '../layers/index.ts';
-import { upgrade } from '../lowering/index.ts';
-import type { Dimension, Model } from '../onnx/index.ts';
+import { inlineBranches, inPrecisionOf, inSinglePrecision, refuseUntrainable, upgrade } from '../lowering/index.ts';
+import { type Dimension, type Model, readModel, writeModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
@@ -9,7 +9,7 @@ import type { Anatomy } from '../training/index.ts';
 export interface Prepared {
   /** What is exported later: the model as it came, with its new head, taking any batch size. */
   readonly source: Model;
-  /** What trains: the same, in the newest operators. */
+  /** What trains: the same in float32 and the newest operators. */
   readonly network: Inference;
   readonly anatomy: Anatomy;
 }
@@ -31,12 +31,24 @@ export interface PrepareOptions {
  */
 export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
   const headed = withHead(model, options);
-  const source = hasFixedBatch(headed) ? (await inferShapes(headed, runtime, options)).model : headed;
+  const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
   return { source, ...(await networkOf(source, runtime, options)) };
 }
 
-/** The model with a new head for `classes`, or as it is where there are none to be told apart. */
+/** The model taking any batch, found out in single precision, since ONNX Runtime has few kernels for halves. */
+async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOptions): Promise<Model> {
+  const single = inSinglePrecision(model);
+  const { model: freed } = await inferShapes(single, runtime, { inputs: options.inputs });
+  return single === model ? freed : inPrecisionOf(model, freed);
+}
+
+/**
+ * The model with a new head for `classes`, or as it is where there are none to be told apart.
+ *
+ * @throws ThawError `bad-model` where it cannot be trained at all, or its head cannot be replaced
+ */
 export function withHead(model: Model, { head, classes, seed = 0 }: PrepareOptions): Model {
+  refuseUntrainable(model);
   const plain = { ...model, graph: hoistConstants(model.graph) };
   if (classes === undefined) return plain;
   return replaceHead(plain, findHead(plain, { name: head }), { classes, seed }).model;
@@ -48,11 +60,30 @@ export async function networkOf(
   runtime: Runtime,
   options: Pick<PrepareOptions, 'head' | 'inputs'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
-  const network = await inferShapes(upgrade(source), runtime, { inputs: options.inputs });
+  const network = await inferNetwork(source, runtime, options.inputs);
   const found = findHead(network.model, { name: options.head });
   const head = { ...found, graphOutput: scoresOf(network.model, found.graphOutput) };
   const groups = groupsOf(network.model, found);
   return { network, anatomy: { groups, head, obstacles: obstaclesOf(network, groups, head.graphOutput) } };
+}
+
+/**
+ * A model as it trains, in float32, the newest operators, and without branches whose condition is known; with all that is known of it.
+ *
+ * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
+ */
+export async function inferNetwork(
+  source: Model,
+  runtime: Runtime,
+  inputs: PrepareOptions['inputs'],
+): Promise<Inference> {
+  refuseUntrainable(source);
+  let network = await inferShapes(upgrade(inSinglePrecision(source)), runtime, { inputs });
+  for (;;) {
+    const inlined = inlineBranches(network.model, network.constants);
+    if (inlined === network.model) return network;
+    network = await inferShapes(inlined, runtime, { inputs });
+  }
 }
 
 /** Operators that only rearrange scores. */
@@ -64,6 +95,13 @@ export function scoresOf({ graph }: Model, output: string): string {
   let node = producers.get(output);
   while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
   return node?.op === 'Softmax' ? node.inputs[0] : output;
+}
+
+/** An encoded model as every device runs it: halves as float32, all else as it is. */
+export function runnable(encoded: Uint8Array): Uint8Array {
+  const model = readModel(encoded);
+  const single = inSinglePrecision(model);
+  return single === model ? encoded : writeModel(single);
 }
 
 /** The inputs that take data. */

@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import type { Graph, Model, Node, Tensor } from '../onnx/index.ts';
+import { type Graph, isFloat, type Model, type Node, type Tensor } from '../onnx/index.ts';
 import { neededFor } from './flow.ts';
 
 /** The classifier: the last layer, whose outputs are the classes' scores. */
@@ -166,7 +166,7 @@ function behind(
   let transposed = false;
   for (;;) {
     const tensor = graph.initializers.get(name);
-    if (tensor) return tensor.type.startsWith('float') ? { name, tensor, transposed } : undefined;
+    if (tensor) return isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
     const node = producers.get(name);
     if (node?.op === 'Transpose') transposed = !transposed;
     else if (node?.op !== 'Identity') return undefined;

@@ -3,8 +3,11 @@ import {
   arrayFrom,
   elementCount,
   type Graph,
+  isFloat,
+  isHalf,
   type Model,
   type Node,
+  narrowed,
   numbersOf,
   type Tensor,
   type ValueInfo,
@@ -61,8 +64,9 @@ function refuseSharedWeight(graph: Graph, head: Head): void {
 }
 
 function redrawn(before: Tensor, name: string, head: Head, classes: number, seed: number): Tensor {
-  if (before.type !== 'float32' && before.type !== 'float64') {
-    throw new ThawError('bad-model', `the head's "${name}" is ${before.type}`, 'Give the model in float32');
+  const { type } = before;
+  if (!isFloat(type)) {
+    throw new ThawError('bad-model', `the head's "${name}" is ${type}`, 'Give the model in float32');
   }
   const last = before.shape.length - 1;
   // A bias has the classes in its only dimension that is not 1; a weight as its layout says.
@@ -71,7 +75,8 @@ function redrawn(before: Tensor, name: string, head: Head, classes: number, seed
   const random = new Random(seed, 'head', name);
   const bound = 1 / Math.sqrt(head.features);
   const values = Array.from({ length: elementCount(shape) }, () => random.between(-bound, bound));
-  return { type: before.type, shape, data: arrayFrom(before.type, values) };
+  if (isHalf(type)) return narrowed({ type: 'float32', shape, data: Float32Array.from(values) }, type);
+  return { type, shape, data: arrayFrom(type, values) };
 }
 
 /** The graph whose first output is the head's raw scores, under the output's name. */

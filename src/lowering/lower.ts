@@ -1,5 +1,5 @@
 import { ADJOINT_DOMAIN } from '../autodiff/index.ts';
-import { type GraphBuilder, type Node, plainAttributes, readsOf } from '../onnx/index.ts';
+import { type GraphBuilder, inOrder, plainAttributes } from '../onnx/index.ts';
 import { FAMILIES } from './families.ts';
 import type { AdjointCall, Candidate } from './lowering.ts';
 
@@ -38,28 +38,10 @@ export function lower(b: GraphBuilder, keep: readonly string[], choose: Choose =
   }
   b.domains.delete(ADJOINT_DOMAIN);
   const rename = (name: string) => renamed.get(name) ?? name;
-  b.nodes = ordered(
+  // A lowering that emits a node which the graph already has further down is given that one, so it has to move up.
+  b.nodes = inOrder(
     b.nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
   );
 }
 
 const IDENTITY = { op: 'Identity', domain: '', attributes: {} };
-
-/**
- * Nodes after those that they read from, otherwise in the given order. A lowering that emits a node which the graph already has
- * further down is given that one, so it has to move up.
- */
-function ordered(nodes: readonly Node[]): Node[] {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node])));
-  const placed = new Set<Node>();
-  const place = (node: Node): void => {
-    if (placed.has(node)) return;
-    for (const name of readsOf(node)) {
-      const producer = producers.get(name);
-      if (producer && !placed.has(producer)) place(producer);
-    }
-    placed.add(node);
-  };
-  for (const node of nodes) place(node);
-  return [...placed];
-}

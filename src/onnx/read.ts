@@ -3,6 +3,7 @@ import { ThawError } from '../errors.ts';
 import { arrayFrom, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
 import { onnx } from './generated/onnx.js';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
+import { inOrder } from './order.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
 /** Gives the bytes of a tensor that lies in a file beside the model. Sizes are in bytes; no `length` means to the end. */
@@ -70,7 +71,8 @@ class GraphReader {
     }
     return {
       name: proto.name ?? '',
-      nodes: (proto.node ?? []).map((node) => this.node(node)),
+      // Some tools append what belongs in front, and ONNX Runtime does not mind.
+      nodes: inOrder((proto.node ?? []).map((node) => this.node(node))),
       inputs: (proto.input ?? []).map(valueInfo),
       outputs: (proto.output ?? []).map(valueInfo),
       initializers,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { halfOf } from '../../src/export/half.ts';
 import { type CompressedForm, compressWeights } from '../../src/export/index.ts';
+import { halfOf } from '../../src/onnx/half.ts';
 import { bytesOf, type Model, type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { smallModel, weights } from '../small-models.ts';

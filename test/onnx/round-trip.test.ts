@@ -321,3 +321,18 @@ describe('the same outputs in ONNX Runtime', () => {
     await expectSameOutputs(readFileSync(efficientnet), { images: weights([1, 3, 224, 224]) });
   });
 });
+
+test('nodes that stand before what they read are moved behind it', () => {
+  const model = smallModel({
+    inputs: { x: [2] },
+    outputs: { y: [2] },
+    nodes: [
+      ['Relu', ['a'], ['b']],
+      ['Neg', ['x'], ['c']],
+      ['Add', ['b', 'c'], ['y']],
+      ['Exp', ['x'], ['a']],
+    ],
+  });
+  const { nodes } = readModel(writeModel(model)).graph;
+  expect(nodes.map(({ op }) => op)).toEqual(['Exp', 'Relu', 'Neg', 'Add']);
+});

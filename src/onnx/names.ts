@@ -1,4 +1,5 @@
-import type { Attribute, Graph, Node, ValueInfo } from '../onnx/index.ts';
+import type { Attribute, Graph, ValueInfo } from './model.ts';
+import { subgraphs } from './subgraphs.ts';
 
 /** Every name of a value in the graph and in its subgraphs. */
 export function valueNames(graph: Graph, into = new Set<string>()): Set<string> {
@@ -32,7 +33,8 @@ export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): 
 
 type Rename = (name: string) => string;
 
-function renamed(graph: Graph, rename: Rename): Graph {
+/** The graph with every name of a value replaced, in its subgraphs too. */
+export function renamed(graph: Graph, rename: Rename): Graph {
   const info = (value: ValueInfo): ValueInfo => ({ ...value, name: rename(value.name) });
   return {
     ...graph,
@@ -56,10 +58,4 @@ function renamedAttribute(attribute: Attribute, rename: Rename): Attribute {
   if (attribute.kind === 'graph') return { kind: 'graph', value: renamed(attribute.value, rename) };
   if (attribute.kind === 'graphs') return { kind: 'graphs', value: attribute.value.map((g) => renamed(g, rename)) };
   return attribute;
-}
-
-function subgraphs({ attributes }: Node): Graph[] {
-  return Object.values(attributes).flatMap((attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? [...attribute.value] : [],
-  );
 }
