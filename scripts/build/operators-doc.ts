@@ -20,7 +20,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   Tile: 'repeats known when compiling',
   Dropout: 'in inference mode; Thaw adds dropout of its own, with noise that can be repeated',
   Pad: 'pads known when compiling; margins of the modes reflect, edge and wrap are not negative, those of reflect and wrap no wider than the axis',
-  GatherND: '`batch_dims` 0; indexed axes of fixed size',
+  GatherND: 'indexed axes of fixed size',
   ScatterElements: '`reduction` none or add',
   ScatterND: '`reduction` none or add',
   TopK: 'both outputs have names',
@@ -32,6 +32,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   GlobalAveragePool: 'picture size known when compiling',
   Resize: 'picture size, sizes and scales known when compiling; not `tf_crop_and_resize`',
   GridSample: 'pictures of known size; modes linear and nearest',
+  RoiAlign: 'pictures of known size; mode avg; `sampling_ratio` other than 0',
   BatchNormalization: 'in training mode, the running statistics are not used',
   LayerNormalization: 'the outputs for mean and deviation are not used',
   GroupNormalization: 'picture size known when compiling',
@@ -94,7 +95,8 @@ ${[...ZERO['']]
   .map((op) => `\`${op}\``)
   .join(', ')}
 
-Quantized operators are in neither list: train the float model, then quantize the result.
+`If` with a condition that is known when compiling is replaced by the branch that is taken; otherwise, as in `Loop` and `Scan`, no gradient
+follows into subgraphs. Quantized operators are in neither list: train the float model, then quantize the result.
 `;
 }
 

@@ -1,6 +1,12 @@
-import { axis, isStatic, product, type Shape } from '../../onnx/index.ts';
+import { axis, type GraphBuilder, isStatic, product, type Shape, type Value } from '../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 import { place } from './shapes.ts';
+
+/** 0, 1, 2, … down the rows of a matrix, int64 `[rows, 1]`. */
+function numbered(b: GraphBuilder, like: Value): Value {
+  const ones = b.full(1, b.slice(like, 1, 0, 1), 'int64');
+  return b.sub(b.emit('CumSum', [ones, b.scalar(0, 'int64')], [ones])[0], 1);
+}
 
 export const indexing: Rules = {
   // y = x[…, indices, …]       ∂x = zeros with ∂y added at the indices
@@ -29,9 +35,9 @@ export const indexing: Rules = {
   // y[i] = x[indices[i]], an index of several axes     ∂x = zeros with ∂y added there, the axes seen as one
   GatherND: ({ b, inputs: [x, indices], dy: [dy], attributes: { batch_dims = 0 }, refuse }) => [
     () => {
+      const batches = product(x.shape.slice(0, batch_dims));
       const depth = indices.shape.at(-1) as number;
-      const leading: Shape = x.shape.slice(0, depth);
-      if (batch_dims !== 0) refuse('batch_dims other than 0');
+      const leading: Shape = x.shape.slice(batch_dims, batch_dims + depth);
       if (!isStatic(leading)) return refuse('it indexes an axis of unknown size');
       const strides = leading.map((_, i) => leading.slice(i + 1).reduce((all, d) => all * d, 1));
       const columns = leading.map((d, i) => {
@@ -39,11 +45,27 @@ export const indexing: Rules = {
         return b.mul(b.where(b.less(index, 0), b.add(index, d), index), strides[i]);
       });
       const count = product(indices.shape.slice(0, -1));
-      const tail = product(x.shape.slice(depth));
-      const flat = b.reshape(b.full(0, x), [product(leading), tail]);
+      const tail = product(x.shape.slice(batch_dims + depth));
+      const within = b.reshape(b.sum(columns), [batches, product(indices.shape.slice(batch_dims, -1))]);
+      const places = batch_dims === 0 ? within : b.add(within, b.mul(numbered(b, within), product(leading) as number));
+      const flat = b.reshape(b.full(0, x), [product([batches, ...leading]), tail]);
       const updates = b.reshape(dy, [count, tail]);
-      const rows = b.expand(b.reshape(b.sum(columns), [count, 1]), [count, tail], updates);
+      const rows = b.expand(b.reshape(places, [count, 1]), [count, tail], updates);
       return b.reshapeLike(b.scatterAdd(flat, rows, updates, 0), x);
+    },
+  ],
+
+  // y = the x[i] where c[i]    ∂x = zeros with ∂y put there
+  Compress: ({ b, inputs: [x, condition], dy: [dy], attributes }) => [
+    () => {
+      const flat = attributes.axis === undefined ? b.reshape(x, [product(x.shape)]) : x;
+      const at = axis(attributes.axis ?? 0, flat.shape.length);
+      const [chosen] = b.emit('NonZero', [condition], [{ type: 'int64', shape: [1, dy.shape[at]] }]);
+      const column = b.reshape(
+        chosen,
+        flat.shape.map((_, i) => (i === at ? dy.shape[at] : 1)),
+      );
+      return b.reshapeLike(b.scatterAdd(b.full(0, flat), b.expand(column, dy.shape, dy), dy, at), x);
     },
   ],
 

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../onnx/index.ts';
+import { type GraphBuilder, product, tensor, type Value } from '../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
 /** Positions along one axis of `size` elements, which integers are exactly on. */
@@ -34,6 +34,23 @@ function positions(
 /** 1 where a position is inside, else 0. */
 const inside = (b: GraphBuilder, { at, size }: Positions): Value =>
   b.cast(b.and(b.greaterOrEqual(at, 0), b.lessOrEqual(at, size - 1)), at.type);
+
+/**
+ * The two elements next to each position and their weights: of those up to one element outside, the outermost; of those further out,
+ * none.
+ */
+function neighboursInside(b: GraphBuilder, positions: Positions): { index: Value; weight: Value }[] {
+  const { at, size } = positions;
+  const isNear = b.cast(b.and(b.greaterOrEqual(at, -1), b.lessOrEqual(at, size)), at.type);
+  const clamped = clamp(b, positions);
+  const lower = b.unary('Floor', clamped);
+  const share = b.sub(clamped, lower);
+  const index = (position: Value) => b.cast(clamp(b, { at: position, size }), 'int64');
+  return [
+    { index: index(lower), weight: b.mul(b.sub(1, share), isNear) },
+    { index: index(b.add(lower, 1)), weight: b.mul(share, isNear) },
+  ];
+}
 
 export const sampling: Rules = {
   // y = Σ over the four neighbours of each position: weight·x; positions and weights are functions of the grid
@@ -75,6 +92,46 @@ export const sampling: Rules = {
         }),
       );
       return [b.reshape(b.sum(terms), [x.shape[0], c, rows, columns])];
+    });
+  },
+
+  // y = the mean (or greatest) of samples·samples positions in each cell of a region, each Σ weight·x over its four neighbours
+  RoiAlign: ({ b, inputs: [input], attributes, refuse, composed }) => {
+    const {
+      mode = 'avg',
+      output_height: rows = 1,
+      output_width: columns = 1,
+      sampling_ratio: samples = 0,
+    } = attributes;
+    const { spatial_scale: scale = 1, coordinate_transformation_mode: corners = 'half_pixel' } = attributes;
+    const [count, c, h, w] = input.shape;
+    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is no picture of fixed size');
+    if (samples === 0) refuse('sampling_ratio 0, by which the number of samples depends on the region');
+    if (mode !== 'avg') refuse(`mode ${mode}`);
+    return composed(([x, regions, batch]) => {
+      const [channels, height, width] = [c, h, w] as number[];
+      const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
+      const [left, top, right, bottom] = [0, 1, 2, 3].map((i) =>
+        b.sub(b.mul(b.slice(regions, 1, i, i + 1), scale), corners === 'half_pixel' ? 0.5 : 0),
+      );
+      const along = (from: Value, to: Value, cells: number, size: number) => {
+        const extent = b.sub(to, from);
+        const cell = b.div(corners === 'half_pixel' ? extent : b.max(extent, 1), cells);
+        const steps = Float32Array.from({ length: cells * samples }, (_, i) => (i + 0.5) / samples);
+        const offsets = b.cast(b.constant(tensor('float32', [1, steps.length], steps)), x.type);
+        return neighboursInside(b, { at: b.add(from, b.mul(cell, offsets)), size });
+      };
+      const [vertical, horizontal] = [along(top, bottom, rows, height), along(left, right, columns, width)];
+      const start = b.unsqueeze(b.mul(b.cast(batch, 'int64'), height * width), [1, 2]);
+      const terms = vertical.flatMap((row) =>
+        horizontal.map((column) => {
+          const index = b.add(b.unsqueeze(b.mul(row.index, width), [2]), b.unsqueeze(column.index, [1]));
+          const weight = b.mul(b.unsqueeze(row.weight, [2]), b.unsqueeze(column.weight, [1]));
+          return b.mul(b.gather(pixels, b.add(index, start), 1), weight);
+        }),
+      );
+      const cells = b.reshape(b.sum(terms), [channels, regions.shape[0], rows, samples, columns, samples]);
+      return [b.transpose(b.reduceMean(cells, [3, 5]), [1, 0, 2, 3])];
     });
   },
 };

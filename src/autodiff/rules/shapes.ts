@@ -129,6 +129,11 @@ export const shapes: Rules = {
     () => b.emit('Trilu', k ? [dy, k] : [dy], [dy], { upper })[0],
   ],
 
+  // y = x, the first n[i] steps of each sequence backwards     ∂x = ∂y, turned again
+  ReverseSequence: ({ b, inputs: [, lengths], dy: [dy], attributes: { batch_axis = 1, time_axis = 0 } }) => [
+    () => b.emit('ReverseSequence', [dy, lengths], [dy], { batch_axis, time_axis })[0],
+  ],
+
   // The noise of dropout in training is drawn outside the graph, so what is left here is inference: y = x
   Dropout: ({ inputs: [, , training], dy: [dy], constant, refuse }) => {
     if (training && constant(training)[0]) refuse('it is in training mode, whose noise cannot be repeated');

@@ -1,9 +1,14 @@
-import { between, f32 } from '../inputs.ts';
+import { float } from '../../../src/onnx/index.ts';
+import { between, exactly, f32, fed, ints } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
 const picture = f32('batch', 2, 3, 4);
 const grid = between(-0.95, 0.97, 'batch', 2, 3, 2);
 const beyond = between(-2.3, 2.4, 'batch', 2, 3, 2);
+
+const map = f32('batch', 2, 5, 6);
+/** Inside, over the edge, and larger than the map: left, top, right, bottom. */
+const regions = exactly([0.31, 0.83, 4.27, 3.71, 3.13, 2.29, 6.43, 6.19, -2.07, -1.93, 7.31, 7.07], 3, 4);
 
 export const sampling: readonly Row[] = [
   ['GridSample', {}, [picture, grid]],
@@ -14,4 +19,19 @@ export const sampling: readonly Row[] = [
   ['GridSample', { padding_mode: 'reflection', align_corners: 1 }, [picture, beyond]],
   ['GridSample', { mode: 'nearest' }, [picture, beyond]],
   ['GridSample', { mode: 'nearest', padding_mode: 'border', align_corners: 1 }, [picture, grid]],
+
+  // ONNX Runtime has no kernel for RoiAlign-22.
+  [
+    'RoiAlign',
+    { sampling_ratio: 2, output_height: 2, output_width: 3 },
+    [map, regions, ints([0, 1, 1])],
+    { opset: 21 },
+  ],
+  ['RoiAlign', { sampling_ratio: 1, spatial_scale: float(0.5) }, [map, regions, fed(ints([1, 1, 0]))], { opset: 21 }],
+  [
+    'RoiAlign',
+    { sampling_ratio: 2, output_width: 2, coordinate_transformation_mode: 'output_half_pixel' },
+    [map, regions, ints([0, 0, 1])],
+    { opset: 21 },
+  ],
 ];

@@ -1,7 +1,14 @@
-import { bools, constant, exactly, f32, frozen, ints, omitted } from '../inputs.ts';
+import { bools, constant, exactly, f32, fed, frozen, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
 const END = Number.MAX_SAFE_INTEGER;
+
+/** Two places among four, for any batch. */
+const places: Input = {
+  ...fed(ints([])),
+  shape: ['batch', 2, 1],
+  values: (_, count) => Array.from({ length: count }, (_, i) => [1, -1, 0, 0, 3, 2][i % 6]),
+};
 
 export const shapes: readonly Row[] = [
   ['Reshape', {}, [f32('batch', 6), ints([-1, 2, 3])]],
@@ -71,6 +78,14 @@ export const shapes: readonly Row[] = [
   ['GatherND', {}, [f32(3, 4, 2), ints([0, 1, 2, -1, 0, 1], [3, 2])]],
   ['GatherND', {}, [f32(3, 4), ints([0, 1, 2, -1, 0, 1], [3, 2])]],
   ['GatherND', {}, [f32(3, 4), ints([2, -1], [2, 1])]],
+  ['GatherND', { batch_dims: 1 }, [f32('batch', 4, 2), places]],
+  ['GatherND', { batch_dims: 1 }, [f32(2, 3, 4), ints([0, 1, 2, -1], [2, 2])]],
+  ['GatherND', { batch_dims: 2 }, [f32(2, 2, 3), ints([0, 2, 2, 1], [2, 2, 1])]],
+  ['Compress', { axis: 1 }, [f32('batch', 5), bools([1, 0, 1, 1], 4)]],
+  ['Compress', { axis: -2 }, [f32('batch', 3, 2), constant(bools([0, 1, 1], 3))]],
+  ['Compress', {}, [f32(2, 3), bools([1, 0, 0, 1, 1], 5)]],
+  ['ReverseSequence', {}, [f32(4, 3, 2), ints([1, 4, 3])]],
+  ['ReverseSequence', { batch_axis: 0, time_axis: 1 }, [f32(3, 4), fed(ints([4, 2, 1]))]],
   ['ScatterElements', { axis: 1 }, [f32(2, 4), ints([0, 3, 2, -1], [2, 2]), f32(2, 2)]],
   ['ScatterElements', { reduction: 'add' }, [f32(4, 2), ints([0, 3, 0, 3], [2, 2]), f32(2, 2)]],
   ['ScatterND', {}, [f32(4, 2), ints([2, 0], [2, 1]), f32(2, 2)]],
