@@ -120,17 +120,21 @@ function isAlive({ pid, host, began }: Owner): boolean {
   } catch (error) {
     if (codeOf(error) === 'ESRCH') return false;
   }
+  // A zombie has ended; in a container without an init process nobody may ever ask for its exit status.
+  if (statusOf(pid)[0] === 'Z') return false;
   const now = beganOf(pid);
   return began === null || now === null || began === now;
 }
 
-/** Field 22 of `/proc/<pid>/stat` (proc(5)), after the name in parentheses; null on systems that have none. */
-function beganOf(pid: number): string | null {
+const beganOf = (pid: number): string | null => statusOf(pid)[19] ?? null;
+
+/** Fields 3 (state) to 22 (begin) and on of `/proc/<pid>/stat` (proc(5)), after the name in parentheses; none on other systems. */
+function statusOf(pid: number): string[] {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    return line.slice(line.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return null;
+    return [];
   }
 }
 

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +93,20 @@ test('runs without a name count up beside each other, also when they start toget
     for (const run of runs) await run.release();
   } finally {
     process.chdir(here);
+  }
+});
+
+test.runIf(process.platform === 'linux')('a lock of a process that ended unnoticed is taken over', async () => {
+  const run = await newRun();
+  // The shell's child ends, and what takes the shell's place never asks how.
+  const parent = spawn('sh', ['-c', ': & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const pid = Number(String(await once(parent.stdout, 'data')));
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+    await writeFile(join(run.path, '.lock'), JSON.stringify({ pid, host: hostname(), began: null, token: 't' }));
+    await (await resumeRun(run.path)).release();
+  } finally {
+    parent.kill();
   }
 });
 
