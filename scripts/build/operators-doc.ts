@@ -95,7 +95,7 @@ ${[...ZERO['']]
   .map((op) => `\`${op}\``)
   .join(', ')}
 
-`If` with a condition that is known when compiling is replaced by the branch that is taken; otherwise, as in `Loop` and `Scan`, no gradient
+\`If\` with a condition that is known when compiling is replaced by the branch that is taken; otherwise, as in \`Loop\` and \`Scan\`, no gradient
 follows into subgraphs. Quantized operators are in neither list: train the float model, then quantize the result.
 `;
 }
