@@ -1,4 +1,4 @@
-"""Writes test/fixtures/optimizers.json: ten steps of torch.optim's SGD, Adam and AdamW, in float32 and float64.
+"""Writes test/fixtures/optimizers.json: ten steps of torch.optim's SGD, Adagrad, Adam and AdamW, in float32 and float64.
 
 Gradients and learning rates are given, not computed, so that nothing but the optimizer is tested. Every number of the input
 is a float32. Hyper-parameters carry PyTorch's names and values; those left out have PyTorch's defaults.
@@ -19,6 +19,9 @@ CASES = [
     ("sgd", {"weight_decay": 0.1}),
     ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
     ("sgd", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+    ("adagrad", {}),
+    ("adagrad", {"eps": 1e-3}),
+    ("adagrad", {"weight_decay": 0.1}),
     ("adam", {}),
     ("adam", {"betas": [0.8, 0.95]}),
     ("adam", {"eps": 1e-3}),
@@ -32,8 +35,8 @@ CASES = [
     ("adamw", {"weight_decay": 0.3, "decayed": ["layer.weight"]}),
     ("sgd", {"momentum": 0.9, "weight_decay": 0.1, "decayed": ["layer.weight"]}),
 ]
-CLASSES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-SLOTS = {"momentum_buffer": "momentum", "exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}
+CLASSES = {"sgd": torch.optim.SGD, "adagrad": torch.optim.Adagrad, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+SLOTS = {"momentum_buffer": "momentum", "sum": "sum", "exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}
 
 
 def given_gradients() -> list[dict[str, np.ndarray]]:

@@ -19,7 +19,7 @@ export interface UpdateContext {
   readonly slots: Readonly<Record<string, Value>>;
   /** Learning rate of this parameter, float32 scalar. */
   readonly lr: Value;
-  /** Number of this update, from 1, int64 scalar. */
+  /** Number of this update, from 1, int64 scalar; with 0, Adam corrects no bias. */
   readonly step: Value;
   readonly options: Required<OptimizerOptions>;
 }
@@ -42,9 +42,11 @@ const DEFAULTS = { momentum: 0, nesterov: false, beta1: 0.9, beta2: 0.999, epsil
 const decayed = ({ b, parameter, gradient, options: { weightDecay } }: UpdateContext): Value =>
   weightDecay ? b.add(gradient, b.mul(parameter, weightDecay)) : gradient;
 
-/** 1 − β^t, in double precision, for at the start it is a small difference of numbers near 1. */
-const biasCorrection = ({ b, step }: UpdateContext, beta: number): Value =>
-  b.cast(b.sub(1, b.pow(b.scalar(beta, 'float64'), b.cast(step, 'float64'))), 'float32');
+/** 1 − β^t, in double precision, for at the start it is a small difference of numbers near 1. At step 0 there is none, as ONNX's Adam has it. */
+const biasCorrection = ({ b, step }: UpdateContext, beta: number): Value => {
+  const corrected = b.sub(1, b.pow(b.scalar(beta, 'float64'), b.cast(step, 'float64')));
+  return b.cast(b.where(b.greater(step, 0), corrected, 1), 'float32');
+};
 
 /** Old value moved towards a new one: βs + (1 − β)x. */
 const average = (b: GraphBuilder, slot: Value, beta: number, x: Value): Value =>
@@ -75,6 +77,18 @@ export const OPTIMIZERS = {
       const v = b.add(b.mul(slots.momentum, options.momentum), g);
       const direction = options.nesterov ? b.add(g, b.mul(v, options.momentum)) : v;
       return { next: b.sub(parameter, b.mul(lr, direction)), slots: { momentum: v } };
+    },
+  },
+
+  // h = h + g², p' = p − ηg/(√h + ε)       (Duchi, Hazan and Singer, 2011; torch.optim.Adagrad)
+  adagrad: {
+    defaults: { ...DEFAULTS, epsilon: 1e-10 },
+    slots: () => ['sum'],
+    update(context): Update {
+      const { b, parameter, slots, lr, options } = context;
+      const g = decayed(context);
+      const h = b.add(slots.sum, b.square(g));
+      return { next: b.sub(parameter, b.mul(lr, b.div(g, b.add(b.sqrt(h), options.epsilon)))), slots: { sum: h } };
     },
   },
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { differentiability, differentiate } from '../../src/autodiff/index.ts';
-import { type AttributeLike, GraphBuilder, toAttributes, type Value } from '../../src/onnx/index.ts';
+import { type AttributeLike, GraphBuilder, toAttributes, type Value, writeModel } from '../../src/onnx/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { smallModel, tensor } from '../small-models.ts';
 
 /** A node that the builder has no method for, one output, shaped as its input. */
 function append(
@@ -115,4 +117,25 @@ test('operators have a rule, a gradient of zero, or neither', () => {
   // Its derivative is zero almost everywhere, but whoever trains through it wants to be told.
   expect(differentiability('QuantizeLinear')).toBe('none');
   expect(differentiability('toString')).toBe('none');
+});
+
+// Its Gradient operator is given these two functions, at a = 1 and b = 2.
+test.each([
+  ['a + b', (b: GraphBuilder, x: Value, y: Value) => b.add(x, y), [1, 1]],
+  ['(a + b)·a', (b: GraphBuilder, x: Value, y: Value) => b.mul(b.add(x, y), x), [4, 1]],
+] as const)('%s has the gradient that the ONNX standard says', async (_, compute, expected) => {
+  const b = new GraphBuilder();
+  const inputs = ['a', 'b'].map((name) => b.input(name, 'float32', []));
+  const gradients = differentiate(b, compute(b, inputs[0], inputs[1]), ['a', 'b']);
+  const outputs = ['a', 'b'].map((name) => b.identity(gradients.get(name)!, `${name}.grad`));
+  const model = {
+    ...smallModel({ nodes: [], inputs: {}, outputs: {}, opset: 18 }),
+    graph: b.graph('g', inputs, outputs),
+  };
+  const session = await nodeRuntime().load(writeModel(model));
+  const scalar = (value: number) => tensor('float32', [], () => value);
+  const feeds = { a: scalar(1), b: scalar(2) };
+  const results = await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name as 'a']])));
+  await session.release();
+  expect(outputs.map(({ name }) => results[name].data[0])).toEqual(expected);
 });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { optimizerModel, PLAN_DEFAULTS, type TrainingPlan } from '../../src/artifacts/index.ts';
-import { type Tensor, writeModel } from '../../src/onnx/index.ts';
-import type { OptimizerName, OptimizerOptions } from '../../src/optimizers/index.ts';
+import { GraphBuilder, type Tensor, writeModel } from '../../src/onnx/index.ts';
+import { OPTIMIZERS, type Optimizer, type OptimizerName, type OptimizerOptions } from '../../src/optimizers/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import type { Inference } from '../../src/shapes/index.ts';
 import { smallModel } from '../small-models.ts';
@@ -66,7 +66,7 @@ function optionsOf({ momentum, nesterov, betas, eps, weight_decay: weightDecay }
 async function tenSteps(plan: TrainingPlan, firstStep = 1) {
   const session = await nodeRuntime().load(writeModel(optimizerModel(network, plan)));
   const slots = session.inputNames.filter(
-    (name) => !name.endsWith('.grad') && /\.(momentum|exp_avg|exp_avg_sq)$/.test(name),
+    (name) => !name.endsWith('.grad') && /\.(momentum|sum|exp_avg|exp_avg_sq)$/.test(name),
   );
   let state: Record<string, Tensor> = Object.fromEntries([
     ...names.map((name) => [name, float32(name, fixture.initial[name])]),
@@ -150,5 +150,94 @@ describe('optimizers against PyTorch over ten steps', () => {
         moved(whole),
       ),
     ).toBeLessThan(1e-5);
+  });
+});
+
+describe('optimizers on the numbers of the ONNX standard', () => {
+  /** One update of [1.2, 2.8] with the gradient [−0.94, −2.5], at step 0 and rate 0.1. */
+  async function update(optimizer: OptimizerName, options: OptimizerOptions, state: ByParameter<number[]>) {
+    const b = new GraphBuilder();
+    const rule: Optimizer = OPTIMIZERS[optimizer];
+    const vector = (name: string) => b.input(name, 'float32', [2]);
+    const [parameter, gradient] = [vector('x'), vector('g')];
+    const slots = Object.fromEntries(Object.keys(state).map((slot) => [slot, vector(slot)]));
+    const [lr, step] = [b.input('lr', 'float32', []), b.input('step', 'int64', [])];
+    const inputs = [parameter, gradient, ...Object.values(slots), lr, step];
+    const { next, slots: after } = rule.update({
+      b,
+      parameter,
+      gradient,
+      slots,
+      lr,
+      step,
+      options: { ...rule.defaults, ...options },
+    });
+    const outputs = [
+      b.identity(next, 'next'),
+      ...Object.keys(state).map((slot) => b.identity(after[slot], `${slot}.next`)),
+    ];
+    const session = await nodeRuntime().load(
+      writeModel({ ...network.model, graph: b.graph('update', inputs, outputs) }),
+    );
+    const two = (values: readonly number[]): Tensor => ({
+      type: 'float32',
+      shape: [2],
+      data: Float32Array.from(values),
+    });
+    const results = await session.run({
+      x: two([1.2, 2.8]),
+      g: two([-0.94, -2.5]),
+      ...Object.fromEntries(Object.entries(state).map(([slot, values]) => [slot, two(values)])),
+      lr: scalar(0.1),
+      ...(session.inputNames.includes('step') ? { step: count(0) } : {}),
+    });
+    await session.release();
+    return outputs.map(({ name }) => numbers(results[name]));
+  }
+
+  // Expected: the standard's formulas for its own example values (its Momentum's β and its decay factor have no part at step 0).
+  it.each<[OptimizerName, OptimizerOptions, ByParameter<number[]>, number[][]]>([
+    [
+      'sgd',
+      { momentum: 0.95, weightDecay: 0.001 },
+      { momentum: [1.7, 3.6] },
+      [
+        [1.13238, 2.70772],
+        [0.6762, 0.9228],
+      ],
+    ],
+    [
+      'sgd',
+      { momentum: 0.95, nesterov: true, weightDecay: 0.01 },
+      { momentum: [1.7, 3.6] },
+      [
+        [1.227535, 2.95714],
+        [0.687, 0.948],
+      ],
+    ],
+    [
+      'adam',
+      { beta1: 0.95, beta2: 0.1, epsilon: 1e-7, weightDecay: 0.001 },
+      { exp_avg: [1.7, 3.6], exp_avg_sq: [0.1, 0.1] },
+      [
+        [1.02503635, 2.66103267],
+        [1.56806, 3.29514],
+        [0.803210896, 5.62240706],
+      ],
+    ],
+    [
+      'adagrad',
+      { epsilon: 1e-5, weightDecay: 0.001 },
+      { sum: [2, 1] },
+      [
+        [1.25530608, 2.89283296],
+        [2.88134544, 7.23600784],
+      ],
+    ],
+  ])('%s %j', async (optimizer, options, state, expected) => {
+    const found = await update(optimizer, options, state);
+    expected.forEach((values, i) => {
+      expect(distance(found[i], values)).toBeLessThan(1e-6);
+    });
   });
 });
