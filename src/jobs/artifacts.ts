@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
@@ -8,6 +8,7 @@ import type { LossName, LossOptions } from '../losses/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Typed } from '../onnx/index.ts';
 import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
+import { writeAtomically } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
@@ -58,8 +59,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const { plan, groups } = planOf(network, request);
   const position = { step: 0, epoch: 0, stage: 1, seed: request.seed ?? 0 };
   const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256: resolved.sha256 });
-  await mkdir(out, { recursive: true });
-  for (const [file, contents] of files) await writeFile(join(out, file), contents);
+  for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
   return JSON.parse(files.get('manifest.json') as string) as Manifest;
 }
 
@@ -67,6 +67,13 @@ function planOf(network: Inference, request: ArtifactsRequest) {
   const head = headIfAny(network, request);
   const groups = groupsOf(network.model, head);
   const trainable = selectParameters(request.trainable ?? 'head', groups);
+  if (!trainable.size) {
+    throw new ThawError(
+      'bad-model',
+      `the model has no parameters in "${request.trainable ?? 'head'}"`,
+      'thaw inspect shows those that it has',
+    );
+  }
   const { loss = 'cross-entropy', optimizer = 'adamw', dropout } = request;
   const [{ name }] = network.model.graph.outputs;
   const output = loss === 'cross-entropy' || loss === 'kl' ? scoresOf(network.model, head?.graphOutput ?? name) : name;

@@ -48,11 +48,14 @@ export async function writeAtomically(
     await check?.(unfinished);
     await rename(unfinished, path);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    await removed(unfinished);
     throw explained(error, path);
   }
   await flushFolder(dirname(path));
 }
+
+/** What a failed write leaves, as far as it can be removed: why the write failed is what counts. */
+const removed = (path: string): Promise<void> => rm(path, { recursive: true, force: true }).catch(() => undefined);
 
 /** Writes a folder's files beside it and puts it in place of the old one. */
 export async function replaceFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
@@ -66,7 +69,7 @@ export async function replaceFolder(path: string, files: ReadonlyMap<string, Uin
     await rename(fresh, path);
     await rm(old, { recursive: true, force: true });
   } catch (error) {
-    await rm(fresh, { recursive: true, force: true });
+    await removed(fresh);
     throw explained(error, path);
   }
   await flushFolder(dirname(path));
@@ -93,11 +96,13 @@ export const ignoring =
   };
 
 const REASONS: Readonly<Record<string, [what: string, hint: string]>> = {
-  ENOSPC: ['the disk is full', 'Make room and go on with `thaw resume`'],
-  EDQUOT: ['the disk quota is used up', 'Make room and go on with `thaw resume`'],
+  ENOSPC: ['the disk is full', 'Make room and try again; a run goes on with `thaw resume`'],
+  EDQUOT: ['the disk quota is used up', 'Make room and try again; a run goes on with `thaw resume`'],
   EACCES: ['it may not be written', 'Change its permissions or choose another --out'],
   EPERM: ['it may not be written', 'Change its permissions or choose another --out'],
   EROFS: ['it is on a file system that is read only', 'Choose another --out'],
+  // What Node says of a folder that cannot be made, such as on a file system that is read only.
+  ENOENT: ['its folder cannot be made', 'Choose another --out'],
   ENOTDIR: ['a part of its path is a file', 'Choose another --out'],
   EEXIST: ['a part of its path is a file', 'Choose another --out'],
 };

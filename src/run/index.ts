@@ -1,3 +1,4 @@
+export { writeAtomically } from './atomic.ts';
 export type { CheckpointKind, LoadedCheckpoint } from './checkpoint.ts';
 export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './directory.ts';
 export { checkIdentity, identifySamples, type RunIdentity, type SampleIdentity } from './identity.ts';

@@ -145,6 +145,26 @@ describe('writeArtifacts', () => {
     await expect(again).rejects.toMatchObject({ code: 'bad-config' });
   });
 
+  test('says what cannot be written', async () => {
+    const model = lone('source');
+    const inFile = writeArtifacts({ model, out: join(model, 'artifacts') });
+    await expect(inFile).rejects.toMatchObject({ code: 'run-directory' });
+  });
+
+  test('refuses a model without parameters', async () => {
+    const bare = smallModel({
+      nodes: [['ReduceMean', ['x'], ['y'], { axes: [2, 3], keepdims: 0 }]],
+      inputs: { x: ['n', 3, 8, 8] },
+      outputs: { y: ['n', 3] },
+    });
+    const refused = writeArtifacts({
+      model: lone('bare', bare),
+      out: join(project.folder, 'bare-artifacts'),
+      trainable: 'all',
+    });
+    await expect(refused).rejects.toThrow('the model has no parameters in "all"');
+  });
+
   test('looks at the scores before a Softmax, and runs', async () => {
     const out = join(project.folder, 'artifacts-softmax');
     const manifest = await writeArtifacts({ model: lone('probabilities', pretrained({ softmax: true })), out });
