@@ -99,7 +99,7 @@ test('runs without a name count up beside each other, also when they start toget
 test.runIf(process.platform === 'linux')('a lock of a process that ended unnoticed is taken over', async () => {
   const run = await newRun();
   // The shell's child ends, and what takes the shell's place never asks how.
-  const parent = spawn('sh', ['-c', ': & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const pid = Number(String(await once(parent.stdout, 'data')));
     await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
