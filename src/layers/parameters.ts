@@ -31,6 +31,18 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   LSTM: [undefined, 'weight', 'weight', 'weight'],
   GRU: [undefined, 'weight', 'weight', 'weight'],
   RNN: [undefined, 'weight', 'weight', 'weight'],
+  // As ONNX Runtime's optimizer writes them.
+  FusedConv: [undefined, 'weight', 'weight'],
+  FusedGemm: ['weight', 'weight', 'weight'],
+  FusedMatMul: ['weight', 'weight'],
+  BiasGelu: [undefined, 'weight'],
+  FastGelu: [undefined, 'weight'],
+  Attention: [undefined, 'weight', 'weight'],
+  MultiHeadAttention: [undefined, undefined, undefined, 'weight'],
+  SimplifiedLayerNormalization: [undefined, 'affine'],
+  SkipLayerNormalization: [undefined, undefined, 'affine', 'affine', 'affine'],
+  SkipSimplifiedLayerNormalization: [undefined, undefined, 'affine', 'affine'],
+  EmbedLayerNormalization: [undefined, undefined, 'weight', 'weight', 'weight', 'affine', 'affine'],
 };
 
 /** Operators that take a parameter anywhere: a bias, a layer scale, a position embedding, a class token. */

@@ -134,3 +134,30 @@ test.runIf(existsSync(efficientnet))('EfficientNet-Lite0', () => {
   const groups = groupsOf(readModel(readFileSync(efficientnet)));
   expect(namesOf(groups)).toEqual(['_conv_stem', ...numbered('_blocks.', 0, 15), '_conv_head', '_fc']);
 });
+
+test("weights are found in the operators that ONNX Runtime's optimizer writes", () => {
+  const { graph, ...rest } = smallModel({
+    inputs: { x: ['N', 3, 8, 8] },
+    outputs: { logits: ['N', 5] },
+    initializers: {
+      'stem.weight': weights([4, 3, 3, 3]),
+      'stem.bias': weights([4]),
+      'norm.weight': weights([4]),
+      'fc1.weight': weights([4, 8]),
+      'fc2.weight': weights([8, 5]),
+    },
+    nodes: [
+      ['FusedConv', ['x', 'stem.weight', 'stem.bias'], ['s']],
+      ['GlobalAveragePool', ['s'], ['p']],
+      ['Flatten', ['p'], ['f']],
+      ['SkipSimplifiedLayerNormalization', ['f', 'f', 'norm.weight'], ['n']],
+      ['FusedGemm', ['n', 'fc1.weight'], ['h']],
+      ['FusedMatMul', ['h', 'fc2.weight'], ['logits']],
+    ],
+  });
+  const nodes = graph.nodes.map((node) =>
+    /^(Fused|Skip)/.test(node.op) ? { ...node, domain: 'com.microsoft' } : node,
+  );
+  const groups = groupsOf({ ...rest, graph: { ...graph, nodes } });
+  expect(groups.flatMap(({ parameters }) => parameters)).toEqual([...graph.initializers.keys()]);
+});

@@ -1,4 +1,4 @@
-import type { Value } from '../../onnx/index.ts';
+import { float, type Value } from '../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 import { activations, geluGradient, tanhGeluGradient } from './activations.ts';
 import { convolve } from './convolution.ts';
@@ -89,6 +89,27 @@ export const microsoft: Rules = {
     const { activation_alpha: alpha, activation_beta: beta } = context.attributes;
     return matrices.Gemm({ ...context, dy: [beforeActivation(context, alpha === undefined ? [] : [alpha, beta])] });
   },
+
+  // y = LN(words[i] + positions[j] + segments[k])·s + c; the sum, too, may be a result
+  EmbedLayerNormalization: ({ b, attributes, composed }) =>
+    composed(([ids, segmentIds, words, positions, segments, scale, shift, , positionIds]) => {
+      const [, length] = ids.shape;
+      const rows = b.gather(b.shapeOf(ids), b.ints([1]));
+      const firstRows = () =>
+        b.emit(
+          'Slice',
+          [positions, b.ints([0]), rows, b.ints([0])],
+          [{ type: positions.type, shape: [length, positions.shape[1]] }],
+        )[0];
+      const sum = b.sum([
+        b.gather(words, ids),
+        positionIds ? b.gather(positions, positionIds) : firstRows(),
+        ...(segments ? [b.gather(segments, segmentIds)] : []),
+      ]);
+      const epsilon = float(attributes.epsilon ?? 1e-12);
+      const [y] = b.emit('LayerNormalization', [sum, scale, shift], [sum], { axis: -1, epsilon });
+      return [y, undefined, sum];
+    }),
 
   SkipLayerNormalization: skipNormalization(true),
   SkipSimplifiedLayerNormalization: skipNormalization(false),

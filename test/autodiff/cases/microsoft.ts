@@ -1,5 +1,5 @@
 import { float, floats } from '../../../src/onnx/index.ts';
-import { between, exactly, f32, omitted } from '../inputs.ts';
+import { between, exactly, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
 /** A picture, and a convolution whose results stay within 2 of its biases, so that these say where the activation is. */
@@ -9,6 +9,15 @@ const fused = (activation: string, ...params: number[]) => ({
   activation_params: params.length ? floats(params) : undefined,
   pads: [1, 1, 1, 1],
 });
+
+/** Rows of a table of four, for sequences of three. */
+const rows = (...values: number[]): Input => ({
+  ...fed(ints(values)),
+  type: 'int32',
+  shape: ['batch', 3],
+  values: (_, count) => Array.from({ length: count }, (_, i) => values[i % values.length]),
+});
+const embedding = [f32(4, 6), f32(5, 6)];
 
 export const microsoft: readonly Row[] = [
   ['com.microsoft.Gelu', {}, [f32('batch', 3)]],
@@ -44,4 +53,16 @@ export const microsoft: readonly Row[] = [
     { outputs: [true, false, false, true] },
   ],
   ['com.microsoft.SkipSimplifiedLayerNormalization', {}, [f32('batch', 2, 4), f32('batch', 2, 4), f32(4), f32(4)]],
+  [
+    'com.microsoft.EmbedLayerNormalization',
+    {},
+    [rows(1, 3, 0, 1), rows(0, 1), ...embedding, f32(2, 6), f32(6), f32(6)],
+    { outputs: [true, false] },
+  ],
+  [
+    'com.microsoft.EmbedLayerNormalization',
+    { epsilon: float(0.1) },
+    [rows(2, 3, 0), omitted, ...embedding, omitted, f32(6), f32(6), omitted, rows(4, 1)],
+    { outputs: [true, false, true] },
+  ],
 ];
