@@ -65,17 +65,17 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   });
   const [{ name: input }] = dataInputsOf(source);
   const output = scoresOf(source, source.graph.outputs[0].name);
+  // Weights are compressed where the rest computes in float32, whatever the source does.
+  const single = inSinglePrecision(plain);
   const model = form
-    ? compressWeights(transformersModel({ model: plain, classes, preprocessing, input, output }), form)
+    ? compressWeights(transformersModel({ model: single, classes, preprocessing, input, output }), form)
     : plain;
   const file = resolve(
     out ?? (form ? join(run.path, 'model', 'onnx', FILES[form]) : join(run.path, `${basename(run.path)}.onnx`)),
   );
   await writeModelFile(file, model);
   const names = form ? { shipped: true, ...TRANSFORMERS_NAMES } : { input, output };
-  // Weights that were compressed into halves are verified as such; a source of halves runs in float32 everywhere.
-  const single = inSinglePrecision(source) === source ? model : inSinglePrecision(model);
-  const verification = await compare(run, about, single, names, hooks);
+  const verification = await compare(run, about, form ? model : single, names, hooks);
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 

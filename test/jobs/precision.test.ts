@@ -135,6 +135,14 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     expect(readModel(readFileSync(file)).graph.inputs).toMatchObject([{ name: 'input', type }]);
   });
 
+  test('is compressed with inputs and outputs in float32', async () => {
+    const { file, verification } = await exportRun({ run, form: 'int8' });
+    expect(verification!.maxDifference).toBeLessThan(0.1);
+    const { graph } = readModel(readFileSync(file));
+    expect([...graph.inputs, ...graph.outputs].map((value) => value.type)).toEqual(['float32', 'float32']);
+    expect(graph.initializers.get('block.weight.int8')).toMatchObject({ type: 'int8', shape: [8, 4, 3, 3] });
+  });
+
   test('can stop and go on', async () => {
     const stopped = join(project.folder, `${type}-stopped`);
     const controller = new AbortController();
