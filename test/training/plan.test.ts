@@ -178,7 +178,7 @@ describe('the configuration', () => {
     [{ stages: [{ train: 'head' }] }, /setting stages\.0\.epochs/],
     [{ stages: [{ train: 'head', epochs: 1, rate: 2 }] }, /rate/],
     [{ schedule: 'cosin' }, /setting schedule\.name/],
-    [{ optimizer: 'adagrad' }, /setting optimizer\.name/],
+    [{ optimizer: 'adadelta' }, /setting optimizer\.name/],
     [{ loss: { name: 'focal', alpha: 2 } }, /setting loss\.alpha/],
     [{ dropout: 1 }, /setting dropout/],
     [{ target: 95 }, /setting target/],
