@@ -173,14 +173,12 @@ function resized(graph: Graph, head: Head, classes: number): Graph {
   });
   const swap = (info: ValueInfo): ValueInfo =>
     after.has(info.name) ? { ...info, shape: info.shape?.map((d) => (d === head.classes ? classes : d)) } : info;
-  const inside = new Set([
-    ...head.nodes.flatMap((label) => graph.nodes.find((node) => labelOf(node) === label)?.outputs ?? []),
-    ...after,
-  ]);
+  const parameters = [head.weight, ...(head.bias === undefined ? [] : [head.bias])];
+  const changed = new Set([...parameters, ...reachedFrom(graph.nodes, parameters)]);
   return {
     ...pruned({ ...graph, nodes, initializers }),
     outputs: graph.outputs.map(swap),
     inputs: graph.inputs.filter(({ name }) => name !== head.weight && name !== head.bias),
-    valueInfo: graph.valueInfo.filter(({ name }) => !inside.has(name)),
+    valueInfo: graph.valueInfo.filter(({ name }) => !changed.has(name)),
   };
 }

@@ -124,6 +124,17 @@ describe.each(described)('%s', (_, model, expected) => {
   });
 });
 
+test('shapes declared of the old weights are forgotten, others kept', () => {
+  const valueInfo = [
+    { name: 'w', type: 'float32', shape: [old, features] },
+    { name: 'b', type: 'float32', shape: [old] },
+    { name: 'h', type: 'float32', shape: ['N', features] },
+  ] as const;
+  const declared = { ...gemm, graph: { ...gemm.graph, valueInfo: [...valueInfo] } };
+  const { model } = replaceHead(declared, findHead(declared), { classes: 3, seed: 0 });
+  expect(model.graph.valueInfo.map(({ name }) => name)).toEqual(['h']);
+});
+
 test('weights are drawn as PyTorch draws them, the same for the same seed', () => {
   const draw = (seed: number) => replaceHead(gemm, findHead(gemm), { classes: 500, seed }).model.graph.initializers;
   const [w, b] = ['w', 'b'].map((name) => numbersOf(draw(1).get(name)!));
