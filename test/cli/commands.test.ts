@@ -282,3 +282,16 @@ test('Ctrl-C saves and exits with 130', async () => {
   expect({ code, said }).toEqual({ code: 130, said: expect.stringContaining(`thaw resume ${out}`) });
   expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
 });
+
+test.skipIf(process.platform === 'win32')('a training whose reader is gone saves itself too', async () => {
+  const out = join(project.folder, 'unread');
+  const words = ['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '400', '--json'];
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  child.stdout.on('data', (text) => {
+    if (String(text).includes('"type":"step"')) child.stdout.destroy();
+  });
+  expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(130);
+  expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
+});
