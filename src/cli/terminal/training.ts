@@ -12,7 +12,7 @@ const REDRAW = 80;
 const PHASES: Record<Event<'phase'>['phase'], string> = {
   preparing: 'preparing the model …',
   exporting: 'exporting the model …',
-  evaluating: 'evaluating on the test set …',
+  evaluating: 'evaluating the best weights …',
   reporting: 'writing the report …',
 };
 
