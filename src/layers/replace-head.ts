@@ -173,8 +173,7 @@ function resized(graph: Graph, head: Head, classes: number): Graph {
   });
   const swap = (info: ValueInfo): ValueInfo =>
     after.has(info.name) ? { ...info, shape: info.shape?.map((d) => (d === head.classes ? classes : d)) } : info;
-  const parameters = [head.weight, ...(head.bias === undefined ? [] : [head.bias])];
-  const changed = new Set([...parameters, ...reachedFrom(graph.nodes, parameters)]);
+  const changed = reachedFrom(graph.nodes, head.bias === undefined ? [head.weight] : [head.weight, head.bias]);
   return {
     ...pruned({ ...graph, nodes, initializers }),
     outputs: graph.outputs.map(swap),
