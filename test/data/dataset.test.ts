@@ -53,6 +53,11 @@ function bombPng(side: number): Buffer {
 }
 
 describe('class folders', () => {
+  it('named as JavaScript names its own things', async () => {
+    const data = await openDataset(await classFolders(temporaryFolder(), { constructor: 3, ['__proto__']: 3 }));
+    expect(data.classes).toEqual(['__proto__', 'constructor']);
+  });
+
   it('with train, valid and test', async () => {
     const root = await classFolders(temporaryFolder(), {
       'train/b': 3,

@@ -24,16 +24,18 @@ export interface Listing {
   readonly strays: readonly string[];
 }
 
-const splitNames: Readonly<Record<string, SplitName>> = {
-  train: 'train',
-  training: 'train',
-  val: 'val',
-  valid: 'val',
-  validation: 'val',
-  dev: 'val',
-  test: 'test',
-  testing: 'test',
-};
+const splitNames = new Map(
+  Object.entries<SplitName>({
+    train: 'train',
+    training: 'train',
+    val: 'val',
+    valid: 'val',
+    validation: 'val',
+    dev: 'val',
+    test: 'test',
+    testing: 'test',
+  }),
+);
 
 const tableNames = ['metadata.csv', 'metadata.jsonl', 'labels.csv', 'labels.jsonl'];
 const isTable = (path: string): boolean => /\.(csv|jsonl|ndjson)$/i.test(path);
@@ -71,7 +73,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
       'It needs one folder of pictures for each class, or a metadata.csv with file_name and label',
     );
   }
-  const splitOf = (folder: string): SplitName | undefined => splitNames[folder.toLowerCase()];
+  const splitOf = (folder: string): SplitName | undefined => splitNames.get(folder.toLowerCase());
   const isSplit = folders.some((folder) => splitOf(folder) === 'train') || folders.every(splitOf);
   const entries: Entry[] = [];
   const emptyFolders: [string, string][] = [];
@@ -157,7 +159,7 @@ async function listTable(path: string): Promise<Listing> {
         `${where}: no label for ${name}`,
         'The columns are file_name, label and, if you like, split',
       );
-    const split = splitNames[text('split').toLowerCase()];
+    const split = splitNames.get(text('split').toLowerCase());
     if (text('split') && !split)
       throw new ThawError('bad-data', `${where}: split is "${text('split')}"`, 'It must be train, val or test');
     const file = resolve(dirname(path), name);
