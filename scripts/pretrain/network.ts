@@ -7,8 +7,10 @@ const STEM = 24;
 const STAGES = [
   { channels: 32, blocks: 1 },
   { channels: 64, blocks: 2 },
-  { channels: 112, blocks: 2 },
+  { channels: 96, blocks: 2 },
 ];
+/** Width of the features that the head sees: wide ones are easier to separate by a new head. */
+const FEATURES = 384;
 
 /**
  * @param classes number of outputs
@@ -50,8 +52,9 @@ export function defaultNetwork(classes: number, seed: number): Model {
   STAGES.forEach(({ channels, blocks }, s) => {
     for (let i = 0; i < blocks; i++) x = block(x, `stage${s + 1}.${i}`, channels, i === 0 ? 2 : 1);
   });
-  const features = b.reshape(b.reduceMean(x, [2, 3]), ['batch', x.shape[1]]);
-  const bound = 1 / Math.sqrt(x.shape[1] as number);
+  x = b.unary('Relu', convNorm(x, 'features', FEATURES, 1, 1));
+  const features = b.reshape(b.reduceMean(x, [2, 3]), ['batch', FEATURES]);
+  const bound = 1 / Math.sqrt(FEATURES);
   const uniform = (shape: number[]) =>
     tensor(
       'float32',
@@ -61,7 +64,7 @@ export function defaultNetwork(classes: number, seed: number): Model {
         Array.from({ length: shape.reduce((p, d) => p * d, 1) }, () => random.between(-bound, bound)),
       ),
     );
-  const weight = b.initializer('head.weight', uniform([classes, x.shape[1] as number]));
+  const weight = b.initializer('head.weight', uniform([classes, FEATURES]));
   const bias = b.initializer('head.bias', uniform([classes]));
   const [logits] = b.emit(
     'Gemm',

@@ -13,12 +13,12 @@ import { cacheFolder, readPretrainingSet } from './render.ts';
 import { IconSource } from './source.ts';
 
 const SEED = 1;
-const EPOCHS = Number(process.env.EPOCHS ?? 16);
+const EPOCHS = Number(process.env.EPOCHS ?? 20);
 const checkpointFile = join(cacheFolder, 'checkpoint.safetensors');
 
 const set = await readPretrainingSet();
 const model = defaultNetwork(set.concepts.length, SEED);
-const runtime = nodeRuntime('cpu', { extra: { session: { intra_op: { allow_spinning: '0' } } } });
+const runtime = nodeRuntime();
 const parameters = [...model.graph.initializers.keys()].filter((name) => /\.(weight|bias)$/.test(name));
 const network = await inferShapes(model, runtime);
 const head = findHead(model);
@@ -50,7 +50,8 @@ const trainer = new Trainer({
     stages: [{ train: 'all', epochs: EPOCHS, batchNorm: 'training' }],
     schedule: { name: 'cosine', warmup: 0.06 },
     optimizer: { name: 'adamw', weightDecay: 0.05 },
-    loss: { name: 'cross-entropy', labelSmoothing: 0.1 },
+    // Label smoothing makes features that transfer less well (Kornblith et al., 2021).
+    loss: { name: 'cross-entropy', labelSmoothing: 0 },
   }),
   resume: existsSync(checkpointFile) ? readCheckpoint() : undefined,
 });

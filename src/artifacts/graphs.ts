@@ -119,7 +119,8 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
 
 function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const forward = placeForward(b, network, plan, 'evaluation');
-  return { forward, ...placeLoss(b, plan) };
+  // What regularizes (dropout, the penalty, label smoothing) belongs to training: this is the loss itself.
+  return { forward, ...placeLoss(b, { ...plan, lossOptions: { ...plan.lossOptions, labelSmoothing: 0 } }) };
 }
 
 function placeLoss(b: GraphBuilder, plan: TrainingPlan): { labels: Value; loss: Value } {

@@ -18,7 +18,7 @@ export const TRAIN_FLAGS: Flags = {
       },
       epochs: { kind: 'number', value: 'N', does: 'of all stages together', default: '10' },
       batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
-      lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.001' },
+      lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
       'pretrained-rate': {
         kind: 'number',
         value: 'N',
@@ -58,7 +58,7 @@ export const TRAIN_FLAGS: Flags = {
         kind: 'number',
         value: 'N',
         does: 'part of the target spread over all classes',
-        default: '0',
+        default: '0.1',
       },
       l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
       dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },

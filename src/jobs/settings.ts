@@ -87,13 +87,18 @@ export function readSettings(input: Record<string, unknown>): TrainSettings {
   const own = Object.fromEntries(Object.keys(parts.shape).map((name) => [name, input[name]]));
   const { warmup, momentum, weightDecay, labelSmoothing } = parseConfig(parts, own);
   const rest = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in parts.shape)));
-  return parseConfig(schema, {
+  const settings = parseConfig(schema, {
     ...rest,
     ...withParts(rest, 'schedule', { warmup }),
     ...withParts(rest, 'optimizer', { momentum, weightDecay }),
     ...withParts(rest, 'loss', { labelSmoothing }),
   });
+  const { loss } = settings;
+  return loss.name === 'cross-entropy' ? { ...settings, loss: { labelSmoothing: LABEL_SMOOTHING, ...loss } } : settings;
 }
+
+/** Unless the user says otherwise; docs/defaults.md tells what it gains. */
+const LABEL_SMOOTHING = 0.1;
 
 function withParts(input: Record<string, unknown>, name: string, given: Record<string, unknown>) {
   const defined = Object.entries(given).filter(([, value]) => value !== undefined);

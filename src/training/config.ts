@@ -32,6 +32,7 @@ const optimizer = z.strictObject({
 
 const loss = z.strictObject({
   name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
+  /** cross-entropy: share of the target that is spread evenly over all classes. */
   labelSmoothing: share.optional(),
   classWeights: z.array(rate).optional(),
   positiveWeights: z.array(rate).optional(),
@@ -66,7 +67,7 @@ export const trainingSchema = z.strictObject({
   /** Of all stages together; shared out evenly where stages do not say theirs. */
   epochs: z.number().int().positive().optional(),
   /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */
-  lr: rate.default(1e-3),
+  lr: rate.default(2e-3),
   pretrainedRate: z.number().min(0).default(0.1),
   /** Further factors on the rate, by what they are for, in the language of `train`. */
   groupRates: z.record(z.string(), z.number().min(0)).default({}),

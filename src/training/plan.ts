@@ -34,18 +34,21 @@ export function planStages(config: TrainingConfig, { groups, obstacles = [] }: A
       return shareEpochs(['all'], config.epochs ?? 10);
     case 'gradual': {
       const most = trainableGroups(groups, obstacles);
-      if (config.thawBy)
-        return shareEpochs(thawing(config.thawBy, Math.min(config.thawMost ?? most, most)), config.epochs ?? 10);
       const suggested = suggestPlan(groups, most);
-      return config.epochs
-        ? shareEpochs(
-            suggested.map(({ train }) => train),
-            config.epochs,
-          )
-        : suggested;
+      const selections = config.thawBy
+        ? thawing(config.thawBy, Math.min(config.thawMost ?? most, most))
+        : suggested.map(({ train }) => train);
+      const stages = config.thawBy || config.epochs ? shareEpochs(selections, config.epochs ?? 10) : suggested;
+      return stages.map((stage, i) => ({ ...stage, lr: config.lr * thawedRate(i) }));
     }
   }
 }
+
+/**
+ * Factor on the learning rate in the stages of a gradual plan: a quarter, a sixth, an eighth, … once the new head has been trained at
+ * the whole rate (fastai's `fine_tune` halves it; docs/defaults.md has what was tried).
+ */
+const thawedRate = (stage: number): number => (stage === 0 ? 1 : 1 / (2 * stage + 2));
 
 /** The head, then `by` more groups a stage, to `most`. */
 function thawing(by: number, most: number): string[] {

@@ -117,7 +117,7 @@ describe('a training', () => {
       'end',
     ]);
     expect(of(events, 'stage')).toMatchObject([
-      { stage: 1, stages: 2, train: 'head', groups: ['fc'], trainable: 21, frozen: 112 + 222, epochs: 2, lr: 1e-3 },
+      { stage: 1, stages: 2, train: 'head', groups: ['fc'], trainable: 21, frozen: 112 + 222, epochs: 2, lr: 2e-3 },
       {
         stage: 2,
         stages: 2,
