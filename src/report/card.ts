@@ -35,6 +35,14 @@ function code(text: string): string {
 /** YAML reads JSON strings. */
 const yaml = (text: string): string => JSON.stringify(text);
 
+/** Where others find the model: its address without what may be secret in it, but no path of the machine that trained. */
+function originOf({ source, name }: ReportData['model']): string {
+  if (source.startsWith('hf:')) return source;
+  if (!source.startsWith('https://')) return name;
+  const { origin, pathname } = new URL(source);
+  return origin + pathname;
+}
+
 function frontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
   const number = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '.nan');
@@ -175,7 +183,7 @@ ${classes(data)}
 
 ## How it was trained
 
-Started from ${code(model.source)} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 
 ${stages(data) || 'No stage was run.'}
 

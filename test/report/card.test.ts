@@ -37,6 +37,17 @@ describe('modelCard', () => {
     ]);
   });
 
+  it.each([
+    ['hf:owner/name', 'hf:owner/name'],
+    ['https://user:secret@example.org/a/model.onnx?token=secret', 'https://example.org/a/model.onnx'],
+    ['/home/someone/models/net.onnx', 'EfficientNet-Lite0'],
+  ])('says where %s comes from for others to read', (source, told) => {
+    const data = fixture();
+    const card = modelCard({ ...data, model: { ...data.model, source } }, shipped);
+    expect(card).toContain(`Started from \`${told}\` (`);
+    expect(card).not.toMatch(/secret|someone/);
+  });
+
   it('names the licence and the model it came from where they are known', () => {
     const data = fixture();
     const source = 'hf:owner/a.model-1';
