@@ -271,6 +271,20 @@ def gather(x, indices, axis=0):
     return x.index_select(axis, indices.flatten()).reshape(x.shape[:axis] + indices.shape + x.shape[axis + 1 :])
 
 
+@operator("GatherND")
+def gather_nd(x, indices, batch_dims=0):
+    if batch_dims:
+        raise NotImplementedError("GatherND with batch_dims")
+    return x[tuple(indices.unbind(-1))]
+
+
+@operator("CumSum")
+def cumulative_sum(x, axis, exclusive=0, reverse=0):
+    if exclusive or reverse:
+        raise NotImplementedError("CumSum that is exclusive or reverse")
+    return x.cumsum(int(axis))
+
+
 @operator("GatherElements")
 def gather_elements(x, indices, axis=0):
     return x.gather(axis, torch.where(indices < 0, indices + x.shape[axis], indices))
