@@ -23,7 +23,7 @@ export async function runThaw(words: readonly string[], surroundings: Surroundin
   try {
     return await dispatch(words, surroundings);
   } catch (error) {
-    return explain(error, words.includes('--debug'), surroundings.stderr);
+    return explain(asRefusal(error), words.includes('--debug'), surroundings.stderr);
   }
 }
 
@@ -75,6 +75,25 @@ async function help({ stdout, env }: Surroundings, name?: string): Promise<numbe
     name === undefined ? mainHelp(COMMANDS, version(), width, colours) : commandHelp(await load(name), width, colours);
   stdout.write(`${text}\n`);
   return 0;
+}
+
+/** What the system refuses and the user can grant. */
+const REFUSALS: Readonly<Record<string, [what: string, hint: string]>> = {
+  EACCES: ['permission denied', 'Change its permissions'],
+  EPERM: ['permission denied', 'Change its permissions'],
+  EROFS: ['the file system is read only', 'Choose another place'],
+  ENOSPC: ['the disk is full', 'Make room'],
+  EDQUOT: ['the disk quota is used up', 'Make room'],
+  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n)'],
+};
+
+/** The system's refusal as an error that the user can mend; any other error as it is. */
+function asRefusal(error: unknown): unknown {
+  const { code = '', path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const refusal = REFUSALS[code];
+  return refusal && syscall
+    ? new ThawError('not-found', `${path ?? `cannot ${syscall}`}: ${refusal[0]}`, refusal[1], { cause: error })
+    : error;
 }
 
 /** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
 import { flagName } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
+import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
 import { readSettings, settingNames } from '../../src/jobs/settings.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
@@ -150,6 +151,23 @@ describe('what the user can mend costs one line and exit code 2', () => {
     expect(code).toBe(2);
     expect(err).toMatch(/^thaw: there is no model at no\.onnx.*\n.*ThawError/);
   });
+});
+
+test('what the system refuses is no bug of ours', async () => {
+  const refused = { code: 'EACCES', syscall: 'open', path: '/locked/model.onnx' };
+  const stdout = {
+    write() {
+      throw Object.assign(new Error('EACCES: permission denied'), refused);
+    },
+  };
+  let err = '';
+  const stderr = {
+    write(text: string) {
+      err += text;
+    },
+  };
+  expect(await runThaw(['--version'], { stdout, stderr, env: {} })).toBe(2);
+  expect(err).toBe('thaw: /locked/model.onnx: permission denied. Change its permissions\n');
 });
 
 describe('a training', () => {
