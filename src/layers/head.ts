@@ -58,7 +58,7 @@ export function findHead(model: Model, options: { readonly name?: string } = {})
       : `no Gemm, MatMul or 1x1 Conv with constant weights is called "${name}"`;
   const hint = candidates.length
     ? `Name it with --head: ${candidates.join(', ')}`
-    : 'The model has no layer with constant weights; quantized models cannot be trained';
+    : 'A classifier ends in a Gemm, MatMul or 1x1 Conv with constant weights; thaw inspect shows what this model has';
   throw new ThawError(
     'bad-model',
     `${why} "${model.graph.outputs[0]?.name}"`.replace(/called .*$/, `called "${name}"`),

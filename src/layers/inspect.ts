@@ -57,7 +57,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
     memory: memoryEstimate(model, inference, groups, batch),
-    plan: suggestPlan(groups, most),
+    plan: most > 0 ? suggestPlan(groups, most) : [],
   };
 }
 
@@ -68,9 +68,18 @@ function batchNormState(nodes: readonly Node[]): BatchNormState {
   return convolutions.length > 0 && !normalizes && convolutions.every(({ inputs }) => inputs[2]) ? 'folded' : 'none';
 }
 
+/** The process with nothing loaded. */
+const BASE = 300e6;
 /**
- * Weights; for what is trained, gradients and AdamW's two moments beside them; and the activations that the backward pass reads:
- * all floats that depend on a trained parameter, or where only the head is trained the two largest, which the forward pass holds.
+ * Bytes that a trained parameter takes at the worst moment, measured on a network of 49 M: values and AdamW's two moments in two sets
+ * that take turns, gradients, and a checkpoint being written and read back.
+ */
+const PER_TRAINED = 96;
+
+/**
+ * The weights, as the model and as the sessions hold them; what is trained; and the activations that the backward pass reads, with
+ * their gradients and the columns of convolutions: all floats that depend on a trained parameter, or where only the head is trained
+ * the two largest, which the forward pass holds. An estimate to within a half.
  */
 function memoryEstimate(
   { graph }: Model,
@@ -94,8 +103,8 @@ function memoryEstimate(
   const [first = 0, second = 0] = [...activations].sort((a, b) => b - a);
   return {
     batch,
-    head: weights + 12 * (groups.at(-1)?.count ?? 0) + first + second,
-    all: weights + 12 * count + activations.reduce((all, bytes) => all + bytes, 0),
+    head: BASE + 2 * weights + PER_TRAINED * (groups.at(-1)?.count ?? 0) + first + second,
+    all: BASE + 2 * weights + PER_TRAINED * count + 3 * activations.reduce((all, bytes) => all + bytes, 0),
   };
 }
 
