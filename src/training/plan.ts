@@ -39,16 +39,16 @@ export function planStages(config: TrainingConfig, { groups, obstacles = [] }: A
         ? thawing(config.thawBy, Math.min(config.thawMost ?? most, most))
         : suggested.map(({ train }) => train);
       const stages = config.thawBy || config.epochs ? shareEpochs(selections, config.epochs ?? 10) : suggested;
-      return stages.map((stage, i) => ({ ...stage, lr: config.lr * thawedRate(i) }));
+      return stages.map((stage, i) => ({ ...stage, lr: i === 0 ? config.lr : config.lr * THAWED_RATE }));
     }
   }
 }
 
 /**
- * Factor on the learning rate in the stages of a gradual plan: a quarter, a sixth, an eighth, … once the new head has been trained at
- * the whole rate (fastai's `fine_tune` halves it; docs/defaults.md has what was tried).
+ * Factor on the learning rate in the later stages of a gradual plan, once the new head has been trained at the whole rate: fastai's
+ * `fine_tune` halves it too, and docs/defaults.md has what else was tried.
  */
-const thawedRate = (stage: number): number => (stage === 0 ? 1 : 1 / (2 * stage + 2));
+const THAWED_RATE = 0.5;
 
 /** The head, then `by` more groups a stage, to `most`. */
 function thawing(by: number, most: number): string[] {
