@@ -43,7 +43,7 @@ const schema = z.strictObject({
 export type Augmentation = z.output<typeof schema>;
 
 const light: Augmentation = {
-  resizedCrop: { probability: 1, scale: [0.4, 1], ratio: [3 / 4, 4 / 3] },
+  resizedCrop: { probability: 1, scale: [0.15, 1], ratio: [3 / 4, 4 / 3] },
   horizontalFlip: { probability: 0.5 },
   brightness: { probability: 0.5, factor: [0.8, 1.2] },
   contrast: { probability: 0.5, factor: [0.8, 1.2] },
@@ -51,7 +51,7 @@ const light: Augmentation = {
 };
 const medium: Augmentation = {
   ...light,
-  resizedCrop: { probability: 1, scale: [0.25, 1], ratio: [3 / 4, 4 / 3] },
+  resizedCrop: { probability: 1, scale: [0.1, 1], ratio: [3 / 4, 4 / 3] },
   rotation: { probability: 0.5, degrees: [-15, 15], fill: 'edge' },
   brightness: { probability: 0.7, factor: [0.7, 1.3] },
   contrast: { probability: 0.7, factor: [0.7, 1.3] },
