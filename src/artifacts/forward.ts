@@ -1,10 +1,9 @@
 import { ThawError } from '../errors.ts';
 import { placeConstants } from '../lowering/index.ts';
 import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
-import { OPTIMIZERS, type Optimizer } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
-import type { DropoutPlan, TrainingPlan } from './plan.ts';
+import { type DropoutPlan, optimizerOf, type TrainingPlan } from './plan.ts';
 
 /** A network's own graph, placed in a builder. */
 export interface Forward {
@@ -100,11 +99,11 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
 }
 
 /** Names that the contract gives to what it adds must be free. */
-function checkNames(values: Inference['values'], { trainable, optimizer, optimizerOptions }: TrainingPlan): void {
-  const rule: Optimizer = OPTIMIZERS[optimizer];
-  const slots = rule.slots({ ...rule.defaults, ...optimizerOptions });
+function checkNames(values: Inference['values'], plan: TrainingPlan): void {
+  const { optimizer, options } = optimizerOf(plan);
+  const slots = optimizer.slots(options);
   const added = ['grad', 'next', ...slots, ...slots.map((slot) => `${slot}.next`)];
-  const reserved = [...trainable].flatMap((name) => added.map((suffix) => `${name}.${suffix}`));
+  const reserved = [...plan.trainable].flatMap((name) => added.map((suffix) => `${name}.${suffix}`));
   const taken = ['loss', 'labels', 'lr', 'step', ...reserved].find((name) => values.has(name));
   if (taken === undefined) return;
   throw new ThawError(

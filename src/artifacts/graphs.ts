@@ -2,10 +2,9 @@ import { differentiate } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { lower, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, readsOf, type Value } from '../onnx/index.ts';
-import { OPTIMIZERS, type Optimizer, type OptimizerOptions } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
-import type { TrainingPlan } from './plan.ts';
+import { optimizerOf, type TrainingPlan } from './plan.ts';
 
 /** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
 export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
@@ -135,11 +134,6 @@ const statisticsOf = (forward: Forward): Value[] => forward.statistics.map(({ va
 const nextStatistics = (b: GraphBuilder, forward: Forward): Value[] =>
   forward.statistics.flatMap(({ value, next }) => (next ? [b.identity(next, `${value.name}.next`)] : []));
 
-export function optimizerOf(plan: TrainingPlan): { optimizer: Optimizer; options: Required<OptimizerOptions> } {
-  const optimizer: Optimizer = OPTIMIZERS[plan.optimizer];
-  return { optimizer, options: { ...optimizer.defaults, ...plan.optimizerOptions } };
-}
-
 function updateAll(
   b: GraphBuilder,
   plan: TrainingPlan,
@@ -185,10 +179,8 @@ function cut(
   source: Model,
   { name, inputs, outputs }: Ends,
 ): { model: Model; boundary: Value[] } {
-  lower(
-    b,
-    outputs.map((o) => o.name),
-  );
+  const wanted = outputs.map((o) => o.name);
+  lower(b, wanted);
   const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
   const frozenOutputs = new Set([...forward.frozen].flatMap((node) => node.outputs));
   const fromData = new Set(outside.keys());
@@ -199,13 +191,10 @@ function cut(
     for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
     return false;
   });
-  prune(
-    b,
-    outputs.map((o) => o.name),
-  );
+  prune(b, wanted);
   const used = new Set(b.nodes.flatMap(readsOf));
   const boundary = [...outside.values()].filter((value) => used.has(value.name));
-  return { model: finish(b, source, name, [...boundary, ...inputs], outputs), boundary };
+  return { model: assemble(b, source, name, [...boundary, ...inputs], outputs), boundary };
 }
 
 function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
@@ -216,6 +205,7 @@ function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly 
   return computed.length ? finish(b, network.model, 'thaw_prefix', forward.inputs, computed) : undefined;
 }
 
+/** Lowers and prunes what is in the builder to these outputs. */
 function finish(
   b: GraphBuilder,
   source: Model,
@@ -226,6 +216,16 @@ function finish(
   const wanted = outputs.map((o) => o.name);
   lower(b, wanted);
   prune(b, wanted);
+  return assemble(b, source, name, inputs, outputs);
+}
+
+function assemble(
+  b: GraphBuilder,
+  source: Model,
+  name: string,
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+): Model {
   const opsets: Record<string, number> = { ...source.opsets };
   if (b.domains.has('com.microsoft')) opsets['com.microsoft'] ??= 1;
   return {

@@ -2,11 +2,10 @@ export {
   decays,
   evaluationModel,
   optimizerModel,
-  optimizerOf,
   type StepModels,
   stepModels,
   trainingModel,
 } from './graphs.ts';
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
-export { type DropoutPlan, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
+export { type DropoutPlan, optimizerOf, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

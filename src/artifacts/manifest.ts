@@ -1,7 +1,6 @@
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { optimizerOf } from './graphs.ts';
-import type { TrainingPlan } from './plan.ts';
+import { optimizerOf, type TrainingPlan } from './plan.ts';
 
 /** Raised when a reader of older manifests would misread a newer one. */
 export const MANIFEST_VERSION = 1;

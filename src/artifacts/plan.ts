@@ -1,5 +1,5 @@
 import type { LossName, LossOptions } from '../losses/index.ts';
-import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
+import { OPTIMIZERS, type Optimizer, type OptimizerName, type OptimizerOptions } from '../optimizers/index.ts';
 
 /** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
 export interface DropoutPlan {
@@ -44,3 +44,12 @@ export const PLAN_DEFAULTS = {
   stepOffsets: new Map<string, number>(),
   batchNorm: 'frozen',
 } as const;
+
+/** The plan's optimizer, with all its hyper-parameters. */
+export function optimizerOf(plan: Pick<TrainingPlan, 'optimizer' | 'optimizerOptions'>): {
+  optimizer: Optimizer;
+  options: Required<OptimizerOptions>;
+} {
+  const optimizer: Optimizer = OPTIMIZERS[plan.optimizer];
+  return { optimizer, options: { ...optimizer.defaults, ...plan.optimizerOptions } };
+}

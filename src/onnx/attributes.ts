@@ -1,16 +1,5 @@
-import type { Attribute, Graph, Node } from './model.ts';
+import type { Attribute, Node } from './model.ts';
 import type { Tensor } from './tensor.ts';
-
-/** An attribute's value without its type, as operators' formulas use it. */
-export type PlainAttribute =
-  | number
-  | bigint
-  | string
-  | Tensor
-  | Graph
-  | readonly (number | bigint)[]
-  | readonly string[];
-export type PlainAttributes = Readonly<Record<string, PlainAttribute>>;
 
 /** What the builder takes for an attribute: numbers are integers, `float(x)` is a float. */
 export type AttributeLike = number | bigint | string | readonly number[] | Tensor | Attribute | undefined;

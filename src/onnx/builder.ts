@@ -118,14 +118,6 @@ export class GraphBuilder extends Emitter {
     this.reduce('ReduceSum', x, axes, options);
   reduceMean = (x: Value, axes?: readonly number[], options?: ReduceOptions): Value =>
     this.reduce('ReduceMean', x, axes, options);
-  reduceMax = (x: Value, axes?: readonly number[], options?: ReduceOptions): Value =>
-    this.reduce('ReduceMax', x, axes, options);
-
-  argMax(x: Value, over: number, { keepdims = false }: ReduceOptions = {}): Value {
-    const at = axis(over, x.shape.length);
-    const shape = keepdims ? x.shape.map((d, i) => (i === at ? 1 : d)) : x.shape.filter((_, i) => i !== at);
-    return this.emit('ArgMax', [x], [{ type: 'int64', shape }], { axis: at, keepdims: keepdims ? 1 : 0 })[0];
-  }
 
   /** Sums over the axes along which `shape` was broadcast to x's shape: the transpose of broadcasting. */
   sumTo(x: Value, shape: Shape): Value {

@@ -2,7 +2,6 @@ export {
   type AttributeLike,
   float,
   floats,
-  type PlainAttributes,
   plainAttributes,
   toAttributes,
 } from './attributes.ts';

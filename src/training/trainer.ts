@@ -41,6 +41,8 @@ export class Trainer {
   /** State of the parameters that are not in the stage under way. */
   private carried: Map<string, Tensor>;
   private stage: CompiledStage | undefined;
+  /** What `stage` was compiled from. */
+  private entered: StageConfig | undefined;
   private interrupted = false;
 
   constructor(private readonly options: TrainerOptions) {
@@ -191,8 +193,6 @@ export class Trainer {
     this.entered = config;
     return this.stage;
   }
-
-  private entered: StageConfig | undefined;
 
   /** Gives back what the stage under way holds of the runtime; its state is kept. For those who evaluate outside of `run()`. */
   async release(): Promise<void> {
