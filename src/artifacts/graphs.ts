@@ -1,6 +1,6 @@
 import { differentiate } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { lower, prune } from '../lowering/index.ts';
+import { assignBlocks, lower, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
@@ -12,9 +12,10 @@ export const decays = (parameter: { readonly shape: readonly unknown[] }): boole
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
  *
+ * @param layout of the machine that is to run it; files are for any machine, and so in the standard one
  * @throws ThawError `unsupported-operator` when a gradient has to pass an operator without a rule
  */
-export function trainingModel(network: Inference, plan: TrainingPlan): Model {
+export function trainingModel(network: Inference, plan: TrainingPlan, layout: MapLayout = {}): Model {
   const b = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(b, network, plan);
   const outputs = [
@@ -24,7 +25,7 @@ export function trainingModel(network: Inference, plan: TrainingPlan): Model {
     ...nextStatistics(b, forward),
   ];
   const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise];
-  return finish(b, network.model, 'thaw_training', inputs, outputs);
+  return finish(b, network.model, { name: 'thaw_training', inputs, outputs, layout });
 }
 
 /** `eval_model.onnx`: from data, labels and parameters to `loss` and the model's outputs. */
@@ -32,7 +33,8 @@ export function evaluationModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const { forward, labels, loss } = evaluation(b, network, plan);
   const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward)];
-  return finish(b, network.model, 'thaw_evaluation', inputs, [b.identity(loss, 'loss'), ...forward.outputs]);
+  const outputs = [b.identity(loss, 'loss'), ...forward.outputs];
+  return finish(b, network.model, { name: 'thaw_evaluation', inputs, outputs });
 }
 
 /** `optimizer_model.onnx`: from parameters, gradients, state, `lr` and `step` to their next values. */
@@ -44,7 +46,8 @@ export function optimizerModel(network: Inference, plan: TrainingPlan): Model {
   });
   const gradients = parameters.map(({ name, type, shape }) => b.input(`${name}.grad`, type, shape));
   const update = updateAll(b, plan, parameters, new Map(parameters.map(({ name }, i) => [name, gradients[i]])));
-  return finish(b, network.model, 'thaw_optimizer', [...parameters, ...gradients, ...update.inputs], update.outputs);
+  const inputs = [...parameters, ...gradients, ...update.inputs];
+  return finish(b, network.model, { name: 'thaw_optimizer', inputs, outputs: update.outputs });
 }
 
 /** The graphs that a trainer runs: the frozen part as an inference model, and the rest of a step in one. */
@@ -61,8 +64,18 @@ export interface StepModels {
   readonly noise: readonly Value[];
 }
 
-/** Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph. */
-export function stepModels(network: Inference, plan: TrainingPlan): StepModels {
+/** How maps lie in memory where a step's graphs run. */
+export interface MapLayout {
+  /** Channels in a block, where the machine has kernels for such maps. */
+  readonly block?: number;
+}
+
+/**
+ * Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph.
+ *
+ * @param layout of the machine that is to run them; the models' inputs and outputs are in the standard layout
+ */
+export function stepModels(network: Inference, plan: TrainingPlan, layout: MapLayout = {}): StepModels {
   const training = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(training, network, plan);
   const update = updateAll(training, plan, forward.parameters, gradients);
@@ -75,6 +88,7 @@ export function stepModels(network: Inference, plan: TrainingPlan): StepModels {
       ...update.outputs,
       ...nextStatistics(training, forward),
     ],
+    layout,
   });
 
   const e = new GraphBuilder();
@@ -83,6 +97,7 @@ export function stepModels(network: Inference, plan: TrainingPlan): StepModels {
     name: 'thaw_evaluation_step',
     inputs: [evaluated.labels, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
     outputs: [e.identity(evaluated.loss, 'loss'), e.value(plan.output)],
+    layout,
   });
   return {
     prefix: prefixModel(network, plan, step.boundary),
@@ -170,64 +185,55 @@ interface Ends {
   readonly name: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  readonly layout?: MapLayout;
 }
 
 /** The graph without its frozen nodes, what it needs of them as inputs. */
-function cut(
-  b: GraphBuilder,
-  forward: Forward,
-  source: Model,
-  { name, inputs, outputs }: Ends,
-): { model: Model; boundary: Value[] } {
-  const wanted = outputs.map((o) => o.name);
-  lower(b, wanted);
+function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends): { model: Model; boundary: Value[] } {
   const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
-  const frozenOutputs = new Set([...forward.frozen].flatMap((node) => node.outputs));
   const fromData = new Set(outside.keys());
   b.nodes = b.nodes.filter((node) => {
-    if (readsOf(node).some((name) => fromData.has(name))) for (const output of node.outputs) fromData.add(output);
-    // Lowering copies nodes, so frozen ones are told by what they compute. What is computed of weights alone stays: it is constant.
-    if (!frozenOutputs.has(node.outputs[0]) || !fromData.has(node.outputs[0])) return true;
+    if (readsOf(node).some((read) => fromData.has(read))) for (const output of node.outputs) fromData.add(output);
+    // What is computed of weights alone stays: it is constant.
+    if (!forward.frozen.has(node) || !fromData.has(node.outputs[0])) return true;
     for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
     return false;
   });
-  prune(b, wanted);
+  lowerFor(b, ends);
   const used = new Set(b.nodes.flatMap(readsOf));
   const boundary = [...outside.values()].filter((value) => used.has(value.name));
-  return { model: assemble(b, source, name, [...boundary, ...inputs], outputs), boundary };
+  return { model: assemble(b, source, { ...ends, inputs: [...boundary, ...ends.inputs] }), boundary };
 }
 
 function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
   const b = new GraphBuilder();
   const forward = placeForward(b, network, plan, 'evaluation');
   const dataNames = new Set(forward.inputs.map(({ name }) => name));
-  const computed = boundary.filter(({ name }) => !dataNames.has(name));
-  return computed.length ? finish(b, network.model, 'thaw_prefix', forward.inputs, computed) : undefined;
+  const outputs = boundary.filter(({ name }) => !dataNames.has(name));
+  if (!outputs.length) return undefined;
+  return finish(b, network.model, { name: 'thaw_prefix', inputs: forward.inputs, outputs });
 }
 
-/** Lowers and prunes what is in the builder to these outputs. */
-function finish(
-  b: GraphBuilder,
-  source: Model,
-  name: string,
-  inputs: readonly Value[],
-  outputs: readonly Value[],
-): Model {
-  const wanted = outputs.map((o) => o.name);
+/** Turns what is in the builder into a model of these inputs and outputs. */
+export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
+  lowerFor(b, ends);
+  return assemble(b, source, ends);
+}
+
+/** Writes the graph with operators that a runtime has, without what the outputs do not need. */
+function lowerFor(b: GraphBuilder, { outputs, layout }: Ends): void {
+  const wanted = outputs.map(({ name }) => name);
+  if (layout?.block) {
+    prune(b, wanted);
+    assignBlocks(b, wanted, layout.block);
+  }
   lower(b, wanted);
   prune(b, wanted);
-  return assemble(b, source, name, inputs, outputs);
 }
 
-function assemble(
-  b: GraphBuilder,
-  source: Model,
-  name: string,
-  inputs: readonly Value[],
-  outputs: readonly Value[],
-): Model {
+function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {
   const opsets: Record<string, number> = { ...source.opsets };
-  if (b.domains.has('com.microsoft')) opsets['com.microsoft'] ??= 1;
+  for (const domain of b.domains) if (domain) opsets[domain] ??= 1;
   return {
     irVersion: Math.max(source.irVersion, 8),
     opsets,

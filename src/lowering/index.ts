@@ -1,3 +1,4 @@
+export { assignBlocks } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
 export { prune } from './cleanup.ts';
 export { placeConstants } from './constants.ts';

@@ -33,8 +33,23 @@ export class GraphBuilder extends Emitter {
 
   /** Any broadcasting function of two inputs. */
   binary(op: string, a: Operand, b: Operand, type?: DataType): Value {
-    const [x, y] = this.operands(a, b);
+    const [x, y] = this.sameRank(...this.operands(a, b));
     return this.emit(op, [x, y], [{ type: type ?? x.type, shape: broadcast(x.shape, y.shape) }])[0];
+  }
+
+  /**
+   * A single number seen with the other operand's rank, where that ends in an axis of one element, as 1x1 filters do: ONNX Runtime
+   * broadcasts unequal ranks along the last axis, which there is a call for each element (100 times slower).
+   */
+  private sameRank(a: Value, b: Value): [Value, Value] {
+    const seen = (single: Value, other: Value) =>
+      isSingle(single.shape) && single.shape.length < other.shape.length && other.shape.at(-1) === 1
+        ? this.reshape(
+            single,
+            other.shape.map(() => 1),
+          )
+        : single;
+    return [seen(a, b), seen(b, a)];
   }
 
   private operands(a: Operand, b: Operand): [Value, Value] {
@@ -172,6 +187,8 @@ export class GraphBuilder extends Emitter {
    */
   reshape(x: Value, shape: Shape, like?: Value): Value {
     if (sameShape(x.shape, shape)) return x;
+    const known = isSingle(x.shape) ? this.tensorOf(x) : undefined;
+    if (known) return this.constant({ ...known, shape: shape as readonly number[] }, x.name);
     const target = reshapeTarget(x.shape, shape);
     if (target) return this.emit('Reshape', [x, this.ints(target)], [{ type: x.type, shape }])[0];
     if (!like) throw new Error(`Reshape: [${x.shape}] to [${shape}] needs a value of that shape`);
@@ -335,6 +352,8 @@ export class GraphBuilder extends Emitter {
     return this.emit('AveragePool', [x], [{ type: x.type, shape }], { kernel_shape: kernel, ...attributes })[0];
   }
 }
+
+const isSingle = (shape: Shape): boolean => shape.every((d) => d === 1);
 
 /** A non-negative axis. */
 export const axis = (value: number | bigint, rank: number): number =>

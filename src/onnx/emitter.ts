@@ -54,6 +54,14 @@ export class Emitter {
     return value;
   }
 
+  /** Takes all nodes out of the graph, to be placed anew; what is emitted from now on is not taken for one of them. */
+  restart(): readonly Node[] {
+    const nodes = this.nodes;
+    this.nodes = [];
+    this.known.clear();
+    return nodes;
+  }
+
   /** An input of the graph. */
   input(name: string, type: DataType, shape: Shape): Value {
     return this.declare({ name, type, shape });

@@ -1,0 +1,39 @@
+import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
+import { type GraphBuilder, inOrder, type Node, readsOf } from '../../onnx/index.ts';
+import { ELEMENTWISE } from './elementwise.ts';
+import { FORWARD } from './forward.ts';
+import { GRADIENTS } from './gradients.ts';
+import { type Handler, Region } from './region.ts';
+
+const STANDARD = { ...ELEMENTWISE, ...FORWARD };
+
+const handlerOf = ({ op, domain }: Node): Handler | undefined =>
+  domain === ADJOINT_DOMAIN ? GRADIENTS[op] : domain === '' ? STANDARD[op] : undefined;
+
+/**
+ * Rewrites convolutions, their gradients and what lies between them for maps in blocks of channels. A convolution takes its maps in
+ * blocks; what follows stays in blocks as far as it can, so that little is reordered to and fro.
+ *
+ * @param keep values that keep their names and the standard order, such as the graph's outputs
+ * @param size channels in a block, as the machine has it
+ */
+export function assignBlocks(b: GraphBuilder, keep: readonly string[], size: number): void {
+  const nodes = b.restart();
+  const uses = new Map<string, number>();
+  for (const name of [...nodes.flatMap(readsOf), ...keep]) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const region = new Region(b, size, uses);
+  for (const node of nodes) {
+    const results = handlerOf(node)?.(region, node);
+    if (results) {
+      results.forEach((result, i) => {
+        region.place(node.outputs[i], result);
+      });
+      continue;
+    }
+    // A subgraph reads by name, a node what the name now stands for.
+    for (const name of readsOf(node)) if (!node.inputs.includes(name)) region.keepName(name);
+    b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
+  }
+  for (const name of keep) region.keepName(name);
+  b.nodes = inOrder(b.nodes);
+}

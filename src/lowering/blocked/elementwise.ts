@@ -1,0 +1,76 @@
+import { type Node, sameShape, type Value } from '../../onnx/index.ts';
+import { type Activation, type Blocked, goesByChannel, type Handler, isMap, isSingle, type Region } from './region.ts';
+
+/** Functions of each element that are finite at 0, which is what fills up a map's last block. */
+const FUNCTIONS =
+  `Abs Add And Atan Cast Ceil Celu Clip Cos Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish
+  Identity LeakyRelu Less LessOrEqual Max Min Mish Mul Neg Not Or PRelu Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Swish
+  Tanh ThresholdedRelu Where`.split(/\s+/);
+
+/** Those that are not. */
+const PARTIAL = ['Div', 'Log', 'Pow', 'Reciprocal'];
+
+/** How an operand of a map takes part. */
+type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly as: Value | undefined };
+
+function operandOf(region: Region, name: string, shape: Value['shape']): Operand | undefined {
+  if (name === '') return { as: undefined };
+  const value = region.b.value(name);
+  const source = region.source(name);
+  if (source && !region.isBlocked(name)) return { byChannel: source };
+  if (sameShape(value.shape, shape)) return { map: name };
+  if (isSingle(value.shape)) return { as: region.standard(name) };
+  return goesByChannel(value.shape, shape) ? { byChannel: region.standard(name) } : undefined;
+}
+
+/** One element a channel `[n, C, 1, 1]`, so that it broadcasts against a view. */
+function alongBlocks({ b, size, fill }: Region, value: Value): Value {
+  const shape = [...Array(4 - value.shape.length).fill(1), ...value.shape];
+  const [n, channels] = shape as [Value['shape'][0], number];
+  const missing = fill(channels) - channels;
+  const padded = b.pad(b.reshape(value, shape), [0, 0, 0, 0], [0, missing, 0, 0]);
+  return b.reshape(padded, [n, fill(channels) / size, 1, size]);
+}
+
+function elementwise(region: Region, node: Node) {
+  const { b } = region;
+  if (node.outputs.length !== 1) return undefined;
+  const { type, shape } = b.value(node.outputs[0]);
+  if (!isMap(shape)) return undefined;
+  const operands = node.inputs.map((name) => operandOf(region, name, shape));
+  if (operands.some((operand) => !operand) || !node.inputs.some(region.isBlocked)) return undefined;
+  const channels = shape[1] as number;
+  if (PARTIAL.includes(node.op) && region.fill(channels) !== channels) return undefined;
+  const fused = activated(region, node);
+  if (fused) return [{ blocked: fused }];
+  const viewed = operands.some((operand) => operand && 'byChannel' in operand);
+  const inputs = operands.map((operand) => {
+    if ('byChannel' in operand!) return alongBlocks(region, operand.byChannel);
+    if ('as' in operand!) return operand.as;
+    const map = region.blocked(operand!.map);
+    return viewed ? region.view(map) : map.value;
+  });
+  const [n, c, h, w] = region.declared(shape) as [Value['shape'][0], number, number, number];
+  const output = { type, shape: viewed ? [n, c / region.size, h * w, region.size] : [n, c, h, w] };
+  const result = b.emit(node.op, inputs, [output], node.attributes, { domain: node.domain })[0];
+  return [{ blocked: { value: viewed ? region.map(result, shape) : result, channels } }];
+}
+
+/** The activation taken into the convolution before it, where nobody else reads that one's result. */
+function activated(region: Region, node: Node): Blocked | undefined {
+  const convolution = region.pending(node.inputs[0]);
+  const activation = convolution && activationOf(region, node);
+  return activation && convolution.emit(activation);
+}
+
+function activationOf({ b }: Region, { op, inputs }: Node): Activation | undefined {
+  if (op === 'Relu') return { name: 'Relu' };
+  if (op !== 'Clip') return undefined;
+  const [low, high] = inputs.slice(1).map((name) => name && b.tensorOf(b.value(name))?.data[0]);
+  const given = (bound: unknown) => typeof bound === 'number';
+  return given(low) && given(high) ? { name: 'Clip', parameters: [low as number, high as number] } : undefined;
+}
+
+export const ELEMENTWISE: Readonly<Record<string, Handler>> = Object.fromEntries(
+  [...FUNCTIONS, ...PARTIAL].map((op) => [op, elementwise]),
+);

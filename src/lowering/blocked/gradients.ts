@@ -1,0 +1,120 @@
+import type { ConvolutionAttributes } from '../../autodiff/index.ts';
+import { type Node, plainAttributes, product, type Value } from '../../onnx/index.ts';
+import { geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
+import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
+import { sumOverBatch } from '../scan.ts';
+import { fitOf } from './forward.ts';
+import { blockedLayout, convolve } from './layout.ts';
+import { type Handler, isMap, NCHWC, type Region } from './region.ts';
+
+/** Below so many positions a product per sample is too small to be quick. */
+const FEW_POSITIONS = 64;
+
+function sizesOf({ b }: Region, node: Node, [x, w, dy]: readonly string[]) {
+  const [xs, ws, ys] = [x, w, dy].map((name) => b.value(name).shape);
+  if (!isMap(xs) || !isMap(ys) || b.value(x).type !== 'float32') return undefined;
+  return geometry(xs, ws, ys, plainAttributes(node) as ConvolutionAttributes);
+}
+
+const inputGradient: Handler = (region, node) => {
+  const [dy, w, x] = node.inputs;
+  const sizes = sizesOf(region, node, [x, w, dy]);
+  const { size, fill } = region;
+  if (!sizes || sizes.positions === 1) return undefined;
+  const fit = fitOf(size, sizes);
+  if (!fit || fit === 'plain-input' || (sizes.dilations.some((d) => d !== 1) && !isUnstrided(sizes))) return undefined;
+  const layout = blockedLayout(region, sizes);
+  const byPhases = fit === 'dense' && !isUnstrided(sizes) && hasPhases(sizes);
+  const value = (byPhases ? phases : flipped)(layout, region.blocked(dy).value, region.standard(w), sizes);
+  if (value.shape[1] !== fill(sizes.channels))
+    throw new Error(`ConvInputGradient: ${value.shape[1]} channels in blocks`);
+  return [{ blocked: { value, channels: sizes.channels } }];
+};
+
+/**
+ * One filter a channel: ∂w = x ∗ ∂y, a convolution in which each channel's ∂y is its filter. In blocks its bytes are in the
+ * filter's order already. What was the stride dilates the filter.
+ */
+function depthwiseWeightGradient(region: Region, node: Node): Value {
+  const { b, size, fill } = region;
+  const [x, dy, w] = node.inputs;
+  const sizes = sizesOf(region, node, [x, w, dy])!;
+  const { kernel, strides, dilations, begins, spatial, out, channels, taps } = sizes;
+  const full = fill(channels);
+  // Windows of K taps, `dilation` apart, over x: what lies beyond the last tap's is left out by negative pads, cut from x.
+  const ends = kernel.map((k, i) => (k - 1) * dilations[i] + (out[i] - 1) * strides[i] + 1 - spatial[i] - begins[i]);
+  const start = b.expand(b.scalar(0), [1, full, ...kernel]);
+  const sum = sumOverBatch(
+    b,
+    [region.blocked(x).value, region.blocked(dy).value],
+    start,
+    (before, [picture, gradient]) => {
+      const seen = cropped(region, b.reshape(picture, [1, full, ...spatial]), ends);
+      const products = convolve(region, {
+        x: seen,
+        filter: b.reshape(gradient, [full, 1, ...out]),
+        group: full,
+        strides: dilations,
+        dilations: strides,
+        pads: [...begins, ...ends.map((p) => Math.max(p, 0))],
+        out: kernel,
+      });
+      return b.add(before, products);
+    },
+  );
+  const ordered = b.transpose(b.reshape(sum, [full / size, taps, size]), [0, 2, 1]);
+  return b.slice(b.reshape(ordered, [full, 1, ...kernel]), 0, 0, channels);
+}
+
+const cropped = ({ b, size }: Region, x: Value, ends: readonly number[]): Value => {
+  const [n, c, h, w] = x.shape as number[];
+  const [bottom, right] = ends.map((p) => Math.max(0, -p));
+  if (!bottom && !right) return x;
+  const rows = b.slice(b.reshape(x, [n, c / size, h, w * size]), 2, 0, h - bottom);
+  return b.reshape(b.slice(rows, 3, 0, (w - right) * size), [n, c, h - bottom, w - right]);
+};
+
+/** 1x1 on small maps: ∂w = ∂yᵀ·x as one product over samples and positions, both moved to `[N·positions, channels]`. */
+function pointwiseWeightGradient(region: Region, node: Node): Value {
+  const { b } = region;
+  const rows = (name: string): Value => {
+    const { value, channels } = region.blocked(name);
+    const [n, , h, w] = value.shape;
+    const output = { type: value.type, shape: [n, h, w, channels] };
+    const attributes = { channels, channels_last: 1 };
+    const [moved] = b.emit('ReorderOutput', [value], [output], attributes, { domain: NCHWC });
+    return b.reshape(moved, [product([n, h, w]), channels]);
+  };
+  const [x, dy, w] = node.inputs;
+  return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), b.value(w).shape);
+}
+
+const weightGradient: Handler = (region, node) => {
+  const [x, dy, w] = node.inputs;
+  const sizes = sizesOf(region, node, [x, w, dy]);
+  const fit = sizes && fitOf(region.size, sizes);
+  if (fit === 'depthwise') return [{ standard: depthwiseWeightGradient(region, node) }];
+  const small = fit === 'dense' && isPointwise(sizes!) && isUnstrided(sizes!) && sizes!.positions <= FEW_POSITIONS;
+  if (small && sizes!.group === 1 && region.isBlocked(x) && region.isBlocked(dy)) {
+    return [{ standard: pointwiseWeightGradient(region, node) }];
+  }
+  return undefined;
+};
+
+const channelSum: Handler = (region, node) => {
+  const { b } = region;
+  const [dy] = node.inputs;
+  if (!region.isBlocked(dy)) return undefined;
+  const { value, channels } = region.blocked(dy);
+  const [n, filled] = value.shape as [Value['shape'][0], number];
+  // Over positions, then over samples: both at once is many times slower.
+  const sums = b.reshape(b.reduceSum(region.view({ value, channels }), [2]), [n, filled]);
+  const all = b.reduceSum(sums, [0]);
+  return [{ standard: filled === channels ? all : b.slice(all, 0, 0, channels) }];
+};
+
+export const GRADIENTS: Readonly<Record<string, Handler>> = {
+  ConvInputGradient: inputGradient,
+  ConvWeightGradient: weightGradient,
+  ChannelSum: channelSum,
+};

@@ -1,0 +1,1 @@
+export { assignBlocks } from './assign.ts';

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { blockOf, type Runtime } from '../../src/runtime/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+
+it('the size of a block is found out by the machine, once', async () => {
+  const runtime = nodeRuntime();
+  let loaded = 0;
+  const counting: Runtime = {
+    ...runtime,
+    load: (model) => {
+      loaded++;
+      return runtime.load(model);
+    },
+  };
+  const size = await blockOf(counting);
+  expect([undefined, 4, 8, 16]).toContain(size);
+  expect(await blockOf(counting)).toBe(size);
+  expect(loaded).toBe(1);
+});
+
+it('a runtime that refuses the operator has no blocks', async () => {
+  const refusing: Runtime = { device: 'cpu', load: () => Promise.reject(new Error('no such operator')) };
+  expect(await blockOf(refusing)).toBeUndefined();
+});
+
+it('a runtime that returns another order has no blocks', async () => {
+  const plain: Runtime = {
+    device: 'cpu',
+    load: async () => ({
+      inputNames: ['x'],
+      outputNames: ['y'],
+      outputTypes: {},
+      run: async ({ x }) => ({ reorderinput: x }),
+      release: async () => {},
+    }),
+  };
+  expect(await blockOf(plain)).toBeUndefined();
+});
