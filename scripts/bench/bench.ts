@@ -1,0 +1,53 @@
+/**
+ * Thaw and its peers on the same networks, batches and threads, in turns:
+ *
+ *     npm run bench -- --help
+ */
+import { loadavg } from 'node:os';
+import { CONTENDERS } from './contenders.ts';
+import { describeMachine } from './machine.ts';
+import { measureSteps } from './measure.ts';
+import { makeNetworks, stepsRequest } from './networks.ts';
+import { type BenchOptions, HELP, readOptions } from './options.ts';
+import { type ModelResult, modelTable, replaceSection } from './tables.ts';
+
+const say = (line: string) => console.error(line);
+
+function installed({ contenders, interpreters }: BenchOptions): string[] {
+  return contenders.filter((name) => {
+    const missing = CONTENDERS[name].missing(interpreters);
+    if (missing) say(`skipped ${name}: ${missing}`);
+    return !missing;
+  });
+}
+
+async function main(given: BenchOptions): Promise<void> {
+  const options = { ...given, contenders: installed(given) };
+  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
+  const machine = describeMachine(options.threads);
+  say(machine);
+  if (loadavg()[0] > 0.3)
+    say(`other work is on (load ${loadavg()[0].toFixed(1)}): wait for an idle machine, or measure more rounds`);
+  const networks = await makeNetworks(options.models, options);
+  for (const [model, lacks] of Object.entries(networks.missing)) say(`skipped ${model}: there is no package ${lacks}`);
+  for (const model of options.models.filter((name) => !(name in networks.missing))) {
+    const result: ModelResult = { model, machine, command, cases: {} };
+    for (const selection of options.cases) {
+      say(`${model} ${selection}`);
+      const request = await stepsRequest(model, selection, networks, options);
+      result.cases[selection] = await measureSteps(request, options, say);
+    }
+    const table = modelTable(result, options.contenders);
+    console.log(`\n## ${model}\n\n${table}\n`);
+    if (options.write) await replaceSection(options.write, model, table);
+  }
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === 'help') console.log(HELP);
+  else await main(options);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,124 @@
+/** Who is measured, what each needs, and how to get it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkerCommand } from './worker.ts';
+
+/** Python interpreters: PyTorch's, and that of ONNX Runtime's training package, which needs old versions of what it shares with it. */
+export interface Interpreters {
+  readonly python: string;
+  readonly ortTraining: string;
+}
+
+export interface Contender {
+  readonly title: string;
+  /** What it computes otherwise than the others, for the table. */
+  readonly note?: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Whether its first loss must be the reference's: all but those that normalize, or are initialized, in another way. */
+  readonly sameLoss: boolean;
+  /** Left out unless named. */
+  readonly optional?: true;
+  command(interpreters: Interpreters): WorkerCommand;
+  /** Why it cannot take part and what installs it; undefined where it can. */
+  missing(interpreters: Interpreters): string | undefined;
+}
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const root = here('../..');
+
+export const thawWorker = (): WorkerCommand => ({
+  command: process.execPath,
+  args: ['--import', 'tsx', here('workers/thaw.ts')],
+});
+
+const thaw = (options: Contender['options']): Omit<Contender, 'title'> => ({
+  options,
+  sameLoss: true,
+  command: thawWorker,
+  missing: () => undefined,
+});
+
+const pytorch = (options: Contender['options']): Omit<Contender, 'title'> => ({
+  options,
+  sameLoss: options.batchNorm !== 'training',
+  command: ({ python }) => ({ command: python, args: [here('python/torch_steps.py')] }),
+  missing: ({ python }) => missingPackages(python, ['torch', 'torchvision', 'timm', 'onnx'], requirements('python')),
+});
+
+const requirements = (name: string) => `-r scripts/bench/${name}/requirements.txt`;
+
+export const REFERENCE = 'pytorch';
+
+/** By name, in the order of the tables. */
+export const CONTENDERS: Readonly<Record<string, Contender>> = {
+  thaw: { title: 'Thaw', note: 'the usual export, batch norm folded', ...thaw({ batchNorm: 'folded' }) },
+  'thaw-kept': { title: 'Thaw', note: 'batch norm kept, statistics frozen', ...thaw({ batchNorm: 'kept' }) },
+  [REFERENCE]: {
+    title: 'PyTorch, channels_last',
+    note: 'batch norm kept, statistics frozen',
+    ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'frozen' }),
+  },
+  'pytorch-nchw': {
+    title: 'PyTorch, default layout',
+    note: 'batch norm kept, statistics frozen',
+    ...pytorch({ batchNorm: 'frozen' }),
+  },
+  'pytorch-folded': {
+    title: 'PyTorch, channels_last',
+    note: 'batch norm folded',
+    ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'folded' }),
+  },
+  'pytorch-training': {
+    title: 'PyTorch, channels_last',
+    note: 'batch norm in training mode',
+    ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'training' }),
+  },
+  'pytorch-fused': {
+    title: 'PyTorch, channels_last, AdamW(fused=True)',
+    note: 'batch norm kept, statistics frozen',
+    optional: true,
+    ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'frozen', fusedOptimizer: true }),
+  },
+  'pytorch-compile': {
+    title: 'PyTorch, channels_last, torch.compile',
+    note: 'batch norm kept, statistics frozen',
+    optional: true,
+    ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'frozen', compile: true }),
+  },
+};
+
+/** Names the packages that the interpreter lacks, and what installs them. */
+function missingPackages(python: string, names: readonly string[], install: string): string | undefined {
+  const how = `${python} -m pip install ${install}`;
+  try {
+    const lacking = execFileSync(python, ['-c', LACKING, ...names], { encoding: 'utf8' }).trim();
+    return lacking === '' ? undefined : `${python} lacks ${lacking}; ${how}`;
+  } catch {
+    return `${python} does not run; python3 -m venv .cache/bench/NAME, then ${how}`;
+  }
+}
+
+const LACKING = `
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+def lacks(name):
+    try:
+        return version(name) and False
+    except PackageNotFoundError:
+        return True
+
+print(*filter(lacks, sys.argv[1:]), sep=", ")
+`;
+
+/** The virtual environments that docs/benchmarks.md tells how to make, where they exist. */
+export function defaultInterpreters(): Interpreters {
+  const inCache = (name: string) => join(root, '.cache/bench', name, 'bin/python');
+  const own = inCache('python');
+  return {
+    python: process.env.BENCH_PYTHON ?? (existsSync(own) ? own : 'python3'),
+    ortTraining: process.env.BENCH_ORT_TRAINING_PYTHON ?? inCache('ort-training'),
+  };
+}

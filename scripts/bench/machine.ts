@@ -1,0 +1,9 @@
+import { cpus, platform, release, totalmem } from 'node:os';
+
+/** One line that says where numbers were measured. */
+export function describeMachine(threads: number): string {
+  const all = cpus();
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  const cpu = `${all[0]?.model.trim() || 'unknown CPU'}, ${all.length} cores, ${memory} GiB`;
+  return `${cpu}, ${platform()} ${release()}, Node ${process.versions.node}, ${threads} threads each, ${new Date().toISOString().slice(0, 10)}`;
+}

@@ -1,0 +1,10 @@
+/** The value below which a part of the values lies, between neighbours in proportion. NaN for none. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * part;
+  const low = Math.floor(at);
+  if (sorted.length === 0) return Number.NaN;
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);

@@ -1,0 +1,69 @@
+/** Results as Markdown, and their place in a document. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { CONTENDERS, REFERENCE } from './contenders.ts';
+import type { CaseResult, Measured } from './measure.ts';
+
+export interface ModelResult {
+  readonly model: string;
+  readonly machine: string;
+  readonly command: string;
+  /** By selection. */
+  readonly cases: Record<string, CaseResult>;
+}
+
+/** A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory. */
+export function modelTable({ machine, command, cases }: ModelResult, contenders: readonly string[]): string {
+  const selections = Object.keys(cases);
+  const rows = contenders.map((name) => {
+    const { title, note } = CONTENDERS[name];
+    return [note ? `${title} (${note})` : title, ...selections.map((selection) => cell(cases[selection], name))];
+  });
+  const failures = selections.flatMap((selection) =>
+    cases[selection].failed.map(({ contender, reason }) => `- \`${contender}\` at \`${selection}\`: ${reason}`),
+  );
+  const versions = new Map(
+    Object.values(cases).flatMap(({ measured }) => measured.map(({ contender, version }) => [contender, version])),
+  );
+  return [
+    markdownTable(['a step', ...selections.map((selection) => `\`${selection}\``)], rows),
+    ...(failures.length ? [failures.join('\n')] : []),
+    `${machine}. ${versionsOf(versions)}. \`${command}\``,
+  ].join('\n\n');
+}
+
+/** `Thaw 0.1.0 …, PyTorch 2.15.0`: once for contenders that are variants of one. */
+function versionsOf(versions: ReadonlyMap<string, string>): string {
+  const named = [...versions].map(([name, version]) => `${CONTENDERS[name].title.split(',')[0]} ${version}`);
+  return [...new Set(named)].join(', ');
+}
+
+function cell({ measured }: CaseResult, contender: string): string {
+  const own = measured.find((m) => m.contender === contender);
+  if (!own) return '–';
+  const reference = measured.find((m) => m.contender === REFERENCE);
+  const ratio = reference ? ` · **${(own.median / reference.median).toFixed(2)}**` : '';
+  return `${milliseconds(own)}${ratio} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+}
+
+const milliseconds = ({ median, quartiles: [low, high] }: Measured): string =>
+  `${(median * 1000).toFixed(0)} ms (${(low * 1000).toFixed(0)} to ${(high * 1000).toFixed(0)})`;
+
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/**
+ * Puts a table where the document has `<!-- bench NAME -->` and `<!-- /bench -->`.
+ *
+ * @throws Error where it has no such place
+ */
+export async function replaceSection(file: string, name: string, table: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  const begin = `<!-- bench ${name} -->`;
+  const end = '<!-- /bench -->';
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}: write "${begin}" and "${end}" into it`);
+  await writeFile(file, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`);
+}

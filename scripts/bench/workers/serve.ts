@@ -1,0 +1,34 @@
+/** A contender's half of scripts/bench/protocol.ts, in Node. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { PeakMemory } from '../protocol.ts';
+
+type Handlers = Readonly<Record<string, (argument: never) => Promise<object>>>;
+
+/** Answers requests until the input ends. */
+export async function serve(handlers: Handlers): Promise<void> {
+  // Whatever else prints must not get between the answers.
+  console.log = console.error;
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [[name, argument]] = Object.entries(JSON.parse(line) as Record<string, never>);
+    process.stdout.write(`${JSON.stringify(await answer(handlers, name, argument))}\n`);
+  }
+}
+
+async function answer(handlers: Handlers, name: string, argument: never): Promise<object> {
+  try {
+    return name === 'memory' ? peakMemory() : await handlers[name](argument);
+  } catch (error) {
+    console.error(error);
+    return { error: String((error as Error).message ?? error).split('\n')[0] };
+  }
+}
+
+/** `maxRSS` counts the parent's memory at the moment of the fork on Linux, so not there. */
+function peakMemory(): PeakMemory {
+  if (process.platform !== 'linux') return { bytes: process.resourceUsage().maxRSS * 1024 };
+  const [, kilobytes] = /^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))!;
+  return { bytes: Number(kilobytes) * 1024 };
+}
+
+export const threads = (): number => Number(process.env.BENCH_THREADS);
