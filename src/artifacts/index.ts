@@ -1,3 +1,4 @@
+export { dependsOnData, frozenBoundary, frozenModel } from './frozen.ts';
 export {
   decays,
   evaluationModel,

@@ -81,6 +81,12 @@ export const TRAIN_FLAGS: Flags = {
         does: `random changes to training pictures: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
         default: 'light',
       },
+      views: {
+        kind: 'number',
+        value: 'N',
+        does: 'augmented views of each picture, shown in turn while part of the network is frozen; 0: a new one every epoch',
+        default: '3',
+      },
       'val-fraction': {
         kind: 'number',
         value: 'N',
@@ -114,6 +120,19 @@ export const TRAIN_FLAGS: Flags = {
   ...underHeading(
     {
       ...DEVICE_FLAG,
+      cache: {
+        kind: 'text',
+        value: 'WHERE',
+        does: 'keep what the frozen layers make of pictures in memory, on disk (later runs use it too), or off',
+        default: 'memory',
+      },
+      'cache-memory': {
+        kind: 'number',
+        value: 'MB',
+        does: 'for it, in memory',
+        default: 'a quarter of what is free, 1024 at most',
+      },
+      'cache-disk': { kind: 'number', value: 'MB', does: 'for it, on disk, in THAW_CACHE', default: '4096' },
       artifacts: {
         kind: 'switch',
         does: "write each stage's graphs into the run (--no-artifacts: do not)",

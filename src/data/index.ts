@@ -21,4 +21,13 @@ export {
   type Size,
 } from './preprocessing.ts';
 export { byCodeUnits, stratifiedSplit } from './split.ts';
-export type { Batch, BatchSource, DataProblem, Dataset, Preprocessing, Sample } from './types.ts';
+export type {
+  Batch,
+  BatchOptions,
+  BatchSource,
+  DataProblem,
+  Dataset,
+  Preprocessing,
+  Recalled,
+  Sample,
+} from './types.ts';

@@ -41,29 +41,47 @@ export interface Dataset {
   readonly problems: readonly DataProblem[];
 }
 
+/** What is known of a picture in place of its pixels, in a form that whoever asks for it knows. */
+export interface Recalled {
+  readonly form: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Pictures as the model takes them. */
 export interface Batch {
-  /** float32, `shape`. */
+  /** float32, `shape`: one row a picture, without those that were recalled. */
   readonly images: Float32Array;
   /** `[N, C, H, W]` or `[N, H, W, C]`. */
   readonly shape: readonly number[];
-  /** int64 `[N]`. */
+  /** int64 `[N]`, of all pictures. */
   readonly labels: BigInt64Array;
-  /** The samples' positions in the split they come from. */
+  /** The samples' positions in the split they come from, of all pictures. */
   readonly indices: readonly number[];
+  /**
+   * What tells the pixels of each picture from all others: content, preprocessing and what augmentation did. There where `recall`
+   * was given, and the source can say it.
+   */
+  readonly keys?: readonly (string | undefined)[];
+  /** What was known of each picture. */
+  readonly recalled?: readonly (Recalled | undefined)[];
+}
+
+export interface BatchOptions {
+  /** Seeds order and augmentation: the same epoch gives the same batches. */
+  readonly epoch: number;
+  readonly batchSize: number;
+  /** Leaves out so many batches at the start (to resume). */
+  readonly from?: number;
+  /** Augmented views of each picture, which epochs show in turn; a new one every epoch unless given. */
+  readonly views?: number;
+  /** Asked for every picture before it is decoded, by its key: what is known takes the place of its pixels. */
+  readonly recall?: (key: string) => Promise<Recalled | undefined>;
 }
 
 /** A split that can be read again and again, in batches. The trainer knows data only as this. */
 export interface BatchSource {
   /** Number of samples. */
   readonly length: number;
-  /**
-   * The batches of one pass; the last one may be smaller. `epoch` seeds order and augmentation: the same epoch gives the same
-   * batches. `from` leaves out that many batches at the start (to resume).
-   */
-  batches(options: {
-    readonly epoch: number;
-    readonly batchSize: number;
-    readonly from?: number;
-  }): AsyncIterable<Batch>;
+  /** The batches of one pass; the last one may be smaller. A source may pass over `views` and `recall`. */
+  batches(options: BatchOptions): AsyncIterable<Batch>;
 }

@@ -16,6 +16,7 @@ import {
   type Checkpoint,
   type Evaluation,
   evaluationOf,
+  type FeatureCache,
   planStages,
   type StageInfo,
   type StopReason,
@@ -54,6 +55,7 @@ export interface TrainOutcome {
 export interface FinishedTraining extends TrainingJob {
   readonly config: TrainingConfig;
   readonly val: BatchSource;
+  readonly features: FeatureCache;
 }
 
 /** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
@@ -120,9 +122,10 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
 }
 
 /** The best weights on the validation set, and on the test set if there is one. */
-async function measure({ network, anatomy, dataset, val, config, runtime, about }: FinishedTraining, best: Checkpoint) {
+async function measure(job: FinishedTraining, best: Checkpoint) {
+  const { network, anatomy, dataset, val, config, runtime, features, about } = job;
   const { classes } = dataset;
-  const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, resume: best });
+  const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, features, resume: best });
   try {
     const { loss, predictions } = await trainer.predict(val);
     const { preprocessing } = about;

@@ -56,6 +56,12 @@ const schema = trainingSchema.extend({
   /** `full` decodes every picture before training. */
   verify: z.enum(['quick', 'full']).default('quick'),
   device: z.enum(['auto', ...devices]).default('auto'),
+  /** Where what the frozen part makes of pictures is kept: `disk` serves later runs too; `off` computes it anew every time. */
+  cache: z.enum(['memory', 'disk', 'off']).default('memory'),
+  /** Megabytes; without it a quarter of the free memory, 1024 at most. */
+  cacheMemory: z.number().int().min(0).optional(),
+  /** Megabytes of `cache: disk`, which all runs share. */
+  cacheDisk: z.number().int().positive().default(4096),
   /** Writes the compiled graphs of every stage into the run. */
   artifacts: z.boolean().default(true),
 });

@@ -10,6 +10,7 @@ import {
   withState,
 } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
+import { openFeatures } from './features.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import { trainingConfigOf } from './settings.ts';
@@ -27,7 +28,9 @@ export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<Tr
   const config = trainingConfigOf(job.settings);
   const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
   const { network, anatomy, runtime, resume, dataset } = job;
-  const trainer = new Trainer({ network, anatomy, classes: dataset.classes, ...sources, config, runtime, resume });
+  const { classes } = dataset;
+  const features = await openFeatures(job, hooks);
+  const trainer = new Trainer({ network, anatomy, classes, ...sources, config, runtime, features, resume });
   const stop = () => trainer.interrupt();
   hooks.signal?.throwIfAborted();
   hooks.signal?.addEventListener('abort', stop);
@@ -43,7 +46,7 @@ export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<Tr
       await log.take(event, hooks);
       hooks.onEvent?.(event);
     }
-    return await finishRun({ ...job, config, record: log.record, val: sources.val }, hooks);
+    return await finishRun({ ...job, config, record: log.record, val: sources.val, features }, hooks);
   } finally {
     hooks.signal?.removeEventListener('abort', stop);
   }

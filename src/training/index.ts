@@ -6,6 +6,7 @@ export {
   trainingSchema,
 } from './config.ts';
 export type * from './events.ts';
+export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export { evaluationOf, predictionsOf, softmax } from './metrics.ts';
 export { type Anatomy, planStages, trainingPlan } from './plan.ts';
 export { isBetter, type Progress, START } from './progress.ts';

@@ -1,10 +1,11 @@
 import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.ts';
-import type { Batch, BatchSource } from '../data/index.ts';
+import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
+import { blockOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Prediction } from './events.ts';
+import { FeatureCache, FrozenPart } from './features/index.ts';
 import { addBatch, NO_SCORES, predictionsOf } from './metrics.ts';
 
 /** One step's outcome. */
@@ -26,9 +27,9 @@ export class CompiledStage {
     readonly trainable: readonly string[],
     private readonly seed: number,
     private readonly output: string,
-    private readonly prefix: Session | undefined,
+    /** What comes before the boundary. */
+    readonly frozen: FrozenPart,
     private readonly boundary: { readonly training: readonly string[]; readonly evaluation: readonly string[] },
-    private readonly input: string,
     private readonly labels: Value,
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
     private readonly step: StatefulSession,
@@ -38,6 +39,8 @@ export class CompiledStage {
   /**
    * @param network the model with the current values of all its parameters
    * @param carried state by name from earlier stages; what is missing begins at the model's value, slots at zero
+   * @param cache of what the frozen part makes of pictures; nothing is kept unless given
+   * @param shared plan of what stays frozen in later stages too, where they thaw more
    */
   static async compile(
     network: Inference,
@@ -45,8 +48,10 @@ export class CompiledStage {
     runtime: Runtime,
     carried: StageState,
     seed: number,
+    cache: FeatureCache = new FeatureCache({ maximumBytes: 0 }),
+    shared?: TrainingPlan,
   ): Promise<CompiledStage> {
-    const models = stepModels(network, plan);
+    const models = stepModels(network, plan, { block: await blockOf(runtime) });
     const state = initialState(
       network,
       plan,
@@ -58,12 +63,11 @@ export class CompiledStage {
       [...plan.trainable],
       seed,
       plan.output,
-      models.prefix && (await load(models.prefix)),
+      await FrozenPart.compile(network, plan, models, runtime, cache, shared),
       {
         training: models.boundary.training.map(({ name }) => name),
         evaluation: models.boundary.evaluation.map(({ name }) => name),
       },
-      network.model.graph.inputs[0].name,
       models.labels,
       models.noise,
       new StatefulSession(await load(models.step), state),
@@ -71,10 +75,15 @@ export class CompiledStage {
     );
   }
 
+  /** The batches of a source, without the pixels of pictures that are known already. */
+  batches(source: BatchSource, options: BatchOptions): AsyncIterable<Batch> {
+    return source.batches(this.frozen.remembers ? { ...options, recall: this.frozen.recall } : options);
+  }
+
   /** @param step number of this update over the whole run, from 1, which also seeds the noise */
   async train(batch: Batch, lr: number, step: number): Promise<StepResult> {
     const feeds = {
-      ...(await this.boundaryValues(batch, this.boundary.training)),
+      ...(await this.frozen.values(batch, this.boundary.training)),
       labels: this.labelsOf(batch),
       lr: tensor('float32', [], Float32Array.of(lr)),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
@@ -91,9 +100,9 @@ export class CompiledStage {
     const parameters = Object.fromEntries(
       this.evaluation.inputNames.flatMap((name) => (name in this.step.state ? [[name, this.step.state[name]]] : [])),
     );
-    for await (const batch of source.batches({ epoch: 0, batchSize })) {
+    for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
-        ...(await this.boundaryValues(batch, this.boundary.evaluation)),
+        ...(await this.frozen.values(batch, this.boundary.evaluation)),
         ...parameters,
         labels: this.labelsOf(batch),
       };
@@ -110,14 +119,7 @@ export class CompiledStage {
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.prefix?.release(), this.step.release(), this.evaluation.release()]);
-  }
-
-  private async boundaryValues(batch: Batch, names: readonly string[]): Promise<Record<string, Tensor>> {
-    const data = { [this.input]: tensor('float32', batch.shape, batch.images) };
-    const computed = names.filter((name) => name !== this.input);
-    const values = computed.length ? await this.prefix!.run(data, computed) : {};
-    return computed.length === names.length ? values : { ...values, ...data };
+    await Promise.all([this.frozen.release(), this.step.release(), this.evaluation.release()]);
   }
 
   /** The classes as the loss takes them: their indices, or for losses that compare numbers one-hot rows shaped like the output. */

@@ -1,3 +1,4 @@
+import { frozenBoundary, type TrainingPlan } from '../artifacts/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -5,6 +6,7 @@ import { copyTensor, type Runtime } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, Evaluation, Prediction, StageInfo, StopReason, TrainingEvent } from './events.ts';
+import { FeatureCache } from './features/index.ts';
 import { addBatch, evaluationOf, meanScores } from './metrics.ts';
 import { type Anatomy, planStages, trainingPlan } from './plan.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
@@ -21,6 +23,8 @@ export interface TrainerOptions {
   readonly val: BatchSource;
   readonly config: TrainingConfig;
   readonly runtime: Runtime;
+  /** What the frozen parts make of pictures; a gibibyte in memory unless given. */
+  readonly features?: FeatureCache;
   /** From where to go on. */
   readonly resume?: Checkpoint;
 }
@@ -44,8 +48,10 @@ export class Trainer {
   /** What `stage` was compiled from. */
   private entered: StageConfig | undefined;
   private interrupted = false;
+  private readonly features: FeatureCache;
 
   constructor(private readonly options: TrainerOptions) {
+    this.features = options.features ?? new FeatureCache();
     this.stages = planStages(options.config, options.anatomy);
     this.progress = options.resume?.progress ?? START;
     this.carried = new Map(options.resume?.state);
@@ -101,7 +107,13 @@ export class Trainer {
   /** @returns false when interrupted */
   private async *runEpoch(stage: CompiledStage, config: StageConfig): AsyncGenerator<TrainingEvent, boolean> {
     const { train, config: training } = this.options;
-    const batches = train.batches({ epoch: this.progress.epoch, batchSize: training.batch, from: this.progress.batch });
+    const batches = stage.batches(train, {
+      epoch: this.progress.epoch,
+      batchSize: training.batch,
+      from: this.progress.batch,
+      // Where nothing is remembered, a picture shown again saves nothing.
+      views: (stage.frozen.remembers && training.views) || undefined,
+    });
     let asked = performance.now();
     for await (const batch of batches) {
       const began = performance.now();
@@ -189,7 +201,10 @@ export class Trainer {
       runtime,
       this.carried,
       training.seed,
+      this.features,
+      this.sharedPlan(config),
     );
+    this.features.keepOnly(this.stage.frozen.spaces);
     this.entered = config;
     return this.stage;
   }
@@ -205,6 +220,23 @@ export class Trainer {
   private planOf(config: StageConfig) {
     const { anatomy, config: training } = this.options;
     return trainingPlan(training, config, anatomy, this.output, this.progress.thawedAt, this.progress.step);
+  }
+
+  /** Of what stays frozen from a stage on, in as many of the stages after it as leave something frozen at all. */
+  private sharedPlan(config: StageConfig): TrainingPlan | undefined {
+    const { network } = this.options;
+    const first = this.stages.indexOf(config);
+    const plans = this.stages.slice(first).map((stage) => this.planOf(stage));
+    for (; plans.length > 1; plans.pop()) {
+      const shared: TrainingPlan = {
+        ...plans[0],
+        trainable: new Set(plans.flatMap(({ trainable }) => [...trainable])),
+        batchNorm: plans.some(({ batchNorm }) => batchNorm === 'training') ? 'training' : 'frozen',
+      };
+      const data = new Set(network.model.graph.inputs.map(({ name }) => name));
+      if (!frozenBoundary(network, shared).some(({ name }) => data.has(name))) return shared;
+    }
+    return undefined;
   }
 
   private get output(): string {

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
 import { Random } from '../../random.ts';
-import { type Augmentation, drawAugmentation } from '../augment.ts';
+import { type Augmentation, type AugmentationDraw, drawAugmentation } from '../augment.ts';
 import { type Pixels, writePixels } from '../pixels.ts';
 import { batchShape } from '../preprocessing.ts';
-import type { Batch, BatchSource, DataProblem, Preprocessing, Sample } from '../types.ts';
+import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from '../types.ts';
 import { augmentPicture } from './augment.ts';
 import { Slots } from './concurrency.ts';
 import { decodeLarge, decodeResized, failureReason, inputOrigin } from './decode.ts';
@@ -48,8 +51,22 @@ export interface PictureSourceOptions {
   readonly onProblem?: (problem: DataProblem) => void;
 }
 
+/** A sample, and what augmentation does to it. */
+interface View {
+  readonly index: number;
+  readonly draw?: AugmentationDraw;
+}
+
+const digestOf = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+/** Where each row that is there begins, one after the other. */
+function placesOf(rows: readonly boolean[], size: number): number[] {
+  let next = 0;
+  return rows.map((isThere) => (isThere ? size * next++ : -1));
+}
+
 /**
- * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch and the sample's position alone, so that
+ * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
  * the same epoch gives the same bytes whatever the concurrency and the cache.
  *
  * A file that turns out to be broken is left out of its batch, in every epoch, and listed in `problems`; a batch without any
@@ -60,8 +77,12 @@ export class PictureSource implements BatchSource {
   private readonly slots: Slots;
   private readonly cache: PictureCache;
   private readonly augmentation?: Augmentation;
+  private readonly contents = new Map<string, Promise<string | undefined>>();
+  /** What pixels depend on besides a file and what augmentation drew. */
+  private readonly conditions: string;
 
   constructor(private readonly options: PictureSourceOptions) {
+    this.conditions = JSON.stringify([options.preprocessing, sharp.versions.sharp, sharp.versions.vips]);
     this.slots = new Slots(options.concurrency ?? 64);
     this.cache = options.cache ?? new PictureCache();
     const { augmentation } = options;
@@ -73,15 +94,8 @@ export class PictureSource implements BatchSource {
     return this.options.samples.length;
   }
 
-  async *batches({
-    epoch,
-    batchSize,
-    from = 0,
-  }: {
-    epoch: number;
-    batchSize: number;
-    from?: number;
-  }): AsyncGenerator<Batch> {
+  async *batches(options: BatchOptions): AsyncGenerator<Batch> {
+    const { epoch, batchSize, from = 0 } = options;
     const { shuffle = false, seed = 0, prefetch = 3 } = this.options;
     const positions = Array.from({ length: this.length }, (_, i) => i);
     const order = shuffle ? new Random(seed, 'order', epoch).shuffle(positions) : positions;
@@ -90,7 +104,8 @@ export class PictureSource implements BatchSource {
     let next = from * batchSize;
     const fill = () => {
       for (; ahead.length < prefetch && next < order.length; next += batchSize) {
-        const batch = this.load(order.slice(next, next + batchSize), epoch, abandoned.signal);
+        const views = order.slice(next, next + batchSize).map((index) => this.viewOf(index, options));
+        const batch = this.load(views, options.recall, abandoned.signal);
         // Whoever waits for it gets the error; until then, it is not unhandled.
         batch.catch(() => undefined);
         ahead.push(batch);
@@ -109,40 +124,69 @@ export class PictureSource implements BatchSource {
     }
   }
 
-  private async load(indices: readonly number[], epoch: number, signal: AbortSignal): Promise<Batch | undefined> {
+  /** What an epoch shows of a sample: a function of seed, epoch and position alone. */
+  private viewOf(index: number, { epoch, views }: BatchOptions): View {
+    const { augmentation } = this;
+    if (!augmentation) return { index };
+    const { seed = 0 } = this.options;
+    const view = views === undefined ? epoch : epoch % views;
+    return { index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) };
+  }
+
+  private async load(
+    views: readonly View[],
+    recall: BatchOptions['recall'],
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
     const { preprocessing, samples } = this.options;
-    const shape = batchShape(preprocessing, indices.length);
-    const size = shape.slice(1).reduce((a, b) => a * b);
-    const images = new Float32Array(indices.length * size);
-    const whole = await Promise.all(
-      indices.map((index, i) =>
-        this.slots.run(async () => !signal.aborted && this.write(index, epoch, images, i * size)),
-      ),
-    );
-    const kept = indices.filter((_, i) => whole[i]);
+    const inTurn = <T>(task: (view: View, i: number) => Promise<T>) =>
+      Promise.all(views.map((view, i) => this.slots.run(async () => (signal.aborted ? undefined : task(view, i)))));
+    const keys = recall && (await inTurn((view) => this.keyOf(view)));
+    const recalled = recall && (await inTurn(async (_, i) => (keys![i] === undefined ? undefined : recall(keys![i]))));
+    const rows = Array.from(views, (_, i) => !recalled?.[i]);
+    const size = batchShape(preprocessing, 1).reduce((a, b) => a * b);
+    const places = placesOf(rows, size);
+    const images = new Float32Array(rows.filter(Boolean).length * size);
+    const whole = await inTurn(async (view, i) => !rows[i] || this.write(view, images, places[i]));
+    const kept = [...views.keys()].filter((i) => whole[i]);
     if (kept.length === 0) return undefined;
-    let to = 0;
-    for (const [i, isWhole] of whole.entries()) if (isWhole) images.copyWithin(size * to++, size * i, size * (i + 1));
+    const drawn = kept.filter((i) => rows[i]);
+    drawn.forEach((i, to) => {
+      images.copyWithin(size * to, places[i], places[i] + size);
+    });
     return {
-      images: kept.length === indices.length ? images : images.slice(0, kept.length * size),
-      shape: batchShape(preprocessing, kept.length),
-      labels: BigInt64Array.from(kept, (index) => BigInt(samples[index].label)),
-      indices: kept,
+      images: drawn.length * size === images.length ? images : images.slice(0, drawn.length * size),
+      shape: batchShape(preprocessing, drawn.length),
+      labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
+      indices: kept.map((i) => views[i].index),
+      ...(recall && { keys: kept.map((i) => keys![i]), recalled: kept.map((i) => recalled![i]) }),
     };
   }
 
+  /** Digest of everything that the pixels of a view depend on; undefined where the file cannot be read. */
+  private async keyOf({ index, draw }: View): Promise<string | undefined> {
+    const { file } = this.options.samples[index];
+    const content = await this.contentOf(file);
+    return content && digestOf(`${content} ${this.conditions} ${JSON.stringify(draw ?? null)}`);
+  }
+
+  /** Of a file as it was when first met: what is decoded of it is kept as well. */
+  private contentOf(file: string): Promise<string | undefined> {
+    const known = this.contents.get(file);
+    if (known) return known;
+    const content = readFile(file).then(digestOf, (error) => this.report({ file, reason: failureReason(error) }));
+    this.contents.set(file, content);
+    return content;
+  }
+
   /** Whether the picture could be decoded. */
-  private async write(index: number, epoch: number, images: Float32Array, offset: number): Promise<boolean> {
-    const { preprocessing: p, samples, seed = 0 } = this.options;
+  private async write({ index, draw }: View, images: Float32Array, offset: number): Promise<boolean> {
+    const { preprocessing: p, samples } = this.options;
     const { file } = samples[index];
     const picture = await this.decode(file).catch((error) => this.report({ file, reason: failureReason(error) }));
     if (!picture) return false;
-    if (this.augmentation) {
-      const draw = drawAugmentation(this.augmentation, new Random(seed, 'augment', epoch, index));
-      await augmentPicture(picture, p, draw, images, offset);
-    } else {
-      writePixels(picture, p, images, offset, inputOrigin(picture, p));
-    }
+    if (draw) await augmentPicture(picture, p, draw, images, offset);
+    else writePixels(picture, p, images, offset, inputOrigin(picture, p));
     return true;
   }
 

@@ -1,0 +1,30 @@
+import { cpus, freemem } from 'node:os';
+import { join } from 'node:path';
+import { cacheFolder } from '../models/index.ts';
+import { FeatureFolder } from '../run/index.ts';
+import { FeatureCache } from '../training/index.ts';
+import { environmentOf } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import type { TrainingJob } from './training-job.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+/** Where a training keeps what the frozen part of its network makes of pictures, as its settings say. */
+export async function openFeatures(
+  { settings, runtime }: Pick<TrainingJob, 'settings' | 'runtime'>,
+  { onEvent }: JobHooks,
+): Promise<FeatureCache> {
+  const { cache, cacheMemory, cacheDisk } = settings;
+  if (cache === 'off') return new FeatureCache({ maximumBytes: 0 });
+  const maximumBytes = cacheMemory === undefined ? Math.min(2 ** 30, freemem() / 4) : cacheMemory * MEBIBYTE;
+  if (cache === 'memory') return new FeatureCache({ maximumBytes });
+  const onProblem = (message: string) => onEvent?.({ type: 'notice', message });
+  const store = new FeatureFolder(join(cacheFolder(), 'features'), cacheDisk * MEBIBYTE, onProblem);
+  return new FeatureCache({ maximumBytes, store, environment: await environmentKey(runtime) });
+}
+
+/** All that the same model and the same pixels may still come out differently by, in the last bits. */
+async function environmentKey(runtime: TrainingJob['runtime']): Promise<string> {
+  const { onnxruntime, platform, cpu, device } = await environmentOf(runtime);
+  return JSON.stringify([onnxruntime, platform, cpu, device, cpus().length]);
+}

@@ -1,0 +1,2 @@
+export { FeatureCache, type FeatureCacheOptions, type FeatureSpace, type FeatureStore } from './cache.ts';
+export { FrozenPart } from './frozen-part.ts';

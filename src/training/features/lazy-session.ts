@@ -1,0 +1,27 @@
+import type { Runtime, Session } from '../../runtime/index.ts';
+
+/** A model that becomes a session when it is first run. */
+export class LazySession {
+  private session: Promise<Session> | undefined;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly model: Uint8Array,
+  ) {}
+
+  get(): Promise<Session> {
+    this.session ??= this.runtime.load(this.model);
+    return this.session;
+  }
+
+  /** SHA-256 of the model, in hexadecimal. */
+  async digest(): Promise<string> {
+    const digest = await crypto.subtle.digest('SHA-256', this.model as Uint8Array<ArrayBuffer>);
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  async release(): Promise<void> {
+    await (await this.session)?.release();
+    this.session = undefined;
+  }
+}
