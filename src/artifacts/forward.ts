@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { placeConstants } from '../lowering/index.ts';
+import { findFoldings, fold, placeConstants } from '../lowering/index.ts';
 import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
@@ -56,10 +56,22 @@ export function placeForward(
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
   const dropped = new Map<string, Value>();
+  const stays = (node: Node) => plan.dropout?.into.has(nameOf(node)) || isTrainedBatchNorm(node, plan);
+  const foldings = findFoldings(graph, constants, (node) => !stays(node));
+  const absorbed = new Set<Node>();
   for (const original of graph.nodes) {
-    if (placeConstants(b, original, constants)) continue;
+    if (absorbed.has(original) || placeConstants(b, original, constants)) continue;
     let node = original;
-    if (mode === 'training' && plan.dropout?.into.has(node.name || node.outputs[0])) {
+    const folding = foldings.get(original);
+    if (folding && [original, folding.norm].some((n) => n && readsOf(n).some((name) => reached.has(name)))) {
+      // A frozen one is left to ONNX Runtime, which does the same where weights are constants.
+      node = fold(b, original, folding, constants);
+      if (folding.norm) {
+        absorbed.add(folding.norm);
+        for (const weight of node.inputs.slice(1)) reached.add(weight);
+      }
+    }
+    if (mode === 'training' && plan.dropout?.into.has(nameOf(node))) {
       const { value } = plan.dropout;
       if (!dropped.has(value)) dropped.set(value, dropout(b, b.value(value), plan.dropout, noise));
       node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
@@ -83,6 +95,8 @@ export function placeForward(
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
   return { inputs, parameters, statistics, noise, outputs, frozen };
 }
+
+const nameOf = (node: Node): string => node.name || node.outputs[0];
 
 function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMap<string, Tensor>): void {
   for (const name of trainable) {

@@ -8,8 +8,8 @@ const CHANNELS = 64;
  * Undefined where it has none: WebAssembly, GPUs, some ARM. Found out by having a map reordered, since nothing else tells.
  */
 export function blockOf(runtime: Runtime): Promise<number | undefined> {
-  let found = blocks.get(runtime);
-  if (!found) blocks.set(runtime, (found = probe(runtime)));
+  const found = blocks.get(runtime) ?? probe(runtime);
+  blocks.set(runtime, found);
   return found;
 }
 
