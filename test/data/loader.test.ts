@@ -29,6 +29,15 @@ async function epoch(
   return batches;
 }
 
+/** Notes what is decoded. */
+class CountingCache extends PictureCache {
+  readonly decoded = new Set<string>();
+  override get(...[key, decode]: Parameters<PictureCache['get']>) {
+    this.decoded.add(key);
+    return super.get(key, decode);
+  }
+}
+
 describe('batches', () => {
   it('have shapes, labels and indices; the last one is smaller', async () => {
     const list = await samples(10);
@@ -99,6 +108,59 @@ describe('the same bytes', () => {
   });
 });
 
+describe('what is recalled', () => {
+  const light = { augmentation: augmentationPolicies.light, shuffle: true };
+  const forgetful = async () => undefined;
+  const keysOf = async (from: PictureSource, options: Partial<Parameters<PictureSource['batches']>[0]> = {}) =>
+    (await epoch(from, { recall: forgetful, ...options }))
+      .flatMap(({ keys, indices }) => keys!.map((key, i) => ({ key: key!, index: indices[i] })))
+      .sort((a, b) => a.index - b.index)
+      .map(({ key }) => key);
+
+  it('leaves rows for the others only', async () => {
+    const list = await samples(10);
+    const [whole] = await epoch(source(list, light));
+    const keys = await keysOf(source(list, light));
+    const known = [keys[whole.indices[0]], keys[whole.indices[2]]];
+    const recalled = { form: 'f', bytes: Uint8Array.of(1, 2, 3) };
+    const cache = new CountingCache();
+    const [batch] = await epoch(source(list, { ...light, cache }), {
+      recall: async (key) => (known.includes(key) ? recalled : undefined),
+    });
+    const row = (i: number) => whole.images.subarray(i * 1728, (i + 1) * 1728);
+    expect(batch.shape).toEqual([2, 3, 24, 24]);
+    expect(batch.images).toEqual(Float32Array.from([...row(1), ...row(3)]));
+    expect(batch.indices).toEqual(whole.indices);
+    expect(batch.labels).toEqual(whole.labels);
+    expect(batch.recalled).toEqual([recalled, undefined, recalled, undefined]);
+    // What is recalled is not decoded.
+    expect(cache.decoded.size).toBe(8);
+  });
+
+  it('is asked for by keys that say content, preprocessing and what augmentation did', async () => {
+    const list = await samples(6);
+    const keys = await keysOf(source(list, light), { views: 2 });
+    expect(new Set(keys).size).toBe(6);
+    // Epoch 1 shows view 1, and so does epoch 3.
+    expect(await keysOf(source(list, light), { epoch: 3, views: 2 })).toEqual(keys);
+    for (const other of [
+      await keysOf(source(list, light), { epoch: 2, views: 2 }),
+      await keysOf(source(list, { ...light, seed: 6 }), { views: 2 }),
+      await keysOf(source(list, { ...light, augmentation: augmentationPolicies.heavy }), { views: 2 }),
+      await keysOf(source(list)),
+      await keysOf(source(list, { ...light, preprocessing: { ...preprocessing, mean: [0.5, 0.5, 0.4] } }), {
+        views: 2,
+      }),
+    ])
+      expect(keys.filter((key) => other.includes(key))).toEqual([]);
+    const plain = await keysOf(source(list));
+    expect(await keysOf(source(list, { seed: 9 }), { epoch: 7 })).toEqual(plain);
+    writeFileSync(list[2].file, await noisyJpeg());
+    const changed = await keysOf(source(list));
+    expect(changed.map((key, i) => key === plain[i])).toEqual([true, true, false, true, true, true]);
+  });
+});
+
 describe('broken files', () => {
   it('are left out of every epoch, told once, and the rest stays whole', async () => {
     const list = await samples(9);
@@ -121,13 +183,8 @@ describe('broken files', () => {
 describe('reading ahead', () => {
   it('begins the next batches before they are asked for, and no more than that', async () => {
     const list = await samples(20);
-    const decoded = new Set<string>();
-    const cache = new (class extends PictureCache {
-      override get(...[key, decode]: Parameters<PictureCache['get']>) {
-        decoded.add(key);
-        return super.get(key, decode);
-      }
-    })();
+    const cache = new CountingCache();
+    const { decoded } = cache;
     const iterator = source(list, { cache, prefetch: 2 }).batches({ epoch: 0, batchSize: 4 })[Symbol.asyncIterator]();
     await iterator.next();
     expect(decoded.size).toBe(12);

@@ -1,4 +1,4 @@
-import type { Batch, BatchSource } from '../../src/data/index.ts';
+import type { Batch, BatchOptions, BatchSource } from '../../src/data/index.ts';
 import { Random } from '../../src/random.ts';
 import { CLASSES, SIDE } from './network.ts';
 
@@ -22,7 +22,7 @@ export class SyntheticPictures implements BatchSource {
     );
   }
 
-  async *batches({ epoch, batchSize, from = 0 }: Parameters<BatchSource['batches']>[0]): AsyncGenerator<Batch> {
+  async *batches({ epoch, batchSize, from = 0 }: BatchOptions): AsyncGenerator<Batch> {
     const order = new Random(this.seed, 'order', epoch).shuffle(this.images.map((_, i) => i));
     for (let start = from * batchSize; start < this.length; start += batchSize) {
       const indices = order.slice(start, start + batchSize);
@@ -36,6 +36,40 @@ export class SyntheticPictures implements BatchSource {
         labels: BigInt64Array.from(indices, (index) => BigInt(index % CLASSES)),
         indices,
       };
+    }
+  }
+}
+
+/** Synthetic pictures that can be told apart: views differ by noise of their own, and what is recalled is not drawn. */
+export class RecallablePictures implements BatchSource {
+  /** Keys of all pictures that had to be drawn. */
+  readonly drawn: string[] = [];
+  private readonly plain: SyntheticPictures;
+
+  /** @param content goes into the keys */
+  constructor(
+    readonly length: number,
+    private readonly seed = 1,
+    private readonly content = 'a',
+  ) {
+    this.plain = new SyntheticPictures(length, seed);
+  }
+
+  async *batches(options: BatchOptions): AsyncGenerator<Batch> {
+    const { epoch, views, recall } = options;
+    const view = views === undefined ? epoch : epoch % views;
+    for await (const { images, labels, indices } of this.plain.batches(options)) {
+      const keys = indices.map((index) => `${this.content} ${this.seed} ${view} ${index}`);
+      const recalled = await Promise.all(keys.map((key) => recall?.(key)));
+      const rows = [...keys.keys()].filter((row) => !recalled[row]);
+      const drawn = new Float32Array(rows.length * PIXELS);
+      for (const [to, row] of rows.entries()) {
+        this.drawn.push(keys[row]);
+        const random = new Random(this.seed, 'view', view, indices[row]);
+        const picture = images.subarray(row * PIXELS, (row + 1) * PIXELS).map((value) => value + random.normal() * 0.1);
+        drawn.set(picture, to * PIXELS);
+      }
+      yield { images: drawn, shape: [rows.length, 3, SIDE, SIDE], labels, indices, keys, recalled };
     }
   }
 }

@@ -18,6 +18,8 @@ export interface FeatureCacheOptions {
 export interface FeatureSpace {
   /** Digest of the model. */
   readonly model: string;
+  /** Of every value; what a store has of another length is not one of them. */
+  readonly bytes: number;
   /** Part of the memory that it may fill at most, 0 to 1. */
   readonly share: number;
 }
@@ -45,7 +47,8 @@ export class FeatureCache {
     const kept = this.spaces.get(space.model)?.get(key);
     if (kept) return kept;
     const stored = await this.options.store?.get(this.storeKey(space, key));
-    if (stored) this.keep(space, key, stored);
+    if (stored?.byteLength !== space.bytes) return undefined;
+    this.keep(space, key, stored);
     return stored;
   }
 

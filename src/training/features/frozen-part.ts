@@ -77,8 +77,9 @@ export class FrozenPart {
     ) => {
       const session = load(model);
       const digest = await session.digest();
-      const space = { model: after ? `${after.space.model} ${digest}` : digest, share };
-      return { session, from: new RowFormat(from), to: new RowFormat(to), space };
+      const format = new RowFormat(to);
+      const space = { model: after ? `${after.space.model} ${digest}` : digest, bytes: format.bytes, share };
+      return { session, from: new RowFormat(from), to: format, space };
     };
     const first = await stretch(trunk, [input], values, rest ? TRUNK_SHARE : 1);
     const second = rest && (await stretch(rest.model, values, rest.values, 1, first));
@@ -102,7 +103,7 @@ export class FrozenPart {
     const { trunk, rest } = this.stretches ?? {};
     for (const stretch of [rest, trunk]) {
       const bytes = stretch && (await this.cache.get(stretch.space, key));
-      if (bytes && bytes.byteLength === stretch.to.bytes) return { form: stretch.space.model, bytes };
+      if (bytes) return { form: stretch.space.model, bytes };
     }
     return undefined;
   };

@@ -1,0 +1,274 @@
+// What frozen layers make of pictures is computed once, and the numbers are the same as if it were not.
+import { describe, expect, it } from 'vitest';
+import type { BatchSource } from '../../src/data/index.ts';
+import { findHead, groupsOf } from '../../src/layers/index.ts';
+import { bytesOf } from '../../src/onnx/index.ts';
+import { inferShapes } from '../../src/shapes/index.ts';
+import {
+  type Checkpoint,
+  FeatureCache,
+  type FeatureCacheOptions,
+  type FeatureStore,
+  parseConfig,
+  Trainer,
+  type TrainerOptions,
+  type TrainingConfigInput,
+  trainingSchema,
+} from '../../src/training/index.ts';
+import { ints, type NodeLine, smallModel, weights } from '../small-models.ts';
+import { CLASSES, prepared, runtime, SIDE } from './network.ts';
+import { RecallablePictures, SyntheticPictures } from './source.ts';
+
+const TRAIN = 23;
+const VAL = 15;
+const classes = ['red', 'green', 'blue'];
+const stages = [
+  { train: 'head', epochs: 4 },
+  { train: 'last:2', epochs: 3 },
+];
+const gradual: TrainingConfigInput = { stages, views: 2, dropout: 0.2, lr: 0.02, pretrainedRate: 1, seed: 3 };
+
+interface Pictures {
+  readonly train: BatchSource;
+  readonly val: BatchSource;
+}
+
+const pictures = (content?: string) => ({
+  train: new RecallablePictures(TRAIN, 1, content),
+  val: new RecallablePictures(VAL, 2, content),
+});
+
+async function trainerOf(
+  { train, val }: Pictures,
+  features?: FeatureCache,
+  config: TrainingConfigInput = gradual,
+  options: Partial<TrainerOptions> = {},
+): Promise<Trainer> {
+  return new Trainer({
+    ...(await prepared()),
+    classes,
+    train,
+    val,
+    config: parseConfig(trainingSchema, { batch: 6, ...config }),
+    runtime,
+    features,
+    ...options,
+  });
+}
+
+async function finish(trainer: Trainer): Promise<ReturnType<typeof outcome>> {
+  for await (const _ of trainer.run());
+  return outcome(trainer);
+}
+
+/** All that a training leaves, times apart. */
+function outcome(trainer: Trainer) {
+  const { progress, state } = trainer.checkpoint();
+  return {
+    step: progress.step,
+    rows: progress.rows.map(({ seconds, ...row }) => row),
+    state: Object.fromEntries([...state].map(([name, t]) => [name, bytesOf(t).join()])),
+  };
+}
+
+const run = async (from: Pictures, options: FeatureCacheOptions, config?: TrainingConfigInput) =>
+  finish(await trainerOf(from, new FeatureCache(options), config));
+
+/** The bytes, as a store on disk would hold them. */
+class MemoryStore implements FeatureStore {
+  readonly kept = new Map<string, Uint8Array>();
+  get = async (key: string) => this.kept.get(key);
+  set = async (key: string, bytes: Uint8Array) => {
+    this.kept.set(key, bytes.slice());
+  };
+}
+
+describe('the numbers are the same', () => {
+  // A row of the trunk of these stages is 4 maps of 8x8: 1 KiB.
+  it.each([0, 5 * 1024, 30 * 1024, 2 ** 20])(
+    'with %i bytes of memory, cached in part or as a whole',
+    async (maximumBytes) => {
+      const reference = await run(pictures(), { maximumBytes: 0 });
+      const features = new FeatureCache({ maximumBytes });
+      let most = 0;
+      const trainer = await trainerOf(pictures(), features);
+      for await (const _ of trainer.run()) most = Math.max(most, features.size);
+      expect(outcome(trainer)).toEqual(reference);
+      expect(most).toBeLessThanOrEqual(maximumBytes);
+      expect(most > 0).toBe(maximumBytes > 0);
+    },
+  );
+
+  it.each([3, 9, 19])('stopped after step %i and resumed, with what was cached and without', async (at) => {
+    const whole = await run(pictures(), {});
+    for (const keeps of [true, false]) {
+      const features = new FeatureCache();
+      const first = await trainerOf(pictures(), features);
+      let steps = 0;
+      for await (const { type } of first.run()) if (type === 'step' && ++steps === at) first.interrupt();
+      const resume: Checkpoint = first.checkpoint();
+      expect(resume.progress.step).toBe(at);
+      const second = await trainerOf(pictures(), keeps ? features : undefined, gradual, { resume });
+      expect(await finish(second), `keeps ${keeps}`).toEqual(whole);
+    }
+  });
+
+  it('a source that cannot tell its pictures apart trains as well', async () => {
+    const plain = { train: new SyntheticPictures(TRAIN, 1), val: new SyntheticPictures(VAL, 2) };
+    const { rows } = await run(plain, {}, { ...gradual, dropout: 0 });
+    expect(rows.at(-1)!.train.loss).toBeLessThan(rows[0].train.loss);
+  });
+
+  it('views are shown in turn: as many different ones as are asked for, or a new one every epoch', async () => {
+    const twice = pictures();
+    const always = pictures();
+    await run(twice, { maximumBytes: 0 });
+    await run(always, { maximumBytes: 0 }, { ...gradual, views: 0 });
+    expect(new Set(twice.train.drawn).size).toBe(2 * TRAIN);
+    expect(twice.train.drawn.length).toBe(7 * TRAIN);
+    expect(new Set(always.train.drawn).size).toBe(7 * TRAIN);
+  });
+
+  it('where everything trains, every epoch has views of its own', async () => {
+    const from = pictures();
+    await run(from, {}, { trainable: 'all', epochs: 3, views: 1 });
+    expect(new Set(from.train.drawn).size).toBe(3 * TRAIN);
+  });
+});
+
+describe('a picture is drawn once', () => {
+  it('for all epochs and stages, and so is every validation picture', async () => {
+    const from = pictures();
+    await run(from, {});
+    expect(from.train.drawn.length).toBe(2 * TRAIN);
+    expect(new Set(from.train.drawn).size).toBe(2 * TRAIN);
+    expect(from.val.drawn.length).toBe(VAL);
+  });
+
+  it('for other trainers with the same cache, unless content or weights differ', async () => {
+    const features = new FeatureCache();
+    const first = pictures();
+    await finish(await trainerOf(first, features));
+    const again = pictures();
+    await finish(await trainerOf(again, features));
+    expect([...again.train.drawn, ...again.val.drawn]).toEqual([]);
+    const changed = pictures('b');
+    await finish(await trainerOf(changed, features));
+    expect(changed.val.drawn.length).toBe(VAL);
+
+    const { network, anatomy } = await prepared();
+    const { graph } = network.model;
+    const initializers = new Map(graph.initializers).set('conv1.weight', weights([4, 3, 3, 3], 77));
+    const other = { ...network, model: { ...network.model, graph: { ...graph, initializers } } };
+    const retrained = pictures();
+    await finish(await trainerOf(retrained, features, gradual, { network: other, anatomy }));
+    expect(retrained.val.drawn.length).toBe(VAL);
+  });
+
+  it('where later stages freeze what earlier ones trained, from then on', async () => {
+    const from = pictures();
+    const config = {
+      ...gradual,
+      stages: [
+        { train: 'last:2', epochs: 1 },
+        { train: 'head', epochs: 3 },
+      ],
+    };
+    const cached = await run(from, {}, config);
+    // Epochs 0 (another stage), 1, 2, and 3, which shows what 1 showed.
+    expect(from.train.drawn.length).toBe(3 * TRAIN);
+    expect(cached).toEqual(await run(pictures(), { maximumBytes: 0 }, config));
+  });
+});
+
+describe('a store', () => {
+  it('serves another process, which then draws nothing', async () => {
+    const store = new MemoryStore();
+    const first = await run(pictures(), { store, environment: 'here' });
+    const from = pictures();
+    expect(await run(from, { store, environment: 'here' })).toEqual(first);
+    expect([...from.train.drawn, ...from.val.drawn]).toEqual([]);
+    const elsewhere = pictures();
+    await run(elsewhere, { store, environment: 'there' });
+    expect(elsewhere.val.drawn.length).toBe(VAL);
+  });
+
+  it('serves what does not fit into memory', async () => {
+    const from = pictures();
+    const store = new MemoryStore();
+    expect(await run(from, { store, maximumBytes: 0 })).toEqual(await run(pictures(), {}));
+    expect(from.train.drawn.length).toBe(2 * TRAIN);
+  });
+
+  it('that gives too few bytes is not believed', async () => {
+    const store = new MemoryStore();
+    const first = await run(pictures(), { store });
+    for (const [key, bytes] of store.kept) store.kept.set(key, bytes.subarray(4));
+    const from = pictures();
+    expect(await run(from, { store })).toEqual(first);
+    expect(from.val.drawn.length).toBe(VAL);
+  });
+});
+
+/** A classifier whose flattening follows the batch, as exporters write it, and one that looks at all pictures of a batch at once. */
+async function unusual(kind: 'reshaped by size' | 'normalized by batch') {
+  const middle: Record<typeof kind, NodeLine[]> = {
+    'reshaped by size': [
+      ['GlobalAveragePool', ['r'], ['p']],
+      ['Shape', ['pixels'], ['shape']],
+      ['Gather', ['shape', 'zero'], ['count'], { axis: 0 }],
+      ['Concat', ['count', 'rest'], ['target'], { axis: 0 }],
+      ['Conv', ['p', 'mix.weight'], ['m'], {}, '/mix/Conv'],
+      ['Reshape', ['m', 'target'], ['f']],
+    ],
+    'normalized by batch': [
+      ['GlobalAveragePool', ['r'], ['p']],
+      ['ReduceMean', ['p', 'zero'], ['mean'], { keepdims: 1 }],
+      ['Conv', ['p', 'mix.weight'], ['m'], {}, '/mix/Conv'],
+      ['Sub', ['m', 'mean'], ['centred']],
+      ['Flatten', ['centred'], ['f']],
+    ],
+  };
+  const model = smallModel({
+    opset: 18,
+    inputs: { pixels: ['batch', 3, SIDE, SIDE] },
+    outputs: { logits: ['batch', CLASSES] },
+    initializers: {
+      'conv.weight': weights([4, 3, 3, 3], 1),
+      'mix.weight': weights([4, 4, 1, 1], 2),
+      'fc.weight': weights([CLASSES, 4], 3),
+      'fc.bias': weights([CLASSES], 4),
+      zero: ints(0),
+      rest: ints(-1),
+    },
+    nodes: [
+      ['Conv', ['pixels', 'conv.weight'], ['c'], { pads: [1, 1, 1, 1] }, '/conv/Conv'],
+      ['Relu', ['c'], ['r']],
+      ...middle[kind],
+      ['Gemm', ['f', 'fc.weight', 'fc.bias'], ['logits'], { transB: 1 }, '/fc/Gemm'],
+    ],
+  });
+  const network = await inferShapes(model, runtime);
+  const head = findHead(network.model);
+  return { network, anatomy: { groups: groupsOf(network.model, head), head } };
+}
+
+describe('values that are no picture’s own', () => {
+  const config: TrainingConfigInput = { trainable: ['mix.weight', 'head'], epochs: 4, views: 2, lr: 0.02 };
+
+  it('follow from the size of the batch, and the rest is remembered', async () => {
+    const network = await unusual('reshaped by size');
+    const from = pictures();
+    const cached = await finish(await trainerOf(from, undefined, config, network));
+    expect(from.train.drawn.length).toBe(2 * TRAIN);
+    const uncached = new FeatureCache({ maximumBytes: 0 });
+    expect(cached).toEqual(await finish(await trainerOf(pictures(), uncached, config, network)));
+  });
+
+  it('follow from all pictures of a batch, and nothing is remembered', async () => {
+    const from = pictures();
+    const { rows } = await finish(await trainerOf(from, undefined, config, await unusual('normalized by batch')));
+    expect(new Set(from.train.drawn).size).toBe(4 * TRAIN);
+    expect(rows).toHaveLength(4);
+  });
+});
