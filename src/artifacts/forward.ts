@@ -65,7 +65,7 @@ export function placeForward(
     const folding = foldings.get(original);
     if (folding && [original, folding.norm].some((n) => n && readsOf(n).some((name) => reached.has(name)))) {
       // A frozen one is left to ONNX Runtime, which does the same where weights are constants.
-      node = fold(b, original, folding, constants);
+      node = fold(b, original, folding);
       if (folding.norm) {
         absorbed.add(folding.norm);
         for (const weight of node.inputs.slice(1)) reached.add(weight);

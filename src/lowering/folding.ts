@@ -11,7 +11,7 @@ import {
 
 /** A convolution that takes its neighbours in: zeros put around its input, a normalization by fixed statistics of its result. */
 export interface Folding {
-  readonly pad?: Node;
+  readonly pad?: { readonly node: Node; readonly amounts: readonly number[] };
   readonly norm?: Node;
 }
 
@@ -25,6 +25,7 @@ export function findFoldings(
   constants: ReadonlyMap<string, Tensor>,
   free: (node: Node) => boolean,
 ): ReadonlyMap<Node, Folding> {
+  const known = (name: string) => constants.get(name) ?? initializers.get(name);
   const readers = new Map<string, number>();
   const read = [...nodes.flatMap(readsOf), ...outputs.map(({ name }) => name)];
   for (const name of read) readers.set(name, (readers.get(name) ?? 0) + 1);
@@ -43,42 +44,42 @@ export function findFoldings(
       other && readers.get(name) === 1 && free(other) ? other : undefined;
     const before = alone(node.inputs[0], producers.get(node.inputs[0]));
     const after = alone(node.outputs[0], consumers.get(node.outputs[0]));
-    const pad = before && isZeroPad(before, node, constants) ? before : undefined;
+    const amounts = before && zerosAround(before, node, known);
+    const pad = before && amounts && { node: before, amounts };
     const norm = after && isFixedNorm(after) ? after : undefined;
     if (pad || norm) foldings.set(node, { pad, norm });
   }
   return foldings;
 }
 
-function isZeroPad({ op, domain, inputs, attributes }: Node, conv: Node, constants: ReadonlyMap<string, Tensor>) {
-  if (op !== 'Pad' || domain !== '' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant') return false;
+/** The zeros that a `Pad` puts around a map, as a convolution's pads; undefined where it does anything else. */
+function zerosAround(
+  { op, domain, inputs, attributes }: Node,
+  conv: Node,
+  known: (name: string) => Tensor | undefined,
+): readonly number[] | undefined {
+  if (op !== 'Pad' || domain !== '' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant')
+    return undefined;
   const { auto_pad = 'NOTSET' } = plainAttributes(conv);
-  const pads = constants.get(inputs[1]);
-  const value = inputs[2] ? constants.get(inputs[2]) : undefined;
-  if (!pads || (inputs[2] && !(value && numbersOf(value).every((v) => v === 0)))) return false;
-  if (auto_pad !== 'NOTSET' && auto_pad !== 'VALID') return false;
+  if (auto_pad !== 'NOTSET' && auto_pad !== 'VALID') return undefined;
+  const [pads, value] = inputs.slice(1).map((name) => (name ? known(name) : undefined));
+  if (!pads || (inputs[2] && !(value && numbersOf(value).every((v) => v === 0)))) return undefined;
   const amounts = numbersOf(pads);
   const rank = amounts.length / 2;
-  return amounts.every((amount, i) => amount >= 0 && (i % rank >= 2 || amount === 0));
+  if (amounts.some((amount, i) => amount < 0 || (i % rank < 2 && amount > 0))) return undefined;
+  return [...amounts.slice(2, rank), ...amounts.slice(rank + 2)];
 }
 
 /** The convolution alone, of which the result is what its neighbours and it gave. */
-export function fold(
-  b: GraphBuilder,
-  conv: Node,
-  { pad, norm }: Folding,
-  constants: ReadonlyMap<string, Tensor>,
-): Node {
-  const padded = pad ? withPads(conv, pad, numbersOf(constants.get(pad.inputs[1])!)) : conv;
+export function fold(b: GraphBuilder, conv: Node, { pad, norm }: Folding): Node {
+  const padded = pad ? withPads(conv, pad.node, pad.amounts) : conv;
   return norm ? withNorm(b, padded, norm) : padded;
 }
 
 function withPads(conv: Node, pad: Node, amounts: readonly number[]): Node {
-  const rank = amounts.length / 2;
-  const added = [...amounts.slice(2, rank), ...amounts.slice(rank + 2)];
   const { auto_pad: _, ...attributes } = conv.attributes;
   const { pads: own } = plainAttributes({ ...conv, attributes });
-  const pads = { kind: 'ints', value: added.map((p, i) => p + (own?.[i] ?? 0)) } as const;
+  const pads = { kind: 'ints', value: amounts.map((p, i) => p + (own?.[i] ?? 0)) } as const;
   return { ...conv, inputs: [pad.inputs[0], ...conv.inputs.slice(1)], attributes: { ...attributes, pads } };
 }
 
