@@ -1,7 +1,7 @@
 /** Who is measured, what each needs, and how to get it. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerCommand } from './worker.ts';
 
@@ -26,8 +26,6 @@ export interface Contender {
 }
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const root = here('../..');
-
 export const thawWorker = (): WorkerCommand => ({
   command: process.execPath,
   args: ['--import', 'tsx', here('workers/thaw.ts')],
@@ -44,10 +42,18 @@ const pytorch = (options: Contender['options']): Omit<Contender, 'title'> => ({
   options,
   sameLoss: options.batchNorm !== 'training',
   command: ({ python }) => ({ command: python, args: [here('python/torch_steps.py')] }),
-  missing: ({ python }) => missingPackages(python, ['torch', 'torchvision', 'timm', 'onnx'], requirements('python')),
+  missing: ({ python }) => missingPackages(python, ['torch', 'torchvision', 'timm', 'onnx'], 'requirements'),
 });
 
-const requirements = (name: string) => `-r scripts/bench/${name}/requirements.txt`;
+const tensorflow = (backend: string): Omit<Contender, 'title'> => ({
+  options: {},
+  sameLoss: false,
+  command: () => ({ command: process.execPath, args: ['--import', 'tsx', here('peers/tfjs.js'), backend] }),
+  missing: () =>
+    existsSync(here('peers/node_modules/@tensorflow/tfjs-core'))
+      ? undefined
+      : 'not installed; npm install --prefix scripts/bench/peers',
+});
 
 export const REFERENCE = 'pytorch';
 
@@ -87,16 +93,41 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
     optional: true,
     ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'frozen', compile: true }),
   },
+  'ort-training': {
+    title: 'onnxruntime-training-cpu',
+    note: 'batch norm folded',
+    options: {},
+    sameLoss: true,
+    command: ({ ortTraining }) => ({ command: ortTraining, args: [here('python/ort_training.py')] }),
+    missing: ({ ortTraining }) =>
+      missingPackages(ortTraining, ['onnxruntime-training-cpu', 'torch', 'onnx'], 'ort-training-requirements'),
+  },
+  onnxsim: {
+    title: 'onnxsim',
+    note: 'batch norm folded',
+    options: {},
+    sameLoss: true,
+    command: ({ python }) => ({ command: python, args: [here('python/onnxsim_steps.py')] }),
+    missing: ({ python }) => missingPackages(python, ['onnxsim', 'onnxruntime'], 'requirements'),
+  },
+  tfjs: { title: 'TensorFlow.js, WebAssembly', note: 'batch norm folded, one thread', ...tensorflow('wasm') },
+  'tfjs-cpu': {
+    title: 'TensorFlow.js, JavaScript',
+    note: 'batch norm folded, one thread',
+    optional: true,
+    ...tensorflow('cpu'),
+  },
 };
 
-/** Names the packages that the interpreter lacks, and what installs them. */
-function missingPackages(python: string, names: readonly string[], install: string): string | undefined {
-  const how = `${python} -m pip install ${install}`;
+/** Names the packages that the interpreter lacks, and what installs them: a list in scripts/bench/python. */
+function missingPackages(python: string, names: readonly string[], list: string): string | undefined {
+  const how = `${python} -m pip install -r scripts/bench/python/${list}.txt`;
   try {
     const lacking = execFileSync(python, ['-c', LACKING, ...names], { encoding: 'utf8' }).trim();
     return lacking === '' ? undefined : `${python} lacks ${lacking}; ${how}`;
   } catch {
-    return `${python} does not run; python3 -m venv .cache/bench/NAME, then ${how}`;
+    const folder = dirname(dirname(python));
+    return `${python} does not run; ${folder === '.' ? '' : `python3 -m venv ${folder} && `}${how}`;
   }
 }
 
@@ -115,7 +146,7 @@ print(*filter(lacks, sys.argv[1:]), sep=", ")
 
 /** The virtual environments that docs/benchmarks.md tells how to make, where they exist. */
 export function defaultInterpreters(): Interpreters {
-  const inCache = (name: string) => join(root, '.cache/bench', name, 'bin/python');
+  const inCache = (name: string) => relative(process.cwd(), here(`../../.cache/bench/${name}/bin/python`));
   const own = inCache('python');
   return {
     python: process.env.BENCH_PYTHON ?? (existsSync(own) ? own : 'python3'),

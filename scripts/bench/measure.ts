@@ -1,4 +1,5 @@
 /** Interleaved measuring: contenders take short turns, so that what else the machine does meets all of them alike. */
+import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTENDERS, REFERENCE } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
@@ -16,6 +17,8 @@ export interface Measured {
   readonly median: number;
   readonly quartiles: readonly [number, number];
   readonly steps: number;
+  /** Part of the machine's CPU time that other processes took in the turns that count. */
+  readonly disturbance: number;
   /** Peak of the whole process, in bytes. */
   readonly memory: number;
 }
@@ -31,12 +34,21 @@ const REST = 0.2;
 /** Largest difference of first losses, as a part: float32 in another order, through a hundred layers. */
 const LOSS_TOLERANCE = 2e-3;
 
+/** A turn in which others take more than this part of the machine is taken again, if not too often. */
+const DISTURBED = 0.08;
+const ATTEMPTS = 4;
+
+interface Turn {
+  readonly seconds: readonly number[];
+  readonly disturbance: number;
+}
+
 interface Entry {
   readonly contender: string;
   readonly worker: Worker;
   readonly ready: StepsReady;
   readonly firstLoss: number;
-  readonly seconds: number[];
+  readonly turns: Turn[];
 }
 
 /** Everyone's step times for one network and selection. */
@@ -66,29 +78,28 @@ export async function measureSteps(
       await attempt(contender, worker, async () => {
         const ready = await worker.ask<StepsReady>('prepare', { ...request, options: own });
         const { losses } = await worker.ask<StepsTaken>('step', options.warmup);
-        entries.push({ contender, worker, ready, firstLoss: losses[0], seconds: [] });
+        entries.push({ contender, worker, ready, firstLoss: losses[0], turns: [] });
       });
     }
     refuseOtherLosses(entries, failed, say);
     for (let round = 0; round < options.rounds; round++) {
       for (const entry of [...entries]) {
-        await sleep(REST * 1000);
         const went = await attempt(entry.contender, entry.worker, async () => {
-          // After others' turns the caches are cold, as they never are in a training.
-          const { seconds } = await entry.worker.ask<StepsTaken>('step', options.steps + 1);
-          entry.seconds.push(...seconds.slice(1));
+          entry.turns.push(await takeTurn(entry.worker, options.steps));
         });
         if (!went) entries.splice(entries.indexOf(entry), 1);
       }
     }
     const measured: Measured[] = [];
-    for (const { contender, worker, ready, seconds } of entries) {
+    for (const { contender, worker, ready, turns } of entries) {
+      const seconds = turns.flatMap((turn) => turn.seconds);
       measured.push({
         contender,
         ...ready,
         median: median(seconds),
         quartiles: [quantile(seconds, 0.25), quantile(seconds, 0.75)],
         steps: seconds.length,
+        disturbance: median(turns.map(({ disturbance }) => disturbance)),
         memory: await worker.peakMemory(),
       });
     }
@@ -96,6 +107,28 @@ export async function measureSteps(
   } finally {
     await Promise.all(entries.map(({ worker }) => worker.end()));
   }
+}
+
+/** The least disturbed of a few attempts, the first that is not disturbed at all. */
+async function takeTurn(worker: Worker, steps: number): Promise<Turn> {
+  let best: Turn | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    await sleep(REST * 1000);
+    const began = performance.now();
+    const busy = busyTime();
+    // After others' turns the caches are cold, as they never are in a training: the first step does not count.
+    const { seconds, cpu } = await worker.ask<StepsTaken>('step', steps + 1);
+    const available = ((performance.now() - began) / 1000) * availableParallelism();
+    const disturbance = Math.max(0, busyTime() - busy - cpu) / available;
+    if (!best || disturbance < best.disturbance) best = { seconds: seconds.slice(1), disturbance };
+    if (disturbance < DISTURBED) break;
+  }
+  return best!;
+}
+
+/** Seconds that the machine's processors have worked. */
+function busyTime(): number {
+  return cpus().reduce((all, { times: { user, nice, sys, irq } }) => all + user + nice + sys + irq, 0) / 1000;
 }
 
 /** Speed at something else is no result: whoever should see the reference's loss before the first update must. */

@@ -41,13 +41,13 @@ export async function stepsRequest(
   const files = { folded: `${folder}/${model}-folded.onnx`, kept: `${folder}/${model}-kept.onnx` };
   const worker = new Worker(thawWorker(), threads);
   try {
-    const { names } = await worker.ask<{ names: string[] }>('select', { file: files.kept, selection });
+    const select = async (file: string) => (await worker.ask<{ names: string[] }>('select', { file, selection })).names;
     return {
       model,
       files,
       weights: `${folder}/${model}.pt`,
       selection,
-      trainable: names,
+      trainable: { folded: await select(files.folded), kept: await select(files.kept) },
       classes,
       batch,
       size: 224,

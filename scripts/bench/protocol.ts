@@ -12,8 +12,8 @@ export interface StepsRequest {
   readonly weights: string;
   /** Thaw's words: `head`, `last:3`, `all`. */
   readonly selection: string;
-  /** The parameters that it selects in `files.kept`. */
-  readonly trainable: readonly string[];
+  /** The parameters that it selects in each file. */
+  readonly trainable: { readonly folded: readonly string[]; readonly kept: readonly string[] };
   readonly classes: number;
   readonly batch: number;
   /** Height and width. */
@@ -36,6 +36,8 @@ export interface StepsReady {
 export interface StepsTaken {
   readonly seconds: readonly number[];
   readonly losses: readonly number[];
+  /** CPU seconds of all threads, over all the steps. */
+  readonly cpu: number;
 }
 
 /** Answer to `{ memory: {} }`: the most that the process held at once. */

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { CONTENDERS, REFERENCE } from './contenders.ts';
 import type { CaseResult, Measured } from './measure.ts';
+import { median } from './statistics.ts';
 
 export interface ModelResult {
   readonly model: string;
@@ -27,7 +28,7 @@ export function modelTable({ machine, command, cases }: ModelResult, contenders:
   return [
     markdownTable(['a step', ...selections.map((selection) => `\`${selection}\``)], rows),
     ...(failures.length ? [failures.join('\n')] : []),
-    `${machine}. ${versionsOf(versions)}. \`${command}\``,
+    `${machine}. ${versionsOf(versions)}. ${disturbanceOf(cases)} \`${command}\``,
   ].join('\n\n');
 }
 
@@ -35,6 +36,12 @@ export function modelTable({ machine, command, cases }: ModelResult, contenders:
 function versionsOf(versions: ReadonlyMap<string, string>): string {
   const named = [...versions].map(([name, version]) => `${CONTENDERS[name].title.split(',')[0]} ${version}`);
   return [...new Set(named)].join(', ');
+}
+
+/** Says so where the machine was not idle. */
+function disturbanceOf(cases: ModelResult['cases']): string {
+  const all = Object.values(cases).flatMap(({ measured }) => measured.map(({ disturbance }) => disturbance));
+  return `Other processes took ${(100 * median(all)).toFixed(0)} % of the processors (at most ${(100 * Math.max(...all)).toFixed(0)} %).`;
 }
 
 function cell({ measured }: CaseResult, contender: string): string {

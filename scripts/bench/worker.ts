@@ -60,7 +60,7 @@ export class Worker {
     this.waiting = undefined;
     const answer = JSON.parse(line) as { error?: string };
     if (answer.error === undefined) waiting?.resolve(answer);
-    else waiting?.reject(new ContenderError(answer.error));
+    else waiting?.reject(new ContenderError(shortened(answer.error)));
   }
 
   private fail(reason: string): void {
@@ -72,3 +72,6 @@ export class Worker {
     return this.lastWords.trim().split('\n').at(-1) ?? '';
   }
 }
+
+/** Some errors list all that would have been right. */
+const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -23,7 +23,7 @@ class Steps:
         if options.get("batchNorm") == "folded":
             net = fold_batch_norm(net)
         net = net.to(memory_format=layout)
-        parameters = set_trainable(net, request["trainable"])
+        parameters = set_trainable(net, request["trainable"]["kept"])
         if options.get("batchNorm") == "training":
             train_batch_norm(net)
         self.net = torch.compile(net) if options.get("compile") else net
@@ -36,7 +36,7 @@ class Steps:
         return {"trainable": sum(p.numel() for p in parameters), "version": torch.__version__}
 
     def step(self, count: int) -> dict:
-        seconds, losses = [], []
+        seconds, losses, before = [], [], time.process_time()
         for _ in range(count):
             images, labels = self.batches[self.count % len(self.batches)]
             self.count += 1
@@ -47,7 +47,7 @@ class Steps:
             self.optimizer.step()
             losses.append(loss.item())
             seconds.append(time.perf_counter() - began)
-        return {"seconds": seconds, "losses": losses}
+        return {"seconds": seconds, "losses": losses, "cpu": time.process_time() - before}
 
 
 steps = Steps()

@@ -27,6 +27,7 @@ async function prepare(request: StepsRequest): Promise<StepsReady> {
 async function step(count: number): Promise<StepsTaken> {
   const seconds: number[] = [];
   const losses: number[] = [];
+  const before = process.cpuUsage();
   for (let i = 0; i < count; i++) {
     const batch = batches[taken++ % batches.length];
     const began = performance.now();
@@ -34,7 +35,8 @@ async function step(count: number): Promise<StepsTaken> {
     seconds.push((performance.now() - began) / 1000);
     losses.push(loss);
   }
-  return { seconds, losses };
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, losses, cpu: (user + system) / 1e6 };
 }
 
 /** Which parameters a selection means in a file: other contenders train the same ones. */

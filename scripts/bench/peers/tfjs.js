@@ -1,0 +1,62 @@
+/**
+ * TensorFlow.js as a contender: the same architecture, its own initial weights. The first argument is its backend, `wasm` or `cpu`:
+ * both come from npm alone. In Node neither has threads. (`tfjs-node` needs a library that its install script fetches.)
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as tfc from '@tensorflow/tfjs-core';
+import { readBatches } from '../workers/batches.ts';
+import { serve } from '../workers/serve.ts';
+import { buildNetwork, NETWORKS } from './networks.js';
+
+const backend = process.argv[2];
+const require = createRequire(import.meta.url);
+if (backend === 'wasm') {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  setWasmPaths(join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')), '/'));
+} else {
+  await import('@tensorflow/tfjs-backend-cpu');
+}
+await tfc.setBackend(backend);
+
+let network;
+let batches;
+let taken = 0;
+
+async function prepare(request) {
+  const { model, classes, size, batch, lr, selection } = request;
+  if (!NETWORKS.includes(model)) throw new Error(`it is not written in its layers here, only ${NETWORKS.join(', ')}`);
+  network = buildNetwork(model, classes, size, blocksOf(selection));
+  network.compile({ optimizer: tfc.train.adam(lr), loss: 'categoricalCrossentropy' });
+  batches = (await readBatches(request)).map(({ images, labels }) => ({
+    images: tfc.tidy(() => tfc.transpose(tfc.tensor4d(images, [batch, 3, size, size]), [0, 2, 3, 1])),
+    labels: tfc.tidy(() => tfc.cast(tfc.oneHot(tfc.tensor1d([...labels].map(Number), 'int32'), classes), 'float32')),
+  }));
+  const elements = network.trainableWeights.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0);
+  return { trainable: elements, version: `${tfc.version_core} (${backend})` };
+}
+
+/** Number of blocks from the end, the head being one; undefined for all. */
+function blocksOf(selection) {
+  if (selection === 'all') return undefined;
+  if (selection === 'head') return 1;
+  const [, count] = /^last:(\d+)$/.exec(selection) ?? [];
+  if (count === undefined) throw new Error(`it knows head, last:N and all, not ${selection}`);
+  return Number(count);
+}
+
+async function step(count) {
+  const seconds = [];
+  const losses = [];
+  const before = process.cpuUsage();
+  for (let i = 0; i < count; i++) {
+    const { images, labels } = batches[taken++ % batches.length];
+    const began = performance.now();
+    losses.push(await network.trainOnBatch(images, labels));
+    seconds.push((performance.now() - began) / 1000);
+  }
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, losses, cpu: (user + system) / 1e6 };
+}
+
+await serve({ prepare, step });
