@@ -84,7 +84,7 @@ export const TRAIN_FLAGS: Flags = {
       views: {
         kind: 'number',
         value: 'N',
-        does: 'augmented views of each picture, shown in turn while part of the network is frozen; 0: a new one every epoch',
+        does: 'augmented views of each picture that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
         default: '3',
       },
       'val-fraction': {

@@ -67,13 +67,13 @@ export interface Batch {
 }
 
 export interface BatchOptions {
-  /** Seeds order and augmentation: the same epoch gives the same batches. */
+  /** Seeds the order, and unless `view` is given augmentation: the same epoch gives the same batches. */
   readonly epoch: number;
   readonly batchSize: number;
   /** Leaves out so many batches at the start (to resume). */
   readonly from?: number;
-  /** Augmented views of each picture, which epochs show in turn; a new one every epoch unless given. */
-  readonly views?: number;
+  /** Seeds augmentation: epochs with the same view show the same of every picture. */
+  readonly view?: number;
   /** Asked for every picture before it is decoded, by its key: what is known takes the place of its pixels. */
   readonly recall?: (key: string) => Promise<Recalled | undefined>;
 }
@@ -82,6 +82,6 @@ export interface BatchOptions {
 export interface BatchSource {
   /** Number of samples. */
   readonly length: number;
-  /** The batches of one pass; the last one may be smaller. A source may pass over `views` and `recall`. */
+  /** The batches of one pass; the last one may be smaller. A source may pass over `view` and `recall`. */
   batches(options: BatchOptions): AsyncIterable<Batch>;
 }

@@ -7,6 +7,11 @@ import type { DataType, Tensor } from '../onnx/index.ts';
 export interface SessionOptions {
   /** `none` keeps every value observable; `all` is the default. */
   readonly optimization?: 'none' | 'all';
+  /**
+   * Whether the session's threads wait for their next piece of work busily, as they do unless told otherwise. That is quicker where
+   * nothing else wants the processor, and takes from whatever works beside them.
+   */
+  readonly spinning?: boolean;
 }
 
 export interface Session {

@@ -94,7 +94,7 @@ export const trainingSchema = z.strictObject({
   /** A stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),
-  /** Augmented views of each picture, which epochs show in turn where part of the network is frozen; 0 for a new one every epoch. */
+  /** Augmented views of each picture that a stage shows in turn, where part of the network is frozen; 0 for a new one every epoch. */
   views: z.number().int().min(0).default(3),
 });
 

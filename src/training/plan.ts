@@ -10,6 +10,7 @@ import {
   trainableGroups,
 } from '../layers/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
+import type { Progress } from './progress.ts';
 
 /** What training needs to know of a model besides its graph. */
 export interface Anatomy {
@@ -55,6 +56,22 @@ function thawing(by: number, most: number): string[] {
   const counts = [1];
   while (counts.at(-1)! < most) counts.push(Math.min(counts.at(-1)! + by, most));
   return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
+}
+
+/**
+ * The augmented view that the epoch under way shows of each picture: those of a stage take turns, and the next stage has others,
+ * since one that trains more would learn the same few by heart.
+ *
+ * @param views of each picture in a stage; 0 for a new one every epoch
+ */
+export function viewOf(
+  stages: readonly StageConfig[],
+  { stage, stageEpoch, epoch }: Pick<Progress, 'stage' | 'stageEpoch' | 'epoch'>,
+  views: number,
+): number {
+  if (!views) return epoch;
+  const before = stages.slice(0, stage).reduce((all, { epochs }) => all + Math.min(epochs, views), 0);
+  return before + (stageEpoch % views);
 }
 
 /** The first stages get the odd epochs' fewer ones: later stages have more to learn. With too few epochs for all, the last are left out. */

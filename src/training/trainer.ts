@@ -8,7 +8,7 @@ import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, Evaluation, Prediction, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
 import { addBatch, evaluationOf, meanScores } from './metrics.ts';
-import { type Anatomy, planStages, trainingPlan } from './plan.ts';
+import { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
 import { scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
@@ -112,7 +112,7 @@ export class Trainer {
       batchSize: training.batch,
       from: this.progress.batch,
       // Where nothing is remembered, a picture shown again saves nothing.
-      views: (stage.frozen.remembers && training.views) || undefined,
+      view: stage.frozen.remembers ? viewOf(this.stages, this.progress, training.views) : undefined,
     });
     let asked = performance.now();
     for await (const batch of batches) {

@@ -139,18 +139,16 @@ describe('what is recalled', () => {
 
   it('is asked for by keys that say content, preprocessing and what augmentation did', async () => {
     const list = await samples(6);
-    const keys = await keysOf(source(list, light), { views: 2 });
+    const keys = await keysOf(source(list, light));
     expect(new Set(keys).size).toBe(6);
-    // Epoch 1 shows view 1, and so does epoch 3.
-    expect(await keysOf(source(list, light), { epoch: 3, views: 2 })).toEqual(keys);
+    // Epoch 1 shows view 1, and so may epoch 3.
+    expect(await keysOf(source(list, light), { epoch: 3, view: 1 })).toEqual(keys);
     for (const other of [
-      await keysOf(source(list, light), { epoch: 2, views: 2 }),
-      await keysOf(source(list, { ...light, seed: 6 }), { views: 2 }),
-      await keysOf(source(list, { ...light, augmentation: augmentationPolicies.heavy }), { views: 2 }),
+      await keysOf(source(list, light), { epoch: 2 }),
+      await keysOf(source(list, { ...light, seed: 6 })),
+      await keysOf(source(list, { ...light, augmentation: augmentationPolicies.heavy })),
       await keysOf(source(list)),
-      await keysOf(source(list, { ...light, preprocessing: { ...preprocessing, mean: [0.5, 0.5, 0.4] } }), {
-        views: 2,
-      }),
+      await keysOf(source(list, { ...light, preprocessing: { ...preprocessing, mean: [0.5, 0.5, 0.4] } })),
     ])
       expect(keys.filter((key) => other.includes(key))).toEqual([]);
     const plain = await keysOf(source(list));

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { readSafetensors } from '../../src/artifacts/index.ts';
 import {
@@ -33,6 +33,7 @@ beforeAll(async () => {
   project = await makeProject();
 });
 afterAll(() => project.remove());
+afterEach(() => vi.unstubAllEnvs());
 
 const modelAt = (path: string): Model => readModel(readFileSync(path));
 const shippedBytes = (run: string) => readFileSync(join(run, 'model', 'onnx', 'model.onnx'));
@@ -190,6 +191,33 @@ describe('train', () => {
     expect(shippedBytes(out).equals(shippedBytes(run))).toBe(true);
     const numbers = (path: string) => rows(path).map(({ seconds: _seconds, ...row }) => row);
     expect(numbers(out)).toEqual(numbers(run));
+  });
+
+  test('kept nowhere, in memory, on disk or in files that are damaged since: features change no byte', async () => {
+    const folder = join(project.folder, 'cache');
+    vi.stubEnv('THAW_CACHE', folder);
+    const files = () =>
+      readdirSync(join(folder, 'features'), { recursive: true, encoding: 'utf8' })
+        .map((name) => join(folder, 'features', name))
+        .filter((file) => statSync(file).isFile());
+    const trained = async (name: string, settings: TrainSettingsInput) => {
+      const out = join(project.folder, name);
+      await train({ model: project.model, data: project.data, out, settings: { ...SETTINGS, ...settings } });
+      return shippedBytes(out).equals(shippedBytes(run));
+    };
+    expect(await trained('cache-off', { cache: 'off' })).toBe(true);
+    expect(await trained('cache-small', { cacheMemory: 0 })).toBe(true);
+    expect(existsSync(folder)).toBe(false);
+    expect(await trained('cache-disk', { cache: 'disk', cacheMemory: 0 })).toBe(true);
+    const written = files().length;
+    expect(written).toBeGreaterThan(12);
+    for (const file of files()) truncateSync(file, 40);
+    expect(await trained('cache-damaged', { cache: 'disk' })).toBe(true);
+    const mended = files().map((file) => statSync(file));
+    expect(mended).toHaveLength(written);
+    expect(Math.min(...mended.map(({ size }) => size))).toBeGreaterThan(40);
+    expect(await trained('cache-again', { cache: 'disk' })).toBe(true);
+    expect(files().map((file) => statSync(file).birthtimeMs)).toEqual(mended.map(({ birthtimeMs }) => birthtimeMs));
   });
 
   test('stopped while it exports, it is finished later from the same weights', async () => {

@@ -119,12 +119,12 @@ describe('the numbers are the same', () => {
     expect(rows.at(-1)!.train.loss).toBeLessThan(rows[0].train.loss);
   });
 
-  it('views are shown in turn: as many different ones as are asked for, or a new one every epoch', async () => {
+  it('views are shown in turn: as many different ones a stage as are asked for, or a new one every epoch', async () => {
     const twice = pictures();
     const always = pictures();
     await run(twice, { maximumBytes: 0 });
     await run(always, { maximumBytes: 0 }, { ...gradual, views: 0 });
-    expect(new Set(twice.train.drawn).size).toBe(2 * TRAIN);
+    expect(new Set(twice.train.drawn).size).toBe(4 * TRAIN);
     expect(twice.train.drawn.length).toBe(7 * TRAIN);
     expect(new Set(always.train.drawn).size).toBe(7 * TRAIN);
   });
@@ -140,8 +140,8 @@ describe('a picture is drawn once', () => {
   it('for all epochs and stages, and so is every validation picture', async () => {
     const from = pictures();
     await run(from, {});
-    expect(from.train.drawn.length).toBe(2 * TRAIN);
-    expect(new Set(from.train.drawn).size).toBe(2 * TRAIN);
+    expect(from.train.drawn.length).toBe(4 * TRAIN);
+    expect(new Set(from.train.drawn).size).toBe(4 * TRAIN);
     expect(from.val.drawn.length).toBe(VAL);
   });
 
@@ -197,7 +197,7 @@ describe('a store', () => {
     const from = pictures();
     const store = new MemoryStore();
     expect(await run(from, { store, maximumBytes: 0 })).toEqual(await run(pictures(), {}));
-    expect(from.train.drawn.length).toBe(2 * TRAIN);
+    expect(from.train.drawn.length).toBe(4 * TRAIN);
   });
 
   it('that gives too few bytes is not believed', async () => {

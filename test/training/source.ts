@@ -56,8 +56,7 @@ export class RecallablePictures implements BatchSource {
   }
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
-    const { epoch, views, recall } = options;
-    const view = views === undefined ? epoch : epoch % views;
+    const { epoch, view = epoch, recall } = options;
     for await (const { images, labels, indices } of this.plain.batches(options)) {
       const keys = indices.map((index) => `${this.content} ${this.seed} ${view} ${index}`);
       const recalled = await Promise.all(keys.map((key) => recall?.(key)));

@@ -124,12 +124,11 @@ export class PictureSource implements BatchSource {
     }
   }
 
-  /** What an epoch shows of a sample: a function of seed, epoch and position alone. */
-  private viewOf(index: number, { epoch, views }: BatchOptions): View {
+  /** What an epoch shows of a sample: a function of seed, view and position alone. */
+  private viewOf(index: number, { epoch, view = epoch }: BatchOptions): View {
     const { augmentation } = this;
     if (!augmentation) return { index };
     const { seed = 0 } = this.options;
-    const view = views === undefined ? epoch : epoch % views;
     return { index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) };
   }
 

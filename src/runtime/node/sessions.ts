@@ -14,7 +14,7 @@ type OrtOptions = ort.InferenceSession.SessionOptions;
 export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   return {
     device,
-    async load(model, { optimization = 'all' } = {}) {
+    async load(model, { optimization = 'all', spinning = true } = {}) {
       const { InferenceSession, Tensor } = await onnxRuntime();
       try {
         const session = await InferenceSession.create(model, {
@@ -22,6 +22,7 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
           // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
           logSeverityLevel: 4,
           ...options,
+          ...(!spinning && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });
         return wrap(session, Tensor);
