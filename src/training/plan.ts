@@ -1,4 +1,4 @@
-import { PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
+import { frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type Head,
@@ -9,6 +9,7 @@ import {
   suggestPlan,
   trainableGroups,
 } from '../layers/index.ts';
+import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { Progress } from './progress.ts';
 
@@ -122,6 +123,24 @@ export function trainingPlan(
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
   };
+}
+
+/**
+ * The plan of what stays frozen in the first of these stages and the ones after it: in as many of them as leave anything frozen, where
+ * that is more than one.
+ */
+export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): TrainingPlan | undefined {
+  const data = new Set(network.model.graph.inputs.map(({ name }) => name));
+  for (let count = plans.length; count > 1; count--) {
+    const stages = plans.slice(0, count);
+    const shared: TrainingPlan = {
+      ...plans[0],
+      trainable: new Set(stages.flatMap(({ trainable }) => [...trainable])),
+      batchNorm: stages.some(({ batchNorm }) => batchNorm === 'training') ? 'training' : 'frozen',
+    };
+    if (!frozenBoundary(network, shared).some(({ name }) => data.has(name))) return shared;
+  }
+  return undefined;
 }
 
 const defined = <T extends object>(record: T): T =>

@@ -1,14 +1,14 @@
-import { frozenBoundary, type TrainingPlan } from '../artifacts/index.ts';
-import type { BatchSource } from '../data/index.ts';
+import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { copyTensor, type Runtime } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
+import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, Evaluation, Prediction, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
 import { addBatch, evaluationOf, meanScores } from './metrics.ts';
-import { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
+import { type Anatomy, planStages, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
 import { scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
@@ -47,6 +47,8 @@ export class Trainer {
   private stage: CompiledStage | undefined;
   /** What `stage` was compiled from. */
   private entered: StageConfig | undefined;
+  /** The epoch whose pictures are being read. */
+  private opened: { readonly epoch: number; readonly batches: Ahead<Batch> } | undefined;
   private interrupted = false;
   private readonly features: FeatureCache;
 
@@ -73,7 +75,10 @@ export class Trainer {
   async *run(): AsyncGenerator<TrainingEvent> {
     let why: StopReason = 'finished';
     try {
-      if (this.progress.step === 0) yield { type: 'before', val: await this.evaluate() };
+      if (this.progress.step === 0) {
+        await this.openEpoch(await this.enterStage(this.stages[0]), this.progress);
+        yield { type: 'before', val: await this.evaluate() };
+      }
       while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
         why = yield* this.runStage(this.stages[this.progress.stage]);
         if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
@@ -87,11 +92,19 @@ export class Trainer {
   private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent, StopReason> {
     const began = performance.now();
     const stage = await this.enterStage(config);
-    yield { type: 'stage', ...this.describe(config) };
     let why = this.verdict(config);
+    if (!why) await this.openEpoch(stage, this.progress);
+    yield { type: 'stage', ...this.describe(config) };
     while (!why) {
       if (!(yield* this.runEpoch(stage, config))) return 'interrupted';
       const started = performance.now();
+      const next = {
+        ...this.progress,
+        epoch: this.progress.epoch + 1,
+        stageEpoch: this.progress.stageEpoch + 1,
+        batch: 0,
+      };
+      if (next.stageEpoch < config.epochs) await this.openEpoch(stage, next);
       const val = await this.evaluate();
       const row = this.row(config, val, (performance.now() - started) / 1000);
       if (!Number.isFinite(val.loss)) throw diverged(this.progress.step, row.lr);
@@ -106,16 +119,9 @@ export class Trainer {
 
   /** @returns false when interrupted */
   private async *runEpoch(stage: CompiledStage, config: StageConfig): AsyncGenerator<TrainingEvent, boolean> {
-    const { train, config: training } = this.options;
-    const batches = stage.batches(train, {
-      epoch: this.progress.epoch,
-      batchSize: training.batch,
-      from: this.progress.batch,
-      // Where nothing is remembered, a picture shown again saves nothing.
-      view: stage.frozen.remembers ? viewOf(this.stages, this.progress, training.views) : undefined,
-    });
+    await this.openEpoch(stage, this.progress);
     let asked = performance.now();
-    for await (const batch of batches) {
+    for await (const batch of this.opened!.batches) {
       const began = performance.now();
       const lr = this.learningRate(config, this.progress.batch);
       const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1);
@@ -143,6 +149,18 @@ export class Trainer {
       asked = performance.now();
     }
     return true;
+  }
+
+  /** Begins to read an epoch's pictures, unless that is under way: they are decoded beside whatever else there is to do before. */
+  private async openEpoch(stage: CompiledStage, { stage: index, stageEpoch, epoch, batch }: Progress): Promise<void> {
+    if (this.opened?.epoch === epoch) return;
+    await this.opened?.batches.close();
+    const { train, config } = this.options;
+    // Where nothing is remembered, a picture shown again saves nothing.
+    const views = stage.frozen.remembers ? config.views : 0;
+    const view = viewOf(this.stages, { stage: index, stageEpoch, epoch }, views);
+    const batches = stage.batches(train, { epoch, view, batchSize: config.batch, from: batch });
+    this.opened = { epoch, batches: new Ahead(batches) };
   }
 
   /** Where the training stands, its tensors copied. */
@@ -202,7 +220,10 @@ export class Trainer {
       this.carried,
       training.seed,
       this.features,
-      this.sharedPlan(config),
+      sharedPlan(
+        network,
+        this.stages.slice(this.stages.indexOf(config)).map((stage) => this.planOf(stage)),
+      ),
     );
     this.features.keepOnly(this.stage.frozen.spaces);
     this.entered = config;
@@ -211,6 +232,8 @@ export class Trainer {
 
   /** Gives back what the stage under way holds of the runtime; its state is kept. For those who evaluate outside of `run()`. */
   async release(): Promise<void> {
+    await this.opened?.batches.close();
+    this.opened = undefined;
     if (!this.stage) return;
     this.carried = new Map(this.checkpoint().state);
     await this.stage.release();
@@ -220,23 +243,6 @@ export class Trainer {
   private planOf(config: StageConfig) {
     const { anatomy, config: training } = this.options;
     return trainingPlan(training, config, anatomy, this.output, this.progress.thawedAt, this.progress.step);
-  }
-
-  /** Of what stays frozen from a stage on, in as many of the stages after it as leave something frozen at all. */
-  private sharedPlan(config: StageConfig): TrainingPlan | undefined {
-    const { network } = this.options;
-    const first = this.stages.indexOf(config);
-    const plans = this.stages.slice(first).map((stage) => this.planOf(stage));
-    for (; plans.length > 1; plans.pop()) {
-      const shared: TrainingPlan = {
-        ...plans[0],
-        trainable: new Set(plans.flatMap(({ trainable }) => [...trainable])),
-        batchNorm: plans.some(({ batchNorm }) => batchNorm === 'training') ? 'training' : 'frozen',
-      };
-      const data = new Set(network.model.graph.inputs.map(({ name }) => name));
-      if (!frozenBoundary(network, shared).some(({ name }) => data.has(name))) return shared;
-    }
-    return undefined;
   }
 
   private get output(): string {

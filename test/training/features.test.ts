@@ -272,3 +272,41 @@ describe('values that are no picture’s own', () => {
     expect(rows).toHaveLength(4);
   });
 });
+
+describe('the next epoch’s pictures', () => {
+  /** Notes when a pass over a source begins and ends. */
+  const noted = (source: BatchSource, name: string, notes: string[]): BatchSource => ({
+    length: source.length,
+    async *batches(options) {
+      notes.push(`${name} ${options.epoch} begins`);
+      try {
+        yield* source.batches(options);
+      } finally {
+        notes.push(`${name} ${options.epoch} ends`);
+      }
+    },
+  });
+
+  it('are begun before the epoch is evaluated, and given up where there is no next epoch', async () => {
+    const notes: string[] = [];
+    const { train, val } = pictures();
+    const from = { train: noted(train, 'train', notes), val: noted(val, 'val', notes) };
+    const config = { trainable: 'head', epochs: 5, patience: 2, lr: 1e-9, optimizer: 'sgd' } as const;
+    await finish(await trainerOf(from, undefined, config));
+    const pass = (what: string) => [`${what} begins`, `${what} ends`];
+    expect(notes).toEqual([
+      'train 0 begins',
+      ...pass('val 0'),
+      'train 0 ends',
+      'train 1 begins',
+      ...pass('val 0'),
+      'train 1 ends',
+      'train 2 begins',
+      ...pass('val 0'),
+      'train 2 ends',
+      'train 3 begins',
+      ...pass('val 0'),
+      'train 3 ends',
+    ]);
+  });
+});
