@@ -5,6 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { CONTENDERS } from './contenders.ts';
+import { JOBS, jobTable, jobVersions, measureJob } from './jobs.ts';
 import { describeMachine } from './machine.ts';
 import { measureSteps } from './measure.ts';
 import { makeNetworks, stepsRequest } from './networks.ts';
@@ -28,18 +29,27 @@ async function main(given: BenchOptions): Promise<void> {
   say(machine);
   if (loadavg()[0] > 0.3)
     say(`other work is on (load ${loadavg()[0].toFixed(1)}): wait for an idle machine, or measure more rounds`);
+  const show = async (name: string, table: string) => {
+    console.log(`\n## ${name}\n\n${table}\n`);
+    if (options.write) await replaceSection(options.write, name, table);
+  };
+  for (const name of options.cases.filter((name) => name in JOBS)) {
+    say(name);
+    const result = await measureJob(name, options, say);
+    await show(name, `${jobTable(result)}\n\n${machine}. ${jobVersions(result)}. \`${command}\``);
+  }
+  const selections = options.cases.filter((name) => !(name in JOBS));
+  if (selections.length === 0) return;
   const networks = await makeNetworks(options.models, options);
   for (const [model, lacks] of Object.entries(networks.missing)) say(`skipped ${model}: there is no package ${lacks}`);
   for (const model of options.models.filter((name) => !(name in networks.missing))) {
     const result: ModelResult = { model, machine, command, cases: {} };
-    for (const selection of options.cases) {
+    for (const selection of selections) {
       say(`${model} ${selection}`);
       const request = await stepsRequest(model, selection, networks, options);
       result.cases[selection] = await measureSteps(request, options, say);
     }
-    const table = modelTable(result, options.contenders);
-    console.log(`\n## ${model}\n\n${table}\n`);
-    if (options.write) await replaceSection(options.write, model, table);
+    await show(model, modelTable(result, options.contenders));
   }
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CONTENDERS, defaultInterpreters, type Interpreters } from './contenders.ts';
+import { JOBS } from './jobs.ts';
 
 export const MODELS = ['resnet18', 'mobilenet_v2', 'efficientnet_lite0', 'densenet121', 'vit_small'] as const;
 
@@ -13,6 +14,8 @@ export interface BenchOptions {
   /** Steps that count, of each contender in each round. */
   readonly steps: number;
   readonly warmup: number;
+  /** Whole trainings of each side, in the cases that read pictures. */
+  readonly trainings: number;
   readonly threads: number;
   readonly batch: number;
   readonly classes: number;
@@ -31,6 +34,7 @@ export const HELP = `npm run bench -- [options]
   --rounds N         turns that each contender gets (5)
   --steps N          steps that count in a turn (2), after one that does not
   --warmup N         steps of each contender before the first round (3)
+  --trainings N      whole trainings of each side in plan and head-epochs (1)
   --threads N        threads of every contender (as many as there are cores)
   --batch N          pictures in a step (16)
   --data DIR         class folders of JPEGs, or train and val with class folders
@@ -51,6 +55,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       rounds: text,
       steps: text,
       warmup: text,
+      trainings: text,
       threads: text,
       batch: text,
       data: text,
@@ -63,13 +68,19 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help';
   const known = Object.keys(CONTENDERS);
   const interpreters = defaultInterpreters();
+  const cases = names('cases', values.cases) ?? ['head', 'last:3', 'all', ...(values.data ? Object.keys(JOBS) : [])];
+  const reading = cases.find((name) => name in JOBS);
+  if (reading !== undefined && values.data === undefined) {
+    throw new Error(`--cases ${reading} reads pictures: give their folder with --data`);
+  }
   return {
     models: names('models', values.models, MODELS) ?? MODELS,
-    cases: names('cases', values.cases) ?? ['head', 'last:3', 'all', ...(values.data ? ['plan', 'head-epochs'] : [])],
+    cases,
     contenders: names('contenders', values.contenders, known) ?? known.filter((name) => !CONTENDERS[name].optional),
     rounds: count('rounds', values.rounds, 5),
     steps: count('steps', values.steps, 2),
     warmup: count('warmup', values.warmup, 3),
+    trainings: count('trainings', values.trainings, 1),
     threads: count('threads', values.threads, availableParallelism()),
     batch: count('batch', values.batch, 16),
     classes: 10,

@@ -44,3 +44,49 @@ export interface StepsTaken {
 export interface PeakMemory {
   readonly bytes: number;
 }
+
+/** A whole training on a folder of pictures. */
+export interface JobRequest {
+  /** The model's folder, as export.py writes it. */
+  readonly model: string;
+  /** Class folders, or `train` and `val` with class folders. */
+  readonly data: string;
+  /** Thaw's, beyond its defaults. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What Thaw makes of a request, for others to do the same. */
+export interface Recipe {
+  readonly classes: number;
+  readonly train: readonly { readonly file: string; readonly label: number }[];
+  readonly val: readonly { readonly file: string; readonly label: number }[];
+  /** Parameters by the names in kept.onnx. */
+  readonly stages: readonly { readonly epochs: number; readonly lr: number; readonly trainable: readonly string[] }[];
+  /** Of the new head: they train at the whole rate, others at `pretrainedRate` times as much. */
+  readonly head: readonly string[];
+  readonly pretrainedRate: number;
+  /** Cosine from 1 to 0 after a part of the stage in which the rate rises. */
+  readonly warmup: number;
+  readonly labelSmoothing: number;
+  readonly batch: number;
+  readonly seed: number;
+  /** `Augmentation` in src/data/augment.ts. */
+  readonly augmentation: object;
+  /** `Preprocessing` in src/data/types.ts. */
+  readonly preprocessing: object;
+}
+
+export interface JobDone {
+  /** From the request to the finished model. */
+  readonly seconds: number;
+  /** The best on the validation pictures. */
+  readonly accuracy: number;
+  readonly epochs: readonly {
+    readonly stage: number;
+    /** Seconds of the epoch's training and of its validation. */
+    readonly train: number;
+    readonly val: number;
+    readonly accuracy: number;
+  }[];
+  readonly version: string;
+}

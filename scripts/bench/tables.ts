@@ -48,9 +48,11 @@ function cell({ measured }: CaseResult, contender: string): string {
   const own = measured.find((m) => m.contender === contender);
   if (!own) return '–';
   const reference = measured.find((m) => m.contender === REFERENCE);
-  const ratio = reference ? ` · **${(own.median / reference.median).toFixed(2)}**` : '';
-  return `${milliseconds(own)}${ratio} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+  const compared = reference ? ` · ${ratio(own.median, reference.median)}` : '';
+  return `${milliseconds(own)}${compared} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
 }
+
+export const ratio = (own: number, reference: number): string => `**${(own / reference).toFixed(2)}**`;
 
 const milliseconds = ({ median, quartiles: [low, high] }: Measured): string =>
   `${(median * 1000).toFixed(0)} ms (${(low * 1000).toFixed(0)} to ${(high * 1000).toFixed(0)})`;

