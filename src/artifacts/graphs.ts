@@ -1,7 +1,7 @@
-import { differentiate } from '../autodiff/index.ts';
+import { differentiate, recomputed } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { assignBlocks, lower, prune } from '../lowering/index.ts';
-import { GraphBuilder, type Model, readsOf, type Value } from '../onnx/index.ts';
+import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
 import { optimizerOf, type TrainingPlan } from './plan.ts';
@@ -118,17 +118,43 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const penalty =
     plan.l2 && penalized.length ? b.mul(b.sum(penalized.map((p) => b.reduceSum(b.square(p)))), plan.l2) : undefined;
   const total = penalty ? b.add(loss, penalty) : loss;
-  const gradients = differentiate(
-    b,
-    total,
-    forward.parameters.map(({ name }) => name),
-    network.constants,
-  );
+  const wanted = forward.parameters.map(({ name }) => name);
+  const ahead = [...b.nodes];
+  const kept = differentiate(b, total, wanted, network.constants);
+  const gradients = plan.recompute ? recomputing(b, network, { forward, total, wanted, ahead, kept }) : kept;
   // A parameter that the loss does not depend on has the gradient zero.
   for (const parameter of forward.parameters) {
     if (!gradients.has(parameter.name)) gradients.set(parameter.name, b.full(0, parameter));
   }
   return { forward, labels, loss: total, gradients };
+}
+
+/** The gradients once more, by a backward pass that computes anew what it can of what the first one keeps. */
+function recomputing(
+  b: GraphBuilder,
+  { constants }: Inference,
+  pass: {
+    readonly forward: Forward;
+    readonly total: Value;
+    readonly wanted: readonly string[];
+    /** Nodes of the forward pass. */
+    readonly ahead: readonly Node[];
+    readonly kept: ReadonlyMap<string, Value>;
+  },
+): Map<string, Value> {
+  const { forward, total, wanted, ahead, kept } = pass;
+  const first = { nodes: [...b.restart()], initializers: new Map() };
+  prune(
+    first,
+    [...kept.values()].map(({ name }) => name),
+  );
+  b.nodes = [...ahead];
+  const placed = new Set(ahead);
+  const thawed = ahead.filter((node) => !forward.frozen.has(node));
+  const data = [...forward.inputs, ...forward.noise].map(({ name }) => name);
+  for (const { outputs } of forward.frozen) data.push(...outputs);
+  const backward = first.nodes.filter((node) => !placed.has(node));
+  return differentiate(b, total, wanted, constants, undefined, recomputed(b, thawed, backward, data));
 }
 
 function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {

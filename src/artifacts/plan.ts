@@ -32,6 +32,8 @@ export interface TrainingPlan {
    * layers whose scale or bias trains. A frozen layer's statistics never move.
    */
   readonly batchNorm: 'frozen' | 'training';
+  /** The backward pass computes results of activations and normalizations anew instead of keeping them: less memory, more time. */
+  readonly recompute?: boolean;
 }
 
 export const PLAN_DEFAULTS = {

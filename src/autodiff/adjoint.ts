@@ -66,3 +66,15 @@ export const normalizeBatch = (
   inputs: readonly [x: Value, scale: Value, bias: Value, mean: Value, variance: Value, n: Value],
   epsilon: number,
 ): Value => b.emit('NormalizeBatch', inputs, [inputs[0]], { epsilon: float(epsilon) }, { domain: ADJOINT_DOMAIN })[0];
+
+/** Inputs of adjoint operators of which only the shape is read, by their positions. */
+export const SHAPE_ONLY: Readonly<Record<string, readonly number[]>> = {
+  ConvInputGradient: [2],
+  ConvWeightGradient: [2],
+  MaxPoolGradient: [2],
+  AveragePoolGradient: [1],
+};
+
+/** x, but not before `trigger` is known: what is computed from it is computed late. Both begin with the same (batch) axis. */
+export const late = (b: GraphBuilder, x: Value, trigger: Value): Value =>
+  b.emit('Late', [x, trigger], [x], {}, { domain: ADJOINT_DOMAIN })[0];

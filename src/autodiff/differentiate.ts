@@ -8,6 +8,7 @@ import {
   type Tensor,
   type Value,
 } from '../onnx/index.ts';
+import type { Recall } from './recompute.ts';
 import { differentiability, ruleFor } from './registry.ts';
 import type { RuleContext } from './rule.ts';
 import { UnsupportedOperator } from './unsupported.ts';
@@ -20,6 +21,7 @@ import { UnsupportedOperator } from './unsupported.ts';
  * @param wanted names of values (parameters, usually); nothing that only others would need is emitted
  * @param known contents of values that are computed from constants and static shapes only
  * @param refused takes what a gradient has to pass and cannot, and may throw it, which is the default; zeros go on in its place
+ * @param recall gives rules the values of the forward pass, which by default are kept until then
  * @returns the gradient of each wanted value that the loss depends on, of that value's shape
  * @throws ThawError `unsupported-operator` when a gradient has to pass through an operator without a rule
  */
@@ -29,12 +31,15 @@ export function differentiate(
   wanted: readonly string[],
   known: ReadonlyMap<string, Tensor> = new Map(),
   refused: (error: UnsupportedOperator) => void = raise,
+  recall: Recall = keep,
 ): Map<string, Value> {
   const seeds = new Map([[loss.name, b.scalar(1, loss.type)]]);
   const nodes = [...b.nodes];
-  const gradients = backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused }, seeds);
+  const gradients = backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused, recall }, seeds);
   return new Map(wanted.flatMap((name) => (gradients.has(name) ? [[name, gradients.get(name)!]] : [])));
 }
+
+const keep: Recall = (value) => value;
 
 const raise = (error: UnsupportedOperator): never => {
   throw error;
@@ -47,6 +52,7 @@ interface Pass {
   /** Values whose gradients are wanted, and all that depend on them. */
   readonly active: ReadonlySet<string>;
   readonly refused: (error: UnsupportedOperator) => void;
+  readonly recall: Recall;
 }
 
 /** From the gradients of some results of the nodes to those of all that they were computed from. */
@@ -106,8 +112,9 @@ export function dependents(b: GraphBuilder, nodes: readonly Node[], names: reado
 }
 
 function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Value>): RuleContext {
-  const { b, known, active } = pass;
-  const value = (name: string) => (name === '' ? undefined : b.value(name)) as Value;
+  const { b, known, active, recall } = pass;
+  const trigger = node.outputs.map((name) => gradients.get(name)).find((gradient) => gradient !== undefined);
+  const value = (name: string) => (name === '' ? undefined : recall(b.value(name), trigger)) as Value;
   const refuse = (why: string): never => {
     throw new UnsupportedOperator(node, why);
   };
@@ -115,9 +122,9 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
   const inputs = node.inputs.map(value);
   const outputs = node.outputs.map(value);
   const reached = node.outputs.map((name) => gradients.has(name));
-  const dy = outputs.map((output) => {
+  const dy = outputs.map((output, i) => {
     if (!output || !isFloat(output.type)) return undefined as unknown as Value;
-    return gradients.get(output.name) ?? b.full(0, output);
+    return gradients.get(node.outputs[i]) ?? b.full(0, output);
   });
   return {
     b,
@@ -141,7 +148,8 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
           if (result && reached[i]) accumulate(b, seeds, result.name, dy[i]);
         });
         const wanted = copies.filter((_, i) => active.has(node.inputs[i])).map(({ name }) => name);
-        return backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused: raise }, seeds);
+        const inner = { b, known, nodes, active: dependents(b, nodes, wanted), refused: raise, recall: keep };
+        return backpropagate(inner, seeds);
       };
       let solved: Map<string, Value> | undefined;
       return inputs.map((input, i) => () => {

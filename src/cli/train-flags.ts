@@ -68,6 +68,10 @@ export const TRAIN_FLAGS: Flags = {
         does: "frozen normalizes with the model's statistics, training with the batch's",
         default: 'frozen',
       },
+      recompute: {
+        kind: 'switch',
+        does: 'compute activations again for the gradients instead of keeping them: less memory, the same numbers',
+      },
       'thaw-by': { kind: 'number', value: 'N', does: 'layer groups that each stage of gradual adds' },
       'thaw-most': { kind: 'number', value: 'N', does: 'layer groups that gradual trains in the end' },
     },

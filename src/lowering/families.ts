@@ -1,6 +1,7 @@
 import { channelSum } from './channel-sum.ts';
 import { inputGradient } from './convolution/input-gradient.ts';
 import { weightGradient } from './convolution/weight-gradient.ts';
+import { late } from './late.ts';
 import type { Family } from './lowering.ts';
 import { normalizeBatch } from './normalize-batch.ts';
 import { averagePoolGradient } from './pooling/average.ts';
@@ -14,4 +15,5 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   MaxPoolGradient: maxPoolGradient,
   AveragePoolGradient: averagePoolGradient,
   NormalizeBatch: normalizeBatch,
+  Late: late,
 };

@@ -17,12 +17,14 @@ export {
   tensor,
   tensorFromBytes,
 } from './data-types.ts';
+export { ELEMENTWISE } from './elementwise.ts';
 export type { Typed, Value } from './emitter.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { freshName, renamed, renameValues, valueNames } from './names.ts';
 export { inOrder } from './order.ts';
 export { type ReadExternal, readModel } from './read.ts';
+export { interpolation, type Resampling, resample, resamplings } from './resampling.ts';
 export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape, sizeOf } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export { readsOf, subgraphs } from './subgraphs.ts';

@@ -94,6 +94,8 @@ export const trainingSchema = z.strictObject({
   /** A stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),
+  /** Whether results of activations and normalizations are computed again where gradients need them, instead of kept. */
+  recompute: z.boolean().default(false),
   /** Augmented views of each picture that a stage shows in turn, where part of the network is frozen; 0 for a new one every epoch. */
   views: z.number().int().min(0).default(3),
 });

@@ -122,6 +122,7 @@ export function trainingPlan(
     learningRateScales: rateScales(config, stage, groups, head),
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
+    recompute: config.recompute,
   };
 }
 

@@ -1,11 +1,11 @@
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
 import { type GraphBuilder, inOrder, type Node, readsOf } from '../../onnx/index.ts';
-import { ELEMENTWISE } from './elementwise.ts';
+import { elementwiseHandlers } from './elementwise.ts';
 import { FORWARD } from './forward.ts';
 import { GRADIENTS } from './gradients.ts';
 import { type Handler, Region } from './region.ts';
 
-const STANDARD = { ...ELEMENTWISE, ...FORWARD };
+const STANDARD = { ...elementwiseHandlers, ...FORWARD };
 
 const handlerOf = ({ op, domain }: Node): Handler | undefined =>
   domain === ADJOINT_DOMAIN ? GRADIENTS[op] : domain === '' ? STANDARD[op] : undefined;

@@ -1,14 +1,5 @@
-import { type Node, sameShape, type Value } from '../../onnx/index.ts';
+import { ELEMENTWISE, type Node, sameShape, type Value } from '../../onnx/index.ts';
 import { type Activation, type Blocked, goesByChannel, type Handler, isMap, isSingle, type Region } from './region.ts';
-
-/** Functions of each element that are finite at 0, which is what fills up a map's last block. */
-const FUNCTIONS =
-  `Abs Add And Atan Cast Ceil Celu Clip Cos Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish
-  Identity LeakyRelu Less LessOrEqual Max Min Mish Mul Neg Not Or PRelu Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Swish
-  Tanh ThresholdedRelu Where`.split(/\s+/);
-
-/** Those that are not. */
-const PARTIAL = ['Div', 'Log', 'Pow', 'Reciprocal'];
 
 /** How an operand of a map takes part. */
 type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly as: Value | undefined };
@@ -40,7 +31,8 @@ function elementwise(region: Region, node: Node) {
   const operands = node.inputs.map((name) => operandOf(region, name, shape));
   if (operands.some((operand) => !operand) || !node.inputs.some(region.isBlocked)) return undefined;
   const channels = shape[1] as number;
-  if (PARTIAL.includes(node.op) && region.fill(channels) !== channels) return undefined;
+  // Zeros fill up the last block.
+  if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
   const fused = activated(region, node);
   if (fused) return [{ blocked: fused }];
   const viewed = operands.some((operand) => operand && 'byChannel' in operand);
@@ -71,6 +63,6 @@ function activationOf({ b }: Region, { op, inputs }: Node): Activation | undefin
   return given(low) && given(high) ? { name: 'Clip', parameters: [low as number, high as number] } : undefined;
 }
 
-export const ELEMENTWISE: Readonly<Record<string, Handler>> = Object.fromEntries(
-  [...FUNCTIONS, ...PARTIAL].map((op) => [op, elementwise]),
+export const elementwiseHandlers: Readonly<Record<string, Handler>> = Object.fromEntries(
+  [...ELEMENTWISE.keys()].map((op) => [op, elementwise]),
 );

@@ -2,6 +2,7 @@ import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Node, plainAttributes, product, type Value } from '../../onnx/index.ts';
 import { geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
 import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
+import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { fitOf } from './forward.ts';
 import { blockedLayout, convolve } from './layout.ts';
@@ -113,8 +114,17 @@ const channelSum: Handler = (region, node) => {
   return [{ standard: filled === channels ? all : b.slice(all, 0, 0, channels) }];
 };
 
+const late: Handler = (region, node) => {
+  const [x, trigger] = node.inputs;
+  if (!region.isBlocked(x)) return undefined;
+  const { value, channels } = region.blocked(x);
+  const by = region.isBlocked(trigger) ? region.blocked(trigger).value : region.standard(trigger);
+  return [{ blocked: { value: bindLate(region.b, value, by), channels } }];
+};
+
 export const GRADIENTS: Readonly<Record<string, Handler>> = {
   ConvInputGradient: inputGradient,
   ConvWeightGradient: weightGradient,
   ChannelSum: channelSum,
+  Late: late,
 };

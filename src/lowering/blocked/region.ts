@@ -3,6 +3,9 @@ import type { GraphBuilder, Node, Shape, Value } from '../../onnx/index.ts';
 /** ONNX Runtime's domain for operators on tensors in blocks of channels. */
 export const NCHWC = 'com.microsoft.nchwc';
 
+/** `ReorderInput` takes multiples of so many channels. */
+const REORDERED = 4;
+
 /**
  * A map `[N, C, H, W]` in blocks of B channels: its bytes are in the order `[N, C/B, H, W, B]`, C filled up to whole blocks. The
  * operators of the domain take it by the shape `[N, filled C, H, W]`, which is the one that `value` is declared with.
@@ -111,11 +114,18 @@ export class Region {
   declared = ([n, c, h, w]: Shape): Shape => [n, this.fill(c as number), h, w];
 
   private reorder(x: Value): Blocked {
+    const { b } = this;
+    const [n, channels, h, w] = x.shape as [Shape[0], number, number, number];
+    const missing = (REORDERED - (channels % REORDERED)) % REORDERED;
+    const filled = missing
+      ? b.emit(
+          'Pad',
+          [x, b.ints([0, 0, 0, 0, 0, missing, 0, 0])],
+          [{ type: x.type, shape: [n, channels + missing, h, w] }],
+        )
+      : [x];
     const output = { type: x.type, shape: this.declared(x.shape) };
-    return {
-      value: this.b.emit('ReorderInput', [x], [output], {}, { domain: NCHWC })[0],
-      channels: x.shape[1] as number,
-    };
+    return { value: b.emit('ReorderInput', filled, [output], {}, { domain: NCHWC })[0], channels };
   }
 
   /** Appends the nodes that give `as` from its blocks, which are of floats or can be made so. */
