@@ -30,7 +30,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   AveragePool: 'picture size known when compiling',
   LpPool: 'picture size known when compiling',
   GlobalAveragePool: 'picture size known when compiling',
-  Resize: 'picture size, sizes and scales known when compiling; not `tf_crop_and_resize`',
+  Resize: 'picture size, sizes and scales known when compiling, and so the crop of `tf_crop_and_resize`',
   GridSample: 'pictures of known size; modes linear and nearest',
   RoiAlign: 'pictures of known size; mode avg; `sampling_ratio` other than 0',
   BatchNormalization: 'in training mode, the running statistics are not used',
@@ -73,6 +73,7 @@ of zero is declared for ${ZERO[''].length} more. Every rule is compared with cen
 
 Rules are written for operator set 18 and later; models of operator sets 9 to 17 are brought to 18 in memory first. An operator
 that is not listed stops only the layers before it from training: \`thaw inspect\` names it and the node in advance.
+Whole networks are compared with PyTorch: [networks.md](networks.md).
 
 ## Rules
 

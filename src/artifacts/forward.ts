@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { findFoldings, fold, placeConstants } from '../lowering/index.ts';
+import { findFoldings, fold, placeConstants, placeCubicResize } from '../lowering/index.ts';
 import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
@@ -77,7 +77,8 @@ export function placeForward(
       node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
       reached.add(dropped.get(value)!.name);
     }
-    if (readsOf(node).some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);
+    const isReached = readsOf(node).some((name) => reached.has(name));
+    if (isReached) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
       for (const { value, next } of batchNormTraining(b, node)) {
@@ -89,7 +90,7 @@ export function placeForward(
       const typed = values.get(name);
       if (name && typed) b.declare({ name, ...typed });
     }
-    b.append(node);
+    if (!isReached || !placeCubicResize(b, node, constants)) b.append(node);
   }
   // An output that is no tensor, such as a sequence, has no place in a training.
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));

@@ -2,6 +2,7 @@ export { assignBlocks } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
 export { prune } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
+export { placeCubicResize } from './cubic-resize.ts';
 export { findFoldings, fold } from './folding.ts';
 export { lower } from './lower.ts';
 export { inPrecisionOf, inSinglePrecision } from './precision.ts';

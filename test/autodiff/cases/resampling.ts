@@ -34,6 +34,16 @@ export const resampling: readonly Row[] = [
   ['Resize', { mode: 'linear', antialias: 1 }, [f32('batch', 1, 6, 7), omitted, scales(1, 1, 0.5, 0.6)]],
   ['Resize', { mode: 'cubic', antialias: 1 }, [f32('batch', 1, 6, 7), omitted, scales(1, 1, 0.5, 0.6)]],
   ['Resize', { mode: 'cubic', exclude_outside: 1, cubic_coeff_a: float(-0.5) }, [x, omitted, scales(1, 1, 2, 1.5)]],
+  [
+    'Resize',
+    { mode: 'linear', coordinate_transformation_mode: 'tf_crop_and_resize' },
+    [f32(1, 2, 3, 4), scales(0, 0, 0.1, 0.3, 1, 1, 0.8, 0.9), omitted, ints([1, 2, 4, 3])],
+  ],
+  [
+    'Resize',
+    { coordinate_transformation_mode: 'tf_crop_and_resize', extrapolation_value: float(7) },
+    [f32(1, 2, 3, 4), scales(0, 0, -0.4, 0.2, 1, 1, 1.3, 0.7), scales(1, 1, 2, 1.5)],
+  ],
   ['Resize', {}, [f32('batch', 1, 2, 2, 3), omitted, scales(1, 1, 2, 1, 2)]],
   ['Resize', { mode: 'linear' }, [f32('batch', 1, 4), omitted, scales(1, 1, 1.5)]],
 ];
