@@ -83,9 +83,18 @@ export const attention: Rules = {
   },
 };
 
-/** What a raw mask [batch, positions] adds to the scores: nothing where it is 1, the filter value where it is 0. */
-const filtered = (b: GraphBuilder, mask: Value, filter: number): Value =>
-  b.unsqueeze(b.mul(b.sub(1, b.cast(mask, 'float32')), filter), [1, 2]);
+/**
+ * What a mask adds to the scores: nothing where it is 1, the filter value where it is 0. It is [batch, positions], or
+ * [batch, queries, keys], or [batch], the number of positions that count.
+ */
+function filtered(b: GraphBuilder, mask: Value, x: Value, filter: number): Value {
+  const masked = (kept: Value) => b.mul(b.sub(1, b.cast(kept, 'float32')), filter);
+  if (mask.shape.length > 1) return b.unsqueeze(masked(mask), mask.shape.length === 2 ? [1, 2] : [1]);
+  const length = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([1]))], [{ type: 'int64', shape: [] }])[0];
+  const range = [b.scalar(0, 'int64'), length, b.scalar(1, 'int64')];
+  const [positions] = b.emit('Range', range, [{ type: 'int64', shape: [x.shape[1]] }]);
+  return b.unsqueeze(masked(b.less(positions, b.cast(b.unsqueeze(mask, [1]), 'int64'))), [1, 2]);
+}
 
 /** Of the domain `com.microsoft`. */
 export const fusedAttention: Rules = {
@@ -95,7 +104,9 @@ export const fusedAttention: Rules = {
     const { num_heads: heads, unidirectional = 0, do_rotary = 0, qkv_hidden_sizes } = attributes;
     const [, weights, , mask, past] = inputs;
     if (past || reached.slice(1).some((isReached) => isReached)) refuse('past keys and values');
-    if (mask && mask.shape.length !== 2) refuse('a mask that has not one row a sample');
+    const isCounted = mask?.shape.length === 1 && mask.shape[0] === inputs[0].shape[0];
+    if (mask && !isCounted && mask.shape.length !== 2 && mask.shape.length !== 3)
+      refuse('a mask with starts, or of four axes');
     if (do_rotary || qkv_hidden_sizes) refuse('rotary embeddings and queries of another size than values');
     return composed(([x, w, bias, , , scores]) => {
       const width = (weights.shape[1] as number) / 3;
@@ -105,7 +116,7 @@ export const fusedAttention: Rules = {
       const alpha = attributes.scale || 1 / Math.sqrt(width / heads);
       const terms = [
         b.fusedMatMul(q, k, { transB: true, alpha }),
-        ...(mask ? [filtered(b, mask, attributes.mask_filter_value ?? -10000)] : []),
+        ...(mask ? [filtered(b, mask, x, attributes.mask_filter_value ?? -10000)] : []),
         ...(unidirectional ? [causal(b, { q, k })] : []),
         ...(scores ? [scores] : []),
       ];

@@ -16,6 +16,13 @@ const mask: Input = {
   values: (_, count) => Array.from({ length: count }, (_, i) => Number(i % 4 !== 1)),
   constant: false,
 };
+/** Samples of which 2, 3, 1, … positions count. */
+const counts: Input = {
+  ...mask,
+  shape: ['batch'],
+  values: (_, count) => Array.from({ length: count }, (_, i) => [2, 3, 1][i % 3]),
+};
+const maskOfPairs: Input = { ...mask, shape: ['batch', 3, 3] };
 
 export const attention: readonly Row[] = [
   ['Attention', {}, apart],
@@ -26,6 +33,8 @@ export const attention: readonly Row[] = [
   ['Attention', { ...heads, is_causal: 1 }, [f32('batch', 3, 6), f32('batch', 3, 6), f32('batch', 3, 6)]],
   ['com.microsoft.Attention', { num_heads: 2 }, packed],
   ['com.microsoft.Attention', { num_heads: 2 }, [...packed, mask]],
+  ['com.microsoft.Attention', { num_heads: 2 }, [...packed, counts]],
+  ['com.microsoft.Attention', { num_heads: 2, mask_filter_value: float(-3) }, [...packed, maskOfPairs]],
   ['com.microsoft.Attention', { num_heads: 2, unidirectional: 1, scale: float(0.4) }, packed],
   ['com.microsoft.Attention', { num_heads: 2 }, [...packed, omitted, omitted, f32(1, 2, 3, 3)]],
   ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, flat],
