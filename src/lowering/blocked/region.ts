@@ -115,17 +115,11 @@ export class Region {
 
   private reorder(x: Value): Blocked {
     const { b } = this;
-    const [n, channels, h, w] = x.shape as [Shape[0], number, number, number];
+    const channels = x.shape[1] as number;
     const missing = (REORDERED - (channels % REORDERED)) % REORDERED;
-    const filled = missing
-      ? b.emit(
-          'Pad',
-          [x, b.ints([0, 0, 0, 0, 0, missing, 0, 0])],
-          [{ type: x.type, shape: [n, channels + missing, h, w] }],
-        )
-      : [x];
+    const filled = b.pad(x, [0, 0, 0, 0], [0, missing, 0, 0]);
     const output = { type: x.type, shape: this.declared(x.shape) };
-    return { value: b.emit('ReorderInput', filled, [output], {}, { domain: NCHWC })[0], channels };
+    return { value: b.emit('ReorderInput', [filled], [output], {}, { domain: NCHWC })[0], channels };
   }
 
   /** Appends the nodes that give `as` from its blocks, which are of floats or can be made so. */
