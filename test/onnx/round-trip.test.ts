@@ -312,8 +312,8 @@ describe('the same outputs in ONNX Runtime', () => {
   });
 
   test.each(['mobilenet_v3_small-folded', 'resnet18-kept'])('%s', async (network) => {
-    const { model, input } = loadNetwork(network);
-    await expectSameOutputs(model, { [input.name]: { type: 'float32', shape: input.shape, data: input.data } });
+    const { model, runs } = loadNetwork(network);
+    await expectSameOutputs(model, runs[0].inputs);
   });
 
   const efficientnet = new URL('../../../shared/models/efficientnet-lite0/onnx/model.onnx', import.meta.url);

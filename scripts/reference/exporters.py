@@ -1,0 +1,81 @@
+"""Ways from a PyTorch module to an ONNX model: both exporters, batch norm folded or kept, ONNX Runtime's own optimizer after it."""
+
+import io
+import tempfile
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import torch
+from onnxruntime.transformers.optimizer import optimize_model
+from torch import nn
+
+OUTPUT = "logits"
+
+
+def torchscript(net: nn.Module, inputs, training=torch.onnx.TrainingMode.EVAL, opset: int = 17) -> onnx.ModelProto:
+    """The exporter that traces; folds batch norm into the convolution before it."""
+    file = io.BytesIO()
+    torch.onnx.export(
+        net, inputs.example(), file, dynamo=False, opset_version=opset, do_constant_folding=True, training=training,
+        input_names=list(inputs.dynamic), output_names=[OUTPUT], dynamic_axes=inputs.dynamic | {OUTPUT: {0: "batch"}},
+    )
+    return onnx.load_model_from_string(file.getvalue())
+
+
+def torchscript_kept(net: nn.Module, inputs) -> onnx.ModelProto:
+    """Batch norm stays BatchNormalization, with frozen statistics."""
+    return torchscript(net, inputs, torch.onnx.TrainingMode.PRESERVE)
+
+
+def torchscript_old(net: nn.Module, inputs) -> onnx.ModelProto:
+    """Operator set 11, as models of some years ago have it."""
+    return torchscript(net, inputs, opset=11)
+
+
+def dynamo(net: nn.Module, inputs) -> onnx.ModelProto:
+    """The exporter of torch.export and onnxscript, at the operator set that it takes by itself."""
+    shapes = tuple({axis: torch.export.Dim(name) for axis, name in axes.items()} for axes in inputs.dynamic.values())
+    program = torch.onnx.export(
+        net, inputs.example(), dynamo=True, input_names=list(inputs.dynamic), output_names=[OUTPUT], dynamic_shapes=shapes,
+        verbose=False,
+    )
+    return without_traces(program.model_proto)
+
+
+def optimized(export, level: onnxruntime.GraphOptimizationLevel):
+    """What ONNX Runtime writes as its optimized model of an export."""
+    def exported(net: nn.Module, inputs) -> onnx.ModelProto:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = level
+        with tempfile.TemporaryDirectory() as folder:
+            options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
+            onnxruntime.InferenceSession(export(net, inputs).SerializeToString(), options, providers=["CPUExecutionProvider"])
+            return onnx.load(options.optimized_model_filepath)
+    return exported
+
+
+def basic(export):
+    return optimized(export, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
+
+
+def extended(export):
+    return optimized(export, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+
+
+def transformers_optimizer(export, model_type: str, heads: int, width: int):
+    """What `python -m onnxruntime.transformers.optimizer` makes of an export: attention and its neighbours as single operators."""
+    def exported(net: nn.Module, inputs) -> onnx.ModelProto:
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "model.onnx")
+            onnx.save(export(net, inputs), path)
+            return optimize_model(path, model_type=model_type, num_heads=heads, hidden_size=width).model
+    return exported
+
+
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the stack traces that the exporter writes for each node: half of a small model, and paths of a machine."""
+    for item in [model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer]:
+        del item.metadata_props[:]
+        item.doc_string = ""
+    return model
