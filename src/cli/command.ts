@@ -1,6 +1,6 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { ThawError } from '../errors.ts';
-import { nearestHint } from '../jobs/nearest.ts';
+import { nearestHint } from '../recipe/index.ts';
 import { type Flags, flagValues } from './flags.ts';
 import type { Terminal } from './terminal/terminal.ts';
 

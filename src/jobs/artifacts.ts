@@ -8,13 +8,12 @@ import type { LossName, LossOptions } from '../losses/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Typed } from '../onnx/index.ts';
 import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
+import { inferNetwork, openInputShapes, scoresOf, withHead } from '../recipe/index.ts';
 import { writeAtomically } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
-import { openInputShapes } from './pictures.ts';
-import { inferNetwork, scoresOf, withHead } from './prepare.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
 
 export interface ArtifactsRequest {

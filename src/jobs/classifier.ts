@@ -3,13 +3,12 @@ import { ThawError } from '../errors.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Model, tensor, writeModel } from '../onnx/index.ts';
+import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
 import { type Prediction, predictionsOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
-import { dataInputsOf, scoresOf } from './prepare.ts';
-import { type ClassifierSettings, readClassifierSettings } from './settings.ts';
 
 /** A finished model that tells classes apart: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {

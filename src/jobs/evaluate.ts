@@ -1,11 +1,11 @@
 import type { Dataset, Sample } from '../data/index.ts';
 import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
+import type { ClassifierSettings } from '../recipe/index.ts';
 import { type Evaluation, evaluationOf, type Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { describeData } from './opening.ts';
-import type { ClassifierSettings } from './settings.ts';
 
 export interface EvaluateRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */

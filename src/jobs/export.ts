@@ -15,6 +15,7 @@ import {
 import { inSinglePrecision } from '../lowering/index.ts';
 import { writeModelFile } from '../models/files.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
+import { dataInputsOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
 import { thawVersion } from '../runtime/node/doctor.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
@@ -23,7 +24,6 @@ import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
-import { dataInputsOf, scoresOf } from './prepare.ts';
 import { readRunSettings } from './resume.ts';
 import type { About } from './training-job.ts';
 

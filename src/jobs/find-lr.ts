@@ -1,14 +1,12 @@
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
+import { inputShapes, prepareModel, readSettings, type TrainSettingsInput, trainingConfigOf } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
 import { CompiledStage, planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf } from './opening.ts';
-import { inputShapes } from './pictures.ts';
-import { prepareModel } from './prepare.ts';
-import { readSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {

@@ -10,6 +10,7 @@ import {
   transformersFolder,
   verifyExport,
 } from '../export/index.ts';
+import { runnable } from '../recipe/index.ts';
 import { modelCard, type ReportData, renderReport } from '../report/index.ts';
 import { thawVersion } from '../runtime/node/doctor.ts';
 import {
@@ -29,7 +30,6 @@ import type { JobHooks } from './events.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
 import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
-import { runnable } from './prepare.ts';
 import { type RunRecord, saveRecord, stageResults } from './record.ts';
 import type { TrainingJob } from './training-job.ts';
 

@@ -1,9 +1,9 @@
 import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { preview, thumbnail } from '../data/node/index.ts';
+import type { TrainSettings } from '../recipe/index.ts';
 import type { Mistake } from '../report/index.ts';
 import type { Prediction } from '../training/index.ts';
 import { shownPath } from './paths.ts';
-import type { TrainSettings } from './settings.ts';
 
 /** Pixels of a mistake's picture at most. */
 const THUMBNAIL = 160;

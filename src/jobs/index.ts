@@ -8,5 +8,4 @@ export type { TrainOutcome } from './finish.ts';
 export { type InspectRequest, inspectModel } from './inspect.ts';
 export { type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { resume } from './resume.ts';
-export { type ClassifierSettings, readSettings, type TrainSettings, type TrainSettingsInput } from './settings.ts';
 export { type TrainRequest, train } from './train.ts';

@@ -1,11 +1,10 @@
 import { findHead, type Inspection, inspect } from '../layers/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { Dimension } from '../onnx/index.ts';
+import { inferNetwork, openInputShapes } from '../recipe/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
-import { openInputShapes } from './pictures.ts';
-import { inferNetwork } from './prepare.ts';
 
 export interface InspectRequest {
   readonly model: string;

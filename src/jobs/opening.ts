@@ -4,10 +4,8 @@ import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
+import { choosePreprocessing, type PictureSettings, type Prepared, type TrainSettings } from '../recipe/index.ts';
 import type { JobHooks } from './events.ts';
-import { choosePreprocessing } from './pictures.ts';
-import type { Prepared } from './prepare.ts';
-import type { PictureSettings, TrainSettings } from './settings.ts';
 
 /** `resolveModel`, its progress told as events. */
 export const fetchModel = (spec: string, { onEvent }: JobHooks): Promise<ResolvedModel> =>

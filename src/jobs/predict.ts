@@ -1,8 +1,8 @@
 import { isAbsolute, relative } from 'node:path';
 import { openPictures, PictureSource } from '../data/node/index.ts';
+import type { ClassifierSettings } from '../recipe/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
-import type { ClassifierSettings } from './settings.ts';
 
 export interface PredictRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */

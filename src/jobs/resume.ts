@@ -2,16 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
+import { inputShapes, networkOf, readSettings, type TrainSettings } from '../recipe/index.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
-import { inputShapes } from './pictures.ts';
-import { networkOf } from './prepare.ts';
 import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
-import { readSettings, type TrainSettings } from './settings.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 

@@ -2,6 +2,15 @@ import { resolve } from 'node:path';
 import { readAugmentation } from '../data/index.ts';
 import { describeObstacle } from '../layers/index.ts';
 import { readModelFile } from '../models/files.ts';
+import {
+  inputShapes,
+  type Prepared,
+  prepareModel,
+  readSettings,
+  type TrainSettings,
+  type TrainSettingsInput,
+  trainingConfigOf,
+} from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
 import { planStages, trainingPlan } from '../training/index.ts';
@@ -10,10 +19,7 @@ import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
-import { inputShapes } from './pictures.ts';
-import { type Prepared, prepareModel } from './prepare.ts';
 import { newRecord, saveRecord } from './record.ts';
-import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 

@@ -1,11 +1,10 @@
 import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { Prepared, TrainSettings } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Checkpoint } from '../training/index.ts';
-import type { Prepared } from './prepare.ts';
 import type { RunRecord } from './record.ts';
-import type { TrainSettings } from './settings.ts';
 
 /** What a run keeps of its beginnings, in the `about` of its source. */
 export interface About {

@@ -1,5 +1,6 @@
 import { readAugmentation } from '../data/index.ts';
 import { PictureCache, PictureSource } from '../data/node/index.ts';
+import { trainingConfigOf } from '../recipe/index.ts';
 import {
   type Checkpoint,
   type StageInfo,
@@ -13,7 +14,6 @@ import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
-import { trainingConfigOf } from './settings.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { About, TrainingJob } from './training-job.ts';
 

@@ -7,7 +7,7 @@ import { flagName } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
 import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
-import { readSettings, settingNames } from '../../src/jobs/settings.ts';
+import { readSettings, settingNames } from '../../src/recipe/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { thaw } from './streams.ts';
 

@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { evaluate, type TrainSettingsInput, train } from '../../src/jobs/index.ts';
+import { evaluate, train } from '../../src/jobs/index.ts';
 import { bytesOf, type Model, readModel, writeModel } from '../../src/onnx/index.ts';
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { openRun } from '../../src/run/index.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
 import { makeProject, type Project } from './project.ts';

@@ -9,7 +9,6 @@ import {
   predict,
   resume,
   type TrainOutcome,
-  type TrainSettingsInput,
   train,
   writeArtifacts,
 } from '../../src/jobs/index.ts';
@@ -24,6 +23,7 @@ import {
   widened,
   writeModel,
 } from '../../src/onnx/index.ts';
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { weights } from '../small-models.ts';
 import { makeProject, type Project, pretrained } from './project.ts';

@@ -3,17 +3,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { readSafetensors } from '../../src/artifacts/index.ts';
-import {
-  evaluate,
-  exportRun,
-  type JobEvent,
-  predict,
-  resume,
-  type TrainOutcome,
-  type TrainSettingsInput,
-  train,
-} from '../../src/jobs/index.ts';
+import { evaluate, exportRun, type JobEvent, predict, resume, type TrainOutcome, train } from '../../src/jobs/index.ts';
 import { bytesOf, type Model, readModel } from '../../src/onnx/index.ts';
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { makeProject, type Project, pretrained } from './project.ts';
 
 const SETTINGS: TrainSettingsInput = {

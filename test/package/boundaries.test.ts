@@ -22,6 +22,7 @@ const modules = [
   'report',
   'run',
   'export',
+  'recipe',
   'core',
   'jobs',
   'index',

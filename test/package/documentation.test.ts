@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
 import { readAugmentation } from '../../src/data/index.ts';
-import { readSettings, settingNames } from '../../src/jobs/settings.ts';
+import { readSettings, settingNames } from '../../src/recipe/index.ts';
 
 const documents = [
   ...readdirSync('.').filter((file) => file.endsWith('.md')),

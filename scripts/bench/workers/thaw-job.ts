@@ -1,12 +1,13 @@
 /** Thaw as a contender: `thaw train`, from a model file and a folder of pictures to the finished model. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAugmentation } from '../../../src/data/index.ts';
-import { readSettings, train } from '../../../src/jobs/index.ts';
+import { train } from '../../../src/jobs/index.ts';
 import { fetchModel, openTrainingData, preprocessingOf } from '../../../src/jobs/opening.ts';
-import { trainingConfigOf } from '../../../src/jobs/settings.ts';
 import { readModelFile } from '../../../src/models/files.ts';
+import { readSettings, trainingConfigOf } from '../../../src/recipe/index.ts';
 import { packageVersion, thawVersion } from '../../../src/runtime/node/doctor.ts';
 import { planStages, trainingPlan } from '../../../src/training/index.ts';
 import type { JobDone, JobRequest, Recipe } from '../protocol.ts';

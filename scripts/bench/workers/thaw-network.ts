@@ -1,8 +1,8 @@
 /** A network file ready to train, as `thaw train` makes it ready. */
 import type { InferenceSession } from 'onnxruntime-common';
-import { type Prepared, prepareModel } from '../../../src/jobs/prepare.ts';
 import { readModelFile } from '../../../src/models/files.ts';
 import { elementCount } from '../../../src/onnx/index.ts';
+import { type Prepared, prepareModel } from '../../../src/recipe/index.ts';
 import type { Runtime } from '../../../src/runtime/index.ts';
 import { deviceOptions } from '../../../src/runtime/node/devices.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';

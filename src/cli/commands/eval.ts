@@ -1,4 +1,5 @@
-import { type ClassifierSettings, type EvaluateRequest, evaluate } from '../../jobs/index.ts';
+import { type EvaluateRequest, evaluate } from '../../jobs/index.ts';
+import type { ClassifierSettings } from '../../recipe/index.ts';
 import { count, decimal, percent, score } from '../../report/format.ts';
 import type { Evaluation } from '../../training/index.ts';
 import type { CommandSpec } from '../command.ts';

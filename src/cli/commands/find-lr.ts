@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type FindLrRequest, findLr } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
-import type { TrainSettingsInput } from '../../jobs/settings.ts';
+import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
 import type { CommandSpec } from '../command.ts';

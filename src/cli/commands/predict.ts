@@ -1,4 +1,5 @@
-import { type ClassifierSettings, predict } from '../../jobs/index.ts';
+import { predict } from '../../jobs/index.ts';
+import type { ClassifierSettings } from '../../recipe/index.ts';
 import { percent } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
 import { CLASSIFIER_FLAGS } from '../shared-flags.ts';

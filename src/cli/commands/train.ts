@@ -1,5 +1,5 @@
 import { train } from '../../jobs/index.ts';
-import type { TrainSettingsInput } from '../../jobs/settings.ts';
+import type { TrainSettingsInput } from '../../recipe/index.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
 import { TrainingDisplay } from '../terminal/training.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { exportModel } from '../../src/export/index.ts';
-import { networkOf } from '../../src/jobs/prepare.ts';
 import type { Model } from '../../src/onnx/index.ts';
+import { networkOf } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { ints, smallModel, tensor, weights } from '../small-models.ts';
 
