@@ -14,7 +14,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Thaw's settings of each case. */
 export const JOBS: Readonly<Record<string, JobRequest['settings']>> = {
   plan: {},
-  'head-epochs': { trainable: 'head', epochs: 4 },
+  'head-epochs': { trainable: 'head', epochs: 6 },
 };
 
 interface Done extends JobDone {
@@ -61,13 +61,12 @@ async function once<T>(command: WorkerCommand, threads: number, name: string, ar
 /** Seconds of the whole and of its parts; medians over the runs. */
 export function jobTable({ thaw, pytorch }: JobResult): string {
   const sides = [summary(thaw), summary(pytorch)];
-  const stages = sides[1].stages.map(({ stage }) => stage);
   const rows = (['Thaw', 'PyTorch, channels_last, two loader workers'] as const).map((title, i) => {
     const { whole, accuracy, memory, validation } = sides[i];
     return [
       title,
       `${whole.toFixed(1)} s`,
-      ...sides[i].stages.map(({ first, later }) => `${first.toFixed(2)}, then ${later.toFixed(2)} s`),
+      ...sides[i].stages.map(({ trained }) => `${trained.map((seconds) => seconds.toFixed(2)).join(', ')} s`),
       `${validation.toFixed(2)} s`,
       accuracy.toFixed(4),
       `${(memory / 2 ** 20).toFixed(0)} MB`,
@@ -77,9 +76,8 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
   const ratios = [
     'Thaw / PyTorch',
     ratio(own.whole, other.whole),
-    ...stages.map(
-      (_, s) =>
-        `${ratio(own.stages[s].first, other.stages[s].first)}, then ${ratio(own.stages[s].later, other.stages[s].later)}`,
+    ...own.stages.map(({ trained }, s) =>
+      trained.map((seconds, epoch) => ratio(seconds, other.stages[s].trained[epoch])).join(', '),
     ),
     ratio(own.validation, other.validation),
     '',
@@ -88,8 +86,8 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
   const head = [
     'a training',
     'whole',
-    ...stages.map((stage) => `stage ${stage}, first epoch and later ones`),
-    'validation',
+    ...own.stages.map(({ stage }) => `epochs of stage ${stage}`),
+    'a validation',
     'best accuracy',
     'peak memory',
   ];
@@ -105,12 +103,8 @@ function summary(runs: readonly Done[]) {
     memory: middle(({ memory }) => memory),
     validation: middle(({ epochs }) => median(epochs.map(({ val }) => val))),
     stages: numbers.map((stage) => {
-      const trained = (run: Done) => run.epochs.filter((epoch) => epoch.stage === stage).map(({ train }) => train);
-      return {
-        stage,
-        first: middle((run) => trained(run)[0]),
-        later: middle((run) => median(trained(run).slice(1))),
-      };
+      const trained = runs.map(({ epochs }) => epochs.filter((epoch) => epoch.stage === stage));
+      return { stage, trained: trained[0].map((_, epoch) => median(trained.map((run) => run[epoch].train))) };
     }),
   };
 }

@@ -47,7 +47,7 @@ interface Entry {
   readonly contender: string;
   readonly worker: Worker;
   readonly ready: StepsReady;
-  readonly firstLoss: number;
+  readonly firstLoss: number | null;
   readonly turns: Turn[];
 }
 
@@ -138,9 +138,10 @@ function refuseOtherLosses(
   say: (line: string) => void,
 ): void {
   const reference = entries.find(({ contender }) => contender === REFERENCE);
-  if (!reference) return;
+  if (!reference?.firstLoss) return;
   for (const entry of entries.filter(({ contender }) => CONTENDERS[contender].sameLoss)) {
-    const difference = Math.abs(entry.firstLoss - reference.firstLoss) / reference.firstLoss;
+    const difference =
+      Math.abs((entry.firstLoss ?? Number.POSITIVE_INFINITY) - reference.firstLoss) / reference.firstLoss;
     if (difference <= LOSS_TOLERANCE) continue;
     const reason = `its first loss is ${entry.firstLoss}, that of PyTorch ${reference.firstLoss}`;
     say(`  ${entry.contender}: ${reason}`);

@@ -35,7 +35,8 @@ export interface StepsReady {
 /** Answer to `{ step: count }`. */
 export interface StepsTaken {
   readonly seconds: readonly number[];
-  readonly losses: readonly number[];
+  /** null for what is not a number. */
+  readonly losses: readonly (number | null)[];
   /** CPU seconds of all threads, over all the steps. */
   readonly cpu: number;
 }

@@ -58,7 +58,12 @@ export class Worker {
   private take(line: string): void {
     const { waiting } = this;
     this.waiting = undefined;
-    const answer = JSON.parse(line) as { error?: string };
+    let answer: { error?: string };
+    try {
+      answer = JSON.parse(line);
+    } catch {
+      answer = { error: `it answered "${line}"` };
+    }
     if (answer.error === undefined) waiting?.resolve(answer);
     else waiting?.reject(new ContenderError(shortened(answer.error)));
   }

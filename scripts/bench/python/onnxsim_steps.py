@@ -9,7 +9,7 @@ import onnxsim
 from onnx import TensorProto, helper, numpy_helper
 from onnxsim.compile_training import compile_training_loop
 
-from protocol import serve, threads
+from protocol import finite, serve, threads
 from steps_data import read_batches
 
 
@@ -55,7 +55,7 @@ class Steps:
             began = time.perf_counter()
             losses.append(float(self.loop(feeds, self.lr)))
             seconds.append(time.perf_counter() - began)
-        return {"seconds": seconds, "losses": losses, "cpu": time.process_time() - before}
+        return {"seconds": seconds, "losses": finite(losses), "cpu": time.process_time() - before}
 
 
 def write_plainly(model: onnx.ModelProto) -> None:

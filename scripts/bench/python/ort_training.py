@@ -9,7 +9,7 @@ import onnxruntime
 from onnxruntime.training import artifacts
 from onnxruntime.training.api import CheckpointState, Module, Optimizer
 
-from protocol import serve, threads
+from protocol import finite, serve, threads
 from steps_data import read_batches
 
 
@@ -55,7 +55,7 @@ class Steps:
             self.module.lazy_reset_grad()
             losses.append(float(loss))
             seconds.append(time.perf_counter() - began)
-        return {"seconds": seconds, "losses": losses, "cpu": time.process_time() - before}
+        return {"seconds": seconds, "losses": finite(losses), "cpu": time.process_time() - before}
 
 
 def product(dims) -> int:

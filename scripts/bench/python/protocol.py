@@ -1,6 +1,7 @@
 """Speaks with the driver (scripts/bench/worker.ts): one JSON object a line, a request each, an answer each."""
 
 import json
+import math
 import os
 import sys
 import traceback
@@ -19,6 +20,11 @@ def serve(handlers: dict[str, Callable[[dict], dict]]) -> None:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def finite(values: list[float]) -> list[float | None]:
+    """JSON has no word for what is not a number."""
+    return [value if math.isfinite(value) else None for value in values]
 
 
 def peak_memory() -> dict:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from networks import adamw, build, fold_batch_norm, set_trainable, train_batch_norm
-from protocol import serve, threads
+from protocol import finite, serve, threads
 from steps_data import read_batches
 
 torch.set_num_threads(threads())
@@ -47,7 +47,7 @@ class Steps:
             self.optimizer.step()
             losses.append(loss.item())
             seconds.append(time.perf_counter() - began)
-        return {"seconds": seconds, "losses": losses, "cpu": time.process_time() - before}
+        return {"seconds": seconds, "losses": finite(losses), "cpu": time.process_time() - before}
 
 
 steps = Steps()
