@@ -17,6 +17,8 @@ export interface Measured {
   readonly median: number;
   readonly quartiles: readonly [number, number];
   readonly steps: number;
+  /** CPU seconds a step, of all threads: other work on the machine disturbs them less than the time that passes. */
+  readonly cpu: number;
   /** Part of the machine's CPU time that other processes took in the turns that count. */
   readonly disturbance: number;
   /** Peak of the whole process, in bytes. */
@@ -34,12 +36,13 @@ const REST = 0.2;
 /** Largest difference of first losses, as a part: float32 in another order, through a hundred layers. */
 const LOSS_TOLERANCE = 2e-3;
 
-/** A turn in which others take more than this part of the machine is taken again, if not too often. */
+/** A turn in which others take more than this part of the machine is taken again, up to `attempts` times. */
 const DISTURBED = 0.08;
-const ATTEMPTS = 4;
 
 interface Turn {
   readonly seconds: readonly number[];
+  /** Of one step. */
+  readonly cpu: number;
   readonly disturbance: number;
 }
 
@@ -85,7 +88,7 @@ export async function measureSteps(
     for (let round = 0; round < options.rounds; round++) {
       for (const entry of [...entries]) {
         const went = await attempt(entry.contender, entry.worker, async () => {
-          entry.turns.push(await takeTurn(entry.worker, options.steps));
+          entry.turns.push(await takeTurn(entry.worker, options));
         });
         if (!went) entries.splice(entries.indexOf(entry), 1);
       }
@@ -99,6 +102,7 @@ export async function measureSteps(
         median: median(seconds),
         quartiles: [quantile(seconds, 0.25), quantile(seconds, 0.75)],
         steps: seconds.length,
+        cpu: median(turns.map((turn) => turn.cpu)),
         disturbance: median(turns.map(({ disturbance }) => disturbance)),
         memory: await worker.peakMemory(),
       });
@@ -110,9 +114,9 @@ export async function measureSteps(
 }
 
 /** The least disturbed of a few attempts, the first that is not disturbed at all. */
-async function takeTurn(worker: Worker, steps: number): Promise<Turn> {
+async function takeTurn(worker: Worker, { steps, attempts }: BenchOptions): Promise<Turn> {
   let best: Turn | undefined;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < attempts; attempt++) {
     await sleep(REST * 1000);
     const began = performance.now();
     const busy = busyTime();
@@ -120,7 +124,8 @@ async function takeTurn(worker: Worker, steps: number): Promise<Turn> {
     const { seconds, cpu } = await worker.ask<StepsTaken>('step', steps + 1);
     const available = ((performance.now() - began) / 1000) * availableParallelism();
     const disturbance = Math.max(0, busyTime() - busy - cpu) / available;
-    if (!best || disturbance < best.disturbance) best = { seconds: seconds.slice(1), disturbance };
+    if (!best || disturbance < best.disturbance)
+      best = { seconds: seconds.slice(1), cpu: cpu / seconds.length, disturbance };
     if (disturbance < DISTURBED) break;
   }
   return best!;

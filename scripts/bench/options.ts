@@ -14,6 +14,8 @@ export interface BenchOptions {
   /** Steps that count, of each contender in each round. */
   readonly steps: number;
   readonly warmup: number;
+  /** Most times that a turn is taken which other work on the machine disturbs. */
+  readonly attempts: number;
   /** Whole trainings of each side, in the cases that read pictures. */
   readonly trainings: number;
   readonly threads: number;
@@ -34,6 +36,7 @@ export const HELP = `npm run bench -- [options]
   --rounds N         turns that each contender gets (5)
   --steps N          steps that count in a turn (2), after one that does not
   --warmup N         steps of each contender before the first round (3)
+  --attempts N       times that a turn is taken at most, while other work disturbs it (4)
   --trainings N      whole trainings of each side in plan and head-epochs (1)
   --threads N        threads of every contender (as many as there are cores)
   --batch N          pictures in a step (16)
@@ -55,6 +58,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       rounds: text,
       steps: text,
       warmup: text,
+      attempts: text,
       trainings: text,
       threads: text,
       batch: text,
@@ -80,6 +84,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     rounds: count('rounds', values.rounds, 5),
     steps: count('steps', values.steps, 2),
     warmup: count('warmup', values.warmup, 3),
+    attempts: count('attempts', values.attempts, 4),
     trainings: count('trainings', values.trainings, 1),
     threads: count('threads', values.threads, availableParallelism()),
     batch: count('batch', values.batch, 16),

@@ -12,13 +12,17 @@ export interface ModelResult {
   readonly cases: Record<string, CaseResult>;
 }
 
-/** A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory. */
+/**
+ * A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory. A second table has CPU time, which
+ * says more where the machine was not idle.
+ */
 export function modelTable({ machine, command, cases }: ModelResult, contenders: readonly string[]): string {
   const selections = Object.keys(cases);
-  const rows = contenders.map((name) => {
-    const { title, note } = CONTENDERS[name];
-    return [note ? `${title} (${note})` : title, ...selections.map((selection) => cell(cases[selection], name))];
-  });
+  const table = (head: string, cell: (result: CaseResult, contender: string) => string) =>
+    markdownTable(
+      [head, ...selections.map((selection) => `\`${selection}\``)],
+      contenders.map((name) => [titleOf(name), ...selections.map((selection) => cell(cases[selection], name))]),
+    );
   const failures = selections.flatMap((selection) =>
     cases[selection].failed.map(({ contender, reason }) => `- \`${contender}\` at \`${selection}\`: ${reason}`),
   );
@@ -26,7 +30,8 @@ export function modelTable({ machine, command, cases }: ModelResult, contenders:
     Object.values(cases).flatMap(({ measured }) => measured.map(({ contender, version }) => [contender, version])),
   );
   return [
-    markdownTable(['a step', ...selections.map((selection) => `\`${selection}\``)], rows),
+    table('a step', timeCell),
+    table('CPU time of a step', cpuCell),
     ...(failures.length ? [failures.join('\n')] : []),
     `${machine}. ${versionsOf(versions)}. ${disturbanceOf(cases)} \`${command}\``,
   ].join('\n\n');
@@ -44,12 +49,27 @@ function disturbanceOf(cases: ModelResult['cases']): string {
   return `Other processes took ${(100 * median(all)).toFixed(0)} % of the processors (at most ${(100 * Math.max(...all)).toFixed(0)} %).`;
 }
 
-function cell({ measured }: CaseResult, contender: string): string {
-  const own = measured.find((m) => m.contender === contender);
+function titleOf(contender: string): string {
+  const { title, note } = CONTENDERS[contender];
+  return note ? `${title} (${note})` : title;
+}
+
+function timeCell(result: CaseResult, contender: string): string {
+  const own = find(result, contender);
   if (!own) return '–';
-  const reference = measured.find((m) => m.contender === REFERENCE);
-  const compared = reference ? ` · ${ratio(own.median, reference.median)}` : '';
-  return `${milliseconds(own)}${compared} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+  return `${milliseconds(own)}${compared(result, own, ({ median }) => median)} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+}
+
+function cpuCell(result: CaseResult, contender: string): string {
+  const own = find(result, contender);
+  return own ? `${(own.cpu * 1000).toFixed(0)} ms${compared(result, own, ({ cpu }) => cpu)}` : '–';
+}
+
+const find = ({ measured }: CaseResult, contender: string) => measured.find((m) => m.contender === contender);
+
+function compared(result: CaseResult, own: Measured, of: (measured: Measured) => number): string {
+  const reference = find(result, REFERENCE);
+  return reference ? ` · ${ratio(of(own), of(reference))}` : '';
 }
 
 export const ratio = (own: number, reference: number): string => `**${(own / reference).toFixed(2)}**`;

@@ -88,6 +88,7 @@ describe('tables', () => {
     median: seconds,
     quartiles: [seconds * 0.9, seconds * 1.1],
     steps: 10,
+    cpu: seconds * 1.5,
     disturbance: 0.02,
     memory: 300 * 2 ** 20,
   });
@@ -110,6 +111,7 @@ describe('tables', () => {
     const rows = table.split('\n').filter((line) => line.startsWith('|'));
     expect(rows[0]).toBe('| a step | `head` |');
     expect(rows[2]).toContain('100 ms (90 to 110) · **0.50** · 300 MB');
+    expect(rows[7]).toContain('150 ms · **0.50**');
     expect(rows[4]).toMatch(/\| – \|$/);
     expect(table).toContain('- `onnxsim` at `head`: no rule');
     expect(table).toContain(
