@@ -83,7 +83,8 @@ export class CompiledStage {
   /** @param step number of this update over the whole run, from 1, which also seeds the noise */
   async train(batch: Batch, lr: number, step: number): Promise<StepResult> {
     const feeds = {
-      ...(await this.frozen.values(batch, this.boundary.training)),
+      // The next stage shows training pictures in other views.
+      ...(await this.frozen.values(batch, this.boundary.training, false)),
       labels: this.labelsOf(batch),
       lr: tensor('float32', [], Float32Array.of(lr)),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BatchSource } from '../../src/data/index.ts';
 import { findHead, groupsOf } from '../../src/layers/index.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
+import type { Runtime } from '../../src/runtime/index.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
 import {
   type Checkpoint,
@@ -136,6 +137,40 @@ describe('the numbers are the same', () => {
   });
 });
 
+/** A runtime whose kernels round by a row's place in the batch, as some of ONNX Runtime's do. */
+const roundingByPlace: Runtime = {
+  device: runtime.device,
+  async load(model, options) {
+    const session = await runtime.load(model, options);
+    return {
+      ...session,
+      async run(feeds, fetches) {
+        const results = await session.run(feeds, fetches);
+        for (const { type, shape, data } of Object.values(results)) {
+          if (type !== 'float32' || shape.length !== 4) continue;
+          const row = data.length / shape[0];
+          (data as Float32Array).forEach((value, i, all) => {
+            all[i] = value * (1 + Math.floor(i / row) * 2 ** -20);
+          });
+        }
+        return results;
+      },
+    };
+  },
+};
+
+describe('where a picture’s place in the batch changes its last bits', () => {
+  it('pictures are computed one at a time, and the numbers are the same whatever is cached', async () => {
+    const finished = async (maximumBytes: number) => {
+      const features = new FeatureCache({ maximumBytes });
+      return finish(await trainerOf(pictures(), features, gradual, { runtime: roundingByPlace }));
+    };
+    const [none, some, all] = [await finished(0), await finished(5 * 1024), await finished(2 ** 20)];
+    expect(some).toEqual(none);
+    expect(all).toEqual(none);
+  });
+});
+
 describe('a picture is drawn once', () => {
   it('for all epochs and stages, and so is every validation picture', async () => {
     const from = pictures();
@@ -145,13 +180,13 @@ describe('a picture is drawn once', () => {
     expect(from.val.drawn.length).toBe(VAL);
   });
 
-  it('for other trainers with the same cache, unless content or weights differ', async () => {
+  it('a validation picture for other trainers with the same cache too, unless content or weights differ', async () => {
     const features = new FeatureCache();
     const first = pictures();
     await finish(await trainerOf(first, features));
     const again = pictures();
     await finish(await trainerOf(again, features));
-    expect([...again.train.drawn, ...again.val.drawn]).toEqual([]);
+    expect(again.val.drawn).toEqual([]);
     const changed = pictures('b');
     await finish(await trainerOf(changed, features));
     expect(changed.val.drawn.length).toBe(VAL);

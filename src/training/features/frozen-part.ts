@@ -6,32 +6,19 @@ import {
   type TrainingPlan,
 } from '../../artifacts/index.ts';
 import type { Batch, Recalled } from '../../data/index.ts';
-import { bytesOf, elementCount, type Model, type Tensor, tensor, type Value, writeModel } from '../../onnx/index.ts';
-import type { Feeds, Runtime } from '../../runtime/index.ts';
+import { bytesOf, type Tensor, tensor, type Value, writeModel } from '../../onnx/index.ts';
+import type { Runtime } from '../../runtime/index.ts';
 import type { Inference } from '../../shapes/index.ts';
 import type { FeatureCache, FeatureSpace } from './cache.ts';
 import { LazySession } from './lazy-session.ts';
-import { isByPicture, RowFormat } from './rows.ts';
+import { isByPicture } from './rows.ts';
+import { pick, SizeValues, Stretch } from './stretch.ts';
 
-/**
- * Pictures that the frozen part takes at a time, the last one repeated where there are fewer: what comes out for a picture must
- * not depend on how many others happen not to be in the cache, and kernels are chosen by the size of the batch.
- */
-const CHUNK = 8;
-
-/** Part of the cache's memory for what several stages share: the rest is for what the stage under way makes of it. */
+/** Part of the cache's memory for what several stages share: the other is for what the stage under way makes of it. */
 const TRUNK_SHARE = 0.75;
 
 /** The form of a row that is the picture itself. */
 const PIXELS = 'pixels';
-
-/** A stretch of the frozen part: from the pixels or from another stretch's values to its own. */
-interface Stretch {
-  readonly session: LazySession;
-  readonly from: RowFormat;
-  readonly to: RowFormat;
-  readonly space: FeatureSpace;
-}
 
 /**
  * The frozen part of a stage at work. Where later stages thaw more it runs in two stretches: the trunk, which stays frozen in them
@@ -64,27 +51,18 @@ export class FrozenPart {
     shared?: TrainingPlan,
   ): Promise<FrozenPart> {
     const input = inputOf(network);
-    const load = (model: Model) => new LazySession(runtime, writeModel(model));
     const parts = partsOf(network, plan, boundary.training, shared);
-    if (!parts) return new FrozenPart(cache, input, undefined, undefined, prefix && load(prefix));
-    const { values, trunk, rest, fixed } = parts;
-    const stretch = async (
-      model: Model,
-      from: readonly Value[],
-      to: readonly Value[],
-      share: number,
-      after?: Stretch,
-    ) => {
-      const session = load(model);
-      const digest = await session.digest();
-      const format = new RowFormat(to);
-      const space = { model: after ? `${after.space.model} ${digest}` : digest, bytes: format.bytes, share };
-      return { session, from: new RowFormat(from), to: format, space };
-    };
-    const first = await stretch(trunk, [input], values, rest ? TRUNK_SHARE : 1);
-    const second = rest && (await stretch(rest.model, values, rest.values, 1, first));
-    const sizes = fixed && new SizeValues(load(fixed), input);
-    return new FrozenPart(cache, input, { trunk: first, rest: second }, sizes, undefined);
+    if (!parts) {
+      const whole = prefix && new LazySession(runtime, writeModel(prefix));
+      return new FrozenPart(cache, input, undefined, undefined, whole);
+    }
+    const { values, rest } = parts;
+    const sizes = parts.fixed && new SizeValues(runtime, parts.fixed, input);
+    const ends = { from: [input], to: values };
+    const trunk = await Stretch.open(runtime, parts.trunk, ends, sizes, rest ? TRUNK_SHARE : 1);
+    if (!rest) return new FrozenPart(cache, input, { trunk }, sizes, undefined);
+    const second = await Stretch.open(runtime, rest.model, { from: values, to: rest.values }, sizes, 1, trunk);
+    return new FrozenPart(cache, input, { trunk, rest: second }, sizes, undefined);
   }
 
   /** Whether what it makes of a picture is remembered. */
@@ -108,8 +86,12 @@ export class FrozenPart {
     return undefined;
   };
 
-  /** The named values of the boundary for a batch, some of whose pictures may have been recalled. */
-  async values(batch: Batch, names: readonly string[]): Promise<Record<string, Tensor>> {
+  /**
+   * The named values of the boundary for a batch, some of whose pictures may have been recalled.
+   *
+   * @param lasting whether later stages show these very pictures, and are to find them at the end of the trunk
+   */
+  async values(batch: Batch, names: readonly string[], lasting = true): Promise<Record<string, Tensor>> {
     const pixels = { [this.input.name]: tensor('float32', batch.shape, batch.images) };
     if (!this.stretches) return this.ofWholeBatch(pixels, names);
     const { trunk, rest } = this.stretches;
@@ -121,7 +103,7 @@ export class FrozenPart {
       if (!known) at += trunk.from.bytes;
       return known ?? { form: PIXELS, bytes: drawn.subarray(at - trunk.from.bytes, at) };
     });
-    await this.advance(trunk, rows, PIXELS, keys);
+    await this.advance(trunk, rows, PIXELS, lasting || !rest ? keys : undefined);
     if (rest) await this.advance(rest, rows, trunk.space.model, keys);
     const stacked = (rest ?? trunk).to.stack(rows.map(({ bytes }) => bytes));
     return pick({ ...stacked, ...(await this.sizes?.at(rows.length)) }, names);
@@ -129,12 +111,7 @@ export class FrozenPart {
 
   async release(): Promise<void> {
     const { trunk, rest } = this.stretches ?? {};
-    await Promise.all([
-      trunk?.session.release(),
-      rest?.session.release(),
-      this.sizes?.release(),
-      this.whole?.release(),
-    ]);
+    await Promise.all([trunk, rest, this.sizes, this.whole].map((part) => part?.release()));
   }
 
   private async ofWholeBatch(pixels: Record<string, Tensor>, names: readonly string[]) {
@@ -147,49 +124,13 @@ export class FrozenPart {
   private async advance(stretch: Stretch, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
     const waiting = [...rows.keys()].filter((i) => rows[i].form === form);
     if (!waiting.length) return;
-    const { from, to, space } = stretch;
-    const session = await stretch.session.get();
-    const fixed = await this.sizes?.at(CHUNK);
-    for (let at = 0; at < waiting.length; at += CHUNK) {
-      const chunk = waiting.slice(at, at + CHUNK);
-      const stacked = from.stack(
-        chunk.map((i) => rows[i].bytes),
-        CHUNK,
-      );
-      const made = to.cut(await session.run(pick({ ...fixed, ...stacked }, session.inputNames)), chunk.length);
-      for (const [row, i] of chunk.entries()) {
-        rows[i] = { form: space.model, bytes: made[row] };
-        const key = keys?.[i];
-        if (key !== undefined) await this.cache.set(space, key, made[row]);
-      }
+    const made = await stretch.compute(waiting.map((i) => rows[i].bytes));
+    const { space } = stretch;
+    for (const [at, i] of waiting.entries()) {
+      rows[i] = { form: space.model, bytes: made[at] };
+      const key = keys?.[i];
+      if (key !== undefined) await this.cache.set(space, key, made[at]);
     }
-  }
-}
-
-/** Values that follow from the number of pictures alone, such as a shape to reshape to: computed once for each number. */
-class SizeValues {
-  private readonly known = new Map<number, Promise<Feeds>>();
-
-  constructor(
-    private readonly session: LazySession,
-    private readonly input: Value,
-  ) {}
-
-  at(count: number): Promise<Feeds> {
-    const values = this.known.get(count) ?? this.compute(count);
-    this.known.set(count, values);
-    return values;
-  }
-
-  private async compute(count: number): Promise<Feeds> {
-    const shape = [count, ...(this.input.shape.slice(1) as number[])];
-    const session = await this.session.get();
-    const blank = tensor('float32', shape, new Float32Array(elementCount(shape)));
-    return session.run(pick({ [this.input.name]: blank }, session.inputNames));
-  }
-
-  release(): Promise<void> {
-    return this.session.release();
   }
 }
 
@@ -236,6 +177,3 @@ function inputOf({ model, values }: Inference): Value {
   const [{ name }] = model.graph.inputs;
   return { name, ...values.get(name)! };
 }
-
-const pick = (tensors: Feeds, names: readonly string[]): Record<string, Tensor> =>
-  Object.fromEntries(names.filter((name) => name in tensors).map((name) => [name, tensors[name]]));
