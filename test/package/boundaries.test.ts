@@ -25,6 +25,7 @@ const modules = [
   'recipe',
   'core',
   'jobs',
+  'web',
   'index',
   'cli',
 ];
@@ -96,8 +97,8 @@ describe('the core', () => {
 });
 
 describe('packages', () => {
-  const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const declared = Object.keys({ ...dependencies, ...optionalDependencies });
+  const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const declared = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
   const nameOf = (specifier: string) => specifier.match(/^(@[^/]+\/)?[^/]+/)![0];
 
   test.each(homes)('%s stay in %s', (pattern, home) => {

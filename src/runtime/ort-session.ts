@@ -1,0 +1,63 @@
+/** What ONNX Runtime's packages for Node and for the web have in common. */
+import type * as ort from 'onnxruntime-common';
+import type { Tensor, TensorData } from '../onnx/index.ts';
+import type { Session } from './session.ts';
+
+/** The module of either package. */
+export type Ort = typeof ort;
+
+interface Wrapping {
+  /** The runtime's own class: it takes a fetch of another copy of the class for an option, and says nothing. */
+  readonly Tensor: Ort['Tensor'];
+  /** Whether a tensor given for an output is written in place. WebAssembly fills a copy in its own memory. */
+  readonly writesTargets: boolean;
+}
+
+/** A session as the rest of Thaw knows it. */
+export function wrapSession(session: ort.InferenceSession, { Tensor, writesTargets }: Wrapping): Session {
+  // The constructor's overloads are a union by type; type and data agree here because `Tensor` says so.
+  const toOrt = ({ type, data, shape }: Tensor): ort.Tensor =>
+    new Tensor(type as 'float32', data as Float32Array, shape);
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    outputTypes: Object.fromEntries(
+      session.outputMetadata.flatMap((output) => (output.isTensor && output.type ? [[output.name, output.type]] : [])),
+    ),
+    async run(feeds, fetches) {
+      const ortFeeds = mapValues(feeds, toOrt);
+      if (fetches === undefined) return mapValues(await session.run(ortFeeds), fromOrt);
+      if (isNames(fetches)) return mapValues(await session.run(ortFeeds, fetches), fromOrt);
+      if (!writesTargets) {
+        const results = await session.run(ortFeeds, Object.keys(fetches));
+        return mapValues(fetches, (target, name) => {
+          const result = fromOrt(results[name]);
+          (target?.data as Float32Array | undefined)?.set(result.data as Float32Array);
+          return target ?? result;
+        });
+      }
+      const results = await session.run(
+        ortFeeds,
+        mapValues(fetches, (target) => target && toOrt(target)),
+      );
+      // A target has been written; what comes back for it is a copy.
+      return mapValues(fetches, (target, name) => target ?? fromOrt(results[name]));
+    },
+    release: () => session.release(),
+  };
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A, key: string) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
+
+const isNames = (fetches: readonly string[] | Readonly<Record<string, Tensor | null>>): fetches is readonly string[] =>
+  Array.isArray(fetches);
+
+const fromOrt = (value: ort.Tensor): Tensor => ({
+  type: value.type as Tensor['type'],
+  shape: value.dims,
+  data: value.data as TensorData,
+});
+
+/** The first line of what went wrong. */
+export const firstLine = (error: unknown): string => String((error as Error).message ?? error).split('\n')[0];
