@@ -3,6 +3,8 @@
     python scripts/reference/networks.py [NAME...]        all of them where none is named; a name may be a pattern (vit-*)
     python scripts/reference/networks.py --check          rebuilds every model from the committed files alone and runs it
     python scripts/reference/networks.py --list           their names
+    python scripts/reference/networks.py --model NAME SOURCE FILE
+                                                          the fixture of a model made elsewhere (tensorflow_nets.py)
 
 The .onnx file lacks its parameters: the .json lists them with the formula for their values (generator.py), the reference
 loss, and what pins each gradient. What is built and how it is exported is in zoo/.
@@ -13,9 +15,10 @@ import logging
 import sys
 import warnings
 
+import onnx
 import torch
 
-from reference import FOLDER, check_network, write_network
+from reference import FOLDER, check_network, write_model, write_network
 from zoo import NETWORKS
 
 
@@ -25,6 +28,9 @@ def main(arguments: list[str]) -> None:
     elif arguments == ["--check"]:
         for path in sorted(FOLDER.glob("*.json")):
             check_network(path)
+    elif arguments and arguments[0] == "--model":
+        name, source, file = arguments[1:]
+        write_model(name, source, onnx.load(file))
     else:
         for name in NETWORKS:
             if not arguments or any(fnmatch.fnmatch(name, pattern) for pattern in arguments):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import onnx_torch
 from generator import FIXTURES, projections, rounded, uniform, write_json
 from oracle import GraphOracle, ModuleOracle, as_type, oracle_for
-from zoo.network import INPUT_SEED, Entry, Network, entry_value
+from zoo.network import INPUT_SEED, Entry, Network, Pictures, Task, entry_value
 
 ATTEMPTS = 40
 PERTURBATIONS = 4
@@ -56,7 +56,7 @@ def farthest(runs: list[dict], exact: dict[str, np.ndarray]) -> dict[str, float]
     return {name: max(float(np.linalg.norm(run[name] - g) / np.linalg.norm(g)) for run in runs) for name, g in exact.items() if name not in zero}
 
 
-def attempt(oracle, network: Network, inputs: list[list[Entry]], labels: list) -> tuple[list[dict], float]:
+def attempt(oracle, network: Task, inputs: list[list[Entry]], labels: list) -> tuple[list[dict], float]:
     """The float64 runs, and how far rounding takes others from them."""
     values, runs, off = oracle.values(), [], 0.0
     for entries, label in zip(inputs, labels):
@@ -79,7 +79,7 @@ def attempt(oracle, network: Network, inputs: list[list[Entry]], labels: list) -
     return runs, off
 
 
-def search(oracle, network: Network) -> tuple[list[dict], float]:
+def search(oracle, network: Task) -> tuple[list[dict], float]:
     """An input, the filled network, and its runs.
 
     A float32 run may round an activation to the other side of a ReLU's or Clip's corner, or a MaxPool's tie, which changes
@@ -97,7 +97,7 @@ def search(oracle, network: Network) -> tuple[list[dict], float]:
     raise RuntimeError(f"no input is away from every corner: {offs}")
 
 
-def labels_of(network: Network, oracle, inputs: list[list[Entry]]) -> list:
+def labels_of(network: Task, oracle, inputs: list[list[Entry]]) -> list:
     """Classes, or for other losses a formula for a target shaped like the output."""
     if network.loss == "cross-entropy":
         return [network.inputs.labels] * len(inputs)
@@ -122,8 +122,19 @@ def write_network(name: str, network: Network) -> None:
     oracle = oracle_for(net, model, first)
     if isinstance(oracle, GraphOracle):
         assert_equal(net, model, first)
-    runs, off = search(oracle, network)
+    write_fixture(name, network, model, oracle)
 
+
+def write_model(name: str, source: str, model: onnx.ModelProto) -> None:
+    """The fixture of a model that was made elsewhere, for pictures `input` of a fixed size and scores `logits`."""
+    sizes = [dimension.dim_value for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:]]
+    inputs = Pictures(sizes[1], channels_last=sizes[-1] == 3)
+    oracle = GraphOracle(model, [entry_value(entry) for entry in inputs.runs(0)[0]], [])
+    write_fixture(name, Task(source, inputs), model, oracle)
+
+
+def write_fixture(name: str, network: Task, model: onnx.ModelProto, oracle: ModuleOracle | GraphOracle) -> None:
+    runs, off = search(oracle, network)
     filled = {entry["name"] for entry in oracle.entries}
     stays = [tensor for tensor in model.graph.initializer if tensor.name not in filled]
     del model.graph.initializer[:]

@@ -128,6 +128,12 @@ def dropout(x, *_, **__):
     return x
 
 
+def product(x, axes, keep):
+    for axis in sorted(axis % x.dim() for axis in axes)[::-1]:
+        x = x.prod(axis, keep)
+    return x
+
+
 def reduction(function):
     def reduce(x, axes_input=None, axes=None, keepdims=1, noop_with_empty_axes=0):
         chosen = integers(axes_input if axes_input is not None else axes or [])
@@ -138,6 +144,7 @@ def reduction(function):
 
 
 OPERATORS["ReduceMean"] = reduction(torch.mean)
+OPERATORS["ReduceProd"] = reduction(product)
 OPERATORS["ReduceSum"] = reduction(torch.sum)
 OPERATORS["ReduceMax"] = reduction(torch.amax)
 OPERATORS["ReduceMin"] = reduction(torch.amin)

@@ -25,19 +25,19 @@ def entry_value(entry: Entry) -> torch.Tensor:
 
 
 class Pictures:
-    """Normalized pictures [batch, 3, size, size]."""
+    """Normalized pictures [batch, 3, size, size], or with the channels last."""
 
     labels = [1, 4, 7]
     dynamic = {"input": {0: "batch"}}
 
-    def __init__(self, size: int = 64, channels: int = 3):
-        self.size, self.channels = size, channels
+    def __init__(self, size: int = 64, channels_last: bool = False):
+        self.shape = [size, size, 3] if channels_last else [3, size, size]
 
     def example(self) -> tuple[torch.Tensor, ...]:
-        return (torch.zeros(EXPORT_BATCH, self.channels, self.size, self.size),)
+        return (torch.zeros(EXPORT_BATCH, *self.shape),)
 
     def runs(self, attempt: int) -> list[list[Entry]]:
-        shape = [len(self.labels), self.channels, self.size, self.size]
+        shape = [len(self.labels), *self.shape]
         return [[{"name": "input", "shape": shape, "seed": INPUT_SEED + attempt, "low": -WIDEST, "high": WIDEST}]]
 
 
@@ -71,15 +71,21 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Network:
-    """A module without pretrained weights, in one way of exporting it.
+class Task:
+    """What a network of the named source is given.
 
     `margin`: how far gradients may be off when every weight is off by some roundings (see reference.py).
     """
 
-    build: Callable[[], nn.Module]
     source: str
-    export: Callable[[nn.Module, "Pictures | Tokens"], onnx.ModelProto] = exporters.torchscript
-    inputs: "Pictures | Tokens" = field(default_factory=Pictures)
+    inputs: Pictures | Tokens = field(default_factory=Pictures)
     loss: str = "cross-entropy"
     margin: float = 2e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Task):
+    """A module without pretrained weights, in one way of exporting it."""
+
+    build: Callable[[], nn.Module]
+    export: Callable[[nn.Module, Pictures | Tokens], onnx.ModelProto] = exporters.torchscript

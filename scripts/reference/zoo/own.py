@@ -35,6 +35,6 @@ class UNet(nn.Module):
 
 
 NETWORKS: dict[str, Network] = {
-    f"unet-{flavour}": Network(UNet, "written here", export, Pictures(32), "mse")
+    f"unet-{flavour}": Network("written here", Pictures(32), "mse", build=UNet, export=export)
     for flavour, export in {"folded": exporters.torchscript, "kept": exporters.torchscript_kept, "dynamo": exporters.dynamo}.items()
 }

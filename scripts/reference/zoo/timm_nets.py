@@ -59,8 +59,8 @@ def vit_registers() -> nn.Module:
     )
 
 
-def network(build, export=exporters.torchscript, inputs=None, margin: float = 2e-4) -> Network:
-    return Network(build, "timm", export, inputs or Pictures(), margin=margin)
+def network(build, export=exporters.torchscript, inputs=None) -> Network:
+    return Network("timm", inputs or Pictures(), build=build, export=export)
 
 
 SMALL = Pictures(32)

@@ -110,7 +110,7 @@ def folded(build):
 
 
 def torchvision(build, export=exporters.torchscript, inputs=None, margin: float = 2e-4) -> Network:
-    return Network(build, "torchvision", export, inputs or Pictures(), margin=margin)
+    return Network("torchvision", inputs or Pictures(), margin=margin, build=build, export=export)
 
 
 def both_flavours(name: str, build) -> dict[str, Network]:

@@ -96,7 +96,7 @@ def clip() -> nn.Module:
 
 
 def network(build, export=exporters.torchscript, inputs=Pictures(32)) -> Network:
-    return Network(build, "transformers", export, inputs)
+    return Network("transformers", inputs, build=build, export=export)
 
 
 NETWORKS: dict[str, Network] = {
