@@ -3,9 +3,10 @@ import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import { inputShapes, prepareModel, readSettings, type TrainSettingsInput, trainingConfigOf } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
-import { CompiledStage, planStages, trainingPlan } from '../training/index.ts';
+import { CompiledStage, planStages, type TrainingConfig, trainingPlan, viewOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
+import { openFeatures } from './features.ts';
 import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf } from './opening.ts';
 import { openSources } from './training-run.ts';
 
@@ -62,12 +63,13 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   });
   const [first] = planStages(config, anatomy);
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
-  const stage = await CompiledStage.compile(network, plan, runtime, new Map(), seed);
+  const features = await openFeatures({ settings, runtime }, hooks);
+  const stage = await CompiledStage.compile(network, plan, runtime, new Map(), seed, features);
   const { train } = openSources({ dataset, preprocessing, settings }, hooks);
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
   let lowest = Number.POSITIVE_INFINITY;
-  for await (const batch of endless(train, config.batch)) {
+  for await (const batch of endless(stage, train, config)) {
     hooks.signal?.throwIfAborted();
     const step = losses.length + 1;
     const lr = from * (to / from) ** ((step - 1) / (steps - 1));
@@ -85,9 +87,16 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   return { model: request.model, data: request.data, points, suggestion: steepest(points) };
 }
 
-/** Epoch after epoch. */
-async function* endless(source: BatchSource, batchSize: number): AsyncGenerator<Batch> {
-  for (let epoch = 0; ; epoch++) yield* source.batches({ epoch, batchSize });
+/** Epoch after epoch, in the views that a training of this stage shows. */
+async function* endless(
+  stage: CompiledStage,
+  source: BatchSource,
+  { batch: batchSize, views }: TrainingConfig,
+): AsyncGenerator<Batch> {
+  for (let epoch = 0; ; epoch++) {
+    const view = viewOf([], { stage: 0, stageEpoch: epoch, epoch }, stage.frozen.remembers ? views : 0);
+    yield* stage.batches(source, { epoch, view, batchSize });
+  }
 }
 
 /** Each loss with the mean of its neighbourhood: unlike a running average, that lags behind nothing. */

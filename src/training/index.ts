@@ -8,7 +8,7 @@ export {
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export { evaluationOf, predictionsOf, softmax } from './metrics.ts';
-export { type Anatomy, planStages, trainingPlan } from './plan.ts';
+export { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { type ScheduleOptions, scheduleFactor } from './schedules.ts';
 export { CompiledStage } from './stage.ts';
