@@ -7,9 +7,7 @@ export {
   type OpenDatasetOptions,
   openDataset,
   openPictures,
-  PictureCache,
   PictureSource,
-  type PictureSourceOptions,
   preview,
   thumbnail,
 } from './data/node/index.ts';

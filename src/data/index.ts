@@ -9,6 +9,7 @@ export {
   readAugmentation,
 } from './augment.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
+export { PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
 export { type ColourMatrix, colourMatrix, meanGrey, type Pixels, type WriteOptions, writePixels } from './pixels.ts';
 export {
   batchShape,

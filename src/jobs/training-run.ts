@@ -1,5 +1,5 @@
-import { readAugmentation } from '../data/index.ts';
-import { PictureCache, PictureSource } from '../data/node/index.ts';
+import { PictureCache, readAugmentation } from '../data/index.ts';
+import { PictureSource } from '../data/node/index.ts';
 import { trainingConfigOf } from '../recipe/index.ts';
 import {
   type Checkpoint,

@@ -1,7 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { augmentationPolicies, type Batch, presetPreprocessing, type Sample } from '../../src/data/index.ts';
-import { PictureCache, PictureSource, type PictureSourceOptions } from '../../src/data/node/index.ts';
+import {
+  augmentationPolicies,
+  type Batch,
+  PictureCache,
+  type PictureSourceOptions,
+  presetPreprocessing,
+  type Sample,
+} from '../../src/data/index.ts';
+import { PictureSource } from '../../src/data/node/index.ts';
 import { fromRgb, gradient, noisyJpeg, temporaryFolder, write } from './pictures.ts';
 
 const preprocessing = presetPreprocessing('imagenet', { size: 24 });

@@ -1,9 +1,10 @@
 /** Is a file a picture that can be trained on? By its content, never by its name. */
 import { open, stat } from 'node:fs/promises';
 import type { Metadata } from 'sharp';
+import { mapConcurrently } from '../concurrency.ts';
+import { sizeProblem } from '../limits.ts';
 import type { DataProblem } from '../types.ts';
-import { mapConcurrently } from './concurrency.ts';
-import { failureReason, maximumPixels, openPicture, readHeader, tooLarge } from './decode.ts';
+import { failureReason, openPicture, readHeader } from './decode.ts';
 
 /** `quick` reads headers and the ends of files, and decodes where these look odd; `full` decodes every file. */
 export type Verification = 'quick' | 'full';
@@ -14,10 +15,6 @@ export interface CheckedPicture {
   readonly paletteColours?: number;
 }
 
-/** Anything narrower shows nothing that could be learned. */
-const minimumSide = 8;
-/** Resizing the shorter side of a longer strip would take too much memory. */
-const maximumAspect = 100;
 const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
 
 /** What is wrong with a file, or what it is. */
@@ -31,12 +28,8 @@ export async function checkPicture(file: string, verification: Verification): Pr
     const metadata = await readHeader(file);
     const { format, width, height } = metadata;
     if (!formats.has(format)) return problem(`${format} is not supported: save it as JPEG or PNG`);
-    if (Math.min(width, height) < minimumSide)
-      return problem(`${width}x${height} pixels, smaller than ${minimumSide}x${minimumSide}`);
-    if (width * height > maximumPixels) return problem(tooLarge(width, height));
-    if (Math.max(width, height) / Math.min(width, height) > maximumAspect) {
-      return problem(`${width}x${height} pixels, more than ${maximumAspect} times as long as wide`);
-    }
+    const unfit = sizeProblem(width, height);
+    if (unfit) return problem(unfit);
     if (verification === 'full' || !endsWell(format, tail))
       await openPicture(file).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
     return { format, paletteColours: metadata.isPalette ? 2 ** (metadata.bitsPerSample ?? 8) : undefined };

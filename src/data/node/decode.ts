@@ -1,10 +1,11 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { augmentedSide, inputOrigin } from '../geometry.ts';
+import { maximumPixels } from '../limits.ts';
 import { type Pixels, writePixels } from '../pixels.ts';
-import { batchShape, resizedSide, resizedSize } from '../preprocessing.ts';
+import { batchShape, resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 
-/** Larger pictures are refused: decoding them could take all memory. */
-export const maximumPixels = 0x3fff * 0x3fff;
+export { inputOrigin, maximumPixels };
 
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
@@ -14,9 +15,6 @@ export const openPicture = (file: string): Sharp => sharp(file, options);
 /** What the file says of itself, however large the picture. */
 export const readHeader = (file: string): Promise<Metadata> =>
   sharp(file, { ...options, limitInputPixels: false }).metadata();
-
-export const tooLarge = (width: number, height: number): string =>
-  `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximumPixels / 1e6)}`;
 
 /** 8-bit RGB of whatever a pipeline gives: alpha goes over white, grey and CMYK and 16 bits are converted. */
 export async function toPixels(pipeline: Sharp): Promise<Pixels> {
@@ -37,18 +35,12 @@ export async function decodeResized(file: string, p: Preprocessing): Promise<Pix
   return toPixels(openPicture(file).resize({ ...resizedSize(p, picture), fit: 'fill', kernel: p.interpolation }));
 }
 
-/** Where the model's input begins in a picture from `decodeResized`. */
-export function inputOrigin(picture: Pixels, p: Preprocessing): { left: number; top: number } {
-  if (p.fit !== 'crop') return { left: 0, top: 0 };
-  return { left: Math.floor((picture.width - p.width) / 2), top: Math.floor((picture.height - p.height) / 2) };
-}
-
 /**
  * A picture as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
  * sharp, but no larger than the file.
  */
 export function decodeLarge(file: string, p: Preprocessing): Promise<Pixels> {
-  const side = Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
+  const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
   return toPixels(openPicture(file).resize({ ...sized, kernel: p.interpolation }));
 }

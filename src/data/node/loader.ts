@@ -1,208 +1,27 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { Random } from '../../random.ts';
-import { type Augmentation, type AugmentationDraw, drawAugmentation } from '../augment.ts';
-import { type Pixels, writePixels } from '../pixels.ts';
-import { batchShape } from '../preprocessing.ts';
-import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from '../types.ts';
+import { type PictureReader, type PictureSourceOptions, PictureSource as Source } from '../picture-source.ts';
+import { writePixels } from '../pixels.ts';
 import { augmentPicture } from './augment.ts';
-import { Slots } from './concurrency.ts';
 import { decodeLarge, decodeResized, failureReason, inputOrigin } from './decode.ts';
 
-/** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
-export class PictureCache {
-  private readonly pictures = new Map<string, Pixels>();
-  private bytes = 0;
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
-  /** @param maximumBytes one cache may serve several sources */
-  constructor(private readonly maximumBytes = 512 * 1024 * 1024) {}
+/** Files, read with sharp. */
+const reader: PictureReader = {
+  conditions: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`,
+  digest: sha256,
+  digestOf: async (file) => sha256(await readFile(file)),
+  decode: (file, p, large) => (large ? decodeLarge(file, p) : decodeResized(file, p)),
+  write: (picture, p, out, offset) => writePixels(picture, p, out, offset, inputOrigin(picture, p)),
+  augment: augmentPicture,
+  failureReason,
+};
 
-  async get(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
-    const kept = this.pictures.get(key);
-    if (kept) return kept;
-    const picture = await decode();
-    const size = picture.data.byteLength;
-    if (!this.pictures.has(key) && this.bytes + size <= this.maximumBytes) {
-      this.pictures.set(key, picture);
-      this.bytes += size;
-    }
-    return picture;
-  }
-}
-
-export interface PictureSourceOptions {
-  readonly samples: readonly Sample[];
-  readonly preprocessing: Preprocessing;
-  /** None unless given: every epoch shows the same pictures. */
-  readonly augmentation?: Augmentation;
-  readonly seed?: number;
-  /** A new order every epoch. Off unless given. */
-  readonly shuffle?: boolean;
-  /** Batches made ahead, 3 unless given. */
-  readonly prefetch?: number;
-  /**
-   * Pictures in work at a time, 64 unless given. Few more than the threads would do, but ONNX Runtime holds the JavaScript thread
-   * for a whole step, and in that time only what is already handed to sharp goes on.
-   */
-  readonly concurrency?: number;
-  readonly cache?: PictureCache;
-  /** Called once for each file that can't be decoded. */
-  readonly onProblem?: (problem: DataProblem) => void;
-}
-
-/** A sample, and what augmentation does to it. */
-interface View {
-  readonly index: number;
-  readonly draw?: AugmentationDraw;
-}
-
-const digestOf = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
-
-/** Where each row that is there begins, one after the other. */
-function placesOf(rows: readonly boolean[], size: number): number[] {
-  let next = 0;
-  return rows.map((isThere) => (isThere ? size * next++ : -1));
-}
-
-/**
- * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
- * the same epoch gives the same bytes whatever the concurrency and the cache.
- *
- * A file that turns out to be broken is left out of its batch, in every epoch, and listed in `problems`; a batch without any
- * picture left is not given out.
- */
-export class PictureSource implements BatchSource {
-  readonly problems: DataProblem[] = [];
-  private readonly slots: Slots;
-  private readonly cache: PictureCache;
-  private readonly augmentation?: Augmentation;
-  private readonly contents = new Map<string, Promise<string | undefined>>();
-  /** What pixels depend on besides a file and what augmentation drew. */
-  private readonly conditions: string;
-
-  constructor(private readonly options: PictureSourceOptions) {
-    this.conditions = JSON.stringify([options.preprocessing, sharp.versions.sharp, sharp.versions.vips]);
-    this.slots = new Slots(options.concurrency ?? 64);
-    this.cache = options.cache ?? new PictureCache();
-    const { augmentation } = options;
-    if (augmentation && Object.values(augmentation).some((change) => change !== undefined))
-      this.augmentation = augmentation;
-  }
-
-  get length(): number {
-    return this.options.samples.length;
-  }
-
-  async *batches(options: BatchOptions): AsyncGenerator<Batch> {
-    const { epoch, batchSize, from = 0 } = options;
-    const { shuffle = false, seed = 0, prefetch = 3 } = this.options;
-    const positions = Array.from({ length: this.length }, (_, i) => i);
-    const order = shuffle ? new Random(seed, 'order', epoch).shuffle(positions) : positions;
-    const abandoned = new AbortController();
-    const ahead: Promise<Batch | undefined>[] = [];
-    let next = from * batchSize;
-    const fill = () => {
-      for (; ahead.length < prefetch && next < order.length; next += batchSize) {
-        const views = order.slice(next, next + batchSize).map((index) => this.viewOf(index, options));
-        const batch = this.load(views, options.recall, abandoned.signal);
-        // Whoever waits for it gets the error; until then, it is not unhandled.
-        batch.catch(() => undefined);
-        ahead.push(batch);
-      }
-    };
-    try {
-      fill();
-      while (ahead.length > 0) {
-        const batch = await ahead.shift();
-        fill();
-        if (batch) yield batch;
-      }
-    } finally {
-      abandoned.abort();
-      await Promise.allSettled(ahead);
-    }
-  }
-
-  /** What an epoch shows of a sample: a function of seed, view and position alone. */
-  private viewOf(index: number, { epoch, view = epoch }: BatchOptions): View {
-    const { augmentation } = this;
-    if (!augmentation) return { index };
-    const { seed = 0 } = this.options;
-    return { index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) };
-  }
-
-  private async load(
-    views: readonly View[],
-    recall: BatchOptions['recall'],
-    signal: AbortSignal,
-  ): Promise<Batch | undefined> {
-    const { preprocessing, samples } = this.options;
-    const inTurn = <T>(task: (view: View, i: number) => Promise<T>) =>
-      Promise.all(views.map((view, i) => this.slots.run(async () => (signal.aborted ? undefined : task(view, i)))));
-    const keys = recall && (await inTurn((view) => this.keyOf(view)));
-    const recalled = recall && (await inTurn(async (_, i) => (keys![i] === undefined ? undefined : recall(keys![i]))));
-    const rows = Array.from(views, (_, i) => !recalled?.[i]);
-    const size = batchShape(preprocessing, 1).reduce((a, b) => a * b);
-    const places = placesOf(rows, size);
-    const images = new Float32Array(rows.filter(Boolean).length * size);
-    const whole = await inTurn(async (view, i) => !rows[i] || this.write(view, images, places[i]));
-    const kept = [...views.keys()].filter((i) => whole[i]);
-    if (kept.length === 0) return undefined;
-    const drawn = kept.filter((i) => rows[i]);
-    drawn.forEach((i, to) => {
-      images.copyWithin(size * to, places[i], places[i] + size);
-    });
-    return {
-      images: drawn.length * size === images.length ? images : images.slice(0, drawn.length * size),
-      shape: batchShape(preprocessing, drawn.length),
-      labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
-      indices: kept.map((i) => views[i].index),
-      ...(recall && { keys: kept.map((i) => keys![i]), recalled: kept.map((i) => recalled![i]) }),
-    };
-  }
-
-  /** Digest of everything that the pixels of a view depend on; undefined where the file cannot be read. */
-  private async keyOf({ index, draw }: View): Promise<string | undefined> {
-    const { file } = this.options.samples[index];
-    const content = await this.contentOf(file);
-    return content && digestOf(`${content} ${this.conditions} ${JSON.stringify(draw ?? null)}`);
-  }
-
-  /** Of a file as it was when first met: what is decoded of it is kept as well. */
-  private contentOf(file: string): Promise<string | undefined> {
-    const known = this.contents.get(file);
-    if (known) return known;
-    const content = readFile(file).then(digestOf, (error) => this.report({ file, reason: failureReason(error) }));
-    this.contents.set(file, content);
-    return content;
-  }
-
-  /** Whether the picture could be decoded. */
-  private async write({ index, draw }: View, images: Float32Array, offset: number): Promise<boolean> {
-    const { preprocessing: p, samples } = this.options;
-    const { file } = samples[index];
-    const picture = await this.decode(file).catch((error) => this.report({ file, reason: failureReason(error) }));
-    if (!picture) return false;
-    if (draw) await augmentPicture(picture, p, draw, images, offset);
-    else writePixels(picture, p, images, offset, inputOrigin(picture, p));
-    return true;
-  }
-
-  private decode(file: string): Promise<Pixels> {
-    const { preprocessing: p } = this.options;
-    const [kind, decode] = this.augmentation
-      ? (['large', decodeLarge] as const)
-      : (['resized', decodeResized] as const);
-    // All that a decoded picture depends on.
-    const { width, height, fit, cropFraction, interpolation } = p;
-    const key = [kind, width, height, fit, cropFraction, interpolation, file].join(' ');
-    return this.cache.get(key, () => decode(file, p));
-  }
-
-  private report(problem: DataProblem): undefined {
-    if (this.problems.some(({ file }) => file === problem.file)) return;
-    this.problems.push(problem);
-    this.options.onProblem?.(problem);
+/** Labelled picture files, read in batches with sharp. */
+export class PictureSource extends Source {
+  constructor(options: PictureSourceOptions) {
+    super(options, reader);
   }
 }

@@ -1,0 +1,223 @@
+import { Random } from '../random.ts';
+import { type Augmentation, type AugmentationDraw, drawAugmentation } from './augment.ts';
+import { Slots } from './concurrency.ts';
+import type { Pixels } from './pixels.ts';
+import { batchShape } from './preprocessing.ts';
+import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from './types.ts';
+
+/** How a platform reads pictures. A file is whatever its samples name. */
+export interface PictureReader {
+  /** All that the pixels depend on besides the file, the preprocessing and the draw, such as versions of libraries. */
+  readonly conditions: string;
+  /** SHA-256 in hexadecimal, of text or of a file's contents. */
+  digest(text: string): string | Promise<string>;
+  digestOf(file: string): Promise<string>;
+  /** @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
+  decode(file: string, p: Preprocessing, large: boolean): Promise<Pixels>;
+  /** Writes a picture that was decoded as the preprocessing resizes it, at `out[offset …]`. */
+  write(picture: Pixels, p: Preprocessing, out: Float32Array, offset: number): void;
+  /** Writes what a draw makes of a picture that was decoded large. */
+  augment(picture: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;
+  /** Why a file could not be read, in a few words. */
+  failureReason(error: unknown): string;
+}
+
+/** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
+export class PictureCache {
+  private readonly pictures = new Map<string, Pixels>();
+  private bytes = 0;
+
+  /** @param maximumBytes one cache may serve several sources */
+  constructor(private readonly maximumBytes = 512 * 1024 * 1024) {}
+
+  async get(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
+    const kept = this.pictures.get(key);
+    if (kept) return kept;
+    const picture = await decode();
+    const size = picture.data.byteLength;
+    if (!this.pictures.has(key) && this.bytes + size <= this.maximumBytes) {
+      this.pictures.set(key, picture);
+      this.bytes += size;
+    }
+    return picture;
+  }
+}
+
+export interface PictureSourceOptions {
+  readonly samples: readonly Sample[];
+  readonly preprocessing: Preprocessing;
+  /** None unless given: every epoch shows the same pictures. */
+  readonly augmentation?: Augmentation;
+  readonly seed?: number;
+  /** A new order every epoch. Off unless given. */
+  readonly shuffle?: boolean;
+  /** Batches made ahead, 3 unless given. */
+  readonly prefetch?: number;
+  /**
+   * Pictures in work at a time, 64 unless given. Few more than the threads would do, but ONNX Runtime in Node holds the JavaScript
+   * thread for a whole step, and in that time only what is already handed to sharp goes on.
+   */
+  readonly concurrency?: number;
+  readonly cache?: PictureCache;
+  /** Called once for each file that can't be decoded. */
+  readonly onProblem?: (problem: DataProblem) => void;
+}
+
+/** A sample, and what augmentation does to it. */
+interface View {
+  readonly index: number;
+  readonly draw?: AugmentationDraw;
+}
+
+/** Where each row that is there begins, one after the other. */
+function placesOf(rows: readonly boolean[], size: number): number[] {
+  let next = 0;
+  return rows.map((isThere) => (isThere ? size * next++ : -1));
+}
+
+/**
+ * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
+ * the same epoch gives the same bytes whatever the concurrency and the cache.
+ *
+ * A file that turns out to be broken is left out of its batch, in every epoch, and listed in `problems`; a batch without any
+ * picture left is not given out.
+ */
+export class PictureSource implements BatchSource {
+  readonly problems: DataProblem[] = [];
+  private readonly slots: Slots;
+  private readonly cache: PictureCache;
+  private readonly augmentation?: Augmentation;
+  private readonly contents = new Map<string, Promise<string | undefined>>();
+  /** What pixels depend on besides a file and what augmentation drew. */
+  private readonly conditions: string;
+
+  constructor(
+    private readonly options: PictureSourceOptions,
+    private readonly reader: PictureReader,
+  ) {
+    this.conditions = JSON.stringify([options.preprocessing, reader.conditions]);
+    this.slots = new Slots(options.concurrency ?? 64);
+    this.cache = options.cache ?? new PictureCache();
+    const { augmentation } = options;
+    if (augmentation && Object.values(augmentation).some((change) => change !== undefined))
+      this.augmentation = augmentation;
+  }
+
+  get length(): number {
+    return this.options.samples.length;
+  }
+
+  async *batches(options: BatchOptions): AsyncGenerator<Batch> {
+    const { epoch, batchSize, from = 0 } = options;
+    const { shuffle = false, seed = 0, prefetch = 3 } = this.options;
+    const positions = Array.from({ length: this.length }, (_, i) => i);
+    const order = shuffle ? new Random(seed, 'order', epoch).shuffle(positions) : positions;
+    const abandoned = new AbortController();
+    const ahead: Promise<Batch | undefined>[] = [];
+    let next = from * batchSize;
+    const fill = () => {
+      for (; ahead.length < prefetch && next < order.length; next += batchSize) {
+        const views = order.slice(next, next + batchSize).map((index) => this.viewOf(index, options));
+        const batch = this.load(views, options.recall, abandoned.signal);
+        // Whoever waits for it gets the error; until then, it is not unhandled.
+        batch.catch(() => undefined);
+        ahead.push(batch);
+      }
+    };
+    try {
+      fill();
+      while (ahead.length > 0) {
+        const batch = await ahead.shift();
+        fill();
+        if (batch) yield batch;
+      }
+    } finally {
+      abandoned.abort();
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** What an epoch shows of a sample: a function of seed, view and position alone. */
+  private viewOf(index: number, { epoch, view = epoch }: BatchOptions): View {
+    const { augmentation } = this;
+    if (!augmentation) return { index };
+    const { seed = 0 } = this.options;
+    return { index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) };
+  }
+
+  private async load(
+    views: readonly View[],
+    recall: BatchOptions['recall'],
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
+    const { preprocessing, samples } = this.options;
+    const inTurn = <T>(task: (view: View, i: number) => Promise<T>) =>
+      Promise.all(views.map((view, i) => this.slots.run(async () => (signal.aborted ? undefined : task(view, i)))));
+    const keys = recall && (await inTurn((view) => this.keyOf(view)));
+    const recalled = recall && (await inTurn(async (_, i) => (keys![i] === undefined ? undefined : recall(keys![i]))));
+    const rows = Array.from(views, (_, i) => !recalled?.[i]);
+    const size = batchShape(preprocessing, 1).reduce((a, b) => a * b);
+    const places = placesOf(rows, size);
+    const images = new Float32Array(rows.filter(Boolean).length * size);
+    const whole = await inTurn(async (view, i) => !rows[i] || this.write(view, images, places[i]));
+    const kept = [...views.keys()].filter((i) => whole[i]);
+    if (kept.length === 0) return undefined;
+    const drawn = kept.filter((i) => rows[i]);
+    drawn.forEach((i, to) => {
+      images.copyWithin(size * to, places[i], places[i] + size);
+    });
+    return {
+      images: drawn.length * size === images.length ? images : images.slice(0, drawn.length * size),
+      shape: batchShape(preprocessing, drawn.length),
+      labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
+      indices: kept.map((i) => views[i].index),
+      ...(recall && { keys: kept.map((i) => keys![i]), recalled: kept.map((i) => recalled![i]) }),
+    };
+  }
+
+  /** Digest of everything that the pixels of a view depend on; undefined where the file cannot be read. */
+  private async keyOf({ index, draw }: View): Promise<string | undefined> {
+    const { file } = this.options.samples[index];
+    const content = await this.contentOf(file);
+    return content && this.reader.digest(`${content} ${this.conditions} ${JSON.stringify(draw ?? null)}`);
+  }
+
+  /** Of a file as it was when first met: what is decoded of it is kept as well. */
+  private contentOf(file: string): Promise<string | undefined> {
+    const known = this.contents.get(file);
+    if (known) return known;
+    const content = this.reader.digestOf(file).catch((error) => this.failed(file, error));
+    this.contents.set(file, content);
+    return content;
+  }
+
+  /** Whether the picture could be decoded. */
+  private async write({ index, draw }: View, images: Float32Array, offset: number): Promise<boolean> {
+    const { preprocessing: p, samples } = this.options;
+    const { file } = samples[index];
+    const picture = await this.decode(file).catch((error) => this.failed(file, error));
+    if (!picture) return false;
+    if (draw) await this.reader.augment(picture, p, draw, images, offset);
+    else this.reader.write(picture, p, images, offset);
+    return true;
+  }
+
+  private decode(file: string): Promise<Pixels> {
+    const { preprocessing: p } = this.options;
+    const large = this.augmentation !== undefined;
+    // All that a decoded picture depends on.
+    const { width, height, fit, cropFraction, interpolation } = p;
+    const key = [large ? 'large' : 'resized', width, height, fit, cropFraction, interpolation, file].join(' ');
+    return this.cache.get(key, () => this.reader.decode(file, p, large));
+  }
+
+  private failed(file: string, error: unknown): undefined {
+    return this.report({ file, reason: this.reader.failureReason(error) });
+  }
+
+  private report(problem: DataProblem): undefined {
+    if (this.problems.some(({ file }) => file === problem.file)) return;
+    this.problems.push(problem);
+    this.options.onProblem?.(problem);
+  }
+}
