@@ -5,7 +5,7 @@ import { type Pixels, writePixels } from '../pixels.ts';
 import { batchShape, resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 
-export { inputOrigin, maximumPixels };
+export { inputOrigin };
 
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };

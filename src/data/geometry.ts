@@ -1,0 +1,193 @@
+/** Where the pixels of a model's input come from in a picture: the arithmetic that every platform's augmentation shares. */
+import { type AugmentationDraw, cropRectangle, type Rectangle } from './augment.ts';
+import { resizedSide, type Size } from './preprocessing.ts';
+import type { Preprocessing } from './types.ts';
+
+type Affine = NonNullable<AugmentationDraw['affine']>;
+
+/** Where the model's input begins in a picture resized to `resizedSize`. */
+export function inputOrigin(picture: Size, p: Preprocessing): { left: number; top: number } {
+  if (p.fit !== 'crop') return { left: 0, top: 0 };
+  return { left: Math.floor((picture.width - p.width) / 2), top: Math.floor((picture.height - p.height) / 2) };
+}
+
+/** Length of the shorter side of a picture to augment: so much larger than the input that a part of it can be cut out and still be sharp. */
+export const augmentedSide = (p: Preprocessing): number => Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
+
+/** The part of the picture that fills the input, in pixels of the picture; it may reach beyond it. */
+function inputWindow(picture: Size, p: Preprocessing, draw: AugmentationDraw): Rectangle {
+  if (draw.crop) return cropRectangle(draw.crop, picture, p.width / p.height);
+  if (p.fit === 'stretch') return { left: 0, top: 0, width: picture.width, height: picture.height };
+  if (p.fit === 'pad') {
+    const side = Math.max(picture.width, picture.height);
+    return { left: 0, top: 0, width: side, height: side };
+  }
+  const scale = resizedSide(p) / Math.min(picture.width, picture.height);
+  const width = p.width / scale;
+  const height = p.height / scale;
+  return { left: (picture.width - width) / 2, top: (picture.height - height) / 2, width, height };
+}
+
+/** A part of a picture and the size that it is resized to. */
+export interface Part {
+  /** In pixels of the picture, all of them in it. */
+  readonly from: Rectangle;
+  readonly resized: Size;
+}
+
+/** A part and the pixel of it, resized, that becomes the input's top left one; it may be negative. */
+export interface Cut extends Part {
+  readonly left: number;
+  readonly top: number;
+}
+
+/** What a draw without `affine` cuts out; what lies beyond the picture is left out. */
+export function straightCut(picture: Size, p: Preprocessing, draw: AugmentationDraw): Cut {
+  const window = inputWindow(picture, p, draw);
+  const x = cutAxis(window.left, window.width, picture.width, p.width);
+  const y = cutAxis(window.top, window.height, picture.height, p.height);
+  return {
+    from: { left: x.from, top: y.from, width: x.length, height: y.length },
+    resized: { width: x.resized, height: y.resized },
+    left: -x.at,
+    top: -y.at,
+  };
+}
+
+/** One axis of a cut: the pixels taken, the length they are resized to, and where they come to lie in the input. */
+function cutAxis(start: number, length: number, available: number, input: number) {
+  const scale = input / length;
+  const from = Math.min(available - 1, Math.max(0, Math.round(start)));
+  const to = Math.max(from + 1, Math.min(available, Math.round(start + length)));
+  const at = start < 0 ? Math.round(-start * scale) : 0;
+  const end = start + length > available ? Math.round((available - start) * scale) : input;
+  return { from, length: to - from, at, resized: Math.max(1, end - at) };
+}
+
+/** How many pixels the edges of a picture are drawn out by. */
+export interface Border {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** A part, and how it comes to lie in the input once it is resized and its edges are drawn out. */
+export interface Warp extends Part {
+  readonly border?: Border;
+  /** With the border. */
+  readonly size: Size;
+  /** Rows of a 2x2 matrix: the pixel of index i comes to lie at index `matrix i + shift` of the input. */
+  readonly matrix: readonly [number, number, number, number];
+  readonly shift: readonly [number, number];
+}
+
+/**
+ * The window rotated, sheared and shifted about its centre. In pixels of the input, a point q from the window's centre moves to
+ * `A q + t` from the input's centre. First the part of the picture that can come into view is cut out and resized, so that
+ * shrinking smooths; then one affine transform does the rest.
+ */
+export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDraw, affine: Affine): Warp {
+  const window = inputWindow(picture, p, draw);
+  const angle = (affine.rotation * Math.PI) / 180;
+  const slope = Math.tan((affine.shear * Math.PI) / 180);
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  // Anticlockwise with y pointing down, after a shear along x; its determinant is 1.
+  const a = [cos, cos * slope + sin, -sin, cos - sin * slope];
+  const shift = [affine.x * p.width, affine.y * p.height];
+
+  // Half the extent of A⁻¹ (input rectangle), with what interpolation and blur look at around it, and its centre A⁻¹(-t).
+  const around = 1 + 3 * draw.blur;
+  const reach = [
+    (Math.abs(a[3]) * p.width + Math.abs(a[1]) * p.height) / 2 + around,
+    (Math.abs(a[2]) * p.width + Math.abs(a[0]) * p.height) / 2 + around,
+  ];
+  const centre = [-(a[3] * shift[0] - a[1] * shift[1]), -(-a[2] * shift[0] + a[0] * shift[1])];
+  const x = viewAxis(window.left, window.width, picture.width, p.width, centre[0], reach[0]);
+  const y = viewAxis(window.top, window.height, picture.height, p.height, centre[1], reach[1]);
+
+  // What padding leaves free keeps the mean, as in evaluation.
+  const extended = affine.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
+  const width = x.resized + (extended ? x.before + x.after : 0);
+  const height = y.resized + (extended ? y.before + y.after : 0);
+  // Pixel i lies at q = stretch (i + 1/2) + origin.
+  const origin = [x.origin - (extended ? x.before * x.stretch : 0), y.origin - (extended ? y.before * y.stretch : 0)];
+  const m = [a[0] * x.stretch, a[1] * y.stretch, a[2] * x.stretch, a[3] * y.stretch] as const;
+  // In indices, j = m i + d, from j + 1/2 = A q + t + input / 2.
+  const dx = (m[0] + m[1]) / 2 + a[0] * origin[0] + a[1] * origin[1] + shift[0] + p.width / 2 - 0.5;
+  const dy = (m[2] + m[3]) / 2 + a[2] * origin[0] + a[3] * origin[1] + shift[1] + p.height / 2 - 0.5;
+  return {
+    from: { left: x.from, top: y.from, width: x.length, height: y.length },
+    resized: { width: x.resized, height: y.resized },
+    border: extended ? { left: x.before, right: x.after, top: y.before, bottom: y.after } : undefined,
+    size: { width, height },
+    matrix: m,
+    shift: [dx, dy],
+  };
+}
+
+/**
+ * One axis of a warp: the pixels that may come into view, the length they are resized to, how a resized pixel lies to the
+ * window's centre in pixels of the input (`stretch`, `origin`), and how many pixels are missing on either side.
+ */
+function viewAxis(start: number, length: number, available: number, input: number, centre: number, reach: number) {
+  const scale = input / length;
+  const middle = start + length / 2;
+  const low = middle + (centre - reach) / scale;
+  const high = middle + (centre + reach) / scale;
+  const from = Math.min(available - 1, Math.max(0, Math.floor(low)));
+  const to = Math.max(from + 1, Math.min(available, Math.ceil(high)));
+  // Less than a pixel's worth is drawn one pixel wide.
+  const span = Math.max(1, (to - from) * scale);
+  const resized = Math.round(span);
+  const stretch = span / resized;
+  const missing = (pixels: number) => Math.max(0, Math.ceil((pixels * scale) / stretch));
+  return {
+    from,
+    length: to - from,
+    resized,
+    stretch,
+    origin: ((from + to) / 2 - middle) * scale - span / 2,
+    before: missing(from - low),
+    after: missing(high - to),
+  };
+}
+
+/**
+ * What an affine transform draws of a picture: the bounding box of `matrix i`, in whole pixels as libvips rounds them, and then
+ * shifted. `fraction` is what of the shift is left to interpolation.
+ */
+export function drawnBox({
+  matrix: m,
+  size,
+  shift,
+}: Warp): Rectangle & { readonly fraction: readonly [number, number] } {
+  const whole = [Math.round(shift[0]), Math.round(shift[1])];
+  const x = extent(m[0] * size.width, m[1] * size.height);
+  const y = extent(m[2] * size.width, m[3] * size.height);
+  return {
+    left: x.start + whole[0],
+    top: y.start + whole[1],
+    width: x.length,
+    height: y.length,
+    fraction: [shift[0] - whole[0], shift[1] - whole[1]],
+  };
+}
+
+/** Of the sums of any of two numbers. */
+function extent(a: number, b: number): { start: number; length: number } {
+  const low = Math.min(0, a) + Math.min(0, b);
+  const high = Math.max(0, a) + Math.max(0, b);
+  return { start: roundAwayFromZero(low), length: roundAwayFromZero(high - low) };
+}
+
+/** C's rounding, as libvips does it: halves away from zero. */
+const roundAwayFromZero = (value: number): number => Math.sign(value) * Math.round(Math.abs(value));
+
+/** The mean of the preprocessing as a colour, red, green and blue from 0 to 255. */
+export function meanColour({ mean, scale, channels }: Preprocessing): readonly [number, number, number] {
+  const [r, g, b] = (
+    channels === 'bgr' ? mean.toReversed() : channels === 'grey' ? [mean[0], mean[0], mean[0]] : mean
+  ).map((m) => Math.round(Math.min(255, Math.max(0, m / scale))));
+  return [r, g, b];
+}
