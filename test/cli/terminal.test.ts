@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { wrapped } from '../../src/cli/help.ts';
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
 import { fitted, Terminal, visibleLength } from '../../src/cli/terminal/terminal.ts';
+import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { quoted } from '../../src/jobs/paths.ts';
 
 const plain = createColors(false);
@@ -104,4 +105,19 @@ describe('a terminal', () => {
     expect(stdout.texts).toEqual(['{"a":1}\n']);
     expect(stderr.texts).toEqual(['for people\n']);
   });
+});
+
+test.each([
+  [4, 1, /pictures are the bottleneck: 80% of the time/],
+  [0.5, 4.5, /computing is the bottleneck: only 10% of the time/],
+  [0.3, 0.1, /^((?!bottleneck).)*$/s],
+])('waiting %f s and computing %f s, a stage says what holds it up', (waited, computed, expected) => {
+  let said = '';
+  const sink = { write: (text: string) => (said += text) };
+  const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
+  const step = { epoch: 1, steps: 2, loss: 1, accuracy: 0.5, lr: 0.1, samples: 4 };
+  for (const number of [1, 2])
+    display.take({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
+  display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished' });
+  expect(said).toMatch(expected);
 });

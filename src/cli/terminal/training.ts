@@ -196,7 +196,8 @@ export class TrainingDisplay {
     if (why === 'target') this.terminal.say(`  ${c.green('the target is reached')}`);
     if (why === 'plateau') this.terminal.say(`  ${c.dim('no better any more: on to the next stage')}`);
     const all = this.stageWaited + this.stageComputed;
-    if (!all) return;
+    // Nothing holds up what is over at once, as where all that frozen layers make of the pictures is known.
+    if (all < 1) return;
     const waited = this.stageWaited / all;
     const text =
       waited > 0.3
