@@ -5,9 +5,8 @@
 import { createHash } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Checkpoint, Progress } from '../training/index.ts';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../training/index.ts';
 import { beside, codeOf, ignoring, writeAtomically } from './atomic.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
@@ -19,28 +18,12 @@ export interface LoadedCheckpoint extends Checkpoint {
   readonly notice?: string;
 }
 
-const FORMAT = '1';
 const FILE = 'checkpoint.safetensors';
 const PREVIOUS = 'previous.safetensors';
 const BLANK = '0'.repeat(64);
 
-// JSON has no word for what is not finite, and no value of a progress is a string.
-const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
-const stringify = (value: unknown): string =>
-  JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v));
-const parse = (text: string): unknown => JSON.parse(text, (_, v) => (NOT_FINITE.includes(v) ? Number(v) : v));
-
-export function encodeCheckpoint({ progress, state }: Checkpoint, identity: RunIdentity): Uint8Array {
-  const metadata = {
-    sha256: BLANK,
-    format: FORMAT,
-    step: String(progress.step),
-    epoch: String(progress.epoch),
-    stage: String(progress.stage),
-    identity: JSON.stringify(identity),
-    progress: stringify(progress),
-  };
-  const bytes = writeSafetensors({ tensors: state, metadata });
+export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity): Uint8Array {
+  const bytes = writeCheckpoint(checkpoint, { sha256: BLANK, identity: JSON.stringify(identity) });
   bytes.set(new TextEncoder().encode(digestOf(bytes)), digestPlace(bytes));
   return bytes;
 }
@@ -50,13 +33,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly ide
   const at = digestPlace(bytes);
   const stated = at < 0 ? '' : new TextDecoder('latin1').decode(bytes.subarray(at, at + BLANK.length));
   if (at < 0 || stated !== digestOf(bytes)) throw damaged('its checksum does not match');
-  const { tensors, metadata } = readSafetensors(bytes);
-  if (metadata.format !== FORMAT) throw damaged(`its format is ${metadata.format}, and this version reads ${FORMAT}`);
-  return {
-    state: tensors,
-    progress: parse(metadata.progress) as Progress,
-    identity: identitySchema.parse(JSON.parse(metadata.identity)),
-  };
+  const { state, progress, metadata } = readCheckpoint(bytes);
+  return { state, progress, identity: identitySchema.parse(JSON.parse(metadata.identity)) };
 }
 
 const damaged = (why: string) =>

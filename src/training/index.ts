@@ -1,3 +1,4 @@
+export { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,
   type StageConfig,
