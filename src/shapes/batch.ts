@@ -84,14 +84,17 @@ function freeReshapes(graph: Graph, fixed: number): Graph {
     if (!freed) return node;
     const name = `${node.inputs[1]}/free_${node.outputs[0]}`;
     initializers.set(name, freed);
-    return { ...node, inputs: [node.inputs[0], name] };
+    // A target has no zero but the one that copies the batch, so that it may be read as one.
+    const { allowzero: _, ...attributes } = node.attributes;
+    return { ...node, inputs: [node.inputs[0], name], attributes };
   });
   return { ...graph, nodes, initializers };
 }
 
 function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
   const entries = numbersOf(target);
-  if (entries.length === 0 || entries[0] !== fixed || (allowZero?.kind === 'int' && allowZero.value)) return undefined;
+  const meansZero = allowZero?.kind === 'int' && Number(allowZero.value) === 1;
+  if (entries.length === 0 || entries[0] !== fixed || (meansZero && entries.includes(0))) return undefined;
   const first = entries.includes(-1) ? 0 : -1;
   return { ...target, data: arrayFrom('int64', [first, ...entries.slice(1)]) };
 }

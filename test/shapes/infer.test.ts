@@ -81,24 +81,27 @@ test('a batch that only the declaration fixes is freed', async () => {
   expect(values.get('logits')?.shape).toEqual(['batch', 5]);
 });
 
-const reshaping = (first: number, second: number, batch = 1) =>
+const reshaping = (first: number, second: number, batch = 1, allowzero = 0) =>
   smallModel({
     inputs: { image: [batch, 3, 2, 2] },
     outputs: { logits: [batch, 5] },
     initializers: { fc: weights([12, 5]), target: ints(first, second) },
     nodes: [
       ['Relu', ['image'], ['relu']],
-      ['Reshape', ['relu', 'target'], ['flat']],
+      ['Reshape', ['relu', 'target'], ['flat'], { allowzero }],
       ['MatMul', ['flat', 'fc'], ['logits']],
     ],
   });
 
 test.each([
-  [1, 12, 1, -1],
-  [1, -1, 1, 0],
-  [2, 12, 2, -1],
-])('Reshape to [%i, %i] no longer fixes the batch', async (first, second, batch, freed) => {
-  const source = reshaping(first, second, batch);
+  [1, 12, 1, -1, 0],
+  [1, -1, 1, 0, 0],
+  [2, 12, 2, -1, 0],
+  // As torch.onnx.export writes it with dynamo=True.
+  [1, 12, 1, -1, 1],
+  [1, -1, 1, 0, 1],
+])('Reshape to [%i, %i] no longer fixes the batch', async (first, second, batch, freed, allowzero) => {
+  const source = reshaping(first, second, batch, allowzero);
   const { model, values } = await inferShapes(source, runtime);
   expect(values.get('logits')?.shape).toEqual(['batch', 5]);
   const target = model.graph.initializers.get(model.graph.nodes[1].inputs[1]);
