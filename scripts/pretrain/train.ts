@@ -63,7 +63,7 @@ for await (const event of trainer.run()) {
     );
   }
   if (event.type !== 'epoch') continue;
-  saveCheckpoint(trainer.checkpoint());
+  saveCheckpoint(await trainer.checkpoint());
   const { epoch, train, val, seconds } = event;
   console.log(
     `epoch ${epoch}: train ${train.accuracy.toFixed(3)}, val ${val.accuracy.toFixed(3)} (loss ${val.loss.toFixed(3)}), ${seconds.toFixed(0)} s`,

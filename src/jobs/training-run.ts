@@ -100,9 +100,9 @@ class RunLog {
         return this.writeArtifacts(event);
       case 'step':
         if (performance.now() - this.saved < SAVE_EVERY) return;
-        return this.save(this.trainer.checkpoint());
+        return this.save(await this.trainer.checkpoint());
       case 'epoch': {
-        const checkpoint = this.trainer.checkpoint();
+        const checkpoint = await this.trainer.checkpoint();
         if (event.best) {
           await run.saveCheckpoint('best', checkpoint);
           hooks.onEvent?.({ type: 'checkpoint', kind: 'best', epoch: event.epoch });
@@ -118,7 +118,7 @@ class RunLog {
           ...this.record,
           stopped: event.why === 'interrupted' ? null : (this.record.stopped ?? event.why),
         };
-        return this.save(this.trainer.checkpoint());
+        return this.save(await this.trainer.checkpoint());
     }
   }
 
@@ -133,7 +133,7 @@ class RunLog {
   private async writeArtifacts({ stage }: StageInfo): Promise<void> {
     if (!this.job.settings.artifacts) return;
     const { run, about, anatomy } = this.job;
-    const { network, plan, state, position } = this.compiled(stage);
+    const { network, plan, state, position } = await this.compiled(stage);
     await run.writeArtifacts(
       stage,
       compileArtifacts(network, plan, state, position, { groups: anatomy.groups, sha256: about.sha256 }),
@@ -143,14 +143,14 @@ class RunLog {
   /** The trained parameters and their optimizer state take the place of those that the stage began with. */
   private async writeArtifactCheckpoint(stage: number): Promise<void> {
     if (!this.job.settings.artifacts) return;
-    const { network, plan, state, position } = this.compiled(stage);
+    const { network, plan, state, position } = await this.compiled(stage);
     const checkpoint = artifactCheckpoint(network, plan, state, position);
     await this.job.run.writeFile(`artifacts/stage-${stage}/checkpoint.safetensors`, checkpoint);
   }
 
-  private compiled(stage: number) {
+  private async compiled(stage: number) {
     const { anatomy, network } = this.job;
-    const { progress, state } = this.trainer.checkpoint();
+    const { progress, state } = await this.trainer.checkpoint();
     const { step, epoch, thawedAt } = progress;
     const plan = trainingPlan(
       this.config,

@@ -1,7 +1,7 @@
 /** What ONNX Runtime's packages for Node and for the web have in common. */
 import type * as ort from 'onnxruntime-common';
 import type { Tensor, TensorData } from '../onnx/index.ts';
-import type { Session } from './session.ts';
+import type { Resident, Session } from './session.ts';
 
 /** The module of either package. */
 export type Ort = typeof ort;
@@ -11,13 +11,17 @@ interface Wrapping {
   readonly Tensor: Ort['Tensor'];
   /** Whether a tensor given for an output is written in place. WebAssembly fills a copy in its own memory. */
   readonly writesTargets: boolean;
+  /** Outputs that the session leaves on the device, where it can. */
+  readonly resident?: readonly string[];
 }
 
 /** A session as the rest of Thaw knows it. */
-export function wrapSession(session: ort.InferenceSession, { Tensor, writesTargets }: Wrapping): Session {
+export function wrapSession(session: ort.InferenceSession, { Tensor, writesTargets, resident }: Wrapping): Session {
   // The constructor's overloads are a union by type; type and data agree here because `Tensor` says so.
-  const toOrt = ({ type, data, shape }: Tensor): ort.Tensor =>
-    new Tensor(type as 'float32', data as Float32Array, shape);
+  const toOrt = (value: Tensor | Resident): ort.Tensor =>
+    value instanceof OnDevice
+      ? value.tensor
+      : new Tensor(value.type as 'float32', (value as Tensor).data as Float32Array, value.shape);
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
@@ -43,8 +47,39 @@ export function wrapSession(session: ort.InferenceSession, { Tensor, writesTarge
       // A target has been written; what comes back for it is a copy.
       return mapValues(fetches, (target, name) => target ?? fromOrt(results[name]));
     },
+    runResident:
+      resident &&
+      (async (feeds, outputs) => {
+        const results = await session.run(mapValues(feeds, toOrt), [...outputs, ...resident]);
+        return {
+          results: Object.fromEntries(outputs.map((name) => [name, fromOrt(results[name])])),
+          kept: Object.fromEntries(resident.map((name) => [name, new OnDevice(results[name])])),
+        };
+      }),
     release: () => session.release(),
   };
+}
+
+/** A tensor that ONNX Runtime keeps on the device. */
+class OnDevice implements Resident {
+  constructor(readonly tensor: ort.Tensor) {}
+
+  get type() {
+    return this.tensor.type as Tensor['type'];
+  }
+
+  get shape() {
+    return this.tensor.dims;
+  }
+
+  async read(): Promise<Tensor> {
+    const data = (await this.tensor.getData()) as Float32Array;
+    return { type: this.type, shape: this.shape, data: data.slice() };
+  }
+
+  release(): void {
+    this.tensor.dispose();
+  }
 }
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A, key: string) => B): Record<string, B> =>

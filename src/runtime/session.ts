@@ -1,9 +1,6 @@
 import type { DataType, Tensor } from '../onnx/index.ts';
 
-/**
- * What the rest of Thaw knows of a runtime. Tensors are plain (type, shape, data); a backend may keep values on its device between
- * calls behind `Resident`.
- */
+/** What the rest of Thaw knows of a runtime. Tensors are plain: type, shape, data. */
 export interface SessionOptions {
   /** `none` keeps every value observable; `all` is the default. */
   readonly optimization?: 'none' | 'all';
@@ -12,6 +9,17 @@ export interface SessionOptions {
    * nothing else wants the processor, and takes from whatever works beside them.
    */
   readonly spinning?: boolean;
+  /** Outputs that are to stay on the device, where it has a memory of its own. */
+  readonly resident?: readonly string[];
+}
+
+/** A value in the device's own memory. */
+export interface Resident {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  /** A copy of it. */
+  read(): Promise<Tensor>;
+  release(): void;
 }
 
 export interface Session {
@@ -27,10 +35,22 @@ export interface Session {
     feeds: Feeds,
     fetches?: readonly string[] | Readonly<Record<string, Tensor | null>>,
   ): Promise<Record<string, Tensor>>;
+  /**
+   * Leaves the outputs that were loaded as `resident` on the device. There only where it has a memory of its own.
+   *
+   * @param outputs wanted besides
+   */
+  runResident?(
+    feeds: Feeds,
+    outputs: readonly string[],
+  ): Promise<{
+    readonly results: Record<string, Tensor>;
+    readonly kept: Record<string, Resident>;
+  }>;
   release(): Promise<void>;
 }
 
-export type Feeds = Readonly<Record<string, Tensor>>;
+export type Feeds = Readonly<Record<string, Tensor | Resident>>;
 
 export interface Runtime {
   /** The execution provider: `cpu`, `cuda`, … */

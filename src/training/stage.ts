@@ -2,7 +2,7 @@ import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.t
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { blockOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
+import { blockOf, nextOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Prediction } from './events.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
@@ -70,7 +70,10 @@ export class CompiledStage {
       },
       models.labels,
       models.noise,
-      new StatefulSession(await load(models.step), state),
+      new StatefulSession(
+        await runtime.load(writeModel(models.step), { resident: [...state.keys()].map(nextOf) }),
+        state,
+      ),
       await load(models.evaluation),
     );
   }
@@ -98,9 +101,7 @@ export class CompiledStage {
   async evaluate(source: BatchSource, batchSize: number): Promise<StepResult> {
     let scores = NO_SCORES;
     const all: Prediction[] = [];
-    const parameters = Object.fromEntries(
-      this.evaluation.inputNames.flatMap((name) => (name in this.step.state ? [[name, this.step.state[name]]] : [])),
-    );
+    const parameters = this.step.feedsOf(this.evaluation.inputNames);
     for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
         ...(await this.frozen.values(batch, this.boundary.evaluation)),
@@ -114,9 +115,9 @@ export class CompiledStage {
     return { loss: scores.lossSum / scores.count, predictions: all };
   }
 
-  /** The state as it is now; the tensors are overwritten by later steps. */
-  get state(): StageState {
-    return new Map(Object.entries(this.step.state));
+  /** A copy of the state as it is now. */
+  state(): Promise<StageState> {
+    return this.step.read();
   }
 
   async release(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
-import { copyTensor, type Runtime } from '../runtime/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -164,9 +164,9 @@ export class Trainer {
   }
 
   /** Where the training stands, its tensors copied. */
-  checkpoint(): Checkpoint {
+  async checkpoint(): Promise<Checkpoint> {
     const state = new Map(this.carried);
-    for (const [name, tensor] of this.stage?.state ?? []) state.set(name, copyTensor(tensor));
+    for (const [name, tensor] of (await this.stage?.state()) ?? []) state.set(name, tensor);
     return { progress: this.progress, state };
   }
 
@@ -235,7 +235,7 @@ export class Trainer {
     await this.opened?.batches.close();
     this.opened = undefined;
     if (!this.stage) return;
-    this.carried = new Map(this.checkpoint().state);
+    this.carried = new Map((await this.checkpoint()).state);
     await this.stage.release();
     this.stage = undefined;
   }

@@ -96,11 +96,13 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
     for (const [i, step] of fixture.steps.entries()) {
       const { loss } = await stage.train(batchOf(step), fixture.lr, i + 1);
       expect(loss).toBeCloseTo(step.loss, 5);
+      const state = await stage.state();
       for (const name of statistics)
-        expect(distance(stage.state.get(name)!.data as Float32Array, step.statistics[name]), name).toBeLessThan(1e-5);
+        expect(distance(state.get(name)!.data as Float32Array, step.statistics[name]), name).toBeLessThan(1e-5);
     }
+    const state = await stage.state();
     for (const [name, exact] of Object.entries(fixture.final))
-      expect(distance(stage.state.get(name)!.data as Float32Array, exact), name).toBeLessThan(1e-5);
+      expect(distance(state.get(name)!.data as Float32Array, exact), name).toBeLessThan(1e-5);
     await stage.release();
   });
 
@@ -123,8 +125,7 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
     const { graph } = trainingModel(network, { ...plan, trainable: new Set(['conv.weight', 'fc.weight', 'fc.bias']) });
     expect(graph.outputs.map(({ name }) => name).filter((name) => name.endsWith('.next'))).toEqual([]);
     for (const name of statistics) expect(graph.initializers.get(name)).toEqual(model.graph.initializers.get(name));
-    expect(graph.nodes.filter(({ op }) => op === 'BatchNormalization').map(({ inputs }) => inputs.slice(3))).toEqual([
-      statistics,
-    ]);
+    // It is folded into the convolution before it.
+    expect(graph.nodes.some(({ op }) => op === 'BatchNormalization')).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { Tensor } from '../../src/onnx/index.ts';
 import { blockOf, type Runtime } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 
@@ -30,7 +31,7 @@ it('a runtime that returns another order has no blocks', async () => {
       inputNames: ['x'],
       outputNames: ['y'],
       outputTypes: {},
-      run: async ({ x }) => ({ reorderinput: x }),
+      run: async ({ x }) => ({ reorderinput: x as Tensor }),
       release: async () => {},
     }),
   };

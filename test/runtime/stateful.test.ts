@@ -32,7 +32,7 @@ describe('StatefulSession', () => {
       totals.push((total.data as Float32Array)[0]);
     }
     expect(totals).toEqual([9, 12, 15, 18, 21]);
-    expect([...(stateful.state.state.data as Float32Array)]).toEqual([6, 7, 8]);
+    expect([...((await stateful.read()).get('state')!.data as Float32Array)]).toEqual([6, 7, 8]);
     expect([...initial]).toEqual([1, 2, 3]);
     await stateful.release();
   });

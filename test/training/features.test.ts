@@ -57,14 +57,14 @@ async function trainerOf(
   });
 }
 
-async function finish(trainer: Trainer): Promise<ReturnType<typeof outcome>> {
+async function finish(trainer: Trainer): ReturnType<typeof outcome> {
   for await (const _ of trainer.run());
   return outcome(trainer);
 }
 
 /** All that a training leaves, times apart. */
-function outcome(trainer: Trainer) {
-  const { progress, state } = trainer.checkpoint();
+async function outcome(trainer: Trainer) {
+  const { progress, state } = await trainer.checkpoint();
   return {
     step: progress.step,
     rows: progress.rows.map(({ seconds, ...row }) => row),
@@ -94,7 +94,7 @@ describe('the numbers are the same', () => {
       let most = 0;
       const trainer = await trainerOf(pictures(), features);
       for await (const _ of trainer.run()) most = Math.max(most, features.size);
-      expect(outcome(trainer)).toEqual(reference);
+      expect(await outcome(trainer)).toEqual(reference);
       expect(most).toBeLessThanOrEqual(maximumBytes);
       expect(most > 0).toBe(maximumBytes > 0);
     },
@@ -107,7 +107,7 @@ describe('the numbers are the same', () => {
       const first = await trainerOf(pictures(), features);
       let steps = 0;
       for await (const { type } of first.run()) if (type === 'step' && ++steps === at) first.interrupt();
-      const resume: Checkpoint = first.checkpoint();
+      const resume: Checkpoint = await first.checkpoint();
       expect(resume.progress.step).toBe(at);
       const second = await trainerOf(pictures(), keeps ? features : undefined, gradual, { resume });
       expect(await finish(second), `keeps ${keeps}`).toEqual(whole);

@@ -61,8 +61,8 @@ function saved({ progress, state }: Checkpoint): Checkpoint {
 }
 
 /** All that a training leaves, times apart. */
-function outcome(trainer: Trainer) {
-  const { progress, state } = trainer.checkpoint();
+async function outcome(trainer: Trainer) {
+  const { progress, state } = await trainer.checkpoint();
   return {
     step: progress.step,
     best: progress.best,
@@ -165,15 +165,15 @@ describe('a training', () => {
     const config = { trainable: 'all', epochs: 2, dropout: 0.3 } as const;
     const [a, b, c] = [await trainerOf(config), await trainerOf(config), await trainerOf({ ...config, seed: 5 })];
     for (const trainer of [a, b, c]) await eventsOf(trainer);
-    expect(outcome(b)).toEqual(outcome(a));
-    expect(outcome(c)).not.toEqual(outcome(a));
+    expect(await outcome(b)).toEqual(await outcome(a));
+    expect(await outcome(c)).not.toEqual(await outcome(a));
   });
 
   it('of the head leaves all else as it is, byte for byte', async () => {
     const { network } = await prepared({ batchNorm: true });
     const trainer = await trainerOf({ trainable: 'head', epochs: 2, lr: 0.1 }, {}, { batchNorm: true });
     await eventsOf(trainer);
-    const { state } = trainer.checkpoint();
+    const { state } = await trainer.checkpoint();
     const slots = HEAD.flatMap((name) => [`${name}.exp_avg`, `${name}.exp_avg_sq`]);
     expect(new Set(state.keys())).toEqual(new Set([...HEAD, ...slots]));
     for (const [name, contents] of withState(network, state).model.graph.initializers) {
@@ -207,7 +207,7 @@ describe('the end of a stage', () => {
     expect(of(events, 'epoch').length).toBe(1);
     expect(of(events, 'stage-end')[0].why).toBe('target');
     expect(of(events, 'end')[0].why).toBe('target');
-    const again = await eventsOf(await trainerOf(config, { resume: saved(trainer.checkpoint()) }));
+    const again = await eventsOf(await trainerOf(config, { resume: saved(await trainer.checkpoint()) }));
     expect(of(again, 'step')).toEqual([]);
     expect(of(again, 'end')[0].why).toBe('target');
   });
@@ -269,11 +269,11 @@ describe('stopped and resumed', () => {
       }
       expect(of(events, 'step').length).toBe(at);
       expect(of(events, 'end')[0].why).toBe('interrupted');
-      const second = await trainerOf(config, { resume: saved(first.checkpoint()) }, { batchNorm: true });
+      const second = await trainerOf(config, { resume: saved(await first.checkpoint()) }, { batchNorm: true });
       const rest = await eventsOf(second);
       expect(rest[0].type).toBe('stage');
       expect(of(rest, 'step').length).toBe(12 - at);
-      expect(outcome(second), `stopped at step ${at}`).toEqual(outcome(whole));
+      expect(await outcome(second), `stopped at step ${at}`).toEqual(await outcome(whole));
     }
   });
 
@@ -283,21 +283,21 @@ describe('stopped and resumed', () => {
     const checkpoints: [string, Checkpoint][] = [];
     for await (const event of whole.run()) {
       if (event.type === 'epoch' || event.type === 'stage-end')
-        checkpoints.push([event.type, saved(whole.checkpoint())]);
+        checkpoints.push([event.type, saved(await whole.checkpoint())]);
     }
     expect(checkpoints.map(([type]) => type)).toContain('stage-end');
     for (const [type, resume] of checkpoints) {
       const again = await trainerOf(early, { resume }, { batchNorm: true });
       await eventsOf(again);
-      expect(outcome(again), `killed at ${type}`).toEqual(outcome(whole));
+      expect(await outcome(again), `killed at ${type}`).toEqual(await outcome(whole));
     }
   });
 
   it('left by its listener in the middle, it still gives its checkpoint', async () => {
     const trainer = await trainerOf(config, {}, { batchNorm: true });
     for await (const event of trainer.run()) if (event.type === 'step') break;
-    expect(trainer.checkpoint().progress.step).toBe(1);
-    expect(trainer.checkpoint().state.has('fc.weight.exp_avg')).toBe(true);
+    expect((await trainer.checkpoint()).progress.step).toBe(1);
+    expect((await trainer.checkpoint()).state.has('fc.weight.exp_avg')).toBe(true);
   });
 });
 
@@ -320,7 +320,7 @@ async function gradients(network: Inference, state: ReadonlyMap<string, Tensor>,
 /** Checkpoints after every step. */
 async function stepStates(trainer: Trainer) {
   const states: ReadonlyMap<string, Tensor>[] = [];
-  for await (const event of trainer.run()) if (event.type === 'step') states.push(trainer.checkpoint().state);
+  for await (const event of trainer.run()) if (event.type === 'step') states.push((await trainer.checkpoint()).state);
   return states;
 }
 

@@ -25,7 +25,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
   };
   return {
     device,
-    async load(model, { optimization = 'all' } = {}) {
+    async load(model, { optimization = 'all', resident } = {}) {
       loading ??= load();
       const { InferenceSession, Tensor } = await loading.catch((cause) => {
         throw new ThawError(
@@ -35,13 +35,15 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
           { cause },
         );
       });
+      const kept = device === 'webgpu' ? resident : undefined;
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: [device],
           logSeverityLevel: 4,
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
+          ...(kept && { preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])) }),
         });
-        return wrapSession(session, { Tensor, writesTargets: false });
+        return wrapSession(session, { Tensor, writesTargets: false, resident: kept });
       } catch (cause) {
         throw new ThawError(
           'bad-model',

@@ -1,6 +1,6 @@
 import { bytesOf, elementCount, type Model, type Tensor, tensor, type Value, writeModel } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
-import type { Feeds, Runtime } from '../../runtime/index.ts';
+import type { Runtime } from '../../runtime/index.ts';
 import type { FeatureSpace } from './cache.ts';
 import { LazySession } from './lazy-session.ts';
 import { RowFormat } from './rows.ts';
@@ -89,7 +89,7 @@ export class Stretch {
 /** Values that follow from the number of pictures alone, such as a shape to reshape to: computed once for each number. */
 export class SizeValues {
   private readonly session: LazySession;
-  private readonly known = new Map<number, Promise<Feeds>>();
+  private readonly known = new Map<number, Promise<Record<string, Tensor>>>();
 
   /** @param input that takes the pictures */
   constructor(
@@ -100,7 +100,7 @@ export class SizeValues {
     this.session = new LazySession(runtime, writeModel(model));
   }
 
-  at(count: number): Promise<Feeds> {
+  at(count: number): Promise<Record<string, Tensor>> {
     const values = this.known.get(count) ?? this.compute(count);
     this.known.set(count, values);
     return values;
@@ -110,7 +110,7 @@ export class SizeValues {
     return this.session.release();
   }
 
-  private async compute(count: number): Promise<Feeds> {
+  private async compute(count: number): Promise<Record<string, Tensor>> {
     const shape = [count, ...(this.input.shape.slice(1) as number[])];
     const blank = tensor('float32', shape, new Float32Array(elementCount(shape)));
     const session = await this.session.get();
@@ -118,7 +118,7 @@ export class SizeValues {
   }
 }
 
-export const pick = (tensors: Feeds, names: readonly string[]): Record<string, Tensor> =>
+export const pick = <T>(tensors: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
   Object.fromEntries(names.filter((name) => name in tensors).map((name) => [name, tensors[name]]));
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);
