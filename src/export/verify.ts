@@ -48,7 +48,8 @@ export async function verifyExport(options: VerifyOptions): Promise<Verification
     tolerance = 1e-3,
   } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
-  const session = await runtime.load(model);
+  // Pictures may have to be decoded beside it.
+  const session = await runtime.load(model, { spinning: false });
   let maxDifference = 0;
   let same = 0;
   let samples = 0;
