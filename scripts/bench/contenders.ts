@@ -120,7 +120,7 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
 };
 
 /** Names the packages that the interpreter lacks, and what installs them: a list in scripts/bench/python. */
-function missingPackages(python: string, names: readonly string[], list: string): string | undefined {
+export function missingPackages(python: string, names: readonly string[], list: string): string | undefined {
   const how = `${python} -m pip install -r scripts/bench/python/${list}.txt`;
   try {
     const lacking = execFileSync(python, ['-c', LACKING, ...names], { encoding: 'utf8' }).trim();

