@@ -92,6 +92,8 @@ export async function measureSteps(
         });
         if (!went) entries.splice(entries.indexOf(entry), 1);
       }
+      const last = entries.map(({ contender, turns }) => `${contender} ${milliseconds(median(turns.at(-1)!.seconds))}`);
+      say(`  round ${round + 1} of ${options.rounds}: ${last.join(', ')}`);
     }
     const measured: Measured[] = [];
     for (const { contender, worker, ready, turns } of entries) {
@@ -112,6 +114,8 @@ export async function measureSteps(
     await Promise.all(entries.map(({ worker }) => worker.end()));
   }
 }
+
+export const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(0)} ms`;
 
 /** The least disturbed of a few attempts, the first that is not disturbed at all. */
 async function takeTurn(worker: Worker, { steps, attempts }: BenchOptions): Promise<Turn> {

@@ -1,7 +1,7 @@
 /** Results as Markdown, and their place in a document. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { CONTENDERS, REFERENCE } from './contenders.ts';
-import type { CaseResult, Measured } from './measure.ts';
+import { type CaseResult, type Measured, milliseconds } from './measure.ts';
 import { median } from './statistics.ts';
 
 export interface ModelResult {
@@ -57,12 +57,12 @@ function titleOf(contender: string): string {
 function timeCell(result: CaseResult, contender: string): string {
   const own = find(result, contender);
   if (!own) return '–';
-  return `${milliseconds(own)}${compared(result, own, ({ median }) => median)} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+  return `${time(own)}${compared(result, own, ({ median }) => median)} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
 }
 
 function cpuCell(result: CaseResult, contender: string): string {
   const own = find(result, contender);
-  return own ? `${(own.cpu * 1000).toFixed(0)} ms${compared(result, own, ({ cpu }) => cpu)}` : '–';
+  return own ? `${milliseconds(own.cpu)}${compared(result, own, ({ cpu }) => cpu)}` : '–';
 }
 
 const find = ({ measured }: CaseResult, contender: string) => measured.find((m) => m.contender === contender);
@@ -74,8 +74,8 @@ function compared(result: CaseResult, own: Measured, of: (measured: Measured) =>
 
 export const ratio = (own: number, reference: number): string => `**${(own / reference).toFixed(2)}**`;
 
-const milliseconds = ({ median, quartiles: [low, high] }: Measured): string =>
-  `${(median * 1000).toFixed(0)} ms (${(low * 1000).toFixed(0)} to ${(high * 1000).toFixed(0)})`;
+const time = ({ median, quartiles: [low, high] }: Measured): string =>
+  `${milliseconds(median)} (${(low * 1000).toFixed(0)} to ${(high * 1000).toFixed(0)})`;
 
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;

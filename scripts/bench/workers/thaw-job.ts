@@ -8,8 +8,9 @@ import { train } from '../../../src/jobs/index.ts';
 import { fetchModel, openTrainingData, preprocessingOf } from '../../../src/jobs/opening.ts';
 import { readModelFile } from '../../../src/models/files.ts';
 import { readSettings, trainingConfigOf } from '../../../src/recipe/index.ts';
-import { packageVersion, thawVersion } from '../../../src/runtime/node/doctor.ts';
+import { packageVersion } from '../../../src/runtime/node/doctor.ts';
 import { planStages, trainingPlan } from '../../../src/training/index.ts';
+import { VERSION } from '../../../src/version.ts';
 import type { JobDone, JobRequest, Recipe } from '../protocol.ts';
 import { serve, threads } from './serve.ts';
 import { cpuRuntime, openNetwork } from './thaw-network.ts';
@@ -69,7 +70,7 @@ async function run({ model, data, settings }: JobRequest): Promise<JobDone> {
       seconds: (performance.now() - began) / 1000,
       accuracy: outcome.after!.accuracy,
       epochs,
-      version: `${await thawVersion()} on onnxruntime-node ${await packageVersion('onnxruntime-node')}`,
+      version: `${VERSION} on onnxruntime-node ${await packageVersion('onnxruntime-node')}`,
     };
   } finally {
     await rm(folder, { recursive: true });

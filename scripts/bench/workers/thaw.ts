@@ -1,7 +1,8 @@
 /** Thaw as a contender: the training steps of one stage, as the trainer takes them. */
 import type { Batch } from '../../../src/data/index.ts';
-import { packageVersion, thawVersion } from '../../../src/runtime/node/doctor.ts';
+import { packageVersion } from '../../../src/runtime/node/doctor.ts';
 import type { CompiledStage } from '../../../src/training/index.ts';
+import { VERSION } from '../../../src/version.ts';
 import type { StepsReady, StepsRequest, StepsTaken } from '../protocol.ts';
 import { readBatches } from './batches.ts';
 import { serve, threads } from './serve.ts';
@@ -20,7 +21,7 @@ async function prepare(request: StepsRequest): Promise<StepsReady> {
   lr = request.lr;
   return {
     trainable: trainableOf(prepared, request).elements,
-    version: `${await thawVersion()} on onnxruntime-node ${await packageVersion('onnxruntime-node')}`,
+    version: `${VERSION} on onnxruntime-node ${await packageVersion('onnxruntime-node')}`,
   };
 }
 
