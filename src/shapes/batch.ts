@@ -7,6 +7,7 @@ import {
   type Model,
   type Node,
   numbersOf,
+  readsOf,
   type Tensor,
 } from '../onnx/index.ts';
 import type { Feeds, Runtime } from '../runtime/session.ts';
@@ -22,8 +23,8 @@ export interface FreedModel {
 }
 
 /**
- * Makes a fixed batch free. Often the file only declares it; else the targets of `Reshape` that begin with it are rewritten. What
- * comes out is checked: each sample's outputs in a batch of two are those that the model as given computes.
+ * Makes a fixed batch free. Often the file only declares it; else the targets of `Reshape` that begin with it are rewritten, and
+ * constants that are joined to a batch of one (a vision transformer's class token) are repeated for each sample. What comes out is checked: each sample's outputs in a batch of two are those that the model as given computes.
  *
  * @throws ThawError `bad-model` when the model computes something else, or does not run, with another batch
  */
@@ -38,7 +39,9 @@ export async function freeBatch(model: Model, inputs: readonly DataInput[], runt
   const alone = await runAll(model, runtime, samples.halves);
   const declared = declareFree(model, fixed, free);
   let reason: unknown;
-  for (const candidate of [declared, { ...declared, graph: freeReshapes(declared.graph, fixed) }]) {
+  const reshaped = { ...declared, graph: freeReshapes(declared.graph, fixed) };
+  const repeated = { ...reshaped, graph: repeatTokens(reshaped.graph) };
+  for (const candidate of fixed === 1 ? [declared, reshaped, repeated] : [declared, reshaped]) {
     try {
       const [together] = await runAll(candidate, runtime, [samples.whole]);
       compare(alone, together);
@@ -90,6 +93,50 @@ function freeReshapes(graph: Graph, fixed: number): Graph {
   });
   return { ...graph, nodes, initializers };
 }
+
+/** `Concat` of samples with what is the same for all, `[1, …]`, along another axis than the first: that is expanded to their batch. */
+function repeatTokens(graph: Graph): Graph {
+  const data = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    if (readsOf(node).some((name) => data.has(name))) for (const output of node.outputs) data.add(output);
+    const { axis } = node.attributes;
+    const sample = node.inputs.find((name) => data.has(name));
+    const tokens = node.inputs.filter((name) => !data.has(name));
+    if (node.op !== 'Concat' || node.domain !== '' || axis?.kind !== 'int' || Number(axis.value) === 0) return [node];
+    if (sample === undefined || tokens.length === 0) return [node];
+    const [y] = node.outputs;
+    const added: Node[] = [];
+    const emit = (op: string, inputs: string[], part: string, attributes: Node['attributes'] = {}): string => {
+      const name = `${y}/${part}`;
+      added.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+      return name;
+    };
+    const bound = (value: number): string => {
+      const name = `${y}/from_${value}`;
+      initializers.set(name, { type: 'int64', shape: [1], data: arrayFrom('int64', [value]) });
+      return name;
+    };
+    // Sliced apart, since `Shape` has no bounds of its own before operator set 15.
+    const part = (name: string, from: number, to: number, as: string) =>
+      emit('Slice', [emit('Shape', [name], `shape_of_${as}`), bound(from), bound(to)], as);
+    const batch = part(sample, 0, 1, 'batch');
+    const repeated = new Map(
+      tokens.map((name, i) => {
+        const rest = part(name, 1, MANY, `rest_${i}`);
+        const shape = emit('Concat', [batch, rest], `shape_${i}`, { axis: int(0) });
+        return [name, emit('Expand', [name, shape], `repeated_${i}`)];
+      }),
+    );
+    return [...added, { ...node, inputs: node.inputs.map((name) => repeated.get(name) ?? name) }];
+  });
+  return { ...graph, nodes, initializers };
+}
+
+/** More than a value has axes. */
+const MANY = 64;
+
+const int = (value: number): Attribute => ({ kind: 'int', value });
 
 function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
   const entries = numbersOf(target);

@@ -109,6 +109,22 @@ test.each([
   expect(source.graph.initializers.get('target')?.data).toEqual(BigInt64Array.of(BigInt(first), BigInt(second)));
 });
 
+test('a class token is repeated for each sample', async () => {
+  const source = smallModel({
+    inputs: { x: [1, 3, 4] },
+    outputs: { y: [1, 20] },
+    initializers: { token: weights([1, 1, 4]), factor: weights([4]), one: weights([1, 1, 4]), target: ints(1, 20) },
+    nodes: [
+      ['Mul', ['token', 'factor'], ['scaled']],
+      ['Concat', ['scaled', 'x', 'one'], ['tokens'], { axis: 1 }],
+      ['Reshape', ['tokens', 'target'], ['y']],
+    ],
+  });
+  const { values } = await inferShapes(source, runtime);
+  expect(values.get('tokens')?.shape).toEqual(['batch', 5, 4]);
+  expect(values.get('y')?.shape).toEqual(['batch', 20]);
+});
+
 test('a model whose samples depend on each other is refused', async () => {
   const mixing = smallModel({
     inputs: { x: [1, 4] },
