@@ -3,8 +3,9 @@ import type { ReportEnvironment } from '../report/index.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { chooseDevice, deviceOptions } from '../runtime/node/devices.ts';
-import { packageVersion, thawVersion } from '../runtime/node/doctor.ts';
+import { packageVersion } from '../runtime/node/doctor.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
+import { VERSION } from '../version.ts';
 import type { JobHooks } from './events.ts';
 
 /**
@@ -20,7 +21,7 @@ export async function openRuntime(name: DeviceName, { onEvent }: JobHooks = {}):
 
 /** On what a run was made. */
 export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironment> => ({
-  thaw: await thawVersion(),
+  thaw: VERSION,
   onnxruntime: (await packageVersion('onnxruntime-node')) ?? 'unknown',
   node: process.versions.node,
   platform: `${platform()} ${release()} ${process.arch}`,

@@ -17,9 +17,9 @@ import { writeModelFile } from '../models/files.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { dataInputsOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
-import { thawVersion } from '../runtime/node/doctor.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Prediction } from '../training/index.ts';
+import { VERSION } from '../version.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openTrainingData } from './opening.ts';
@@ -59,7 +59,7 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   const { preprocessing } = about;
   const { classes } = identity;
   const plain = exportModel(source, (await bestOf(run)).state, {
-    version: await thawVersion(),
+    version: VERSION,
     classes,
     preprocessing,
   });

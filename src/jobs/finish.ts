@@ -2,26 +2,16 @@ import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { BatchSource, Dataset } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
-import {
-  exportModel,
-  roundedState,
-  shippedPreprocessing,
-  TRANSFORMERS_NAMES,
-  transformersFolder,
-  verifyExport,
-} from '../export/index.ts';
-import { runnable } from '../recipe/index.ts';
+import { TRANSFORMERS_NAMES } from '../export/index.ts';
+import { finishModel, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, type ReportData, renderReport } from '../report/index.ts';
-import { thawVersion } from '../runtime/node/doctor.ts';
 import {
   type Checkpoint,
   type Evaluation,
-  evaluationOf,
   type FeatureCache,
   planStages,
   type StageInfo,
   type StopReason,
-  Trainer,
   type TrainingConfig,
   trainingPlan,
 } from '../training/index.ts';
@@ -60,8 +50,8 @@ export interface FinishedTraining extends TrainingJob {
 
 /** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
 export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise<TrainOutcome> {
-  const { run, record, source, about, dataset, runtime, anatomy, config } = job;
-  const { preprocessing } = about;
+  const { run, record, about, dataset } = job;
+  const { preprocessing, sourceConfig } = about;
   const path = shownPath(run.path);
   const began = performance.now();
   const last = await run.checkpoint('last');
@@ -69,47 +59,24 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
   if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
-  // What is measured is what is shipped, rounded where the source has halves.
-  const best = { ...kept, state: roundedState(source, kept.state) };
-  const { predictions, after, test } = await measure(job, best);
+  const best = shippedCheckpoint(job, run.hasCheckpoint('best') ? await run.checkpoint('best') : last);
+  const testSource = dataset.test.length ? new PictureSource({ samples: dataset.test, preprocessing }) : undefined;
+  const { classes } = dataset;
+  const trained = { ...job, checkpoint: best, classes, preprocessing, sourceConfig, test: testSource };
+  const { predictions, val: after, test } = await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
-  const exported = exportModel(source, best.state, {
-    version: await thawVersion(),
-    classes: dataset.classes,
-    preprocessing,
-  });
-  const [input] = source.graph.inputs.filter(({ name }) => !source.graph.initializers.has(name));
-  const folder = (card: string) =>
-    transformersFolder({
-      model: exported,
-      classes: dataset.classes,
-      preprocessing,
-      input: input.name,
-      output: anatomy.head.graphOutput,
-      card,
-      sourceConfig: about.sourceConfig,
-    });
-  const { maxDifference, samples } = await verifyExport({
-    model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),
-    runtime,
-    source: job.val,
-    preprocessing,
-    shipped: true,
-    batchSize: config.batch,
-    expected: predictions,
-    ...TRANSFORMERS_NAMES,
-  });
+  const finished = await finishModel(trained, predictions);
+  const { maxDifference, samples } = finished.verification;
   hooks.onEvent?.({ type: 'verified', maxDifference, samples });
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
   const report = await reportOf(job, { best, last, after, test, seconds, path }, predictions);
-  const shipped = shippedPreprocessing(preprocessing);
-  await run.writeModelFolder(folder(modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: shipped })));
+  const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
+  await run.writeModelFolder(finished.folder(card));
   await run.writeFile('report.html', renderReport(report));
   await saveRecord(run, { ...record, seconds });
   return {
@@ -119,26 +86,6 @@ export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
-}
-
-/** The best weights on the validation set, and on the test set if there is one. */
-async function measure(job: FinishedTraining, best: Checkpoint) {
-  const { network, anatomy, dataset, val, config, runtime, features, about } = job;
-  const { classes } = dataset;
-  const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, features, resume: best });
-  try {
-    const { loss, predictions } = await trainer.predict(val);
-    const { preprocessing } = about;
-    return {
-      predictions,
-      after: evaluationOf(predictions, classes, loss),
-      test: dataset.test.length
-        ? await trainer.evaluate(new PictureSource({ samples: dataset.test, preprocessing }))
-        : null,
-    };
-  } finally {
-    await trainer.release();
-  }
 }
 
 function outcomeOf(

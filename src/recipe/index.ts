@@ -1,4 +1,13 @@
 /** What to train and how, on any platform: settings, the model made ready, how pictures become its input. */
+
+export {
+  type FineTuned,
+  FineTuning,
+  type FineTuningPlatform,
+  type FineTuningRequest,
+  type Sources,
+} from './fine-tuning.ts';
+export { type FinishedModel, finishModel, type Measured, measure, shippedCheckpoint, type Trained } from './finish.ts';
 export { nearestHint } from './nearest.ts';
 export { type ChosenPreprocessing, choosePreprocessing, inputShapes, openInputShapes } from './pictures.ts';
 export {

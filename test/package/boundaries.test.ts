@@ -2,10 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { VERSION } from '../../src/version.ts';
 
 /** A module imports only modules that stand before it here, which also rules out cycles. */
 const modules = [
   'errors',
+  'version',
   'random',
   'onnx',
   'models',
@@ -114,4 +116,8 @@ describe('packages', () => {
     const used = new Set([...packages.map(({ specifier }) => nameOf(specifier)), 'long']);
     expect(declared.filter((name) => !used.has(name))).toEqual([]);
   });
+});
+
+test('the version is that of the package', () => {
+  expect(VERSION).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
 });

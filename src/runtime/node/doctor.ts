@@ -3,8 +3,8 @@ import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '../../models/cache.ts';
+import { VERSION } from '../../version.ts';
 import type { DeviceStatus } from '../devices.ts';
 import { type ProbeOptions, probeDevices } from './devices.ts';
 
@@ -48,12 +48,6 @@ export async function packageVersion(name: string): Promise<string | null> {
   } catch {
     return null;
   }
-}
-
-/** The version of this package. */
-export async function thawVersion(): Promise<string> {
-  const file = fileURLToPath(new URL('../../../package.json', import.meta.url));
-  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version;
 }
 
 async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Problem }> {
@@ -119,7 +113,7 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
     });
 
   return {
-    thaw: await thawVersion(),
+    thaw: VERSION,
     node: process.versions.node,
     platform: `${platform()} ${release()}`,
     arch: arch(),

@@ -1,0 +1,176 @@
+import { type BatchSource, type Preprocessing, readAugmentation } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { readModel } from '../onnx/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import {
+  type Checkpoint,
+  type Evaluation,
+  FeatureCache,
+  type Prediction,
+  Trainer,
+  type TrainingConfig,
+  type TrainingEvent,
+} from '../training/index.ts';
+import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
+import { choosePreprocessing, inputShapes } from './pictures.ts';
+import { type Prepared, prepareModel } from './prepare.ts';
+import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
+
+export interface FineTuningRequest {
+  /** An `.onnx` file's bytes. */
+  readonly model: Uint8Array;
+  /** What lies beside it: parsed `preprocessor_config.json` and `config.json`. */
+  readonly preprocessorConfig?: unknown;
+  readonly config?: unknown;
+  /** In the order of the outputs. */
+  readonly classes: readonly string[];
+  /** As in a `thaw.config` file. */
+  readonly settings?: TrainSettingsInput;
+}
+
+/** What a platform gives. */
+export interface FineTuningPlatform {
+  readonly runtime: Runtime;
+  /** The pictures, once it is known how the model takes them. */
+  readonly open: (preprocessing: Preprocessing, settings: TrainSettings) => Sources;
+  /** From where to go on: the last checkpoint, and the best one. */
+  readonly resume?: { readonly last: Checkpoint; readonly best?: Checkpoint };
+}
+
+export interface Sources {
+  readonly train: BatchSource;
+  readonly val: BatchSource;
+}
+
+/** What came out. */
+export interface FineTuned {
+  readonly model: FinishedModel;
+  /** Of the validation set, by the weights that are shipped. */
+  readonly evaluation: Evaluation;
+  readonly predictions: readonly Prediction[];
+}
+
+/**
+ * The main job without files and terminals: a model, classes and pictures become a fine-tuned model. `run()` gives its events and
+ * stands still while nobody asks for the next one; in between, `predict` and `checkpoint` may be asked.
+ */
+export class FineTuning {
+  private trainer: Trainer;
+  private best: Checkpoint | undefined;
+
+  private constructor(
+    private readonly prepared: Prepared,
+    private readonly request: FineTuningRequest,
+    private readonly runtime: Runtime,
+    private readonly sources: Sources,
+    private readonly features: FeatureCache,
+    private readonly training: TrainingConfig,
+    readonly preprocessing: Preprocessing,
+    readonly settings: TrainSettings,
+    resume: FineTuningPlatform['resume'],
+  ) {
+    this.best = resume?.best;
+    this.trainer = this.trainerFrom(resume?.last);
+  }
+
+  /**
+   * @throws ThawError for everything that the user can mend: a model without a head, classes without pictures, wrong settings
+   */
+  static async open(request: FineTuningRequest, { runtime, open, resume }: FineTuningPlatform): Promise<FineTuning> {
+    const { model: encoded, preprocessorConfig, classes } = request;
+    const settings = readSettings({ ...request.settings });
+    readAugmentation(settings.augment);
+    if (classes.length < 2) {
+      throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
+    }
+    const model = readModel(encoded);
+    const { preprocessing } = choosePreprocessing(model, preprocessorConfig, settings);
+    const prepared = await prepareModel(model, runtime, {
+      head: settings.head,
+      classes: classes.length,
+      seed: settings.seed,
+      inputs: inputShapes(model, preprocessing),
+    });
+    const sources = open(preprocessing, settings);
+    if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
+    const config = trainingConfigOf(settings);
+    const features = new FeatureCache();
+    return new FineTuning(prepared, request, runtime, sources, features, config, preprocessing, settings, resume);
+  }
+
+  /** The plan: each stage's selection of layers and its epochs. */
+  get stages() {
+    return this.trainer.stages;
+  }
+
+  get stepsPerEpoch(): number {
+    return Math.ceil(this.sources.train.length / this.training.batch);
+  }
+
+  /** Names of the layer groups, input side first. */
+  get groups(): readonly string[] {
+    return this.prepared.anatomy.groups.map(({ name }) => name);
+  }
+
+  async *run(): AsyncGenerator<TrainingEvent> {
+    for await (const event of this.trainer.run()) {
+      if (event.type === 'epoch' && event.best) this.best = await this.trainer.checkpoint();
+      yield event;
+    }
+  }
+
+  /** Ends `run()` after the step under way. */
+  stop(): void {
+    this.trainer.interrupt();
+  }
+
+  checkpoint(): Promise<Checkpoint> {
+    return this.trainer.checkpoint();
+  }
+
+  /** The weights of the best epoch so far. */
+  get bestCheckpoint(): Checkpoint | undefined {
+    return this.best;
+  }
+
+  /** Predictions by the weights as they are. */
+  async predict(source: BatchSource): Promise<readonly Prediction[]> {
+    return (await this.trainer.predict(source)).predictions;
+  }
+
+  /** Measures and exports the best weights, or those of the start where no epoch was finished. */
+  async finish(): Promise<FineTuned> {
+    const { classes, config: sourceConfig } = this.request;
+    const checkpoint = shippedCheckpoint(this.prepared, this.best ?? (await this.trainer.checkpoint()));
+    await this.trainer.release();
+    const { preprocessing, runtime, features, training: config } = this;
+    const { val } = this.sources;
+    const trained = {
+      ...this.prepared,
+      checkpoint,
+      classes,
+      preprocessing,
+      config,
+      runtime,
+      val,
+      features,
+      sourceConfig,
+    };
+    const { predictions, val: evaluation } = await measure(trained);
+    const model = await finishModel(trained, predictions);
+    this.trainer = this.trainerFrom(checkpoint);
+    return { model, evaluation, predictions };
+  }
+
+  /** Gives back all sessions. */
+  release(): Promise<void> {
+    return this.trainer.release();
+  }
+
+  private trainerFrom(resume: Checkpoint | undefined): Trainer {
+    const { network, anatomy } = this.prepared;
+    const { runtime, features, training: config } = this;
+    const { classes } = this.request;
+    return new Trainer({ network, anatomy, classes, ...this.sources, config, runtime, features, resume });
+  }
+}
