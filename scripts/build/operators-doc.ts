@@ -15,7 +15,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   ReduceMax: 'the greatest elements share the gradient',
   ReduceMin: 'the least elements share the gradient',
   GlobalMaxPool: 'the greatest elements share the gradient',
-  Einsum: 'no diagonals (a label twice in one operand)',
+  Einsum: 'diagonals (a label twice in one operand) of axes of fixed size',
   Slice: 'starts, axes and steps known when compiling; steps other than 1 along axes of fixed size',
   Tile: 'repeats known when compiling',
   Dropout: 'in inference mode; Thaw adds dropout of its own, with noise that can be repeated',

@@ -1,4 +1,4 @@
-import { broadcast, type Dimension, type Shape } from '../../onnx/index.ts';
+import { broadcast, type Dimension, type Shape, tensor } from '../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 
 const ELLIPSIS = '…';
@@ -29,15 +29,35 @@ function dimensionsOf(labels: readonly string[], shape: Shape): Map<string, Shap
   );
 }
 
+/** One operand's labels, each of them once: a second one (a diagonal) gets another letter, and is paired with the first. */
+function apart(labels: readonly string[], taken: readonly string[]): { labels: string[]; pairs: [string, string][] } {
+  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter((letter) => !taken.includes(letter));
+  const pairs: [string, string][] = [];
+  const distinct = labels.map((label, at) => {
+    if (labels.indexOf(label) === at) return label;
+    pairs.push([label, free.shift()!]);
+    return pairs.at(-1)![1];
+  });
+  return { labels: distinct, pairs };
+}
+
 export const einsum: Rules = {
   // y = Σ a·b·…, named by labels       ∂a = Σ ∂y·b·…, with a's labels as the result
   Einsum: ({ b, inputs, outputs: [y], dy: [dy], attributes: { equation }, refuse }) => {
     const { terms, result } = parse(equation);
     return inputs.map((x, i) => () => {
-      const labels = terms[i];
-      if (new Set(labels).size < labels.length) refuse(`it takes a diagonal ("${equation}")`);
+      const { labels, pairs } = apart(terms[i], terms.flat());
       const others = terms.map((term, k) => ({ term, value: inputs[k] })).filter((_, k) => k !== i);
-      const factors = [{ term: result, value: dy }, ...others];
+      // Off a diagonal the gradient is zero: a product with an identity matrix.
+      const diagonals = pairs.map(([label, other]) => {
+        const size = dimensionsOf(labels, x.shape).get(label)![0];
+        if (typeof size !== 'number')
+          return refuse(`it takes a diagonal of an axis without a fixed size ("${equation}")`);
+        const identity = Float32Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
+        const value = b.cast(b.constant(tensor('float32', [size, size], identity), 'identity'), dy.type);
+        return { term: [label, other], value };
+      });
+      const factors = [{ term: result, value: dy }, ...others, ...diagonals];
       const available = factors.map(({ term, value }) => dimensionsOf(term, value.shape));
       const isAvailable = (label: string) => available.some((dimensions) => dimensions.has(label));
       const kept = labels.filter(isAvailable);

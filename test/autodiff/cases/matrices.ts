@@ -30,4 +30,8 @@ export const matrices: readonly Row[] = [
   ['Einsum', { equation: 'bij->bji' }, [f32('batch', 2, 3)]],
   ['Einsum', { equation: 'bi,bj,j->ij' }, [f32('batch', 2), f32('batch', 3), f32(3)]],
   ['Einsum', { equation: 'i,j->ij' }, [f32(2), f32(3)]],
+  ['Einsum', { equation: 'bii->bi' }, [f32('batch', 3, 3)]],
+  ['Einsum', { equation: 'ii' }, [f32(3, 3)]],
+  ['Einsum', { equation: 'ijij,kj->ik' }, [f32(2, 3, 2, 3), f32(2, 3)]],
+  ['Einsum', { equation: 'iii,bj->bj' }, [f32(2, 2, 2), f32('batch', 3)]],
 ];
