@@ -25,6 +25,7 @@ const modules = [
   'run',
   'export',
   'recipe',
+  'remote',
   'core',
   'jobs',
   'web',
@@ -33,7 +34,7 @@ const modules = [
 ];
 
 /** Where Node's own modules may be used. Everything else is the core, which browsers run. */
-const nodeOnly = /^(cli|jobs|run|models|data\/node|runtime\/node)\/|^index\.ts$/;
+const nodeOnly = /^(cli|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^index\.ts$/;
 
 /** Packages that one place only may know. */
 const homes: readonly [pattern: RegExp, home: RegExp][] = [

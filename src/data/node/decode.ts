@@ -10,7 +10,10 @@ export { inputOrigin };
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
 
-export const openPicture = (file: string): Sharp => sharp(file, options);
+/** A path, or a file's contents. */
+export type PictureFile = string | Uint8Array;
+
+export const openPicture = (file: PictureFile): Sharp => sharp(file, options);
 
 /** What the file says of itself, however large the picture. */
 export const readHeader = (file: string): Promise<Metadata> =>
@@ -30,7 +33,7 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
  * The picture in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
  * PyTorch's (with `antialias`) do: bilinear, photographs come out within 2 of 255 of Pillow's.
  */
-export async function decodeResized(file: string, p: Preprocessing): Promise<Pixels> {
+export async function decodeResized(file: PictureFile, p: Preprocessing): Promise<Pixels> {
   const picture = p.fit === 'stretch' ? p : (await openPicture(file).metadata()).autoOrient;
   return toPixels(openPicture(file).resize({ ...resizedSize(p, picture), fit: 'fill', kernel: p.interpolation }));
 }
@@ -39,7 +42,7 @@ export async function decodeResized(file: string, p: Preprocessing): Promise<Pix
  * A picture as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
  * sharp, but no larger than the file.
  */
-export function decodeLarge(file: string, p: Preprocessing): Promise<Pixels> {
+export function decodeLarge(file: PictureFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
   return toPixels(openPicture(file).resize({ ...sized, kernel: p.interpolation }));

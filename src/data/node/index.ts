@@ -2,5 +2,5 @@ export { augmentPicture } from './augment.ts';
 export { checkPicture, type Verification } from './check.ts';
 export { type OpenDatasetOptions, openDataset, openPictures } from './dataset.ts';
 export { decodeLarge, decodePicture, failureReason } from './decode.ts';
-export { PictureSource } from './loader.ts';
+export { PictureSource, sharpReader } from './loader.ts';
 export { preview, thumbnail } from './preview.ts';

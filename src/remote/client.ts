@@ -1,0 +1,55 @@
+import { ThawError } from '../errors.ts';
+import type { Port } from './port.ts';
+import { type Answer, METHODS, type Method, type Methods, type RemoteError, type RemoteEvent } from './protocol.ts';
+
+type Asked<M extends Method> = (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
+
+/** Asks a server at the other end of a port; one trains at a time. */
+export type RemoteClient = { readonly [M in Method]: Asked<M> } & {
+  /** Calls for every event from now on. @returns ends it */
+  listen(take: (event: RemoteEvent) => void): () => void;
+  /** Ends the other side without waiting. */
+  terminate(): void;
+};
+
+/** A client of whoever serves the port. */
+export function connect(port: Port): RemoteClient {
+  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  const listeners = new Set<(event: RemoteEvent) => void>();
+  let next = 0;
+  port.listen((message) => {
+    const answer = message as Answer;
+    if ('event' in answer) {
+      for (const take of listeners) take(answer.event);
+      return;
+    }
+    const asked = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ('error' in answer) asked?.reject(revive(answer.error));
+    else asked?.resolve(answer.result);
+  });
+  const ask = (method: Method, parameters: readonly unknown[]) =>
+    new Promise<unknown>((resolve, reject) => {
+      const id = next++;
+      waiting.set(id, { resolve, reject });
+      port.post({ id, method, parameters });
+    });
+  const methods = Object.fromEntries(
+    METHODS.map((method) => [method, (...parameters: readonly unknown[]) => ask(method, parameters)]),
+  ) as { [M in Method]: Asked<M> };
+  return {
+    ...methods,
+    listen(take) {
+      listeners.add(take);
+      return () => listeners.delete(take);
+    },
+    terminate() {
+      port.close();
+      for (const { reject } of waiting.values()) reject(new Error('the training was ended from outside'));
+      waiting.clear();
+    },
+  };
+}
+
+const revive = ({ code, message, hint }: RemoteError): Error =>
+  code ? new ThawError(code, message, hint) : new Error(message);

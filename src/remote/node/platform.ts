@@ -1,0 +1,26 @@
+import { sharpReader } from '../../data/node/index.ts';
+import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
+import { nodeRuntime } from '../../runtime/node/sessions.ts';
+import type { PictureHandle } from '../protocol.ts';
+import type { RemotePlatform } from '../server.ts';
+import { folderStore } from './folder-store.ts';
+
+/**
+ * What Node gives to a training at the end of a channel, in a worker thread or in Electron's utility process: onnxruntime-node,
+ * sharp, and a folder to keep projects in.
+ *
+ * @param folder where projects are kept; nowhere unless given
+ */
+export function nodePlatform({ folder }: { readonly folder?: string } = {}): RemotePlatform {
+  return {
+    async runtime(name) {
+      const { device } = await chooseDevice(name);
+      return nodeRuntime(device, deviceOptions(device));
+    },
+    reader: (pictures) => sharpReader((file) => contentsOf(pictures.get(file)!)),
+    store: folder === undefined ? undefined : folderStore(folder),
+  };
+}
+
+const contentsOf = async (picture: PictureHandle): Promise<string | Uint8Array> =>
+  typeof picture === 'string' ? picture : new Uint8Array(await picture.arrayBuffer());

@@ -1,0 +1,50 @@
+/** A channel of structured clones, of which every platform has its own kind. */
+export interface Port {
+  post(message: unknown, transfer?: readonly Transferable[]): void;
+  /** Calls for every message from now on. */
+  listen(take: (message: unknown) => void): void;
+  close(): void;
+}
+
+/** What a page's `Worker`, a worker's own scope and a `MessagePort` have in common. */
+interface WebPort {
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
+  start?(): void;
+  close?(): void;
+  terminate?(): void;
+}
+
+/** A `Worker`, a dedicated worker's `self`, or a `MessagePort` (of the web, and of Electron's renderer). */
+export const webPort = (port: WebPort): Port => ({
+  post: (message, transfer) => port.postMessage(message, [...(transfer ?? [])]),
+  listen(take) {
+    port.addEventListener('message', ({ data }) => take(data));
+    port.start?.();
+  },
+  close: () => (port.terminate ? port.terminate() : port.close?.()),
+});
+
+/** What Node's worker threads and Electron's utility processes have in common: `on('message')`. */
+interface EmitterPort {
+  // biome-ignore lint/suspicious/noExplicitAny: the transfer lists of Node and Electron are of types of their own
+  postMessage(message: unknown, transfer?: any): void;
+  on(type: 'message', listener: (message: unknown) => void): unknown;
+  start?(): void;
+  close?(): void;
+}
+
+/** A `parentPort` or `Worker` of `node:worker_threads`, or a port of Electron's main and utility processes, which wrap the data. */
+export const emitterPort = (port: EmitterPort): Port => ({
+  // Node transfers buffers; Electron's ports take ports only, and copy the rest.
+  post: (message) => port.postMessage(message),
+  listen(take) {
+    port.on('message', (message) => take(isWrapped(message) ? message.data : message));
+    port.start?.();
+  },
+  close: () => port.close?.(),
+});
+
+/** Electron gives `{ data, ports }`; none of our messages has ports. */
+const isWrapped = (message: unknown): message is { data: unknown } =>
+  typeof message === 'object' && message !== null && 'data' in message && 'ports' in message;

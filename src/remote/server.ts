@@ -1,0 +1,316 @@
+import {
+  type BatchSource,
+  type Dataset,
+  type PictureReader,
+  type Preprocessing,
+  readAugmentation,
+  stratifiedSplit,
+} from '../data/index.ts';
+import { PictureSource } from '../data/picture-source.ts';
+import { ThawError } from '../errors.ts';
+import { FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { readCheckpoint, type StopReason, type TrainingEvent, writeCheckpoint } from '../training/index.ts';
+import type { Port } from './port.ts';
+import { keepProject, keptProject } from './projects.ts';
+import type {
+  Answer,
+  Finished,
+  Methods,
+  Opened,
+  OpenRequest,
+  PictureHandle,
+  Predicted,
+  RemoteError,
+  RemoteEvent,
+  Request,
+} from './protocol.ts';
+import { METHODS } from './protocol.ts';
+import type { ProjectStore } from './store.ts';
+
+/** What a platform gives to the training. */
+export interface RemotePlatform {
+  /** @throws ThawError `device` where a device asked for by name cannot be had */
+  runtime(device: TrainSettings['device']): Promise<Runtime>;
+  /** Reads pictures by the names under which they are here. */
+  reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
+  /** Where projects are kept, if anywhere. */
+  readonly store?: ProjectStore;
+}
+
+/** Answers whoever is at the other end of the port, one training at a time. */
+export function serve(port: Port, platform: RemotePlatform): void {
+  const post = (answer: Answer) => port.post(answer);
+  const server = new Server(platform, (event) => post({ event }));
+  port.listen(async (message) => {
+    const { id, method, parameters } = message as Request;
+    try {
+      if (!METHODS.includes(method)) throw new Error(`there is no method "${method}"`);
+      const run = server[method] as (...parameters: readonly unknown[]) => unknown;
+      post({ id, result: await run.apply(server, [...parameters]) });
+    } catch (error) {
+      post({ id, error: describe(error) });
+    }
+  });
+}
+
+const describe = (error: unknown): RemoteError =>
+  error instanceof ThawError
+    ? { code: error.code, message: error.message, hint: error.hint }
+    : { message: error instanceof Error ? error.message : String(error) };
+
+/** What is open. */
+interface Open {
+  readonly request: OpenRequest;
+  readonly fineTuning: FineTuning;
+  readonly dataset: Dataset;
+  readonly runtime: Runtime;
+}
+
+type Served = {
+  readonly [M in keyof Methods]: (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
+};
+
+class Server implements Served {
+  private current: Open | undefined;
+  private training = false;
+  private paused: { readonly proceed: () => void; readonly promise: Promise<void> } | undefined;
+  /** What waits for the step under way to end: sessions are not run by two at once. */
+  private readonly between: (() => Promise<void>)[] = [];
+
+  constructor(
+    private readonly platform: RemotePlatform,
+    private readonly emit: (event: RemoteEvent) => void,
+  ) {}
+
+  async open(request: OpenRequest): Promise<Opened> {
+    if (request.project !== undefined) await keepProject(this.store, request.project, request);
+    return this.begin(request);
+  }
+
+  async reopen(project: string): Promise<Opened> {
+    const { request, last, best } = await keptProject(this.store, project);
+    const checkpoint = async (blob: Blob | undefined) =>
+      blob && readCheckpoint(new Uint8Array(await blob.arrayBuffer()));
+    const going = await checkpoint(last);
+    return this.begin(request, going && { last: going, best: await checkpoint(best) });
+  }
+
+  async projects(): Promise<readonly string[]> {
+    return (await this.platform.store?.projects()) ?? [];
+  }
+
+  async forget(project: string): Promise<void> {
+    await this.store.remove(project);
+  }
+
+  async train(): Promise<StopReason> {
+    const { fineTuning } = this.opened();
+    if (this.training) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    this.training = true;
+    let why: StopReason = 'finished';
+    try {
+      for await (const event of fineTuning.run()) {
+        this.emit(event);
+        if (event.type === 'end') why = event.why;
+        if (event.type === 'epoch' || event.type === 'end') await this.keep(event);
+        await this.breathe();
+      }
+    } finally {
+      this.training = false;
+      await this.catchUp();
+    }
+    return why;
+  }
+
+  async pause(): Promise<void> {
+    if (this.paused) return;
+    let proceed = () => {};
+    const promise = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    this.paused = { proceed, promise };
+    this.emit({ type: 'paused' });
+  }
+
+  async proceed(): Promise<void> {
+    if (!this.paused) return;
+    this.paused.proceed();
+    this.paused = undefined;
+    this.emit({ type: 'proceeding' });
+  }
+
+  async stop(): Promise<void> {
+    this.current?.fineTuning.stop();
+    await this.proceed();
+  }
+
+  async predict(pictures: readonly PictureHandle[]): Promise<readonly Predicted[]> {
+    const { fineTuning } = this.opened();
+    const predictions = await this.whenFree(() =>
+      fineTuning.predict(this.sourceOf(pictures, fineTuning.preprocessing)),
+    );
+    if (predictions.length < pictures.length) throw new ThawError('bad-data', 'the picture cannot be read');
+    return predictions.map(({ predicted, probabilities }) => ({ label: predicted, probabilities: [...probabilities] }));
+  }
+
+  async finish(): Promise<Finished> {
+    const { fineTuning, request, dataset } = this.opened();
+    const { model, evaluation, predictions } = await this.whenFree(() => fineTuning.finish());
+    const mistakes = predictions
+      .filter(({ label, predicted }) => label !== predicted)
+      .map(({ index, label, predicted, probabilities }) => ({
+        picture: Number(dataset.val[index].file),
+        label,
+        predicted,
+        probability: probabilities[predicted],
+      }))
+      .sort((a, b) => b.probability - a.probability);
+    return { files: [...model.folder(cardOf(request, evaluation.accuracy))], evaluation, mistakes };
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    const { current } = this;
+    this.current = undefined;
+    await this.whenFree(async () => current?.fineTuning.release());
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------
+
+  private get store(): ProjectStore {
+    if (this.platform.store) return this.platform.store;
+    throw new ThawError('bad-config', 'there is nowhere to keep projects', 'Open it without a name for the project');
+  }
+
+  private opened(): Open {
+    if (this.current) return this.current;
+    throw new ThawError('bad-config', 'nothing is open', 'Open a model and pictures first');
+  }
+
+  private async begin(request: OpenRequest, resume?: Parameters<typeof FineTuning.open>[1]['resume']): Promise<Opened> {
+    await this.close();
+    const runtime = await this.platform.runtime(request.settings?.device ?? 'auto');
+    const dataset = datasetOf(request);
+    const open = (preprocessing: Preprocessing, settings: TrainSettings) =>
+      this.sourcesOf(request, splitOf(dataset, settings), preprocessing, settings);
+    const fineTuning = await FineTuning.open(request, { runtime, open, resume });
+    this.current = { request, fineTuning, dataset: splitOf(dataset, fineTuning.settings), runtime };
+    const { train, val } = this.current.dataset;
+    return {
+      device: runtime.device,
+      preprocessing: fineTuning.preprocessing,
+      classes: request.classes,
+      groups: fineTuning.groups,
+      stages: fineTuning.stages.map(({ train: what, epochs }) => ({ train: String(what), epochs })),
+      stepsPerEpoch: fineTuning.stepsPerEpoch,
+      train: train.length,
+      val: val.length,
+      epochsDone: resume?.last.progress.epoch ?? 0,
+    };
+  }
+
+  private sourcesOf(
+    request: OpenRequest,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    settings: TrainSettings,
+  ): Sources {
+    const reader = this.platform.reader(new Map(request.pictures.map(({ picture }, i) => [String(i), picture])));
+    const onProblem = ({ file, reason }: { file: string; reason: string }) =>
+      this.emit({ type: 'problem', picture: Number(file), reason });
+    const { seed } = settings;
+    const augmentation = readAugmentation(settings.augment);
+    return {
+      train: new PictureSource(
+        { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, onProblem },
+        reader,
+      ),
+      val: new PictureSource({ samples: dataset.val, preprocessing, seed, onProblem }, reader),
+    };
+  }
+
+  /** Pictures without labels, read once. */
+  private sourceOf(pictures: readonly PictureHandle[], preprocessing: Preprocessing): BatchSource {
+    const named = new Map(pictures.map((picture, i) => [String(i), picture]));
+    const samples = [...named.keys()].map((file) => ({ file, label: 0 }));
+    return new PictureSource({ samples, preprocessing }, this.platform.reader(named));
+  }
+
+  private async keep(event: TrainingEvent): Promise<void> {
+    const { request, fineTuning } = this.opened();
+    if (request.project === undefined) return;
+    if (event.type === 'epoch' && event.best) {
+      await this.store.write(request.project, 'best.safetensors', writeCheckpoint(fineTuning.bestCheckpoint!));
+    }
+    await this.store.write(request.project, 'last.safetensors', writeCheckpoint(await fineTuning.checkpoint()));
+  }
+
+  /** Between two events of a training: others' turn, and the place to be paused in. */
+  private async breathe(): Promise<void> {
+    // Messages are delivered by tasks, and a training that is nothing but promises would never let one in.
+    await new Promise((resolve) => setTimeout(resolve));
+    await this.catchUp();
+    while (this.paused) {
+      await Promise.race([this.paused.promise, new Promise((resolve) => setTimeout(resolve, 50))]);
+      await this.catchUp();
+    }
+  }
+
+  private async catchUp(): Promise<void> {
+    for (let task = this.between.shift(); task; task = this.between.shift()) await task();
+  }
+
+  private whenFree<T>(task: () => Promise<T>): Promise<T> {
+    if (!this.training) return task();
+    return new Promise((resolve, reject) => {
+      this.between.push(() => task().then(resolve, reject));
+    });
+  }
+}
+
+/** All pictures by their place, as training ones where nothing is said. */
+function datasetOf({ classes, pictures }: OpenRequest): Dataset {
+  for (const [label, name] of classes.entries()) {
+    const count = pictures.filter((picture) => picture.label === label).length;
+    if (count < 2) {
+      throw new ThawError(
+        'bad-data',
+        `class "${name}" has ${count === 1 ? 'one picture' : 'no pictures'}`,
+        'Give each class at least two: one to learn from, one to check with',
+      );
+    }
+  }
+  const samples = pictures.map(({ label }, i) => ({ file: String(i), label }));
+  const isHeld = (_: unknown, i: number) => pictures[i].validation === true;
+  const held = samples.filter(isHeld);
+  return {
+    classes,
+    train: samples.filter((sample, i) => !isHeld(sample, i)),
+    val: held,
+    test: [],
+    problems: [],
+  };
+}
+
+/** With a part of each class held out, where none is. */
+function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Dataset {
+  return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
+}
+
+const cardOf = ({ classes }: OpenRequest, accuracy: number): string =>
+  [
+    '---',
+    'library_name: transformers.js',
+    'pipeline_tag: image-classification',
+    '---',
+    '# A picture classifier',
+    '',
+    `Fine-tuned with Thaw for ${classes.length} classes. ${(100 * accuracy).toFixed(1)} % of the pictures held out for validation are recognized.`,
+    '',
+    '```js',
+    "import { pipeline } from '@huggingface/transformers';",
+    "const classify = await pipeline('image-classification', 'PATH OF THIS FOLDER');",
+    '```',
+    '',
+  ].join('\n');

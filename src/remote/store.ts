@@ -1,0 +1,7 @@
+/** Files by name, one folder a project, wherever the platform keeps them. A write is whole or not there at all. */
+export interface ProjectStore {
+  projects(): Promise<readonly string[]>;
+  read(project: string, file: string): Promise<Blob | undefined>;
+  write(project: string, file: string, contents: Blob | Uint8Array): Promise<void>;
+  remove(project: string): Promise<void>;
+}

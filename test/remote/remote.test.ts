@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { openDataset } from '../../src/data/node/index.ts';
+import { train } from '../../src/jobs/index.ts';
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import {
+  connect,
+  emitterPort,
+  type LabelledPicture,
+  type OpenRequest,
+  type RemoteClient,
+  type RemoteEvent,
+  serve,
+} from '../../src/remote/index.ts';
+import { nodePlatform } from '../../src/remote/node/platform.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+
+const settings: TrainSettingsInput = {
+  device: 'cpu',
+  batch: 6,
+  lr: 0.03,
+  stages: [
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 2 },
+  ],
+};
+
+let project: Project;
+let request: OpenRequest;
+const clients: RemoteClient[] = [];
+
+beforeAll(async () => {
+  project = await makeProject();
+  const dataset = await openDataset(project.data);
+  const pictures: LabelledPicture[] = [
+    ...dataset.train.map(({ file, label }) => ({ picture: file, label })),
+    ...dataset.val.map(({ file, label }) => ({ picture: file, label, validation: true })),
+  ];
+  request = {
+    model: readFileSync(join(project.model, 'model.onnx')),
+    preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
+    classes: dataset.classes,
+    pictures,
+    settings,
+  };
+});
+afterAll(() => project.remove());
+afterEach(() => {
+  for (const client of clients.splice(0)) client.terminate();
+});
+
+/** A client and a server in this thread, with a channel of structured clones between them. */
+function connected(folder?: string): { client: RemoteClient; events: RemoteEvent[] } {
+  const { port1, port2 } = new MessageChannel();
+  serve(emitterPort(port1), nodePlatform({ folder }));
+  const client = connect(emitterPort(port2));
+  clients.push(client);
+  const events: RemoteEvent[] = [];
+  client.listen((event) => events.push(event));
+  return { client, events };
+}
+
+const modelOf = (files: readonly (readonly [string, Uint8Array])[]) =>
+  Buffer.from(files.find(([path]) => path === 'onnx/model.onnx')![1]);
+
+test('a training at the end of a channel gives the bytes of `thaw train`', async () => {
+  const { client, events } = connected();
+  const opened = await client.open(request);
+  expect(opened).toMatchObject({ device: 'cpu', train: 24, val: 12, stepsPerEpoch: 4, epochsDone: 0 });
+  expect(opened.stages).toEqual([
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 2 },
+  ]);
+  expect(await client.train()).toBe('finished');
+  expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(4);
+  const { files, evaluation } = await client.finish();
+  const run = join(project.folder, 'whole');
+  const outcome = await train({ model: project.model, data: project.data, out: run, settings: { ...settings } });
+  expect(evaluation).toEqual(outcome.after);
+  expect(modelOf(files).equals(readFileSync(join(run, 'model', 'onnx', 'model.onnx')))).toBe(true);
+  expect(files.map(([path]) => path).sort()).toEqual([
+    'README.md',
+    'config.json',
+    'onnx/model.onnx',
+    'preprocessor_config.json',
+  ]);
+});
+
+test('pictures are told apart while the training goes on, and it can be paused and stopped', async () => {
+  const { client, events } = connected();
+  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 50 }] } });
+  const trained = client.train();
+  await new Promise<void>((resolve) => {
+    const done = client.listen(({ type }) => {
+      if (type !== 'epoch') return;
+      done();
+      resolve();
+    });
+  });
+  await client.pause();
+  const picture = new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))]);
+  const [prediction] = await client.predict([picture]);
+  expect(prediction.probabilities).toHaveLength(3);
+  expect(prediction.probabilities.reduce((all, p) => all + p, 0)).toBeCloseTo(1, 5);
+  // Messages that were under way when it paused have come by now.
+  const before = events.length;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(events.length).toBe(before);
+  await client.proceed();
+  await client.stop();
+  expect(await trained).toBe('interrupted');
+});
+
+test('a kept project goes on where it stopped, to the same bytes', async () => {
+  const folder = join(project.folder, 'projects');
+  const first = connected(folder);
+  await first.client.open({ ...request, project: 'My first/one' });
+  const trained = first.client.train();
+  first.client.listen(({ type }) => {
+    if (type === 'epoch') first.client.stop();
+  });
+  expect(await trained).toBe('interrupted');
+  first.client.terminate();
+
+  const second = connected(folder);
+  expect(await second.client.projects()).toEqual(['My first/one']);
+  expect((await second.client.reopen('My first/one')).epochsDone).toBeGreaterThan(0);
+  expect(await second.client.train()).toBe('finished');
+  const resumed = await second.client.finish();
+  const whole = connected();
+  await whole.client.open(request);
+  await whole.client.train();
+  expect(modelOf(resumed.files).equals(modelOf((await whole.client.finish()).files))).toBe(true);
+  await second.client.forget('My first/one');
+  expect(await second.client.projects()).toEqual([]);
+});
+
+test('what is wrong comes back as an error with its code and what to do', async () => {
+  const { client } = connected();
+  await expect(client.train()).rejects.toMatchObject({ code: 'bad-config', message: 'nothing is open' });
+  await expect(client.open({ ...request, pictures: request.pictures.slice(0, 3) })).rejects.toMatchObject({
+    code: 'bad-data',
+    hint: expect.stringContaining('at least two'),
+  });
+  await expect(client.open({ ...request, model: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad-model' });
+  await expect(client.reopen('nowhere')).rejects.toMatchObject({ code: 'bad-config' });
+  await client.open(request);
+  await expect(client.predict([new Blob(['no picture'])])).rejects.toMatchObject({ code: 'bad-data' });
+});
