@@ -1,0 +1,5 @@
+/** Thaw in a page: training in a worker, or with the core's parts by hand. */
+export * from '../core.ts';
+export { type WebRuntimeOptions, webRuntime } from '../runtime/web/sessions.ts';
+export { folderAsZip } from './download.ts';
+export { startWorker, type WorkerOptions } from './start.ts';

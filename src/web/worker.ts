@@ -1,0 +1,11 @@
+/** The worker's script. Its first message says where it is to find things; then it serves. */
+import { serve, webPort } from '../remote/index.ts';
+import { type WebPlatformOptions, webPlatform } from './platform.ts';
+
+declare const self: Worker;
+
+self.addEventListener(
+  'message',
+  ({ data }: MessageEvent<WebPlatformOptions>) => serve(webPort(self), webPlatform(data)),
+  { once: true },
+);
