@@ -14,6 +14,15 @@ export function inputOrigin(picture: Size, p: Preprocessing): { left: number; to
 /** Length of the shorter side of a picture to augment: so much larger than the input that a part of it can be cut out and still be sharp. */
 export const augmentedSide = (p: Preprocessing): number => Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
 
+/**
+ * The size of a picture to augment, no larger than the picture. It has fractions: a shrunk picture is drawn to whole pixels, but shrunk by the same
+ * factor on both sides.
+ */
+export function augmentedSize(p: Preprocessing, { width, height }: Size): Size {
+  const shrink = Math.max(1, Math.min(width, height) / augmentedSide(p));
+  return { width: width / shrink, height: height / shrink };
+}
+
 /** The part of the picture that fills the input, in pixels of the picture; it may reach beyond it. */
 function inputWindow(picture: Size, p: Preprocessing, draw: AugmentationDraw): Rectangle {
   if (draw.crop) return cropRectangle(draw.crop, picture, p.width / p.height);

@@ -1,0 +1,78 @@
+/** Carries out in plain arithmetic what `drawAugmentation` drew: the counterpart of `src/data/node/augment.ts`. */
+import { type AugmentationDraw, erasedRectangle, type Rectangle } from '../augment.ts';
+import { affineWarp, drawnBox, meanColour, type Part, straightCut } from '../geometry.ts';
+import { colourMatrix, meanGrey, type Pixels, writePixels } from '../pixels.ts';
+import type { Preprocessing } from '../types.ts';
+import { blur, extend, extract, resize, transform } from './resample.ts';
+import { blurRadius } from './weights.ts';
+
+/** Pixels, and where in them the model's input begins. */
+interface Placed {
+  readonly pixels: Pixels;
+  readonly left: number;
+  readonly top: number;
+}
+
+/**
+ * Writes one augmented picture as float32 at `out[offset …]`.
+ *
+ * @param picture from `decodeLarge`
+ */
+export function augmentPicture(
+  picture: Pixels,
+  p: Preprocessing,
+  draw: AugmentationDraw,
+  out: Float32Array,
+  offset: number,
+): void {
+  const { pixels, left, top } = draw.affine ? warp(picture, p, draw, draw.affine) : cut(picture, p, draw);
+  writePixels(pixels, p, out, offset, {
+    left,
+    top,
+    horizontalFlip: draw.horizontalFlip,
+    verticalFlip: draw.verticalFlip,
+    colour: colourMatrix(draw, () => meanGrey(picture)),
+    erase: draw.erasing && erasedRectangle(draw.erasing, p),
+    outside: draw.affine ? 'mean' : undefined,
+  });
+}
+
+const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Pixels =>
+  resize(extract(picture, from), resized, interpolation);
+
+function cut(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
+  const part = straightCut(picture, p, draw);
+  return { pixels: blur(partOf(picture, part, p), draw.blur), left: part.left, top: part.top };
+}
+
+function warp(
+  picture: Pixels,
+  p: Preprocessing,
+  draw: AugmentationDraw,
+  affine: NonNullable<AugmentationDraw['affine']>,
+): Placed {
+  const part = affineWarp(picture, p, draw, affine);
+  const resized = partOf(picture, part, p);
+  const source = part.border ? extend(resized, part.border) : resized;
+  // Only what the input shows, and what a blur of it looks at.
+  const shown = clip(drawnBox(part), p, blurRadius(draw.blur));
+  const inverse = invert(part.matrix);
+  const [x, y] = [shown.left - part.shift[0], shown.top - part.shift[1]];
+  const start = [inverse[0] * x + inverse[1] * y, inverse[2] * x + inverse[3] * y] as const;
+  const drawn = transform(source, shown, inverse, start, meanColour(p));
+  return { pixels: blur(drawn, draw.blur), left: -shown.left, top: -shown.top };
+}
+
+/** The part of a box in the input that is in the input or at most `around` pixels from it. */
+function clip(box: Rectangle, input: { width: number; height: number }, around: number): Rectangle {
+  const left = Math.max(box.left, -around);
+  const top = Math.max(box.top, -around);
+  const width = Math.max(0, Math.min(box.left + box.width, input.width + around) - left);
+  const height = Math.max(0, Math.min(box.top + box.height, input.height + around) - top);
+  return { left, top, width, height };
+}
+
+function invert([a, b, c, d]: readonly [number, number, number, number]) {
+  const determinant = a * d - b * c;
+  return [d / determinant, -b / determinant, -c / determinant, a / determinant] as const;
+}

@@ -1,0 +1,164 @@
+/** From what a page has of a picture to pixels, by the browser's own decoders: the counterpart of `src/data/node/decode.ts`. */
+import { ThawError } from '../../errors.ts';
+import { Slots } from '../concurrency.ts';
+import { augmentedSize, inputOrigin } from '../geometry.ts';
+import { sizeProblem } from '../limits.ts';
+import { type Pixels, writePixels } from '../pixels.ts';
+import { batchShape, resizedSize, type Size } from '../preprocessing.ts';
+import type { Preprocessing } from '../types.ts';
+import { formatOf, parseHeader, unsupportedFormat } from './header.ts';
+import { resize } from './resample.ts';
+
+/** A `File` or another `Blob`, or what is decoded already: a bitmap, a canvas, `ImageData`, a video and its frames. */
+export type PictureFile = ImageBitmapSource;
+
+/** Bitmaps at a time: more would not be faster, and each may be as large as a photograph. */
+const decoding = new Slots(4);
+
+/** The browser leaves so many times the pixels a side to the kernel that Node uses as well. */
+const spare = 2;
+
+/** Rows that go through the canvas at a time. */
+const rowsAtOnce = 256;
+
+/**
+ * The picture in the size that `p` asks for, before its central crop.
+ *
+ * @throws {ThawError} `bad-data`, or what the browser throws; `failureReason` puts it into words
+ */
+export const decodeResized = (file: PictureFile, p: Preprocessing): Promise<Pixels> =>
+  decode(file, p, (size) => resizedSize(p, size));
+
+/** A picture as augmentation takes it: whole, and somewhat larger than the input, but no larger than the file. */
+export const decodeLarge = (file: PictureFile, p: Preprocessing): Promise<Pixels> =>
+  decode(file, p, (size) => augmentedSize(p, size));
+
+/**
+ * One picture as the model takes it.
+ *
+ * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
+ */
+export async function decodePicture(
+  file: PictureFile,
+  p: Preprocessing,
+): Promise<{ data: Float32Array; shape: readonly number[] }> {
+  const shape = batchShape(p, 1);
+  const data = new Float32Array(shape.reduce((a, b) => a * b));
+  const picture = await decodeResized(file, p);
+  writePixels(picture, p, data, 0, inputOrigin(picture, p));
+  return { data, shape };
+}
+
+/** @param target the size wanted of an upright picture of a size; it may have fractions where it shrinks */
+function decode(file: PictureFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
+  return decoding.run(async () => {
+    const stated = await statedSize(file);
+    const problem = sizeProblem(stated.width, stated.height);
+    if (problem) throw new ThawError('bad-data', problem);
+    const { bitmap, size } = await openBitmap(file, stated, target);
+    try {
+      return resize(readBitmap(bitmap), target(size), p.interpolation);
+    } finally {
+      bitmap.close();
+    }
+  });
+}
+
+/** Of a file: what its header says, so that no bomb is decoded. */
+async function statedSize(file: PictureFile): Promise<Size> {
+  if (!(file instanceof Blob)) return sizeOf(file);
+  if (file.size === 0) throw new ThawError('bad-data', 'empty file');
+  let bytes = new Uint8Array();
+  // Metadata comes before a JPEG's size, seldom more than a few kilobytes.
+  for (const length of [1 << 16, 1 << 21, file.size]) {
+    if (bytes.length === file.size) break;
+    bytes = new Uint8Array(await file.slice(0, length).arrayBuffer());
+    const header = parseHeader(bytes);
+    if (header === undefined) break;
+    if (header !== 'incomplete') return header;
+  }
+  if (formatOf(bytes)) throw new ThawError('bad-data', 'broken picture (it does not say its size)');
+  const format = unsupportedFormat(bytes);
+  throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG` : 'not a picture');
+}
+
+/** What is shown of a source that is no file. */
+function sizeOf(source: Exclude<PictureFile, Blob>): Size {
+  if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight };
+  if ('videoWidth' in source) return { width: source.videoWidth, height: source.videoHeight };
+  if ('naturalWidth' in source) return { width: source.naturalWidth, height: source.naturalHeight };
+  if (typeof source.width === 'number') return { width: source.width, height: source.height as number };
+  throw new ThawError('bad-data', 'not a picture');
+}
+
+/**
+ * A bitmap that the browser has shrunk to about twice what is wanted, where the picture is larger, and the picture's own size. A header
+ * leaves open which way up some pictures are (Exif in PNG, WebP and AVIF), and browsers differ in whether they turn first or shrink
+ * first: where a bitmap is not as long as asked for, it is made again with the sides exchanged.
+ */
+async function openBitmap(
+  file: PictureFile,
+  stated: Size,
+  target: (size: Size) => Size,
+): Promise<{ bitmap: ImageBitmap; size: Size }> {
+  const attempt = (size: Size) => {
+    const width = shrunkWidth(size, target(size));
+    const options: ImageBitmapOptions = { imageOrientation: 'from-image', premultiplyAlpha: 'default' };
+    return createImageBitmap(file, width ? { ...options, resizeWidth: width, resizeQuality: 'high' } : options);
+  };
+  const turned = { width: stated.height, height: stated.width };
+  const bitmap = await attempt(stated);
+  const size = isTurned(bitmap, stated) ? turned : stated;
+  if (!shrunkWidth(size, target(size)) || isLongEnough(bitmap, size, target(size))) return { bitmap, size };
+  bitmap.close();
+  return { bitmap: await attempt(turned), size };
+}
+
+/** What to have a browser shrink a picture's width to; undefined where the picture is not much larger than wanted. */
+export function shrunkWidth(size: Size, wanted: Size): number | undefined {
+  const scale = spare * Math.max(wanted.width / size.width, wanted.height / size.height);
+  return scale < 0.75 ? Math.ceil(size.width * scale) : undefined;
+}
+
+const isTurned = (bitmap: Size, { width, height }: Size): boolean =>
+  Math.abs(bitmap.width * width - bitmap.height * height) < Math.abs(bitmap.width * height - bitmap.height * width);
+
+/** A browser rounds the other side. */
+const isLongEnough = (bitmap: Size, size: Size, wanted: Size): boolean =>
+  bitmap.width >= Math.min(size.width, spare * wanted.width) - 1 &&
+  bitmap.height >= Math.min(size.height, spare * wanted.height) - 1;
+
+let canvas: OffscreenCanvas | undefined;
+
+/** Over white; a few rows at a time, in one canvas for all pictures. */
+function readBitmap(bitmap: ImageBitmap): Pixels {
+  const { width, height } = bitmap;
+  const rows = Math.min(height, rowsAtOnce);
+  canvas ??= new OffscreenCanvas(width, rows);
+  canvas.width = width;
+  canvas.height = rows;
+  const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true, colorSpace: 'srgb' });
+  if (!context) throw new Error('the browser gives no 2D canvas');
+  const data = new Uint8Array(width * height * 3);
+  for (let top = 0; top < height; top += rows) {
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, width, rows);
+    context.drawImage(bitmap, 0, -top);
+    const part = context.getImageData(0, 0, width, Math.min(rows, height - top)).data;
+    for (let from = 0, to = top * width * 3; from < part.length; from += 4, to += 3) {
+      data[to] = part[from];
+      data[to + 1] = part[from + 1];
+      data[to + 2] = part[from + 2];
+    }
+  }
+  return { data, width, height };
+}
+
+/** Why a picture could not be read, in a few words. */
+export function failureReason(error: unknown): string {
+  if (error instanceof ThawError) return error.message;
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
+  if (name === 'NotFoundError') return 'the file does not exist';
+  if (name === 'NotReadableError') return 'the file cannot be read: it was changed or moved since it was chosen';
+  return `broken picture (${message.split('\n')[0].trim().replace(/\.$/, '')})`;
+}

@@ -1,0 +1,35 @@
+import { inputOrigin } from '../geometry.ts';
+import type { PictureReader } from '../picture-source.ts';
+import { writePixels } from '../pixels.ts';
+import { augmentPicture } from './augment.ts';
+import { decodeLarge, decodeResized, failureReason, type PictureFile } from './decode.ts';
+
+/** Of text or bytes, by Web Cryptography: there in secure contexts (https, localhost), Node and Electron. */
+async function sha256(content: Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Reads pictures with the browser's decoders, resizes and augments them in plain arithmetic. Made for a worker: all but decoding is done
+ * on the thread that calls.
+ *
+ * @param find what a sample's file stands for
+ */
+export const canvasReader = (find: (file: string) => Blob | Promise<Blob>): PictureReader => ({
+  // Decoders and their shrinking are the browser's.
+  conditions: `canvas 1, ${globalThis.navigator?.userAgent}`,
+  digest: (text) => sha256(new TextEncoder().encode(text)),
+  async digestOf(file) {
+    return sha256(await (await find(file)).arrayBuffer());
+  },
+  async decode(file, p, large) {
+    const picture: PictureFile = await find(file);
+    return large ? decodeLarge(picture, p) : decodeResized(picture, p);
+  },
+  write: (picture, p, out, offset) => writePixels(picture, p, out, offset, inputOrigin(picture, p)),
+  async augment(picture, p, draw, out, offset) {
+    augmentPicture(picture, p, draw, out, offset);
+  },
+  failureReason,
+});

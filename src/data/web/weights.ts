@@ -1,0 +1,236 @@
+/**
+ * What each pixel of a line weighs in each pixel of a resized or blurred one. Kernels, positions and fixed-point rounding are those of
+ * libvips 8.18, which sharp resizes with, so that a picture comes out of a browser as it does in Node.
+ */
+import type { Preprocessing } from '../types.ts';
+
+/** `out[i] = floor((offset + Σ values[i * stride + k] * in[starts[i] + k]) * factor)`, k from 0 to `counts[i] - 1`. */
+export interface Weights {
+  readonly length: number;
+  readonly starts: Int32Array;
+  readonly counts: Int32Array;
+  readonly values: Int32Array;
+  readonly stride: number;
+  readonly offset: number;
+  readonly factor: number;
+}
+
+/** Weights are whole numbers of 4096ths, and positions are rounded to 64ths of a pixel. */
+const one = 4096;
+const phases = 64;
+
+interface Kernel {
+  /** Half the width at scale 1. */
+  readonly radius: number;
+  readonly at: (x: number) => number;
+}
+
+const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
+const kernels: Readonly<Record<Exclude<Preprocessing['interpolation'], 'nearest'>, Kernel>> = {
+  linear: { radius: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
+  // Catmull-Rom.
+  cubic: {
+    radius: 2,
+    at: (x) => {
+      const d = Math.abs(x);
+      if (d <= 1) return (1.5 * d - 2.5) * d * d + 1;
+      return d <= 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+    },
+  },
+  lanczos3: { radius: 3, at: (x) => (Math.abs(x) > 3 ? 0 : sinc(x) * sinc(x / 3)) },
+};
+
+/**
+ * @param first of line `i`: the position of its first weight, which may lie before the line
+ * @param weightsOf of line `i`; what falls beyond either end of the line goes to its last pixel there
+ */
+function lineUp(
+  length: number,
+  input: number,
+  stride: number,
+  rounding: { readonly offset: number; readonly factor: number },
+  first: (i: number) => number,
+  weightsOf: (i: number) => ArrayLike<number>,
+): Weights {
+  const starts = new Int32Array(length);
+  const counts = new Int32Array(length);
+  const values = new Int32Array(length * stride);
+  for (let i = 0; i < length; i++) {
+    const weights = weightsOf(i);
+    const from = first(i);
+    const clamped = (k: number) => Math.min(input - 1, Math.max(0, from + k));
+    let low = 0;
+    let high = weights.length - 1;
+    while (low < high && weights[low] === 0) low++;
+    while (high > low && weights[high] === 0) high--;
+    starts[i] = clamped(low);
+    counts[i] = clamped(high) - starts[i] + 1;
+    for (let k = low; k <= high; k++) values[i * stride + clamped(k) - starts[i]] += weights[k];
+  }
+  return { length, starts, counts, values, stride, ...rounding };
+}
+
+/**
+ * The part of shrinking that plain averages do: libvips leaves no more than a factor of two to four to a kernel.
+ *
+ * @returns undefined where there is none
+ */
+export function averagingWeights(input: number, output: number): Weights | undefined {
+  const by = averaged(input, output);
+  if (by === 1) return undefined;
+  // libvips multiplies by the inverse in 24 bits, rounded down.
+  const rounding = { offset: by >> 1, factor: Math.floor(2 ** 24 / by) / 2 ** 24 };
+  const ones = new Int32Array(by).fill(1);
+  return lineUp(
+    Math.ceil(input / by),
+    input,
+    by,
+    rounding,
+    (i) => i * by,
+    () => ones,
+  );
+}
+
+const wholeLength = (length: number): number => Math.max(1, Math.round(length));
+
+const averaged = (input: number, output: number): number => Math.max(1, Math.floor(input / wholeLength(output) / 2));
+
+/** Shrinking by a kernel as much wider; `input` is the length of the line before averaging, and `output` may have a fraction. */
+export function shrinkingWeights(
+  input: number,
+  output: number,
+  interpolation: Exclude<Preprocessing['interpolation'], 'nearest'>,
+): Weights {
+  const { radius, at } = kernels[interpolation];
+  const by = averaged(input, output);
+  const whole = inverted(input, output);
+  const shrink = whole / by;
+  const points = 2 * Math.round(radius * shrink) + 1;
+  const masks: (Int32Array | undefined)[] = Array.from({ length: phases + 1 });
+  const mask = (phase: number) => {
+    const centre = phase / phases + points / 2 - 1;
+    const values = Float64Array.from({ length: points }, (_, i) => at((i - centre) / shrink));
+    masks[phase] ??= fixedPoint(values);
+    return masks[phase];
+  };
+  const length = wholeLength(output);
+  const positions = shrunkPositions(length, shrink, (length * whole - input) / by);
+  return lineUp(
+    length,
+    Math.ceil(input / by),
+    points,
+    { offset: one / 2, factor: 1 / one },
+    (i) => Math.floor(positions[i]) - (Math.ceil(points / 2) - 1),
+    (i) => mask(phaseOf(positions[i])),
+  );
+}
+
+/** Input over output as sharp and libvips hand it on, inverted twice: an ulp decides what becomes of positions that are whole. */
+const inverted = (input: number, output: number): number => 1 / (1 / (input / output));
+
+/**
+ * Where the centre of each shrunk pixel lies, from half a step on; added up as libvips does.
+ *
+ * @param invented how much longer than the line all steps together are, shared between its ends
+ */
+function shrunkPositions(output: number, step: number, invented: number): Float64Array {
+  const positions = new Float64Array(output);
+  let position = (step - invented) / 2;
+  for (let i = 0; i < output; i++, position += step) positions[i] = position;
+  return positions;
+}
+
+/** The nearest 64th of what is behind the point. */
+const phaseOf = (position: number): number => (Math.floor((position - Math.floor(position)) * 2 * phases) + 1) >> 1;
+
+/** Weights that sum to one, in 4096ths rounded towards zero. */
+function fixedPoint(weights: Float64Array): Int32Array {
+  const sum = weights.reduce((a, b) => a + b);
+  return Int32Array.from(weights, (weight) => Math.trunc((weight / sum) * one));
+}
+
+/**
+ * Enlarging by Catmull-Rom, which libvips takes for Lanczos as well. Enlarged pixel i lies at `i / scale - 1/2`: libvips's place for it.
+ */
+export function enlargingWeights(input: number, output: number): Weights {
+  const position = (i: number) => (i * input) / output - 0.5;
+  const { at } = kernels.cubic;
+  const masks = Array.from({ length: phases + 1 }, (_, phase) =>
+    Int32Array.from({ length: 4 }, (_, i) => Math.trunc(at(i - 1 - phase / phases) * one)),
+  );
+  return lineUp(
+    output,
+    input,
+    4,
+    { offset: one / 2, factor: 1 / one },
+    (i) => Math.floor(position(i)) - 1,
+    (i) => masks[phaseOf(position(i))],
+  );
+}
+
+/**
+ * Where nearest takes each pixel of a row or a column from. Enlarging, libvips adds positions up along a row and multiplies along a column;
+ * shrinking, it adds up, in strips of a height that is its own within a column.
+ */
+export function nearestPixels(input: number, output: number, line: 'row' | 'column'): Int32Array {
+  if (output % input === 0) return Int32Array.from({ length: output }, (_, i) => Math.floor(i / (output / input)));
+  if (output > input) return enlargedNearest(input, output, line);
+  // Where there is much to leave out, only every by-th pixel is looked at.
+  const by = averaged(input, output);
+  const left = Math.floor(input / by);
+  const step = 1 / ((1 / (input / output)) * by);
+  const positions = shrunkPositions(output, step, output * step - left);
+  return Int32Array.from(positions, (position) => by * Math.min(left - 1, Math.max(0, Math.floor(position))));
+}
+
+function enlargedNearest(input: number, output: number, line: 'row' | 'column'): Int32Array {
+  const step = inverted(input, output);
+  const pixels = new Int32Array(output);
+  for (let i = 0, added = 0; i < output; i++, added += step)
+    pixels[i] = Math.min(input - 1, Math.floor(line === 'row' ? added : i * step));
+  return pixels;
+}
+
+/** How much smaller than the centre the outermost weight of a blur may be. */
+const leastAmplitude = 0.2;
+
+/** How many pixels a blur looks to either side; 0 where it changes nothing. */
+export function blurRadius(sigma: number): number {
+  const limit = Math.trunc(8 * sigma);
+  let x = 0;
+  while (x < limit && Math.exp(-(x * x) / (2 * sigma * sigma)) >= leastAmplitude) x++;
+  return Math.max(0, x - 1);
+}
+
+/**
+ * Gaussian blur of a line with sharp's small whole weights (20 in the centre). libvips brings them to a common power of two, which brightens or
+ * darkens a picture by up to one in fifty; where it would be more, it divides.
+ */
+export function blurringWeights(length: number, sigma: number): Weights {
+  const radius = blurRadius(sigma);
+  const size = 2 * radius + 1;
+  const whole = Int32Array.from({ length: size }, (_, i) =>
+    Math.round(20 * Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma))),
+  );
+  const sum = whole.reduce((a, b) => a + b);
+  const bits = 7 - Math.ceil(Math.log2(whole[radius] / sum) + 1);
+  const scaled = whole.map((value) => Math.round((value / sum) * 2 ** bits));
+  const rounded = scaled.reduce((a, b) => a + b);
+  // Compared for a grey of 128, which the exact weights may leave an ulp below, to be cut to 127.
+  const exact = Math.trunc(whole.reduce((total, value) => total + 128 * (value / sum), 0));
+  const isClose = Math.abs(exact - Math.floor((128 * rounded + 2 ** (bits - 1)) / 2 ** bits)) <= 2;
+  const mask = isClose ? scaled : whole;
+  // The half more keeps multiplying by an inverse from falling short of whole numbers.
+  const rounding = isClose
+    ? { offset: 2 ** (bits - 1), factor: 2 ** -bits }
+    : { offset: (sum >> 1) + 0.5, factor: 1 / sum };
+  return lineUp(
+    length,
+    length,
+    size,
+    rounding,
+    (i) => i - radius,
+    () => mask,
+  );
+}
