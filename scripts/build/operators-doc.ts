@@ -32,6 +32,11 @@ export const LIMITS: Readonly<Record<string, string>> = {
   GlobalAveragePool: 'picture size known when compiling',
   Resize: 'picture size, sizes and scales known when compiling, and so the crop of `tf_crop_and_resize`',
   GridSample: 'pictures of known size; modes linear and nearest',
+  QuantizeLinear:
+    'straight through: as if nothing were rounded, and zero where something is cut off; one scale, or one a slice, known when compiling; to int8, uint8, int16, uint16',
+  DequantizeLinear: 'after `QuantizeLinear`; the scale is known when compiling, and does not train',
+  'com.microsoft.QuantizeLinear': 'as `QuantizeLinear`',
+  'com.microsoft.DequantizeLinear': 'as `DequantizeLinear`',
   RoiAlign: 'pictures of known size; mode avg; `sampling_ratio` other than 0',
   BatchNormalization: 'in training mode, the running statistics are not used',
   LayerNormalization: 'the outputs for mean and deviation are not used',
@@ -69,7 +74,8 @@ export function operatorsPage(): string {
 <!-- Written by \`npx tsx scripts/build/operators-doc.ts\` from the rules in src/autodiff; do not edit. -->
 
 Training a layer needs the gradient of every operator between it and the loss. Thaw has rules for ${count} operators; a gradient
-of zero is declared for ${ZERO[''].length} more. Every rule is compared with central differences by the test suite.
+of zero is declared for ${ZERO[''].length} more. Every rule is compared with central differences by the test suite; a rounding that gradients
+pass straight through, with those of what it is taken for.
 
 Rules are written for operator set 18 and later; models of operator sets 9 to 17 are brought to 18 in memory first. An operator
 that is not listed stops only the layers before it from training: \`thaw inspect\` names it and the node in advance.
@@ -97,7 +103,8 @@ ${[...ZERO['']]
   .join(', ')}
 
 \`If\` with a condition that is known when compiling is replaced by the branch that is taken; otherwise, as in \`Loop\` and \`Scan\`, no gradient
-follows into subgraphs. Quantized operators are in neither list: train the float model, then quantize the result.
+follows into subgraphs. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
+with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can be trained (\`--quantized straight-through\`), others not.
 `;
 }
 

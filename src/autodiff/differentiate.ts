@@ -79,6 +79,8 @@ function gradientsOf(
     const captured = reads.find((name) => !node.inputs.includes(name));
     if (captured !== undefined)
       throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
+    if (node.op !== 'DequantizeLinear' && standsForFloat(b, active, node) !== undefined)
+      throw new UnsupportedOperator(node, 'it computes in whole numbers');
     const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
     return node.inputs.flatMap((name, i) => {
       const gradient = active.has(name) ? inputGradients[i]?.() : undefined;
@@ -86,7 +88,7 @@ function gradientsOf(
     });
   } catch (error) {
     refused(asRefusal(error as Error, node));
-    return reads.map((name) => [name, b.full(0, b.value(name))] as const);
+    return reads.map((name) => [name, b.full(0, b.value(name), gradientType(b.value(name)))] as const);
   }
 }
 
@@ -96,20 +98,33 @@ function asRefusal(error: Error, node: Node): UnsupportedOperator {
   return new UnsupportedOperator(node, error.message, { cause: error });
 }
 
+/** A float, also for the whole numbers that stand for one. */
+const gradientType = ({ type }: Value) => (isFloat(type) ? type : 'float32');
+
 function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string, gradient: Value): void {
   const before = gradients.get(name);
   gradients.set(name, before ? b.add(before, gradient) : gradient);
 }
 
-/** Names of all values that change smoothly with the given ones, these included: floats, not behind operators of derivative zero. */
+/**
+ * Names of all values that change smoothly with the given ones, these included: floats, not behind operators of derivative zero, and
+ * the whole numbers that stand for floats between `QuantizeLinear` and `DequantizeLinear`.
+ */
 export function dependents(b: GraphBuilder, nodes: readonly Node[], names: readonly string[]): Set<string> {
   const result = new Set(names);
   for (const node of nodes) {
     if (differentiability(node.op, node.domain) === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
-    for (const output of node.outputs) if (b.has(output) && isFloat(b.value(output).type)) result.add(output);
+    const whole = node.op === 'QuantizeLinear' || standsForFloat(b, result, node) !== undefined;
+    for (const output of node.outputs) {
+      if (b.has(output) && (whole || isFloat(b.value(output).type))) result.add(output);
+    }
   }
   return result;
 }
+
+/** An input that holds whole numbers, and in them what a gradient is wanted of. */
+const standsForFloat = (b: GraphBuilder, active: ReadonlySet<string>, { inputs }: Node): string | undefined =>
+  inputs.find((name) => active.has(name) && !isFloat(b.value(name).type));
 
 function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Value>): RuleContext {
   const { b, known, active, recall } = pass;
@@ -123,8 +138,8 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
   const outputs = node.outputs.map(value);
   const reached = node.outputs.map((name) => gradients.has(name));
   const dy = outputs.map((output, i) => {
-    if (!output || !isFloat(output.type)) return undefined as unknown as Value;
-    return gradients.get(node.outputs[i]) ?? b.full(0, output);
+    const gradient = gradients.get(node.outputs[i]);
+    return output && !gradient && isFloat(output.type) ? b.full(0, output) : (gradient as Value);
   });
   return {
     b,

@@ -13,6 +13,7 @@ import { microsoft } from './rules/microsoft.ts';
 import { normalization } from './rules/normalization.ts';
 import { padding } from './rules/padding.ts';
 import { pooling } from './rules/pooling.ts';
+import { quantization } from './rules/quantization.ts';
 import { recurrence } from './rules/recurrence.ts';
 import { reductions } from './rules/reductions.ts';
 import { resampling } from './rules/resampling.ts';
@@ -40,12 +41,13 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   normalization,
   attention,
   recurrence,
+  quantization,
 };
 
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': { ...microsoft, ...fusedAttention },
+  'com.microsoft': { ...microsoft, ...fusedAttention, ...quantization },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 

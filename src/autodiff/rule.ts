@@ -7,7 +7,7 @@ export interface RuleContext {
   /** In the order of the operator's specification; optional inputs left out are undefined. */
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** ∂loss/∂output for each output, zeros where the loss does not depend on it; undefined for outputs that are no floats. */
+  /** ∂loss/∂output for each output, zeros where the loss does not depend on it; undefined for outputs that stand for no floats. */
   readonly dy: readonly Value[];
   /** Whether the loss depends on an output. */
   readonly reached: readonly boolean[];

@@ -27,6 +27,8 @@ export interface Forward {
   readonly outputs: readonly string[];
   /** Nodes that compute the same outputs in another way, of which the gradients are taken; `nodes` by default. */
   readonly differentiated?: readonly Node[];
+  /** Types and shapes of what only these compute. */
+  readonly declared?: ReadonlyMap<string, Typed>;
   readonly opset?: number;
   /** In which differences are taken: double precision unless ONNX Runtime lacks the kernel, or single if asked for. */
   readonly precision?: 'single';
@@ -65,7 +67,7 @@ const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 export async function compareGradients(forward: Forward, seed: string): Promise<Comparison[]> {
   const random = new Random(1, seed);
   const inputs = new Map([...forward.inputs].map(([name, input]) => [name, draw(input, random, BATCH)]));
-  const shapes = await symbolicShapes(forward, inputs);
+  const shapes = new Map([...(await symbolicShapes(forward, inputs)), ...(forward.declared ?? [])]);
   const types = forward.outputs.filter((name) => isFloat(shapes.get(name)!.type));
   const weights = new Map(
     types.map((name) => {

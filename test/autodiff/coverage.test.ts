@@ -3,6 +3,7 @@ import { ADJOINT_DOMAIN } from '../../src/autodiff/index.ts';
 import { RULES } from '../../src/autodiff/registry.ts';
 import type { Rule } from '../../src/autodiff/rule.ts';
 import { ROWS } from './cases/index.ts';
+import { quantization } from './cases/quantization.ts';
 import { compareGradients } from './check.ts';
 import { f32 } from './inputs.ts';
 import { forwardOf, operatorOf } from './row.ts';
@@ -10,6 +11,8 @@ import { forwardOf, operatorOf } from './row.ts';
 // The adjoint domain's only operator with a rule has a test of its own (batch-statistics.test.ts).
 test('every rule has a case', () => {
   const covered = new Set(ROWS.map((row) => `${operatorOf(row).domain}.${operatorOf(row).name}`));
+  for (const { domain = '' } of quantization)
+    for (const op of ['QuantizeLinear', 'DequantizeLinear']) covered.add(`${domain}.${op}`);
   const { [ADJOINT_DOMAIN]: _, ...models } = RULES;
   const rules = Object.entries(models).flatMap(([domain, rules]) => Object.keys(rules).map((op) => `${domain}.${op}`));
   expect(rules.filter((rule) => !covered.has(rule))).toEqual([]);

@@ -115,7 +115,7 @@ test('operators have a rule, a gradient of zero, or neither', () => {
   expect(differentiability('Gelu', 'com.microsoft')).toBe('rule');
   expect(differentiability('Shape')).toBe('zero');
   // Its derivative is zero almost everywhere, but whoever trains through it wants to be told.
-  expect(differentiability('QuantizeLinear')).toBe('none');
+  expect(differentiability('QLinearConv')).toBe('none');
   expect(differentiability('toString')).toBe('none');
 });
 

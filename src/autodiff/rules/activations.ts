@@ -5,10 +5,10 @@ import type { RuleContext, Rules } from '../rule.ts';
 const STEEP = 2 ** 100;
 
 /** 1 where x > low, else 0, in one pass over memory. */
-const above = (b: GraphBuilder, x: Value, low: number) => b.hardSigmoid(x, STEEP, -low * STEEP);
+export const above = (b: GraphBuilder, x: Value, low: number) => b.hardSigmoid(x, STEEP, -low * STEEP);
 
 /** 1 where x < high, else 0. */
-const below = (b: GraphBuilder, x: Value, high: number) => b.hardSigmoid(x, -STEEP, high * STEEP);
+export const below = (b: GraphBuilder, x: Value, high: number) => b.hardSigmoid(x, -STEEP, high * STEEP);
 
 /** The standard normal distribution Φ(x) and its density φ(x). */
 const normal = (b: GraphBuilder, x: Value) => ({
