@@ -55,7 +55,7 @@ export function decodeLarge(file: PictureFile, p: Preprocessing): Promise<Pixels
  * @throws Error from sharp where the file can't be decoded; `failureReason` puts it into words
  */
 export async function decodePicture(
-  file: string,
+  file: PictureFile,
   p: Preprocessing,
 ): Promise<{ data: Float32Array; shape: readonly number[] }> {
   const shape = batchShape(p, 1);

@@ -1,0 +1,124 @@
+// The same draws, carried out in plain arithmetic and by sharp.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  type Augmentation,
+  augmentationPolicies,
+  drawAugmentation,
+  type Pixels,
+  type Preprocessing,
+  presetPreprocessing,
+  readAugmentation,
+} from '../../../src/data/index.ts';
+import { decodeLarge, augmentPicture as withSharp } from '../../../src/data/node/index.ts';
+import { augmentPicture } from '../../../src/data/web/index.ts';
+import { Random } from '../../../src/random.ts';
+import { Differences, noise, waves } from './compare.ts';
+
+const every: Augmentation = readAugmentation({
+  resizedCrop: { probability: 1, scale: [0.05, 1], ratio: [0.3, 3] },
+  horizontalFlip: { probability: 0.5 },
+  verticalFlip: { probability: 0.5 },
+  rotation: { probability: 1, degrees: [-180, 180], fill: 'edge' },
+  translation: { probability: 1, fraction: [-0.5, 0.5] },
+  shear: { probability: 1, degrees: [-40, 40] },
+  brightness: { probability: 1, factor: [0.5, 1.5] },
+  contrast: { probability: 1, factor: [0.5, 1.5] },
+  saturation: { probability: 1, factor: [0, 2] },
+  hue: { probability: 1, degrees: [-60, 60] },
+  greyscale: { probability: 0.5 },
+  blur: { probability: 1, sigma: [0.3, 4] },
+  erasing: { probability: 1, area: [0.02, 0.3], ratio: [0.3, 3] },
+});
+
+/** In 8-bit steps: the preset `raw`. */
+async function compare(
+  differences: Differences,
+  picture: Pixels,
+  p: Preprocessing,
+  augmentation: Augmentation,
+  random: Random,
+): Promise<void> {
+  const draw = drawAugmentation(augmentation, random);
+  const [actual, expected] = [new Float32Array(p.width * p.height * 3), new Float32Array(p.width * p.height * 3)];
+  augmentPicture(picture, p, draw, actual, 0);
+  await withSharp(picture, p, draw, expected, 0);
+  differences.add(actual, expected);
+}
+
+const fits = ['stretch', 'crop', 'pad'] as const;
+const interpolations = ['linear', 'cubic', 'lanczos3'] as const;
+
+async function comparedDrawings(augmentation: Augmentation): Promise<Differences> {
+  const random = new Random(7);
+  const differences = new Differences();
+  for (let i = 0; i < 40; i++) {
+    const [width, height] = [8 + random.below(200), 8 + random.below(200)];
+    const fit = fits[i % 3];
+    const side = 8 + random.below(100);
+    const p = presetPreprocessing('raw', {
+      ...{ width: side, height: fit === 'pad' ? side : 8 + random.below(100), fit, mean: [120, 110, 100] },
+      ...{ cropFraction: fit === 'crop' ? 0.875 : 1, interpolation: interpolations[(i >> 2) % 3] },
+    });
+    const picture = i % 2 ? waves(width, height) : noise(width, height, random);
+    await compare(differences, picture, p, augmentation, random);
+  }
+  return differences;
+}
+
+const names = Object.keys(every) as (keyof Augmentation)[];
+
+describe('one change at a time', () => {
+  it.each(names)('%s', async (name) => {
+    const { mean, greatest } = await comparedDrawings({ [name]: { ...every[name]!, probability: 1 } });
+    expect(mean).toBeLessThan(0.02);
+    expect(greatest).toBeLessThanOrEqual(3);
+  });
+
+  it('rotation, filled with the mean', async () => {
+    const rotation = { ...every.rotation!, fill: 'mean' as const };
+    const { mean, greatest } = await comparedDrawings({ rotation });
+    expect(mean).toBeLessThan(0.02);
+    expect(greatest).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('all together', () => {
+  it.each([['every', every] as const, ...Object.entries(augmentationPolicies)])('%s', async (_, augmentation) => {
+    const { mean, greatest } = await comparedDrawings(augmentation);
+    expect(mean).toBeLessThan(0.02);
+    expect(greatest).toBeLessThanOrEqual(4);
+  });
+});
+
+it('goes to its place in a batch', () => {
+  const p = presetPreprocessing('raw', { size: 8 });
+  const picture = noise(20, 20, new Random(1));
+  const draw = drawAugmentation({}, new Random(1));
+  const [alone, batch] = [new Float32Array(192), new Float32Array(3 * 192).fill(-1)];
+  augmentPicture(picture, p, draw, alone, 0);
+  augmentPicture(picture, p, draw, batch, 192);
+  expect(batch.subarray(192, 384)).toEqual(alone);
+  expect(new Set(batch.subarray(0, 192))).toEqual(new Set([-1]));
+  expect(new Set(batch.subarray(384))).toEqual(new Set([-1]));
+});
+
+const animals = join(import.meta.dirname, '../../../../shared/data/animals/train');
+
+it.skipIf(!existsSync(animals))('photographs', async () => {
+  const files = readdirSync(animals).flatMap((name) =>
+    readdirSync(join(animals, name))
+      .slice(0, 2)
+      .map((file) => join(animals, name, file)),
+  );
+  const p = presetPreprocessing('raw', { size: 224, fit: 'crop', cropFraction: 0.875 });
+  const differences = new Differences();
+  for (const [i, file] of files.entries()) {
+    const picture = await decodeLarge(file, p);
+    for (let view = 0; view < 3; view++)
+      await compare(differences, picture, p, augmentationPolicies.heavy, new Random(0, 'augment', view, i));
+  }
+  expect(differences.mean).toBeLessThan(0.01);
+  expect(differences.greatest).toBeLessThanOrEqual(3);
+});
