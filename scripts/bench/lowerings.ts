@@ -88,7 +88,12 @@ function namesOf(emit: Emit): string[] {
   const b = new GraphBuilder();
   emit(b);
   const node = b.nodes.at(-1)!;
-  const call = { op: node.op, inputs: node.inputs.map((name) => b.value(name)), attributes: plainAttributes(node) };
+  const call = {
+    op: node.op,
+    inputs: node.inputs.map((name) => b.value(name)),
+    attributes: plainAttributes(node),
+    machine: {},
+  };
   const all = FAMILIES[node.op](call);
   const chosen = all.find(({ suits }) => suits)?.name;
   return all.map(({ name }) => (name === chosen ? `*${name}` : name));
@@ -98,7 +103,7 @@ function namesOf(emit: Emit): string[] {
 async function prepared(emit: Emit, lowering: string): Promise<() => Promise<Time>> {
   const b = new GraphBuilder();
   const { inputs, output } = emit(b);
-  lower(b, [output.name], (_, all) => all.find(({ name }) => name === lowering)!);
+  lower(b, [output.name], { choose: (_, all) => all.find(({ name }) => name === lowering)! });
   // A corner of the result is what is read, since a result that ends in a `Reshape` would have to be copied out.
   const corner = output.shape.reduce(
     (rest: Value, _, i) => (i === 0 ? rest : b.slice(rest, i, 0, 1)),

@@ -1,8 +1,9 @@
-// Builds dist/: the generated protobuf module, TypeScript's output, and what tsc leaves behind.
+// Builds dist/: the generated protobuf module, TypeScript's output, what tsc leaves behind, and dist/browser for pages without a bundler.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
 import './generate-protobuf.js';
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
@@ -15,3 +16,16 @@ if (status !== 0) process.exit(status ?? 1);
 // The module's types are a .d.ts beside it, which tsc takes for already built.
 cpSync('src/onnx/generated', 'dist/onnx/generated', { recursive: true });
 chmodSync('dist/cli/main.js', 0o755);
+// Two scripts that need nothing but ONNX Runtime's assets: what a page imports, and its worker.
+await build({
+  entryPoints: { thaw: 'dist/web/index.js', worker: 'dist/web/worker.js' },
+  outdir: 'dist/browser',
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  chunkNames: 'chunk-[hash]',
+  logLevel: 'warning',
+});

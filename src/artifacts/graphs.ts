@@ -1,6 +1,6 @@
 import { differentiate, recomputed } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { assignBlocks, lower, prune } from '../lowering/index.ts';
+import { assignBlocks, lower, type Machine, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
@@ -12,10 +12,10 @@ export const decays = (parameter: { readonly shape: readonly unknown[] }): boole
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
  *
- * @param layout of the machine that is to run it; files are for any machine, and so in the standard one
+ * @param machine that is to run it; files are for any
  * @throws ThawError `unsupported-operator` when a gradient has to pass an operator without a rule
  */
-export function trainingModel(network: Inference, plan: TrainingPlan, layout: MapLayout = {}): Model {
+export function trainingModel(network: Inference, plan: TrainingPlan, machine: Machine = {}): Model {
   const b = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(b, network, plan);
   const outputs = [
@@ -25,7 +25,7 @@ export function trainingModel(network: Inference, plan: TrainingPlan, layout: Ma
     ...nextStatistics(b, forward),
   ];
   const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise];
-  return finish(b, network.model, { name: 'thaw_training', inputs, outputs, layout });
+  return finish(b, network.model, { name: 'thaw_training', inputs, outputs, machine });
 }
 
 /** `eval_model.onnx`: from data, labels and parameters to `loss` and the model's outputs. */
@@ -64,18 +64,12 @@ export interface StepModels {
   readonly noise: readonly Value[];
 }
 
-/** How maps lie in memory where a step's graphs run. */
-export interface MapLayout {
-  /** Channels in a block, where the machine has kernels for such maps. */
-  readonly block?: number;
-}
-
 /**
  * Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph.
  *
- * @param layout of the machine that is to run them; the models' inputs and outputs are in the standard layout
+ * @param machine that is to run them; the models' inputs and outputs are in the standard layout all the same
  */
-export function stepModels(network: Inference, plan: TrainingPlan, layout: MapLayout = {}): StepModels {
+export function stepModels(network: Inference, plan: TrainingPlan, machine: Machine = {}): StepModels {
   const training = new GraphBuilder();
   const { forward, labels, loss, gradients } = backward(training, network, plan);
   const update = updateAll(training, plan, forward.parameters, gradients);
@@ -88,7 +82,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, layout: MapLa
       ...update.outputs,
       ...nextStatistics(training, forward),
     ],
-    layout,
+    machine,
   });
 
   const e = new GraphBuilder();
@@ -97,7 +91,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, layout: MapLa
     name: 'thaw_evaluation_step',
     inputs: [evaluated.labels, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
     outputs: [e.identity(evaluated.loss, 'loss'), e.value(plan.output)],
-    layout,
+    machine,
   });
   return {
     prefix: prefixModel(network, plan, step.boundary),
@@ -211,7 +205,7 @@ interface Ends {
   readonly name: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  readonly layout?: MapLayout;
+  readonly machine?: Machine;
 }
 
 /** The graph without its frozen nodes, what it needs of them as inputs. */
@@ -247,13 +241,13 @@ export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
 }
 
 /** Writes the graph with operators that a runtime has, without what the outputs do not need. */
-function lowerFor(b: GraphBuilder, { outputs, layout }: Ends): void {
+function lowerFor(b: GraphBuilder, { outputs, machine }: Ends): void {
   const wanted = outputs.map(({ name }) => name);
-  if (layout?.block) {
+  if (machine?.block) {
     prune(b, wanted);
-    assignBlocks(b, wanted, layout.block);
+    assignBlocks(b, wanted, machine.block);
   }
-  lower(b, wanted);
+  lower(b, wanted, { machine });
   prune(b, wanted);
 }
 

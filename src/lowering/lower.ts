@@ -1,7 +1,7 @@
 import { ADJOINT_DOMAIN } from '../autodiff/index.ts';
 import { type GraphBuilder, inOrder, plainAttributes } from '../onnx/index.ts';
 import { FAMILIES } from './families.ts';
-import type { AdjointCall, Candidate } from './lowering.ts';
+import type { AdjointCall, Candidate, Machine } from './lowering.ts';
 
 /** Picks one of the ways to write an adjoint. */
 export type Choose = (call: AdjointCall, candidates: readonly Candidate[]) => Candidate;
@@ -14,7 +14,11 @@ export const preferred: Choose = (_, candidates) => candidates.find(({ suits }) 
  *
  * @param keep values that are to keep their names, such as the graph's outputs
  */
-export function lower(b: GraphBuilder, keep: readonly string[], choose: Choose = preferred): void {
+export function lower(
+  b: GraphBuilder,
+  keep: readonly string[],
+  { choose = preferred, machine = {} }: { readonly choose?: Choose; readonly machine?: Machine } = {},
+): void {
   const nodes = b.nodes;
   const replaced = new Map<string, string>();
   const renamed = new Map<string, string>();
@@ -26,7 +30,8 @@ export function lower(b: GraphBuilder, keep: readonly string[], choose: Choose =
       b.append({ ...node, inputs });
       continue;
     }
-    const call = { op: node.op, inputs: inputs.map((name) => b.value(name)), attributes: plainAttributes(node) };
+    const values = inputs.map((name) => b.value(name));
+    const call = { op: node.op, inputs: values, attributes: plainAttributes(node), machine };
     const before = b.nodes.length;
     const result = choose(call, FAMILIES[node.op](call)).emit(b);
     const [output] = node.outputs;

@@ -1,11 +1,23 @@
 import type { GraphBuilder, Value } from '../onnx/index.ts';
 
+/** What is to be known of the machine that will run a graph. Files are for any machine, and are written for none of them. */
+export interface Machine {
+  /** Channels in a block, where it has kernels for maps in blocks. */
+  readonly block?: number;
+  /**
+   * A grouped convolution must make a multiple of so many channels of each. ONNX Runtime 1.30's WebGPU provider gives wrong numbers
+   * where it is no multiple of 4.
+   */
+  readonly copies?: number;
+}
+
 /** A node of the adjoint domain, with the values that it is to be computed from. */
 export interface AdjointCall {
   readonly op: string;
   readonly inputs: readonly Value[];
   // biome-ignore lint/suspicious/noExplicitAny: each family destructures the attributes of its own operator
   readonly attributes: Readonly<Record<string, any>>;
+  readonly machine: Machine;
 }
 
 /** One exact way to write an adjoint with standard operators; `C` describes the call (sizes, strides, …). */

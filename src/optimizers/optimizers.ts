@@ -42,10 +42,22 @@ const DEFAULTS = { momentum: 0, nesterov: false, beta1: 0.9, beta2: 0.999, epsil
 const decayed = ({ b, parameter, gradient, options: { weightDecay } }: UpdateContext): Value =>
   weightDecay ? b.add(gradient, b.mul(parameter, weightDecay)) : gradient;
 
-/** 1 − β^t, in double precision, for at the start it is a small difference of numbers near 1. At step 0 there is none, as ONNX's Adam has it. */
+/** Below this |z|, 1 − eᶻ would lose digits in single precision. */
+const SMALL = 0.25;
+
+/**
+ * 1 − βᵗ = 1 − eᶻ with z = t·ln β; for small z by the exponential's series, since it is then a small difference of numbers near 1, and
+ * double precision is not to be had on every device. At step 0 it is 1, which corrects nothing, as ONNX's Adam has it.
+ */
 const biasCorrection = ({ b, step }: UpdateContext, beta: number): Value => {
-  const corrected = b.sub(1, b.pow(b.scalar(beta, 'float64'), b.cast(step, 'float64')));
-  return b.cast(b.where(b.greater(step, 0), corrected, 1), 'float32');
+  const z = b.mul(b.cast(step, 'float32'), Math.log(beta));
+  // 1 + z/2·(1 + z/3·(1 + …)): the terms left out are below a float's last digit.
+  const series = [7, 6, 5, 4, 3, 2].reduce(
+    (rest: Value | number, k) => b.add(b.mul(b.mul(z, 1 / k), rest), 1),
+    1,
+  ) as Value;
+  const corrected = b.where(b.greater(z, -SMALL), b.neg(b.mul(z, series)), b.sub(1, b.exp(z)));
+  return b.where(b.greater(step, 0), corrected, 1);
 };
 
 /** Old value moved towards a new one: βs + (1 − β)x. */

@@ -2,7 +2,7 @@ import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.t
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { blockOf, nextOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
+import { machineOf, nextOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Prediction } from './events.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
@@ -51,7 +51,7 @@ export class CompiledStage {
     cache: FeatureCache = new FeatureCache({ maximumBytes: 0 }),
     shared?: TrainingPlan,
   ): Promise<CompiledStage> {
-    const models = stepModels(network, plan, { block: await blockOf(runtime) });
+    const models = stepModels(network, plan, await machineOf(runtime));
     const state = initialState(
       network,
       plan,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readModel } from '../../src/onnx/index.ts';
-import { blockOf } from '../../src/runtime/index.ts';
+import { machineOf } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { compareNetwork } from '../compare-network.ts';
 import { loadNetwork, networkNames } from '../reference.ts';
@@ -16,7 +16,7 @@ describe('training_model.onnx in blocks of channels against PyTorch', () => {
   const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
   let block: number | undefined;
   beforeAll(async () => {
-    block = await blockOf(runtime);
+    block = (await machineOf(runtime)).block;
     expect(block, 'ONNX Runtime has no blocked layout on this machine').toBeGreaterThan(0);
   });
 

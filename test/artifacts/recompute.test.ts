@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PLAN_DEFAULTS, trainingModel } from '../../src/artifacts/index.ts';
 import { type Model, readsOf, tensor, writeModel } from '../../src/onnx/index.ts';
-import { blockOf } from '../../src/runtime/index.ts';
+import { machineOf } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
 import { smallModel, weights } from '../small-models.ts';
@@ -54,7 +54,7 @@ const readers = ({ graph }: Model, name: string) => graph.nodes.filter((node) =>
 
 test.each(['standard', 'blocked'])('recomputing changes no bit of a gradient (%s layout)', async (layout) => {
   const network = await inferShapes(model, runtime);
-  const block = layout === 'blocked' ? await blockOf(runtime) : undefined;
+  const block = layout === 'blocked' ? (await machineOf(runtime)).block : undefined;
   const compiled = (recompute: boolean) =>
     trainingModel(network, { ...PLAN_DEFAULTS, trainable, output: 'y', recompute }, { block });
   const gradients = await gradientsOf(compiled(true));

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { channelSum, convInputGradient, convWeightGradient } from '../../src/autodiff/adjoint.ts';
 import { assignBlocks, lower, prune } from '../../src/lowering/index.ts';
 import { convolvedShape, GraphBuilder, type Tensor, type Value, writeModel } from '../../src/onnx/index.ts';
-import { blockOf } from '../../src/runtime/index.ts';
+import { machineOf } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { weights } from '../small-models.ts';
 
@@ -11,7 +11,7 @@ const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 let size: number;
 
 beforeAll(async () => {
-  size = (await blockOf(runtime)) ?? 0;
+  size = (await machineOf(runtime)).block ?? 0;
   // Where the machine has no such kernels there is nothing to test; x64 processors since 2013 and most of ARM's have them.
   expect(size, 'ONNX Runtime has no blocked layout on this machine').toBeGreaterThan(0);
 });

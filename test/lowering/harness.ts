@@ -18,7 +18,7 @@ export function candidates(emit: (b: GraphBuilder) => Value): string[] {
   emit(b);
   const node = b.nodes.at(-1)!;
   const attributes = Object.fromEntries(Object.entries(node.attributes).map(([name, { value }]) => [name, value]));
-  const call: AdjointCall = { op: node.op, inputs: node.inputs.map((name) => b.value(name)), attributes };
+  const call: AdjointCall = { op: node.op, inputs: node.inputs.map((name) => b.value(name)), attributes, machine: {} };
   return FAMILIES[node.op](call).map(({ name }) => name);
 }
 
@@ -42,7 +42,7 @@ export async function lowered(
   const b = new GraphBuilder();
   const values = Object.entries(inputs).map(([name, shape]) => b.input(name, 'float32', shape));
   const output = emit(b, values);
-  lower(b, [output.name], (_, all) => all.find(({ name }) => name === lowering) ?? all.at(-1)!);
+  lower(b, [output.name], { choose: (_, all) => all.find(({ name }) => name === lowering) ?? all.at(-1)! });
   const read = new Set(b.nodes.flatMap((node) => node.inputs));
   const used = values.filter(({ name }) => read.has(name));
   return ort.InferenceSession.create(encode(b, used, [output]), { logSeverityLevel: 3 });

@@ -1,9 +1,9 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { channelSum, convInputGradient } from '../../src/autodiff/adjoint.ts';
-import { lower, prune } from '../../src/lowering/index.ts';
+import { channelSum, convInputGradient, convWeightGradient } from '../../src/autodiff/adjoint.ts';
+import { lower, type Machine, prune } from '../../src/lowering/index.ts';
 import { type Attribute, type Graph, GraphBuilder, type Node } from '../../src/onnx/index.ts';
-import { encode } from './harness.ts';
+import { deviation, encode, random, run } from './harness.ts';
 
 const CONVOLUTION = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
 
@@ -46,7 +46,7 @@ describe('lower', () => {
     const gradient = convInputGradient(b, dy, w, x, CONVOLUTION);
     // The first thing the flipped filter needs, here after its reader.
     const shared = b.reshape(w, [1, 4, 4, 9]);
-    lower(b, [gradient.name, shared.name], (_, all) => all.find(({ name }) => name === 'flipped')!);
+    lower(b, [gradient.name, shared.name], { choose: (_, all) => all.find(({ name }) => name === 'flipped')! });
     expect(b.nodes.filter(({ op, inputs }) => op === 'Reshape' && inputs[0] === 'w')).toHaveLength(1);
     const seen = new Set([...b.initializers.keys(), 'dy', 'w', 'x']);
     for (const { inputs, outputs } of b.nodes) {
@@ -88,4 +88,25 @@ describe('prune', () => {
     prune(b, [y.name]);
     expect(b.nodes.map(({ op }) => op)).toEqual(['Exp', 'If']);
   });
+});
+
+it('where a machine wants it, grouped convolutions make whole multiples of each channel', async () => {
+  const gradientOf = async (machine: Machine) => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 3, 12, 12]);
+    const dy = b.input('dy', 'float32', [2, 5, 12, 12]);
+    const w = b.input('w', 'float32', [5, 3, 3, 3]);
+    const attributes = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
+    const dw = convWeightGradient(b, x, dy, w, attributes);
+    lower(b, [dw.name], { machine });
+    const grouped = b.nodes.filter(({ op, attributes: { group } }) => op === 'Conv' && Number(group.value) > 1);
+    const session = await ort.InferenceSession.create(encode(b, [x, dy], [dw]), { logSeverityLevel: 3 });
+    const result = await run(session, { x: random(1, [2, 3, 12, 12]), dy: random(2, [2, 5, 12, 12]) });
+    return { multiples: grouped.map(({ outputs: [y] }) => (b.value(y).shape[1] as number) / 3), result };
+  };
+  const plain = await gradientOf({});
+  const whole = await gradientOf({ copies: 4 });
+  expect(plain.multiples).toEqual([9]);
+  expect(whole.multiples).toEqual([12]);
+  expect(deviation(whole.result, Float64Array.from(plain.result.data as Float32Array))).toBeLessThan(1e-6);
 });

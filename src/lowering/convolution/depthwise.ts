@@ -1,7 +1,7 @@
 import { type GraphBuilder, product, tensor, type Value } from '../../onnx/index.ts';
 import type { Lowering } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
-import { copyingFilter } from './columns.ts';
+import { tapsUnder } from './columns.ts';
 import { isDepthwise, isUnstrided } from './geometry.ts';
 import type { WeightGradientCall as Call } from './weight-gradient.ts';
 
@@ -53,17 +53,16 @@ function outer(b: GraphBuilder, call: Call): Value {
 function diagonals(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, channels, kernel, spatial, strides, dilations, begins, ends, out } = call;
   const [rows, width, outWidth] = [kernel[0], spatial[1], out[1]];
-  const filter = copyingFilter(b, channels, [rows, 1], x.type);
   const attributes = {
-    group: channels,
     strides: [strides[0], 1],
     dilations: [dilations[0], 1],
     pads: [begins[0], 0, ends[0], 0],
   };
   const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
-    const conv = b.conv(b.reshape(picture, [1, channels, ...spatial]), filter, undefined, attributes);
-    const right = b.reshape(conv, [channels, rows, out[0], width]);
+    const one = b.reshape(picture, [1, channels, ...spatial]);
+    const under = tapsUnder(b, one, [rows, 1], attributes, call.machine);
+    const right = b.reshape(under, [channels, rows, out[0], width]);
     return b.add(before, b.fusedMatMul(b.reshape(gradient, [channels, 1, ...out]), right, { transA: true }));
   });
   const picked = new Float32Array(outWidth * width * kernel[1]);

@@ -1,8 +1,8 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type GraphBuilder, product, type Value } from '../../onnx/index.ts';
-import { family, type Lowering } from '../lowering.ts';
+import { family, type Lowering, type Machine } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
-import { columns, copyingAttributes, copyingFilter } from './columns.ts';
+import { columns, tapsUnder, windowAttributes } from './columns.ts';
 import { DEPTHWISE } from './depthwise.ts';
 import { type Geometry, geometry, isPointwise } from './geometry.ts';
 
@@ -10,6 +10,7 @@ export interface WeightGradientCall extends Geometry {
   readonly x: Value;
   readonly dy: Value;
   readonly w: Value;
+  readonly machine: Machine;
 }
 
 /** ∂w = Σₙ ∂y·columnsᵀ, a batch of products and their sum. */
@@ -17,7 +18,7 @@ function products(b: GraphBuilder, call: WeightGradientCall): Value {
   const { x, dy, w, batch, channels, filters, group, taps, positions } = call;
   const groups = group === 1 ? [] : [group];
   const left = b.reshape(dy, [batch, ...groups, filters / group, positions]);
-  const right = b.reshape(columns(b, x, call), [batch, ...groups, (channels / group) * taps, positions]);
+  const right = b.reshape(columns(b, x, call, call.machine), [batch, ...groups, (channels / group) * taps, positions]);
   return b.reshape(b.reduceSum(b.fusedMatMul(left, right, { transB: true }), [0]), w.shape);
 }
 
@@ -30,7 +31,7 @@ function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
       product([batch, positions]),
     ]);
   return b.reshape(
-    b.gemm(rows(dy, filters), rows(columns(b, x, call), channels * taps), undefined, { transB: true }),
+    b.gemm(rows(dy, filters), rows(columns(b, x, call, call.machine), channels * taps), undefined, { transB: true }),
     w.shape,
   );
 }
@@ -38,11 +39,11 @@ function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
 /** ∂w summed in a loop over the batch: the columns of one picture at a time, small enough for the caches. */
 function looped(b: GraphBuilder, call: WeightGradientCall): Value {
   const { x, dy, w, channels, filters, kernel, taps, positions, spatial } = call;
-  const filter = copyingFilter(b, channels, kernel, x.type);
   const start = b.expand(b.scalar(0, x.type), [filters, channels * taps]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
-    const conv = b.conv(b.reshape(picture, [1, channels, ...spatial]), filter, undefined, copyingAttributes(call));
-    const right = b.reshape(conv, [channels * taps, positions]);
+    const one = b.reshape(picture, [1, channels, ...spatial]);
+    const under = tapsUnder(b, one, kernel, windowAttributes(call), call.machine);
+    const right = b.reshape(under, [channels * taps, positions]);
     return b.gemm(b.reshape(gradient, [filters, positions]), right, before, { transB: true });
   });
   return b.reshape(sum, w.shape);
@@ -65,6 +66,6 @@ const LOWERINGS: readonly Lowering<WeightGradientCall>[] = [
   { name: 'products', emit: products },
 ];
 
-export const weightGradient = family(({ inputs: [x, dy, w], attributes }) => {
-  return { x, dy, w, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
+export const weightGradient = family(({ inputs: [x, dy, w], attributes, machine }) => {
+  return { x, dy, w, machine, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
 }, LOWERINGS);

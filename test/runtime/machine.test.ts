@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Tensor } from '../../src/onnx/index.ts';
-import { blockOf, type Runtime } from '../../src/runtime/index.ts';
+import { machineOf, type Runtime } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 
 it('the size of a block is found out by the machine, once', async () => {
@@ -13,15 +13,15 @@ it('the size of a block is found out by the machine, once', async () => {
       return runtime.load(model);
     },
   };
-  const size = await blockOf(counting);
+  const size = (await machineOf(counting)).block;
   expect([undefined, 4, 8, 16]).toContain(size);
-  expect(await blockOf(counting)).toBe(size);
+  expect((await machineOf(counting)).block).toBe(size);
   expect(loaded).toBe(1);
 });
 
 it('a runtime that refuses the operator has no blocks', async () => {
   const refusing: Runtime = { device: 'cpu', load: () => Promise.reject(new Error('no such operator')) };
-  expect(await blockOf(refusing)).toBeUndefined();
+  expect((await machineOf(refusing)).block).toBeUndefined();
 });
 
 it('a runtime that returns another order has no blocks', async () => {
@@ -35,5 +35,5 @@ it('a runtime that returns another order has no blocks', async () => {
       release: async () => {},
     }),
   };
-  expect(await blockOf(plain)).toBeUndefined();
+  expect((await machineOf(plain)).block).toBeUndefined();
 });

@@ -3,17 +3,30 @@ import type { Runtime } from './session.ts';
 
 const CHANNELS = 64;
 
-/**
- * Channels in a block of the layout for which ONNX Runtime's CPU provider has its fastest kernels (16 with AVX-512, 8 with AVX2).
- * Undefined where it has none: WebAssembly, GPUs, some ARM. Found out by having a map reordered, since nothing else tells.
- */
-export function blockOf(runtime: Runtime): Promise<number | undefined> {
-  const found = blocks.get(runtime) ?? probe(runtime);
-  blocks.set(runtime, found);
+/** What the graphs that are written for a runtime have to heed. */
+export interface MachineTraits {
+  /**
+   * Channels in a block of the layout for which ONNX Runtime's CPU provider has its fastest kernels (16 with AVX-512, 8 with AVX2).
+   * Undefined where it has none: WebAssembly, GPUs, some ARM. Found out by having a map reordered, since nothing else tells.
+   */
+  readonly block?: number;
+  /** Grouped convolutions make a multiple of so many channels of each; see `Machine` in src/lowering. */
+  readonly copies?: number;
+}
+
+/** The traits of a runtime's machine, found out once. */
+export function machineOf(runtime: Runtime): Promise<MachineTraits> {
+  const found = machines.get(runtime) ?? traitsOf(runtime);
+  machines.set(runtime, found);
   return found;
 }
 
-const blocks = new WeakMap<Runtime, Promise<number | undefined>>();
+const machines = new WeakMap<Runtime, Promise<MachineTraits>>();
+
+const traitsOf = async (runtime: Runtime): Promise<MachineTraits> => ({
+  block: await probe(runtime),
+  copies: runtime.device === 'webgpu' ? 4 : undefined,
+});
 
 async function probe(runtime: Runtime): Promise<number | undefined> {
   if (runtime.device !== 'cpu') return undefined;

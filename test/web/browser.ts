@@ -1,0 +1,115 @@
+/** A page in a real browser, with Thaw's scripts beside it. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { type Browser, chromium } from 'playwright-core';
+
+const CANDIDATES = [
+  process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+];
+
+/** @throws Error that says how to get one */
+export function findChromium(): string {
+  const found = [...CANDIDATES, chromium.executablePath()].find((path) => path && existsSync(path));
+  if (found) return found;
+  throw new Error(
+    'there is no Chromium for the browser tests: install it (Debian: apt-get install chromium; elsewhere: npx playwright-core install chromium), or say where it is with CHROMIUM_PATH',
+  );
+}
+
+/** WebGPU on the processor, where there is no graphics card. */
+const SOFTWARE_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
+
+export const launch = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: findChromium(),
+    // Containers have no user namespaces for the sandbox, and little shared memory.
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...SOFTWARE_WEBGPU],
+  });
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+};
+
+/** Thaw as a plain module script, at `globalThis.thaw`. */
+const PAGE = `<!doctype html><meta charset="utf-8"><title>Thaw</title>
+<script type="module">import * as thaw from '/scripts/thaw.js'; globalThis.thaw = thaw;</script>`;
+
+export interface Site {
+  /** Ends in a slash. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves folders by the first part of a path.
+ *
+ * @param isolated whether pages are cross-origin isolated, as threads of WebAssembly need
+ */
+export async function serveFolders(folders: Readonly<Record<string, string>>, isolated: boolean): Promise<Site> {
+  const server: Server = createServer(async ({ url = '/' }, response) => {
+    const [, first, ...rest] = decodeURIComponent(new URL(url, 'http://localhost').pathname).split('/');
+    const isolation = isolated
+      ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+      : {};
+    if (first === '') {
+      response.writeHead(200, { ...isolation, 'Content-Type': 'text/html' });
+      response.end(PAGE);
+      return;
+    }
+    const folder = folders[first];
+    const path = normalize(rest.join('/'));
+    const contents =
+      folder && !path.startsWith('..') ? await readFile(join(folder, path)).catch(() => undefined) : undefined;
+    if (!contents) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { ...isolation, 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' });
+    response.end(contents);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+/** `thaw.js` and `worker.js`, bundled as `npm run build` bundles them. */
+export async function bundleScripts(): Promise<{ readonly folder: string; remove(): void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'thaw-web-'));
+  await build({
+    entryPoints: { thaw: 'src/web/index.ts', worker: 'src/web/worker.ts' },
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'error',
+  });
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** ONNX Runtime's files for the web. */
+export const runtimeAssets = (): string => dirname(fileURLToPath(import.meta.resolve('onnxruntime-web')));

@@ -1,0 +1,207 @@
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDataset } from '../../src/data/node/index.ts';
+import { train } from '../../src/jobs/index.ts';
+import { readModel } from '../../src/onnx/index.ts';
+import type { RemoteEvent } from '../../src/remote/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
+
+let project: Project;
+let scripts: Awaited<ReturnType<typeof bundleScripts>>;
+let browser: Browser;
+let isolated: Site;
+let plain: Site;
+/** What the page is given: the model and each picture by its address. */
+let given: object;
+
+const settings = {
+  batch: 6,
+  lr: 0.2,
+  // Adam would make whole steps of rounding errors where a gradient is next to zero.
+  optimizer: { name: 'sgd', momentum: 0.9 },
+  pretrainedRate: 1,
+  augment: 'none',
+  stages: [
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 2 },
+  ],
+};
+
+beforeAll(async () => {
+  project = await makeProject();
+  scripts = await bundleScripts();
+  browser = await launch();
+  const folders = { scripts: scripts.folder, ort: runtimeAssets(), project: project.folder };
+  isolated = await serveFolders(folders, true);
+  plain = await serveFolders(folders, false);
+  const dataset = await openDataset(project.data);
+  const address = (file: string) => `project/${file.slice(project.folder.length + 1)}`;
+  given = {
+    model: `project/${basename(project.model)}/model.onnx`,
+    preprocessor: `project/${basename(project.model)}/preprocessor_config.json`,
+    classes: dataset.classes,
+    pictures: [
+      ...dataset.train.map(({ file, label }) => ({ address: address(file), label, validation: false })),
+      ...dataset.val.map(({ file, label }) => ({ address: address(file), label, validation: true })),
+    ],
+  };
+});
+afterAll(async () => {
+  await browser?.close();
+  await isolated?.close();
+  await plain?.close();
+  scripts?.remove();
+  project?.remove();
+});
+
+/** A page that has the scripts at `thaw`, and the given things fetched. */
+async function openPage(site: Site): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  await page.goto(site.address);
+  await page.waitForFunction(() => 'thaw' in globalThis);
+  await page.evaluate(async (about) => {
+    const { model, preprocessor, classes, pictures } = about as {
+      model: string;
+      preprocessor: string;
+      classes: string[];
+      pictures: { address: string; label: number; validation: boolean }[];
+    };
+    const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
+    const request = {
+      model: await bytes(model),
+      preprocessorConfig: await (await fetch(preprocessor)).json(),
+      classes,
+      pictures: await Promise.all(
+        pictures.map(async ({ address: from, ...rest }) => ({ ...rest, picture: await (await fetch(from)).blob() })),
+      ),
+    };
+    Object.assign(globalThis, { request });
+  }, given);
+  expect(problems).toEqual([]);
+  return page;
+}
+
+interface Outcome {
+  readonly device: string;
+  readonly isolated: boolean;
+  readonly events: readonly RemoteEvent[];
+  readonly accuracy: number;
+  readonly model: number[];
+  readonly zip: number;
+}
+
+/** Trains in the page's worker to the end, and brings back what came out. */
+const trainIn = (page: Page, device: string): Promise<Outcome> =>
+  page.evaluate(
+    async ([settings, device]) => {
+      // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
+      const { request, thaw } = globalThis as any;
+      const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+      const events: RemoteEvent[] = [];
+      client.listen((event: RemoteEvent) => events.push(event));
+      const opened = await client.open({ ...request, settings: { ...(settings as object), device } });
+      await client.train();
+      const { files, evaluation } = await client.finish();
+      const zip = await thaw.folderAsZip(files);
+      client.terminate();
+      const model = files.find(([path]: [string]) => path === 'onnx/model.onnx')[1];
+      return {
+        device: opened.device,
+        isolated: globalThis.crossOriginIsolated,
+        events,
+        accuracy: evaluation.accuracy,
+        model: [...model],
+        zip: zip.size,
+      };
+    },
+    [settings, device] as const,
+  );
+
+/** The largest difference of any weight. */
+function difference(a: Uint8Array, b: Uint8Array): number {
+  const [x, y] = [a, b].map((bytes) => readModel(bytes).graph.initializers);
+  return Math.max(
+    ...[...x].map(([name, { data }]) => {
+      const other = y.get(name)!.data as Float32Array;
+      return Math.max(...Array.from(data as Float32Array, (value, i) => Math.abs(value - other[i])));
+    }),
+  );
+}
+
+describe('training in a browser gives the numbers of Node', () => {
+  let native: { readonly model: Uint8Array; readonly accuracy: number };
+  beforeAll(async () => {
+    const run = join(project.folder, 'native');
+    const request = {
+      model: project.model,
+      data: project.data,
+      out: run,
+      settings: { ...settings, device: 'cpu' as const },
+    };
+    const { after } = await train(request);
+    native = { model: readFileSync(join(run, 'model', 'onnx', 'model.onnx')), accuracy: after!.accuracy };
+    expect(native.accuracy).toBeGreaterThan(0.8);
+  });
+
+  test.each([
+    ['WebAssembly with threads', 'cpu', true, 'wasm'],
+    ['WebAssembly without threads', 'cpu', false, 'wasm'],
+    ['WebGPU', 'webgpu', true, 'webgpu'],
+  ] as const)('%s', async (_, device, isolation, expected) => {
+    const page = await openPage(isolation ? isolated : plain);
+    const outcome = await trainIn(page, device);
+    await page.context().close();
+    expect(outcome).toMatchObject({ device: expected, isolated: isolation, accuracy: native.accuracy });
+    expect(outcome.events.filter(({ type }) => type === 'epoch')).toHaveLength(4);
+    const model = Uint8Array.from(outcome.model);
+    expect(outcome.zip).toBeGreaterThan(model.length);
+    // The same pixels, since PNGs of the model's size are neither resized nor augmented.
+    expect(difference(model, native.model)).toBeLessThan(1e-4);
+  });
+});
+
+test('a page that was closed in the middle goes on in another', async () => {
+  const page = await openPage(isolated);
+  const epochs = await page.evaluate(async (settings) => {
+    // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
+    const { request, thaw } = globalThis as any;
+    const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+    await client.open({ ...request, settings: { ...settings, device: 'cpu' }, project: 'colours' });
+    const kept = new Promise<number>((resolve) => {
+      let epochs = 0;
+      client.listen(({ type }: RemoteEvent) => {
+        // The second epoch begins when the first one's checkpoint is kept.
+        if (type === 'epoch') epochs++;
+        if (type === 'step' && epochs > 0) resolve(epochs);
+      });
+    });
+    void client.train().catch(() => undefined);
+    return kept;
+  }, settings);
+  expect(epochs).toBe(1);
+  const { address } = isolated;
+  const context = page.context();
+  await page.close();
+  const again = await context.newPage();
+  await again.goto(address);
+  await again.waitForFunction(() => 'thaw' in globalThis);
+  const outcome = await again.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
+    const client = (globalThis as any).thaw.startWorker({ assets: new URL('/ort', location.href).href });
+    const projects = await client.projects();
+    const opened = await client.reopen('colours');
+    const why = await client.train();
+    const { evaluation } = await client.finish();
+    await client.forget('colours');
+    return { projects, done: opened.epochsDone, why, accuracy: evaluation.accuracy, left: await client.projects() };
+  });
+  await context.close();
+  expect(outcome).toMatchObject({ projects: ['colours'], why: 'finished', left: [] });
+  expect(outcome.done).toBeGreaterThanOrEqual(1);
+  expect(outcome.accuracy).toBeGreaterThan(0.8);
+});
