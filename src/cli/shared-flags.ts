@@ -28,6 +28,15 @@ export const DEVICE_FLAG: Flags = {
   device: { kind: 'text', value: 'NAME', does: ['auto', ...devices].join(', '), default: 'auto' },
 };
 
+export const QUANTIZED_FLAG: Flags = {
+  quantized: {
+    kind: 'text',
+    value: 'HOW',
+    does: 'a quantized model: refuse, or straight-through, which trains its QDQ form as if nothing were rounded',
+    default: 'refuse',
+  },
+};
+
 /** What finished models take. */
 export const CLASSIFIER_FLAGS: Flags = {
   ...DEVICE_FLAG,

@@ -2,7 +2,7 @@ import { augmentationPolicies } from '../data/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
 import type { Flags } from './flags.ts';
-import { DEVICE_FLAG, PICTURE_FLAGS, underHeading } from './shared-flags.ts';
+import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, underHeading } from './shared-flags.ts';
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 
@@ -117,6 +117,7 @@ export const TRAIN_FLAGS: Flags = {
     {
       head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
       'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
+      ...QUANTIZED_FLAG,
     },
     'Model',
   ),

@@ -2,11 +2,14 @@ import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type Attribute,
+  dequantized,
   type Graph,
   isHalf,
   type Model,
   type Node,
   narrowed,
+  quantized,
+  quantizedWeights,
   type Tensor,
   widened,
 } from '../onnx/index.ts';
@@ -24,17 +27,18 @@ const KEYS = { version: 'thaw.version', classes: 'thaw.classes', preprocessing: 
 
 /**
  * The source's own graph with the weights that training left: same operators, opset, names and types (what trained in float32 is
- * rounded to the source's halves). A tensor that `state` does not name keeps its very bytes. The optimizer's slots
+ * rounded to the source's halves, or the whole numbers in which the source holds it). A tensor that `state` does not name keeps its very bytes. The optimizer's slots
  * (`<parameter>.<slot>`) in `state` are left out.
  *
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
  */
 export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata: ExportMetadata): Model {
   const used = new Set<string>();
+  const round = rounding(source);
   const replaced = (name: string, tensor: Tensor): Tensor => {
     const found = state.get(name);
     if (!found) return tensor;
-    const next = isHalf(tensor.type) && found.type === 'float32' ? narrowed(found, tensor.type) : found;
+    const next = found.type === 'float32' ? round(name, found) : found;
     if (next.type !== tensor.type || next.shape.join() !== tensor.shape.join()) {
       throw new Error(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
     }
@@ -67,14 +71,30 @@ function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => T
   };
 }
 
-/** State as the source's types hold it: what trained in float32, rounded to halves where its weight is one. */
+/** State as the source's types hold it: what trained in float32, rounded where its weight is in halves or whole numbers. */
 export function roundedState(source: Model, state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const round = rounding(source);
+  const weights = quantizedWeights(source.graph);
   return new Map(
     [...state].map(([name, value]) => {
-      const type = source.graph.initializers.get(name)?.type;
-      return [name, isHalf(type) ? widened(narrowed(value, type)) : value];
+      const rounded = round(name, value);
+      const weight = weights.get(name);
+      if (weight && rounded !== value) return [name, dequantized(rounded, weight.quantization)];
+      return [name, isHalf(rounded.type) ? widened(rounded) : rounded];
     }),
   );
+}
+
+/** From a parameter's name and its value in float32 to what the source holds of it. */
+function rounding({ graph }: Model): (name: string, value: Tensor) => Tensor {
+  const weights = quantizedWeights(graph);
+  const constants = new Map(graph.nodes.map((node) => [node.outputs[0], constantOf(node)]));
+  return (name, value) => {
+    const type = (graph.initializers.get(name) ?? constants.get(name))?.type;
+    if (isHalf(type)) return narrowed(value, type);
+    const weight = weights.get(name);
+    return weight ? quantized(value, weight.quantization) : value;
+  };
 }
 
 /** The tensor of a `Constant` node that has one. */

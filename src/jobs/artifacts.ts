@@ -5,6 +5,7 @@ import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/in
 import { ThawError } from '../errors.ts';
 import { findHead, groupsOf, obstaclesOf, refuseCutOff, type Selection, selectParameters } from '../layers/index.ts';
 import type { LossName, LossOptions } from '../losses/index.ts';
+import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Typed } from '../onnx/index.ts';
 import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
@@ -38,6 +39,8 @@ export interface ArtifactsRequest {
   readonly seed?: number;
   /** Shapes of inputs that the file leaves open. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
+  /** What becomes of a quantized model; it is refused unless given. */
+  readonly quantized?: Quantized;
 }
 
 /**
@@ -54,7 +57,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const resolved = await fetchModel(request.model, hooks);
   const source = withHead(await readModelFile(resolved.path), request);
   const inputs = { ...openInputShapes(source, resolved.preprocessing), ...request.inputs };
-  const network = await inferNetwork(source, nodeRuntime(), inputs);
+  const network = await inferNetwork(source, nodeRuntime(), { inputs, quantized: request.quantized });
   const { plan, groups } = planOf(network, request);
   const position = { step: 0, epoch: 0, stage: 1, seed: request.seed ?? 0 };
   const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256: resolved.sha256 });

@@ -60,6 +60,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     classes: settings.keepHead ? undefined : dataset.classes.length,
     seed,
     inputs: inputShapes(model, preprocessing),
+    quantized: settings.quantized,
   });
   const [first] = planStages(config, anatomy);
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);

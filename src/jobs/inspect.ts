@@ -1,4 +1,5 @@
 import { findHead, type Inspection, inspect } from '../layers/index.ts';
+import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { Dimension } from '../onnx/index.ts';
 import { inferNetwork, openInputShapes } from '../recipe/index.ts';
@@ -14,6 +15,8 @@ export interface InspectRequest {
   readonly batch?: number;
   /** Shapes of inputs that the file leaves open. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
+  /** What becomes of a quantized model; it is refused unless given. */
+  readonly quantized?: Quantized;
 }
 
 /** What a model is made of, and how it would be trained. Runs on the CPU, on tiny inputs. */
@@ -21,7 +24,7 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
-  const inference = await inferNetwork(model, nodeRuntime(), inputs);
+  const inference = await inferNetwork(model, nodeRuntime(), { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
   const inspection = inspect(inference.model, inference, { head, batch: request.batch });
   // What trains is float32; what comes in and goes out is told as the file has it.

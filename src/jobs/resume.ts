@@ -45,6 +45,7 @@ export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainO
     const network = await networkOf(source, runtime, {
       head: settings.head,
       inputs: inputShapes(source, about.preprocessing),
+      quantized: settings.quantized,
     });
     onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });
     const checkpoint = run.hasCheckpoint('last') ? await run.checkpoint('last') : undefined;

@@ -61,6 +61,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       classes: settings.keepHead ? undefined : dataset.classes.length,
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
+      quantized: settings.quantized,
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared) });
     checkStages(settings, prepared, hooks);

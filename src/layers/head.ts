@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { type Graph, isFloat, type Model, type Node, type Tensor } from '../onnx/index.ts';
+import { type Graph, isDequantize, isFloat, isQuantize, type Model, type Node, type Tensor } from '../onnx/index.ts';
 import { neededFor } from './flow.ts';
 
 /** The classifier: the last layer, whose outputs are the classes' scores. */
@@ -35,6 +35,8 @@ const TAIL = new Set([
   'Identity',
   'Dropout',
   'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
 ]);
 const POOLING = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean', 'GlobalMaxPool', 'MaxPool', 'Relu']);
 
@@ -118,7 +120,7 @@ function layerEndingAt(graph: Graph, node: Node, producers: ReadonlyMap<string, 
   if (node.op !== 'Add') return product(graph, node, producers);
   for (const [data, constant] of [node.inputs, [...node.inputs].reverse()]) {
     const bias = behind(graph, constant, producers);
-    const before = producers.get(data);
+    const before = producers.get(beforeRounding(data, producers));
     const layer = bias && before && product(graph, before, producers);
     if (!layer || layer.bias !== undefined || elements(bias.tensor) !== layer.classes) continue;
     return { ...layer, nodes: [...layer.nodes, labelOf(node)], bias: bias.name, output: node.outputs[0] };
@@ -156,7 +158,14 @@ function product(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>)
   return { kind: 'conv', ...common, classesFirst: true, features: shape[1], classes: shape[0] };
 }
 
-/** The initializer behind a value, through Identity and a matrix's Transpose. */
+/** The value that is rounded to this one, or this one itself. */
+function beforeRounding(value: string, producers: ReadonlyMap<string, Node>): string {
+  const node = producers.get(value);
+  const rounding = node && isDequantize(node) ? producers.get(node.inputs[0]) : undefined;
+  return rounding && isQuantize(rounding) ? rounding.inputs[0] : value;
+}
+
+/** The initializer behind a value, through Identity, a matrix's Transpose, and what rounds floats or makes floats of whole numbers. */
 function behind(
   graph: Graph,
   value: string | undefined,
@@ -164,12 +173,15 @@ function behind(
 ): { name: string; tensor: Tensor; transposed: boolean } | undefined {
   let name = value ?? '';
   let transposed = false;
+  let floats = false;
   for (;;) {
     const tensor = graph.initializers.get(name);
-    if (tensor) return isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
+    if (tensor) return floats || isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
     const node = producers.get(name);
-    if (node?.op === 'Transpose') transposed = !transposed;
-    else if (node?.op !== 'Identity') return undefined;
+    if (!node) return undefined;
+    if (isDequantize(node)) floats = true;
+    else if (node.op === 'Transpose') transposed = !transposed;
+    else if (node.op !== 'Identity' && !isQuantize(node)) return undefined;
     name = node.inputs[0];
   }
 }

@@ -1,4 +1,4 @@
-import { elementCount, type Graph, isFloat, type Node, type Tensor } from '../onnx/index.ts';
+import { elementCount, type Graph, isDequantize, isFloat, type Node, type Tensor } from '../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
 
 /**
@@ -48,7 +48,7 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
 /** Operators that take a parameter anywhere: a bias, a layer scale, a position embedding, a class token. */
 const ANYWHERE = new Set(['Add', 'Sub', 'Mul', 'Div', 'Concat', 'Einsum']);
 const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
-/** Operators that only rearrange, so that what comes out of them is still the parameter. */
+/** Operators that only rearrange or round, so that what comes out of them is still the parameter. */
 const REARRANGING = new Set([
   'Identity',
   'Transpose',
@@ -59,6 +59,8 @@ const REARRANGING = new Set([
   'Expand',
   'Tile',
   'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
 ]);
 
 /**
@@ -68,7 +70,7 @@ const REARRANGING = new Set([
 export function parameterUses(graph: Graph): Use[] {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
   const data = reachedFrom(graph.nodes, inputs);
-  // The initializer behind a value that is only rearranged.
+  // The initializer behind a value that is only rearranged or rounded.
   const source = new Map([...graph.initializers.keys()].map((name) => [name, name]));
   const touched = new Set<string>();
   const uses = new Map<string, Use>();
@@ -105,14 +107,17 @@ function roleOf(node: Node, at: number, tensor: Tensor, weighted: boolean): Role
 }
 
 /**
- * The graph with the contents of `Constant` nodes as initializers wherever they could be parameters (floats, more than one element):
- * some exporters write weights so.
+ * The graph with the contents of `Constant` nodes as initializers wherever they could be parameters (floats, more than one element) or what
+ * makes floats of quantized ones: some exporters write weights so.
  */
 export function hoistConstants(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);
+  const rounding = new Set(graph.nodes.flatMap((node) => (isDequantize(node) ? node.inputs : [])));
   const nodes = graph.nodes.filter(({ op, domain, outputs, attributes }) => {
     const value = op === 'Constant' && domain === '' ? attributes.value : undefined;
-    if (value?.kind !== 'tensor' || !isFloat(value.value.type) || elementCount(value.value.shape) < 2) return true;
+    if (value?.kind !== 'tensor') return true;
+    const { type, shape } = value.value;
+    if ((!isFloat(type) || elementCount(shape) < 2) && !rounding.has(outputs[0])) return true;
     initializers.set(outputs[0], value.value);
     return false;
   });

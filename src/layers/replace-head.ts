@@ -3,14 +3,19 @@ import {
   arrayFrom,
   elementCount,
   type Graph,
+  isDequantize,
   isFloat,
   isHalf,
+  isQuantize,
   type Model,
   type Node,
   narrowed,
   numbersOf,
+  quantized,
+  quantizedWeights,
   type Tensor,
   type ValueInfo,
+  widened,
 } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { reachedFrom } from './flow.ts';
@@ -44,8 +49,7 @@ export function replaceHead(
   const trimmed = asLogits(model.graph, head);
   const graph = resized(trimmed, head, classes);
   const parameters = head.bias === undefined ? [head.weight] : [head.weight, head.bias];
-  for (const name of parameters)
-    graph.initializers.set(name, redrawn(graph.initializers.get(name)!, name, head, classes, seed));
+  for (const name of parameters) redraw(graph, name, head, classes, seed);
   return { model: { ...model, graph }, parameters };
 }
 
@@ -63,11 +67,9 @@ function refuseSharedWeight(graph: Graph, head: Head): void {
   }
 }
 
-function redrawn(before: Tensor, name: string, head: Head, classes: number, seed: number): Tensor {
-  const { type } = before;
-  if (!isFloat(type)) {
-    throw new ThawError('bad-model', `the head's "${name}" is ${type}`, 'Give the model in float32');
-  }
+/** Gives a parameter of the head, and what quantizes it, new contents for the new classes. */
+function redraw({ initializers, nodes }: Graph, name: string, head: Head, classes: number, seed: number): void {
+  const before = initializers.get(name)!;
   const last = before.shape.length - 1;
   // A bias has the classes in its only dimension that is not 1; a weight as its layout says.
   const axis = name === head.weight ? (head.classesFirst ? 0 : last) : before.shape.lastIndexOf(head.classes);
@@ -75,8 +77,45 @@ function redrawn(before: Tensor, name: string, head: Head, classes: number, seed
   const random = new Random(seed, 'head', name);
   const bound = 1 / Math.sqrt(head.features);
   const values = Array.from({ length: elementCount(shape) }, () => random.between(-bound, bound));
-  if (isHalf(type)) return narrowed({ type: 'float32', shape, data: Float32Array.from(values) }, type);
-  return { type, shape, data: arrayFrom(type, values) };
+  const drawn: Tensor = { type: 'float32', shape, data: Float32Array.from(values) };
+  const { type } = before;
+  const rounding = roundingOf(nodes, name);
+  for (const node of rounding) widen(initializers, node, axis, shape.length, classes);
+  if (isHalf(type)) initializers.set(name, narrowed(drawn, type));
+  else if (isFloat(type)) initializers.set(name, { type, shape, data: arrayFrom(type, values) });
+  else {
+    // Of the new size, so that the way of making floats of it can be told.
+    initializers.set(name, { type, shape, data: arrayFrom(type, new Array(values.length).fill(0)) });
+    const weight = quantizedWeights({ nodes: rounding, initializers, outputs: [] }).get(name);
+    if (!weight) {
+      throw new ThawError('bad-model', `the head's "${name}" is ${type} in blocks`, 'Give the model in float32');
+    }
+    initializers.set(name, quantized(drawn, weight.quantization));
+  }
+}
+
+/** The nodes that round a parameter and make floats of it again. */
+function roundingOf(nodes: readonly Node[], name: string): Node[] {
+  const rounding = nodes.filter((node) => isQuantize(node) && node.inputs[0] === name);
+  const whole = new Set([name, ...rounding.flatMap(({ outputs }) => outputs)]);
+  return [...rounding, ...nodes.filter((node) => isDequantize(node) && whole.has(node.inputs[0]))];
+}
+
+/** A scale for each of the old classes becomes one for each of the new ones: the widest, with its zero point. */
+function widen(initializers: Map<string, Tensor>, node: Node, axis: number, rank: number, classes: number): void {
+  const [, scaleName, zeroName] = node.inputs;
+  const scale = initializers.get(scaleName);
+  const along = Number(node.attributes.axis?.value ?? 1);
+  if (scale?.shape.length !== 1 || scale.shape[0] < 2 || (along < 0 ? along + rank : along) !== axis) return;
+  const scales = numbersOf(isHalf(scale.type) ? widened(scale) : scale);
+  const widest = scales.indexOf(Math.max(...scales));
+  for (const name of [scaleName, zeroName]) {
+    const { type, data } = initializers.get(name ?? '') ?? {};
+    if (!type || !data) continue;
+    const array = (data as Float32Array).slice(widest, widest + 1);
+    const filled = new (array.constructor as Float32ArrayConstructor)(classes).fill(array[0]);
+    initializers.set(name, { type, shape: [classes], data: filled });
+  }
 }
 
 /** The graph whose first output is the head's raw scores, under the output's name. */
@@ -121,7 +160,7 @@ function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped
   const last = path.findLastIndex(({ op }) => NORMALIZING.has(op));
   if (last < 0) return { source: head.graphOutput, dropped: new Set() };
   const after = path.slice(last + 1);
-  if (after.some(({ op }) => op !== 'Identity')) {
+  if (after.some((node) => node.op !== 'Identity' && !isQuantize(node) && !isDequantize(node))) {
     throw new ThawError(
       'bad-model',
       `the output's ${path[last].op} is followed by ${after.map(({ op }) => op).join(', ')}, so that its scores cannot be had`,

@@ -23,6 +23,14 @@ export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { freshName, renamed, renameValues, valueNames } from './names.ts';
 export { inOrder } from './order.ts';
+export {
+  dequantized,
+  isDequantize,
+  isQuantize,
+  type Quantization,
+  quantized,
+  quantizedWeights,
+} from './quantization.ts';
 export { type ReadExternal, readModel } from './read.ts';
 export { interpolation, type Resampling, resample, resamplings } from './resampling.ts';
 export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape, sizeOf } from './shape.ts';

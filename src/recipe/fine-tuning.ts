@@ -90,6 +90,7 @@ export class FineTuning {
       classes: classes.length,
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
+      quantized: settings.quantized,
     });
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');

@@ -25,6 +25,7 @@ export {
   type ClassifierSettings,
   type PictureSettings,
   readClassifierSettings,
+  readQuantized,
   readSettings,
   settingNames,
   type TrainSettings,

@@ -1,5 +1,13 @@
 import { findHead, groupsOf, hoistConstants, obstaclesOf, replaceHead } from '../layers/index.ts';
-import { inlineBranches, inPrecisionOf, inSinglePrecision, refuseUntrainable, upgrade } from '../lowering/index.ts';
+import {
+  inlineBranches,
+  inPrecisionOf,
+  inSinglePrecision,
+  type Quantized,
+  refuseUntrainable,
+  upgrade,
+  withFloatWeights,
+} from '../lowering/index.ts';
 import { type Dimension, type Model, readModel, writeModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
@@ -22,6 +30,8 @@ export interface PrepareOptions {
   readonly seed?: number;
   /** Shapes of inputs that the file leaves open, by name. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
+  /** What becomes of a quantized model; it is refused unless given. */
+  readonly quantized?: Quantized;
 }
 
 /**
@@ -47,8 +57,8 @@ async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOpt
  *
  * @throws ThawError `bad-model` where it cannot be trained at all, or its head cannot be replaced
  */
-export function withHead(model: Model, { head, classes, seed = 0 }: PrepareOptions): Model {
-  refuseUntrainable(model);
+export function withHead(model: Model, { head, classes, seed = 0, quantized }: PrepareOptions): Model {
+  refuseUntrainable(model, quantized);
   const plain = { ...model, graph: hoistConstants(model.graph) };
   if (classes === undefined) return plain;
   return replaceHead(plain, findHead(plain, { name: head }), { classes, seed }).model;
@@ -58,9 +68,9 @@ export function withHead(model: Model, { head, classes, seed = 0 }: PrepareOptio
 export async function networkOf(
   source: Model,
   runtime: Runtime,
-  options: Pick<PrepareOptions, 'head' | 'inputs'> = {},
+  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
-  const network = await inferNetwork(source, runtime, options.inputs);
+  const network = await inferNetwork(source, runtime, options);
   const found = findHead(network.model, { name: options.head });
   const head = { ...found, graphOutput: scoresOf(network.model, found.graphOutput) };
   const groups = groupsOf(network.model, found);
@@ -68,17 +78,17 @@ export async function networkOf(
 }
 
 /**
- * A model as it trains, in float32, the newest operators, and without branches whose condition is known; with all that is known of it.
+ * A model as it trains, weights in float32, the newest operators, and without branches whose condition is known; with all that is known of it.
  *
  * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
  */
 export async function inferNetwork(
   source: Model,
   runtime: Runtime,
-  inputs: PrepareOptions['inputs'],
+  { inputs, quantized }: Pick<PrepareOptions, 'inputs' | 'quantized'> = {},
 ): Promise<Inference> {
-  refuseUntrainable(source);
-  let network = await inferShapes(upgrade(inSinglePrecision(source)), runtime, { inputs });
+  refuseUntrainable(source, quantized);
+  let network = await inferShapes(withFloatWeights(upgrade(inSinglePrecision(source))), runtime, { inputs });
   for (;;) {
     const inlined = inlineBranches(network.model, network.constants);
     if (inlined === network.model) return network;
@@ -86,8 +96,17 @@ export async function inferNetwork(
   }
 }
 
-/** Operators that only rearrange scores. */
-const REARRANGING = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast']);
+/** Operators that only rearrange or round scores. */
+const REARRANGING = new Set([
+  'Identity',
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
+]);
 
 /** The value that a Softmax before the output makes probabilities of, or the output: what cross-entropy takes. */
 export function scoresOf({ graph }: Model, output: string): string {

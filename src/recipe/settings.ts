@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Preprocessing, preprocessingPresets } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import type { Quantized } from '../lowering/index.ts';
 import { devices } from '../runtime/devices.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
 import { nearestHint } from './nearest.ts';
@@ -26,6 +27,12 @@ export const picturesSchema = z.strictObject({
 });
 export type PictureSettings = z.output<typeof picturesSchema>;
 
+const quantizedSchema = z.enum(['refuse', 'straight-through']);
+
+/** @throws ThawError `bad-config` with what it takes */
+export const readQuantized = (quantized: unknown): Quantized | undefined =>
+  parseConfig(z.object({ quantized: quantizedSchema.optional() }), { quantized }).quantized;
+
 /** What a finished model takes. */
 const classifierSchema = picturesSchema.extend({
   /** The classes in the order of the outputs, where the model does not say them. */
@@ -47,6 +54,8 @@ const schema = trainingSchema.extend({
   head: z.string().min(1).optional(),
   /** Goes on with the model's own classifier and labels. */
   keepHead: z.boolean().default(false),
+  /** A quantized model is refused, or trained with straight-through gradients. */
+  quantized: quantizedSchema.default('refuse'),
   /** The classes in the order of the outputs; sorted by name where not given. With `keepHead`, those of the model. */
   labels: names.optional(),
   /** Part of each class that is held out where the data set has no `val`. */

@@ -1,4 +1,4 @@
-import { type Attribute, elementCount, type Graph, isFloat, type Node } from '../onnx/index.ts';
+import { type Attribute, elementCount, type Graph, isFloat, isQuantize, type Node } from '../onnx/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
 const SHAPE_ONLY = new Set(['Shape', 'Size']);
@@ -11,7 +11,9 @@ const RANDOM = /^(Random|Multinomial|Bernoulli)/;
 export function dataIndependent(graph: Graph): Set<string> {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
   const weights = [...graph.initializers].filter(([, { type, shape }]) => isFloat(type) && elementCount(shape) > 1);
-  const tainted = new Set([...inputs, ...weights.map(([name]) => name)]);
+  // A rounded float may be a weight of any size: without training, it would have been rounded for good.
+  const rounded = graph.nodes.filter(isQuantize).map((node) => node.inputs[0]);
+  const tainted = new Set([...inputs, ...weights.map(([name]) => name), ...rounded]);
   const independent = new Set<string>();
   for (const node of graph.nodes) {
     const clean = SHAPE_ONLY.has(node.op) || (!isRandom(node) && readNames(node).every((name) => !tainted.has(name)));

@@ -3,10 +3,12 @@ import { type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
+import { readQuantized } from '../../recipe/index.ts';
 import { compact, plural } from '../../report/format.ts';
 import { parseConfig, trainingSchema } from '../../training/index.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
+import { QUANTIZED_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const INPUT_FLAG: Flags = {
@@ -44,6 +46,7 @@ export const command: CommandSpec = {
     classes: { kind: 'number', value: 'N', does: 'a new head for so many classes' },
     'keep-head': { kind: 'switch', does: "keep the model's own head", default: 'unless --classes is given' },
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
+    ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
     dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
@@ -55,7 +58,7 @@ export const command: CommandSpec = {
     'thaw artifacts model.onnx --out artifacts --trainable all --loss mse --optimizer sgd',
   ],
   async run({ words: [model], values, terminal, signal }) {
-    const { out, classes, keepHead, head, input, trainable = 'head', ...rest } = values;
+    const { out, classes, keepHead, head, input, trainable = 'head', quantized, ...rest } = values;
     if (out === undefined) throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Name a new folder');
     if (keepHead && classes !== undefined) {
       throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Give one of them');
@@ -63,7 +66,15 @@ export const command: CommandSpec = {
     const config = parseConfig(trainingSchema, { ...rest, trainable });
     const { name: loss, ...lossOptions } = config.loss;
     const { name: optimizer, ...optimizerOptions } = config.optimizer;
-    const request = { model, out, trainable, classes, head, inputs: input } as ArtifactsRequest;
+    const request = {
+      model,
+      out,
+      trainable,
+      classes,
+      head,
+      inputs: input,
+      quantized: readQuantized(quantized),
+    } as ArtifactsRequest;
     const { l2, dropout, batchNorm, seed } = config;
     const manifest = await writeArtifacts(
       { ...request, loss, lossOptions, optimizer, optimizerOptions, l2, dropout, batchNorm, seed },

@@ -1,7 +1,9 @@
 import { inspectModel } from '../../jobs/index.ts';
 import { inspectionTable } from '../../layers/index.ts';
 import type { Dimension } from '../../onnx/index.ts';
+import { readQuantized } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
+import { QUANTIZED_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { INPUT_FLAG } from './artifacts.ts';
 
@@ -12,13 +14,15 @@ export const command: CommandSpec = {
   flags: {
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
     batch: { kind: 'number', value: 'N', does: 'for the estimate of memory', default: '16' },
+    ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
   },
   examples: ['thaw inspect model.onnx', 'thaw inspect model.onnx --json'],
   async run({ words: [model], values, terminal, signal }) {
     const { head, batch, input } = values as { head?: string; batch?: number; input?: Record<string, Dimension[]> };
+    const quantized = readQuantized(values.quantized);
     const inspection = await inspectModel(
-      { model, head, batch, inputs: input },
+      { model, head, batch, inputs: input, quantized },
       { onEvent: new JobDisplay(terminal).take, signal },
     );
     if (terminal.json) terminal.answer(inspection);
