@@ -1,11 +1,51 @@
 import { axis, type GraphBuilder, isStatic, product, type Shape, type Value } from '../../onnx/index.ts';
-import type { Rules } from '../rule.ts';
+import type { InputGradient, RuleContext, Rules } from '../rule.ts';
 import { place } from './shapes.ts';
 
 /** 0, 1, 2, … down the rows of a matrix, int64 `[rows, 1]`. */
 function numbered(b: GraphBuilder, like: Value): Value {
   const ones = b.full(1, b.slice(like, 1, 0, 1), 'int64');
   return b.sub(b.emit('CumSum', [ones, b.scalar(0, 'int64')], [ones])[0], 1);
+}
+
+/** The places that a scattering operator writes to. */
+interface Places {
+  /** What lies there, in the shape of the updates. */
+  gather(from: Value): Value;
+  scatter(into: Value, updates: Value, reduction: 'none' | 'add' | 'mul'): Value;
+}
+
+function scattered(
+  { b, inputs: [x, , u], outputs: [y], dy: [dy], attributes: { reduction = 'none' }, refuse }: RuleContext,
+  { gather, scatter }: Places,
+): readonly (InputGradient | undefined)[] {
+  const only = (condition: Value) => b.cast(condition, x.type);
+  switch (reduction) {
+    case 'none':
+      return [() => scatter(dy, b.full(0, u), 'none'), undefined, () => gather(dy)];
+    case 'add':
+      return [() => dy, undefined, () => gather(dy)];
+    // y = x·Πu               ∂x = ∂y·Πu, ∂u = ∂y·x·Π of the others: without division by a u that is zero
+    case 'mul': {
+      const zero = b.equal(u, b.scalar(0, u.type));
+      const others = () => {
+        const rest = b.where(zero, 1, u);
+        const product = gather(scatter(b.mul(dy, x), rest, 'mul'));
+        const zeros = b.sub(gather(scatter(b.full(0, x), only(zero), 'add')), only(zero));
+        return b.where(b.equal(zeros, b.scalar(0, u.type)), b.div(product, rest), 0);
+      };
+      return [() => scatter(dy, u, 'mul'), undefined, others];
+    }
+    // y = the greatest (least) of x and all u      ∂x = ∂y·[x = y]/n, ∂u = ∂y·[u = y]/n, the n that are equal sharing it
+    case 'max':
+    case 'min': {
+      const [kept, taken] = [only(b.equal(x, y)), only(b.equal(u, gather(y)))];
+      const share = b.div(dy, scatter(kept, taken, 'add'));
+      return [() => b.mul(share, kept), undefined, () => b.mul(gather(share), taken)];
+    }
+    default:
+      return refuse(`reduction ${reduction}`);
+  }
 }
 
 export const indexing: Rules = {
@@ -69,31 +109,24 @@ export const indexing: Rules = {
     },
   ],
 
-  // y = x with u put (or added) at the indices         ∂x = ∂y, zeroed where overwritten; ∂u = ∂y there
-  ScatterElements: ({
-    b,
-    inputs: [, indices, updates],
-    dy: [dy],
-    attributes: { axis: at = 0, reduction = 'none' },
-    refuse,
-  }) => {
-    if (reduction !== 'none' && reduction !== 'add') refuse(`reduction ${reduction}`);
-    return [
-      () =>
-        reduction === 'add'
-          ? dy
-          : b.emit('ScatterElements', [dy, indices, b.full(0, updates)], [dy], { axis: axis(at, dy.shape.length) })[0],
-      undefined,
-      () => b.gatherElements(dy, indices, at),
-    ];
+  // y = x with u put (or added, multiplied, compared) at the indices         ∂x = ∂y, zeroed where overwritten; ∂u = ∂y there
+  ScatterElements: (context) => {
+    const { b, inputs, attributes } = context;
+    const [x, indices] = inputs;
+    const at = axis(attributes.axis ?? 0, x.shape.length);
+    return scattered(context, {
+      gather: (from) => b.gatherElements(from, indices, at),
+      scatter: (into, values, reduction) =>
+        b.emit('ScatterElements', [into, indices, values], [into], { axis: at, reduction })[0],
+    });
   },
-  ScatterND: ({ b, inputs: [, indices, updates], dy: [dy], attributes: { reduction = 'none' }, refuse }) => {
-    if (reduction !== 'none' && reduction !== 'add') refuse(`reduction ${reduction}`);
-    return [
-      () => (reduction === 'add' ? dy : b.emit('ScatterND', [dy, indices, b.full(0, updates)], [dy])[0]),
-      undefined,
-      () => b.emit('GatherND', [dy, indices], [updates])[0],
-    ];
+  ScatterND: (context) => {
+    const { b, inputs } = context;
+    const [, indices, updates] = inputs;
+    return scattered(context, {
+      gather: (from) => b.emit('GatherND', [from, indices], [updates])[0],
+      scatter: (into, values, reduction) => b.emit('ScatterND', [into, indices, values], [into], { reduction })[0],
+    });
   },
 
   // (y, i) = the greatest of x         ∂x = zeros with ∂y at i

@@ -52,6 +52,53 @@ function neighboursInside(b: GraphBuilder, positions: Positions): { index: Value
   ];
 }
 
+/** Less than any sample. */
+const LEAST = -3e38;
+
+/** Samples along one axis of regions that are divided into cells of the size `cell`, `[regions, 1, 1]`. */
+interface Samples {
+  /** From the region's beginning, `[regions, cells, samples]`. */
+  readonly offset: Value;
+  /** Those in a cell, 1 or more, `[regions, 1, 1]`. */
+  readonly number: Value;
+  /** Which there are, where their number differs from region to region, `[regions, 1, samples]`. */
+  readonly used?: Value;
+}
+
+/** `ratio` samples in each cell; where that is 0, as many as the cell has elements, rounded up. */
+function samplesOf(b: GraphBuilder, cell: Value, cells: number, ratio: number): Samples {
+  const counted = (length: number, shape: readonly number[], start = 0) =>
+    b.cast(
+      b.constant(
+        tensor(
+          'float32',
+          shape,
+          Float32Array.from({ length }, (_, i) => i + start),
+        ),
+      ),
+      cell.type,
+    );
+  const before = counted(cells, [1, cells, 1]);
+  if (ratio > 0) {
+    const within = b.div(counted(ratio, [1, 1, ratio], 0.5), ratio);
+    return { offset: b.mul(cell, b.add(before, within)), number: b.full(ratio, cell) };
+  }
+  const exact = b.unary('Ceil', cell);
+  const number = b.max(exact, 1);
+  const most = b.cast(b.reduce('ReduceMax', number), 'int64');
+  const [order] = b.emit(
+    'Range',
+    [b.scalar(0, 'int64'), most, b.scalar(1, 'int64')],
+    [{ type: 'int64', shape: [b.unique('samples')] }],
+  );
+  const place = b.unsqueeze(b.cast(order, cell.type), [0, 1]);
+  return {
+    offset: b.mul(cell, b.add(before, b.div(b.add(place, 0.5), number))),
+    number,
+    used: b.less(place, exact),
+  };
+}
+
 export const sampling: Rules = {
   // y = Σ over the four neighbours of each position: weight·x; positions and weights are functions of the grid
   GridSample: ({ b, inputs: [input], attributes, refuse, composed }) => {
@@ -95,43 +142,49 @@ export const sampling: Rules = {
     });
   },
 
-  // y = the mean (or greatest) of samples·samples positions in each cell of a region, each Σ weight·x over its four neighbours
+  // y = the mean (or greatest) of a grid of samples in each cell of a region, each Σ (or greatest) weight·x of its four neighbours
   RoiAlign: ({ b, inputs: [input], attributes, refuse, composed }) => {
-    const {
-      mode = 'avg',
-      output_height: rows = 1,
-      output_width: columns = 1,
-      sampling_ratio: samples = 0,
-    } = attributes;
+    const { mode = 'avg', output_height: rows = 1, output_width: columns = 1, sampling_ratio: ratio = 0 } = attributes;
     const { spatial_scale: scale = 1, coordinate_transformation_mode: corners = 'half_pixel' } = attributes;
     const [count, c, h, w] = input.shape;
     if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is no picture of fixed size');
-    if (samples === 0) refuse('sampling_ratio 0, by which the number of samples depends on the region');
-    if (mode !== 'avg') refuse(`mode ${mode}`);
     return composed(([x, regions, batch]) => {
       const [channels, height, width] = [c, h, w] as number[];
       const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
       const [left, top, right, bottom] = [0, 1, 2, 3].map((i) =>
-        b.sub(b.mul(b.slice(regions, 1, i, i + 1), scale), corners === 'half_pixel' ? 0.5 : 0),
+        b.unsqueeze(b.sub(b.mul(b.slice(regions, 1, i, i + 1), scale), corners === 'half_pixel' ? 0.5 : 0), [2]),
       );
       const along = (from: Value, to: Value, cells: number, size: number) => {
-        const extent = b.sub(to, from);
-        const cell = b.div(corners === 'half_pixel' ? extent : b.max(extent, 1), cells);
-        const steps = Float32Array.from({ length: cells * samples }, (_, i) => (i + 0.5) / samples);
-        const offsets = b.cast(b.constant(tensor('float32', [1, steps.length], steps)), x.type);
-        return neighboursInside(b, { at: b.add(from, b.mul(cell, offsets)), size });
+        const extent = corners === 'half_pixel' ? b.sub(to, from) : b.max(b.sub(to, from), 1);
+        const { offset, ...samples } = samplesOf(b, b.div(extent, cells), cells, ratio);
+        return { ...samples, neighbours: neighboursInside(b, { at: b.add(from, offset), size }) };
       };
       const [vertical, horizontal] = [along(top, bottom, rows, height), along(left, right, columns, width)];
-      const start = b.unsqueeze(b.mul(b.cast(batch, 'int64'), height * width), [1, 2]);
-      const terms = vertical.flatMap((row) =>
-        horizontal.map((column) => {
-          const index = b.add(b.unsqueeze(b.mul(row.index, width), [2]), b.unsqueeze(column.index, [1]));
-          const weight = b.mul(b.unsqueeze(row.weight, [2]), b.unsqueeze(column.weight, [1]));
-          return b.mul(b.gather(pixels, b.add(index, start), 1), weight);
+      // All together [regions, rows, samples down, columns, samples across]; the regions of results come after the channels.
+      const down = (value: Value) => b.unsqueeze(value, [3, 4]);
+      const across = (value: Value) => b.unsqueeze(value, [1, 2]);
+      const both = (combine: (p: Value, q: Value) => Value, p: Value, q: Value) => combine(down(p), across(q));
+      const start = b.unsqueeze(b.mul(b.cast(batch, 'int64'), height * width), [1, 2, 3, 4]);
+      const terms = vertical.neighbours.flatMap((row) =>
+        horizontal.neighbours.map((column) => {
+          const index = b.add(both(b.add, b.mul(row.index, width), column.index), start);
+          return b.mul(b.gather(pixels, index, 1), both(b.mul, row.weight, column.weight));
         }),
       );
-      const cells = b.reshape(b.sum(terms), [channels, regions.shape[0], rows, samples, columns, samples]);
-      return [b.transpose(b.reduceMean(cells, [3, 5]), [1, 0, 2, 3])];
+      const [i, j] = [vertical.used, horizontal.used];
+      const used = i && j && both(b.and, i, j);
+      const cells = () => {
+        if (mode === 'max') {
+          const greatest = terms.reduce((most, term) => b.max(most, term));
+          if (!used) return b.reduce('ReduceMax', greatest, [3, 5]);
+          // No gradient passes what is in place of a sample that there is none of.
+          return b.reduce('ReduceMax', b.where(used, greatest, LEAST), [3, 5]);
+        }
+        if (!used) return b.reduceMean(b.sum(terms), [3, 5]);
+        const sum = b.reduceSum(b.mul(b.sum(terms), b.cast(used, x.type)), [3, 5]);
+        return b.div(sum, b.squeeze(both(b.mul, vertical.number, horizontal.number), [2, 4]));
+      };
+      return [b.transpose(cells(), [1, 0, 2, 3])];
     });
   },
 };

@@ -10,6 +10,10 @@ const map = f32('batch', 2, 5, 6);
 /** Inside, over the edge, and larger than the map: left, top, right, bottom. */
 const regions = exactly([0.31, 0.83, 4.27, 3.71, 3.13, 2.29, 6.43, 6.19, -2.07, -1.93, 7.31, 7.07], 3, 4);
 
+/** The second ends before it begins, so that no sample is in it. */
+const inverted = exactly([0.31, 0.83, 4.27, 3.71, 3.13, 3.29, 2.43, 2.19, -0.27, 0.37, 3.31, 4.07], 3, 4);
+const positive = between(0.4, 3, 'batch', 2, 5, 6);
+
 export const sampling: readonly Row[] = [
   ['GridSample', {}, [picture, grid]],
   ['GridSample', { align_corners: 1 }, [picture, grid]],
@@ -34,4 +38,20 @@ export const sampling: readonly Row[] = [
     [map, regions, ints([0, 0, 1])],
     { opset: 21 },
   ],
+  ['RoiAlign', { output_height: 2, output_width: 2 }, [map, regions, ints([0, 1, 1])], { opset: 21 }],
+  ['RoiAlign', { output_height: 1, output_width: 3 }, [map, inverted, ints([0, 1, 1])], { opset: 21 }],
+  [
+    'RoiAlign',
+    { output_width: 2, coordinate_transformation_mode: 'output_half_pixel', spatial_scale: float(0.7) },
+    [map, regions, fed(ints([1, 1, 0]))],
+    { opset: 21 },
+  ],
+  [
+    'RoiAlign',
+    { mode: 'max', sampling_ratio: 2, output_height: 2, output_width: 2 },
+    [positive, regions, ints([0, 1, 1])],
+    { opset: 21 },
+  ],
+  ['RoiAlign', { mode: 'max', output_height: 2 }, [map, regions, ints([0, 1, 1])], { opset: 21 }],
+  ['RoiAlign', { mode: 'max', output_width: 2 }, [map, inverted, ints([0, 1, 1])], { opset: 21 }],
 ];

@@ -90,6 +90,14 @@ export const shapes: readonly Row[] = [
   ['ScatterElements', { reduction: 'add' }, [f32(4, 2), ints([0, 3, 0, 3], [2, 2]), f32(2, 2)]],
   ['ScatterND', {}, [f32(4, 2), ints([2, 0], [2, 1]), f32(2, 2)]],
   ['ScatterND', { reduction: 'add' }, [f32(4, 3), ints([2, 0, 1, 1], [2, 2]), f32(2)]],
+  ...['mul', 'max', 'min'].flatMap((reduction): Row[] => [
+    ['ScatterElements', { reduction }, [f32(4, 2), ints([0, 3, 2, 1], [2, 2]), f32(2, 2)]],
+    ['ScatterElements', { reduction, axis: 1 }, [f32(2, 4), ints([0, 3, 0, 1, -1, 1], [2, 3]), f32(2, 3)]],
+    ['ScatterND', { reduction }, [f32('batch', 2), ints([1, 0], [2, 1]), f32(2, 2)]],
+    ['ScatterND', { reduction }, [f32(4, 3), ints([2, 0, 1, 1, 2, 0, 2, 0], [4, 2]), f32(4)]],
+  ]),
+  // One of two updates is zero, both are, none is.
+  ['ScatterElements', { reduction: 'mul' }, [f32(4), ints([1, 1, 2, 2, 3, 3]), exactly([0, 1.3, 0, 0, -0.7, 2], 6)]],
   ['TopK', {}, [f32('batch', 5), ints([2])], { outputs: [true, false] }],
   ['TopK', { axis: 1, largest: 0 }, [f32('batch', 4, 2), ints([3])], { outputs: [true, false] }],
   ['TopK', {}, [frozen(f32(3)), ints([2])], { outputs: [true, false] }],
