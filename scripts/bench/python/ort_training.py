@@ -13,6 +13,10 @@ from protocol import finite, serve, threads
 from steps_data import read_batches
 
 
+# Building the gradient graph tells of every transformation; errors are enough.
+onnxruntime.set_default_logger_severity(3)
+
+
 class Steps:
     """`prepare` once, then `step` as often as asked."""
 
