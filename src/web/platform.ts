@@ -29,7 +29,11 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
       canvasReader((file) => {
         const picture = pictures.get(file)!;
         if (typeof picture !== 'string') return picture;
-        throw new ThawError('bad-data', `${picture} is a path, and a page reads no files by path`, 'Give the File itself');
+        throw new ThawError(
+          'bad-data',
+          `${picture} is a path, and a page reads no files by path`,
+          'Give the File itself',
+        );
       }),
     store: privateStore(),
   };

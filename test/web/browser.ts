@@ -45,9 +45,13 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
-/** Thaw as a plain module script, at `globalThis.thaw`. */
-const PAGE = `<!doctype html><meta charset="utf-8"><title>Thaw</title>
-<script type="module">import * as thaw from '/scripts/thaw.js'; globalThis.thaw = thaw;</script>`;
+/** A page of one script; without one, of Thaw as a plain module script, at `globalThis.thaw`. */
+const pageOf = (script: string | undefined): string =>
+  `<!doctype html><meta charset="utf-8"><title>Thaw</title>${
+    script
+      ? `<script type="module" src="${script}"></script>`
+      : `<script type="module">import * as thaw from '/scripts/thaw.js'; globalThis.thaw = thaw;</script>`
+  }`;
 
 export interface Site {
   /** Ends in a slash. */
@@ -58,9 +62,14 @@ export interface Site {
 /**
  * Serves folders by the first part of a path.
  *
+ * @param script of the page at the root
  * @param isolated whether pages are cross-origin isolated, as threads of WebAssembly need
  */
-export async function serveFolders(folders: Readonly<Record<string, string>>, isolated: boolean): Promise<Site> {
+export async function serveFolders(
+  folders: Readonly<Record<string, string>>,
+  isolated: boolean,
+  script?: string,
+): Promise<Site> {
   const server: Server = createServer(async ({ url = '/' }, response) => {
     const [, first, ...rest] = decodeURIComponent(new URL(url, 'http://localhost').pathname).split('/');
     const isolation = isolated
@@ -68,7 +77,7 @@ export async function serveFolders(folders: Readonly<Record<string, string>>, is
       : {};
     if (first === '') {
       response.writeHead(200, { ...isolation, 'Content-Type': 'text/html' });
-      response.end(PAGE);
+      response.end(pageOf(script));
       return;
     }
     const folder = folders[first];
