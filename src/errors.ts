@@ -11,6 +11,8 @@ export type ErrorCode =
   | 'network'
   | 'device'
   | 'run-directory'
+  /** The worker, thread or process that trained is gone. */
+  | 'ended'
   | 'diverged';
 
 export class ThawError extends Error {

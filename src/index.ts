@@ -14,6 +14,7 @@ export {
 export * from './jobs/index.ts';
 export { readModelFile, writeModelFile } from './models/files.ts';
 export { type ResolvedModel, type ResolveOptions, resolveModel, startingPoints } from './models/index.ts';
+export { startThread, type ThreadOptions } from './remote/node/start-thread.ts';
 export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './run/index.ts';
 export { chooseDevice, deviceOptions } from './runtime/node/devices.ts';
 export { type Doctor, diagnose } from './runtime/node/doctor.ts';

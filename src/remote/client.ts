@@ -4,7 +4,10 @@ import { type Answer, METHODS, type Method, type Methods, type RemoteError, type
 
 type Asked<M extends Method> = (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
 
-/** Asks a server at the other end of a port; one trains at a time. */
+/**
+ * Asks a server at the other end of a port; one trains at a time. Once the other side has ended, whatever waits and whatever is
+ * asked later is rejected with the reason.
+ */
 export type RemoteClient = { readonly [M in Method]: Asked<M> } & {
   /** Calls for every event from now on. @returns ends it */
   listen(take: (event: RemoteEvent) => void): () => void;
@@ -17,6 +20,13 @@ export function connect(port: Port): RemoteClient {
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   const listeners = new Set<(event: RemoteEvent) => void>();
   let next = 0;
+  let ended: Error | undefined;
+  const end = (reason: Error) => {
+    ended ??= reason;
+    for (const { reject } of waiting.values()) reject(ended);
+    waiting.clear();
+  };
+  port.ended?.(end);
   port.listen((message) => {
     const answer = message as Answer;
     if ('event' in answer) {
@@ -30,6 +40,7 @@ export function connect(port: Port): RemoteClient {
   });
   const ask = (method: Method, parameters: readonly unknown[]) =>
     new Promise<unknown>((resolve, reject) => {
+      if (ended) throw ended;
       const id = next++;
       waiting.set(id, { resolve, reject });
       port.post({ id, method, parameters });
@@ -45,8 +56,7 @@ export function connect(port: Port): RemoteClient {
     },
     terminate() {
       port.close();
-      for (const { reject } of waiting.values()) reject(new Error('the training was ended from outside'));
-      waiting.clear();
+      end(new Error('the training was ended from outside'));
     },
   };
 }

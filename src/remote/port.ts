@@ -4,6 +4,8 @@ export interface Port {
   /** Calls for every message from now on. */
   listen(take: (message: unknown) => void): void;
   close(): void;
+  /** Calls once with the reason when the other side has ended by itself, where that is noticed. */
+  ended?(take: (reason: Error) => void): void;
 }
 
 /** What a page's `Worker`, a worker's own scope and a `MessagePort` have in common. */
@@ -32,6 +34,7 @@ interface EmitterPort {
   on(type: 'message', listener: (message: unknown) => void): unknown;
   start?(): void;
   close?(): void;
+  terminate?(): unknown;
 }
 
 /** A `parentPort` or `Worker` of `node:worker_threads`, or a port of Electron's main and utility processes, which wrap the data. */
@@ -42,7 +45,7 @@ export const emitterPort = (port: EmitterPort): Port => ({
     port.on('message', (message) => take(isWrapped(message) ? message.data : message));
     port.start?.();
   },
-  close: () => port.close?.(),
+  close: () => void (port.terminate ? port.terminate() : port.close?.()),
 });
 
 /** Electron gives `{ data, ports }`; none of our messages has ports. */

@@ -2,13 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/jobs/index.ts';
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import {
   connect,
   emitterPort,
-  type LabelledPicture,
   type OpenRequest,
   type RemoteClient,
   type RemoteEvent,
@@ -16,16 +13,7 @@ import {
 } from '../../src/remote/index.ts';
 import { nodePlatform } from '../../src/remote/node/platform.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
-
-const settings: TrainSettingsInput = {
-  device: 'cpu',
-  batch: 6,
-  lr: 0.03,
-  stages: [
-    { train: 'head', epochs: 2 },
-    { train: 'last:2', epochs: 2 },
-  ],
-};
+import { modelOf, requestOf, settings } from './request.ts';
 
 let project: Project;
 let request: OpenRequest;
@@ -33,18 +21,7 @@ const clients: RemoteClient[] = [];
 
 beforeAll(async () => {
   project = await makeProject();
-  const dataset = await openDataset(project.data);
-  const pictures: LabelledPicture[] = [
-    ...dataset.train.map(({ file, label }) => ({ picture: file, label })),
-    ...dataset.val.map(({ file, label }) => ({ picture: file, label, validation: true })),
-  ];
-  request = {
-    model: readFileSync(join(project.model, 'model.onnx')),
-    preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
-    classes: dataset.classes,
-    pictures,
-    settings,
-  };
+  request = await requestOf(project);
 });
 afterAll(() => project.remove());
 afterEach(() => {
@@ -61,9 +38,6 @@ function connected(folder?: string): { client: RemoteClient; events: RemoteEvent
   client.listen((event) => events.push(event));
   return { client, events };
 }
-
-const modelOf = (files: readonly (readonly [string, Uint8Array])[]) =>
-  Buffer.from(files.find(([path]) => path === 'onnx/model.onnx')![1]);
 
 test('a training at the end of a channel gives the bytes of `thaw train`', async () => {
   const { client, events } = connected();

@@ -5,13 +5,17 @@ import type { PictureHandle } from '../protocol.ts';
 import type { RemotePlatform } from '../server.ts';
 import { folderStore } from './folder-store.ts';
 
+/** Plain data. */
+export interface NodePlatformOptions {
+  /** Where projects are kept; nowhere unless given. */
+  readonly folder?: string;
+}
+
 /**
  * What Node gives to a training at the end of a channel, in a worker thread or in Electron's utility process: onnxruntime-node,
  * sharp, and a folder to keep projects in.
- *
- * @param folder where projects are kept; nowhere unless given
  */
-export function nodePlatform({ folder }: { readonly folder?: string } = {}): RemotePlatform {
+export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatform {
   return {
     async runtime(name) {
       const { device } = await chooseDevice(name);

@@ -1,0 +1,31 @@
+import { Worker } from 'node:worker_threads';
+import { connect, type RemoteClient } from '../client.ts';
+import { trainingEnded } from '../ended.ts';
+import { emitterPort, type Port } from '../port.ts';
+import type { NodePlatformOptions } from './platform.ts';
+
+export interface ThreadOptions extends NodePlatformOptions {
+  /** The thread, where a bundler makes it from `thaw/thread`; the one beside this script unless given. */
+  readonly thread?: Worker;
+}
+
+/**
+ * Starts a worker thread that trains, and gives a client of it: while ONNX Runtime computes, the program goes on. The thread keeps
+ * the program from ending until `terminate()`. If it ends by itself, calls are rejected with a ThawError `ended` that says why.
+ */
+export function startThread({ thread, ...platform }: ThreadOptions = {}): RemoteClient {
+  const started = thread ?? new Worker(new URL('./thread.js', import.meta.url));
+  started.postMessage(platform);
+  return connect(threadPort(started));
+}
+
+const threadPort = (thread: Worker): Port => ({
+  ...emitterPort(thread),
+  ended(take) {
+    let why: string | undefined;
+    thread.on('error', (error: unknown) => {
+      why = error instanceof Error ? error.message : String(error);
+    });
+    thread.on('exit', (code) => take(trainingEnded('worker thread', why ?? `it exited with code ${code}`)));
+  },
+});

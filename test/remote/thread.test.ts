@@ -1,0 +1,88 @@
+import { performance } from 'node:perf_hooks';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { connect, emitterPort, type OpenRequest, type RemoteClient, serve } from '../../src/remote/index.ts';
+import { nodePlatform } from '../../src/remote/node/platform.ts';
+import { startThread } from '../../src/remote/node/start-thread.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { modelOf, requestOf, settings } from './request.ts';
+
+const script = new URL('../../src/remote/node/thread.ts', import.meta.url);
+
+let project: Project;
+let request: OpenRequest;
+const clients: RemoteClient[] = [];
+
+beforeAll(async () => {
+  project = await makeProject();
+  request = await requestOf(project);
+});
+afterAll(() => project.remove());
+afterEach(() => {
+  for (const client of clients.splice(0)) client.terminate();
+});
+
+const typescript = import.meta.resolve('tsx/esm/api');
+
+/** A thread of the sources, with what else it is to do. */
+const threadThat = (does = '') => {
+  const program = `import { register } from '${typescript}'; register(); await import('${script}'); ${does}`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+};
+
+function started(thread = threadThat()): RemoteClient {
+  const client = startThread({ thread });
+  clients.push(client);
+  return client;
+}
+
+/** Trains. @returns the model, and which part of the time this thread was busy */
+async function trained(client: RemoteClient) {
+  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
+  const before = performance.eventLoopUtilization();
+  expect(await client.train()).toBe('finished');
+  const { utilization } = performance.eventLoopUtilization(before);
+  return { model: modelOf((await client.finish()).files), utilization };
+}
+
+test('a worker thread trains to the bytes of this one, and leaves this one free', async () => {
+  const inThread = await trained(started());
+  const { port1, port2 } = new MessageChannel();
+  serve(emitterPort(port1), nodePlatform());
+  const client = connect(emitterPort(port2));
+  clients.push(client);
+  const here = await trained(client);
+  expect(inThread.model.equals(here.model)).toBe(true);
+  expect(inThread.utilization).toBeLessThan(here.utilization / 2);
+});
+
+test('a thread that fails rejects what waits and what is asked later, and says why', async () => {
+  const client = started(threadThat(`setTimeout(() => { throw new Error('out of luck'); }, 100);`));
+  const waiting = client.open(request).then(() => client.train());
+  const ended = {
+    name: 'ThawError',
+    code: 'ended',
+    message: `the training's worker thread has ended: out of luck`,
+    hint: expect.stringContaining('reopened'),
+  };
+  await expect(waiting).rejects.toMatchObject(ended);
+  await expect(client.projects()).rejects.toMatchObject(ended);
+});
+
+test('a thread that exits rejects what waits', async () => {
+  const thread = threadThat();
+  const client = started(thread);
+  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 500 }] } });
+  client.listen(({ type }) => {
+    if (type === 'epoch') thread.terminate();
+  });
+  await expect(client.train()).rejects.toMatchObject({
+    code: 'ended',
+    message: expect.stringContaining('exited with'),
+  });
+});
+
+test('a thread that cannot start rejects what is asked of it', async () => {
+  const client = started(new Worker(new URL('nowhere.js', import.meta.url)));
+  await expect(client.projects()).rejects.toMatchObject({ code: 'ended', message: expect.stringContaining('nowhere') });
+});
