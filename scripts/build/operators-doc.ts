@@ -3,6 +3,7 @@ import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { FAMILIES, RULES } from '../../src/autodiff/registry.ts';
 import { ZERO } from '../../src/autodiff/zero.ts';
+import { MOST_STEPS } from '../../src/lowering/index.ts';
 
 /** What a rule does not cover, or how it chooses where the derivative is not unique. */
 export const LIMITS: Readonly<Record<string, string>> = {
@@ -102,8 +103,9 @@ ${[...ZERO['']]
   .map((op) => `\`${op}\``)
   .join(', ')}
 
-\`If\` with a condition that is known when compiling is replaced by the branch that is taken; otherwise, as in \`Loop\` and \`Scan\`, no gradient
-follows into subgraphs. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
+\`If\` with a condition that is known when compiling is replaced by the branch that is taken, and a \`Loop\` or \`Scan\` whose number of
+steps is, ${MOST_STEPS} at most, by its steps, written out (a \`Loop\` with a condition that is computed is not). Otherwise no gradient follows
+into subgraphs. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
 with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can be trained (\`--quantized straight-through\`), others not.
 `;
 }

@@ -4,6 +4,7 @@ export { prune } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
 export { findFoldings, fold } from './folding.ts';
+export { MOST_STEPS, unrollLoops } from './loops.ts';
 export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
 export { inPrecisionOf, inSinglePrecision } from './precision.ts';

@@ -5,6 +5,7 @@ import {
   inSinglePrecision,
   type Quantized,
   refuseUntrainable,
+  unrollLoops,
   upgrade,
   withFloatWeights,
 } from '../lowering/index.ts';
@@ -78,7 +79,8 @@ export async function networkOf(
 }
 
 /**
- * A model as it trains, weights in float32, the newest operators, and without branches whose condition is known; with all that is known of it.
+ * A model as it trains, weights in float32, the newest operators, and without branches whose condition and loops whose number of steps is
+ * known; with all that is known of it.
  *
  * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
  */
@@ -90,9 +92,9 @@ export async function inferNetwork(
   refuseUntrainable(source, quantized);
   let network = await inferShapes(withFloatWeights(upgrade(inSinglePrecision(source))), runtime, { inputs });
   for (;;) {
-    const inlined = inlineBranches(network.model, network.constants);
-    if (inlined === network.model) return network;
-    network = await inferShapes(inlined, runtime, { inputs });
+    const written = unrollLoops(inlineBranches(network.model, network.constants), network);
+    if (written === network.model) return network;
+    network = await inferShapes(written, runtime, { inputs });
   }
 }
 
