@@ -17,8 +17,7 @@ async function networkWith(between: readonly NodeLine[]) {
       'neck.weight': weights([8, 8]),
       'fc.weight': weights([5, 8]),
       'fc.bias': weights([5]),
-      corner: tensor('int64', [1, 8, 1, 1], () => 0),
-      factors: weights([1, 8, 1, 1]),
+      most: tensor('int64', [1], () => 8),
       square: tensor('int64', [2], () => 2),
       eight: tensor('int64', [2], (i) => [-1, 8][i]),
     },
@@ -55,11 +54,11 @@ test('an operator without a rule cuts off what lies before it, and no more', asy
 test('what a rule does not cover is an obstacle with its reason', async () => {
   const { obstacles } = await networkWith([
     ['GlobalAveragePool', ['maps'], ['pooled']],
-    ['ScatterElements', ['pooled', 'corner', 'factors'], ['scaled'], { reduction: 'mul' }, 'product'],
-    ['Reshape', ['scaled', 'eight'], ['eights']],
+    ['TopK', ['pooled', 'most'], ['best', ''], { axis: 1 }, 'sorting'],
+    ['Reshape', ['best', 'eight'], ['eights']],
   ]);
   expect(obstacles).toEqual([
-    { operator: 'ScatterElements', node: 'product', why: 'reduction mul', parameters: ['stem.weight'] },
+    { operator: 'TopK', node: 'sorting', why: 'its indices have no name', parameters: ['stem.weight'] },
   ]);
 });
 
