@@ -17,7 +17,7 @@ async function networkWith(between: readonly NodeLine[]) {
       'neck.weight': weights([8, 8]),
       'fc.weight': weights([5, 8]),
       'fc.bias': weights([5]),
-      most: tensor('int64', [1], () => 8),
+      step: tensor('float32', [], () => 0.01),
       square: tensor('int64', [2], () => 2),
       eight: tensor('int64', [2], (i) => [-1, 8][i]),
     },
@@ -54,11 +54,12 @@ test('an operator without a rule cuts off what lies before it, and no more', asy
 test('what a rule does not cover is an obstacle with its reason', async () => {
   const { obstacles } = await networkWith([
     ['GlobalAveragePool', ['maps'], ['pooled']],
-    ['TopK', ['pooled', 'most'], ['best', ''], { axis: 1 }, 'sorting'],
-    ['Reshape', ['best', 'eight'], ['eights']],
+    ['QuantizeLinear', ['pooled', 'step'], ['whole']],
+    ['Reshape', ['whole', 'eight'], ['wholes'], {}, 'between'],
+    ['DequantizeLinear', ['wholes', 'step'], ['eights']],
   ]);
   expect(obstacles).toEqual([
-    { operator: 'TopK', node: 'sorting', why: 'its indices have no name', parameters: ['stem.weight'] },
+    { operator: 'Reshape', node: 'between', why: 'it computes in whole numbers', parameters: ['stem.weight'] },
   ]);
 });
 
