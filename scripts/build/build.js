@@ -16,6 +16,17 @@ if (status !== 0) process.exit(status ?? 1);
 // The module's types are a .d.ts beside it, which tsc takes for already built.
 cpSync('src/onnx/generated', 'dist/onnx/generated', { recursive: true });
 chmodSync('dist/cli/main.js', 0o755);
+// Sandboxed preload scripts are CommonJS of one file.
+await build({
+  entryPoints: ['src/electron/preload.ts'],
+  outfile: 'dist/electron/preload.cjs',
+  bundle: true,
+  format: 'cjs',
+  platform: 'browser',
+  external: ['electron'],
+  target: 'es2022',
+  logLevel: 'warning',
+});
 // Two scripts that need nothing but ONNX Runtime's assets: what a page imports, and its worker.
 await build({
   entryPoints: { thaw: 'dist/web/index.js', worker: 'dist/web/worker.js' },

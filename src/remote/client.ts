@@ -1,6 +1,6 @@
-import { ThawError } from '../errors.ts';
 import type { Port } from './port.ts';
-import { type Answer, METHODS, type Method, type Methods, type RemoteError, type RemoteEvent } from './protocol.ts';
+import { type Answer, METHODS, type Method, type Methods, type RemoteEvent } from './protocol.ts';
+import { revive } from './remote-error.ts';
 
 type Asked<M extends Method> = (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
 
@@ -11,6 +11,8 @@ type Asked<M extends Method> = (...parameters: Parameters<Methods[M]>) => Promis
 export type RemoteClient = { readonly [M in Method]: Asked<M> } & {
   /** Calls for every event from now on. @returns ends it */
   listen(take: (event: RemoteEvent) => void): () => void;
+  /** Calls with the reason if the other side ends by itself, whether or not something waits. */
+  whenEnded(take: (reason: Error) => void): void;
   /** Ends the other side without waiting. */
   terminate(): void;
 };
@@ -26,7 +28,12 @@ export function connect(port: Port): RemoteClient {
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
-  port.ended?.(end);
+  const watchers = new Set<(reason: Error) => void>();
+  port.ended?.((reason) => {
+    if (ended) return;
+    end(reason);
+    for (const take of watchers) take(reason);
+  });
   port.listen((message) => {
     const answer = message as Answer;
     if ('event' in answer) {
@@ -54,12 +61,10 @@ export function connect(port: Port): RemoteClient {
       listeners.add(take);
       return () => listeners.delete(take);
     },
+    whenEnded: (take) => void watchers.add(take),
     terminate() {
       port.close();
       end(new Error('the training was ended from outside'));
     },
   };
 }
-
-const revive = ({ code, message, hint }: RemoteError): Error =>
-  code ? new ThawError(code, message, hint) : new Error(message);

@@ -1,7 +1,9 @@
 /** Training at the other end of a channel: a worker, a worker thread, a utility process. */
 export { connect, type RemoteClient } from './client.ts';
+export { trainingEnded } from './ended.ts';
 export { emitterPort, type Port, webPort } from './port.ts';
 export type {
+  Answer,
   Finished,
   LabelledPicture,
   Mistake,
@@ -9,7 +11,10 @@ export type {
   OpenRequest,
   PictureHandle,
   Predicted,
+  RemoteError,
   RemoteEvent,
+  Request,
 } from './protocol.ts';
+export { describe, revive } from './remote-error.ts';
 export { type RemotePlatform, serve } from './server.ts';
 export type { ProjectStore } from './store.ts';

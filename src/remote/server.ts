@@ -21,11 +21,11 @@ import type {
   OpenRequest,
   PictureHandle,
   Predicted,
-  RemoteError,
   RemoteEvent,
   Request,
 } from './protocol.ts';
 import { METHODS } from './protocol.ts';
+import { describe } from './remote-error.ts';
 import type { ProjectStore } from './store.ts';
 
 /** What a platform gives to the training. */
@@ -53,11 +53,6 @@ export function serve(port: Port, platform: RemotePlatform): void {
     }
   });
 }
-
-const describe = (error: unknown): RemoteError =>
-  error instanceof ThawError
-    ? { code: error.code, message: error.message, hint: error.hint }
-    : { message: error instanceof Error ? error.message : String(error) };
 
 /** What is open. */
 interface Open {

@@ -1,4 +1,4 @@
-export { writeAtomically } from './atomic.ts';
+export { replaceFolder, writeAtomically } from './atomic.ts';
 export type { CheckpointKind, LoadedCheckpoint } from './checkpoint.ts';
 export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './directory.ts';
 export { FeatureFolder } from './feature-folder.ts';

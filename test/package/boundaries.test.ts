@@ -28,13 +28,15 @@ const modules = [
   'remote',
   'core',
   'jobs',
+  'electron',
   'web',
   'index',
   'cli',
 ];
 
 /** Where Node's own modules may be used. Everything else is the core, which browsers run. */
-const nodeOnly = /^(cli|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^index\.ts$/;
+const nodeOnly =
+  /^(cli|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host)\.ts$|^index\.ts$/;
 
 /** Packages that one place only may know. */
 const homes: readonly [pattern: RegExp, home: RegExp][] = [
@@ -43,6 +45,7 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^long$/, /^onnx\//],
   // The doctor tries whether it loads.
   [/^sharp$/, /^data\/node\/|^runtime\/node\/doctor\.ts$/],
+  [/^electron$/, /^electron\//],
   [/^csv-parse/, /^data\/node\//],
   [/^@huggingface\/hub$/, /^models\//],
   [/^(citty|c12|picocolors)$/, /^cli\//],

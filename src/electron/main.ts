@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url';
+import type { BrowserWindow, IpcMainInvokeEvent } from 'electron';
+import { ThawError } from '../errors.ts';
+import { describe } from '../remote/index.ts';
+import { CHANNELS, type ModelFiles, type PickPicturesOptions, type Reply } from './channels.ts';
+import { pickModel, pickPictures, saveModel } from './dialogs.ts';
+import { TrainingProcess } from './training-process.ts';
+
+/** Path of the preload script, for `webPreferences`. */
+export const preload: string = fileURLToPath(new URL('./preload.cjs', import.meta.url));
+
+export interface TrainingOptions {
+  /** Whose page may train. It has `preload` as its preload script. */
+  readonly window: BrowserWindow;
+  /** Of the page, such as `app://studio`; any other page in the window is refused. */
+  readonly origin: string;
+  /** Folder that projects are kept in, such as one in `app.getPath('userData')`. */
+  readonly projects: string;
+  /** The utility process's script, where a bundler makes it from `thaw/electron/host`. */
+  readonly host?: string;
+}
+
+export interface Training {
+  /** Ends the utility process, if there is one, and answers the page no more. */
+  end(): void;
+}
+
+/**
+ * Lets a window's page train: whenever it asks, a utility process is forked for it, in place of the one before. The page names no files
+ * but those that its user picked in a dialog.
+ */
+export function startTraining({ window, origin, projects, host }: TrainingOptions): Training {
+  const { webContents } = window;
+  const { ipc } = webContents;
+  const picked = new Set<string>();
+  let training: TrainingProcess | undefined;
+
+  function answer<P extends readonly unknown[], T>(channel: string, handler: (...parameters: P) => Promise<T>): void {
+    ipc.handle(channel, async ({ senderFrame }: IpcMainInvokeEvent, ...parameters): Promise<Reply<T>> => {
+      try {
+        if (senderFrame?.parent !== null || senderFrame.origin !== origin) {
+          throw new ThawError('bad-config', `only the page of ${origin} may train`, "Check startTraining's origin");
+        }
+        return { result: await handler(...(parameters as unknown as P)) };
+      } catch (error) {
+        return { error: describe(error) };
+      }
+    });
+  }
+
+  answer(CHANNELS.start, async (id: number) => {
+    training?.end();
+    training = new TrainingProcess({ projects, host, allowed: [...picked] });
+    webContents.postMessage(CHANNELS.ports, Number(id), training.ports);
+  });
+  answer(CHANNELS.pickPictures, async (options?: PickPicturesOptions) => {
+    const pictures = await pickPictures(window, options);
+    const paths = pictures.map(({ path }) => path);
+    for (const path of paths) picked.add(path);
+    await training?.allow(paths);
+    return pictures;
+  });
+  answer(CHANNELS.pickModel, () => pickModel(window));
+  answer(CHANNELS.saveModel, (files: ModelFiles) => saveModel(window, files));
+
+  const end = () => {
+    training?.end();
+    training = undefined;
+  };
+  window.once('closed', end);
+  return {
+    end() {
+      end();
+      window.off('closed', end);
+      for (const channel of [CHANNELS.start, CHANNELS.pickPictures, CHANNELS.pickModel, CHANNELS.saveModel]) {
+        ipc.removeHandler(channel);
+      }
+    },
+  };
+}

@@ -1,0 +1,215 @@
+// The whole way from a page to the utility process and back, with stand-ins for what Electron gives: see stand-in.ts. What they
+// cannot show, Electron itself does in electron.test.ts, where its binary is.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BrowserWindow } from 'electron';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { pickModel, pickPictures, saveModel, startProcess } from '../../src/electron/client.ts';
+import { startTraining, type Training } from '../../src/electron/main.ts';
+import { train } from '../../src/jobs/index.ts';
+import type { OpenRequest, RemoteClient } from '../../src/remote/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { modelOf, requestOf, settings } from '../remote/request.ts';
+import * as standIn from './stand-in.ts';
+
+vi.mock('electron', () => import('./stand-in.ts'));
+
+let project: Project;
+let request: OpenRequest;
+let folder: string;
+let training: Training;
+const clients: RemoteClient[] = [];
+
+beforeAll(async () => {
+  project = await makeProject();
+  request = await requestOf(project);
+  vi.stubGlobal('window', new standIn.PageWindow());
+  await import('../../src/electron/preload.ts');
+});
+afterAll(() => {
+  project.remove();
+  vi.unstubAllGlobals();
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'thaw-electron-'));
+  const window = new standIn.BrowserWindow() as unknown as BrowserWindow;
+  training = startTraining({ window, origin: 'app://studio', projects: join(folder, 'projects') });
+});
+afterEach(() => {
+  for (const client of clients.splice(0)) client.terminate();
+  training.end();
+  for (const { child } of standIn.processes.splice(0)) child.kill();
+  standIn.frame.origin = 'app://studio';
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function started(): RemoteClient {
+  const client = startProcess();
+  clients.push(client);
+  return client;
+}
+
+/** Has the user pick all pictures of the project. */
+async function picked() {
+  standIn.picks.push([project.data]);
+  return pickPictures({ folders: true });
+}
+
+const asBlobs = ({ pictures, ...rest }: OpenRequest): OpenRequest => ({
+  ...rest,
+  pictures: pictures.map(({ picture, ...labelled }) => ({
+    ...labelled,
+    picture: new Blob([readFileSync(picture as string)]),
+  })),
+});
+const long = { ...settings, stages: [{ train: 'all', epochs: 500 }] };
+
+test('a page trains in a process of its own on files that were picked, to the bytes of `thaw train`', async () => {
+  const client = started();
+  const pictures = await picked();
+  expect(pictures).toHaveLength(36);
+  expect(pictures[0]).toMatchObject({ name: '0.png', folder: 'blue' });
+  standIn.picks.push([join(project.model, 'model.onnx')]);
+  const { name, ...model } = (await pickModel())!;
+  expect(name).toBe('model');
+  expect(await client.open({ ...request, ...model })).toMatchObject({ device: 'cpu', train: 24, val: 12 });
+  const epochs: string[] = [];
+  client.listen(({ type }) => type === 'epoch' && epochs.push(type));
+  expect(await client.train()).toBe('finished');
+  expect(epochs).toHaveLength(4);
+  const { files } = await client.finish();
+  const run = join(folder, 'run');
+  await train({ model: project.model, data: project.data, out: run, settings });
+  expect(modelOf(files).equals(readFileSync(join(run, 'model', 'onnx', 'model.onnx')))).toBe(true);
+
+  standIn.picks.push([folder], [folder]);
+  expect(await saveModel(files)).toBe(join(folder, 'model'));
+  expect(await saveModel(files)).toBe(join(folder, 'model-2'));
+  expect(readFileSync(join(folder, 'model-2', 'onnx', 'model.onnx')).equals(modelOf(files))).toBe(true);
+});
+
+test('Blobs train like the files that they are of', async () => {
+  const client = started();
+  await client.open(asBlobs(request));
+  await client.train();
+  const [red] = await client.predict([new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))])]);
+  expect(red.probabilities).toHaveLength(3);
+  const { files } = await client.finish();
+  await picked();
+  const other = started();
+  await other.open(request);
+  await other.train();
+  expect(modelOf(files).equals(modelOf((await other.finish()).files))).toBe(true);
+});
+
+test('paths that were not picked are refused, in what is opened and in what is recognized', async () => {
+  const client = started();
+  const refused = { code: 'bad-data', message: expect.stringContaining('not picked in a dialog') };
+  await expect(client.open({ ...request, project: 'mine' })).rejects.toMatchObject(refused);
+  expect(await client.projects()).toEqual([]);
+  await picked();
+  await client.open(request);
+  await expect(client.predict([join(project.model, 'model.onnx')])).rejects.toMatchObject(refused);
+  await expect(client.predict([{ length: 1 } as unknown as Blob])).rejects.toThrow();
+  expect(await client.predict([request.pictures[0].picture])).toHaveLength(1);
+});
+
+test('links in a picked folder are not followed', async () => {
+  symlinkSync(join(project.data, 'val', 'red', '0.png'), join(folder, 'link.png'));
+  symlinkSync(project.data, join(folder, 'more'));
+  writeFileSync(join(folder, 'notes.txt'), 'no picture');
+  standIn.picks.push([folder]);
+  expect(await pickPictures({ folders: true })).toEqual([]);
+});
+
+test('a kept project can be opened again in another process, pictures picked earlier included', async () => {
+  await picked();
+  const first = started();
+  await first.open({ ...request, project: 'kept' });
+  first.listen(({ type }) => {
+    if (type === 'epoch') first.stop();
+  });
+  expect(await first.train()).toBe('interrupted');
+  training.end();
+  const window = new standIn.BrowserWindow() as unknown as BrowserWindow;
+  training = startTraining({ window, origin: 'app://studio', projects: join(folder, 'projects') });
+  const second = started();
+  expect(await second.projects()).toEqual(['kept']);
+  expect((await second.reopen('kept')).epochsDone).toBeGreaterThan(0);
+  expect(await second.train()).toBe('finished');
+});
+
+test('when the process dies, what waits and what is asked later is rejected with the reason; another can be started', async () => {
+  await picked();
+  const client = started();
+  await client.open({ ...request, settings: long });
+  client.listen(({ type }) => {
+    if (type === 'epoch') standIn.processes.at(-1)!.child.kill('SIGKILL');
+  });
+  const ended = {
+    name: 'ThawError',
+    code: 'ended',
+    message: expect.stringContaining("the training's process has ended: it exited with"),
+  };
+  await expect(client.train()).rejects.toMatchObject(ended);
+  await expect(client.projects()).rejects.toMatchObject(ended);
+  const next = started();
+  expect(await next.open(request)).toMatchObject({ train: 24 });
+});
+
+test('an error that nobody catches ends the process and is told', async () => {
+  const client = started();
+  await client.projects();
+  const exited = new Promise((resolve) => {
+    standIn.processes[0].once('exit', resolve);
+  });
+  // What the utility process cannot make sense of would be a fault of ours.
+  standIn.processes[0].postMessage(null);
+  expect(await exited).toBe(1);
+  await expect(client.projects()).rejects.toMatchObject({ code: 'ended', message: expect.stringContaining('null') });
+});
+
+test('a page that leaves takes its process along, and a new start replaces the old', async () => {
+  const exited = (i: number) =>
+    new Promise((resolve) => {
+      standIn.processes[i].once('exit', resolve);
+    });
+  const first = started();
+  await first.projects();
+  const replaced = exited(0);
+  const second = started();
+  await replaced;
+  await second.projects();
+  const left = exited(1);
+  second.terminate();
+  expect(await left).toBe(0);
+});
+
+test('only the page of the origin may train or ask for files', async () => {
+  standIn.frame.origin = 'https://elsewhere.example';
+  const refused = { code: 'bad-config', message: 'only the page of app://studio may train' };
+  await expect(started().projects()).rejects.toMatchObject(refused);
+  await expect(pickModel()).rejects.toMatchObject(refused);
+  standIn.frame.origin = 'app://studio';
+  standIn.frame.parent = {};
+  await expect(pickPictures()).rejects.toMatchObject(refused);
+  standIn.frame.parent = null;
+  expect(standIn.processes).toHaveLength(0);
+});
+
+test('a model is written only into a new folder', async () => {
+  const bytes = new Uint8Array(1);
+  for (const path of ['../up', '/etc/passwd', 'a/../b', 'C:\\x', '', '.hidden', 'a//b']) {
+    await expect(saveModel([[path, bytes]])).rejects.toMatchObject({ code: 'bad-config' });
+  }
+  expect(await saveModel([['config.json', bytes]])).toBeUndefined();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('dismissed dialogs give nothing, and what is no model is refused', async () => {
+  expect(await pickPictures()).toEqual([]);
+  expect(await pickModel()).toBeUndefined();
+  standIn.picks.push([join(project.data, 'val', 'red', '0.png')]);
+  await expect(pickModel()).rejects.toMatchObject({ code: 'bad-model', hint: expect.any(String) });
+});

@@ -1,0 +1,45 @@
+/**
+ * Stands in for Electron's utility process: a process of Node's whose `process.parentPort` and message ports go over its channel to the
+ * parent. Started with the path of the script to run.
+ */
+import { EventEmitter } from 'node:events';
+
+/** What goes over the channel; the ports of a message by number. */
+export type Wire =
+  | { readonly message: unknown; readonly ports: readonly number[] }
+  | { readonly port: number; readonly data: unknown }
+  | { readonly closed: number };
+
+const send = (wire: Wire) => process.send!(wire);
+
+class PortOfParent extends EventEmitter {
+  constructor(private readonly number: number) {
+    super();
+  }
+  postMessage(data: unknown): void {
+    send({ port: this.number, data });
+  }
+  start(): void {}
+  close(): void {}
+}
+
+class ParentPort extends EventEmitter {
+  postMessage(message: unknown): void {
+    send({ message, ports: [] });
+  }
+}
+
+if (process.send) {
+  const parentPort = new ParentPort();
+  Object.defineProperty(process, 'parentPort', { value: parentPort });
+  const ports = new Map<number, PortOfParent>();
+  process.on('message', (wire: Wire) => {
+    if ('message' in wire) {
+      for (const number of wire.ports) ports.set(number, new PortOfParent(number));
+      parentPort.emit('message', { data: wire.message, ports: wire.ports.map((number) => ports.get(number)) });
+    } else if ('port' in wire) ports.get(wire.port)!.emit('message', { data: wire.data, ports: [] });
+    else ports.get(wire.closed)!.emit('close');
+  });
+  await import(process.argv[2]);
+  send({ message: 'ready', ports: [] });
+}
