@@ -1,5 +1,6 @@
 // The whole way from a page to the utility process and back, with stand-ins for what Electron gives: see stand-in.ts. What they
 // cannot show, Electron itself does in electron.test.ts, where its binary is.
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +90,23 @@ test('a page trains in a process of its own on files that were picked, to the by
   expect(readFileSync(join(folder, 'model-2', 'onnx', 'model.onnx')).equals(modelOf(files))).toBe(true);
 });
 
+test('the page that Electron itself is tried with gets what it expects', async () => {
+  await import('./app/page.ts');
+  standIn.picks.push([project.data], [join(project.model, 'model.onnx')]);
+  const timer = setInterval(() => {
+    if (globalThis.trainingOn) standIn.processes.at(-1)!.child.kill('SIGKILL');
+  }, 50);
+  const checked = await globalThis.check(settings).finally(() => clearInterval(timer));
+  const run = join(folder, 'run');
+  await train({ model: project.model, data: project.data, out: run, settings });
+  const model = readFileSync(join(run, 'model', 'onnx', 'model.onnx'));
+  expect(checked).toMatchObject({
+    sha256: createHash('sha256').update(model).digest('hex'),
+    refused: 'bad-data',
+    ended: 'ended',
+  });
+});
+
 test('Blobs train like the files that they are of', async () => {
   const client = started();
   await client.open(asBlobs(request));
@@ -143,6 +161,8 @@ test('a kept project can be opened again in another process, pictures picked ear
 test('when the process dies, what waits and what is asked later is rejected with the reason; another can be started', async () => {
   await picked();
   const client = started();
+  const told: Error[] = [];
+  client.whenEnded((reason) => told.push(reason));
   await client.open({ ...request, settings: long });
   client.listen(({ type }) => {
     if (type === 'epoch') standIn.processes.at(-1)!.child.kill('SIGKILL');
@@ -154,6 +174,7 @@ test('when the process dies, what waits and what is asked later is rejected with
   };
   await expect(client.train()).rejects.toMatchObject(ended);
   await expect(client.projects()).rejects.toMatchObject(ended);
+  expect(told).toEqual([expect.objectContaining({ code: 'ended' })]);
   const next = started();
   expect(await next.open(request)).toMatchObject({ train: 24 });
 });

@@ -65,6 +65,7 @@ test('holds what users need and nothing else', () => {
     ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md', 'artifacts/default/onnx/model.onnx'],
     ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+    ...['dist/electron/index.js', 'dist/electron/host.js', 'dist/electron/preload.cjs', 'dist/electron/client.js'],
   ];
   expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
   const stray = paths.filter(
@@ -91,9 +92,14 @@ test('its library can be imported from JavaScript', async () => {
      import * as core from 'thaw/core';
      const bytes = thaw.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
        graph: { name: 'g', nodes: [], inputs: [], outputs: [], initializers: new Map(), valueInfo: [] } });
-     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.train, 'train' in core, thaw.nodeRuntime().device]));`,
+     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.train, 'train' in core, thaw.nodeRuntime().device]));
+     const thread = thaw.startThread();
+     console.log(await thread.train().catch(({ code, message }) => code + ': ' + message));
+     thread.terminate();`,
   );
-  expect(JSON.parse(await output(process.execPath, 'consumer.mjs'))).toEqual(['g', 'function', false, 'cpu']);
+  const [first, second] = (await output(process.execPath, 'consumer.mjs')).split('\n');
+  expect(JSON.parse(first)).toEqual(['g', 'function', false, 'cpu']);
+  expect(second).toBe('bad-config: nothing is open');
 });
 
 /** Type-checks files of the project with our compiler. */
@@ -131,10 +137,25 @@ test('its types hold in Node', async () => {
   ).toBe('');
 });
 
-test('the core’s types hold without Node’s', async () => {
+test('Electron’s own types hold in the example of it', async () => {
+  link('electron', 'node_modules/electron');
+  write('electron-main.js', readFileSync('examples/electron/main.js', 'utf8'));
+  write('electron-host.ts', `import 'thaw/electron/host';`);
+  const options = { allowJs: true, checkJs: true, module: 'NodeNext', types: ['node'] };
+  expect(await typeErrors(['electron-main.js', 'electron-host.ts'], options)).toBe('');
+});
+
+test('what is for pages has types that hold without Node’s', async () => {
   write(
     'page.ts',
-    `import { readModel } from 'thaw/core';\nexport const nodes: number = readModel(new Uint8Array()).graph.nodes.length;`,
+    `import { readModel } from 'thaw/core';
+     import { pickPictures, startProcess } from 'thaw/electron/client';
+     export const nodes: number = readModel(new Uint8Array()).graph.nodes.length;
+     export const opened = async (): Promise<number> => {
+       const pictures = await pickPictures({ folders: true });
+       const labelled = pictures.map(({ path }) => ({ picture: path, label: 0 }));
+       return (await startProcess().open({ model: new Uint8Array(), classes: ['a'], pictures: labelled })).train;
+     };`,
   );
   const options = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] };
   expect(await typeErrors(['page.ts'], options)).toBe('');

@@ -1,0 +1,92 @@
+// Electron itself, under Xvfb where there is no display. Its binary comes from elsewhere than its package, so it is not always there.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { train } from '../../src/jobs/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { settings } from '../remote/request.ts';
+import type { Checked } from './app/page.ts';
+
+const run = promisify(execFile);
+
+/** `ELECTRON_PATH`, or what `node node_modules/electron/install.js` has fetched. */
+function electronBinary(): string | undefined {
+  const { ELECTRON_PATH } = process.env;
+  if (ELECTRON_PATH) return ELECTRON_PATH;
+  const folder = join(createRequire(import.meta.url).resolve('electron/package.json'), '..');
+  if (!existsSync(join(folder, 'path.txt'))) return undefined;
+  const binary = join(folder, 'dist', readFileSync(join(folder, 'path.txt'), 'utf8'));
+  return existsSync(binary) ? binary : undefined;
+}
+
+const binary = electronBinary();
+if (!binary) {
+  console.warn(
+    'Electron itself is not tried: its binary is missing. Fetch it with `node node_modules/electron/install.js`, or say where it is with ELECTRON_PATH',
+  );
+}
+
+let project: Project;
+let app: string;
+
+beforeAll(async () => {
+  project = await makeProject();
+  // Within the package, so that it finds ONNX Runtime and sharp.
+  mkdirSync('.cache', { recursive: true });
+  app = mkdtempSync('.cache/electron-');
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'test', type: 'module', main: 'main.js' }));
+  const common = { outdir: app, bundle: true, target: 'es2022', logLevel: 'error' } as const;
+  await build({
+    ...common,
+    entryPoints: { main: 'test/electron/app/main.ts', host: 'src/electron/host.ts' },
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+  });
+  await build({ ...common, entryPoints: { page: 'test/electron/app/page.ts' }, platform: 'browser', format: 'esm' });
+  await build({
+    ...common,
+    entryPoints: { preload: 'src/electron/preload.ts' },
+    outExtension: { '.js': '.cjs' },
+    platform: 'browser',
+    format: 'cjs',
+    external: ['electron'],
+  });
+});
+afterAll(() => {
+  project.remove();
+  rmSync(app, { recursive: true, force: true });
+});
+
+test('what a page and a preload script are made of has no trace of Node', () => {
+  expect(readFileSync(join(app, 'page.js'), 'utf8')).not.toMatch(/\b(require\(|from ["'](?!\.))/);
+  const required = readFileSync(join(app, 'preload.cjs'), 'utf8').matchAll(/require\("([^"]+)"\)/g);
+  expect(Array.from(required, ([, name]) => name)).toEqual(['electron']);
+});
+
+test.runIf(binary)(
+  'Electron trains in its utility process to the bytes of `thaw train`',
+  { timeout: 180_000 },
+  async () => {
+    const args = [app, '--no-sandbox', project.data, join(project.model, 'model.onnx'), JSON.stringify(settings)];
+    const headless = process.platform === 'linux' && !process.env.DISPLAY;
+    const [program, ...given] = headless ? ['xvfb-run', '-a', binary!, ...args] : [binary!, ...args];
+    const { stdout } = await run(program, given, { timeout: 120_000 });
+    const checked: Checked = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    const out = join(project.folder, 'run');
+    await train({ model: project.model, data: project.data, out, settings });
+    expect(checked).toEqual({
+      node: ['undefined', 'undefined', 'undefined', 'undefined'],
+      sha256: createHash('sha256')
+        .update(readFileSync(join(out, 'model', 'onnx', 'model.onnx')))
+        .digest('hex'),
+      refused: 'bad-data',
+      ended: 'ended',
+    });
+  },
+);
