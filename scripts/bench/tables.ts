@@ -72,7 +72,10 @@ function compared(result: CaseResult, own: Measured, of: (measured: Measured) =>
   return reference ? ` · ${ratio(of(own), of(reference))}` : '';
 }
 
-export const ratio = (own: number, reference: number): string => `**${(own / reference).toFixed(2)}**`;
+export function ratio(own: number, reference: number): string {
+  const value = own / reference;
+  return `**${value.toFixed(value < 0.1 ? 3 : 2)}**`;
+}
 
 const time = ({ median, quartiles: [low, high] }: Measured): string =>
   `${milliseconds(median)} (${(low * 1000).toFixed(0)} to ${(high * 1000).toFixed(0)})`;
