@@ -1,5 +1,6 @@
 // The studio as a desktop program. Its page is sandboxed, knows neither Node nor Electron, and loads nothing but the studio's own
 // files; training happens in a utility process, with onnxruntime-node.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,7 @@ const TYPES = {
   '.js': 'text/javascript',
   '.css': 'text/css',
   '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
   '.woff2': 'font/woff2',
@@ -23,15 +25,21 @@ const TYPES = {
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
   "font-src 'self'",
-  "connect-src 'self'",
+  "connect-src 'self' blob:",
+  "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+if (!existsSync(STUDIO)) {
+  console.error(`There is no studio in ${STUDIO}. Build it first: npm run studio -- --build`);
+  app.exit(2);
+}
 
 // A scheme of its own gives the page an origin, which file: does not.
 protocol.registerSchemesAsPrivileged([
