@@ -11,7 +11,7 @@ export interface Series {
   readonly name: string;
   /** Class of the curve, which gives its colour: see `style.ts`. */
   readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount';
-  /** One value an epoch; what is not finite leaves a gap and a mark. */
+  /** One value an epoch, fewer while the run is under way; what is not finite leaves a gap and a mark. */
   readonly values: readonly number[];
 }
 
@@ -78,15 +78,15 @@ function curve({ values }: Series, n: number, scale: Scale, steps: boolean): str
   return path;
 }
 
-function dots({ values, look }: Series, { scale, best }: LineChart): Html[] {
-  const n = values.length;
+function dots({ values, look }: Series, { scale, best, epochs }: LineChart): Html[] {
+  const n = epochs.length;
   return values.map((value, i) => {
     if (!Number.isFinite(scale.place(value))) {
       return html`<text class="gone ${look}" x="${across(i, n)}%" y="${TOP + 12}">×</text>`;
     }
     const alone = !Number.isFinite(values[i - 1]) && !Number.isFinite(values[i + 1]);
     const kept = i === best && look === 'val';
-    return n <= 40 || alone || kept || i === n - 1
+    return n <= 40 || alone || kept || i === values.length - 1
       ? html`<circle class="${look}${kept ? ' best' : ''}" cx="${across(i, n)}%" cy="${down(value, scale)}" r="${kept ? 4.5 : 2.5}"/>`
       : html``;
   });
@@ -123,6 +123,7 @@ function labelled(n: number): number[] {
 export function lineChart(chart: LineChart): Html {
   const { title, description, epochs, series, bands, scale, format } = chart;
   const n = epochs.length;
+  const done = Math.max(...series.map(({ values }) => values.length));
   return html`<figure class="chart">
 <figcaption><span><strong>${title}</strong>${scale.log && html` <small>log scale</small>`}</span>
 <span class="legend">${series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
@@ -142,6 +143,6 @@ ${series.map((line) => html`<path class="curve ${line.look}" d="${curve(line, n,
 ${chart.steps ? '' : series.map((line) => dots(line, chart))}
 ${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${(chart.tick ?? format)(tick)}</text>`)}
 ${labelled(n).map((i) => html`<text class="tick middle" x="${across(i, n)}%" y="${BOTTOM + 17}">${epochs[i]}</text>`)}
-${epochs.map((_, i) => reading(chart, i))}
+${epochs.slice(0, done).map((_, i) => reading(chart, i))}
 </svg></figure>`;
 }

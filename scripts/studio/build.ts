@@ -1,0 +1,89 @@
+/** Builds the studio into dist/studio: the page by Vite, ONNX Runtime's files beside it, and a service worker that knows them all. */
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build as bundle } from 'esbuild';
+import { build } from 'vite';
+import { licensesOf, packagesOf } from './licenses.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const STUDIO = join(ROOT, 'dist', 'studio');
+const SOURCES = ['src', 'artifacts/default', 'scripts/studio', 'package-lock.json'];
+
+const require = createRequire(import.meta.url);
+const ORT = dirname(require.resolve('onnxruntime-web'));
+const ORT_VERSION: string = JSON.parse(readFileSync(join(ORT, '..', 'package.json'), 'utf8')).version;
+
+/** What ONNX Runtime 1.30 loads for WebAssembly, and for WebGPU. */
+const ORT_FILES = ['ort-wasm-simd-threaded', 'ort-wasm-simd-threaded.asyncify'].flatMap((name) => [
+  `${name}.mjs`,
+  `${name}.wasm`,
+]);
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => statSync(join(folder, file)).isFile())
+    .sort();
+
+/** Whether a source is newer than what was built of it. */
+export function isStale(): boolean {
+  const built = statSync(join(STUDIO, 'service-worker.js'), { throwIfNoEntry: false });
+  if (!built) return true;
+  const newest = (path: string): number => {
+    const stats = statSync(path);
+    if (!stats.isDirectory()) return stats.mtimeMs;
+    return Math.max(...readdirSync(path).map((file) => newest(join(path, file))));
+  };
+  return SOURCES.some((source) => newest(join(ROOT, source)) > built.mtimeMs);
+}
+
+export async function buildStudio(): Promise<void> {
+  const packages = new Set<string>();
+  await build({
+    root: join(ROOT, 'src', 'studio'),
+    configFile: false,
+    base: './',
+    logLevel: 'warn',
+    define: { __ORT_VERSION__: JSON.stringify(ORT_VERSION) },
+    resolve: {
+      // ONNX Runtime then loads its WebAssembly from where it is told, and Vite copies none of it.
+      conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'production'],
+    },
+    plugins: [packagesOf(packages)],
+    worker: { format: 'es', plugins: () => [packagesOf(packages)] },
+    build: {
+      outDir: STUDIO,
+      emptyOutDir: true,
+      target: 'es2022',
+      // The page's content security policy lets it load files, not addresses with data in them.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      chunkSizeWarningLimit: 1500,
+    },
+  });
+  writeFileSync(join(STUDIO, 'licenses.md'), licensesOf(packages));
+  const runtime = join(STUDIO, `ort-${ORT_VERSION}`);
+  mkdirSync(runtime, { recursive: true });
+  for (const file of ORT_FILES) cpSync(join(ORT, file), join(runtime, file));
+  await buildServiceWorker();
+}
+
+async function buildServiceWorker(): Promise<void> {
+  const files = filesBelow(STUDIO).filter((file) => file !== 'service-worker.js' && !file.endsWith('.md'));
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(readFileSync(join(STUDIO, file)));
+  const paths = files.map((file) => (file === 'index.html' ? './' : file));
+  await bundle({
+    entryPoints: [join(ROOT, 'src', 'studio', 'service-worker.ts')],
+    outfile: join(STUDIO, 'service-worker.js'),
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    logLevel: 'warning',
+    define: { __FILES__: JSON.stringify(paths), __VERSION__: JSON.stringify(hash.digest('hex').slice(0, 16)) },
+  });
+}

@@ -1,0 +1,81 @@
+/** Serves a folder to this machine, cross-origin isolated, as WebAssembly's threads need. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize, sep } from 'node:path';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.onnx': 'application/octet-stream',
+  '.md': 'text/plain; charset=utf-8',
+};
+
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'X-Content-Type-Options': 'nosniff',
+  // The service worker keeps what is to be kept; the rest is asked for again.
+  'Cache-Control': 'no-cache',
+};
+
+export interface Serving {
+  /** Ends in a slash. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** @param port 0 for any that is free */
+export async function serve(folder: string, port: number): Promise<Serving> {
+  const server = createServer(async ({ url = '/', method }, response) => {
+    const path = pathIn(folder, url);
+    const file = path && (await fileAt(path));
+    if (!file || (method !== 'GET' && method !== 'HEAD')) {
+      response.writeHead(file ? 405 : 404, { ...HEADERS, 'Content-Type': 'text/plain' });
+      response.end(file ? 'only GET\n' : 'not found\n');
+      return;
+    }
+    const type = TYPES[extname(file.path)] ?? 'application/octet-stream';
+    response.writeHead(200, { ...HEADERS, 'Content-Type': type, 'Content-Length': file.size });
+    if (method === 'HEAD') response.end();
+    else createReadStream(file.path).pipe(response);
+  });
+  await listening(server, port);
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Undefined for what lies outside of the folder, or is no path. */
+function pathIn(folder: string, url: string): string | undefined {
+  try {
+    const path = normalize(join(folder, decodeURIComponent(new URL(url, 'http://localhost').pathname)));
+    return path.startsWith(normalize(folder + sep)) && !path.includes('\0') ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function fileAt(path: string): Promise<{ readonly path: string; readonly size: number } | undefined> {
+  const file = path.endsWith(sep) ? join(path, 'index.html') : path;
+  const stats = await stat(file).catch(() => undefined);
+  return stats?.isFile() ? { path: file, size: stats.size } : undefined;
+}
+
+const listening = (server: Server, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });

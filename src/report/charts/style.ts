@@ -1,0 +1,42 @@
+import { html } from '../markup.ts';
+
+/** How curves and the confusion matrix look. The colours are the page's: `--paper`, `--ink`, `--water`, `--warm`, … */
+export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2.4rem 2.4rem; }
+.plot { display: block; overflow: visible; }
+.plot text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
+.plot .tick, .plot .gone { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+.plot .middle { text-anchor: middle; stroke: none; }
+.plot .stage { fill: var(--ink); font-weight: 560; }
+.plot .band { fill-opacity: .11; }
+.plot .grid { stroke: var(--line); }
+.curve { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; stroke: currentColor; }
+.plot circle { fill: currentColor; }
+.train, .rate-low { color: var(--water); }
+.val, .rate { color: var(--warm); }
+.amount { color: var(--amount); }
+.curve.val, .curve.rate { stroke-width: 2.5; }
+.curve.train, .curve.rate-low { stroke-dasharray: 5 4; }
+.plot circle.best { fill: var(--paper); stroke: currentColor; stroke-width: 2.5; }
+.plot text.gone { fill: currentColor; text-anchor: middle; font-size: 16px; font-weight: 700; }
+.legend { display: flex; gap: 1rem; }
+.legend > span { color: var(--soft); }
+.legend i { display: inline-block; width: 1.1rem; height: 0; border-top: 2.5px solid var(--warm); margin-right: .35rem; vertical-align: .25em; }
+.legend .train i, .legend .rate-low i { border-top: 2px dashed var(--water); }
+.legend .amount i { border-color: var(--amount); }
+.catch { fill: transparent; }
+.reading { opacity: 0; pointer-events: none; transition: opacity .1s; }
+.epoch:hover .reading { opacity: 1; }
+.reading line { stroke: var(--soft); stroke-dasharray: 2 3; }
+.reading .paper { fill: var(--raised); stroke: var(--line); }
+.plot .reading text { fill: var(--ink); }
+
+.confusion { display: block; }
+.confusion.fit { max-width: 100%; min-width: 40rem; height: auto; }
+.confusion text { fill: var(--ink); }
+.confusion .axis { fill: var(--soft); font-size: 12px; }
+.confusion .end { text-anchor: end; }
+.confusion .middle, .confusion g text { text-anchor: middle; }
+.confusion g text.on { fill: #fff; font-weight: 600; }
+.confusion .ground { fill: var(--faint); }
+.confusion .right rect { fill: #1f78ad; }
+.confusion .wrong rect { fill: #cf5420; }`;

@@ -1,0 +1,2 @@
+/** Set by scripts/studio/build.ts. */
+declare const __ORT_VERSION__: string;

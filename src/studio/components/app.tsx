@@ -1,0 +1,40 @@
+import { StudioContext } from '../context.ts';
+import type { Studio } from '../state/studio.ts';
+import { DownloadSection } from './download-section.tsx';
+import { Header } from './header.tsx';
+import { MistakesSection } from './mistakes-section.tsx';
+import { PicturesSection } from './pictures-section.tsx';
+import { Steps } from './steps.tsx';
+import { TrainSection } from './train-section.tsx';
+import { TrySection } from './try-section.tsx';
+import { announcement } from './words.ts';
+
+export interface AppProps {
+  readonly studio: Studio;
+  /** Something about this visit that is good to know. */
+  readonly notice: string | undefined;
+}
+
+export const App = ({ studio, notice }: AppProps) => (
+  <StudioContext.Provider value={studio}>
+    <Header notice={notice} />
+    <main>
+      <PicturesSection />
+      <TrainSection />
+      <TrySection />
+      <MistakesSection />
+      <DownloadSection />
+    </main>
+    <Steps />
+    <Announcer studio={studio} />
+  </StudioContext.Provider>
+);
+
+/** Says how the training goes on to those who do not see it. */
+function Announcer({ studio: { teaching } }: { readonly studio: Studio }) {
+  return (
+    <p class="unseen" aria-live="polite">
+      {announcement(teaching.run.value, teaching.result.value)}
+    </p>
+  );
+}

@@ -1,0 +1,115 @@
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { useStudio } from '../context.ts';
+import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import type { StudioClass } from '../state/types.ts';
+import { CameraDialog } from './camera-dialog.tsx';
+import { tintOf } from './colours.ts';
+import { DrawDialog } from './draw-dialog.tsx';
+import { Icon } from './icon.tsx';
+import { takeIn } from './intake.ts';
+import { Thumbnails } from './thumbnails.tsx';
+import { Trouble } from './trouble.tsx';
+
+/** One thing to tell from the others: its name and its pictures. */
+export function ClassCard({ entry, index }: { readonly entry: StudioClass; readonly index: number }) {
+  const studio = useStudio();
+  const dialog = useSignal<'camera' | 'draw' | undefined>(undefined);
+  const over = useSignal(false);
+  const files = useRef<HTMLInputElement>(null);
+  const { id, name, pictures } = entry;
+  const shownName = name.trim() || `class ${index + 1}`;
+
+  const close = () => {
+    dialog.value = undefined;
+  };
+  const remove = () => {
+    const question = `Remove “${shownName}” and its ${pictures.length} pictures?`;
+    if (pictures.length === 0 || confirm(question)) studio.removeClass(id);
+  };
+  return (
+    <article
+      class={`class ${over.value ? 'over' : ''}`}
+      style={tintOf(index)}
+      data-class={id}
+      aria-label={`${shownName}, ${pictures.length} pictures`}
+      onDragOver={(event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        over.value = true;
+      }}
+      onDragLeave={() => {
+        over.value = false;
+      }}
+      onDrop={async (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        over.value = false;
+        const placed = event.dataTransfer ? await filesOfTransfer(event.dataTransfer) : [];
+        await takeIn(
+          studio,
+          id,
+          placed.map(({ file }) => file),
+        );
+      }}
+    >
+      <header>
+        <span class="tint" aria-hidden="true" />
+        <input
+          class="name"
+          value={name}
+          maxLength={60}
+          spellcheck={false}
+          aria-label={`Name of class ${index + 1}`}
+          onInput={({ currentTarget }) => studio.rename(id, currentTarget.value)}
+          onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
+        />
+        <span class="count">{pictures.length || ''}</span>
+        <button type="button" class="bare" aria-label={`Remove class ${shownName}`} onClick={remove}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="ways">
+        <button
+          type="button"
+          onClick={() => {
+            dialog.value = 'camera';
+          }}
+        >
+          <Icon name="camera" />
+          Camera
+        </button>
+        <button
+          type="button"
+          onClick={() => {
+            dialog.value = 'draw';
+          }}
+        >
+          <Icon name="pen" />
+          Draw
+        </button>
+        <button type="button" onClick={() => files.current?.click()}>
+          <Icon name="file" />
+          Files
+        </button>
+        <input
+          ref={files}
+          type="file"
+          accept="image/*"
+          multiple
+          hidden
+          onChange={async ({ currentTarget }) => {
+            const chosen = filesOfInput(currentTarget).map(({ file }) => file);
+            currentTarget.value = '';
+            await takeIn(studio, id, chosen);
+          }}
+        />
+      </div>
+      {pictures.length === 0 && <p class="hint">or drop pictures here, or paste them</p>}
+      <Thumbnails entry={entry} />
+      <Trouble place={`class:${id}`} />
+      {dialog.value === 'camera' && <CameraDialog entry={entry} onClose={close} />}
+      {dialog.value === 'draw' && <DrawDialog entry={entry} onClose={close} />}
+    </article>
+  );
+}

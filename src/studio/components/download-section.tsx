@@ -1,0 +1,62 @@
+import { useSignal } from '@preact/signals';
+import { folderAsZip } from '../../web/download.ts';
+import { useStudio } from '../context.ts';
+import { Icon } from './icon.tsx';
+import { Trouble } from './trouble.tsx';
+
+const USE = `import { pipeline } from '@huggingface/transformers';
+const classify = await pipeline('image-classification', './model');`;
+
+/** The finished model, and how it is used. */
+export function DownloadSection() {
+  const { teaching, board } = useStudio();
+  const copied = useSignal(false);
+  const result = teaching.result.value;
+  if (!result) return null;
+  const bytes = result.files.reduce((sum, [, contents]) => sum + contents.length, 0);
+
+  const download = async () => {
+    try {
+      const url = URL.createObjectURL(await folderAsZip(result.files));
+      const link = document.createElement('a');
+      link.href = url;
+      link.download = 'model.zip';
+      link.click();
+      // The browser has it when it asks for the first bytes, of which nothing tells.
+      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    } catch (error) {
+      board.fail('download', error);
+    }
+  };
+  const copy = async () => {
+    await navigator.clipboard.writeText(USE);
+    copied.value = true;
+    setTimeout(() => {
+      copied.value = false;
+    }, 2000);
+  };
+  return (
+    <section id="download" aria-labelledby="download-title">
+      <h2 id="download-title">
+        <span class="number">5</span> Take it with you
+      </h2>
+      <p class="lead">
+        The model is yours: an ordinary ONNX file, with what transformers.js needs beside it. It never left this device.
+      </p>
+      <button type="button" class="primary wide" onClick={download}>
+        <Icon name="download" />
+        Download ({(bytes / 1e6).toFixed(1)} MB)
+      </button>
+      <Trouble place="download" />
+      <p class="hint">Unzip it, and use it in a page or in Node:</p>
+      <div class="code">
+        <pre>
+          <code>{USE}</code>
+        </pre>
+        <button type="button" class="quiet" onClick={copy} aria-label="Copy the two lines">
+          <Icon name={copied.value ? 'check' : 'copy'} />
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,31 @@
+import { useStudio } from '../context.ts';
+import { Brand } from './brand.tsx';
+
+/** @param notice something about this visit that is good to know */
+export function Header({ notice }: { readonly notice: string | undefined }) {
+  const studio = useStudio();
+  const empty = studio.pictures.value === 0 && studio.teaching.run.value.phase === 'idle';
+  const startOver = () => {
+    if (confirm('Start over? All pictures and what was learned are forgotten.')) void studio.startOver();
+  };
+  return (
+    <header class="top">
+      <a class="skip" href="#pictures">
+        Skip to the pictures
+      </a>
+      <div class="title">
+        <Brand />
+        <h1>
+          Thaw <span>studio</span>
+        </h1>
+        <button type="button" class="quiet" disabled={empty} onClick={startOver}>
+          Start over
+        </button>
+      </div>
+      <p class="promise">
+        Teach your computer to tell pictures apart. Everything stays on this device.
+        {notice && <span class="note">{notice}</span>}
+      </p>
+    </header>
+  );
+}

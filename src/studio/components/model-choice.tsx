@@ -1,0 +1,79 @@
+import { useRef } from 'preact/hooks';
+import { useStudio } from '../context.ts';
+import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import { readOwnModel } from '../files/models.ts';
+import { Trouble } from './trouble.tsx';
+
+/** What the training starts from. */
+export function ModelChoice() {
+  const studio = useStudio();
+  const files = useRef<HTMLInputElement>(null);
+  const model = studio.model.value;
+  const disabled = studio.teaching.busy.value;
+
+  const take = async (chosen: readonly File[]) => {
+    if (!chosen.length) return;
+    try {
+      studio.choose(await readOwnModel(chosen));
+    } catch (error) {
+      studio.board.fail('model', error);
+    }
+  };
+  return (
+    <fieldset
+      class="models"
+      disabled={disabled}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={async (event) => {
+        event.preventDefault();
+        if (event.dataTransfer && !disabled) {
+          await take((await filesOfTransfer(event.dataTransfer)).map(({ file }) => file));
+        }
+      }}
+    >
+      <legend>Start from</legend>
+      <label>
+        <input type="radio" name="model" checked={!model} onChange={() => studio.choose(undefined)} />
+        <span>
+          <strong>Built in</strong>
+          <small>Small and quick. At home with drawings and signs.</small>
+        </span>
+      </label>
+      <label>
+        <input
+          type="radio"
+          name="model"
+          checked={Boolean(model)}
+          // A click asks for the file; the choice moves when there is one.
+          onClick={(event) => {
+            event.preventDefault();
+            files.current?.click();
+          }}
+        />
+        <span>
+          <strong>{model ? model.name : 'Your own .onnx'}</strong>
+          <small>
+            {model
+              ? model.preprocessorConfig
+                ? 'With its preprocessor_config.json.'
+                : 'Click to take another.'
+              : 'Better for photos. What lies beside it, its preprocessor_config.json, can be chosen with it.'}
+          </small>
+        </span>
+      </label>
+      <input
+        ref={files}
+        type="file"
+        accept=".onnx,.json"
+        multiple
+        hidden
+        onChange={async ({ currentTarget }) => {
+          const chosen = filesOfInput(currentTarget).map(({ file }) => file);
+          currentTarget.value = '';
+          await take(chosen);
+        }}
+      />
+      <Trouble place="model" />
+    </fieldset>
+  );
+}

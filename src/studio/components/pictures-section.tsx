@@ -1,0 +1,103 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { useStudio } from '../context.ts';
+import { drawingBlob } from '../drawing/blob.ts';
+import { exampleDrawings } from '../drawing/examples.ts';
+import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import { FEW, withFew } from '../state/classes.ts';
+import { ClassCard } from './class-card.tsx';
+import { Icon } from './icon.tsx';
+import { takeIn, takeInFolders } from './intake.ts';
+import { Trouble } from './trouble.tsx';
+import { Welcome } from './welcome.tsx';
+
+const EXAMPLES_EACH = 14;
+
+/** Where the pictures come from. */
+export function PicturesSection() {
+  const studio = useStudio();
+  const folder = useRef<HTMLInputElement>(null);
+  const over = useSignal(false);
+  const classes = studio.classes.value;
+  const few = withFew(classes).filter(({ pictures }) => pictures.length > 0);
+
+  useEffect(() => {
+    const paste = async ({ clipboardData, target }: ClipboardEvent) => {
+      const files = Array.from(clipboardData?.files ?? []);
+      const id = (target as Element | null)?.closest?.<HTMLElement>('[data-class]')?.dataset.class ?? studio.target;
+      if (files.length && id !== undefined) await takeIn(studio, id, files);
+    };
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  }, [studio]);
+
+  const loadExamples = async () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const drawn = exampleDrawings(EXAMPLES_EACH, seed).map(async ({ name, drawings }) => ({
+      name,
+      pictures: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
+    }));
+    studio.addClasses(await Promise.all(drawn));
+  };
+  return (
+    <section
+      id="pictures"
+      class={over.value ? 'over' : ''}
+      aria-labelledby="pictures-title"
+      onDragOver={(event) => {
+        event.preventDefault();
+        over.value = true;
+      }}
+      onDragLeave={() => {
+        over.value = false;
+      }}
+      onDrop={async (event) => {
+        event.preventDefault();
+        over.value = false;
+        if (event.dataTransfer) await takeInFolders(studio, await filesOfTransfer(event.dataTransfer));
+      }}
+    >
+      <h2 id="pictures-title">
+        <span class="number">1</span> Show
+      </h2>
+      <p class="lead">Pictures of each thing that it shall tell apart. Ten each are a good start.</p>
+      {studio.pictures.value === 0 && <Welcome onExamples={loadExamples} />}
+      <div class="classes">
+        {classes.map((entry, i) => (
+          <ClassCard key={entry.id} entry={entry} index={i} />
+        ))}
+      </div>
+      <Trouble place="pictures" />
+      {few.length > 0 && (
+        <p class="hint">
+          {few.length === 1 ? `“${few[0].name}” has` : `${few.length} classes have`} fewer than {FEW} pictures: more,
+          and more different ones, make it surer.
+        </p>
+      )}
+      <div class="row">
+        <button type="button" class="secondary" onClick={() => studio.addClass()}>
+          <Icon name="plus" />
+          Add a class
+        </button>
+        <button type="button" class="quiet" onClick={() => folder.current?.click()}>
+          <Icon name="folder" />
+          Folder of classes
+        </button>
+        <input
+          ref={(input) => {
+            folder.current = input;
+            // Preact knows no property of this name.
+            input?.setAttribute('webkitdirectory', '');
+          }}
+          type="file"
+          hidden
+          onChange={async ({ currentTarget }) => {
+            const placed = filesOfInput(currentTarget);
+            currentTarget.value = '';
+            await takeInFolders(studio, placed);
+          }}
+        />
+      </div>
+    </section>
+  );
+}

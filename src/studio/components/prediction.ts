@@ -1,0 +1,55 @@
+import { useSignal } from '@preact/signals';
+import { useCallback, useEffect, useRef } from 'preact/hooks';
+import type { Predicted } from '../../remote/index.ts';
+import { useStudio } from '../context.ts';
+
+interface State {
+  /** The newest picture that was not asked about yet. */
+  waiting?: Blob;
+  /** Nothing is looked at. */
+  empty: boolean;
+  asked: boolean;
+  /** The component is. */
+  gone: boolean;
+}
+
+/** Predictions of what is looked at: one at a time, always of the newest picture; what came in between is skipped. */
+export function usePrediction() {
+  const { teaching, board } = useStudio();
+  const prediction = useSignal<Predicted | undefined>(undefined);
+  const state = useRef<State>({ empty: true, asked: false, gone: false });
+
+  useEffect(() => {
+    state.current.gone = false;
+    return () => {
+      state.current.gone = true;
+    };
+  }, []);
+
+  const show = useCallback(
+    async (picture: Blob | undefined): Promise<void> => {
+      const now = state.current;
+      now.waiting = picture;
+      now.empty = !picture;
+      if (!picture) prediction.value = undefined;
+      if (now.asked) return;
+      now.asked = true;
+      try {
+        while (now.waiting && !now.gone) {
+          const next = now.waiting;
+          now.waiting = undefined;
+          const answer = await teaching.predict(next);
+          // Cleared while it was asked: there is nothing to answer.
+          if (answer && !now.empty) prediction.value = answer;
+        }
+        board.clear('try');
+      } catch (error) {
+        board.fail('try', error);
+      } finally {
+        now.asked = false;
+      }
+    },
+    [teaching, board, prediction],
+  );
+  return { prediction, show };
+}

@@ -1,0 +1,52 @@
+import { useStudio } from '../context.ts';
+import { epochsPlanned, progress, secondsLeft } from '../state/run.ts';
+import { Icon } from './icon.tsx';
+import { timeLeft } from './words.ts';
+
+/** How far it is, how long it takes, and the buttons that hold it. */
+export function Progress() {
+  const { teaching } = useStudio();
+  const run = teaching.run.value;
+  const { phase, rows } = run;
+  const planned = epochsPlanned(run);
+  const running = phase === 'training' || phase === 'paused';
+  const text =
+    phase === 'opening'
+      ? 'Getting ready …'
+      : phase === 'stopping'
+        ? 'Stopping …'
+        : phase === 'finishing'
+          ? 'Checking what it has learned …'
+          : `Round ${Math.min(rows.length + 1, planned)} of ${planned}`;
+  const left = phase === 'training' ? secondsLeft(run) : undefined;
+  const share = phase === 'finishing' ? 1 : progress(run);
+  return (
+    <div class="progress">
+      <p>
+        <strong>{phase === 'paused' ? `Paused in round ${rows.length + 1}` : text}</strong>
+        <span>{left === undefined ? '' : timeLeft(left)}</span>
+      </p>
+      <progress
+        aria-label="Training"
+        {...(phase === 'opening' || phase === 'finishing' ? {} : { value: share, max: 1 })}
+      />
+      <div class="row">
+        {phase === 'paused' ? (
+          <button type="button" class="primary" onClick={() => teaching.proceed()}>
+            <Icon name="play" />
+            Continue
+          </button>
+        ) : (
+          <button type="button" class="secondary" disabled={!running} onClick={() => teaching.pause()}>
+            <Icon name="pause" />
+            Pause
+          </button>
+        )}
+        <button type="button" class="quiet" disabled={!running && phase !== 'opening'} onClick={() => teaching.stop()}>
+          <Icon name="stop" />
+          Stop here
+        </button>
+      </div>
+    </div>
+  );
+}

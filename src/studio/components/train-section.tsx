@@ -1,0 +1,76 @@
+import { useStudio } from '../context.ts';
+import { Curves } from './curves.tsx';
+import { Icon } from './icon.tsx';
+import { Layers } from './layers.tsx';
+import { ModelChoice } from './model-choice.tsx';
+import { MoreSettings } from './more-settings.tsx';
+import { Progress } from './progress.tsx';
+import { Trouble } from './trouble.tsx';
+import { score } from './words.ts';
+
+/** Where it learns, and is watched. */
+export function TrainSection() {
+  const studio = useStudio();
+  const { teaching } = studio;
+  const run = teaching.run.value;
+  const result = teaching.result.value;
+  const busy = teaching.busy.value;
+  const again = result !== undefined;
+  return (
+    <section id="train" aria-labelledby="train-title">
+      <h2 id="train-title">
+        <span class="number">2</span> Train
+      </h2>
+      <p class="lead">It starts frozen, and thaws layer by layer. It learns here, on this device.</p>
+      <ModelChoice />
+      <MoreSettings />
+      <Trouble place="train" />
+      {busy ? (
+        <Progress />
+      ) : (
+        <>
+          {run.phase === 'resting' && <Resting rows={run.rows.length} />}
+          <button
+            type="button"
+            class={`${again || run.phase === 'resting' ? 'secondary' : 'primary'} wide`}
+            onClick={() => studio.train()}
+          >
+            <Icon name="play" />
+            {run.phase === 'resting' ? 'Start again instead' : again ? 'Train again' : 'Train'}
+          </button>
+        </>
+      )}
+      {result && <Score stale={studio.changed.value} />}
+      <Layers run={run} />
+      <Curves run={run} />
+    </section>
+  );
+}
+
+function Resting({ rows }: { readonly rows: number }) {
+  const { teaching } = useStudio();
+  return (
+    <>
+      <p class="note">The page was closed in the middle of training, after round {rows}. Nothing is lost.</p>
+      <button type="button" class="primary wide" onClick={() => teaching.proceed()}>
+        <Icon name="play" />
+        Continue
+      </button>
+    </>
+  );
+}
+
+function Score({ stale }: { readonly stale: boolean }) {
+  const { teaching } = useStudio();
+  const result = teaching.result.value!;
+  const { right, all } = score(result);
+  return (
+    <p class="score">
+      <b>{Math.round((100 * right) / Math.max(1, all))}%</b>
+      <span>
+        {right} of {all} pictures that it had never seen are right.
+        {stale && ' The pictures have changed since: train again to use them.'}
+      </span>
+    </p>
+  );
+}

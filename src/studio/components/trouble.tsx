@@ -1,0 +1,24 @@
+import { useStudio } from '../context.ts';
+import type { Place } from '../state/types.ts';
+import { Icon } from './icon.tsx';
+
+/** What went wrong at a place, and what to do; read out when it appears. */
+export function Trouble({ place }: { readonly place: Place }) {
+  const { board } = useStudio();
+  const problem = board.problems.value[place];
+  return (
+    <div role="alert">
+      {problem && (
+        <div class="trouble">
+          <Icon name="warning" />
+          <p>
+            <strong>{problem.message}</strong> {problem.hint}
+          </p>
+          <button type="button" class="bare" aria-label="Close this message" onClick={() => board.clear(place)}>
+            <Icon name="close" />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,99 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { useCamera } from '../camera/camera.ts';
+import { useStudio } from '../context.ts';
+import { drawingBlob } from '../drawing/blob.ts';
+import type { Stroke } from '../drawing/strokes.ts';
+import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
+import { listed, readPictures, urlOf } from '../files/pictures.ts';
+import { CameraView } from './camera-view.tsx';
+import { DrawingPad } from './drawing-pad.tsx';
+import { Icon } from './icon.tsx';
+
+interface InputProps {
+  /** Asks about a picture, or clears the answer. */
+  readonly show: (picture: Blob | undefined) => Promise<void>;
+  /** Changes whenever the model does. */
+  readonly moment?: string;
+}
+
+/** Milliseconds between looks at what changes. */
+const PAUSE = 120;
+
+export function TryDrawing({ show, moment }: InputProps) {
+  const strokes = useSignal<readonly Stroke[]>([]);
+  const drawn = strokes.value;
+  useEffect(() => {
+    if (!drawn.length) return void show(undefined);
+    const timer = setTimeout(async () => show(await drawingBlob(drawn)), PAUSE);
+    return () => clearTimeout(timer);
+  }, [drawn, moment, show]);
+  return <DrawingPad label="Something new" strokes={strokes} />;
+}
+
+export function TryCamera({ show }: InputProps) {
+  const camera = useCamera();
+  const take = useRef(camera.take);
+  take.current = camera.take;
+  useEffect(() => {
+    let gone = false;
+    const look = async () => {
+      const picture = await take.current();
+      if (picture && !gone) await show(picture);
+      if (!gone) setTimeout(look, PAUSE);
+    };
+    void look();
+    return () => {
+      gone = true;
+    };
+  }, [show]);
+  return <CameraView camera={camera} />;
+}
+
+export function TryFile({ show, moment }: InputProps) {
+  const { board } = useStudio();
+  const picture = useSignal<Blob | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+  const shown = picture.value;
+
+  useEffect(() => {
+    void show(shown);
+  }, [shown, moment, show]);
+
+  const take = async (files: readonly File[]) => {
+    if (!files.length) return;
+    board.clear('try');
+    const { pictures, refused } = await readPictures(files.slice(0, 1));
+    if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read as a picture here.` });
+    else picture.value = pictures[0];
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is one way more; the button is for all
+    <div
+      class="camera drop"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={async (event) => {
+        event.preventDefault();
+        if (event.dataTransfer) await take((await filesOfTransfer(event.dataTransfer)).map(({ file }) => file));
+      }}
+      onPaste={async ({ clipboardData }) => take(Array.from(clipboardData?.files ?? []))}
+    >
+      {shown && <img src={urlOf(shown)} alt="What it looks at" />}
+      <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={() => input.current?.click()}>
+        <Icon name="file" />
+        {shown ? 'Another' : 'Choose a picture, or drop it here'}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        accept="image/*"
+        hidden
+        onChange={async ({ currentTarget }) => {
+          const chosen = filesOfInput(currentTarget).map(({ file }) => file);
+          currentTarget.value = '';
+          await take(chosen);
+        }}
+      />
+    </div>
+  );
+}

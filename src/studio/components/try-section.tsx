@@ -1,0 +1,51 @@
+import { useSignal } from '@preact/signals';
+import { useStudio } from '../context.ts';
+import { Bars } from './bars.tsx';
+import { Choice, type Option } from './choice.tsx';
+import { usePrediction } from './prediction.ts';
+import { Trouble } from './trouble.tsx';
+import { TryCamera, TryDrawing, TryFile } from './try-inputs.tsx';
+
+type Way = 'draw' | 'camera' | 'file';
+
+const WAYS: readonly Option<Way>[] = [
+  { value: 'draw', label: 'Draw', icon: 'pen' },
+  { value: 'camera', label: 'Camera', icon: 'camera' },
+  { value: 'file', label: 'File', icon: 'file' },
+];
+
+/** Where it is asked. */
+export function TrySection() {
+  const { teaching, classes } = useStudio();
+  const way = useSignal<Way>('draw');
+  const { prediction, show } = usePrediction();
+  const ready = teaching.ready.value;
+  const run = teaching.run.value;
+  const names = ready ? run.classes : classes.value.map(({ name }) => name);
+  // Looks again whenever it has learned more.
+  const moment = `${run.phase}/${run.rows.length}`;
+  return (
+    <section id="try" aria-labelledby="try-title">
+      <h2 id="try-title">
+        <span class="number">3</span> Try
+      </h2>
+      <p class="lead">
+        {ready ? 'Show it something new, and watch it make up its mind.' : 'Train first; then show it something new.'}
+      </p>
+      <Choice
+        label="How to show it something"
+        value={way.value}
+        options={WAYS}
+        onChoose={(chosen) => {
+          way.value = chosen;
+          void show(undefined);
+        }}
+      />
+      {way.value === 'draw' && <TryDrawing show={show} moment={moment} />}
+      {way.value === 'camera' && <TryCamera show={show} />}
+      {way.value === 'file' && <TryFile show={show} moment={moment} />}
+      <Trouble place="try" />
+      <Bars classes={names} prediction={ready ? prediction.value : undefined} />
+    </section>
+  );
+}

@@ -1,0 +1,41 @@
+import { percent } from '../../report/format.ts';
+import { epochsPlanned } from '../state/run.ts';
+import type { Result, Run } from '../state/types.ts';
+
+/** `less than a minute left`, roughly as one would say it. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 10) return 'a few seconds left';
+  if (seconds < 55) return `about ${10 * Math.ceil(seconds / 10)} seconds left`;
+  const minutes = Math.round(seconds / 60);
+  return minutes <= 1 ? 'about a minute left' : `about ${minutes} minutes left`;
+}
+
+/** Pictures of the validation set that the finished model gets right, and all. */
+export function score({ evaluation }: Result): { readonly right: number; readonly all: number } {
+  const all = evaluation.confusion.flat().reduce((sum, count) => sum + count, 0);
+  return { right: evaluation.confusion.reduce((sum, row, i) => sum + row[i], 0), all };
+}
+
+/** What is read out as the training goes on: not more than once a round. */
+export function announcement(run: Run, result: Result | undefined): string {
+  const { phase, rows } = run;
+  const last = rows.at(-1);
+  switch (phase) {
+    case 'opening':
+      return 'Getting ready to train.';
+    case 'training':
+      return last
+        ? `Round ${last.epoch} of ${epochsPlanned(run)}: ${percent(last.val.accuracy, 0)} right.`
+        : 'The training has begun.';
+    case 'paused':
+      return 'Paused.';
+    case 'done':
+    case 'interrupted': {
+      if (!result) return '';
+      const { right, all } = score(result);
+      return `Ready: ${right} of ${all} pictures held back are right. Try it, or download the model.`;
+    }
+    default:
+      return '';
+  }
+}

@@ -1,0 +1,40 @@
+import { ThawError } from '../../errors.ts';
+import type { OwnModel } from '../state/types.ts';
+
+async function parsed(files: readonly File[], name: string): Promise<unknown> {
+  const file = files.find((one) => one.name === name);
+  if (!file) return undefined;
+  try {
+    return JSON.parse(await file.text());
+  } catch (cause) {
+    throw new ThawError('bad-model', `${name} is no JSON`, 'Leave it out, or get the model’s files again', { cause });
+  }
+}
+
+/**
+ * The model among files: one `.onnx`, with `preprocessor_config.json` and `config.json` where they are there. Of several, a
+ * `model.onnx` is taken, which is how transformers.js names the unquantized one.
+ *
+ * @throws ThawError `bad-model`
+ */
+export async function readOwnModel(files: readonly File[]): Promise<OwnModel> {
+  const models = files.filter(({ name }) => name.toLowerCase().endsWith('.onnx'));
+  const file = models.length === 1 ? models[0] : models.find(({ name }) => name === 'model.onnx');
+  if (!file) {
+    const found = models.length ? `there are ${models.length} models` : 'there is no .onnx file';
+    throw new ThawError('bad-model', found, 'Choose one .onnx file, with its preprocessor_config.json if it has one');
+  }
+  return {
+    name: nameOf(file),
+    model: file,
+    preprocessorConfig: await parsed(files, 'preprocessor_config.json'),
+    config: await parsed(files, 'config.json'),
+  };
+}
+
+/** Of a folder `NAME/onnx/model.onnx`, `NAME`. */
+function nameOf(file: File): string {
+  const folders = file.webkitRelativePath.split('/').slice(0, -1);
+  const folder = folders.at(-1) === 'onnx' ? folders.at(-2) : folders.at(-1);
+  return file.name === 'model.onnx' && folder ? folder : file.name;
+}

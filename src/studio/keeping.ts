@@ -1,0 +1,48 @@
+/** Whether and where this visit can keep things. */
+import { browserShelf, memoryShelf, type Shelf } from './state/shelf.ts';
+
+export interface Keeping {
+  readonly shelf: Shelf;
+  /** See `Surroundings`. */
+  readonly project: string | undefined;
+  /** Why nothing is kept, if so. */
+  readonly notice: string | undefined;
+}
+
+/** One tab at a time: two would overwrite each other's. */
+export async function openKeeping(): Promise<Keeping> {
+  if (!isSecureContext) {
+    const notice = 'The browser trusts this address with little: open the page over https, or on this machine.';
+    return { shelf: memoryShelf(), project: undefined, notice };
+  }
+  if (!(await isOnlyTab())) {
+    const notice = 'The studio is open in another tab already; this one keeps nothing when it is closed.';
+    return { shelf: memoryShelf(), project: undefined, notice };
+  }
+  try {
+    const shelf = await browserShelf();
+    return { shelf, project: (await hasPrivateFiles()) ? 'studio' : undefined, notice: undefined };
+  } catch {
+    const notice = 'The browser keeps nothing of this page: download the model before you close it.';
+    return { shelf: memoryShelf(), project: undefined, notice };
+  }
+}
+
+/** Holds a lock for as long as the page is there. */
+const isOnlyTab = (): Promise<boolean> =>
+  new Promise((resolve) => {
+    if (!navigator.locks) return resolve(true);
+    void navigator.locks.request('thaw-studio', { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock ? new Promise(() => {}) : undefined;
+    });
+  });
+
+async function hasPrivateFiles(): Promise<boolean> {
+  try {
+    await navigator.storage.getDirectory();
+    return 'createWritable' in FileSystemFileHandle.prototype;
+  } catch {
+    return false;
+  }
+}

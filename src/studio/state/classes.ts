@@ -1,0 +1,58 @@
+/** Classes and their pictures: each change gives a new list. */
+import type { Problem, StudioClass, StudioPicture } from './types.ts';
+
+type Classes = readonly StudioClass[];
+
+/** The smallest name `Class N` that is free. */
+export function freeName(classes: Classes): string {
+  const taken = new Set(classes.map(({ name }) => name));
+  let number = classes.length + 1;
+  while (taken.has(`Class ${number}`)) number++;
+  return `Class ${number}`;
+}
+
+export const withClass = (classes: Classes, id: string, name = freeName(classes)): Classes => [
+  ...classes,
+  { id, name, pictures: [] },
+];
+
+export const withoutClass = (classes: Classes, id: string): Classes => classes.filter((one) => one.id !== id);
+
+const changed = (classes: Classes, id: string, change: (one: StudioClass) => StudioClass): Classes =>
+  classes.map((one) => (one.id === id ? change(one) : one));
+
+export const renamed = (classes: Classes, id: string, name: string): Classes =>
+  changed(classes, id, (one) => ({ ...one, name }));
+
+export const withPictures = (classes: Classes, id: string, pictures: readonly StudioPicture[]): Classes =>
+  changed(classes, id, (one) => ({ ...one, pictures: [...one.pictures, ...pictures] }));
+
+export const withoutPicture = (classes: Classes, id: string, picture: string): Classes =>
+  changed(classes, id, (one) => ({ ...one, pictures: one.pictures.filter((other) => other.id !== picture) }));
+
+export const countPictures = (classes: Classes): number =>
+  classes.reduce((total, { pictures }) => total + pictures.length, 0);
+
+/** Fewer than this learn badly: it is said, and forbids nothing. */
+export const FEW = 8;
+
+/** One to learn from, one to check with. */
+const LEAST = 2;
+
+/** Why the training cannot start, if so. */
+export function whatIsMissing(classes: Classes): Problem | undefined {
+  if (classes.length < 2) return { message: 'One class alone cannot be told from another.', hint: 'Add a second one.' };
+  const names = classes.map(({ name }) => name.trim());
+  const nameless = names.indexOf('');
+  if (nameless >= 0) return { message: `Class number ${nameless + 1} has no name.`, hint: 'Give it one.' };
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) return { message: `Two classes are called “${twice}”.`, hint: 'Rename one of them.' };
+  const short = classes.find(({ pictures }) => pictures.length < LEAST);
+  if (!short) return undefined;
+  const has = short.pictures.length === 1 ? 'only one picture' : 'no pictures yet';
+  return { message: `“${short.name}” has ${has}.`, hint: 'Each class needs at least two, and better ten.' };
+}
+
+/** The classes with so few pictures that more would help. */
+export const withFew = (classes: Classes): readonly StudioClass[] =>
+  classes.filter(({ pictures }) => pictures.length < FEW);

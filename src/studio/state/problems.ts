@@ -1,0 +1,27 @@
+import { ThawError } from '../../errors.ts';
+import type { Place, Problem } from './types.ts';
+
+const sentence = (text: string): string => {
+  const trimmed = text.trim();
+  const whole = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
+};
+
+/** An error for a reader. What is no `ThawError` is a bug of ours, and says so. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ThawError) {
+    return { message: sentence(error.message), ...(error.hint && { hint: sentence(error.hint) }) };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    message: sentence(message || 'something went wrong'),
+    hint: 'This should not happen. Reload the page; your pictures are kept.',
+  };
+}
+
+/** Where an error of opening or training is shown: beside what caused it. */
+export function placeOf(error: unknown): Place {
+  if (!(error instanceof ThawError)) return 'train';
+  if (error.code === 'bad-model' || error.code === 'unsupported-operator') return 'model';
+  return error.code === 'bad-data' ? 'pictures' : 'train';
+}

@@ -1,0 +1,89 @@
+/** What the page knows, as plain data. */
+import type { Opened } from '../../remote/index.ts';
+import type { EpochRow, Evaluation, StageInfo, StopReason } from '../../training/index.ts';
+
+export interface StudioPicture {
+  readonly id: string;
+  readonly blob: Blob;
+}
+
+export interface StudioClass {
+  readonly id: string;
+  readonly name: string;
+  readonly pictures: readonly StudioPicture[];
+}
+
+/** A model file of the user's, with what lay beside it. */
+export interface OwnModel {
+  readonly name: string;
+  readonly model: Blob;
+  /** Parsed `preprocessor_config.json` and `config.json`. */
+  readonly preprocessorConfig?: unknown;
+  readonly config?: unknown;
+}
+
+export interface StudioSettings {
+  readonly epochs: number;
+  readonly variation: 'none' | 'gentle' | 'photos' | 'strong';
+  readonly preset: 'gradual' | 'head-only' | 'full';
+  readonly device: 'auto' | 'cpu' | 'webgpu';
+}
+
+/** Something went wrong: what, and what to do about it. */
+export interface Problem {
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** What of the page a problem belongs to: it is shown there. `class:ID` is a class's card. */
+export type Place = 'pictures' | 'model' | 'train' | 'try' | 'download' | `class:${string}`;
+
+/** `resting`: it was under way when the page was closed, and can go on. */
+export type Phase =
+  | 'idle'
+  | 'opening'
+  | 'training'
+  | 'paused'
+  | 'stopping'
+  | 'finishing'
+  | 'done'
+  | 'interrupted'
+  | 'resting';
+
+/** A training as it was started, and how far it is. */
+export interface Run {
+  readonly phase: Phase;
+  /** Names, in the order of the outputs. */
+  readonly classes: readonly string[];
+  /** The pictures in the order in which they were given. */
+  readonly pictures: readonly { readonly id: string; readonly label: number }[];
+  readonly opened?: Opened;
+  /** The stage under way, or the last one. */
+  readonly stage?: StageInfo;
+  readonly rows: readonly EpochRow[];
+  /** Epochs that each layer group has trained, input side first. */
+  readonly trained: readonly number[];
+  /** Place in the epoch under way, from 0 to 1. */
+  readonly within: number;
+  /** Accuracy on the validation pictures before training. */
+  readonly before?: number;
+  /** Seconds of the steps of this stage so far, for what is left. */
+  readonly pace: { readonly steps: number; readonly seconds: number };
+  readonly why?: StopReason;
+}
+
+/** A validation picture that the finished model takes for something else. */
+export interface StudioMistake {
+  readonly blob: Blob;
+  readonly label: number;
+  readonly predicted: number;
+  readonly probability: number;
+}
+
+export interface Result {
+  readonly classes: readonly string[];
+  readonly evaluation: Evaluation;
+  readonly mistakes: readonly StudioMistake[];
+  /** The `model/` folder. */
+  readonly files: readonly (readonly [path: string, contents: Uint8Array])[];
+}
