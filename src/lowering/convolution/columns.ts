@@ -2,25 +2,33 @@ import { type GraphBuilder, product, type SpatialAttributes, tensor, type Value 
 import type { Machine } from '../lowering.ts';
 import { type Geometry, isPointwise } from './geometry.ts';
 
-/**
- * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution with a filter that copies each
- * tap into a channel of its own, and unlike slices and pads one that uses every core.
- */
-export function tapsUnder(
+/** A filter that copies each tap of a window into a channel of its own, and leaves more of them empty where the machine wants it. */
+export function copyingFilter(
   b: GraphBuilder,
-  x: Value,
+  channels: number,
   kernel: readonly number[],
-  attributes: SpatialAttributes,
+  type: Value['type'],
   { copies = 1 }: Machine,
 ): Value {
-  const [batch, channels] = x.shape;
   const taps = product(kernel) as number;
   const whole = Math.ceil(taps / copies) * copies;
   const eye = new Float32Array(whole * taps);
   for (let i = 0; i < taps; i++) eye[i * taps + i] = 1;
-  const one = b.cast(b.constant(tensor('float32', [1, whole, taps], eye), 'eye'), x.type);
-  const filter = b.reshape(b.expand(one, [channels, whole, taps]), [(channels as number) * whole, 1, ...kernel]);
-  const copied = b.conv(x, filter, undefined, { ...attributes, group: channels as number });
+  const one = b.cast(b.constant(tensor('float32', [1, whole, taps], eye), 'eye'), type);
+  return b.reshape(b.expand(one, [channels, whole, taps]), [channels * whole, 1, ...kernel]);
+}
+
+/**
+ * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, and unlike slices and pads one
+ * that uses every core.
+ *
+ * @param filter from `copyingFilter`
+ */
+export function tapsUnder(b: GraphBuilder, x: Value, filter: Value, attributes: SpatialAttributes): Value {
+  const [batch, channels] = x.shape as [Value['shape'][0], number];
+  const [filters, , ...kernel] = filter.shape as number[];
+  const [taps, whole] = [product(kernel) as number, filters / channels];
+  const copied = b.conv(x, filter, undefined, { ...attributes, group: channels });
   const seen = b.reshape(copied, [batch, channels, whole, ...copied.shape.slice(2)]);
   return whole === taps ? seen : b.slice(seen, 2, 0, taps);
 }
@@ -38,6 +46,7 @@ export function columns(b: GraphBuilder, x: Value, sizes: Geometry, machine: Mac
     const seen = strides.reduce((rest, s, i) => (s === 1 ? rest : b.slice(rest, 2 + i, 0, spatial[i], s)), x);
     return b.reshape(seen, [batch, channels, positions]);
   }
-  const under = tapsUnder(b, x, kernel, windowAttributes(sizes), machine);
+  const filter = copyingFilter(b, channels, kernel, x.type, machine);
+  const under = tapsUnder(b, x, filter, windowAttributes(sizes));
   return b.reshape(under, [batch, channels * taps, positions]);
 }

@@ -1,7 +1,7 @@
 import { type GraphBuilder, product, tensor, type Value } from '../../onnx/index.ts';
 import type { Lowering } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
-import { tapsUnder } from './columns.ts';
+import { copyingFilter, tapsUnder } from './columns.ts';
 import { isDepthwise, isUnstrided } from './geometry.ts';
 import type { WeightGradientCall as Call } from './weight-gradient.ts';
 
@@ -58,10 +58,11 @@ function diagonals(b: GraphBuilder, call: Call): Value {
     dilations: [dilations[0], 1],
     pads: [begins[0], 0, ends[0], 0],
   };
+  const filter = copyingFilter(b, channels, [rows, 1], x.type, call.machine);
   const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
     const one = b.reshape(picture, [1, channels, ...spatial]);
-    const under = tapsUnder(b, one, [rows, 1], attributes, call.machine);
+    const under = tapsUnder(b, one, filter, attributes);
     const right = b.reshape(under, [channels, rows, out[0], width]);
     return b.add(before, b.fusedMatMul(b.reshape(gradient, [channels, 1, ...out]), right, { transA: true }));
   });

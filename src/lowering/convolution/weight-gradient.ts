@@ -2,7 +2,7 @@ import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type GraphBuilder, product, type Value } from '../../onnx/index.ts';
 import { family, type Lowering, type Machine } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
-import { columns, tapsUnder, windowAttributes } from './columns.ts';
+import { columns, copyingFilter, tapsUnder, windowAttributes } from './columns.ts';
 import { DEPTHWISE } from './depthwise.ts';
 import { type Geometry, geometry, isPointwise } from './geometry.ts';
 
@@ -39,10 +39,11 @@ function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
 /** ∂w summed in a loop over the batch: the columns of one picture at a time, small enough for the caches. */
 function looped(b: GraphBuilder, call: WeightGradientCall): Value {
   const { x, dy, w, channels, filters, kernel, taps, positions, spatial } = call;
+  const filter = copyingFilter(b, channels, kernel, x.type, call.machine);
   const start = b.expand(b.scalar(0, x.type), [filters, channels * taps]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
     const one = b.reshape(picture, [1, channels, ...spatial]);
-    const under = tapsUnder(b, one, kernel, windowAttributes(call), call.machine);
+    const under = tapsUnder(b, one, filter, windowAttributes(call));
     const right = b.reshape(under, [channels * taps, positions]);
     return b.gemm(b.reshape(gradient, [filters, positions]), right, before, { transB: true });
   });
