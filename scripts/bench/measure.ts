@@ -37,7 +37,7 @@ const REST = 0.2;
 const LOSS_TOLERANCE = 2e-3;
 
 /** A turn in which others take more than this part of the machine is taken again, up to `attempts` times. */
-const DISTURBED = 0.08;
+export const DISTURBED = 0.08;
 
 interface Turn {
   readonly seconds: readonly number[];

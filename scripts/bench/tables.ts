@@ -1,7 +1,7 @@
 /** Results as Markdown, and their place in a document. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { CONTENDERS, REFERENCE } from './contenders.ts';
-import { type CaseResult, type Measured, milliseconds } from './measure.ts';
+import { type CaseResult, DISTURBED, type Measured, milliseconds } from './measure.ts';
 import { median } from './statistics.ts';
 
 export interface ModelResult {
@@ -13,7 +13,7 @@ export interface ModelResult {
 }
 
 /**
- * A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory. A second table has CPU time, which
+ * A row a contender, a column a case: milliseconds, the ratio to the reference, peak memory, and a mark where others disturbed. A second table has CPU time, which
  * says more where the machine was not idle.
  */
 export function modelTable({ machine, command, cases }: ModelResult, contenders: readonly string[]): string {
@@ -46,7 +46,9 @@ function versionsOf(versions: ReadonlyMap<string, string>): string {
 /** Says so where the machine was not idle. */
 function disturbanceOf(cases: ModelResult['cases']): string {
   const all = Object.values(cases).flatMap(({ measured }) => measured.map(({ disturbance }) => disturbance));
-  return `Other processes took ${(100 * median(all)).toFixed(0)} % of the processors (at most ${(100 * Math.max(...all)).toFixed(0)} %).`;
+  const percent = (part: number) => `${(100 * part).toFixed(0)} %`;
+  const taken = `Other processes took ${percent(median(all))} of the processors (at most ${percent(Math.max(...all))})`;
+  return Math.max(...all) < DISTURBED ? `${taken}.` : `${taken}: † has no meaning, measure it again.`;
 }
 
 function titleOf(contender: string): string {
@@ -57,7 +59,8 @@ function titleOf(contender: string): string {
 function timeCell(result: CaseResult, contender: string): string {
   const own = find(result, contender);
   if (!own) return '–';
-  return `${time(own)}${compared(result, own, ({ median }) => median)} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
+  const mark = [own, find(result, REFERENCE)].some((m) => m && m.disturbance >= DISTURBED) ? ' †' : '';
+  return `${time(own)}${compared(result, own, ({ median }) => median)}${mark} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
 }
 
 function cpuCell(result: CaseResult, contender: string): string {

@@ -119,6 +119,15 @@ describe('tables', () => {
     );
   });
 
+  test('mark what other work on the machine disturbed', () => {
+    const disturbed = { ...measured('thaw', 0.1), disturbance: 0.5 };
+    const cases = { head: { measured: [disturbed, measured('pytorch', 0.2)], failed: [] } };
+    const table = modelTable({ model: 'resnet18', machine: '', command: '', cases }, ['thaw', 'pytorch']);
+    expect(table).toContain('· **0.50** † · 300 MB');
+    expect(table).not.toContain('· **1.00** †');
+    expect(table).toContain('(at most 50 %): † has no meaning, measure it again.');
+  });
+
   test('tell the epochs of each stage apart', () => {
     const run = (scale: number) => ({
       seconds: 10 * scale,
