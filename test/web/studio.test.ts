@@ -1,0 +1,97 @@
+/** The studio as a person uses it, from the first picture to the downloaded model, in a real browser. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { unzipSync } from 'fflate';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildStudio } from '../../scripts/studio/build.ts';
+import { type Serving, serve } from '../../scripts/studio/serve.ts';
+import { readModel } from '../../src/onnx/index.ts';
+import { launch } from './browser.ts';
+
+let folder: string;
+let serving: Serving;
+let browser: Browser;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
+  await buildStudio(folder);
+  serving = await serve(folder, 0);
+  browser = await launch();
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await serving?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What axe finds wrong, by rule and place. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: axe puts itself there
+    const { violations } = await (globalThis as any).axe.run(document, { resultTypes: ['violations'] });
+    return violations as { id: string; nodes: { target: string[] }[] }[];
+  });
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+}
+
+test('drawings become a classifier that is tried and taken away', { timeout: 240_000 }, async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('request', (request) => {
+    if (!/^(blob:|data:)/.test(request.url()) && !request.url().startsWith(serving.address))
+      problems.push(request.url());
+  });
+  await page.goto(serving.address);
+  expect(await violations(page)).toEqual([]);
+
+  await page.getByRole('button', { name: 'Try it with drawings' }).click();
+  await page.getByText('spiral').first().waitFor();
+  expect(await violations(page)).toEqual([]);
+
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  await page.getByRole('button', { name: /^Download/ }).waitFor({ timeout: 200_000 });
+  expect(await violations(page)).toEqual([]);
+
+  // A circle with the mouse: whatever it is taken for, the bars must say something.
+  const pad = page.locator('#try canvas');
+  const box = (await pad.boundingBox())!;
+  const at = (t: number) =>
+    [box.x + box.width * (0.5 + 0.3 * Math.cos(t)), box.y + box.height * (0.5 + 0.3 * Math.sin(t))] as const;
+  await page.mouse.move(...at(0));
+  await page.mouse.down();
+  for (let t = 0; t <= 6.4; t += 0.2) await page.mouse.move(...at(t));
+  await page.mouse.up();
+  await page
+    .getByText(/\d+ ?%/)
+    .last()
+    .waitFor();
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: /^Download/ }).click(),
+  ]);
+  const zip = unzipSync(new Uint8Array(readFileSync(await download.path())));
+  const paths = Object.keys(zip);
+  const model = paths.find((path) => path.endsWith('onnx/model.onnx'))!;
+  expect(paths.filter((path) => path.endsWith('config.json'))).toHaveLength(2);
+  expect(readModel(zip[model]).graph.outputs.map(({ name }) => name)).toContain('logits');
+  expect(problems).toEqual([]);
+  await context.close();
+});
+
+test('a phone has no room beside the page, and the dark is as legible', async () => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+  const page = await context.newPage();
+  await page.goto(serving.address);
+  await page.getByRole('button', { name: 'Try it with drawings' }).click();
+  await page.getByText('spiral').first().waitFor();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  expect(await violations(page)).toEqual([]);
+  await context.close();
+});
