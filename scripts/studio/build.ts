@@ -40,7 +40,8 @@ export function isStale(): boolean {
   return SOURCES.some((source) => newest(join(ROOT, source)) > built.mtimeMs);
 }
 
-export async function buildStudio(): Promise<void> {
+/** @param out the folder, which is emptied */
+export async function buildStudio(out: string = STUDIO): Promise<void> {
   const packages = new Set<string>();
   await build({
     root: join(ROOT, 'src', 'studio'),
@@ -55,7 +56,7 @@ export async function buildStudio(): Promise<void> {
     plugins: [packagesOf(packages)],
     worker: { format: 'es', plugins: () => [packagesOf(packages)] },
     build: {
-      outDir: STUDIO,
+      outDir: out,
       emptyOutDir: true,
       target: 'es2022',
       // The page's content security policy lets it load files, not addresses with data in them.
@@ -64,21 +65,21 @@ export async function buildStudio(): Promise<void> {
       chunkSizeWarningLimit: 1500,
     },
   });
-  writeFileSync(join(STUDIO, 'licenses.md'), licensesOf(packages));
-  const runtime = join(STUDIO, `ort-${ORT_VERSION}`);
+  writeFileSync(join(out, 'licenses.md'), licensesOf(packages));
+  const runtime = join(out, `ort-${ORT_VERSION}`);
   mkdirSync(runtime, { recursive: true });
   for (const file of ORT_FILES) cpSync(join(ORT, file), join(runtime, file));
-  await buildServiceWorker();
+  await buildServiceWorker(out);
 }
 
-async function buildServiceWorker(): Promise<void> {
-  const files = filesBelow(STUDIO).filter((file) => file !== 'service-worker.js' && !file.endsWith('.md'));
+async function buildServiceWorker(out: string): Promise<void> {
+  const files = filesBelow(out).filter((file) => file !== 'service-worker.js' && !file.endsWith('.md'));
   const hash = createHash('sha256');
-  for (const file of files) hash.update(file).update(readFileSync(join(STUDIO, file)));
+  for (const file of files) hash.update(file).update(readFileSync(join(out, file)));
   const paths = files.map((file) => (file === 'index.html' ? './' : file));
   await bundle({
     entryPoints: [join(ROOT, 'src', 'studio', 'service-worker.ts')],
-    outfile: join(STUDIO, 'service-worker.js'),
+    outfile: join(out, 'service-worker.js'),
     bundle: true,
     minify: true,
     format: 'iife',

@@ -1,21 +1,29 @@
 import { inElectron, startProcess } from '../electron/client.ts';
-import { connect, webPort } from '../remote/index.ts';
+import { ThawError } from '../errors.ts';
+import { connect, type RemoteClient, webPort } from '../remote/index.ts';
 import type { WebPlatformOptions } from '../web/platform.ts';
-import type { Engine, Surroundings } from './state/engine.ts';
+import type { Surroundings } from './state/surroundings.ts';
 
-/** Starts what trains: in Electron its utility process, elsewhere a worker. Vite bundles what is named in a `new Worker(new URL(…))`. */
-export function startEngine(): Engine {
-  if (inElectron()) {
-    const client = startProcess();
-    return { client, onCrash: (take) => client.whenEnded(({ message }) => take(message)) };
-  }
+/** Starts who trains: in Electron a process, in a browser a worker. */
+export const startEngine = (): RemoteClient => (inElectron() ? startProcess() : startWorker());
+
+/** Vite bundles what is named in a `new Worker(new URL(…))`. */
+function startWorker(): RemoteClient {
   const worker = new Worker(new URL('../web/worker.ts', import.meta.url), { type: 'module' });
   const options: WebPlatformOptions = { assets: new URL(`ort-${__ORT_VERSION__}/`, document.baseURI).href };
   worker.postMessage(options);
-  return {
-    client: connect(webPort(worker)),
-    onCrash: (take) => worker.addEventListener('error', ({ message }) => take(message || 'the worker ended')),
-  };
+  return connect({
+    ...webPort(worker),
+    ended: (take) =>
+      worker.addEventListener('error', ({ message }) => {
+        // What threw where nobody waits for it is in no state to go on.
+        worker.terminate();
+        const why = message || 'it could not be loaded, or lacks memory';
+        take(
+          new ThawError('ended', `the worker that trains has ended: ${why}`, 'Reload the page; your pictures are kept'),
+        );
+      }),
+  });
 }
 
 const MODEL = new URL('../../artifacts/default/onnx/model.onnx', import.meta.url);

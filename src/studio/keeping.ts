@@ -1,4 +1,5 @@
 /** Whether and where this visit can keep things. */
+import { inElectron } from '../electron/client.ts';
 import { browserShelf, memoryShelf, type Shelf } from './state/shelf.ts';
 
 export interface Keeping {
@@ -21,7 +22,8 @@ export async function openKeeping(): Promise<Keeping> {
   }
   try {
     const shelf = await browserShelf();
-    return { shelf, project: (await hasPrivateFiles()) ? 'studio' : undefined, notice: undefined };
+    // In Electron the process keeps projects, in a folder.
+    return { shelf, project: inElectron() || (await hasPrivateFiles()) ? 'studio' : undefined, notice: undefined };
   } catch {
     const notice = 'The browser keeps nothing of this page: download the model before you close it.';
     return { shelf: memoryShelf(), project: undefined, notice };

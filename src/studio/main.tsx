@@ -10,7 +10,7 @@ charts.replaceSync(CHART_STYLE.text);
 document.adoptedStyleSheets.push(charts);
 
 const { shelf, project, notice } = await openKeeping();
-const studio = new Studio(shelf, { startEngine, embedded, project });
+const studio = new Studio(shelf, { start: startEngine, embedded, project });
 const root = document.querySelector('#studio')!;
 root.replaceChildren();
 render(<App studio={studio} notice={notice} />, root);

@@ -13,19 +13,24 @@ export function Curves({ run }: { readonly run: Run }) {
   if (!last) return null;
   const planned = plannedBands(run);
   const ended = run.phase === 'done' || run.phase === 'interrupted';
-  const shown = ended ? rows.length : epochsPlanned(run);
-  const bands = planned
-    .filter(({ from }) => from < shown)
-    .map(
-      ({ train, from, to }, i): Band => ({
-        from,
-        to: Math.min(to, shown - 1),
-        label: shortly(train),
-        short: String(i + 1),
-        colour: stageColour(i + 1, planned.length),
-      }),
-    );
-  const common = { epochs: Array.from({ length: shown }, (_, i) => i + 1), bands };
+  const done = rows.map(({ epoch }) => epoch);
+  const ahead = ended ? 0 : epochsPlanned(run) - last.epoch;
+  const epochs = [...done, ...Array.from({ length: ahead }, (_, i) => last.epoch + 1 + i)];
+  const bands = planned.flatMap(({ train, from, to }, i): Band[] => {
+    const places = [...epochs.keys()].filter((place) => epochs[place] > from && epochs[place] <= to + 1);
+    return places.length
+      ? [
+          {
+            from: places[0],
+            to: places[places.length - 1],
+            label: shortly(train),
+            short: String(i + 1),
+            colour: stageColour(i + 1, planned.length),
+          },
+        ]
+      : [];
+  });
+  const common = { epochs, bands };
   const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]);
   const charts = [
     lineChart({

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { inElectron, saveModel } from '../../electron/client.ts';
 import { folderAsZip } from '../../web/download.ts';
 import { useStudio } from '../context.ts';
 import { Icon } from './icon.tsx';
@@ -11,12 +12,19 @@ const classify = await pipeline('image-classification', './model');`;
 export function DownloadSection() {
   const { teaching, board } = useStudio();
   const copied = useSignal(false);
+  /** Where it lies, if a dialog asked for the place. */
+  const saved = useSignal<string | undefined>(undefined);
   const result = teaching.result.value;
   if (!result) return null;
   const bytes = result.files.reduce((sum, [, contents]) => sum + contents.length, 0);
 
   const download = async () => {
+    board.clear('download');
     try {
+      if (inElectron()) {
+        saved.value = await saveModel(result.files);
+        return;
+      }
       const url = URL.createObjectURL(await folderAsZip(result.files));
       const link = document.createElement('a');
       link.href = url;
@@ -45,10 +53,11 @@ export function DownloadSection() {
       </p>
       <button type="button" class="primary wide" onClick={download}>
         <Icon name="download" />
-        Download ({(bytes / 1e6).toFixed(1)} MB)
+        {inElectron() ? 'Save' : 'Download'} ({(bytes / 1e6).toFixed(1)} MB)
       </button>
+      {saved.value && <p aria-live="polite">It is in {saved.value}.</p>}
       <Trouble place="download" />
-      <p class="hint">Unzip it, and use it in a page or in Node:</p>
+      <p class="hint">{inElectron() ? 'Use it' : 'Unzip it, and use it'} in a page or in Node:</p>
       <div class="code">
         <pre>
           <code>{USE}</code>

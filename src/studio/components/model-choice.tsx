@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { useStudio } from '../context.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
-import { readOwnModel } from '../files/models.ts';
+import { readOwnModel, withConfiguration } from '../files/models.ts';
 import { Trouble } from './trouble.tsx';
 
 /** What the training starts from. */
@@ -14,7 +14,8 @@ export function ModelChoice() {
   const take = async (chosen: readonly File[]) => {
     if (!chosen.length) return;
     try {
-      studio.choose(await readOwnModel(chosen));
+      const isConfiguration = chosen.every(({ name }) => name.endsWith('.json'));
+      studio.choose(model && isConfiguration ? await withConfiguration(model, chosen) : await readOwnModel(chosen));
     } catch (error) {
       studio.board.fail('model', error);
     }
@@ -56,8 +57,8 @@ export function ModelChoice() {
             {model
               ? model.preprocessorConfig
                 ? 'With its preprocessor_config.json.'
-                : 'Click to take another.'
-              : 'Better for photos. What lies beside it, its preprocessor_config.json, can be chosen with it.'}
+                : 'Click to add its preprocessor_config.json, or to take another.'
+              : 'For photos, say. Choose the JSON files beside it with it.'}
           </small>
         </span>
       </label>

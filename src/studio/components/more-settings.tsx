@@ -15,7 +15,7 @@ const PRESETS: Record<StudioSettings['preset'], string> = {
 };
 const DEVICES: Record<StudioSettings['device'], string> = {
   auto: 'Whatever is best',
-  cpu: 'Processor (WebAssembly)',
+  cpu: 'Processor',
   webgpu: 'Graphics card (WebGPU)',
 };
 

@@ -1,5 +1,5 @@
 import { useStudio } from '../context.ts';
-import { epochsPlanned, progress, secondsLeft } from '../state/run.ts';
+import { epochsDone, epochsPlanned, progress, secondsLeft } from '../state/run.ts';
 import { Icon } from './icon.tsx';
 import { timeLeft } from './words.ts';
 
@@ -7,7 +7,8 @@ import { timeLeft } from './words.ts';
 export function Progress() {
   const { teaching } = useStudio();
   const run = teaching.run.value;
-  const { phase, rows } = run;
+  const { phase } = run;
+  const round = epochsDone(run) + 1;
   const planned = epochsPlanned(run);
   const running = phase === 'training' || phase === 'paused';
   const text =
@@ -17,13 +18,13 @@ export function Progress() {
         ? 'Stopping …'
         : phase === 'finishing'
           ? 'Checking what it has learned …'
-          : `Round ${Math.min(rows.length + 1, planned)} of ${planned}`;
+          : `Round ${Math.min(round, planned)} of ${planned}`;
   const left = phase === 'training' ? secondsLeft(run) : undefined;
   const share = phase === 'finishing' ? 1 : progress(run);
   return (
     <div class="progress">
       <p>
-        <strong>{phase === 'paused' ? `Paused in round ${rows.length + 1}` : text}</strong>
+        <strong>{phase === 'paused' ? `Paused in round ${round}` : text}</strong>
         <span>{left === undefined ? '' : timeLeft(left)}</span>
       </p>
       <progress

@@ -1,4 +1,5 @@
 import { useStudio } from '../context.ts';
+import { epochsDone } from '../state/run.ts';
 import { Curves } from './curves.tsx';
 import { Icon } from './icon.tsx';
 import { Layers } from './layers.tsx';
@@ -29,7 +30,7 @@ export function TrainSection() {
         <Progress />
       ) : (
         <>
-          {run.phase === 'resting' && <Resting rows={run.rows.length} />}
+          {run.phase === 'resting' && <Resting rounds={epochsDone(run)} />}
           <button
             type="button"
             class={`${again || run.phase === 'resting' ? 'secondary' : 'primary'} wide`}
@@ -47,11 +48,11 @@ export function TrainSection() {
   );
 }
 
-function Resting({ rows }: { readonly rows: number }) {
+function Resting({ rounds }: { readonly rounds: number }) {
   const { teaching } = useStudio();
   return (
     <>
-      <p class="note">The page was closed in the middle of training, after round {rows}. Nothing is lost.</p>
+      <p class="note">The page was closed in the middle of training, after round {rounds}. Nothing is lost.</p>
       <button type="button" class="primary wide" onClick={() => teaching.proceed()}>
         <Icon name="play" />
         Continue

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { useStudio } from '../context.ts';
 import type { Place } from '../state/types.ts';
 import { Icon } from './icon.tsx';
@@ -6,8 +7,13 @@ import { Icon } from './icon.tsx';
 export function Trouble({ place }: { readonly place: Place }) {
   const { board } = useStudio();
   const problem = board.problems.value[place];
+  const alert = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // On a small screen the button that was pressed may be far from what it lacks.
+    if (problem) alert.current?.scrollIntoView({ block: 'nearest' });
+  }, [problem]);
   return (
-    <div role="alert">
+    <div role="alert" ref={alert}>
       {problem && (
         <div class="trouble">
           <Icon name="warning" />

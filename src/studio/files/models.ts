@@ -25,16 +25,19 @@ export async function readOwnModel(files: readonly File[]): Promise<OwnModel> {
     throw new ThawError('bad-model', found, 'Choose one .onnx file, with its preprocessor_config.json if it has one');
   }
   return {
-    name: nameOf(file),
+    name: file.name,
     model: file,
     preprocessorConfig: await parsed(files, 'preprocessor_config.json'),
     config: await parsed(files, 'config.json'),
   };
 }
 
-/** Of a folder `NAME/onnx/model.onnx`, `NAME`. */
-function nameOf(file: File): string {
-  const folders = file.webkitRelativePath.split('/').slice(0, -1);
-  const folder = folders.at(-1) === 'onnx' ? folders.at(-2) : folders.at(-1);
-  return file.name === 'model.onnx' && folder ? folder : file.name;
+/**
+ * The same model with JSON files that were chosen later: they may lie in another folder than it does.
+ *
+ * @throws ThawError `bad-model`
+ */
+export async function withConfiguration(own: OwnModel, files: readonly File[]): Promise<OwnModel> {
+  const preprocessorConfig = (await parsed(files, 'preprocessor_config.json')) ?? own.preprocessorConfig;
+  return { ...own, preprocessorConfig, config: (await parsed(files, 'config.json')) ?? own.config };
 }

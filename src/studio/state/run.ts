@@ -45,10 +45,13 @@ export function follow(run: Run, event: RemoteEvent): Run {
 export const epochsPlanned = (run: Run): number =>
   run.opened?.stages.reduce((total, { epochs }) => total + epochs, 0) ?? 0;
 
+/** Where a page was closed between the worker's note and its own, a row is missing. */
+export const epochsDone = ({ rows }: Run): number => rows.at(-1)?.epoch ?? 0;
+
 /** From 0 to 1. */
 export function progress(run: Run): number {
   const planned = epochsPlanned(run);
-  return planned ? Math.min(1, (run.rows.length + run.within) / planned) : 0;
+  return planned ? Math.min(1, (epochsDone(run) + run.within) / planned) : 0;
 }
 
 /**
@@ -63,7 +66,7 @@ export function secondsLeft(run: Run): number | undefined {
   const bySteps = pace.steps >= 3 ? (pace.seconds / pace.steps) * opened.stepsPerEpoch : undefined;
   // What was remembered of the frozen layers makes later epochs shorter than the steps so far.
   const epoch = byEpoch ?? bySteps;
-  return epoch === undefined ? undefined : Math.max(0, epoch * (epochsPlanned(run) - rows.length - within));
+  return epoch === undefined ? undefined : Math.max(0, epoch * (epochsPlanned(run) - epochsDone(run) - within));
 }
 
 /** Whether the worker is at work for this run. */

@@ -11,10 +11,10 @@ import {
   writeOutline,
   writePictures,
 } from './draft.ts';
-import type { Surroundings } from './engine.ts';
 import { problemOf } from './problems.ts';
 import { EMBEDDED_SETTINGS, OWN_SETTINGS } from './settings.ts';
 import type { Shelf } from './shelf.ts';
+import type { Surroundings } from './surroundings.ts';
 import { Teaching } from './teaching.ts';
 import type { OwnModel, StudioClass, StudioPicture, StudioSettings } from './types.ts';
 
@@ -54,7 +54,7 @@ export class Studio {
   ) {
     this.teaching = new Teaching(surroundings, {
       board: this.board,
-      keep: () => this.save(),
+      keep: () => this.saveNow(),
       pictureOf: (id) => this.pictureOf(id),
     });
   }
@@ -147,7 +147,6 @@ export class Studio {
 
   /** Forgets everything, here and in the worker. */
   async startOver(): Promise<void> {
-    clearTimeout(this.timer);
     this.classes.value = beginning();
     this.model.value = undefined;
     this.settings.value = EMBEDDED_SETTINGS;
@@ -185,8 +184,8 @@ export class Studio {
   }
 
   private save(): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.saveNow(), SAVE_AFTER);
+    // A change that comes while another waits goes with it: put off by each, it would be kept by none.
+    this.timer ??= setTimeout(() => this.saveNow(), SAVE_AFTER);
   }
 
   private saveNow(): void {

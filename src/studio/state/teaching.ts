@@ -3,10 +3,10 @@ import { computed, signal } from '@preact/signals';
 import type { Predicted, RemoteClient, RemoteEvent } from '../../remote/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
-import type { Engine, Surroundings } from './engine.ts';
 import { placeOf } from './problems.ts';
 import { follow, isBusy, NO_RUN } from './run.ts';
 import { trainSettings } from './settings.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { OwnModel, Phase, Result, Run, StudioClass, StudioSettings } from './types.ts';
 
 /** What a training is started with. */
@@ -35,7 +35,7 @@ export class Teaching {
     const { phase, opened } = this.run.value;
     return opened !== undefined && phase !== 'idle' && phase !== 'opening' && phase !== 'resting';
   });
-  private engine: Engine | undefined;
+  private client: RemoteClient | undefined;
   private finishing: Promise<void> | undefined;
   private unwanted = false;
 
@@ -95,20 +95,20 @@ export class Teaching {
   }
 
   async pause(): Promise<void> {
-    await this.engine?.client.pause();
+    await this.client?.pause();
   }
 
   /** Goes on after a pause, or where an earlier visit ended. */
   async proceed(): Promise<void> {
     const { phase, rows } = this.run.value;
-    if (phase === 'paused') return this.engine?.client.proceed();
+    if (phase === 'paused') return this.client?.proceed();
     if (phase !== 'resting') return;
     this.hooks.board.clear('train');
     this.change({ phase: 'opening' });
     await this.work(async (client) => {
       const opened = await client.reopen(this.surroundings.project!);
-      // The last epoch that was kept may be one before the last that was shown.
-      this.change({ opened, rows: rows.slice(0, opened.epochsDone) });
+      // The last epoch that was kept may be one before the last that was shown, or one after it.
+      this.change({ opened, rows: rows.filter(({ epoch }) => epoch <= opened.epochsDone) });
       await this.train(client);
     });
   }
@@ -119,7 +119,7 @@ export class Teaching {
     if (phase === 'opening') this.unwanted = true;
     if (phase !== 'training' && phase !== 'paused') return;
     this.change({ phase: 'stopping' });
-    await this.engine?.client.stop();
+    await this.client?.stop();
   }
 
   /** Probabilities by the weights as they are, during a training too. */
@@ -127,51 +127,48 @@ export class Teaching {
     // While the model is being measured and exported its sessions are somebody else's.
     await this.finishing;
     if (!this.ready.value) return undefined;
-    return (await this.engine?.client.predict([picture]))?.[0];
+    return (await this.client?.predict([picture]))?.[0];
   }
 
   /** Gives up whatever there is. */
   async reset(): Promise<void> {
-    this.engine?.client.terminate();
-    this.engine = undefined;
+    this.client?.terminate();
+    this.client = undefined;
     this.run.value = NO_RUN;
     this.result.value = undefined;
     this.unreadable.value = new Set();
     const { project } = this.surroundings;
-    if (project !== undefined) await this.started().client.forget(project);
+    if (project !== undefined) await this.started().forget(project);
   }
 
   // ----------------------------------------------------------------------------------------------------------------
 
-  private started(): Engine {
-    if (this.engine) return this.engine;
-    const engine = this.surroundings.startEngine();
-    this.engine = engine;
-    engine.client.listen((event) => this.engine === engine && this.take(event));
-    engine.onCrash((reason) => {
-      if (this.engine !== engine) return;
-      this.engine = undefined;
-      engine.client.terminate();
-      this.hooks.board.show('train', {
-        message: `The training broke off: ${reason}.`,
-        hint: 'The browser may lack memory. Close other tabs, or use fewer or smaller pictures.',
-      });
+  private started(): RemoteClient {
+    if (this.client) return this.client;
+    const client = this.surroundings.start();
+    this.client = client;
+    client.listen((event) => this.client === client && this.take(event));
+    client.whenEnded((reason) => {
+      if (this.client !== client) return;
+      this.client = undefined;
+      this.hooks.board.fail('train', reason);
+      const kept = this.run.value.rows.length > 0 && this.surroundings.project !== undefined;
+      this.change(kept ? { phase: 'resting', within: 0 } : { phase: 'idle', opened: undefined });
     });
-    return engine;
+    return client;
   }
 
   /** Runs a task of the training; what it throws is shown, and the page can be used again. */
   private async work(task: (client: RemoteClient) => Promise<void>): Promise<void> {
-    const engine = this.started();
+    const client = this.started();
     this.unwanted = false;
     try {
-      await task(engine.client);
+      await task(client);
     } catch (error) {
-      const { board } = this.hooks;
-      const gone = this.engine !== engine;
-      if (!gone) board.fail(placeOf(error), error);
-      // After `reset` there is nothing to change; after a crash the board has it already.
-      if (!gone || isBusy(this.run.value.phase)) this.change({ phase: 'idle', opened: undefined });
+      // If it has ended by itself, that has been told; after `reset` it is of no concern.
+      if (this.client !== client) return;
+      this.hooks.board.fail(placeOf(error), error);
+      this.change({ phase: 'idle', opened: undefined });
     }
   }
 

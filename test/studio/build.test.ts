@@ -1,0 +1,115 @@
+// The built page is what people open: it must need nothing but itself.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildStudio } from '../../scripts/studio/build.ts';
+import { type Serving, serve } from '../../scripts/studio/serve.ts';
+
+let folder: string;
+let files: readonly string[];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'thaw-studio-'));
+  await buildStudio(folder);
+  files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => statSync(join(folder, file)).isFile());
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+const scripts = () => files.filter((file) => /\.m?js$/.test(file));
+
+describe('the built page', () => {
+  test('has its parts', () => {
+    const names = files.map((file) => file.replace(/-[\w-]{8}(?=\.)/, ''));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        ...['index.html', 'service-worker.js', 'licenses.md', 'assets/index.js', 'assets/index.css'],
+        ...['assets/worker.js', 'assets/model.onnx', 'assets/config.json', 'assets/preprocessor_config.json'],
+      ]),
+    );
+    expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(2);
+  });
+
+  test('imports nothing of Node', () => {
+    // ONNX Runtime's own loader asks for them in Node only, at run time.
+    const ours = scripts().filter((file) => !/ort-wasm/.test(file));
+    const wrong = ours.filter((file) =>
+      /(?:from|import)\s*\(?["'](?:node:|fs|path|worker_threads|module)\b/.test(read(file)),
+    );
+    expect(ours.length).toBeGreaterThan(3);
+    expect(wrong.filter((file) => !/\/ort\./.test(file))).toEqual([]);
+  });
+
+  test('names no address but those of name spaces and in messages', () => {
+    // Names that only look like addresses, and what messages advise to read: nothing is fetched from them.
+    const known =
+      /^https?:\/\/(?:www\.w3\.org\/|json-schema\.org\/|www\.apache\.org\/licenses\/|web\.dev\/cross-origin-isolation|rolldown\.rs\/in-depth|\[)/;
+    const looked = files.filter((file) => /\.(?:m?js|css|html|svg|webmanifest)$/.test(file));
+    const found = looked.flatMap((file) => read(file).match(/https?:\/\/[^\s"'`<>)]+/g) ?? []);
+    expect(found.filter((address) => !known.test(address))).toEqual([]);
+    expect(looked.flatMap((file) => read(file).match(/(?:src|href)="(?:\/\/|https?:)/g) ?? [])).toEqual([]);
+  });
+
+  test('holds no script, style or address that its security policy refuses', () => {
+    const html = read('index.html');
+    expect(html).toContain("default-src 'self'");
+    expect(html).not.toContain('unsafe-inline');
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
+  });
+
+  test('has a service worker that knows all its files', () => {
+    const worker = read('service-worker.js');
+    const expected = files
+      .filter((file) => !/^(?:service-worker\.js|licenses\.md)$/.test(file))
+      .map((file) => (file === 'index.html' ? './' : file));
+    for (const file of expected) expect(worker).toContain(`"${file}"`);
+  });
+
+  test('brings the licences of its packages', () => {
+    const packages = read('licenses.md').match(/^## \S+/gm);
+    expect(packages).toEqual(expect.arrayContaining(['## preact', '## onnxruntime-web', '## protobufjs', '## zod']));
+  });
+});
+
+describe('the server', () => {
+  let serving: Serving;
+  beforeAll(async () => {
+    serving = await serve(folder, 0);
+  });
+  afterAll(() => serving.close());
+
+  test.each([
+    ['', 'text/html; charset=utf-8'],
+    ['service-worker.js', 'text/javascript; charset=utf-8'],
+    ['manifest.webmanifest', 'application/manifest+json'],
+    ['?query', 'text/html; charset=utf-8'],
+  ])('gives %j isolated and as %s', async (path, type) => {
+    const { status, headers } = await fetch(serving.address + path);
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe(type);
+    expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    expect(headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+  });
+
+  test('gives WebAssembly and scripts of ONNX Runtime by their types', async () => {
+    const types: Record<string, string> = { '.wasm': 'application/wasm', '.mjs': 'text/javascript; charset=utf-8' };
+    for (const [end, type] of Object.entries(types)) {
+      const file = files.find((one) => one.endsWith(end))!;
+      const { headers } = await fetch(serving.address + file, { method: 'HEAD' });
+      expect(headers.get('content-type')).toBe(type);
+    }
+  });
+
+  test.each(['nothing.js', '..%2fpackage.json', '%2e%2e/%2e%2e/etc/passwd', 'assets', '%00', '%'])(
+    'gives nothing for %s',
+    async (path) => {
+      expect((await fetch(serving.address + path)).status).toBe(404);
+    },
+  );
+
+  test('only gives', async () => {
+    expect((await fetch(serving.address, { method: 'POST' })).status).toBe(405);
+  });
+});

@@ -1,0 +1,176 @@
+// What the studio's parts do without a page.
+import { describe, expect, test } from 'vitest';
+import { readAugmentation } from '../../src/data/index.ts';
+import { readSettings } from '../../src/recipe/index.ts';
+import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
+import { byFolder } from '../../src/studio/files/folders.ts';
+import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';
+import { listed } from '../../src/studio/files/pictures.ts';
+import { freeName, whatIsMissing, withClass } from '../../src/studio/state/classes.ts';
+import { epochsPlanned, follow, NO_RUN, plannedBands, progress, secondsLeft } from '../../src/studio/state/run.ts';
+import { EMBEDDED_SETTINGS, inWords, OWN_SETTINGS, trainSettings } from '../../src/studio/state/settings.ts';
+import type { Run, StudioSettings } from '../../src/studio/state/types.ts';
+import { FakeEngine, row, stepEvent } from './fake-engine.ts';
+
+const file = (name: string, contents = '') => new File([contents], name);
+
+describe('what is missing', () => {
+  const two = [
+    { id: '1', blob: new Blob() },
+    { id: '2', blob: new Blob() },
+  ];
+  test.each([
+    [[{ name: 'a', pictures: two }], 'One class alone cannot be told from another.'],
+    [
+      [
+        { name: 'a', pictures: two },
+        { name: ' ', pictures: two },
+      ],
+      'Class number 2 has no name.',
+    ],
+    [
+      [
+        { name: 'a', pictures: two },
+        { name: 'a ', pictures: two },
+      ],
+      'Two classes are called “a”.',
+    ],
+    [
+      [
+        { name: 'a', pictures: two },
+        { name: 'b', pictures: [] },
+      ],
+      '“b” has no pictures yet.',
+    ],
+  ])('case %#', (classes, message) => {
+    expect(whatIsMissing(classes.map((one, i) => ({ ...one, id: `c${i}` })))?.message).toBe(message);
+  });
+
+  test('is nothing with two classes of two', () => {
+    expect(whatIsMissing(['a', 'b'].map((name) => ({ id: name, name, pictures: two })))).toBeUndefined();
+  });
+
+  test('a new class has a name that is free', () => {
+    const classes = [{ id: '1', name: 'Class 3', pictures: [] }, ...withClass([], '2', 'x')];
+    expect(freeName(classes)).toBe('Class 4');
+  });
+});
+
+describe('settings', () => {
+  const variations: readonly StudioSettings['variation'][] = ['none', 'gentle', 'photos', 'strong'];
+  test.each(variations)('pictures varied %s are settings that the recipe takes', (variation) => {
+    for (const embedded of [true, false]) {
+      const settings = trainSettings({ ...(embedded ? EMBEDDED_SETTINGS : OWN_SETTINGS), variation }, embedded);
+      expect(() => readAugmentation(readSettings({ ...settings }).augment)).not.toThrow();
+    }
+  });
+
+  test('gentle variation neither mirrors nor recolours', () => {
+    const changes = readAugmentation(trainSettings(EMBEDDED_SETTINGS, true).augment);
+    expect(Object.keys(changes)).not.toEqual(expect.arrayContaining(['horizontalFlip']));
+    expect(changes.hue ?? changes.saturation ?? changes.greyscale).toBeUndefined();
+  });
+
+  test.each([
+    ['head', 'the last layer'],
+    ['last:3', 'the last 3 layer groups'],
+    ['all', 'all layers'],
+    ['block*', 'block*'],
+  ])('%s in words', (train, words) => expect(inWords(train)).toBe(words));
+});
+
+describe('a run', () => {
+  const started = async (): Promise<Run> => {
+    const opened = await new FakeEngine().client.open({ model: new Uint8Array(), classes: ['a', 'b'], pictures: [] });
+    return { ...NO_RUN, phase: 'training', opened, trained: [0, 0, 0, 0] };
+  };
+
+  test('tells how far it is', async () => {
+    let run = await started();
+    expect(epochsPlanned(run)).toBe(4);
+    expect(progress(run)).toBe(0);
+    run = follow(run, { type: 'epoch', best: true, ...row(1) });
+    run = follow(run, stepEvent(2, 2));
+    expect(progress(run)).toBeCloseTo(1.5 / 4);
+  });
+
+  test('estimates what is left by the steps, then by the epochs of the stage', async () => {
+    let run: Run = { ...(await started()), stage: { stage: 1 } as Run['stage'] };
+    expect(secondsLeft(run)).toBeUndefined();
+    for (const step of [1, 2, 3]) run = follow(run, stepEvent(1, step));
+    // Four steps of half a second an epoch, three quarters of the first of four done.
+    expect(secondsLeft(run)).toBeCloseTo(3.25 * 2);
+    run = follow(run, { type: 'epoch', best: true, ...row(1), seconds: 10 });
+    expect(secondsLeft(run)).toBeCloseTo(3 * 10);
+  });
+
+  test('has bands of the stages', async () => {
+    expect(plannedBands(await started())).toEqual([
+      { train: 'head', from: 0, to: 1 },
+      { train: 'last:2', from: 2, to: 3 },
+    ]);
+  });
+
+  test('is paused only while it trains', async () => {
+    const run = await started();
+    expect(follow(run, { type: 'paused' }).phase).toBe('paused');
+    expect(follow({ ...run, phase: 'stopping' }, { type: 'paused' }).phase).toBe('stopping');
+    expect(follow({ ...run, phase: 'paused' }, { type: 'proceeding' }).phase).toBe('training');
+  });
+});
+
+describe('example drawings', () => {
+  test('are six things, on the paper, the same for a seed and different among themselves', () => {
+    const examples = exampleDrawings(12, 3);
+    expect(examples.map(({ drawings }) => drawings.length)).toEqual(Array(6).fill(12));
+    const drawings = examples.flatMap((one) => one.drawings);
+    const points = drawings.flatMap(({ strokes }) => strokes.flatMap((stroke) => stroke.points));
+    expect(points.every(({ x, y }) => x > 0 && x < 1 && y > 0 && y < 1)).toBe(true);
+    expect(exampleDrawings(12, 3)).toEqual(examples);
+    expect(new Set(drawings.map((drawing) => JSON.stringify(drawing))).size).toBe(drawings.length);
+  });
+});
+
+describe('files', () => {
+  test('lie in folders, hidden ones aside', () => {
+    const folders = byFolder([
+      { folder: 'cat', file: file('1.png') },
+      { folder: 'cat', file: file('.DS_Store') },
+      { folder: 'dog', file: file('2.png') },
+      { folder: 'cat', file: file('3.png') },
+    ]);
+    expect([...folders].map(([name, files]) => [name, files.map((one) => one.name)])).toEqual([
+      ['cat', ['1.png', '3.png']],
+      ['dog', ['2.png']],
+    ]);
+  });
+
+  test('a model comes with its configuration', async () => {
+    const own = await readOwnModel([file('net.onnx', 'x'), file('preprocessor_config.json', '{"size":224}')]);
+    expect(own).toMatchObject({ name: 'net.onnx', preprocessorConfig: { size: 224 }, config: undefined });
+  });
+
+  test('a configuration can come later', async () => {
+    const own = await readOwnModel([file('net.onnx', 'x'), file('config.json', '{"a":1}')]);
+    const later = await withConfiguration(own, [file('preprocessor_config.json', '{"size":224}')]);
+    expect(later).toEqual({ ...own, preprocessorConfig: { size: 224 } });
+  });
+
+  test('of several models the unquantized one is taken', async () => {
+    expect((await readOwnModel([file('model_q4.onnx'), file('model.onnx')])).name).toBe('model.onnx');
+  });
+
+  test.each([
+    [[file('readme.txt')], /no \.onnx/],
+    [[file('a.onnx'), file('b.onnx')], /2 models/],
+    [[file('a.onnx'), file('config.json', '{')], /config\.json is no JSON/],
+  ])('files that are no model are refused, case %#', async (files, message) => {
+    await expect(readOwnModel(files)).rejects.toThrow(message);
+  });
+
+  test('are listed in a few words', () => {
+    expect(listed(['a'])).toBe('“a”');
+    expect(listed(['a', 'b'])).toBe('“a” and “b”');
+    expect(listed(['a', 'b', 'c'])).toBe('“a” and 2 other files');
+  });
+});

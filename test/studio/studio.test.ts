@@ -1,0 +1,244 @@
+// The page's state, with a worker that only pretends.
+import { afterEach, describe, expect, test } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import { memoryShelf, type Shelf } from '../../src/studio/state/shelf.ts';
+import { Studio } from '../../src/studio/state/studio.ts';
+import { type FakeOptions, row, surroundings } from './fake-engine.ts';
+
+const picture = (contents: string) => new Blob([contents], { type: 'image/png' });
+
+interface Given extends FakeOptions {
+  readonly shelf?: Shelf;
+  readonly project?: string;
+}
+
+const opened: Studio[] = [];
+afterEach(async () => {
+  // No timer outlives its test.
+  for (const studio of opened.splice(0)) await studio.saved();
+});
+
+/** Two classes, `a` and `b`, with two pictures each. */
+function filled(given: Given = {}) {
+  const { shelf = memoryShelf(), ...options } = given;
+  const { around, engines } = surroundings(options);
+  const studio = new Studio(shelf, around);
+  opened.push(studio);
+  for (const [i, name] of ['a', 'b'].entries()) {
+    const { id } = studio.classes.value[i];
+    studio.rename(id, name);
+    studio.addPictures(id, [picture(`${name}1`), picture(`${name}2`)]);
+  }
+  return { studio, engines, shelf };
+}
+
+/** The page opened again on the same shelf. */
+async function reopened(shelf: Shelf, options: FakeOptions = {}) {
+  const { around, engines } = surroundings(options);
+  const studio = new Studio(shelf, around);
+  opened.push(studio);
+  await studio.restore();
+  return { studio, engines };
+}
+
+const until = async (holds: () => boolean) => {
+  for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(holds()).toBe(true);
+};
+
+describe('pictures and classes', () => {
+  test('begin as two empty classes', () => {
+    const studio = new Studio(memoryShelf(), surroundings().around);
+    expect(studio.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+      ['Class 1', 0],
+      ['Class 2', 0],
+    ]);
+  });
+
+  test('whole folders take the place of classes that are empty and unnamed', () => {
+    const { studio } = filled();
+    studio.addClass();
+    studio.addClasses([
+      { name: 'b', pictures: [picture('b3')] },
+      { name: 'c', pictures: [picture('c1')] },
+    ]);
+    expect(studio.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+      ['a', 2],
+      ['b', 3],
+      ['c', 1],
+    ]);
+  });
+
+  test('pictures that are pasted go where the last ones went', () => {
+    const { studio } = filled();
+    const [a, b] = studio.classes.value;
+    expect(studio.target).toBe(b.id);
+    studio.removeClass(b.id);
+    expect(studio.target).toBe(a.id);
+  });
+});
+
+describe('training', () => {
+  test('asks for what is missing, and asks nothing of the worker', async () => {
+    const { studio, engines } = filled();
+    const { id, pictures } = studio.classes.value[1];
+    studio.removePicture(id, pictures[0].id);
+    await studio.train();
+    expect(studio.board.problems.value.pictures?.message).toBe('“b” has only one picture.');
+    expect(engines).toHaveLength(0);
+    studio.addPictures(id, [picture('b3')]);
+    expect(studio.board.problems.value.pictures).toBeUndefined();
+  });
+
+  test('goes from opening to a finished model', async () => {
+    const { studio, engines } = filled();
+    await studio.train();
+    const [{ request, asked }] = engines;
+    expect(asked).toEqual(['open', 'train', 'finish']);
+    expect(request).toMatchObject({ classes: ['a', 'b'], project: 'studio', preprocessorConfig: { size: 80 } });
+    expect(request!.pictures.map(({ label }) => label)).toEqual([0, 0, 1, 1]);
+    const { run, result, ready, busy } = studio.teaching;
+    expect(run.value).toMatchObject({ phase: 'done', why: 'finished', trained: [0, 0, 2, 4] });
+    expect(run.value.rows.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect([ready.value, busy.value]).toEqual([true, false]);
+    expect(result.value!.files[0][0]).toBe('onnx/model.onnx');
+    expect(await result.value!.mistakes[0].blob.text()).toBe('b2');
+    expect(studio.changed.value).toBe(false);
+    studio.addPictures(studio.classes.value[0].id, [picture('a3')]);
+    expect(studio.changed.value).toBe(true);
+  });
+
+  test('pauses, goes on and stops early with what it has', async () => {
+    const { studio, engines } = filled({ holdAt: 2 });
+    const training = studio.train();
+    await until(() => studio.teaching.run.value.rows.length === 1);
+    await studio.teaching.pause();
+    expect(studio.teaching.run.value.phase).toBe('paused');
+    expect(await studio.teaching.predict(picture('x'))).toEqual({ label: 1, probabilities: [0.25, 0.75] });
+    await studio.teaching.proceed();
+    expect(studio.teaching.run.value.phase).toBe('training');
+    await studio.teaching.stop();
+    await training;
+    expect(studio.teaching.run.value).toMatchObject({ phase: 'interrupted', why: 'interrupted' });
+    expect(studio.teaching.result.value).toBeDefined();
+    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'proceed', 'stop', 'finish']);
+  });
+
+  test('that is stopped before it has learned anything leaves nothing', async () => {
+    const { studio } = filled({ holdAt: 1 });
+    const training = studio.train();
+    await until(() => studio.teaching.run.value.phase === 'training');
+    await studio.teaching.stop();
+    await training;
+    expect(studio.teaching.run.value.phase).toBe('idle');
+    expect(studio.teaching.result.value).toBeUndefined();
+    expect(studio.teaching.ready.value).toBe(false);
+  });
+
+  test.each([
+    ['model', new ThawError('bad-model', 'it is no ONNX file', 'Give an .onnx')],
+    ['pictures', new ThawError('bad-data', 'nothing can be read', 'Give pictures')],
+    ['train', new ThawError('diverged', 'the loss is no number', 'Lower the rate')],
+    ['train', new TypeError('undefined is no function')],
+  ] as const)('shows beside the %s what went wrong there', async (place, error) => {
+    const { studio } = filled({ fails: { open: error } });
+    await studio.train();
+    const problem = studio.board.problems.value[place]!;
+    expect(problem.message.toLowerCase()).toBe(`${error.message.toLowerCase()}.`);
+    expect(problem.hint).toBeTruthy();
+    expect(studio.teaching.run.value.phase).toBe('idle');
+  });
+
+  test('marks the pictures that cannot be read', async () => {
+    const { studio, engines } = filled({ holdAt: 1 });
+    const training = studio.train();
+    await until(() => studio.teaching.run.value.phase === 'training');
+    engines[0].emit({ type: 'problem', picture: 2, reason: 'no picture' });
+    engines[0].proceed('go on');
+    await training;
+    expect([...studio.teaching.unreadable.value]).toEqual([studio.classes.value[1].pictures[0].id]);
+  });
+
+  test('starts another worker after one has died', async () => {
+    const { studio, engines } = filled({ holdAt: 2 });
+    void studio.train();
+    await until(() => studio.teaching.run.value.rows.length === 1);
+    engines[0].end(new ThawError('ended', 'the worker is out of memory', 'Reload'));
+    expect(studio.board.problems.value.train?.message).toContain('out of memory');
+    expect(studio.teaching.run.value.phase).toBe('resting');
+    void studio.teaching.proceed();
+    await until(() => engines.length === 2);
+    expect(engines[1].asked[0]).toBe('reopen');
+  });
+});
+
+describe('a closed tab', () => {
+  test('keeps pictures, names, settings and the model', async () => {
+    const { studio, shelf } = filled();
+    studio.choose({ name: 'own.onnx', model: picture('model'), preprocessorConfig: { size: 224 } });
+    studio.set({ epochs: 7 });
+    studio.removePicture(studio.classes.value[0].id, studio.classes.value[0].pictures[0].id);
+    await studio.saved();
+    const { studio: again } = await reopened(shelf);
+    expect(again.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect(await again.classes.value[0].pictures[0].blob.text()).toBe('a2');
+    expect(again.settings.value.epochs).toBe(7);
+    expect(again.model.value).toMatchObject({ name: 'own.onnx', preprocessorConfig: { size: 224 } });
+    // A new id is none of those that are taken.
+    const ids = () => again.classes.value.flatMap(({ id, pictures }) => [id, ...pictures.map((one) => one.id)]);
+    again.addPictures(again.addClass(), [picture('c')]);
+    expect(new Set(ids()).size).toBe(ids().length);
+  });
+
+  test('in the middle of a training waits to be continued', async () => {
+    const { studio, shelf } = filled({ holdAt: 3 });
+    void studio.train();
+    await until(() => studio.teaching.run.value.rows.length === 2);
+    await studio.saved();
+    const { studio: again, engines } = await reopened(shelf, { epochsDone: 1 });
+    expect(again.teaching.run.value).toMatchObject({ phase: 'resting', classes: ['a', 'b'] });
+    expect(engines).toHaveLength(0);
+    await again.teaching.proceed();
+    expect(engines[0].asked).toEqual(['reopen', 'train', 'finish']);
+    expect(again.teaching.run.value.rows).toEqual([1, 2, 3, 4].map(row));
+    expect(again.teaching.run.value.phase).toBe('done');
+  });
+
+  test('after the training has its model again, and pictures that were removed since', async () => {
+    const { studio, shelf } = filled();
+    await studio.train();
+    const [, b] = studio.classes.value;
+    studio.removePicture(b.id, b.pictures[1].id);
+    await studio.saved();
+    const { studio: again, engines } = await reopened(shelf, { epochsDone: 4 });
+    expect(engines[0].asked).toEqual(['reopen', 'finish']);
+    expect(again.teaching.run.value.phase).toBe('done');
+    expect(await again.teaching.result.value!.mistakes[0].blob.text()).toBe('b2');
+    // The next training needs it no more.
+    again.addPictures(b.id, [picture('b3')]);
+    await again.train();
+    await again.saved();
+    expect(await shelf.get(`picture/${b.pictures[1].id}`)).toBeUndefined();
+  });
+
+  test('that was told to start over keeps nothing', async () => {
+    const { studio, shelf, engines } = filled();
+    await studio.train();
+    await studio.startOver();
+    await studio.saved();
+    expect(engines.at(-1)!.asked).toEqual(['forget']);
+    const { studio: again } = await reopened(shelf);
+    expect(again.pictures.value).toBe(0);
+    expect(again.teaching.run.value.phase).toBe('idle');
+  });
+
+  test('says so where the browser keeps nothing', async () => {
+    const shelf = { ...memoryShelf(), put: () => Promise.reject(new Error('the quota is used up')) };
+    const { studio } = filled({ shelf });
+    await studio.saved();
+    expect(studio.board.problems.value.pictures?.message).toContain('quota');
+  });
+});
