@@ -67,10 +67,7 @@ test('drawings become a classifier that is tried and taken away', { timeout: 240
   await page.mouse.down();
   for (let t = 0; t <= 6.4; t += 0.2) await page.mouse.move(...at(t));
   await page.mouse.up();
-  await page
-    .getByText(/\d+ ?%/)
-    .last()
-    .waitFor();
+  await page.locator('#try .verdict b').waitFor();
 
   const [download] = await Promise.all([
     page.waitForEvent('download'),
