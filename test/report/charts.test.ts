@@ -42,6 +42,23 @@ describe('scales', () => {
 });
 
 describe('lineChart', () => {
+  it('leaves room for epochs that are still to come', () => {
+    const run = lineChart({
+      title: 'Accuracy',
+      description: 'so far',
+      epochs: [1, 2, 3, 4],
+      series: [{ name: 'validation', look: 'val', values: [0, 1] }],
+      bands: [],
+      scale: linearScale([0, 1]),
+      format: String,
+    });
+    const root = read(run);
+    const dots = find(root, named('circle')).map(({ attributes }) => attributes.cx);
+    expect(dots).toEqual([`${across(0, 4)}%`, `${across(1, 4)}%`]);
+    expect(find(root, hasClass('epoch'))).toHaveLength(2);
+    expect(text(root)).not.toContain('not finite');
+  });
+
   const values = [0.2, 0.5, Number.NaN, 0.9, 0.75];
   const chart = {
     title: 'Accuracy',

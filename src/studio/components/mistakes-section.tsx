@@ -25,7 +25,8 @@ export function MistakesSection() {
       ) : (
         <>
           <p class="lead">
-            {mistakes.length} of the {plural(all, 'picture')} that were held back. More pictures like these would help.
+            {mistakes.length} of the {plural(all, 'picture')} that were held back {mistakes.length === 1 ? 'is' : 'are'}{' '}
+            wrong. More like {mistakes.length === 1 ? 'it' : 'these'} would help.
           </p>
           <ul class="mistakes">
             {mistakes.slice(0, SHOWN).map(({ blob, label, predicted, probability }) => (

@@ -60,7 +60,7 @@ export function MoreSettings() {
         />
         <Select
           label="Compute on"
-          about="The built-in model is small: the processor does."
+          about="For the built-in model, which is small, the processor is enough."
           names={DEVICES}
           value={settings.device}
           onChoose={(device) => studio.set({ device })}

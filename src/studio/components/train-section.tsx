@@ -69,7 +69,7 @@ function Score({ stale }: { readonly stale: boolean }) {
     <p class="score">
       <b>{Math.round((100 * right) / Math.max(1, all))}%</b>
       <span>
-        {right} of {all} pictures that it had never seen are right.
+        {right} of the {all} pictures that were held back from the training are right.
         {stale && ' The pictures have changed since: train again to use them.'}
       </span>
     </p>
