@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { connect, emitterPort, type OpenRequest, type RemoteClient, serve } from '../../src/remote/index.ts';
@@ -36,24 +35,21 @@ function started(thread = threadThat()): RemoteClient {
   return client;
 }
 
-/** Trains. @returns the model, and which part of the time this thread was busy */
+/** Trains. @returns the model */
 async function trained(client: RemoteClient) {
   await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
-  const before = performance.eventLoopUtilization();
   expect(await client.train()).toBe('finished');
-  const { utilization } = performance.eventLoopUtilization(before);
-  return { model: modelOf((await client.finish()).files), utilization };
+  return modelOf((await client.finish()).files);
 }
 
-test('a worker thread trains to the bytes of this one, and leaves this one free', async () => {
+test('a worker thread trains to the bytes of this one', async () => {
   const inThread = await trained(started());
   const { port1, port2 } = new MessageChannel();
   serve(emitterPort(port1), nodePlatform());
   const client = connect(emitterPort(port2));
   clients.push(client);
   const here = await trained(client);
-  expect(inThread.model.equals(here.model)).toBe(true);
-  expect(inThread.utilization).toBeLessThan(here.utilization / 2);
+  expect(inThread.equals(here)).toBe(true);
 });
 
 test('a thread that fails rejects what waits and what is asked later, and says why', async () => {
