@@ -94,7 +94,10 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     machine,
   });
   return {
-    prefix: prefixModel(network, plan, step.boundary),
+    // Compiled when asked for: where pictures can be told apart, their features are remembered by other models.
+    get prefix() {
+      return prefixModel(network, plan, step.boundary);
+    },
     boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
     step: step.model,
     evaluation: evaluationStep.model,

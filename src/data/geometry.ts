@@ -1,6 +1,7 @@
 /** Where the pixels of a model's input come from in a picture: the arithmetic that every platform's augmentation shares. */
-import { type AugmentationDraw, cropRectangle, type Rectangle } from './augment.ts';
-import { resizedSide, type Size } from './preprocessing.ts';
+import { type AugmentationDraw, cropRectangle, erasedRectangle, type Rectangle } from './augment.ts';
+import { colourMatrix, meanGrey, type Pixels, writePixels } from './pixels.ts';
+import { batchShape, resizedSide, type Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
 type Affine = NonNullable<AugmentationDraw['affine']>;
@@ -199,4 +200,39 @@ export function meanColour({ mean, scale, channels }: Preprocessing): readonly [
     channels === 'bgr' ? mean.toReversed() : channels === 'grey' ? [mean[0], mean[0], mean[0]] : mean
   ).map((m) => Math.round(Math.min(255, Math.max(0, m / scale))));
   return [r, g, b];
+}
+
+/** Pixels, and where in them the model's input begins. */
+export interface Placed {
+  readonly pixels: Pixels;
+  readonly left: number;
+  readonly top: number;
+}
+
+/** Writes what a draw's geometry made of a picture, with what else was drawn, as float32 at `out[offset …]`. */
+export function writeDrawn(
+  { pixels, left, top }: Placed,
+  picture: Pixels,
+  p: Preprocessing,
+  draw: AugmentationDraw,
+  out: Float32Array,
+  offset: number,
+): void {
+  writePixels(pixels, p, out, offset, {
+    left,
+    top,
+    horizontalFlip: draw.horizontalFlip,
+    verticalFlip: draw.verticalFlip,
+    colour: colourMatrix(draw, () => meanGrey(picture)),
+    erase: draw.erasing && erasedRectangle(draw.erasing, p),
+    outside: draw.affine ? 'mean' : undefined,
+  });
+}
+
+/** A picture that is resized as the preprocessing says, as the model takes it: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
+export function inputOf(picture: Pixels, p: Preprocessing): { data: Float32Array; shape: readonly number[] } {
+  const shape = batchShape(p, 1);
+  const data = new Float32Array(shape.reduce((a, b) => a * b));
+  writePixels(picture, p, data, 0, inputOrigin(picture, p));
+  return { data, shape };
 }

@@ -1,7 +1,8 @@
 import { Random } from '../random.ts';
 import { type Augmentation, type AugmentationDraw, drawAugmentation } from './augment.ts';
 import { Slots } from './concurrency.ts';
-import type { Pixels } from './pixels.ts';
+import { inputOrigin } from './geometry.ts';
+import { type Pixels, writePixels } from './pixels.ts';
 import { batchShape } from './preprocessing.ts';
 import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from './types.ts';
 
@@ -14,8 +15,6 @@ export interface PictureReader {
   digestOf(file: string): Promise<string>;
   /** @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
   decode(file: string, p: Preprocessing, large: boolean): Promise<Pixels>;
-  /** Writes a picture that was decoded as the preprocessing resizes it, at `out[offset …]`. */
-  write(picture: Pixels, p: Preprocessing, out: Float32Array, offset: number): void;
   /** Writes what a draw makes of a picture that was decoded large. */
   augment(picture: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;
   /** Why a file could not be read, in a few words. */
@@ -198,7 +197,7 @@ export class PictureSource implements BatchSource {
     const picture = await this.decode(file).catch((error) => this.failed(file, error));
     if (!picture) return false;
     if (draw) await this.reader.augment(picture, p, draw, images, offset);
-    else this.reader.write(picture, p, images, offset);
+    else writePixels(picture, p, images, offset, inputOrigin(picture, p));
     return true;
   }
 

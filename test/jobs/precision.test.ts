@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -26,7 +26,7 @@ import {
 import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { weights } from '../small-models.ts';
-import { makeProject, type Project, pretrained } from './project.ts';
+import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
 const SETTINGS: TrainSettingsInput = {
   device: 'cpu',
@@ -45,17 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** A model file with the preprocessing of the project's own. */
-function save(name: string, model: Model): string {
-  const folder = join(project.folder, name);
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'model.onnx'), writeModel(model));
-  writeFileSync(
-    join(folder, 'preprocessor_config.json'),
-    readFileSync(join(project.model, 'preprocessor_config.json')),
-  );
-  return folder;
-}
+const save = (name: string, model: Model): string => saveModel(project, name, model);
 
 /** The model with all its floats halved, inputs and outputs included, and a batch that the file fixes. */
 function halved(type: 'float16' | 'bfloat16'): Model {

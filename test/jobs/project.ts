@@ -1,8 +1,8 @@
 /** A small model and coloured pictures on disk, as a user has them. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeModel } from '../../src/onnx/index.ts';
+import { type Model, writeModel } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { fromRgb, rgb } from '../data/pictures.ts';
 import { smallModel, weights } from '../small-models.ts';
@@ -82,4 +82,13 @@ export async function makeProject({ train = 8, val = 4 } = {}): Promise<Project>
     }
   }
   return { folder, model, data, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** A model file in a folder of its own, with the preprocessing of the project's. @returns the folder */
+export function saveModel(project: Project, name: string, model: Model): string {
+  const folder = join(project.folder, name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'model.onnx'), writeModel(model));
+  copyFileSync(join(project.model, 'preprocessor_config.json'), join(folder, 'preprocessor_config.json'));
+  return folder;
 }

@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evaluate, exportRun, type JobEvent, resume, train, writeArtifacts } from '../../src/jobs/index.ts';
-import { type Model, readModel, type Tensor, writeModel } from '../../src/onnx/index.ts';
+import { type Model, readModel, type Tensor } from '../../src/onnx/index.ts';
 import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { quantizedPretrained } from '../quantized-models.ts';
 import { smallModel, weights } from '../small-models.ts';
-import { makeProject, type Project } from './project.ts';
+import { makeProject, type Project, saveModel } from './project.ts';
 
 const SETTINGS: TrainSettingsInput = {
   device: 'cpu',
@@ -27,17 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** A model file with the preprocessing of the project's own. */
-function save(name: string, model: Model): string {
-  const folder = join(project.folder, name);
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'model.onnx'), writeModel(model));
-  writeFileSync(
-    join(folder, 'preprocessor_config.json'),
-    readFileSync(join(project.model, 'preprocessor_config.json')),
-  );
-  return folder;
-}
+const save = (name: string, model: Model): string => saveModel(project, name, model);
 
 describe.each([true, false])('a quantized model trains straight through, one scale a channel: %s', (perChannel) => {
   const source = quantizedPretrained({ perChannel });

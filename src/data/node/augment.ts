@@ -1,8 +1,8 @@
 /** Carries out with sharp what `drawAugmentation` drew. */
 import sharp, { type Sharp } from 'sharp';
-import { type AugmentationDraw, erasedRectangle } from '../augment.ts';
-import { affineWarp, drawnBox, meanColour, type Part, straightCut } from '../geometry.ts';
-import { colourMatrix, meanGrey, type Pixels, writePixels } from '../pixels.ts';
+import type { AugmentationDraw } from '../augment.ts';
+import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut, writeDrawn } from '../geometry.ts';
+import type { Pixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
 
 const fromPixels = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 3 } });
@@ -10,13 +10,6 @@ const fromPixels = ({ data, width, height }: Pixels) => sharp(data, { raw: { wid
 async function run(pipeline: Sharp): Promise<Pixels> {
   const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
   return { data, width: info.width, height: info.height };
-}
-
-/** Pixels, and where in them the model's input begins. */
-interface Placed {
-  readonly pixels: Pixels;
-  readonly left: number;
-  readonly top: number;
 }
 
 /**
@@ -32,16 +25,8 @@ export async function augmentPicture(
   out: Float32Array,
   offset: number,
 ): Promise<void> {
-  const { pixels, left, top } = draw.affine ? await warp(picture, p, draw, draw.affine) : await cut(picture, p, draw);
-  writePixels(pixels, p, out, offset, {
-    left,
-    top,
-    horizontalFlip: draw.horizontalFlip,
-    verticalFlip: draw.verticalFlip,
-    colour: colourMatrix(draw, () => meanGrey(picture)),
-    erase: draw.erasing && erasedRectangle(draw.erasing, p),
-    outside: draw.affine ? 'mean' : undefined,
-  });
+  const placed = draw.affine ? await warp(picture, p, draw, draw.affine) : await cut(picture, p, draw);
+  writeDrawn(placed, picture, p, draw, out, offset);
 }
 
 const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Sharp =>

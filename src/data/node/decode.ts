@@ -1,11 +1,9 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { augmentedSide, inputOrigin } from '../geometry.ts';
+import { augmentedSide, inputOf } from '../geometry.ts';
 import { maximumPixels } from '../limits.ts';
-import { type Pixels, writePixels } from '../pixels.ts';
-import { batchShape, resizedSize } from '../preprocessing.ts';
+import type { Pixels } from '../pixels.ts';
+import { resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
-
-export { inputOrigin };
 
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
@@ -58,11 +56,7 @@ export async function decodePicture(
   file: PictureFile,
   p: Preprocessing,
 ): Promise<{ data: Float32Array; shape: readonly number[] }> {
-  const shape = batchShape(p, 1);
-  const data = new Float32Array(shape.reduce((a, b) => a * b));
-  const picture = await decodeResized(file, p);
-  writePixels(picture, p, data, 0, inputOrigin(picture, p));
-  return { data, shape };
+  return inputOf(await decodeResized(file, p), p);
 }
 
 /** Why a file could not be read, in a few words. */

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type PictureReader, type PictureSourceOptions, PictureSource as Source } from '../picture-source.ts';
-import { writePixels } from '../pixels.ts';
 import { augmentPicture } from './augment.ts';
-import { decodeLarge, decodeResized, failureReason, inputOrigin, type PictureFile } from './decode.ts';
+import { decodeLarge, decodeResized, failureReason, type PictureFile } from './decode.ts';
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -26,7 +25,6 @@ export const sharpReader = (
     const found = await find(file);
     return large ? decodeLarge(found, p) : decodeResized(found, p);
   },
-  write: (picture, p, out, offset) => writePixels(picture, p, out, offset, inputOrigin(picture, p)),
   augment: augmentPicture,
   failureReason,
 });

@@ -1,17 +1,10 @@
 /** Carries out in plain arithmetic what `drawAugmentation` drew: the counterpart of `src/data/node/augment.ts`. */
-import { type AugmentationDraw, erasedRectangle, type Rectangle } from '../augment.ts';
-import { affineWarp, drawnBox, meanColour, type Part, straightCut } from '../geometry.ts';
-import { colourMatrix, meanGrey, type Pixels, writePixels } from '../pixels.ts';
+import type { AugmentationDraw, Rectangle } from '../augment.ts';
+import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut, writeDrawn } from '../geometry.ts';
+import type { Pixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
 import { blur, extend, extract, resize, transform } from './resample.ts';
 import { blurRadius } from './weights.ts';
-
-/** Pixels, and where in them the model's input begins. */
-interface Placed {
-  readonly pixels: Pixels;
-  readonly left: number;
-  readonly top: number;
-}
 
 /**
  * Writes one augmented picture as float32 at `out[offset …]`.
@@ -25,16 +18,8 @@ export function augmentPicture(
   out: Float32Array,
   offset: number,
 ): void {
-  const { pixels, left, top } = draw.affine ? warp(picture, p, draw, draw.affine) : cut(picture, p, draw);
-  writePixels(pixels, p, out, offset, {
-    left,
-    top,
-    horizontalFlip: draw.horizontalFlip,
-    verticalFlip: draw.verticalFlip,
-    colour: colourMatrix(draw, () => meanGrey(picture)),
-    erase: draw.erasing && erasedRectangle(draw.erasing, p),
-    outside: draw.affine ? 'mean' : undefined,
-  });
+  const placed = draw.affine ? warp(picture, p, draw, draw.affine) : cut(picture, p, draw);
+  writeDrawn(placed, picture, p, draw, out, offset);
 }
 
 const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Pixels =>

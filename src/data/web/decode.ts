@@ -1,10 +1,10 @@
 /** From what a page has of a picture to pixels, by the browser's own decoders: the counterpart of `src/data/node/decode.ts`. */
 import { ThawError } from '../../errors.ts';
 import { Slots } from '../concurrency.ts';
-import { augmentedSize, inputOrigin } from '../geometry.ts';
+import { augmentedSize, inputOf } from '../geometry.ts';
 import { sizeProblem } from '../limits.ts';
-import { type Pixels, writePixels } from '../pixels.ts';
-import { batchShape, resizedSize, type Size } from '../preprocessing.ts';
+import type { Pixels } from '../pixels.ts';
+import { resizedSize, type Size } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 import { formatOf, parseHeader, unsupportedFormat } from './header.ts';
 import { resize } from './resample.ts';
@@ -42,11 +42,7 @@ export async function decodePicture(
   file: PictureFile,
   p: Preprocessing,
 ): Promise<{ data: Float32Array; shape: readonly number[] }> {
-  const shape = batchShape(p, 1);
-  const data = new Float32Array(shape.reduce((a, b) => a * b));
-  const picture = await decodeResized(file, p);
-  writePixels(picture, p, data, 0, inputOrigin(picture, p));
-  return { data, shape };
+  return inputOf(await decodeResized(file, p), p);
 }
 
 /** @param target the size wanted of an upright picture of a size; it may have fractions where it shrinks */

@@ -1,6 +1,4 @@
-import { inputOrigin } from '../geometry.ts';
 import type { PictureReader } from '../picture-source.ts';
-import { writePixels } from '../pixels.ts';
 import { augmentPicture } from './augment.ts';
 import { decodeLarge, decodeResized, failureReason, type PictureFile } from './decode.ts';
 
@@ -27,7 +25,6 @@ export const canvasReader = (find: (file: string) => Blob | Promise<Blob>): Pict
     const picture: PictureFile = await find(file);
     return large ? decodeLarge(picture, p) : decodeResized(picture, p);
   },
-  write: (picture, p, out, offset) => writePixels(picture, p, out, offset, inputOrigin(picture, p)),
   async augment(picture, p, draw, out, offset) {
     augmentPicture(picture, p, draw, out, offset);
   },

@@ -9,9 +9,10 @@ import { type GraphBuilder, tensor, type Value } from '../../onnx/index.ts';
 
 /** w `[O, I, kh, kw]` as it is: `[O/B, I/B, taps, B inputs, B outputs]`. */
 export function forwardFilter(b: GraphBuilder, w: Value, size: number): Value {
-  const [o, i, kh, kw] = filled(b, w, size).shape as number[];
+  const whole = filled(b, w, size);
+  const [o, i, kh, kw] = whole.shape as number[];
   const taps = kh * kw;
-  const rows = b.transpose(b.reshape(filled(b, w, size), [o, i * taps]), [1, 0]);
+  const rows = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
   const order = blocksOf(i, size).flatMap((inputs) => range(taps).flatMap((t) => inputs.map((c) => c * taps + t)));
   return moved(b, gathered(b, rows, order), [i / size, o], [kh, kw], size);
 }

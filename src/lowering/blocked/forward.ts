@@ -74,9 +74,8 @@ const filledUp = ({ b, fill }: Region, value: Value): Value => {
 };
 
 /** What goes by channel, `[N, C, 1, 1]`, is in blocks what it is in the standard order, but for what fills up. */
-function withoutFilling({ b }: Region, value: Value, channels: number): Value {
-  return b.slice(value, 1, 0, channels);
-}
+const withoutFilling = ({ b }: Region, value: Value, channels: number): Value =>
+  value.shape[1] === channels ? value : b.slice(value, 1, 0, channels);
 
 const averageOfMap: Handler = (region, node) => {
   const { b } = region;
@@ -86,11 +85,8 @@ const averageOfMap: Handler = (region, node) => {
   const [n, filled] = value.shape;
   const output = { type: value.type, shape: [n, filled, 1, 1] };
   const [mean] = b.emit('GlobalAveragePool', [value], [output], {}, { domain: NCHWC });
-  return [{ standard: b.reshape(cut(region, mean, channels), b.value(node.outputs[0]).shape) }];
+  return [{ standard: b.reshape(withoutFilling(region, mean, channels), b.value(node.outputs[0]).shape) }];
 };
-
-const cut = (region: Region, value: Value, channels: number): Value =>
-  value.shape[1] === channels ? value : withoutFilling(region, value, channels);
 
 /** Axes over which a `Reduce…` goes. */
 function axesOf({ b }: Region, { inputs, attributes }: Node): number[] | undefined {
@@ -113,7 +109,7 @@ const sumOfMap: Handler = (region, node) => {
   const [n, filled] = blocked.value.shape;
   const perSample = b.reshape(sums, [n, filled as number, 1, 1]);
   const all = axes === '2,3' ? perSample : b.reduceSum(perSample, [0], { keepdims: true });
-  return [{ standard: b.reshape(cut(region, all, blocked.channels), b.value(node.outputs[0]).shape) }];
+  return [{ standard: b.reshape(withoutFilling(region, all, blocked.channels), b.value(node.outputs[0]).shape) }];
 };
 
 const pool: Handler = (region, node) => {

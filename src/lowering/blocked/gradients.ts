@@ -5,7 +5,7 @@ import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { fitOf } from './forward.ts';
-import { blockedLayout, convolve } from './layout.ts';
+import { blockedLayout, convolve, crop } from './layout.ts';
 import { type Handler, isMap, NCHWC, type Region } from './region.ts';
 
 /** Below so many positions a product per sample is too small to be quick. */
@@ -50,7 +50,7 @@ function depthwiseWeightGradient(region: Region, node: Node): Value {
     [region.blocked(x).value, region.blocked(dy).value],
     start,
     (before, [picture, gradient]) => {
-      const seen = cropped(region, b.reshape(picture, [1, full, ...spatial]), ends);
+      const seen = crop(region, b.reshape(picture, [1, full, ...spatial]), [0, 0], ends);
       const products = convolve(region, {
         x: seen,
         filter: b.reshape(gradient, [full, 1, ...out]),
@@ -66,14 +66,6 @@ function depthwiseWeightGradient(region: Region, node: Node): Value {
   const ordered = b.transpose(b.reshape(sum, [full / size, taps, size]), [0, 2, 1]);
   return b.slice(b.reshape(ordered, [full, 1, ...kernel]), 0, 0, channels);
 }
-
-const cropped = ({ b, size }: Region, x: Value, ends: readonly number[]): Value => {
-  const [n, c, h, w] = x.shape as number[];
-  const [bottom, right] = ends.map((p) => Math.max(0, -p));
-  if (!bottom && !right) return x;
-  const rows = b.slice(b.reshape(x, [n, c / size, h, w * size]), 2, 0, h - bottom);
-  return b.reshape(b.slice(rows, 3, 0, (w - right) * size), [n, c, h - bottom, w - right]);
-};
 
 /** 1x1 on small maps: ∂w = ∂yᵀ·x as one product over samples and positions, both moved to `[N·positions, channels]`. */
 function pointwiseWeightGradient(region: Region, node: Node): Value {

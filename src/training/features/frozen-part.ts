@@ -45,14 +45,15 @@ export class FrozenPart {
   static async compile(
     network: Inference,
     plan: TrainingPlan,
-    { prefix, boundary }: StepModels,
+    models: StepModels,
     runtime: Runtime,
     cache: FeatureCache,
     shared?: TrainingPlan,
   ): Promise<FrozenPart> {
     const input = inputOf(network);
-    const parts = partsOf(network, plan, boundary.training, shared);
+    const parts = partsOf(network, plan, models.boundary.training, shared);
     if (!parts) {
+      const { prefix } = models;
       const whole = prefix && new LazySession(runtime, writeModel(prefix));
       return new FrozenPart(cache, input, undefined, undefined, whole);
     }
