@@ -1,3 +1,5 @@
+import { ThawError } from '../errors.ts';
+
 /** A channel of structured clones, of which every platform has its own kind. */
 export interface Port {
   post(message: unknown, transfer?: readonly Transferable[]): void;
@@ -12,6 +14,7 @@ export interface Port {
 interface WebPort {
   postMessage(message: unknown, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
+  addEventListener(type: 'error', listener: (event: ErrorEvent) => void): void;
   start?(): void;
   close?(): void;
   terminate?(): void;
@@ -25,6 +28,17 @@ export const webPort = (port: WebPort): Port => ({
     port.start?.();
   },
   close: () => (port.terminate ? port.terminate() : port.close?.()),
+  // Only who started a worker can end it, and is told of its errors.
+  ended:
+    port.terminate &&
+    ((take) =>
+      port.addEventListener('error', ({ message }) => {
+        // What threw where nobody waits for it is in no state to go on.
+        port.terminate!();
+        const why = message || 'it could not be loaded, or lacks memory';
+        const hint = 'Start another; a kept project can be reopened';
+        take(new ThawError('ended', `the worker that trains has ended: ${why}`, hint));
+      })),
 });
 
 /** What Node's worker threads and Electron's utility processes have in common: `on('message')`. */

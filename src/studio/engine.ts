@@ -12,17 +12,11 @@ function startWorker(): RemoteClient {
   const worker = new Worker(new URL('../web/worker.ts', import.meta.url), { type: 'module' });
   const options: WebPlatformOptions = { assets: new URL(`ort-${__ORT_VERSION__}/`, document.baseURI).href };
   worker.postMessage(options);
+  const port = webPort(worker);
+  const hint = 'Reload the page; your pictures are kept';
   return connect({
-    ...webPort(worker),
-    ended: (take) =>
-      worker.addEventListener('error', ({ message }) => {
-        // What threw where nobody waits for it is in no state to go on.
-        worker.terminate();
-        const why = message || 'it could not be loaded, or lacks memory';
-        take(
-          new ThawError('ended', `the worker that trains has ended: ${why}`, 'Reload the page; your pictures are kept'),
-        );
-      }),
+    ...port,
+    ended: (take) => port.ended!(({ message }) => take(new ThawError('ended', message, hint))),
   });
 }
 

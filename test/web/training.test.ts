@@ -205,3 +205,19 @@ test('a page that was closed in the middle goes on in another', async () => {
   expect(outcome.done).toBeGreaterThanOrEqual(1);
   expect(outcome.accuracy).toBeGreaterThan(0.8);
 });
+
+test('a worker that cannot be loaded rejects what is asked of it', async () => {
+  const page = await openPage(plain);
+  const error = await page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
+    const client = (globalThis as any).thaw.startWorker({
+      worker: new Worker('/scripts/nowhere.js', { type: 'module' }),
+    });
+    return client.projects().catch(({ code, message }: { code: string; message: string }) => ({ code, message }));
+  });
+  await page.context().close();
+  expect(error).toEqual({
+    code: 'ended',
+    message: 'the worker that trains has ended: it could not be loaded, or lacks memory',
+  });
+});
