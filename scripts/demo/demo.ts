@@ -22,8 +22,8 @@ const AUGMENTATION = {
   hue: { probability: 1, degrees: [-180, 180] },
   blur: { probability: 0.2, sigma: [0.4, 1.2] },
 };
-/** The same for all three, the number of epochs too. */
-const SETTINGS = { seed: 1, lr: 1e-2, augment: AUGMENTATION };
+/** The same for all three, the number of epochs too. With so few drawings in so many epochs, each is shown in a new view every time. */
+const SETTINGS = { seed: 1, lr: 1e-2, augment: AUGMENTATION, views: 0 };
 const EPOCHS = 24;
 const EMBEDDED = fileURLToPath(new URL('../../artifacts/default', import.meta.url));
 
