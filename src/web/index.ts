@@ -2,4 +2,5 @@
 export * from '../core.ts';
 export { type WebRuntimeOptions, webRuntime } from '../runtime/web/sessions.ts';
 export { folderAsZip } from './download.ts';
+export { modelFetch } from './model-fetch.ts';
 export { startWorker, type WorkerOptions } from './start.ts';
