@@ -117,6 +117,12 @@ export const TRAIN_FLAGS: Flags = {
     {
       head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
       'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
+      'known-classes': {
+        kind: 'text',
+        value: 'HOW',
+        does: "keep: classes that the model knows by name keep their weights in the new head; redraw: none does; auto: keep where half of its classes stay, or all of the data's are known",
+        default: 'auto',
+      },
       ...QUANTIZED_FLAG,
     },
     'Model',

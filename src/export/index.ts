@@ -3,6 +3,7 @@ export { type ExportMetadata, exportModel, metadataOf, roundedState } from './mo
 export { shippedPreprocessing } from './pictures.ts';
 export {
   labelsOf,
+  namedClasses,
   TRANSFORMERS_NAMES,
   type TransformersOptions,
   transformersConfig,

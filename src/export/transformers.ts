@@ -1,7 +1,7 @@
 import { type Preprocessing, writePreprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Graph, type Model, renameValues, type ValueInfo, writeModel } from '../onnx/index.ts';
-import { withPreprocessing } from './model.ts';
+import { metadataOf, withPreprocessing } from './model.ts';
 import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
 
 export interface TransformersOptions {
@@ -110,16 +110,27 @@ export function transformersConfig(classes: readonly string[], sourceConfig?: un
  * @throws ThawError `bad-config` where `id2label` is not a list of names
  */
 export function labelsOf(config: unknown): readonly string[] | undefined {
+  const labels = namesIn(config);
+  if (labels !== 'damaged') return labels;
+  throw new ThawError(
+    'bad-config',
+    'config.json: id2label does not name the classes from "0" on',
+    'Write it as { "0": "ant", "1": "bee" }',
+  );
+}
+
+/** What a model's classes are called, by its `config.json` or its own metadata; undefined where they do not say, or not well. */
+export function namedClasses(model: Model, config: unknown): readonly string[] | undefined {
+  const labels = namesIn(config);
+  return labels === 'damaged' ? undefined : (labels ?? metadataOf(model)?.classes);
+}
+
+function namesIn(config: unknown): readonly string[] | 'damaged' | undefined {
   const { id2label } = (config ?? {}) as { id2label?: unknown };
   if (id2label === undefined || id2label === null) return undefined;
   const entries = Object.entries(Object(id2label));
   const labels = entries.map((_, i) => (id2label as Record<string, unknown>)[i]);
-  if (typeof id2label !== 'object' || entries.length === 0 || !labels.every((label) => typeof label === 'string')) {
-    throw new ThawError(
-      'bad-config',
-      'config.json: id2label does not name the classes from "0" on',
-      'Write it as { "0": "ant", "1": "bee" }',
-    );
-  }
-  return labels;
+  const named =
+    typeof id2label === 'object' && entries.length > 0 && labels.every((label) => typeof label === 'string');
+  return named ? (labels as string[]) : 'damaged';
 }

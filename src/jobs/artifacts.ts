@@ -55,7 +55,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     throw new ThawError('bad-config', `${request.out} is not empty`, 'Choose another --out');
   }
   const resolved = await fetchModel(request.model, hooks);
-  const source = withHead(await readModelFile(resolved.path), request);
+  const { model: source } = withHead(await readModelFile(resolved.path), request);
   const inputs = { ...openInputShapes(source, resolved.preprocessing), ...request.inputs };
   const network = await inferNetwork(source, nodeRuntime(), { inputs, quantized: request.quantized });
   const { plan, groups } = planOf(network, request);

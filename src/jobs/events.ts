@@ -1,4 +1,5 @@
 import type { DataProblem } from '../data/index.ts';
+import type { ContinuedClasses } from '../recipe/index.ts';
 import type { DeviceChoice } from '../runtime/devices.ts';
 import type { TrainingEvent } from '../training/index.ts';
 
@@ -15,6 +16,8 @@ export type JobEvent =
       readonly groups: number;
       /** Classes of the head that is trained. */
       readonly classes: number;
+      /** What became of the model's own classes, where their weights are kept. */
+      readonly continued?: ContinuedClasses;
     }
   | {
       readonly type: 'data';

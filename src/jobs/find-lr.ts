@@ -7,7 +7,7 @@ import { CompiledStage, planStages, type TrainingConfig, trainingPlan, viewOf } 
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf } from './opening.ts';
+import { describeData, fetchModel, knownLabels, newHead, openTrainingData, preprocessingOf } from './opening.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -57,7 +57,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {
     head: settings.head,
-    classes: settings.keepHead ? undefined : dataset.classes.length,
+    ...newHead(model, resolved, dataset, settings),
     seed,
     inputs: inputShapes(model, preprocessing),
     quantized: settings.quantized,

@@ -137,6 +137,7 @@ async function reportOf(
       parameters: sizesOf(job).parameters,
       opset: source.opsets[''],
       groups: anatomy.groups.map(({ name }) => name),
+      continued: record.continued,
     },
     data: {
       path: about.data,

@@ -1,10 +1,16 @@
 import type { Dataset, Preprocessing } from '../data/index.ts';
 import { openDataset } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
-import { labelsOf, metadataOf } from '../export/index.ts';
+import { labelsOf, metadataOf, namedClasses } from '../export/index.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
-import { choosePreprocessing, type PictureSettings, type Prepared, type TrainSettings } from '../recipe/index.ts';
+import {
+  choosePreprocessing,
+  type PictureSettings,
+  type Prepared,
+  type PrepareOptions,
+  type TrainSettings,
+} from '../recipe/index.ts';
 import type { JobHooks } from './events.ts';
 
 /** `resolveModel`, its progress told as events. */
@@ -62,6 +68,20 @@ export function knownLabels(
   );
 }
 
+/** What a training's head is for: new classes, or those that the model keeps. */
+export const newHead = (
+  model: Model,
+  { config }: ResolvedModel,
+  { classes }: Dataset,
+  { keepHead, knownClasses }: TrainSettings,
+): Pick<PrepareOptions, 'classes' | 'names'> =>
+  keepHead
+    ? {}
+    : {
+        classes: classes.length,
+        names: { known: namedClasses(model, config), wanted: classes, rows: knownClasses },
+      };
+
 /** The data set with its classes in the order that the user gives. */
 function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
   if (!labels) return dataset;
@@ -90,7 +110,7 @@ export const describeData = ({ classes, train, val, test, problems }: Dataset) =
   ({ type: 'data', classes, train: train.length, val: val.length, test: test.length, problems }) as const;
 
 /** What the model's event says besides its name. */
-export function sizesOf({ network, anatomy }: Omit<Prepared, 'source'>) {
+export function sizesOf({ network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>) {
   const { initializers } = network.model.graph;
   const names = anatomy.groups.flatMap(({ parameters }) => parameters);
   const parameters = names.reduce((all, name) => all + elementCount(initializers.get(name)!.shape), 0);

@@ -1,8 +1,11 @@
+import type { ContinuedClasses } from '../recipe/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { EpochRow, Evaluation, StageInfo, StopReason } from '../training/index.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
+  /** What became of the model's own classes, where their weights were kept. */
+  readonly continued?: ContinuedClasses;
   /** Of the validation set, before the first step. */
   readonly before: Evaluation | null;
   /** The stages that began, in order. */
@@ -17,7 +20,8 @@ export interface RunRecord {
 
 export const RECORD_FILE = 'record.json';
 
-export const newRecord = (): RunRecord => ({
+export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
+  continued,
   before: null,
   stages: [],
   created: new Date().toISOString(),

@@ -28,7 +28,7 @@ export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainO
       throw new ThawError(
         'run-directory',
         `the run ${shown} is finished`,
-        `Use it: thaw predict ${shown} PICTURE. To train on: thaw train ${shown} DATA --keep-head`,
+        `Use it: thaw predict ${shown} PICTURE. To train on: thaw train ${shown} DATA`,
       );
     }
     onEvent?.({ type: 'run', path: shownPath(run.path) });

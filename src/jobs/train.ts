@@ -17,7 +17,15 @@ import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
-import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf, sizesOf } from './opening.ts';
+import {
+  describeData,
+  fetchModel,
+  knownLabels,
+  newHead,
+  openTrainingData,
+  preprocessingOf,
+  sizesOf,
+} from './opening.ts';
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
 import type { About } from './training-job.ts';
@@ -58,12 +66,12 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const prepared = await prepareModel(model, runtime, {
       head: settings.head,
-      classes: settings.keepHead ? undefined : dataset.classes.length,
+      ...newHead(model, resolved, dataset, settings),
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
     });
-    onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared) });
+    onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
     checkStages(settings, prepared, hooks);
     signal?.throwIfAborted();
     const dataPath = resolve(request.data);
@@ -82,7 +90,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       classes: dataset.classes,
       samples: await identifySamples(dataset, dataPath),
     };
-    const record = newRecord();
+    const record = newRecord(prepared.continued);
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await saveRecord(run, record);

@@ -1,5 +1,6 @@
 export { groupsOf, type LayerGroup } from './groups.ts';
 export { findHead, type Head } from './head.ts';
+export type { NewHead } from './head-rows.ts';
 export {
   type BatchNormState,
   type Inspection,
@@ -8,7 +9,7 @@ export {
 } from './inspect.ts';
 export { hoistConstants } from './parameters.ts';
 export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
-export { type NewHead, replaceHead } from './replace-head.ts';
+export { replaceHead } from './replace-head.ts';
 export { type Selection, selectParameters } from './selection.ts';
 export { inspectionTable } from './table.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

@@ -1,38 +1,24 @@
 import { ThawError } from '../errors.ts';
 import {
   arrayFrom,
-  elementCount,
   type Graph,
   isDequantize,
-  isFloat,
-  isHalf,
   isQuantize,
   type Model,
   type Node,
-  narrowed,
   numbersOf,
-  quantized,
-  quantizedWeights,
-  type Tensor,
   type ValueInfo,
-  widened,
 } from '../onnx/index.ts';
-import { Random } from '../random.ts';
 import { reachedFrom } from './flow.ts';
 import { type Head, labelOf, producersOf, tailStays } from './head.ts';
-
-export interface NewHead {
-  /** Number of the new classes. */
-  readonly classes: number;
-  readonly seed: number;
-}
+import { type NewHead, redraw } from './head-rows.ts';
 
 const NORMALIZING = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
 
 /**
  * The model with a new classifier: the same operators, weight names and layout, new weights for the new classes. What the graph's
  * output gives are logits: a Softmax at the end is cut off. Weights and bias are drawn as PyTorch's `Linear` and `Conv2d` do, from
- * ±1/√features evenly.
+ * ±1/√features evenly, but for the rows of classes that stay.
  *
  * @returns the model, and the names of the new initializers
  * @throws ThawError `bad-model` when the head cannot be replaced
@@ -40,7 +26,7 @@ const NORMALIZING = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
 export function replaceHead(
   model: Model,
   head: Head,
-  { classes, seed }: NewHead,
+  { classes, seed, rows }: NewHead,
 ): { model: Model; parameters: string[] } {
   if (!Number.isInteger(classes) || classes < 1) {
     throw new ThawError('bad-config', `a head has at least one class, not ${classes}`, 'Give the number of classes');
@@ -49,7 +35,7 @@ export function replaceHead(
   const trimmed = asLogits(model.graph, head);
   const graph = resized(trimmed, head, classes);
   const parameters = head.bias === undefined ? [head.weight] : [head.weight, head.bias];
-  for (const name of parameters) redraw(graph, name, head, classes, seed);
+  for (const name of parameters) redraw(graph, name, head, { classes, seed, rows });
   return { model: { ...model, graph }, parameters };
 }
 
@@ -64,57 +50,6 @@ function refuseSharedWeight(graph: Graph, head: Head): void {
         'Keep the head with --keep-head, or export the model with separate weights',
       );
     }
-  }
-}
-
-/** Gives a parameter of the head, and what quantizes it, new contents for the new classes. */
-function redraw({ initializers, nodes }: Graph, name: string, head: Head, classes: number, seed: number): void {
-  const before = initializers.get(name)!;
-  const last = before.shape.length - 1;
-  // A bias has the classes in its only dimension that is not 1; a weight as its layout says.
-  const axis = name === head.weight ? (head.classesFirst ? 0 : last) : before.shape.lastIndexOf(head.classes);
-  const shape = before.shape.map((d, i) => (i === axis ? classes : d));
-  const random = new Random(seed, 'head', name);
-  const bound = 1 / Math.sqrt(head.features);
-  const values = Array.from({ length: elementCount(shape) }, () => random.between(-bound, bound));
-  const drawn: Tensor = { type: 'float32', shape, data: Float32Array.from(values) };
-  const { type } = before;
-  const rounding = roundingOf(nodes, name);
-  for (const node of rounding) widen(initializers, node, axis, shape.length, classes);
-  if (isHalf(type)) initializers.set(name, narrowed(drawn, type));
-  else if (isFloat(type)) initializers.set(name, { type, shape, data: arrayFrom(type, values) });
-  else {
-    // Of the new size, so that the way of making floats of it can be told.
-    initializers.set(name, { type, shape, data: arrayFrom(type, new Array(values.length).fill(0)) });
-    const weight = quantizedWeights({ nodes: rounding, initializers, outputs: [] }).get(name);
-    if (!weight) {
-      throw new ThawError('bad-model', `the head's "${name}" is ${type} in blocks`, 'Give the model in float32');
-    }
-    initializers.set(name, quantized(drawn, weight.quantization));
-  }
-}
-
-/** The nodes that round a parameter and make floats of it again. */
-function roundingOf(nodes: readonly Node[], name: string): Node[] {
-  const rounding = nodes.filter((node) => isQuantize(node) && node.inputs[0] === name);
-  const whole = new Set([name, ...rounding.flatMap(({ outputs }) => outputs)]);
-  return [...rounding, ...nodes.filter((node) => isDequantize(node) && whole.has(node.inputs[0]))];
-}
-
-/** A scale for each of the old classes becomes one for each of the new ones: the widest, with its zero point. */
-function widen(initializers: Map<string, Tensor>, node: Node, axis: number, rank: number, classes: number): void {
-  const [, scaleName, zeroName] = node.inputs;
-  const scale = initializers.get(scaleName);
-  const along = Number(node.attributes.axis?.value ?? 1);
-  if (scale?.shape.length !== 1 || scale.shape[0] < 2 || (along < 0 ? along + rank : along) !== axis) return;
-  const scales = numbersOf(isHalf(scale.type) ? widened(scale) : scale);
-  const widest = scales.indexOf(Math.max(...scales));
-  for (const name of [scaleName, zeroName]) {
-    const { type, data } = initializers.get(name ?? '') ?? {};
-    if (!type || !data) continue;
-    const array = (data as Float32Array).slice(widest, widest + 1);
-    const filled = new (array.constructor as Float32ArrayConstructor)(classes).fill(array[0]);
-    initializers.set(name, { type, shape: [classes], data: filled });
   }
 }
 

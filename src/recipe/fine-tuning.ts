@@ -1,5 +1,6 @@
 import { type BatchSource, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { namedClasses } from '../export/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type TrainingEvent,
 } from '../training/index.ts';
 import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
+import type { ContinuedClasses } from './known-classes.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
@@ -88,6 +90,7 @@ export class FineTuning {
     const prepared = await prepareModel(model, runtime, {
       head: settings.head,
       classes: classes.length,
+      names: { known: namedClasses(model, request.config), wanted: classes, rows: settings.knownClasses },
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
@@ -106,6 +109,11 @@ export class FineTuning {
 
   get stepsPerEpoch(): number {
     return Math.ceil(this.sources.train.length / this.training.batch);
+  }
+
+  /** What became of the model's own classes, where their weights are kept. */
+  get continued(): ContinuedClasses | undefined {
+    return this.prepared.continued;
   }
 
   /** Names of the layer groups, input side first. */

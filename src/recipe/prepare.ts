@@ -13,6 +13,7 @@ import { type Dimension, type Model, readModel, writeModel } from '../onnx/index
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
+import { type ClassNames, type ContinuedClasses, continueClasses } from './known-classes.ts';
 
 /** A model made ready to train. */
 export interface Prepared {
@@ -21,6 +22,8 @@ export interface Prepared {
   /** What trains: the same in float32 and the newest operators. */
   readonly network: Inference;
   readonly anatomy: Anatomy;
+  /** What became of the model's own classes, where their weights are kept. */
+  readonly continued?: ContinuedClasses;
 }
 
 export interface PrepareOptions {
@@ -28,6 +31,8 @@ export interface PrepareOptions {
   readonly head?: string;
   /** Number of classes of the new head; without it the model keeps its own. */
   readonly classes?: number;
+  /** The classes by name, so that the new head keeps what the model knows of them. */
+  readonly names?: ClassNames;
   readonly seed?: number;
   /** Shapes of inputs that the file leaves open, by name. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
@@ -41,9 +46,9 @@ export interface PrepareOptions {
  * @throws ThawError `bad-model` where it has no head, has sizes that are open, or does not run
  */
 export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
-  const headed = withHead(model, options);
+  const { model: headed, continued } = withHead(model, options);
   const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
-  return { source, ...(await networkOf(source, runtime, options)) };
+  return { source, continued, ...(await networkOf(source, runtime, options)) };
 }
 
 /** The model taking any batch, found out in single precision, since ONNX Runtime has few kernels for halves. */
@@ -58,11 +63,17 @@ async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOpt
  *
  * @throws ThawError `bad-model` where it cannot be trained at all, or its head cannot be replaced
  */
-export function withHead(model: Model, { head, classes, seed = 0, quantized }: PrepareOptions): Model {
+export function withHead(
+  model: Model,
+  { head, classes, names, seed = 0, quantized }: PrepareOptions,
+): Pick<Prepared, 'continued'> & { model: Model } {
   refuseUntrainable(model, quantized);
   const plain = { ...model, graph: hoistConstants(model.graph) };
-  if (classes === undefined) return plain;
-  return replaceHead(plain, findHead(plain, { name: head }), { classes, seed }).model;
+  if (classes === undefined) return { model: plain };
+  const found = findHead(plain, { name: head });
+  const continued = names && continueClasses(names, found.classes);
+  const { model: headed } = replaceHead(plain, found, { classes, seed, rows: continued?.rows });
+  return { model: headed, continued: continued?.classes };
 }
 
 /** What trains of a model that has its head already. */

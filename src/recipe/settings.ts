@@ -4,6 +4,7 @@ import { ThawError } from '../errors.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { devices } from '../runtime/devices.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
+import { knownClasses } from './known-classes.ts';
 import { nearestHint } from './nearest.ts';
 
 const share = z.number().min(0).max(1);
@@ -54,6 +55,8 @@ const schema = trainingSchema.extend({
   head: z.string().min(1).optional(),
   /** Goes on with the model's own classifier and labels. */
   keepHead: z.boolean().default(false),
+  /** Classes of the data that the model knows by name keep their weights in the new head, or all are drawn. */
+  knownClasses: z.enum(knownClasses).default('auto'),
   /** A quantized model is refused, or trained with straight-through gradients. */
   quantized: quantizedSchema.default('refuse'),
   /** The classes in the order of the outputs; sorted by name where not given. With `keepHead`, those of the model. */

@@ -57,6 +57,12 @@ export interface ReportData {
     readonly opset: number;
     /** All layer groups, input side first. */
     readonly groups: readonly string[];
+    /** Its own classes, where the new head kept their weights: who stayed, came and went. */
+    readonly continued?: {
+      readonly kept: readonly string[];
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+    };
   };
   readonly data: {
     readonly path: string;

@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import { findHead, type Head, replaceHead } from '../../src/layers/index.ts';
-import { bytesOf, type Model, numbersOf, readModel, type Tensor, writeModel } from '../../src/onnx/index.ts';
+import {
+  bytesOf,
+  type Model,
+  narrowed,
+  numbersOf,
+  readModel,
+  type Tensor,
+  tensor,
+  writeModel,
+} from '../../src/onnx/index.ts';
+import { scoresOf } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { loadNetwork } from '../reference.ts';
 import { ints, type NodeLine, type SmallModel, smallModel, weights } from '../small-models.ts';
@@ -114,6 +124,20 @@ describe.each(described)('%s', (_, model, expected) => {
       }
   });
 
+  test('keeps the rows of classes that stay: their logits are the same bits, wherever they move', async () => {
+    const head = findHead(model);
+    const rows = [undefined, 3, 0, undefined, 1];
+    const { model: replaced } = replaceHead(model, head, { classes: rows.length, seed: 5, rows });
+    const x = weights([3, features], 3);
+    const before = await outputs({ ...model, graph: { ...model.graph, outputs: [{ name: scoresOf(model, 'y') }] } }, x);
+    const { y } = await outputs(replaced, x);
+    const [was, is] = [Object.values(before)[0], y].map((scores) => numbersOf(scores));
+    for (let n = 0; n < 3; n++)
+      for (const [c, row] of rows.entries()) {
+        if (row !== undefined) expect(is[n * rows.length + c]).toBe(was[n * old + row]);
+      }
+  });
+
   test('leaves operators, other weights and the given model as they were', () => {
     const before = writeModel(model);
     const { model: replaced } = replaceHead(model, findHead(model), { classes: 9, seed: 1 });
@@ -133,6 +157,30 @@ test('shapes declared of the old weights are forgotten, others kept', () => {
   const declared = { ...gemm, graph: { ...gemm.graph, valueInfo: [...valueInfo] } };
   const { model } = replaceHead(declared, findHead(declared), { classes: 3, seed: 0 });
   expect(model.graph.valueInfo.map(({ name }) => name)).toEqual(['h']);
+});
+
+test.each(['float16', 'bfloat16'] as const)('rows are kept to the bit in %s', (type) => {
+  const initializers = { w: narrowed(weights([old, features]), type), b: narrowed(weights([old]), type) };
+  const half = withHead([['Gemm', ['h', 'w', 'b'], ['y'], { transB: 1 }]], initializers);
+  const { model } = replaceHead(half, findHead(half), { classes: 2, seed: 1, rows: [undefined, 2] });
+  const row = (tensor: Tensor, at: number) => [...bytesOf(tensor).subarray(at * 2 * features, (at + 1) * 2 * features)];
+  expect(row(model.graph.initializers.get('w')!, 1)).toEqual(row(initializers.w, 2));
+});
+
+test('rows of new classes have no larger weights than those that are kept, as a root mean square', () => {
+  const small = withHead([['Gemm', ['h', 'w', 'b'], ['y'], { transB: 1 }]], {
+    w: tensor(
+      'float32',
+      [old, features],
+      Float32Array.from({ length: old * features }, (_, i) => (i % 2 ? 0.01 : -0.01)),
+    ),
+    b: weights([old]),
+  });
+  const { model } = replaceHead(small, findHead(small), { classes: 400, seed: 1, rows: [0, 1] });
+  const drawn = numbersOf(model.graph.initializers.get('w')!).slice(2 * features);
+  const rms = Math.sqrt(drawn.reduce((all, w) => all + w * w, 0) / drawn.length);
+  expect(rms).toBeGreaterThan(0.0095);
+  expect(rms).toBeLessThan(0.0105);
 });
 
 test('weights are drawn as PyTorch draws them, the same for the same seed', () => {

@@ -1,5 +1,6 @@
 import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
+import { continuedText } from '../../report/continued.ts';
 import { compact, count, decimal, duration, percent, plural } from '../../report/format.ts';
 import { type BarState, progressLine } from './bar.ts';
 import type { Terminal } from './terminal.ts';
@@ -53,6 +54,7 @@ export class TrainingDisplay {
           'model',
           `${event.name}, ${compact(event.parameters)} parameters in ${plural(event.groups, 'layer group')}`,
         );
+        if (event.continued) this.fact('head', continuedText(event.continued));
         break;
       case 'run':
         this.fact('run', event.path);

@@ -1,3 +1,4 @@
+import { continuedText } from '../continued.ts';
 import { count, plural, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
@@ -54,6 +55,7 @@ export function record({ model, environment, config }: ReportData): Html {
     ['SHA-256', model.sha256],
     ['Parameters', count(model.parameters)],
     ['Operator set', String(model.opset)],
+    ...(model.continued ? [['Head', continuedText(model.continued)] as const] : []),
     ['Thaw', environment.thaw],
     ['ONNX Runtime', environment.onnxruntime],
     ['Node', environment.node],
