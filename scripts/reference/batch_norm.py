@@ -34,16 +34,21 @@ class Net(nn.Module):
         return self.fc(torch.tanh(self.bn(self.conv(x))).mean((2, 3)))
 
 
-if __name__ == "__main__":
+def initialized() -> Net:
     net = Net().double().train()
-    initial = {}
     for seed, (name, shape) in enumerate(SHAPES.items(), 1):
         low, high = (0.5, 1.5) if name in ("bn.weight", "bn.running_var") else (-0.5, 0.5)
-        values = uniform(shape, seed, low, high)
-        initial[name] = rounded(values.ravel().tolist())
-        net.state_dict()[name].copy_(torch.from_numpy(values))
+        net.state_dict()[name].copy_(torch.from_numpy(uniform(shape, seed, low, high)))
+    return net
 
-    flat = lambda tensor: rounded(tensor.detach().flatten().tolist(), 12)
+
+def flat(tensor: torch.Tensor) -> list[float]:
+    return rounded(tensor.detach().flatten().tolist(), 12)
+
+
+if __name__ == "__main__":
+    net = initialized()
+    initial = {name: rounded(net.state_dict()[name].flatten().tolist()) for name in SHAPES}
     steps = []
     for i, size in enumerate(BATCHES):
         x = uniform([size, 2, 4, 5], 100 + i, -1, 2)

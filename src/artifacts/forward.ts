@@ -4,6 +4,7 @@ import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value 
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
 import { type DropoutPlan, optimizerOf, type TrainingPlan } from './plan.ts';
+import { SAMPLES } from './update.ts';
 
 /** A network's own graph, placed in a builder. */
 export interface Forward {
@@ -117,9 +118,11 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
 function checkNames(values: Inference['values'], plan: TrainingPlan): void {
   const { optimizer, options } = optimizerOf(plan);
   const slots = optimizer.slots(options);
-  const added = ['grad', 'next', ...slots, ...slots.map((slot) => `${slot}.next`)];
+  const state = plan.accumulate ? [...slots, 'grad_sum'] : slots;
+  const added = ['grad', 'next', ...state, ...state.map((slot) => `${slot}.next`)];
   const reserved = [...plan.trainable].flatMap((name) => added.map((suffix) => `${name}.${suffix}`));
-  const taken = ['loss', 'labels', 'lr', 'step', ...reserved].find((name) => values.has(name));
+  const own = ['loss', 'labels', 'lr', 'step', ...(plan.accumulate ? [SAMPLES, `${SAMPLES}.next`] : [])];
+  const taken = [...own, ...reserved].find((name) => values.has(name));
   if (taken === undefined) return;
   throw new ThawError(
     'bad-model',

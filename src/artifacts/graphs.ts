@@ -4,10 +4,8 @@ import { assignBlocks, lower, type Machine, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
-import { optimizerOf, type TrainingPlan } from './plan.ts';
-
-/** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
-export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
+import type { TrainingPlan } from './plan.ts';
+import { decays, placeSummation, placeSummedUpdate, placeUpdate } from './update.ts';
 
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
@@ -40,12 +38,9 @@ export function evaluationModel(network: Inference, plan: TrainingPlan): Model {
 /** `optimizer_model.onnx`: from parameters, gradients, state, `lr` and `step` to their next values. */
 export function optimizerModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
-  const parameters = [...plan.trainable].map((name) => {
-    const { type, shape } = network.model.graph.initializers.get(name)!;
-    return b.input(name, type, shape);
-  });
+  const parameters = placeParameters(b, network, plan);
   const gradients = parameters.map(({ name, type, shape }) => b.input(`${name}.grad`, type, shape));
-  const update = updateAll(b, plan, parameters, new Map(parameters.map(({ name }, i) => [name, gradients[i]])));
+  const update = placeUpdate(b, plan, parameters, new Map(parameters.map(({ name }, i) => [name, gradients[i]])));
   const inputs = [...parameters, ...gradients, ...update.inputs];
   return finish(b, network.model, { name: 'thaw_optimizer', inputs, outputs: update.outputs });
 }
@@ -56,8 +51,13 @@ export interface StepModels {
   readonly prefix?: Model;
   /** Values that training and evaluation take from the prefix (or data inputs); evaluation's are among training's. */
   readonly boundary: { readonly training: readonly Value[]; readonly evaluation: readonly Value[] };
-  /** Boundary, labels, noise, parameters, state, `lr`, `step` to `loss`, the output, `<name>.next`. */
+  /**
+   * Boundary, labels, noise, parameters, state, `lr`, `step` to `loss`, the output, `<name>.next`. Where the plan accumulates, `.next` is of
+   * the gradients' sums and of statistics only.
+   */
   readonly step: Model;
+  /** Where the plan accumulates: parameters, state, sums, `lr`, `step` to `<name>.next`. */
+  readonly update?: Model;
   /** Boundary, labels, parameters to `loss` and the output. */
   readonly evaluation: Model;
   readonly labels: Value;
@@ -71,8 +71,10 @@ export interface StepModels {
  */
 export function stepModels(network: Inference, plan: TrainingPlan, machine: Machine = {}): StepModels {
   const training = new GraphBuilder();
-  const { forward, labels, loss, gradients } = backward(training, network, plan);
-  const update = updateAll(training, plan, forward.parameters, gradients);
+  const { forward, labels, loss, samples, gradients } = backward(training, network, plan, plan.accumulate);
+  const update = samples
+    ? placeSummation(training, samples, forward.parameters, gradients)
+    : placeUpdate(training, plan, forward.parameters, gradients);
   const step = cut(training, forward, network.model, {
     name: 'thaw_step',
     inputs: [labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise, ...update.inputs],
@@ -100,6 +102,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     },
     boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
     step: step.model,
+    update: plan.accumulate ? summedUpdateModel(network, plan) : undefined,
     evaluation: evaluationStep.model,
     labels,
     noise: forward.noise,
@@ -108,13 +111,31 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
 
 // ------------------------------------------------------------------------------------------------------------------
 
-function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
+function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPlan): Value[] {
+  return [...plan.trainable].map((name) => {
+    const { type, shape } = model.graph.initializers.get(name)!;
+    return b.input(name, type, shape);
+  });
+}
+
+function summedUpdateModel(network: Inference, plan: TrainingPlan): Model {
+  const b = new GraphBuilder();
+  const parameters = placeParameters(b, network, plan);
+  const update = placeSummedUpdate(b, plan, parameters);
+  const inputs = [...parameters, ...update.inputs];
+  return finish(b, network.model, { name: 'thaw_update', inputs, outputs: update.outputs });
+}
+
+/** @param summed whether the gradients are to be of the sum over the batch, whose number of `samples` is given then, not of the mean */
+function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summed = false) {
   const forward = placeForward(b, network, plan, 'training');
   const { labels, loss } = placeLoss(b, plan);
   const penalized = forward.parameters.filter(decays);
   const penalty =
     plan.l2 && penalized.length ? b.mul(b.sum(penalized.map((p) => b.reduceSum(b.square(p)))), plan.l2) : undefined;
-  const total = penalty ? b.add(loss, penalty) : loss;
+  const mean = penalty ? b.add(loss, penalty) : loss;
+  const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(labels), 0, 0, 1), [0]), 'float32') : undefined;
+  const total = samples ? b.mul(mean, samples) : mean;
   const wanted = forward.parameters.map(({ name }) => name);
   const ahead = [...b.nodes];
   const kept = differentiate(b, total, wanted, network.constants);
@@ -123,7 +144,7 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   for (const parameter of forward.parameters) {
     if (!gradients.has(parameter.name)) gradients.set(parameter.name, b.full(0, parameter));
   }
-  return { forward, labels, loss: total, gradients };
+  return { forward, labels, loss: mean, samples, gradients };
 }
 
 /** The gradients once more, by a backward pass that computes anew what it can of what the first one keeps. */
@@ -171,38 +192,6 @@ const statisticsOf = (forward: Forward): Value[] => forward.statistics.map(({ va
 
 const nextStatistics = (b: GraphBuilder, forward: Forward): Value[] =>
   forward.statistics.flatMap(({ value, next }) => (next ? [b.identity(next, `${value.name}.next`)] : []));
-
-function updateAll(
-  b: GraphBuilder,
-  plan: TrainingPlan,
-  parameters: readonly Value[],
-  gradients: ReadonlyMap<string, Value>,
-): { inputs: Value[]; outputs: Value[] } {
-  const { optimizer, options } = optimizerOf(plan);
-  const lr = b.input('lr', 'float32', []);
-  const step = b.input('step', 'int64', []);
-  const inputs = [lr, step];
-  const outputs: Value[] = [];
-  for (const parameter of parameters) {
-    const { name, type, shape } = parameter;
-    const slots = Object.fromEntries(
-      optimizer.slots(options).map((slot) => [slot, b.input(`${name}.${slot}`, type, shape)]),
-    );
-    const { next, slots: nextSlots } = optimizer.update({
-      b,
-      parameter,
-      gradient: gradients.get(name)!,
-      slots,
-      lr: b.mul(lr, plan.learningRateScales.get(name) ?? 1),
-      step: plan.stepOffsets.get(name) ? b.sub(step, plan.stepOffsets.get(name)!) : step,
-      options: decays(parameter) ? options : { ...options, weightDecay: 0 },
-    });
-    inputs.push(...Object.values(slots));
-    outputs.push(b.identity(next, `${name}.next`));
-    for (const [slot, value] of Object.entries(nextSlots)) outputs.push(b.identity(value, `${name}.${slot}.next`));
-  }
-  return { inputs, outputs };
-}
 
 interface Ends {
   readonly name: string;

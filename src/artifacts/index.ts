@@ -1,6 +1,5 @@
 export { dependsOnData, frozenBoundary, frozenModel } from './frozen.ts';
 export {
-  decays,
   evaluationModel,
   optimizerModel,
   type StepModels,
@@ -10,3 +9,4 @@ export {
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
 export { type DropoutPlan, optimizerOf, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
+export { decays, isSum, SAMPLES, sumOf } from './update.ts';

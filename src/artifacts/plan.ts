@@ -34,6 +34,8 @@ export interface TrainingPlan {
   readonly batchNorm: 'frozen' | 'training';
   /** The backward pass computes results of activations and normalizations anew instead of keeping them: less memory, more time. */
   readonly recompute?: boolean;
+  /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
+  readonly accumulate?: boolean;
 }
 
 export const PLAN_DEFAULTS = {

@@ -18,6 +18,12 @@ export const TRAIN_FLAGS: Flags = {
       },
       epochs: { kind: 'number', value: 'N', does: 'of all stages together', default: '10' },
       batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
+      accumulate: {
+        kind: 'number',
+        value: 'N',
+        does: 'batches that make one update, as a batch N times as large would',
+        default: '1',
+      },
       lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
       'pretrained-rate': {
         kind: 'number',

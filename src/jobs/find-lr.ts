@@ -69,12 +69,19 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const { train } = openSources({ dataset, preprocessing, settings }, hooks);
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
+  /** Losses of the batches of the step under way. */
+  let parts: number[] = [];
   let lowest = Number.POSITIVE_INFINITY;
   for await (const batch of endless(stage, train, config)) {
     hooks.signal?.throwIfAborted();
     const step = losses.length + 1;
     const lr = from * (to / from) ** ((step - 1) / (steps - 1));
-    const { loss } = await stage.train(batch, lr, step);
+    const result = await stage.train(batch, lr, step, parts.length);
+    parts.push(result.loss);
+    if (parts.length < config.accumulate) continue;
+    await stage.update(lr, step);
+    const loss = parts.reduce((all, part) => all + part, 0) / parts.length;
+    parts = [];
     if (!Number.isFinite(loss)) break;
     losses.push({ lr, loss });
     average = INERTIA * average + (1 - INERTIA) * loss;

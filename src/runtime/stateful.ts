@@ -4,57 +4,57 @@ import type { Feeds, Resident, Session } from './session.ts';
 /** A copy that nobody else writes to. */
 export const copyTensor = (tensor: Tensor): Tensor => ({ ...tensor, data: (tensor.data as Float32Array).slice() });
 
-type State = Readonly<Record<string, Tensor | Resident>>;
-
 const isResident = (value: Tensor | Resident): value is Resident => 'read' in value;
 
 /** The output that holds the next value of a state input. */
 export const nextOf = (name: string): string => `${name}.next`;
 
 /**
- * A session whose graph turns a state into the next: for each state input `x` it has an output `x.next`. The one place that
- * knows where state lives between steps.
+ * Values that sessions turn into the next: a session whose graph has the outputs `x.next` moves the state values `x` on, and reads those
+ * that are its inputs. The one place that knows where state lives between steps.
  *
- * On a device with a memory of its own it stays there. Elsewhere it lives in two sets of tensors that take turns: the graph reads one
+ * On a device with a memory of its own it stays there. Elsewhere it lives in two sets of tensors that take turns: a graph reads one
  * and writes the other, so that nothing is allocated or copied from step to step. (One set would do if no node read an old value after
  * the new one is written; nothing says so.)
  */
-export class StatefulSession {
-  private current: State;
-  private spare: Readonly<Record<string, Tensor>> | undefined;
+export class State {
+  private readonly current: Record<string, Tensor | Resident>;
+  private readonly spare: Record<string, Tensor> = {};
 
-  /**
-   * @param session with its `.next` outputs resident, where the device can keep them
-   * @param state initial values by input name; they are copied
-   */
-  constructor(
-    private readonly session: Session,
-    state: ReadonlyMap<string, Tensor>,
-  ) {
-    this.current = Object.fromEntries([...state].map(([name, tensor]) => [name, copyTensor(tensor)]));
-    if (session.runResident) return;
-    const empty = ({ type, shape, data }: Tensor): Tensor => ({ type, shape, data: new (arrayOf(type)!)(data.length) });
-    this.spare = Object.fromEntries([...state].map(([name, tensor]) => [name, empty(tensor)]));
+  /** @param initial values by input name; they are copied */
+  constructor(initial: ReadonlyMap<string, Tensor>) {
+    this.current = Object.fromEntries([...initial].map(([name, tensor]) => [name, copyTensor(tensor)]));
   }
 
-  /** One step. @returns the outputs that are not state */
-  async run(feeds: Feeds, outputs: readonly string[]): Promise<Record<string, Tensor>> {
-    const names = Object.keys(this.current);
-    if (!this.spare) {
-      const { results, kept } = await this.session.runResident!({ ...feeds, ...this.current }, outputs);
-      this.forget();
-      this.current = Object.fromEntries(names.map((name) => [name, kept[nextOf(name)]]));
+  /**
+   * One step of a session.
+   *
+   * @param session with its `.next` outputs resident, where the device can keep them
+   * @returns the outputs that are not state
+   */
+  async run(session: Session, feeds: Feeds, outputs: readonly string[]): Promise<Record<string, Tensor>> {
+    const given = { ...feeds, ...this.feedsOf(session.inputNames) };
+    const written = new Set(session.outputNames);
+    const names = Object.keys(this.current).filter((name) => written.has(nextOf(name)));
+    if (session.runResident) {
+      const { results, kept } = await session.runResident(given, outputs);
+      for (const name of names) {
+        forget(this.current[name]);
+        this.current[name] = kept[nextOf(name)];
+      }
       return results;
     }
     const fetches: Record<string, Tensor | null> = Object.fromEntries(outputs.map((name) => [name, null]));
-    for (const name of names) fetches[nextOf(name)] = this.spare[name];
-    const results = await this.session.run({ ...feeds, ...this.current }, fetches);
-    this.spare = this.current as Readonly<Record<string, Tensor>>;
-    this.current = Object.fromEntries(names.map((name) => [name, results[nextOf(name)]]));
+    for (const name of names) fetches[nextOf(name)] = this.spareOf(name);
+    const results = await session.run(given, fetches);
+    for (const name of names) {
+      this.spare[name] = this.current[name] as Tensor;
+      this.current[name] = results[nextOf(name)];
+    }
     return Object.fromEntries(outputs.map((name) => [name, results[name]]));
   }
 
-  /** Those of the given inputs that are state, as they are now, for other sessions on the same device; valid until the next step. */
+  /** Those of the given inputs that are state, as they are now, for sessions on the same device; valid until the next step. */
   feedsOf(names: readonly string[]): Feeds {
     return Object.fromEntries(names.flatMap((name) => (name in this.current ? [[name, this.current[name]]] : [])));
   }
@@ -67,13 +67,20 @@ export class StatefulSession {
     );
   }
 
-  async release(): Promise<void> {
-    this.forget();
-    this.current = {};
-    await this.session.release();
+  release(): void {
+    for (const [name, value] of Object.entries(this.current)) {
+      forget(value);
+      delete this.current[name];
+    }
   }
 
-  private forget(): void {
-    for (const value of Object.values(this.current)) if (isResident(value)) value.release();
+  private spareOf(name: string): Tensor {
+    const { type, shape, data } = this.current[name] as Tensor;
+    this.spare[name] ??= { type, shape, data: new (arrayOf(type)!)(data.length) };
+    return this.spare[name];
   }
+}
+
+function forget(value: Tensor | Resident): void {
+  if (isResident(value)) value.release();
 }

@@ -64,6 +64,8 @@ export const trainingSchema = z.strictObject({
     .max(2 ** 32 - 1)
     .default(0),
   batch: z.number().int().positive().default(16),
+  /** Batches that make one update, by the mean gradient over all their samples; an epoch's last update takes those that are left. */
+  accumulate: z.number().int().positive().default(1),
   /** Of all stages together; shared out evenly where stages do not say theirs. */
   epochs: z.number().int().positive().optional(),
   /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */

@@ -123,6 +123,7 @@ export function trainingPlan(
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
     recompute: config.recompute,
+    accumulate: config.accumulate > 1,
   };
 }
 

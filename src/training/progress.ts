@@ -42,10 +42,10 @@ export const START: Progress = {
 export const isBetter = (a: Scores, b: Scores | null): boolean =>
   b === null || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
 
-/** The progress after a batch. */
-export const afterBatch = (p: Progress, scores: RunningScores, seconds: number): Progress => ({
+/** The progress after a batch. @param updates whether an update came of it */
+export const afterBatch = (p: Progress, scores: RunningScores, seconds: number, updates: boolean): Progress => ({
   ...p,
-  step: p.step + 1,
+  step: p.step + Number(updates),
   batch: p.batch + 1,
   scores,
   seconds: p.seconds + seconds,

@@ -1,8 +1,8 @@
-import { optimizerOf, stepModels, type TrainingPlan } from '../artifacts/index.ts';
+import { optimizerOf, SAMPLES, stepModels, sumOf, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { machineOf, nextOf, type Runtime, type Session, StatefulSession } from '../runtime/index.ts';
+import { machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Prediction } from './events.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
@@ -32,8 +32,13 @@ export class CompiledStage {
     private readonly boundary: { readonly training: readonly string[]; readonly evaluation: readonly string[] },
     private readonly labels: Value,
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
-    private readonly step: StatefulSession,
-    private readonly evaluation: Session,
+    private readonly current: State,
+    private readonly sessions: {
+      readonly step: Session;
+      /** Where gradients are summed over batches. */
+      readonly update?: Session;
+      readonly evaluation: Session;
+    },
   ) {}
 
   /**
@@ -58,7 +63,11 @@ export class CompiledStage {
       models.step.graph.inputs.map((i) => i.name),
       carried,
     );
-    const load = async (model: typeof models.step) => runtime.load(writeModel(model));
+    const nexts = new Set([...state.keys()].map(nextOf));
+    const load = (model: typeof models.step) => {
+      const resident = model.graph.outputs.map(({ name }) => name).filter((name) => nexts.has(name));
+      return runtime.load(writeModel(model), resident.length ? { resident } : {});
+    };
     return new CompiledStage(
       [...plan.trainable],
       seed,
@@ -70,11 +79,12 @@ export class CompiledStage {
       },
       models.labels,
       models.noise,
-      new StatefulSession(
-        await runtime.load(writeModel(models.step), { resident: [...state.keys()].map(nextOf) }),
-        state,
-      ),
-      await load(models.evaluation),
+      new State(state),
+      {
+        step: await load(models.step),
+        update: models.update && (await load(models.update)),
+        evaluation: await load(models.evaluation),
+      },
     );
   }
 
@@ -83,32 +93,41 @@ export class CompiledStage {
     return source.batches(this.frozen.remembers ? { ...options, recall: this.frozen.recall } : options);
   }
 
-  /** @param step number of this update over the whole run, from 1, which also seeds the noise */
-  async train(batch: Batch, lr: number, step: number): Promise<StepResult> {
+  /**
+   * A batch's step: an update, or where the plan accumulates one more part of it, and `update` makes it.
+   *
+   * @param part number of the batch within the update, from 0
+   */
+  async train(batch: Batch, lr: number, step: number, part = 0): Promise<StepResult> {
     const feeds = {
       // The next stage shows training pictures in other views.
       ...(await this.frozen.values(batch, this.boundary.training, false)),
       labels: this.labelsOf(batch),
-      lr: tensor('float32', [], Float32Array.of(lr)),
-      step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
-      ...this.drawNoise(step, batch.labels.length),
+      ...(this.sessions.update ? {} : position(lr, step)),
+      ...this.drawNoise(part ? [step, part] : [step], batch.labels.length),
     };
-    const results = await this.step.run(feeds, ['loss', this.output]);
+    const results = await this.current.run(this.sessions.step, feeds, ['loss', this.output]);
     return this.result(results, batch);
+  }
+
+  /** The update by the mean gradient of the samples since the last one, where the plan accumulates. */
+  async update(lr: number, step: number): Promise<void> {
+    if (this.sessions.update) await this.current.run(this.sessions.update, position(lr, step), []);
   }
 
   /** Every sample's prediction, and the mean loss. */
   async evaluate(source: BatchSource, batchSize: number): Promise<StepResult> {
     let scores = NO_SCORES;
     const all: Prediction[] = [];
-    const parameters = this.step.feedsOf(this.evaluation.inputNames);
+    const { evaluation } = this.sessions;
+    const parameters = this.current.feedsOf(evaluation.inputNames);
     for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
         ...(await this.frozen.values(batch, this.boundary.evaluation)),
         ...parameters,
         labels: this.labelsOf(batch),
       };
-      const { loss, predictions } = this.result(await this.evaluation.run(feeds, ['loss', this.output]), batch);
+      const { loss, predictions } = this.result(await evaluation.run(feeds, ['loss', this.output]), batch);
       scores = addBatch(scores, loss, predictions);
       all.push(...predictions);
     }
@@ -117,11 +136,12 @@ export class CompiledStage {
 
   /** A copy of the state as it is now. */
   state(): Promise<StageState> {
-    return this.step.read();
+    return this.current.read();
   }
 
   async release(): Promise<void> {
-    await Promise.all([this.frozen.release(), this.step.release(), this.evaluation.release()]);
+    this.current.release();
+    await Promise.all([this.frozen, ...Object.values(this.sessions)].map((part) => part?.release()));
   }
 
   /** The classes as the loss takes them: their indices, or for losses that compare numbers one-hot rows shaped like the output. */
@@ -135,10 +155,10 @@ export class CompiledStage {
     return tensor('float32', shape, data);
   }
 
-  private drawNoise(step: number, samples: number): Record<string, Tensor> {
+  private drawNoise(position: readonly number[], samples: number): Record<string, Tensor> {
     return Object.fromEntries(
       this.noise.map(({ name, shape }) => {
-        const random = new Random(this.seed, 'noise', name, step);
+        const random = new Random(this.seed, 'noise', name, ...position);
         const dims = shape.map((d) => sizeOf(d, { batch: samples }));
         const drawn = Float32Array.from({ length: elementCount(dims) }, () => random.uniform());
         return [name, tensor('float32', dims, drawn)];
@@ -153,6 +173,12 @@ export class CompiledStage {
     };
   }
 }
+
+/** @param step number of the update over the whole run, from 1 */
+const position = (lr: number, step: number) => ({
+  lr: tensor('float32', [], Float32Array.of(lr)),
+  step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
+});
 
 function initialState(
   network: Inference,
@@ -169,10 +195,10 @@ function initialState(
   }
   for (const name of plan.trainable) {
     const { shape, data } = initializers.get(name)!;
-    for (const slot of optimizer.slots(options)) {
-      const key = `${name}.${slot}`;
+    const slots = optimizer.slots(options).map((slot) => `${name}.${slot}`);
+    for (const key of plan.accumulate ? [...slots, sumOf(name)] : slots)
       state.set(key, carried.get(key) ?? tensor('float32', shape, new Float32Array(data.length)));
-    }
   }
+  if (plan.accumulate) state.set(SAMPLES, carried.get(SAMPLES) ?? tensor('float32', [], new Float32Array(1)));
   return state;
 }

@@ -1,3 +1,4 @@
+import { isSum } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -120,23 +121,28 @@ export class Trainer {
   /** @returns false when interrupted */
   private async *runEpoch(stage: CompiledStage, config: StageConfig): AsyncGenerator<TrainingEvent, boolean> {
     await this.openEpoch(stage, this.progress);
+    const { accumulate } = this.options.config;
     let asked = performance.now();
     for await (const batch of this.opened!.batches) {
       const began = performance.now();
       const lr = this.learningRate(config, this.progress.batch);
-      const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1);
+      const part = this.progress.batch % accumulate;
+      const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1, part);
+      const complete = part + 1 === accumulate;
+      if (complete) await stage.update(lr, this.progress.step + 1);
       const ended = performance.now();
       this.progress = afterBatch(
         this.progress,
         addBatch(this.progress.scores, loss, predictions),
         (ended - asked) / 1000,
+        complete,
       );
-      this.noteThawed(stage);
+      if (complete) this.noteThawed(stage);
       yield {
         type: 'step',
         epoch: this.progress.epoch + 1,
         step: this.progress.batch,
-        steps: this.stepsPerEpoch,
+        steps: this.batchesPerEpoch,
         loss,
         accuracy: predictions.filter(({ label, predicted }) => label === predicted).length / predictions.length,
         lr,
@@ -147,6 +153,12 @@ export class Trainer {
       if (!Number.isFinite(loss)) throw diverged(this.progress.step, lr);
       if (this.interrupted) return false;
       asked = performance.now();
+    }
+    if (this.progress.batch % accumulate) {
+      // Too few batches are left for a whole update.
+      await stage.update(this.learningRate(config, this.progress.batch - 1), this.progress.step + 1);
+      this.progress = { ...this.progress, step: this.progress.step + 1 };
+      this.noteThawed(stage);
     }
     return true;
   }
@@ -167,6 +179,9 @@ export class Trainer {
   async checkpoint(): Promise<Checkpoint> {
     const state = new Map(this.carried);
     for (const [name, tensor] of (await this.stage?.state()) ?? []) state.set(name, tensor);
+    // Between updates the sums of gradients are zero.
+    if (this.progress.batch % this.options.config.accumulate === 0)
+      for (const name of [...state.keys()].filter(isSum)) state.delete(name);
     return { progress: this.progress, state };
   }
 
@@ -184,15 +199,15 @@ export class Trainer {
 
   // --------------------------------------------------------------------------------------------------------------
 
-  private get stepsPerEpoch(): number {
+  private get batchesPerEpoch(): number {
     return Math.ceil(this.options.train.length / this.options.config.batch);
   }
 
   /** @param batch of the epoch under way, from 0 */
   private learningRate(stage: StageConfig, batch: number): number {
     const { config } = this.options;
-    const steps = this.stepsPerEpoch;
-    const done = this.progress.stageEpoch * steps + batch;
+    const steps = Math.ceil(this.batchesPerEpoch / config.accumulate);
+    const done = this.progress.stageEpoch * steps + Math.floor(batch / config.accumulate);
     const schedule = stage.schedule ?? config.schedule;
     return (stage.lr ?? config.lr) * scheduleFactor(schedule, done, stage.epochs * steps, steps);
   }

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluationModel, PLAN_DEFAULTS, type TrainingPlan, trainingModel } from '../../src/artifacts/index.ts';
-import { float, writeModel } from '../../src/onnx/index.ts';
+import { writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
 import { CompiledStage } from '../../src/training/index.ts';
-import { smallModel, tensor } from '../small-models.ts';
+import { tensor } from '../small-models.ts';
+import { batchNormNetwork, PARAMETERS, STATISTICS } from '../training/batch-norm-network.ts';
 
 interface Step {
   readonly shape: number[];
@@ -18,44 +19,18 @@ interface Step {
 }
 
 const fixture: {
-  readonly shapes: Record<string, number[]>;
   readonly initial: Record<string, number[]>;
-  readonly momentum: number;
-  readonly epsilon: number;
   readonly lr: number;
   readonly steps: Step[];
   readonly final: Record<string, number[]>;
 } = JSON.parse(readFileSync(new URL('../fixtures/batch-norm.json', import.meta.url), 'utf8'));
 
 const runtime = nodeRuntime();
-const initialTensor = (name: string, values: readonly number[]) =>
-  tensor('float32', fixture.shapes[name], (i) => values[i]);
-const model = smallModel({
-  opset: 18,
-  inputs: { x: ['N', 2, 4, 5] },
-  outputs: { logits: ['N', 2] },
-  initializers: Object.fromEntries(
-    Object.entries(fixture.initial).map(([name, values]) => [name, initialTensor(name, values)]),
-  ),
-  nodes: [
-    ['Conv', ['x', 'conv.weight'], ['h'], { pads: [1, 1, 1, 1], kernel_shape: [3, 3] }],
-    [
-      'BatchNormalization',
-      ['h', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'],
-      ['n'],
-      { epsilon: float(fixture.epsilon), momentum: float(1 - fixture.momentum) },
-    ],
-    ['Tanh', ['n'], ['t']],
-    ['GlobalAveragePool', ['t'], ['p']],
-    ['Flatten', ['p'], ['f']],
-    ['Gemm', ['f', 'fc.weight', 'fc.bias'], ['logits'], { transB: 1 }],
-  ],
-});
-const statistics = ['bn.running_mean', 'bn.running_var'];
-const trainable = Object.keys(fixture.shapes).filter((name) => !statistics.includes(name));
+const model = batchNormNetwork(fixture.initial);
+const statistics = STATISTICS;
 const plan: TrainingPlan = {
   ...PLAN_DEFAULTS,
-  trainable: new Set(trainable),
+  trainable: new Set(PARAMETERS),
   output: 'logits',
   optimizer: 'sgd',
   optimizerOptions: { momentum: 0 },

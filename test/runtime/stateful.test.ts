@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder, type Model, tensor, writeModel } from '../../src/onnx/index.ts';
-import { StatefulSession } from '../../src/runtime/index.ts';
+import { State } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 
 function counter(): Model {
@@ -21,20 +21,21 @@ function counter(): Model {
 
 const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
 
-describe('StatefulSession', () => {
+describe('State', () => {
   it('carries state from step to step, and leaves the initial tensors alone', async () => {
     const initial = Float32Array.of(1, 2, 3);
     const session = await nodeRuntime().load(writeModel(counter()));
-    const stateful = new StatefulSession(session, new Map([['state', tensor('float32', [3], initial)]]));
+    const state = new State(new Map([['state', tensor('float32', [3], initial)]]));
     const totals: number[] = [];
     for (let i = 0; i < 5; i++) {
-      const { total } = await stateful.run({ by: scalar(1) }, ['total']);
+      const { total } = await state.run(session, { by: scalar(1) }, ['total']);
       totals.push((total.data as Float32Array)[0]);
     }
     expect(totals).toEqual([9, 12, 15, 18, 21]);
-    expect([...((await stateful.read()).get('state')!.data as Float32Array)]).toEqual([6, 7, 8]);
+    expect([...((await state.read()).get('state')!.data as Float32Array)]).toEqual([6, 7, 8]);
     expect([...initial]).toEqual([1, 2, 3]);
-    await stateful.release();
+    state.release();
+    await session.release();
   });
 
   it('writes fetches in place', async () => {

@@ -1,0 +1,92 @@
+import type { GraphBuilder, Value } from '../onnx/index.ts';
+import { optimizerOf, type TrainingPlan } from './plan.ts';
+
+/** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
+export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
+
+/** What is placed of an update: state, `lr` and `step` as inputs, `<name>.next` as outputs. */
+export interface Update {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** The optimizer's step of every parameter. @param gradients by parameter */
+export function placeUpdate(
+  b: GraphBuilder,
+  plan: TrainingPlan,
+  parameters: readonly Value[],
+  gradients: ReadonlyMap<string, Value>,
+): Update {
+  const { optimizer, options } = optimizerOf(plan);
+  const lr = b.input('lr', 'float32', []);
+  const step = b.input('step', 'int64', []);
+  const inputs = [lr, step];
+  const outputs: Value[] = [];
+  for (const parameter of parameters) {
+    const { name, type, shape } = parameter;
+    const slots = Object.fromEntries(
+      optimizer.slots(options).map((slot) => [slot, b.input(`${name}.${slot}`, type, shape)]),
+    );
+    const { next, slots: nextSlots } = optimizer.update({
+      b,
+      parameter,
+      gradient: gradients.get(name)!,
+      slots,
+      lr: b.mul(lr, plan.learningRateScales.get(name) ?? 1),
+      step: plan.stepOffsets.get(name) ? b.sub(step, plan.stepOffsets.get(name)!) : step,
+      options: decays(parameter) ? options : { ...options, weightDecay: 0 },
+    });
+    inputs.push(...Object.values(slots));
+    outputs.push(b.identity(next, `${name}.next`));
+    for (const [slot, value] of Object.entries(nextSlots)) outputs.push(b.identity(value, `${name}.${slot}.next`));
+  }
+  return { inputs, outputs };
+}
+
+// --- gradients summed over batches -----------------------------------------------------------------------------------
+
+/** The state that holds the sum of a parameter's gradients since the last update, and the number of samples that they are of. */
+export const sumOf = (parameter: string): string => `${parameter}.grad_sum`;
+export const SAMPLES = 'grad_samples';
+
+/** Whether a value of the state is one of these sums. */
+export const isSum = (name: string): boolean => name === SAMPLES || name.endsWith('.grad_sum');
+
+const placeSums = (b: GraphBuilder, parameters: readonly Value[]) => ({
+  samples: b.input(SAMPLES, 'float32', []),
+  sums: parameters.map(({ name, type, shape }) => b.input(sumOf(name), type, shape)),
+});
+
+/**
+ * One more batch in the sums.
+ *
+ * @param samples number of the batch, float32 scalar
+ * @param gradients by parameter, of the sum over the batch's samples
+ */
+export function placeSummation(
+  b: GraphBuilder,
+  samples: Value,
+  parameters: readonly Value[],
+  gradients: ReadonlyMap<string, Value>,
+): Update {
+  const before = placeSums(b, parameters);
+  const next = before.sums.map((sum, i) => b.add(sum, gradients.get(parameters[i].name)!));
+  return {
+    inputs: [before.samples, ...before.sums],
+    outputs: [
+      b.identity(b.add(before.samples, samples), `${SAMPLES}.next`),
+      ...next.map((sum, i) => b.identity(sum, `${before.sums[i].name}.next`)),
+    ],
+  };
+}
+
+/** The optimizer's step by the mean gradient over the summed samples, after which the sums begin anew. */
+export function placeSummedUpdate(b: GraphBuilder, plan: TrainingPlan, parameters: readonly Value[]): Update {
+  const { samples, sums } = placeSums(b, parameters);
+  const means = new Map(parameters.map(({ name }, i) => [name, b.div(sums[i], samples)]));
+  const update = placeUpdate(b, plan, parameters, means);
+  return {
+    inputs: [samples, ...sums, ...update.inputs],
+    outputs: [...update.outputs, ...[samples, ...sums].map((sum) => b.identity(b.mul(sum, 0), `${sum.name}.next`))],
+  };
+}

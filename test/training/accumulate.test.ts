@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { PLAN_DEFAULTS, readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
+import { bytesOf, type Tensor } from '../../src/onnx/index.ts';
+import { inferShapes } from '../../src/shapes/index.ts';
+import {
+  type Checkpoint,
+  CompiledStage,
+  parseConfig,
+  Trainer,
+  type TrainerOptions,
+  type TrainingConfigInput,
+  trainingSchema,
+} from '../../src/training/index.ts';
+import { batchNormNetwork, PARAMETERS } from './batch-norm-network.ts';
+import { prepared, runtime } from './network.ts';
+import { SyntheticPictures } from './source.ts';
+
+const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
+const distance = (found: readonly number[], exact: readonly number[]): number =>
+  Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
+
+describe('an update of several batches, the last ones smaller', () => {
+  const { rates, weightDecay, initial, groups, updates } = JSON.parse(
+    readFileSync(new URL('../fixtures/updates.json', import.meta.url), 'utf8'),
+  ) as {
+    rates: number[];
+    weightDecay: number;
+    initial: Record<string, number[]>;
+    groups: { shape: number[]; input: number[]; labels: number[] }[][];
+    updates: Record<string, number[]>[];
+  };
+
+  it('is PyTorch’s by the mean over all their samples; running statistics move with every batch', async () => {
+    const network = await inferShapes(batchNormNetwork(initial), runtime);
+    const plan = {
+      ...PLAN_DEFAULTS,
+      trainable: new Set(PARAMETERS),
+      output: 'logits',
+      optimizer: 'adamw',
+      optimizerOptions: { weightDecay },
+      batchNorm: 'training',
+      accumulate: true,
+    } as const;
+    const stage = await CompiledStage.compile(network, plan, runtime, new Map(), 0);
+    for (const [i, group] of groups.entries()) {
+      for (const [part, { shape, input, labels }] of group.entries()) {
+        const batch = {
+          images: Float32Array.from(input),
+          shape,
+          labels: BigInt64Array.from(labels, BigInt),
+          indices: labels.map((_, n) => n),
+        };
+        await stage.train(batch, rates[i], i + 1, part);
+      }
+      await stage.update(rates[i], i + 1);
+      const state = await stage.state();
+      for (const [name, exact] of Object.entries(updates[i]))
+        expect(distance(numbers(state.get(name)), exact), `${name} after update ${i + 1}`).toBeLessThan(5e-6);
+    }
+    await stage.release();
+  });
+});
+
+describe('accumulated batches', () => {
+  /** 23 pictures: at 16 a step, one whole batch and one of 7. */
+  const train = new SyntheticPictures(23, 1);
+
+  async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) {
+    return new Trainer({
+      ...(await prepared()),
+      classes: ['red', 'green', 'blue'],
+      train,
+      val: new SyntheticPictures(15, 2),
+      config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, ...config }),
+      runtime,
+      ...options,
+    });
+  }
+
+  const stages = [
+    { train: 'head', epochs: 1 },
+    { train: 'all', epochs: 2 },
+  ];
+
+  async function finished(trainer: Trainer) {
+    const rates: number[] = [];
+    for await (const event of trainer.run()) if (event.type === 'step') rates.push(event.lr);
+    return { rates, ...(await trainer.checkpoint()) };
+  }
+
+  it.each(['adam', 'sgd', 'adagrad'])('train as one batch of all their pictures does, by %s', async (optimizer) => {
+    const whole = await finished(await trainerOf({ stages, optimizer, batch: 16, l2: 0.01 }));
+    const parts = await finished(await trainerOf({ stages, optimizer, batch: 4, accumulate: 4, l2: 0.01 }));
+    expect(parts.progress.step).toBe(whole.progress.step);
+    expect(parts.progress.thawedAt).toEqual(whole.progress.thawedAt);
+    expect(parts.rates.filter((_, i) => [0, 4].includes(i % 6))).toEqual(whole.rates);
+    expect([...parts.state.keys()]).toEqual([...whole.state.keys()]);
+    for (const [name, value] of whole.state) {
+      // A second moment's distance is twice the gradient's.
+      expect(distance(numbers(parts.state.get(name)), numbers(value)), name).toBeLessThan(2e-6);
+    }
+    parts.progress.rows.forEach((row, i) => {
+      expect(row.val.loss).toBeCloseTo(whole.progress.rows[i].val.loss, 5);
+    });
+  });
+
+  it('stopped anywhere and resumed are never stopped: between updates, within one, before an epoch’s last', async () => {
+    const config = { stages, batch: 4, accumulate: 4, dropout: 0.4 };
+    const whole = await finished(await trainerOf(config));
+    const bytes = ({ state }: Checkpoint) =>
+      Object.fromEntries([...state].map(([name, t]) => [name, bytesOf(t).join()] as const).sort());
+    const kept: boolean[] = [];
+    for (const at of [2, 4, 6, 9]) {
+      const first = await trainerOf(config);
+      let steps = 0;
+      for await (const event of first.run()) if (event.type === 'step' && ++steps === at) first.interrupt();
+      const { progress, state } = await first.checkpoint();
+      kept.push(state.has('fc.weight.grad_sum'));
+      const { tensors } = readSafetensors(writeSafetensors({ tensors: state, metadata: {} }));
+      const second = await finished(await trainerOf(config, { resume: { progress, state: tensors } }));
+      expect(second.progress.step).toBe(whole.progress.step);
+      expect(bytes(second), `stopped after batch ${at}`).toEqual(bytes(whole));
+    }
+    expect(kept).toEqual([true, false, true, true]);
+    expect([...whole.state.keys()].filter((name) => /sum|samples/.test(name))).toEqual([]);
+  });
+});
