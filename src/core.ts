@@ -10,6 +10,7 @@ export * from './export/index.ts';
 export * from './layers/index.ts';
 export * from './losses/index.ts';
 export * from './lowering/index.ts';
+export * from './metrics/index.ts';
 export * from './onnx/index.ts';
 export * from './optimizers/index.ts';
 export { Random, type RandomState } from './random.ts';

@@ -1,8 +1,9 @@
 import type { Dataset, Sample } from '../data/index.ts';
 import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
+import { logLoss } from '../metrics/index.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
-import { type Evaluation, evaluationOf, type Prediction } from '../training/index.ts';
+import { type Assessment, assess, type Prediction } from '../training/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { describeData } from './opening.ts';
@@ -17,12 +18,18 @@ export interface EvaluateRequest {
   readonly settings?: ClassifierSettings;
 }
 
+/** Training computes the loss from scores, which do not underflow. */
+const LEAST = 1e-37;
+
+/** Of the intervals. */
+const SEED = 0;
+
 /**
  * Metrics of a finished model on labelled pictures.
  *
  * @throws ThawError where the model does not say its classes, or the data has others
  */
-export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<Evaluation> {
+export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<Assessment> {
   checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   const { classes, preprocessing } = classifier;
@@ -41,7 +48,7 @@ export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): 
     hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
   }
   await classifier.release();
-  return evaluationOf(predictions, classes, meanLoss(predictions));
+  return assess(predictions, classes, logLoss(predictions, LEAST), SEED);
 }
 
 const SPLITS = ['val', 'test', 'train'] as const;
@@ -56,8 +63,3 @@ function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly
   if (dataset[chosen].length > 0) return dataset[chosen];
   throw new ThawError('bad-data', `${data} has no pictures in ${chosen}`, 'Choose another --split, or leave it out');
 }
-
-/** Cross-entropy: the mean of −ln p of the true class. */
-const meanLoss = (predictions: readonly Prediction[]): number =>
-  predictions.reduce((all, { probabilities, label }) => all - Math.log(Math.max(probabilities[label], 1e-37)), 0) /
-  predictions.length;

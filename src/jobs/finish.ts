@@ -6,6 +6,7 @@ import { TRANSFORMERS_NAMES } from '../export/index.ts';
 import { finishModel, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, type ReportData, renderReport } from '../report/index.ts';
 import {
+  type Assessment,
   type Checkpoint,
   type Evaluation,
   type FeatureCache,
@@ -34,8 +35,8 @@ export interface TrainOutcome {
   readonly bestEpoch: number | null;
   /** Of the validation set: before training, and of the finished model. */
   readonly before: Evaluation | null;
-  readonly after: Evaluation | null;
-  readonly test: Evaluation | null;
+  readonly after: Assessment | null;
+  readonly test: Assessment | null;
   readonly seconds: number;
   /** Files to look at and to ship. */
   readonly model: string | null;
@@ -112,8 +113,8 @@ function outcomeOf(
 interface Results {
   readonly best: Checkpoint;
   readonly last: Checkpoint;
-  readonly after: Evaluation;
-  readonly test: Evaluation | null;
+  readonly after: Assessment;
+  readonly test: Assessment | null;
   readonly seconds: number;
   readonly path: string;
 }

@@ -4,8 +4,8 @@ import { namedClasses } from '../export/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import {
+  type Assessment,
   type Checkpoint,
-  type Evaluation,
   FeatureCache,
   type Prediction,
   Trainer,
@@ -48,7 +48,7 @@ export interface Sources {
 export interface FineTuned {
   readonly model: FinishedModel;
   /** Of the validation set, by the weights that are shipped. */
-  readonly evaluation: Evaluation;
+  readonly evaluation: Assessment;
   readonly predictions: readonly Prediction[];
 }
 

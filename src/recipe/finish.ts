@@ -11,9 +11,9 @@ import {
 import { quantizedWeights } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import {
+  type Assessment,
+  assess,
   type Checkpoint,
-  type Evaluation,
-  evaluationOf,
   type FeatureCache,
   type Prediction,
   Trainer,
@@ -41,8 +41,8 @@ export interface Trained extends Prepared {
 export interface Measured {
   /** Of every validation sample. */
   readonly predictions: readonly Prediction[];
-  readonly val: Evaluation;
-  readonly test: Evaluation | null;
+  readonly val: Assessment;
+  readonly test: Assessment | null;
 }
 
 /** The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. */
@@ -56,12 +56,12 @@ export async function measure(trained: Trained): Promise<Measured> {
   const { network, anatomy, classes, val, test, config, runtime, features, checkpoint: resume } = trained;
   const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, features, resume });
   try {
-    const { loss, predictions } = await trainer.predict(val);
-    return {
-      predictions,
-      val: evaluationOf(predictions, classes, loss),
-      test: test ? await trainer.evaluate(test) : null,
+    const assessed = async (source: BatchSource) => {
+      const { loss, predictions } = await trainer.predict(source);
+      return { predictions, assessment: assess(predictions, classes, loss, config.seed) };
     };
+    const { predictions, assessment } = await assessed(val);
+    return { predictions, val: assessment, test: test ? (await assessed(test)).assessment : null };
   } finally {
     await trainer.release();
   }

@@ -77,14 +77,3 @@ export const plural = (number: number, noun: string, many = `${noun}s`): string 
   `${count(number)} ${number === 1 ? noun : many}`;
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-
-/**
- * 95% interval of a share of successes among `total` trials (Wilson, "Probable inference, the law of succession, and
- * statistical inference", 1927): it stays within 0 and 1 and holds for few trials, where share ± 2σ does neither.
- */
-export function wilson(share: number, total: number): readonly [number, number] {
-  const z = 1.96;
-  const centre = (share + (z * z) / (2 * total)) / (1 + (z * z) / total);
-  const half = (z / (1 + (z * z) / total)) * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}

@@ -1,4 +1,5 @@
 import type { DataProblem } from '../data/types.ts';
+import type { Assessment } from '../training/assessment.ts';
 import type { EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 
 /** A stage after it has run: the plan's words, and what they cost and gained. */
@@ -81,8 +82,8 @@ export interface ReportData {
   readonly bestEpoch: number | null;
   /** Validation set before training and of the finished model; `test` where there is a test set. */
   readonly before: Evaluation | null;
-  readonly after: Evaluation;
-  readonly test?: Evaluation | null;
+  readonly after: Assessment;
+  readonly test?: Assessment | null;
   /** Highest wrong confidence first. */
   readonly mistakes: readonly Mistake[];
   /** Augmented training pictures as data URLs. */

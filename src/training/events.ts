@@ -1,3 +1,5 @@
+import type { Outcome } from '../metrics/index.ts';
+
 /** What training tells the outside: plain data, so that it can cross a worker's boundary or become a line of JSON. */
 
 export interface Scores {
@@ -37,12 +39,8 @@ export interface Evaluation extends Scores {
 }
 
 /** One sample's outcome, in the order of the split. */
-export interface Prediction {
+export interface Prediction extends Outcome {
   readonly index: number;
-  readonly label: number;
-  readonly predicted: number;
-  /** Probability of each class. */
-  readonly probabilities: Float32Array;
 }
 
 /** One stage as it is about to run: what the plan's words came to on this model. */

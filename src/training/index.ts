@@ -1,3 +1,4 @@
+export { type AssessedClass, type Assessment, assess } from './assessment.ts';
 export { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,

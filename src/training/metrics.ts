@@ -1,4 +1,5 @@
-import type { ClassScores, Evaluation, Prediction, Scores } from './events.ts';
+import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../metrics/index.ts';
+import type { Evaluation, Prediction, Scores } from './events.ts';
 
 /** Predictions from scores: the softmax of each row. @param logits `[N, C]` in row order */
 export function predictionsOf(
@@ -43,38 +44,11 @@ export const meanScores = ({ lossSum, correct, count }: RunningScores): Scores =
   accuracy: correct / count,
 });
 
-/**
- * Precision = TP/(TP + FP), recall = TP/(TP + FN), F1 = their harmonic mean; 0 where there is nothing to divide by, as in
- * scikit-learn.
- */
+/** What the predictions come to. @param loss their mean loss */
 export function evaluationOf(predictions: readonly Prediction[], classes: readonly string[], loss: number): Evaluation {
-  const confusion = classes.map(() => classes.map(() => 0));
-  for (const { label, predicted } of predictions) confusion[label][predicted]++;
-  const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b);
-  const perClass = classes.map((label, c): ClassScores => {
-    const hits = confusion[c][c];
-    const support = confusion[c].reduce((a, b) => a + b, 0);
-    const precision = ratio(
-      hits,
-      confusion.reduce((all, row) => all + row[c], 0),
-    );
-    const recall = ratio(hits, support);
-    return { label, precision, recall, f1: ratio(2 * precision * recall, precision + recall), support };
-  });
-  const count = predictions.length;
-  return {
-    loss,
-    accuracy: ratio(predictions.filter(({ label, predicted }) => label === predicted).length, count),
-    top5: ratio(predictions.filter((p) => rankOf(p) < 5).length, count),
-    f1: ratio(
-      perClass.reduce((all, { f1 }) => all + f1, 0),
-      classes.length,
-    ),
-    perClass,
-    confusion,
-  };
+  const confusion = confusionMatrix(predictions, classes.length);
+  const counts = countsOf(confusion);
+  const { accuracy, macro } = labelScores(counts);
+  const perClass = scoresByClass(counts).map((scores, c) => ({ label: classes[c], ...scores }));
+  return { loss, accuracy, top5: topK(predictions.map(rankOf), 5), f1: macro.f1, perClass, confusion };
 }
-
-/** How many classes are more probable than the true one. */
-const rankOf = ({ probabilities, label }: Prediction): number =>
-  probabilities.reduce((rank, p) => (p > probabilities[label] ? rank + 1 : rank), 0);

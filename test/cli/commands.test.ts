@@ -227,8 +227,10 @@ describe('a finished run', () => {
     expect(people.out).toMatch(/true \\ predicted +blue +green +red/);
     const { out } = await thaw(['eval', run, project.data, '--json']);
     const evaluation = JSON.parse(out);
-    expect(Object.keys(evaluation)).toEqual(['loss', 'accuracy', 'top5', 'f1', 'perClass', 'confusion']);
+    expect(Object.keys(evaluation).slice(0, 6)).toEqual(['loss', 'accuracy', 'top5', 'f1', 'perClass', 'confusion']);
     expect(evaluation.perClass[0]).toMatchObject({ label: 'blue', support: 3 });
+    expect(evaluation.intervals.accuracy).toHaveLength(2);
+    expect(people.out).toContain(`ROC area ${evaluation.rocAuc.toFixed(3)}`);
   });
 
   test('labels pictures, with a note for what is none', async () => {

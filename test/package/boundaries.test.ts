@@ -20,6 +20,7 @@ const modules = [
   'optimizers',
   'artifacts',
   'data',
+  'metrics',
   'training',
   'report',
   'run',

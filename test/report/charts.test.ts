@@ -5,7 +5,6 @@ import { across, BOTTOM, down, lineChart, TOP } from '../../src/report/charts/li
 import { linearScale, logScale } from '../../src/report/charts/scale.ts';
 import { thawChart } from '../../src/report/charts/thaw.ts';
 import type { Html } from '../../src/report/markup.ts';
-import { confusedPairs } from '../../src/report/sections/evaluation.ts';
 import { stageBands } from '../../src/report/sections/training.ts';
 import { fixture } from './fixture.ts';
 import { type Element, find, hasClass, parse, text } from './wellformed.ts';
@@ -166,22 +165,6 @@ describe('confusionMatrix', () => {
     const root = read(confusionMatrix(classes, identity));
     expect(find(root, hasClass('right'))).toHaveLength(60);
     expect(find(root, hasClass('right')).flatMap((cell) => find(cell, named('text')))).toEqual([]);
-  });
-});
-
-describe('confusedPairs', () => {
-  it('names the most frequent mistake first', () => {
-    expect(
-      confusedPairs([
-        [9, 1, 0],
-        [0, 5, 5],
-        [1, 0, 4],
-      ]),
-    ).toEqual([
-      { truth: 1, predicted: 2, times: 5, share: 0.5 },
-      { truth: 2, predicted: 0, times: 1, share: 0.2 },
-      { truth: 0, predicted: 1, times: 1, share: 0.1 },
-    ]);
   });
 });
 

@@ -1,30 +1,23 @@
 import { Random } from '../../src/random.ts';
 import type { ReportData } from '../../src/report/types.ts';
-import type { EpochRow, Evaluation } from '../../src/training/events.ts';
+import type { EpochRow, Prediction } from '../../src/training/events.ts';
+import { assess, evaluationOf, softmax } from '../../src/training/index.ts';
 
 /** A transparent picture of one pixel. */
 export const PIXEL =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
-/** Scores of a confusion matrix, by their definitions. */
-export function evaluation(classes: readonly string[], confusion: number[][], loss: number): Evaluation {
-  const total = confusion.flat().reduce((all, n) => all + n, 0);
-  const perClass = classes.map((label, i) => {
-    const support = confusion[i].reduce((all, n) => all + n, 0);
-    const called = confusion.reduce((all, row) => all + row[i], 0);
-    const precision = called ? confusion[i][i] / called : 0;
-    const recall = support ? confusion[i][i] / support : 0;
-    return { label, precision, recall, f1: (2 * precision * recall) / (precision + recall) || 0, support };
+/** Predictions that make up a confusion matrix, surer where they are right. */
+export function predictionsOf(random: Random, confusion: readonly (readonly number[])[]): Prediction[] {
+  const labels = confusion.flatMap((row, label) =>
+    row.flatMap((times, predicted) => Array.from({ length: times }, () => ({ label, predicted }))),
+  );
+  return labels.map(({ label, predicted }, index) => {
+    const scores = confusion.map((_, c) => random.between(0, 1) + (c === label ? 1.5 : 0));
+    const most = Math.max(...scores);
+    scores[predicted] = most + random.between(0, label === predicted ? 4 : 2);
+    return { index, label, predicted, probabilities: softmax(Float32Array.from(scores)) };
   });
-  const accuracy = confusion.reduce((all, row, i) => all + row[i], 0) / total;
-  return {
-    loss,
-    accuracy,
-    top5: Math.min(1, accuracy + 0.03),
-    f1: perClass.reduce((all, { f1 }) => all + f1, 0) / classes.length,
-    perClass,
-    confusion,
-  };
 }
 
 /** A matrix in which about `share` of every row is right, the rest scattered over neighbours. */
@@ -48,7 +41,8 @@ export function fixture(
 ): ReportData {
   const random = new Random(7, classes.length);
   const support = classes.length > 20 ? 12 : 76;
-  const after = evaluation(classes, matrix(random, classes.length, support, 0.972), 0.104);
+  const predictions = predictionsOf(random, matrix(random, classes.length, support, 0.972));
+  const after = assess(predictions, classes, 0.104, 0);
   const stages = [
     { train: 'head', groups: 1, trainable: 2_562, epochs: 3, lr: 0.01, from: -0.09, to: -0.026 },
     { train: 'last:3', groups: 3, trainable: 1_129_922, epochs: 3, lr: 0.001, from: -0.022, to: -0.011 },
@@ -117,9 +111,9 @@ export function fixture(
     })),
     rows,
     bestEpoch: 10,
-    before: evaluation(
+    before: evaluationOf(
+      predictionsOf(random, matrix(random, classes.length, support, 1.1 / classes.length)),
       classes,
-      matrix(random, classes.length, support, 1.1 / classes.length),
       1.02 * Math.log(classes.length),
     ),
     after,

@@ -1,7 +1,7 @@
 import { parse as parseCsv } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../src/report/crc32c.ts';
-import { compact, count, date, decimal, duration, percent, points, wilson } from '../../src/report/format.ts';
+import { compact, count, date, decimal, duration, percent, points } from '../../src/report/format.ts';
 import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../../src/report/index.ts';
 import { fixture } from './fixture.ts';
 
@@ -177,13 +177,5 @@ describe('numbers in words', () => {
     [date('yesterday'), 'yesterday'],
   ])('%s', (written, expected) => {
     expect(written).toBe(expected);
-  });
-
-  it("gives Wilson's interval", () => {
-    // statsmodels.stats.proportion.proportion_confint(8, 10, method='wilson')
-    expect(wilson(0.8, 10)[0]).toBeCloseTo(0.49016, 4);
-    expect(wilson(0.8, 10)[1]).toBeCloseTo(0.94332, 4);
-    expect(wilson(1, 20)[1]).toBe(1);
-    expect(wilson(0, 20)[0]).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/training/index.ts';
+import { Random } from '../../src/random.ts';
+import { assess, evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/training/index.ts';
 
 /** A prediction with certain probabilities. */
 const certain = (label: number, predicted: number, classes: number): Prediction => ({
@@ -83,6 +84,8 @@ describe('evaluation', () => {
     expect(evaluationOf([4].map(of), classes, 0).top5).toBe(1);
     expect(evaluationOf([5].map(of), classes, 0).top5).toBe(0);
     expect(evaluationOf([0, 4, 5, 6].map(of), classes, 0).top5).toBe(0.5);
+    const even = { ...of(5), probabilities: new Float32Array(7).fill(1 / 7) };
+    expect(evaluationOf([even, { ...even, label: 4 }], classes, 0).top5).toBe(0.5);
   });
 });
 
@@ -100,5 +103,59 @@ describe('predictions', () => {
 
   it('of huge scores do not overflow', () => {
     expect(Array.from(softmax(Float32Array.of(3e38, -3e38, 0)))).toEqual([1, 0, 0]);
+  });
+});
+
+describe('assessment', () => {
+  const random = new Random(3);
+  const predictions = Array.from({ length: 60 }, (_, index) => {
+    const label = index % 4 === 3 ? 0 : index % 3;
+    const logits = Array.from({ length: 4 }, (_, c) => random.between(-1, 1) + (c === label ? 1 : 0));
+    return predictionsOf(logits, [BigInt(label)], [index])[0];
+  });
+  const classes = ['a', 'b', 'c', 'absent'];
+  const assessed = assess(predictions, classes, 0.5, 0);
+
+  it('says all that an evaluation says, and more', () => {
+    const { perClass, ...evaluation } = evaluationOf(predictions, classes, 0.5);
+    expect(assessed).toMatchObject({ ...evaluation, macro: { f1: evaluation.f1 } });
+    expect(assessed.perClass).toMatchObject(perClass);
+    expect(assessed.topK.map(({ k }) => k)).toEqual([1, 2, 3]);
+    expect(assessed.topK[0].accuracy).toBe(assessed.accuracy);
+    expect(assessed.logLoss).toBeCloseTo(
+      predictions.reduce((all, { probabilities, label }) => all - Math.log(probabilities[label]), 0) / 60,
+      12,
+    );
+    expect(assessed.confused[0]).toMatchObject({ label: expect.any(String), times: expect.any(Number) });
+  });
+
+  it('leaves a class without pictures out of the areas', () => {
+    const { rocAuc, averagePrecision } = assessed.perClass[3];
+    expect([rocAuc, averagePrecision]).toEqual([null, null]);
+    const areas = assessed.perClass.slice(0, 3).map((own) => own.rocAuc!);
+    expect(assessed.rocAuc).toBeCloseTo((areas[0] + areas[1] + areas[2]) / 3, 12);
+  });
+
+  it('has intervals around what it measures, which the seed repeats', () => {
+    const { intervals, accuracy, balancedAccuracy, f1, matthews, logLoss } = assessed;
+    const measured = { accuracy, balancedAccuracy, f1, matthews, logLoss };
+    for (const [name, value] of Object.entries(measured)) {
+      const [low, high] = intervals[name as keyof typeof measured];
+      expect(low, name).toBeLessThan(value);
+      expect(high, name).toBeGreaterThan(value);
+      expect(high - low, name).toBeLessThan(0.5);
+    }
+    expect(assess(predictions, classes, 0.5, 0)).toEqual(assessed);
+    expect(assess(predictions, classes, 0.5, 1).intervals.f1).not.toEqual(intervals.f1);
+  });
+
+  it('of nothing is plain data without holes', () => {
+    const empty = JSON.parse(JSON.stringify(assess([], ['a', 'b'], 0, 0)));
+    expect(empty).toMatchObject({
+      accuracy: 0,
+      kappa: null,
+      rocAuc: null,
+      intervals: { accuracy: [0, 1], f1: [0, 0] },
+    });
   });
 });

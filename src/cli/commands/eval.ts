@@ -1,7 +1,7 @@
 import { type EvaluateRequest, evaluate } from '../../jobs/index.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { count, decimal, percent, score } from '../../report/format.ts';
-import type { Evaluation } from '../../training/index.ts';
+import type { Assessment } from '../../training/index.ts';
 import type { CommandSpec } from '../command.ts';
 import { CLASSIFIER_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
@@ -32,28 +32,52 @@ export const command: CommandSpec = {
 /** Classes that a confusion table has room for. */
 const FEW = 10;
 
-function evaluationLines({ loss, accuracy, top5, f1, perClass, confusion }: Evaluation): string[] {
-  const classes = perClass.map(({ label, precision, recall, f1, support }) => [
+const optional = (value: number | null): string => (value === null ? '–' : score(value));
+
+function evaluationLines(assessment: Assessment): string[] {
+  const { accuracy, perClass, confusion, confused, intervals } = assessment;
+  const classes = perClass.map(({ label, precision, recall, f1, rocAuc, averagePrecision, support }) => [
     label,
     percent(precision),
     percent(recall),
     score(f1),
+    optional(rocAuc),
+    optional(averagePrecision),
     count(support),
   ]);
   const labels = perClass.map(({ label }) => label);
-  const of = [`accuracy ${percent(accuracy)}`, `top 5 ${percent(top5)}`, `F1 ${score(f1)}`, `loss ${decimal(loss)}`];
+  const [low, high] = intervals.accuracy;
+  const line = (parts: readonly string[]) => parts.join('   ');
   return [
-    of.join('   '),
+    `accuracy ${percent(accuracy)} (95% interval ${percent(low)} to ${percent(high)})`,
+    line([
+      `balanced accuracy ${percent(assessment.balancedAccuracy)}`,
+      ...assessment.topK.slice(1).map(({ k, accuracy: share }) => `top ${k} ${percent(share)}`),
+    ]),
+    line([
+      `F1 ${score(assessment.macro.f1)}`,
+      `weighted ${score(assessment.weighted.f1)}`,
+      `Matthews ${score(assessment.matthews)}`,
+      `kappa ${optional(assessment.kappa)}`,
+    ]),
+    line([
+      `ROC area ${optional(assessment.rocAuc)}`,
+      `PR area ${optional(assessment.averagePrecision)}`,
+      `loss ${decimal(assessment.loss)}`,
+      `Brier ${decimal(assessment.brier)}`,
+      `calibration error ${percent(assessment.calibration.error)}`,
+    ]),
     '',
-    ...plainTable(['class', 'precision', 'recall', 'F1', 'pictures'], classes),
+    ...plainTable(['class', 'precision', 'recall', 'F1', 'ROC', 'PR', 'pictures'], classes),
+    '',
     ...(labels.length <= FEW
-      ? [
-          '',
-          ...plainTable(
-            ['true \\ predicted', ...labels],
-            confusion.map((row, i) => [labels[i], ...row.map(String)]),
-          ),
-        ]
-      : []),
+      ? plainTable(
+          ['true \\ predicted', ...labels],
+          confusion.map((row, i) => [labels[i], ...row.map(String)]),
+        )
+      : plainTable(
+          ['taken for another', '', 'times', 'of them'],
+          confused.map(({ label, predicted, times, share }) => [label, predicted, count(times), percent(share)]),
+        )),
   ];
 }

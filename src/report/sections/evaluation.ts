@@ -1,28 +1,12 @@
+import { confusedPairs } from '../../metrics/index.ts';
 import { confusionMatrix } from '../charts/confusion.ts';
-import { count, percent, plural, score, sum } from '../format.ts';
+import { count, percent, plural, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { bar, folded, section } from './section.ts';
 
 /** Rows of long tables that are shown unfolded. */
 const SHOWN = 12;
-
-export interface ConfusedPair {
-  readonly truth: number;
-  readonly predicted: number;
-  readonly times: number;
-  /** Of the true class's samples. */
-  readonly share: number;
-}
-
-/** Which classes are taken for which, most often first. */
-export const confusedPairs = (confusion: readonly (readonly number[])[]): ConfusedPair[] =>
-  confusion
-    .flatMap((row, truth) =>
-      row.map((times, predicted) => ({ truth, predicted, times, share: times ? times / sum(row) : 0 })),
-    )
-    .filter(({ truth, predicted, times }) => truth !== predicted && times > 0)
-    .sort((a, b) => b.times - a.times || b.share - a.share);
 
 export function confusion({ data: { classes }, after }: ReportData): Html {
   const pairs = confusedPairs(after.confusion).slice(0, 5);

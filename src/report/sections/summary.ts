@@ -1,5 +1,6 @@
+import { wilson } from '../../metrics/index.ts';
 import { thawChart } from '../charts/thaw.ts';
-import { count, date, decimal, duration, percent, plural, points, score, sum, wilson } from '../format.ts';
+import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { bar, section } from './section.ts';

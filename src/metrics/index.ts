@@ -1,0 +1,29 @@
+/** What predictions are worth, as numbers: pure functions, each equal to scikit-learn's of that name unless it says otherwise. */
+
+export { type BootstrapOptions, bootstrap, type Interval, quantile, wilson } from './intervals.ts';
+export {
+  type Averages,
+  type ClassCounts,
+  type ConfusedPair,
+  confusedPairs,
+  confusionMatrix,
+  countsOf,
+  type LabelScores,
+  labelScores,
+  scoresByClass,
+} from './labels.ts';
+export type { Outcome } from './outcome.ts';
+export { brier, type Calibration, type CalibrationBin, calibration, logLoss, tempered } from './probabilities.ts';
+export {
+  areaUnderRoc,
+  averagePrecision,
+  meanDefined,
+  type PrecisionRecallCurve,
+  precisionRecallCurve,
+  type RocCurve,
+  ranking,
+  rankOf,
+  rocCurve,
+  topK,
+} from './ranking.ts';
+export { crossFitted, fitTemperature } from './temperature.ts';
