@@ -18,4 +18,5 @@ export * from './recipe/index.ts';
 export * from './report/index.ts';
 export * from './runtime/index.ts';
 export * from './shapes/index.ts';
+export * from './tasks/index.ts';
 export * from './training/index.ts';

@@ -7,7 +7,8 @@ import { readSafetensors } from '../../src/artifacts/index.ts';
 import { exportModel } from '../../src/export/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { evaluationOf, type Prediction, type Progress, predictionsOf } from '../../src/training/index.ts';
+import { classification, type Prediction } from '../../src/tasks/index.ts';
+import type { Progress } from '../../src/training/index.ts';
 import { foldBatchNorm } from './fold.ts';
 import { defaultNetwork } from './network.ts';
 import { cacheFolder, readPretrainingSet } from './render.ts';
@@ -18,10 +19,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 const folder = fileURLToPath(new URL('../../artifacts/default/', import.meta.url));
 const set = await readPretrainingSet();
+const task = classification(set.concepts);
 const { tensors, metadata } = readSafetensors(readFileSync(join(cacheFolder, 'checkpoint.safetensors')));
 const progress: Progress = JSON.parse(metadata.progress);
 const model = foldBatchNorm(
-  exportModel(defaultNetwork(set.concepts.length, 0), tensors, { version, classes: set.concepts, preprocessing }),
+  exportModel(defaultNetwork(set.concepts.length, 0), tensors, { version, task: task.facts, preprocessing }),
 );
 const bytes = writeModel(model);
 
@@ -43,14 +45,14 @@ writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n
 // The file as it is shipped, measured: what was folded and written must still be what was trained.
 const session = await nodeRuntime().load(bytes);
 const predictions: Prediction[] = [];
-for await (const { images, shape, labels, indices } of new IconSource(set, { split: 'val', seed: 1 }).batches({
+for await (const batch of new IconSource(set, { split: 'val', seed: 1 }).batches({
   epoch: 0,
   batchSize: 64,
 })) {
-  const { logits } = await session.run({ pixel_values: { type: 'float32', shape, data: images } });
-  predictions.push(...predictionsOf(logits.data as Float32Array, labels, indices));
+  const { logits } = await session.run({ pixel_values: { type: 'float32', shape: batch.shape, data: batch.images } });
+  predictions.push(...task.outcomes(logits.data as Float32Array, batch, 'model'));
 }
-const { accuracy, top5 } = evaluationOf(predictions, set.concepts, Number.NaN);
+const { accuracy, top5 } = task.evaluation(predictions, task.loss(predictions));
 console.log(
   `${bytes.length} bytes after ${progress.epoch} epochs: top 1 ${accuracy.toFixed(4)}, top 5 ${top5.toFixed(4)} on ${predictions.length} drawings of held-out artists`,
 );

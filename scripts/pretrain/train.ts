@@ -7,6 +7,7 @@ import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts'
 import { findHead } from '../../src/layers/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import { type Checkpoint, parseConfig, Trainer, trainingSchema } from '../../src/training/index.ts';
 import { defaultNetwork } from './network.ts';
 import { cacheFolder, readPretrainingSet } from './render.ts';
@@ -26,7 +27,7 @@ const head = findHead(model);
 const trainer = new Trainer({
   network,
   runtime,
-  classes: set.concepts,
+  task: classification(set.concepts),
   train: new IconSource(set, { split: 'train', seed: SEED }),
   val: new IconSource(set, { split: 'val', seed: SEED }),
   anatomy: {

@@ -74,6 +74,11 @@ function placesOf(rows: readonly boolean[], size: number): number[] {
   return rows.map((isThere) => (isThere ? size * next++ : -1));
 }
 
+function targetsOf(samples: readonly Sample[]): Pick<Batch, 'targets'> {
+  const targets = samples.flatMap((sample) => sample.targets ?? []);
+  return targets.length ? { targets: Float32Array.from(targets) } : {};
+}
+
 /**
  * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
  * the same epoch gives the same bytes whatever the concurrency and the cache.
@@ -169,6 +174,7 @@ export class PictureSource implements BatchSource {
       images: drawn.length * size === images.length ? images : images.slice(0, drawn.length * size),
       shape: batchShape(preprocessing, drawn.length),
       labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
+      ...targetsOf(kept.map((i) => samples[views[i].index])),
       indices: kept.map((i) => views[i].index),
       ...(recall && { keys: kept.map((i) => keys![i]), recalled: kept.map((i) => recalled![i]) }),
     };

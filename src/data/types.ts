@@ -24,6 +24,8 @@ export interface Sample {
   readonly file: string;
   /** Index into the data set's classes. */
   readonly label: number;
+  /** Numbers, for tasks whose labels are not one class. */
+  readonly targets?: readonly number[];
 }
 
 /** A file that was left out, and why. */
@@ -55,6 +57,8 @@ export interface Batch {
   readonly shape: readonly number[];
   /** int64 `[N]`, of all pictures. */
   readonly labels: BigInt64Array;
+  /** `[N, targets]` in row order, of all pictures, where samples have targets. */
+  readonly targets?: Float32Array;
   /** The samples' positions in the split they come from, of all pictures. */
   readonly indices: readonly number[];
   /**

@@ -13,17 +13,24 @@ import {
   type Tensor,
   widened,
 } from '../onnx/index.ts';
+import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
 /** What a finished model says of itself in its `metadata_props`. */
 export interface ExportMetadata {
   /** Of Thaw. */
   readonly version: string;
-  /** In the order of the outputs. */
-  readonly classes: readonly string[];
+  /** What it was trained for. */
+  readonly task: TaskFacts;
   readonly preprocessing: Preprocessing;
 }
 
-const KEYS = { version: 'thaw.version', classes: 'thaw.classes', preprocessing: 'thaw.preprocessing' } as const;
+const KEYS = {
+  version: 'thaw.version',
+  classes: 'thaw.classes',
+  /** The facts but for the classes; models without it are classifiers. */
+  task: 'thaw.task',
+  preprocessing: 'thaw.preprocessing',
+} as const;
 
 /**
  * The source's own graph with the weights that training left: same operators, opset, names and types (what trained in float32 is
@@ -106,10 +113,14 @@ export function constantOf({ op, domain, attributes }: Node): Tensor | undefined
 const isSlot = (name: string, parameters: ReadonlySet<string>): boolean =>
   parameters.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))));
 
-const withMetadata = (own: Model['metadata'], { version, classes, preprocessing }: ExportMetadata) => ({
+const withMetadata = (
+  own: Model['metadata'],
+  { version, task: { classes, ...task }, preprocessing }: ExportMetadata,
+) => ({
   ...own,
   [KEYS.version]: version,
   [KEYS.classes]: JSON.stringify(classes),
+  [KEYS.task]: JSON.stringify(task),
   [KEYS.preprocessing]: JSON.stringify(preprocessing),
 });
 
@@ -125,12 +136,15 @@ export const withPreprocessing = (model: Model, preprocessing: Preprocessing): M
  * @throws ThawError `bad-model` where the notes are damaged
  */
 export function metadataOf({ metadata }: Pick<Model, 'metadata'>): ExportMetadata | undefined {
-  const { [KEYS.version]: version, [KEYS.classes]: classes, [KEYS.preprocessing]: preprocessing } = metadata;
+  const [version, classes, task, preprocessing] = Object.values(KEYS).map((key) => metadata[key]);
   if (version === undefined || classes === undefined || preprocessing === undefined) return undefined;
   try {
-    const labels: unknown = JSON.parse(classes);
-    if (!Array.isArray(labels) || !labels.every((label) => typeof label === 'string')) throw new Error('no labels');
-    return { version, classes: labels, preprocessing: checkPreprocessing(JSON.parse(preprocessing)) };
+    const facts = task === undefined ? { task: 'classification' } : JSON.parse(task);
+    return {
+      version,
+      task: readFacts({ ...facts, classes: JSON.parse(classes) }),
+      preprocessing: checkPreprocessing(JSON.parse(preprocessing)),
+    };
   } catch (cause) {
     throw new ThawError('bad-model', "the model's thaw metadata is damaged", 'Export it again with `thaw export`', {
       cause,

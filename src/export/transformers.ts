@@ -1,14 +1,14 @@
 import { type Preprocessing, writePreprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Graph, type Model, renameValues, type ValueInfo, writeModel } from '../onnx/index.ts';
+import type { Task } from '../tasks/index.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
 import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
 
 export interface TransformersOptions {
   /** The finished model. Its graph takes any batch size, though it may declare one. */
   readonly model: Model;
-  /** In the order of the outputs. */
-  readonly classes: readonly string[];
+  readonly task: Pick<Task, 'outputs' | 'config'>;
   readonly preprocessing: Preprocessing;
   /** Names of the picture input and of the raw scores in `model`. */
   readonly input: string;
@@ -28,10 +28,10 @@ export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as
  * @throws ThawError `bad-model` when the model is too large for one file
  */
 export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
-  const { classes, preprocessing, card, sourceConfig } = options;
+  const { task, preprocessing, card, sourceConfig } = options;
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
   return new Map([
-    ['config.json', json(transformersConfig(classes, sourceConfig))],
+    ['config.json', json(transformersConfig(task, sourceConfig))],
     ['preprocessor_config.json', json(writePreprocessing(shippedPreprocessing(preprocessing)))],
     ['onnx/model.onnx', writeModel(transformersModel(options))],
     ['README.md', text(card)],
@@ -43,12 +43,12 @@ const text = (contents: string): Uint8Array => new TextEncoder().encode(contents
 /** The model with transformers.js's input and output. */
 export function transformersModel({
   model,
-  classes,
+  task,
   preprocessing,
   input,
   output,
-}: Pick<TransformersOptions, 'model' | 'classes' | 'preprocessing' | 'input' | 'output'>): Model {
-  const adapted = takeShippedPictures(withOutput(model.graph, output, classes.length), input, preprocessing);
+}: Pick<TransformersOptions, 'model' | 'task' | 'preprocessing' | 'input' | 'output'>): Model {
+  const adapted = takeShippedPictures(withOutput(model.graph, output, task.outputs), input, preprocessing);
   const entry = shippedInput(model.graph, adapted, input);
   const { input: pixelValues, output: logits } = TRANSFORMERS_NAMES;
   const graph = renameValues(
@@ -73,9 +73,9 @@ export function transformersModel({
 }
 
 /** The graph with the raw scores as its first output. */
-function withOutput(graph: Graph, output: string, classes: number): Graph {
+function withOutput(graph: Graph, output: string, width: number): Graph {
   const declared = graph.outputs.find(({ name }) => name === output);
-  const scores: ValueInfo = declared?.shape ? declared : { name: output, type: 'float32', shape: ['batch', classes] };
+  const scores: ValueInfo = declared?.shape ? declared : { name: output, type: 'float32', shape: ['batch', width] };
   return { ...graph, outputs: [scores, ...graph.outputs.filter(({ name }) => name !== output)] };
 }
 
@@ -93,13 +93,11 @@ const MODEL_TYPES: readonly string[] = [
  * `config.json`. The source's `model_type` is kept where transformers.js classifies pictures with it; `resnet` runs every other
  * graph.
  */
-export function transformersConfig(classes: readonly string[], sourceConfig?: unknown): Record<string, unknown> {
+export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: unknown): Record<string, unknown> {
   const { model_type: named } = (sourceConfig ?? {}) as { model_type?: unknown };
   return {
     model_type: MODEL_TYPES.find((type) => type === named) ?? 'resnet',
-    num_labels: classes.length,
-    id2label: Object.fromEntries(classes.map((label, i) => [i, label])),
-    label2id: Object.fromEntries(classes.map((label, i) => [label, i])),
+    ...task.config(),
     'transformers.js_config': { dtype: 'fp32' },
   };
 }
@@ -122,7 +120,7 @@ export function labelsOf(config: unknown): readonly string[] | undefined {
 /** What a model's classes are called, by its `config.json` or its own metadata; undefined where they do not say, or not well. */
 export function namedClasses(model: Model, config: unknown): readonly string[] | undefined {
   const labels = namesIn(config);
-  return labels === 'damaged' ? undefined : (labels ?? metadataOf(model)?.classes);
+  return labels === 'damaged' ? undefined : (labels ?? metadataOf(model)?.task.classes);
 }
 
 function namesIn(config: unknown): readonly string[] | 'damaged' | undefined {

@@ -1,10 +1,10 @@
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { type Prediction, predictionsOf } from '../training/index.ts';
+import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { shippedPictures } from './pictures.ts';
 
-export interface VerifyOptions {
+export interface VerifyOptions<O extends TaskOutcome> {
   /** The encoded model. */
   readonly model: Uint8Array;
   readonly runtime: Runtime;
@@ -14,33 +14,34 @@ export interface VerifyOptions {
   /** The model is one of `transformersFolder`, and takes pictures as that says. */
   readonly shipped?: boolean;
   readonly batchSize: number;
-  /** The trainer's predictions for every sample of the source. */
-  readonly expected: readonly Prediction[];
+  readonly task: Pick<Task<O>, 'outcomes' | 'difference' | 'same'>;
+  /** The trainer's outcomes for every sample of the source. */
+  readonly expected: readonly O[];
   readonly input: string;
-  /** Raw scores. */
   readonly output: string;
-  /** Largest allowed difference of a probability. */
+  /** Largest allowed difference. */
   readonly tolerance?: number;
 }
 
 export interface Verification {
   readonly samples: number;
-  /** Largest difference of a probability. */
+  /** Largest difference of a probability, or of what the task has instead. */
   readonly maxDifference: number;
-  /** Share of the samples with the same predicted class, 0 to 1. */
+  /** Share of the samples with the same answer, 0 to 1. */
   readonly agreement: number;
 }
 
 /**
- * Runs a model on a source and compares its probabilities with the trainer's. A difference beyond the tolerance is a bug of
+ * Runs a model on a source and compares its outcomes with the trainer's. A difference beyond the tolerance is a bug of
  * ours (or of the runtime), and throws.
  */
-export async function verifyExport(options: VerifyOptions): Promise<Verification> {
+export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
   const {
     model,
     runtime,
     source,
     preprocessing,
+    task,
     shipped = false,
     batchSize,
     input,
@@ -60,12 +61,12 @@ export async function verifyExport(options: VerifyOptions): Promise<Verification
         { [input]: shipped ? shippedPictures(images, preprocessing) : images },
         [output],
       );
-      for (const got of predictionsOf(scores.data as Float32Array, batch.labels, batch.indices)) {
+      for (const got of task.outcomes(scores.data as Float32Array, batch, 'model')) {
         const wanted = expected.get(got.index);
         if (!wanted) throw new Error(`there is no prediction to compare with for sample ${got.index}`);
         samples++;
-        if (got.predicted === wanted.predicted) same++;
-        maxDifference = Math.max(maxDifference, difference(got.probabilities, wanted.probabilities));
+        if (task.same(got, wanted)) same++;
+        maxDifference = Math.max(maxDifference, task.difference(got, wanted));
       }
     }
   } finally {
@@ -74,17 +75,8 @@ export async function verifyExport(options: VerifyOptions): Promise<Verification
   if (samples !== expected.size) throw new Error(`${samples} samples were run to verify ${expected.size} predictions`);
   if (!(maxDifference <= tolerance)) {
     throw new Error(
-      `the exported model's probabilities differ from training's by ${maxDifference} (allowed: ${tolerance}) over ${samples} samples`,
+      `the exported model's answers differ from training's by ${maxDifference} (allowed: ${tolerance}) over ${samples} samples`,
     );
   }
   return { samples, maxDifference, agreement: samples === 0 ? 1 : same / samples };
-}
-
-/** Infinite where one of them is no number. */
-function difference(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) throw new Error(`the model has ${a.length} outputs, training had ${b.length}`);
-  return a.reduce((most, p, i) => {
-    const d = Math.abs(p - b[i]);
-    return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
-  }, 0);
 }

@@ -1,20 +1,22 @@
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { metadataOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
+import type { ResolvedModel } from '../models/index.ts';
 import { type Model, tensor, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
-import { type Prediction, predictionsOf } from '../training/index.ts';
+import { classification, openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
 
-/** A finished model that tells classes apart: of a run, of a transformers.js folder, or a lone file. */
+/** A finished model: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {
   private constructor(
     readonly name: string,
-    readonly classes: readonly string[],
+    readonly task: Task,
     readonly preprocessing: Preprocessing,
     private readonly batchSize: number,
     private readonly input: string,
@@ -30,7 +32,7 @@ export class Classifier {
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(await readModelFile(resolved.path));
     const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
-    const classes = knownLabels(model, resolved, labels);
+    const task = taskOf(model, resolved, labels);
     const [input] = dataInputsOf(model);
     if (input?.type !== 'float32') {
       throw new ThawError(
@@ -39,13 +41,13 @@ export class Classifier {
         'Export the model with a float32 input',
       );
     }
-    checkClasses(model, classes);
+    checkOutputs(model, task);
     const session = await open(runtime, model);
-    return new Classifier(resolved.name, classes, preprocessing, batch, input.name, outputOf(model), session);
+    return new Classifier(resolved.name, task, preprocessing, batch, input.name, outputOf(model), session);
   }
 
-  /** Predictions batch by batch, with the model's scores put into probabilities. */
-  async *predict(source: BatchSource): AsyncGenerator<readonly Prediction[]> {
+  /** What it says of each picture, batch by batch. */
+  async *predict(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
       const { [name]: output } = await this.session.run(
@@ -54,10 +56,10 @@ export class Classifier {
       );
       const scores = output.data as Float32Array;
       const count = scores.length / batch.indices.length;
-      if (count !== this.classes.length) throw wrongCount(this.classes.length, count);
+      if (count !== this.task.outputs) throw wrongCount(this.task, count);
       // ln p are logits of p.
       const logits = gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
-      yield predictionsOf(logits, batch.labels, batch.indices);
+      yield this.task.outcomes(logits, batch, 'model');
     }
   }
 
@@ -68,16 +70,23 @@ export class Classifier {
 
 const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));
 
-const wrongCount = (labels: number, outputs: number) =>
+/** What a model of ours says of itself; others tell classes apart. */
+function taskOf(model: Model, resolved: ResolvedModel, labels?: readonly string[]): Task {
+  const own = metadataOf(model)?.task;
+  if (own && own.task !== 'classification') return openTask(own);
+  return classification(knownLabels(model, resolved, labels));
+}
+
+const wrongCount = (task: Task, outputs: number) =>
   new ThawError(
     'bad-config',
-    `there are ${labels} labels, and the model has ${outputs} outputs`,
+    `there are ${task.outputs} labels, and the model has ${outputs} outputs`,
     'Give one label each',
   );
 
-function checkClasses({ graph }: Model, classes: readonly string[]): void {
+function checkOutputs({ graph }: Model, task: Task): void {
   const declared = graph.outputs[0]?.shape?.[1];
-  if (typeof declared === 'number' && declared !== classes.length) throw wrongCount(classes.length, declared);
+  if (typeof declared === 'number' && declared !== task.outputs) throw wrongCount(task, declared);
 }
 
 /** The first output, and whether a Softmax made probabilities of its scores. */

@@ -1,9 +1,8 @@
 import type { Dataset, Sample } from '../data/index.ts';
 import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
-import { logLoss } from '../metrics/index.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
-import { type Assessment, assess, type Prediction } from '../training/index.ts';
+import type { Assessment, Evaluated, Exhibit, TaskOutcome } from '../tasks/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { describeData } from './opening.ts';
@@ -18,37 +17,47 @@ export interface EvaluateRequest {
   readonly settings?: ClassifierSettings;
 }
 
-/** Training computes the loss from scores, which do not underflow. */
-const LEAST = 1e-37;
-
 /** Of the intervals. */
 const SEED = 0;
 
 /**
  * Metrics of a finished model on labelled pictures.
  *
+ * @typeParam A what the model's task comes to
  * @throws ThawError where the model does not say its classes, or the data has others
  */
-export async function evaluate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<Assessment> {
+export async function evaluate<A extends Evaluated = Assessment>(
+  request: EvaluateRequest,
+  hooks: JobHooks = {},
+): Promise<A> {
+  return (await measureModel(request, hooks)).assessment as A;
+}
+
+/** The same, with what there is to show of it. */
+export async function measureModel(
+  request: EvaluateRequest,
+  hooks: JobHooks,
+): Promise<{ readonly assessment: Evaluated; readonly exhibits: readonly Exhibit[] }> {
   checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
-  const { classes, preprocessing } = classifier;
-  const dataset = await openDataset(request.data, { classes, valFraction: 0, strict: request.strict });
-  hooks.onEvent?.(describeData(dataset));
+  const { task, preprocessing } = classifier;
+  const dataset = await openDataset(request.data, { classes: task.classes, valFraction: 0, strict: request.strict });
+  hooks.onEvent?.(describeData(dataset, task));
   const samples = samplesOf(dataset, request);
   const source = new PictureSource({
     samples,
     preprocessing,
     onProblem: ({ file, reason }) => hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   });
-  const predictions: Prediction[] = [];
+  const predictions: TaskOutcome[] = [];
   for await (const batch of classifier.predict(source)) {
     hooks.signal?.throwIfAborted();
     predictions.push(...batch);
     hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
   }
   await classifier.release();
-  return assess(predictions, classes, logLoss(predictions, LEAST), SEED);
+  const assessment = task.assess(predictions, task.loss(predictions), SEED);
+  return { assessment, exhibits: task.exhibits(assessment) };
 }
 
 const SPLITS = ['val', 'test', 'train'] as const;

@@ -1,11 +1,12 @@
 import type { DataProblem } from '../data/index.ts';
 import type { ContinuedClasses } from '../recipe/index.ts';
 import type { DeviceChoice } from '../runtime/devices.ts';
+import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
 import type { TrainingEvent } from '../training/index.ts';
 
 /** What a job tells while it runs, besides the training's own events. Plain data. */
 export type JobEvent =
-  | TrainingEvent
+  | TrainingEvent<Evaluated>
   | ({ readonly type: 'device' } & DeviceChoice)
   /** A model is being fetched; bytes. */
   | { readonly type: 'download'; readonly received: number; readonly total?: number }
@@ -21,6 +22,9 @@ export type JobEvent =
     }
   | {
       readonly type: 'data';
+      readonly task: TaskName;
+      /** By which epochs are compared. */
+      readonly metric: Metric;
       readonly classes: readonly string[];
       readonly train: number;
       readonly val: number;
@@ -53,7 +57,7 @@ export type JobEvent =
   | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
   | {
       readonly type: 'verified';
-      /** Of the exported model's probabilities from the trainer's. */
+      /** Of the exported model's probabilities (or what the task has instead) from the trainer's. */
       readonly maxDifference: number;
       readonly samples: number;
     };

@@ -18,13 +18,13 @@ import { type Model, writeModel } from '../onnx/index.ts';
 import { dataInputsOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
-import type { Prediction } from '../training/index.ts';
+import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { VERSION } from '../version.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
-import { readRunSettings } from './resume.ts';
+import { readRecord, readRunSettings } from './resume.ts';
 import type { About } from './training-job.ts';
 
 export interface ExportRequest {
@@ -54,13 +54,14 @@ const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx
  */
 export async function exportRun({ run: path, form, out }: ExportRequest, hooks: JobHooks = {}): Promise<ExportOutcome> {
   const run = await openRun(path);
-  const { model: source, identity, about: kept } = await run.source();
+  const { model: source, about: kept } = await run.source();
   const about = kept as unknown as About;
   const { preprocessing } = about;
-  const { classes } = identity;
-  const plain = exportModel(source, (await bestOf(run)).state, {
+  const { state } = await bestOf(run);
+  const task = openTask((await readRecord(run)).task ?? about.task);
+  const plain = exportModel(source, state, {
     version: VERSION,
-    classes,
+    task: task.facts,
     preprocessing,
   });
   const [{ name: input }] = dataInputsOf(source);
@@ -68,14 +69,14 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   // Weights are compressed where the rest computes in float32, whatever the source does.
   const single = inSinglePrecision(plain);
   const model = form
-    ? compressWeights(transformersModel({ model: single, classes, preprocessing, input, output }), form)
+    ? compressWeights(transformersModel({ model: single, task, preprocessing, input, output }), form)
     : plain;
   const file = resolve(
     out ?? (form ? join(run.path, 'model', 'onnx', FILES[form]) : join(run.path, `${basename(run.path)}.onnx`)),
   );
   await writeModelFile(file, model);
   const names = form ? { shipped: true, ...TRANSFORMERS_NAMES } : { input, output };
-  const verification = await compare(run, about, form ? model : single, names, hooks);
+  const verification = await compare(run, about, task, form ? model : single, names, hooks);
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 
@@ -95,6 +96,7 @@ async function bestOf(run: RunReader) {
 async function compare(
   run: RunReader,
   { dataPath, preprocessing }: About,
+  task: Task,
   model: Model,
   names: { readonly shipped?: boolean; readonly input: string; readonly output: string },
   hooks: JobHooks,
@@ -109,7 +111,7 @@ async function compare(
   if (!dataset) return null;
   const classifier = await Classifier.open(run.path, { batch, device: 'cpu' }, hooks);
   const source = new PictureSource({ samples: dataset.val, preprocessing });
-  const expected: Prediction[] = [];
+  const expected: TaskOutcome[] = [];
   const shipped = new PictureSource({ samples: dataset.val, preprocessing: classifier.preprocessing });
   for await (const batch of classifier.predict(shipped)) expected.push(...batch);
   await classifier.release();
@@ -118,6 +120,7 @@ async function compare(
     runtime: nodeRuntime(),
     source,
     preprocessing,
+    task,
     batchSize: batch,
     expected,
     tolerance: Number.POSITIVE_INFINITY,

@@ -3,6 +3,7 @@ import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import { inputShapes, prepareModel, readSettings, type TrainSettingsInput, trainingConfigOf } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
+import { classification } from '../tasks/index.ts';
 import { CompiledStage, planStages, type TrainingConfig, trainingPlan, viewOf } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -53,11 +54,12 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
   const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
-  hooks.onEvent?.(describeData(dataset));
+  const task = classification(dataset.classes);
+  hooks.onEvent?.(describeData(dataset, task));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {
     head: settings.head,
-    ...newHead(model, resolved, dataset, settings),
+    ...newHead(model, resolved, task, settings),
     seed,
     inputs: inputShapes(model, preprocessing),
     quantized: settings.quantized,
@@ -65,7 +67,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const [first] = planStages(config, anatomy);
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
   const features = await openFeatures({ settings, runtime }, hooks);
-  const stage = await CompiledStage.compile(network, plan, runtime, new Map(), seed, features);
+  const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, features);
   const { train } = openSources({ dataset, preprocessing, settings }, hooks);
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;

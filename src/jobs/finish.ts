@@ -3,12 +3,11 @@ import { stringify } from 'yaml';
 import type { BatchSource, Dataset } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import { TRANSFORMERS_NAMES } from '../export/index.ts';
-import { finishModel, measure, shippedCheckpoint } from '../recipe/index.ts';
+import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, type ReportData, renderReport } from '../report/index.ts';
+import type { Assessment, Evaluated, Evaluation } from '../tasks/index.ts';
 import {
-  type Assessment,
   type Checkpoint,
-  type Evaluation,
   type FeatureCache,
   planStages,
   type StageInfo,
@@ -25,7 +24,7 @@ import { type RunRecord, saveRecord, stageResults } from './record.ts';
 import type { TrainingJob } from './training-job.ts';
 
 /** How a training ended. Plain data. */
-export interface TrainOutcome {
+export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evaluated = Evaluation> {
   readonly status: 'finished' | 'interrupted';
   readonly why: StopReason;
   /** The run directory, as short as it can be said. */
@@ -34,9 +33,9 @@ export interface TrainOutcome {
   /** The epoch whose weights were kept; null where none was finished. */
   readonly bestEpoch: number | null;
   /** Of the validation set: before training, and of the finished model. */
-  readonly before: Evaluation | null;
-  readonly after: Assessment | null;
-  readonly test: Assessment | null;
+  readonly before: E | null;
+  readonly after: A | null;
+  readonly test: A | null;
   readonly seconds: number;
   /** Files to look at and to ship. */
   readonly model: string | null;
@@ -50,58 +49,60 @@ export interface FinishedTraining extends TrainingJob {
 }
 
 /** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
-export async function finishRun(job: FinishedTraining, hooks: JobHooks): Promise<TrainOutcome> {
+export async function finishRun<A extends Evaluated, E extends Evaluated>(
+  job: FinishedTraining,
+  hooks: JobHooks,
+): Promise<TrainOutcome<A, E>> {
   const { run, record, about, dataset } = job;
   const { preprocessing, sourceConfig } = about;
   const path = shownPath(run.path);
   const began = performance.now();
   const last = await run.checkpoint('last');
-  const interrupted = () => outcomeOf(path, 'interrupted', record, last);
+  const interrupted = () => outcomeOf<A, E>(path, 'interrupted', record, last);
   if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const best = shippedCheckpoint(job, run.hasCheckpoint('best') ? await run.checkpoint('best') : last);
   const testSource = dataset.test.length ? new PictureSource({ samples: dataset.test, preprocessing }) : undefined;
-  const { classes } = dataset;
-  const trained = { ...job, checkpoint: best, classes, preprocessing, sourceConfig, test: testSource };
-  const { predictions, val: after, test } = await measure(trained);
+  const trained = { ...job, checkpoint: best, preprocessing, sourceConfig, test: testSource };
+  const measured = await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
-  const finished = await finishModel(trained, predictions);
+  const finished = await finishModel(trained, measured);
   const { maxDifference, samples } = finished.verification;
   hooks.onEvent?.({ type: 'verified', maxDifference, samples });
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
-  const report = await reportOf(job, { best, last, after, test, seconds, path }, predictions);
+  const report = await reportOf(job, { best, last, measured: measured as unknown as Measured, seconds, path });
   const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
   await run.writeModelFolder(finished.folder(card));
   await run.writeFile('report.html', renderReport(report));
-  await saveRecord(run, { ...record, seconds });
+  await saveRecord(run, { ...record, seconds, task: measured.task.facts });
   return {
-    ...outcomeOf(path, 'finished', { ...record, seconds }, last),
-    after,
-    test,
+    ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),
+    after: measured.val as A,
+    test: measured.test as A | null,
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
 }
 
-function outcomeOf(
+function outcomeOf<A extends Evaluated, E extends Evaluated>(
   run: string,
   status: TrainOutcome['status'],
   record: RunRecord,
   { progress }: Checkpoint,
-): TrainOutcome {
+): TrainOutcome<A, E> {
   return {
     status,
     why: record.stopped ?? 'interrupted',
     run,
     epochs: progress.epoch,
     bestEpoch: progress.best?.epoch ?? null,
-    before: record.before,
+    before: record.before as E | null,
     after: null,
     test: null,
     seconds: record.seconds,
@@ -113,18 +114,14 @@ function outcomeOf(
 interface Results {
   readonly best: Checkpoint;
   readonly last: Checkpoint;
-  readonly after: Assessment;
-  readonly test: Assessment | null;
+  readonly measured: Measured;
   readonly seconds: number;
   readonly path: string;
 }
 
-async function reportOf(
-  job: FinishedTraining,
-  { best, last, after, test, seconds, path }: Results,
-  predictions: Parameters<typeof worstMistakes>[0],
-): Promise<ReportData> {
-  const { record, about, dataset, source, settings, anatomy, runtime } = job;
+async function reportOf(job: FinishedTraining, { best, last, measured, seconds, path }: Results): Promise<ReportData> {
+  const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
+  const { predictions, val: after, test } = measured;
   const { rows } = last.progress;
   const count = (samples: Dataset['train']) =>
     dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
@@ -149,12 +146,12 @@ async function reportOf(
     plan: record.stages.map((stage) => ({
       ...stage,
       why: stage.why ?? 'finished',
-      ...stageResults(rows, stage.stage),
+      ...stageResults(rows, stage.stage, task.metric),
       multipliers: multipliersOf(job, stage),
     })),
     rows,
     bestEpoch: best.progress.best?.epoch ?? null,
-    before: record.before,
+    before: record.before as Evaluation | null,
     after,
     test,
     mistakes: await worstMistakes(predictions, dataset),

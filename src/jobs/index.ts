@@ -1,11 +1,11 @@
 export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { Classifier } from './classifier.ts';
-export { type EvaluateRequest, evaluate } from './evaluate.ts';
+export { type EvaluateRequest, evaluate, measureModel } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';
 export { type ExportOutcome, type ExportRequest, exportRun } from './export.ts';
 export { type FindLrRequest, findLr } from './find-lr.ts';
 export type { TrainOutcome } from './finish.ts';
 export { type InspectRequest, inspectModel } from './inspect.ts';
-export { type LabelledPicture, type PredictRequest, predict } from './predict.ts';
+export { type AnsweredPicture, answers, type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { resume } from './resume.ts';
 export { type TrainRequest, train } from './train.ts';

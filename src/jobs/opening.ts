@@ -11,6 +11,7 @@ import {
   type PrepareOptions,
   type TrainSettings,
 } from '../recipe/index.ts';
+import type { Task } from '../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 
 /** `resolveModel`, its progress told as events. */
@@ -59,7 +60,7 @@ export function knownLabels(
   { config, source }: ResolvedModel,
   given?: readonly string[],
 ): readonly string[] {
-  const labels = given ?? labelsOf(config) ?? metadataOf(model)?.classes;
+  const labels = given ?? labelsOf(config) ?? metadataOf(model)?.task.classes;
   if (labels) return labels;
   throw new ThawError(
     'bad-config',
@@ -72,14 +73,14 @@ export function knownLabels(
 export const newHead = (
   model: Model,
   { config }: ResolvedModel,
-  { classes }: Dataset,
+  { outputs, classes, named }: Pick<Task, 'outputs' | 'classes' | 'named'>,
   { keepHead, knownClasses }: TrainSettings,
 ): Pick<PrepareOptions, 'classes' | 'names'> =>
   keepHead
     ? {}
     : {
-        classes: classes.length,
-        names: { known: namedClasses(model, config), wanted: classes, rows: knownClasses },
+        classes: outputs,
+        names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
       };
 
 /** The data set with its classes in the order that the user gives. */
@@ -106,8 +107,17 @@ function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
 }
 
 /** A data set as an event. */
-export const describeData = ({ classes, train, val, test, problems }: Dataset) =>
-  ({ type: 'data', classes, train: train.length, val: val.length, test: test.length, problems }) as const;
+export const describeData = ({ classes, train, val, test, problems }: Dataset, { facts, metric }: Task) =>
+  ({
+    type: 'data',
+    task: facts.task,
+    metric,
+    classes,
+    train: train.length,
+    val: val.length,
+    test: test.length,
+    problems,
+  }) as const;
 
 /** What the model's event says besides its name. */
 export function sizesOf({ network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>) {

@@ -1,19 +1,22 @@
 import type { ContinuedClasses } from '../recipe/index.ts';
 import type { RunWriter } from '../run/index.ts';
-import type { EpochRow, Evaluation, StageInfo, StopReason } from '../training/index.ts';
+import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
+import type { EpochRow, StageInfo, StopReason } from '../training/index.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
   /** What became of the model's own classes, where their weights were kept. */
   readonly continued?: ContinuedClasses;
   /** Of the validation set, before the first step. */
-  readonly before: Evaluation | null;
+  readonly before: Evaluated | null;
   /** The stages that began, in order. */
   readonly stages: readonly (StageInfo & { readonly why: StopReason | null })[];
   /** When the run began, ISO 8601. */
   readonly created: string;
   /** Of all sittings. */
   readonly seconds: number;
+  /** The task as it is shipped, once it is. */
+  readonly task?: TaskFacts;
   /** How the training ended, once it has. */
   readonly stopped: StopReason | null;
 }
@@ -47,10 +50,16 @@ export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
 export function stageResults(
   rows: readonly EpochRow[],
   stage: number,
+  metric: Metric,
 ): { seconds: number; bestAccuracy: number | null } {
   const own = rows.filter((row) => row.stage === stage);
   return {
     seconds: own.reduce((all, { seconds }) => all + seconds, 0),
-    bestAccuracy: own.length ? Math.max(...own.map(({ val }) => val.accuracy)) : null,
+    bestAccuracy: own.length
+      ? metricOf(
+          metric,
+          own.map(({ val }) => val).reduce((a, b) => (merit(metric, b) > merit(metric, a) ? b : a)),
+        )
+      : null,
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { inputShapes, networkOf, readSettings, type TrainSettings } from '../recipe/index.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
+import { type Assessment, type Evaluated, type Evaluation, openTask } from '../tasks/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
@@ -18,7 +19,10 @@ import { runTraining } from './training-run.ts';
  *
  * @throws ThawError `run-directory` where it cannot: no checkpoint, other pictures, already finished, in use
  */
-export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainOutcome> {
+export async function resume<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
+  path: string,
+  hooks: JobHooks = {},
+): Promise<TrainOutcome<A, E>> {
   const { onEvent } = hooks;
   const run = await resumeRun(path);
   try {
@@ -36,7 +40,8 @@ export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainO
     const { model: source, identity, about: kept } = await run.source();
     const about = kept as unknown as About;
     const opened = await openTrainingData(about.dataPath, settings, () => identity.classes);
-    onEvent?.(describeData(opened));
+    const task = openTask(about.task);
+    onEvent?.(describeData(opened, task));
     const samples = await identifySamples(opened, about.dataPath);
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
 
@@ -51,8 +56,19 @@ export async function resume(path: string, hooks: JobHooks = {}): Promise<TrainO
     const checkpoint = run.hasCheckpoint('last') ? await run.checkpoint('last') : undefined;
     if (checkpoint?.notice) onEvent?.({ type: 'notice', message: checkpoint.notice });
     await run.rewindRows(checkpoint?.progress.rows ?? []);
-    const job = { ...network, source, run, about, settings, dataset: opened, runtime, record, resume: checkpoint };
-    return await runTraining(job, hooks);
+    const job = {
+      ...network,
+      source,
+      run,
+      about,
+      settings,
+      dataset: opened,
+      task,
+      runtime,
+      record,
+      resume: checkpoint,
+    };
+    return await runTraining<A, E>(job, hooks);
   } finally {
     await run.release();
   }

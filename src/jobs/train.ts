@@ -13,6 +13,7 @@ import {
 } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
+import { type Assessment, classification, type Evaluated, type Evaluation } from '../tasks/index.ts';
 import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -46,9 +47,13 @@ export interface TrainRequest {
 /**
  * The whole job: a pretrained model and labelled pictures become a fine-tuned model in a run directory.
  *
+ * @typeParam A what the settings' task comes to, `E` the same in short
  * @throws ThawError for everything that the user can mend; AbortError when asked to stop before there is something to save
  */
-export async function train(request: TrainRequest, hooks: JobHooks = {}): Promise<TrainOutcome> {
+export async function train<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
+  request: TrainRequest,
+  hooks: JobHooks = {},
+): Promise<TrainOutcome<A, E>> {
   const { onEvent, signal } = hooks;
   const settings = readSettings({ ...request.settings });
   readAugmentation(settings.augment);
@@ -58,7 +63,8 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
   signal?.throwIfAborted();
   const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
-  onEvent?.(describeData(dataset));
+  const task = classification(dataset.classes);
+  onEvent?.(describeData(dataset, task));
   signal?.throwIfAborted();
   const run = await createRun({ out: request.out, data: request.data });
   try {
@@ -66,7 +72,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const prepared = await prepareModel(model, runtime, {
       head: settings.head,
-      ...newHead(model, resolved, dataset, settings),
+      ...newHead(model, resolved, task, settings),
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
@@ -82,6 +88,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
       name: resolved.name,
       sha256: resolved.sha256,
       preprocessing,
+      task: task.facts,
       sourceConfig: resolved.config,
       comparison: request.comparison,
     };
@@ -94,7 +101,7 @@ export async function train(request: TrainRequest, hooks: JobHooks = {}): Promis
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await saveRecord(run, record);
-    return await runTraining({ ...prepared, run, about, settings, dataset, runtime, record }, hooks);
+    return await runTraining<A, E>({ ...prepared, run, about, settings, dataset, task, runtime, record }, hooks);
   } finally {
     await run.release();
   }

@@ -3,6 +3,7 @@ import type { Prepared, TrainSettings } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import type { Task, TaskFacts } from '../tasks/index.ts';
 import type { Checkpoint } from '../training/index.ts';
 import type { RunRecord } from './record.ts';
 
@@ -17,6 +18,7 @@ export interface About {
   readonly name: string;
   readonly sha256: string;
   readonly preprocessing: Preprocessing;
+  readonly task: TaskFacts;
   /** The model's `config.json`. */
   readonly sourceConfig?: unknown;
   readonly comparison?: readonly ComparisonRow[];
@@ -28,6 +30,7 @@ export interface TrainingJob extends Prepared {
   readonly about: About;
   readonly settings: TrainSettings;
   readonly dataset: Dataset;
+  readonly task: Task;
   readonly runtime: Runtime;
   readonly record: RunRecord;
   readonly resume?: Checkpoint;

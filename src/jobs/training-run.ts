@@ -1,6 +1,7 @@
 import { PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import { trainingConfigOf } from '../recipe/index.ts';
+import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
 import {
   type Checkpoint,
   type StageInfo,
@@ -24,13 +25,15 @@ const SAVE_EVERY = 5 * 60_000;
  * Trains, from wherever the job stands, to the finished model and its report, writing everything into the run as it goes. When
  * asked to stop it ends the step under way, saves itself and says so in its outcome.
  */
-export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainOutcome> {
+export async function runTraining<A extends Evaluated, E extends Evaluated>(
+  job: TrainingJob,
+  hooks: JobHooks,
+): Promise<TrainOutcome<A, E>> {
   const config = trainingConfigOf(job.settings);
   const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
-  const { network, anatomy, runtime, resume, dataset } = job;
-  const { classes } = dataset;
+  const { network, anatomy, runtime, resume, dataset, task } = job;
   const features = await openFeatures(job, hooks);
-  const trainer = new Trainer({ network, anatomy, classes, ...sources, config, runtime, features, resume });
+  const trainer = new Trainer({ network, anatomy, task, ...sources, config, runtime, features, resume });
   const stop = () => trainer.interrupt();
   hooks.signal?.throwIfAborted();
   hooks.signal?.addEventListener('abort', stop);
@@ -46,7 +49,7 @@ export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<Tr
       await log.take(event, hooks);
       hooks.onEvent?.(event);
     }
-    return await finishRun({ ...job, config, record: log.record, val: sources.val, features }, hooks);
+    return await finishRun<A, E>({ ...job, config, record: log.record, val: sources.val, features }, hooks);
   } finally {
     hooks.signal?.removeEventListener('abort', stop);
   }
@@ -81,14 +84,14 @@ class RunLog {
 
   constructor(
     private readonly job: TrainingJob,
-    private readonly trainer: Trainer,
+    private readonly trainer: Trainer<TaskOutcome, Evaluated>,
     private readonly config: TrainingConfig,
   ) {
     this.record = job.record;
     this.before = job.record.seconds;
   }
 
-  async take(event: TrainingEvent, hooks: JobHooks): Promise<void> {
+  async take(event: TrainingEvent<Evaluated>, hooks: JobHooks): Promise<void> {
     const { run } = this.job;
     switch (event.type) {
       case 'before':

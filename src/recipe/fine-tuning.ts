@@ -3,15 +3,8 @@ import { ThawError } from '../errors.ts';
 import { namedClasses } from '../export/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import {
-  type Assessment,
-  type Checkpoint,
-  FeatureCache,
-  type Prediction,
-  Trainer,
-  type TrainingConfig,
-  type TrainingEvent,
-} from '../training/index.ts';
+import { type Assessment, classification, type Evaluation, type Prediction, type Task } from '../tasks/index.ts';
+import { type Checkpoint, FeatureCache, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
 import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
 import type { ContinuedClasses } from './known-classes.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
@@ -62,6 +55,7 @@ export class FineTuning {
 
   private constructor(
     private readonly prepared: Prepared,
+    private readonly task: Task<Prediction, Evaluation, Assessment>,
     private readonly request: FineTuningRequest,
     private readonly runtime: Runtime,
     private readonly sources: Sources,
@@ -85,6 +79,7 @@ export class FineTuning {
     if (classes.length < 2) {
       throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
     }
+    const task = classification(classes);
     const model = readModel(encoded);
     const { preprocessing } = choosePreprocessing(model, preprocessorConfig, settings);
     const prepared = await prepareModel(model, runtime, {
@@ -99,7 +94,7 @@ export class FineTuning {
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
     const config = trainingConfigOf(settings);
     const features = new FeatureCache();
-    return new FineTuning(prepared, request, runtime, sources, features, config, preprocessing, settings, resume);
+    return new FineTuning(prepared, task, request, runtime, sources, features, config, preprocessing, settings, resume);
   }
 
   /** The plan: each stage's selection of layers and its epochs. */
@@ -149,15 +144,15 @@ export class FineTuning {
 
   /** Measures and exports the best weights, or those of the start where no epoch was finished. */
   async finish(): Promise<FineTuned> {
-    const { classes, config: sourceConfig } = this.request;
+    const { config: sourceConfig } = this.request;
     const checkpoint = shippedCheckpoint(this.prepared, this.best ?? (await this.trainer.checkpoint()));
     await this.trainer.release();
-    const { preprocessing, runtime, features, training: config } = this;
+    const { task, preprocessing, runtime, features, training: config } = this;
     const { val } = this.sources;
     const trained = {
       ...this.prepared,
       checkpoint,
-      classes,
+      task,
       preprocessing,
       config,
       runtime,
@@ -165,8 +160,9 @@ export class FineTuning {
       features,
       sourceConfig,
     };
-    const { predictions, val: evaluation } = await measure(trained);
-    const model = await finishModel(trained, predictions);
+    const measured = await measure(trained);
+    const { predictions, val: evaluation } = measured;
+    const model = await finishModel(trained, measured);
     this.trainer = this.trainerFrom(checkpoint);
     return { model, evaluation, predictions };
   }
@@ -178,8 +174,7 @@ export class FineTuning {
 
   private trainerFrom(resume: Checkpoint | undefined): Trainer {
     const { network, anatomy } = this.prepared;
-    const { runtime, features, training: config } = this;
-    const { classes } = this.request;
-    return new Trainer({ network, anatomy, classes, ...this.sources, config, runtime, features, resume });
+    const { task, runtime, features, training: config } = this;
+    return new Trainer({ network, anatomy, task, ...this.sources, config, runtime, features, resume });
   }
 }

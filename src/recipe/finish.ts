@@ -10,23 +10,15 @@ import {
 } from '../export/index.ts';
 import { quantizedWeights } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import {
-  type Assessment,
-  assess,
-  type Checkpoint,
-  type FeatureCache,
-  type Prediction,
-  Trainer,
-  type TrainingConfig,
-} from '../training/index.ts';
+import type { Assessment, Evaluated, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
+import { type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
 
-export interface Trained extends Prepared {
+export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> extends Prepared {
   /** What is shipped. */
   readonly checkpoint: Checkpoint;
-  /** In the order of the outputs. */
-  readonly classes: readonly string[];
+  readonly task: Task<O, Evaluated, A>;
   readonly preprocessing: Preprocessing;
   readonly config: TrainingConfig;
   readonly runtime: Runtime;
@@ -38,11 +30,13 @@ export interface Trained extends Prepared {
   readonly sourceConfig?: unknown;
 }
 
-export interface Measured {
+export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> {
+  /** The task as it is shipped, by which the rest is measured. */
+  readonly task: Task<O, Evaluated, A>;
   /** Of every validation sample. */
-  readonly predictions: readonly Prediction[];
-  readonly val: Assessment;
-  readonly test: Assessment | null;
+  readonly predictions: readonly O[];
+  readonly val: A;
+  readonly test: A | null;
 }
 
 /** The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. */
@@ -52,16 +46,22 @@ export const shippedCheckpoint = ({ source }: Pick<Prepared, 'source'>, checkpoi
 });
 
 /** The checkpoint's weights on the validation set, and on the test set if there is one. */
-export async function measure(trained: Trained): Promise<Measured> {
-  const { network, anatomy, classes, val, test, config, runtime, features, checkpoint: resume } = trained;
-  const trainer = new Trainer({ network, anatomy, classes, train: val, val, config, runtime, features, resume });
+export async function measure<O extends TaskOutcome, A extends Evaluated>(
+  trained: Trained<O, A>,
+): Promise<Measured<O, A>> {
+  const { network, anatomy, val, test, config, runtime, features, checkpoint: resume } = trained;
+  const options = { network, anatomy, train: val, val, config, runtime, features, resume };
+  const trainer = new Trainer({ ...options, task: trained.task });
   try {
-    const assessed = async (source: BatchSource) => {
-      const { loss, predictions } = await trainer.predict(source);
-      return { predictions, assessment: assess(predictions, classes, loss, config.seed) };
+    const { loss, predictions } = await trainer.predict(val);
+    const task = trained.task.settled(predictions);
+    const tested = test && (await trainer.predict(test));
+    return {
+      task,
+      predictions,
+      val: task.assess(predictions, loss, config.seed),
+      test: tested ? task.assess(tested.predictions, tested.loss, config.seed) : null,
     };
-    const { predictions, assessment } = await assessed(val);
-    return { predictions, val: assessment, test: test ? (await assessed(test)).assessment : null };
   } finally {
     await trainer.release();
   }
@@ -83,22 +83,26 @@ export interface FinishedModel {
 const ROUNDED = 0.1;
 
 /**
- * Exports a checkpoint and compares the exported model's probabilities with the trainer's.
+ * Exports a checkpoint and compares the exported model's answers with the trainer's.
  *
- * @param predictions the trainer's, of every validation sample
+ * @param measured the shipped task, and the trainer's predictions of every validation sample
  */
-export async function finishModel(trained: Trained, predictions: readonly Prediction[]): Promise<FinishedModel> {
-  const { source, anatomy, checkpoint, classes, preprocessing, runtime, val, config, sourceConfig } = trained;
-  const model = exportModel(source, checkpoint.state, { version: VERSION, classes, preprocessing });
+export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
+  trained: Omit<Trained<O, A>, 'task'>,
+  { task, predictions }: Pick<Measured<O, A>, 'task' | 'predictions'>,
+): Promise<FinishedModel> {
+  const { source, anatomy, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
+  const model = exportModel(source, checkpoint.state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
   const output = anatomy.head.graphOutput;
   const folder = (card: string) =>
-    transformersFolder({ model, classes, preprocessing, input: input.name, output, card, sourceConfig });
+    transformersFolder({ model, task, preprocessing, input: input.name, output, card, sourceConfig });
   const verification = await verifyExport({
     model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),
     runtime,
     source: val,
     preprocessing,
+    task,
     shipped: true,
     batchSize: config.batch,
     expected: predictions,

@@ -1,4 +1,5 @@
 /** How the report writes numbers. What is not finite is said to be so. */
+import type { Form, Metric } from '../tasks/index.ts';
 
 const whole = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
 
@@ -75,5 +76,17 @@ export function date(iso: string): string {
 /** `1 picture`, `2 pictures` */
 export const plural = (number: number, noun: string, many = `${noun}s`): string =>
   `${count(number)} ${number === 1 ? noun : many}`;
+
+/** A number as an exhibit says it is to be told. */
+export const told = (value: string | number | null, form: Form): string =>
+  value === null
+    ? '–'
+    : typeof value === 'string'
+      ? value
+      : { share: percent, score, number: decimal, count, text: String }[form](value);
+
+/** A value of a task's metric. */
+export const measured = ({ form }: Pick<Metric, 'form'>, value: number): string =>
+  form === 'share' ? percent(value) : decimal(value);
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

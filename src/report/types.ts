@@ -1,6 +1,5 @@
 import type { DataProblem } from '../data/types.ts';
-import type { Assessment } from '../training/assessment.ts';
-import type { EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
+import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 
 /** A stage after it has run: the plan's words, and what they cost and gained. */
 export interface ReportStage extends StageInfo {

@@ -1,11 +1,7 @@
-import type { Outcome } from '../metrics/index.ts';
-
 /** What training tells the outside: plain data, so that it can cross a worker's boundary or become a line of JSON. */
+import type { Evaluation, Scores } from '../tasks/index.ts';
 
-export interface Scores {
-  readonly loss: number;
-  readonly accuracy: number;
-}
+export type { AssessedClass, Assessment, ClassScores, Evaluation, Prediction, Scores } from '../tasks/index.ts';
 
 /** One row of `metrics.jsonl`. */
 export interface EpochRow {
@@ -20,27 +16,6 @@ export interface EpochRow {
   readonly train: Scores;
   readonly val: Scores;
   readonly seconds: number;
-}
-
-export interface ClassScores {
-  readonly label: string;
-  readonly precision: number;
-  readonly recall: number;
-  readonly f1: number;
-  readonly support: number;
-}
-
-/** What `thaw eval` prints. `f1` is the mean over the classes (macro); `confusion[truth][predicted]` counts samples. */
-export interface Evaluation extends Scores {
-  readonly top5: number;
-  readonly f1: number;
-  readonly perClass: readonly ClassScores[];
-  readonly confusion: readonly (readonly number[])[];
-}
-
-/** One sample's outcome, in the order of the split. */
-export interface Prediction extends Outcome {
-  readonly index: number;
 }
 
 /** One stage as it is about to run: what the plan's words came to on this model. */
@@ -62,8 +37,9 @@ export interface StageInfo {
 
 export type StopReason = 'finished' | 'target' | 'plateau' | 'interrupted';
 
-export type TrainingEvent =
-  | { readonly type: 'before'; readonly val: Evaluation }
+/** @typeParam E what the task evaluates to */
+export type TrainingEvent<E = Evaluation> =
+  | { readonly type: 'before'; readonly val: E }
   | ({ readonly type: 'stage' } & StageInfo)
   | {
       readonly type: 'step';
@@ -71,9 +47,10 @@ export type TrainingEvent =
       /** Counted from 1 within the epoch. */
       readonly step: number;
       readonly steps: number;
-      readonly loss: number;
       /** Of this batch. */
-      readonly accuracy: number;
+      readonly loss: number;
+      /** Loss and metrics of the epoch so far. */
+      readonly sofar: Scores;
       readonly lr: number;
       readonly samples: number;
       /** Seconds the step waited for its pictures, and seconds it computed. */

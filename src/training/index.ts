@@ -1,4 +1,3 @@
-export { type AssessedClass, type Assessment, assess } from './assessment.ts';
 export { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,
@@ -9,7 +8,6 @@ export {
 } from './config.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
-export { evaluationOf, predictionsOf, softmax } from './metrics.ts';
 export { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { type ScheduleOptions, scheduleFactor } from './schedules.ts';

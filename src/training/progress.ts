@@ -1,5 +1,6 @@
-import type { EpochRow, Scores } from './events.ts';
-import { NO_SCORES, type RunningScores } from './metrics.ts';
+import { type Metric, merit, type Scores } from '../tasks/index.ts';
+import type { EpochRow } from './events.ts';
+import { NO_SCORES, type RunningScores } from './running.ts';
 
 /** Where a training stands: plain data, saved in every checkpoint, from which it goes on exactly as if it had never stopped. */
 export interface Progress {
@@ -18,9 +19,9 @@ export interface Progress {
   readonly thawedAt: Readonly<Record<string, number>>;
   readonly rows: readonly EpochRow[];
   readonly best: (Scores & { readonly epoch: number }) | null;
-  /** Epochs of this stage since its validation accuracy last rose, and that accuracy. */
+  /** Epochs of this stage since its validation metric was last better than ever, and its merit then; null before its first. */
   readonly stale: number;
-  readonly stageBest: number;
+  readonly stageBest: number | null;
 }
 
 export const START: Progress = {
@@ -35,12 +36,15 @@ export const START: Progress = {
   rows: [],
   best: null,
   stale: 0,
-  stageBest: -1,
+  stageBest: null,
 };
 
-/** Better is more accurate, or as accurate with a smaller loss. */
-export const isBetter = (a: Scores, b: Scores | null): boolean =>
-  b === null || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
+/** Better is more accurate (or what the task's metric is), or as accurate with a smaller loss. */
+export function isBetter(metric: Metric, a: Scores, b: Scores | null): boolean {
+  if (b === null) return true;
+  const [one, other] = [merit(metric, a), merit(metric, b)];
+  return one > other || (one === other && a.loss < b.loss);
+}
 
 /** The progress after a batch. @param updates whether an update came of it */
 export const afterBatch = (p: Progress, scores: RunningScores, seconds: number, updates: boolean): Progress => ({
@@ -52,8 +56,9 @@ export const afterBatch = (p: Progress, scores: RunningScores, seconds: number, 
 });
 
 /** The progress after an epoch and its evaluation. */
-export function afterEpoch(p: Progress, row: EpochRow): Progress {
-  const risen = row.val.accuracy > p.stageBest;
+export function afterEpoch(p: Progress, row: EpochRow, metric: Metric): Progress {
+  const reached = merit(metric, row.val);
+  const risen = p.stageBest === null || reached > p.stageBest;
   return {
     ...p,
     epoch: p.epoch + 1,
@@ -62,9 +67,9 @@ export function afterEpoch(p: Progress, row: EpochRow): Progress {
     scores: NO_SCORES,
     seconds: 0,
     rows: [...p.rows, row],
-    best: isBetter(row.val, p.best) ? { ...row.val, epoch: row.epoch } : p.best,
+    best: isBetter(metric, row.val, p.best) ? { ...row.val, epoch: row.epoch } : p.best,
     stale: risen ? 0 : p.stale + 1,
-    stageBest: Math.max(p.stageBest, row.val.accuracy),
+    stageBest: risen ? reached : p.stageBest,
   };
 }
 
@@ -74,5 +79,5 @@ export const afterStage = (p: Progress): Progress => ({
   stage: p.stage + 1,
   stageEpoch: 0,
   stale: 0,
-  stageBest: -1,
+  stageBest: null,
 });

@@ -4,14 +4,14 @@ import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } fro
 import { Random } from '../random.ts';
 import { machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import type { Prediction } from './events.ts';
+import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
-import { addBatch, NO_SCORES, predictionsOf } from './metrics.ts';
+import { addBatch, NO_SCORES } from './running.ts';
 
 /** One step's outcome. */
-export interface StepResult {
+export interface StepResult<O extends TaskOutcome> {
   readonly loss: number;
-  readonly predictions: readonly Prediction[];
+  readonly predictions: readonly O[];
 }
 
 /** The state that a stage needs and leaves: parameters, `<parameter>.<slot>`, moving statistics, by name. */
@@ -21,10 +21,11 @@ export type StageState = ReadonlyMap<string, Tensor>;
  * A stage's compiled graphs at work: the frozen part as an inference session, the rest of a training step as one graph that
  * carries its state.
  */
-export class CompiledStage {
+export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   private constructor(
     /** Names of the trainable parameters. */
     readonly trainable: readonly string[],
+    private readonly task: Task<O>,
     private readonly seed: number,
     private readonly output: string,
     /** What comes before the boundary. */
@@ -47,15 +48,16 @@ export class CompiledStage {
    * @param cache of what the frozen part makes of pictures; nothing is kept unless given
    * @param shared plan of what stays frozen in later stages too, where they thaw more
    */
-  static async compile(
+  static async compile<O extends TaskOutcome>(
     network: Inference,
     plan: TrainingPlan,
+    task: Task<O>,
     runtime: Runtime,
     carried: StageState,
     seed: number,
     cache: FeatureCache = new FeatureCache({ maximumBytes: 0 }),
     shared?: TrainingPlan,
-  ): Promise<CompiledStage> {
+  ): Promise<CompiledStage<O>> {
     const models = stepModels(network, plan, await machineOf(runtime));
     const state = initialState(
       network,
@@ -70,6 +72,7 @@ export class CompiledStage {
     };
     return new CompiledStage(
       [...plan.trainable],
+      task,
       seed,
       plan.output,
       await FrozenPart.compile(network, plan, models, runtime, cache, shared),
@@ -98,11 +101,11 @@ export class CompiledStage {
    *
    * @param part number of the batch within the update, from 0
    */
-  async train(batch: Batch, lr: number, step: number, part = 0): Promise<StepResult> {
+  async train(batch: Batch, lr: number, step: number, part = 0): Promise<StepResult<O>> {
     const feeds = {
       // The next stage shows training pictures in other views.
       ...(await this.frozen.values(batch, this.boundary.training, false)),
-      labels: this.labelsOf(batch),
+      labels: this.task.labels(batch, this.labels),
       ...(this.sessions.update ? {} : position(lr, step)),
       ...this.drawNoise(part ? [step, part] : [step], batch.labels.length),
     };
@@ -116,19 +119,19 @@ export class CompiledStage {
   }
 
   /** Every sample's prediction, and the mean loss. */
-  async evaluate(source: BatchSource, batchSize: number): Promise<StepResult> {
+  async evaluate(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
     let scores = NO_SCORES;
-    const all: Prediction[] = [];
+    const all: O[] = [];
     const { evaluation } = this.sessions;
     const parameters = this.current.feedsOf(evaluation.inputNames);
     for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
         ...(await this.frozen.values(batch, this.boundary.evaluation)),
         ...parameters,
-        labels: this.labelsOf(batch),
+        labels: this.task.labels(batch, this.labels),
       };
       const { loss, predictions } = this.result(await evaluation.run(feeds, ['loss', this.output]), batch);
-      scores = addBatch(scores, loss, predictions);
+      scores = addBatch(scores, this.task, loss, predictions);
       all.push(...predictions);
     }
     return { loss: scores.lossSum / scores.count, predictions: all };
@@ -144,17 +147,6 @@ export class CompiledStage {
     await Promise.all([this.frozen, ...Object.values(this.sessions)].map((part) => part?.release()));
   }
 
-  /** The classes as the loss takes them: their indices, or for losses that compare numbers one-hot rows shaped like the output. */
-  private labelsOf({ labels }: Batch): Tensor {
-    if (this.labels.type === 'int64') return tensor('int64', [labels.length], labels);
-    const shape = [labels.length, ...(this.labels.shape.slice(1) as number[])];
-    const data = new Float32Array(elementCount(shape));
-    labels.forEach((label, i) => {
-      data[(i * data.length) / labels.length + Number(label)] = 1;
-    });
-    return tensor('float32', shape, data);
-  }
-
   private drawNoise(position: readonly number[], samples: number): Record<string, Tensor> {
     return Object.fromEntries(
       this.noise.map(({ name, shape }) => {
@@ -166,10 +158,10 @@ export class CompiledStage {
     );
   }
 
-  private result({ loss, [this.output]: output }: Record<string, Tensor>, batch: Batch): StepResult {
+  private result({ loss, [this.output]: output }: Record<string, Tensor>, batch: Batch): StepResult<O> {
     return {
       loss: (loss.data as Float32Array)[0],
-      predictions: predictionsOf(output.data as Float32Array, batch.labels, batch.indices),
+      predictions: this.task.outcomes(output.data as Float32Array, batch, 'training'),
     };
   }
 }

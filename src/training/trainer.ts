@@ -4,22 +4,29 @@ import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
+import {
+  type Evaluated,
+  type Evaluation,
+  merit,
+  type Prediction,
+  type Task,
+  type TaskOutcome,
+} from '../tasks/index.ts';
 import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import type { EpochRow, Evaluation, Prediction, StageInfo, StopReason, TrainingEvent } from './events.ts';
+import type { EpochRow, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
-import { addBatch, evaluationOf, meanScores } from './metrics.ts';
 import { type Anatomy, planStages, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
+import { addBatch, meanScores } from './running.ts';
 import { scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
 
-export interface TrainerOptions {
+export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   /** The model, its new head in place. */
   readonly network: Inference;
   readonly anatomy: Anatomy;
-  /** In the order of the outputs. */
-  readonly classes: readonly string[];
+  readonly task: Task<O, E>;
   readonly train: BatchSource;
   readonly val: BatchSource;
   readonly config: TrainingConfig;
@@ -40,12 +47,12 @@ export interface Checkpoint {
  * Fine-tunes a network stage by stage. `run()` is the whole training as a stream of events; what listens to it (progress bars,
  * checkpoints, reports) may ask for a `checkpoint()` whenever it holds an event.
  */
-export class Trainer {
+export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   readonly stages: readonly StageConfig[];
   private progress: Progress;
   /** State of the parameters that are not in the stage under way. */
   private carried: Map<string, Tensor>;
-  private stage: CompiledStage | undefined;
+  private stage: CompiledStage<O> | undefined;
   /** What `stage` was compiled from. */
   private entered: StageConfig | undefined;
   /** The epoch whose pictures are being read. */
@@ -53,7 +60,7 @@ export class Trainer {
   private interrupted = false;
   private readonly features: FeatureCache;
 
-  constructor(private readonly options: TrainerOptions) {
+  constructor(private readonly options: TrainerOptions<O, E>) {
     this.features = options.features ?? new FeatureCache();
     this.stages = planStages(options.config, options.anatomy);
     this.progress = options.resume?.progress ?? START;
@@ -73,7 +80,7 @@ export class Trainer {
     this.interrupted = true;
   }
 
-  async *run(): AsyncGenerator<TrainingEvent> {
+  async *run(): AsyncGenerator<TrainingEvent<E>> {
     let why: StopReason = 'finished';
     try {
       if (this.progress.step === 0) {
@@ -87,10 +94,14 @@ export class Trainer {
     } finally {
       await this.release();
     }
-    yield { type: 'end', why, best: this.progress.best ?? { epoch: 0, loss: Number.NaN, accuracy: 0 } };
+    yield {
+      type: 'end',
+      why,
+      best: this.progress.best ?? { epoch: 0, loss: Number.NaN, [this.metric.key]: Number.NaN },
+    };
   }
 
-  private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent, StopReason> {
+  private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent<E>, StopReason> {
     const began = performance.now();
     const stage = await this.enterStage(config);
     let why = this.verdict(config);
@@ -109,8 +120,8 @@ export class Trainer {
       const val = await this.evaluate();
       const row = this.row(config, val, (performance.now() - started) / 1000);
       if (!Number.isFinite(val.loss)) throw diverged(this.progress.step, row.lr);
-      const best = isBetter(row.val, this.progress.best);
-      this.progress = afterEpoch(this.progress, row);
+      const best = isBetter(this.metric, row.val, this.progress.best);
+      this.progress = afterEpoch(this.progress, row, this.metric);
       yield { type: 'epoch', best, ...row };
       why = this.verdict(config);
     }
@@ -119,7 +130,7 @@ export class Trainer {
   }
 
   /** @returns false when interrupted */
-  private async *runEpoch(stage: CompiledStage, config: StageConfig): AsyncGenerator<TrainingEvent, boolean> {
+  private async *runEpoch(stage: CompiledStage<O>, config: StageConfig): AsyncGenerator<TrainingEvent<E>, boolean> {
     await this.openEpoch(stage, this.progress);
     const { accumulate } = this.options.config;
     let asked = performance.now();
@@ -133,7 +144,7 @@ export class Trainer {
       const ended = performance.now();
       this.progress = afterBatch(
         this.progress,
-        addBatch(this.progress.scores, loss, predictions),
+        addBatch(this.progress.scores, this.options.task, loss, predictions),
         (ended - asked) / 1000,
         complete,
       );
@@ -144,7 +155,7 @@ export class Trainer {
         step: this.progress.batch,
         steps: this.batchesPerEpoch,
         loss,
-        accuracy: predictions.filter(({ label, predicted }) => label === predicted).length / predictions.length,
+        sofar: meanScores(this.progress.scores, this.options.task),
         lr,
         samples: predictions.length,
         waited: (began - asked) / 1000,
@@ -164,7 +175,10 @@ export class Trainer {
   }
 
   /** Begins to read an epoch's pictures, unless that is under way: they are decoded beside whatever else there is to do before. */
-  private async openEpoch(stage: CompiledStage, { stage: index, stageEpoch, epoch, batch }: Progress): Promise<void> {
+  private async openEpoch(
+    stage: CompiledStage<O>,
+    { stage: index, stageEpoch, epoch, batch }: Progress,
+  ): Promise<void> {
     if (this.opened?.epoch === epoch) return;
     await this.opened?.batches.close();
     const { train, config } = this.options;
@@ -186,12 +200,12 @@ export class Trainer {
   }
 
   /** Metrics on the validation set with the parameters as they are, or on another source. */
-  async evaluate(source: BatchSource = this.options.val): Promise<Evaluation> {
+  async evaluate(source: BatchSource = this.options.val): Promise<E> {
     const { loss, predictions } = await this.predict(source);
-    return evaluationOf(predictions, this.options.classes, loss);
+    return this.options.task.evaluation(predictions, loss);
   }
 
-  async predict(source: BatchSource): Promise<{ loss: number; predictions: readonly Prediction[] }> {
+  async predict(source: BatchSource): Promise<{ loss: number; predictions: readonly O[] }> {
     const stage =
       this.stage ?? (await this.enterStage(this.stages[Math.min(this.progress.stage, this.stages.length - 1)]));
     return stage.evaluate(source, this.options.config.batch);
@@ -217,13 +231,15 @@ export class Trainer {
     const { target, patience } = this.options.config;
     const { rows, stageEpoch, stale } = this.progress;
     if (stageEpoch === 0) return undefined;
-    if (target !== undefined && rows.at(-1)!.val.accuracy >= target) return 'target';
+    const { metric } = this;
+    if (target !== undefined && merit(metric, rows.at(-1)!.val) >= merit(metric, { [metric.key]: target }))
+      return 'target';
     const limit = stage.patience ?? patience;
     if (limit !== undefined && stale >= limit) return 'plateau';
     return stageEpoch >= stage.epochs ? 'finished' : undefined;
   }
 
-  private async enterStage(config: StageConfig): Promise<CompiledStage> {
+  private async enterStage(config: StageConfig): Promise<CompiledStage<O>> {
     if (this.entered === config && this.stage) return this.stage;
     await this.release();
     const { network, runtime, config: training } = this.options;
@@ -231,6 +247,7 @@ export class Trainer {
     this.stage = await CompiledStage.compile(
       withState(network, this.carried),
       plan,
+      this.options.task,
       runtime,
       this.carried,
       training.seed,
@@ -260,12 +277,16 @@ export class Trainer {
     return trainingPlan(training, config, anatomy, this.output, this.progress.thawedAt, this.progress.step);
   }
 
+  private get metric() {
+    return this.options.task.metric;
+  }
+
   private get output(): string {
     return this.options.anatomy.head.graphOutput;
   }
 
   /** Begins the count of parameters that are new; an update that a parameter frozen again had no part in is not counted. */
-  private noteThawed(stage: CompiledStage): void {
+  private noteThawed(stage: CompiledStage<O>): void {
     const { thawedAt, step } = this.progress;
     const taking = new Set(stage.trainable);
     const fresh = stage.trainable.filter((name) => !(name in thawedAt)).map((name) => [name, step - 1]);
@@ -293,14 +314,14 @@ export class Trainer {
     };
   }
 
-  private row(config: StageConfig, val: Evaluation, seconds: number): EpochRow {
+  private row(config: StageConfig, val: E, seconds: number): EpochRow {
     return {
       epoch: this.progress.epoch + 1,
       stage: this.progress.stage + 1,
       trainable: this.describe(config).trainable,
       lr: this.learningRate(config, Math.max(0, this.progress.batch - 1)),
-      train: meanScores(this.progress.scores),
-      val: { loss: val.loss, accuracy: val.accuracy },
+      train: meanScores(this.progress.scores, this.options.task),
+      val: this.options.task.scores(val),
       seconds: this.progress.seconds + seconds,
     };
   }

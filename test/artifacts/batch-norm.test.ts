@@ -4,6 +4,7 @@ import { evaluationModel, PLAN_DEFAULTS, type TrainingPlan, trainingModel } from
 import { writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import { CompiledStage } from '../../src/training/index.ts';
 import { tensor } from '../small-models.ts';
 import { batchNormNetwork, PARAMETERS, STATISTICS } from '../training/batch-norm-network.ts';
@@ -67,7 +68,7 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
 
   it('three steps of training, the last of a smaller batch, leave its parameters and statistics', async () => {
     const network = await inferShapes(model, runtime);
-    const stage = await CompiledStage.compile(network, plan, runtime, new Map(), 0);
+    const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
     for (const [i, step] of fixture.steps.entries()) {
       const { loss } = await stage.train(batchOf(step), fixture.lr, i + 1);
       expect(loss).toBeCloseTo(step.loss, 5);

@@ -179,7 +179,7 @@ describe('a training', () => {
     expect(out).toMatch(/3 classes, 18 training, 9 validation pictures/);
     expect(out).toMatch(/stage 1\/1 head/);
     expect(out).toMatch(/epoch 2\/2 .*val loss/);
-    expect(out).toMatch(/Done in .*: .* of 9 validation pictures right/);
+    expect(out).toMatch(/Done in .*: validation accuracy .* on 9 pictures/);
     expect(out).toContain(`thaw predict ${run} PICTURE`);
   });
 

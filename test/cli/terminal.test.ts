@@ -15,7 +15,7 @@ const state: BarState = {
   step: 6,
   steps: 12,
   loss: 0.3141,
-  accuracy: 0.9,
+  metric: '90.0%',
   speed: 52.4,
   left: 95,
 };
@@ -115,7 +115,7 @@ test.each([
   let said = '';
   const sink = { write: (text: string) => (said += text) };
   const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
-  const step = { epoch: 1, steps: 2, loss: 1, accuracy: 0.5, lr: 0.1, samples: 4 };
+  const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
   for (const number of [1, 2])
     display.take({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
   display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished' });

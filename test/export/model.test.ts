@@ -9,11 +9,12 @@ import {
 } from '../../src/export/index.ts';
 import { bytesOf, type Model, readModel, type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { predictionsOf } from '../../src/training/index.ts';
+import { classification, predictionsOf } from '../../src/tasks/index.ts';
 import { smallModel, tensorAttribute, weights } from '../small-models.ts';
 import { classes, classifier, preprocessingFor } from './networks.ts';
 
-const metadata = { version: '1.2.3', classes, preprocessing: preprocessingFor() };
+const task = classification(classes);
+const metadata = { version: '1.2.3', task: task.facts, preprocessing: preprocessingFor() };
 const runtime = nodeRuntime();
 
 test('new weights go into the source graph, and nothing else changes', () => {
@@ -92,7 +93,7 @@ test('names are free for the export in subgraphs too, and a captured value follo
     outputs: { probabilities: ['n', 3] },
   });
   const preprocessing = preprocessingFor();
-  const shipped = transformersModel({ model, classes, preprocessing, input: 'images', output: 'scores' });
+  const shipped = transformersModel({ model, task, preprocessing, input: 'images', output: 'scores' });
   expect(shipped.graph.outputs.map(({ name }) => name)).toEqual(['logits', 'probabilities']);
   const session = await runtime.load(writeModel(shipped));
   const { logits } = await session.run({ pixel_values: tensor('float32', [2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)) });
@@ -106,14 +107,14 @@ test('an input and an output that have swapped names end up right', async () => 
     outputs: { pixel_values: [1, 3] },
   });
   const preprocessing = preprocessingFor();
-  const { graph } = transformersModel({ model, classes, preprocessing, input: 'logits', output: 'pixel_values' });
+  const { graph } = transformersModel({ model, task, preprocessing, input: 'logits', output: 'pixel_values' });
   expect(graph.nodes[0]).toMatchObject({ inputs: ['pixel_values'], outputs: ['logits'] });
 });
 
 test('the architecture is the source’s where transformers.js can classify with it', () => {
-  expect(transformersConfig(classes, { model_type: 'swin' }).model_type).toBe('swin');
+  expect(transformersConfig(task, { model_type: 'swin' }).model_type).toBe('swin');
   for (const config of [undefined, null, {}, { model_type: 'clip' }, { model_type: 3 }]) {
-    expect(transformersConfig(classes, config)).toMatchObject({
+    expect(transformersConfig(task, config)).toMatchObject({
       model_type: 'resnet',
       id2label: { 0: 'ant', 1: 'bee', 2: 'wasp' },
       label2id: { ant: 0, bee: 1, wasp: 2 },
@@ -131,6 +132,9 @@ test('labels come in the order of the outputs, or not at all', () => {
   for (const id2label of [{ 1: 'a', 2: 'b' }, { 0: 3 }, {}, 'ab', 7]) {
     expect(() => labelsOf({ id2label })).toThrow('id2label');
   }
+  const own = { 'thaw.version': '1', 'thaw.preprocessing': JSON.stringify(preprocessingFor()) };
+  const earlier = { metadata: { ...own, 'thaw.classes': '["ant"]' } };
+  expect(metadataOf(earlier)?.task).toEqual({ task: 'classification', classes: ['ant'] });
   const damaged = { metadata: { 'thaw.version': '1', 'thaw.classes': '{', 'thaw.preprocessing': '{}' } };
   expect(() => metadataOf(damaged)).toThrow('damaged');
   expect(metadataOf({ metadata: {} })).toBeUndefined();
@@ -157,6 +161,7 @@ test('a model that answers otherwise than training does not pass', async () => {
       runtime,
       source,
       preprocessing: metadata.preprocessing,
+      task,
       batchSize: 2,
       expected,
       input: 'x',

@@ -9,11 +9,12 @@ import { PictureSource } from '../../src/data/node/index.ts';
 import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
 import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { type Prediction, predictionsOf } from '../../src/training/index.ts';
+import { classification, type Prediction } from '../../src/tasks/index.ts';
 import { classes, classifier, preprocessingFor, SIZE } from './networks.ts';
 import { writePicture } from './pictures.ts';
 
 const runtime = nodeRuntime();
+const task = classification(classes);
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thaw-export-'));
@@ -37,10 +38,10 @@ const variants: Record<string, Partial<Preprocessing>> = {
 describe.each(Object.entries(variants))('%s', (name, changes) => {
   const preprocessing = preprocessingFor(changes);
   const samples = () => ['fitting.png', 'large.png'].map((file, label) => ({ file: join(folder, file), label }));
-  const model = exportModel(classifier(changes), new Map(), { version: '1', classes, preprocessing });
+  const model = exportModel(classifier(changes), new Map(), { version: '1', task: task.facts, preprocessing });
   const files = transformersFolder({
     model,
-    classes,
+    task,
     preprocessing,
     input: 'images',
     output: 'scores',
@@ -56,7 +57,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
       batchSize: 1,
     })) {
       const { scores } = await session.run({ images: tensor('float32', batch.shape, batch.images) });
-      all.push(...predictionsOf(scores.data as Float32Array, batch.labels, batch.indices));
+      all.push(...task.outcomes(scores.data as Float32Array, batch, 'model'));
     }
     return all;
   }
@@ -67,6 +68,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
       runtime,
       source: new PictureSource({ samples: samples(), preprocessing }),
       preprocessing,
+      task,
       shipped: true,
       batchSize: 2,
       expected: await expected(),
@@ -109,8 +111,8 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     const again = readPreprocessing(json('preprocessor_config.json'));
     expect(again).toMatchObject({ layout: 'nchw', width: SIZE, channels: changes.channels === 'bgr' ? 'bgr' : 'rgb' });
     const shipped = readModel(files.get('onnx/model.onnx')!);
-    expect(metadataOf(shipped)).toEqual({ version: '1', classes, preprocessing: again });
-    expect(metadataOf(model)).toEqual({ version: '1', classes, preprocessing });
+    expect(metadataOf(shipped)).toEqual({ version: '1', task: task.facts, preprocessing: again });
+    expect(metadataOf(model)).toEqual({ version: '1', task: task.facts, preprocessing });
     expect(shipped.graph.inputs.map(({ name, shape }) => [name, shape?.[0]])).toEqual([['pixel_values', 'batch']]);
     expect(shipped.graph.outputs).toEqual([{ name: 'logits', type: 'float32', shape: ['batch', 3] }]);
     expect(new TextDecoder().decode(files.get('README.md'))).toBe('# Ants');

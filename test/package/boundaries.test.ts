@@ -21,6 +21,7 @@ const modules = [
   'artifacts',
   'data',
   'metrics',
+  'tasks',
   'training',
   'report',
   'run',

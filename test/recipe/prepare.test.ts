@@ -45,7 +45,7 @@ test('a branch that shapes decide on trains, and is exported in its If', async (
   const trained = weights([8, 8], 9);
   const { graph } = exportModel(source, new Map([['neck.weight', trained]]), {
     version: '0',
-    classes: [],
+    task: { task: 'classification', classes: [] },
     preprocessing: {} as never,
   });
   const chosen = graph.nodes.find(({ op }) => op === 'If')!;

@@ -1,7 +1,7 @@
 import { Random } from '../../src/random.ts';
 import type { ReportData } from '../../src/report/types.ts';
+import { assess, evaluationOf, softmax } from '../../src/tasks/index.ts';
 import type { EpochRow, Prediction } from '../../src/training/events.ts';
-import { assess, evaluationOf, softmax } from '../../src/training/index.ts';
 
 /** A transparent picture of one pixel. */
 export const PIXEL =

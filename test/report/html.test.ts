@@ -147,7 +147,8 @@ describe('renderReport', () => {
     expect(html).not.toMatch(/NaN|Infinity|undefined/);
     expect(find(root, hasClass('gone')).map(({ attributes }) => attributes.x)).toEqual(['45%', '45%']);
     expect(text(section(root, 'result'))).toContain('not finite');
-    const every = rows.map((row) => ({ ...row, train: broken, val: broken }));
+    const scores = { loss: Number.NaN, accuracy: Number.NaN };
+    const every = rows.map((row) => ({ ...row, train: scores, val: scores }));
     expect(renderReport({ ...data, rows: every, after: broken })).not.toMatch(/NaN|Infinity|undefined/);
   });
 

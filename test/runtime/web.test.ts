@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { writeModel } from '../../src/onnx/index.ts';
 import { webRuntime } from '../../src/runtime/web/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import { parseConfig, Trainer, trainingSchema } from '../../src/training/index.ts';
 import { classifier, prepared, runtime } from '../training/network.ts';
 import { SyntheticPictures } from '../training/source.ts';
@@ -14,7 +15,7 @@ async function finalState(on: typeof runtime) {
   const trainer = new Trainer({
     network: await inferShapes(classifier({ batchNorm: true }), on),
     anatomy,
-    classes: ['red', 'green', 'blue'],
+    task: classification(['red', 'green', 'blue']),
     train: new SyntheticPictures(23, 1),
     val: new SyntheticPictures(15, 2),
     config: parseConfig(trainingSchema, {

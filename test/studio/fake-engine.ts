@@ -38,7 +38,7 @@ export const stepEvent = (epoch: number, step: number): RemoteEvent => ({
   step,
   steps: 4,
   loss: 1,
-  accuracy: 0.5,
+  sofar: { loss: 1, accuracy: 0.5 },
   lr: 1e-3,
   samples: 4,
   waited: 0.1,

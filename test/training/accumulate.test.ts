@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PLAN_DEFAULTS, readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
 import { bytesOf, type Tensor } from '../../src/onnx/index.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import {
   type Checkpoint,
   CompiledStage,
@@ -15,6 +16,8 @@ import {
 import { batchNormNetwork, PARAMETERS } from './batch-norm-network.ts';
 import { prepared, runtime } from './network.ts';
 import { SyntheticPictures } from './source.ts';
+
+const task = classification(['red', 'green', 'blue']);
 
 const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
 const distance = (found: readonly number[], exact: readonly number[]): number =>
@@ -42,7 +45,7 @@ describe('an update of several batches, the last ones smaller', () => {
       batchNorm: 'training',
       accumulate: true,
     } as const;
-    const stage = await CompiledStage.compile(network, plan, runtime, new Map(), 0);
+    const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), 0);
     for (const [i, group] of groups.entries()) {
       for (const [part, { shape, input, labels }] of group.entries()) {
         const batch = {
@@ -69,7 +72,7 @@ describe('accumulated batches', () => {
   async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) {
     return new Trainer({
       ...(await prepared()),
-      classes: ['red', 'green', 'blue'],
+      task,
       train,
       val: new SyntheticPictures(15, 2),
       config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, ...config }),

@@ -5,6 +5,7 @@ import { findHead, groupsOf } from '../../src/layers/index.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import {
   type Checkpoint,
   FeatureCache,
@@ -47,7 +48,7 @@ async function trainerOf(
 ): Promise<Trainer> {
   return new Trainer({
     ...(await prepared()),
-    classes,
+    task: classification(classes),
     train,
     val,
     config: parseConfig(trainingSchema, { batch: 6, ...config }),

@@ -3,6 +3,7 @@ import { PLAN_DEFAULTS, readSafetensors, trainingModel, writeSafetensors } from 
 import { ThawError } from '../../src/errors.ts';
 import { bytesOf, type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Inference } from '../../src/shapes/index.ts';
+import { classification } from '../../src/tasks/index.ts';
 import {
   type Checkpoint,
   parseConfig,
@@ -17,6 +18,7 @@ import { type NetworkOptions, prepared, runtime } from './network.ts';
 import { SyntheticPictures } from './source.ts';
 
 const classes = ['red', 'green', 'blue'];
+const task = classification(classes);
 const HEAD = ['fc.weight', 'fc.bias'];
 const ALL = ['conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias', ...HEAD];
 
@@ -32,7 +34,7 @@ async function trainerOf(
 ): Promise<Trainer> {
   return new Trainer({
     ...(await prepared(network)),
-    classes,
+    task,
     train,
     val,
     config: parseConfig(trainingSchema, { batch: BATCH, ...config }),
@@ -148,17 +150,15 @@ describe('a training', () => {
   it('an epoch’s loss and accuracy are means over its pictures, the smaller batch counting less', async () => {
     const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 1 }));
     const steps = of(events, 'step');
-    const mean = (pick: (step: (typeof steps)[number]) => number) =>
-      steps.reduce((all, step) => all + pick(step) * step.samples, 0) / 23;
+    const mean = (values: readonly number[]) =>
+      values.reduce((all, value, i) => all + value * steps[i].samples, 0) / 23;
     const [{ train: scores }] = of(events, 'epoch');
-    expect(scores.loss).toBeCloseTo(
-      mean((s) => s.loss),
-      10,
-    );
-    expect(scores.accuracy).toBeCloseTo(
-      mean((s) => s.accuracy),
-      10,
-    );
+    expect(scores.loss).toBeCloseTo(mean(steps.map(({ loss }) => loss)), 10);
+    expect(scores).toEqual(steps.at(-1)!.sofar);
+    const right = steps.map(({ sofar: { accuracy } }, i) => accuracy * (i < 3 ? 6 * (i + 1) : 23));
+    expect(right.map((count) => count - Math.round(count))).toEqual(right.map(() => expect.closeTo(0, 9)));
+    expect(right).toEqual([...right].sort((a, b) => a - b));
+    expect(scores.accuracy).toBeCloseTo(right[3] / 23, 12);
   });
 
   it('the same seed gives the same bits, another seed other ones', async () => {
@@ -187,7 +187,7 @@ describe('a training', () => {
     const inputs = [...network.model.graph.inputs, { name: 'mask', type: 'float32' as const, shape: ['batch'] }];
     const two: Inference = { ...network, model: { ...network.model, graph: { ...network.model.graph, inputs } } };
     const config = parseConfig(trainingSchema, {});
-    expect(() => new Trainer({ network: two, anatomy, classes, train, val, config, runtime })).toThrow(
+    expect(() => new Trainer({ network: two, anatomy, task, train, val, config, runtime })).toThrow(
       /takes pixel_values, mask/,
     );
   });

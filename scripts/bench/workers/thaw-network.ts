@@ -6,6 +6,7 @@ import { type Prepared, prepareModel } from '../../../src/recipe/index.ts';
 import type { Runtime } from '../../../src/runtime/index.ts';
 import { deviceOptions } from '../../../src/runtime/node/devices.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
+import { classification } from '../../../src/tasks/index.ts';
 import { CompiledStage, parseConfig, trainingPlan, trainingSchema } from '../../../src/training/index.ts';
 
 export interface TrainingOf {
@@ -36,5 +37,14 @@ export function trainableOf(prepared: Prepared, training: TrainingOf): { names: 
   return { names, elements: names.reduce((all, name) => all + elementCount(initializers.get(name)!.shape), 0) };
 }
 
-export const compileStage = (prepared: Prepared, training: TrainingOf, runtime: Runtime): Promise<CompiledStage> =>
-  CompiledStage.compile(prepared.network, planOf(prepared, training), runtime, new Map(), 0);
+export function compileStage(prepared: Prepared, training: TrainingOf, runtime: Runtime): Promise<CompiledStage> {
+  const classes = Array.from({ length: prepared.anatomy.head.classes }, (_, i) => String(i));
+  return CompiledStage.compile(
+    prepared.network,
+    planOf(prepared, training),
+    classification(classes),
+    runtime,
+    new Map(),
+    0,
+  );
+}

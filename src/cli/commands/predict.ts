@@ -1,4 +1,4 @@
-import { predict } from '../../jobs/index.ts';
+import { answers } from '../../jobs/index.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { percent } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
@@ -17,12 +17,15 @@ export const command: CommandSpec = {
   async run({ words: [model, ...pictures], values, terminal, signal }) {
     const { strict, ...settings } = values as { strict?: boolean } & ClassifierSettings;
     const display = new JobDisplay(terminal);
-    const labelled = await predict({ model, pictures, strict, settings }, { onEvent: display.take, signal });
-    if (terminal.json) terminal.answer(labelled);
+    const answered = await answers({ model, pictures, strict, settings }, { onEvent: display.take, signal });
+    if (terminal.json) terminal.answer(answered.map(({ file, answer }) => ({ file, ...answer })));
     else {
-      const width = Math.max(...labelled.map(({ label }) => label.length));
-      for (const { file, label, probability } of labelled)
-        terminal.say(`${label.padEnd(width)}  ${percent(probability).padStart(6)}  ${terminal.colours.dim(file)}`);
+      const width = Math.max(...answered.map(({ words: [value] }) => value.length));
+      for (const { file, words } of answered) {
+        const [value, sureness] = words;
+        const sure = sureness === undefined ? [] : [percent(sureness).padStart(6)];
+        terminal.say([value.padEnd(width), ...sure, terminal.colours.dim(file)].join('  '));
+      }
     }
     return 0;
   },

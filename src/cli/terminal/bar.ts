@@ -1,4 +1,4 @@
-import { decimal, duration, percent } from '../../report/format.ts';
+import { decimal, duration } from '../../report/format.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a progress bar shows of a training. */
@@ -11,7 +11,8 @@ export interface BarState {
   readonly steps: number;
   /** Means of the epoch so far. */
   readonly loss: number;
-  readonly accuracy: number;
+  /** The task's metric, in words, where it can be had. */
+  readonly metric?: string;
   /** Pictures a second. */
   readonly speed: number;
   /** Seconds; undefined while nothing tells. */
@@ -23,13 +24,13 @@ const NARROWEST = 8;
 
 /** One line, with as much as the width has room for: the bar shrinks first, then what matters least is left out. */
 export function progressLine(state: BarState, width: number, c: Terminal['colours']): string {
-  const { stage, stages, epoch, epochs, step, steps, loss, accuracy, speed, left } = state;
+  const { stage, stages, epoch, epochs, step, steps, loss, metric, speed, left } = state;
   const parts = [
     { text: `epoch ${epoch}/${epochs}`, matters: 9 },
     { text: `stage ${stage}/${stages}`, matters: 4 },
     { text: step === steps ? 'evaluating' : `${step}/${steps}`, matters: 5 },
     { text: `loss ${decimal(loss)}`, matters: 8 },
-    { text: percent(accuracy), matters: 7 },
+    ...(metric === undefined ? [] : [{ text: metric, matters: 7 }]),
     { text: `${Math.round(speed)} pictures/s`, matters: 2 },
     ...(left === undefined ? [] : [{ text: `${duration(left)} left`, matters: 6 }]),
   ];

@@ -1,7 +1,8 @@
 import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { continuedText } from '../../report/continued.ts';
-import { compact, count, decimal, duration, percent, plural } from '../../report/format.ts';
+import { compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
+import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -21,8 +22,7 @@ const PHASES: Record<Event<'phase'>['phase'], string> = {
 export class TrainingDisplay {
   private plan: Event<'plan'> = { type: 'plan', stages: [], stepsPerEpoch: 1, done: 0 };
   private stage: Event<'stage'> | undefined;
-  private lossSum = 0;
-  private correct = 0;
+  private data: Pick<Event<'data'>, 'task' | 'metric' | 'val' | 'test'> | undefined;
   private pictures = 0;
   private epochSeconds = 0;
   private stageWaited = 0;
@@ -69,7 +69,7 @@ export class TrainingDisplay {
         this.terminal.status(c.dim(PHASES[event.phase]));
         break;
       case 'before':
-        this.fact('before', `${percent(event.val.accuracy)} of the validation pictures`);
+        this.fact('before', this.validation(event.val));
         break;
       case 'stage':
         this.showStage(event);
@@ -96,9 +96,20 @@ export class TrainingDisplay {
     this.terminal.say(`${this.terminal.colours.dim(name.padEnd(9))} ${text}`);
   }
 
-  private showData({ classes, train, val, test, problems }: Event<'data'>): void {
+  /** The task's metric of an evaluation or a row. */
+  private measured(scores: object): string {
+    return this.data ? measured(this.data.metric, metricOf(this.data.metric, scores)) : '';
+  }
+
+  private validation(scores: object): string {
+    return `validation ${this.data?.metric.title} ${this.measured(scores)}`;
+  }
+
+  private showData(data: Event<'data'>): void {
+    const { task, classes, train, val, test, problems } = data;
+    this.data = data;
     const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
-    this.fact('data', `${classes.length} classes, ${splits.join(', ')} pictures`);
+    this.fact('data', `${plural(classes.length, ...TASKS[task].noun)}, ${splits.join(', ')} pictures`);
     if (!problems.length) return;
     const { colours: c } = this.terminal;
     const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
@@ -130,8 +141,6 @@ export class TrainingDisplay {
 
   private showStep(step: Event<'step'>): void {
     if (step.step === 1) this.resetEpoch();
-    this.lossSum += step.loss * step.samples;
-    this.correct += step.accuracy * step.samples;
     this.pictures += step.samples;
     this.epochSeconds += step.waited + step.computed;
     this.stageWaited += step.waited;
@@ -143,13 +152,11 @@ export class TrainingDisplay {
   }
 
   private resetEpoch(): void {
-    this.lossSum = 0;
-    this.correct = 0;
     this.pictures = 0;
     this.epochSeconds = 0;
   }
 
-  private barState({ epoch, step, steps }: Event<'step'>): BarState {
+  private barState({ epoch, step, steps, sofar }: Event<'step'>): BarState {
     const { stage, stages } = this.stage ?? { stage: 1, stages: 1 };
     return {
       stage,
@@ -158,8 +165,8 @@ export class TrainingDisplay {
       epochs: this.epochs,
       step,
       steps,
-      loss: this.lossSum / this.pictures,
-      accuracy: this.correct / this.pictures,
+      loss: sofar.loss,
+      metric: this.data && this.data.metric.key in sofar ? this.measured(sofar) : undefined,
       speed: this.pictures / this.epochSeconds,
       left: this.secondsLeft(epoch, step, steps),
     };
@@ -185,8 +192,8 @@ export class TrainingDisplay {
     this.terminal.say(
       [
         `  epoch ${String(epoch).padStart(epochs.length)}/${epochs}`,
-        ...(wide ? [`train loss ${fixed(train.loss)} ${percent(train.accuracy).padStart(6)}`] : []),
-        `val loss ${fixed(val.loss)} ${c.bold(percent(val.accuracy).padStart(6))}`,
+        ...(wide ? [`train loss ${fixed(train.loss)} ${this.measured(train).padStart(6)}`] : []),
+        `val loss ${fixed(val.loss)} ${c.bold(this.measured(val).padStart(6))}`,
         ...(wide ? [c.dim(`${Math.round(speed)}/s ${duration(seconds)}`)] : []),
         ...(best ? [c.green('best')] : []),
       ].join('  '),
@@ -209,7 +216,7 @@ export class TrainingDisplay {
   }
 
   /** The last words: what came out, and what to do next. */
-  finish(outcome: TrainOutcome): void {
+  finish(outcome: TrainOutcome<Evaluated, Evaluated>): void {
     if (this.terminal.json) this.terminal.line({ type: 'done', ...outcome });
     const { colours: c } = this.terminal;
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
@@ -221,12 +228,11 @@ export class TrainingDisplay {
       this.terminal.say(`  thaw resume ${quoted(run)}`);
       return;
     }
-    const pictures = after?.confusion.flat().reduce((a, b) => a + b, 0) ?? 0;
-    const gain = before ? `, from ${percent(before.accuracy)} before` : '';
+    const gain = before ? `, from ${this.measured(before)} before` : '';
     this.terminal.say(
-      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(percent(after?.accuracy ?? Number.NaN))} of ${plural(pictures, 'validation picture')} right${gain} (epoch ${bestEpoch} of ${epochs})`,
+      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(this.validation(after ?? {}))} on ${plural(this.data?.val ?? 0, 'picture')}${gain} (epoch ${bestEpoch} of ${epochs})`,
     );
-    if (test) this.terminal.say(`${percent(test.accuracy)} of the test pictures right`);
+    if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     this.terminal.say();
     this.fact('report', report ?? '');
     this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);
@@ -239,15 +245,11 @@ export class TrainingDisplay {
 /** What shows a page in a browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
-function nextSteps({ run, report, after }: TrainOutcome): [string, string][] {
-  const weak = after !== null && after.accuracy < 0.9;
+function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>): [string, string][] {
   const steps: [string, string][] = [
-    [`thaw predict ${quoted(run)} PICTURE`, 'label pictures'],
+    [`thaw predict ${quoted(run)} PICTURE`, 'use it'],
     [`thaw eval ${quoted(run)} PICTURES`, 'measure it on others'],
-    [
-      `${OPEN} ${quoted(report ?? '')}`,
-      weak ? 'its worst mistakes show what to add or mend' : 'curves, mistakes, every setting',
-    ],
+    [`${OPEN} ${quoted(report ?? '')}`, 'curves, worst mistakes, every setting'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return steps.map(([command, does]) => [command.padEnd(width), does]);

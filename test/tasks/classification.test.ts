@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
-import { assess, evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/training/index.ts';
+import { assess, evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/tasks/index.ts';
 
 /** A prediction with certain probabilities. */
 const certain = (label: number, predicted: number, classes: number): Prediction => ({

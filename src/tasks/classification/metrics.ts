@@ -1,5 +1,5 @@
-import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../metrics/index.ts';
-import type { Evaluation, Prediction, Scores } from './events.ts';
+import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../../metrics/index.ts';
+import type { Evaluation, Prediction } from './types.ts';
 
 /** Predictions from scores: the softmax of each row. @param logits `[N, C]` in row order */
 export function predictionsOf(
@@ -23,26 +23,6 @@ export function softmax(scores: Float32Array): Float32Array {
 }
 
 const argMax = (values: Float32Array): number => values.reduce((best, v, i) => (v > values[best] ? i : best), 0);
-
-/** Loss and accuracy over batches of different sizes. A plain object, so that it can be saved in the middle of an epoch. */
-export interface RunningScores {
-  readonly lossSum: number;
-  readonly correct: number;
-  readonly count: number;
-}
-
-export const NO_SCORES: RunningScores = { lossSum: 0, correct: 0, count: 0 };
-
-export const addBatch = (scores: RunningScores, loss: number, predictions: readonly Prediction[]): RunningScores => ({
-  lossSum: scores.lossSum + loss * predictions.length,
-  correct: scores.correct + predictions.filter(({ label, predicted }) => label === predicted).length,
-  count: scores.count + predictions.length,
-});
-
-export const meanScores = ({ lossSum, correct, count }: RunningScores): Scores => ({
-  loss: lossSum / count,
-  accuracy: correct / count,
-});
 
 /** What the predictions come to. @param loss their mean loss */
 export function evaluationOf(predictions: readonly Prediction[], classes: readonly string[], loss: number): Evaluation {

@@ -17,9 +17,9 @@ import {
   rankOf,
   topK,
   wilson,
-} from '../metrics/index.ts';
-import type { ClassScores, Evaluation, Prediction } from './events.ts';
+} from '../../metrics/index.ts';
 import { evaluationOf } from './metrics.ts';
+import type { ClassScores, Evaluation, Prediction } from './types.ts';
 
 /** A class against all others. Null where it, or everything else, has no samples. */
 export interface AssessedClass extends ClassScores {

@@ -1,0 +1,21 @@
+import { told } from '../../report/format.ts';
+import type { Exhibit, Figures, Table } from '../../tasks/index.ts';
+import { plainTable } from './table.ts';
+
+/** What a task has to show, as lines of text: single numbers on one, tables below. */
+export const exhibitLines = (exhibits: readonly Exhibit[]): string[] =>
+  exhibits.flatMap((exhibit) => (exhibit.kind === 'figures' ? [figureLine(exhibit)] : ['', ...tableLines(exhibit)]));
+
+const figureLine = ({ items }: Figures): string =>
+  items
+    .map(({ title, value, form, interval }) => {
+      const [low, high] = (interval ?? []).map((end) => told(end, form));
+      return `${title} ${told(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
+    })
+    .join('   ');
+
+const tableLines = ({ columns, rows }: Table): string[] =>
+  plainTable(
+    columns.map(({ title }) => title),
+    rows.map((row) => row.map((cell, i) => told(cell, columns[i].form))),
+  );

@@ -1,0 +1,91 @@
+import type { Exhibit, Figures, Form, Table } from '../exhibits.ts';
+import type { Assessment } from './assessment.ts';
+
+/** Classes that a confusion table has room for. */
+const FEW = 10;
+
+type Item = Figures['items'][number];
+const item = (title: string, value: number | null, form: Form, interval?: Item['interval']): Item => ({
+  title,
+  value,
+  form,
+  interval,
+});
+
+/** What `thaw eval` shows. */
+export const exhibits = (assessment: Assessment): Exhibit[] => [
+  { kind: 'figures', items: [item('accuracy', assessment.accuracy, 'share', assessment.intervals.accuracy)] },
+  {
+    kind: 'figures',
+    items: [
+      item('balanced accuracy', assessment.balancedAccuracy, 'share'),
+      ...assessment.topK.slice(1).map(({ k, accuracy }) => item(`top ${k}`, accuracy, 'share')),
+    ],
+  },
+  {
+    kind: 'figures',
+    items: [
+      item('F1', assessment.macro.f1, 'score'),
+      item('weighted', assessment.weighted.f1, 'score'),
+      item('Matthews', assessment.matthews, 'score'),
+      item('kappa', assessment.kappa, 'score'),
+    ],
+  },
+  {
+    kind: 'figures',
+    items: [
+      item('ROC area', assessment.rocAuc, 'score'),
+      item('PR area', assessment.averagePrecision, 'score'),
+      item('loss', assessment.loss, 'number'),
+      item('Brier', assessment.brier, 'number'),
+      item('calibration error', assessment.calibration.error, 'share'),
+    ],
+  },
+  byClass(assessment),
+  assessment.perClass.length <= FEW ? confusion(assessment) : confused(assessment),
+];
+
+const byClass = ({ perClass }: Assessment): Table => ({
+  kind: 'table',
+  title: 'Classes',
+  columns: [
+    { title: 'class', form: 'text' },
+    { title: 'precision', form: 'share' },
+    { title: 'recall', form: 'share' },
+    { title: 'F1', form: 'score' },
+    { title: 'ROC', form: 'score' },
+    { title: 'PR', form: 'score' },
+    { title: 'pictures', form: 'count' },
+  ],
+  rows: perClass.map(({ label, precision, recall, f1, rocAuc, averagePrecision, support }) => [
+    label,
+    precision,
+    recall,
+    f1,
+    rocAuc,
+    averagePrecision,
+    support,
+  ]),
+});
+
+const confusion = ({ perClass, confusion: matrix }: Assessment): Table => ({
+  kind: 'table',
+  title: 'Confusion',
+  columns: [
+    { title: 'true \\ predicted', form: 'text' },
+    ...perClass.map(({ label }) => ({ title: label, form: 'count' as const })),
+  ],
+  rows: matrix.map((row, i) => [perClass[i].label, ...row]),
+});
+
+const confused = ({ confused: pairs }: Assessment): Table => ({
+  kind: 'table',
+  title: 'Most often confused',
+  columns: [
+    { title: 'taken for another', form: 'text' },
+    { title: '', form: 'text' },
+    { title: 'times', form: 'count' },
+    { title: 'of them', form: 'share' },
+  ],
+  rows: pairs.map(({ label, predicted, times, share }) => [label, predicted, times, share]),
+});

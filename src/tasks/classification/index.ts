@@ -1,0 +1,68 @@
+import { logLoss } from '../../metrics/index.ts';
+import { elementCount, tensor } from '../../onnx/index.ts';
+import type { Task } from '../task.ts';
+import { type Assessment, assess } from './assessment.ts';
+import { exhibits } from './exhibits.ts';
+import { evaluationOf, predictionsOf } from './metrics.ts';
+import type { Evaluation, Prediction } from './types.ts';
+
+const LEAST = 1e-37;
+
+/** One class a sample. */
+export const classification = (classes: readonly string[]): Task<Prediction, Evaluation, Assessment> => {
+  const task: Task<Prediction, Evaluation, Assessment> = {
+    facts: { task: 'classification', classes: [...classes] },
+    classes,
+    outputs: classes.length,
+    named: true,
+    metric: { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' },
+
+    /** Class indices, or for losses that compare numbers one-hot rows shaped like the output. */
+    labels({ labels }, wanted) {
+      if (wanted.type === 'int64') return tensor('int64', [labels.length], labels);
+      const shape = [labels.length, ...(wanted.shape.slice(1) as number[])];
+      const data = new Float32Array(elementCount(shape));
+      labels.forEach((label, i) => {
+        data[(i * data.length) / labels.length + Number(label)] = 1;
+      });
+      return tensor('float32', shape, data);
+    },
+    outcomes: (values, { labels, indices }) => predictionsOf(values, labels, indices),
+    tally: ({ label, predicted }) => ({ correct: Number(label === predicted) }),
+    rates: ({ correct = 0 }, samples) => ({ accuracy: correct / samples }),
+    evaluation: (predictions, loss) => evaluationOf(predictions, classes, loss),
+    assess: (predictions, loss, seed) => assess(predictions, classes, loss, seed),
+    scores: ({ loss, accuracy }) => ({ loss, accuracy }),
+
+    settled: () => task,
+    /** Of the probabilities; infinite where one of them is no number. */
+    difference(a, b) {
+      if (a.probabilities.length !== b.probabilities.length) {
+        throw new Error(`the model has ${a.probabilities.length} outputs, training had ${b.probabilities.length}`);
+      }
+      return a.probabilities.reduce((most, p, i) => {
+        const d = Math.abs(p - b.probabilities[i]);
+        return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
+      }, 0);
+    },
+    same: (a, b) => a.predicted === b.predicted,
+    config: () => namedOutputs(classes),
+
+    /** Cross-entropy. Training computes it from scores, which do not underflow. */
+    loss: (predictions) => logLoss(predictions, LEAST),
+    answer({ predicted, probabilities }) {
+      const [label, probability] = [classes[predicted], probabilities[predicted]];
+      const each = Object.fromEntries(classes.map((name, c) => [name, probabilities[c]]));
+      return { answer: { label, probability, probabilities: each }, words: [label, probability] };
+    },
+    exhibits,
+  };
+  return task;
+};
+
+/** `id2label` and its like: what outputs are called, as `config.json` says it. */
+export const namedOutputs = (names: readonly string[]) => ({
+  num_labels: names.length,
+  id2label: Object.fromEntries(names.map((name, i) => [i, name])),
+  label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+});

@@ -1,0 +1,22 @@
+import type { Outcome } from '../../metrics/index.ts';
+import type { Evaluated, TaskOutcome } from '../task.ts';
+
+export interface ClassScores {
+  readonly label: string;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  readonly support: number;
+}
+
+/** What `thaw eval` prints. `f1` is the mean over the classes (macro); `confusion[truth][predicted]` counts samples. */
+export interface Evaluation extends Evaluated {
+  readonly accuracy: number;
+  readonly top5: number;
+  readonly f1: number;
+  readonly perClass: readonly ClassScores[];
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** One sample's outcome, in the order of the split. */
+export interface Prediction extends Outcome, TaskOutcome {}
