@@ -1,6 +1,7 @@
 import { augmentationPolicies } from '../data/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
+import { SCHEDULE_NAMES } from '../training/index.ts';
 import type { Flags } from './flags.ts';
 import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, underHeading } from './shared-flags.ts';
 
@@ -31,6 +32,12 @@ export const TRAIN_FLAGS: Flags = {
         does: 'factor on it for parameters that come pretrained',
         default: '0.1',
       },
+      'layer-decay': {
+        kind: 'number',
+        value: 'N',
+        does: 'factor on it from each layer group to the one before it, the head being the last',
+        default: '1',
+      },
       trainable: {
         kind: 'text',
         value: 'WHAT',
@@ -55,7 +62,7 @@ export const TRAIN_FLAGS: Flags = {
       schedule: {
         kind: 'setting',
         value: 'NAME',
-        does: 'constant, linear, cosine or step, over each stage',
+        does: `over each stage: ${SCHEDULE_NAMES.join(', ')}, or JSON`,
         default: 'cosine',
       },
       warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },

@@ -4,7 +4,15 @@ import { readModelFile } from '../models/files.ts';
 import { inputShapes, prepareModel, readSettings, type TrainSettingsInput, trainingConfigOf } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
 import { classification } from '../tasks/index.ts';
-import { CompiledStage, planStages, type TrainingConfig, trainingPlan, viewOf } from '../training/index.ts';
+import {
+  CompiledStage,
+  planStages,
+  smoothed,
+  suggestRates,
+  type TrainingConfig,
+  trainingPlan,
+  viewOf,
+} from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
@@ -22,8 +30,6 @@ export interface FindLrRequest {
   /** As for a training; what its first stage trains is what the test trains. */
   readonly settings?: TrainSettingsInput;
 }
-
-type Point = RateTest['points'][number];
 
 /** Part of the running average, by which the test is ended, that a new loss does not change. */
 const INERTIA = 0.9;
@@ -94,7 +100,8 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   }
   await stage.release();
   const points = smoothed(losses);
-  return { model: request.model, data: request.data, points, suggestion: steepest(points) };
+  const suggestions = suggestRates(points);
+  return { model: request.model, data: request.data, points, suggestions, suggestion: suggestions?.steep ?? null };
 }
 
 /** Epoch after epoch, in the views that a training of this stage shows. */
@@ -107,26 +114,4 @@ async function* endless(
     const view = viewOf([], { stage: 0, stageEpoch: epoch, epoch }, stage.frozen.remembers ? views : 0);
     yield* stage.batches(source, { epoch, view, batchSize });
   }
-}
-
-/** Each loss with the mean of its neighbourhood: unlike a running average, that lags behind nothing. */
-export function smoothed(losses: readonly { readonly lr: number; readonly loss: number }[]): Point[] {
-  const reach = Math.max(2, Math.round(losses.length / 20));
-  return losses.map(({ lr, loss }, i) => {
-    // As far to one side as to the other.
-    const side = Math.min(reach, i, losses.length - 1 - i);
-    const near = losses.slice(i - side, i + side + 1);
-    return { lr, loss, smoothed: near.reduce((all, point) => all + point.loss, 0) / near.length };
-  });
-}
-
-/** The rate at which the smoothed loss falls fastest over ln(rate), before its lowest point; null where it never falls. */
-export function steepest(points: readonly Point[]): number | null {
-  const lowest = points.reduce((best, point, i) => (point.smoothed < points[best].smoothed ? i : best), 0);
-  let found: { lr: number; slope: number } | null = null;
-  for (let i = 1; i <= Math.min(lowest, points.length - 2); i++) {
-    const slope = (points[i + 1].smoothed - points[i - 1].smoothed) / Math.log(points[i + 1].lr / points[i - 1].lr);
-    if (slope < (found?.slope ?? 0)) found = { lr: points[i].lr, slope };
-  }
-  return found && Number(found.lr.toPrecision(2));
 }

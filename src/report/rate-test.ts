@@ -1,3 +1,4 @@
+import type { RatePoint, RateSuggestions } from '../training/rate-suggestions.ts';
 import { linearScale, logScale } from './charts/scale.ts';
 import { decimal } from './format.ts';
 import { type Html, html } from './markup.ts';
@@ -8,7 +9,10 @@ export interface RateTest {
   /** As the user wrote them. */
   readonly model: string;
   readonly data: string;
-  readonly points: readonly { readonly lr: number; readonly loss: number; readonly smoothed: number }[];
+  readonly points: readonly RatePoint[];
+  /** By rule; null where the loss never falls. */
+  readonly suggestions: RateSuggestions | null;
+  /** The one to take. */
   readonly suggestion: number | null;
 }
 
@@ -18,8 +22,15 @@ const LEFT = 64;
 const BOTTOM = 372;
 const TOP = 20;
 
+/** In the order of trust. */
+const RULES = [
+  { rule: 'steep', says: 'where the loss falls fastest: the one to take' },
+  { rule: 'valley', says: 'half way into the longest fall, which is more cautious' },
+  { rule: 'minimum', says: 'a tenth of where the loss is lowest' },
+] as const satisfies readonly { rule: keyof RateSuggestions; says: string }[];
+
 /** A page that stands alone with the loss over the learning rate. Every string is escaped. */
-export function renderRateTest({ model, data, points, suggestion }: RateTest): string {
+export function renderRateTest({ model, data, points, suggestions, suggestion }: RateTest): string {
   const across = logScale(points.map(({ lr }) => lr));
   // One wild loss at the end must not flatten all others.
   const highest = 1.5 * Math.max(...points.slice(0, Math.ceil(points.length / 2)).map(({ loss }) => loss));
@@ -30,8 +41,11 @@ export function renderRateTest({ model, data, points, suggestion }: RateTest): s
   const line = (of: 'loss' | 'smoothed') => `M${points.map((p) => `${x(p.lr)} ${y(p[of])}`).join('L')}`;
   const summary: Html =
     suggestion === null
-      ? html`<p>The loss never fell: no rate can be suggested.</p>`
+      ? html`<p>The loss never fell by more than it wavers: no rate can be suggested.</p>`
       : html`<p class="lede">Train with <strong>--lr ${decimal(suggestion)}</strong>, where the loss falls fastest.</p>`;
+  const marks = RULES.flatMap(({ rule, says }, i) =>
+    suggestions ? [{ rule, says, lr: suggestions[rule], at: TOP + 14 + 18 * i }] : [],
+  );
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -46,7 +60,9 @@ export function renderRateTest({ model, data, points, suggestion }: RateTest): s
 .test path.raw { stroke: var(--cold-fill); stroke-width: 1; }
 .test line { stroke: var(--line); }
 .test line.pick { stroke: var(--warm); stroke-width: 2; stroke-dasharray: 5 4; }
-.test text.pick { fill: var(--warm); font-weight: 640; }</style>
+.test text.pick { fill: var(--warm); font-weight: 640; }
+.test g:not(.steep) line.pick { stroke: var(--soft); stroke-width: 1; }
+.test g:not(.steep) text.pick { fill: var(--soft); font-weight: 400; }</style>
 </head>
 <body>
 <main>
@@ -58,8 +74,13 @@ ${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${WIDTH - 16}" y1="${y
 ${across.ticks.map((tick) => html`<text x="${x(tick)}" y="${BOTTOM + 24}" text-anchor="middle">${decimal(tick)}</text>`)}
 <path class="raw" d="${line('loss')}"/>
 <path d="${line('smoothed')}"/>
-${suggestion !== null && html`<line class="pick" x1="${x(suggestion)}" x2="${x(suggestion)}" y1="${TOP}" y2="${BOTTOM}"/><text class="pick" x="${x(suggestion) + 6}" y="${TOP + 14}">${decimal(suggestion)}</text>`}
+${marks.map(({ rule, lr, at }) => html`<g class="${rule}"><line class="pick" x1="${x(lr)}" x2="${x(lr)}" y1="${TOP}" y2="${BOTTOM}"/><text class="pick" x="${x(lr) + 6}" y="${at}">${rule} ${decimal(lr)}</text></g>`)}
 </svg>
+${
+  marks.length > 0 &&
+  html`<table class="small"><thead><tr><th scope="col">Rule</th><th scope="col" class="number">Learning rate</th><th scope="col">What it is</th></tr></thead>
+<tbody>${marks.map(({ rule, says, lr }) => html`<tr><th scope="row">${rule}</th><td class="number">${decimal(lr)}</td><td>${says}</td></tr>`)}</tbody></table>`
+}
 </main>
 </body>
 </html>

@@ -2,22 +2,14 @@ import * as z from 'zod';
 import { ThawError } from '../errors.ts';
 import { LOSSES, type LossName } from '../losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
-import { SCHEDULE_NAMES } from './schedules.ts';
+import { scheduleSchema } from './schedules.ts';
 
 const names = <T extends string>(record: Record<T, unknown>) => Object.keys(record) as [T, ...T[]];
 const share = z.number().min(0).max(1);
 const rate = z.number().positive();
 const selection = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
-
-/** `cosine`, or an object with the schedule's options. */
-const schedule = z.strictObject({
-  name: z.enum(SCHEDULE_NAMES).default('cosine'),
-  warmup: share.default(0.1),
-  end: share.default(0),
-  gamma: share.default(0.1),
-  every: z.number().int().positive().default(2),
-});
-const scheduleLike = z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), schedule);
+const groupRates = z.record(z.string(), z.number().min(0));
+const layerDecay = z.number().gt(0).max(1);
 
 const optimizer = z.strictObject({
   name: z.enum(names<OptimizerName>(OPTIMIZERS)).default('adamw'),
@@ -47,9 +39,11 @@ const stage = z.strictObject({
   train: selection,
   epochs: z.number().int().positive(),
   lr: rate.optional(),
-  schedule: scheduleLike.optional(),
+  schedule: scheduleSchema.optional(),
   /** Factor on the rate of parameters outside the head. */
   pretrainedRate: z.number().min(0).optional(),
+  layerDecay: layerDecay.optional(),
+  groupRates: groupRates.optional(),
   /** Go to the next stage after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).optional(),
@@ -71,8 +65,10 @@ export const trainingSchema = z.strictObject({
   /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */
   lr: rate.default(2e-3),
   pretrainedRate: z.number().min(0).default(0.1),
+  /** Factor on the rate from each layer group to the one before it, the head being the last. */
+  layerDecay: layerDecay.default(1),
   /** Further factors on the rate, by what they are for, in the language of `train`. */
-  groupRates: z.record(z.string(), z.number().min(0)).default({}),
+  groupRates: groupRates.default({}),
   /** gradual: head first, then more groups a stage; head-only; full: everything at once. */
   preset: z.enum(['gradual', 'head-only', 'full']).default('gradual'),
   /** Preset `gradual`: how many more layer groups each stage thaws, and how many at most. Without them it is three stages. */
@@ -82,7 +78,7 @@ export const trainingSchema = z.strictObject({
   trainable: selection.optional(),
   /** Stages written out, instead of a preset. */
   stages: z.array(stage).min(1).optional(),
-  schedule: scheduleLike.default(() => schedule.parse({})),
+  schedule: scheduleSchema.default(() => scheduleSchema.parse('cosine')),
   optimizer: z
     .preprocess((v) => (typeof v === 'string' ? { name: v } : v), optimizer)
     .default(() => optimizer.parse({})),

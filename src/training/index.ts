@@ -10,6 +10,15 @@ export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
 export { isBetter, type Progress, START } from './progress.ts';
-export { type ScheduleOptions, scheduleFactor } from './schedules.ts';
+export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
+export {
+  type Moment,
+  SCHEDULE_NAMES,
+  type ScheduleInput,
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleFactor,
+  scheduleSchema,
+} from './schedules.ts';
 export { CompiledStage } from './stage.ts';
 export { type Checkpoint, Trainer, type TrainerOptions, withState } from './trainer.ts';

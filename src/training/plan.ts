@@ -148,6 +148,7 @@ export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): 
 const defined = <T extends object>(record: T): T =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T;
 
+/** The head's is 1; below it pretrainedRate·layerDecay^depth (ELECTRA's, BEiT's and timm's layer-wise decay with pretrainedRate 1). */
 function rateScales(
   config: TrainingConfig,
   stage: StageConfig,
@@ -156,10 +157,14 @@ function rateScales(
 ): Map<string, number> {
   const all = groups.flatMap((group) => group.parameters);
   const fresh = new Set([head.weight, head.bias]);
+  const pretrained = stage.pretrainedRate ?? config.pretrainedRate;
+  const decay = stage.layerDecay ?? config.layerDecay;
   const scales = new Map(
-    all.map((name) => [name, fresh.has(name) ? 1 : (stage.pretrainedRate ?? config.pretrainedRate)]),
+    groups.flatMap(({ parameters }, i) =>
+      parameters.map((name) => [name, fresh.has(name) ? 1 : pretrained * decay ** (groups.length - 1 - i)]),
+    ),
   );
-  for (const [selection, factor] of Object.entries(config.groupRates)) {
+  for (const [selection, factor] of Object.entries(stage.groupRates ?? config.groupRates)) {
     for (const name of selectParameters(selection, groups, all)) scales.set(name, scales.get(name)! * factor);
   }
   return scales;

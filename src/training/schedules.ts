@@ -1,39 +1,209 @@
 /**
- * Learning-rate schedules: factors on the base rate over the steps of a stage. Each equals PyTorch's scheduler of that name
- * (`torch.optim.lr_scheduler`), stepped once an update.
+ * Learning-rate schedules: factors on the base rate over the steps of a stage. Each equals the scheduler that its formula names
+ * (`torch.optim.lr_scheduler`, fastai, transformers), stepped once an update; epochs become steps.
  */
-export interface ScheduleOptions {
-  readonly name: ScheduleName;
-  /** Share of the stage's steps, at its start, in which the rate rises in a line from near zero: 0 to 1. */
-  readonly warmup: number;
-  /** linear, cosine: the factor at the end. */
-  readonly end: number;
-  /** step: the rate is multiplied by `gamma` after every `every` epochs. */
-  readonly gamma: number;
-  readonly every: number;
+import * as z from 'zod';
+import type { Metric, Scores } from '../tasks/index.ts';
+
+/** Where a stage stands. */
+export interface Moment {
+  /** Updates done in the stage, and all that it has; the schedules themselves count both without the warm-up's. */
+  readonly step: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** Validation scores after each epoch of the stage so far, and which of them the task is after. */
+  readonly val: readonly Scores[];
+  readonly metric: Pick<Metric, 'key' | 'better'>;
 }
 
-/** The factor at step `t` of `total`, both counted without the warm-up's steps. */
-type Schedule = (t: number, total: number, options: ScheduleOptions & { readonly stepsPerEpoch: number }) => number;
+interface Place {
+  readonly t: number;
+  readonly T: number;
+  /** Steps of an epoch, and of the warm-up before t = 0. */
+  readonly epoch: number;
+  readonly warm: number;
+  readonly val: Moment['val'];
+  readonly metric: Moment['metric'];
+}
+
+const share = z.number().min(0).max(1);
+const positive = z.number().positive();
+const factor = z.number().gt(0).max(1);
+const shape = z.enum(['linear', 'cosine']);
+
+/** A schedule: its options, and its formula. */
+const schedule = <S extends z.ZodRawShape>(
+  options: S,
+  formula: (place: Place, options: z.output<z.ZodObject<S>>) => number,
+) => ({ options, formula });
+
+/** What schedules take that have no rise of their own. */
+const warmup = {
+  /** Share of the stage's steps, at its start, in which the rate rises. */
+  warmup: share.default(0.1),
+  warmupShape: shape.default('linear'),
+  /** The factor at the first step; 1/(W + 1) unless given, so that W steps of warm-up and the first one after it are evenly apart. */
+  warmupStart: factor.optional(),
+};
+
+/** From a to b as x goes from 0 to 1. */
+const along = (a: number, b: number, x: number, how: z.output<typeof shape>): number =>
+  how === 'linear' ? a + (b - a) * x : b + ((a - b) * (1 + Math.cos(Math.PI * x))) / 2;
 
 const SCHEDULES = {
-  constant: () => 1,
-  // 1 + (end − 1)·t/T      (LinearLR with start_factor 1)
-  linear: (t, total, { end }) => 1 + (end - 1) * Math.min(t / total, 1),
-  // end + (1 − end)·(1 + cos(πt/T))/2      (CosineAnnealingLR)
-  cosine: (t, total, { end }) => end + ((1 - end) * (1 + Math.cos((Math.PI * Math.min(t, total)) / total))) / 2,
-  // γ^⌊t/s⌋      (StepLR)
-  step: (t, _, { gamma, every, stepsPerEpoch }) => gamma ** Math.floor(t / (every * stepsPerEpoch)),
-} satisfies Record<string, Schedule>;
+  constant: schedule(warmup, () => 1),
 
-export type ScheduleName = keyof typeof SCHEDULES;
+  // 1 + (end − 1)·t/T      (LinearLR with start_factor 1)
+  linear: schedule({ ...warmup, end: share.default(0) }, ({ t, T }, { end }) =>
+    along(1, end, Math.min(t / T, 1), 'linear'),
+  ),
+
+  // end + (1 − end)·(1 + cos(πt/T))/2      (CosineAnnealingLR)
+  cosine: schedule({ ...warmup, end: share.default(0) }, ({ t, T }, { end }) =>
+    along(1, end, Math.min(t / T, 1), 'cosine'),
+  ),
+
+  // The same over every, every·stretch, every·stretch², … epochs      (CosineAnnealingWarmRestarts: T_0, T_mult)
+  'cosine-restarts': schedule(
+    { ...warmup, end: share.default(0), every: positive.default(2), stretch: z.number().min(1).default(1) },
+    ({ t, epoch }, { end, every, stretch }) => {
+      let [since, period] = [t, every * epoch];
+      while (since >= period) [since, period] = [since - period, period * stretch];
+      return along(1, end, since / period, 'cosine');
+    },
+  ),
+
+  // 1/div to 1 until step rise·T − 1, then down to 1/(div·finalDiv) at step T − 1      (OneCycleLR)
+  'one-cycle': schedule(
+    {
+      rise: factor.default(0.3),
+      div: positive.default(25),
+      finalDiv: positive.default(1e4),
+      anneal: shape.default('cosine'),
+    },
+    ({ t, T }, { rise, div, finalDiv, anneal }) => {
+      const peak = rise * T - 1;
+      if (t <= peak) return along(1 / div, 1, peak ? t / peak : 1, anneal);
+      return along(1, 1 / (div * finalDiv), Math.min(1, (t - peak) / (T - 1 - peak)), anneal);
+    },
+  ),
+
+  // 1/div to 1 until step rise·T, then down to 1/finalDiv at step T, along cosines      (fastai's fit_one_cycle; with div 1, fit_flat_cos)
+  'fit-one-cycle': schedule(
+    { rise: factor.default(0.25), div: positive.default(25), finalDiv: positive.default(1e5) },
+    ({ t, T }, { rise, div, finalDiv }) =>
+      t < rise * T
+        ? along(1 / div, 1, t / (rise * T), 'cosine')
+        : along(1, 1 / finalDiv, rise < 1 ? Math.min(1, (t / T - rise) / (1 - rise)) : 0, 'cosine'),
+  ),
+
+  // γ^⌊t/s⌋      (StepLR)
+  step: schedule(
+    { ...warmup, gamma: factor.default(0.1), every: positive.default(2) },
+    ({ t, epoch }, { gamma, every }) => gamma ** Math.floor(t / (every * epoch)),
+  ),
+
+  // γ^(number of milestones passed)      (MultiStepLR)
+  'multi-step': schedule(
+    { ...warmup, gamma: factor.default(0.1), at: z.array(positive).min(1) },
+    ({ t, epoch }, { gamma, at }) => gamma ** at.filter((milestone) => t >= Math.round(milestone * epoch)).length,
+  ),
+
+  // γ^(t/s)      (ExponentialLR, γ for an epoch)
+  exponential: schedule({ ...warmup, gamma: factor.default(0.9) }, ({ t, epoch }, { gamma }) => gamma ** (t / epoch)),
+
+  // end + (1 − end)·(1 − t/T)^power      (PolynomialLR, whose end is 0; get_polynomial_decay_schedule_with_warmup of transformers)
+  polynomial: schedule(
+    { ...warmup, end: share.default(0), power: positive.default(1) },
+    ({ t, T }, { end, power }) => end + (1 - end) * (1 - Math.min(t / T, 1)) ** power,
+  ),
+
+  // 1/√(1 + t/τ), τ being the warm-up's steps unless given      (get_inverse_sqrt_schedule of transformers)
+  'inverse-sqrt': schedule({ ...warmup, timescale: positive.optional() }, ({ t, epoch, warm }, { timescale }) => {
+    const tau = timescale === undefined ? warm || epoch : timescale * epoch;
+    return 1 / Math.sqrt(1 + t / tau);
+  }),
+
+  // × factor whenever more than `patience` epochs brought nothing better      (ReduceLROnPlateau)
+  'reduce-on-plateau': schedule(
+    {
+      ...warmup,
+      end: share.default(0),
+      factor: factor.default(0.1),
+      patience: z.number().int().min(0).default(2),
+      cooldown: z.number().int().min(0).default(0),
+      /** Relative: what is better by less does not count. */
+      threshold: share.default(1e-4),
+      /** The validation loss, or the task's metric, such as the accuracy. */
+      watch: z.enum(['loss', 'metric']).default('loss'),
+    },
+    reducedOnPlateau,
+  ),
+};
+
+/** A fold over the epochs so far, which every checkpoint holds: there is no state besides. */
+function reducedOnPlateau(
+  { val, metric }: Place,
+  options: {
+    readonly end: number;
+    readonly factor: number;
+    readonly patience: number;
+    readonly cooldown: number;
+    readonly threshold: number;
+    readonly watch: 'loss' | 'metric';
+  },
+): number {
+  const { end, factor: by, patience, cooldown, threshold, watch } = options;
+  const { key, better } = watch === 'loss' ? { key: 'loss', better: 'lower' } : metric;
+  const isBetter = (value: number, best: number) =>
+    better === 'lower' ? value < best * (1 - threshold) : value > best * (1 + threshold);
+  let best = better === 'lower' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  let [rate, bad, resting] = [1, 0, 0];
+  for (const { [key]: value } of val) {
+    if (isBetter(value, best)) [best, bad] = [value, 0];
+    else bad++;
+    if (resting > 0) [resting, bad] = [resting - 1, 0];
+    if (bad > patience) [rate, resting, bad] = [Math.max(rate * by, end), cooldown, 0];
+  }
+  return rate;
+}
+
+type Table = typeof SCHEDULES;
+export type ScheduleName = keyof Table;
 export const SCHEDULE_NAMES = Object.keys(SCHEDULES) as [ScheduleName, ...ScheduleName[]];
 
-/** The factor on the learning rate at step `t` (from 0) of a stage of `total` steps. */
-export function scheduleFactor(options: ScheduleOptions, t: number, total: number, stepsPerEpoch: number): number {
-  const warm = Math.round(options.warmup * total);
-  // LinearLR with start_factor 1/(W + 1) and total_iters W, then the schedule from its start (SequentialLR).
-  if (t < warm) return (t + 1) / (warm + 1);
-  const schedule: Schedule = SCHEDULES[options.name];
-  return schedule(t - warm, Math.max(1, total - warm), { ...options, stepsPerEpoch });
+type Options<N extends ScheduleName> = { readonly name: N } & z.output<z.ZodObject<Table[N]['options']>>;
+/** A schedule's name with its options, defaults filled in. */
+export type ScheduleOptions = { [N in ScheduleName]: Options<N> }[ScheduleName];
+
+type Given<N extends ScheduleName> = z.input<z.ZodObject<Table[N]['options']>>;
+/** A name, or an object with the schedule's options; `cosine` where it has no name. */
+export type ScheduleInput =
+  | Exclude<ScheduleName, 'multi-step'>
+  | { [N in ScheduleName]: { readonly name: N } & Given<N> }[ScheduleName]
+  | ({ readonly name?: undefined } & Given<'cosine'>);
+
+const named = SCHEDULE_NAMES.map((name) => z.strictObject({ name: z.literal(name), ...SCHEDULES[name].options }));
+
+export const scheduleSchema = z.preprocess(
+  (value) => {
+    if (typeof value === 'string') return { name: value };
+    return typeof value === 'object' ? { name: 'cosine', ...value } : value;
+  },
+  z.discriminatedUnion('name', named as [(typeof named)[number], ...typeof named], {
+    error: ({ code }) =>
+      code === 'invalid_union' ? `there is no such schedule, but ${SCHEDULE_NAMES.join(', ')}` : undefined,
+  }),
+) as z.ZodType<ScheduleOptions, ScheduleInput>;
+
+/** The factor on the learning rate of a stage's next update. */
+export function scheduleFactor(options: ScheduleOptions, { step, steps, stepsPerEpoch, val, metric }: Moment): number {
+  const warm = 'warmup' in options ? Math.round(options.warmup * steps) : 0;
+  if ('warmup' in options && step < warm) {
+    // LinearLR over W steps, then the schedule from its start (SequentialLR).
+    return along(options.warmupStart ?? 1 / (warm + 1), 1, step / warm, options.warmupShape);
+  }
+  const place = { t: step - warm, T: Math.max(1, steps - warm), epoch: stepsPerEpoch, warm, val, metric };
+  const formula = SCHEDULES[options.name].formula as (at: Place, of: ScheduleOptions) => number;
+  return formula(place, options);
 }

@@ -220,10 +220,16 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   /** @param batch of the epoch under way, from 0 */
   private learningRate(stage: StageConfig, batch: number): number {
     const { config } = this.options;
-    const steps = Math.ceil(this.batchesPerEpoch / config.accumulate);
-    const done = this.progress.stageEpoch * steps + Math.floor(batch / config.accumulate);
-    const schedule = stage.schedule ?? config.schedule;
-    return (stage.lr ?? config.lr) * scheduleFactor(schedule, done, stage.epochs * steps, steps);
+    const { stage: index, stageEpoch, rows } = this.progress;
+    const stepsPerEpoch = Math.ceil(this.batchesPerEpoch / config.accumulate);
+    const moment = {
+      step: stageEpoch * stepsPerEpoch + Math.floor(batch / config.accumulate),
+      steps: stage.epochs * stepsPerEpoch,
+      stepsPerEpoch,
+      val: rows.filter((row) => row.stage === index + 1).map(({ val }) => val),
+      metric: this.metric,
+    };
+    return (stage.lr ?? config.lr) * scheduleFactor(stage.schedule ?? config.schedule, moment);
   }
 
   /** Why the stage ends here, after so many epochs; undefined where it goes on. */

@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { smoothed, steepest } from '../../src/jobs/find-lr.ts';
 import { evaluate, findLr, inspectModel, predict, writeArtifacts } from '../../src/jobs/index.ts';
 import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import { choosePreprocessing, nearestHint, readSettings } from '../../src/recipe/index.ts';
@@ -223,24 +222,8 @@ test('inspectModel tells groups, head and plan', async () => {
 });
 
 describe('findLr', () => {
-  test('finds where a curve falls fastest', () => {
-    const curve = Array.from({ length: 60 }, (_, i) => {
-      const lr = 10 ** (-6 + i / 10);
-      // Falls around 1e-3, explodes from 1e-1 on.
-      return { lr, loss: 2 - 1.8 / (1 + (1e-3 / lr) ** 2) + Math.max(0, Math.log10(lr) + 1) * 8 };
-    });
-    const suggestion = steepest(smoothed(curve))!;
-    expect(suggestion).toBeGreaterThan(5e-4);
-    expect(suggestion).toBeLessThan(2e-3);
-  });
-
-  test('suggests nothing where the loss never falls', () => {
-    const rising = Array.from({ length: 30 }, (_, i) => ({ lr: 10 ** (i / 10 - 4), loss: 1 + i }));
-    expect(steepest(smoothed(rising))).toBeNull();
-  });
-
   test('sweeps a model', async () => {
-    const { points, suggestion } = await findLr({
+    const { points, suggestion, suggestions } = await findLr({
       model: project.model,
       data: project.data,
       from: 1e-5,
@@ -250,6 +233,7 @@ describe('findLr', () => {
     });
     expect(points[0].lr).toBe(1e-5);
     expect(points.length).toBeGreaterThan(20);
+    expect(suggestion).toBe(suggestions!.steep);
     expect(suggestion).toBeGreaterThan(1e-3);
     expect(suggestion).toBeLessThan(5);
     const backwards = findLr({ model: project.model, data: project.data, from: 1, to: 0.1 });

@@ -139,6 +139,19 @@ describe('the plan of a stage', () => {
     });
   });
 
+  // timm's param_groups_layer_decay: decay ** (layers - 1 - layer), the head's being 1
+  it('decays rates layer by layer from the head', () => {
+    const rates = (input: TrainingConfigInput) => [...planOf(input).learningRateScales.values()];
+    const expected = [0.75 ** 4, 0.75 ** 3, 0.75 ** 2, 0.75, 1, 1];
+    expect(rates({ preset: 'full', pretrainedRate: 1, layerDecay: 0.75 })).toEqual(expected);
+    const stage = { train: 'all', epochs: 1, pretrainedRate: 1, layerDecay: 0.75, groupRates: { head: 2 } };
+    expect(rates({ stages: [stage], layerDecay: 0.5, groupRates: { all: 9 } })).toEqual([
+      ...expected.slice(0, 4),
+      2,
+      2,
+    ]);
+  });
+
   it('a stage may have its own rate for pretrained layers, and its own batch norm', () => {
     const plan = planOf({ stages: [{ train: 'all', epochs: 1, pretrainedRate: 1, batchNorm: 'training' }] });
     expect(plan.learningRateScales.get('layer0.weight')).toBe(1);

@@ -1,78 +1,199 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type ScheduleOptions, scheduleFactor } from '../../src/training/index.ts';
+import {
+  parseConfig,
+  SCHEDULE_NAMES,
+  type ScheduleInput,
+  scheduleFactor,
+  scheduleSchema,
+} from '../../src/training/index.ts';
 
 interface Case {
   readonly schedule: string;
   readonly torch: string;
   readonly options: Readonly<Record<string, number>>;
   readonly rates: readonly number[];
+  readonly metrics?: readonly number[];
 }
 
-const { base, cases }: { base: number; cases: Case[] } = JSON.parse(
-  readFileSync(new URL('../fixtures/schedules.json', import.meta.url), 'utf8'),
-);
+const fixture = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8'));
+const { base, cases }: { base: number; cases: Case[] } = fixture('schedules');
 const STEPS = 50;
-const DEFAULTS: ScheduleOptions = { name: 'constant', warmup: 0, end: 0, gamma: 0.1, every: 1 };
+const metric = { key: 'accuracy', better: 'higher' } as const;
 
-/** What our options are for PyTorch's; undefined for schedules that we do not have. */
-function settings({
-  schedule,
-  torch,
-  options,
-}: Case): { options: ScheduleOptions; total: number; epoch: number } | undefined {
-  const of = (own: Partial<ScheduleOptions>, total = STEPS, epoch = 1) => ({
-    options: { ...DEFAULTS, ...own },
-    total,
-    epoch,
-  });
-  if (schedule === 'constant') return of({});
-  if (schedule === 'linear') return of({ name: 'linear', end: options.end_factor }, options.total_iters);
-  if (schedule === 'cosine') return of({ name: 'cosine', end: options.eta_min / base }, options.T_max);
-  if (torch === 'StepLR') return of({ name: 'step', gamma: options.gamma, every: 3 }, STEPS, options.step_size / 3);
-  return undefined;
+const read = (input: ScheduleInput) => parseConfig(scheduleSchema, input);
+
+interface Setting {
+  readonly options: ScheduleInput;
+  readonly steps?: number;
+  readonly stepsPerEpoch?: number;
 }
 
-describe('schedules against torch.optim.lr_scheduler', () => {
-  const rows = cases.filter((row) => settings(row));
+/** What our options are for those of a reference; epochs are of one step unless said. */
+function settingOf({ schedule, torch, options: o }: Case): Setting {
+  const start = o.start_factor;
+  switch (torch) {
+    case 'LambdaLR':
+      return { options: { name: 'constant', warmup: 0 } };
+    case 'LinearLR':
+      return { options: { name: 'linear', warmup: 0, end: o.end_factor }, steps: o.total_iters };
+    case 'CosineAnnealingLR':
+      return { options: { name: 'cosine', warmup: 0, end: o.eta_min / base }, steps: o.T_max };
+    case 'CosineAnnealingWarmRestarts':
+      return {
+        options: { name: 'cosine-restarts', warmup: 0, end: o.eta_min / base, every: o.T_0 / 2, stretch: o.T_mult },
+        stepsPerEpoch: 2,
+      };
+    case 'StepLR':
+      return {
+        options: { name: 'step', warmup: 0, gamma: o.gamma, every: o.step_size / 3 },
+        stepsPerEpoch: 3,
+      };
+    case 'MultiStepLR':
+      return {
+        options: {
+          name: 'multi-step',
+          warmup: 0,
+          gamma: o.gamma,
+          at: (o.milestones as unknown as number[]).map((milestone) => milestone / 5),
+        },
+        stepsPerEpoch: 5,
+      };
+    case 'ExponentialLR':
+      return { options: { name: 'exponential', warmup: 0, gamma: o.gamma ** 4 }, stepsPerEpoch: 4 };
+    case 'PolynomialLR':
+      return { options: { name: 'polynomial', warmup: 0, power: o.power }, steps: o.total_iters };
+    case 'OneCycleLR': {
+      if (schedule === 'warm-up')
+        return {
+          options: {
+            name: 'constant',
+            warmup: o.steps / STEPS,
+            warmupShape: 'cosine',
+            warmupStart: 1 / o.div_factor,
+          },
+        };
+      const anneal = (o.anneal_strategy as unknown) === 'cos' ? 'cosine' : 'linear';
+      const [div, finalDiv] = [o.div_factor, o.final_div_factor];
+      return { options: { name: 'one-cycle', rise: o.pct_start, div, finalDiv, anneal } };
+    }
+    case 'ReduceLROnPlateau': {
+      const watch = (o.mode as unknown) === 'min' ? 'loss' : 'metric';
+      const { factor, patience, threshold, cooldown, min_lr } = o;
+      return {
+        options: {
+          name: 'reduce-on-plateau',
+          warmup: 0,
+          watch,
+          factor,
+          patience,
+          threshold,
+          cooldown,
+          end: min_lr / base,
+        },
+      };
+    }
+    // Transformers' warm-up rises from 0, which wastes a step: what comes after it is compared.
+    case 'get_polynomial_decay_schedule_with_warmup':
+      return { options: { name: 'polynomial', warmup: o.warmup / STEPS, power: o.power, end: o.end / base } };
+    case 'get_inverse_sqrt_schedule':
+      return { options: { name: 'inverse-sqrt', warmup: o.warmup / STEPS, timescale: o.timescale } };
+    case 'LinearLR, constant':
+      return { options: { name: 'constant', warmup: o.steps / STEPS, warmupStart: start } };
+    case 'LinearLR, CosineAnnealingLR':
+      return { options: { name: 'cosine', warmup: o.steps / STEPS, warmupStart: start } };
+    case 'LinearLR, LinearLR':
+      return { options: { name: 'linear', warmup: o.steps / STEPS, warmupStart: start } };
+    default:
+      throw new Error(`no setting stands for ${torch}`);
+  }
+}
 
-  it('the fixture has all four', () => {
-    expect(new Set(rows.map(({ schedule }) => schedule))).toEqual(new Set(['constant', 'linear', 'cosine', 'step']));
+/** Steps that a setting cannot have as the reference has them. */
+const left = ({ torch, options }: Case) => (torch.startsWith('get_') ? options.warmup : 0);
+/** One cycle as a warm-up is compared as long as it rises. */
+const right = ({ schedule, torch, options }: Case) =>
+  schedule === 'warm-up' && torch === 'OneCycleLR' ? options.steps : STEPS;
+
+describe('schedules against torch.optim.lr_scheduler and transformers', () => {
+  it('the fixture has all but fastai’s', () => {
+    const names = new Set(cases.map(({ schedule, torch }) => (torch === 'MultiStepLR' ? 'multi-step' : schedule)));
+    names.delete('warm-up');
+    expect([...names].sort()).toEqual(SCHEDULE_NAMES.filter((name) => name !== 'fit-one-cycle').sort());
   });
 
-  it.each(rows.map((row) => [row.torch, JSON.stringify(row.options), row] as const))('%s %s', (_, __, row) => {
-    const { options, total, epoch } = settings(row)!;
-    const rates = row.rates.map((_, t) => base * scheduleFactor(options, t, total, epoch));
-    for (const [t, rate] of rates.entries()) expect(rate, `step ${t}`).toBeCloseTo(row.rates[t], 10);
-  });
-
-  // LinearLR rises from s at step 0 to 1 at step W; our s is 1/(W + 1), so its steps are (t + 1)/(W + 1).
-  it.each(cases.filter(({ schedule }) => schedule === 'warm-up').map((row) => [row.torch, row] as const))(
-    'after the warm-up comes the schedule from its start: %s',
-    (torch, row) => {
-      const warm = row.options.steps;
-      const name = torch.includes('Cosine') ? 'cosine' : torch === 'LinearLR, LinearLR' ? 'linear' : 'constant';
-      const options = { ...DEFAULTS, name, warmup: warm / STEPS } as const;
-      for (let t = warm; t < STEPS; t++)
-        expect(base * scheduleFactor(options, t, STEPS, 1), `step ${t}`).toBeCloseTo(row.rates[t], 10);
-      for (let t = 0; t < warm; t++) {
-        const start = 1 / (warm + 1);
-        expect(scheduleFactor(options, t, STEPS, 1)).toBeCloseTo(start + ((1 - start) * t) / warm, 12);
+  it.each(cases.map((row) => [row.schedule, row.torch, JSON.stringify(row.options), row] as const))(
+    '%s: %s %s',
+    (_, __, ___, row) => {
+      const { options, steps = STEPS, stepsPerEpoch = 1 } = settingOf(row);
+      const parsed = read(options);
+      const scores = row.metrics?.map((value) => ({ loss: value, accuracy: value })) ?? [];
+      for (let step = left(row); step < right(row); step++) {
+        const rate = base * scheduleFactor(parsed, { step, steps, stepsPerEpoch, val: scores.slice(0, step), metric });
+        expect(rate, `step ${step}`).toBeCloseTo(row.rates[step], 11);
       }
     },
   );
+});
 
-  it('no step of a warm-up is lost at rate zero or exceeds the base', () => {
-    const factors = Array.from({ length: 20 }, (_, t) => scheduleFactor({ ...DEFAULTS, warmup: 0.25 }, t, 20, 1));
-    expect(factors.slice(0, 6)).toEqual([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1]);
-    expect(factors.every((f) => f > 0 && f <= 1)).toBe(true);
+describe('fit-one-cycle against fastai', () => {
+  const { fineTune } = fixture('fastai') as {
+    fineTune: { epochs: number; stepsPerEpoch: number; options: { base_lr?: number }; rates: number[][] }[];
+  };
+  it.each(fineTune.map((run) => [run.epochs, run] as const))('fine_tune(%i)', (epochs, run) => {
+    const lr = run.options.base_lr ?? 2e-3;
+    const { stepsPerEpoch } = run;
+    const frozen = read({ name: 'fit-one-cycle', rise: 0.99 });
+    const thawed = read({ name: 'fit-one-cycle', rise: 0.3, div: 5 });
+    const rates = [
+      ...Array.from(
+        { length: stepsPerEpoch },
+        (_, step) => lr * scheduleFactor(frozen, { step, steps: stepsPerEpoch, stepsPerEpoch, val: [], metric }),
+      ),
+      ...Array.from(
+        { length: epochs * stepsPerEpoch },
+        (_, step) =>
+          (lr / 2) * scheduleFactor(thawed, { step, steps: epochs * stepsPerEpoch, stepsPerEpoch, val: [], metric }),
+      ),
+    ];
+    expect(rates.length).toBe(run.rates.length);
+    // fastai takes single precision for where it stands.
+    for (const [i, rate] of rates.entries()) expect(rate / run.rates[i].at(-1)!, `step ${i}`).toBeCloseTo(1, 5);
+  });
+});
+
+describe('a schedule', () => {
+  const factors = (input: ScheduleInput, steps: number, stepsPerEpoch = 1) =>
+    Array.from({ length: steps }, (_, step) =>
+      scheduleFactor(read(input), { step, steps, stepsPerEpoch, val: [], metric }),
+    );
+
+  it('loses no step of its warm-up at rate zero and never exceeds the base', () => {
+    for (const warmupShape of ['linear', 'cosine'] as const) {
+      const rising = factors({ name: 'constant', warmup: 0.25, warmupShape }, 20);
+      expect(rising[0]).toBeCloseTo(1 / 6, 12);
+      expect(rising.slice(5)).toEqual(Array(15).fill(1));
+      expect(rising.every((f, i) => f > 0 && (i === 0 || f >= rising[i - 1]))).toBe(true);
+    }
+    const linear = factors({ name: 'constant', warmup: 0.25 }, 20).slice(0, 6);
+    for (const [i, f] of linear.entries()) expect(f).toBeCloseTo((i + 1) / 6, 12);
   });
 
-  it.each([0, 0.1, 1])('a stage of a single step has a rate, warm-up %s', (warmup) => {
-    for (const name of ['constant', 'linear', 'cosine', 'step'] as const) {
-      const factor = scheduleFactor({ ...DEFAULTS, name, warmup }, 0, 1, 1);
-      expect(factor).toBeGreaterThan(0);
-      expect(factor).toBeLessThanOrEqual(1);
+  it('has a rate in a stage of a single step, or of a few', () => {
+    for (const name of SCHEDULE_NAMES) {
+      for (const steps of [1, 2, 3]) {
+        for (const f of factors(name === 'multi-step' ? { name, at: [1] } : name, steps)) {
+          expect(f, `${name}, ${steps}`).toBeGreaterThan(0);
+          expect(f).toBeLessThanOrEqual(1);
+        }
+      }
     }
+  });
+
+  it('says what it takes', () => {
+    expect(() => read('cosin' as 'cosine')).toThrow(/schedule.*cosine-restarts/);
+    expect(() => read({ name: 'one-cycle', warmup: 0.1 } as ScheduleInput)).toThrow(/warmup/);
+    expect(() => read('multi-step' as 'cosine')).toThrow(/at/);
   });
 });

@@ -293,6 +293,22 @@ describe('stopped and resumed', () => {
     }
   });
 
+  it('is never stopped: a rate that was reduced on a plateau stays so', async () => {
+    const schedule = { name: 'reduce-on-plateau', patience: 0, warmup: 0, factor: 0.5, watch: 'metric' } as const;
+    const reducing = { trainable: 'head', epochs: 4, lr: 1e-6, optimizer: 'sgd', schedule } as const;
+    const whole = await trainerOf(reducing);
+    const checkpoints: Checkpoint[] = [];
+    for await (const event of whole.run())
+      if (event.type === 'epoch') checkpoints.push(saved(await whole.checkpoint()));
+    const { rows } = checkpoints.at(-1)!.progress;
+    expect(rows.map(({ lr }) => lr)).toEqual([1e-6, 1e-6, 5e-7, 2.5e-7]);
+    for (const resume of checkpoints.slice(0, -1)) {
+      const again = await trainerOf(reducing, { resume });
+      await eventsOf(again);
+      expect(await outcome(again)).toEqual(await outcome(whole));
+    }
+  });
+
   it('left by its listener in the middle, it still gives its checkpoint', async () => {
     const trainer = await trainerOf(config, {}, { batchNorm: true });
     for await (const event of trainer.run()) if (event.type === 'step') break;

@@ -18,7 +18,7 @@ export const command: CommandSpec = {
   name: 'find-lr',
   summary: 'learning-rate range test with a plot and a suggestion',
   description:
-    'The rate rises from step to step on a copy of the model that is thrown away; where the loss falls fastest is a good rate. It tests what the first stage trains: the head, unless --trainable or --preset say otherwise.',
+    'The rate rises from step to step on a copy of the model that is thrown away; where the loss falls fastest is a good rate, and two more cautious ones are told as well. It tests what the first stage trains: the head, unless --trainable or --preset say otherwise.',
   words: [
     { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
     { name: 'data', does: 'labelled pictures, as for thaw train' },
@@ -55,10 +55,18 @@ export const command: CommandSpec = {
     if (first && last) terminal.say(`loss  ${c.dim(decimal(first.lr))} ${c.cyan(curve)} ${c.dim(decimal(last.lr))}`);
     terminal.say(`plot  ${quoted(String(plot))}`);
     terminal.say();
+    if (!test.suggestions) {
+      terminal.say(
+        c.yellow(
+          'The loss never fell by more than it wavers: no rate can be suggested. Look at the plot and the labels.',
+        ),
+      );
+      return 0;
+    }
+    const { valley, minimum } = test.suggestions;
+    terminal.say(`Train with ${c.bold(`--lr ${test.suggestion}`)}, where the loss falls fastest.`);
     terminal.say(
-      test.suggestion === null
-        ? c.yellow('The loss never fell: no rate can be suggested. Look at the plot, and at the labels.')
-        : `Train with ${c.bold(`--lr ${test.suggestion}`)}, where the loss falls fastest.`,
+      c.dim(`More cautious: ${valley} (half way into the longest fall), ${minimum} (a tenth of where it is lowest)`),
     );
     return 0;
   },
