@@ -10,6 +10,6 @@ export default {
   epochs: 24,
   patience: 2,
   target: 0.97,
-  augment: { policy: 'light', rotation: { probability: 0.5, degrees: [-15, 15], fill: 'edge' } },
+  augment: { policy: 'light', fill: 'edge', rotation: { probability: 0.5, degrees: [-15, 15] } },
   optimizer: { name: 'adamw', weightDecay: 0.05 },
 } satisfies TrainSettingsInput;

@@ -69,6 +69,38 @@ export class Random {
     return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
 
+  /** Gamma of a shape above 0 and scale 1 (Marsaglia and Tsang, "A simple method for generating gamma variables", 2000). */
+  gamma(shape: number): number {
+    if (shape < 1) return this.gamma(shape + 1) * (1 - this.uniform()) ** (1 / shape);
+    const d = shape - 1 / 3;
+    for (;;) {
+      const x = this.normal();
+      const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+      if (v > 0 && Math.log(1 - this.uniform()) < x ** 2 / 2 + d - d * v + d * Math.log(v)) return d * v;
+    }
+  }
+
+  /** Between 0 and 1, of mean a / (a + b). */
+  beta(a: number, b: number): number {
+    return this.dirichletOf([a, b])[0];
+  }
+
+  /** `count` numbers of the sum 1, none preferred. */
+  dirichlet(alpha: number, count: number): number[] {
+    return this.dirichletOf(new Array<number>(count).fill(alpha));
+  }
+
+  private dirichletOf(alphas: readonly number[]): number[] {
+    const parts = alphas.map((alpha) => this.gamma(alpha));
+    const sum = parts.reduce((all, part) => all + part);
+    // With very small alphas all may come out as 0: one takes everything.
+    if (sum === 0) {
+      const one = this.below(alphas.length);
+      return alphas.map((_, i) => Number(i === one));
+    }
+    return parts.map((part) => part / sum);
+  }
+
   chance(probability: number): boolean {
     return this.uniform() < probability;
   }

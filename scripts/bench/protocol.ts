@@ -71,7 +71,7 @@ export interface Recipe {
   readonly labelSmoothing: number;
   readonly batch: number;
   readonly seed: number;
-  /** `Augmentation` in src/data/augment.ts. */
+  /** `Augmentation` in src/data/augment. */
   readonly augmentation: object;
   /** `Preprocessing` in src/data/types.ts. */
   readonly preprocessing: object;

@@ -14,7 +14,8 @@ import { drawDemoPictures } from './pictures.ts';
 
 /** Drawings stay what they are when turned, shifted, sheared, scaled a little, and in any colour. */
 const AUGMENTATION = {
-  rotation: { probability: 1, degrees: [-15, 15], fill: 'edge' },
+  fill: 'edge',
+  rotation: { probability: 1, degrees: [-15, 15] },
   translation: { probability: 1, fraction: [-0.06, 0.06] },
   shear: { probability: 0.7, degrees: [-10, 10] },
   resizedCrop: { probability: 0.8, scale: [0.6, 1], ratio: [0.8, 1.25] },

@@ -1,10 +1,8 @@
 /** Where the pixels of a model's input come from in a picture: the arithmetic that every platform's augmentation shares. */
-import { type AugmentationDraw, cropRectangle, erasedRectangle, type Rectangle } from './augment.ts';
-import { colourMatrix, meanGrey, type Pixels, writePixels } from './pixels.ts';
+import { type AugmentationDraw, cropRectangle, type Move, type Rectangle } from './augment/index.ts';
+import { type Pixels, writePixels } from './pixels.ts';
 import { batchShape, resizedSide, type Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
-
-type Affine = NonNullable<AugmentationDraw['affine']>;
 
 /** Where the model's input begins in a picture resized to `resizedSize`. */
 export function inputOrigin(picture: Size, p: Preprocessing): { left: number; top: number } {
@@ -51,7 +49,7 @@ export interface Cut extends Part {
   readonly top: number;
 }
 
-/** What a draw without `affine` cuts out; what lies beyond the picture is left out. */
+/** What a draw without moves cuts out; what lies beyond the picture is left out. */
 export function straightCut(picture: Size, p: Preprocessing, draw: AugmentationDraw): Cut {
   const window = inputWindow(picture, p, draw);
   const x = cutAxis(window.left, window.width, picture.width, p.width);
@@ -93,18 +91,54 @@ export interface Warp extends Part {
 }
 
 /**
- * The window rotated, sheared and shifted about its centre. In pixels of the input, a point q from the window's centre moves to
- * `A q + t` from the input's centre. First the part of the picture that can come into view is cut out and resized, so that
- * shrinking smooths; then one affine transform does the rest.
+ * Moves one after the other, about the input's centre and in its pixels: a point q goes to `A q + t`.
+ *
+ * @returns rows of A, which keeps areas, the factor by which it enlarges besides, and t
  */
-export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDraw, affine: Affine): Warp {
-  const window = inputWindow(picture, p, draw);
-  const angle = (affine.rotation * Math.PI) / 180;
-  const slope = Math.tan((affine.shear * Math.PI) / 180);
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  // Anticlockwise with y pointing down, after a shear along x; its determinant is 1.
-  const a = [cos, cos * slope + sin, -sin, cos - sin * slope];
-  const shift = [affine.x * p.width, affine.y * p.height];
+function movement(moves: readonly Move[], { width, height }: Size) {
+  let [a, b, c, d] = [1, 0, 0, 1];
+  let [x, y] = [0, 0];
+  let zoom = 1;
+  for (const [kind, by] of moves) {
+    if (kind === 'translationX') x += by * width;
+    else if (kind === 'translationY') y += by * height;
+    else if (kind === 'zoom') {
+      zoom *= by;
+      x *= by;
+      y *= by;
+    } else {
+      const [p, q, r, s] = turning(kind, (by * Math.PI) / 180);
+      [a, b, c, d] = [p * a + q * c, p * b + q * d, r * a + s * c, r * b + s * d];
+      [x, y] = [p * x + q * y, r * x + s * y];
+    }
+  }
+  return { a: [a, b, c, d] as const, zoom, shift: [x, y] as const };
+}
+
+/** Rows of a matrix of determinant 1; anticlockwise with y pointing down. */
+function turning(kind: 'rotation' | 'shearX' | 'shearY', angle: number): readonly [number, number, number, number] {
+  const slope = Math.tan(angle);
+  if (kind === 'shearX') return [1, slope, 0, 1];
+  if (kind === 'shearY') return [1, 0, slope, 1];
+  return [Math.cos(angle), Math.sin(angle), -Math.sin(angle), Math.cos(angle)];
+}
+
+/** A rectangle enlarged by a factor about its centre. */
+const enlarged = ({ left, top, width, height }: Rectangle, factor: number): Rectangle => ({
+  left: left + ((1 - factor) * width) / 2,
+  top: top + ((1 - factor) * height) / 2,
+  width: factor * width,
+  height: factor * height,
+});
+
+/**
+ * The window moved about its centre. In pixels of the input, a point q from the window's centre goes to `A q + t` from the input's
+ * centre. First the part of the picture that can come into view is cut out and resized, so that shrinking smooths; then one affine
+ * transform does the rest.
+ */
+export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDraw): Warp {
+  const { a, zoom, shift } = movement(draw.moves, p);
+  const window = enlarged(inputWindow(picture, p, draw), 1 / zoom);
 
   // Half the extent of A⁻¹ (input rectangle), with what interpolation and blur look at around it, and its centre A⁻¹(-t).
   const around = 1 + 3 * draw.blur;
@@ -117,7 +151,7 @@ export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDr
   const y = viewAxis(window.top, window.height, picture.height, p.height, centre[1], reach[1]);
 
   // What padding leaves free keeps the mean, as in evaluation.
-  const extended = affine.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
+  const extended = draw.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
   const width = x.resized + (extended ? x.before + x.after : 0);
   const height = y.resized + (extended ? y.before + y.after : 0);
   // Pixel i lies at q = stretch (i + 1/2) + origin.
@@ -207,26 +241,6 @@ export interface Placed {
   readonly pixels: Pixels;
   readonly left: number;
   readonly top: number;
-}
-
-/** Writes what a draw's geometry made of a picture, with what else was drawn, as float32 at `out[offset …]`. */
-export function writeDrawn(
-  { pixels, left, top }: Placed,
-  picture: Pixels,
-  p: Preprocessing,
-  draw: AugmentationDraw,
-  out: Float32Array,
-  offset: number,
-): void {
-  writePixels(pixels, p, out, offset, {
-    left,
-    top,
-    horizontalFlip: draw.horizontalFlip,
-    verticalFlip: draw.verticalFlip,
-    colour: colourMatrix(draw, () => meanGrey(picture)),
-    erase: draw.erasing && erasedRectangle(draw.erasing, p),
-    outside: draw.affine ? 'mean' : undefined,
-  });
 }
 
 /** A picture that is resized as the preprocessing says, as the model takes it: float32 `[1, C, H, W]` or `[1, H, W, C]`. */

@@ -2,15 +2,18 @@ export {
   type Augmentation,
   type AugmentationDraw,
   augmentationPolicies,
+  type Chain,
   cropRectangle,
   drawAugmentation,
   erasedRectangle,
+  type Move,
   type Rectangle,
   readAugmentation,
-} from './augment.ts';
+} from './augment/index.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
+export { type Operation, operate } from './operations/index.ts';
 export { PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
-export { type ColourMatrix, colourMatrix, meanGrey, type Pixels, type WriteOptions, writePixels } from './pixels.ts';
+export { type Pixels, type WriteOptions, writePixels } from './pixels.ts';
 export {
   batchShape,
   checkPreprocessing,

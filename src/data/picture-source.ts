@@ -1,5 +1,5 @@
 import { Random } from '../random.ts';
-import { type Augmentation, type AugmentationDraw, drawAugmentation } from './augment.ts';
+import { type Augmentation, type AugmentationDraw, drawAugmentation, isIdle } from './augment/index.ts';
 import { Slots } from './concurrency.ts';
 import { inputOrigin } from './geometry.ts';
 import { type Pixels, writePixels } from './pixels.ts';
@@ -102,9 +102,7 @@ export class PictureSource implements BatchSource {
     this.conditions = JSON.stringify([options.preprocessing, reader.conditions]);
     this.slots = new Slots(options.concurrency ?? 64);
     this.cache = options.cache ?? new PictureCache();
-    const { augmentation } = options;
-    if (augmentation && Object.values(augmentation).some((change) => change !== undefined))
-      this.augmentation = augmentation;
+    if (options.augmentation && !isIdle(options.augmentation)) this.augmentation = options.augmentation;
   }
 
   get length(): number {

@@ -1,5 +1,6 @@
-/** From 8-bit RGB pixels to a model's numbers: window, mirror, colour, normalize and lay out in one pass. */
-import type { AugmentationDraw, Rectangle } from './augment.ts';
+/** From 8-bit RGB pixels to a model's numbers: window, mirror, normalize and lay out in one pass. */
+import { Random } from '../random.ts';
+import type { Rectangle } from './augment/index.ts';
 import type { Preprocessing } from './types.ts';
 
 /** 8-bit RGB, three bytes a pixel, rows from the top. */
@@ -9,27 +10,19 @@ export interface Pixels {
   readonly height: number;
 }
 
-/** Rows of a 3x4 matrix: `red' = m[0]·red + m[1]·green + m[2]·blue + m[3]`, and so on, a pixel being 0 to 255. */
-export type ColourMatrix = readonly number[];
-
-const identity: ColourMatrix = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0];
-
 export interface WriteOptions {
   /** The pixel that becomes the input's top left one; may be negative. */
   readonly left: number;
   readonly top: number;
   readonly horizontalFlip?: boolean;
   readonly verticalFlip?: boolean;
-  readonly colour?: ColourMatrix;
-  /** In pixels of the input, after mirroring. */
-  readonly erase?: Rectangle;
+  /** In pixels of the input, after mirroring; filled with the mean, or with standard normal noise of a seed. */
+  readonly erase?: Rectangle & { readonly noise?: number };
   /** What lies outside of the picture; unless given, `black` where the preprocessing crops and `mean` where it pads. */
   readonly outside?: 'black' | 'mean';
 }
 
-/**
- * Writes one picture as float32, `[C, H, W]` or `[H, W, C]`, at `out[offset …]`. What is erased becomes the mean.
- */
+/** Writes one picture as float32, `[C, H, W]` or `[H, W, C]`, at `out[offset …]`. */
 export function writePixels(
   source: Pixels,
   p: Preprocessing,
@@ -39,7 +32,7 @@ export function writePixels(
 ): void {
   const { width, height, scale, mean, deviation } = p;
   const { data } = source;
-  const { left, top, horizontalFlip = false, verticalFlip = false, colour, erase } = options;
+  const { left, top, horizontalFlip = false, verticalFlip = false, erase } = options;
   const { outside = p.fit === 'pad' ? 'mean' : 'black' } = options;
   const grey = p.channels === 'grey';
   const count = grey ? 1 : 3;
@@ -53,7 +46,6 @@ export function writePixels(
   const [redSlope, greenSlope, blueSlope] = [first, middle, last].map((c) => scale / deviation[c]);
   const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / deviation[c]);
   const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / deviation[c]));
-  const [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11] = colour ?? identity;
 
   for (let y = 0; y < height; y++) {
     const sourceY = top + (verticalFlip ? height - 1 - y : y);
@@ -70,13 +62,6 @@ export function writePixels(
       let red = data[from];
       let green = data[from + 1];
       let blue = data[from + 2];
-      if (colour) {
-        const r = red;
-        const g = green;
-        red = clamp(m0 * r + m1 * g + m2 * blue + m3);
-        green = clamp(m4 * r + m5 * g + m6 * blue + m7);
-        blue = clamp(m8 * r + m9 * g + m10 * blue + m11);
-      }
       if (grey) red = green = blue = luma(red, green, blue);
       out[to + toRed] = redSlope * red + redIntercept;
       out[to + toGreen] = greenSlope * green + greenIntercept;
@@ -86,74 +71,22 @@ export function writePixels(
   if (erase) eraseRectangle(erase, p, out, offset);
 }
 
-function eraseRectangle(erase: Rectangle, p: Preprocessing, out: Float32Array, offset: number): void {
+function eraseRectangle(
+  { left, top, width, height, noise }: Rectangle & { readonly noise?: number },
+  p: Preprocessing,
+  out: Float32Array,
+  offset: number,
+): void {
   const planes = p.layout === 'nchw' ? p.mean.length : 1;
   const step = p.layout === 'nchw' ? 1 : p.mean.length;
+  const random = noise === undefined ? undefined : new Random(noise, 'erasing');
   for (let plane = 0; plane < planes; plane++) {
-    for (let y = erase.top; y < erase.top + erase.height; y++) {
-      const start = offset + plane * p.width * p.height + (y * p.width + erase.left) * step;
-      out.fill(0, start, start + erase.width * step);
+    for (let y = top; y < top + height; y++) {
+      const start = offset + plane * p.width * p.height + (y * p.width + left) * step;
+      for (let i = start; i < start + width * step; i++) out[i] = random ? random.normal() : 0;
     }
   }
 }
 
-const clamp = (value: number): number => Math.min(255, Math.max(0, value));
-
 /** Grey by ITU-R BT.601, as Pillow's mode `L`. */
 const luma = (red: number, green: number, blue: number): number => 0.299 * red + 0.587 * green + 0.114 * blue;
-
-/** Mean grey of the pixels, from every seventh of them. */
-export function meanGrey({ data }: Pixels): number {
-  let sum = 0;
-  let count = 0;
-  for (let i = 0; i + 2 < data.length; i += 21, count++) sum += luma(data[i], data[i + 1], data[i + 2]);
-  return sum / count;
-}
-
-/** Applies `first`, then `then`. */
-function compose(then: ColourMatrix, first: ColourMatrix): ColourMatrix {
-  return Array.from({ length: 12 }, (_, i) => {
-    const row = i - (i % 4);
-    const column = i % 4;
-    const product = then[row] * first[column] + then[row + 1] * first[4 + column] + then[row + 2] * first[8 + column];
-    return column === 3 ? product + then[row + 3] : product;
-  });
-}
-
-const uniform = (slope: number, intercept: number): ColourMatrix => [
-  ...[slope, 0, 0, intercept],
-  ...[0, slope, 0, intercept],
-  ...[0, 0, slope, intercept],
-];
-
-/** `saturate` and `hueRotate` are the matrices of the W3C's Filter Effects Module Level 1, `feColorMatrix`. */
-const saturate = (s: number): ColourMatrix => [
-  ...[0.213 + 0.787 * s, 0.715 - 0.715 * s, 0.072 - 0.072 * s, 0],
-  ...[0.213 - 0.213 * s, 0.715 + 0.285 * s, 0.072 - 0.072 * s, 0],
-  ...[0.213 - 0.213 * s, 0.715 - 0.715 * s, 0.072 + 0.928 * s, 0],
-];
-
-function hueRotate(degrees: number): ColourMatrix {
-  const cos = Math.cos((degrees * Math.PI) / 180);
-  const sin = Math.sin((degrees * Math.PI) / 180);
-  return [
-    ...[0.213 + cos * 0.787 - sin * 0.213, 0.715 - cos * 0.715 - sin * 0.715, 0.072 - cos * 0.072 + sin * 0.928, 0],
-    ...[0.213 - cos * 0.213 + sin * 0.143, 0.715 + cos * 0.285 + sin * 0.14, 0.072 - cos * 0.072 - sin * 0.283, 0],
-    ...[0.213 - cos * 0.213 - sin * 0.787, 0.715 - cos * 0.715 + sin * 0.715, 0.072 + cos * 0.928 + sin * 0.072, 0],
-  ];
-}
-
-/**
- * The drawn brightness, contrast, saturation and hue as one matrix, in this order; undefined where they change nothing.
- *
- * @param grey the picture's mean grey, 0 to 255, about which contrast turns
- */
-export function colourMatrix(draw: AugmentationDraw, grey: () => number): ColourMatrix | undefined {
-  const { brightness, contrast, saturation, hue } = draw;
-  if (brightness === 1 && contrast === 1 && saturation === 1 && hue === 0) return undefined;
-  let matrix = uniform(brightness, 0);
-  if (contrast !== 1) matrix = compose(uniform(contrast, (1 - contrast) * brightness * grey()), matrix);
-  if (saturation !== 1) matrix = compose(saturate(saturation), matrix);
-  if (hue !== 0) matrix = compose(hueRotate(hue), matrix);
-  return matrix;
-}

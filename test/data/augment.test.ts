@@ -1,3 +1,4 @@
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import {
   type Augmentation,
@@ -5,6 +6,7 @@ import {
   augmentationPolicies,
   cropRectangle,
   drawAugmentation,
+  operate,
   type Preprocessing,
   presetPreprocessing,
   readAugmentation,
@@ -12,9 +14,10 @@ import {
 import { augmentPicture, preview } from '../../src/data/node/index.ts';
 import { Random } from '../../src/random.ts';
 import { fromRgb, gradient, rgb, temporaryFolder } from './pictures.ts';
+import { Differences, drawn, waves } from './web/compare.ts';
 
 const nothing: AugmentationDraw = {
-  ...{ horizontalFlip: false, verticalFlip: false, brightness: 1, contrast: 1, saturation: 1, hue: 0, blur: 0 },
+  ...{ quarterTurns: 0, horizontalFlip: false, verticalFlip: false, fill: 'mean', moves: [], blur: 0, operations: [] },
 };
 const side = 40;
 const plain = presetPreprocessing('raw', { size: side, layout: 'nhwc' });
@@ -31,7 +34,6 @@ async function augmented(
   return out;
 }
 
-const straight = { rotation: 0, shear: 0, x: 0, y: 0, fill: 'mean' as const };
 const at = (values: Float32Array, x: number, y: number) => [
   ...values.subarray((y * side + x) * 3, (y * side + x) * 3 + 3),
 ];
@@ -99,7 +101,7 @@ describe('geometry', () => {
   });
 
   it.each(['mean', 'edge'] as const)('turns by quarters and by half, anticlockwise, fill %s', async (fill) => {
-    const turned = (rotation: number) => augmented(picture, { affine: { ...straight, rotation, fill } });
+    const turned = (rotation: number) => augmented(picture, { moves: [['rotation', rotation]], fill });
     expectNear(
       await turned(90),
       mapped((x, y) => [side - 1 - y, x]),
@@ -131,13 +133,13 @@ describe('geometry', () => {
         128,
       ];
     });
-    const values = await augmented(picture, { affine: { ...straight, rotation: 30, fill: 'edge' } });
+    const values = await augmented(picture, { moves: [['rotation', 30]], fill: 'edge' });
     expectNear(values, expected, 3);
   });
 
   it('fills corners with the mean', async () => {
     const p = { ...plain, mean: [10, 20, 30] };
-    const values = await augmented(picture, { affine: { ...straight, rotation: 45 } }, p);
+    const values = await augmented(picture, { moves: [['rotation', 45]] }, p);
     for (const [x, y] of [
       [0, 0],
       [39, 0],
@@ -151,7 +153,7 @@ describe('geometry', () => {
   it('shows what lies beyond a crop when it turns', async () => {
     const wide = gradient(120, 120);
     const crop = { scale: 1 / 9, ratio: 1, x: 0.5, y: 0.5 };
-    const values = await augmented(wide, { crop, affine: { ...straight, rotation: 45 } }, plain, [120, 120]);
+    const values = await augmented(wide, { crop, moves: [['rotation', 45]] }, plain, [120, 120]);
     // The input's top left corner shows what was 28 pixels above the centre, the bottom left one what was as far to the left.
     expect(at(values, 0, 0)[0]).toBeCloseTo(127, -1);
     expect(at(values, 0, 0)[1]).toBeCloseTo(68, -1);
@@ -161,18 +163,83 @@ describe('geometry', () => {
   });
 
   it('shifts and shears', async () => {
-    const shifted = await augmented(picture, { affine: { ...straight, x: 0.25, y: -0.1, fill: 'edge' } });
+    const shifted = await augmented(picture, {
+      moves: [
+        ['translationX', 0.25],
+        ['translationY', -0.1],
+      ],
+      fill: 'edge',
+    });
     expectNear(
       shifted,
       mapped((x, y) => [Math.max(0, x - 10), Math.min(side - 1, y + 4)]),
       1,
     );
-    const sheared = await augmented(picture, { affine: { ...straight, shear: 45, fill: 'edge' } });
+    const sheared = await augmented(picture, { moves: [['shearX', 45]], fill: 'edge' });
     expectNear(
       sheared,
       mapped((x, y) => [Math.min(side - 1, Math.max(0, Math.round(x - (y - 19.5)))), y]),
       5,
       1,
+    );
+    const upright = await augmented(picture, { moves: [['shearY', 45]], fill: 'edge' });
+    expectNear(
+      upright,
+      mapped((x, y) => [x, Math.min(side - 1, Math.max(0, Math.round(y - (x - 19.5))))]),
+      5,
+      1,
+    );
+  });
+
+  it('zooms in and out', async () => {
+    const near = await augmented(picture, { moves: [['zoom', 2]] });
+    expectNear(
+      near,
+      mapped((x, y) => [10 + (x >> 1), 10 + (y >> 1)]),
+      4,
+    );
+    const far = await augmented(picture, { moves: [['zoom', 0.5]] }, { ...plain, mean: [1, 2, 3] });
+    expect(at(far, 5, 20)).toEqual([0, 0, 0]);
+    expect(at(far, 20, 34)).toEqual([0, 0, 0]);
+    expect(at(far, 12, 20)[0]).toBeCloseTo((5 / 39) * 255 - 1, -1);
+    const drawnOut = await augmented(picture, { moves: [['zoom', 0.5]], fill: 'edge' });
+    expect(at(drawnOut, 2, 20)[0]).toBeLessThan(5);
+    expect(at(drawnOut, 37, 20)[0]).toBeGreaterThan(250);
+  });
+
+  it('moves one after the other about the centre, whatever their number', async () => {
+    const there = await augmented(picture, {
+      moves: [
+        ['translationX', 0.25],
+        ['rotation', 90],
+        ['zoom', 2],
+      ],
+      fill: 'edge',
+    });
+    // A point (x, y) from the centre goes to (y, −x − 10), then to twice that.
+    expectNear(
+      there,
+      mapped((x, y) => {
+        const [u, v] = [(x - 19.5) / 2, (y - 19.5) / 2];
+        return [Math.min(39, Math.max(0, Math.round(-v - 10 + 19.5))), Math.round(u + 19.5)];
+      }),
+      8,
+      1,
+    );
+  });
+
+  it('turns by quarters exactly, sides exchanged', async () => {
+    const wide = gradient(side, side / 2);
+    const p = { ...plain, width: side / 2, height: side };
+    const quarter = await augmented(wide, { quarterTurns: 1 }, p, [side, side / 2]);
+    // The top right corner comes to the top left.
+    expect([...quarter.subarray(0, 3)]).toEqual([255, 0, 128]);
+    const half = await augmented(picture, { quarterTurns: 2 });
+    expect([...half]).toEqual([...(await augmented(picture, { horizontalFlip: true, verticalFlip: true }))]);
+    expectNear(
+      await augmented(picture, { quarterTurns: 3 }),
+      mapped((x, y) => [y, side - 1 - x]),
+      0,
     );
   });
 
@@ -180,8 +247,10 @@ describe('geometry', () => {
     const random = new Random(3);
     const wild = readAugmentation({
       resizedCrop: { probability: 0.7, scale: [0.01, 1], ratio: [0.2, 5] },
-      rotation: { probability: 0.7, degrees: [-180, 180], fill: 'edge' },
-      shear: { probability: 0.4, degrees: [-40, 40] },
+      fill: 'edge',
+      rotation: { probability: 0.7, degrees: [-180, 180] },
+      zoom: { probability: 0.4, factor: [0.4, 2] },
+      shear: { probability: 0.4, degrees: [-40, 40], along: 'both' },
       translation: { probability: 0.4, fraction: [-0.5, 0.5] },
       blur: { probability: 0.3, sigma: [0.3, 3] },
     });
@@ -207,42 +276,74 @@ describe('geometry', () => {
   });
 });
 
-describe('colour', () => {
-  const colour = rgb(side, side, () => [100, 50, 25]);
-  const first = async (draw: Partial<AugmentationDraw>) =>
-    at(await augmented(colour, draw), 5, 5).map((v) => Math.round(v * 100) / 100);
-
-  it('brightness multiplies', async () => {
-    expect(await first({ brightness: 1.5 })).toEqual([150, 75, 37.5]);
-    expect(await first({ brightness: 4 })).toEqual([255, 200, 100]);
+describe('pixels', () => {
+  it('are changed in the order drawn, in the window that the input shows', async () => {
+    // The left half is dark: what lies outside of the crop does not count.
+    const halves = rgb(side, side, (x) => (x < 20 ? [0, 0, 0] : [100, 100, 100]));
+    const crop = { scale: 0.25, ratio: 1, x: 0.999, y: 0 };
+    const operations = [
+      ['brightness', 2],
+      ['contrast', 0],
+    ] as const;
+    expect(at(await augmented(halves, { crop, operations }), 20, 20)).toEqual([199, 199, 199]);
+    const reverse = operations.toReversed();
+    const brighter = at(await augmented(halves, { operations: reverse }), 0, 0)[0];
+    expect(brighter).toBe(2 * 49);
   });
 
-  it('contrast turns about the mean grey', async () => {
-    const grey = 0.299 * 100 + 0.587 * 50 + 0.114 * 25;
-    expect(await first({ contrast: 0 })).toEqual([grey, grey, grey].map((v) => Math.round(v * 100) / 100));
-    expect((await first({ contrast: 0.5 }))[0]).toBeCloseTo((100 + grey) / 2, 1);
+  it('perspective and elastic distortion fill in with the mean or draw the edge out', async () => {
+    const grey = new Uint8Array(side * side * 3).fill(200);
+    const perspective = new Array<number>(8).fill(0.2);
+    const p = { ...plain, mean: [10, 10, 10] };
+    const filled = await augmented(grey, { perspective }, p);
+    expect(at(filled, 0, 0)).toEqual([0, 0, 0]);
+    expect(at(filled, 20, 20)).toEqual([190, 190, 190]);
+    const drawnOut = await augmented(grey, { perspective, fill: 'edge' }, p);
+    expect(new Set(drawnOut)).toEqual(new Set([190]));
+    const elastic = { alpha: 100, sigma: 2, seed: 3 };
+    const moved = await augmented(picture, { elastic, fill: 'edge' });
+    expect(await augmented(picture, { elastic, fill: 'edge' })).toEqual(moved);
+    expectNear(await augmented(picture, { elastic: { ...elastic, alpha: 0 } }), picture, 0);
+    // A Gaussian of σ leaves 1 / (2σ√π) of noise, whose deviation is 1/√3: 4.1 pixels, where one is worth 6.5.
+    const shifts = [...moved].filter((_, i) => i % 3 === 0).map((value, i) => (value - picture[3 * i]) / 6.5);
+    const deviation = Math.sqrt(shifts.reduce((sum, shift) => sum + shift ** 2, 0) / shifts.length);
+    expect(deviation).toBeGreaterThan(2.5);
+    expect(deviation).toBeLessThan(5);
   });
 
-  it('without saturation all channels are the same', async () => {
-    const [red, green, blue] = await first({ saturation: 0 });
-    expect([green, blue]).toEqual([red, red]);
-    expect(red).toBeCloseTo(0.213 * 100 + 0.715 * 50 + 0.072 * 25, 1);
+  it('noise has the deviation asked for, and is the same for the same seed', async () => {
+    const grey = new Uint8Array(side * side * 3).fill(128);
+    const noisy = await augmented(grey, { operations: [['noise', 0.04, 1]] });
+    const mean = noisy.reduce((a, b) => a + b) / noisy.length;
+    const deviation = Math.sqrt(noisy.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noisy.length);
+    expect(Math.abs(mean - 128)).toBeLessThan(0.7);
+    expect(Math.abs(deviation - 0.04 * 255)).toBeLessThan(0.5);
+    expect(await augmented(grey, { operations: [['noise', 0.04, 1]] })).toEqual(noisy);
+    expect(await augmented(grey, { operations: [['noise', 0.04, 2]] })).not.toEqual(noisy);
   });
 
-  it('hue keeps greys and turns back', async () => {
-    expect(
-      at(
-        await augmented(
-          rgb(side, side, () => [80, 80, 80]),
-          { hue: 120 },
-        ),
-        0,
-        0,
-      ).map(Math.round),
-    ).toEqual([80, 80, 80]);
-    expect(await first({ hue: 360 })).toEqual([100, 50, 25]);
-    const [red, green] = await first({ hue: 120 });
-    expect(green).toBeGreaterThan(red);
+  it.each([5, 30, 60, 95])('JPEG of quality %i is as sharp writes it', async (quality) => {
+    const [width, height] = [61, 45];
+    const { data } = waves(width, height);
+    const written = await fromRgb(data, width, height).jpeg({ quality, chromaSubsampling: '4:2:0' }).toBuffer();
+    const expected = await drawn(sharp(written));
+    const differences = new Differences();
+    differences.add(operate({ data, width, height }, [['jpeg', quality]]).data, expected.data);
+    const before = new Differences();
+    before.add(data, expected.data);
+    expect(differences.mean).toBeLessThan(before.mean / 3.5);
+  });
+
+  it('copies are blended by their weights', async () => {
+    const mix = [
+      { weight: 0.25, moves: [], operations: [] },
+      { weight: 0.75, moves: [], operations: [['invert'] as const] },
+    ];
+    const flat = rgb(side, side, () => [100, 20, 200]);
+    expect(at(await augmented(flat, { mix }), 5, 5)).toEqual([141, 181, 91]);
+    const operations = [['greyscale'] as const];
+    const after = at(await augmented(flat, { mix, operations }), 5, 5);
+    expect(new Set(after).size).toBe(1);
   });
 
   it('blur spreads a dot and keeps its sum', async () => {
@@ -260,6 +361,10 @@ describe('colour', () => {
     expect(at(values, 0, 39)).toEqual([0, 0, 0]);
     expect(at(values, 19, 20)).toEqual([0, 0, 0]);
     expect(at(values, 20, 20)[2]).toBe(125);
+    const noisy = await augmented(picture, { erasing: { ...erasing, noise: 5 } }, p);
+    const filled = Array.from({ length: 400 }, (_, i) => at(noisy, i % 20, 20 + Math.floor(i / 20))).flat();
+    expect(Math.abs(filled.reduce((a, b) => a + b) / 1200)).toBeLessThan(0.1);
+    expect(filled.reduce((a, b) => a + b * b, 0) / 1200).toBeCloseTo(1, 0);
     const planes = await augmented(picture, { erasing }, { ...p, layout: 'nchw' });
     expect(planes.every((value, i) => value === values[(i % (side * side)) * 3 + Math.floor(i / (side * side))])).toBe(
       true,
@@ -279,11 +384,17 @@ describe('drawing', () => {
     const a: Augmentation = { horizontalFlip: { probability: 0.25 }, hue: { probability: 1, degrees: [-20, 10] } };
     const draws = Array.from({ length: 2000 }, () => drawAugmentation(a, random));
     expect(draws.filter(({ horizontalFlip }) => horizontalFlip).length / 2000).toBeCloseTo(0.25, 1);
-    expect(Math.min(...draws.map(({ hue }) => hue))).toBeLessThan(-19);
-    expect(Math.max(...draws.map(({ hue }) => hue))).toBeLessThan(10);
-    expect(draws.every(({ verticalFlip, blur, affine, crop }) => !verticalFlip && blur === 0 && !affine && !crop)).toBe(
+    const turns = draws.map(({ operations: [[name, by]] }) => (name === 'hue' ? by : Number.NaN));
+    expect(Math.min(...turns)).toBeLessThan(-19);
+    expect(Math.max(...turns)).toBeLessThan(10);
+    expect(draws.every(({ verticalFlip, blur, moves, crop }) => !verticalFlip && !blur && !moves.length && !crop)).toBe(
       true,
     );
+  });
+
+  it('a greyscale picture has no other colours', () => {
+    const a = { greyscale: { probability: 1 }, hue: { probability: 1, degrees: [5, 5] as [number, number] } };
+    expect(drawAugmentation(a, new Random(1)).operations).toEqual([['greyscale']]);
   });
 
   it('none changes nothing', () => {
@@ -294,9 +405,8 @@ describe('drawing', () => {
 describe('configuration', () => {
   it('is a policy, an object, or a policy with changes', () => {
     expect(readAugmentation()).toBe(augmentationPolicies.light);
-    expect(readAugmentation({ rotation: { probability: 1, degrees: [0, 90] } })).toEqual({
-      rotation: { probability: 1, degrees: [0, 90], fill: 'mean' },
-    });
+    const rotation = { probability: 1, degrees: [0, 90] };
+    expect(readAugmentation({ rotation })).toEqual({ rotation });
     const changed = readAugmentation({ policy: 'light', horizontalFlip: { probability: 0 } });
     expect(changed).toEqual({ ...augmentationPolicies.light, horizontalFlip: { probability: 0 } });
   });
@@ -315,6 +425,8 @@ describe('configuration', () => {
       /augmentation.hue.degrees: the first number must not be above the second/,
     ],
     [{ policy: 'light', hue: 3 }, /augmentation.hue: /],
+    [{ posterize: { probability: 1, bits: [5, 3] } }, /augmentation.posterize.bits: the first number/],
+    [{ fill: 'sky' }, /augmentation.fill: /],
     [7, /augmentation: /],
   ])('%j is refused', (value, message) => {
     expect(() => readAugmentation(value)).toThrow(message);

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
-import { readAugmentation } from '../../src/data/index.ts';
+import { changesSchema } from '../../src/data/augment/changes.ts';
+import { augmentationPolicies, readAugmentation } from '../../src/data/index.ts';
 import { readSettings, settingNames } from '../../src/recipe/index.ts';
 
 const documents = [
@@ -45,6 +46,13 @@ describe('docs/configuration.md', () => {
     else if (named.has(name)) expect((defaults[name] as { name: string }).name).toBe(written);
     else expect(String(defaults[name])).toBe(written);
   });
+});
+
+test('docs/augmentation.md has a row for every change and every policy', () => {
+  const rows = [...text('docs/augmentation.md').matchAll(/^\| (`[a-zA-Z`, ]+`) \|/gm)];
+  const named = rows.flatMap(([, names]) => [...names!.matchAll(/\w+/g)].map(([name]) => name));
+  const changes = Object.keys(changesSchema.shape).filter((name) => name !== 'fill');
+  expect(named.sort()).toEqual([...changes, ...Object.keys(augmentationPolicies)].sort());
 });
 
 test('docs/commands.md is what the commands say of themselves (npm run docs)', async () => {

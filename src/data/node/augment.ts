@@ -1,8 +1,9 @@
 /** Carries out with sharp what `drawAugmentation` drew. */
 import sharp, { type Sharp } from 'sharp';
-import type { AugmentationDraw } from '../augment.ts';
-import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut, writeDrawn } from '../geometry.ts';
+import type { AugmentationDraw } from '../augment/index.ts';
+import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut } from '../geometry.ts';
 import type { Pixels } from '../pixels.ts';
+import { copiesOf, turned, writeDrawn } from '../rendering.ts';
 import type { Preprocessing } from '../types.ts';
 
 const fromPixels = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 3 } });
@@ -13,8 +14,8 @@ async function run(pipeline: Sharp): Promise<Pixels> {
 }
 
 /**
- * Writes one augmented picture as float32 at `out[offset …]`. Geometry and blur are sharp's work, off the JavaScript thread;
- * mirroring, colour and erasing are part of the pass that normalizes.
+ * Writes one augmented picture as float32 at `out[offset …]`. Geometry and blur are sharp's work, off the JavaScript thread; the rest
+ * is plain arithmetic that all platforms share.
  *
  * @param picture from `decodeLarge`
  */
@@ -25,8 +26,9 @@ export async function augmentPicture(
   out: Float32Array,
   offset: number,
 ): Promise<void> {
-  const placed = draw.affine ? await warp(picture, p, draw, draw.affine) : await cut(picture, p, draw);
-  writeDrawn(placed, picture, p, draw, out, offset);
+  const upright = turned(picture, draw.quarterTurns);
+  const copies = copiesOf(draw).map((copy) => (copy.moves.length ? warp(upright, p, copy) : cut(upright, p, copy)));
+  writeDrawn(await Promise.all(copies), p, draw, out, offset);
 }
 
 const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Sharp =>
@@ -41,13 +43,8 @@ async function cut(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): P
   return { pixels, left: part.left, top: part.top };
 }
 
-async function warp(
-  picture: Pixels,
-  p: Preprocessing,
-  draw: AugmentationDraw,
-  affine: NonNullable<AugmentationDraw['affine']>,
-): Promise<Placed> {
-  const part = affineWarp(picture, p, draw, affine);
+async function warp(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
+  const part = affineWarp(picture, p, draw);
   let pipeline = partOf(picture, part, p);
   // sharp extends after it transforms, so this takes a pipeline of its own.
   if (part.border) pipeline = fromPixels(await run(pipeline.extend({ ...part.border, extendWith: 'copy' })));

@@ -1,7 +1,7 @@
 /** Pictures for people: thumbnails and what augmentation makes of them. */
 import sharp from 'sharp';
 import { Random } from '../../random.ts';
-import { type Augmentation, drawAugmentation } from '../augment.ts';
+import { type Augmentation, drawAugmentation } from '../augment/index.ts';
 import { presetPreprocessing } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 import { augmentPicture } from './augment.ts';

@@ -1,7 +1,8 @@
 /** Carries out in plain arithmetic what `drawAugmentation` drew: the counterpart of `src/data/node/augment.ts`. */
-import type { AugmentationDraw, Rectangle } from '../augment.ts';
-import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut, writeDrawn } from '../geometry.ts';
+import type { AugmentationDraw, Rectangle } from '../augment/index.ts';
+import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut } from '../geometry.ts';
 import type { Pixels } from '../pixels.ts';
+import { copiesOf, turned, writeDrawn } from '../rendering.ts';
 import type { Preprocessing } from '../types.ts';
 import { blur, extend, extract, resize, transform } from './resample.ts';
 import { blurRadius } from './weights.ts';
@@ -18,8 +19,9 @@ export function augmentPicture(
   out: Float32Array,
   offset: number,
 ): void {
-  const placed = draw.affine ? warp(picture, p, draw, draw.affine) : cut(picture, p, draw);
-  writeDrawn(placed, picture, p, draw, out, offset);
+  const upright = turned(picture, draw.quarterTurns);
+  const copies = copiesOf(draw).map((copy) => (copy.moves.length ? warp(upright, p, copy) : cut(upright, p, copy)));
+  writeDrawn(copies, p, draw, out, offset);
 }
 
 const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Pixels =>
@@ -30,13 +32,8 @@ function cut(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed 
   return { pixels: blur(partOf(picture, part, p), draw.blur), left: part.left, top: part.top };
 }
 
-function warp(
-  picture: Pixels,
-  p: Preprocessing,
-  draw: AugmentationDraw,
-  affine: NonNullable<AugmentationDraw['affine']>,
-): Placed {
-  const part = affineWarp(picture, p, draw, affine);
+function warp(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
+  const part = affineWarp(picture, p, draw);
   const resized = partOf(picture, part, p);
   const source = part.border ? extend(resized, part.border) : resized;
   // Only what the input shows, and what a blur of it looks at.

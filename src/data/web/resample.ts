@@ -1,6 +1,6 @@
 /** Resizing, cutting, turning and blurring in plain arithmetic, as sharp (libvips) does it: `docs/web.md` says how near. */
 
-import type { Rectangle } from '../augment.ts';
+import type { Rectangle } from '../augment/index.ts';
 import type { Border } from '../geometry.ts';
 import type { Pixels } from '../pixels.ts';
 import type { Size } from '../preprocessing.ts';

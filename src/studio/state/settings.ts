@@ -6,7 +6,8 @@ const VARIATIONS = {
   none: 'none',
   // Neither mirrored nor recoloured: arrows and red things stay what they are.
   gentle: {
-    rotation: { probability: 1, degrees: [-12, 12], fill: 'edge' },
+    fill: 'edge',
+    rotation: { probability: 1, degrees: [-12, 12] },
     translation: { probability: 1, fraction: [-0.06, 0.06] },
     shear: { probability: 0.5, degrees: [-8, 8] },
     resizedCrop: { probability: 0.8, scale: [0.6, 1], ratio: [0.8, 1.25] },

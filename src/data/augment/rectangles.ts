@@ -1,0 +1,36 @@
+import type { AugmentationDraw } from './draw.ts';
+
+export interface Rectangle {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A rectangle of `area` (a part of the whole) and proportions `ratio`, no larger than the whole, placed by `x` and `y`. */
+function place(whole: { width: number; height: number }, area: number, ratio: number, x: number, y: number): Rectangle {
+  const width = Math.min(whole.width, Math.max(1, Math.round(Math.sqrt(area * whole.width * whole.height * ratio))));
+  const height = Math.min(
+    whole.height,
+    Math.max(1, Math.round(Math.sqrt((area * whole.width * whole.height) / ratio))),
+  );
+  return {
+    left: Math.floor(x * (whole.width - width + 1)),
+    top: Math.floor(y * (whole.height - height + 1)),
+    width,
+    height,
+  };
+}
+
+/** The part of a picture that is cut out, in whole pixels, for an input of `width / height = aspect`. */
+export const cropRectangle = (
+  crop: NonNullable<AugmentationDraw['crop']>,
+  picture: { width: number; height: number },
+  aspect: number,
+) => place(picture, crop.scale, crop.ratio * aspect, crop.x, crop.y);
+
+/** The part of the input that is erased, in whole pixels. */
+export const erasedRectangle = (
+  erasing: NonNullable<AugmentationDraw['erasing']>,
+  input: { width: number; height: number },
+) => place(input, erasing.area, erasing.ratio, erasing.x, erasing.y);
