@@ -10,7 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ThawError } from '../../src/errors.ts';
-import { elementCount } from '../../src/onnx/index.ts';
+import { elementCount, tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
 import { compileStage, cpuRuntime, openNetwork } from './workers/thaw-network.ts';
@@ -89,7 +89,7 @@ async function train(path: string, steps: number, profile: string): Promise<numb
   for (let step = 1; step <= WARMUP + steps; step++) {
     if (step === WARMUP + 1) began = performance.now();
     const indices = Array.from({ length: count }, (_, i) => step * count + i);
-    await stage.train({ images, shape, labels, indices }, 1e-4, step);
+    await stage.train({ inputs: [tensor('float32', shape, images)], labels, indices }, 1e-4, step);
   }
   const seconds = (performance.now() - began) / 1000 / steps;
   await stage.release();

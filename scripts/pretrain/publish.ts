@@ -49,7 +49,7 @@ for await (const batch of new IconSource(set, { split: 'val', seed: 1 }).batches
   epoch: 0,
   batchSize: 64,
 })) {
-  const { logits } = await session.run({ pixel_values: { type: 'float32', shape: batch.shape, data: batch.images } });
+  const { logits } = await session.run({ pixel_values: batch.inputs[0] });
   predictions.push(...task.outcomes(logits.data as Float32Array, batch, 'model'));
 }
 const { accuracy, top5 } = task.evaluation(predictions, task.loss(predictions));

@@ -1,5 +1,6 @@
 /** The pretraining pictures as the trainer takes data: painted anew each epoch to train on, always alike to validate. */
 import type { Batch, BatchSource, Preprocessing } from '../../src/data/types.ts';
+import { tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { inputSide, paint, plainLook, randomLook } from './paint.ts';
 import { mapSide, type RenderedPicture, type RenderedSet } from './render.ts';
@@ -76,6 +77,6 @@ export class IconSource implements BatchSource {
       paint(images, i * size, this.set.coverage, position * mapSide * mapSide, mapSide, look, random);
       labels[i] = BigInt(label);
     });
-    return { images, shape, labels, indices };
+    return { inputs: [tensor('float32', shape, images)], labels, indices };
   }
 }

@@ -33,5 +33,6 @@ export type {
   Dataset,
   Preprocessing,
   Recalled,
+  RowSizes,
   Sample,
 } from './types.ts';

@@ -1,3 +1,4 @@
+import { tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { type Augmentation, type AugmentationDraw, drawAugmentation, isIdle } from './augment/index.ts';
 import { Slots } from './concurrency.ts';
@@ -169,8 +170,7 @@ export class PictureSource implements BatchSource {
       images.copyWithin(size * to, places[i], places[i] + size);
     });
     return {
-      images: drawn.length * size === images.length ? images : images.slice(0, drawn.length * size),
-      shape: batchShape(preprocessing, drawn.length),
+      inputs: [tensor('float32', batchShape(preprocessing, drawn.length), images.subarray(0, drawn.length * size))],
       labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
       ...targetsOf(kept.map((i) => samples[views[i].index])),
       indices: kept.map((i) => views[i].index),

@@ -1,3 +1,5 @@
+import type { Tensor } from '../onnx/index.ts';
+
 /** How a decoded picture becomes a model's input: one description for training, evaluation, prediction and export. */
 export interface Preprocessing {
   readonly width: number;
@@ -43,32 +45,37 @@ export interface Dataset {
   readonly problems: readonly DataProblem[];
 }
 
-/** What is known of a picture in place of its pixels, in a form that whoever asks for it knows. */
+/** What is known of a sample in place of its rows, in a form that whoever asks for it knows. */
 export interface Recalled {
   readonly form: string;
   readonly bytes: Uint8Array;
 }
 
-/** Pictures as the model takes them. */
+/** Samples as the model takes them. */
 export interface Batch {
-  /** float32, `shape`: one row a picture, without those that were recalled. */
-  readonly images: Float32Array;
-  /** `[N, C, H, W]` or `[N, H, W, C]`. */
-  readonly shape: readonly number[];
-  /** int64 `[N]`, of all pictures. */
+  /**
+   * What the model's data inputs take, in their order, one row a sample, without those that were recalled: of pictures float32
+   * `[N, C, H, W]` or `[N, H, W, C]`, of texts int64 `[N, length]` each.
+   */
+  readonly inputs: readonly Tensor[];
+  /** Sizes beside the batch's that all rows have in common, by the name that the model's inputs have for them; none of pictures. */
+  readonly sizes?: RowSizes;
+  /** int64 `[N]`, of all samples. */
   readonly labels: BigInt64Array;
-  /** `[N, targets]` in row order, of all pictures, where samples have targets. */
+  /** `[N, targets]` in row order, of all samples, where samples have targets. */
   readonly targets?: Float32Array;
-  /** The samples' positions in the split they come from, of all pictures. */
+  /** The samples' positions in the split they come from, of all samples. */
   readonly indices: readonly number[];
   /**
-   * What tells the pixels of each picture from all others: content, preprocessing and what augmentation did. There where `recall`
+   * What tells the rows of each sample from all others: content, preprocessing and what augmentation did. There where `recall`
    * was given, and the source can say it.
    */
   readonly keys?: readonly (string | undefined)[];
-  /** What was known of each picture. */
+  /** What was known of each sample. */
   readonly recalled?: readonly (Recalled | undefined)[];
 }
+
+export type RowSizes = Readonly<Record<string, number>>;
 
 export interface BatchOptions {
   /** Seeds the order, and unless `view` is given augmentation: the same epoch gives the same batches. */
@@ -78,8 +85,8 @@ export interface BatchOptions {
   readonly from?: number;
   /** Seeds augmentation: epochs with the same view show the same of every picture. */
   readonly view?: number;
-  /** Asked for every picture before it is decoded, by its key: what is known takes the place of its pixels. */
-  readonly recall?: (key: string) => Promise<Recalled | undefined>;
+  /** Asked for every sample before it is decoded, by its key: what is known takes the place of its rows. */
+  readonly recall?: (key: string, sizes?: RowSizes) => Promise<Recalled | undefined>;
 }
 
 /** A split that can be read again and again, in batches. The trainer knows data only as this. */

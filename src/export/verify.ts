@@ -1,5 +1,4 @@
 import type { BatchSource, Preprocessing } from '../data/index.ts';
-import { tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { shippedPictures } from './pictures.ts';
@@ -56,7 +55,7 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
   let samples = 0;
   try {
     for await (const batch of source.batches({ epoch: 0, batchSize })) {
-      const images = tensor('float32', batch.shape, batch.images);
+      const [images] = batch.inputs;
       const { [output]: scores } = await session.run(
         { [input]: shipped ? shippedPictures(images, preprocessing) : images },
         [output],

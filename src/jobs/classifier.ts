@@ -4,7 +4,7 @@ import { metadataOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
-import { type Model, tensor, writeModel } from '../onnx/index.ts';
+import { type Model, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
 import { classification, openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
@@ -50,10 +50,7 @@ export class Classifier {
   async *predict(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
-      const { [name]: output } = await this.session.run(
-        { [this.input]: tensor('float32', batch.shape, batch.images) },
-        [name],
-      );
+      const { [name]: output } = await this.session.run({ [this.input]: batch.inputs[0] }, [name]);
       const scores = output.data as Float32Array;
       const count = scores.length / batch.indices.length;
       if (count !== this.task.outputs) throw wrongCount(this.task, count);

@@ -33,7 +33,17 @@ export {
 } from './quantization.ts';
 export { type ReadExternal, readModel } from './read.ts';
 export { interpolation, type Resampling, resample, resamplings } from './resampling.ts';
-export { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape, sizeOf } from './shape.ts';
+export {
+  broadcast,
+  type Dimension,
+  divide,
+  isStatic,
+  product,
+  type Shape,
+  sameShape,
+  sizeOf,
+  symbolsOf,
+} from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export { readsOf, subgraphs } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';

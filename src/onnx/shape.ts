@@ -68,4 +68,7 @@ export function sizeOf(dimension: Dimension, sizes: Readonly<Record<string, numb
   }, factor);
 }
 
+/** The symbols that a dimension is a product of. */
+export const symbolsOf = (dimension: Dimension): readonly string[] => parse(dimension).symbols;
+
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);

@@ -62,7 +62,15 @@ function pictureInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'heig
 }
 
 function fits(model: Model, preprocessing: Preprocessing): void {
-  const [input] = dataInputsOf(model);
+  const [input, ...others] = dataInputsOf(model);
+  if (others.length) {
+    const names = [input, ...others].map(({ name }) => name).join(', ');
+    throw new ThawError(
+      'bad-model',
+      `the model takes ${names}, and pictures fill one input only`,
+      'Use a model with one picture input',
+    );
+  }
   const made = batchShape(preprocessing, 1);
   const { shape, type } = input;
   if (type !== undefined && !isFloat(type)) {

@@ -45,7 +45,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   /**
    * @param network the model with the current values of all its parameters
    * @param carried state by name from earlier stages; what is missing begins at the model's value, slots at zero
-   * @param cache of what the frozen part makes of pictures; nothing is kept unless given
+   * @param cache of what the frozen part makes of samples; nothing is kept unless given
    * @param shared plan of what stays frozen in later stages too, where they thaw more
    */
   static async compile<O extends TaskOutcome>(
@@ -91,7 +91,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     );
   }
 
-  /** The batches of a source, without the pixels of pictures that are known already. */
+  /** The batches of a source, without the data of samples that are known already. */
   batches(source: BatchSource, options: BatchOptions): AsyncIterable<Batch> {
     return source.batches(this.frozen.remembers ? { ...options, recall: this.frozen.recall } : options);
   }
@@ -107,7 +107,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       ...(await this.frozen.values(batch, this.boundary.training, false)),
       labels: this.task.labels(batch, this.labels),
       ...(this.sessions.update ? {} : position(lr, step)),
-      ...this.drawNoise(part ? [step, part] : [step], batch.labels.length),
+      ...this.drawNoise(part ? [step, part] : [step], batch),
     };
     const results = await this.current.run(this.sessions.step, feeds, ['loss', this.output]);
     return this.result(results, batch);
@@ -147,11 +147,11 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     await Promise.all([this.frozen, ...Object.values(this.sessions)].map((part) => part?.release()));
   }
 
-  private drawNoise(position: readonly number[], samples: number): Record<string, Tensor> {
+  private drawNoise(position: readonly number[], { labels, sizes }: Batch): Record<string, Tensor> {
     return Object.fromEntries(
       this.noise.map(({ name, shape }) => {
         const random = new Random(this.seed, 'noise', name, ...position);
-        const dims = shape.map((d) => sizeOf(d, { batch: samples }));
+        const dims = shape.map((d) => sizeOf(d, { ...sizes, batch: labels.length }));
         const drawn = Float32Array.from({ length: elementCount(dims) }, () => random.uniform());
         return [name, tensor('float32', dims, drawn)];
       }),

@@ -65,14 +65,6 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     this.stages = planStages(options.config, options.anatomy);
     this.progress = options.resume?.progress ?? START;
     this.carried = new Map(options.resume?.state);
-    if (options.network.model.graph.inputs.length !== 1) {
-      const names = options.network.model.graph.inputs.map(({ name }) => name).join(', ');
-      throw new ThawError(
-        'bad-model',
-        `the model takes ${names}, and pictures fill one input only`,
-        'Use a model with one picture input',
-      );
-    }
   }
 
   /** Asks the training to stop after the step under way. */
@@ -263,7 +255,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
         this.stages.slice(this.stages.indexOf(config)).map((stage) => this.planOf(stage)),
       ),
     );
-    this.features.keepOnly(this.stage.frozen.spaces);
+    this.features.keepOnly(this.stage.frozen.models);
     this.entered = config;
     return this.stage;
   }

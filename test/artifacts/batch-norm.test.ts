@@ -38,8 +38,7 @@ const plan: TrainingPlan = {
   batchNorm: 'training',
 };
 const batchOf = ({ shape, input, labels }: Step) => ({
-  images: Float32Array.from(input),
-  shape,
+  inputs: [tensor('float32', shape, (i) => input[i])],
   labels: BigInt64Array.from(labels, BigInt),
   indices: labels.map((_, i) => i),
 });

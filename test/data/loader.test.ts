@@ -11,6 +11,8 @@ import {
 import { PictureSource } from '../../src/data/node/index.ts';
 import { fromRgb, gradient, noisyJpeg, temporaryFolder, write } from './pictures.ts';
 
+const pixelsOf = ({ inputs }: Batch) => inputs[0].data as Float32Array;
+
 const preprocessing = presetPreprocessing('imagenet', { size: 24 });
 
 async function samples(count: number): Promise<Sample[]> {
@@ -49,19 +51,19 @@ describe('batches', () => {
   it('have shapes, labels and indices; the last one is smaller', async () => {
     const list = await samples(10);
     const batches = await epoch(source(list));
-    expect(batches.map(({ shape }) => shape)).toEqual([
+    expect(batches.map(({ inputs }) => inputs[0].shape)).toEqual([
       [4, 3, 24, 24],
       [4, 3, 24, 24],
       [2, 3, 24, 24],
     ]);
-    expect(batches.map(({ images }) => images.length)).toEqual([6912, 6912, 3456]);
+    expect(batches.map((batch) => pixelsOf(batch).length)).toEqual([6912, 6912, 3456]);
     expect(batches.flatMap(({ indices }) => indices)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(batches.flatMap(({ labels }) => [...labels])).toEqual([0n, 1n, 2n, 0n, 1n, 2n, 0n, 1n, 2n, 0n]);
   });
 
   it('lie as the layout says', async () => {
     const [batch] = await epoch(source(await samples(2), { preprocessing: { ...preprocessing, layout: 'nhwc' } }));
-    expect(batch.shape).toEqual([2, 24, 24, 3]);
+    expect(batch.inputs[0].shape).toEqual([2, 24, 24, 3]);
   });
 
   it('are shuffled by seed and epoch, every sample once', async () => {
@@ -99,9 +101,9 @@ describe('the same bytes', () => {
   it('augmentation differs from epoch to epoch, evaluation does not', async () => {
     const list = await samples(4);
     const trained = source(list, { augmentation: augmentationPolicies.light });
-    expect((await epoch(trained, { epoch: 1 }))[0].images).not.toEqual((await epoch(trained, { epoch: 2 }))[0].images);
+    expect((await epoch(trained, { epoch: 1 }))[0].inputs).not.toEqual((await epoch(trained, { epoch: 2 }))[0].inputs);
     const evaluated = source(list);
-    expect((await epoch(evaluated, { epoch: 1 }))[0].images).toEqual((await epoch(evaluated, { epoch: 2 }))[0].images);
+    expect((await epoch(evaluated, { epoch: 1 }))[0].inputs).toEqual((await epoch(evaluated, { epoch: 2 }))[0].inputs);
   });
 
   it('the cache keeps to its limit', async () => {
@@ -134,9 +136,9 @@ describe('what is recalled', () => {
     const [batch] = await epoch(source(list, { ...light, cache }), {
       recall: async (key) => (known.includes(key) ? recalled : undefined),
     });
-    const row = (i: number) => whole.images.subarray(i * 1728, (i + 1) * 1728);
-    expect(batch.shape).toEqual([2, 3, 24, 24]);
-    expect(batch.images).toEqual(Float32Array.from([...row(1), ...row(3)]));
+    const row = (i: number) => pixelsOf(whole).subarray(i * 1728, (i + 1) * 1728);
+    expect(batch.inputs[0].shape).toEqual([2, 3, 24, 24]);
+    expect(pixelsOf(batch)).toEqual(Float32Array.from([...row(1), ...row(3)]));
     expect(batch.indices).toEqual(whole.indices);
     expect(batch.labels).toEqual(whole.labels);
     expect(batch.recalled).toEqual([recalled, undefined, recalled, undefined]);
@@ -175,10 +177,10 @@ describe('broken files', () => {
     const spoiled = source(list, { onProblem: ({ file }) => told.push(file) });
     const batches = await epoch(spoiled);
     expect(batches.map(({ indices }) => indices)).toEqual([[0, 2, 3], [8]]);
-    expect(batches[0].shape).toEqual([3, 3, 24, 24]);
+    expect(batches[0].inputs[0].shape).toEqual([3, 3, 24, 24]);
     expect([...batches[0].labels]).toEqual([0n, 2n, 0n]);
     const [third] = await epoch(source([list[3]]));
-    expect(batches[0].images.slice(2 * 1728)).toEqual(third.images);
+    expect(pixelsOf(batches[0]).slice(2 * 1728)).toEqual(pixelsOf(third));
     expect(await epoch(spoiled)).toEqual(batches);
     expect(told.sort()).toEqual([1, 4, 5, 6, 7].map((i) => list[i].file).sort());
     expect(spoiled.problems[0].reason).toMatch(/^broken picture \(/);

@@ -8,7 +8,10 @@ import { inputSide, paint, plainLook } from '../../scripts/pretrain/paint.ts';
 import { mapSide, type RenderedSet } from '../../scripts/pretrain/render.ts';
 import { iconSets } from '../../scripts/pretrain/sets.ts';
 import { IconSource, isMirrorable, preprocessing } from '../../scripts/pretrain/source.ts';
+import type { Batch } from '../../src/data/index.ts';
 import { Random } from '../../src/random.ts';
+
+const pixelsOf = ({ inputs }: Batch) => inputs[0].data as Float32Array;
 
 /** The sets that the root installs: thirteen of the pretraining's, enough to select from. */
 const drawings = new Map([...demoTrainSets, ...demoValSets].map((set) => [set, readIconSet(set, import.meta.url)]));
@@ -100,14 +103,14 @@ async function read(source: IconSource, epoch: number, batchSize: number, from =
 test('the same seed, epoch and position give the same picture, another of these another', async () => {
   const source = (seed: number) => new IconSource(toySet(), { split: 'train', seed });
   const [whole] = await read(source(1), 3, 2);
-  expect(whole.shape).toEqual([2, 3, inputSide, inputSide]);
+  expect(whole.inputs[0].shape).toEqual([2, 3, inputSide, inputSide]);
   expect(await read(source(1), 3, 2)).toEqual([whole]);
   const halves = await read(source(1), 3, 1);
-  expect(halves.flatMap(({ images }) => [...images])).toEqual([...whole.images]);
+  expect(halves.flatMap((batch) => [...pixelsOf(batch)])).toEqual([...pixelsOf(whole)]);
   expect(await read(source(1), 3, 1, 1)).toEqual(halves.slice(1));
-  expect((await read(source(2), 3, 2))[0].images).not.toEqual(whole.images);
-  expect((await read(source(1), 4, 2))[0].images).not.toEqual(whole.images);
-  expect(whole.images.every((value) => value >= -1 && value <= 1)).toBe(true);
+  expect((await read(source(2), 3, 2))[0].inputs).not.toEqual(whole.inputs);
+  expect((await read(source(1), 4, 2))[0].inputs).not.toEqual(whole.inputs);
+  expect(pixelsOf(whole).every((value) => value >= -1 && value <= 1)).toBe(true);
 });
 
 test('validation is the held-out pictures, alike in every epoch', async () => {
@@ -115,7 +118,7 @@ test('validation is the held-out pictures, alike in every epoch', async () => {
   expect(source.length).toBe(1);
   const [batch] = await read(source, 0, 8);
   expect(batch.labels).toEqual(BigInt64Array.of(1n));
-  expect((await read(source, 7, 8))[0].images).toEqual(batch.images);
+  expect((await read(source, 7, 8))[0].inputs).toEqual(batch.inputs);
 });
 
 test('paint puts ink where the map has it, and mirrors it if asked', () => {

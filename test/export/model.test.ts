@@ -152,7 +152,7 @@ test('a model that answers otherwise than training does not pass', async () => {
   const source = {
     length: 2,
     async *batches() {
-      yield { images, shape: [2, 3], labels, indices };
+      yield { inputs: [tensor('float32', [2, 3], images)], labels, indices };
     },
   };
   const verify = (expected = predictionsOf(images, labels, indices)) =>

@@ -7,7 +7,7 @@ import type { Preprocessing } from '../../src/data/index.ts';
 import { readPreprocessing } from '../../src/data/index.ts';
 import { PictureSource } from '../../src/data/node/index.ts';
 import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
-import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
+import { readModel, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { classification, type Prediction } from '../../src/tasks/index.ts';
 import { classes, classifier, preprocessingFor, SIZE } from './networks.ts';
@@ -56,7 +56,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
       epoch: 0,
       batchSize: 1,
     })) {
-      const { scores } = await session.run({ images: tensor('float32', batch.shape, batch.images) });
+      const { scores } = await session.run({ images: batch.inputs[0] });
       all.push(...task.outcomes(scores.data as Float32Array, batch, 'model'));
     }
     return all;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { exportModel } from '../../src/export/index.ts';
 import type { Model } from '../../src/onnx/index.ts';
-import { networkOf } from '../../src/recipe/index.ts';
+import { choosePreprocessing, networkOf } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { ints, smallModel, tensor, weights } from '../small-models.ts';
 
@@ -53,4 +53,13 @@ test('a branch that shapes decide on trains, and is exported in its If', async (
     kind === 'graph' ? [...value.initializers.values()] : [],
   );
   expect(tensors).toEqual([[trained], [weights([8, 8], 2)]]);
+});
+
+test('pictures fill one input only', () => {
+  const model = smallModel({
+    inputs: { pixel_values: ['N', 3, 8, 8], mask: ['N'] },
+    outputs: { logits: ['N', 3, 8, 8] },
+    nodes: [['Add', ['pixel_values', 'mask'], ['logits']]],
+  });
+  expect(() => choosePreprocessing(model, undefined, {})).toThrow(/takes pixel_values, mask/);
 });

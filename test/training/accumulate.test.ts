@@ -13,6 +13,7 @@ import {
   type TrainingConfigInput,
   trainingSchema,
 } from '../../src/training/index.ts';
+import { tensor } from '../small-models.ts';
 import { batchNormNetwork, PARAMETERS } from './batch-norm-network.ts';
 import { prepared, runtime } from './network.ts';
 import { SyntheticPictures } from './source.ts';
@@ -49,8 +50,7 @@ describe('an update of several batches, the last ones smaller', () => {
     for (const [i, group] of groups.entries()) {
       for (const [part, { shape, input, labels }] of group.entries()) {
         const batch = {
-          images: Float32Array.from(input),
-          shape,
+          inputs: [tensor('float32', shape, (i) => input[i])],
           labels: BigInt64Array.from(labels, BigInt),
           indices: labels.map((_, n) => n),
         };

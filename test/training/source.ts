@@ -1,4 +1,5 @@
 import type { Batch, BatchOptions, BatchSource } from '../../src/data/index.ts';
+import { tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { CLASSES, SIDE } from './network.ts';
 
@@ -31,8 +32,7 @@ export class SyntheticPictures implements BatchSource {
         images.set(this.images[index], row * PIXELS);
       });
       yield {
-        images,
-        shape: [indices.length, 3, SIDE, SIDE],
+        inputs: [tensor('float32', [indices.length, 3, SIDE, SIDE], images)],
         labels: BigInt64Array.from(indices, (index) => BigInt(index % CLASSES)),
         indices,
       };
@@ -57,7 +57,7 @@ export class RecallablePictures implements BatchSource {
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
     const { epoch, view = epoch, recall } = options;
-    for await (const { images, labels, indices } of this.plain.batches(options)) {
+    for await (const { inputs, labels, indices } of this.plain.batches(options)) {
       const keys = indices.map((index) => `${this.content} ${this.seed} ${view} ${index}`);
       const recalled = await Promise.all(keys.map((key) => recall?.(key)));
       const rows = [...keys.keys()].filter((row) => !recalled[row]);
@@ -65,10 +65,12 @@ export class RecallablePictures implements BatchSource {
       for (const [to, row] of rows.entries()) {
         this.drawn.push(keys[row]);
         const random = new Random(this.seed, 'view', view, indices[row]);
-        const picture = images.subarray(row * PIXELS, (row + 1) * PIXELS).map((value) => value + random.normal() * 0.1);
+        const picture = (inputs[0].data as Float32Array)
+          .subarray(row * PIXELS, (row + 1) * PIXELS)
+          .map((value) => value + random.normal() * 0.1);
         drawn.set(picture, to * PIXELS);
       }
-      yield { images: drawn, shape: [rows.length, 3, SIDE, SIDE], labels, indices, keys, recalled };
+      yield { inputs: [tensor('float32', [rows.length, 3, SIDE, SIDE], drawn)], labels, indices, keys, recalled };
     }
   }
 }

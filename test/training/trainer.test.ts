@@ -181,16 +181,6 @@ describe('a training', () => {
       expect(same, name).toBe(!HEAD.includes(name));
     }
   });
-
-  it('refuses a model of two inputs', async () => {
-    const { network, anatomy } = await prepared();
-    const inputs = [...network.model.graph.inputs, { name: 'mask', type: 'float32' as const, shape: ['batch'] }];
-    const two: Inference = { ...network, model: { ...network.model, graph: { ...network.model.graph, inputs } } };
-    const config = parseConfig(trainingSchema, {});
-    expect(() => new Trainer({ network: two, anatomy, task, train, val, config, runtime })).toThrow(
-      /takes pixel_values, mask/,
-    );
-  });
 });
 
 describe('the end of a stage', () => {
@@ -323,9 +313,9 @@ async function gradients(network: Inference, state: ReadonlyMap<string, Tensor>,
   const session = await runtime.load(writeModel(trainingModel(network, plan)));
   const batches = [];
   for await (const one of train.batches({ epoch, batchSize: BATCH })) batches.push(one);
-  const { images, shape, labels } = batches[batch];
+  const { inputs, labels } = batches[batch];
   const results = await session.run({
-    pixel_values: tensor('float32', shape, images),
+    pixel_values: inputs[0],
     labels: tensor('int64', [labels.length], labels),
     ...Object.fromEntries(ALL.map((name) => [name, state.get(name) ?? network.model.graph.initializers.get(name)!])),
   });

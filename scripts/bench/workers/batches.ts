@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Batch } from '../../../src/data/index.ts';
+import { tensor } from '../../../src/onnx/index.ts';
 
 export interface BatchesOf {
   readonly data: string;
@@ -15,8 +16,7 @@ export async function readBatches({ data, batch, size }: BatchesOf): Promise<Bat
   const labels = new BigInt64Array(await whole('labels.i64'));
   const length = batch * 3 * size * size;
   return Array.from({ length: labels.length / batch }, (_, i) => ({
-    images: images.subarray(i * length, (i + 1) * length),
-    shape: [batch, 3, size, size],
+    inputs: [tensor('float32', [batch, 3, size, size], images.subarray(i * length, (i + 1) * length))],
     labels: labels.subarray(i * batch, (i + 1) * batch),
     indices: Array.from({ length: batch }, (_, k) => i * batch + k),
   }));

@@ -14,7 +14,7 @@ export interface FeatureCacheOptions {
   readonly environment?: string;
 }
 
-/** A part of the cache: values computed by one model. */
+/** A part of the cache: values computed by one model of rows of one size. */
 export interface FeatureSpace {
   /** Digest of the model. */
   readonly model: string;
@@ -25,8 +25,8 @@ export interface FeatureSpace {
 }
 
 /**
- * What the frozen part of a network makes of pictures, so that it is computed once. Memory is filled until it is full, and nothing
- * is thrown out for something newer: each epoch asks for all pictures in another order, so what is there is worth as much as what
+ * What the frozen part of a network makes of samples, so that it is computed once. Memory is filled until it is full, and nothing
+ * is thrown out for something newer: each epoch asks for all samples in another order, so what is there is worth as much as what
  * would take its place. One cache may serve several sources and trainers.
  */
 export class FeatureCache {
@@ -59,10 +59,9 @@ export class FeatureCache {
   }
 
   /** Makes room: memory keeps the values of these models only. */
-  keepOnly(spaces: readonly FeatureSpace[]): void {
-    const models = new Set(spaces.map(({ model }) => model));
+  keepOnly(models: readonly string[]): void {
     for (const [model, values] of this.spaces) {
-      if (models.has(model)) continue;
+      if (models.includes(model)) continue;
       for (const { byteLength } of values.values()) this.bytes -= byteLength;
       this.spaces.delete(model);
     }

@@ -5,34 +5,34 @@ import {
   type StepModels,
   type TrainingPlan,
 } from '../../artifacts/index.ts';
-import type { Batch, Recalled } from '../../data/index.ts';
-import { bytesOf, type Tensor, tensor, type Value, writeModel } from '../../onnx/index.ts';
+import type { Batch, Recalled, RowSizes } from '../../data/index.ts';
+import { symbolsOf, type Tensor, type Value, writeModel } from '../../onnx/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import type { Inference } from '../../shapes/index.ts';
-import type { FeatureCache, FeatureSpace } from './cache.ts';
+import type { FeatureCache } from './cache.ts';
 import { LazySession } from './lazy-session.ts';
-import { isByPicture } from './rows.ts';
-import { pick, SizeValues, Stretch } from './stretch.ts';
+import { isBySample } from './rows.ts';
+import { CountedValues, pick, type SizedStretch, Stretch } from './stretch.ts';
 
 /** Part of the cache's memory for what several stages share: the other is for what the stage under way makes of it. */
 const TRUNK_SHARE = 0.75;
 
-/** The form of a row that is the picture itself. */
-const PIXELS = 'pixels';
+/** The form of a row that is the sample itself. */
+const DATA = 'data';
 
 /**
  * The frozen part of a stage at work. Where later stages thaw more it runs in two stretches: the trunk, which stays frozen in them
- * too, and from there to where this stage's training begins. What either makes of a picture is remembered: the pixels are needed
+ * too, and from there to where this stage's training begins. What either makes of a sample is remembered: its data is needed
  * once, and the next stage goes on from the trunk.
  */
 export class FrozenPart {
   private constructor(
     private readonly cache: FeatureCache,
-    private readonly input: Value,
-    /** Pixels to `trunk`'s values, and from there to the boundary where that is elsewhere; none where pictures can't be told apart. */
+    private readonly inputs: readonly Value[],
+    /** Data to `trunk`'s values, and from there to the boundary where that is elsewhere; none where samples can't be told apart. */
     private readonly stretches: { readonly trunk: Stretch; readonly rest?: Stretch } | undefined,
-    /** Boundary values that follow from the number of pictures alone. */
-    private readonly sizes: SizeValues | undefined,
+    /** Boundary values that follow from the number of samples and their sizes alone. */
+    private readonly counted: CountedValues | undefined,
     /** Takes whole batches, where there are no stretches. */
     private readonly whole: LazySession | undefined,
   ) {}
@@ -50,79 +50,78 @@ export class FrozenPart {
     cache: FeatureCache,
     shared?: TrainingPlan,
   ): Promise<FrozenPart> {
-    const input = inputOf(network);
+    const inputs = inputsOf(network);
     const parts = partsOf(network, plan, models.boundary.training, shared);
     if (!parts) {
       const { prefix } = models;
       const whole = prefix && new LazySession(runtime, writeModel(prefix));
-      return new FrozenPart(cache, input, undefined, undefined, whole);
+      return new FrozenPart(cache, inputs, undefined, undefined, whole);
     }
     const { values, rest } = parts;
-    const sizes = parts.fixed && new SizeValues(runtime, parts.fixed, input);
-    const ends = { from: [input], to: values };
-    const trunk = await Stretch.open(runtime, parts.trunk, ends, sizes, rest ? TRUNK_SHARE : 1);
-    if (!rest) return new FrozenPart(cache, input, { trunk }, sizes, undefined);
-    const second = await Stretch.open(runtime, rest.model, { from: values, to: rest.values }, sizes, 1, trunk);
-    return new FrozenPart(cache, input, { trunk, rest: second }, sizes, undefined);
+    const counted = parts.fixed && new CountedValues(runtime, parts.fixed, inputs);
+    const ends = { from: inputs, to: values };
+    const trunk = await Stretch.open(runtime, parts.trunk, ends, counted, rest ? TRUNK_SHARE : 1);
+    if (!rest) return new FrozenPart(cache, inputs, { trunk }, counted, undefined);
+    const second = await Stretch.open(runtime, rest.model, { from: values, to: rest.values }, counted, 1, trunk);
+    return new FrozenPart(cache, inputs, { trunk, rest: second }, counted, undefined);
   }
 
-  /** Whether what it makes of a picture is remembered. */
+  /** Whether what it makes of a sample is remembered. */
   get remembers(): boolean {
     return this.stretches !== undefined;
   }
 
-  /** The parts of the cache that it uses. */
-  get spaces(): readonly FeatureSpace[] {
+  /** The models whose values it keeps in the cache. */
+  get models(): readonly string[] {
     const { trunk, rest } = this.stretches ?? {};
-    return [trunk, rest].flatMap((stretch) => (stretch ? [stretch.space] : []));
+    return [trunk, rest].flatMap((stretch) => (stretch ? [stretch.model] : []));
   }
 
-  /** What is known of a picture, as far along as it is known. */
-  readonly recall = async (key: string): Promise<Recalled | undefined> => {
+  /** What is known of a sample, as far along as it is known. */
+  readonly recall = async (key: string, sizes: RowSizes = {}): Promise<Recalled | undefined> => {
     const { trunk, rest } = this.stretches ?? {};
     for (const stretch of [rest, trunk]) {
-      const bytes = stretch && (await this.cache.get(stretch.space, key));
-      if (bytes) return { form: stretch.space.model, bytes };
+      const bytes = stretch && (await this.cache.get(stretch.at(sizes).space, key));
+      if (bytes) return { form: stretch.model, bytes };
     }
     return undefined;
   };
 
   /**
-   * The named values of the boundary for a batch, some of whose pictures may have been recalled.
+   * The named values of the boundary for a batch, some of whose samples may have been recalled.
    *
-   * @param lasting whether later stages show these very pictures, and are to find them at the end of the trunk
+   * @param lasting whether later stages show these very samples, and are to find them at the end of the trunk
    */
   async values(batch: Batch, names: readonly string[], lasting = true): Promise<Record<string, Tensor>> {
-    const pixels = { [this.input.name]: tensor('float32', batch.shape, batch.images) };
-    if (!this.stretches) return this.ofWholeBatch(pixels, names);
-    const { trunk, rest } = this.stretches;
-    const { keys, recalled } = batch;
-    const drawn = bytesOf(pixels[this.input.name]);
+    const data = Object.fromEntries(this.inputs.map(({ name }, i) => [name, batch.inputs[i]]));
+    if (!this.stretches) return this.ofWholeBatch(data, names);
+    const { keys, recalled, sizes = {} } = batch;
+    const trunk = this.stretches.trunk.at(sizes);
+    const rest = this.stretches.rest?.at(sizes);
+    const drawn = trunk.from.view(data);
     let at = 0;
-    const rows = batch.indices.map((_, i): Recalled => {
-      const known = recalled?.[i];
-      if (!known) at += trunk.from.bytes;
-      return known ?? { form: PIXELS, bytes: drawn.subarray(at - trunk.from.bytes, at) };
-    });
-    await this.advance(trunk, rows, PIXELS, lasting || !rest ? keys : undefined);
+    const rows = batch.indices.map((_, i): Recalled => recalled?.[i] ?? { form: DATA, bytes: drawn[at++] });
+    await this.advance(trunk, rows, DATA, lasting || !rest ? keys : undefined);
     if (rest) await this.advance(rest, rows, trunk.space.model, keys);
     const stacked = (rest ?? trunk).to.stack(rows.map(({ bytes }) => bytes));
-    return pick({ ...stacked, ...(await this.sizes?.at(rows.length)) }, names);
+    return pick({ ...stacked, ...(await this.counted?.at(rows.length, sizes)) }, names);
   }
 
   async release(): Promise<void> {
     const { trunk, rest } = this.stretches ?? {};
-    await Promise.all([trunk, rest, this.sizes, this.whole].map((part) => part?.release()));
+    await Promise.all([trunk, rest, this.counted, this.whole].map((part) => part?.release()));
   }
 
-  private async ofWholeBatch(pixels: Record<string, Tensor>, names: readonly string[]) {
-    const computed = names.filter((name) => name !== this.input.name);
-    const values = computed.length ? await (await this.whole!.get()).run(pixels, computed) : {};
-    return pick({ ...pixels, ...values }, names);
+  private async ofWholeBatch(data: Record<string, Tensor>, names: readonly string[]) {
+    const computed = names.filter((name) => !(name in data));
+    if (!computed.length) return pick(data, names);
+    const session = await this.whole!.get();
+    const values = await session.run(pick(data, session.inputNames), computed);
+    return pick({ ...data, ...values }, names);
   }
 
   /** Replaces the rows that are in the form that a stretch takes by what it makes of them, and remembers that. */
-  private async advance(stretch: Stretch, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
+  private async advance(stretch: SizedStretch, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
     const waiting = [...rows.keys()].filter((i) => rows[i].form === form);
     if (!waiting.length) return;
     const made = await stretch.compute(waiting.map((i) => rows[i].bytes));
@@ -135,46 +134,46 @@ export class FrozenPart {
   }
 }
 
-/** The stage's frozen part in models; undefined where what it hands on is not each picture's own. */
+/** The stage's frozen part in models; undefined where what it hands on is not each sample's own. */
 function partsOf(network: Inference, plan: TrainingPlan, boundary: readonly Value[], shared?: TrainingPlan) {
-  const input = inputOf(network);
+  const inputs = inputsOf(network);
   const end = sortValues(network, boundary);
-  const model = end && frozenModel(network, plan, [input], end.byPicture);
+  const model = end && frozenModel(network, plan, inputs, end.bySample);
   if (!end || !model) return undefined;
-  const split = shared && splitAt(network, plan, shared, end.byPicture);
+  const split = shared && splitAt(network, plan, shared, end.bySample);
   const fixed = new Map([...end.fixed, ...(split?.fixed ?? [])].map((value) => [value.name, value]));
   return {
-    ...(split ?? { values: end.byPicture, trunk: model, rest: undefined }),
-    fixed: fixed.size ? frozenModel(network, plan, [input], [...fixed.values()]) : undefined,
+    ...(split ?? { values: end.bySample, trunk: model, rest: undefined }),
+    fixed: fixed.size ? frozenModel(network, plan, inputs, [...fixed.values()]) : undefined,
   };
 }
 
 /** The frozen part in two, at the end of what `shared` keeps frozen as well; undefined where it can't be had so. */
 function splitAt(network: Inference, plan: TrainingPlan, shared: TrainingPlan, wanted: readonly Value[]) {
   const middle = sortValues(network, frozenBoundary(network, shared));
-  const trunk = middle && frozenModel(network, shared, [inputOf(network)], middle.byPicture);
+  const trunk = middle && frozenModel(network, shared, inputsOf(network), middle.bySample);
   if (!middle || !trunk) return undefined;
-  const values = middle.byPicture;
+  const values = middle.bySample;
   const known = wanted.filter(({ name }) => values.some((value) => value.name === name));
   if (known.length === wanted.length) return { values, trunk, rest: undefined, fixed: [] };
   const model = known.length ? undefined : frozenModel(network, plan, [...values, ...middle.fixed], wanted);
   return model && { values, trunk, rest: { model, values: wanted }, fixed: middle.fixed };
 }
 
-/** Values that are each picture's own, and those that follow from the number of pictures; undefined where there are others. */
+/** Values that are each sample's own, and those that follow from the number of samples and their sizes; undefined where there are others. */
 function sortValues(network: Inference, boundary: readonly Value[]) {
-  const input = inputOf(network);
-  const [batch] = input.shape;
-  if (typeof batch !== 'string' || !isByPicture(input, batch)) return undefined;
-  if (boundary.some(({ name }) => name === input.name)) return undefined;
-  const byPicture = boundary.filter((value) => isByPicture(value, batch));
-  const fixed = boundary.filter((value) => !byPicture.includes(value));
-  if (!byPicture.length || fixed.some(({ name }) => dependsOnData(network, name))) return undefined;
-  return { byPicture, fixed };
+  const inputs = inputsOf(network);
+  const [batch] = inputs[0].shape;
+  const sizes = inputs.flatMap(({ shape }) => shape.slice(1).flatMap(symbolsOf)).filter((name) => name !== batch);
+  const isOwn = (value: Value) => typeof batch === 'string' && isBySample(value, batch, sizes);
+  if (!inputs.every(isOwn) || inputs.some(({ name }) => boundary.some((value) => value.name === name)))
+    return undefined;
+  const bySample = boundary.filter(isOwn);
+  const fixed = boundary.filter((value) => !bySample.includes(value));
+  if (!bySample.length || fixed.some(({ name }) => dependsOnData(network, name))) return undefined;
+  return { bySample, fixed };
 }
 
-/** The input that takes pictures. */
-function inputOf({ model, values }: Inference): Value {
-  const [{ name }] = model.graph.inputs;
-  return { name, ...values.get(name)! };
-}
+/** The inputs that take data. */
+const inputsOf = ({ model, values }: Inference): Value[] =>
+  model.graph.inputs.map(({ name }) => ({ name, ...values.get(name)! }));

@@ -1,27 +1,44 @@
+import type { RowSizes } from '../../data/index.ts';
 import {
   arrayOf,
   bytesOf,
   elementCount,
   entryCount,
-  isStatic,
+  sizeOf,
+  symbolsOf,
   type Tensor,
+  type Typed,
   tensorFromBytes,
   type Value,
 } from '../../onnx/index.ts';
 
-/** A batch's values cut into rows, a row being the bytes of one picture's part of each value, one after the other. */
+interface Part {
+  readonly name: string;
+  readonly type: Typed['type'];
+  /** Of a row. */
+  readonly shape: readonly number[];
+  /** Length, and where it begins in the row. */
+  readonly bytes: number;
+  readonly at: number;
+}
+
+/** A batch's values cut into rows, a row being the bytes of one sample's part of each value, one after the other. */
 export class RowFormat {
-  private readonly parts: readonly { readonly value: Value; readonly bytes: number; readonly at: number }[];
+  readonly parts: readonly Part[];
   /** Of a row. */
   readonly bytes: number;
 
-  /** @param values that `isByPicture` */
-  constructor(readonly values: readonly Value[]) {
+  /**
+   * @param values that `isBySample`
+   * @param sizes beside the batch's
+   */
+  constructor(values: readonly Value[], sizes: RowSizes) {
     let at = 0;
-    this.parts = values.map((value) => {
-      const bytes = elementCount(value.shape.slice(1) as number[]) * arrayOf(value.type)!.BYTES_PER_ELEMENT;
+    this.parts = values.map(({ name, type, shape }) => {
+      const rest = shape.slice(1).map((d) => sizeOf(d, sizes));
+      const bytes = elementCount(rest) * arrayOf(type)!.BYTES_PER_ELEMENT;
       at += bytes;
-      return { value, bytes, at: at - bytes };
+      return { name, type, shape: rest, bytes, at: at - bytes };
     });
     this.bytes = at;
   }
@@ -29,28 +46,45 @@ export class RowFormat {
   /** The rows as a batch; `count` of them, the last one repeated where there are fewer. */
   stack(rows: readonly Uint8Array[], count = rows.length): Record<string, Tensor> {
     return Object.fromEntries(
-      this.parts.map(({ value: { name, type, shape }, bytes, at }) => {
+      this.parts.map(({ name, type, shape, bytes, at }) => {
         const all = new Uint8Array(bytes * count);
         for (let i = 0; i < count; i++) {
           all.set(rows[Math.min(i, rows.length - 1)].subarray(at, at + bytes), bytes * i);
         }
-        return [name, tensorFromBytes(type, [count, ...(shape.slice(1) as number[])], all)];
+        return [name, tensorFromBytes(type, [count, ...shape], all)];
       }),
     );
+  }
+
+  /** The rows of a batch, not to be changed: of one value they are its own memory. */
+  view(batch: Readonly<Record<string, Tensor>>): Uint8Array[] {
+    const [{ name, bytes }] = this.parts;
+    const count = batch[name].shape[0];
+    if (this.parts.length > 1) return this.cut(batch, count);
+    const all = bytesOf(batch[name]);
+    return Array.from({ length: count }, (_, i) => all.subarray(bytes * i, bytes * (i + 1)));
   }
 
   /** The first `count` rows of a batch, copied. */
   cut(batch: Readonly<Record<string, Tensor>>, count: number): Uint8Array[] {
     return Array.from({ length: count }, (_, i) => {
       const row = new Uint8Array(this.bytes);
-      for (const { value, bytes, at } of this.parts) {
-        row.set(bytesOf(batch[value.name]).subarray(bytes * i, bytes * (i + 1)), at);
+      for (const { name, bytes, at } of this.parts) {
+        row.set(bytesOf(batch[name]).subarray(bytes * i, bytes * (i + 1)), at);
       }
       return row;
     });
   }
 }
 
-/** Whether a value is `[batch, …]`, all other sizes known, and its elements whole bytes: whether it can be cut into rows. */
-export const isByPicture = ({ type, shape }: Value, batch: string): boolean =>
-  shape[0] === batch && isStatic(shape.slice(1)) && arrayOf(type) !== undefined && entryCount(type, [8]) === 8;
+/**
+ * Whether a value is `[batch, …]`, all other sizes known once those of the rows are, and its elements whole bytes: whether it can be cut
+ * into rows.
+ *
+ * @param rows names of the sizes that a batch's rows have in common
+ */
+export const isBySample = ({ type, shape }: Value, batch: string, rows: readonly string[]): boolean =>
+  shape[0] === batch &&
+  shape.slice(1).every((d) => symbolsOf(d).every((symbol) => rows.includes(symbol))) &&
+  arrayOf(type) !== undefined &&
+  entryCount(type, [8]) === 8;

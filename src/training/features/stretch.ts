@@ -1,44 +1,92 @@
-import { bytesOf, elementCount, type Model, type Tensor, tensor, type Value, writeModel } from '../../onnx/index.ts';
+import type { RowSizes } from '../../data/index.ts';
+import {
+  arrayOf,
+  bytesOf,
+  elementCount,
+  type Model,
+  sizeOf,
+  type Tensor,
+  tensor,
+  type Value,
+  writeModel,
+} from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import type { FeatureSpace } from './cache.ts';
 import { LazySession } from './lazy-session.ts';
 import { RowFormat } from './rows.ts';
 
-/** Pictures that a stretch takes at a time. */
+/** Samples that a stretch takes at a time. */
 const CHUNK = 8;
 
-/** A stretch of the frozen part: from the pixels, or from another stretch's values, to its own. */
+interface Ends {
+  readonly from: readonly Value[];
+  readonly to: readonly Value[];
+}
+
+/** A stretch of the frozen part: from the data, or from another stretch's values, to its own. */
 export class Stretch {
-  private chunk: Promise<number> | undefined;
+  private readonly known = new Map<string, SizedStretch>();
 
   private constructor(
     private readonly session: LazySession,
-    readonly from: RowFormat,
-    readonly to: RowFormat,
-    readonly space: FeatureSpace,
-    /** Inputs that follow from the number of pictures. */
-    private readonly sizes: SizeValues | undefined,
+    private readonly ends: Ends,
+    /** Names what it computes: digests of its model and of those before. */
+    readonly model: string,
+    private readonly counted: CountedValues | undefined,
+    private readonly share: number,
   ) {}
 
   /**
+   * @param counted inputs that follow from the number of samples and their sizes
    * @param share of the cache's memory
-   * @param after what `from` is computed by, where it is not the pixels
+   * @param after what `from` is computed by, where it is not the data
    */
   static async open(
     runtime: Runtime,
     model: Model,
-    ends: { readonly from: readonly Value[]; readonly to: readonly Value[] },
-    sizes: SizeValues | undefined,
+    ends: Ends,
+    counted: CountedValues | undefined,
     share: number,
     after?: Stretch,
   ): Promise<Stretch> {
     const session = new LazySession(runtime, writeModel(model));
     const digest = await session.digest();
-    const to = new RowFormat(ends.to);
-    const space = { model: after ? `${after.space.model} ${digest}` : digest, bytes: to.bytes, share };
-    return new Stretch(session, new RowFormat(ends.from), to, space, sizes);
+    return new Stretch(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
   }
+
+  /** For rows of these sizes. */
+  at(sizes: RowSizes): SizedStretch {
+    const key = JSON.stringify(sizes);
+    const known = this.known.get(key) ?? this.sized(sizes);
+    this.known.set(key, known);
+    return known;
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  private sized(sizes: RowSizes): SizedStretch {
+    const to = new RowFormat(this.ends.to, sizes);
+    const space = { model: this.model, bytes: to.bytes, share: this.share };
+    const counted = async (count: number) => this.counted?.at(count, sizes);
+    return new SizedStretch(this.session, new RowFormat(this.ends.from, sizes), to, space, counted);
+  }
+}
+
+/** A stretch for rows of one size. */
+export class SizedStretch {
+  private chunk: Promise<number> | undefined;
+
+  constructor(
+    private readonly session: LazySession,
+    readonly from: RowFormat,
+    readonly to: RowFormat,
+    readonly space: FeatureSpace,
+    /** Inputs that follow from the number of samples. */
+    private readonly counted: (count: number) => Promise<Record<string, Tensor> | undefined>,
+  ) {}
 
   /** What it makes of each row: the same bytes whichever rows are asked for together. */
   async compute(rows: readonly Uint8Array[]): Promise<Uint8Array[]> {
@@ -49,23 +97,19 @@ export class Stretch {
     return made;
   }
 
-  release(): Promise<void> {
-    return this.session.release();
-  }
-
   /** The batch is always of `count`, the last row repeated where there are fewer: kernels are chosen by its size. */
   private async run(rows: readonly Uint8Array[], count: number): Promise<Uint8Array[]> {
     const session = await this.session.get();
-    const feeds = { ...(await this.sizes?.at(count)), ...this.from.stack(rows, count) };
+    const feeds = { ...(await this.counted(count)), ...this.from.stack(rows, count) };
     return this.to.cut(await session.run(pick(feeds, session.inputNames)), rows.length);
   }
 
   /**
    * How many rows may be computed together: some kernels round by a row's place in the batch, and then it is one at a time. Found out
-   * with noise, so that it is the same for all pictures.
+   * with noise, so that it is the same for all samples.
    */
   private async findChunk(): Promise<number> {
-    if (this.from.values.some(({ type }) => type !== 'float32')) return 1;
+    if (this.from.parts.some(({ type }) => type !== 'float32')) return 1;
     const random = new Random(0, 'chunk');
     const noise = Array.from({ length: CHUNK }, () =>
       bytesOf(
@@ -86,23 +130,24 @@ export class Stretch {
   }
 }
 
-/** Values that follow from the number of pictures alone, such as a shape to reshape to: computed once for each number. */
-export class SizeValues {
+/** Values that follow from the number of samples and their sizes, such as a shape to reshape to: computed once for each. */
+export class CountedValues {
   private readonly session: LazySession;
-  private readonly known = new Map<number, Promise<Record<string, Tensor>>>();
+  private readonly known = new Map<string, Promise<Record<string, Tensor>>>();
 
-  /** @param input that takes the pictures */
+  /** @param inputs that take the data */
   constructor(
     runtime: Runtime,
     model: Model,
-    private readonly input: Value,
+    private readonly inputs: readonly Value[],
   ) {
     this.session = new LazySession(runtime, writeModel(model));
   }
 
-  at(count: number): Promise<Record<string, Tensor>> {
-    const values = this.known.get(count) ?? this.compute(count);
-    this.known.set(count, values);
+  at(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
+    const key = JSON.stringify([count, sizes]);
+    const values = this.known.get(key) ?? this.compute(count, sizes);
+    this.known.set(key, values);
     return values;
   }
 
@@ -110,11 +155,13 @@ export class SizeValues {
     return this.session.release();
   }
 
-  private async compute(count: number): Promise<Record<string, Tensor>> {
-    const shape = [count, ...(this.input.shape.slice(1) as number[])];
-    const blank = tensor('float32', shape, new Float32Array(elementCount(shape)));
+  private async compute(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
+    const blank = this.inputs.map(({ name, type, shape }) => {
+      const dims = [count, ...shape.slice(1).map((d) => sizeOf(d, sizes))];
+      return [name, tensor(type, dims, new (arrayOf(type)!)(elementCount(dims)))] as const;
+    });
     const session = await this.session.get();
-    return session.run(pick({ [this.input.name]: blank }, session.inputNames));
+    return session.run(pick(Object.fromEntries(blank), session.inputNames));
   }
 }
 
