@@ -37,6 +37,14 @@ export const QUANTIZED_FLAG: Flags = {
   },
 };
 
+export const SPLIT_FLAG: Flags = {
+  split: { kind: 'text', value: 'NAME', does: 'train, val or test', default: 'val, else test, else everything' },
+};
+
+export const CALIBRATED_FLAG: Flags = {
+  calibrated: { kind: 'switch', does: 'divide the scores by the temperature that the model keeps (thaw calibrate)' },
+};
+
 /** What finished models take. */
 export const CLASSIFIER_FLAGS: Flags = {
   ...DEVICE_FLAG,

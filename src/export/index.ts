@@ -6,8 +6,10 @@ export {
   namedClasses,
   TRANSFORMERS_NAMES,
   type TransformersOptions,
+  temperatureOf,
   transformersConfig,
   transformersFolder,
   transformersModel,
+  withTemperature,
 } from './transformers.ts';
 export { type Verification, type VerifyOptions, verifyExport } from './verify.ts';

@@ -17,6 +17,8 @@ export interface TransformersOptions {
   readonly card: string;
   /** The source's `config.json`, which may name the architecture. */
   readonly sourceConfig?: unknown;
+  /** What scores are divided by before the softmax, for probabilities that say how often the model is right. */
+  readonly temperature?: number;
 }
 
 /** The names that transformers.js feeds and reads. */
@@ -28,10 +30,11 @@ export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as
  * @throws ThawError `bad-model` when the model is too large for one file
  */
 export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
-  const { task, preprocessing, card, sourceConfig } = options;
+  const { task, preprocessing, card, sourceConfig, temperature } = options;
+  const config = transformersConfig(task, sourceConfig);
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
   return new Map([
-    ['config.json', json(transformersConfig(task, sourceConfig))],
+    ['config.json', json(temperature === undefined ? config : withTemperature(config, temperature))],
     ['preprocessor_config.json', json(writePreprocessing(shippedPreprocessing(preprocessing)))],
     ['onnx/model.onnx', writeModel(transformersModel(options))],
     ['README.md', text(card)],
@@ -100,6 +103,29 @@ export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: un
     ...task.config(),
     'transformers.js_config': { dtype: 'fp32' },
   };
+}
+
+/** A `config.json` that keeps a temperature, which only Thaw reads. */
+export const withTemperature = (config: unknown, temperature: number): Record<string, unknown> => {
+  const { thaw, ...rest } = (config ?? {}) as { thaw?: object };
+  return { ...rest, thaw: { ...thaw, temperature } };
+};
+
+/**
+ * The temperature that a `config.json` keeps; undefined where it keeps none.
+ *
+ * @throws ThawError `bad-config` where it is no positive number
+ */
+export function temperatureOf(config: unknown): number | undefined {
+  const { thaw } = (config ?? {}) as { thaw?: { temperature?: unknown } };
+  const temperature = thaw?.temperature;
+  if (temperature === undefined) return undefined;
+  if (typeof temperature === 'number' && temperature > 0 && Number.isFinite(temperature)) return temperature;
+  throw new ThawError(
+    'bad-config',
+    `config.json: thaw.temperature is ${JSON.stringify(temperature)}, and not a number above 0`,
+    'Fit it again: thaw calibrate MODEL PICTURES',
+  );
 }
 
 /**

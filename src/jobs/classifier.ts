@@ -1,6 +1,6 @@
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { metadataOf } from '../export/index.ts';
+import { metadataOf, temperatureOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
@@ -22,17 +22,21 @@ export class Classifier {
     private readonly input: string,
     private readonly output: { readonly name: string; readonly gives: 'logits' | 'probabilities' },
     private readonly session: Session,
+    /** Where its JSON files are. */
+    readonly folder: string,
+    private readonly temperature: number | undefined,
   ) {}
 
   /** @param spec whatever `resolveModel` takes, a run directory included */
   static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks): Promise<Classifier> {
-    const { labels, batch, device, ...pictures } = readClassifierSettings(settings);
+    const { labels, batch, device, calibrated, ...pictures } = readClassifierSettings(settings);
     const runtime = await openRuntime(device, hooks);
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(await readModelFile(resolved.path));
     const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
     const task = taskOf(model, resolved, labels);
+    const temperature = calibrated ? keptTemperature(resolved, task) : undefined;
     const [input] = dataInputsOf(model);
     if (input?.type !== 'float32') {
       throw new ThawError(
@@ -43,7 +47,9 @@ export class Classifier {
     }
     checkOutputs(model, task);
     const session = await open(runtime, model);
-    return new Classifier(resolved.name, task, preprocessing, batch, input.name, outputOf(model), session);
+    const { name, folder } = resolved;
+    const output = outputOf(model);
+    return new Classifier(name, task, preprocessing, batch, input.name, output, session, folder, temperature);
   }
 
   /** What it says of each picture, batch by batch. */
@@ -56,13 +62,25 @@ export class Classifier {
       if (count !== this.task.outputs) throw wrongCount(this.task, count);
       // ln p are logits of p.
       const logits = gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
-      yield this.task.outcomes(logits, batch, 'model');
+      const outcomes = this.task.outcomes(logits, batch, 'model');
+      yield this.temperature === undefined ? outcomes : this.task.temperature!.apply(outcomes, this.temperature);
     }
   }
 
   release(): Promise<void> {
     return this.session.release();
   }
+}
+
+/** @throws ThawError `bad-config` where the model keeps none */
+function keptTemperature({ source, config }: ResolvedModel, task: Task): number {
+  const temperature = temperatureOf(config);
+  if (temperature !== undefined && task.temperature) return temperature;
+  throw new ThawError(
+    'bad-config',
+    `${source} keeps no temperature to be calibrated with`,
+    `Fit one on labelled pictures: thaw calibrate ${source} PICTURES`,
+  );
 }
 
 const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));

@@ -2,7 +2,7 @@ import type { Dataset, Sample } from '../data/index.ts';
 import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
-import type { Assessment, Evaluated, Exhibit, TaskOutcome } from '../tasks/index.ts';
+import type { Assessment, Evaluated, Exhibit, Task, TaskOutcome } from '../tasks/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { describeData } from './opening.ts';
@@ -38,9 +38,19 @@ export async function measureModel(
   request: EvaluateRequest,
   hooks: JobHooks,
 ): Promise<{ readonly assessment: Evaluated; readonly exhibits: readonly Exhibit[] }> {
+  const { task, predictions } = await labelledPredictions(request, hooks);
+  const assessment = task.assess(predictions, task.loss(predictions), SEED);
+  return { assessment, exhibits: task.exhibits(assessment) };
+}
+
+/** What the model says of the pictures, and where its JSON files are. */
+export async function labelledPredictions(
+  request: EvaluateRequest,
+  hooks: JobHooks,
+): Promise<{ readonly task: Task; readonly predictions: readonly TaskOutcome[]; readonly folder: string }> {
   checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
-  const { task, preprocessing } = classifier;
+  const { task, preprocessing, folder } = classifier;
   const dataset = await openDataset(request.data, { classes: task.classes, valFraction: 0, strict: request.strict });
   hooks.onEvent?.(describeData(dataset, task));
   const samples = samplesOf(dataset, request);
@@ -56,8 +66,7 @@ export async function measureModel(
     hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
   }
   await classifier.release();
-  const assessment = task.assess(predictions, task.loss(predictions), SEED);
-  return { assessment, exhibits: task.exhibits(assessment) };
+  return { task, predictions, folder };
 }
 
 const SPLITS = ['val', 'test', 'train'] as const;

@@ -1,27 +1,15 @@
-import { basename, join } from 'node:path';
-import { stringify } from 'yaml';
-import type { BatchSource, Dataset } from '../data/index.ts';
+import { join } from 'node:path';
 import { PictureSource } from '../data/node/index.ts';
 import { TRANSFORMERS_NAMES } from '../export/index.ts';
 import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
-import { modelCard, type ReportData, renderReport } from '../report/index.ts';
-import type { Assessment, Evaluated, Evaluation } from '../tasks/index.ts';
-import {
-  type Checkpoint,
-  type FeatureCache,
-  planStages,
-  type StageInfo,
-  type StopReason,
-  type TrainingConfig,
-  trainingPlan,
-} from '../training/index.ts';
-import { environmentOf } from './environment.ts';
+import { modelCard, renderReport } from '../report/index.ts';
+import type { Assessment, Evaluated, Evaluation, TemperatureFit } from '../tasks/index.ts';
+import type { Checkpoint, StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
-import { samplePictures, worstMistakes } from './gallery.ts';
-import { sizesOf } from './opening.ts';
-import { quoted, shownPath } from './paths.ts';
-import { type RunRecord, saveRecord, stageResults } from './record.ts';
-import type { TrainingJob } from './training-job.ts';
+import { shownPath } from './paths.ts';
+import { type RunRecord, saveRecord } from './record.ts';
+import { reportData } from './report-data.ts';
+import type { FinishedTraining } from './training-job.ts';
 
 /** How a training ended. Plain data. */
 export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evaluated = Evaluation> {
@@ -36,16 +24,12 @@ export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evalua
   readonly before: E | null;
   readonly after: A | null;
   readonly test: A | null;
+  /** The temperature that `model/config.json` keeps, and what it does; null where the task has none. */
+  readonly calibration: TemperatureFit | null;
   readonly seconds: number;
   /** Files to look at and to ship. */
   readonly model: string | null;
   readonly report: string | null;
-}
-
-export interface FinishedTraining extends TrainingJob {
-  readonly config: TrainingConfig;
-  readonly val: BatchSource;
-  readonly features: FeatureCache;
 }
 
 /** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
@@ -76,7 +60,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
-  const report = await reportOf(job, { best, last, measured: measured as unknown as Measured, seconds, path });
+  const report = await reportData(job, { ...(measured as unknown as Measured), best, last, seconds, path });
   const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
   await run.writeModelFolder(finished.folder(card));
   await run.writeFile('report.html', renderReport(report));
@@ -85,6 +69,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
     ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),
     after: measured.val as A,
     test: measured.test as A | null,
+    calibration: measured.calibration,
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
@@ -105,85 +90,9 @@ function outcomeOf<A extends Evaluated, E extends Evaluated>(
     before: record.before as E | null,
     after: null,
     test: null,
+    calibration: null,
     seconds: record.seconds,
     model: null,
     report: null,
   };
-}
-
-interface Results {
-  readonly best: Checkpoint;
-  readonly last: Checkpoint;
-  readonly measured: Measured;
-  readonly seconds: number;
-  readonly path: string;
-}
-
-async function reportOf(job: FinishedTraining, { best, last, measured, seconds, path }: Results): Promise<ReportData> {
-  const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
-  const { predictions, val: after, test } = measured;
-  const { rows } = last.progress;
-  const count = (samples: Dataset['train']) =>
-    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
-  return {
-    title: `${about.name} on ${basename(about.dataPath)}`,
-    created: record.created,
-    model: {
-      name: about.name,
-      source: about.model,
-      sha256: about.sha256,
-      parameters: sizesOf(job).parameters,
-      opset: source.opsets[''],
-      groups: anatomy.groups.map(({ name }) => name),
-      continued: record.continued,
-    },
-    data: {
-      path: about.data,
-      classes: dataset.classes,
-      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
-      problems: dataset.problems,
-    },
-    plan: record.stages.map((stage) => ({
-      ...stage,
-      why: stage.why ?? 'finished',
-      ...stageResults(rows, stage.stage, task.metric),
-      multipliers: multipliersOf(job, stage),
-    })),
-    rows,
-    bestEpoch: best.progress.best?.epoch ?? null,
-    before: record.before as Evaluation | null,
-    after,
-    test,
-    mistakes: await worstMistakes(predictions, dataset),
-    samples: await samplePictures(dataset, about.preprocessing, settings),
-    comparison: about.comparison && [
-      ...about.comparison,
-      { name: `this run (${settings.preset})`, accuracy: after.accuracy, seconds },
-    ],
-    environment: await environmentOf(runtime),
-    config: stringify({ model: about.model, data: about.data, ...settings }),
-    seconds,
-    stopped: record.stopped ?? 'finished',
-    output: {
-      path: join(path, 'model'),
-      commands: [
-        { does: 'Classify pictures', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
-        { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} PICTURES` },
-        {
-          does: 'Use it in JavaScript',
-          command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', ${JSON.stringify(`${path}/model`)});`,
-        },
-      ],
-    },
-  };
-}
-
-/** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
-function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
-  const plan = planStages(config, anatomy)[stage - 1];
-  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput, {}, 0);
-  return anatomy.groups
-    .filter(({ name }) => groups.includes(name))
-    .map(({ name, parameters }) => ({ group: name, multiplier: learningRateScales.get(parameters[0]) ?? 1 }))
-    .filter(({ multiplier }) => multiplier !== 1);
 }

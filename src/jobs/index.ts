@@ -1,4 +1,5 @@
 export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
+export { type CalibrateOutcome, calibrate } from './calibrate.ts';
 export { Classifier } from './classifier.ts';
 export { type EvaluateRequest, evaluate, measureModel } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';

@@ -1,10 +1,10 @@
-import type { Dataset, Preprocessing } from '../data/index.ts';
+import type { BatchSource, Dataset, Preprocessing } from '../data/index.ts';
 import type { Prepared, TrainSettings } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskFacts } from '../tasks/index.ts';
-import type { Checkpoint } from '../training/index.ts';
+import type { Checkpoint, FeatureCache, TrainingConfig } from '../training/index.ts';
 import type { RunRecord } from './record.ts';
 
 /** What a run keeps of its beginnings, in the `about` of its source. */
@@ -34,4 +34,11 @@ export interface TrainingJob extends Prepared {
   readonly runtime: Runtime;
   readonly record: RunRecord;
   readonly resume?: Checkpoint;
+}
+
+/** A training that ended, or was asked to. */
+export interface FinishedTraining extends TrainingJob {
+  readonly config: TrainingConfig;
+  readonly val: BatchSource;
+  readonly features: FeatureCache;
 }

@@ -10,7 +10,7 @@ import {
 } from '../export/index.ts';
 import { quantizedWeights } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Assessment, Evaluated, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
+import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
 import { type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
@@ -37,6 +37,8 @@ export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluate
   readonly predictions: readonly O[];
   readonly val: A;
   readonly test: A | null;
+  /** Of the validation set, measured on the test set where there is one; null where the task has no probabilities. */
+  readonly calibration: TemperatureFit | null;
 }
 
 /** The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. */
@@ -61,6 +63,7 @@ export async function measure<O extends TaskOutcome, A extends Evaluated>(
       predictions,
       val: task.assess(predictions, loss, config.seed),
       test: tested ? task.assess(tested.predictions, tested.loss, config.seed) : null,
+      calibration: task.temperature?.fit(predictions, { seed: config.seed, others: tested?.predictions }) ?? null,
     };
   } finally {
     await trainer.release();
@@ -85,18 +88,21 @@ const ROUNDED = 0.1;
 /**
  * Exports a checkpoint and compares the exported model's answers with the trainer's.
  *
- * @param measured the shipped task, and the trainer's predictions of every validation sample
+ * @param measured the shipped task, its temperature, and the trainer's predictions of every validation sample
  */
 export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
   trained: Omit<Trained<O, A>, 'task'>,
-  { task, predictions }: Pick<Measured<O, A>, 'task' | 'predictions'>,
+  { task, predictions, calibration }: Pick<Measured<O, A>, 'task' | 'predictions' | 'calibration'>,
 ): Promise<FinishedModel> {
   const { source, anatomy, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
   const model = exportModel(source, checkpoint.state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
   const output = anatomy.head.graphOutput;
   const folder = (card: string) =>
-    transformersFolder({ model, task, preprocessing, input: input.name, output, card, sourceConfig });
+    transformersFolder({
+      ...{ model, task, preprocessing, input: input.name, output, card, sourceConfig },
+      temperature: calibration?.temperature ?? undefined,
+    });
   const verification = await verifyExport({
     model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),
     runtime,

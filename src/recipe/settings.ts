@@ -40,6 +40,8 @@ const classifierSchema = picturesSchema.extend({
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
   device: z.enum(['auto', ...devices]).default('auto'),
+  /** Divides the scores by the temperature that the model keeps. */
+  calibrated: z.boolean().default(false),
 });
 export type ClassifierSettings = z.input<typeof classifierSchema>;
 

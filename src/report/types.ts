@@ -1,4 +1,5 @@
 import type { DataProblem } from '../data/types.ts';
+import type { TemperatureFit } from '../tasks/index.ts';
 import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 
 /** A stage after it has run: the plan's words, and what they cost and gained. */
@@ -83,6 +84,8 @@ export interface ReportData {
   readonly before: Evaluation | null;
   readonly after: Assessment;
   readonly test?: Assessment | null;
+  /** The temperature that is kept beside the model, and what it does. */
+  readonly calibration?: TemperatureFit | null;
   /** Highest wrong confidence first. */
   readonly mistakes: readonly Mistake[];
   /** Augmented training pictures as data URLs. */

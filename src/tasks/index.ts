@@ -3,6 +3,12 @@
 export { type AssessedClass, type Assessment, assess } from './classification/assessment.ts';
 export { classification } from './classification/index.ts';
 export { evaluationOf, predictionsOf, softmax } from './classification/metrics.ts';
+export {
+  atTemperature,
+  type ProbabilityScores,
+  type TemperatureFit,
+  temperatureFit,
+} from './classification/temperature-fit.ts';
 export type { ClassScores, Evaluation, Prediction } from './classification/types.ts';
 export type { Exhibit, Figures, Form, Table } from './exhibits.ts';
 export { readFacts, type TaskFacts, type TaskName } from './facts.ts';

@@ -4,6 +4,7 @@
  */
 import type { Batch } from '../data/index.ts';
 import type { Model, Tensor, Value } from '../onnx/index.ts';
+import type { TemperatureFit } from './classification/temperature-fit.ts';
 import type { Exhibit } from './exhibits.ts';
 import type { TaskFacts } from './facts.ts';
 
@@ -106,6 +107,11 @@ export interface Task<
   answer(outcome: O): Answer;
   /** An evaluation for people: in a terminal, a report, a model card. */
   exhibits(assessment: A): readonly Exhibit[];
+  /** Where answers are probabilities: the temperature that makes them say how often the model is right, and outcomes at one. */
+  readonly temperature?: {
+    fit(outcomes: readonly O[], options: { readonly seed: number; readonly others?: readonly O[] }): TemperatureFit;
+    apply(outcomes: readonly O[], temperature: number): O[];
+  };
 }
 
 /** The task's metric of an evaluation or a row. */

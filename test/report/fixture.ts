@@ -1,6 +1,6 @@
 import { Random } from '../../src/random.ts';
 import type { ReportData } from '../../src/report/types.ts';
-import { assess, evaluationOf, softmax } from '../../src/tasks/index.ts';
+import { assess, evaluationOf, softmax, temperatureFit } from '../../src/tasks/index.ts';
 import type { EpochRow, Prediction } from '../../src/training/events.ts';
 
 /** A transparent picture of one pixel. */
@@ -118,6 +118,7 @@ export function fixture(
     ),
     after,
     test: null,
+    calibration: temperatureFit(predictions, { seed: 0 }),
     mistakes: Array.from({ length: 6 }, (_, i) => ({
       thumbnail: pictures[i % pictures.length],
       file: `pictures/hymenoptera/val/${at(i)}/2368${i}4_d2c4.jpg`,

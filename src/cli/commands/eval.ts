@@ -1,7 +1,7 @@
 import { type EvaluateRequest, measureModel } from '../../jobs/index.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
-import { CLASSIFIER_FLAGS } from '../shared-flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
 import { exhibitLines } from '../terminal/exhibits.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
@@ -13,7 +13,8 @@ export const command: CommandSpec = {
     { name: 'data', does: 'labelled pictures, as for thaw train' },
   ],
   flags: {
-    split: { kind: 'text', value: 'NAME', does: 'train, val or test', default: 'val, else test, else everything' },
+    ...SPLIT_FLAG,
+    ...CALIBRATED_FLAG,
     ...CLASSIFIER_FLAGS,
   },
   examples: ['thaw eval runs/pictures-1 pictures', 'thaw eval model.onnx pictures --labels cat,dog --json'],

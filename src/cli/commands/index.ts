@@ -28,6 +28,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./predict.ts'),
   },
   {
+    name: 'calibrate',
+    usage: 'calibrate <run or model> <data>',
+    summary: 'fit a temperature, so that probabilities say how often the model is right',
+    load: () => import('./calibrate.ts'),
+  },
+  {
     name: 'inspect',
     usage: 'inspect <model>',
     summary: 'layer groups, head, unsupported operators, suggested stages, memory',

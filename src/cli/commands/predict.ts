@@ -2,7 +2,7 @@ import { answers } from '../../jobs/index.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { percent } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
-import { CLASSIFIER_FLAGS } from '../shared-flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command: CommandSpec = {
@@ -12,7 +12,7 @@ export const command: CommandSpec = {
     { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
     { name: 'images', does: 'picture files, and folders of them', many: true },
   ],
-  flags: CLASSIFIER_FLAGS,
+  flags: { ...CALIBRATED_FLAG, ...CLASSIFIER_FLAGS },
   examples: ['thaw predict runs/pictures-1 new/*.jpg', 'thaw predict runs/pictures-1 new --json'],
   async run({ words: [model, ...pictures], values, terminal, signal }) {
     const { strict, ...settings } = values as { strict?: boolean } & ClassifierSettings;

@@ -233,6 +233,13 @@ export class TrainingDisplay {
       `${c.green('Done')} in ${duration(seconds)}: ${c.bold(this.validation(after ?? {}))} on ${plural(this.data?.val ?? 0, 'picture')}${gain} (epoch ${bestEpoch} of ${epochs})`,
     );
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
+    const { calibration } = outcome;
+    if (calibration?.temperature) {
+      const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
+      this.terminal.say(
+        `Its probabilities are ${raw} off on average, ${at} at temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,
+      );
+    }
     this.terminal.say();
     this.fact('report', report ?? '');
     this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);

@@ -4,6 +4,7 @@ import type { Task } from '../task.ts';
 import { type Assessment, assess } from './assessment.ts';
 import { exhibits } from './exhibits.ts';
 import { evaluationOf, predictionsOf } from './metrics.ts';
+import { atTemperature, temperatureFit } from './temperature-fit.ts';
 import type { Evaluation, Prediction } from './types.ts';
 
 const LEAST = 1e-37;
@@ -56,6 +57,7 @@ export const classification = (classes: readonly string[]): Task<Prediction, Eva
       return { answer: { label, probability, probabilities: each }, words: [label, probability] };
     },
     exhibits,
+    temperature: { fit: temperatureFit, apply: atTemperature },
   };
   return task;
 };

@@ -1,0 +1,43 @@
+import { calibrate, type EvaluateRequest } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
+import type { ClassifierSettings } from '../../recipe/index.ts';
+import { decimal, percent, plural } from '../../report/format.ts';
+import type { CommandSpec } from '../command.ts';
+import { CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
+import { JobDisplay } from '../terminal/job.ts';
+
+export const command: CommandSpec = {
+  name: 'calibrate',
+  summary: 'fit a temperature, so that probabilities say how often the model is right',
+  description:
+    'Give pictures that the model was not trained on. The temperature is kept in the config.json beside the model, which stays as it is; --calibrated of thaw predict and thaw eval divides the scores by it. thaw train fits one on its validation set.',
+  words: [
+    { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
+    { name: 'data', does: 'labelled pictures, as for thaw train' },
+  ],
+  flags: { ...SPLIT_FLAG, ...CLASSIFIER_FLAGS },
+  examples: ['thaw calibrate runs/pictures-1 other-pictures', 'thaw predict runs/pictures-1 new --calibrated'],
+  async run({ words: [model, data], values, terminal, signal }) {
+    const { split, strict, ...settings } = values as Pick<EvaluateRequest, 'split' | 'strict'> & ClassifierSettings;
+    const display = new JobDisplay(terminal);
+    const outcome = await calibrate({ model, data, split, strict, settings }, { onEvent: display.take, signal });
+    if (terminal.json) terminal.answer(outcome);
+    const { temperature, samples, without, with: calibrated, file } = outcome;
+    if (temperature === null) {
+      terminal.say(
+        `No temperature can be fitted on ${plural(samples, 'picture')}: none of them is wrong, or the model is no better than chance`,
+      );
+      return 0;
+    }
+    terminal.say(`temperature ${decimal(temperature)}, fitted on ${plural(samples, 'picture')}`);
+    terminal.say(
+      `calibration error ${percent(without.calibration.error)} -> ${percent(calibrated.calibration.error)}   log loss ${decimal(without.logLoss)} -> ${decimal(calibrated.logLoss)}   (each fifth of the pictures at the temperature of the others)`,
+    );
+    terminal.say(
+      file
+        ? `kept in ${file}: thaw predict ${quoted(model)} PICTURE --calibrated`
+        : 'there is no config.json to keep it in',
+    );
+    return 0;
+  },
+};

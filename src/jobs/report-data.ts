@@ -1,0 +1,107 @@
+import { basename, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Dataset } from '../data/index.ts';
+import type { Measured } from '../recipe/index.ts';
+import type { ReportData } from '../report/index.ts';
+import type { Evaluation } from '../tasks/index.ts';
+import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
+import { environmentOf } from './environment.ts';
+import { samplePictures, worstMistakes } from './gallery.ts';
+import { sizesOf } from './opening.ts';
+import { quoted } from './paths.ts';
+import { stageResults } from './record.ts';
+import type { FinishedTraining } from './training-job.ts';
+
+/** What came out of a training, as far as the report tells of it. */
+export interface Results extends Measured {
+  /** What is shipped, and where training stood when it ended. */
+  readonly best: Checkpoint;
+  readonly last: Checkpoint;
+  readonly seconds: number;
+  /** The run directory, as short as it can be said. */
+  readonly path: string;
+}
+
+/** All that the report and the model card say of a run. */
+export async function reportData(
+  job: FinishedTraining,
+  { best, last, val, test, predictions, calibration, seconds, path }: Results,
+): Promise<ReportData> {
+  const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
+  const { rows } = last.progress;
+  const count = (samples: Dataset['train']) =>
+    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+  return {
+    title: `${about.name} on ${basename(about.dataPath)}`,
+    created: record.created,
+    model: {
+      name: about.name,
+      source: about.model,
+      sha256: about.sha256,
+      parameters: sizesOf(job).parameters,
+      opset: source.opsets[''],
+      groups: anatomy.groups.map(({ name }) => name),
+      continued: record.continued,
+    },
+    data: {
+      path: about.data,
+      classes: dataset.classes,
+      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
+      problems: dataset.problems,
+    },
+    plan: record.stages.map((stage) => ({
+      ...stage,
+      why: stage.why ?? 'finished',
+      ...stageResults(rows, stage.stage, task.metric),
+      multipliers: multipliersOf(job, stage),
+    })),
+    rows,
+    bestEpoch: best.progress.best?.epoch ?? null,
+    before: record.before as Evaluation | null,
+    after: val,
+    test,
+    calibration,
+    mistakes: await worstMistakes(predictions, dataset),
+    samples: await samplePictures(dataset, about.preprocessing, settings),
+    comparison: about.comparison && [
+      ...about.comparison,
+      { name: `this run (${settings.preset})`, accuracy: val.accuracy, seconds },
+    ],
+    environment: await environmentOf(runtime),
+    config: stringify({ model: about.model, data: about.data, ...settings }),
+    seconds,
+    stopped: record.stopped ?? 'finished',
+    output: {
+      path: join(path, 'model'),
+      commands: commandsFor(path, calibration !== null && calibration.temperature !== null),
+    },
+  };
+}
+
+/** What to do next. */
+const commandsFor = (path: string, calibrated: boolean): ReportData['output']['commands'] => [
+  { does: 'Classify pictures', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
+  ...(calibrated
+    ? [
+        {
+          does: 'Classify pictures, with probabilities that say how often it is right',
+          command: `thaw predict ${quoted(path)} PICTURE.jpg --calibrated`,
+        },
+      ]
+    : []),
+  { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} PICTURES` },
+  {
+    does: 'Use it in JavaScript',
+    command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', ${JSON.stringify(`${path}/model`)});`,
+  },
+];
+
+/** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
+function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
+  const plan = planStages(config, anatomy)[stage - 1];
+  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput, {}, 0);
+  return anatomy.groups
+    .filter(({ name }) => groups.includes(name))
+    .map(({ name, parameters }) => ({ group: name, multiplier: learningRateScales.get(parameters[0]) ?? 1 }))
+    .filter(({ multiplier }) => multiplier !== 1);
+}
