@@ -37,7 +37,7 @@ const POLICY = [
 ].join('; ');
 
 if (!existsSync(STUDIO)) {
-  console.error(`There is no studio in ${STUDIO}. Build it first: npm run studio -- --build`);
+  console.error(`There is no studio in ${STUDIO}. Build it first: npm run build`);
   app.exit(2);
 }
 

@@ -1,4 +1,5 @@
-// Builds dist/: the generated protobuf module, TypeScript's output, what tsc leaves behind, and dist/browser for pages without a bundler.
+// Builds dist/: the generated protobuf module, TypeScript's output, what tsc leaves behind, dist/browser for pages without a bundler, and the
+// studio.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -40,3 +41,7 @@ await build({
   chunkNames: 'chunk-[hash]',
   logLevel: 'warning',
 });
+const studio = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/studio/studio.ts', '--build'], {
+  stdio: 'inherit',
+});
+if (studio.status !== 0) process.exit(studio.status ?? 1);

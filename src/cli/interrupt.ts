@@ -17,7 +17,7 @@ export function interruptSignal(terminal: Terminal): { signal: AbortSignal; rele
     }
     asked = performance.now();
     controller.abort();
-    terminal.say(terminal.colours.yellow('stopping after this step … (press Ctrl-C again to end at once)'));
+    terminal.say(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

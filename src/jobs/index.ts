@@ -9,4 +9,5 @@ export type { TrainOutcome } from './finish.ts';
 export { type InspectRequest, inspectModel } from './inspect.ts';
 export { type AnsweredPicture, answers, type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { resume } from './resume.ts';
+export { serveStudio } from './studio.ts';
 export { type TrainRequest, train } from './train.ts';

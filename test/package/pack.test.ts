@@ -1,6 +1,6 @@
 // The package as users get it: packed, unpacked into an empty project, run, imported and type-checked there. Its dependencies are
 // linked from ours, since installing them takes minutes and a network.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -65,6 +65,7 @@ test('holds what users need and nothing else', () => {
     ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md', 'artifacts/default/onnx/model.onnx'],
     ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+    ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
     ...['dist/electron/index.js', 'dist/electron/host.js', 'dist/electron/preload.cjs', 'dist/electron/client.js'],
   ];
   expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
@@ -73,7 +74,9 @@ test('holds what users need and nothing else', () => {
   );
   expect(stray).toEqual([]);
   expect(paths.filter((path) => /\.test\.|(?<!\.d)\.ts$|\.png$/.test(path))).toEqual([]);
-  expect(packed.size).toBeLessThan(5_000_000);
+  // ONNX Runtime's files for pages are the user's own.
+  expect(paths.filter((path) => path.endsWith('.wasm'))).toEqual([]);
+  expect(packed.size).toBeLessThan(8_000_000);
 });
 
 test('its command runs', async () => {
@@ -83,6 +86,39 @@ test('its command runs', async () => {
   const text = await output('npx', '--no-install', 'thaw', 'doctor');
   expect(text).toMatch(/cpu/i);
   expect(text).toContain(process.versions.node);
+});
+
+test('its studio is served with the ONNX Runtime that is installed', async () => {
+  const lacking = await output('npx', '--no-install', 'thaw', 'studio').catch(({ code, stderr }) => [code, stderr]);
+  expect(lacking).toEqual([
+    2,
+    expect.stringMatching(/^.*onnxruntime-web isn't installed.*npm install onnxruntime-web@/),
+  ]);
+  link('onnxruntime-web', 'node_modules/onnxruntime-web');
+  const command = join(project, 'node_modules/thaw/dist/cli/main.js');
+  const studio = spawn(process.execPath, [command, 'studio', '--port', '0', '--json'], { cwd: project });
+  try {
+    const said = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      studio.stdout.on('data', (part) => {
+        text += part;
+        if (text.trimEnd().endsWith('}')) resolve(text);
+      });
+      studio.on('exit', (code) => reject(new Error(`it ended with ${code}`)));
+    });
+    const { address } = JSON.parse(said);
+    const worker = await (await fetch(`${address}service-worker.js`)).text();
+    const lists = worker.match(/\["[^\]]+"\]/g)!.map((list) => JSON.parse(list) as string[]);
+    const files = lists.find((list) => list.includes('./'))!;
+    expect(files.filter((file) => file.startsWith('ort-'))).toHaveLength(4);
+    for (const file of files) {
+      const { status } = await fetch(address + file, { method: 'HEAD' });
+      expect([file, status]).toEqual([file, 200]);
+    }
+  } finally {
+    studio.kill('SIGINT');
+  }
+  expect(await new Promise((resolve) => studio.on('exit', resolve))).toBe(0);
 });
 
 test('its library can be imported from JavaScript', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../scripts/studio/serve.ts';
+import { type Serving, serve } from '../../src/jobs/serving.ts';
 
 let folder: string;
 let files: readonly string[];
@@ -108,6 +108,21 @@ describe('the server', () => {
       expect((await fetch(serving.address + path)).status).toBe(404);
     },
   );
+
+  test('gives a folder within it under another name, and nothing beside that', async () => {
+    const other = await serve(folder, 0, { named: 'src' });
+    expect((await fetch(`${other.address}named/version.ts`)).status).toBe(200);
+    expect((await fetch(other.address)).status).toBe(200);
+    for (const path of [
+      'named/..%2fpackage.json',
+      'named/%2e%2e/package.json',
+      'named',
+      'namedversion.ts',
+      'hasOwnProperty/x',
+    ])
+      expect((await fetch(other.address + path)).status).toBe(404);
+    await other.close();
+  });
 
   test('only gives', async () => {
     expect((await fetch(serving.address, { method: 'POST' })).status).toBe(405);

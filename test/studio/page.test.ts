@@ -6,7 +6,7 @@ import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../scripts/studio/serve.ts';
+import { type Serving, serve } from '../../src/jobs/serving.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import { launch } from '../web/browser.ts';
 

@@ -58,6 +58,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./export.ts'),
   },
   {
+    name: 'studio',
+    usage: 'studio',
+    summary: 'a page to make a classifier without programming, served to this machine only',
+    load: () => import('./studio.ts'),
+  },
+  {
     name: 'models',
     usage: 'models',
     summary: 'good models to start from, by size and licence',

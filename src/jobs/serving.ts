@@ -1,4 +1,4 @@
-/** Serves a folder to this machine, cross-origin isolated, as WebAssembly's threads need. */
+/** Serves folders to this machine, cross-origin isolated, as WebAssembly's threads need. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -32,10 +32,17 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/** @param port 0 for any that is free */
-export async function serve(folder: string, port: number): Promise<Serving> {
+/**
+ * @param port 0 for any that is free
+ * @param within folders that stand in the first one under another name
+ */
+export async function serve(
+  folder: string,
+  port: number,
+  within: Readonly<Record<string, string>> = {},
+): Promise<Serving> {
   const server = createServer(async ({ url = '/', method }, response) => {
-    const path = pathIn(folder, url);
+    const path = pathIn(folder, within, url);
     const file = path && (await fileAt(path));
     if (!file || (method !== 'GET' && method !== 'HEAD')) {
       response.writeHead(file ? 405 : 404, { ...HEADERS, 'Content-Type': 'text/plain' });
@@ -58,11 +65,15 @@ export async function serve(folder: string, port: number): Promise<Serving> {
   };
 }
 
-/** Undefined for what lies outside of the folder, or is no path. */
-function pathIn(folder: string, url: string): string | undefined {
+/** Undefined for what lies outside of the folders, or is no path. */
+function pathIn(root: string, within: Readonly<Record<string, string>>, url: string): string | undefined {
   try {
-    const path = normalize(join(folder, decodeURIComponent(new URL(url, 'http://localhost').pathname)));
-    return path.startsWith(normalize(folder + sep)) && !path.includes('\0') ? path : undefined;
+    const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+    const [, first, rest] = /^\/([^/]*)(\/.*)?$/.exec(path)!;
+    const inner = Object.hasOwn(within, first) ? within[first] : undefined;
+    const folder = inner ?? root;
+    const file = normalize(join(folder, inner === undefined ? path : (rest ?? '')));
+    return file.startsWith(normalize(folder + sep)) && !file.includes('\0') ? file : undefined;
   } catch {
     return undefined;
   }
