@@ -28,6 +28,8 @@ export interface FineTuningPlatform {
   readonly runtime: Runtime;
   /** The pictures, once it is known how the model takes them. */
   readonly open: (preprocessing: Preprocessing, settings: TrainSettings) => Sources;
+  /** Megabytes for what the frozen layers make of pictures, where the settings don't say; 1024 unless given. */
+  readonly cacheMemory?: number;
   /** From where to go on: the last checkpoint, and the best one. */
   readonly resume?: { readonly last: Checkpoint; readonly best?: Checkpoint };
 }
@@ -72,7 +74,10 @@ export class FineTuning {
   /**
    * @throws ThawError for everything that the user can mend: a model without a head, classes without pictures, wrong settings
    */
-  static async open(request: FineTuningRequest, { runtime, open, resume }: FineTuningPlatform): Promise<FineTuning> {
+  static async open(
+    request: FineTuningRequest,
+    { runtime, open, cacheMemory, resume }: FineTuningPlatform,
+  ): Promise<FineTuning> {
     const { model: encoded, preprocessorConfig, classes } = request;
     const settings = readSettings({ ...request.settings });
     readAugmentation(settings.augment);
@@ -93,7 +98,7 @@ export class FineTuning {
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
     const config = trainingConfigOf(settings);
-    const features = new FeatureCache();
+    const features = openFeatures(settings, cacheMemory);
     return new FineTuning(prepared, task, request, runtime, sources, features, config, preprocessing, settings, resume);
   }
 
@@ -177,4 +182,12 @@ export class FineTuning {
     const { task, runtime, features, training: config } = this;
     return new Trainer({ network, anatomy, task, ...this.sources, config, runtime, features, resume });
   }
+}
+
+/** @throws ThawError `bad-config` for `disk`: there are no files */
+function openFeatures({ cache, cacheMemory }: TrainSettings, usual = 1024): FeatureCache {
+  if (cache === 'disk') {
+    throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
+  }
+  return new FeatureCache({ maximumBytes: cache === 'off' ? 0 : (cacheMemory ?? usual) * 2 ** 20 });
 }

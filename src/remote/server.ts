@@ -1,6 +1,7 @@
 import {
   type BatchSource,
   type Dataset,
+  PictureCache,
   type PictureReader,
   type Preprocessing,
   readAugmentation,
@@ -34,6 +35,8 @@ export interface RemotePlatform {
   runtime(device: TrainSettings['device']): Promise<Runtime>;
   /** Reads pictures by the names under which they are here. */
   reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
+  /** Megabytes for decoded pictures, and as many for what the frozen layers make of them where the settings don't say. */
+  readonly cacheMemory?: number;
   /** Where projects are kept, if anywhere. */
   readonly store?: ProjectStore;
 }
@@ -189,7 +192,12 @@ class Server implements Served {
     const dataset = datasetOf(request);
     const open = (preprocessing: Preprocessing, settings: TrainSettings) =>
       this.sourcesOf(request, splitOf(dataset, settings), preprocessing, settings);
-    const fineTuning = await FineTuning.open(request, { runtime, open, resume });
+    const fineTuning = await FineTuning.open(request, {
+      runtime,
+      open,
+      cacheMemory: this.platform.cacheMemory,
+      resume,
+    });
     this.current = { request, fineTuning, dataset: splitOf(dataset, fineTuning.settings), runtime };
     const { train, val } = this.current.dataset;
     return {
@@ -215,13 +223,15 @@ class Server implements Served {
     const onProblem = ({ file, reason }: { file: string; reason: string }) =>
       this.emit({ type: 'problem', picture: Number(file), reason });
     const { seed } = settings;
+    const { cacheMemory } = this.platform;
+    const cache = new PictureCache(cacheMemory === undefined ? undefined : cacheMemory * 2 ** 20);
     const augmentation = readAugmentation(settings.augment);
     return {
       train: new PictureSource(
-        { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, onProblem },
+        { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, cache, onProblem },
         reader,
       ),
-      val: new PictureSource({ samples: dataset.val, preprocessing, seed, onProblem }, reader),
+      val: new PictureSource({ samples: dataset.val, preprocessing, seed, cache, onProblem }, reader),
     };
   }
 

@@ -62,6 +62,39 @@ test('a training at the end of a channel gives the bytes of `thaw train`', async
   ]);
 });
 
+test('what the frozen layers make of pictures is kept as the settings say', async () => {
+  /** How often it is asked for pictures in a training. */
+  async function readings(own: OpenRequest['settings']): Promise<number> {
+    let count = 0;
+    const platform = nodePlatform();
+    const { port1, port2 } = new MessageChannel();
+    serve(emitterPort(port1), {
+      ...platform,
+      // Decoded pictures are not kept either.
+      cacheMemory: 0,
+      reader: (pictures) => {
+        const counting = new Map(pictures);
+        counting.get = (file) => {
+          count++;
+          return pictures.get(file);
+        };
+        return platform.reader(counting);
+      },
+    });
+    const client = connect(emitterPort(port2));
+    clients.push(client);
+    await client.open({ ...request, settings: { ...settings, augment: 'none', stages: undefined, ...own } });
+    await client.train();
+    return count;
+  }
+  const head = { trainable: 'head', epochs: 4 };
+  const kept = await readings({ ...head, cacheMemory: 16 });
+  expect(kept).toBeGreaterThan(0);
+  expect(await readings({ ...head, cacheMemory: 16, cache: 'off' })).toBeGreaterThan(2 * kept);
+  expect(await readings(head)).toBeGreaterThan(2 * kept);
+  await expect(readings({ ...head, cache: 'disk' })).rejects.toThrow('cache: disk is for the command line');
+});
+
 test('pictures are told apart while the training goes on, and it can be paused and stopped', async () => {
   const { client, events } = connected();
   await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 50 }] } });

@@ -1,3 +1,4 @@
+import { freemem } from 'node:os';
 import { sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
@@ -22,6 +23,7 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
       return nodeRuntime(device, deviceOptions(device));
     },
     reader: (pictures) => sharpReader((file) => contentsOf(pictures.get(file)!)),
+    cacheMemory: Math.min(1024, freemem() / 4 / 2 ** 20),
     store: folder === undefined ? undefined : folderStore(folder),
   };
 }
