@@ -6,7 +6,7 @@ import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
 import { byFolder } from '../../src/studio/files/folders.ts';
 import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';
 import { listed } from '../../src/studio/files/pictures.ts';
-import { freeName, whatIsMissing, withClass } from '../../src/studio/state/classes.ts';
+import { arePhotographs, freeName, whatIsMissing, withClass } from '../../src/studio/state/classes.ts';
 import { epochsPlanned, follow, NO_RUN, plannedBands, progress, secondsLeft } from '../../src/studio/state/run.ts';
 import { EMBEDDED_SETTINGS, inWords, OWN_SETTINGS, trainSettings } from '../../src/studio/state/settings.ts';
 import type { Run, StudioSettings } from '../../src/studio/state/types.ts';
@@ -48,6 +48,16 @@ describe('what is missing', () => {
 
   test('is nothing with two classes of two', () => {
     expect(whatIsMissing(['a', 'b'].map((name) => ({ id: name, name, pictures: two })))).toBeUndefined();
+  });
+
+  test('photographs are told from drawings by what cameras write', () => {
+    const of = (...types: string[]) => [
+      { id: 'a', name: 'a', pictures: types.map((type, i) => ({ id: `${i}`, blob: new Blob([], { type }) })) },
+      { id: 'b', name: 'b', pictures: [] },
+    ];
+    expect(arePhotographs(of('image/jpeg', 'image/jpeg', 'image/png'))).toBe(true);
+    expect(arePhotographs(of('image/jpeg', 'image/png'))).toBe(false);
+    expect(arePhotographs(of())).toBe(false);
   });
 
   test('a new class has a name that is free', () => {

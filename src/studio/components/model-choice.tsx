@@ -2,6 +2,7 @@ import { useRef } from 'preact/hooks';
 import { useStudio } from '../context.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
 import { readOwnModel, withConfiguration } from '../files/models.ts';
+import { arePhotographs } from '../state/classes.ts';
 import { Trouble } from './trouble.tsx';
 
 /** What the training starts from. */
@@ -75,6 +76,12 @@ export function ModelChoice() {
         }}
       />
       <Trouble place="model" />
+      {!model && arePhotographs(studio.classes.value) && (
+        <p class="hint">
+          The built-in model knows drawings, and these look like photographs: an .onnx that has seen photographs gets
+          much further. The command <code>npx thaw models</code> names some.
+        </p>
+      )}
     </fieldset>
   );
 }

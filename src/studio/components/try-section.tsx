@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useStudio } from '../context.ts';
+import { arePhotographs } from '../state/classes.ts';
 import { Bars } from './bars.tsx';
 import { Choice, type Option } from './choice.tsx';
 import { usePrediction } from './prediction.ts';
@@ -17,7 +18,8 @@ const WAYS: readonly Option<Way>[] = [
 /** Where it is asked. */
 export function TrySection() {
   const { teaching, classes } = useStudio();
-  const way = useSignal<Way>('draw');
+  const chosen = useSignal<Way | undefined>(undefined);
+  const way = chosen.value ?? (arePhotographs(classes.value) ? 'file' : 'draw');
   const { prediction, show } = usePrediction();
   const ready = teaching.ready.value;
   const run = teaching.run.value;
@@ -34,16 +36,16 @@ export function TrySection() {
       </p>
       <Choice
         label="How to show it something"
-        value={way.value}
+        value={way}
         options={WAYS}
-        onChoose={(chosen) => {
-          way.value = chosen;
+        onChoose={(value) => {
+          chosen.value = value;
           void show(undefined);
         }}
       />
-      {way.value === 'draw' && <TryDrawing show={show} moment={moment} />}
-      {way.value === 'camera' && <TryCamera show={show} />}
-      {way.value === 'file' && <TryFile show={show} moment={moment} />}
+      {way === 'draw' && <TryDrawing show={show} moment={moment} />}
+      {way === 'camera' && <TryCamera show={show} />}
+      {way === 'file' && <TryFile show={show} moment={moment} />}
       <Trouble place="try" />
       <Bars classes={names} prediction={ready ? prediction.value : undefined} />
     </section>

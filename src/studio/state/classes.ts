@@ -56,3 +56,10 @@ export function whatIsMissing(classes: Classes): Problem | undefined {
 /** The classes with so few pictures that more would help. */
 export const withFew = (classes: Classes): readonly StudioClass[] =>
   classes.filter(({ pictures }) => pictures.length < FEW);
+
+/** Whether most pictures are photographs, as what cameras write tells: drawings and screenshots are PNG. */
+export function arePhotographs(classes: Classes): boolean {
+  const isJpeg = ({ blob }: StudioPicture) => blob.type === 'image/jpeg';
+  const all = classes.flatMap(({ pictures }) => pictures);
+  return all.filter(isJpeg).length > all.length / 2;
+}
