@@ -51,7 +51,8 @@ async function main(given: BenchOptions): Promise<void> {
       const request = await stepsRequest(model, selection, networks, options);
       result.cases[selection] = await measureSteps(request, options, say);
     }
-    await show(model, modelTable(result, options.contenders));
+    const inPages = options.contenders.every((name) => name.startsWith('page-'));
+    await show(inPages ? `${model} in a page` : model, modelTable(result, options.contenders));
   }
 }
 

@@ -49,19 +49,45 @@ const tensorflow = (backend: string): Omit<Contender, 'title'> => ({
   options: {},
   sameLoss: false,
   command: () => ({ command: process.execPath, args: ['--import', 'tsx', here('peers/tfjs.js'), backend] }),
-  missing: () =>
-    existsSync(here('peers/node_modules/@tensorflow/tfjs-core'))
-      ? undefined
-      : 'not installed; npm install --prefix scripts/bench/peers',
+  missing: () => (hasPeer('@tensorflow/tfjs-core') ? undefined : PEERS),
 });
 
-export const REFERENCE = 'pytorch';
+const PEERS = 'not installed; npm install --prefix scripts/bench/peers';
+const hasPeer = (name: string) => existsSync(here(`peers/node_modules/${name}`));
+
+/** In a page of a browser, which takes part only where it is named. */
+const inPage = (
+  script: string,
+  options: Contender['options'],
+  python: (interpreters: Interpreters) => string[] = () => [],
+): Omit<Contender, 'title'> => ({
+  options,
+  sameLoss: true,
+  optional: true,
+  command: (interpreters) => ({
+    command: process.execPath,
+    args: ['--import', 'tsx', here('page/contender.ts'), here(script), ...python(interpreters)],
+  }),
+  missing: () => undefined,
+});
+
+const tensorflowInPage = (backend: string): Omit<Contender, 'title'> => ({
+  ...inPage('peers/tfjs-page.js', { backend }),
+  sameLoss: false,
+  missing: () => (hasPeer(`@tensorflow/tfjs-backend-${backend}`) ? undefined : PEERS),
+});
+
+/** What the others are compared with: PyTorch where it takes part, otherwise the first. */
+export const referenceOf = (contenders: readonly string[]): string =>
+  contenders.includes(PYTORCH) ? PYTORCH : contenders[0];
+
+const PYTORCH = 'pytorch';
 
 /** By name, in the order of the tables. */
 export const CONTENDERS: Readonly<Record<string, Contender>> = {
   thaw: { title: 'Thaw', note: 'the usual export, batch norm folded', ...thaw({ batchNorm: 'folded' }) },
   'thaw-kept': { title: 'Thaw', note: 'batch norm kept, statistics frozen', ...thaw({ batchNorm: 'kept' }) },
-  [REFERENCE]: {
+  [PYTORCH]: {
     title: 'PyTorch, channels_last',
     note: 'batch norm kept, statistics frozen',
     ...pytorch({ memoryFormat: 'channels_last', batchNorm: 'frozen' }),
@@ -99,8 +125,7 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
     options: {},
     sameLoss: true,
     command: ({ ortTraining }) => ({ command: ortTraining, args: [here('python/ort_training.py')] }),
-    missing: ({ ortTraining }) =>
-      missingPackages(ortTraining, ['onnxruntime-training-cpu', 'torch', 'onnx'], 'ort-training-requirements'),
+    missing: missingOrtTraining,
   },
   onnxsim: {
     title: 'onnxsim',
@@ -117,7 +142,27 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
     optional: true,
     ...tensorflow('cpu'),
   },
+  'page-thaw': { title: 'Thaw, WebAssembly, in a page', ...inPage('page/thaw.ts', { device: 'wasm' }) },
+  'page-thaw-1': {
+    title: 'Thaw, WebAssembly, in a page',
+    note: 'one thread',
+    ...inPage('page/thaw.ts', { device: 'wasm', threads: 1 }),
+  },
+  'page-thaw-webgpu': { title: 'Thaw, WebGPU, in a page', ...inPage('page/thaw.ts', { device: 'webgpu' }) },
+  'page-ort-training': {
+    title: 'onnxruntime-web/training, in a page',
+    note: 'one thread: it has no more',
+    ...inPage('peers/ort-training-page.js', {}, ({ ortTraining }) => [ortTraining]),
+    missing: (interpreters) => (hasPeer('onnxruntime-web') ? missingOrtTraining(interpreters) : PEERS),
+  },
+  'page-tfjs': { title: 'TensorFlow.js, WebAssembly, in a page', ...tensorflowInPage('wasm') },
+  'page-tfjs-webgl': { title: 'TensorFlow.js, WebGL, in a page', ...tensorflowInPage('webgl') },
+  'page-tfjs-cpu': { title: 'TensorFlow.js, JavaScript, in a page', note: 'one thread', ...tensorflowInPage('cpu') },
 };
+
+function missingOrtTraining({ ortTraining }: Interpreters): string | undefined {
+  return missingPackages(ortTraining, ['onnxruntime-training-cpu', 'torch', 'onnx'], 'ort-training-requirements');
+}
 
 /** Names the packages that the interpreter lacks, and what installs them: a list in scripts/bench/python. */
 export function missingPackages(python: string, names: readonly string[], list: string): string | undefined {

@@ -1,7 +1,7 @@
 /** Interleaved measuring: contenders take short turns, so that what else the machine does meets all of them alike. */
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTENDERS, REFERENCE } from './contenders.ts';
+import { CONTENDERS, referenceOf } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
 import type { StepsReady, StepsRequest, StepsTaken } from './protocol.ts';
 import { median, quantile } from './statistics.ts';
@@ -146,13 +146,13 @@ function refuseOtherLosses(
   failed: { contender: string; reason: string }[],
   say: (line: string) => void,
 ): void {
-  const reference = entries.find(({ contender }) => contender === REFERENCE);
+  const reference = entries.find(({ contender }) => contender === referenceOf(entries.map((entry) => entry.contender)));
   if (!reference?.firstLoss) return;
   for (const entry of entries.filter(({ contender }) => CONTENDERS[contender].sameLoss)) {
     const difference =
       Math.abs((entry.firstLoss ?? Number.POSITIVE_INFINITY) - reference.firstLoss) / reference.firstLoss;
     if (difference <= LOSS_TOLERANCE) continue;
-    const reason = `its first loss is ${entry.firstLoss}, that of PyTorch ${reference.firstLoss}`;
+    const reason = `its first loss is ${entry.firstLoss}, that of ${CONTENDERS[reference.contender].title} ${reference.firstLoss}`;
     say(`  ${entry.contender}: ${reason}`);
     failed.push({ contender: entry.contender, reason });
     entries.splice(entries.indexOf(entry), 1);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { CONTENDERS, REFERENCE, thawWorker } from './contenders.ts';
+import { CONTENDERS, thawWorker } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
 import type { StepsRequest } from './protocol.ts';
 import { Worker } from './worker.ts';
@@ -23,7 +23,7 @@ export async function makeNetworks(
   names: readonly string[],
   { classes, batch, interpreters }: Pick<BenchOptions, 'classes' | 'batch' | 'interpreters'>,
 ): Promise<Networks> {
-  const missing = CONTENDERS[REFERENCE].missing(interpreters);
+  const missing = CONTENDERS.pytorch.missing(interpreters);
   if (missing) throw new Error(`the networks are defined in PyTorch: ${missing}`);
   const folder = resolve(cache, `networks-${classes}-${batch}`);
   const { stdout } = await run(interpreters.python, [exporter, folder, String(classes), String(batch), ...names], {

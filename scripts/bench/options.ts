@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { CONTENDERS, defaultInterpreters, type Interpreters } from './contenders.ts';
 import { JOBS } from './jobs.ts';
 
-export const MODELS = ['resnet18', 'mobilenet_v2', 'efficientnet_lite0', 'densenet121', 'vit_small'] as const;
+export const MODELS = ['small', 'resnet18', 'mobilenet_v2', 'efficientnet_lite0', 'densenet121', 'vit_small'] as const;
 
 export interface BenchOptions {
   readonly models: readonly string[];

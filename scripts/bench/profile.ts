@@ -13,7 +13,8 @@ import { ThawError } from '../../src/errors.ts';
 import { elementCount, tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
-import { compileStage, cpuRuntime, openNetwork } from './workers/thaw-network.ts';
+import { compileStage } from './workers/stage.ts';
+import { cpuRuntime, openNetwork } from './workers/thaw-network.ts';
 
 const WARMUP = 3;
 

@@ -1,6 +1,6 @@
 /** Results as Markdown, and their place in a document. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { CONTENDERS, REFERENCE } from './contenders.ts';
+import { CONTENDERS, referenceOf } from './contenders.ts';
 import { type CaseResult, DISTURBED, type Measured, milliseconds } from './measure.ts';
 import { median } from './statistics.ts';
 
@@ -59,7 +59,7 @@ function titleOf(contender: string): string {
 function timeCell(result: CaseResult, contender: string): string {
   const own = find(result, contender);
   if (!own) return '–';
-  const mark = [own, find(result, REFERENCE)].some((m) => m && m.disturbance >= DISTURBED) ? ' †' : '';
+  const mark = [own, referenceIn(result)].some((m) => m && m.disturbance >= DISTURBED) ? ' †' : '';
   return `${time(own)}${compared(result, own, ({ median }) => median)}${mark} · ${(own.memory / 2 ** 20).toFixed(0)} MB`;
 }
 
@@ -68,10 +68,13 @@ function cpuCell(result: CaseResult, contender: string): string {
   return own ? `${milliseconds(own.cpu)}${compared(result, own, ({ cpu }) => cpu)}` : '–';
 }
 
+const referenceIn = (result: CaseResult) =>
+  find(result, referenceOf(result.measured.map(({ contender }) => contender)));
+
 const find = ({ measured }: CaseResult, contender: string) => measured.find((m) => m.contender === contender);
 
 function compared(result: CaseResult, own: Measured, of: (measured: Measured) => number): string {
-  const reference = find(result, REFERENCE);
+  const reference = referenceIn(result);
   return reference ? ` · ${ratio(of(own), of(reference))}` : '';
 }
 

@@ -30,11 +30,12 @@ export function findChromium(): string {
 /** WebGPU on the processor, where there is no graphics card. */
 const SOFTWARE_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 
-export const launch = (): Promise<Browser> =>
+/** @param own arguments beyond the usual ones */
+export const launch = (own: readonly string[] = []): Promise<Browser> =>
   chromium.launch({
     executablePath: findChromium(),
     // Containers have no user namespaces for the sandbox, and little shared memory.
-    args: ['--no-sandbox', '--disable-dev-shm-usage', ...SOFTWARE_WEBGPU],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...SOFTWARE_WEBGPU, ...own],
   });
 
 const TYPES: Readonly<Record<string, string>> = {

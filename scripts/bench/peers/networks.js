@@ -1,4 +1,5 @@
-/** MobileNetV2 and ResNet18 in TensorFlow.js's layers, channels last, batch norm folded (a bias in every convolution). */
+/** The networks in TensorFlow.js's layers, channels last, batch norm folded (a bias in every convolution). */
+import * as tfc from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-layers';
 
 const conv = (x, filters, kernelSize, strides, activation) =>
@@ -19,6 +20,10 @@ const INVERTED = [
 
 /** Each network as its blocks, input side first, the head last. */
 const BLOCKS = {
+  small: (classes) => [
+    ...[16, 32, 64, 128].map((channels) => (x) => conv(x, channels, 3, 2, 'relu')),
+    (x) => head(x, classes),
+  ],
   mobilenet_v2: (classes) => [
     (x) => conv(x, 32, 3, 2, 'relu6'),
     ...INVERTED.flatMap(([expansion, channels, repeats, stride]) =>
@@ -36,8 +41,6 @@ const BLOCKS = {
     (x) => head(x, classes),
   ],
 };
-
-export const NETWORKS = Object.keys(BLOCKS);
 
 function inverted(x, expansion, channels, stride) {
   const before = x.shape.at(-1);
@@ -57,14 +60,26 @@ function head(x, classes) {
   return tf.layers.dense({ units: classes, activation: 'softmax' }).apply(features);
 }
 
+/** Number of blocks from the end, the head being one; undefined for all. */
+function blocksOf(selection) {
+  if (selection === 'all') return undefined;
+  if (selection === 'head') return 1;
+  const [, count] = /^last:(\d+)$/.exec(selection) ?? [];
+  if (count === undefined) throw new Error(`it knows head, last:N and all, not ${selection}`);
+  return Number(count);
+}
+
 /**
- * A network of which the last `trained` blocks train.
+ * A network of which what is selected trains.
  *
- * @param trained all of them where it is undefined
+ * @param selection `head`, `last:N` blocks, or `all`
  */
-export function buildNetwork(name, classes, size, trained) {
+export function buildNetwork(name, classes, size, selection) {
+  const known = Object.keys(BLOCKS);
+  if (!known.includes(name)) throw new Error(`it is not written in its layers here, only ${known.join(', ')}`);
   const input = tf.input({ shape: [size, size, 3] });
   const blocks = BLOCKS[name](classes);
+  const trained = blocksOf(selection);
   const frozen = trained === undefined ? 0 : blocks.length - trained;
   let x = input;
   let below = [];
@@ -75,3 +90,13 @@ export function buildNetwork(name, classes, size, trained) {
   for (const layer of below) layer.trainable = false;
   return tf.model({ inputs: input, outputs: x });
 }
+
+/** Number of elements that train. */
+export const trainedElements = (network) =>
+  network.trainableWeights.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0);
+
+/** A batch as its tensors: pictures channels last, labels one-hot. */
+export const channelsLast = ({ inputs: [images], labels }, { batch, size, classes }) => ({
+  images: tfc.tidy(() => tfc.transpose(tfc.tensor4d(images.data, [batch, 3, size, size]), [0, 2, 3, 1])),
+  labels: tfc.tidy(() => tfc.cast(tfc.oneHot(tfc.tensor1d([...labels].map(Number), 'int32'), classes), 'float32')),
+});

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import * as tfc from '@tensorflow/tfjs-core';
 import { readBatches } from '../workers/batches.ts';
 import { serve } from '../workers/serve.ts';
-import { buildNetwork, NETWORKS } from './networks.js';
+import { buildNetwork, channelsLast, trainedElements } from './networks.js';
 
 const backend = process.argv[2];
 const require = createRequire(import.meta.url);
@@ -24,25 +24,11 @@ let batches;
 let taken = 0;
 
 async function prepare(request) {
-  const { model, classes, size, batch, lr, selection } = request;
-  if (!NETWORKS.includes(model)) throw new Error(`it is not written in its layers here, only ${NETWORKS.join(', ')}`);
-  network = buildNetwork(model, classes, size, blocksOf(selection));
+  const { model, classes, size, lr, selection } = request;
+  network = buildNetwork(model, classes, size, selection);
   network.compile({ optimizer: tfc.train.adam(lr), loss: 'categoricalCrossentropy' });
-  batches = (await readBatches(request)).map(({ images, labels }) => ({
-    images: tfc.tidy(() => tfc.transpose(tfc.tensor4d(images, [batch, 3, size, size]), [0, 2, 3, 1])),
-    labels: tfc.tidy(() => tfc.cast(tfc.oneHot(tfc.tensor1d([...labels].map(Number), 'int32'), classes), 'float32')),
-  }));
-  const elements = network.trainableWeights.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0);
-  return { trainable: elements, version: `${tfc.version_core} (${backend})` };
-}
-
-/** Number of blocks from the end, the head being one; undefined for all. */
-function blocksOf(selection) {
-  if (selection === 'all') return undefined;
-  if (selection === 'head') return 1;
-  const [, count] = /^last:(\d+)$/.exec(selection) ?? [];
-  if (count === undefined) throw new Error(`it knows head, last:N and all, not ${selection}`);
-  return Number(count);
+  batches = (await readBatches(request)).map((read) => channelsLast(read, request));
+  return { trainable: trainedElements(network), version: `${tfc.version_core} (${backend})` };
 }
 
 async function step(count) {

@@ -26,7 +26,17 @@ def _efficientnet_lite0(classes: int) -> nn.Module:
     return EfficientNet.from_name("efficientnet-lite0", num_classes=classes)
 
 
+def _small(classes: int) -> nn.Module:
+    channels = [3, 16, 32, 64, 128]
+    layers = [
+        nn.Sequential(nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU())
+        for before, after in zip(channels, channels[1:])
+    ]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels[-1], classes))
+
+
 NETWORKS = {
+    "small": _small,
     "resnet18": lambda classes: _torchvision("resnet18", classes),
     "mobilenet_v2": lambda classes: _torchvision("mobilenet_v2", classes),
     "densenet121": lambda classes: _torchvision("densenet121", classes),

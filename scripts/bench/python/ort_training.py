@@ -4,36 +4,22 @@ import tempfile
 import time
 from pathlib import Path
 
-import onnx
 import onnxruntime
-from onnxruntime.training import artifacts
 from onnxruntime.training.api import CheckpointState, Module, Optimizer
 
+from ort_artifacts import write_artifacts
 from protocol import finite, serve, threads
 from steps_data import read_batches
-
-
-# Building the gradient graph tells of every transformation; errors are enough.
-onnxruntime.set_default_logger_severity(3)
 
 
 class Steps:
     """`prepare` once, then `step` as often as asked."""
 
     def prepare(self, request: dict) -> dict:
-        model = onnx.load(request["files"]["folded"])
-        trainable = set(request["trainable"]["folded"])
-        sizes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            artifacts.generate_artifacts(
-                model,
-                requires_grad=sorted(trainable),
-                frozen_params=sorted(sizes.keys() - trainable),
-                loss=artifacts.LossType.CrossEntropyLoss,
-                optimizer=artifacts.OptimType.AdamW,
-                artifact_directory=name,
-            )
+            trainable = set(request["trainable"]["folded"])
+            elements = write_artifacts(request["files"]["folded"], folder, trainable)
             session = onnxruntime.SessionOptions()
             session.intra_op_num_threads = threads()
             self.state = CheckpointState.load_checkpoint(folder / "checkpoint")
@@ -45,7 +31,6 @@ class Steps:
         self.module.train()
         self.batches = read_batches(request)
         self.count = 0
-        elements = sum(product(sizes[name]) for name in trainable)
         return {"trainable": elements, "version": onnxruntime.__version__}
 
     def step(self, count: int) -> dict:
@@ -60,13 +45,6 @@ class Steps:
             losses.append(float(loss))
             seconds.append(time.perf_counter() - began)
         return {"seconds": seconds, "losses": finite(losses), "cpu": time.process_time() - before}
-
-
-def product(dims) -> int:
-    result = 1
-    for size in dims:
-        result *= size
-    return result
 
 
 steps = Steps()

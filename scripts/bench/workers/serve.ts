@@ -5,7 +5,7 @@ import type { PeakMemory } from '../protocol.ts';
 
 type Handlers = Readonly<Record<string, (argument: never) => Promise<object>>>;
 
-/** Answers requests until the input ends. */
+/** Answers requests until the input ends. @param handlers `memory` among them where it is not this process that computes */
 export async function serve(handlers: Handlers): Promise<void> {
   // Whatever else prints must not get between the answers.
   console.log = console.error;
@@ -17,7 +17,7 @@ export async function serve(handlers: Handlers): Promise<void> {
 
 async function answer(handlers: Handlers, name: string, argument: never): Promise<object> {
   try {
-    return name === 'memory' ? peakMemory() : await handlers[name](argument);
+    return name === 'memory' && !handlers.memory ? peakMemory() : await handlers[name](argument);
   } catch (error) {
     console.error(error);
     return { error: String((error as Error).message ?? error).split('\n')[0] };

@@ -6,7 +6,8 @@ import { VERSION } from '../../../src/version.ts';
 import type { StepsReady, StepsRequest, StepsTaken } from '../protocol.ts';
 import { readBatches } from './batches.ts';
 import { serve, threads } from './serve.ts';
-import { compileStage, cpuRuntime, openNetwork, trainableOf } from './thaw-network.ts';
+import { compileStage, trainableOf } from './stage.ts';
+import { cpuRuntime, openNetwork } from './thaw-network.ts';
 
 let stage: CompiledStage;
 let batches: readonly Batch[];
