@@ -19,7 +19,7 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
       if (name !== 'auto' && name !== 'webgpu' && name !== 'cpu') {
         throw new ThawError('device', `a page has no ${name}`, 'Use webgpu, cpu or auto');
       }
-      const gpu = name !== 'cpu' && (await hasWebGpu());
+      const gpu = name !== 'cpu' && (await hasWebGpu({ software: name === 'webgpu' }));
       if (name === 'webgpu' && !gpu) {
         throw new ThawError('device', 'this browser has no WebGPU, or no adapter for it', 'Use auto or cpu');
       }
@@ -35,16 +35,20 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
           'Give the File itself',
         );
       }),
+    cacheMemory: cacheMemory(),
     store: privateStore(),
   };
 }
 
-/** The part of WebGPU's interface that is asked. */
-interface Gpu {
-  requestAdapter(): Promise<object | null>;
+/** @param software whether a graphics card that is played by the processor will do: WebAssembly is several times as fast */
+async function hasWebGpu({ software }: { readonly software: boolean }): Promise<boolean> {
+  const { gpu } = navigator as Partial<Navigator>;
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  return Boolean(adapter && (software || !adapter.info.isFallbackAdapter));
 }
 
-async function hasWebGpu(): Promise<boolean> {
-  const { gpu } = navigator as Navigator & { readonly gpu?: Gpu };
-  return Boolean(await gpu?.requestAdapter().catch(() => null));
+/** Megabytes: a sixteenth of the device's memory, of which browsers tell 8 GiB at most, or nothing. */
+function cacheMemory(): number {
+  const { deviceMemory = 4 } = navigator as Navigator & { readonly deviceMemory?: number };
+  return (deviceMemory * 1024) / 16;
 }

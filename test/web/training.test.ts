@@ -4,10 +4,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/jobs/index.ts';
-import { readModel } from '../../src/onnx/index.ts';
 import type { RemoteEvent } from '../../src/remote/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
+import { difference } from './weights.ts';
 
 let project: Project;
 let scripts: Awaited<ReturnType<typeof bundleScripts>>;
@@ -122,17 +122,6 @@ const trainIn = (page: Page, device: string): Promise<Outcome> =>
     [settings, device] as const,
   );
 
-/** The largest difference of any weight. */
-function difference(a: Uint8Array, b: Uint8Array): number {
-  const [x, y] = [a, b].map((bytes) => readModel(bytes).graph.initializers);
-  return Math.max(
-    ...[...x].map(([name, { data }]) => {
-      const other = y.get(name)!.data as Float32Array;
-      return Math.max(...Array.from(data as Float32Array, (value, i) => Math.abs(value - other[i])));
-    }),
-  );
-}
-
 describe('training in a browser gives the numbers of Node', () => {
   let native: { readonly model: Uint8Array; readonly accuracy: number };
   beforeAll(async () => {
@@ -151,6 +140,7 @@ describe('training in a browser gives the numbers of Node', () => {
   test.each([
     ['WebAssembly with threads', 'cpu', true, 'wasm'],
     ['WebAssembly without threads', 'cpu', false, 'wasm'],
+    ['WebAssembly where WebGPU is no more than software', 'auto', true, 'wasm'],
     ['WebGPU', 'webgpu', true, 'webgpu'],
   ] as const)('%s', async (_, device, isolation, expected) => {
     const page = await openPage(isolation ? isolated : plain);
@@ -204,6 +194,23 @@ test('a page that was closed in the middle goes on in another', async () => {
   expect(outcome).toMatchObject({ projects: ['colours'], why: 'finished', left: [] });
   expect(outcome.done).toBeGreaterThanOrEqual(1);
   expect(outcome.accuracy).toBeGreaterThan(0.8);
+});
+
+test('a worker that fails where nobody waits rejects what is asked of it, then and later', async () => {
+  const page = await openPage(plain);
+  const said = await page.evaluate(async () => {
+    const script = `onmessage = () => setTimeout(() => { throw new Error('no memory is left'); });`;
+    const worker = new Worker(URL.createObjectURL(new Blob([script])));
+    // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
+    const client = (globalThis as any).thaw.startWorker({ worker });
+    const ended = new Promise<Error>((resolve) => client.whenEnded(resolve));
+    const messageOf = ({ message }: Error) => message;
+    const waits = await client.projects().catch(messageOf);
+    return [waits, messageOf(await ended), await client.projects().catch(messageOf)];
+  });
+  await page.context().close();
+  const why = 'the worker that trains has ended: Uncaught Error: no memory is left';
+  expect(said).toEqual([why, why, why]);
 });
 
 test('a worker that cannot be loaded rejects what is asked of it', async () => {
