@@ -1,49 +1,78 @@
-"""Writes test/fixtures/optimizers.json: ten steps of torch.optim's SGD, Adagrad, Adam and AdamW, in float32 and float64.
+"""Writes test/fixtures/optimizers.json: twelve steps of each optimizer in float64, by torch.optim or by the paper's formula in numpy.
 
 Gradients and learning rates are given, not computed, so that nothing but the optimizer is tested. Every number of the input
-is a float32. Hyper-parameters carry PyTorch's names and values; those left out have PyTorch's defaults.
+is a float32. Hyper-parameters carry PyTorch's names and values; those left out have PyTorch's defaults, or the paper's.
 """
 
 import numpy as np
 import torch
 
 from generator import rounded, uniform, write_json
+from papers import Lamb, Lion
 
-SHAPES = {"layer.weight": [3, 4], "layer.bias": [3]}
-RATES = [float(np.float32(lr)) for lr in (0.01, 0.02, 0.05, 0.1, 0.1, 0.08, 0.05, 0.02, 0.005, 0.001)]
+SHAPES = {"layer.weight": [3, 4], "layer.bias": [3], "conv.weight": [4, 2, 3, 3], "tall.weight": [6, 2]}
+RATES = [float(np.float32(lr)) for lr in (0.01, 0.02, 0.05, 0.1, 0.1, 0.08, 0.05, 0.02, 0.02, 0.01, 0.005, 0.001)]
 
 CASES = [
     ("sgd", {}),
     ("sgd", {"momentum": 0.9}),
     ("sgd", {"momentum": 0.9, "nesterov": True}),
     ("sgd", {"weight_decay": 0.1}),
-    ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
     ("sgd", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
     ("adagrad", {}),
     ("adagrad", {"eps": 1e-3}),
     ("adagrad", {"weight_decay": 0.1}),
+    ("rmsprop", {}),
+    ("rmsprop", {"momentum": 0.9}),
+    ("rmsprop", {"centered": True}),
+    ("rmsprop", {"alpha": 0.9, "eps": 1e-3, "momentum": 0.5, "centered": True, "weight_decay": 0.1}),
     ("adam", {}),
     ("adam", {"betas": [0.8, 0.95]}),
     ("adam", {"eps": 1e-3}),
-    ("adam", {"weight_decay": 0.1}),
     ("adam", {"betas": [0.5, 0.9], "eps": 1e-6, "weight_decay": 0.05}),
     ("adamw", {}),
     ("adamw", {"weight_decay": 0.0}),
-    ("adamw", {"weight_decay": 0.3}),
     ("adamw", {"betas": [0.8, 0.95], "eps": 1e-6, "weight_decay": 0.05}),
-    # Two parameter groups: no decay on the bias.
-    ("adamw", {"weight_decay": 0.3, "decayed": ["layer.weight"]}),
-    ("sgd", {"momentum": 0.9, "weight_decay": 0.1, "decayed": ["layer.weight"]}),
+    ("nadam", {}),
+    ("nadam", {"betas": [0.8, 0.95], "momentum_decay": 0.1, "weight_decay": 0.1}),
+    ("nadam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("radam", {}),
+    ("radam", {"betas": [0.8, 0.9], "eps": 1e-4, "weight_decay": 0.1}),
+    ("radam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("lamb", {}),
+    ("lamb", {"weight_decay": 0.0}),
+    ("lamb", {"betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.2}),
+    ("lion", {}),
+    ("lion", {"betas": [0.8, 0.95], "weight_decay": 0.1}),
+    ("adafactor", {}),
+    ("adafactor", {"beta2_decay": -0.5, "eps": [1e-4, 0.1], "d": 1.5, "weight_decay": 0.1}),
+    ("muon", {}),
+    ("muon", {"nesterov": False, "momentum": 0.5, "ns_steps": 2, "weight_decay": 0.0}),
+    ("muon", {"adjust_lr_fn": "original"}),
 ]
-CLASSES = {"sgd": torch.optim.SGD, "adagrad": torch.optim.Adagrad, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-SLOTS = {"momentum_buffer": "momentum", "sum": "sum", "exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq"}
+CLASSES = {
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "lamb": Lamb,
+    "lion": Lion,
+    "adafactor": torch.optim.Adafactor,
+}
+# Ours are named after what they are, not after how they are kept.
+SLOTS = {"momentum_buffer": "momentum"}
+NO_SLOTS = {"step", "mu_product"}
+RECORDED = [1, 7, 12]
 
 
 def given_gradients() -> list[dict[str, np.ndarray]]:
     """Of usual size, with the elements that trip an optimizer: always zero, very small, large, zero at first."""
     steps = []
-    for step in range(10):
-        gradient = {name: uniform(shape, 100 + 2 * step + i, -1, 1) for i, (name, shape) in enumerate(SHAPES.items())}
+    for step in range(len(RATES)):
+        gradient = {name: uniform(shape, 100 + 10 * step + i, -1, 1) for i, (name, shape) in enumerate(SHAPES.items())}
         weight = gradient["layer.weight"].ravel()
         weight[0] = 0
         weight[1] *= np.float32(1e-6)
@@ -54,24 +83,59 @@ def given_gradients() -> list[dict[str, np.ndarray]]:
     return steps
 
 
-def run(optimizer: str, options: dict, dtype: torch.dtype, initial: dict, gradients: list) -> dict:
-    parameters = {name: torch.nn.Parameter(torch.tensor(value, dtype=dtype)) for name, value in initial.items()}
-    plain = {key: value for key, value in options.items() if key != "decayed"}
-    decayed = options.get("decayed", list(parameters))
-    groups = [{"params": [p]} | ({} if name in decayed else {"weight_decay": 0.0}) for name, p in parameters.items()]
-    stepper = CLASSES[optimizer](groups, lr=RATES[0], foreach=False, **plain)
-    digits = 9 if dtype is torch.float32 else 15
-    numbers = lambda tensor: rounded(tensor.detach().flatten().tolist(), digits)
+class Muon:
+    """torch.optim.Muon in double precision, of weights as matrices; AdamW of the bias."""
+
+    def __init__(self, groups, lr, weight_decay=0.1, adjust_lr_fn="match_rms_adamw", **options):
+        rest = [p for group in groups for p in group["params"] if p.dim() == 1]
+        self.kernels = [p for group in groups for p in group["params"] if p.dim() > 1]
+        self.matrices = [torch.nn.Parameter(p.detach().flatten(1).clone()) for p in self.kernels]
+        self.muon = torch.optim.Muon(self.matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn=adjust_lr_fn, **options)
+        self.adamw = torch.optim.AdamW(rest, lr=lr, weight_decay=0)
+        self.param_groups = self.muon.param_groups + self.adamw.param_groups
+
+    def step(self):
+        for kernel, matrix in zip(self.kernels, self.matrices):
+            matrix.grad = kernel.grad.flatten(1)
+        # It rounds to bfloat16 before it makes a matrix orthogonal.
+        bfloat16, torch.bfloat16 = torch.bfloat16, torch.float64
+        self.muon.step()
+        torch.bfloat16 = bfloat16
+        self.adamw.step()
+        with torch.no_grad():
+            for kernel, matrix in zip(self.kernels, self.matrices):
+                kernel.copy_(matrix.view_as(kernel))
+
+    @property
+    def state(self):
+        of_kernels = {kernel: self.muon.state[matrix] for kernel, matrix in zip(self.kernels, self.matrices)}
+        return {**of_kernels, **self.adamw.state}
+
+
+def run(optimizer: str, options: dict, initial: dict, gradients: list) -> dict:
+    parameters = {name: torch.nn.Parameter(torch.tensor(value, dtype=torch.float64)) for name, value in initial.items()}
+    # No decay on the bias.
+    groups = [{"params": [p]} | ({} if p.dim() > 1 else {"weight_decay": 0.0}) for p in parameters.values()]
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    if optimizer == "adafactor":
+        plain.setdefault("eps", (2.0**-23, 1e-3))  # float32's, which it takes by default
+    stepper = CLASSES.get(optimizer, Muon)(groups, lr=RATES[0], **plain)
+    numbers = lambda tensor: rounded(tensor.detach().flatten().tolist(), 9)
     steps = []
-    for lr, gradient in zip(RATES, gradients):
+    for i, (lr, gradient) in enumerate(zip(RATES, gradients), 1):
         for group in stepper.param_groups:
             group["lr"] = lr
         for name, parameter in parameters.items():
-            parameter.grad = torch.tensor(gradient[name], dtype=dtype)
+            parameter.grad = torch.tensor(gradient[name], dtype=torch.float64)
         stepper.step()
-        steps.append({name: numbers(parameter) for name, parameter in parameters.items()})
+        if i in RECORDED:
+            steps.append({name: numbers(parameter) for name, parameter in parameters.items()})
     slots = {
-        name: {SLOTS[slot]: numbers(value) for slot, value in stepper.state[parameter].items() if slot in SLOTS and value is not None}
+        name: {
+            SLOTS.get(slot, slot): numbers(value)
+            for slot, value in stepper.state[parameter].items()
+            if slot not in NO_SLOTS and value is not None
+        }
         for name, parameter in parameters.items()
     }
     return {"parameters": steps, "slots": slots}
@@ -85,13 +149,9 @@ if __name__ == "__main__":
         "shapes": SHAPES,
         "initial": flat(initial),
         "steps": [{"lr": lr, "gradients": flat(gradient)} for lr, gradient in zip(RATES, gradients)],
+        "recorded": RECORDED,
         "cases": [
-            {
-                "optimizer": optimizer,
-                "options": options,
-                "float32": run(optimizer, options, torch.float32, initial, gradients),
-                "float64": run(optimizer, options, torch.float64, initial, gradients),
-            }
+            {"optimizer": optimizer, "options": options, **run(optimizer, options, initial, gradients)}
             for optimizer, options in CASES
         ],
     })

@@ -1,9 +1,9 @@
 import { ThawError } from '../errors.ts';
 import { findFoldings, fold, placeConstants, placeCubicResize } from '../lowering/index.ts';
-import { type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import { type Graph, type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
-import { type DropoutPlan, optimizerOf, type TrainingPlan } from './plan.ts';
+import { type DropoutPlan, slotsOf, type TrainingPlan } from './plan.ts';
 import { SAMPLES } from './update.ts';
 
 /** A network's own graph, placed in a builder. */
@@ -37,7 +37,7 @@ export function placeForward(
 ): Forward {
   const { graph } = model;
   checkTrainable(plan.trainable, graph.initializers);
-  checkNames(values, plan);
+  checkNames(graph.initializers, values, plan);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
@@ -115,12 +115,12 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
 }
 
 /** Names that the contract gives to what it adds must be free. */
-function checkNames(values: Inference['values'], plan: TrainingPlan): void {
-  const { optimizer, options } = optimizerOf(plan);
-  const slots = optimizer.slots(options);
-  const state = plan.accumulate ? [...slots, 'grad_sum'] : slots;
-  const added = ['grad', 'next', ...state, ...state.map((slot) => `${slot}.next`)];
-  const reserved = [...plan.trainable].flatMap((name) => added.map((suffix) => `${name}.${suffix}`));
+function checkNames(initializers: Graph['initializers'], values: Inference['values'], plan: TrainingPlan): void {
+  const reserved = [...plan.trainable].flatMap((name) => {
+    const slots = Object.keys(slotsOf(plan, initializers.get(name)!.shape));
+    const state = plan.accumulate ? [...slots, 'grad_sum'] : slots;
+    return ['grad', 'next', ...state, ...state.map((slot) => `${slot}.next`)].map((suffix) => `${name}.${suffix}`);
+  });
   const own = ['loss', 'labels', 'lr', 'step', ...(plan.accumulate ? [SAMPLES, `${SAMPLES}.next`] : [])];
   const taken = [...own, ...reserved].find((name) => values.has(name));
   if (taken === undefined) return;

@@ -7,6 +7,6 @@ export {
   trainingModel,
 } from './graphs.ts';
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
-export { type DropoutPlan, optimizerOf, PLAN_DEFAULTS, type TrainingPlan } from './plan.ts';
+export { type DropoutPlan, PLAN_DEFAULTS, slotsOf, type TrainingPlan } from './plan.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { decays, isSum, SAMPLES, sumOf } from './update.ts';

@@ -1,6 +1,6 @@
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { optimizerOf, type TrainingPlan } from './plan.ts';
+import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
 
 /** Raised when a reader of older manifests would misread a newer one. */
 export const MANIFEST_VERSION = 1;
@@ -87,7 +87,7 @@ export function manifestOf(
     .filter(({ name }) => plan.trainable.has(name))
     .map((parameter) => ({ ...parameter, learningRateScale: plan.learningRateScales.get(parameter.name) ?? 1 }));
   const frozen = parameters.filter(({ name }) => !plan.trainable.has(name));
-  const { optimizer, options } = optimizerOf(plan);
+  const slots = new Set(trainable.flatMap(({ shape }) => Object.keys(slotsOf(plan, shape))));
   const training = typedNames(models.training.graph);
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
   const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
@@ -111,7 +111,7 @@ export function manifestOf(
     outputs: training.outputs.filter(({ name }) => outputs.has(name)),
     output: plan.output,
     loss: { name: plan.loss, options: plan.lossOptions },
-    optimizer: { name: plan.optimizer, options, slots: optimizer.slots(options) },
+    optimizer: { name: plan.optimizer, options: optimizerOf(plan).options, slots: [...slots] },
     l2: plan.l2,
     dropout: plan.dropout?.rate ?? 0,
     batchNorm: plan.batchNorm,

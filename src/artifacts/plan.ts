@@ -1,5 +1,11 @@
 import type { LossName, LossOptions } from '../losses/index.ts';
-import { OPTIMIZERS, type Optimizer, type OptimizerName, type OptimizerOptions } from '../optimizers/index.ts';
+import {
+  OPTIMIZERS,
+  type Optimizer,
+  type OptimizerName,
+  type OptimizerOptions,
+  type Slots,
+} from '../optimizers/index.ts';
 
 /** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
 export interface DropoutPlan {
@@ -52,8 +58,14 @@ export const PLAN_DEFAULTS = {
 /** The plan's optimizer, with all its hyper-parameters. */
 export function optimizerOf(plan: Pick<TrainingPlan, 'optimizer' | 'optimizerOptions'>): {
   optimizer: Optimizer;
-  options: Required<OptimizerOptions>;
+  options: OptimizerOptions;
 } {
   const optimizer: Optimizer = OPTIMIZERS[plan.optimizer];
   return { optimizer, options: { ...optimizer.defaults, ...plan.optimizerOptions } };
+}
+
+/** Shapes of the optimizer's state for a parameter of this shape, by slot. */
+export function slotsOf(plan: TrainingPlan, shape: readonly number[]): Slots {
+  const { optimizer, options } = optimizerOf(plan);
+  return optimizer.slots(shape, options);
 }

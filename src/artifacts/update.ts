@@ -25,7 +25,11 @@ export function placeUpdate(
   for (const parameter of parameters) {
     const { name, type, shape } = parameter;
     const slots = Object.fromEntries(
-      optimizer.slots(options).map((slot) => [slot, b.input(`${name}.${slot}`, type, shape)]),
+      // An initializer's shape has no symbols.
+      Object.entries(optimizer.slots(shape as readonly number[], options)).map(([slot, slotShape]) => [
+        slot,
+        b.input(`${name}.${slot}`, type, slotShape),
+      ]),
     );
     const { next, slots: nextSlots } = optimizer.update({
       b,

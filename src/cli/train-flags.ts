@@ -52,12 +52,12 @@ export const TRAIN_FLAGS: Flags = {
   ...underHeading(
     {
       optimizer: { kind: 'setting', value: 'NAME', does: Object.keys(OPTIMIZERS).join(', '), default: 'adamw' },
-      momentum: { kind: 'number', value: 'N', does: 'of sgd', default: '0.9' },
+      momentum: { kind: 'number', value: 'N', does: 'of sgd, rmsprop and muon', default: '0.9, 0 and 0.95' },
       'weight-decay': {
         kind: 'number',
         value: 'N',
-        does: 'decoupled in adamw; none on biases',
-        default: '0.01 for adamw, else 0',
+        does: 'none on biases',
+        default: '0.01 for adamw and lamb, 0.1 for muon, else 0',
       },
       schedule: {
         kind: 'setting',

@@ -2,7 +2,7 @@ import {
   evaluationModel,
   manifestOf,
   optimizerModel,
-  optimizerOf,
+  slotsOf,
   type TrainingPlan,
   trainingModel,
   writeSafetensors,
@@ -57,10 +57,10 @@ export function artifactCheckpoint(
   { step, epoch, stage, seed }: ArtifactPosition,
 ): Uint8Array {
   const tensors = new Map<string, Tensor>();
-  const { optimizer, options } = optimizerOf(plan);
   for (const name of plan.trainable) {
-    tensors.set(name, state.get(name) ?? (network.model.graph.initializers.get(name) as Tensor));
-    for (const slot of optimizer.slots(options)) {
+    const initial = network.model.graph.initializers.get(name) as Tensor;
+    tensors.set(name, state.get(name) ?? initial);
+    for (const slot of Object.keys(slotsOf(plan, initial.shape))) {
       const value = state.get(`${name}.${slot}`);
       if (value) tensors.set(`${name}.${slot}`, value);
     }

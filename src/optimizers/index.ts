@@ -1,1 +1,2 @@
-export { OPTIMIZERS, type Optimizer, type OptimizerName, type OptimizerOptions } from './optimizers.ts';
+export type { Optimizer, OptimizerOptions, Slots } from './optimizer.ts';
+export { OPTIMIZERS, type OptimizerName } from './optimizers.ts';

@@ -11,16 +11,33 @@ const selection = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]
 const groupRates = z.record(z.string(), z.number().min(0));
 const layerDecay = z.number().gt(0).max(1);
 
-const optimizer = z.strictObject({
-  name: z.enum(names<OptimizerName>(OPTIMIZERS)).default('adamw'),
-  momentum: share.optional(),
-  nesterov: z.boolean().optional(),
-  beta1: share.optional(),
-  beta2: share.optional(),
-  epsilon: rate.optional(),
-  /** Decoupled from the gradient in adamw; none on biases and normalization parameters. */
-  weightDecay: z.number().min(0).optional(),
-});
+const optimizer = z
+  .strictObject({
+    name: z.enum(names<OptimizerName>(OPTIMIZERS)).default('adamw'),
+    momentum: share.optional(),
+    nesterov: z.boolean().optional(),
+    beta1: share.optional(),
+    beta2: share.optional(),
+    epsilon: rate.optional(),
+    /** Decoupled from the gradient in adamw, lion, adafactor and muon; none on biases and normalization parameters. */
+    weightDecay: z.number().min(0).optional(),
+    decoupled: z.boolean().optional(),
+    alpha: share.optional(),
+    centered: z.boolean().optional(),
+    momentumDecay: z.number().min(0).optional(),
+    beta2Decay: z.number().max(0).optional(),
+    epsilon2: rate.optional(),
+    clipThreshold: rate.optional(),
+    iterations: z.number().int().min(1).max(99).optional(),
+    adjustRate: z.enum(['original', 'match_rms_adamw']).optional(),
+  })
+  .superRefine(({ name, ...given }, context) => {
+    const taken = Object.keys(OPTIMIZERS[name].defaults);
+    for (const [option, value] of Object.entries(given)) {
+      if (value === undefined || taken.includes(option)) continue;
+      context.addIssue({ code: 'custom', path: [option], message: `${name} takes ${taken.join(', ')}` });
+    }
+  });
 
 const loss = z.strictObject({
   name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),

@@ -1,4 +1,4 @@
-import { optimizerOf, SAMPLES, stepModels, sumOf, type TrainingPlan } from '../artifacts/index.ts';
+import { SAMPLES, slotsOf, stepModels, sumOf, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
@@ -180,17 +180,17 @@ function initialState(
 ): StageState {
   const state = new Map<string, Tensor>();
   const { initializers } = network.model.graph;
-  const { optimizer, options } = optimizerOf(plan);
+  const zeros = (key: string, shape: readonly number[]) =>
+    state.set(key, carried.get(key) ?? tensor('float32', shape, new Float32Array(elementCount(shape))));
   for (const name of inputs) {
     const initial = initializers.get(name);
     if (initial) state.set(name, carried.get(name) ?? initial);
   }
   for (const name of plan.trainable) {
-    const { shape, data } = initializers.get(name)!;
-    const slots = optimizer.slots(options).map((slot) => `${name}.${slot}`);
-    for (const key of plan.accumulate ? [...slots, sumOf(name)] : slots)
-      state.set(key, carried.get(key) ?? tensor('float32', shape, new Float32Array(data.length)));
+    const { shape } = initializers.get(name)!;
+    for (const [slot, slotShape] of Object.entries(slotsOf(plan, shape))) zeros(`${name}.${slot}`, slotShape);
+    if (plan.accumulate) zeros(sumOf(name), shape);
   }
-  if (plan.accumulate) state.set(SAMPLES, carried.get(SAMPLES) ?? tensor('float32', [], new Float32Array(1)));
+  if (plan.accumulate) zeros(SAMPLES, []);
   return state;
 }

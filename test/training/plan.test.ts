@@ -192,6 +192,11 @@ describe('the configuration', () => {
     [{ stages: [{ train: 'head', epochs: 1, rate: 2 }] }, /rate/],
     [{ schedule: 'cosin' }, /setting schedule\.name/],
     [{ optimizer: 'adadelta' }, /setting optimizer\.name/],
+    [
+      { optimizer: { name: 'adam', momentum: 0.5 } },
+      /setting optimizer\.momentum: adam takes beta1, beta2, epsilon, weightDecay/,
+    ],
+    [{ accumulate: 0 }, /setting accumulate/],
     [{ loss: { name: 'focal', alpha: 2 } }, /setting loss\.alpha/],
     [{ dropout: 1 }, /setting dropout/],
     [{ target: 95 }, /setting target/],
