@@ -1,4 +1,5 @@
-import { cpus, platform, release } from 'node:os';
+import { cpus, platform, release, totalmem } from 'node:os';
+import { resourceUsage } from 'node:process';
 import type { ReportEnvironment } from '../report/index.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -28,4 +29,7 @@ export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironm
   cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${cpus().length} cores`,
   device,
   threads: null,
+  memory: totalmem(),
+  // Kilobytes.
+  peakMemory: resourceUsage().maxRSS * 1024,
 });

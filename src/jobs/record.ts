@@ -1,4 +1,5 @@
 import type { ContinuedClasses } from '../recipe/index.ts';
+import type { Times } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
 import type { EpochRow, StageInfo, StopReason } from '../training/index.ts';
@@ -15,6 +16,7 @@ export interface RunRecord {
   readonly created: string;
   /** Of all sittings. */
   readonly seconds: number;
+  readonly times?: Times;
   /** The task as it is shipped, once it is. */
   readonly task?: TaskFacts;
   /** How the training ended, once it has. */

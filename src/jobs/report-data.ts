@@ -1,14 +1,15 @@
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Dataset } from '../data/index.ts';
+import { dataMakeUp } from '../data/node/index.ts';
 import type { Measured } from '../recipe/index.ts';
-import type { ReportData } from '../report/index.ts';
+import { curvesOf, type MakeUp, type ReportData } from '../report/index.ts';
 import type { Evaluation } from '../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
 import { sizesOf } from './opening.ts';
-import { quoted } from './paths.ts';
+import { quoted, shownPath } from './paths.ts';
 import { stageResults } from './record.ts';
 import type { FinishedTraining } from './training-job.ts';
 
@@ -29,6 +30,7 @@ export async function reportData(
 ): Promise<ReportData> {
   const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
   const { rows } = last.progress;
+  const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   const count = (samples: Dataset['train']) =>
     dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
   return {
@@ -48,6 +50,7 @@ export async function reportData(
       classes: dataset.classes,
       counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
       problems: dataset.problems,
+      makeUp: await makeUpOf(dataset),
     },
     plan: record.stages.map((stage) => ({
       ...stage,
@@ -61,6 +64,7 @@ export async function reportData(
     after: val,
     test,
     calibration,
+    curves: curvesOf(predictions, dataset.classes),
     mistakes: await worstMistakes(predictions, dataset),
     samples: await samplePictures(dataset, about.preprocessing, settings),
     comparison: about.comparison && [
@@ -70,16 +74,32 @@ export async function reportData(
     environment: await environmentOf(runtime),
     config: stringify({ model: about.model, data: about.data, ...settings }),
     seconds,
+    times: record.times,
+    seed: settings.seed,
     stopped: record.stopped ?? 'finished',
     output: {
       path: join(path, 'model'),
-      commands: commandsFor(path, calibration !== null && calibration.temperature !== null),
+      commands: commandsFor(path, calibration !== null && calibration.temperature !== null, again),
     },
   };
 }
 
+/** Pictures that are in two splits are named as the user would. */
+async function makeUpOf(dataset: Dataset): Promise<MakeUp | null> {
+  const found = await dataMakeUp(dataset);
+  const twins = found?.twins?.map(({ kind, split, train, other }) => ({
+    kind,
+    split,
+    file: shownPath(train.file),
+    label: dataset.classes[train.label] ?? '',
+    other: shownPath(other.file),
+    otherLabel: dataset.classes[other.label] ?? '',
+  }));
+  return found && { ...found, twins: twins ?? null };
+}
+
 /** What to do next. */
-const commandsFor = (path: string, calibrated: boolean): ReportData['output']['commands'] => [
+const commandsFor = (path: string, calibrated: boolean, again: string): ReportData['output']['commands'] => [
   { does: 'Classify pictures', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
   ...(calibrated
     ? [
@@ -89,6 +109,7 @@ const commandsFor = (path: string, calibrated: boolean): ReportData['output']['c
         },
       ]
     : []),
+  { does: 'Train again with the same settings', command: again },
   { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} PICTURES` },
   {
     does: 'Use it in JavaScript',

@@ -101,9 +101,13 @@ class RunLog {
         this.record = withStage(this.record, event);
         await saveRecord(run, this.record);
         return this.writeArtifacts(event);
-      case 'step':
+      case 'step': {
+        const { computed, waited } = this.record.times ?? { computed: 0, waited: 0 };
+        const times = { computed: computed + event.computed, waited: waited + event.waited };
+        this.record = { ...this.record, times };
         if (performance.now() - this.saved < SAVE_EVERY) return;
         return this.save(await this.trainer.checkpoint());
+      }
       case 'epoch': {
         const checkpoint = await this.trainer.checkpoint();
         if (event.best) {

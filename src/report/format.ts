@@ -34,6 +34,9 @@ export function compact(value: number): string {
   return count(value);
 }
 
+/** `4.65 MB`, in powers of 1000. */
+export const bytes = (value: number): string => (value < 1e4 ? `${count(value)} B` : `${compact(value)}B`);
+
 /** Three significant digits: `0.0312`, `12.5`, `3e-5`. */
 export function decimal(value: number): string {
   if (!Number.isFinite(value)) return NOT_FINITE;

@@ -1,6 +1,7 @@
 import { type Html, html } from './markup.ts';
 import { classTable, confusion } from './sections/evaluation.ts';
 import { mistakes, samples } from './sections/pictures.ts';
+import { calibration, curves } from './sections/probabilities.ts';
 import { dataMakeUp, nextSteps, record } from './sections/record.ts';
 import { beforeAndAfter, comparison, summary } from './sections/summary.ts';
 import { stageTable, training } from './sections/training.ts';
@@ -27,6 +28,8 @@ ${training(data)}
 ${stageTable(data)}
 ${confusion(data)}
 ${classTable(data)}
+${curves(data)}
+${calibration(data)}
 ${mistakes(data)}
 ${samples(data)}
 ${dataMakeUp(data)}

@@ -76,7 +76,7 @@ table { border-collapse: collapse; width: 100%; font-size: .94rem; font-variant-
 th, td { text-align: left; vertical-align: top; padding: .55rem 1.2rem .55rem 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: .84rem; vertical-align: bottom; }
-tbody th { font-weight: 560; overflow-wrap: anywhere; min-width: 7rem; }
+tbody th { font-weight: 560; overflow-wrap: break-word; min-width: 7rem; max-width: 24rem; }
 tbody th.number, .short { min-width: 0; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 560; }
 td.number, th.number { text-align: right; white-space: nowrap; }
@@ -86,6 +86,7 @@ td.words { min-width: 9rem; }
 td.wide, th.wide { width: 32%; min-width: 6rem; vertical-align: middle; }
 td .bar { max-width: 9rem; display: block; margin: .3rem 0 0 auto; }
 td.wide .bar { max-width: none; margin: 0; }
+td .below { display: block; white-space: nowrap; }
 .small { font-size: .86rem; }
 .kept th, .kept td { background: var(--faint); font-weight: 600; }
 .swatch { margin-right: .25rem; }
@@ -115,6 +116,13 @@ details[open] summary { margin-bottom: .6rem; }
 .files { padding-left: 1.1rem; margin: 0; font-size: .92rem; }
 .files li { margin: .25rem 0; color: var(--soft); }
 .files code { color: var(--ink); margin-right: .4rem; }
+.areas { list-style: none; margin: .6rem 0 0; padding: 0; font-size: .9rem; }
+.areas li { display: flex; gap: .6rem; align-items: center; padding: .12rem 0; }
+.areas svg { flex: none; }
+.areas span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
+.areas b { font-weight: 560; font-variant-numeric: tabular-nums; }
+.charts h3 { margin-top: 0; }
+.facts.narrow { grid-template-columns: repeat(3, auto); justify-content: start; margin-top: .6rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .9rem 2rem; margin: 0; }
 .facts dt, .commands dt { color: var(--soft); font-size: .84rem; }
 .facts dd, .commands dd { margin: 0; overflow-wrap: anywhere; }

@@ -1,6 +1,7 @@
 import type { DataProblem } from '../data/types.ts';
 import type { TemperatureFit } from '../tasks/index.ts';
 import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
+import type { Curves } from './curves.ts';
 
 /** A stage after it has run: the plan's words, and what they cost and gained. */
 export interface ReportStage extends StageInfo {
@@ -40,6 +41,36 @@ export interface ReportEnvironment {
   readonly cpu: string;
   readonly device: string;
   readonly threads: number | null;
+  /** Bytes: of the machine, and the most that the process held. */
+  readonly memory?: number;
+  readonly peakMemory?: number;
+}
+
+/** What the pictures are: sizes, formats, and those that are in two splits. */
+export interface MakeUp {
+  readonly looked: number;
+  readonly formats: readonly { readonly format: string; readonly count: number }[];
+  readonly sizes: Readonly<Record<'smallest' | 'median' | 'largest', readonly [width: number, height: number]>>;
+  readonly bytes: number;
+  /** Null where there were too many pictures to compare. */
+  readonly twins:
+    | readonly {
+        readonly kind: 'same' | 'near' | 'mirrored';
+        /** Of training, and of another split, with their labels. */
+        readonly file: string;
+        readonly label: string;
+        readonly other: string;
+        readonly otherLabel: string;
+        readonly split: string;
+      }[]
+    | null;
+}
+
+/** Seconds of the whole run. */
+export interface Times {
+  /** Training steps computed, and waited for their pictures. */
+  readonly computed: number;
+  readonly waited: number;
 }
 
 /** All that the report and the model card say. Plain data: every string in it may come from a hostile file name. */
@@ -75,6 +106,7 @@ export interface ReportData {
       readonly test: readonly number[];
     };
     readonly problems: readonly DataProblem[];
+    readonly makeUp?: MakeUp | null;
   };
   readonly plan: readonly ReportStage[];
   readonly rows: readonly EpochRow[];
@@ -86,6 +118,8 @@ export interface ReportData {
   readonly test?: Assessment | null;
   /** The temperature that is kept beside the model, and what it does. */
   readonly calibration?: TemperatureFit | null;
+  /** ROC and precision-recall curves of the validation set. */
+  readonly curves?: Curves;
   /** Highest wrong confidence first. */
   readonly mistakes: readonly Mistake[];
   /** Augmented training pictures as data URLs. */
@@ -96,6 +130,8 @@ export interface ReportData {
   readonly config: string;
   /** Of the whole run. */
   readonly seconds: number;
+  readonly times?: Times;
+  readonly seed?: number;
   readonly stopped: StopReason;
   readonly output: {
     /** Where the model to ship is. */

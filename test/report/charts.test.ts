@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { warmth } from '../../src/report/charts/colour.ts';
 import { confusionMatrix } from '../../src/report/charts/confusion.ts';
 import { across, BOTTOM, down, lineChart, TOP } from '../../src/report/charts/line.ts';
+import { curvePlot, reliabilityPlot } from '../../src/report/charts/plane.ts';
 import { linearScale, logScale } from '../../src/report/charts/scale.ts';
 import { thawChart } from '../../src/report/charts/thaw.ts';
+import { timeline } from '../../src/report/charts/timeline.ts';
+import { curvesOf } from '../../src/report/index.ts';
 import type { Html } from '../../src/report/markup.ts';
 import { stageBands } from '../../src/report/sections/training.ts';
 import { fixture } from './fixture.ts';
@@ -190,5 +193,95 @@ describe('thawChart', () => {
     const cells = find(find(read(thawChart({ ...data, rows })), hasClass('cells'))[0], named('rect'));
     expect(cells).toHaveLength(18 * 60);
     expect(cells[59].attributes.fill).toBe(warmth(1));
+  });
+});
+
+describe('curvesOf', () => {
+  const outcome = (label: number, ...probabilities: number[]) => ({
+    label,
+    predicted: probabilities.indexOf(Math.max(...probabilities)),
+    probabilities: Float32Array.from(probabilities),
+  });
+
+  it('draws each class against the rest, the one with the smallest area first', () => {
+    const outcomes = [outcome(0, 0.8, 0.2), outcome(0, 0.4, 0.6), outcome(1, 0.6, 0.4), outcome(1, 0.1, 0.9)];
+    const { roc, precisionRecall } = curvesOf(outcomes, ['a', 'b']);
+    expect(roc).toEqual([
+      { name: 'a', area: 0.75, x: [0, 0, 0.5, 0.5, 1], y: [0, 0.5, 0.5, 1, 1] },
+      { name: 'b', area: 0.75, x: [0, 0, 0.5, 0.5, 1], y: [0, 0.5, 0.5, 1, 1] },
+    ]);
+    // Of a: 0.8 right, 0.6 wrong, 0.4 right; what lies below finds nothing more.
+    expect(precisionRecall[0].x).toEqual([0, 0.5, 0.5, 1]);
+    expect(precisionRecall[0].y).toEqual([1, 1, 0.5, 2 / 3]);
+  });
+
+  it('puts the mean of more than two classes first, and shows no more than five of them', () => {
+    const classes = Array.from({ length: 9 }, (_, i) => `class ${i}`);
+    const perfect = classes.flatMap((_, label) => [
+      outcome(label, ...classes.map((_, c) => (c === label ? 0.6 : 0.05))),
+      outcome(label, ...classes.map((_, c) => (c === label ? 0.2 : 0.1))),
+    ]);
+    const { roc, precisionRecall } = curvesOf(perfect, classes);
+    expect(roc.map(({ name }) => name)).toEqual(['mean of 9 classes', ...classes.slice(0, 5)]);
+    expect(roc[0]).toMatchObject({ area: 1, mean: true });
+    expect(new Set([...roc[0].y, ...precisionRecall[0].y])).toEqual(new Set([1]));
+  });
+
+  it('thins long curves and leaves absent classes out', () => {
+    const many = Array.from({ length: 4000 }, (_, i) => outcome(i % 2, ((i * 769) % 4000) / 4000, 0.5, 0));
+    const { roc } = curvesOf(many, ['a', 'b', 'absent']);
+    expect(roc.map(({ name }) => name).sort()).toEqual(['a', 'b']);
+    for (const { x, y } of roc) {
+      expect(x.length).toBeLessThanOrEqual(160);
+      expect([x[0], y[0], x.at(-1), y.at(-1)]).toEqual([0, 0, 1, 1]);
+    }
+  });
+});
+
+describe('plots of shares', () => {
+  const plot = { description: 'a test', x: 'across', y: 'up' };
+
+  it('put a curve where its points say, the mean on top', () => {
+    const curve = { name: 'a', area: 0.5, x: [0, 0.5, 1], y: [0, 0.25, 1] };
+    const root = read(
+      curvePlot(plot, [
+        { ...curve, mean: true },
+        { ...curve, name: 'b' },
+      ]),
+    );
+    const paths = find(root, hasClass('curve')).map(({ attributes }) => attributes.class);
+    expect(paths).toEqual(['curve c0', 'curve mean']);
+    expect(find(root, hasClass('c0'))[0].attributes.d).toBe('M60 290L200 220L340 10');
+    const steps = read(curvePlot(plot, [curve], true));
+    expect(find(steps, hasClass('c0'))[0].attributes.d).toBe('M60 290V220H200V10H340');
+  });
+
+  it('show how often it is right for each confidence', () => {
+    const bins = [
+      { low: 0, high: 0.5, count: 0, confidence: 0, accuracy: 0 },
+      { low: 0.5, high: 1, count: 4, confidence: 0.75, accuracy: 0.5 },
+    ];
+    const root = read(reliabilityPlot(bins, 'as they are', 'cold'));
+    const [bin] = find(root, hasClass('bin'));
+    expect(find(root, hasClass('bin'))).toHaveLength(1);
+    expect(find(bin, named('rect'))[0].attributes).toMatchObject({ x: '201', y: '150', width: '138', height: '140' });
+    expect(find(bin, named('circle'))[0].attributes).toMatchObject({ cx: '270', cy: '150' });
+    expect(text(find(bin, named('title'))[0])).toBe('4 pictures said with 75.0% on average: 50.0% right, 25.0% off');
+  });
+});
+
+describe('timeline', () => {
+  it('gives each stage as much room as it took, and says what it thawed and added', () => {
+    const stage = { stage: 1, seconds: 30, thawed: 1, gain: 0.2, colour: '#123456' };
+    const root = read(timeline([stage, { ...stage, stage: 2, seconds: 10, thawed: 3, gain: null }], 80));
+    const bars = find(root, named('rect')).map(({ attributes }) => [attributes.x, attributes.width]);
+    expect(bars).toEqual([
+      ['0%', '37.5%'],
+      ['37.5%', '12.5%'],
+      ['50%', '50%'],
+    ]);
+    const label = find(root, ({ attributes }) => attributes.role === 'img')[0].attributes['aria-label'];
+    expect(label).toContain('stage 1 took 30.0\u00a0s, thawed 1 group and added +20.0 points');
+    expect(label).toContain('stage 2 took 10.0\u00a0s, thawed 3 groups; the rest took 40.0\u00a0s');
   });
 });

@@ -1,4 +1,5 @@
 import { Random } from '../../src/random.ts';
+import { curvesOf } from '../../src/report/index.ts';
 import type { ReportData } from '../../src/report/types.ts';
 import { assess, evaluationOf, softmax, temperatureFit } from '../../src/tasks/index.ts';
 import type { EpochRow, Prediction } from '../../src/training/events.ts';
@@ -94,6 +95,25 @@ export function fixture(
         { file: 'train/ants/imageNotFound.gif', reason: 'a GIF of 1 x 1 pixels' },
         { file: 'train/bees/notes.txt', reason: 'not a picture' },
       ],
+      makeUp: {
+        looked: 397,
+        formats: [
+          { format: 'jpeg', count: 395 },
+          { format: 'png', count: 2 },
+        ],
+        sizes: { smallest: [193, 130], median: [500, 374], largest: [2592, 1944] },
+        bytes: 47_380_420,
+        twins: [
+          {
+            kind: 'near',
+            file: `pictures/train/${classes[0]}/7.jpg`,
+            label: classes[0],
+            other: `pictures/val/${classes[1]}/9.jpg`,
+            otherLabel: classes[1],
+            split: 'val',
+          },
+        ],
+      },
     },
     plan: stages.map(({ train, groups, trainable, epochs, lr }, i) => ({
       stage: i + 1,
@@ -109,6 +129,8 @@ export function fixture(
       bestAccuracy: Math.max(...rows.filter((row) => row.stage === i + 1).map((row) => row.val.accuracy)),
       multipliers: GROUPS.slice(-groups, -1).map((group) => ({ group, multiplier: 0.1 })),
     })),
+    times: { computed: 52.1, waited: 3.4 },
+    seed: 0,
     rows,
     bestEpoch: 10,
     before: evaluationOf(
@@ -119,6 +141,7 @@ export function fixture(
     after,
     test: null,
     calibration: temperatureFit(predictions, { seed: 0 }),
+    curves: curvesOf(predictions, classes),
     mistakes: Array.from({ length: 6 }, (_, i) => ({
       thumbnail: pictures[i % pictures.length],
       file: `pictures/hymenoptera/val/${at(i)}/2368${i}4_d2c4.jpg`,
@@ -135,6 +158,8 @@ export function fixture(
       cpu: '2 × a processor at 2.6 GHz',
       device: 'cpu',
       threads: 2,
+      memory: 16.4e9,
+      peakMemory: 1.23e9,
     },
     config:
       'model: models/efficientnet-lite0\ndata: pictures/hymenoptera\nseed: 0\nstages:\n  - train: head\n    epochs: 3\n    lr: 0.01\n  - train: last:3\n    epochs: 3\n    lr: 0.001\n  - train: last:8\n    epochs: 6\n    lr: 0.0003\n',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { wilson } from '../../src/metrics/index.ts';
 import { renderReport } from '../../src/report/index.ts';
 import { gains } from '../../src/report/sections/training.ts';
 import type { ReportData } from '../../src/report/types.ts';
@@ -160,6 +161,7 @@ describe('renderReport', () => {
       after: {
         ...data.after,
         accuracy: 0.96,
+        intervals: { ...data.after.intervals, accuracy: wilson(0.96, 150) },
         confusion: [
           [70, 6],
           [0, 74],

@@ -30,6 +30,29 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .reading .paper { fill: var(--raised); stroke: var(--line); }
 .plot .reading text { fill: var(--ink); }
 
+
+.plot .end { text-anchor: end; }
+.timeline { margin-bottom: 1.2rem; }
+.plane { display: block; max-width: 100%; height: auto; }
+.plane text { font-size: 12px; fill: var(--soft); }
+.plane .end { text-anchor: end; }
+.plane .middle { text-anchor: middle; }
+.plane .axis { fill: var(--ink); }
+.plane .grid { stroke: var(--line); }
+.plane .even { stroke: var(--soft); stroke-dasharray: 2 4; }
+.plane .curve { stroke-width: 2; }
+.curve.mean { color: var(--ink); stroke-width: 3; }
+.curve.c0 { color: #cf5420; }
+.curve.c1 { color: #2a86bd; stroke-dasharray: 7 3; }
+.curve.c2 { color: #4f9440; stroke-dasharray: 3 3; }
+.curve.c3 { color: #9564bd; stroke-dasharray: 9 3 2 3; }
+.curve.c4 { color: #ab841a; stroke-dasharray: 1 3; }
+.bin rect { fill-opacity: .55; }
+.bin.cold rect { fill: var(--cold-fill); }
+.bin.warm rect { fill: var(--warm-fill); }
+.bin line { stroke: var(--ink); }
+.bin circle { fill: var(--ink); }
+
 .confusion { display: block; }
 .confusion.fit { max-width: 100%; min-width: 40rem; height: auto; }
 .confusion text { fill: var(--ink); }

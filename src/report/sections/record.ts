@@ -1,14 +1,14 @@
 import { continuedText } from '../continued.ts';
-import { count, plural, sum } from '../format.ts';
+import { bytes, count, duration, percent, plural, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
-import type { ReportData } from '../types.ts';
+import type { MakeUp, ReportData } from '../types.ts';
 import { bar, folded, section } from './section.ts';
 
 /** Rows of long lists that are shown unfolded. */
 const SHOWN = 12;
 
 /** How many pictures of each class there are, and the files that were left out. */
-export function dataMakeUp({ data: { path, classes, counts, problems } }: ReportData): Html {
+export function dataMakeUp({ data: { path, classes, counts, problems, makeUp } }: ReportData): Html {
   const splits = [
     { name: 'Training', numbers: counts.train },
     { name: 'Validation', numbers: counts.val },
@@ -16,7 +16,7 @@ export function dataMakeUp({ data: { path, classes, counts, problems } }: Report
   ];
   const largest = Math.max(1, ...counts.train);
   const order = classes.map((_, i) => i).sort((a, b) => (counts.train[b] ?? 0) - (counts.train[a] ?? 0));
-  const table = (part: readonly number[], total: boolean): Html => html`<div class="scroll"><table>
+  const table = (part: readonly number[], total: boolean): Html => html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">Training pictures as a bar</span></th></tr></thead>
 <tbody>${part.map((i) => html`<tr><th scope="row">${classes[i]}</th>${splits.map(({ numbers }) => html`<td class="number">${count(numbers[i] ?? 0)}</td>`)}<td class="wide">${bar((counts.train[i] ?? 0) / largest, 'cold')}</td></tr>`)}</tbody>
 ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) => html`<td class="number">${count(sum(numbers))}</td>`)}<td class="wide"></td></tr></tfoot>`}</table></div>`;
@@ -29,12 +29,41 @@ ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) =>
     html`<p>Read from <code>${path}</code>.</p>
 ${table(order.slice(0, SHOWN), true)}
 ${order.length > SHOWN && folded(plural(order.length - SHOWN, 'more class', 'more classes'), table(order.slice(SHOWN), false))}
+${makeUp && pictures(makeUp)}
 ${
   problems.length > 0 &&
   html`<h3>${plural(problems.length, 'file')} left out</h3>${list(problems.slice(0, SHOWN))}
 ${problems.length > SHOWN && folded(`${plural(problems.length - SHOWN, 'more file')}`, list(problems.slice(SHOWN)))}`
 }`,
   );
+}
+
+const KINDS = { same: 'the same', near: 'nearly the same', mirrored: 'the same, mirrored' } as const;
+
+/** Sizes and formats, and pictures that are in training and in what measures it. */
+function pictures({ looked, formats, sizes, bytes: size, twins }: MakeUp): Html {
+  const pixels = ([width, height]: readonly [number, number]) => `${width} × ${height}`;
+  const facts: readonly (readonly [string, string])[] = [
+    ['Sizes', `${pixels(sizes.smallest)} to ${pixels(sizes.largest)}`],
+    ['The middle one', pixels(sizes.median)],
+    ['Formats', formats.map(({ format, count: number }) => `${count(number)} ${format.toUpperCase()}`).join(', ')],
+    ['Files', `${bytes(size)} in ${plural(looked, 'file')}`],
+  ];
+  const list = (part: NonNullable<MakeUp['twins']>): Html =>
+    html`<ul class="files">${part.map(
+      ({ kind, file, label, other, otherLabel, split }) =>
+        html`<li><code>${other}</code> of ${split === 'val' ? 'validation' : split} is ${KINDS[kind]} as <code>${file}</code> of training${label !== otherLabel && html`, and labelled <b>${otherLabel}</b> instead of <b>${label}</b>`}</li>`,
+    )}</ul>`;
+  return html`<h3>Pictures</h3>
+<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+${
+  twins === null
+    ? html`<p><small>Too many pictures to look for some that are in two splits.</small></p>`
+    : twins.length === 0
+      ? html`<p>No picture of training was found again, or nearly so, among those that measure it.</p>`
+      : html`<h3>${plural(twins.length, 'picture')} in two splits</h3><p>What was trained on measures nothing: remove them from one of the two.</p>${list(twins.slice(0, SHOWN))}
+${twins.length > SHOWN && folded(plural(twins.length - SHOWN, 'more picture'), list(twins.slice(SHOWN)))}`
+}`;
 }
 
 /** Where the model is and how to use it. */
@@ -48,7 +77,10 @@ export const nextSteps = ({ output }: ReportData): Html =>
   );
 
 /** What would be needed to do it again: model, machine, configuration. */
-export function record({ model, environment, config }: ReportData): Html {
+export function record(data: ReportData): Html {
+  const { model, environment, config, seed, seconds, rows, times } = data;
+  const share = (part: number) => `${duration(part)} (${percent(seconds ? part / seconds : 0, 0)})`;
+  const epochs = sum(rows.map((row) => row.seconds));
   const facts: readonly (readonly [string, string])[] = [
     ['Model', model.name],
     ['Source', model.source],
@@ -62,13 +94,25 @@ export function record({ model, environment, config }: ReportData): Html {
     ['Platform', environment.platform],
     ['Processor', environment.cpu],
     ['Device', environment.device],
+    ...(environment.memory ? [['Memory', bytes(environment.memory)] as const] : []),
+    ...(environment.peakMemory ? [['Most memory held', bytes(environment.peakMemory)] as const] : []),
     ['Threads', environment.threads === null ? 'as many as the runtime chooses' : String(environment.threads)],
+    ...(seed === undefined ? [] : [['Seed', String(seed)] as const]),
   ];
+  const spent: readonly (readonly [string, string])[] = times
+    ? [
+        ['Training steps', share(times.computed)],
+        ['Waiting for pictures', share(times.waited)],
+        ['Measuring every epoch', share(Math.max(0, epochs - times.computed - times.waited))],
+        ['Preparing, compiling, exporting', share(Math.max(0, seconds - epochs))],
+      ]
+    : [];
   return section(
     'record',
     'Record',
     'What it takes to do this again.',
     html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+${spent.length > 0 && html`<h3>Where the time went</h3><dl class="facts">${spent.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
 <h3>Configuration</h3>
 <pre class="config"><code>${config}</code></pre>`,
   );

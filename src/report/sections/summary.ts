@@ -1,4 +1,5 @@
-import { wilson } from '../../metrics/index.ts';
+import { countsOf, labelScores } from '../../metrics/index.ts';
+import type { Assessment, Evaluation } from '../../tasks/index.ts';
 import { thawChart } from '../charts/thaw.ts';
 import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
@@ -21,7 +22,7 @@ const figure = (name: string, value: string, note: string): Html =>
 export function summary(data: ReportData): Html {
   const { model, plan, rows, before, after, test } = data;
   const pictures = support(after.confusion);
-  const [low, high] = wilson(after.accuracy, pictures);
+  const [low, high] = after.intervals.accuracy;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
   return html`<header class="top">
 <p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
@@ -44,6 +45,67 @@ ${rows.length > 0 && thawChart(data)}
 const change = (difference: number): string =>
   difference > 0 ? `+${decimal(difference)}` : decimal(difference).replace(/^-/, '−');
 
+/** A row of the table: null where a set of scores has no such number. */
+interface Row {
+  readonly name: string;
+  readonly of: (scores: Evaluation | Assessment) => number | null;
+  readonly format: (value: number) => string;
+  /** Where the bounds of its interval are. */
+  readonly interval?: keyof Assessment['intervals'];
+}
+
+const assessed = (scores: Evaluation | Assessment): Assessment | undefined =>
+  'intervals' in scores ? scores : undefined;
+const labelled = ({ confusion }: Evaluation) => labelScores(countsOf(confusion));
+
+/** Where it is not what the loss says already. */
+function otherLogLoss(scores: Evaluation | Assessment): number | null {
+  const logLoss = assessed(scores)?.logLoss;
+  return logLoss === undefined || Math.abs(logLoss - scores.loss) <= 0.01 * logLoss ? null : logLoss;
+}
+
+const SCORES: readonly Row[] = [
+  { name: 'Accuracy', of: ({ accuracy }) => accuracy, format: percent, interval: 'accuracy' },
+  {
+    name: 'Balanced accuracy',
+    of: (scores) => labelled(scores).balancedAccuracy,
+    format: percent,
+    interval: 'balancedAccuracy',
+  },
+  {
+    name: 'Right among the first five',
+    of: ({ top5, perClass }) => (perClass.length > 5 ? top5 : null),
+    format: percent,
+  },
+  { name: 'F1, mean over the classes', of: ({ f1 }) => f1, format: score, interval: 'f1' },
+  { name: 'F1, weighted by pictures', of: (scores) => labelled(scores).weighted.f1, format: score },
+  {
+    name: 'Matthews correlation',
+    of: (scores) => labelled(scores).matthews,
+    format: score,
+    interval: 'matthews',
+  },
+  { name: "Cohen's kappa", of: (scores) => labelled(scores).kappa, format: score },
+  { name: 'ROC area', of: (scores) => assessed(scores)?.rocAuc ?? null, format: score },
+  { name: 'Precision-recall area', of: (scores) => assessed(scores)?.averagePrecision ?? null, format: score },
+  { name: 'Log loss', of: otherLogLoss, format: decimal, interval: 'logLoss' },
+  { name: 'Loss', of: ({ loss }) => loss, format: decimal },
+];
+
+function cell({ of, format, interval }: Row, scores: Evaluation | Assessment, look: string): Html {
+  const value = of(scores);
+  const bounds = interval && assessed(scores)?.intervals[interval];
+  return value === null
+    ? html`<td class="number">–</td>`
+    : html`<td class="number">${format(value)}${format === percent && bar(value, look)}${bounds && html`<small class="below">${format(bounds[0])} to ${format(bounds[1])}</small>`}</td>`;
+}
+
+function changed({ of, format }: Row, before: Evaluation, after: Assessment): Html | string {
+  const [from, to] = [of(before), of(after)];
+  if (from === null || to === null) return '–';
+  return format === percent ? html`${points(to - from)}<span class="wide"> points</span>` : change(to - from);
+}
+
 /** Validation (and test) scores before and after, in one table. */
 export function beforeAndAfter({ before, after, test }: ReportData): Html {
   const columns = [
@@ -51,23 +113,17 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
     { name: 'After', scores: after },
     ...(test ? [{ name: 'Test set', scores: test }] : []),
   ];
-  const rows = [
-    { name: 'Accuracy', of: 'accuracy', format: percent },
-    { name: 'Right among the first five', of: 'top5', format: percent },
-    { name: 'F1, mean over the classes', of: 'f1', format: score },
-    { name: 'Loss', of: 'loss', format: decimal },
-  ] as const;
-  const shown = after.perClass.length > 5 ? rows : rows.filter((row) => row.of !== 'top5');
+  const shown = SCORES.filter(({ of }) => of(after) !== null);
   return section(
     'result',
     before ? 'Before and after' : 'Result',
-    before ? 'The same validation pictures, before training and with the finished model.' : 'Of the finished model.',
-    html`<div class="scroll"><table>
+    `${before ? 'The same validation pictures, before training and with the finished model.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such pictures might have given.`,
+    html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
 <tbody>${shown.map(
-      ({ name, of, format }) => html`<tr><th scope="row">${name}</th>
-${columns.map(({ scores }) => html`<td class="number">${format(scores[of])}${(of === 'accuracy' || of === 'top5') && bar(scores[of], scores === before ? 'cold' : 'warm')}</td>`)}
-${before && html`<td class="number">${format === percent ? `${points(after[of] - before[of])} points` : change(after[of] - before[of])}</td>`}</tr>`,
+      (row) => html`<tr><th scope="row">${row.name}</th>
+${columns.map(({ scores }) => cell(row, scores, scores === before ? 'cold' : 'warm'))}
+${before && html`<td class="number">${changed(row, before, after)}</td>`}</tr>`,
     )}</tbody></table></div>`,
   );
 }
@@ -80,7 +136,7 @@ export function comparison({ comparison: rows }: ReportData): Html {
     'comparison',
     'Other ways',
     'The same pictures and the same validation set, trained in other ways.',
-    html`<div class="scroll"><table>
+    html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Way</th><th scope="col" class="number">Accuracy</th><th scope="col" class="wide"><span class="unseen">Bar</span></th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(
       (row) =>

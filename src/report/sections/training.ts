@@ -1,6 +1,7 @@
 import { stageColour } from '../charts/colour.ts';
 import { type Band, lineChart } from '../charts/line.ts';
 import { linearScale, logScale } from '../charts/scale.ts';
+import { type TimelineStage, timeline } from '../charts/timeline.ts';
 import { compact, count, decimal, duration, percent, plural, points } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData, ReportStage } from '../types.ts';
@@ -103,7 +104,7 @@ export function training(data: ReportData): Html {
     html`${charts(data)}
 ${folded(
   'Every epoch in numbers',
-  html`<div class="scroll"><table class="small">
+  html`<div class="scroll" tabindex="0"><table class="small">
 <thead><tr><th scope="col" class="number">Epoch</th><th scope="col" class="number">Stage</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Validation loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(
     (row) =>
@@ -139,6 +140,17 @@ function rates({ lr, multipliers }: ReportStage): Html {
   return html`${decimal(lr)}${lowest < 1 && html`<br><small>down to ${decimal(lr * lowest)}</small>`}`;
 }
 
+/** The stages as the timeline takes them. */
+function timed(data: ReportData): TimelineStage[] {
+  const gained = gains(data);
+  const known = new Set<string>();
+  return data.plan.map(({ stage, seconds, groups }, i) => {
+    const thawed = groups.filter((group) => !known.has(group)).length;
+    for (const group of groups) known.add(group);
+    return { stage, seconds, thawed, gain: gained[i], colour: stageColour(stage, stages(data)) };
+  });
+}
+
 /** What each stage thawed, cost and gained. */
 export function stageTable(data: ReportData): Html {
   const { plan, rows, model } = data;
@@ -149,7 +161,8 @@ export function stageTable(data: ReportData): Html {
     'stages',
     'Stages',
     'What each stage thawed, what it cost and what it added.',
-    html`<div class="scroll"><table>
+    html`${timeline(timed(data), data.seconds)}
+<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map((stage, i) => {
       const ran = rows.filter((row) => row.stage === stage.stage).length;
@@ -166,7 +179,7 @@ ${
   layered.length > 0 &&
   folded(
     'Learning rates by layer group',
-    html`<div class="scroll"><table class="small"><thead><tr><th scope="col">Stage</th><th scope="col">Layer group</th><th scope="col" class="number">Factor</th><th scope="col" class="number">Learning rate</th></tr></thead>
+    html`<div class="scroll" tabindex="0"><table class="small"><thead><tr><th scope="col">Stage</th><th scope="col">Layer group</th><th scope="col" class="number">Factor</th><th scope="col" class="number">Learning rate</th></tr></thead>
 <tbody>${layered.map(({ stage, lr, multipliers }) => multipliers.map(({ group, multiplier }) => html`<tr><td>${stage}</td><th scope="row">${group}</th><td class="number">${decimal(multiplier)}</td><td class="number">${decimal(lr * multiplier)}</td></tr>`))}</tbody></table></div>`,
   )
 }`,

@@ -1,0 +1,89 @@
+/** What a data set is made of: sizes and formats of its pictures, and pictures that are in two of its splits. */
+import { stat } from 'node:fs/promises';
+import { mapConcurrently } from '../concurrency.ts';
+import type { Dataset, Sample } from '../types.ts';
+import { openPicture, type PictureFile, readHeader, toPixels } from './decode.ts';
+import { findTwins, THUMB, type Thumb, type Twin } from './twins.ts';
+
+/** The same picture, or nearly the same, in training and in another split. */
+export interface TwinPictures {
+  readonly kind: Twin['kind'];
+  readonly train: Sample;
+  readonly other: Sample;
+  readonly split: 'val' | 'test';
+}
+
+export interface DataMakeUp {
+  /** Pictures that were looked at: all of them, unless the data set is too large. */
+  readonly looked: number;
+  readonly formats: readonly { readonly format: string; readonly count: number }[];
+  /** Upright, by the number of pixels. */
+  readonly sizes: Readonly<Record<'smallest' | 'median' | 'largest', readonly [width: number, height: number]>>;
+  /** Of all files that were looked at. */
+  readonly bytes: number;
+  /** Null where the data set is too large to be compared. */
+  readonly twins: readonly TwinPictures[] | null;
+}
+
+/** Pictures that are decoded for it at most. A photograph takes some milliseconds. */
+const MOST = 5000;
+const SLOTS = 32;
+
+interface Look {
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: number;
+  readonly thumb?: Thumb;
+}
+
+/** Files that can't be read are left out: whoever trains on them is told. Null where no picture can be looked at. */
+export async function dataMakeUp({ train, val, test }: Dataset): Promise<DataMakeUp | null> {
+  const all = [...train, ...val, ...test];
+  const compared = all.length <= MOST;
+  const looks = await mapConcurrently(all.slice(0, MOST), SLOTS, ({ file }) =>
+    look(file, compared).catch(() => undefined),
+  );
+  const seen = looks.filter((found) => found !== undefined);
+  if (seen.length === 0) return null;
+  const bySize = [...seen].sort((a, b) => a.width * a.height - b.width * b.height);
+  const size = (at: number): readonly [number, number] => [bySize[at].width, bySize[at].height];
+  const counts = new Map<string, number>();
+  for (const { format } of seen) counts.set(format, (counts.get(format) ?? 0) + 1);
+  const thumbs = looks.map((found) => found?.thumb);
+  return {
+    looked: seen.length,
+    formats: [...counts].map(([format, count]) => ({ format, count })).sort((a, b) => b.count - a.count),
+    sizes: { smallest: size(0), median: size(Math.floor(seen.length / 2)), largest: size(seen.length - 1) },
+    bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
+    twins: compared
+      ? findTwins(thumbs.slice(0, train.length), thumbs.slice(train.length)).map(({ kind, first, second }) => ({
+          kind,
+          train: train[first],
+          ...(second < val.length
+            ? { split: 'val' as const, other: val[second] }
+            : { split: 'test' as const, other: test[second - val.length] }),
+        }))
+      : null,
+  };
+}
+
+async function look(file: string, decode: boolean): Promise<Look> {
+  const [{ format = 'unknown', autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
+  const thumb = decode ? await thumbOf(file) : undefined;
+  return { format, width: autoOrient.width, height: autoOrient.height, bytes: size, thumb };
+}
+
+/** Averaged from more than what is compared: a decoder that shrinks as it decodes is coarse in the smallest sizes. */
+const OVER = 4;
+
+export async function thumbOf(file: PictureFile): Promise<Thumb> {
+  const side = THUMB * OVER;
+  const { data } = await toPixels(openPicture(file).resize(side, side, { fit: 'fill' }));
+  const sums = new Float64Array(THUMB * THUMB * 3);
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++)
+      for (let c = 0; c < 3; c++)
+        sums[(Math.floor(y / OVER) * THUMB + Math.floor(x / OVER)) * 3 + c] += data[(y * side + x) * 3 + c];
+  return Uint8Array.from(sums, (sum) => Math.round(sum / OVER ** 2));
+}

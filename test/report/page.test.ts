@@ -1,0 +1,44 @@
+/** The report in a real browser: on a wide screen and a phone, light and dark, on its own. */
+import axe from 'axe-core';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { renderReport } from '../../src/report/index.ts';
+import { launch } from '../web/browser.ts';
+import { fixture } from './fixture.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+}, 60_000);
+afterAll(() => browser?.close());
+
+test.each([
+  { classes: 2, width: 1280, colorScheme: 'light' },
+  { classes: 13, width: 390, colorScheme: 'dark' },
+  { classes: 7, width: 390, colorScheme: 'light' },
+] as const)('$classes classes on $width pixels, $colorScheme', { timeout: 60_000 }, async (look) => {
+  const names = Array.from({ length: look.classes }, (_, i) => `a class with a name ${i}`);
+  const viewport = { width: look.width, height: 900 };
+  const context = await browser.newContext({ viewport, colorScheme: look.colorScheme });
+  const page = await context.newPage();
+  const asked: string[] = [];
+  page.on('request', ({ url }) => {
+    if (!url().startsWith('data:')) asked.push(url());
+  });
+  await page.setContent(renderReport(fixture(names)));
+  expect(asked).toEqual([]);
+  const found = await page.evaluate(`${axe.source}; axe.run(document, { resultTypes: ['violations'] })`);
+  const { violations } = found as { violations: { id: string; nodes: { target: string[] }[] }[] };
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual(
+    [],
+  );
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(beyond).toBeLessThanOrEqual(0);
+  // No word of a table's heads is cut in two: each is at least as wide as its longest word.
+  const cut = await page.evaluate(
+    () =>
+      [...document.querySelectorAll('#result tbody th')].filter((head) => head.scrollWidth > head.clientWidth).length,
+  );
+  expect(cut).toBe(0);
+  await context.close();
+});
