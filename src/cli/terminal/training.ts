@@ -234,7 +234,7 @@ export class TrainingDisplay {
     );
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
-    if (calibration?.temperature) {
+    if (calibration?.temperature && calibration.with.logLoss < calibration.without.logLoss) {
       const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
       this.terminal.say(
         `Its probabilities are ${raw} off on average, ${at} at temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,
