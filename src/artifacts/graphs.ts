@@ -40,7 +40,13 @@ export function optimizerModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const parameters = placeParameters(b, network, plan);
   const gradients = parameters.map(({ name, type, shape }) => b.input(`${name}.grad`, type, shape));
-  const update = placeUpdate(b, plan, parameters, new Map(parameters.map(({ name }, i) => [name, gradients[i]])));
+  const update = placeUpdate(
+    b,
+    network,
+    plan,
+    parameters,
+    new Map(parameters.map(({ name }, i) => [name, gradients[i]])),
+  );
   const inputs = [...parameters, ...gradients, ...update.inputs];
   return finish(b, network.model, { name: 'thaw_optimizer', inputs, outputs: update.outputs });
 }
@@ -74,7 +80,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
   const { forward, labels, loss, samples, gradients } = backward(training, network, plan, plan.accumulate);
   const update = samples
     ? placeSummation(training, samples, forward.parameters, gradients)
-    : placeUpdate(training, plan, forward.parameters, gradients);
+    : placeUpdate(training, network, plan, forward.parameters, gradients);
   const step = cut(training, forward, network.model, {
     name: 'thaw_step',
     inputs: [labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise, ...update.inputs],
@@ -121,7 +127,7 @@ function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPl
 function summedUpdateModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
   const parameters = placeParameters(b, network, plan);
-  const update = placeSummedUpdate(b, plan, parameters);
+  const update = placeSummedUpdate(b, network, plan, parameters);
   const inputs = [...parameters, ...update.inputs];
   return finish(b, network.model, { name: 'thaw_update', inputs, outputs: update.outputs });
 }

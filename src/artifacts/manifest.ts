@@ -1,4 +1,5 @@
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
+import type { Clipping } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
 
@@ -53,6 +54,8 @@ export interface Manifest {
   readonly output: string;
   readonly loss: { readonly name: string; readonly options: object };
   readonly optimizer: { readonly name: string; readonly options: object; readonly slots: readonly string[] };
+  /** By what the optimizer clips gradients: `norm`, `value` or `adaptive`. */
+  readonly clip: Clipping | null;
   /** λ of λ·Σw² in the loss. */
   readonly l2: number;
   readonly dropout: number;
@@ -88,6 +91,7 @@ export function manifestOf(
     .map((parameter) => ({ ...parameter, learningRateScale: plan.learningRateScales.get(parameter.name) ?? 1 }));
   const frozen = parameters.filter(({ name }) => !plan.trainable.has(name));
   const slots = new Set(trainable.flatMap(({ shape }) => Object.keys(slotsOf(plan, shape))));
+  const { except: _, ...clipping } = plan.clip ?? {};
   const training = typedNames(models.training.graph);
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
   const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
@@ -112,6 +116,7 @@ export function manifestOf(
     output: plan.output,
     loss: { name: plan.loss, options: plan.lossOptions },
     optimizer: { name: plan.optimizer, options: optimizerOf(plan).options, slots: [...slots] },
+    clip: plan.clip ? clipping : null,
     l2: plan.l2,
     dropout: plan.dropout?.rate ?? 0,
     batchNorm: plan.batchNorm,

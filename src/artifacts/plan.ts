@@ -1,5 +1,6 @@
 import type { LossName, LossOptions } from '../losses/index.ts';
 import {
+  type Clipping,
   OPTIMIZERS,
   type Optimizer,
   type OptimizerName,
@@ -42,6 +43,8 @@ export interface TrainingPlan {
   readonly recompute?: boolean;
   /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
   readonly accumulate?: boolean;
+  /** Clips the gradients of an update, adaptively those of all parameters but a few. */
+  readonly clip?: Clipping & { readonly except?: ReadonlySet<string> };
 }
 
 export const PLAN_DEFAULTS = {

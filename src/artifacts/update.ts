@@ -1,4 +1,6 @@
-import type { GraphBuilder, Value } from '../onnx/index.ts';
+import { type GraphBuilder, plainAttributes, type Value } from '../onnx/index.ts';
+import { clipped, type Units } from '../optimizers/index.ts';
+import type { Inference } from '../shapes/index.ts';
 import { optimizerOf, type TrainingPlan } from './plan.ts';
 
 /** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
@@ -10,13 +12,15 @@ export interface Update {
   readonly outputs: readonly Value[];
 }
 
-/** The optimizer's step of every parameter. @param gradients by parameter */
+/** The optimizer's step of every parameter. @param whole gradients by parameter, before they are clipped */
 export function placeUpdate(
   b: GraphBuilder,
+  network: Inference,
   plan: TrainingPlan,
   parameters: readonly Value[],
-  gradients: ReadonlyMap<string, Value>,
+  whole: ReadonlyMap<string, Value>,
 ): Update {
+  const gradients = plan.clip ? clipped(b, whole, plan.clip, unitsOf(network, plan, parameters)) : whole;
   const { optimizer, options } = optimizerOf(plan);
   const lr = b.input('lr', 'float32', []);
   const step = b.input('step', 'int64', []);
@@ -45,6 +49,23 @@ export function placeUpdate(
     for (const [slot, value] of Object.entries(nextSlots)) outputs.push(b.identity(value, `${name}.${slot}.next`));
   }
   return { inputs, outputs };
+}
+
+/** The axis of a weight's outputs: the first as in convolutions, unless it multiplies from the right or is a transposed convolution's. */
+function unitsOf({ model }: Inference, plan: TrainingPlan, parameters: readonly Value[]): Map<string, Units> {
+  const last = new Set<string>();
+  const second = new Set<string>();
+  for (const node of model.graph.nodes) {
+    const weight = node.inputs[1];
+    if (node.op === 'MatMul' || (node.op === 'Gemm' && !plainAttributes(node).transB)) last.add(weight);
+    if (node.op === 'ConvTranspose') second.add(weight);
+  }
+  const axisOf = ({ name, shape }: Value) => (last.has(name) ? shape.length - 1 : second.has(name) ? 1 : 0);
+  return new Map(
+    parameters
+      .filter(({ name }) => !plan.clip?.except?.has(name))
+      .map((parameter) => [parameter.name, { parameter, axis: axisOf(parameter) }]),
+  );
 }
 
 // --- gradients summed over batches -----------------------------------------------------------------------------------
@@ -85,10 +106,15 @@ export function placeSummation(
 }
 
 /** The optimizer's step by the mean gradient over the summed samples, after which the sums begin anew. */
-export function placeSummedUpdate(b: GraphBuilder, plan: TrainingPlan, parameters: readonly Value[]): Update {
+export function placeSummedUpdate(
+  b: GraphBuilder,
+  network: Inference,
+  plan: TrainingPlan,
+  parameters: readonly Value[],
+): Update {
   const { samples, sums } = placeSums(b, parameters);
   const means = new Map(parameters.map(({ name }, i) => [name, b.div(sums[i], samples)]));
-  const update = placeUpdate(b, plan, parameters, means);
+  const update = placeUpdate(b, network, plan, parameters, means);
   return {
     inputs: [samples, ...sums, ...update.inputs],
     outputs: [...update.outputs, ...[samples, ...sums].map((sum) => b.identity(b.mul(sum, 0), `${sum.name}.next`))],

@@ -59,6 +59,11 @@ export const TRAIN_FLAGS: Flags = {
         does: 'none on biases',
         default: '0.01 for adamw and lamb, 0.1 for muon, else 0',
       },
+      clip: {
+        kind: 'setting',
+        value: 'N',
+        does: 'greatest norm of the gradients, or JSON: {"value": 0.5}, {"adaptive": 0.01}',
+      },
       schedule: {
         kind: 'setting',
         value: 'NAME',

@@ -51,6 +51,17 @@ const loss = z.strictObject({
   temperature: rate.optional(),
 });
 
+/** A number is the greatest norm. */
+const clip = z.preprocess(
+  (v) => (v === undefined || typeof v === 'object' ? v : { norm: Number(v) }),
+  z
+    .strictObject({ norm: rate.optional(), value: rate.optional(), adaptive: rate.optional() })
+    .refine(
+      (given) => Object.values(given).filter((v) => v !== undefined).length === 1,
+      'takes one of norm, value, adaptive',
+    ),
+);
+
 const stage = z.strictObject({
   /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
@@ -100,6 +111,8 @@ export const trainingSchema = z.strictObject({
     .preprocess((v) => (typeof v === 'string' ? { name: v } : v), optimizer)
     .default(() => optimizer.parse({})),
   loss: z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), loss).default(() => loss.parse({})),
+  /** Gradients are clipped by their norm, by value, or adaptively: by each unit's norm in proportion to its weights', the head apart. */
+  clip: clip.optional(),
   /** λ of λ·Σw² in the loss. */
   l2: z.number().min(0).default(0),
   /** Dropout before the head. */

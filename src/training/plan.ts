@@ -124,6 +124,7 @@ export function trainingPlan(
     batchNorm: stage.batchNorm ?? config.batchNorm,
     recompute: config.recompute,
     accumulate: config.accumulate > 1,
+    clip: config.clip && { ...config.clip, except: new Set([head.weight, head.bias].flatMap((name) => name ?? [])) },
   };
 }
 
