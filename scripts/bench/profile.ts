@@ -1,5 +1,5 @@
 /**
- * Where the time of a training step goes: by operator, and the nodes that take most.
+ * Where the time of a training step goes: by operator, by operator and shape of its outputs, and the nodes that take most.
  *
  *     npx tsx scripts/bench/profile.ts MODEL.onnx [TRAINABLE] [--batch 16] [--steps 8] [--top 15] [--threads N] [--classes N]
  *
@@ -150,19 +150,31 @@ function print(spent: readonly Spent[]): void {
   const table = (rows: readonly (readonly string[])[]) =>
     console.log(rows.map(([time, ...rest]) => `${time.padStart(9)}  ${rest.join('  ')}`).join('\n'));
   console.log(`\n${total.toFixed(1)} ms in ${spent.length} nodes\n`);
-  const operators = [...groupBy(spent, ({ operator }) => operator)].sort(([, a], [, b]) => sum(b) - sum(a));
-  table(
-    operators.map(([operator, nodes]) => [
-      sum(nodes).toFixed(2),
-      `${((100 * sum(nodes)) / total).toFixed(1)} %`.padStart(7),
-      operator.padEnd(24),
-      `${nodes.length} nodes`,
-    ]),
+  const most = <T extends { readonly milliseconds: number }>(all: readonly T[]) =>
+    [...all].sort((a, b) => b.milliseconds - a.milliseconds);
+  const grouped = (keyOf: (node: Spent) => string) =>
+    most([...groupBy(spent, keyOf)].map(([key, nodes]) => ({ key, milliseconds: sum(nodes), count: nodes.length })));
+  const tableOf = (groups: ReturnType<typeof grouped>, width: number) =>
+    table(
+      groups.map(({ key, milliseconds, count }) => [
+        milliseconds.toFixed(2),
+        `${((100 * milliseconds) / total).toFixed(1)} %`.padStart(7),
+        key.padEnd(width),
+        `${count} nodes`,
+      ]),
+    );
+  const top = Number(values.top);
+  tableOf(
+    grouped(({ operator }) => operator),
+    24,
   );
   console.log();
-  const most = [...spent].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, Number(values.top));
+  tableOf(grouped(({ operator, shape }) => `${operator.padEnd(24)}  ${shape}`).slice(0, top), 48);
+  console.log();
   table(
-    most.map(({ milliseconds, operator, shape, name }) => [milliseconds.toFixed(2), operator.padEnd(24), shape, name]),
+    most(spent)
+      .slice(0, top)
+      .map(({ milliseconds, operator, shape, name }) => [milliseconds.toFixed(2), operator.padEnd(24), shape, name]),
   );
 }
 

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { channelSum, convInputGradient, convWeightGradient } from '../../src/autodiff/adjoint.ts';
 import { assignBlocks, lower, prune } from '../../src/lowering/index.ts';
-import { convolvedShape, GraphBuilder, type Tensor, type Value, writeModel } from '../../src/onnx/index.ts';
+import { convolvedShape, float, GraphBuilder, type Tensor, type Value, writeModel } from '../../src/onnx/index.ts';
 import { machineOf } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { weights } from '../small-models.ts';
+import { tensor, weights } from '../small-models.ts';
 
 const NCHWC = 'com.microsoft.nchwc';
 const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
@@ -132,7 +132,13 @@ describe('what lies between convolutions stays in blocks', () => {
     x: weights([2, 24, 9, 8], 1),
     w: weights([48, 24, 1, 1], 2),
     wScale: weights([48, 1, 1], 3),
+    wVariance: tensor('float32', [48], (i) => 0.5 + i / 48),
     s: weights([2, 48, 1, 1], 4),
+  };
+  const normalized = (b: GraphBuilder, y: Value, { wScale, wVariance }: Record<string, Value>) => {
+    const [scale, shift, variance] = [wScale, b.mul(wScale, 2), wVariance].map((value) => b.reshape(value, [48]));
+    const inputs = [y, scale, shift, b.abs(scale), variance];
+    return b.emit('BatchNormalization', inputs, [y], { epsilon: float(1e-3) })[0];
   };
   const rows: readonly [string, (b: GraphBuilder, y: Value, v: Record<string, Value>) => Value | readonly Value[]][] = [
     ['functions', (b, y) => b.mul(b.unary('HardSwish', y), b.sigmoid(b.tanh(b.abs(y))))],
@@ -153,6 +159,8 @@ describe('what lies between convolutions stays in blocks', () => {
         return b.add(most, b.averagePool(y, [3, 3], { strides: [2, 2], pads: [1, 1, 1, 1], count_include_pad: 0 }));
       },
     ],
+    ['batch normalization', (b, y, v) => b.mul(normalized(b, y, v), y)],
+    ['batch normalization and what it takes in', (b, y, v) => b.unary('Relu', normalized(b, b.abs(y), v))],
     ['channels put together and taken apart', (b, y) => b.slice(b.concat([y, b.neg(y)], 1), 1, 32, 64)],
   ];
 

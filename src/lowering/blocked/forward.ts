@@ -10,7 +10,8 @@ import {
 import { geometry, isDepthwise } from '../convolution/geometry.ts';
 import { channelFilter, forwardFilter, plainFilter } from './filters.ts';
 import { convolve, sizesOf } from './layout.ts';
-import { type Activation, type Blocked, type Handler, isMap, NCHWC, type Region } from './region.ts';
+import { batchNormalization } from './normalization.ts';
+import { type Activation, type Blocked, filledUp, type Handler, isMap, NCHWC, type Region } from './region.ts';
 
 /** How a convolution's channels fit into blocks; undefined where they do not, or too much of a block would be left empty. */
 export type Fit = 'dense' | 'depthwise' | 'plain-input';
@@ -65,12 +66,6 @@ const conv: Handler = (region, node) => {
     return emitted;
   };
   return [{ blocked: { emit } }];
-};
-
-/** A value by channel `[C]`, zeros at its end. */
-const filledUp = ({ b, fill }: Region, value: Value): Value => {
-  const [channels] = value.shape as number[];
-  return b.pad(value, [0], [fill(channels) - channels]);
 };
 
 /** What goes by channel, `[N, C, 1, 1]`, is in blocks what it is in the standard order, but for what fills up. */
@@ -173,6 +168,7 @@ const expand: Handler = (region, node) => {
 
 export const FORWARD: Readonly<Record<string, Handler>> = {
   Conv: conv,
+  BatchNormalization: batchNormalization,
   GlobalAveragePool: averageOfMap,
   ReduceMean: sumOfMap,
   ReduceSum: sumOfMap,

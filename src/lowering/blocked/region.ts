@@ -145,6 +145,12 @@ export class Region {
 
 const IDENTITY = { op: 'Identity', domain: '', attributes: {} };
 
+/** A value by channel `[C]`, zeros at its end for what fills up the last block. */
+export function filledUp({ b, fill }: Region, value: Value): Value {
+  const [channels] = value.shape as number[];
+  return b.pad(value, [0], [fill(channels) - channels]);
+}
+
 /** Whether a shape is that of maps with known channels and sizes. */
 export const isMap = (shape: Shape): boolean =>
   shape.length === 4 && shape.slice(1).every((d) => typeof d === 'number' && d > 0);

@@ -19,6 +19,9 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: ['cpu'],
+          // With a pattern the second run asks for one piece of memory as large as all that the first one left: a step then holds
+          // nearly twice what it needs (DenseNet121: 4.2 GB for 2.4), and is at most 3 % quicker.
+          enableMemPattern: false,
           // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
           logSeverityLevel: 4,
           ...options,
