@@ -1,4 +1,4 @@
-"""Writes test/fixtures/augmentation.json: what torchvision's pixel operations make of a small picture, in uint8.
+"""Writes test/fixtures/augmentation.json: what torchvision's pixel operations make of a small picture, in uint8, and its mixup and CutMix of a batch.
 
 Pictures are base64 of rows from the top, three bytes a pixel. Operations and their numbers have Thaw's names.
 """
@@ -7,9 +7,10 @@ import base64
 
 import numpy as np
 import torch
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from generator import uniform, write_json
+from generator import rounded, uniform, write_json
 
 WIDTH, HEIGHT = 32, 24
 
@@ -54,6 +55,26 @@ CASES = (
 )
 CORNERS = [[0.1, 0.05, 0.2, 0.12, 0.03, 0.18, 0.15, 0.02], [0.0, 0.0, 0.23, 0.0, 0.19, 0.0, 0.0, 0.0]]
 
+N, CLASSES, SIDE = 3, 4, 6
+
+
+def mixed(transform: v2.MixUp | v2.CutMix, params: dict) -> dict:
+    """A batch of 3x6x6 pictures by given shares; numbers by the formula of generator.py, seed 7."""
+    images = torch.from_numpy(uniform([N, 3, SIDE, SIDE], 7, -2, 2))
+    labels = torch.tensor([2, 0, 3])
+    params = params | {"labels": labels, "batch_size": N}
+    rows = transform.transform(labels, params)
+    pictures = transform.transform(images, params)
+    return {"images": rounded(pictures.flatten().tolist(), 7), "targets": rounded(rows.flatten().tolist(), 7)}
+
+
+BOX = (1, 0, 5, 3)
+MIXED = [
+    {"blend": {"kind": "mixup", "lambda": 0.7}, **mixed(v2.MixUp(num_classes=CLASSES), {"lam": 0.7})},
+    {"blend": dict(zip(("kind", "left", "top", "right", "bottom"), ("cutmix", *BOX))),
+     **mixed(v2.CutMix(num_classes=CLASSES), {"box": BOX, "lam_adjusted": 1 - 4 * 3 / SIDE**2})},
+]
+
 if __name__ == "__main__":
     image = picture()
     # One channel of a single value, another of a small range.
@@ -71,5 +92,7 @@ if __name__ == "__main__":
             for of, value in pictures.items() if of == "waves" or number is None
         ],
         "perspective": [{"corners": corners, "expected": encoded(perspective(image, *corners))} for corners in CORNERS],
+        "batch": rounded(uniform([N * 3 * SIDE * SIDE], 7, -2, 2).tolist(), 9),
+        "mixed": MIXED,
     })
     print(f"{path}: {len(CASES)} cases, {path.stat().st_size} bytes")

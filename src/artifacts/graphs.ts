@@ -66,7 +66,7 @@ export interface StepModels {
   readonly update?: Model;
   /** Boundary, labels, parameters to `loss` and the output. */
   readonly evaluation: Model;
-  readonly labels: Value;
+  readonly labels: { readonly training: Value; readonly evaluation: Value };
   readonly noise: readonly Value[];
 }
 
@@ -110,7 +110,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     step: step.model,
     update: plan.accumulate ? summedUpdateModel(network, plan) : undefined,
     evaluation: evaluationStep.model,
-    labels,
+    labels: { training: labels, evaluation: evaluated.labels },
     noise: forward.noise,
   };
 }
@@ -183,13 +183,16 @@ function recomputing(
 
 function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const forward = placeForward(b, network, plan, 'evaluation');
-  // What regularizes (dropout, the penalty, label smoothing) belongs to training: this is the loss itself.
-  return { forward, ...placeLoss(b, { ...plan, lossOptions: { ...plan.lossOptions, labelSmoothing: 0 } }) };
+  // What regularizes (dropout, the penalty, label smoothing, blended labels) belongs to training: this is the loss itself.
+  return {
+    forward,
+    ...placeLoss(b, { ...plan, lossOptions: { ...plan.lossOptions, labelSmoothing: 0, softLabels: false } }),
+  };
 }
 
 function placeLoss(b: GraphBuilder, plan: TrainingPlan): { labels: Value; loss: Value } {
   const output = b.value(plan.output);
-  const { type, shape } = LOSSES[plan.loss].labels(output);
+  const { type, shape } = LOSSES[plan.loss].labels(output, plan.lossOptions);
   const labels = b.input('labels', type, shape);
   return { labels, loss: LOSSES[plan.loss].build(b, output, labels, plan.lossOptions) };
 }

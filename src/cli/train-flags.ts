@@ -103,6 +103,24 @@ export const TRAIN_FLAGS: Flags = {
         does: `random changes to training pictures: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
         default: 'light',
       },
+      mixup: {
+        kind: 'number',
+        value: 'N',
+        does: 'blend pictures and labels of a batch two by two; α of the Beta distribution, 0.2 say',
+        default: '0, never',
+      },
+      cutmix: {
+        kind: 'number',
+        value: 'N',
+        does: 'put a rectangle of one picture into another, labels by area; α, 1 say',
+        default: '0, never',
+      },
+      'mix-probability': {
+        kind: 'number',
+        value: 'N',
+        does: 'part of the batches that these two change',
+        default: '1',
+      },
       views: {
         kind: 'number',
         value: 'N',

@@ -11,6 +11,7 @@ export {
   readAugmentation,
 } from './augment/index.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
+export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
 export { PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
 export { type Pixels, type WriteOptions, writePixels } from './pixels.ts';

@@ -74,7 +74,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
   const features = await openFeatures({ settings, runtime }, hooks);
   const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, features);
-  const { train } = openSources({ dataset, preprocessing, settings }, hooks);
+  const { train } = openSources({ dataset, preprocessing, settings, task }, hooks);
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
   /** Losses of the batches of the step under way. */
@@ -111,7 +111,8 @@ async function* endless(
   { batch: batchSize, views }: TrainingConfig,
 ): AsyncGenerator<Batch> {
   for (let epoch = 0; ; epoch++) {
-    const view = viewOf([], { stage: 0, stageEpoch: epoch, epoch }, stage.frozen.remembers ? views : 0);
+    const kept = stage.frozen.remembers && !source.fleeting;
+    const view = viewOf([], { stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
     yield* stage.batches(source, { epoch, view, batchSize });
   }
 }

@@ -1,6 +1,6 @@
 import { PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
-import { trainingConfigOf } from '../recipe/index.ts';
+import { blendedPictures, trainingConfigOf } from '../recipe/index.ts';
 import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
 import {
   type Checkpoint,
@@ -57,7 +57,12 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
 
 /** The data set as the trainer takes it: training pictures augmented and in a new order every epoch, the others as they are. */
 export function openSources(
-  { dataset, preprocessing, settings }: Pick<TrainingJob, 'dataset' | 'settings'> & Pick<About, 'preprocessing'>,
+  {
+    dataset,
+    preprocessing,
+    settings,
+    task,
+  }: Pick<TrainingJob, 'dataset' | 'settings' | 'task'> & Pick<About, 'preprocessing'>,
   { onEvent }: JobHooks,
 ) {
   const cache = new PictureCache();
@@ -69,8 +74,9 @@ export function openSources(
       onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   };
   const augmentation = readAugmentation(settings.augment);
+  const train = new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle: true });
   return {
-    train: new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle: true }),
+    train: blendedPictures(train, settings, preprocessing, task),
     val: new PictureSource({ ...common, samples: dataset.val }),
   };
 }

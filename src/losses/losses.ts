@@ -12,7 +12,7 @@ import {
 /** A scalar that training makes small, from the model's output and the labels. Formulas and options are PyTorch's. */
 export interface Loss {
   /** Type and shape of the labels for an output of the given shape. */
-  labels(output: Value): { readonly type: DataType; readonly shape: Shape };
+  labels(output: Value, options: LossOptions): { readonly type: DataType; readonly shape: Shape };
   /** The mean over the batch, float32 `[]`. */
   build(b: GraphBuilder, output: Value, labels: Value, options: LossOptions): Value;
 }
@@ -24,6 +24,8 @@ export interface LossOptions {
   readonly labelSmoothing?: number;
   /** cross-entropy: samples with this label count for nothing. */
   readonly ignoreLabel?: number;
+  /** cross-entropy: labels are probabilities shaped like the output, as blended samples have them; the mean is over the samples. */
+  readonly softLabels?: boolean;
   /** bce-with-logits: weight of the positive examples of each class. */
   readonly positiveWeights?: readonly number[];
   /** huber: where the square ends and the line begins; 1 by default. */
@@ -64,13 +66,13 @@ function rows(b: GraphBuilder, x: Value): Value {
 }
 
 export const LOSSES = {
-  // −Σ_c q_c w_c log p_c / Σ w_y,  q = (1 − ε)·onehot(y) + ε/C      (torch.nn.CrossEntropyLoss)
+  // −Σ_c q_c w_c log p_c / Σ w_y,  q = (1 − ε)·onehot(y) + ε/C; with probabilities y, q = (1 − ε)·y + ε/C, over N      (torch.nn.CrossEntropyLoss)
   'cross-entropy': {
-    labels: ({ shape }) => ({ type: 'int64', shape: [shape[0]] }),
-    build(b, output, labels, { classWeights, labelSmoothing = 0, ignoreLabel }) {
+    labels: ({ type, shape }, { softLabels }) => (softLabels ? { type, shape } : { type: 'int64', shape: [shape[0]] }),
+    build(b, output, labels, { classWeights, labelSmoothing = 0, ignoreLabel, softLabels }) {
       const logits = rows(b, output);
       const classes = logits.shape[1] as number;
-      const hot = b.oneHot(labels, classes, 'float32');
+      const hot = softLabels ? rows(b, labels) : b.oneHot(labels, classes, 'float32');
       const counted =
         ignoreLabel === undefined
           ? hot
@@ -85,7 +87,7 @@ export const LOSSES = {
       const weights = classWeights && perClass(b, classWeights, logits);
       const weighted = weights ? b.mul(target, weights) : target;
       const perSample = b.neg(b.reduceSum(b.mul(weighted, b.logSoftmax(logits, 1)), [1]));
-      if (!weights && ignoreLabel === undefined) return b.reduceMean(perSample);
+      if (softLabels || (!weights && ignoreLabel === undefined)) return b.reduceMean(perSample);
       return b.div(b.reduceSum(perSample), b.reduceSum(weights ? b.mul(counted, weights) : counted));
     },
   },

@@ -10,7 +10,13 @@ export {
 export { type FinishedModel, finishModel, type Measured, measure, shippedCheckpoint, type Trained } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { nearestHint } from './nearest.ts';
-export { type ChosenPreprocessing, choosePreprocessing, inputShapes, openInputShapes } from './pictures.ts';
+export {
+  blendedPictures,
+  type ChosenPreprocessing,
+  choosePreprocessing,
+  inputShapes,
+  openInputShapes,
+} from './pictures.ts';
 export {
   dataInputsOf,
   inferNetwork,

@@ -1,14 +1,17 @@
 import {
+  type BatchSource,
   batchShape,
   checkPreprocessing,
+  mixedSource,
   type Preprocessing,
   presetPreprocessing,
   readPreprocessing,
 } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Dimension, isFloat, type Model } from '../onnx/index.ts';
+import { TASKS, type Task } from '../tasks/index.ts';
 import { dataInputsOf } from './prepare.ts';
-import { type PictureSettings, pictureChanges } from './settings.ts';
+import { type PictureSettings, pictureChanges, type TrainSettings } from './settings.ts';
 
 /** A model's preprocessing, and where it comes from. */
 export interface ChosenPreprocessing {
@@ -102,4 +105,25 @@ export function openInputShapes(model: Model, json: unknown): Record<string, rea
   const shape = dataInputsOf(model)[0]?.shape;
   const open = shape?.length === 4 && shape.slice(1).some((d) => typeof d !== 'number');
   return open && json !== undefined ? inputShapes(model, choosePreprocessing(model, json, {}).preprocessing) : {};
+}
+
+/**
+ * Training pictures with each batch blended as the settings say.
+ *
+ * @throws ThawError `bad-config` where labels of the task cannot be blended
+ */
+export function blendedPictures(
+  source: BatchSource,
+  { seed, mixup, cutmix, mixProbability }: Pick<TrainSettings, 'seed' | 'mixup' | 'cutmix' | 'mixProbability'>,
+  { layout }: Preprocessing,
+  { facts, outputs }: Pick<Task, 'facts' | 'outputs'>,
+): BatchSource {
+  if ((mixup > 0 || cutmix > 0) && !TASKS[facts.task].blends) {
+    throw new ThawError(
+      'bad-config',
+      `mixup and cutmix blend labels, and those of ${facts.task} cannot be`,
+      'Leave them out',
+    );
+  }
+  return mixedSource(source, { mixup, cutmix, mixProbability, seed, classes: outputs, layout });
 }

@@ -9,8 +9,9 @@ import {
 } from '../data/index.ts';
 import { PictureSource } from '../data/picture-source.ts';
 import { ThawError } from '../errors.ts';
-import { FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
+import { blendedPictures, FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { classification } from '../tasks/index.ts';
 import { readCheckpoint, type StopReason, type TrainingEvent, writeCheckpoint } from '../training/index.ts';
 import type { Port } from './port.ts';
 import { keepProject, keptProject } from './projects.ts';
@@ -226,11 +227,12 @@ class Server implements Served {
     const { cacheMemory } = this.platform;
     const cache = new PictureCache(cacheMemory === undefined ? undefined : cacheMemory * 2 ** 20);
     const augmentation = readAugmentation(settings.augment);
+    const train = new PictureSource(
+      { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, cache, onProblem },
+      reader,
+    );
     return {
-      train: new PictureSource(
-        { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, cache, onProblem },
-        reader,
-      ),
+      train: blendedPictures(train, settings, preprocessing, classification(request.classes)),
       val: new PictureSource({ samples: dataset.val, preprocessing, seed, cache, onProblem }, reader),
     };
   }

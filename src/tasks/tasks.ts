@@ -9,6 +9,8 @@ export interface TaskKind<F extends TaskFacts = TaskFacts> {
   readonly noun: readonly [one: string, many: string];
   /** Losses that compare its outputs with its labels; the first is the default. */
   readonly losses: readonly LossName[];
+  /** Whether labels of two samples can be blended, as mixup does. */
+  readonly blends?: boolean;
   open(facts: F): Task;
 }
 
@@ -16,6 +18,7 @@ export const TASKS: { readonly [N in TaskName]: TaskKind<Extract<TaskFacts, { ta
   classification: {
     noun: ['class', 'classes'],
     losses: ['cross-entropy', 'bce-with-logits', 'focal', 'mse', 'l1', 'huber', 'kl'],
+    blends: true,
     open: ({ classes }) => classification(classes),
   },
 };

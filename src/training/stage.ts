@@ -31,7 +31,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     /** What comes before the boundary. */
     readonly frozen: FrozenPart,
     private readonly boundary: { readonly training: readonly string[]; readonly evaluation: readonly string[] },
-    private readonly labels: Value,
+    private readonly labels: { readonly training: Value; readonly evaluation: Value },
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
     private readonly current: State,
     private readonly sessions: {
@@ -105,7 +105,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     const feeds = {
       // The next stage shows training pictures in other views.
       ...(await this.frozen.values(batch, this.boundary.training, false)),
-      labels: this.task.labels(batch, this.labels),
+      labels: this.task.labels(batch, this.labels.training),
       ...(this.sessions.update ? {} : position(lr, step)),
       ...this.drawNoise(part ? [step, part] : [step], batch),
     };
@@ -128,7 +128,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       const feeds = {
         ...(await this.frozen.values(batch, this.boundary.evaluation)),
         ...parameters,
-        labels: this.task.labels(batch, this.labels),
+        labels: this.task.labels(batch, this.labels.evaluation),
       };
       const { loss, predictions } = this.result(await evaluation.run(feeds, ['loss', this.output]), batch);
       scores = addBatch(scores, this.task, loss, predictions);

@@ -175,7 +175,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     await this.opened?.batches.close();
     const { train, config } = this.options;
     // Where nothing is remembered, a picture shown again saves nothing.
-    const views = stage.frozen.remembers ? config.views : 0;
+    const views = stage.frozen.remembers && !train.fleeting ? config.views : 0;
     const view = viewOf(this.stages, { stage: index, stageEpoch, epoch }, views);
     const batches = stage.batches(train, { epoch, view, batchSize: config.batch, from: batch });
     this.opened = { epoch, batches: new Ahead(batches) };

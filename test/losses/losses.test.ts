@@ -27,6 +27,7 @@ const optionsOf = ({ loss, options }: Case): LossOptions => ({
   classWeights: options.weight as number[] | undefined,
   labelSmoothing: options.label_smoothing as number | undefined,
   ignoreLabel: options.ignore_index as number | undefined,
+  softLabels: loss === 'cross-entropy' && options.targets === 'probabilities',
   positiveWeights: options.pos_weight as number[] | undefined,
   delta: options.delta as number | undefined,
   gamma: options.gamma as number | undefined,
@@ -50,7 +51,7 @@ function labelsOf({ loss, options, shape, targets }: Case): number[] {
 async function valueAndGradient(name: LossName, options: LossOptions, inputs: Tensor, labels: Tensor) {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', ['batch', ...inputs.shape.slice(1)]);
-  const expected = LOSSES[name].labels(x);
+  const expected = LOSSES[name].labels(x, options);
   const y = b.input('labels', expected.type, expected.shape);
   const loss = b.identity(LOSSES[name].build(b, x, y, options), 'loss');
   const gradient = b.identity(differentiate(b, loss, ['x']).get('x')!, 'x.grad');
@@ -104,7 +105,7 @@ describe('losses against PyTorch', () => {
   it.each(ours.map((row) => [row.loss, JSON.stringify(row.options), `[${row.shape}]`, row] as const))(
     '%s %s %s',
     async (name, _, __, row) => {
-      const type = name === 'cross-entropy' ? 'int64' : 'float32';
+      const type = name === 'cross-entropy' && !row.options.targets ? 'int64' : 'float32';
       const { value, shape, gradient } = await valueAndGradient(
         name,
         optionsOf(row),
@@ -121,7 +122,7 @@ describe('losses against PyTorch', () => {
 
 describe('labels', () => {
   it.each(Object.keys(LOSSES) as LossName[])('%s takes those that the contract says', (name) => {
-    expect(LOSSES[name].labels({ name: 'y', type: 'float32', shape: ['batch', 7] })).toEqual(
+    expect(LOSSES[name].labels({ name: 'y', type: 'float32', shape: ['batch', 7] }, {})).toEqual(
       name === 'cross-entropy' ? { type: 'int64', shape: ['batch'] } : { type: 'float32', shape: ['batch', 7] },
     );
   });
@@ -184,7 +185,7 @@ describe('losses of other outputs', () => {
   ])('%s with %j refuses [%s]', (name, options, shape, message) => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', ...shape.slice(1)]);
-    const { type, shape: labels } = LOSSES[name].labels(x);
+    const { type, shape: labels } = LOSSES[name].labels(x, options);
     const build = () => LOSSES[name].build(b, x, b.input('labels', type, labels), options);
     expect(build).toThrow(ThawError);
     expect(build).toThrow(message);

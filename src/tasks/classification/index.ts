@@ -18,10 +18,11 @@ export const classification = (classes: readonly string[]): Task<Prediction, Eva
     named: true,
     metric: { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' },
 
-    /** Class indices, or for losses that compare numbers one-hot rows shaped like the output. */
-    labels({ labels }, wanted) {
+    /** Class indices, or for losses that compare numbers one-hot rows shaped like the output; blended samples have rows of their own. */
+    labels({ labels, targets }, wanted) {
       if (wanted.type === 'int64') return tensor('int64', [labels.length], labels);
       const shape = [labels.length, ...(wanted.shape.slice(1) as number[])];
+      if (targets) return tensor('float32', shape, targets);
       const data = new Float32Array(elementCount(shape));
       labels.forEach((label, i) => {
         data[(i * data.length) / labels.length + Number(label)] = 1;
