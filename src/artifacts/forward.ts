@@ -18,7 +18,7 @@ export interface Forward {
   readonly noise: readonly Value[];
   /** The model's outputs that are tensors, in the model's order. */
   readonly outputs: readonly Value[];
-  /** The nodes that nothing trainable and no noise reaches. */
+  /** The nodes that nothing trainable reaches. */
   readonly frozen: ReadonlySet<Node>;
 }
 
@@ -56,8 +56,9 @@ export function placeForward(
   const noise: Value[] = [];
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
-  const dropped = new Map<string, Value>();
-  const stays = (node: Node) => plan.dropout?.into.has(nameOf(node)) || isTrainedBatchNorm(node, plan);
+  const dropped = new Map<DropoutPlan, Value>();
+  const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
+  const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
   const foldings = findFoldings(graph, constants, (node) => !stays(node));
   const absorbed = new Set<Node>();
   for (const original of graph.nodes) {
@@ -72,13 +73,15 @@ export function placeForward(
         for (const weight of node.inputs.slice(1)) reached.add(weight);
       }
     }
-    if (mode === 'training' && plan.dropout?.into.has(nameOf(node))) {
-      const { value } = plan.dropout;
-      if (!dropped.has(value)) dropped.set(value, dropout(b, b.value(value), plan.dropout, noise));
-      node = { ...node, inputs: node.inputs.map((name) => dropped.get(name)?.name ?? name) };
-      reached.add(dropped.get(value)!.name);
-    }
     const isReached = readsOf(node).some((name) => reached.has(name));
+    // In the frozen part nothing is dropped: it computes what it does in evaluation.
+    if (mode === 'training' && isReached) {
+      for (const entry of dropoutsOf(original)) {
+        if (!dropped.has(entry)) dropped.set(entry, dropout(b, b.value(entry.value), entry, noise));
+        const { name: instead } = dropped.get(entry)!;
+        node = { ...node, inputs: node.inputs.map((name) => (name === entry.value ? instead : name)) };
+      }
+    }
     if (isReached) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
@@ -133,7 +136,8 @@ function checkNames(initializers: Graph['initializers'], values: Inference['valu
 
 /** x·1[noise ≥ rate] / (1 − rate), the noise being an input. */
 function dropout(b: GraphBuilder, x: Value, { rate }: DropoutPlan, noise: Value[]): Value {
-  const drawn = b.input(`${x.name}.noise`, 'float32', x.shape);
+  const name = b.has(`${x.name}.noise`) ? `${x.name}.${noise.length}.noise` : `${x.name}.noise`;
+  const drawn = b.input(name, 'float32', x.shape);
   noise.push(drawn);
   const kept = b.cast(b.greaterOrEqual(drawn, b.constant(tensor('float32', [], Float32Array.of(rate)))), 'float32');
   return b.mul(x, b.mul(kept, 1 / (1 - rate)));

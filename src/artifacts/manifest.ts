@@ -1,7 +1,7 @@
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
 import type { Clipping } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
+import { type DropoutPlan, optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
 
 /** Raised when a reader of older manifests would misread a newer one. */
 export const MANIFEST_VERSION = 1;
@@ -58,7 +58,7 @@ export interface Manifest {
   readonly clip: Clipping | null;
   /** λ of λ·Σw² in the loss. */
   readonly l2: number;
-  readonly dropout: number;
+  readonly dropout: readonly { readonly value: string; readonly rate: number }[];
   readonly batchNorm: TrainingPlan['batchNorm'];
   /** Operators by file, those of other domains with their domain before a point. */
   readonly operators: Readonly<Record<'training' | 'evaluation' | 'optimizer', readonly string[]>>;
@@ -94,6 +94,9 @@ export function manifestOf(
   const { except: _, ...clipping } = plan.clip ?? {};
   const training = typedNames(models.training.graph);
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
+  // What would drop in the frozen part draws nothing.
+  const noise = training.inputs.filter(({ name }) => name.endsWith('.noise'));
+  const isDrawn = ({ value }: DropoutPlan) => noise.some(({ name }) => name.startsWith(`${value}.`));
   const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
   return {
     format: 'thaw-artifacts',
@@ -108,7 +111,7 @@ export function manifestOf(
     })),
     inputs: training.inputs.filter(({ name }) => data.has(name)),
     labels: training.inputs.find(({ name }) => name === 'labels') as TypedName,
-    noise: training.inputs.filter(({ name }) => name.endsWith('.noise')),
+    noise,
     statistics: training.outputs
       .map(({ name }) => name.replace(/\.next$/, ''))
       .filter((name) => initializers.has(name)),
@@ -118,7 +121,7 @@ export function manifestOf(
     optimizer: { name: plan.optimizer, options: optimizerOf(plan).options, slots: [...slots] },
     clip: plan.clip ? clipping : null,
     l2: plan.l2,
-    dropout: plan.dropout?.rate ?? 0,
+    dropout: (plan.dropout ?? []).filter(isDrawn).map(({ value, rate }) => ({ value, rate })),
     batchNorm: plan.batchNorm,
     operators: {
       training: operatorsOf(models.training.graph),

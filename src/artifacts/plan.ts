@@ -29,7 +29,8 @@ export interface TrainingPlan {
   readonly optimizerOptions: OptimizerOptions;
   /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
   readonly l2: number;
-  readonly dropout?: DropoutPlan;
+  /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
+  readonly dropout?: readonly DropoutPlan[];
   /** Factor on the learning rate, by parameter; 1 where it is not named. */
   readonly learningRateScales: ReadonlyMap<string, number>;
   /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */

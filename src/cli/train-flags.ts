@@ -43,6 +43,11 @@ export const TRAIN_FLAGS: Flags = {
         value: 'WHAT',
         does: 'one stage that trains this, instead of a preset: head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
       },
+      lora: {
+        kind: 'setting',
+        value: 'RANK',
+        does: 'train low-rank adapters and the head, all other weights frozen; or JSON with rank, alpha, targets, dropout',
+      },
       target: { kind: 'number', value: 'N', does: 'stop when the validation accuracy (0 to 1) reaches this' },
       patience: { kind: 'number', value: 'N', does: 'end a stage after so many epochs without a better one' },
       seed: { kind: 'number', value: 'N', does: 'the same seed gives the same model', default: '0' },

@@ -1,3 +1,4 @@
+export { ADAPTER_FILES, type AdapterSet, adapterTensors, readAdapters, writeAdapters } from './adapters.ts';
 export { type CompressedForm, compressWeights } from './compress.ts';
 export { type ExportMetadata, exportModel, metadataOf, roundedState } from './model.ts';
 export { shippedPreprocessing } from './pictures.ts';

@@ -90,8 +90,7 @@ function planOf(network: Inference, request: ArtifactsRequest) {
     optimizer,
     optimizerOptions: request.optimizerOptions ?? {},
     l2: request.l2 ?? 0,
-    dropout:
-      dropout && head ? { value: head.input, into: new Set(readersOf(network, head)), rate: dropout } : undefined,
+    dropout: dropout && head ? [{ value: head.input, into: new Set(head.nodes), rate: dropout }] : undefined,
     batchNorm: request.batchNorm ?? 'frozen',
   };
   return { plan, groups };
@@ -107,12 +106,6 @@ function headIfAny({ model }: Inference, { head, classes, dropout }: ArtifactsRe
     throw error;
   }
 }
-
-/** First outputs of the head's nodes, which tell nodes apart where names do not. */
-const readersOf = ({ model }: Inference, head: { nodes: readonly string[] }) =>
-  model.graph.nodes
-    .filter(({ name, outputs }) => head.nodes.includes(name || outputs[0]))
-    .map(({ outputs }) => outputs[0]);
 
 function checkOutput(name: string, output: Typed | undefined, loss: LossName): void {
   if (output?.type !== 'float32') {

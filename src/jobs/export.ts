@@ -15,7 +15,7 @@ import {
 import { inSinglePrecision } from '../lowering/index.ts';
 import { writeModelFile } from '../models/files.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
-import { dataInputsOf, scoresOf } from '../recipe/index.ts';
+import { dataInputsOf, inputShapes, mergedState, networkOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
@@ -57,9 +57,8 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   const { model: source, about: kept } = await run.source();
   const about = kept as unknown as About;
   const { preprocessing } = about;
-  const { state } = await bestOf(run);
   const task = openTask((await readRecord(run)).task ?? about.task);
-  const plain = exportModel(source, state, {
+  const plain = exportModel(source, await stateOf(run, source, about), {
     version: VERSION,
     task: task.facts,
     preprocessing,
@@ -80,7 +79,15 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 
-/** The weights that the run ships. */
+/** The weights that the run ships, by the names of the source. */
+async function stateOf(run: RunReader, source: Model, { preprocessing }: About) {
+  const { state } = await bestOf(run);
+  const { lora, head, seed } = await readRunSettings(run);
+  if (!lora) return state;
+  const inputs = inputShapes(source, preprocessing);
+  return mergedState(await networkOf(source, nodeRuntime(), { head, inputs, lora, seed }), lora, state);
+}
+
 async function bestOf(run: RunReader) {
   if (existsSync(join(run.path, 'model', 'onnx', 'model.onnx')))
     return run.checkpoint(run.hasCheckpoint('best') ? 'best' : 'last');

@@ -69,6 +69,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     seed,
     inputs: inputShapes(model, preprocessing),
     quantized: settings.quantized,
+    lora: settings.lora,
   });
   const [first] = planStages(config, anatomy);
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);

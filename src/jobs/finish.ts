@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { PictureSource } from '../data/node/index.ts';
-import { TRANSFORMERS_NAMES } from '../export/index.ts';
+import { adapterTensors, TRANSFORMERS_NAMES, writeAdapters } from '../export/index.ts';
 import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, renderReport } from '../report/index.ts';
-import type { Assessment, Evaluated, Evaluation, TemperatureFit } from '../tasks/index.ts';
+import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import type { Checkpoint, StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { shownPath } from './paths.ts';
@@ -46,7 +46,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const best = shippedCheckpoint(job, run.hasCheckpoint('best') ? await run.checkpoint('best') : last);
+  const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
+  const best = shippedCheckpoint(job, job.config, kept);
   const testSource = dataset.test.length ? new PictureSource({ samples: dataset.test, preprocessing }) : undefined;
   const trained = { ...job, checkpoint: best, preprocessing, sourceConfig, test: testSource };
   const measured = await measure(trained);
@@ -63,6 +64,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const report = await reportData(job, { ...(measured as unknown as Measured), best, last, seconds, path });
   const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
   await run.writeModelFolder(finished.folder(card));
+  if (job.config.lora) await run.writeAdapters(adapterFolder(job, measured.task.facts, kept));
   await run.writeFile('report.html', renderReport(report));
   await saveRecord(run, { ...record, seconds, task: measured.task.facts });
   return {
@@ -73,6 +75,19 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
+}
+
+/** The adapters by themselves, for those who keep many beside one model. */
+function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkpoint) {
+  const { anatomy, about, settings, config } = job;
+  const { adapters = [], head } = anatomy;
+  const { rank, alpha = rank, dropout } = config.lora!;
+  const { sha256: model, preprocessing } = about;
+  const { keepHead, head: named } = settings;
+  const outputs = keepHead ? undefined : job.task.outputs;
+  const tensors = adapterTensors(state, adapters, head);
+  const set = { model, rank, alpha, head: named, outputs, task, preprocessing, tensors };
+  return writeAdapters(set, adapters, head, { dropout, model: about.model });
 }
 
 function outcomeOf<A extends Evaluated, E extends Evaluated>(

@@ -51,6 +51,8 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       head: settings.head,
       inputs: inputShapes(source, about.preprocessing),
       quantized: settings.quantized,
+      lora: settings.lora,
+      seed: settings.seed,
     });
     onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });
     const checkpoint = run.hasCheckpoint('last') ? await run.checkpoint('last') : undefined;

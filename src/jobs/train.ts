@@ -76,6 +76,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
+      lora: settings.lora,
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
     checkStages(settings, prepared, hooks);

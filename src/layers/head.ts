@@ -166,7 +166,7 @@ function beforeRounding(value: string, producers: ReadonlyMap<string, Node>): st
 }
 
 /** The initializer behind a value, through Identity, a matrix's Transpose, and what rounds floats or makes floats of whole numbers. */
-function behind(
+export function behind(
   graph: Graph,
   value: string | undefined,
   producers: ReadonlyMap<string, Node>,

@@ -1,3 +1,12 @@
+export {
+  type Adapter,
+  adaptedWeights,
+  adapterNames,
+  type LoraOptions,
+  mergeAdapters,
+  placeAdapters,
+  withAdapter,
+} from './adapters/index.ts';
 export { groupsOf, type LayerGroup } from './groups.ts';
 export { findHead, type Head } from './head.ts';
 export type { NewHead } from './head-rows.ts';

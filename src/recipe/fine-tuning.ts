@@ -94,6 +94,7 @@ export class FineTuning {
       seed: settings.seed,
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
+      lora: settings.lora,
     });
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
@@ -150,7 +151,7 @@ export class FineTuning {
   /** Measures and exports the best weights, or those of the start where no epoch was finished. */
   async finish(): Promise<FineTuned> {
     const { config: sourceConfig } = this.request;
-    const checkpoint = shippedCheckpoint(this.prepared, this.best ?? (await this.trainer.checkpoint()));
+    const checkpoint = shippedCheckpoint(this.prepared, this.training, this.best ?? (await this.trainer.checkpoint()));
     await this.trainer.release();
     const { task, preprocessing, runtime, features, training: config } = this;
     const { val } = this.sources;

@@ -8,11 +8,12 @@ import {
   type Verification,
   verifyExport,
 } from '../export/index.ts';
-import { quantizedWeights } from '../onnx/index.ts';
+import { quantizedWeights, type Tensor, tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
 import { type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
+import { mergedState } from './adapters.ts';
 import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
 
 export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> extends Prepared {
@@ -41,11 +42,27 @@ export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluate
   readonly calibration: TemperatureFit | null;
 }
 
-/** The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. */
-export const shippedCheckpoint = ({ source }: Pick<Prepared, 'source'>, checkpoint: Checkpoint): Checkpoint => ({
-  ...checkpoint,
-  state: roundedState(source, checkpoint.state),
-});
+/**
+ * The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. Adapters
+ * stay beside their weights, unless merging rounds: then the merged weights come with adapters that do nothing.
+ */
+export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, checkpoint: Checkpoint): Checkpoint {
+  const { source } = prepared;
+  if (!lora) return { ...checkpoint, state: roundedState(source, checkpoint.state) };
+  const merged = mergedState(prepared, lora, checkpoint.state);
+  const rounded = roundedState(source, merged);
+  const { adapters = [] } = prepared.anatomy;
+  const state = new Map(checkpoint.state);
+  for (const [name, value] of rounded) {
+    if (value === merged.get(name)) continue;
+    state.set(name, value);
+    const adapter = adapters.find(({ weight }) => weight === name);
+    if (adapter) state.set(adapter.b, cleared(state.get(adapter.b) as Tensor));
+  }
+  return { ...checkpoint, state };
+}
+
+const cleared = ({ shape, data }: Tensor): Tensor => tensor('float32', shape, new Float32Array(data.length));
 
 /** The checkpoint's weights on the validation set, and on the test set if there is one. */
 export async function measure<O extends TaskOutcome, A extends Evaluated>(
@@ -95,7 +112,8 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
   { task, predictions, calibration }: Pick<Measured<O, A>, 'task' | 'predictions' | 'calibration'>,
 ): Promise<FinishedModel> {
   const { source, anatomy, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
-  const model = exportModel(source, checkpoint.state, { version: VERSION, task: task.facts, preprocessing });
+  const state = mergedState(trained, config.lora, checkpoint.state);
+  const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
   const output = anatomy.head.graphOutput;
   const folder = (card: string) =>

@@ -1,5 +1,6 @@
 /** What to train and how, on any platform: settings, the model made ready, how pictures become its input. */
 
+export { mergedState, withAdapters } from './adapters.ts';
 export {
   type FineTuned,
   FineTuning,

@@ -1,4 +1,13 @@
-import { findHead, groupsOf, hoistConstants, obstaclesOf, replaceHead } from '../layers/index.ts';
+import { ThawError } from '../errors.ts';
+import {
+  findHead,
+  groupsOf,
+  hoistConstants,
+  type LoraOptions,
+  obstaclesOf,
+  placeAdapters,
+  replaceHead,
+} from '../layers/index.ts';
 import {
   inlineBranches,
   inPrecisionOf,
@@ -9,7 +18,7 @@ import {
   upgrade,
   withFloatWeights,
 } from '../lowering/index.ts';
-import { type Dimension, type Model, readModel, writeModel } from '../onnx/index.ts';
+import { type Dimension, type Model, quantizedWeights, readModel, writeModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
@@ -38,6 +47,8 @@ export interface PrepareOptions {
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
   readonly quantized?: Quantized;
+  /** Adapters beside the layers, drawn by the seed. */
+  readonly lora?: LoraOptions;
 }
 
 /**
@@ -80,13 +91,27 @@ export function withHead(
 export async function networkOf(
   source: Model,
   runtime: Runtime,
-  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized'> = {},
+  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized' | 'lora' | 'seed'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
-  const network = await inferNetwork(source, runtime, options);
-  const found = findHead(network.model, { name: options.head });
-  const head = { ...found, graphOutput: scoresOf(network.model, found.graphOutput) };
-  const groups = groupsOf(network.model, found);
-  return { network, anatomy: { groups, head, obstacles: obstaclesOf(network, groups, head.graphOutput) } };
+  const plain = await inferNetwork(source, runtime, options);
+  const found = findHead(plain.model, { name: options.head });
+  const head = { ...found, graphOutput: scoresOf(plain.model, found.graphOutput) };
+  const { lora, seed = 0 } = options;
+  const plainGroups = groupsOf(plain.model, found);
+  if (lora) refuseWholeNumbers(source);
+  const { network, groups, adapters } = lora
+    ? placeAdapters(plain, plainGroups, head, lora, seed)
+    : { network: plain, groups: plainGroups };
+  return { network, anatomy: { groups, head, obstacles: obstaclesOf(network, groups, head.graphOutput), adapters } };
+}
+
+function refuseWholeNumbers({ graph }: Model): void {
+  if (!quantizedWeights(graph).size) return;
+  throw new ThawError(
+    'bad-config',
+    'adapters cannot be merged into weights that are held in whole numbers',
+    'Leave out lora, or give the model in float32',
+  );
 }
 
 /**

@@ -111,6 +111,11 @@ export class RunWriter extends RunReader {
     return this.writeFolder('model', files);
   }
 
+  /** `adapters/`, in place of what was there. */
+  writeAdapters(files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    return this.writeFolder('adapters', files);
+  }
+
   /** Any other file of the run, by its path within it. */
   writeFile(file: string, contents: Uint8Array | string): Promise<void> {
     return writeAtomically(join(this.path, file), contents);

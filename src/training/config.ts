@@ -62,6 +62,24 @@ const clip = z.preprocess(
     ),
 );
 
+/** `true`, a rank (in words, as a flag has it), or an object with the adapters' options. */
+const lora = z.preprocess(
+  (v) => {
+    if (typeof v === 'boolean') return v ? {} : undefined;
+    return typeof v === 'number' || (typeof v === 'string' && /^\d+$/.test(v)) ? { rank: Number(v) } : v;
+  },
+  z
+    .strictObject({
+      rank: z.number().int().positive().default(8),
+      /** α of α/r · BA; the rank unless given. */
+      alpha: rate.optional(),
+      /** The layers, in the language of `train`; an operator's name, or a module's path or its end, as well. */
+      targets: selection.default('all'),
+      dropout: z.number().min(0).max(0.99).default(0),
+    })
+    .optional(),
+);
+
 const stage = z.strictObject({
   /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
@@ -117,6 +135,8 @@ export const trainingSchema = z.strictObject({
   l2: z.number().min(0).default(0),
   /** Dropout before the head. */
   dropout: z.number().min(0).max(0.99).default(0),
+  /** Low-rank adapters: they and the head train, all other weights stay frozen. */
+  lora,
   /** Training ends when the validation accuracy reaches this. */
   target: share.optional(),
   /** A stage ends after so many epochs without a better validation accuracy. */

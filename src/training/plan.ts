@@ -1,6 +1,7 @@
-import { frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
+import { type DropoutPlan, frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import {
+  type Adapter,
   type Head,
   type LayerGroup,
   type Obstacle,
@@ -20,6 +21,8 @@ export interface Anatomy {
   readonly head: Head;
   /** Nodes that no gradient passes; none unless given. */
   readonly obstacles?: readonly Obstacle[];
+  /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
+  readonly adapters?: readonly Adapter[];
 }
 
 /**
@@ -92,18 +95,22 @@ function shareEpochs(all: readonly StageConfig['train'][], epochs: number): Stag
 export function trainingPlan(
   config: TrainingConfig,
   stage: StageConfig,
-  { groups, head, obstacles = [] }: Anatomy,
+  anatomy: Anatomy,
   output: string,
   thawedAt: Readonly<Record<string, number>>,
   step: number,
 ): TrainingPlan {
+  const { groups, obstacles = [], adapters = [] } = anatomy;
   const all = groups.flatMap((group) => group.parameters);
-  const trainable = selectParameters(stage.train, groups, all);
+  const selected = selectParameters(stage.train, groups, all);
+  const trainable = adapters.length ? withAdapters(selected, anatomy) : selected;
   if (trainable.size === 0) {
     throw new ThawError(
       'bad-config',
       `stage "${stage.train}" trains nothing`,
-      'See `thaw inspect` for the layer groups',
+      adapters.length
+        ? 'With lora only adapters and the head train: choose layers among its targets'
+        : 'See `thaw inspect` for the layer groups',
     );
   }
   refuseCutOff(trainable, groups, obstacles);
@@ -119,13 +126,16 @@ export function trainingPlan(
     optimizer,
     optimizerOptions: defined(optimizerOptions),
     l2: config.l2,
-    dropout: config.dropout ? { value: head.input, into: new Set(head.nodes), rate: config.dropout } : undefined,
-    learningRateScales: rateScales(config, stage, groups, head),
+    dropout: dropoutsOf(config, anatomy),
+    learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
     recompute: config.recompute,
     accumulate: config.accumulate > 1,
-    clip: config.clip && { ...config.clip, except: new Set([head.weight, head.bias].flatMap((name) => name ?? [])) },
+    clip: config.clip && {
+      ...config.clip,
+      except: new Set([anatomy.head.weight, anatomy.head.bias].flatMap((name) => name ?? [])),
+    },
   };
 }
 
@@ -147,6 +157,29 @@ export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): 
   return undefined;
 }
 
+/** What does not come pretrained: the head and adapters. */
+const freshParameters = ({ head, adapters = [] }: Anatomy): Set<string> =>
+  new Set([head.weight, ...(head.bias === undefined ? [] : [head.bias]), ...adapters.flatMap(({ a, b }) => [a, b])]);
+
+/** The head's parameters among those selected, and the adapters of the weights among them. */
+function withAdapters(selected: ReadonlySet<string>, { head, adapters = [] }: Anatomy): Set<string> {
+  const own = [head.weight, head.bias].filter((name) => name !== undefined && selected.has(name)) as string[];
+  const beside = adapters.filter(({ weight, a, b }) => [weight, a, b].some((name) => selected.has(name)));
+  return new Set([...beside.flatMap(({ a, b }) => [a, b]), ...own]);
+}
+
+/** Before the head, and before the adapters, one draw for all that read the same value. */
+function dropoutsOf({ dropout, lora }: TrainingConfig, { head, adapters = [] }: Anatomy): DropoutPlan[] | undefined {
+  const before = dropout ? [{ value: head.input, into: new Set(head.nodes), rate: dropout }] : [];
+  const rate = lora?.dropout;
+  const reads = new Map<string, Set<string>>();
+  for (const { value, into } of rate ? adapters.flatMap((adapter) => adapter.reads) : []) {
+    reads.set(value, (reads.get(value) ?? new Set()).add(into));
+  }
+  const all = [...before, ...[...reads].map(([value, into]) => ({ value, into, rate: rate! }))];
+  return all.length ? all : undefined;
+}
+
 const defined = <T extends object>(record: T): T =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T;
 
@@ -155,10 +188,9 @@ function rateScales(
   config: TrainingConfig,
   stage: StageConfig,
   groups: readonly LayerGroup[],
-  head: Head,
+  fresh: ReadonlySet<string>,
 ): Map<string, number> {
   const all = groups.flatMap((group) => group.parameters);
-  const fresh = new Set([head.weight, head.bias]);
   const pretrained = stage.pretrainedRate ?? config.pretrainedRate;
   const decay = stage.layerDecay ?? config.layerDecay;
   const scales = new Map(

@@ -300,7 +300,7 @@ describe('regularization', () => {
   it('dropout draws its noise from an input, and is not in eval_model', async () => {
     const network = await networkOf();
     const rate = 0.25;
-    const dropout = { value: 'f2', into: new Set(['/fc/Gemm']), rate };
+    const dropout = [{ value: 'f2', into: new Set(['/fc/Gemm']), rate }];
     const plan = planOf(HEAD, { dropout });
     const model = trainingModel(network, plan);
     expect(typed(model.graph).inputs['f2.noise']).toBe('float32 [batch,6]');
@@ -366,12 +366,12 @@ describe('the trainer’s graphs against the artifacts', () => {
       {},
       { optimizer: 'adam', learningRateScales: new Map([['conv1.weight', 0.1]]) },
     ],
-    ['dropout', ['conv2.weight', ...HEAD], {}, { dropout: { value: 'f2', into: new Set(['/fc/Gemm']), rate: 0.5 } }],
+    ['dropout', ['conv2.weight', ...HEAD], {}, { dropout: [{ value: 'f2', into: new Set(['/fc/Gemm']), rate: 0.5 }] }],
     [
       'dropout before a frozen head',
       ['conv1.bias'],
       {},
-      { dropout: { value: 'f2', into: new Set(['/fc/Gemm']), rate: 0.5 } },
+      { dropout: [{ value: 'f2', into: new Set(['/fc/Gemm']), rate: 0.5 }] },
     ],
     ['batch norm, frozen', ['conv2.weight', 'bn.weight', ...HEAD], { batchNorm: true }, {}],
     [

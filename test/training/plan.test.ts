@@ -165,7 +165,7 @@ describe('the plan of a stage', () => {
   });
 
   it('drops out before the head where asked', () => {
-    expect(planOf({ dropout: 0.2 }).dropout).toEqual({ value: 'x4', into: new Set(['/fc/Gemm']), rate: 0.2 });
+    expect(planOf({ dropout: 0.2 }).dropout).toEqual([{ value: 'x4', into: new Set(['/fc/Gemm']), rate: 0.2 }]);
     expect(planOf({}).dropout).toBeUndefined();
   });
 

@@ -58,6 +58,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./export.ts'),
   },
   {
+    name: 'merge',
+    usage: 'merge <model> <adapters>',
+    summary: 'a model with the adapters of a run that trained with --lora worked into its weights',
+    load: () => import('./merge.ts'),
+  },
+  {
     name: 'studio',
     usage: 'studio',
     summary: 'a page to make a classifier without programming, served to this machine only',

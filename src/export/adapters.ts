@@ -1,0 +1,145 @@
+import * as z from 'zod';
+import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
+import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { type Adapter, adapterNames } from '../layers/index.ts';
+import { type Tensor, tensor } from '../onnx/index.ts';
+import { readFacts, type TaskFacts } from '../tasks/index.ts';
+
+/** What training made of a model that stayed as it was: adapters and the head, with what is needed to work them in. */
+export interface AdapterSet {
+  /** SHA-256 of the model's file. */
+  readonly model: string;
+  readonly rank: number;
+  readonly alpha: number;
+  /** Name of the head's node or weight, where it is not the last layer. */
+  readonly head?: string;
+  /** Outputs of the new head; none where the model kept its own. */
+  readonly outputs?: number;
+  /** What was trained for. */
+  readonly task: TaskFacts;
+  readonly preprocessing: Preprocessing;
+  /** By the names that they have in training: adapters, and the head's weight and bias. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** The files of PEFT, Hugging Face's package for adapters. */
+export const ADAPTER_FILES = { tensors: 'adapter_model.safetensors', config: 'adapter_config.json' } as const;
+
+const metadataSchema = z.object({
+  model: z.string(),
+  rank: z.number().int().positive(),
+  alpha: z.number().positive(),
+  head: z.string().optional(),
+  outputs: z.number().int().positive().optional(),
+  task: z.unknown(),
+  preprocessing: z.custom<Preprocessing>(),
+  /** The file's key → the name in training, and whether the matrix is turned. */
+  names: z.record(z.string(), z.object({ name: z.string(), turned: z.boolean() })),
+});
+
+/**
+ * Adapters as PEFT keeps them: `base_model.model.<module>.lora_A.weight` [rank, inputs, …] and `lora_B.weight` [outputs, rank, …], the head
+ * under its own name. Where the ONNX model's names are those of the PyTorch model, `PeftModel.from_pretrained` loads the folder; adapters of
+ * grouped convolutions, which PEFT has in another form, excepted.
+ *
+ * @param head the head's weight and bias
+ * @returns path within the folder → contents
+ */
+export function writeAdapters(
+  set: AdapterSet,
+  adapters: readonly Adapter[],
+  head: { readonly weight: string; readonly bias?: string },
+  { dropout = 0, model }: { readonly dropout?: number; readonly model: string },
+): ReadonlyMap<string, Uint8Array> {
+  const { tensors: all, ...about } = set;
+  const tensors = new Map<string, Tensor>();
+  const names: Record<string, { name: string; turned: boolean }> = {};
+  const add = (key: string, name: string, turned: boolean) => {
+    const value = all.get(name);
+    if (!value) return;
+    const full = `base_model.model.${key}`;
+    tensors.set(full, turned ? transposed(value) : value);
+    names[full] = { name, turned };
+  };
+  const modules = modulesOf(adapters);
+  for (const { weight, a, b, outputsFirst } of adapters) {
+    const module = modules.get(weight);
+    add(`${module}.lora_A.weight`, a, !outputsFirst);
+    add(`${module}.lora_B.weight`, b, !outputsFirst);
+  }
+  for (const name of [head.weight, head.bias]) if (name !== undefined) add(name, name, false);
+  const config = {
+    peft_type: 'LORA',
+    base_model_name_or_path: model,
+    r: set.rank,
+    lora_alpha: set.alpha,
+    lora_dropout: dropout,
+    bias: 'none',
+    target_modules: [...modules.values()],
+    modules_to_save: [head.weight.replace(/\.[^.]*$/, '')],
+    inference_mode: true,
+  };
+  const metadata = { format: 'pt', thaw: JSON.stringify({ ...about, names }) };
+  return new Map([
+    [ADAPTER_FILES.tensors, writeSafetensors({ tensors, metadata })],
+    [ADAPTER_FILES.config, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
+  ]);
+}
+
+/** Each weight's module; the weight's own name where several would have one. */
+function modulesOf(adapters: readonly Adapter[]): Map<string, string> {
+  const count = (module: string) => adapters.filter((other) => other.module === module).length;
+  return new Map(
+    adapters.map(({ weight, module }) => [weight, module === '' || count(module) > 1 ? weight : module] as const),
+  );
+}
+
+/**
+ * Reads what `writeAdapters` wrote.
+ *
+ * @param bytes of `adapter_model.safetensors`
+ * @throws ThawError `bad-data` where it is damaged, or of another tool
+ */
+export function readAdapters(bytes: Uint8Array): AdapterSet {
+  const { tensors, metadata } = readSafetensors(bytes);
+  const parsed = metadataSchema.safeParse(parsedJson(metadata.thaw));
+  if (!parsed.success) {
+    throw new ThawError(
+      'bad-data',
+      'the adapters do not say to which weights of an ONNX model they belong',
+      'Give the adapters/ folder of a run that trained with lora',
+    );
+  }
+  const { names, preprocessing, task, ...about } = parsed.data;
+  const own = Object.entries(names).map(([key, { name, turned }]) => {
+    const value = tensors.get(key);
+    if (!value) throw new ThawError('bad-data', `the adapters lack "${key}"`, 'Copy the folder again');
+    return [name, turned ? transposed(value) : value] as const;
+  });
+  return { ...about, task: readFacts(task), preprocessing: checkPreprocessing(preprocessing), tensors: new Map(own) };
+}
+
+function parsedJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The adapters of a training's state, without what belongs to optimizers. */
+export function adapterTensors(
+  state: ReadonlyMap<string, Tensor>,
+  adapters: readonly Adapter[],
+  head: { readonly weight: string; readonly bias?: string },
+): ReadonlyMap<string, Tensor> {
+  const own = [...adapters.flatMap(({ weight }) => Object.values(adapterNames(weight))), head.weight, head.bias];
+  return new Map(own.flatMap((name) => (name && state.has(name) ? [[name, state.get(name)!] as const] : [])));
+}
+
+function transposed({ shape: [rows, columns], data }: Tensor): Tensor {
+  const from = data as Float32Array;
+  const to = Float32Array.from(from, (_, i) => from[(i % rows) * columns + Math.floor(i / rows)]);
+  return tensor('float32', [columns, rows], to);
+}

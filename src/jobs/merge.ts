@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ThawError } from '../errors.ts';
+import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../export/index.ts';
+import { readModelFile, writeModelFile } from '../models/files.ts';
+import { inputShapes, prepareModel, withAdapters } from '../recipe/index.ts';
+import { nodeRuntime } from '../runtime/node/sessions.ts';
+import { openTask } from '../tasks/index.ts';
+import type { JobHooks } from './events.ts';
+import { fetchModel } from './opening.ts';
+import { shownPath } from './paths.ts';
+
+export interface MergeRequest {
+  /** The model that the adapters were trained beside. */
+  readonly model: string;
+  /** `adapters/` of a run, its `adapter_model.safetensors`, or the run. */
+  readonly adapters: string;
+  /** The file to write; `merged.onnx` beside the adapters unless given. */
+  readonly out?: string;
+}
+
+export interface MergeOutcome {
+  readonly file: string;
+  readonly bytes: number;
+  readonly classes: readonly string[];
+}
+
+/**
+ * Works adapters into the model that they were trained beside: plain ONNX with the model's own names, which says its classes and
+ * preprocessing.
+ *
+ * @throws ThawError `bad-data` where they are no adapters; `bad-config` where they belong to another model
+ */
+export async function merge({ model, adapters, out }: MergeRequest, hooks: JobHooks = {}): Promise<MergeOutcome> {
+  const path = adapterFile(adapters);
+  const set = readAdapters(await readFile(path));
+  const resolved = await fetchModel(model, hooks);
+  if (resolved.sha256 !== set.model) {
+    throw new ThawError(
+      'bad-config',
+      `${adapters} was trained beside another model than ${model} (SHA-256 ${set.model.slice(0, 12)}…, this one is ${resolved.sha256.slice(0, 12)}…)`,
+      'Give the model that the run began with: its config.yaml names it',
+    );
+  }
+  const prepared = await prepare(await readModelFile(resolved.path), set);
+  const file = resolve(out ?? join(path, '..', 'merged.onnx'));
+  await writeModelFile(file, withAdapters(prepared, set));
+  return { file: shownPath(file), bytes: (await stat(file)).size, classes: openTask(set.task).classes };
+}
+
+const prepare = (model: Parameters<typeof prepareModel>[0], { head, outputs, preprocessing }: AdapterSet) =>
+  prepareModel(model, nodeRuntime(), {
+    head,
+    classes: outputs,
+    inputs: inputShapes(model, preprocessing),
+  });
+
+function adapterFile(path: string): string {
+  const candidates = [path, join(path, ADAPTER_FILES.tensors), join(path, 'adapters', ADAPTER_FILES.tensors)];
+  const found = candidates.find((file) => file.endsWith('.safetensors') && existsSync(file));
+  if (found) return found;
+  throw new ThawError(
+    'bad-data',
+    `there are no adapters at ${path}`,
+    `Give a run that trained with lora, or its adapters/ folder with ${ADAPTER_FILES.tensors}`,
+  );
+}

@@ -1,0 +1,155 @@
+import { ThawError } from '../../errors.ts';
+import { elementCount, type Graph, type Node, plainAttributes, type Tensor } from '../../onnx/index.ts';
+import type { LayerGroup } from '../groups.ts';
+import { behind, type Head, producersOf } from '../head.ts';
+import { modulePath } from '../names.ts';
+import { type Selection, selectParameters } from '../selection.ts';
+
+/** Low-rank adapters (Hu et al., "LoRA", 2022): a frozen weight W acts as W + α/r · BA. */
+export interface LoraOptions {
+  /** r: columns of B and rows of A, in a grouped convolution those of each group. */
+  readonly rank: number;
+  /** α; the rank unless given, so that BA counts as it is. */
+  readonly alpha?: number;
+  /** The layers, in the language of `train`; an operator's name, or a module's path or its end (`query`), as well. */
+  readonly targets: Selection;
+  /** Part of what an adapter reads that training drops at random. */
+  readonly dropout?: number;
+}
+
+/** A weight that an adapter can be added to, with the nodes that multiply by it. */
+export interface AdapterTarget {
+  readonly op: 'MatMul' | 'Gemm' | 'Conv';
+  readonly weight: string;
+  readonly shape: readonly number[];
+  /** Whether the weight is stored as [outputs, inputs, …], as PyTorch does, or as [inputs, outputs]. */
+  readonly outputsFirst: boolean;
+  /** Groups of a convolution; 1 elsewhere. */
+  readonly group: number;
+  readonly nodes: readonly Node[];
+  /** The module that it belongs to: `encoder.layer.3.query`. */
+  readonly module: string;
+}
+
+/** α/r */
+export const scaleOf = ({ rank, alpha = rank }: Pick<LoraOptions, 'rank' | 'alpha'>): number => alpha / rank;
+
+/**
+ * The layers that get adapters. Left out are the head, which trains whole, weights that have other uses (a tied embedding), and layers
+ * whose adapter would have no fewer elements than the weight itself: depthwise convolutions, and small ones for their rank.
+ *
+ * @throws ThawError `bad-config` where nothing is left
+ */
+export function chooseTargets(
+  graph: Graph,
+  groups: readonly LayerGroup[],
+  head: Pick<Head, 'weight'>,
+  options: LoraOptions,
+): AdapterTarget[] {
+  const all = targetsOf(graph).filter(({ weight }) => weight !== head.weight);
+  if (!all.length) {
+    throw new ThawError(
+      'bad-config',
+      'the model has no MatMul, Gemm or Conv with a weight of its own besides the head, so that lora has nothing to adapt',
+      'Train without lora',
+    );
+  }
+  const chosen = select(all, groups, options.targets);
+  const smaller = chosen.filter((target) => adapterSize(target, options.rank) < elementCount(target.shape));
+  if (smaller.length) return smaller;
+  const largest = Math.max(...chosen.map(largestRank));
+  throw new ThawError(
+    'bad-config',
+    `adapters of rank ${options.rank} would be larger than the weights of ${options.targets} themselves`,
+    largest >= 1 ? `The largest rank that saves anything is ${largest}` : 'Choose other targets: these are depthwise',
+  );
+}
+
+/** Inputs and outputs of one position, a group's in a grouped convolution. */
+function sizes({ shape, outputsFirst, group }: AdapterTarget): { inputs: number; outputs: number } {
+  const [rows, columns] = [shape[0], elementCount(shape.slice(1))];
+  return outputsFirst ? { inputs: columns, outputs: rows / group } : { inputs: rows, outputs: columns };
+}
+
+function adapterSize(target: AdapterTarget, rank: number): number {
+  const { inputs, outputs } = sizes(target);
+  return target.group * rank * (inputs + outputs);
+}
+
+/** The largest rank whose adapter is smaller than the weight. */
+function largestRank(target: AdapterTarget): number {
+  const { inputs, outputs } = sizes(target);
+  return Math.ceil((inputs * outputs) / (inputs + outputs)) - 1;
+}
+
+function select(all: readonly AdapterTarget[], groups: readonly LayerGroup[], targets: Selection): AdapterTarget[] {
+  const names = new Map<string, AdapterTarget[]>();
+  for (const target of all) {
+    for (const name of [target.weight, target.op, ...endsOf(target.module)]) {
+      const known = names.get(name) ?? [];
+      names.set(name, known.includes(target) ? known : [...known, target]);
+    }
+  }
+  const weights = new Set(all.map(({ weight }) => weight));
+  const adaptable = groups.map((group) => ({
+    ...group,
+    parameters: group.parameters.filter((name) => weights.has(name)),
+  }));
+  const selected = selectParameters(targets, adaptable, [...names.keys()]);
+  const found = new Set([...selected].flatMap((name) => names.get(name) ?? []));
+  return all.filter((target) => found.has(target));
+}
+
+/** `a.b.c`, `b.c`, `c`. */
+function endsOf(path: string): string[] {
+  const parts = path.split('.').filter((part) => part !== '');
+  return parts.map((_, i) => parts.slice(i).join('.'));
+}
+
+/** Every weight that only `MatMul`, `Gemm` or `Conv` nodes multiply by. */
+export function targetsOf(graph: Graph): AdapterTarget[] {
+  const producers = producersOf(graph);
+  const found = new Map<string, AdapterTarget>();
+  for (const node of graph.nodes) {
+    const target = targetAt(graph, node, producers);
+    const before = target && found.get(target.weight);
+    if (!target) continue;
+    found.set(target.weight, before ? { ...before, nodes: [...before.nodes, node] } : target);
+  }
+  return [...found.values()].filter((target) =>
+    usersOf(graph, target.weight).every(
+      (node) => target.nodes.includes(node) && sameUse(target, targetAt(graph, node, producers)),
+    ),
+  );
+}
+
+const sameUse = (a: AdapterTarget, b: AdapterTarget | undefined): boolean =>
+  a.op === b?.op && a.outputsFirst === b.outputsFirst && a.group === b.group;
+
+/** The nodes in which a weight meets something else. */
+function usersOf({ nodes }: Graph, weight: string): Node[] {
+  const names = new Set([weight]);
+  return nodes.filter((node) => {
+    if (!node.inputs.some((name) => names.has(name))) return false;
+    if (node.op !== 'Identity' && node.op !== 'Transpose') return true;
+    names.add(node.outputs[0]);
+    return false;
+  });
+}
+
+function targetAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): AdapterTarget | undefined {
+  const { op, domain, inputs } = node;
+  if (domain !== '' || (op !== 'MatMul' && op !== 'Gemm' && op !== 'Conv')) return undefined;
+  const weight = behind(graph, inputs[1], producers);
+  if (weight?.tensor.type !== 'float32' || behind(graph, inputs[0], producers)) return undefined;
+  const { shape } = weight.tensor as Tensor;
+  const { group = 1, transA = 0, transB = 0 } = plainAttributes(node);
+  const common = { weight: weight.name, shape, nodes: [node], module: modulePath(weight.name, node).join('.') };
+  if (op === 'Conv') {
+    return weight.transposed || shape.length < 3
+      ? undefined
+      : { op, ...common, outputsFirst: true, group: Number(group) };
+  }
+  if (shape.length !== 2 || Number(transA)) return undefined;
+  return { op, ...common, outputsFirst: Boolean(Number(transB)) !== weight.transposed, group: 1 };
+}
