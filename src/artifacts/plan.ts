@@ -35,6 +35,8 @@ export interface TrainingPlan {
   readonly learningRateScales: ReadonlyMap<string, number>;
   /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */
   readonly stepOffsets: ReadonlyMap<string, number>;
+  /** Updates in which the rate of a parameter with such an offset rises in a line to its own; 0 for none. */
+  readonly thawWarmup?: number;
   /**
    * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and moves the running ones, in
    * layers whose scale or bias trains. A frozen layer's statistics never move.

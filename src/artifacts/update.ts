@@ -12,6 +12,9 @@ export interface Update {
   readonly outputs: readonly Value[];
 }
 
+/** min(t/W, 1) at a parameter's own update t, from 1: what is thawed late starts with small steps. */
+const risen = (b: GraphBuilder, t: Value, updates: number): Value => b.min(b.mul(b.cast(t, 'float32'), 1 / updates), 1);
+
 /** The optimizer's step of every parameter. @param whole gradients by parameter, before they are clipped */
 export function placeUpdate(
   b: GraphBuilder,
@@ -35,13 +38,16 @@ export function placeUpdate(
         b.input(`${name}.${slot}`, type, slotShape),
       ]),
     );
+    const offset = plan.stepOffsets.get(name) ?? 0;
+    const own = offset ? b.sub(step, offset) : step;
+    const rate = b.mul(lr, plan.learningRateScales.get(name) ?? 1);
     const { next, slots: nextSlots } = optimizer.update({
       b,
       parameter,
       gradient: gradients.get(name)!,
       slots,
-      lr: b.mul(lr, plan.learningRateScales.get(name) ?? 1),
-      step: plan.stepOffsets.get(name) ? b.sub(step, plan.stepOffsets.get(name)!) : step,
+      lr: offset && plan.thawWarmup ? b.mul(rate, risen(b, own, plan.thawWarmup)) : rate,
+      step: own,
       options: decays(parameter) ? options : { ...options, weightDecay: 0 },
     });
     inputs.push(...Object.values(slots));

@@ -72,7 +72,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     lora: settings.lora,
   });
   const [first] = planStages(config, anatomy);
-  const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput, {}, 0);
+  const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
   const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, features);
   const { train } = openSources({ dataset, preprocessing, settings, task }, hooks);

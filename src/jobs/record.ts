@@ -2,7 +2,7 @@ import type { ContinuedClasses } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
-import type { EpochRow, StageInfo, StopReason } from '../training/index.ts';
+import type { EpochRow, StageEnd, StageInfo, StopReason } from '../training/index.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
@@ -11,7 +11,9 @@ export interface RunRecord {
   /** Of the validation set, before the first step. */
   readonly before: Evaluated | null;
   /** The stages that began, in order. */
-  readonly stages: readonly (StageInfo & { readonly why: StopReason | null })[];
+  readonly stages: readonly (StageInfo & { readonly why: StopReason | null } & Partial<
+      Pick<StageEnd, 'before' | 'after'>
+    >)[];
   /** When the run began, ISO 8601. */
   readonly created: string;
   /** Of all sittings. */
@@ -40,9 +42,9 @@ export const withStage = (record: RunRecord, info: StageInfo): RunRecord => ({
   stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...info, why: null }],
 });
 
-export const withStageEnd = (record: RunRecord, stage: number, why: StopReason): RunRecord => ({
+export const withStageEnd = (record: RunRecord, { stage, why, before, after }: StageEnd): RunRecord => ({
   ...record,
-  stages: record.stages.map((info) => (info.stage === stage ? { ...info, why } : info)),
+  stages: record.stages.map((info) => (info.stage === stage ? { ...info, why, before, after } : info)),
 });
 
 export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>

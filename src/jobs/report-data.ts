@@ -120,7 +120,7 @@ const commandsFor = (path: string, calibrated: boolean, again: string): ReportDa
 /** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
 function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
   const plan = planStages(config, anatomy)[stage - 1];
-  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput, {}, 0);
+  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput);
   return anatomy.groups
     .filter(({ name }) => groups.includes(name))
     .map(({ name, parameters }) => ({ group: name, multiplier: learningRateScales.get(parameters[0]) ?? 1 }))

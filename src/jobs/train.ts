@@ -112,7 +112,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
 function checkStages(settings: TrainSettings, { anatomy }: Prepared, { onEvent }: JobHooks): void {
   const config = trainingConfigOf(settings);
   const stages = planStages(config, anatomy);
-  for (const stage of stages) trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0);
+  for (const stage of stages) trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
   const [nearest] = anatomy.obstacles ?? [];
   const wanted = planStages(config, { ...anatomy, obstacles: [] });
   const last = (plan: typeof stages) => String(plan.at(-1)?.train);

@@ -8,7 +8,6 @@ import {
   Trainer,
   type TrainingConfig,
   type TrainingEvent,
-  trainingPlan,
   withState,
 } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
@@ -124,7 +123,7 @@ class RunLog {
         return this.save(checkpoint);
       }
       case 'stage-end':
-        this.record = withStageEnd(this.record, event.stage, event.why);
+        this.record = withStageEnd(this.record, event);
         return this.writeArtifactCheckpoint(event.stage);
       case 'end':
         this.record = {
@@ -162,17 +161,10 @@ class RunLog {
   }
 
   private async compiled(stage: number) {
-    const { anatomy, network } = this.job;
+    const { network } = this.job;
     const { progress, state } = await this.trainer.checkpoint();
-    const { step, epoch, thawedAt } = progress;
-    const plan = trainingPlan(
-      this.config,
-      this.trainer.stages[stage - 1],
-      anatomy,
-      anatomy.head.graphOutput,
-      thawedAt,
-      step,
-    );
+    const { step, epoch } = progress;
+    const plan = this.trainer.planOf(this.trainer.stages[stage - 1]);
     return {
       network: withState(network, state),
       plan,

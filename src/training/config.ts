@@ -92,6 +92,8 @@ const stage = z.strictObject({
   groupRates: groupRates.optional(),
   /** Go to the next stage after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
+  /** Go to the next stage when the validation metric is as good as this. */
+  until: z.number().optional(),
   batchNorm: z.enum(['frozen', 'training']).optional(),
 });
 
@@ -115,11 +117,15 @@ export const trainingSchema = z.strictObject({
   layerDecay: layerDecay.default(1),
   /** Further factors on the rate, by what they are for, in the language of `train`. */
   groupRates: groupRates.default({}),
-  /** gradual: head first, then more groups a stage; head-only; full: everything at once. */
-  preset: z.enum(['gradual', 'head-only', 'full']).default('gradual'),
+  /** See `planStages`. */
+  preset: z.enum(['gradual', 'head-only', 'full', 'fastai', 'lp-ft']).default('gradual'),
+  /** Preset `gradual`: what each stage thaws besides what trains already. */
+  thaw: z.array(selection).min(1).optional(),
   /** Preset `gradual`: how many more layer groups each stage thaws, and how many at most. Without them it is three stages. */
   thawBy: z.number().int().positive().optional(),
   thawMost: z.number().int().positive().optional(),
+  /** Epochs in which the rate of what a later stage thaws rises to its own. */
+  thawWarmup: z.number().min(0).default(0),
   /** One stage with these parameters, instead of a preset. */
   trainable: selection.optional(),
   /** Stages written out, instead of a preset. */

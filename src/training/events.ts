@@ -27,6 +27,8 @@ export interface StageInfo {
   readonly train: string;
   /** Names of the layer groups with a trainable parameter, input side first. */
   readonly groups: readonly string[];
+  /** Those of them with a parameter that no earlier stage trained. */
+  readonly thawed: readonly string[];
   /** Trainable parameter elements. */
   readonly trainable: number;
   /** Frozen parameter elements. */
@@ -35,7 +37,20 @@ export interface StageInfo {
   readonly lr: number;
 }
 
-export type StopReason = 'finished' | 'target' | 'plateau' | 'interrupted';
+/** `target` ends the training; `until` and `plateau` end a stage before its last epoch. */
+export type StopReason = 'finished' | 'target' | 'until' | 'plateau' | 'interrupted';
+
+/** What a stage came to. */
+export interface StageEnd {
+  /** Counted from 1. */
+  readonly stage: number;
+  /** Of this sitting. */
+  readonly seconds: number;
+  readonly why: StopReason;
+  /** Validation scores before the stage, and of its best epoch. */
+  readonly before: Scores | null;
+  readonly after: Scores;
+}
 
 /** @typeParam E what the task evaluates to */
 export type TrainingEvent<E = Evaluation> =
@@ -58,6 +73,6 @@ export type TrainingEvent<E = Evaluation> =
       readonly computed: number;
     }
   | ({ readonly type: 'epoch'; readonly best: boolean } & EpochRow)
-  | { readonly type: 'stage-end'; readonly stage: number; readonly seconds: number; readonly why: StopReason }
+  | ({ readonly type: 'stage-end' } & StageEnd)
   | { readonly type: 'checkpoint'; readonly kind: 'last' | 'best'; readonly epoch: number }
   | { readonly type: 'end'; readonly why: StopReason; readonly best: { readonly epoch: number } & Scores };

@@ -8,7 +8,8 @@ export {
 } from './config.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
-export { type Anatomy, planStages, trainingPlan, viewOf } from './plan.ts';
+export { type Anatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
+export { planStages } from './presets.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
 export {

@@ -7,8 +7,6 @@ import {
   type Obstacle,
   refuseCutOff,
   selectParameters,
-  suggestPlan,
-  trainableGroups,
 } from '../layers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -23,43 +21,6 @@ export interface Anatomy {
   readonly obstacles?: readonly Obstacle[];
   /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
   readonly adapters?: readonly Adapter[];
-}
-
-/**
- * The stages of a configuration: those written out, one for `trainable`, or a preset's. Gradual thawing goes as far as gradients can
- * be had.
- */
-export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy): StageConfig[] {
-  if (config.stages) return config.stages;
-  if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? 10);
-  switch (config.preset) {
-    case 'head-only':
-      return shareEpochs(['head'], config.epochs ?? 10);
-    case 'full':
-      return shareEpochs(['all'], config.epochs ?? 10);
-    case 'gradual': {
-      const most = trainableGroups(groups, obstacles);
-      const suggested = suggestPlan(groups, most);
-      const selections = config.thawBy
-        ? thawing(config.thawBy, Math.min(config.thawMost ?? most, most))
-        : suggested.map(({ train }) => train);
-      const stages = config.thawBy || config.epochs ? shareEpochs(selections, config.epochs ?? 10) : suggested;
-      return stages.map((stage, i) => ({ ...stage, lr: i === 0 ? config.lr : config.lr * THAWED_RATE }));
-    }
-  }
-}
-
-/**
- * Factor on the learning rate in the later stages of a gradual plan, once the new head has been trained at the whole rate: fastai's
- * `fine_tune` halves it too, and docs/defaults.md has what else was tried.
- */
-const THAWED_RATE = 0.5;
-
-/** The head, then `by` more groups a stage, to `most`. */
-function thawing(by: number, most: number): string[] {
-  const counts = [1];
-  while (counts.at(-1)! < most) counts.push(Math.min(counts.at(-1)! + by, most));
-  return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
 }
 
 /**
@@ -78,18 +39,17 @@ export function viewOf(
   return before + (stageEpoch % views);
 }
 
-/** The first stages get the odd epochs' fewer ones: later stages have more to learn. With too few epochs for all, the last are left out. */
-function shareEpochs(all: readonly StageConfig['train'][], epochs: number): StageConfig[] {
-  const selections = all.slice(0, epochs);
-  const each = Math.floor(epochs / selections.length);
-  const more = epochs % selections.length;
-  return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
+/** Where a training stands as a stage is compiled. */
+export interface Standing extends Pick<Progress, 'thawedAt' | 'step'> {
+  readonly updatesPerEpoch: number;
 }
+
+const BEFORE: Standing = { thawedAt: {}, step: 0, updatesPerEpoch: 1 };
 
 /**
  * What the compiler makes of one stage.
  *
- * @param thawedAt updates that each parameter had no part in, of those that ever trained
+ * @param standing before the first update unless given
  * @throws ThawError `unsupported-operator` where an obstacle cuts off what the stage trains
  */
 export function trainingPlan(
@@ -97,8 +57,7 @@ export function trainingPlan(
   stage: StageConfig,
   anatomy: Anatomy,
   output: string,
-  thawedAt: Readonly<Record<string, number>>,
-  step: number,
+  { thawedAt, step, updatesPerEpoch }: Standing = BEFORE,
 ): TrainingPlan {
   const { groups, obstacles = [], adapters = [] } = anatomy;
   const all = groups.flatMap((group) => group.parameters);
@@ -128,6 +87,7 @@ export function trainingPlan(
     l2: config.l2,
     dropout: dropoutsOf(config, anatomy),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
+    thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
     recompute: config.recompute,

@@ -22,6 +22,8 @@ export interface Progress {
   /** Epochs of this stage since its validation metric was last better than ever, and its merit then; null before its first. */
   readonly stale: number;
   readonly stageBest: number | null;
+  /** Validation scores with which the stage began; null until they are known. */
+  readonly entry: Scores | null;
 }
 
 export const START: Progress = {
@@ -37,6 +39,7 @@ export const START: Progress = {
   best: null,
   stale: 0,
   stageBest: null,
+  entry: null,
 };
 
 /** Better is more accurate (or what the task's metric is), or as accurate with a smaller loss. */
@@ -80,4 +83,5 @@ export const afterStage = (p: Progress): Progress => ({
   stageEpoch: 0,
   stale: 0,
   stageBest: null,
+  entry: p.rows.at(-1)?.val ?? p.entry,
 });

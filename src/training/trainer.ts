@@ -1,4 +1,4 @@
-import { isSum } from '../artifacts/index.ts';
+import { isSum, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -14,9 +14,10 @@ import {
 } from '../tasks/index.ts';
 import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import type { EpochRow, StageInfo, StopReason, TrainingEvent } from './events.ts';
+import type { EpochRow, StageEnd, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
-import { type Anatomy, planStages, sharedPlan, trainingPlan, viewOf } from './plan.ts';
+import { type Anatomy, sharedPlan, trainingPlan, viewOf } from './plan.ts';
+import { planStages } from './presets.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
 import { addBatch, meanScores } from './running.ts';
 import { scheduleFactor } from './schedules.ts';
@@ -77,11 +78,13 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     try {
       if (this.progress.step === 0) {
         await this.openEpoch(await this.enterStage(this.stages[0]), this.progress);
-        yield { type: 'before', val: await this.evaluate() };
+        const val = await this.evaluate();
+        this.progress = { ...this.progress, entry: this.options.task.scores(val) };
+        yield { type: 'before', val };
       }
       while (this.progress.stage < this.stages.length && why !== 'target' && why !== 'interrupted') {
         why = yield* this.runStage(this.stages[this.progress.stage]);
-        if (why === 'finished' || why === 'plateau') this.progress = afterStage(this.progress);
+        if (why !== 'target' && why !== 'interrupted') this.progress = afterStage(this.progress);
       }
     } finally {
       await this.release();
@@ -115,9 +118,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       const best = isBetter(this.metric, row.val, this.progress.best);
       this.progress = afterEpoch(this.progress, row, this.metric);
       yield { type: 'epoch', best, ...row };
+      if (this.interrupted) return 'interrupted';
       why = this.verdict(config);
     }
-    yield { type: 'stage-end', stage: this.progress.stage + 1, seconds: (performance.now() - began) / 1000, why };
+    yield { type: 'stage-end', seconds: (performance.now() - began) / 1000, why, ...this.gain() };
     return why;
   }
 
@@ -209,11 +213,15 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     return Math.ceil(this.options.train.length / this.options.config.batch);
   }
 
+  private get updatesPerEpoch(): number {
+    return Math.ceil(this.batchesPerEpoch / this.options.config.accumulate);
+  }
+
   /** @param batch of the epoch under way, from 0 */
   private learningRate(stage: StageConfig, batch: number): number {
     const { config } = this.options;
     const { stage: index, stageEpoch, rows } = this.progress;
-    const stepsPerEpoch = Math.ceil(this.batchesPerEpoch / config.accumulate);
+    const stepsPerEpoch = this.updatesPerEpoch;
     const moment = {
       step: stageEpoch * stepsPerEpoch + Math.floor(batch / config.accumulate),
       steps: stage.epochs * stepsPerEpoch,
@@ -229,9 +237,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const { target, patience } = this.options.config;
     const { rows, stageEpoch, stale } = this.progress;
     if (stageEpoch === 0) return undefined;
-    const { metric } = this;
-    if (target !== undefined && merit(metric, rows.at(-1)!.val) >= merit(metric, { [metric.key]: target }))
-      return 'target';
+    const reaches = (goal: number | undefined) =>
+      goal !== undefined && merit(this.metric, rows.at(-1)!.val) >= merit(this.metric, { [this.metric.key]: goal });
+    if (reaches(target)) return 'target';
+    if (reaches(stage.until)) return 'until';
     const limit = stage.patience ?? patience;
     if (limit !== undefined && stale >= limit) return 'plateau';
     return stageEpoch >= stage.epochs ? 'finished' : undefined;
@@ -270,9 +279,11 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     this.stage = undefined;
   }
 
-  private planOf(config: StageConfig) {
-    const { anatomy, config: training } = this.options;
-    return trainingPlan(training, config, anatomy, this.output, this.progress.thawedAt, this.progress.step);
+  /** What the compiler makes of a stage as the training stands. */
+  planOf(stage: StageConfig): TrainingPlan {
+    const { anatomy, config } = this.options;
+    const { thawedAt, step } = this.progress;
+    return trainingPlan(config, stage, anatomy, this.output, { thawedAt, step, updatesPerEpoch: this.updatesPerEpoch });
   }
 
   private get metric() {
@@ -300,16 +311,28 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const size = (names: Iterable<string>) =>
       [...names].reduce((all, name) => all + initializers.get(name)!.data.length, 0);
     const all = groups.flatMap((group) => group.parameters);
+    const earlier = this.stages.slice(0, this.progress.stage).map((stage) => this.planOf(stage).trainable);
+    const having = (wanted: (name: string) => boolean) =>
+      groups.filter(({ parameters }) => parameters.some(wanted)).map(({ name }) => name);
     return {
       stage: this.progress.stage + 1,
       stages: this.stages.length,
       train: String(config.train),
-      groups: groups.filter((g) => g.parameters.some((name) => trainable.has(name))).map(({ name }) => name),
+      groups: having((name) => trainable.has(name)),
+      thawed: having((name) => trainable.has(name) && !earlier.some((before) => before.has(name))),
       trainable: size(trainable),
       frozen: size(all) - size(trainable),
       epochs: config.epochs,
       lr: config.lr ?? this.options.config.lr,
     };
+  }
+
+  /** The stage under way, and the validation scores before it and of its best epoch. */
+  private gain(): Pick<StageEnd, 'stage' | 'before' | 'after'> {
+    const { stage, entry, rows } = this.progress;
+    const own = rows.filter((row) => row.stage === stage + 1).map(({ val }) => val);
+    const after = own.reduce((best, val) => (isBetter(this.metric, val, best) ? val : best));
+    return { stage: stage + 1, before: entry, after };
   }
 
   private row(config: StageConfig, val: E, seconds: number): EpochRow {

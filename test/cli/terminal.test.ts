@@ -118,6 +118,7 @@ test.each([
   const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
   for (const number of [1, 2])
     display.take({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
-  display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished' });
+  const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
+  display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
   expect(said).toMatch(expected);
 });

@@ -118,6 +118,7 @@ export function fixture(
     plan: stages.map(({ train, groups, trainable, epochs, lr }, i) => ({
       stage: i + 1,
       stages: stages.length,
+      thawed: GROUPS.slice(-groups, -(stages[i - 1]?.groups ?? 0) || undefined),
       train,
       groups: GROUPS.slice(-groups),
       trainable,

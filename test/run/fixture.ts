@@ -34,6 +34,7 @@ export function checkpointAt(step: number, size = 8): Checkpoint {
       best: null,
       stale: 0,
       stageBest: null,
+      entry: null,
     },
     state: new Map([
       ['head.weight', { ...weights([size, 3]), data: new Float32Array(size * 3).fill(step) }],

@@ -26,6 +26,7 @@ const stageEvent = (stage: number): RemoteEvent => ({
   stages: 2,
   train: STAGES[stage - 1].train,
   groups: stage === 1 ? ['head'] : ['block2', 'head'],
+  thawed: stage === 1 ? ['head'] : ['block2'],
   trainable: 10,
   frozen: 100,
   epochs: 2,

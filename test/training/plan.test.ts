@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import type { Head, LayerGroup } from '../../src/layers/index.ts';
@@ -5,6 +6,7 @@ import {
   type Anatomy,
   parseConfig,
   planStages,
+  scheduleFactor,
   type TrainingConfigInput,
   trainingPlan,
   trainingSchema,
@@ -83,6 +85,30 @@ describe('stages', () => {
         ['last:3', 1],
       ],
     ],
+    [
+      { thaw: ['head', ['layer3', 'layer2'], 'layer0.*'], epochs: 4 },
+      [
+        ['head', 1],
+        ['head,layer3,layer2', 1],
+        ['head,layer3,layer2,layer0.*', 2],
+      ],
+    ],
+    [
+      { preset: 'fastai', epochs: 5 },
+      [
+        ['head', 1],
+        ['all', 4],
+      ],
+    ],
+    [{ preset: 'fastai', epochs: 1 }, [['head', 1]]],
+    [
+      { preset: 'lp-ft' },
+      [
+        ['head', 5],
+        ['all', 5],
+      ],
+    ],
+    [{ preset: 'lp-ft', epochs: 1 }, [['head', 1]]],
     [{ stages: [{ train: 'layer1', epochs: 2 }], preset: 'full' }, [['layer1', 2]]],
   ])('%j', (input, expected) => {
     expect(stagesOf(input)).toEqual(expected);
@@ -97,6 +123,8 @@ describe('stages', () => {
     [{}, ['head', 'last:2']],
     [{ epochs: 8 }, ['head', 'last:2']],
     [{ thawBy: 2 }, ['head', 'last:2']],
+    [{ preset: 'fastai' }, ['head', 'last:2']],
+    [{ preset: 'lp-ft' }, ['head', 'last:2']],
     [{ preset: 'full' }, ['all']],
     [{ trainable: 'last:4' }, ['last:4']],
   ])('thaw gradually as far as gradients go, and as told where told: %j', (input, expected) => {
@@ -105,7 +133,7 @@ describe('stages', () => {
 
   it('are refused where an operator cuts them off, with what can be trained', () => {
     const parsed = config({});
-    const plan = (train: string) => trainingPlan(parsed, { train, epochs: 1 }, blocked, 'logits', {}, 0);
+    const plan = (train: string) => trainingPlan(parsed, { train, epochs: 1 }, blocked, 'logits');
     expect(() => plan('last:3')).toThrow(
       expect.objectContaining({
         code: 'unsupported-operator',
@@ -118,10 +146,56 @@ describe('stages', () => {
   });
 });
 
+describe('presets', () => {
+  interface FineTune {
+    readonly groups: number;
+    readonly epochs: number;
+    readonly stepsPerEpoch: number;
+    readonly options: { readonly base_lr?: number; readonly lr_mult?: number };
+    readonly rates: readonly (readonly number[])[];
+  }
+  const { fineTune }: { fineTune: FineTune[] } = JSON.parse(
+    readFileSync(new URL('../fixtures/fastai.json', import.meta.url), 'utf8'),
+  );
+
+  it.each(fineTune.filter(({ options }) => options.lr_mult === undefined))('fastai is its fine_tune', (run) => {
+    const few: Anatomy = { groups: groups.slice(-run.groups), head };
+    const parsed = config({ preset: 'fastai', epochs: run.epochs + 1, lr: run.options.base_lr });
+    const { stepsPerEpoch } = run;
+    const rates = planStages(parsed, few).flatMap((stage) => {
+      const { learningRateScales } = trainingPlan(parsed, stage, few, 'logits');
+      const steps = stage.epochs * stepsPerEpoch;
+      const metric = { key: 'accuracy', better: 'higher' } as const;
+      return Array.from({ length: steps }, (_, step) => {
+        const rate = stage.lr! * scheduleFactor(stage.schedule!, { step, steps, stepsPerEpoch, val: [], metric });
+        return few.groups.map(({ parameters }) => rate * learningRateScales.get(parameters[0])!);
+      });
+    });
+    expect(rates.length).toBe(run.rates.length);
+    for (const [step, ofGroups] of rates.entries()) {
+      // While the others are frozen, only the head's rate is of use.
+      const from = step < stepsPerEpoch ? run.groups - 1 : 0;
+      for (let i = from; i < run.groups; i++)
+        expect(ofGroups[i] / run.rates[step][i], `step ${step}, group ${i}`).toBeCloseTo(1, 5);
+    }
+  });
+
+  it('lp-ft trains everything, the head too, at a small rate from where the head was trained alone', () => {
+    const [probe, tune] = planStages(config({ preset: 'lp-ft', lr: 0.01, pretrainedRate: 0.2 }), anatomy);
+    expect(probe.lr).toBeUndefined();
+    expect(tune).toMatchObject({ train: 'all', pretrainedRate: 1 });
+    expect(tune.lr).toBeCloseTo(0.002, 12);
+  });
+});
+
 describe('the plan of a stage', () => {
   const planOf = (input: TrainingConfigInput, thawedAt = {}, step = 0) => {
     const parsed = config(input);
-    return trainingPlan(parsed, planStages(parsed, anatomy)[0], anatomy, 'logits', thawedAt, step);
+    return trainingPlan(parsed, planStages(parsed, anatomy)[0], anatomy, 'logits', {
+      thawedAt,
+      step,
+      updatesPerEpoch: 4,
+    });
   };
 
   it('has the head at the whole rate, the rest at a tenth, and factors by group', () => {
@@ -162,6 +236,11 @@ describe('the plan of a stage', () => {
   it('counts each parameter’s updates from its first', () => {
     const { stepOffsets } = planOf({ trainable: 'last:2' }, { 'fc.weight': 0, 'fc.bias': 0 }, 12);
     expect(Object.fromEntries(stepOffsets)).toEqual({ 'layer3.weight': 12, 'fc.weight': 0, 'fc.bias': 0 });
+  });
+
+  it('counts the rise of what is thawed in updates', () => {
+    expect(planOf({ thawWarmup: 1.5 }).thawWarmup).toBe(6);
+    expect(planOf({}).thawWarmup).toBe(0);
   });
 
   it('drops out before the head where asked', () => {

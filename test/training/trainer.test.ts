@@ -119,12 +119,23 @@ describe('a training', () => {
       'end',
     ]);
     expect(of(events, 'stage')).toMatchObject([
-      { stage: 1, stages: 2, train: 'head', groups: ['fc'], trainable: 21, frozen: 112 + 222, epochs: 2, lr: 2e-3 },
+      {
+        stage: 1,
+        stages: 2,
+        train: 'head',
+        groups: ['fc'],
+        thawed: ['fc'],
+        trainable: 21,
+        frozen: 112 + 222,
+        epochs: 2,
+        lr: 2e-3,
+      },
       {
         stage: 2,
         stages: 2,
         train: 'last:2',
         groups: ['conv2', 'fc'],
+        thawed: ['conv2'],
         trainable: 243,
         frozen: 112,
         epochs: 1,
@@ -145,6 +156,11 @@ describe('a training', () => {
       [2, 'finished'],
     ]);
     expect(of(events, 'end')[0].why).toBe('finished');
+    const [first, second, third] = of(events, 'epoch').map(({ val }) => val);
+    const { loss, accuracy } = of(events, 'before')[0].val;
+    expect(of(events, 'stage-end').map(({ before }) => before)).toEqual([{ loss, accuracy }, second]);
+    expect([first, second]).toContainEqual(of(events, 'stage-end')[0].after);
+    expect(of(events, 'stage-end')[1].after).toEqual(third);
   });
 
   it('an epoch’s loss and accuracy are means over its pictures, the smaller batch counting less', async () => {
@@ -214,6 +230,18 @@ describe('the end of a stage', () => {
     expect(of(events, 'end')[0].why).toBe('plateau');
   });
 
+  it('a stage that is as good as it is asked to be moves on, another goal apart from the target', async () => {
+    const stages = [
+      { train: 'head', epochs: 4, until: 0 },
+      { train: 'last:2', epochs: 2, until: 1.1 },
+      { train: 'all', epochs: 4, until: 0 },
+    ];
+    const events = await eventsOf(await trainerOf({ stages }));
+    expect(of(events, 'stage-end').map(({ why }) => why)).toEqual(['until', 'finished', 'until']);
+    expect(of(events, 'epoch').map(({ stage }) => stage)).toEqual([1, 2, 2, 3]);
+    expect(of(events, 'end')[0].why).toBe('until');
+  });
+
   it('a loss that is no number is an error that says what to do', async () => {
     const trainer = await trainerOf({ trainable: 'all', epochs: 2, lr: 1e30, optimizer: 'sgd', schedule: 'constant' });
     const error = await eventsOf(trainer).catch((thrown: unknown) => thrown);
@@ -264,6 +292,24 @@ describe('stopped and resumed', () => {
       expect(rest[0].type).toBe('stage');
       expect(of(rest, 'step').length).toBe(12 - at);
       expect(await outcome(second), `stopped at step ${at}`).toEqual(await outcome(whole));
+    }
+  });
+
+  it('asked to stop at the end of an epoch, it begins no other', async () => {
+    const whole = await trainerOf(config, {}, { batchNorm: true });
+    await eventsOf(whole);
+    for (const epochs of [1, 2]) {
+      const first = await trainerOf(config, {}, { batchNorm: true });
+      const events: TrainingEvent[] = [];
+      for await (const event of first.run()) {
+        events.push(event);
+        if (event.type === 'epoch' && event.epoch === epochs) first.interrupt();
+      }
+      expect(of(events, 'step').length).toBe(4 * epochs);
+      expect(events.at(-1)).toMatchObject({ type: 'end', why: 'interrupted' });
+      const second = await trainerOf(config, { resume: saved(await first.checkpoint()) }, { batchNorm: true });
+      await eventsOf(second);
+      expect(await outcome(second)).toEqual(await outcome(whole));
     }
   });
 
@@ -400,6 +446,39 @@ describe('the optimizer over stages', () => {
         name,
       );
     }
+  });
+
+  it('what a later stage thaws starts with small steps that grow, resumed or not; the rest goes on as it was', async () => {
+    const { network } = await prepared();
+    const stages = [
+      { train: 'head', epochs: 1 },
+      { train: 'last:2', epochs: 2 },
+    ];
+    const config = {
+      stages,
+      lr: 0.1,
+      pretrainedRate: 1,
+      schedule: { name: 'constant', warmup: 0 },
+      optimizer: { name: 'sgd', momentum: 0 },
+      thawWarmup: 1,
+    } as const;
+    const trainer = await trainerOf(config);
+    const checkpoints: Checkpoint[] = [];
+    for await (const event of trainer.run())
+      if (event.type === 'step') checkpoints.push(saved(await trainer.checkpoint()));
+    for (let step = 4; step < 12; step++) {
+      const before = checkpoints[step - 1].state;
+      const gradientOf = await gradients(network, before, Math.floor(step / 4), step % 4);
+      for (const name of ['conv2.weight', 'conv2.bias', ...HEAD]) {
+        const rate = 0.1 * (HEAD.includes(name) ? 1 : Math.min(1, (step - 3) / 4));
+        const old = numbers(before.get(name) ?? network.model.graph.initializers.get(name));
+        const next = old.map((p, i) => p - rate * gradientOf(name)[i]);
+        expectClose(numbers(checkpoints[step].state.get(name)), next, `${name} after step ${step + 1}`);
+      }
+    }
+    const resumed = await trainerOf(config, { resume: checkpoints[5] });
+    await eventsOf(resumed);
+    expect((await outcome(resumed)).state).toEqual((await outcome(trainer)).state);
   });
 
   it('the rate follows the schedule over the steps of a stage, and rows tell that of the last step', async () => {

@@ -13,7 +13,7 @@ export interface TrainingOf {
 function planOf({ anatomy }: Prepared, { selection, lr }: TrainingOf) {
   const config = parseConfig(trainingSchema, { trainable: selection, lr, pretrainedRate: 1 });
   const [stage] = [{ train: selection, epochs: 1 }];
-  return trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0);
+  return trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
 }
 
 /** What a selection trains: names of parameters, and the number of their elements. */

@@ -35,7 +35,7 @@ async function describe({ model, data, settings: own }: JobRequest): Promise<Rec
     stages: planStages(config, anatomy).map((stage) => ({
       epochs: stage.epochs,
       lr: stage.lr ?? config.lr,
-      trainable: [...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, {}, 0).trainable],
+      trainable: [...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput).trainable],
     })),
     head: [anatomy.head.weight, anatomy.head.bias].filter((name) => name !== undefined),
     pretrainedRate,

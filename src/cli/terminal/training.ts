@@ -200,10 +200,12 @@ export class TrainingDisplay {
     );
   }
 
-  private showStageEnd({ why }: Event<'stage-end'>): void {
+  private showStageEnd({ why, before, after }: Event<'stage-end'>): void {
     const { colours: c } = this.terminal;
     if (why === 'target') this.terminal.say(`  ${c.green('the target is reached')}`);
+    if (why === 'until') this.terminal.say(`  ${c.dim('the goal of this stage is reached')}`);
     if (why === 'plateau') this.terminal.say(`  ${c.dim('no better any more: on to the next stage')}`);
+    if (before) this.terminal.say(`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
     const all = this.stageWaited + this.stageComputed;
     // Nothing holds up what is over at once, as where all that frozen layers make of the pictures is known.
     if (all < 1) return;

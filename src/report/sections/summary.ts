@@ -11,6 +11,7 @@ const support = (confusion: readonly (readonly number[])[]): number => sum(confu
 export const WHY = {
   finished: 'every stage ran to its end',
   target: 'the target was reached',
+  until: 'the last stage reached its goal',
   plateau: 'nothing improved any more',
   interrupted: 'it was interrupted',
 } as const;

@@ -117,6 +117,7 @@ ${folded(
 const ENDED = {
   finished: 'all its epochs',
   target: 'target reached',
+  until: 'its goal reached',
   plateau: 'no more progress',
   interrupted: 'interrupted',
 } as const;
