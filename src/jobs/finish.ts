@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { PictureSource } from '../data/node/index.ts';
+import { drawPng, PictureSource } from '../data/node/index.ts';
 import { adapterTensors, TRANSFORMERS_NAMES, writeAdapters } from '../export/index.ts';
 import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
-import { modelCard, renderReport } from '../report/index.ts';
+import { modelCard, renderReport, reportPlots } from '../report/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import type { Checkpoint, StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
@@ -66,6 +66,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   await run.writeModelFolder(finished.folder(card));
   if (job.config.lora) await run.writeAdapters(adapterFolder(job, measured.task.facts, kept));
   await run.writeFile('report.html', renderReport(report));
+  for (const { name, svg } of reportPlots(report)) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
   await saveRecord(run, { ...record, seconds, task: measured.task.facts });
   return {
     ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),

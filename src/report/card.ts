@@ -1,4 +1,6 @@
 import type { Preprocessing } from '../data/types.ts';
+import { countsOf, labelScores } from '../metrics/index.ts';
+import { assessed } from './assessed.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
 import type { ReportData } from './types.ts';
 
@@ -45,6 +47,20 @@ function originOf({ source, name }: ReportData['model']): string {
 
 function frontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
+  const { macro, rocAuc } = after;
+  const average = { average: 'macro' };
+  // By the names that the hub's `evaluate` has for them.
+  const metrics = [
+    { type: 'accuracy', name: 'Accuracy', value: after.accuracy },
+    { type: 'f1', name: 'F1 (macro)', value: after.f1, args: average },
+    { type: 'precision', name: 'Precision (macro)', value: macro.precision, args: average },
+    { type: 'recall', name: 'Recall (macro)', value: macro.recall, args: average },
+    { type: 'matthews_correlation', name: 'Matthews correlation', value: after.matthews },
+    ...(rocAuc === null
+      ? []
+      : [{ type: 'roc_auc', name: 'ROC area (macro, one against the rest)', value: rocAuc, args: average }]),
+    { type: 'loss', name: 'Loss', value: after.loss },
+  ];
   const number = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '.nan');
   return [
     '---',
@@ -66,13 +82,20 @@ function frontMatter({ title, model, after, data }: ReportData, { license }: Shi
     '          type: imagefolder',
     '          split: validation',
     '        metrics:',
-    '          - type: accuracy',
-    `            value: ${number(after.accuracy)}`,
-    '          - type: f1',
-    `            value: ${number(after.f1)}`,
+    ...metrics.flatMap(({ type, name, value, args }) => [
+      `          - type: ${type}`,
+      `            name: ${yaml(name)}`,
+      `            value: ${number(value)}`,
+      ...(args
+        ? ['            args:', ...Object.entries(args).map(([key, arg]) => `              ${key}: ${arg}`)]
+        : []),
+    ]),
     '---',
   ].join('\n');
 }
+
+const optional = (value: number | null | undefined, format: (value: number) => string): string =>
+  value === null || value === undefined ? '' : format(value);
 
 function scores({ before, after, test }: ReportData): string {
   const columns = [
@@ -95,8 +118,33 @@ function scores({ before, after, test }: ReportData): string {
       columns.map(({ of }) => percent(of.accuracy)),
     ),
     row(
+      '95% interval',
+      columns.map(
+        ({ of }) =>
+          assessed(of)
+            ?.intervals.accuracy.map((bound) => percent(bound))
+            .join(' to ') ?? '',
+      ),
+    ),
+    row(
+      'Balanced accuracy',
+      columns.map(({ of }) => percent(labelScores(countsOf(of.confusion)).balancedAccuracy)),
+    ),
+    row(
       'F1 (macro)',
       columns.map(({ of }) => score(of.f1)),
+    ),
+    row(
+      'Matthews correlation',
+      columns.map(({ of }) => score(labelScores(countsOf(of.confusion)).matthews)),
+    ),
+    row(
+      'ROC area',
+      columns.map(({ of }) => optional(assessed(of)?.rocAuc, score)),
+    ),
+    row(
+      'Calibration error',
+      columns.map(({ of }) => optional(assessed(of)?.calibration.error, percent)),
     ),
     row(
       'Loss',
@@ -107,6 +155,32 @@ function scores({ before, after, test }: ReportData): string {
       columns.map(({ of }) => count(sum(of.confusion.map(sum)))),
     ),
   ].join('\n');
+}
+
+/** Which classes are taken for which; nothing where none is. */
+const confused = ({ after }: ReportData): string[] =>
+  after.confused.length
+    ? [
+        `Most often confused: ${after.confused
+          .slice(0, 3)
+          .map(({ label, predicted, times }) => `${plain(label)} taken for ${plain(predicted)} (${count(times)})`)
+          .join(', ')}.`,
+        '',
+      ]
+    : [];
+
+/** What the temperature is for, and how to use it; nothing where there is none. */
+function probabilities({ calibration }: ReportData): string[] {
+  if (!calibration || calibration.temperature === null) return [];
+  const { temperature, samples, measured, without, with: cooled } = calibration;
+  const on =
+    measured === 'other' ? 'on the test set' : 'on the same pictures, each fifth at the temperature of the others';
+  return [
+    '## Probabilities',
+    '',
+    `Divide the scores by ${decimal(temperature)} before the softmax where probabilities matter: that temperature was fitted on ${plural(samples, 'validation picture')}. It changes no prediction. The calibration error is ${percent(without.calibration.error)} without it and ${percent(cooled.calibration.error)} with it (${on}).`,
+    '',
+  ];
 }
 
 const classes = ({ after }: ReportData): string =>
@@ -181,7 +255,7 @@ ${scores(data)}
 
 ${classes(data)}
 
-## How it was trained
+${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## How it was trained
 
 Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 

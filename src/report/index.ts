@@ -2,6 +2,7 @@ export { modelCard, type ShippedModel } from './card.ts';
 export { type Curve, type Curves, curvesOf } from './curves.ts';
 export { renderReport } from './html.ts';
 export { csvHeader, csvRow, jsonLine } from './metrics.ts';
+export { type Plot, reportPlots } from './plots.ts';
 export { type RateTest, renderRateTest } from './rate-test.ts';
 export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
 export type { ComparisonRow, MakeUp, Mistake, ReportData, ReportEnvironment, ReportStage, Times } from './types.ts';

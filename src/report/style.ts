@@ -1,19 +1,11 @@
 import { CHART_STYLE } from './charts/style.ts';
+import { colourProperties, DARK, LIGHT, PRINTED } from './colours.ts';
 import { html } from './markup.ts';
 
 /** The page's looks: ice, water and warmth on quiet paper, in the reader's own system fonts, light or dark, on screen or printed. */
 export const STYLE = html`
-:root {
-  color-scheme: light dark;
-  --paper: #fbfcfd; --raised: #ffffff; --ink: #12242f; --soft: #51656f; --line: #dce6eb; --faint: #eef4f7;
-  --ice: #d9ecf5; --ice-top: #e3f1f8; --water: #1f78ad; --warm: #c9501f; --warm-fill: #e0693a; --cold-fill: #7db9d8; --amount: #4d6a78;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #0d161c; --raised: #132029; --ink: #e8f0f4; --soft: #9db1bc; --line: #243641; --faint: #15232c;
-    --ice: #1c3645; --ice-top: #11242f; --water: #63b7e6; --warm: #f58d5c; --warm-fill: #ee7d4b; --cold-fill: #3f86ab; --amount: #a9bfcb;
-  }
-}
+:root { color-scheme: light dark; ${colourProperties(LIGHT)} }
+@media (prefers-color-scheme: dark) { :root { ${colourProperties(DARK)} } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 body {
@@ -132,11 +124,7 @@ details[open] summary { margin-bottom: .6rem; }
 footer { max-width: 72rem; margin: 0 auto; padding: 1.5rem clamp(1.1rem, 4vw, 3rem) 3rem; color: var(--soft); font-size: .86rem; }
 
 @media print {
-  :root {
-    color-scheme: light;
-    --paper: #fff; --raised: #fff; --ink: #000; --soft: #444; --line: #ccc; --faint: #f1f5f7; --ice: #d9ecf5; --ice-top: #fff;
-    --water: #1f78ad; --warm: #c9501f; --warm-fill: #e0693a; --cold-fill: #7db9d8; --amount: #4d6a78;
-  }
+  :root { color-scheme: light; ${colourProperties(PRINTED)} }
   body { font-size: 10pt; background: none; border: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   section { display: block; padding: 1.2rem 0; }

@@ -75,12 +75,15 @@ export const scalarEvents = (step: number, wallTime: number, scalars: Readonly<R
     ),
   ]);
 
-/** The scalars that Thaw logs of an epoch, for `scalarEvents`. */
-export const epochScalars = ({ stage, lr, train, val }: EpochRow): Record<string, number> => ({
-  'train/loss': train.loss,
-  'train/accuracy': train.accuracy,
-  'val/loss': val.loss,
-  'val/accuracy': val.accuracy,
+/** The scalars that Thaw logs of an epoch, for `scalarEvents`: `train/…` and `val/…` of whatever the task measures, and the rest of the row. */
+export const epochScalars = ({ stage, trainable, lr, train, val, seconds }: EpochRow): Record<string, number> => ({
+  ...under('train', train),
+  ...under('val', val),
   lr,
   stage,
+  trainable,
+  seconds,
 });
+
+const under = (split: string, scores: EpochRow['train']): Record<string, number> =>
+  Object.fromEntries(Object.entries(scores).map(([metric, value]) => [`${split}/${metric}`, value]));

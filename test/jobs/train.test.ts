@@ -65,6 +65,9 @@ describe('train', () => {
     ])
       expect(files).toContain(file);
     expect(files.some((file) => file.startsWith('events.out.tfevents.'))).toBe(true);
+    expect(readdirSync(join(run, 'plots'))).toEqual(
+      expect.arrayContaining(['accuracy.png', 'confusion.png', 'roc.png']),
+    );
     expect(readdirSync(join(run, 'checkpoints'))).toEqual(expect.arrayContaining(['best', 'last']));
     expect(readdirSync(join(run, 'model')).sort()).toEqual([
       'README.md',

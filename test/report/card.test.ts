@@ -31,10 +31,17 @@ describe('modelCard', () => {
       tags: ['onnx', 'thaw', 'image-classification'],
     });
     expect(meta).not.toHaveProperty('base_model');
-    expect(meta['model-index'][0].results[0].metrics).toEqual([
-      { type: 'accuracy', value: Number(data.after.accuracy.toFixed(4)) },
-      { type: 'f1', value: Number(data.after.f1.toFixed(4)) },
-    ]);
+    const { accuracy, f1, macro, matthews, rocAuc, loss } = data.after;
+    const measured = { accuracy, f1, precision: macro.precision, recall: macro.recall, matthews_correlation: matthews };
+    const { metrics } = meta['model-index'][0].results[0] as { metrics: { type: string; value: number }[] };
+    expect(Object.fromEntries(metrics.map(({ type, value }) => [type, value]))).toEqual(
+      Object.fromEntries(
+        Object.entries({ ...measured, roc_auc: rocAuc!, loss }).map(([type, value]) => [
+          type,
+          Number(value.toFixed(4)),
+        ]),
+      ),
+    );
   });
 
   it.each([
@@ -81,9 +88,19 @@ describe('modelCard', () => {
     const prose = body.replace(/^```[\s\S]*?^```/gm, '').replace(/(`+)[^`][\s\S]*?\1/g, '');
     expect(prose).not.toMatch(/<script|(?<!\\)\[x/);
     const table = body.split('\n').filter((line) => line.startsWith('| '));
-    expect(table.length).toBe(6 + 2 + 2);
+    expect(table.length).toBe(11 + 2 + 2);
     const columns = (line: string) => line.replace(/\\./g, '').split('|').length - 2;
     expect(table.slice(-4).map(columns)).toEqual([5, 5, 5, 5]);
+  });
+
+  it('says what is confused, and how to have honest probabilities', () => {
+    const data = fixture();
+    const card = modelCard(data, shipped);
+    const [{ label, predicted, times }] = data.after.confused;
+    expect(card).toContain(`Most often confused: ${label} taken for ${predicted} (${times})`);
+    expect(card).toContain(`Divide the scores by ${Number(data.calibration!.temperature!.toPrecision(3))} before`);
+    const none = modelCard({ ...data, calibration: { ...data.calibration!, temperature: null } }, shipped);
+    expect(none).not.toContain('## Probabilities');
   });
 
   it('tells each network its own preprocessing', () => {

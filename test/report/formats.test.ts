@@ -145,6 +145,8 @@ describe('event file', () => {
       ['val/accuracy', Math.fround(row.val.accuracy)],
       ['lr', Math.fround(row.lr)],
       ['stage', 1],
+      ['trainable', row.trainable],
+      ['seconds', Math.fround(row.seconds)],
     ]);
     expect(get(second, 2)).toBe(2 ** 40);
     expect(scalars(second)).toEqual([

@@ -4,4 +4,4 @@ export { type OpenDatasetOptions, openDataset, openPictures } from './dataset.ts
 export { decodeLarge, decodePicture, failureReason } from './decode.ts';
 export { PictureSource, sharpReader } from './loader.ts';
 export { type DataMakeUp, dataMakeUp, type TwinPictures } from './make-up.ts';
-export { preview, thumbnail } from './preview.ts';
+export { drawPng, preview, thumbnail } from './preview.ts';

@@ -15,6 +15,9 @@ export async function thumbnail(file: string, size: number): Promise<string> {
   return dataUrl(await pipeline.flatten({ background: '#fff' }).jpeg({ quality: 80 }).toBuffer());
 }
 
+/** A PNG of an SVG document, at twice its size in pixels. */
+export const drawPng = (svg: string): Promise<Uint8Array> => sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
+
 /**
  * What training shows of one picture, as JPEG `data:` URLs of the input's size.
  *

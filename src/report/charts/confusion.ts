@@ -19,7 +19,10 @@ const shorten = (name: string, length: number): string => {
  * @param classes names, in the order of the matrix
  * @param confusion `confusion[truth][predicted]` counts samples
  */
-export function confusionMatrix(classes: readonly string[], confusion: readonly (readonly number[])[]): Html {
+export function confusionPlot(
+  classes: readonly string[],
+  confusion: readonly (readonly number[])[],
+): { readonly svg: Html; readonly width: number; readonly height: number } {
   const n = classes.length;
   const cell = cellSize(n);
   const font = Math.min(13, cell - 3);
@@ -50,7 +53,7 @@ ${cell >= 32 && html`<text class="${share > 0.7 ? 'on' : ''}" x="${x + cell / 2}
 
   const right = sum(confusion.map((row, i) => row[i]));
   const all = sum(confusion.map(sum));
-  return html`<div class="scroll" tabindex="0"><svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
+  const svg = html`<svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
 <text class="axis" x="${margin}" y="14">predicted →</text>
 <text class="axis end" x="${margin - 8}" y="${top - 8}">truth ↓</text>
 <rect class="ground" x="${margin}" y="${top}" width="${n * cell}" height="${n * cell}"/>
@@ -65,5 +68,10 @@ ${
 `;
 })}
 ${cells}
-</svg></div>`;
+</svg>`;
+  return { svg, width, height };
 }
+
+/** The same in a box that scrolls where it does not fit. */
+export const confusionMatrix = (classes: readonly string[], confusion: readonly (readonly number[])[]): Html =>
+  html`<div class="scroll" tabindex="0">${confusionPlot(classes, confusion).svg}</div>`;

@@ -43,7 +43,7 @@ export interface LineChart {
 
 export const TOP = 46;
 export const BOTTOM = 212;
-const HEIGHT = 236;
+export const HEIGHT = 236;
 
 const round = (value: number): number => Number(value.toFixed(3));
 
@@ -120,14 +120,18 @@ function labelled(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i).filter((i) => i === n - 1 || (i % every === 0 && n - 1 - i >= every));
 }
 
-export function lineChart(chart: LineChart): Html {
+export const lineChart = (chart: LineChart): Html =>
+  html`<figure class="chart">
+<figcaption><span><strong>${chart.title}</strong>${chart.scale.log && html` <small>log scale</small>`}</span>
+<span class="legend">${chart.series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
+${linePlot(chart)}</figure>`;
+
+/** The chart without its words. */
+export function linePlot(chart: LineChart): Html {
   const { title, description, epochs, series, bands, scale, format } = chart;
   const n = epochs.length;
   const done = Math.max(...series.map(({ values }) => values.length));
-  return html`<figure class="chart">
-<figcaption><span><strong>${title}</strong>${scale.log && html` <small>log scale</small>`}</span>
-<span class="legend">${series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
-<svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${title}: ${description}">
+  return html`<svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${title}: ${description}">
 ${bands.map(
   (
     band,
@@ -144,5 +148,5 @@ ${chart.steps ? '' : series.map((line) => dots(line, chart))}
 ${scale.ticks.map((tick) => html`<text class="tick" x="4" y="${down(tick, scale) - 4}">${(chart.tick ?? format)(tick)}</text>`)}
 ${labelled(n).map((i) => html`<text class="tick middle" x="${across(i, n)}%" y="${BOTTOM + 17}">${epochs[i]}</text>`)}
 ${epochs.slice(0, done).map((_, i) => reading(chart, i))}
-</svg></figure>`;
+</svg>`;
 }

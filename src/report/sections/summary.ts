@@ -1,5 +1,6 @@
 import { countsOf, labelScores } from '../../metrics/index.ts';
 import type { Assessment, Evaluation } from '../../tasks/index.ts';
+import { assessed } from '../assessed.ts';
 import { thawChart } from '../charts/thaw.ts';
 import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
@@ -55,8 +56,6 @@ interface Row {
   readonly interval?: keyof Assessment['intervals'];
 }
 
-const assessed = (scores: Evaluation | Assessment): Assessment | undefined =>
-  'intervals' in scores ? scores : undefined;
 const labelled = ({ confusion }: Evaluation) => labelScores(countsOf(confusion));
 
 /** Where it is not what the loss says already. */

@@ -1,5 +1,5 @@
 import { stageColour } from '../charts/colour.ts';
-import { type Band, lineChart } from '../charts/line.ts';
+import { type Band, type LineChart, lineChart } from '../charts/line.ts';
 import { linearScale, logScale } from '../charts/scale.ts';
 import { type TimelineStage, timeline } from '../charts/timeline.ts';
 import { compact, count, decimal, duration, percent, plural, points } from '../format.ts';
@@ -24,7 +24,8 @@ export function stageBands(data: ReportData): Band[] {
 /** Loss is told on a logarithmic axis where it spans more than this factor. */
 const WIDE = 200;
 
-function charts(data: ReportData): Html {
+/** What changes from epoch to epoch. */
+export function lineCharts(data: ReportData): LineChart[] {
   const { rows, plan } = data;
   const epochs = rows.map((row) => row.epoch);
   const bands = stageBands(data);
@@ -43,52 +44,52 @@ function charts(data: ReportData): Html {
   const low = rows.map((row) => row.lr * (slowest.get(row.stage) ?? 1));
   const layered = low.some((rate, i) => rate !== rates[i]);
 
-  return html`<div class="charts">
-${lineChart({
-  ...common,
-  title: 'Accuracy',
-  description: `validation accuracy ended at ${percent(last.val.accuracy)}, training accuracy at ${percent(last.train.accuracy)}.`,
-  series: [
-    { name: 'training', look: 'train', values: rows.map((row) => row.train.accuracy) },
-    { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
-  ],
-  scale: linearScale(accuracies, [1]),
-  format: percent,
-  tick: (value) => percent(value).replace('.0%', '%'),
-})}
-${lineChart({
-  ...common,
-  title: 'Loss',
-  description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
-  series: [
-    { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
-    { name: 'validation', look: 'val', values: rows.map((row) => row.val.loss) },
-  ],
-  scale: wide ? logScale(losses) : linearScale(losses, losses.every((loss) => loss >= 0) ? [0] : []),
-  format: decimal,
-})}
-${lineChart({
-  ...common,
-  title: 'Learning rate',
-  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
-  series: [
-    { name: layered ? 'head' : 'all layers', look: 'rate', values: rates },
-    ...(layered ? [{ name: 'slowest layer', look: 'rate-low' as const, values: low }] : []),
-  ],
-  scale: logScale([...rates, ...low]),
-  format: decimal,
-})}
-${lineChart({
-  ...common,
-  title: 'Trainable parameters',
-  description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
-  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable) }],
-  scale: logScale(rows.map((row) => row.trainable)),
-  format: count,
-  tick: (value) => compact(value).replace(/\.0+(?= )/, ''),
-  steps: true,
-})}
-</div>`;
+  return [
+    {
+      ...common,
+      title: 'Accuracy',
+      description: `validation accuracy ended at ${percent(last.val.accuracy)}, training accuracy at ${percent(last.train.accuracy)}.`,
+      series: [
+        { name: 'training', look: 'train', values: rows.map((row) => row.train.accuracy) },
+        { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
+      ],
+      scale: linearScale(accuracies, [1]),
+      format: percent,
+      tick: (value) => percent(value).replace('.0%', '%'),
+    },
+    {
+      ...common,
+      title: 'Loss',
+      description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
+      series: [
+        { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
+        { name: 'validation', look: 'val', values: rows.map((row) => row.val.loss) },
+      ],
+      scale: wide ? logScale(losses) : linearScale(losses, losses.every((loss) => loss >= 0) ? [0] : []),
+      format: decimal,
+    },
+    {
+      ...common,
+      title: 'Learning rate',
+      description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
+      series: [
+        { name: layered ? 'head' : 'all layers', look: 'rate', values: rates },
+        ...(layered ? [{ name: 'slowest layer', look: 'rate-low' as const, values: low }] : []),
+      ],
+      scale: logScale([...rates, ...low]),
+      format: decimal,
+    },
+    {
+      ...common,
+      title: 'Trainable parameters',
+      description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
+      series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable) }],
+      scale: logScale(rows.map((row) => row.trainable)),
+      format: count,
+      tick: (value) => compact(value).replace(/\.0+(?= )/, ''),
+      steps: true,
+    },
+  ];
 }
 
 /** Loss, accuracy, learning rate and thawed parameters by epoch, and all of it as a table. */
@@ -101,7 +102,7 @@ export function training(data: ReportData): Html {
     'training',
     'Training',
     'The bands are the stages. The ringed epoch is the one that was kept.',
-    html`${charts(data)}
+    html`<div class="charts">${lineCharts(data).map(lineChart)}</div>
 ${folded(
   'Every epoch in numbers',
   html`<div class="scroll" tabindex="0"><table class="small">

@@ -1,0 +1,115 @@
+/** The report's charts as drawings that stand alone, for papers and chats. */
+import { confusionPlot } from './charts/confusion.ts';
+import { HEIGHT, type LineChart, linePlot } from './charts/line.ts';
+import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, type PlaneCurve, reliabilityPlot } from './charts/plane.ts';
+import { CHART_STYLE } from './charts/style.ts';
+import { type ColourName, LIGHT } from './colours.ts';
+import { decimal, percent, score } from './format.ts';
+import { Html, html } from './markup.ts';
+import { RECALL_PLOT, ROC_PLOT } from './sections/probabilities.ts';
+import { lineCharts } from './sections/training.ts';
+import type { ReportData } from './types.ts';
+
+export interface Plot {
+  /** Of a file, without its ending. */
+  readonly name: string;
+  /** An SVG document in light colours, which needs nothing from outside. */
+  readonly svg: string;
+}
+
+/** Renderers outside of browsers know no custom properties. */
+const STYLE = new Html(CHART_STYLE.text.replace(/var\(--([\w-]+)\)/g, (_, name: ColourName) => LIGHT[name]));
+
+const MARGIN = 20;
+const HEAD = 34;
+const LEGEND = 22;
+
+interface Drawing {
+  readonly title: string;
+  readonly legend: readonly { readonly text: string; readonly look: string }[];
+  readonly width: number;
+  readonly height: number;
+  /** An SVG element that fills what is around it, or has this size. */
+  readonly content: Html;
+}
+
+function drawing({ title, legend, width, height, content }: Drawing): string {
+  const [w, h] = [width + 2 * MARGIN, height + HEAD + legend.length * LEGEND + 2 * MARGIN];
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" font-family="system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif" color="${LIGHT.ink}">
+<style>${STYLE} .reading, .catch { display: none; }</style>
+<rect width="${w}" height="${h}" fill="${LIGHT.paper}"/>
+<text x="${MARGIN}" y="${MARGIN + 14}" font-size="16" font-weight="600" fill="${LIGHT.ink}">${title}</text>
+<svg x="${MARGIN}" y="${MARGIN + HEAD}" width="${width}" height="${height}" overflow="visible">${content}</svg>
+${legend.map(({ text, look }, i) => {
+  const y = MARGIN + HEAD + height + i * LEGEND + 14;
+  return html`<path class="curve ${look}" d="M${MARGIN} ${y - 4}h30"/><text x="${MARGIN + 40}" y="${y}" font-size="13" fill="${LIGHT.soft}">${text}</text>
+`;
+})}
+</svg>`.text;
+}
+
+const WIDE = 720;
+
+const lines = (chart: LineChart): Plot => ({
+  name: chart.title.toLowerCase().replace(/\W+/g, '-'),
+  svg: drawing({
+    title: chart.title,
+    legend: chart.series.map(({ name, look }) => ({ text: name, look })),
+    width: WIDE,
+    height: HEIGHT,
+    content: linePlot(chart),
+  }),
+});
+
+const squares = (name: string, title: string, content: Html, legend: Drawing['legend'] = []): Plot => ({
+  name,
+  svg: drawing({ title, legend, width: PLANE_WIDTH, height: PLANE_HEIGHT, content }),
+});
+
+const areas = (curves: readonly PlaneCurve[]): Drawing['legend'] =>
+  curves.map(({ name, area, mean }, i) => ({
+    text: `${name} ${score(area)}`,
+    look: mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`,
+  }));
+
+/** Every chart there is something to draw for. */
+export function reportPlots(data: ReportData): Plot[] {
+  const { curves, calibration, after } = data;
+  const confusion = confusionPlot(data.data.classes, after.confusion);
+  return [
+    ...(data.rows.length ? lineCharts(data).map(lines) : []),
+    {
+      name: 'confusion',
+      svg: drawing({ title: 'Confusion', legend: [], ...confusion, content: confusion.svg }),
+    },
+    ...(curves?.roc.length
+      ? [
+          squares('roc', 'ROC', curvePlot({ ...ROC_PLOT, description: 'ROC' }, curves.roc), areas(curves.roc)),
+          squares(
+            'precision-recall',
+            'Precision and recall',
+            curvePlot({ ...RECALL_PLOT, description: 'Precision and recall' }, curves.precisionRecall, true),
+            areas(curves.precisionRecall),
+          ),
+        ]
+      : []),
+    ...(calibration
+      ? [
+          squares(
+            'reliability',
+            `Reliability: ${percent(calibration.without.calibration.error)} off`,
+            reliabilityPlot(calibration.without.calibration.bins, 'as it is', 'cold'),
+          ),
+        ]
+      : []),
+    ...(calibration && calibration.temperature !== null
+      ? [
+          squares(
+            'reliability-calibrated',
+            `At temperature ${decimal(calibration.temperature)}: ${percent(calibration.with.calibration.error)} off`,
+            reliabilityPlot(calibration.with.calibration.bins, 'calibrated', 'warm'),
+          ),
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,40 @@
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { drawPng } from '../../src/data/node/index.ts';
+import { reportPlots } from '../../src/report/index.ts';
+import { fixture } from './fixture.ts';
+import { find, parse } from './wellformed.ts';
+
+const hostile = '<script>"&\' x';
+const plots = reportPlots(fixture(['ant', hostile, 'wasp']));
+
+it('are all there is to draw', () => {
+  const lines = ['accuracy', 'loss', 'learning-rate', 'trainable-parameters'];
+  const squares = ['roc', 'precision-recall', 'reliability', 'reliability-calibrated'];
+  expect(plots.map(({ name }) => name)).toEqual([...lines, 'confusion', ...squares]);
+  const data = fixture();
+  const none = reportPlots({ ...data, rows: [], curves: undefined, calibration: null });
+  expect(none.map(({ name }) => name)).toEqual(['confusion']);
+});
+
+describe.each(plots)('$name', ({ svg }) => {
+  it('is a document of its own, in colours that need no browser', () => {
+    const root = parse(svg);
+    expect(find(root, ({ name }) => name === 'script')).toEqual([]);
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    expect(svg).not.toMatch(/var\(|NaN|undefined/);
+  });
+
+  it('becomes a picture of twice its size with something on it', async () => {
+    const png = await drawPng(svg);
+    const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg)!.map(Number);
+    const { format, ...size } = await sharp(png).metadata();
+    expect({ format, width: size.width, height: size.height }).toEqual({
+      format: 'png',
+      width: 2 * width,
+      height: 2 * height,
+    });
+    const { channels } = await sharp(png).stats();
+    expect(Math.min(...channels.slice(0, 3).map(({ min }) => min))).toBeLessThan(80);
+  });
+});
