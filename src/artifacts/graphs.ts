@@ -4,8 +4,9 @@ import { assignBlocks, lower, type Machine, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
+import { penaltyOf } from './penalty.ts';
 import type { TrainingPlan } from './plan.ts';
-import { decays, placeSummation, placeSummedUpdate, placeUpdate } from './update.ts';
+import { placeSummation, placeSummedUpdate, placeUpdate } from './update.ts';
 
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
@@ -136,9 +137,7 @@ function summedUpdateModel(network: Inference, plan: TrainingPlan): Model {
 function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summed = false) {
   const forward = placeForward(b, network, plan, 'training');
   const { labels, loss } = placeLoss(b, plan);
-  const penalized = forward.parameters.filter(decays);
-  const penalty =
-    plan.l2 && penalized.length ? b.mul(b.sum(penalized.map((p) => b.reduceSum(b.square(p)))), plan.l2) : undefined;
+  const penalty = penaltyOf(b, plan, forward.parameters, network);
   const mean = penalty ? b.add(loss, penalty) : loss;
   const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(labels), 0, 0, 1), [0]), 'float32') : undefined;
   const total = samples ? b.mul(mean, samples) : mean;

@@ -58,6 +58,9 @@ export interface Manifest {
   readonly clip: Clipping | null;
   /** λ of λ·Σw² in the loss. */
   readonly l2: number;
+  /** λ of λ·Σ|w|, and α and β of the distance from the pretrained weights. */
+  readonly l1: number;
+  readonly l2sp: { readonly alpha: number; readonly beta: number } | null;
   readonly dropout: readonly { readonly value: string; readonly rate: number }[];
   readonly batchNorm: TrainingPlan['batchNorm'];
   /** Operators by file, those of other domains with their domain before a point. */
@@ -121,6 +124,8 @@ export function manifestOf(
     optimizer: { name: plan.optimizer, options: optimizerOf(plan).options, slots: [...slots] },
     clip: plan.clip ? clipping : null,
     l2: plan.l2,
+    l1: plan.l1 ?? 0,
+    l2sp: plan.l2sp ? { alpha: plan.l2sp.alpha, beta: plan.l2sp.beta } : null,
     dropout: (plan.dropout ?? []).filter(isDrawn).map(({ value, rate }) => ({ value, rate })),
     batchNorm: plan.batchNorm,
     operators: {

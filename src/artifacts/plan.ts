@@ -29,6 +29,10 @@ export interface TrainingPlan {
   readonly optimizerOptions: OptimizerOptions;
   /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
   readonly l2: number;
+  /** λ of the penalty λ·Σ|w|, of the same weights; 0 unless given. */
+  readonly l1?: number;
+  /** α/2·Σ(w − w⁰)² for pretrained weights, whose distance from their pretrained values it is, and β/2·Σw² for those that are `fresh`. */
+  readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
   /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
   readonly dropout?: readonly DropoutPlan[];
   /** Factor on the learning rate, by parameter; 1 where it is not named. */

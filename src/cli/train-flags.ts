@@ -83,7 +83,18 @@ export const TRAIN_FLAGS: Flags = {
         does: 'part of the target spread over all classes',
         default: '0.1',
       },
+      'class-weights': {
+        kind: 'setting',
+        value: 'HOW',
+        does: 'weights of the classes in the loss: balanced (the rarer the heavier), or JSON by class',
+      },
+      l1: { kind: 'number', value: 'N', does: 'λ of λ·Σ|w| in the loss', default: '0' },
       l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
+      l2sp: {
+        kind: 'setting',
+        value: 'N',
+        does: 'α of α/2·Σ(w − w⁰)² in the loss, the distance from the pretrained weights; or JSON with alpha, and beta of β/2·Σw² for the head',
+      },
       dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
       'batch-norm': {
         kind: 'text',
@@ -138,6 +149,12 @@ export const TRAIN_FLAGS: Flags = {
         value: 'N',
         does: 'augmented views of each picture that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
         default: '3',
+      },
+      sampling: {
+        kind: 'text',
+        value: 'HOW',
+        does: 'shuffle shows each picture once an epoch, balanced as many of every class',
+        default: 'shuffle',
       },
       'val-fraction': {
         kind: 'number',

@@ -51,6 +51,10 @@ class MixedSource implements BatchSource {
     return this.source.length;
   }
 
+  get labels(): readonly number[] | undefined {
+    return this.source.labels;
+  }
+
   async *batches({ recall: _, ...options }: BatchOptions): AsyncGenerator<Batch> {
     const { seed, classes, layout } = this.options;
     for await (const { keys: _keys, recalled: _recalled, ...batch } of this.source.batches(options)) {

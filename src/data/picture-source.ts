@@ -1,6 +1,7 @@
 import { tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { type Augmentation, type AugmentationDraw, drawAugmentation, isIdle } from './augment/index.ts';
+import { balancedOrder } from './balanced-order.ts';
 import { Slots } from './concurrency.ts';
 import { inputOrigin } from './geometry.ts';
 import { type Pixels, writePixels } from './pixels.ts';
@@ -49,8 +50,8 @@ export interface PictureSourceOptions {
   /** None unless given: every epoch shows the same pictures. */
   readonly augmentation?: Augmentation;
   readonly seed?: number;
-  /** A new order every epoch. Off unless given. */
-  readonly shuffle?: boolean;
+  /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
+  readonly shuffle?: boolean | 'balanced';
   /** Batches made ahead, 3 unless given. */
   readonly prefetch?: number;
   /**
@@ -110,11 +111,14 @@ export class PictureSource implements BatchSource {
     return this.options.samples.length;
   }
 
+  get labels(): readonly number[] {
+    return this.options.samples.map(({ label }) => label);
+  }
+
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
     const { epoch, batchSize, from = 0 } = options;
     const { shuffle = false, seed = 0, prefetch = 3 } = this.options;
-    const positions = Array.from({ length: this.length }, (_, i) => i);
-    const order = shuffle ? new Random(seed, 'order', epoch).shuffle(positions) : positions;
+    const order = this.orderOf(shuffle, new Random(seed, 'order', epoch));
     const abandoned = new AbortController();
     const ahead: Promise<Batch | undefined>[] = [];
     let next = from * batchSize;
@@ -138,6 +142,12 @@ export class PictureSource implements BatchSource {
       abandoned.abort();
       await Promise.allSettled(ahead);
     }
+  }
+
+  private orderOf(shuffle: boolean | 'balanced', random: Random): number[] {
+    if (shuffle === 'balanced') return balancedOrder(this.labels, random);
+    const positions = Array.from({ length: this.length }, (_, i) => i);
+    return shuffle ? random.shuffle(positions) : positions;
   }
 
   /** What an epoch shows of a sample: a function of seed, view and position alone. */

@@ -93,6 +93,8 @@ export interface BatchOptions {
 export interface BatchSource {
   /** Number of samples. */
   readonly length: number;
+  /** Their labels, where the source knows them. */
+  readonly labels?: readonly number[];
   /** Whether its pictures are never the same again, so that nothing is worth remembering of them. */
   readonly fleeting?: boolean;
   /** The batches of one pass; the last one may be smaller. A source may pass over `view` and `recall`. */

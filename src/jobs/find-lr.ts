@@ -1,7 +1,14 @@
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
-import { inputShapes, prepareModel, readSettings, type TrainSettingsInput, trainingConfigOf } from '../recipe/index.ts';
+import {
+  inputShapes,
+  prepareModel,
+  readSettings,
+  type TrainSettingsInput,
+  trainingConfigOf,
+  withClassWeights,
+} from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
 import { classification } from '../tasks/index.ts';
 import {
@@ -53,7 +60,6 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     throw new ThawError('bad-config', `the test has ${steps} steps`, 'It needs 10 or more');
   }
   const settings = readSettings({ ...request.settings });
-  const config = trainingConfigOf(settings);
   const { seed } = settings;
   const runtime = await openRuntime(settings.device, hooks);
   const resolved = await fetchModel(request.model, hooks);
@@ -61,6 +67,13 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
   const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
   const task = classification(dataset.classes);
+  const config = trainingConfigOf(
+    withClassWeights(
+      settings,
+      dataset.train.map(({ label }) => label),
+      dataset.classes,
+    ),
+  );
   hooks.onEvent?.(describeData(dataset, task));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {

@@ -10,6 +10,7 @@ import {
   type TrainSettings,
   type TrainSettingsInput,
   trainingConfigOf,
+  withClassWeights,
 } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
@@ -55,14 +56,19 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   hooks: JobHooks = {},
 ): Promise<TrainOutcome<A, E>> {
   const { onEvent, signal } = hooks;
-  const settings = readSettings({ ...request.settings });
-  readAugmentation(settings.augment);
-  const runtime = await openRuntime(settings.device, hooks);
+  const asked = readSettings({ ...request.settings });
+  readAugmentation(asked.augment);
+  const runtime = await openRuntime(asked.device, hooks);
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
-  const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+  const preprocessing = preprocessingOf(model, resolved, asked, hooks);
   signal?.throwIfAborted();
-  const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
+  const dataset = await openTrainingData(request.data, asked, () => knownLabels(model, resolved, asked.labels));
+  const settings = withClassWeights(
+    asked,
+    dataset.train.map(({ label }) => label),
+    dataset.classes,
+  );
   const task = classification(dataset.classes);
   onEvent?.(describeData(dataset, task));
   signal?.throwIfAborted();

@@ -73,7 +73,8 @@ export function openSources(
       onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   };
   const augmentation = readAugmentation(settings.augment);
-  const train = new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle: true });
+  const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
+  const train = new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle });
   return {
     train: blendedPictures(train, settings, preprocessing, task),
     val: new PictureSource({ ...common, samples: dataset.val }),

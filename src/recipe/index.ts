@@ -1,6 +1,7 @@
 /** What to train and how, on any platform: settings, the model made ready, how pictures become its input. */
 
 export { mergedState, withAdapters } from './adapters.ts';
+export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
 export {
   type FineTuned,
   FineTuning,

@@ -67,6 +67,10 @@ const schema = trainingSchema.extend({
   valFraction: z.number().gt(0).lt(1).default(0.2),
   /** Stops at files that are no pictures instead of leaving them out. */
   strict: z.boolean().default(false),
+  /** Weights of the classes in the cross-entropy: by name, or `balanced`, the rarer the heavier. Resolved to `loss.classWeights`. */
+  classWeights: z.union([z.literal('balanced'), z.record(z.string(), z.number().positive())]).optional(),
+  /** Which pictures an epoch shows: each once, or as many of every class. */
+  sampling: z.enum(['shuffle', 'balanced']).default('shuffle'),
   /** `full` decodes every picture before training. */
   verify: z.enum(['quick', 'full']).default('quick'),
   device: z.enum(['auto', ...devices]).default('auto'),

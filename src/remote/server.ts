@@ -227,8 +227,9 @@ class Server implements Served {
     const { cacheMemory } = this.platform;
     const cache = new PictureCache(cacheMemory === undefined ? undefined : cacheMemory * 2 ** 20);
     const augmentation = readAugmentation(settings.augment);
+    const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
     const train = new PictureSource(
-      { samples: dataset.train, preprocessing, seed, augmentation, shuffle: true, cache, onProblem },
+      { samples: dataset.train, preprocessing, seed, augmentation, shuffle, cache, onProblem },
       reader,
     );
     return {

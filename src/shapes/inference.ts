@@ -11,4 +11,6 @@ export interface Inference {
    * what depends on weights, which training may change, is none of them, nor is what is larger than a mebibyte.
    */
   readonly constants: ReadonlyMap<string, Tensor>;
+  /** The initializers as they came, where training has changed those of the model. */
+  readonly pretrained?: ReadonlyMap<string, Tensor>;
 }

@@ -62,6 +62,12 @@ const clip = z.preprocess(
     ),
 );
 
+/** α, or both. */
+const l2sp = z.preprocess(
+  (v) => (v === undefined || typeof v === 'object' ? v : { alpha: Number(v) }),
+  z.strictObject({ alpha: z.number().min(0).default(0.1), beta: z.number().min(0).default(0.01) }).optional(),
+);
+
 /** `true`, a rank (in words, as a flag has it), or an object with the adapters' options. */
 const lora = z.preprocess(
   (v) => {
@@ -139,6 +145,10 @@ export const trainingSchema = z.strictObject({
   clip: clip.optional(),
   /** λ of λ·Σw² in the loss. */
   l2: z.number().min(0).default(0),
+  /** λ of λ·Σ|w| in the loss. */
+  l1: z.number().min(0).default(0),
+  /** α and β of α/2·Σ(w − w⁰)² for pretrained weights w⁰ and β/2·Σw² for the head. */
+  l2sp,
   /** Dropout before the head. */
   dropout: z.number().min(0).max(0.99).default(0),
   /** Low-rank adapters: they and the head train, all other weights stay frozen. */

@@ -85,6 +85,8 @@ export function trainingPlan(
     optimizer,
     optimizerOptions: defined(optimizerOptions),
     l2: config.l2,
+    l1: config.l1,
+    l2sp: config.l2sp && { ...config.l2sp, fresh: freshParameters(anatomy) },
     dropout: dropoutsOf(config, anatomy),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),

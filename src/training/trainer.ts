@@ -352,7 +352,8 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 export function withState(network: Inference, state: ReadonlyMap<string, Tensor>): Inference {
   const { graph } = network.model;
   const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, state.get(name) ?? tensor]));
-  return { ...network, model: { ...network.model, graph: { ...graph, initializers } } };
+  const pretrained = network.pretrained ?? graph.initializers;
+  return { ...network, pretrained, model: { ...network.model, graph: { ...graph, initializers } } };
 }
 
 const diverged = (step: number, lr: number) =>
