@@ -1,7 +1,7 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { ThawError } from '../errors.ts';
 import { nearestHint } from '../recipe/index.ts';
-import { type Flags, flagValues } from './flags.ts';
+import { type Flags, flagValues, REPEATED } from './flags.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /** A command, as its file describes it. */
@@ -112,7 +112,7 @@ export function checkedWords(spec: CommandSpec, words: readonly string[]): strin
       const known = Object.keys(flags);
       return fail(`there is no flag ${word.split('=')[0]}`, dashed(nearestHint(written, known), known));
     }
-    if (given.has(name) && flag.kind !== 'shapes') fail(`--${name} is given twice`, 'Give it once');
+    if (given.has(name) && !REPEATED.includes(flag.kind)) fail(`--${name} is given twice`, 'Give it once');
     if (flag.kind === 'switch') {
       if (inline !== undefined) fail(`--${name} takes no value`, `Write --${name} or --no-${name}`);
       given.set(name, negated ? `--no-${name}` : `--${name}`);

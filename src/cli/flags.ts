@@ -11,10 +11,15 @@ const KINDS = {
   names: (text: string): unknown => namesIn(text),
   /** `name:1x3x224x224`, several between spaces. */
   shapes: (text: string): unknown => shapesIn(text),
+  /** `lr=1e-4..1e-2:log`, `optimizer=sgd,adamw`, several between spaces. */
+  choices: (text: string): unknown => choicesIn(text),
   /** A name, or JSON. */
   setting: (text: string, name: string): unknown => (/^[{[]/.test(text.trim()) ? jsonOf(text, name) : text),
   switch: (): unknown => true,
 } as const;
+
+/** Kinds that may be given several times. */
+export const REPEATED: readonly (keyof typeof KINDS)[] = ['shapes', 'choices'];
 
 export interface Flag {
   readonly kind: keyof typeof KINDS;
@@ -70,6 +75,34 @@ function namesIn(text: string): string[] {
   const parts = existsSync(text) ? readFileSync(text, 'utf8').split(/\r?\n/) : text.split(',');
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
+
+const NUMBER = '[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?';
+const RANGE = new RegExp(`^(${NUMBER})\\.\\.(${NUMBER})((?::(?:log|int))*)$`, 'i');
+
+/** By setting, a list of values or a range. */
+function choicesIn(text: string): Record<string, unknown> {
+  return Object.fromEntries(
+    text.split(' ').map((part) => {
+      const [, name, values] = /^([\w.-]+)=(.+)$/s.exec(part) ?? [];
+      if (values === undefined) {
+        throw new ThawError('bad-config', `--try takes NAME=VALUES, not "${part}"`, 'As in lr=1e-4..1e-2:log');
+      }
+      const path = name.split('.').map(settingName).join('.');
+      const [, min, max, how] = RANGE.exec(values) ?? [];
+      if (min === undefined) return [path, values.split(',').map(valueIn)];
+      const scale = how.includes(':log') ? 'log' : 'linear';
+      return [path, { min: Number(min), max: Number(max), scale, integer: how.includes(':int') }];
+    }),
+  );
+}
+
+/** A number, true or false where it reads as one, else text. */
+const valueIn = (text: string): unknown =>
+  text === 'true' || text === 'false'
+    ? text === 'true'
+    : text !== '' && Number.isFinite(Number(text))
+      ? Number(text)
+      : text;
 
 function shapesIn(text: string): Record<string, Dimension[]> {
   return Object.fromEntries(

@@ -11,4 +11,15 @@ export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
 export { type AnsweredPicture, answers, type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { resume } from './resume.ts';
 export { serveStudio } from './studio.ts';
+export {
+  isSweep,
+  type RankedTrial,
+  resumeSweep,
+  type SweepEvent,
+  type SweepHooks,
+  type SweepOutcome,
+  type SweepPlanInput,
+  type SweepRequest,
+  sweep,
+} from './sweep/index.ts';
 export { type TrainRequest, train } from './train.ts';

@@ -46,6 +46,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./find-lr.ts'),
   },
   {
+    name: 'sweep',
+    usage: 'sweep <model> <data>',
+    summary: 'train with many combinations of settings, stop poor ones early, rank them',
+    load: () => import('./sweep.ts'),
+  },
+  {
     name: 'artifacts',
     usage: 'artifacts <model>',
     summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',

@@ -1,15 +1,19 @@
-import { resume } from '../../jobs/index.ts';
+import { isSweep, resume, resumeSweep } from '../../jobs/index.ts';
 import type { CommandSpec } from '../command.ts';
+import { SweepDisplay } from '../terminal/sweep.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
+import { finish } from './sweep.ts';
 import { INTERRUPTED } from './train.ts';
 
 export const command: CommandSpec = {
   name: 'resume',
   summary: 'go on exactly where a run stopped',
-  words: [{ name: 'run', does: 'a run directory that was interrupted' }],
+  words: [{ name: 'run', does: 'a run directory, or a folder of thaw sweep, that was interrupted' }],
   flags: {},
   examples: ['thaw resume runs/pictures-1'],
   async run({ words: [run], terminal, signal }) {
+    if (isSweep(run))
+      return finish(await resumeSweep(run, { onEvent: new SweepDisplay(terminal).take, signal }), terminal);
     const display = new TrainingDisplay(terminal);
     const outcome = await resume(run, { onEvent: display.take, signal });
     display.finish(outcome);

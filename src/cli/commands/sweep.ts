@@ -1,0 +1,115 @@
+import { type SweepOutcome, type SweepPlanInput, sweep } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
+import type { TrainSettingsInput } from '../../recipe/index.ts';
+import { measured, plural } from '../../report/format.ts';
+import { shown } from '../../report/index.ts';
+import type { CommandContext, CommandSpec } from '../command.ts';
+import { readConfigFile } from '../config-file.ts';
+import { underHeading } from '../shared-flags.ts';
+import { SweepDisplay } from '../terminal/sweep.ts';
+import { plainTable } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { TRAIN_FLAGS } from '../train-flags.ts';
+import { INTERRUPTED } from './train.ts';
+
+/** What a sweep's file and its flags say of the sweep itself. */
+const PLAN_FLAGS = underHeading(
+  {
+    try: {
+      kind: 'choices',
+      value: 'NAME=VALUES',
+      does: 'a setting and its values, as often as there are settings: lr=1e-4..1e-2:log, epochs=5..20:int, optimizer=sgd,adamw, schedule.name=cosine,one-cycle',
+    },
+    sweep: { kind: 'text', value: 'FILE', does: 'the same and the flags below, as YAML, JSON or TypeScript' },
+    trials: { kind: 'number', value: 'N', does: 'combinations to try', default: 'the whole grid of lists, else 12' },
+    search: { kind: 'text', value: 'HOW', does: 'grid or random', default: 'grid where all are lists, else random' },
+    seeds: { kind: 'numbers', value: 'A,B,C', does: 'train each combination once with each, and compare means' },
+    stop: {
+      kind: 'text',
+      value: 'HOW',
+      does: 'leave poor trials early by halving (the best third goes on), by the median of those before, or none',
+      default: 'halving',
+    },
+    keep: { kind: 'number', value: 'N', does: 'halving: one trial of so many goes on', default: '3' },
+    grace: { kind: 'number', value: 'N', does: 'epochs before which no trial is stopped', default: '1' },
+    out: {
+      kind: 'text',
+      value: 'DIR',
+      does: "the sweep's folder, a run directory for each trial in it",
+      default: 'sweeps/NAME-1',
+    },
+    config: {
+      kind: 'text',
+      value: 'FILE',
+      does: 'settings of all trials by the names of the flags; flags win',
+      default: 'thaw.config.*',
+    },
+  },
+  'Sweep',
+);
+const PLAN = ['try', 'trials', 'search', 'seeds', 'stop', 'keep', 'grace'];
+
+export const command: CommandSpec = {
+  name: 'sweep',
+  summary: 'train with many combinations of settings, stop poor ones early, rank them',
+  description:
+    "Each trial is an ordinary run directory in the sweep's folder, beside sweep.html, sweep.csv and sweep.json. Ctrl-C saves; the same command, or thaw resume, goes on.",
+  words: [
+    { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
+    { name: 'data', does: 'labelled pictures, as for thaw train' },
+  ],
+  flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS },
+  examples: [
+    "thaw sweep default pictures --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
+    'thaw sweep model.onnx pictures --sweep sweep.yaml --epochs 20',
+  ],
+  async run({ words: [model, data], values, terminal, signal }: CommandContext) {
+    const { config, sweep: planFile, out, ...flags } = values;
+    const settings = (await readConfigFile(config as string | undefined)).settings;
+    const plan = planFile === undefined ? {} : (await readConfigFile(String(planFile))).settings;
+    const { out: _out, ...base } = { ...settings, ...without(flags, PLAN) } as TrainSettingsInput & { out?: string };
+    const chosen = { ...plan, ...only(flags, PLAN), try: { ...(plan.try as object), ...(flags.try as object) } };
+    const request = { model, data, out: out as string | undefined, settings: base, ...(chosen as SweepPlanInput) };
+    return finish(await sweep(request, { onEvent: new SweepDisplay(terminal).take, signal }), terminal);
+  },
+};
+
+const only = (values: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
+const without = (values: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
+
+/** The table, and where everything is. @returns the exit code */
+export function finish(outcome: SweepOutcome, terminal: Terminal): number {
+  if (terminal.json) terminal.line({ type: 'done', ...outcome });
+  const { metric, trials, path } = outcome;
+  const { colours: c } = terminal;
+  const settings = Object.keys(trials[0].values);
+  terminal.say();
+  const table = plainTable(
+    ['rank', metric?.title ?? 'metric', ...settings, 'epochs', 'state', 'run'],
+    trials.map(({ rank, metric: value, deviation, values, epochs, status, paths }) => [
+      String(rank ?? '–'),
+      value === null || !metric
+        ? '–'
+        : `${measured(metric, value)}${deviation === null ? '' : ` ± ${measured(metric, deviation)}`}`,
+      ...settings.map((name) => shown(values[name])),
+      String(epochs),
+      status,
+      paths.length > 1 ? `${paths[0]} …` : paths[0],
+    ]),
+  );
+  for (const [i, line] of table.entries()) terminal.say(i === 0 ? c.dim(line) : i === 1 ? c.bold(line) : line);
+  terminal.say();
+  if (outcome.status === 'interrupted') {
+    terminal.say(`${c.yellow('Stopped and saved.')} Go on with:`);
+    terminal.say(`  thaw resume ${quoted(path)}`);
+    return INTERRUPTED;
+  }
+  terminal.say(
+    `${c.green('Done')}: ${plural(trials.length, 'trial')}, tables in ${quoted(`${path}/sweep.html`)} and sweep.csv`,
+  );
+  const [first] = trials;
+  if (first.status === 'finished') terminal.say(`The best model is ${quoted(`${path}/${first.paths[0]}/model`)}`);
+  return 0;
+}

@@ -1,0 +1,67 @@
+import type { SweepEvent } from '../../jobs/index.ts';
+import { measured, plural } from '../../report/format.ts';
+import { shown } from '../../report/index.ts';
+import { type Metric, metricOf } from '../../tasks/index.ts';
+import type { Terminal } from './terminal.ts';
+
+type Event<T extends SweepEvent['type']> = Extract<SweepEvent, { type: T }>;
+
+/** Shows a sweep as it goes: a line for each sitting of a trial, and what is under way where someone watches. */
+export class SweepDisplay {
+  private metric: Metric | undefined;
+  private trial: Event<'trial'> | undefined;
+  private problems = false;
+
+  constructor(private readonly terminal: Terminal) {}
+
+  take = (event: SweepEvent): void => {
+    const { terminal } = this;
+    if (terminal.json && event.type !== 'step') terminal.line(event);
+    const { colours: c } = terminal;
+    switch (event.type) {
+      case 'sweep': {
+        const done = event.done ? `, ${event.done} of them done` : '';
+        terminal.say(`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
+        break;
+      }
+      case 'data':
+        this.metric = event.metric;
+        // Every trial would say so again.
+        if (event.problems.length && !this.problems)
+          terminal.say(
+            c.yellow(`note   ${plural(event.problems.length, 'file')} left out: ${event.problems[0].file}, …`),
+          );
+        this.problems = true;
+        break;
+      case 'trial':
+        this.trial = event;
+        break;
+      case 'step':
+        terminal.status(`${this.name()}  epoch ${event.epoch}  ${event.step}/${event.steps}`);
+        break;
+      case 'phase':
+        terminal.status(`${this.name()}  ${c.dim(`${event.phase} …`)}`);
+        break;
+      case 'trial-end':
+        this.showEnd(event);
+        break;
+    }
+  };
+
+  private name(): string {
+    if (!this.trial) return '';
+    const { trial, trials, values, seed, seeds } = this.trial;
+    const settings = Object.entries(values).map(([name, value]) => `${name}=${shown(value)}`);
+    return `trial ${String(trial).padStart(String(trials).length)}/${trials}  ${settings.join(' ')}${seeds > 1 ? `  seed ${seed}` : ''}`;
+  }
+
+  private showEnd({ status, epochs, message }: Event<'trial-end'>): void {
+    const { colours: c } = this.terminal;
+    const { metric } = this;
+    const values = metric ? epochs.map((scores) => metricOf(metric, scores)) : [];
+    const best = metric && values.length ? Math[metric.better === 'higher' ? 'max' : 'min'](...values) : undefined;
+    const reached = metric && best !== undefined ? c.bold(measured(metric, best)) : '–';
+    const state = message ?? `${status} after ${plural(epochs.length, 'epoch')}`;
+    this.terminal.say(`${this.name()}  ${reached}  ${c.dim(state)}`);
+  }
+}

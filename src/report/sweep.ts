@@ -1,0 +1,146 @@
+import type { Metric } from '../tasks/index.ts';
+import { linearScale, logScale } from './charts/scale.ts';
+import { decimal, duration, measured, plural } from './format.ts';
+import { type Html, html, link } from './markup.ts';
+import { STYLE } from './style.ts';
+
+/** A sweep's trials as they are told, the best first. Every string is escaped. */
+export interface SweepTable {
+  /** As the user wrote them. */
+  readonly model: string;
+  readonly data: string;
+  readonly metric: Metric | null;
+  /** Names of the settings that are swept. */
+  readonly settings: readonly string[];
+  readonly rows: readonly SweepRow[];
+}
+
+export interface SweepRow {
+  readonly rank: number | null;
+  readonly number: number;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly status: string;
+  readonly epochs: number;
+  readonly metric: number | null;
+  readonly deviation: number | null;
+  readonly seconds: number;
+  /** Run directories, beside the page. */
+  readonly paths: readonly string[];
+  readonly message?: string;
+}
+
+/** A value as it is written: numbers short, names bare, the rest as JSON. */
+export const shown = (value: unknown): string =>
+  typeof value === 'number' ? decimal(value) : typeof value === 'string' ? value : JSON.stringify(value);
+
+const WIDTH = 300;
+const HEIGHT = 190;
+const [LEFT, RIGHT, TOP, BOTTOM] = [48, 288, 12, 160];
+/** Numbers that span more than this factor are told on a logarithmic axis. */
+const WIDE = 20;
+
+/** The metric over the values of one setting, a point a trial. */
+function scatter(name: string, { rows, metric }: SweepTable): Html {
+  const known = rows.filter((row) => row.metric !== null);
+  if (!metric || known.length < 2) return html``;
+  const values = known.map((row) => row.values[name]);
+  const numbers = values.filter((value) => typeof value === 'number');
+  const numeric = numbers.length === values.length;
+  const names = [...new Set(values.map(shown))];
+  const wide = numeric && Math.min(...numbers) > 0 && Math.max(...numbers) > WIDE * Math.min(...numbers);
+  const axis = wide ? logScale(numbers) : linearScale(numbers);
+  const place = (value: unknown) =>
+    numeric ? axis.place(value as number) : (names.indexOf(shown(value)) + 0.5) / names.length;
+  const x = (share: number) => Number((LEFT + share * (RIGHT - LEFT)).toFixed(1));
+  const upwards = linearScale(known.map((row) => row.metric as number));
+  const y = (value: number) => Number((BOTTOM - upwards.place(value) * (BOTTOM - TOP)).toFixed(1));
+  const ticks = numeric
+    ? [axis.low, axis.high].map((tick) => ({ at: x(axis.place(tick)), text: decimal(tick) }))
+    : names.map((text, i) => ({ at: x((i + 0.5) / names.length), text }));
+  return html`<figure><svg class="scatter" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${metric.title} over ${name}">
+${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${LEFT - 6}" y="${y(tick) + 4}" text-anchor="end">${measured(metric, tick)}</text>`)}
+${ticks.map(({ at, text }) => html`<text x="${at}" y="${BOTTOM + 18}" text-anchor="middle">${text}</text>`)}
+${known.map((row) => html`<circle class="${row.status}" cx="${x(place(row.values[name]))}" cy="${y(row.metric as number)}" r="4.5"><title>trial ${row.number}: ${measured(metric, row.metric as number)}</title></circle>`)}
+</svg><figcaption><code>${name}</code></figcaption></figure>`;
+}
+
+function tableRow(row: SweepRow, { settings, metric }: SweepTable): Html {
+  const value =
+    row.metric === null || !metric
+      ? '–'
+      : html`${measured(metric, row.metric)}${row.deviation !== null && html` <small>± ${measured(metric, row.deviation)}</small>`}`;
+  const runs = row.paths.map((path) =>
+    row.status === 'finished' ? link(`${path}/report.html`, path) : html`<code>${path}</code>`,
+  );
+  return html`<tr><td class="number">${row.rank ?? '–'}</td><td class="number">${value}</td>${settings.map((name) => html`<td class="number">${shown(row.values[name])}</td>`)}<td class="number">${row.epochs}</td><td class="number">${duration(row.seconds)}</td><td>${row.status}${row.message !== undefined && html`<br><small>${row.message}</small>`}</td><td>${runs.map((run, i) => html`${i > 0 && html`<br>`}${run}`)}</td></tr>`;
+}
+
+/** A page that stands alone: the ranked trials, and the metric over each setting. */
+export function renderSweep(table: SweepTable): string {
+  const { model, data, settings, rows, metric } = table;
+  const [first] = rows;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sweep · Thaw</title>
+<style>${STYLE}
+.scatters { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.5rem; margin: 2rem 0; }
+.scatter { width: 100%; height: auto; font-size: 11px; fill: var(--soft); }
+.scatter line { stroke: var(--line); }
+.scatter circle { fill: var(--cold-fill); fill-opacity: .75; }
+.scatter circle.finished { fill: var(--warm-fill); }
+.scatters figcaption { text-align: center; }</style>
+</head>
+<body>
+<main>
+<h1>Sweep</h1>
+${
+  first && first.metric !== null && metric
+    ? html`<p class="lede">Best of ${plural(rows.length, 'trial')}: <strong>${measured(metric, first.metric)}</strong> validation ${metric.title} with ${settings.map((name, i) => html`${i > 0 && ', '}<code>${name}: ${shown(first.values[name])}</code>`)}.</p>`
+    : html`<p>No trial has finished an epoch yet.</p>`
+}
+<p><code>${model}</code> on <code>${data}</code>. Trials that were stopped early are compared by their best epoch so far, after those that were trained to their ends.</p>
+<div class="scatters">${settings.map((name) => scatter(name, table))}</div>
+<div class="scroll"><table class="small">
+<thead><tr><th scope="col" class="number">Rank</th><th scope="col" class="number">${metric?.title ?? 'Metric'}</th>${settings.map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col">State</th><th scope="col">Run</th></tr></thead>
+<tbody>${rows.map((row) => tableRow(row, table))}</tbody></table></div>
+</main>
+</body>
+</html>
+`.text;
+}
+
+/** The same as CSV. */
+export function sweepCsv({ settings, rows, metric }: SweepTable): string {
+  const cell = (value: unknown): string => {
+    const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const header = [
+    'rank',
+    'trial',
+    ...settings,
+    metric?.key ?? 'metric',
+    'deviation',
+    'epochs',
+    'seconds',
+    'state',
+    'runs',
+  ];
+  const lines = rows.map((row) => [
+    row.rank,
+    row.number,
+    ...settings.map((name) => row.values[name]),
+    row.metric,
+    row.deviation,
+    row.epochs,
+    row.seconds,
+    row.status,
+    row.paths.join(' '),
+  ]);
+  return [header, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('');
+}

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { checkedWords } from '../../src/cli/command.ts';
+import { command } from '../../src/cli/commands/sweep.ts';
+import { flagValues } from '../../src/cli/flags.ts';
+
+/** What `--try` comes to, given so often. */
+const read = (...given: string[]) => {
+  const [word] = checkedWords(
+    command,
+    given.flatMap((one) => ['--try', one]),
+  );
+  return flagValues(command.flags, { try: word.slice('--try='.length) }).try;
+};
+
+describe('--try', () => {
+  test('takes lists and ranges of any setting, several times', () => {
+    expect(
+      read('lr=1e-4..1e-2:log', 'optimizer.weight-decay=0,.1', 'epochs=5..20:int', 'keep-head=true,false'),
+    ).toEqual({
+      lr: { min: 1e-4, max: 1e-2, scale: 'log', integer: false },
+      'optimizer.weightDecay': [0, 0.1],
+      epochs: { min: 5, max: 20, scale: 'linear', integer: true },
+      keepHead: [true, false],
+    });
+    expect(read('batch=1..64:log:int', 'trainable=last:2,head')).toEqual({
+      batch: { min: 1, max: 64, scale: 'log', integer: true },
+      trainable: ['last:2', 'head'],
+    });
+  });
+
+  test.each(['lr', 'lr=', '=3'])('%s is refused', (words) => {
+    expect(() => read(words)).toThrow(/NAME=VALUES/);
+  });
+});
