@@ -1,10 +1,11 @@
-"""Writes test/fixtures/updates.json: the network of batch_norm.py trained by AdamW, each update made of several batches.
+"""Writes test/fixtures/updates.json: the network of batch_norm.py trained by AdamW, an update of several batches or of one.
 
 The gradient of an update is the mean over all samples of its batches: each batch's mean loss counts by its share of them. Recorded
-are the parameters and the running statistics after each update; in float64.
+are the parameters and the running statistics after each update, and timm's moving average of both; in float64.
 """
 
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from batch_norm import CLASSES, SHAPES, flat, initialized
@@ -12,12 +13,13 @@ from generator import rounded, uniform, write_json
 
 RATES = [0.02, 0.01, 0.005]
 WEIGHT_DECAY = 0.1
-GROUPS = [[3, 3, 3], [3, 3, 2], [3, 1]]
+RUNS = [[[3, 3, 3], [3, 3, 2], [3, 1]], [[4], [4], [3]]]
+DECAY = 0.45
 
 
-def batches() -> list[list[dict]]:
-    made, seed = [], 200
-    for group in GROUPS:
+def batches(sizes: list[list[int]], seed: int) -> list[list[dict]]:
+    made = []
+    for group in sizes:
         made.append([])
         for size in group:
             x = uniform([size, 2, 4, 5], seed, -1, 2)
@@ -28,12 +30,13 @@ def batches() -> list[list[dict]]:
 
 def train(groups) -> list[dict]:
     net = initialized()
+    average = ModelEmaV3(net, decay=DECAY, use_warmup=True)
     weights, others = [], []
     for p in net.parameters():
         (weights if p.dim() > 1 else others).append(p)
     optimizer = torch.optim.AdamW([{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0}])
     recorded = []
-    for rate, group in zip(RATES, groups):
+    for step, (rate, group) in enumerate(zip(RATES, groups), 1):
         for options in optimizer.param_groups:
             options["lr"] = rate
         optimizer.zero_grad()
@@ -43,17 +46,22 @@ def train(groups) -> list[dict]:
             loss = nn.functional.cross_entropy(net(x), torch.tensor(batch["labels"]))
             (loss * len(batch["labels"]) / samples).backward()
         optimizer.step()
-        recorded.append({name: flat(value) for name, value in net.state_dict().items() if name in SHAPES})
+        average.update(net, step)
+        recorded.append({"state": state(net), "average": state(average.module)})
     return recorded
 
 
+def state(net: nn.Module) -> dict[str, list[float]]:
+    return {name: flat(value) for name, value in net.state_dict().items() if name in SHAPES}
+
+
 if __name__ == "__main__":
-    groups = batches()
+    runs = [batches(sizes, 200 + 100 * i) for i, sizes in enumerate(RUNS)]
     path = write_json("updates.json", {
         "rates": RATES,
         "weightDecay": WEIGHT_DECAY,
-        "initial": {name: flat(value) for name, value in initialized().state_dict().items() if name in SHAPES},
-        "groups": groups,
-        "updates": train(groups),
+        "decay": DECAY,
+        "initial": state(initialized()),
+        "runs": [{"groups": groups, "updates": train(groups)} for groups in runs],
     })
-    print(f"{path}: {len(groups)} updates, {path.stat().st_size} bytes")
+    print(f"{path}: {len(runs)} runs, {path.stat().st_size} bytes")

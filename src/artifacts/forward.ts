@@ -4,7 +4,7 @@ import { type Graph, type GraphBuilder, type Node, readsOf, type Tensor, tensor,
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
 import { type DropoutPlan, slotsOf, type TrainingPlan } from './plan.ts';
-import { SAMPLES } from './update.ts';
+import { AVERAGE_WEIGHT, SAMPLES } from './update.ts';
 
 /** A network's own graph, placed in a builder. */
 export interface Forward {
@@ -121,10 +121,11 @@ function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMa
 function checkNames(initializers: Graph['initializers'], values: Inference['values'], plan: TrainingPlan): void {
   const reserved = [...plan.trainable].flatMap((name) => {
     const slots = Object.keys(slotsOf(plan, initializers.get(name)!.shape));
-    const state = plan.accumulate ? [...slots, 'grad_sum'] : slots;
+    const state = [...slots, ...(plan.accumulate ? ['grad_sum'] : []), ...(plan.average ? ['average'] : [])];
     return ['grad', 'next', ...state, ...state.map((slot) => `${slot}.next`)].map((suffix) => `${name}.${suffix}`);
   });
   const own = ['loss', 'labels', 'lr', 'step', ...(plan.accumulate ? [SAMPLES, `${SAMPLES}.next`] : [])];
+  if (plan.average) own.push(AVERAGE_WEIGHT);
   const taken = [...own, ...reserved].find((name) => values.has(name));
   if (taken === undefined) return;
   throw new ThawError(

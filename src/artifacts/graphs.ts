@@ -6,7 +6,7 @@ import type { Inference } from '../shapes/index.ts';
 import { type Forward, placeForward } from './forward.ts';
 import { penaltyOf } from './penalty.ts';
 import type { TrainingPlan } from './plan.ts';
-import { placeSummation, placeSummedUpdate, placeUpdate } from './update.ts';
+import { placeAverages, placeSummation, placeSummedUpdate, placeUpdate, type Update } from './update.ts';
 
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
@@ -82,14 +82,24 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
   const update = samples
     ? placeSummation(training, samples, forward.parameters, gradients)
     : placeUpdate(training, network, plan, forward.parameters, gradients);
+  const statistics = nextStatistics(training, forward);
+  const averages = plan.average && !samples ? placeAverages(training, nextOf(training, forward)) : NOTHING;
   const step = cut(training, forward, network.model, {
     name: 'thaw_step',
-    inputs: [labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise, ...update.inputs],
+    inputs: [
+      labels,
+      ...forward.parameters,
+      ...statisticsOf(forward),
+      ...forward.noise,
+      ...update.inputs,
+      ...averages.inputs,
+    ],
     outputs: [
       training.identity(loss, 'loss'),
       training.value(plan.output),
       ...update.outputs,
-      ...nextStatistics(training, forward),
+      ...averages.outputs,
+      ...statistics,
     ],
     machine,
   });
@@ -109,7 +119,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     },
     boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
     step: step.model,
-    update: plan.accumulate ? summedUpdateModel(network, plan) : undefined,
+    update: plan.accumulate ? summedUpdateModel(network, plan, statisticsOf(forward)) : undefined,
     evaluation: evaluationStep.model,
     labels: { training: labels, evaluation: evaluated.labels },
     noise: forward.noise,
@@ -125,13 +135,31 @@ function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPl
   });
 }
 
-function summedUpdateModel(network: Inference, plan: TrainingPlan): Model {
+/** @param statistics as the batches have moved them */
+function summedUpdateModel(network: Inference, plan: TrainingPlan, statistics: readonly Value[]): Model {
   const b = new GraphBuilder();
   const parameters = placeParameters(b, network, plan);
   const update = placeSummedUpdate(b, network, plan, parameters);
-  const inputs = [...parameters, ...update.inputs];
-  return finish(b, network.model, { name: 'thaw_update', inputs, outputs: update.outputs });
+  const moved = plan.average ? statistics.map(({ name, type, shape }) => b.input(name, type, shape)) : [];
+  const next = [
+    ...parameters.map(({ name }) => [name, b.value(`${name}.next`)] as const),
+    ...moved.map((value) => [value.name, value] as const),
+  ];
+  const averages = plan.average ? placeAverages(b, new Map(next)) : NOTHING;
+  const inputs = [...parameters, ...moved, ...update.inputs, ...averages.inputs];
+  return finish(b, network.model, { name: 'thaw_update', inputs, outputs: [...update.outputs, ...averages.outputs] });
 }
+
+const NOTHING: Update = { inputs: [], outputs: [] };
+
+/** The new values of parameters and statistics, which are placed already. */
+const nextOf = (b: GraphBuilder, { parameters, statistics }: Forward): Map<string, Value> =>
+  new Map(
+    [...parameters, ...statistics.flatMap(({ value, next }) => (next ? [value] : []))].map(({ name }) => [
+      name,
+      b.value(`${name}.next`),
+    ]),
+  );
 
 /** @param summed whether the gradients are to be of the sum over the batch, whose number of `samples` is given then, not of the mean */
 function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summed = false) {

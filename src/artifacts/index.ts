@@ -9,4 +9,4 @@ export {
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, slotsOf, type TrainingPlan } from './plan.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
-export { decays, isSum, SAMPLES, sumOf } from './update.ts';
+export { AVERAGE_WEIGHT, averageOf, decays, isAverage, isSum, SAMPLES, sumOf } from './update.ts';

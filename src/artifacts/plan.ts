@@ -50,6 +50,8 @@ export interface TrainingPlan {
   readonly recompute?: boolean;
   /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
   readonly accumulate?: boolean;
+  /** A moving average of parameters and statistics is kept beside them, and evaluated. Artifacts on disk are the same with and without. */
+  readonly average?: boolean;
   /** Clips the gradients of an update, adaptively those of all parameters but a few. */
   readonly clip?: Clipping & { readonly except?: ReadonlySet<string> };
 }

@@ -126,3 +126,22 @@ export function placeSummedUpdate(
     outputs: [...update.outputs, ...[samples, ...sums].map((sum) => b.identity(b.mul(sum, 0), `${sum.name}.next`))],
   };
 }
+
+// --- averages --------------------------------------------------------------------------------------------------------
+
+/** The state that holds the moving average of a parameter or statistic, and the input that says how far it moves at this update. */
+export const averageOf = (name: string): string => `${name}.average`;
+export const AVERAGE_WEIGHT = 'average_weight';
+
+/** Whether a value of the state is such an average. */
+export const isAverage = (name: string): boolean => name.endsWith('.average');
+
+/** a + w(x − a): averages moved towards new values. @param moved new values by name */
+export function placeAverages(b: GraphBuilder, moved: ReadonlyMap<string, Value>): Update {
+  const weight = b.input(AVERAGE_WEIGHT, 'float32', []);
+  const before = new Map([...moved].map(([name, { type, shape }]) => [name, b.input(averageOf(name), type, shape)]));
+  const outputs = [...before].map(([name, a]) =>
+    b.identity(b.add(a, b.mul(b.sub(moved.get(name)!, a), weight)), `${a.name}.next`),
+  );
+  return { inputs: [weight, ...before.values()], outputs };
+}

@@ -69,6 +69,11 @@ export const TRAIN_FLAGS: Flags = {
         value: 'N',
         does: 'greatest norm of the gradients, or JSON: {"value": 0.5}, {"adaptive": 0.01}',
       },
+      ema: {
+        kind: 'setting',
+        value: 'DECAY',
+        does: 'evaluate and ship a moving average of the weights, such as 0.99, or JSON',
+      },
       schedule: {
         kind: 'setting',
         value: 'NAME',

@@ -19,6 +19,7 @@ import { dataInputsOf, inputShapes, mergedState, networkOf, scoresOf } from '../
 import { openRun, type RunReader } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
+import { averagedState } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
@@ -81,7 +82,7 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
 
 /** The weights that the run ships, by the names of the source. */
 async function stateOf(run: RunReader, source: Model, { preprocessing }: About) {
-  const { state } = await bestOf(run);
+  const state = averagedState((await bestOf(run)).state);
   const { lora, head, seed } = await readRunSettings(run);
   if (!lora) return state;
   const inputs = inputShapes(source, preprocessing);

@@ -4,7 +4,7 @@ import { adapterTensors, TRANSFORMERS_NAMES, writeAdapters } from '../export/ind
 import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, renderReport, reportPlots } from '../report/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
-import type { Checkpoint, StopReason } from '../training/index.ts';
+import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
@@ -64,7 +64,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const report = await reportData(job, { ...(measured as unknown as Measured), best, last, seconds, path });
   const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
   await run.writeModelFolder(finished.folder(card));
-  if (job.config.lora) await run.writeAdapters(adapterFolder(job, measured.task.facts, kept));
+  if (job.config.lora)
+    await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
   await run.writeFile('report.html', renderReport(report));
   for (const { name, svg } of reportPlots(report)) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
   await saveRecord(run, { ...record, seconds, task: measured.task.facts });

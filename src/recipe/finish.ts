@@ -11,7 +11,7 @@ import {
 import { quantizedWeights, type Tensor, tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
-import { type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
+import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
 import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
@@ -43,16 +43,18 @@ export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluate
 }
 
 /**
- * The state as it is shipped: rounded where the source has halves or whole numbers, so that what is measured is what is shipped. Adapters
- * stay beside their weights, unless merging rounds: then the merged weights come with adapters that do nothing.
+ * The state as it is shipped: averages in their weights' place where there are any, and rounded where the source has halves or whole
+ * numbers, so that what is measured is what is shipped. Adapters stay beside their weights, unless merging rounds: then the merged
+ * weights come with adapters that do nothing.
  */
 export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, checkpoint: Checkpoint): Checkpoint {
   const { source } = prepared;
-  if (!lora) return { ...checkpoint, state: roundedState(source, checkpoint.state) };
-  const merged = mergedState(prepared, lora, checkpoint.state);
+  const averaged = averagedState(checkpoint.state);
+  if (!lora) return { ...checkpoint, state: roundedState(source, averaged) };
+  const merged = mergedState(prepared, lora, averaged);
   const rounded = roundedState(source, merged);
   const { adapters = [] } = prepared.anatomy;
-  const state = new Map(checkpoint.state);
+  const state = new Map(averaged);
   for (const [name, value] of rounded) {
     if (value === merged.get(name)) continue;
     state.set(name, value);

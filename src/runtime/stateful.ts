@@ -54,9 +54,14 @@ export class State {
     return Object.fromEntries(outputs.map((name) => [name, results[name]]));
   }
 
-  /** Those of the given inputs that are state, as they are now, for sessions on the same device; valid until the next step. */
-  feedsOf(names: readonly string[]): Feeds {
-    return Object.fromEntries(names.flatMap((name) => (name in this.current ? [[name, this.current[name]]] : [])));
+  /**
+   * Those of the given inputs that are state, as they are now, for sessions on the same device; valid until the next step.
+   *
+   * @param instead name of the state that takes an input's place where there is one
+   */
+  feedsOf(names: readonly string[], instead: (name: string) => string = (name) => name): Feeds {
+    const given = (name: string) => this.current[instead(name)] ?? this.current[name];
+    return Object.fromEntries(names.flatMap((name) => (name in this.current ? [[name, given(name)]] : [])));
   }
 
   /** A copy of the state as it is now. */

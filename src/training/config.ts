@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ThawError } from '../errors.ts';
 import { LOSSES, type LossName } from '../losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
+import { WARMUP_NAMES } from './averaging.ts';
 import { scheduleSchema } from './schedules.ts';
 
 const names = <T extends string>(record: Record<T, unknown>) => Object.keys(record) as [T, ...T[]];
@@ -86,6 +87,12 @@ const lora = z.preprocess(
     .optional(),
 );
 
+/** A number is the decay. */
+const ema = z.preprocess(
+  (v) => (v === undefined || typeof v === 'object' ? v : { decay: Number(v) }),
+  z.strictObject({ decay: z.number().min(0).lt(1), warmup: z.enum(WARMUP_NAMES).default('power') }),
+);
+
 const stage = z.strictObject({
   /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
@@ -143,6 +150,8 @@ export const trainingSchema = z.strictObject({
   loss: z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), loss).default(() => loss.parse({})),
   /** Gradients are clipped by their norm, by value, or adaptively: by each unit's norm in proportion to its weights', the head apart. */
   clip: clip.optional(),
+  /** Exponential moving average of weights and statistics, which is what is evaluated and shipped. */
+  ema: ema.optional(),
   /** λ of λ·Σw² in the loss. */
   l2: z.number().min(0).default(0),
   /** λ of λ·Σ|w| in the loss. */

@@ -1,3 +1,4 @@
+export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,

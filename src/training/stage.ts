@@ -1,10 +1,19 @@
-import { SAMPLES, slotsOf, stepModels, sumOf, type TrainingPlan } from '../artifacts/index.ts';
+import {
+  AVERAGE_WEIGHT,
+  averageOf,
+  SAMPLES,
+  slotsOf,
+  stepModels,
+  sumOf,
+  type TrainingPlan,
+} from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
+import { type Averaging, decayAt } from './averaging.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
 import { addBatch, NO_SCORES } from './running.ts';
 
@@ -40,6 +49,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       readonly update?: Session;
       readonly evaluation: Session;
     },
+    private readonly averaging: Averaging | undefined,
   ) {}
 
   /**
@@ -47,17 +57,20 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
    * @param carried state by name from earlier stages; what is missing begins at the model's value, slots at zero
    * @param cache of what the frozen part makes of samples; nothing is kept unless given
    * @param shared plan of what stays frozen in later stages too, where they thaw more
+   * @param averaging of parameters and statistics; what has no average yet begins it at its value
    */
   static async compile<O extends TaskOutcome>(
     network: Inference,
-    plan: TrainingPlan,
+    given: TrainingPlan,
     task: Task<O>,
     runtime: Runtime,
     carried: StageState,
     seed: number,
     cache: FeatureCache = new FeatureCache({ maximumBytes: 0 }),
     shared?: TrainingPlan,
+    averaging?: Averaging,
   ): Promise<CompiledStage<O>> {
+    const plan = { ...given, average: averaging !== undefined };
     const models = stepModels(network, plan, await machineOf(runtime));
     const state = initialState(
       network,
@@ -88,6 +101,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
         update: models.update && (await load(models.update)),
         evaluation: await load(models.evaluation),
       },
+      averaging,
     );
   }
 
@@ -106,7 +120,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       // The next stage shows training pictures in other views.
       ...(await this.frozen.values(batch, this.boundary.training, false)),
       labels: this.task.labels(batch, this.labels.training),
-      ...(this.sessions.update ? {} : position(lr, step)),
+      ...(this.sessions.update ? {} : this.position(lr, step)),
       ...this.drawNoise(part ? [step, part] : [step], batch),
     };
     const results = await this.current.run(this.sessions.step, feeds, ['loss', this.output]);
@@ -115,15 +129,15 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
 
   /** The update by the mean gradient of the samples since the last one, where the plan accumulates. */
   async update(lr: number, step: number): Promise<void> {
-    if (this.sessions.update) await this.current.run(this.sessions.update, position(lr, step), []);
+    if (this.sessions.update) await this.current.run(this.sessions.update, this.position(lr, step), []);
   }
 
-  /** Every sample's prediction, and the mean loss. */
+  /** Every sample's prediction, and the mean loss; by the averaged weights where there are any. */
   async evaluate(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
     let scores = NO_SCORES;
     const all: O[] = [];
     const { evaluation } = this.sessions;
-    const parameters = this.current.feedsOf(evaluation.inputNames);
+    const parameters = this.current.feedsOf(evaluation.inputNames, this.averaging && averageOf);
     for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
         ...(await this.frozen.values(batch, this.boundary.evaluation)),
@@ -147,6 +161,16 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     await Promise.all([this.frozen, ...Object.values(this.sessions)].map((part) => part?.release()));
   }
 
+  /** @param step number of the update over the whole run, from 1 */
+  private position(lr: number, step: number): Record<string, Tensor> {
+    const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
+    return {
+      lr: scalar(lr),
+      step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
+      ...(this.averaging && { [AVERAGE_WEIGHT]: scalar(1 - decayAt(this.averaging, step)) }),
+    };
+  }
+
   private drawNoise(position: readonly number[], { labels, sizes }: Batch): Record<string, Tensor> {
     return Object.fromEntries(
       this.noise.map(({ name, shape }) => {
@@ -166,12 +190,6 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 }
 
-/** @param step number of the update over the whole run, from 1 */
-const position = (lr: number, step: number) => ({
-  lr: tensor('float32', [], Float32Array.of(lr)),
-  step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
-});
-
 function initialState(
   network: Inference,
   plan: TrainingPlan,
@@ -186,11 +204,14 @@ function initialState(
     const initial = initializers.get(name);
     if (initial) state.set(name, carried.get(name) ?? initial);
   }
+  const moving = [...state];
   for (const name of plan.trainable) {
     const { shape } = initializers.get(name)!;
     for (const [slot, slotShape] of Object.entries(slotsOf(plan, shape))) zeros(`${name}.${slot}`, slotShape);
     if (plan.accumulate) zeros(sumOf(name), shape);
   }
   if (plan.accumulate) zeros(SAMPLES, []);
+  if (plan.average)
+    for (const [name, value] of moving) state.set(averageOf(name), carried.get(averageOf(name)) ?? value);
   return state;
 }

@@ -1,4 +1,4 @@
-import { isSum, type TrainingPlan } from '../artifacts/index.ts';
+import { isAverage, isSum, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -263,7 +263,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
         network,
         this.stages.slice(this.stages.indexOf(config)).map((stage) => this.planOf(stage)),
       ),
+      training.ema,
     );
+    // The stage has those of what it trains; what is frozen again stays as it was trained.
+    for (const name of [...this.carried.keys()].filter(isAverage)) this.carried.delete(name);
     this.features.keepOnly(this.stage.frozen.models);
     this.entered = config;
     return this.stage;

@@ -294,3 +294,21 @@ test('takes the classes in an order that is given, if they are the classes of th
   });
   await expect(wrong).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining('green') });
 });
+
+test('a moving average of the weights is what is chosen and shipped', async () => {
+  const out = join(project.folder, 'averaged');
+  const settings = { ...SETTINGS, ema: 0.9 };
+  const outcome = await train({ model: project.model, data: project.data, out, settings });
+  const best = rows(out)[outcome.bestEpoch! - 1];
+  // One is computed by the trainer's graphs in mid-run, the other once more by their last stage's.
+  expect(outcome.after!.loss).toBeCloseTo(best.val.loss, 5);
+  const { tensors } = readSafetensors(readFileSync(join(out, 'checkpoints', 'best', 'checkpoint.safetensors')));
+  const average = [...tensors].find(([name]) => name.endsWith('.average'))!;
+  const shipped = [...modelAt(join(out, 'model', 'onnx', 'model.onnx')).graph.initializers.values()].map((t) =>
+    bytesOf(t).join(),
+  );
+  expect(shipped).toContain(bytesOf(average[1]).join());
+
+  const exported = await exportRun({ run: out, out: join(project.folder, 'averaged.onnx') });
+  expect(exported.verification!.maxDifference).toBeLessThan(1e-5);
+});

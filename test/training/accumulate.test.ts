@@ -1,20 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { PLAN_DEFAULTS, readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
+import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
 import { bytesOf, type Tensor } from '../../src/onnx/index.ts';
-import { inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import {
   type Checkpoint,
-  CompiledStage,
   parseConfig,
   Trainer,
   type TrainerOptions,
   type TrainingConfigInput,
   trainingSchema,
 } from '../../src/training/index.ts';
-import { tensor } from '../small-models.ts';
-import { batchNormNetwork, PARAMETERS } from './batch-norm-network.ts';
 import { prepared, runtime } from './network.ts';
 import { SyntheticPictures } from './source.ts';
 
@@ -23,47 +18,6 @@ const task = classification(['red', 'green', 'blue']);
 const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
 const distance = (found: readonly number[], exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
-
-describe('an update of several batches, the last ones smaller', () => {
-  const { rates, weightDecay, initial, groups, updates } = JSON.parse(
-    readFileSync(new URL('../fixtures/updates.json', import.meta.url), 'utf8'),
-  ) as {
-    rates: number[];
-    weightDecay: number;
-    initial: Record<string, number[]>;
-    groups: { shape: number[]; input: number[]; labels: number[] }[][];
-    updates: Record<string, number[]>[];
-  };
-
-  it('is PyTorch’s by the mean over all their samples; running statistics move with every batch', async () => {
-    const network = await inferShapes(batchNormNetwork(initial), runtime);
-    const plan = {
-      ...PLAN_DEFAULTS,
-      trainable: new Set(PARAMETERS),
-      output: 'logits',
-      optimizer: 'adamw',
-      optimizerOptions: { weightDecay },
-      batchNorm: 'training',
-      accumulate: true,
-    } as const;
-    const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), 0);
-    for (const [i, group] of groups.entries()) {
-      for (const [part, { shape, input, labels }] of group.entries()) {
-        const batch = {
-          inputs: [tensor('float32', shape, (i) => input[i])],
-          labels: BigInt64Array.from(labels, BigInt),
-          indices: labels.map((_, n) => n),
-        };
-        await stage.train(batch, rates[i], i + 1, part);
-      }
-      await stage.update(rates[i], i + 1);
-      const state = await stage.state();
-      for (const [name, exact] of Object.entries(updates[i]))
-        expect(distance(numbers(state.get(name)), exact), `${name} after update ${i + 1}`).toBeLessThan(5e-6);
-    }
-    await stage.release();
-  });
-});
 
 describe('accumulated batches', () => {
   /** 23 pictures: at 16 a step, one whole batch and one of 7. */
