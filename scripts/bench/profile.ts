@@ -90,7 +90,7 @@ async function train(path: string, steps: number, profile: string): Promise<numb
   for (let step = 1; step <= WARMUP + steps; step++) {
     if (step === WARMUP + 1) began = performance.now();
     const indices = Array.from({ length: count }, (_, i) => step * count + i);
-    await stage.train({ inputs: [tensor('float32', shape, images)], labels, indices }, 1e-4, step);
+    await stage.train([{ batch: { inputs: [tensor('float32', shape, images)], labels, indices }, lr: 1e-4, step }]);
   }
   const seconds = (performance.now() - began) / 1000 / steps;
   await stage.release();

@@ -25,6 +25,12 @@ export const TRAIN_FLAGS: Flags = {
         does: 'batches that make one update, as a batch N times as large would',
         default: '1',
       },
+      'steps-per-run': {
+        kind: 'number',
+        value: 'N',
+        does: 'steps that go into one run of ONNX Runtime, where that saves transfers to the device',
+        default: '8 on cuda, else 1',
+      },
       lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
       'pretrained-rate': {
         kind: 'number',

@@ -87,7 +87,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const [first] = planStages(config, anatomy);
   const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
-  const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, features);
+  const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, { cache: features });
   const { train } = openSources({ dataset, preprocessing, settings, task }, hooks);
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
@@ -98,7 +98,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     hooks.signal?.throwIfAborted();
     const step = losses.length + 1;
     const lr = from * (to / from) ** ((step - 1) / (steps - 1));
-    const result = await stage.train(batch, lr, step, parts.length);
+    const [result] = await stage.train([{ batch, lr, step, part: parts.length }]);
     parts.push(result.loss);
     if (parts.length < config.accumulate) continue;
     await stage.update(lr, step);

@@ -1,3 +1,3 @@
-export { type MachineTraits, machineOf } from './machine.ts';
+export { type MachineTraits, machineOf, stepsPerRun } from './machine.ts';
 export type { Feeds, Resident, Runtime, Session, SessionOptions } from './session.ts';
 export { copyTensor, nextOf, State } from './stateful.ts';

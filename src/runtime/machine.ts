@@ -52,3 +52,12 @@ async function probe(runtime: Runtime): Promise<number | undefined> {
   const expected = (i: number) => 2 * (size * Math.floor(i / (2 * size)) + (i % size)) + (Math.floor(i / size) % 2);
   return size > 1 && CHANNELS % size === 0 && found!.every((value, i) => value === expected(i)) ? size : undefined;
 }
+
+/** Enough that bringing the state to the device and back is little beside the steps; all their batches are on the device at once. */
+const SEVERAL = 8;
+
+/**
+ * How many steps are best put into one run. CUDA in Node keeps no tensors on the device between runs, and has a kernel for `Scan`; a
+ * provider without one would bring the state back with every step all the same.
+ */
+export const stepsPerRun = ({ device }: Runtime): number => (device === 'cuda' ? SEVERAL : 1);

@@ -121,6 +121,8 @@ export const trainingSchema = z.strictObject({
   batch: z.number().int().positive().default(16),
   /** Batches that make one update, by the mean gradient over all their samples; an epoch's last update takes those that are left. */
   accumulate: z.number().int().positive().default(1),
+  /** Steps that go into one run of the runtime. Unless given several where a run brings the state to the device and back, else one. */
+  stepsPerRun: z.number().int().min(1).max(256).optional(),
   /** Of all stages together; shared out evenly where stages do not say theirs. */
   epochs: z.number().int().positive().optional(),
   /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */

@@ -1,6 +1,7 @@
 import {
   AVERAGE_WEIGHT,
   averageOf,
+  repeated,
   SAMPLES,
   slotsOf,
   stepModels,
@@ -16,11 +17,33 @@ import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
 import { addBatch, NO_SCORES } from './running.ts';
+import { stacked, unstacked } from './runs.ts';
 
 /** One step's outcome. */
 export interface StepResult<O extends TaskOutcome> {
   readonly loss: number;
   readonly predictions: readonly O[];
+}
+
+/** A batch and where it stands in the training. */
+export interface TrainingStep {
+  readonly batch: Batch;
+  readonly lr: number;
+  /** Number of the update that it is for, over the whole run, from 1; it also seeds the noise. */
+  readonly step: number;
+  /** Number of the batch within the update, from 0. */
+  readonly part?: number;
+}
+
+export interface CompileOptions {
+  /** Of what the frozen part makes of samples; nothing is kept unless given. */
+  readonly cache?: FeatureCache;
+  /** Plan of what stays frozen in later stages too, where they thaw more. */
+  readonly shared?: TrainingPlan;
+  /** Of parameters and statistics; what has no average yet begins it at its value. */
+  readonly averaging?: Averaging;
+  /** Whether several steps go into one run. */
+  readonly several?: boolean;
 }
 
 /** The state that a stage needs and leaves: parameters, `<parameter>.<slot>`, moving statistics, by name. */
@@ -43,6 +66,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     private readonly labels: { readonly training: Value; readonly evaluation: Value },
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
     private readonly current: State,
+    private readonly several: boolean,
     private readonly sessions: {
       readonly step: Session;
       /** Where gradients are summed over batches. */
@@ -55,9 +79,6 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   /**
    * @param network the model with the current values of all its parameters
    * @param carried state by name from earlier stages; what is missing begins at the model's value, slots at zero
-   * @param cache of what the frozen part makes of samples; nothing is kept unless given
-   * @param shared plan of what stays frozen in later stages too, where they thaw more
-   * @param averaging of parameters and statistics; what has no average yet begins it at its value
    */
   static async compile<O extends TaskOutcome>(
     network: Inference,
@@ -66,9 +87,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     runtime: Runtime,
     carried: StageState,
     seed: number,
-    cache: FeatureCache = new FeatureCache({ maximumBytes: 0 }),
-    shared?: TrainingPlan,
-    averaging?: Averaging,
+    { cache = new FeatureCache({ maximumBytes: 0 }), shared, averaging, several = false }: CompileOptions = {},
   ): Promise<CompiledStage<O>> {
     const plan = { ...given, average: averaging !== undefined };
     const models = stepModels(network, plan, await machineOf(runtime));
@@ -96,8 +115,9 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       models.labels,
       models.noise,
       new State(state),
+      several,
       {
-        step: await load(models.step),
+        step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
         update: models.update && (await load(models.update)),
         evaluation: await load(models.evaluation),
       },
@@ -111,20 +131,23 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 
   /**
-   * A batch's step: an update, or where the plan accumulates one more part of it, and `update` makes it.
-   *
-   * @param part number of the batch within the update, from 0
+   * Steps one after the other: each an update, or where the plan accumulates one more part of it, and `update` makes it. In one run where
+   * the stage was compiled for several; their batches are then of a size.
    */
-  async train(batch: Batch, lr: number, step: number, part = 0): Promise<StepResult<O>> {
-    const feeds = {
-      // The next stage shows training pictures in other views.
-      ...(await this.frozen.values(batch, this.boundary.training, false)),
-      labels: this.task.labels(batch, this.labels.training),
-      ...(this.sessions.update ? {} : this.position(lr, step)),
-      ...this.drawNoise(part ? [step, part] : [step], batch),
-    };
-    const results = await this.current.run(this.sessions.step, feeds, ['loss', this.output]);
-    return this.result(results, batch);
+  async train(steps: readonly TrainingStep[]): Promise<StepResult<O>[]> {
+    const { step: session } = this.sessions;
+    const results: StepResult<O>[] = [];
+    if (!this.several) {
+      for (const step of steps) {
+        const outcome = await this.current.run(session, await this.feedsOf(step), ['loss', this.output]);
+        results.push(this.result(outcome, step.batch));
+      }
+      return results;
+    }
+    const feeds: Record<string, Tensor>[] = [];
+    for (const step of steps) feeds.push(await this.feedsOf(step));
+    const outcomes = await this.current.run(session, stacked(feeds), ['loss', this.output]);
+    return steps.map(({ batch }, i) => this.result(unstacked(outcomes, i), batch));
   }
 
   /** The update by the mean gradient of the samples since the last one, where the plan accumulates. */
@@ -168,6 +191,16 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       lr: scalar(lr),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
       ...(this.averaging && { [AVERAGE_WEIGHT]: scalar(1 - decayAt(this.averaging, step)) }),
+    };
+  }
+
+  private async feedsOf({ batch, lr, step, part = 0 }: TrainingStep): Promise<Record<string, Tensor>> {
+    return {
+      // The next stage shows training pictures in other views.
+      ...(await this.frozen.values(batch, this.boundary.training, false)),
+      labels: this.task.labels(batch, this.labels.training),
+      ...(this.sessions.update ? {} : this.position(lr, step)),
+      ...this.drawNoise(part ? [step, part] : [step], batch),
     };
   }
 

@@ -2,7 +2,7 @@ import { isAverage, isSum, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import {
   type Evaluated,
@@ -20,6 +20,7 @@ import { type Anatomy, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { planStages } from './presets.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
 import { addBatch, meanScores } from './running.ts';
+import { inRuns } from './runs.ts';
 import { scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
 
@@ -129,35 +130,40 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   private async *runEpoch(stage: CompiledStage<O>, config: StageConfig): AsyncGenerator<TrainingEvent<E>, boolean> {
     await this.openEpoch(stage, this.progress);
     const { accumulate } = this.options.config;
+    // A run ends with the update that it is part of.
+    const most = () =>
+      Math.min(this.stepsPerRun, accumulate === 1 ? this.stepsPerRun : accumulate - (this.progress.batch % accumulate));
     let asked = performance.now();
-    for await (const batch of this.opened!.batches) {
+    for await (const batches of inRuns(this.opened!.batches, most)) {
       const began = performance.now();
-      const lr = this.learningRate(config, this.progress.batch);
-      const part = this.progress.batch % accumulate;
-      const { loss, predictions } = await stage.train(batch, lr, this.progress.step + 1, part);
-      const complete = part + 1 === accumulate;
-      if (complete) await stage.update(lr, this.progress.step + 1);
-      const ended = performance.now();
-      this.progress = afterBatch(
-        this.progress,
-        addBatch(this.progress.scores, this.options.task, loss, predictions),
-        (ended - asked) / 1000,
-        complete,
-      );
-      if (complete) this.noteThawed(stage);
-      yield {
-        type: 'step',
-        epoch: this.progress.epoch + 1,
-        step: this.progress.batch,
-        steps: this.batchesPerEpoch,
-        loss,
-        sofar: meanScores(this.progress.scores, this.options.task),
-        lr,
-        samples: predictions.length,
-        waited: (began - asked) / 1000,
-        computed: (ended - began) / 1000,
-      };
-      if (!Number.isFinite(loss)) throw diverged(this.progress.step, lr);
+      const steps = batches.map((batch, i) => this.positioned(batch, config, this.progress.batch + i));
+      const results = await stage.train(steps);
+      const { lr, step, part } = steps.at(-1)!;
+      if (part + 1 === accumulate) await stage.update(lr, step);
+      const each = (ms: number) => ms / 1000 / steps.length;
+      const [waited, computed] = [each(began - asked), each(performance.now() - began)];
+      const events = results.map((result, i): TrainingEvent<E> => {
+        const complete = steps[i].part + 1 === accumulate;
+        const scores = addBatch(this.progress.scores, this.options.task, result.loss, result.predictions);
+        this.progress = afterBatch(this.progress, scores, waited + computed, complete);
+        if (complete) this.noteThawed(stage);
+        return {
+          type: 'step',
+          epoch: this.progress.epoch + 1,
+          step: this.progress.batch,
+          steps: this.batchesPerEpoch,
+          loss: result.loss,
+          sofar: meanScores(scores, this.options.task),
+          lr: steps[i].lr,
+          samples: result.predictions.length,
+          waited,
+          computed,
+        };
+      });
+      // Whoever asks for a checkpoint now gets state and progress of the same moment, the end of the run.
+      yield* events;
+      const failed = results.findIndex(({ loss }) => !Number.isFinite(loss));
+      if (failed >= 0) throw diverged(steps[failed].step, steps[failed].lr);
       if (this.interrupted) return false;
       asked = performance.now();
     }
@@ -217,6 +223,24 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     return Math.ceil(this.batchesPerEpoch / this.options.config.accumulate);
   }
 
+  private get stepsPerRun(): number {
+    const { config, runtime } = this.options;
+    return config.stepsPerRun ?? stepsPerRun(runtime);
+  }
+
+  /** @param index of the batch in the epoch under way, from 0 */
+  private positioned(batch: Batch, stage: StageConfig, index: number) {
+    const { accumulate } = this.options.config;
+    const { step, batch: done } = this.progress;
+    const part = index % accumulate;
+    return {
+      batch,
+      lr: this.learningRate(stage, index),
+      step: step + 1 + Math.floor(index / accumulate) - Math.floor(done / accumulate),
+      part,
+    };
+  }
+
   /** @param batch of the epoch under way, from 0 */
   private learningRate(stage: StageConfig, batch: number): number {
     const { config } = this.options;
@@ -258,12 +282,15 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       runtime,
       this.carried,
       training.seed,
-      this.features,
-      sharedPlan(
-        network,
-        this.stages.slice(this.stages.indexOf(config)).map((stage) => this.planOf(stage)),
-      ),
-      training.ema,
+      {
+        cache: this.features,
+        shared: sharedPlan(
+          network,
+          this.stages.slice(this.stages.indexOf(config)).map((stage) => this.planOf(stage)),
+        ),
+        averaging: training.ema,
+        several: this.stepsPerRun > 1,
+      },
     );
     // The stage has those of what it trains; what is frozen again stays as it was trained.
     for (const name of [...this.carried.keys()].filter(isAverage)) this.carried.delete(name);

@@ -69,7 +69,7 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
     const network = await inferShapes(model, runtime);
     const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
     for (const [i, step] of fixture.steps.entries()) {
-      const { loss } = await stage.train(batchOf(step), fixture.lr, i + 1);
+      const [{ loss }] = await stage.train([{ batch: batchOf(step), lr: fixture.lr, step: i + 1 }]);
       expect(loss).toBeCloseTo(step.loss, 5);
       const state = await stage.state();
       for (const name of statistics)

@@ -75,7 +75,7 @@ describe('penalties in the loss, against PyTorch in double precision', () => {
         await stage.release();
         stage = await CompiledStage.compile(withState(source, left), planOf(penalty), task, runtime, left, 0);
       }
-      const { loss } = await stage.train(batchOf(i), fixture.lr, i + 1);
+      const [{ loss }] = await stage.train([{ batch: batchOf(i), lr: fixture.lr, step: i + 1 }]);
       expect(loss).toBeCloseTo(exact, 5);
     }
     const state = await stage.state();

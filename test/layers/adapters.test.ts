@@ -156,7 +156,7 @@ describe.each(cases)('adapters against PyTorch in double precision: $name', (ref
     const { network, plan, plain, adapters: placed } = await adaptedOf(reference);
     const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
     for (const [i, step] of steps.entries()) {
-      const { loss } = await stage.train(batchOf(step), lr, i + 1);
+      const [{ loss }] = await stage.train([{ batch: batchOf(step), lr, step: i + 1 }]);
       expect(Math.abs(loss - step.loss), `loss of step ${i + 1}`).toBeLessThan(2e-6);
     }
     const state = await stage.state();

@@ -46,17 +46,9 @@ const plan = {
   batchNorm: 'training',
 } as const;
 const compile = async (network = inferShapes(batchNormNetwork(initial), runtime), accumulate = false, ema = false) =>
-  CompiledStage.compile(
-    await network,
-    { ...plan, accumulate },
-    classification(['a', 'b']),
-    runtime,
-    new Map(),
-    0,
-    undefined,
-    undefined,
-    ema ? { decay, warmup: 'power' } : undefined,
-  );
+  CompiledStage.compile(await network, { ...plan, accumulate }, classification(['a', 'b']), runtime, new Map(), 0, {
+    averaging: ema ? { decay, warmup: 'power' } : undefined,
+  });
 
 describe('updates with a moving average, against PyTorch and timm in double precision', () => {
   it.each([
@@ -66,7 +58,8 @@ describe('updates with a moving average, against PyTorch and timm in double prec
     const { groups, updates } = runs[run];
     const stage = await compile(undefined, run === 0, true);
     for (const [i, group] of groups.entries()) {
-      for (const [part, given] of group.entries()) await stage.train(batchOf(given), rates[i], i + 1, part);
+      for (const [part, given] of group.entries())
+        await stage.train([{ batch: batchOf(given), lr: rates[i], step: i + 1, part }]);
       await stage.update(rates[i], i + 1);
       const state = await stage.state();
       for (const name of [...PARAMETERS, ...STATISTICS]) {

@@ -29,6 +29,9 @@ async function prepare(request: PageRequest) {
 }
 
 const step = (count: number) =>
-  timed(count, async () => (await stage.train(batches[taken++ % batches.length], lr, taken)).loss);
+  timed(count, async () => {
+    const batch = batches[taken++ % batches.length];
+    return (await stage.train([{ batch, lr, step: taken }]))[0].loss;
+  });
 
 serve({ prepare, step });

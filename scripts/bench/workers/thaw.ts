@@ -33,7 +33,7 @@ async function step(count: number): Promise<StepsTaken> {
   for (let i = 0; i < count; i++) {
     const batch = batches[taken++ % batches.length];
     const began = performance.now();
-    const { loss } = await stage.train(batch, lr, taken);
+    const [{ loss }] = await stage.train([{ batch, lr, step: taken }]);
     seconds.push((performance.now() - began) / 1000);
     losses.push(loss);
   }
