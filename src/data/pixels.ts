@@ -90,3 +90,18 @@ function eraseRectangle(
 
 /** Grey by ITU-R BT.601, as Pillow's mode `L`. */
 const luma = (red: number, green: number, blue: number): number => 0.299 * red + 0.587 * green + 0.114 * blue;
+
+/** The pixels that a model's numbers stand for: what `writePixels` wrote, rounded, values beyond 0 to 255 cut off. */
+export function readPixels(values: Float32Array, p: Preprocessing, offset: number): Pixels {
+  const { width, height, scale, mean, deviation } = p;
+  const count = p.channels === 'grey' ? 1 : 3;
+  const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, width * height] : [count, 1];
+  const order = p.channels === 'grey' ? [0, 0, 0] : p.channels === 'bgr' ? [2, 1, 0] : [0, 1, 2];
+  const data = new Uint8ClampedArray(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    for (const [colour, c] of order.entries()) {
+      data[3 * i + colour] = (values[offset + i * pixelStep + c * channelStep] * deviation[c] + mean[c]) / scale;
+    }
+  }
+  return { data: new Uint8Array(data.buffer), width, height };
+}

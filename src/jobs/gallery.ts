@@ -31,15 +31,20 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
   );
 }
 
+/** Positions of training pictures, the classes taking turns. */
+export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {
+  const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
+  const turns = Array.from({ length: count }, (_, i) => byClass[i % classes.length][Math.floor(i / classes.length)]);
+  return turns.filter((index) => index !== undefined);
+}
+
 /** Training pictures as the first epoch shows them, the classes taking turns. */
 export async function samplePictures(
   { train, classes }: Dataset,
   preprocessing: Preprocessing,
   { augment, seed }: Pick<TrainSettings, 'augment' | 'seed'>,
 ): Promise<string[]> {
-  const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
-  const turns = Array.from({ length: SAMPLES }, (_, i) => byClass[i % classes.length][Math.floor(i / classes.length)]);
-  const chosen = turns.filter((index) => index !== undefined);
+  const chosen = inTurns({ train, classes }, SAMPLES);
   const augmentation = readAugmentation(augment);
   const pictures = await Promise.all(
     // A picture that can't be decoded was reported when training met it.

@@ -10,6 +10,7 @@ import {
   type TrainingEvent,
   withState,
 } from '../training/index.ts';
+import { writeBatchPictures } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
@@ -43,6 +44,8 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
       stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
       done: resume?.progress.epoch ?? 0,
     });
+    if (!resume)
+      await writeBatchPictures(job.run, sources, { ...job.about, classes: task.classes, batchSize: config.batch });
     const log = new RunLog(job, trainer, config);
     for await (const event of trainer.run()) {
       await log.take(event, hooks);

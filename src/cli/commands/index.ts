@@ -40,6 +40,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./inspect.ts'),
   },
   {
+    name: 'preview',
+    usage: 'preview <model> <data>',
+    summary: 'a contact sheet of the pictures as a training will show them',
+    load: () => import('./preview.ts'),
+  },
+  {
     name: 'find-lr',
     usage: 'find-lr <model> <data>',
     summary: 'learning-rate range test with a plot and a suggestion',

@@ -4,4 +4,5 @@ export { type OpenDatasetOptions, openDataset, openPictures } from './dataset.ts
 export { decodeLarge, decodePicture, failureReason } from './decode.ts';
 export { PictureSource, sharpReader } from './loader.ts';
 export { type DataMakeUp, dataMakeUp, type TwinPictures } from './make-up.ts';
-export { drawPng, preview, thumbnail } from './preview.ts';
+export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';
+export { contactSheet, type Tile } from './sheet.ts';

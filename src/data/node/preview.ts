@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { Random } from '../../random.ts';
 import { type Augmentation, drawAugmentation } from '../augment/index.ts';
-import { presetPreprocessing } from '../preprocessing.ts';
+import { readPixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
 import { augmentPicture } from './augment.ts';
 import { decodeLarge, openPicture } from './decode.ts';
@@ -18,29 +18,46 @@ export async function thumbnail(file: string, size: number): Promise<string> {
 /** A PNG of an SVG document, at twice its size in pixels. */
 export const drawPng = (svg: string): Promise<Uint8Array> => sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
 
-/**
- * What training shows of one picture, as JPEG `data:` URLs of the input's size.
- *
- * @param count how many draws, one for each epoch from the first
- */
+export interface ViewOptions {
+  readonly seed?: number;
+  /** The picture's position in the training split. */
+  readonly index?: number;
+  /** How many views, from the first. */
+  readonly count?: number;
+}
+
+/** The numbers that a network is given of one picture, view after view as training shows them. */
+export async function viewsOf(
+  file: string,
+  preprocessing: Preprocessing,
+  augmentation: Augmentation,
+  { seed = 0, index = 0, count = 4 }: ViewOptions = {},
+): Promise<Float32Array[]> {
+  const picture = await decodeLarge(file, preprocessing);
+  return Promise.all(
+    Array.from({ length: count }, async (_, view) => {
+      const { width, height, mean } = preprocessing;
+      const values = new Float32Array(width * height * mean.length);
+      const draw = drawAugmentation(augmentation, new Random(seed, 'augment', view, index));
+      await augmentPicture(picture, preprocessing, draw, values, 0);
+      return values;
+    }),
+  );
+}
+
+/** What training shows of one picture, as JPEG `data:` URLs of the input's size. */
 export async function preview(
   file: string,
   preprocessing: Preprocessing,
   augmentation: Augmentation,
-  { seed = 0, index = 0, count = 4 }: { readonly seed?: number; readonly index?: number; readonly count?: number } = {},
+  options: ViewOptions = {},
 ): Promise<string[]> {
-  const { width, height, fit, cropFraction, interpolation } = preprocessing;
-  // The same geometry, with colours left as they are. Erased parts show grey.
-  const shown = presetPreprocessing('raw', { width, height, fit, cropFraction, interpolation, layout: 'nhwc' });
-  const picture = await decodeLarge(file, shown);
+  const views = await viewsOf(file, preprocessing, augmentation, options);
   return Promise.all(
-    Array.from({ length: count }, async (_, epoch) => {
-      const values = new Float32Array(width * height * 3);
-      const draw = drawAugmentation(augmentation, new Random(seed, 'augment', epoch, index));
-      await augmentPicture(picture, { ...shown, mean: [127, 127, 127] }, draw, values, 0);
-      const bytes = Uint8Array.from(values, (value) => Math.round(value + 127));
+    views.map(async (values) => {
+      const { data, width, height } = readPixels(values, preprocessing, 0);
       return dataUrl(
-        await sharp(bytes, { raw: { width, height, channels: 3 } })
+        await sharp(data, { raw: { width, height, channels: 3 } })
           .jpeg({ quality: 85 })
           .toBuffer(),
       );

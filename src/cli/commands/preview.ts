@@ -1,0 +1,52 @@
+import { type PreviewRequest, previewPictures } from '../../jobs/index.ts';
+import { quoted } from '../../jobs/paths.ts';
+import type { TrainSettingsInput } from '../../recipe/index.ts';
+import type { CommandSpec } from '../command.ts';
+import { readConfigFile } from '../config-file.ts';
+import { PICTURE_FLAGS } from '../shared-flags.ts';
+import { JobDisplay } from '../terminal/job.ts';
+import { TRAIN_FLAGS } from '../train-flags.ts';
+
+/** Settings of a training that change what its pictures look like, or which they are. */
+const SETTINGS = ['seed', 'augment', 'mixup', 'cutmix', 'mix-probability', 'val-fraction', 'labels', 'strict'];
+const FLAGS = Object.fromEntries(
+  Object.entries(TRAIN_FLAGS).filter(([name]) => SETTINGS.includes(name) || name in PICTURE_FLAGS),
+);
+
+export const command: CommandSpec = {
+  name: 'preview',
+  summary: 'a contact sheet of the pictures as a training will show them',
+  description:
+    'Each row is a training picture: as it is evaluated, then in the views of the first epochs, made of the numbers that the network is given. The settings are those of thaw train, from flags or thaw.config.',
+  words: [
+    { name: 'model', does: 'says how pictures become its input, as for thaw train' },
+    { name: 'data', does: 'labelled pictures, as for thaw train' },
+  ],
+  flags: {
+    out: { kind: 'text', value: 'FILE', does: 'a .png, .jpg or .webp', default: 'preview.png', under: 'Sheet' },
+    pictures: { kind: 'number', value: 'N', does: 'rows, the classes taking turns', default: '6', under: 'Sheet' },
+    columns: { kind: 'number', value: 'N', does: 'views of each picture', default: '7', under: 'Sheet' },
+    config: {
+      kind: 'text',
+      value: 'FILE',
+      does: 'settings by the names of the flags of thaw train',
+      default: 'thaw.config.*',
+      under: 'Sheet',
+    },
+    ...FLAGS,
+  },
+  examples: [
+    'thaw preview default pictures --augment heavy',
+    'thaw preview model.onnx pictures --mixup 0.2 --out mixup.jpg',
+  ],
+  async run({ words: [model, data], values, terminal, signal }) {
+    const { out, pictures, columns, config, ...flags } = values;
+    const file = await readConfigFile(config as string | undefined);
+    const { out: _run, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
+    const request = { model, data, out, pictures, columns, settings } as PreviewRequest;
+    const preview = await previewPictures(request, { onEvent: new JobDisplay(terminal).take, signal });
+    if (terminal.json) terminal.answer(preview);
+    terminal.say(`sheet  ${quoted(preview.file)}`);
+    return 0;
+  },
+};

@@ -1,0 +1,58 @@
+/** Many small pictures on one, with words below each. */
+import sharp, { type OverlayOptions } from 'sharp';
+import type { Pixels } from '../pixels.ts';
+
+export interface Tile {
+  readonly pixels: Pixels;
+  readonly caption: string;
+}
+
+/** Pixels of a tile's longer side: inputs that are larger are shrunk, and much smaller ones enlarged by a whole factor. */
+const MOST = 224;
+const LEAST = 96;
+const GAP = 8;
+const TEXT = 13;
+const LINE = 22;
+
+/**
+ * The tiles in rows, on white.
+ *
+ * @param most pixels of a tile's longer side at most
+ * @returns a pipeline that becomes whatever format it is asked for
+ */
+export async function contactSheet(
+  tiles: readonly Tile[],
+  columns: number,
+  most: number = MOST,
+): Promise<ReturnType<typeof sharp>> {
+  const [{ pixels }] = tiles;
+  const longer = Math.max(pixels.width, pixels.height);
+  const factor = longer > most ? most / longer : Math.max(1, Math.floor(LEAST / longer));
+  const [width, height] = [Math.round(pixels.width * factor), Math.round(pixels.height * factor)];
+  const rows = Math.ceil(tiles.length / columns);
+  const across = columns * (width + GAP) + GAP;
+  const down = rows * (height + LINE) + GAP;
+  const place = (i: number) => ({
+    left: GAP + (i % columns) * (width + GAP),
+    top: GAP + Math.floor(i / columns) * (height + LINE),
+  });
+  const pictures = tiles.map(async ({ pixels: { data, ...raw } }, i): Promise<OverlayOptions> => {
+    const resized = sharp(data, { raw: { ...raw, channels: 3 } }).resize(width, height, {
+      fit: 'fill',
+      kernel: factor > 1 ? 'nearest' : 'lanczos3',
+    });
+    return { input: await resized.png({ compressionLevel: 1 }).toBuffer(), ...place(i) };
+  });
+  const characters = Math.max(3, Math.floor(width / (TEXT * 0.56)));
+  const captions = tiles.map(({ caption }, i) => {
+    const { left, top } = place(i);
+    const text = caption.length > characters ? `${caption.slice(0, characters - 1)}…` : caption;
+    return `<text x="${left}" y="${top + height + TEXT + 1}">${escaped(text)}</text>`;
+  });
+  const words = `<svg xmlns="http://www.w3.org/2000/svg" width="${across}" height="${down}" font-family="sans-serif" font-size="${TEXT}" fill="#222">${captions.join('')}</svg>`;
+  const white = sharp({ create: { width: across, height: down, channels: 3, background: '#fff' } });
+  return white.composite([...(await Promise.all(pictures)), { input: Buffer.from(words) }]).removeAlpha();
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => ENTITIES[character]);
