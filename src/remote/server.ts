@@ -36,7 +36,7 @@ export interface RemotePlatform {
   runtime(device: TrainSettings['device']): Promise<Runtime>;
   /** Reads pictures by the names under which they are here. */
   reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
-  /** Megabytes for decoded pictures, and as many for what the frozen layers make of them where the settings don't say. */
+  /** Megabytes for decoded pictures, and as many for what the frozen layers make of them, where the settings don't say. */
   readonly cacheMemory?: number;
   /** Where projects are kept, if anywhere. */
   readonly store?: ProjectStore;
@@ -224,8 +224,8 @@ class Server implements Served {
     const onProblem = ({ file, reason }: { file: string; reason: string }) =>
       this.emit({ type: 'problem', picture: Number(file), reason });
     const { seed } = settings;
-    const { cacheMemory } = this.platform;
-    const cache = new PictureCache(cacheMemory === undefined ? undefined : cacheMemory * 2 ** 20);
+    const megabytes = settings.cacheMemory ?? this.platform.cacheMemory;
+    const cache = new PictureCache(megabytes === undefined ? undefined : megabytes * 2 ** 20);
     const augmentation = readAugmentation(settings.augment);
     const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
     const train = new PictureSource(
