@@ -105,7 +105,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           }}
         />
       </div>
-      {pictures.length === 0 && <p class="hint">or drop pictures here, or paste them</p>}
+      {pictures.length === 0 && <p class="hint dropping">or drop pictures here, or paste them</p>}
       <Thumbnails entry={entry} />
       <Trouble place={`class:${id}`} />
       {dialog.value === 'camera' && <CameraDialog entry={entry} onClose={close} />}

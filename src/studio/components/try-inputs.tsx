@@ -81,8 +81,9 @@ export function TryFile({ show, moment }: InputProps) {
       {shown && <img src={urlOf(shown)} alt="What it looks at" />}
       <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={() => input.current?.click()}>
         <Icon name="file" />
-        {shown ? 'Another' : 'Choose a picture, or drop it here'}
+        {shown ? 'Another' : 'Choose a picture'}
       </button>
+      {!shown && <p class="hint dropping">or drop it here, or paste it</p>}
       <input
         ref={input}
         type="file"
