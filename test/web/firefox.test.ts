@@ -1,0 +1,146 @@
+/** Firefox, where it is installed or FIREFOX_PATH names it. It is not driven: its page trains by itself, and sends what came out. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDataset } from '../../src/data/node/index.ts';
+import { train } from '../../src/jobs/index.ts';
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { bundleScripts, runtimeAssets, serveFolders } from './browser.ts';
+import { difference } from './weights.ts';
+
+const places = [process.env.FIREFOX_PATH, '/usr/bin/firefox-esr', '/usr/bin/firefox'];
+const firefox = places.find((path) => path && existsSync(path));
+
+const settings: TrainSettingsInput = {
+  device: 'cpu',
+  batch: 6,
+  lr: 0.2,
+  optimizer: { name: 'sgd', momentum: 0.9 },
+  pretrainedRate: 1,
+  augment: 'none',
+  stages: [
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 2 },
+  ],
+};
+
+interface Sent {
+  readonly error?: string;
+  readonly isolated: boolean;
+  readonly accuracy: number;
+  readonly model: number[];
+  /** Of the project when it was opened again. */
+  readonly keptAccuracy: number;
+  readonly left: string[];
+}
+
+/** The page's script: a training that is kept, opened again and forgotten. */
+const script = (given: object, back: string) => `
+  import * as thaw from '/scripts/thaw.js';
+  const given = ${JSON.stringify(given)};
+  const send = (sent) => fetch('${back}', { method: 'POST', mode: 'no-cors', body: JSON.stringify(sent) });
+  const read = async (from) => (await fetch(from)).blob();
+  try {
+    const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+    const pictures = given.pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await read(address) }));
+    await client.open({
+      ...given,
+      model: new Uint8Array(await (await read(given.model)).arrayBuffer()),
+      pictures: await Promise.all(pictures),
+      project: 'colours',
+    });
+    await client.train();
+    const { files, evaluation } = await client.finish();
+    await client.reopen('colours');
+    const again = await client.finish();
+    await client.forget('colours');
+    await send({
+      isolated: crossOriginIsolated,
+      accuracy: evaluation.accuracy,
+      model: [...new Map(files).get('onnx/model.onnx')],
+      keptAccuracy: again.evaluation.accuracy,
+      left: await client.projects(),
+    });
+  } catch (error) {
+    await send({ error: String(error) });
+  }
+`;
+
+describe.skipIf(!firefox)('Firefox', () => {
+  let project: Project;
+  let scripts: Awaited<ReturnType<typeof bundleScripts>>;
+  let inbox: Server;
+  let received: (sent: Sent) => void;
+  let native: { readonly model: Uint8Array; readonly accuracy: number };
+  const profiles: string[] = [];
+  let running: ChildProcess | undefined;
+
+  beforeAll(async () => {
+    project = await makeProject();
+    scripts = await bundleScripts();
+    inbox = createServer(async (request, response) => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part);
+      response.end();
+      received(JSON.parse(Buffer.concat(parts).toString()));
+    });
+    await new Promise<void>((done) => {
+      inbox.listen(0, '127.0.0.1', done);
+    });
+    const { classes, train: first, val } = await openDataset(project.data);
+    const labelled = (samples: typeof first, validation: boolean) =>
+      samples.map(({ file, label }) => ({
+        address: `/project/${file.slice(project.folder.length + 1)}`,
+        label,
+        validation,
+      }));
+    const given = {
+      model: `/project/${basename(project.model)}/model.onnx`,
+      preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
+      classes,
+      pictures: [...labelled(first, false), ...labelled(val, true)],
+      settings,
+    };
+    const { port } = inbox.address() as AddressInfo;
+    writeFileSync(join(scripts.folder, 'firefox.js'), script(given, `http://127.0.0.1:${port}/`));
+    const out = join(project.folder, 'native');
+    const { after } = await train({ model: project.model, data: project.data, out, settings });
+    native = { model: readFileSync(join(out, 'model', 'onnx', 'model.onnx')), accuracy: after!.accuracy };
+  });
+  afterAll(() => {
+    running?.kill();
+    inbox?.close();
+    scripts?.remove();
+    project?.remove();
+    for (const profile of profiles) rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  test.each([
+    ['with threads', true],
+    ['without threads', false],
+  ])('gives the numbers of Node %s', { timeout: 120_000 }, async (_, isolated) => {
+    const folders = { scripts: scripts.folder, ort: runtimeAssets(), project: project.folder };
+    const site = await serveFolders(folders, isolated, '/scripts/firefox.js');
+    const profile = mkdtempSync(join(tmpdir(), 'thaw-firefox-'));
+    profiles.push(profile);
+    const sent = await new Promise<Sent>((resolve, reject) => {
+      received = resolve;
+      const args = ['--headless', '--no-remote', '--profile', profile, site.address];
+      running = spawn(firefox!, args, { stdio: 'ignore', env: { ...process.env, HOME: profile } });
+      running.on('exit', (code) => reject(new Error(`Firefox ended with ${code}`)));
+    });
+    running!.removeAllListeners('exit');
+    const gone = new Promise((resolve) => running!.once('exit', resolve));
+    running!.kill();
+    await gone;
+    await site.close();
+    const { model, ...rest } = sent;
+    expect(rest).toEqual({ isolated, accuracy: native.accuracy, keptAccuracy: native.accuracy, left: [] });
+    expect(difference(Uint8Array.from(model), native.model)).toBeLessThan(1e-4);
+  });
+});
