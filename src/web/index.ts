@@ -2,5 +2,6 @@
 export * from '../core.ts';
 export { type WebRuntimeOptions, webRuntime } from '../runtime/web/sessions.ts';
 export { folderAsZip } from './download.ts';
+export type { PageModel, PageOpenRequest, PagePicture } from './given.ts';
 export { modelFetch } from './model-fetch.ts';
-export { startWorker, type WorkerOptions } from './start.ts';
+export { type PageClient, startWorker, type WorkerOptions } from './start.ts';

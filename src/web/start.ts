@@ -1,4 +1,5 @@
-import { connect, type RemoteClient, webPort } from '../remote/index.ts';
+import { connect, type Opened, type Predicted, type RemoteClient, webPort } from '../remote/index.ts';
+import { blobsOf, openRequestOf, type PageOpenRequest, type PagePicture } from './given.ts';
 import type { WebPlatformOptions } from './platform.ts';
 
 export interface WorkerOptions extends WebPlatformOptions {
@@ -6,12 +7,23 @@ export interface WorkerOptions extends WebPlatformOptions {
   readonly worker?: Worker;
 }
 
+/** A client that takes models and pictures as pages have them. */
+export interface PageClient extends Omit<RemoteClient, 'open' | 'predict'> {
+  open(request: PageOpenRequest): Promise<Opened>;
+  predict(pictures: readonly PagePicture[]): Promise<readonly Predicted[]>;
+}
+
 /**
  * Starts a worker that trains, and gives a client of it. The model, the pictures and all that is computed of them stay in the
  * page.
  */
-export function startWorker({ worker, ...platform }: WorkerOptions = {}): RemoteClient {
+export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageClient {
   const started = worker ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   started.postMessage(platform);
-  return connect(webPort(started));
+  const client = connect(webPort(started));
+  return {
+    ...client,
+    open: async (request) => client.open(await openRequestOf(request)),
+    predict: async (pictures) => client.predict(await blobsOf(pictures)),
+  };
 }

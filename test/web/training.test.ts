@@ -155,6 +155,69 @@ describe('training in a browser gives the numbers of Node', () => {
   });
 });
 
+test('models and pictures are taken as a page has them', async () => {
+  const page = await openPage(isolated);
+  const { model } = given as { model: string };
+  const outcome = await page.evaluate(
+    async ([address, settings]) => {
+      // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
+      const { request, thaw } = globalThis as any;
+      const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+      const canvasOf = async (picture: Blob) => {
+        const image = await createImageBitmap(picture);
+        const canvas = document.createElement('canvas');
+        canvas.width = image.width;
+        canvas.height = image.height;
+        canvas.getContext('2d')!.drawImage(image, 0, 0);
+        return { image, canvas };
+      };
+      const pictures = await Promise.all(
+        request.pictures.map(async (labelled: { picture: Blob }, i: number) => {
+          const { image, canvas } = await canvasOf(labelled.picture);
+          return { ...labelled, picture: i % 2 ? image : canvas };
+        }),
+      );
+      const own = { ...settings, stages: undefined, trainable: 'head', epochs: 1, device: 'cpu' };
+      await client.open({ ...request, model: address, pictures, settings: own });
+      await client.train();
+      const { picture } = request.pictures[0];
+      const { image, canvas } = await canvasOf(picture);
+      const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      const frame = new VideoFrame(canvas, { timestamp: 0 });
+      const element = new Image();
+      element.src = URL.createObjectURL(picture);
+      await element.decode();
+      const answers = await client.predict([picture, canvas, image, pixels, frame, element]);
+      frame.close();
+      const file = new File([request.model], 'model.onnx');
+      const opened = await client.open({ ...request, model: file, settings: own });
+      const messageOf = ({ message }: Error) => message;
+      const wrong = [
+        await client.open({ ...request, model: 'nowhere.onnx' }).catch(messageOf),
+        await client.predict([document.createElement('video')]).catch(messageOf),
+        await client.predict(['cat.png']).catch(messageOf),
+      ];
+      client.terminate();
+      return {
+        answers: answers.map(({ probabilities }: { probabilities: number[] }) => probabilities),
+        train: opened.train,
+        wrong,
+      };
+    },
+    [model, settings] as const,
+  );
+  await page.context().close();
+  const [expected, ...others] = outcome.answers;
+  expect(others).toHaveLength(5);
+  for (const answer of others) expect(answer).toEqual(expected);
+  expect(outcome.train).toBe(24);
+  expect(outcome.wrong).toEqual([
+    'nowhere.onnx is not there (404)',
+    'a picture has no size yet',
+    'cat.png is no picture',
+  ]);
+});
+
 test('a page that was closed in the middle goes on in another', async () => {
   const page = await openPage(isolated);
   const epochs = await page.evaluate(async (settings) => {

@@ -1,0 +1,69 @@
+/** What a page has models and pictures as, made into what is sent to the worker. */
+import { ThawError } from '../errors.ts';
+import type { LabelledPicture, OpenRequest } from '../remote/index.ts';
+
+/** An `.onnx` file's bytes, the file itself, or its address, which may be relative to the page. */
+export type PageModel = Uint8Array | Blob | URL | string;
+
+/** A picture file, or whatever shows one: a canvas, an image, a camera's or a video's present frame. */
+export type PagePicture = Blob | Exclude<CanvasImageSource, SVGElement> | ImageData;
+
+export interface PageOpenRequest extends Omit<OpenRequest, 'model' | 'pictures'> {
+  readonly model: PageModel;
+  readonly pictures: readonly (Omit<LabelledPicture, 'picture'> & { readonly picture: PagePicture })[];
+}
+
+/** Canvases and frames turned into files at a time: each is held uncompressed meanwhile. */
+const AT_A_TIME = 4;
+
+export async function openRequestOf({ model, pictures, ...rest }: PageOpenRequest): Promise<OpenRequest> {
+  const blobs = await blobsOf(pictures.map(({ picture }) => picture));
+  return {
+    ...rest,
+    model: await bytesOfModel(model),
+    pictures: pictures.map((labelled, i) => ({ ...labelled, picture: blobs[i] })),
+  };
+}
+
+/** @throws ThawError `not-found` for an address that gives no file */
+async function bytesOfModel(model: PageModel): Promise<Uint8Array> {
+  if (model instanceof Uint8Array) return model;
+  if (model instanceof Blob) return new Uint8Array(await model.arrayBuffer());
+  const response = await fetch(model).catch((cause: Error) => {
+    throw new ThawError('not-found', `${model} cannot be fetched: ${cause.message}`, 'Check the address', { cause });
+  });
+  if (response.ok) return new Uint8Array(await response.arrayBuffer());
+  throw new ThawError('not-found', `${model} is not there (${response.status})`, 'Check the address');
+}
+
+export async function blobsOf(pictures: readonly PagePicture[]): Promise<Blob[]> {
+  const blobs: Blob[] = [];
+  for (let at = 0; at < pictures.length; at += AT_A_TIME) {
+    blobs.push(...(await Promise.all(pictures.slice(at, at + AT_A_TIME).map(blobOf))));
+  }
+  return blobs;
+}
+
+/** Files as they are, all else as PNG, which keeps every pixel. */
+async function blobOf(picture: PagePicture): Promise<Blob> {
+  if (picture instanceof Blob) return picture;
+  if (typeof picture !== 'object') {
+    throw new ThawError('bad-data', `${picture} is no picture`, 'Give a File, a Blob, a canvas, an image or a video');
+  }
+  const { width, height } = sizeOf(picture);
+  if (!width || !height) {
+    throw new ThawError('bad-data', 'a picture has no size yet', 'Wait until it is loaded, or the video plays');
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d')!;
+  if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
+  else context.drawImage(picture, 0, 0, width, height);
+  return canvas.convertToBlob({ type: 'image/png' });
+}
+
+function sizeOf(picture: Exclude<PagePicture, Blob>): { readonly width: number; readonly height: number } {
+  if ('videoWidth' in picture) return { width: picture.videoWidth, height: picture.videoHeight };
+  if ('naturalWidth' in picture) return { width: picture.naturalWidth, height: picture.naturalHeight };
+  if ('displayWidth' in picture) return { width: picture.displayWidth, height: picture.displayHeight };
+  return picture;
+}
