@@ -126,6 +126,7 @@ function checkNames(initializers: Graph['initializers'], values: Inference['valu
   });
   const own = ['loss', 'labels', 'lr', 'step', ...(plan.accumulate ? [SAMPLES, `${SAMPLES}.next`] : [])];
   if (plan.average) own.push(AVERAGE_WEIGHT);
+  if (plan.movesMomentum) own.push('momentum');
   const taken = [...own, ...reserved].find((name) => values.has(name));
   if (taken === undefined) return;
   throw new ThawError(

@@ -52,6 +52,8 @@ export interface TrainingPlan {
   readonly accumulate?: boolean;
   /** A moving average of parameters and statistics is kept beside them, and evaluated. Artifacts on disk are the same with and without. */
   readonly average?: boolean;
+  /** The optimizer's momentum is an input, `momentum`, which a schedule moves. */
+  readonly movesMomentum?: boolean;
   /** Clips the gradients of an update, adaptively those of all parameters but a few. */
   readonly clip?: Clipping & { readonly except?: ReadonlySet<string> };
 }

@@ -27,7 +27,8 @@ export function placeUpdate(
   const { optimizer, options } = optimizerOf(plan);
   const lr = b.input('lr', 'float32', []);
   const step = b.input('step', 'int64', []);
-  const inputs = [lr, step];
+  const moved = plan.movesMomentum ? b.input('momentum', 'float32', []) : undefined;
+  const inputs = moved ? [lr, step, moved] : [lr, step];
   const outputs: Value[] = [];
   for (const parameter of parameters) {
     const { name, type, shape } = parameter;
@@ -48,6 +49,7 @@ export function placeUpdate(
       slots,
       lr: offset && plan.thawWarmup ? b.mul(rate, risen(b, own, plan.thawWarmup)) : rate,
       step: own,
+      moved,
       options: decays(parameter) ? options : { ...options, weightDecay: 0 },
     });
     inputs.push(...Object.values(slots));

@@ -13,7 +13,9 @@ import type { RateTest } from '../report/index.ts';
 import { classification } from '../tasks/index.ts';
 import {
   CompiledStage,
+  parseConfig,
   planStages,
+  scheduleSchema,
   smoothed,
   suggestRates,
   type TrainingConfig,
@@ -85,7 +87,9 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     lora: settings.lora,
   });
   const [first] = planStages(config, anatomy);
-  const plan = trainingPlan(config, first, anatomy, anatomy.head.graphOutput);
+  // The rate is the test's, and momentum stays.
+  const schedule = parseConfig(scheduleSchema, 'constant');
+  const plan = trainingPlan(config, { ...first, schedule }, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
   const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, { cache: features });
   const { train } = openSources({ dataset, preprocessing, settings, task }, hooks);
@@ -101,7 +105,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     const [result] = await stage.train([{ batch, lr, step, part: parts.length }]);
     parts.push(result.loss);
     if (parts.length < config.accumulate) continue;
-    await stage.update(lr, step);
+    await stage.update({ lr, step });
     const loss = parts.reduce((all, part) => all + part, 0) / parts.length;
     parts = [];
     if (!Number.isFinite(loss)) break;

@@ -18,8 +18,8 @@ interface Moments {
 
 /** m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², and √(v / (1 − β₂ᵗ)) + ε. */
 function moments(context: UpdateContext<Moments>, gradient: Value) {
-  const { b, slots, options } = context;
-  const exp_avg = average(b, slots.exp_avg, options.beta1, gradient);
+  const { b, slots, options, moved: beta1 = options.beta1 } = context;
+  const exp_avg = average(b, slots.exp_avg, beta1, gradient);
   const exp_avg_sq = average(b, slots.exp_avg_sq, options.beta2, b.square(gradient));
   const scale = b.add(b.div(b.sqrt(exp_avg_sq), b.sqrt(biasCorrection(context, options.beta2))), options.epsilon);
   return { exp_avg, exp_avg_sq, scale };
@@ -27,9 +27,9 @@ function moments(context: UpdateContext<Moments>, gradient: Value) {
 
 /** p' = p − η/(1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + ε)      (Kingma and Ba, 2015; torch.optim.Adam) */
 function step(context: UpdateContext<Moments>, parameter: Value, gradient: Value): Update {
-  const { b, lr, options } = context;
+  const { b, lr, options, moved: beta1 = options.beta1 } = context;
   const { scale, ...slots } = moments(context, gradient);
-  const rate = b.div(lr, biasCorrection(context, options.beta1));
+  const rate = b.div(lr, biasCorrection(context, beta1));
   return { next: b.sub(parameter, b.mul(rate, b.div(slots.exp_avg, scale))), slots };
 }
 
@@ -37,6 +37,7 @@ const slots = (shape: readonly number[]) => ({ exp_avg: shape, exp_avg_sq: shape
 const DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
 export const adam = optimizer({
+  moves: 'beta1',
   defaults: DEFAULTS,
   slots,
   update: (context) => step(context, context.parameter, decayed(context)),
@@ -44,6 +45,7 @@ export const adam = optimizer({
 
 // Adam with p first made smaller by ηλp, apart from the gradient      (Loshchilov and Hutter, 2019; torch.optim.AdamW)
 export const adamw = optimizer({
+  moves: 'beta1',
   defaults: { ...DEFAULTS, weightDecay: 0.01 },
   slots,
   update: (context) => step(context, shrunk(context), context.gradient),

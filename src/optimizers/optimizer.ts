@@ -40,6 +40,8 @@ export interface UpdateContext<Options extends OptimizerOptions = OptimizerOptio
   readonly lr: Value;
   /** Number of this update, from 1, int64 scalar; with 0, Adam corrects no bias. */
   readonly step: Value;
+  /** What the option that `moves` names is at this step, float32 scalar, where a schedule moves it. */
+  readonly moved?: Value;
   readonly options: Options;
 }
 
@@ -55,6 +57,8 @@ export type Slots = Readonly<Record<string, readonly number[]>>;
 export interface Optimizer<Options extends OptimizerOptions = OptimizerOptions> {
   /** The hyper-parameters that it takes. */
   readonly defaults: Options;
+  /** The momentum, by its name here, where a schedule may move it (one cycle does). */
+  readonly moves?: 'momentum' | 'beta1';
   slots(shape: readonly number[], options: Options): Slots;
   update(context: UpdateContext<Options>): Update;
 }
@@ -75,8 +79,8 @@ export const shrunk = ({ b, parameter, lr, options: { weightDecay } }: Decaying)
   weightDecay ? b.mul(parameter, b.sub(1, b.mul(lr, weightDecay))) : parameter;
 
 /** Old value moved towards a new one: βs + (1 − β)x. */
-export const average = (b: GraphBuilder, slot: Value, beta: number, x: Value): Value =>
-  b.add(b.mul(slot, beta), b.mul(x, 1 - beta));
+export const average = (b: GraphBuilder, slot: Value, beta: number | Value, x: Value): Value =>
+  b.add(b.mul(slot, beta), b.mul(x, typeof beta === 'number' ? 1 - beta : b.sub(1, beta)));
 
 /** ‖x‖, Euclidean over all elements. */
 export const norm = (b: GraphBuilder, x: Value): Value => b.sqrt(b.reduceSum(b.square(x)));
@@ -94,9 +98,9 @@ const SMALL = 0.25;
  */
 export const biasCorrection = (
   { b, step }: { readonly b: GraphBuilder; readonly step: Value },
-  beta: number,
+  beta: number | Value,
 ): Value => {
-  const z = b.mul(b.cast(step, 'float32'), Math.log(beta));
+  const z = b.mul(b.cast(step, 'float32'), typeof beta === 'number' ? Math.log(beta) : b.log(beta));
   const corrected = b.where(b.greater(z, -SMALL), b.neg(b.mul(z, exponentialSeries(b, z))), b.sub(1, b.exp(z)));
   return b.where(b.greater(step, 0), corrected, 1);
 };

@@ -2,14 +2,15 @@ import { average, decayed, optimizer, shrunk, type Update } from './optimizer.ts
 
 // v = μv + g, p' = p − ηv; with Nesterov p' = p − η(g + μv)      (torch.optim.SGD)
 export const sgd = optimizer({
+  moves: 'momentum',
   defaults: { momentum: 0.9, nesterov: false as boolean, weightDecay: 0 },
   slots: (shape, { momentum }) => ({ ...(momentum ? { momentum: shape } : {}) }),
   update(context): Update {
-    const { b, parameter, slots, lr, options } = context;
+    const { b, parameter, slots, lr, options, moved = options.momentum } = context;
     const g = decayed(context);
     if (!options.momentum) return { next: b.sub(parameter, b.mul(lr, g)), slots: {} };
-    const v = b.add(b.mul(slots.momentum, options.momentum), g);
-    const direction = options.nesterov ? b.add(g, b.mul(v, options.momentum)) : v;
+    const v = b.add(b.mul(slots.momentum, moved), g);
+    const direction = options.nesterov ? b.add(g, b.mul(v, moved)) : v;
     return { next: b.sub(parameter, b.mul(lr, direction)), slots: { momentum: v } };
   },
 });

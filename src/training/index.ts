@@ -19,6 +19,7 @@ export {
   type ScheduleInput,
   type ScheduleName,
   type ScheduleOptions,
+  scheduledMomentum,
   scheduleFactor,
   scheduleSchema,
 } from './schedules.ts';

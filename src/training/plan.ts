@@ -8,9 +8,11 @@ import {
   refuseCutOff,
   selectParameters,
 } from '../layers/index.ts';
+import { OPTIMIZERS } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { Progress } from './progress.ts';
+import { movesMomentum } from './schedules.ts';
 
 /** What training needs to know of a model besides its graph. */
 export interface Anatomy {
@@ -89,6 +91,7 @@ export function trainingPlan(
     l2sp: config.l2sp && { ...config.l2sp, fresh: freshParameters(anatomy) },
     dropout: dropoutsOf(config, anatomy),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
+    movesMomentum: movesMomentum(stage.schedule ?? config.schedule) && OPTIMIZERS[optimizer].moves !== undefined,
     thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),
     stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,

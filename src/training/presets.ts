@@ -45,7 +45,7 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
       train: 'head',
       epochs: 1,
       lr,
-      schedule: { name: 'fit-one-cycle', rise: 0.99, div: 25, finalDiv: 1e5 },
+      schedule: { name: 'fit-one-cycle', rise: 0.99, div: 25, finalDiv: 1e5, momentum: [0.85, 0.95] },
     };
     const thawed: StageConfig = {
       train: lastGroups(most, groups.length),
@@ -53,7 +53,7 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
       lr: lr / 2,
       pretrainedRate: 1,
       layerDecay: SPREAD ** (-1 / Math.max(1, groups.length - 1)),
-      schedule: { name: 'fit-one-cycle', rise: 0.3, div: 5, finalDiv: 1e5 },
+      schedule: { name: 'fit-one-cycle', rise: 0.3, div: 5, finalDiv: 1e5, momentum: [0.85, 0.95] },
     };
     return epochs > 1 ? [frozen, thawed] : [frozen];
   },

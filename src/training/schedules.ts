@@ -31,11 +31,12 @@ const positive = z.number().positive();
 const factor = z.number().gt(0).max(1);
 const shape = z.enum(['linear', 'cosine']);
 
-/** A schedule: its options, and its formula. */
+/** A schedule: its options, its formula, and that of the momentum where it moves that too. */
 const schedule = <S extends z.ZodRawShape>(
   options: S,
   formula: (place: Place, options: z.output<z.ZodObject<S>>) => number,
-) => ({ options, formula });
+  momentum?: (place: Place, options: z.output<z.ZodObject<S>>) => number | false,
+) => ({ options, formula, momentum });
 
 /** What schedules take that have no rise of their own. */
 const warmup = {
@@ -49,6 +50,32 @@ const warmup = {
 /** From a to b as x goes from 0 to 1. */
 const along = (a: number, b: number, x: number, how: z.output<typeof shape>): number =>
   how === 'linear' ? a + (b - a) * x : b + ((a - b) * (1 + Math.cos(Math.PI * x))) / 2;
+
+/** What schedules of one cycle share. */
+const cycling = {
+  div: positive.default(25),
+  /** Lowest and highest momentum (β₁ of Adam), the lowest where the rate is highest; false: it stays. */
+  momentum: z.union([z.literal(false), z.tuple([share, share])]).default([0.85, 0.95]),
+};
+
+type Turns = readonly [start: number, middle: number, end: number];
+
+/** PyTorch's one cycle: the turn is at step rise·T − 1, the end at T − 1. */
+function oneCycle(
+  { t, T }: Place,
+  { rise, anneal }: { readonly rise: number; readonly anneal: z.output<typeof shape> },
+  [start, middle, end]: Turns,
+): number {
+  const turn = rise * T - 1;
+  if (t <= turn) return along(start, middle, turn ? t / turn : 1, anneal);
+  return along(middle, end, Math.min(1, (t - turn) / (T - 1 - turn)), anneal);
+}
+
+/** fastai's: the turn is at step rise·T, the end at T. */
+const fitOneCycle = ({ t, T }: Place, rise: number, [start, middle, end]: Turns): number =>
+  t < rise * T
+    ? along(start, middle, t / (rise * T), 'cosine')
+    : along(middle, end, rise < 1 ? Math.min(1, (t / T - rise) / (1 - rise)) : 0, 'cosine');
 
 const SCHEDULES = {
   constant: schedule(warmup, () => 1),
@@ -73,28 +100,18 @@ const SCHEDULES = {
     },
   ),
 
-  // 1/div to 1 until step rise·T − 1, then down to 1/(div·finalDiv) at step T − 1      (OneCycleLR)
+  // 1/div to 1 until step rise·T − 1, then down to 1/(div·finalDiv) at step T − 1; momentum the other way      (OneCycleLR)
   'one-cycle': schedule(
-    {
-      rise: factor.default(0.3),
-      div: positive.default(25),
-      finalDiv: positive.default(1e4),
-      anneal: shape.default('cosine'),
-    },
-    ({ t, T }, { rise, div, finalDiv, anneal }) => {
-      const peak = rise * T - 1;
-      if (t <= peak) return along(1 / div, 1, peak ? t / peak : 1, anneal);
-      return along(1, 1 / (div * finalDiv), Math.min(1, (t - peak) / (T - 1 - peak)), anneal);
-    },
+    { ...cycling, rise: factor.default(0.3), finalDiv: positive.default(1e4), anneal: shape.default('cosine') },
+    (place, { div, finalDiv, ...cycle }) => oneCycle(place, cycle, [1 / div, 1, 1 / (div * finalDiv)]),
+    (place, { momentum, ...cycle }) => momentum && oneCycle(place, cycle, [momentum[1], momentum[0], momentum[1]]),
   ),
 
   // 1/div to 1 until step rise·T, then down to 1/finalDiv at step T, along cosines      (fastai's fit_one_cycle; with div 1, fit_flat_cos)
   'fit-one-cycle': schedule(
-    { rise: factor.default(0.25), div: positive.default(25), finalDiv: positive.default(1e5) },
-    ({ t, T }, { rise, div, finalDiv }) =>
-      t < rise * T
-        ? along(1 / div, 1, t / (rise * T), 'cosine')
-        : along(1, 1 / finalDiv, rise < 1 ? Math.min(1, (t / T - rise) / (1 - rise)) : 0, 'cosine'),
+    { ...cycling, rise: factor.default(0.25), finalDiv: positive.default(1e5) },
+    (place, { rise, div, finalDiv }) => fitOneCycle(place, rise, [1 / div, 1, 1 / finalDiv]),
+    (place, { rise, momentum }) => momentum && fitOneCycle(place, rise, [momentum[1], momentum[0], momentum[1]]),
   ),
 
   // γ^⌊t/s⌋      (StepLR)
@@ -197,13 +214,29 @@ export const scheduleSchema = z.preprocess(
 ) as z.ZodType<ScheduleOptions, ScheduleInput>;
 
 /** The factor on the learning rate of a stage's next update. */
-export function scheduleFactor(options: ScheduleOptions, { step, steps, stepsPerEpoch, val, metric }: Moment): number {
-  const warm = 'warmup' in options ? Math.round(options.warmup * steps) : 0;
-  if ('warmup' in options && step < warm) {
+export function scheduleFactor(options: ScheduleOptions, moment: Moment): number {
+  const place = placeOf(options, moment);
+  if ('warmup' in options && place.t < 0) {
     // LinearLR over W steps, then the schedule from its start (SequentialLR).
-    return along(options.warmupStart ?? 1 / (warm + 1), 1, step / warm, options.warmupShape);
+    return along(options.warmupStart ?? 1 / (place.warm + 1), 1, moment.step / place.warm, options.warmupShape);
   }
-  const place = { t: step - warm, T: Math.max(1, steps - warm), epoch: stepsPerEpoch, warm, val, metric };
   const formula = SCHEDULES[options.name].formula as (at: Place, of: ScheduleOptions) => number;
   return formula(place, options);
 }
+
+/** The momentum of a stage's next update; undefined where the schedule leaves it alone. */
+export function scheduledMomentum(options: ScheduleOptions, moment: Moment): number | undefined {
+  const { momentum } = SCHEDULES[options.name] as {
+    momentum?: (at: Place, of: ScheduleOptions) => number | false;
+  };
+  const value = momentum?.(placeOf(options, moment), options);
+  return value === false ? undefined : value;
+}
+
+function placeOf(options: ScheduleOptions, { step, steps, stepsPerEpoch, val, metric }: Moment): Place {
+  const warm = 'warmup' in options ? Math.round(options.warmup * steps) : 0;
+  return { t: step - warm, T: Math.max(1, steps - warm), epoch: stepsPerEpoch, warm, val, metric };
+}
+
+/** Whether a schedule moves the momentum. */
+export const movesMomentum = (options: ScheduleOptions): boolean => 'momentum' in options && options.momentum !== false;

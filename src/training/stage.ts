@@ -33,6 +33,8 @@ export interface TrainingStep {
   readonly step: number;
   /** Number of the batch within the update, from 0. */
   readonly part?: number;
+  /** Counts where the plan moves it. */
+  readonly momentum?: number;
 }
 
 export interface CompileOptions {
@@ -151,8 +153,8 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 
   /** The update by the mean gradient of the samples since the last one, where the plan accumulates. */
-  async update(lr: number, step: number): Promise<void> {
-    if (this.sessions.update) await this.current.run(this.sessions.update, this.position(lr, step), []);
+  async update(at: Omit<TrainingStep, 'batch'>): Promise<void> {
+    if (this.sessions.update) await this.current.run(this.sessions.update, this.position(at), []);
   }
 
   /** Every sample's prediction, and the mean loss; by the averaged weights where there are any. */
@@ -185,21 +187,24 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 
   /** @param step number of the update over the whole run, from 1 */
-  private position(lr: number, step: number): Record<string, Tensor> {
+  private position({ lr, step, momentum }: Omit<TrainingStep, 'batch'>): Record<string, Tensor> {
+    const { inputNames } = this.sessions.update ?? this.sessions.step;
     const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
     return {
       lr: scalar(lr),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
+      ...(momentum !== undefined && inputNames.includes('momentum') && { momentum: scalar(momentum) }),
       ...(this.averaging && { [AVERAGE_WEIGHT]: scalar(1 - decayAt(this.averaging, step)) }),
     };
   }
 
-  private async feedsOf({ batch, lr, step, part = 0 }: TrainingStep): Promise<Record<string, Tensor>> {
+  private async feedsOf(at: TrainingStep): Promise<Record<string, Tensor>> {
+    const { batch, step, part = 0 } = at;
     return {
       // The next stage shows training pictures in other views.
       ...(await this.frozen.values(batch, this.boundary.training, false)),
       labels: this.task.labels(batch, this.labels.training),
-      ...(this.sessions.update ? {} : this.position(lr, step)),
+      ...(this.sessions.update ? {} : this.position(at)),
       ...this.drawNoise(part ? [step, part] : [step], batch),
     };
   }

@@ -21,7 +21,7 @@ import { planStages } from './presets.ts';
 import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
 import { addBatch, meanScores } from './running.ts';
 import { inRuns } from './runs.ts';
-import { scheduleFactor } from './schedules.ts';
+import { scheduledMomentum, scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
 
 export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
@@ -138,8 +138,8 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       const began = performance.now();
       const steps = batches.map((batch, i) => this.positioned(batch, config, this.progress.batch + i));
       const results = await stage.train(steps);
-      const { lr, step, part } = steps.at(-1)!;
-      if (part + 1 === accumulate) await stage.update(lr, step);
+      const last = steps.at(-1)!;
+      if (last.part + 1 === accumulate) await stage.update(last);
       const each = (ms: number) => ms / 1000 / steps.length;
       const [waited, computed] = [each(began - asked), each(performance.now() - began)];
       const events = results.map((result, i): TrainingEvent<E> => {
@@ -169,7 +169,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     }
     if (this.progress.batch % accumulate) {
       // Too few batches are left for a whole update.
-      await stage.update(this.learningRate(config, this.progress.batch - 1), this.progress.step + 1);
+      await stage.update({ ...this.rates(config, this.progress.batch - 1), step: this.progress.step + 1 });
       this.progress = { ...this.progress, step: this.progress.step + 1 };
       this.noteThawed(stage);
     }
@@ -235,14 +235,14 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const part = index % accumulate;
     return {
       batch,
-      lr: this.learningRate(stage, index),
+      ...this.rates(stage, index),
       step: step + 1 + Math.floor(index / accumulate) - Math.floor(done / accumulate),
       part,
     };
   }
 
-  /** @param batch of the epoch under way, from 0 */
-  private learningRate(stage: StageConfig, batch: number): number {
+  /** What the schedule says. @param batch of the epoch under way, from 0 */
+  private rates(stage: StageConfig, batch: number): { readonly lr: number; readonly momentum?: number } {
     const { config } = this.options;
     const { stage: index, stageEpoch, rows } = this.progress;
     const stepsPerEpoch = this.updatesPerEpoch;
@@ -253,7 +253,9 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       val: rows.filter((row) => row.stage === index + 1).map(({ val }) => val),
       metric: this.metric,
     };
-    return (stage.lr ?? config.lr) * scheduleFactor(stage.schedule ?? config.schedule, moment);
+    const schedule = stage.schedule ?? config.schedule;
+    const lr = (stage.lr ?? config.lr) * scheduleFactor(schedule, moment);
+    return { lr, momentum: scheduledMomentum(schedule, moment) };
   }
 
   /** Why the stage ends here, after so many epochs; undefined where it goes on. */
@@ -370,7 +372,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       epoch: this.progress.epoch + 1,
       stage: this.progress.stage + 1,
       trainable: this.describe(config).trainable,
-      lr: this.learningRate(config, Math.max(0, this.progress.batch - 1)),
+      lr: this.rates(config, Math.max(0, this.progress.batch - 1)).lr,
       train: meanScores(this.progress.scores, this.options.task),
       val: this.options.task.scores(val),
       seconds: this.progress.seconds + seconds,

@@ -4,6 +4,7 @@ import {
   parseConfig,
   SCHEDULE_NAMES,
   type ScheduleInput,
+  scheduledMomentum,
   scheduleFactor,
   scheduleSchema,
 } from '../../src/training/index.ts';
@@ -138,28 +139,36 @@ describe('schedules against torch.optim.lr_scheduler and transformers', () => {
 });
 
 describe('fit-one-cycle against fastai', () => {
-  const { fineTune } = fixture('fastai') as {
-    fineTune: { epochs: number; stepsPerEpoch: number; options: { base_lr?: number }; rates: number[][] }[];
-  };
+  interface FineTune {
+    readonly epochs: number;
+    readonly stepsPerEpoch: number;
+    readonly options: { readonly base_lr?: number };
+    readonly rates: readonly (readonly number[])[];
+    readonly momenta: readonly number[];
+  }
+  const { fineTune }: { fineTune: FineTune[] } = fixture('fastai');
+
   it.each(fineTune.map((run) => [run.epochs, run] as const))('fine_tune(%i)', (epochs, run) => {
     const lr = run.options.base_lr ?? 2e-3;
     const { stepsPerEpoch } = run;
-    const frozen = read({ name: 'fit-one-cycle', rise: 0.99 });
-    const thawed = read({ name: 'fit-one-cycle', rise: 0.3, div: 5 });
-    const rates = [
-      ...Array.from(
-        { length: stepsPerEpoch },
-        (_, step) => lr * scheduleFactor(frozen, { step, steps: stepsPerEpoch, stepsPerEpoch, val: [], metric }),
-      ),
-      ...Array.from(
-        { length: epochs * stepsPerEpoch },
-        (_, step) =>
-          (lr / 2) * scheduleFactor(thawed, { step, steps: epochs * stepsPerEpoch, stepsPerEpoch, val: [], metric }),
-      ),
+    const stage = (options: ScheduleInput, rate: number, steps: number) =>
+      Array.from({ length: steps }, (_, step) => {
+        const moment = { step, steps, stepsPerEpoch, val: [], metric };
+        return {
+          lr: rate * scheduleFactor(read(options), moment),
+          momentum: scheduledMomentum(read(options), moment)!,
+        };
+      });
+    const steps = [
+      ...stage({ name: 'fit-one-cycle', rise: 0.99 }, lr, stepsPerEpoch),
+      ...stage({ name: 'fit-one-cycle', rise: 0.3, div: 5 }, lr / 2, epochs * stepsPerEpoch),
     ];
-    expect(rates.length).toBe(run.rates.length);
+    expect(steps.length).toBe(run.rates.length);
     // fastai takes single precision for where it stands.
-    for (const [i, rate] of rates.entries()) expect(rate / run.rates[i].at(-1)!, `step ${i}`).toBeCloseTo(1, 5);
+    for (const [i, { lr, momentum }] of steps.entries()) {
+      expect(lr / run.rates[i].at(-1)!, `step ${i}`).toBeCloseTo(1, 5);
+      expect(momentum, `step ${i}`).toBeCloseTo(run.momenta[i], 6);
+    }
   });
 });
 

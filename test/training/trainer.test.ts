@@ -448,6 +448,45 @@ describe('the optimizer over stages', () => {
     }
   });
 
+  it('one cycle moves the momentum, resumed, accumulated or not; where nothing says so it stays', async () => {
+    const { network } = await prepared();
+    const config: TrainingConfigInput = {
+      trainable: 'all',
+      epochs: 1,
+      lr: 0.1,
+      pretrainedRate: 1,
+      schedule: { name: 'one-cycle', momentum: [0.5, 0.9] },
+      optimizer: 'sgd',
+    };
+    const trainer = await trainerOf(config);
+    const checkpoints: Checkpoint[] = [];
+    const rates: number[] = [];
+    for await (const event of trainer.run()) {
+      if (event.type !== 'step') continue;
+      checkpoints.push(saved(await trainer.checkpoint()));
+      rates.push(event.lr);
+    }
+    // OneCycleLR(total_steps=4, pct_start=0.3): the turn at step 0.2, the end at step 3.
+    const momenta = [0, 1, 2, 3].map((t) => (t <= 0.2 ? 0.9 : 0.9 - 0.2 * (1 + Math.cos((Math.PI * (t - 0.2)) / 2.8))));
+    let velocity = numbers(network.model.graph.initializers.get('fc.weight')).map(() => 0);
+    for (const [step, { state }] of checkpoints.entries()) {
+      const before = step ? checkpoints[step - 1].state : new Map<string, Tensor>();
+      const gradientOf = await gradients(network, before, 0, step);
+      const old = numbers(before.get('fc.weight') ?? network.model.graph.initializers.get('fc.weight'));
+      velocity = velocity.map((v, i) => momenta[step] * v + gradientOf('fc.weight')[i]);
+      const next = old.map((p, i) => p - rates[step] * velocity[i]);
+      expectClose(numbers(state.get('fc.weight')), next, `after step ${step + 1}`);
+    }
+    const resumed = await trainerOf(config, { resume: checkpoints[1] });
+    await eventsOf(resumed);
+    expect((await outcome(resumed)).state).toEqual((await outcome(trainer)).state);
+    const still = await trainerOf({ ...config, schedule: { name: 'one-cycle', momentum: false } });
+    await eventsOf(still);
+    expect((await outcome(still)).state).not.toEqual((await outcome(trainer)).state);
+    const summed = await trainerOf({ ...config, accumulate: 2, optimizer: 'adamw' });
+    expect(of(await eventsOf(summed), 'end')[0].why).toBe('finished');
+  });
+
   it('what a later stage thaws starts with small steps that grow, resumed or not; the rest goes on as it was', async () => {
     const { network } = await prepared();
     const stages = [

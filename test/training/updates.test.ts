@@ -60,7 +60,7 @@ describe('updates with a moving average, against PyTorch and timm in double prec
     for (const [i, group] of groups.entries()) {
       for (const [part, given] of group.entries())
         await stage.train([{ batch: batchOf(given), lr: rates[i], step: i + 1, part }]);
-      await stage.update(rates[i], i + 1);
+      await stage.update({ lr: rates[i], step: i + 1 });
       const state = await stage.state();
       for (const name of [...PARAMETERS, ...STATISTICS]) {
         const after = `${name} after update ${i + 1}`;
