@@ -1,4 +1,4 @@
-import { preprocessingPresets } from '../data/index.ts';
+import { preprocessingPresets, testViewNames } from '../data/index.ts';
 import { devices } from '../runtime/devices.ts';
 import type { Flags } from './flags.ts';
 
@@ -54,6 +54,12 @@ export const CLASSIFIER_FLAGS: Flags = {
     does: 'the classes in the order of the outputs, or a file with one a line, where the model does not say them',
   },
   batch: { kind: 'number', value: 'N', does: 'pictures at a time', default: '16' },
+  tta: {
+    kind: 'text',
+    value: 'VIEWS',
+    does: `test-time augmentation, the mean over views of a picture: ${testViewNames.join(', ')}`,
+    default: 'none',
+  },
   strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
   ...underHeading(PICTURE_FLAGS, 'Preprocessing (where the model does not say it)'),
 };

@@ -26,6 +26,7 @@ export {
   type Size,
 } from './preprocessing.ts';
 export { byCodeUnits, stratifiedSplit } from './split.ts';
+export { TEST_VIEWS, type TestView, type TestViews, testViewNames } from './test-views.ts';
 export type {
   Batch,
   BatchOptions,

@@ -6,6 +6,7 @@ import { Slots } from './concurrency.ts';
 import { inputOrigin } from './geometry.ts';
 import { type Pixels, writePixels } from './pixels.ts';
 import { batchShape } from './preprocessing.ts';
+import { type TestView, viewedPreprocessing, viewOrigin } from './test-views.ts';
 import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from './types.ts';
 
 /** How a platform reads pictures. A file is whatever its samples name. */
@@ -26,6 +27,8 @@ export interface PictureReader {
 /** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
 export class PictureCache {
   private readonly pictures = new Map<string, Pixels>();
+  /** Asked for while they are being decoded. */
+  private readonly underWay = new Map<string, Promise<Pixels>>();
   private bytes = 0;
 
   /** @param maximumBytes one cache may serve several sources */
@@ -34,13 +37,19 @@ export class PictureCache {
   async get(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
     const kept = this.pictures.get(key);
     if (kept) return kept;
-    const picture = await decode();
+    const picture = await (this.underWay.get(key) ?? this.begin(key, decode));
     const size = picture.data.byteLength;
     if (!this.pictures.has(key) && this.bytes + size <= this.maximumBytes) {
       this.pictures.set(key, picture);
       this.bytes += size;
     }
     return picture;
+  }
+
+  private begin(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
+    const decoding = decode().finally(() => this.underWay.delete(key));
+    this.underWay.set(key, decoding);
+    return decoding;
   }
 }
 
@@ -50,6 +59,8 @@ export interface PictureSourceOptions {
   /** None unless given: every epoch shows the same pictures. */
   readonly augmentation?: Augmentation;
   readonly seed?: number;
+  /** Each picture in these views, one row after the other; a batch holds all of a picture's. Not together with augmentation. */
+  readonly testViews?: readonly TestView[];
   /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
   readonly shuffle?: boolean | 'balanced';
   /** Batches made ahead, 3 unless given. */
@@ -68,6 +79,7 @@ export interface PictureSourceOptions {
 interface View {
   readonly index: number;
   readonly draw?: AugmentationDraw;
+  readonly test?: TestView;
 }
 
 /** Where each row that is there begins, one after the other. */
@@ -117,14 +129,15 @@ export class PictureSource implements BatchSource {
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
     const { epoch, batchSize, from = 0 } = options;
-    const { shuffle = false, seed = 0, prefetch = 3 } = this.options;
+    const { shuffle = false, seed = 0, prefetch = 3, testViews } = this.options;
+    const size = Math.max(1, Math.floor(batchSize / (testViews?.length ?? 1)));
     const order = this.orderOf(shuffle, new Random(seed, 'order', epoch));
     const abandoned = new AbortController();
     const ahead: Promise<Batch | undefined>[] = [];
-    let next = from * batchSize;
+    let next = from * size;
     const fill = () => {
-      for (; ahead.length < prefetch && next < order.length; next += batchSize) {
-        const views = order.slice(next, next + batchSize).map((index) => this.viewOf(index, options));
+      for (; ahead.length < prefetch && next < order.length; next += size) {
+        const views = order.slice(next, next + size).flatMap((index) => this.viewsOf(index, options));
         const batch = this.load(views, options.recall, abandoned.signal);
         // Whoever waits for it gets the error; until then, it is not unhandled.
         batch.catch(() => undefined);
@@ -151,11 +164,12 @@ export class PictureSource implements BatchSource {
   }
 
   /** What an epoch shows of a sample: a function of seed, view and position alone. */
-  private viewOf(index: number, { epoch, view = epoch }: BatchOptions): View {
+  private viewsOf(index: number, { epoch, view = epoch }: BatchOptions): View[] {
     const { augmentation } = this;
-    if (!augmentation) return { index };
-    const { seed = 0 } = this.options;
-    return { index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) };
+    const { seed = 0, testViews } = this.options;
+    if (testViews) return testViews.map((test) => ({ index, test }));
+    if (!augmentation) return [{ index }];
+    return [{ index, draw: drawAugmentation(augmentation, new Random(seed, 'augment', view, index)) }];
   }
 
   private async load(
@@ -189,10 +203,10 @@ export class PictureSource implements BatchSource {
   }
 
   /** Digest of everything that the pixels of a view depend on; undefined where the file cannot be read. */
-  private async keyOf({ index, draw }: View): Promise<string | undefined> {
+  private async keyOf({ index, draw, test }: View): Promise<string | undefined> {
     const { file } = this.options.samples[index];
     const content = await this.contentOf(file);
-    return content && this.reader.digest(`${content} ${this.conditions} ${JSON.stringify(draw ?? null)}`);
+    return content && this.reader.digest(`${content} ${this.conditions} ${JSON.stringify(draw ?? test ?? null)}`);
   }
 
   /** Of a file as it was when first met: what is decoded of it is kept as well. */
@@ -205,18 +219,22 @@ export class PictureSource implements BatchSource {
   }
 
   /** Whether the picture could be decoded. */
-  private async write({ index, draw }: View, images: Float32Array, offset: number): Promise<boolean> {
+  private async write({ index, draw, test }: View, images: Float32Array, offset: number): Promise<boolean> {
     const { preprocessing: p, samples } = this.options;
     const { file } = samples[index];
     const picture = await this.decode(file).catch((error) => this.failed(file, error));
     if (!picture) return false;
     if (draw) await this.reader.augment(picture, p, draw, images, offset);
-    else writePixels(picture, p, images, offset, inputOrigin(picture, p));
+    else if (test) {
+      const { mirrored: horizontalFlip } = test;
+      writePixels(picture, p, images, offset, { ...viewOrigin(picture, p, test), horizontalFlip });
+    } else writePixels(picture, p, images, offset, inputOrigin(picture, p));
     return true;
   }
 
   private decode(file: string): Promise<Pixels> {
-    const { preprocessing: p } = this.options;
+    const { preprocessing, testViews } = this.options;
+    const p = testViews ? viewedPreprocessing(preprocessing, testViews) : preprocessing;
     const large = this.augmentation !== undefined;
     // All that a decoded picture depends on.
     const { width, height, fit, cropFraction, interpolation } = p;

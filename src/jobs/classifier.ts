@@ -1,4 +1,4 @@
-import type { BatchSource, Preprocessing } from '../data/index.ts';
+import { type Batch, type BatchSource, type Preprocessing, TEST_VIEWS, type TestView } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { metadataOf, temperatureOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
@@ -7,7 +7,7 @@ import type { ResolvedModel } from '../models/index.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
-import { classification, openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
+import { classification, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
@@ -25,11 +25,13 @@ export class Classifier {
     /** Where its JSON files are. */
     readonly folder: string,
     private readonly temperature: number | undefined,
+    /** What it is to be shown of each picture; the picture as it is unless given. */
+    readonly testViews: readonly TestView[] | undefined,
   ) {}
 
   /** @param spec whatever `resolveModel` takes, a run directory included */
   static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks): Promise<Classifier> {
-    const { labels, batch, device, calibrated, ...pictures } = readClassifierSettings(settings);
+    const { labels, batch, device, calibrated, tta, ...pictures } = readClassifierSettings(settings);
     const runtime = await openRuntime(device, hooks);
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
@@ -49,10 +51,21 @@ export class Classifier {
     const session = await open(runtime, model);
     const { name, folder } = resolved;
     const output = outputOf(model);
-    return new Classifier(name, task, preprocessing, batch, input.name, output, session, folder, temperature);
+    return new Classifier(
+      name,
+      task,
+      preprocessing,
+      batch,
+      input.name,
+      output,
+      session,
+      folder,
+      temperature,
+      tta === 'none' ? undefined : TEST_VIEWS[tta],
+    );
   }
 
-  /** What it says of each picture, batch by batch. */
+  /** What it says of each picture, batch by batch; of one in several rows that follow each other, their mean. */
   async *predict(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
@@ -62,7 +75,9 @@ export class Classifier {
       if (count !== this.task.outputs) throw wrongCount(this.task, count);
       // ln p are logits of p.
       const logits = gives === 'logits' ? scores : scores.map((p) => Math.log(Math.max(p, 1e-37)));
-      const outcomes = this.task.outcomes(logits, batch, 'model');
+      const outcomes = this.testViews
+        ? this.task.outcomes(...meanOfViews(logits, batch, this.task), 'model')
+        : this.task.outcomes(logits, batch, 'model');
       yield this.temperature === undefined ? outcomes : this.task.temperature!.apply(outcomes, this.temperature);
     }
   }
@@ -81,6 +96,30 @@ function keptTemperature({ source, config }: ResolvedModel, task: Task): number 
     `${source} keeps no temperature to be calibrated with`,
     `Fit one on labelled pictures: thaw calibrate ${source} PICTURES`,
   );
+}
+
+/** One row a picture, where a picture has several that follow each other: of classes ln of the mean probability, else the mean output. */
+function meanOfViews(values: Float32Array, { labels, targets, indices }: Batch, { facts, outputs }: Task) {
+  const firsts = [...indices.keys()].filter((i) => indices[i] !== indices[i - 1]);
+  const isClasses = facts.task === 'classification';
+  const means = new Float32Array(firsts.length * outputs);
+  for (const [row, first] of firsts.entries()) {
+    const end = firsts[row + 1] ?? indices.length;
+    for (let i = first; i < end; i++) {
+      const scores = values.subarray(i * outputs, (i + 1) * outputs);
+      for (const [c, value] of (isClasses ? softmax(scores) : scores).entries())
+        means[row * outputs + c] += value / (end - first);
+    }
+  }
+  const size = targets && targets.length / indices.length;
+  const batch = {
+    indices: firsts.map((i) => indices[i]),
+    labels: BigInt64Array.from(firsts, (i) => labels[i]),
+    ...(targets && {
+      targets: Float32Array.from(firsts.flatMap((i) => [...targets.subarray(i * size!, (i + 1) * size!)])),
+    }),
+  };
+  return [isClasses ? means.map((p) => Math.log(Math.max(p, 1e-37))) : means, batch] as const;
 }
 
 const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));

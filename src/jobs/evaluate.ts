@@ -57,6 +57,7 @@ export async function labelledPredictions(
   const source = new PictureSource({
     samples,
     preprocessing,
+    testViews: classifier.testViews,
     onProblem: ({ file, reason }) => hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   });
   const predictions: TaskOutcome[] = [];

@@ -51,7 +51,7 @@ export async function answers(request: PredictRequest, hooks: JobHooks): Promise
   problems.forEach(leaveOut);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   const { task, preprocessing } = classifier;
-  const source = new PictureSource({ samples, preprocessing, onProblem: leaveOut });
+  const source = new PictureSource({ samples, preprocessing, testViews: classifier.testViews, onProblem: leaveOut });
   const asWritten = request.pictures.every((path) => isAbsolute(path));
   const answered: AnsweredPicture[] = [];
   for await (const batch of classifier.predict(source)) {

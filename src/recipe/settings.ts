@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Preprocessing, preprocessingPresets } from '../data/index.ts';
+import { type Preprocessing, preprocessingPresets, testViewNames } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { devices } from '../runtime/devices.ts';
@@ -40,6 +40,8 @@ const classifierSchema = picturesSchema.extend({
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
   device: z.enum(['auto', ...devices]).default('auto'),
+  /** Test-time augmentation: the mean of what it says of several views of a picture. */
+  tta: z.enum(testViewNames).default('none'),
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
 });

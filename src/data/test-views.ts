@@ -1,0 +1,49 @@
+/** Test-time augmentation: views of one picture that a model is asked about, so that the mean of its answers can be taken. */
+import { inputOrigin } from './geometry.ts';
+import type { Size } from './preprocessing.ts';
+import type { Preprocessing } from './types.ts';
+
+/** Where the input lies in the resized picture, from 0 (left, top) to 1; where evaluation has it unless given. */
+export interface TestView {
+  readonly x?: number;
+  readonly y?: number;
+  readonly mirrored: boolean;
+}
+
+const middle: TestView = { mirrored: false };
+const crops: readonly TestView[] = [
+  { x: 0, y: 0, mirrored: false },
+  { x: 1, y: 0, mirrored: false },
+  { x: 0, y: 1, mirrored: false },
+  { x: 1, y: 1, mirrored: false },
+  { x: 0.5, y: 0.5, mirrored: false },
+];
+const mirrored = (views: readonly TestView[]) => views.map((view) => ({ ...view, mirrored: true }));
+
+/** The corners and the middle, as torchvision's `five_crop` and `ten_crop` have them; `flip` is the picture and its mirror image. */
+export const TEST_VIEWS = {
+  none: [middle],
+  flip: [middle, ...mirrored([middle])],
+  'five-crop': crops,
+  'ten-crop': [...crops, ...mirrored(crops)],
+} as const satisfies Record<string, readonly TestView[]>;
+
+export type TestViews = keyof typeof TEST_VIEWS;
+export const testViewNames = Object.keys(TEST_VIEWS) as [TestViews, ...TestViews[]];
+
+/** Part of a side that a crop takes at most: the 224 of 256 pixels that networks are evaluated by. */
+const CROP = 224 / 256;
+
+/** How a picture is resized for views: so much larger than the input that there is something to cut. */
+export function viewedPreprocessing(p: Preprocessing, views: readonly TestView[]): Preprocessing {
+  if (views.every(({ x }) => x === undefined)) return p;
+  if (p.fit === 'crop') return { ...p, cropFraction: Math.min(p.cropFraction, CROP) };
+  return { ...p, width: Math.round(p.width / CROP), height: Math.round(p.height / CROP) };
+}
+
+/** Where the input begins in a picture that was resized for views. */
+export function viewOrigin(picture: Size, p: Preprocessing, { x, y }: TestView): { left: number; top: number } {
+  if (x === undefined || y === undefined) return inputOrigin(picture, p);
+  const begin = (spare: number, at: number) => Math.max(0, Math.floor(spare * at));
+  return { left: begin(picture.width - p.width, x), top: begin(picture.height - p.height, y) };
+}
