@@ -19,4 +19,5 @@ export * from './report/index.ts';
 export * from './runtime/index.ts';
 export * from './shapes/index.ts';
 export * from './tasks/index.ts';
+export * from './text/index.ts';
 export * from './training/index.ts';

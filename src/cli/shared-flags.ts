@@ -24,6 +24,16 @@ export const PICTURE_FLAGS: Flags = {
   deviation: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by' },
 };
 
+/** How texts become input. */
+export const TEXT_FLAGS: Flags = {
+  'max-length': {
+    kind: 'number',
+    value: 'N',
+    does: 'tokens of a text that are read, the rest is cut',
+    default: "the model's own, 128 at most",
+  },
+};
+
 export const DEVICE_FLAG: Flags = {
   device: { kind: 'text', value: 'NAME', does: ['auto', ...devices].join(', '), default: 'auto' },
 };
@@ -61,6 +71,7 @@ export const CLASSIFIER_FLAGS: Flags = {
     default: 'none',
   },
   strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+  ...TEXT_FLAGS,
   ...underHeading(PICTURE_FLAGS, 'Preprocessing (where the model does not say it)'),
 };
 

@@ -3,7 +3,7 @@ import { LOSSES } from '../losses/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import type { Flags } from './flags.ts';
-import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, underHeading } from './shared-flags.ts';
+import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 
@@ -202,6 +202,18 @@ export const TRAIN_FLAGS: Flags = {
       ...QUANTIZED_FLAG,
     },
     'Model',
+  ),
+  ...underHeading(
+    {
+      ...TEXT_FLAGS,
+      pooling: {
+        kind: 'text',
+        value: 'HOW',
+        does: "a text's vector, where the model has no classifier: pooler (the model's own), cls (of the first token), mean (over all tokens); auto takes pooler where there is one, else mean",
+        default: 'auto',
+      },
+    },
+    'Texts',
   ),
   ...underHeading(PICTURE_FLAGS, PREPROCESSING),
   ...underHeading(

@@ -10,6 +10,7 @@ export {
   type Rectangle,
   readAugmentation,
 } from './augment/index.ts';
+export { balancedOrder } from './balanced-order.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';

@@ -28,6 +28,8 @@ export interface Sample {
   readonly label: number;
   /** Numbers, for tasks whose labels are not one class. */
   readonly targets?: readonly number[];
+  /** The text itself, where samples are texts; `file` then says where it stands. */
+  readonly text?: string;
 }
 
 /** A file that was left out, and why. */

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
-import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
+import type { Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Adapter, adapterNames } from '../layers/index.ts';
 import { type Tensor, tensor } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
+import { notedOf, readNote, type TextNote } from './model.ts';
 
 /** What training made of a model that stayed as it was: adapters and the head, with what is needed to work them in. */
 export interface AdapterSet {
@@ -18,7 +19,7 @@ export interface AdapterSet {
   readonly outputs?: number;
   /** What was trained for. */
   readonly task: TaskFacts;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextNote;
   /** By the names that they have in training: adapters, and the head's weight and bias. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
@@ -33,7 +34,7 @@ const metadataSchema = z.object({
   head: z.string().optional(),
   outputs: z.number().int().positive().optional(),
   task: z.unknown(),
-  preprocessing: z.custom<Preprocessing>(),
+  preprocessing: z.custom<Preprocessing | TextNote>(),
   /** The file's key → the name in training, and whether the matrix is turned. */
   names: z.record(z.string(), z.object({ name: z.string(), turned: z.boolean() })),
 });
@@ -80,7 +81,10 @@ export function writeAdapters(
     modules_to_save: [head.weight.replace(/\.[^.]*$/, '')],
     inference_mode: true,
   };
-  const metadata = { format: 'pt', thaw: JSON.stringify({ ...about, names }) };
+  const metadata = {
+    format: 'pt',
+    thaw: JSON.stringify({ ...about, preprocessing: notedOf(about.preprocessing), names }),
+  };
   return new Map([
     [ADAPTER_FILES.tensors, writeSafetensors({ tensors, metadata })],
     [ADAPTER_FILES.config, new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`)],
@@ -117,7 +121,7 @@ export function readAdapters(bytes: Uint8Array): AdapterSet {
     if (!value) throw new ThawError('bad-data', `the adapters lack "${key}"`, 'Copy the folder again');
     return [name, turned ? transposed(value) : value] as const;
   });
-  return { ...about, task: readFacts(task), preprocessing: checkPreprocessing(preprocessing), tensors: new Map(own) };
+  return { ...about, task: readFacts(task), preprocessing: readNote(preprocessing), tensors: new Map(own) };
 }
 
 function parsedJson(text: string | undefined): unknown {

@@ -1,5 +1,6 @@
 export { ADAPTER_FILES, type AdapterSet, adapterTensors, readAdapters, writeAdapters } from './adapters.ts';
 export { type CompressedForm, compressWeights } from './compress.ts';
+export { type FedModel, feedsOf } from './feeds.ts';
 export { type ExportMetadata, exportModel, metadataOf, roundedState } from './model.ts';
 export { shippedPreprocessing } from './pictures.ts';
 export {

@@ -14,6 +14,7 @@ import {
   widened,
 } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
+import { isText, type TextFormat } from '../text/index.ts';
 
 /** What a finished model says of itself in its `metadata_props`. */
 export interface ExportMetadata {
@@ -21,8 +22,11 @@ export interface ExportMetadata {
   readonly version: string;
   /** What it was trained for. */
   readonly task: TaskFacts;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextNote;
 }
+
+/** What a model says of how it reads texts; its tokenizer is beside it. */
+export type TextNote = Pick<TextFormat, 'kind' | 'maxLength'>;
 
 const KEYS = {
   version: 'thaw.version',
@@ -121,14 +125,26 @@ const withMetadata = (
   [KEYS.version]: version,
   [KEYS.classes]: JSON.stringify(classes),
   [KEYS.task]: JSON.stringify(task),
-  [KEYS.preprocessing]: JSON.stringify(preprocessing),
+  [KEYS.preprocessing]: JSON.stringify(notedOf(preprocessing)),
 });
+
+/** What is noted of a preprocessing: of texts all but the tokenizer, which is beside the model. */
+export const notedOf = (preprocessing: Preprocessing | TextNote): Preprocessing | TextNote =>
+  isText(preprocessing) ? noteOf(preprocessing) : preprocessing;
+
+const noteOf = ({ kind, maxLength }: TextNote): TextNote => ({ kind, maxLength });
 
 /** The model with another description of its preprocessing, where it has one. */
 export const withPreprocessing = (model: Model, preprocessing: Preprocessing): Model =>
   KEYS.preprocessing in model.metadata
     ? { ...model, metadata: { ...model.metadata, [KEYS.preprocessing]: JSON.stringify(preprocessing) } }
     : model;
+
+export function readNote(json: Preprocessing | TextNote): Preprocessing | TextNote {
+  if (!isText(json)) return checkPreprocessing(json);
+  if (Number.isInteger(json.maxLength) && json.maxLength > 0) return noteOf(json);
+  throw new Error(`texts of ${json.maxLength} tokens`);
+}
 
 /**
  * What `exportModel` noted in a model, or undefined where another tool wrote it.
@@ -143,7 +159,7 @@ export function metadataOf({ metadata }: Pick<Model, 'metadata'>): ExportMetadat
     return {
       version,
       task: readFacts({ ...facts, classes: JSON.parse(classes) }),
-      preprocessing: checkPreprocessing(JSON.parse(preprocessing)),
+      preprocessing: readNote(JSON.parse(preprocessing)),
     };
   } catch (cause) {
     throw new ThawError('bad-model', "the model's thaw metadata is damaged", 'Export it again with `thaw export`', {

@@ -2,14 +2,16 @@ import { type Preprocessing, writePreprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Graph, type Model, renameValues, type ValueInfo, writeModel } from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
+import { isText, type TextFormat } from '../text/index.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
 import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
+import { textConfig, textModel, tokenizerFiles } from './texts.ts';
 
 export interface TransformersOptions {
   /** The finished model. Its graph takes any batch size, though it may declare one. */
   readonly model: Model;
   readonly task: Pick<Task, 'outputs' | 'config'>;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextFormat;
   /** Names of the picture input and of the raw scores in `model`. */
   readonly input: string;
   readonly output: string;
@@ -25,17 +27,22 @@ export interface TransformersOptions {
 export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as const;
 
 /**
- * The folder that `pipeline('image-classification', folder)` of transformers.js loads: path within the folder → contents.
+ * The folder that `pipeline('image-classification', folder)` or `pipeline('text-classification', folder)` of transformers.js loads: path within the folder → contents.
  *
  * @throws ThawError `bad-model` when the model is too large for one file
  */
 export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
   const { task, preprocessing, card, sourceConfig, temperature } = options;
-  const config = transformersConfig(task, sourceConfig);
+  const config = isText(preprocessing)
+    ? textConfig(task.config(), sourceConfig)
+    : transformersConfig(task, sourceConfig);
+  const files = isText(preprocessing)
+    ? tokenizerFiles(preprocessing)
+    : { 'preprocessor_config.json': writePreprocessing(shippedPreprocessing(preprocessing)) };
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
   return new Map([
     ['config.json', json(temperature === undefined ? config : withTemperature(config, temperature))],
-    ['preprocessor_config.json', json(writePreprocessing(shippedPreprocessing(preprocessing)))],
+    ...Object.entries(files).map(([name, contents]) => [name, json(contents)] as const),
     ['onnx/model.onnx', writeModel(transformersModel(options))],
     ['README.md', text(card)],
   ]);
@@ -51,6 +58,7 @@ export function transformersModel({
   input,
   output,
 }: Pick<TransformersOptions, 'model' | 'task' | 'preprocessing' | 'input' | 'output'>): Model {
+  if (isText(preprocessing)) return textModel(model, output, TRANSFORMERS_NAMES.output);
   const adapted = takeShippedPictures(withOutput(model.graph, output, task.outputs), input, preprocessing);
   const entry = shippedInput(model.graph, adapted, input);
   const { input: pixelValues, output: logits } = TRANSFORMERS_NAMES;

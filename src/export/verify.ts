@@ -1,22 +1,17 @@
-import type { BatchSource, Preprocessing } from '../data/index.ts';
+import type { BatchSource } from '../data/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
-import { shippedPictures } from './pictures.ts';
+import { type FedModel, feedsOf } from './feeds.ts';
 
-export interface VerifyOptions<O extends TaskOutcome> {
+export interface VerifyOptions<O extends TaskOutcome> extends FedModel {
   /** The encoded model. */
   readonly model: Uint8Array;
   readonly runtime: Runtime;
   readonly source: BatchSource;
-  /** Of the source's pictures. */
-  readonly preprocessing: Preprocessing;
-  /** The model is one of `transformersFolder`, and takes pictures as that says. */
-  readonly shipped?: boolean;
   readonly batchSize: number;
   readonly task: Pick<Task<O>, 'outcomes' | 'difference' | 'same'>;
   /** The trainer's outcomes for every sample of the source. */
   readonly expected: readonly O[];
-  readonly input: string;
   readonly output: string;
   /** Largest allowed difference. */
   readonly tolerance?: number;
@@ -35,18 +30,7 @@ export interface Verification {
  * ours (or of the runtime), and throws.
  */
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
-  const {
-    model,
-    runtime,
-    source,
-    preprocessing,
-    task,
-    shipped = false,
-    batchSize,
-    input,
-    output,
-    tolerance = 1e-3,
-  } = options;
+  const { model, runtime, source, task, batchSize, output, tolerance = 1e-3 } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
   // Pictures may have to be decoded beside it.
   const session = await runtime.load(model, { spinning: false });
@@ -55,11 +39,7 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
   let samples = 0;
   try {
     for await (const batch of source.batches({ epoch: 0, batchSize })) {
-      const [images] = batch.inputs;
-      const { [output]: scores } = await session.run(
-        { [input]: shipped ? shippedPictures(images, preprocessing) : images },
-        [output],
-      );
+      const { [output]: scores } = await session.run(feedsOf(batch, options), [output]);
       for (const got of task.outcomes(scores.data as Float32Array, batch, 'model')) {
         const wanted = expected.get(got.index);
         if (!wanted) throw new Error(`there is no prediction to compare with for sample ${got.index}`);

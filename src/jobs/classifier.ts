@@ -1,6 +1,6 @@
-import { type Batch, type BatchSource, type Preprocessing, TEST_VIEWS, type TestView } from '../data/index.ts';
+import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { metadataOf, temperatureOf } from '../export/index.ts';
+import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
@@ -8,8 +8,10 @@ import { type Model, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
 import { classification, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
+import type { InputFormat } from './inputs.ts';
 import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
 
 /** A finished model: of a run, of a transformers.js folder, or a lone file. */
@@ -17,9 +19,9 @@ export class Classifier {
   private constructor(
     readonly name: string,
     readonly task: Task,
-    readonly preprocessing: Preprocessing,
+    readonly preprocessing: InputFormat,
     private readonly batchSize: number,
-    private readonly input: string,
+    readonly input: string,
     private readonly output: { readonly name: string; readonly gives: 'logits' | 'probabilities' },
     private readonly session: Session,
     /** Where its JSON files are. */
@@ -40,13 +42,15 @@ export class Classifier {
     const task = taskOf(model, resolved, labels);
     const temperature = calibrated ? keptTemperature(resolved, task) : undefined;
     const [input] = dataInputsOf(model);
-    if (input?.type !== 'float32') {
+    if (!isText(preprocessing) && input?.type !== 'float32') {
       throw new ThawError(
         'bad-model',
         `the model's input "${input?.name}" is ${input?.type ?? 'no tensor'}, and pictures are float32`,
         'Export the model with a float32 input',
       );
     }
+    if (isText(preprocessing) && tta !== 'none')
+      throw new ThawError('bad-config', 'views of --tta are of pictures, and the model reads texts', 'Leave it out');
     checkOutputs(model, task);
     const session = await open(runtime, model);
     const { name, folder } = resolved;
@@ -65,11 +69,11 @@ export class Classifier {
     );
   }
 
-  /** What it says of each picture, batch by batch; of one in several rows that follow each other, their mean. */
+  /** What it says of each sample, batch by batch; of one in several rows that follow each other, their mean. */
   async *predict(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
-      const { [name]: output } = await this.session.run({ [this.input]: batch.inputs[0] }, [name]);
+      const { [name]: output } = await this.session.run(feedsOf(batch, this), [name]);
       const scores = output.data as Float32Array;
       const count = scores.length / batch.indices.length;
       if (count !== this.task.outputs) throw wrongCount(this.task, count);

@@ -1,10 +1,10 @@
 import type { Dataset, Sample } from '../data/index.ts';
-import { openDataset, PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
 import type { Assessment, Evaluated, Exhibit, Task, TaskOutcome } from '../tasks/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import { openLabelled, plainSource } from './inputs.ts';
 import { describeData } from './opening.ts';
 
 export interface EvaluateRequest {
@@ -51,15 +51,14 @@ export async function labelledPredictions(
   checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   const { task, preprocessing, folder } = classifier;
-  const dataset = await openDataset(request.data, { classes: task.classes, valFraction: 0, strict: request.strict });
-  hooks.onEvent?.(describeData(dataset, task));
-  const samples = samplesOf(dataset, request);
-  const source = new PictureSource({
-    samples,
-    preprocessing,
-    testViews: classifier.testViews,
-    onProblem: ({ file, reason }) => hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
+  const dataset = await openLabelled(request.data, preprocessing, {
+    classes: task.classes,
+    valFraction: 0,
+    strict: request.strict,
   });
+  hooks.onEvent?.(describeData(dataset, task, preprocessing));
+  const samples = samplesOf(dataset, request);
+  const source = plainSource(samples, preprocessing, hooks, classifier.testViews);
   const predictions: TaskOutcome[] = [];
   for await (const batch of classifier.predict(source)) {
     hooks.signal?.throwIfAborted();
@@ -80,5 +79,5 @@ function checkSplit(split: string | undefined): void {
 function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly Sample[] {
   const chosen = split ?? SPLITS.find((name) => dataset[name].length > 0) ?? 'val';
   if (dataset[chosen].length > 0) return dataset[chosen];
-  throw new ThawError('bad-data', `${data} has no pictures in ${chosen}`, 'Choose another --split, or leave it out');
+  throw new ThawError('bad-data', `${data} has nothing in ${chosen}`, 'Choose another --split, or leave it out');
 }

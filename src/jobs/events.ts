@@ -1,5 +1,6 @@
 import type { DataProblem } from '../data/index.ts';
 import type { ContinuedClasses } from '../recipe/index.ts';
+import type { Noun } from '../report/index.ts';
 import type { DeviceChoice } from '../runtime/devices.ts';
 import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
 import type { TrainingEvent } from '../training/index.ts';
@@ -22,6 +23,8 @@ export type JobEvent =
     }
   | {
       readonly type: 'data';
+      /** What samples are. */
+      readonly noun: Noun;
       readonly task: TaskName;
       /** By which epochs are compared. */
       readonly metric: Metric;

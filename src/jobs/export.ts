@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { PictureSource } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type CompressedForm,
@@ -23,6 +22,7 @@ import { averagedState } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
+import { plainSource } from './inputs.ts';
 import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { readRecord, readRunSettings } from './resume.ts';
@@ -112,15 +112,15 @@ async function compare(
   const settings = await readRunSettings(run);
   const { batch } = settings;
   const { identity } = await run.source();
-  const dataset = await openTrainingData(dataPath, settings, () => identity.classes).catch((error) => {
+  const dataset = await openTrainingData(dataPath, preprocessing, settings, () => identity.classes).catch((error) => {
     if (error instanceof ThawError) return undefined;
     throw error;
   });
   if (!dataset) return null;
   const classifier = await Classifier.open(run.path, { batch, device: 'cpu' }, hooks);
-  const source = new PictureSource({ samples: dataset.val, preprocessing });
+  const source = plainSource(dataset.val, preprocessing);
   const expected: TaskOutcome[] = [];
-  const shipped = new PictureSource({ samples: dataset.val, preprocessing: classifier.preprocessing });
+  const shipped = plainSource(dataset.val, classifier.preprocessing);
   for await (const batch of classifier.predict(shipped)) expected.push(...batch);
   await classifier.release();
   return verifyExport({

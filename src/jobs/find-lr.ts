@@ -67,7 +67,9 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
-  const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
+  const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
+    knownLabels(model, resolved, settings.labels),
+  );
   const task = classification(dataset.classes);
   const config = trainingConfigOf(
     withClassWeights(
@@ -76,7 +78,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
       dataset.classes,
     ),
   );
-  hooks.onEvent?.(describeData(dataset, task));
+  hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
   const { network, anatomy } = await prepareModel(model, runtime, {
     head: settings.head,

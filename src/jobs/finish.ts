@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { drawPng, PictureSource } from '../data/node/index.ts';
+import { drawPng } from '../data/node/index.ts';
 import { adapterTensors, TRANSFORMERS_NAMES, writeAdapters } from '../export/index.ts';
 import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
 import { modelCard, renderReport, reportPlots } from '../report/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
+import { plainSource } from './inputs.ts';
 import { shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
 import { reportData } from './report-data.ts';
@@ -48,7 +49,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
   const best = shippedCheckpoint(job, job.config, kept);
-  const testSource = dataset.test.length ? new PictureSource({ samples: dataset.test, preprocessing }) : undefined;
+  const testSource = dataset.test.length ? plainSource(dataset.test, preprocessing) : undefined;
   const trained = { ...job, checkpoint: best, preprocessing, sourceConfig, test: testSource };
   const measured = await measure(trained);
   if (hooks.signal?.aborted) return interrupted();

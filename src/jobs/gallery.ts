@@ -1,16 +1,20 @@
-import { type Dataset, type Preprocessing, readAugmentation } from '../data/index.ts';
+import { type Dataset, readAugmentation } from '../data/index.ts';
 import { preview, thumbnail } from '../data/node/index.ts';
 import type { TrainSettings } from '../recipe/index.ts';
 import type { Mistake } from '../report/index.ts';
+import { isText } from '../text/index.ts';
 import type { Prediction } from '../training/index.ts';
+import type { InputFormat } from './inputs.ts';
 import { shownPath } from './paths.ts';
 
 /** Pixels of a mistake's picture at most. */
 const THUMBNAIL = 160;
+/** Characters of a mistake's text at most. */
+const LONGEST = 400;
 const MISTAKES = 24;
 const SAMPLES = 12;
 
-/** The validation pictures that are wrong with the most confidence. */
+/** The validation pictures or texts that are wrong with the most confidence. */
 export async function worstMistakes(predictions: readonly Prediction[], dataset: Dataset): Promise<Mistake[]> {
   const wrong = predictions
     .filter(({ label, predicted }) => label !== predicted)
@@ -19,9 +23,9 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
     .slice(0, MISTAKES);
   return Promise.all(
     wrong.map(async ({ index, label, predicted, probability }) => {
-      const { file } = dataset.val[index];
+      const { file, text } = dataset.val[index];
       return {
-        thumbnail: await thumbnail(file, THUMBNAIL),
+        ...(text === undefined ? { thumbnail: await thumbnail(file, THUMBNAIL) } : { text: text.slice(0, LONGEST) }),
         file: shownPath(file),
         label: dataset.classes[label],
         predicted: dataset.classes[predicted],
@@ -41,9 +45,10 @@ export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, 
 /** Training pictures as the first epoch shows them, the classes taking turns. */
 export async function samplePictures(
   { train, classes }: Dataset,
-  preprocessing: Preprocessing,
+  preprocessing: InputFormat,
   { augment, seed }: Pick<TrainSettings, 'augment' | 'seed'>,
 ): Promise<string[]> {
+  if (isText(preprocessing)) return [];
   const chosen = inTurns({ train, classes }, SAMPLES);
   const augmentation = readAugmentation(augment);
   const pictures = await Promise.all(

@@ -1,18 +1,22 @@
-import type { Dataset, Preprocessing } from '../data/index.ts';
-import { openDataset } from '../data/node/index.ts';
+import type { Dataset } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf, namedClasses } from '../export/index.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
 import {
   choosePreprocessing,
+  chooseText,
   type PictureSettings,
   type Prepared,
   type PrepareOptions,
+  type TextSettings,
   type TrainSettings,
+  takesTexts,
 } from '../recipe/index.ts';
 import type { Task } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
 import type { JobHooks } from './events.ts';
+import { type InputFormat, nounOf, openLabelled } from './inputs.ts';
 
 /** `resolveModel`, its progress told as events. */
 export const fetchModel = (spec: string, { onEvent }: JobHooks): Promise<ResolvedModel> =>
@@ -20,14 +24,16 @@ export const fetchModel = (spec: string, { onEvent }: JobHooks): Promise<Resolve
     onProgress: ({ received, total }) => onEvent?.({ type: 'download', received, total }),
   });
 
-/** How pictures become the model's input; where nothing says it, what is assumed is told. */
+/** How pictures or texts become the model's input; where nothing says it, what is assumed is told. */
 export function preprocessingOf(
   model: Model,
   resolved: ResolvedModel,
-  settings: PictureSettings,
+  settings: PictureSettings & TextSettings,
   { onEvent }: JobHooks,
-): Preprocessing {
-  const own = metadataOf(model)?.preprocessing;
+): InputFormat {
+  const noted = metadataOf(model)?.preprocessing;
+  const own = noted && !isText(noted) ? noted : undefined;
+  if (takesTexts(model)) return chooseText(model, resolved, settings, noted && isText(noted) ? noted : undefined);
   const { preprocessing, from } = choosePreprocessing(model, resolved.preprocessing, settings, own);
   if (from === 'assumed') {
     onEvent?.({
@@ -40,18 +46,25 @@ export function preprocessingOf(
 }
 
 /**
- * The pictures of a training, their classes in the order of the outputs that it will have.
+ * The pictures or texts of a training, their classes in the order of the outputs that it will have.
  *
  * @param kept the classes of the model, asked for where it keeps its head
  */
 export async function openTrainingData(
   path: string,
-  { seed, valFraction, strict, verify, labels, keepHead }: TrainSettings,
+  format: InputFormat,
+  { seed, valFraction, strict, verify, labels, keepHead, ...blends }: TrainSettings,
   kept: () => readonly string[],
 ): Promise<Dataset> {
+  if (isText(format)) refuseBlends(blends);
   const options = { seed, valFraction, strict, verification: verify };
-  if (keepHead) return openDataset(path, { ...options, classes: kept() });
-  return inOrder(await openDataset(path, options), labels);
+  if (keepHead) return openLabelled(path, format, { ...options, classes: kept() });
+  return inOrder(await openLabelled(path, format, options), labels);
+}
+
+function refuseBlends({ mixup, cutmix }: Pick<TrainSettings, 'mixup' | 'cutmix'>): void {
+  if (mixup <= 0 && cutmix <= 0) return;
+  throw new ThawError('bad-config', 'mixup and cutmix blend pictures, and the model reads texts', 'Leave them out');
 }
 
 /** The classes of a model: as given, as its `config.json` or its own metadata say. */
@@ -74,14 +87,21 @@ export const newHead = (
   model: Model,
   { config }: ResolvedModel,
   { outputs, classes, named }: Pick<Task, 'outputs' | 'classes' | 'named'>,
-  { keepHead, knownClasses }: TrainSettings,
-): Pick<PrepareOptions, 'classes' | 'names'> =>
+  { keepHead, knownClasses, pooling }: TrainSettings,
+): Pick<PrepareOptions, 'classes' | 'names' | 'encoder'> =>
   keepHead
     ? {}
     : {
         classes: outputs,
+        encoder: takesTexts(model) ? { pooling, features: hiddenSize(config) } : undefined,
         names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
       };
+
+/** Of a text encoder's vectors. */
+function hiddenSize(config: unknown): number | undefined {
+  const { hidden_size, dim } = (config ?? {}) as Record<string, unknown>;
+  return [hidden_size, dim].find((size) => typeof size === 'number') as number | undefined;
+}
 
 /** The data set with its classes in the order that the user gives. */
 function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
@@ -96,7 +116,7 @@ function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
     );
   }
   const place = dataset.classes.map((name) => labels.indexOf(name));
-  const moved = (samples: Dataset['train']) => samples.map(({ file, label }) => ({ file, label: place[label] }));
+  const moved = (samples: Dataset['train']) => samples.map((sample) => ({ ...sample, label: place[sample.label] }));
   return {
     ...dataset,
     classes: labels,
@@ -107,9 +127,14 @@ function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
 }
 
 /** A data set as an event. */
-export const describeData = ({ classes, train, val, test, problems }: Dataset, { facts, metric }: Task) =>
+export const describeData = (
+  { classes, train, val, test, problems }: Dataset,
+  { facts, metric }: Task,
+  format: InputFormat,
+) =>
   ({
     type: 'data',
+    noun: nounOf(format),
     task: facts.task,
     metric,
     classes,

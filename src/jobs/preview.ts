@@ -6,6 +6,7 @@ import { readModelFile } from '../models/files.ts';
 import { tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../recipe/index.ts';
+import { isText } from '../text/index.ts';
 import { tilesOf } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { inTurns } from './gallery.ts';
@@ -52,7 +53,16 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
-  const dataset = await openTrainingData(request.data, settings, () => knownLabels(model, resolved, settings.labels));
+  if (isText(preprocessing)) {
+    throw new ThawError(
+      'bad-config',
+      `${request.model} reads texts, and a preview shows pictures`,
+      'Give a model of pictures',
+    );
+  }
+  const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
+    knownLabels(model, resolved, settings.labels),
+  );
   const chosen = inTurns(dataset, pictures);
   const batchOf = (rows: readonly Float32Array[]): Batch => ({
     inputs: [tensor('float32', batchShape(preprocessing, rows.length), joined(rows))],

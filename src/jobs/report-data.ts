@@ -3,11 +3,12 @@ import { stringify } from 'yaml';
 import type { Dataset } from '../data/index.ts';
 import { dataMakeUp } from '../data/node/index.ts';
 import type { Measured } from '../recipe/index.ts';
-import { curvesOf, type MakeUp, type ReportData } from '../report/index.ts';
+import { curvesOf, type MakeUp, type Noun, type ReportData } from '../report/index.ts';
 import type { Evaluation } from '../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
+import { nounOf } from './inputs.ts';
 import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { stageResults } from './record.ts';
@@ -30,6 +31,7 @@ export async function reportData(
 ): Promise<ReportData> {
   const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
   const { rows } = last.progress;
+  const noun = nounOf(about.preprocessing);
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   const count = (samples: Dataset['train']) =>
     dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
@@ -47,10 +49,11 @@ export async function reportData(
     },
     data: {
       path: about.data,
+      noun,
       classes: dataset.classes,
       counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
       problems: dataset.problems,
-      makeUp: await makeUpOf(dataset),
+      makeUp: noun === 'picture' ? await makeUpOf(dataset) : null,
     },
     plan: record.stages.map((stage) => ({
       ...stage,
@@ -79,7 +82,7 @@ export async function reportData(
     stopped: record.stopped ?? 'finished',
     output: {
       path: join(path, 'model'),
-      commands: commandsFor(path, calibration !== null && calibration.temperature !== null, again),
+      commands: commandsFor(path, noun, calibration !== null && calibration.temperature !== null, again),
     },
   };
 }
@@ -98,22 +101,32 @@ async function makeUpOf(dataset: Dataset): Promise<MakeUp | null> {
   return found && { ...found, twins: twins ?? null };
 }
 
+const EXAMPLES = {
+  picture: { one: 'PICTURE.jpg', many: 'PICTURES', pipeline: 'image-classification' },
+  text: { one: '"A text"', many: 'TEXTS.csv', pipeline: 'text-classification' },
+} as const;
+
 /** What to do next. */
-const commandsFor = (path: string, calibrated: boolean, again: string): ReportData['output']['commands'] => [
-  { does: 'Classify pictures', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
+const commandsFor = (
+  path: string,
+  noun: Noun,
+  calibrated: boolean,
+  again: string,
+): ReportData['output']['commands'] => [
+  { does: `Classify ${noun}s`, command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one}` },
   ...(calibrated
     ? [
         {
-          does: 'Classify pictures, with probabilities that say how often it is right',
-          command: `thaw predict ${quoted(path)} PICTURE.jpg --calibrated`,
+          does: `Classify ${noun}s, with probabilities that say how often it is right`,
+          command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one} --calibrated`,
         },
       ]
     : []),
   { does: 'Train again with the same settings', command: again },
-  { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} PICTURES` },
+  { does: `Measure it on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
   {
     does: 'Use it in JavaScript',
-    command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('image-classification', ${JSON.stringify(`${path}/model`)});`,
+    command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('${EXAMPLES[noun].pipeline}', ${JSON.stringify(`${path}/model`)});`,
   },
 ];
 

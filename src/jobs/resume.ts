@@ -39,9 +39,9 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     const settings = await readRunSettings(run);
     const { model: source, identity, about: kept } = await run.source();
     const about = kept as unknown as About;
-    const opened = await openTrainingData(about.dataPath, settings, () => identity.classes);
+    const opened = await openTrainingData(about.dataPath, about.preprocessing, settings, () => identity.classes);
     const task = openTask(about.task);
-    onEvent?.(describeData(opened, task));
+    onEvent?.(describeData(opened, task, about.preprocessing));
     const samples = await identifySamples(opened, about.dataPath);
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
 

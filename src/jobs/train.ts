@@ -63,14 +63,16 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, asked, hooks);
   signal?.throwIfAborted();
-  const dataset = await openTrainingData(request.data, asked, () => knownLabels(model, resolved, asked.labels));
+  const dataset = await openTrainingData(request.data, preprocessing, asked, () =>
+    knownLabels(model, resolved, asked.labels),
+  );
   const settings = withClassWeights(
     asked,
     dataset.train.map(({ label }) => label),
     dataset.classes,
   );
   const task = classification(dataset.classes);
-  onEvent?.(describeData(dataset, task));
+  onEvent?.(describeData(dataset, task, preprocessing));
   signal?.throwIfAborted();
   const run = await createRun({ out: request.out, data: request.data });
   try {

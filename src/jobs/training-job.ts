@@ -1,10 +1,11 @@
-import type { BatchSource, Dataset, Preprocessing } from '../data/index.ts';
+import type { BatchSource, Dataset } from '../data/index.ts';
 import type { Prepared, TrainSettings } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskFacts } from '../tasks/index.ts';
 import type { Checkpoint, FeatureCache, TrainingConfig } from '../training/index.ts';
+import type { InputFormat } from './inputs.ts';
 import type { RunRecord } from './record.ts';
 
 /** What a run keeps of its beginnings, in the `about` of its source. */
@@ -17,7 +18,7 @@ export interface About {
   /** The model's short name, and SHA-256 of its file. */
   readonly name: string;
   readonly sha256: string;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: InputFormat;
   readonly task: TaskFacts;
   /** The model's `config.json`. */
   readonly sourceConfig?: unknown;

@@ -2,6 +2,7 @@ import { PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import { blendedPictures, trainingConfigOf } from '../recipe/index.ts';
 import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
+import { isText, TextSource } from '../text/index.ts';
 import {
   type Checkpoint,
   type StageInfo,
@@ -14,6 +15,7 @@ import { writeBatchPictures } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
+import { plainSource } from './inputs.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { About, TrainingJob } from './training-job.ts';
@@ -44,8 +46,9 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
       stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
       done: resume?.progress.epoch ?? 0,
     });
-    if (!resume)
-      await writeBatchPictures(job.run, sources, { ...job.about, classes: task.classes, batchSize: config.batch });
+    const { preprocessing } = job.about;
+    if (!resume && !isText(preprocessing))
+      await writeBatchPictures(job.run, sources, { preprocessing, classes: task.classes, batchSize: config.batch });
     const log = new RunLog(job, trainer, config);
     for await (const event of trainer.run()) {
       await log.take(event, hooks);
@@ -57,7 +60,7 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
   }
 }
 
-/** The data set as the trainer takes it: training pictures augmented and in a new order every epoch, the others as they are. */
+/** The data set as the trainer takes it: training samples in a new order every epoch, pictures augmented; the others as they are. */
 export function openSources(
   {
     dataset,
@@ -67,6 +70,16 @@ export function openSources(
   }: Pick<TrainingJob, 'dataset' | 'settings' | 'task'> & Pick<About, 'preprocessing'>,
   { onEvent }: JobHooks,
 ) {
+  const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
+  if (isText(preprocessing)) {
+    const { seed } = settings;
+    const train = new TextSource({ samples: dataset.train, format: preprocessing, seed, shuffle });
+    if (train.cut) {
+      const message = `${train.cut} of ${train.length} training texts are longer than ${preprocessing.maxLength} tokens, and cut (--max-length)`;
+      onEvent?.({ type: 'notice', message });
+    }
+    return { train, val: plainSource(dataset.val, preprocessing) };
+  }
   const cache = new PictureCache();
   const common = {
     preprocessing,
@@ -76,7 +89,6 @@ export function openSources(
       onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   };
   const augmentation = readAugmentation(settings.augment);
-  const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
   const train = new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle });
   return {
     train: blendedPictures(train, settings, preprocessing, task),

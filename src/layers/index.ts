@@ -7,6 +7,7 @@ export {
   placeAdapters,
   withAdapter,
 } from './adapters/index.ts';
+export { addHead, type EncoderHead, isClassifier, type Pooling, poolings } from './add-head.ts';
 export { groupsOf, type LayerGroup } from './groups.ts';
 export { findHead, type Head } from './head.ts';
 export type { NewHead } from './head-rows.ts';

@@ -44,7 +44,7 @@ export async function fetchAddress(address: string, options: FetchOptions): Prom
 
   const fetcher = guarded(options.fetch);
   // Before the model, so that a model in the cache always has the JSON files that belong to it.
-  for (const json of ['preprocessor_config.json', 'config.json']) await fetchJson(url, json, folder, fetcher);
+  for (const json of CONFIGS) await fetchJson(url, json, folder, fetcher);
   await fetchModel(url, path, sha256, fetcher, options);
   const source: Source = { url: shown(url), sha256: await digest(path) };
   await writeWhole(join(folder, 'source.json'), source);
@@ -133,6 +133,8 @@ async function fetchModel(
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
 /** A JSON file next to the model; one that is not there, or is a page instead of JSON, is left out. */
+const CONFIGS = ['preprocessor_config.json', 'config.json', 'tokenizer.json', 'tokenizer_config.json'];
+
 async function fetchJson(model: URL, file: string, folder: string, fetcher: typeof fetch): Promise<void> {
   const places = model.pathname.includes('/onnx/') ? ['./', '../'] : ['./'];
   for (const place of places) {

@@ -29,6 +29,7 @@ interface Repository {
 const commitHash = /^[0-9a-f]{40}$/;
 const models = ['onnx/model.onnx', 'model.onnx'];
 const configs = ['preprocessor_config.json', 'config.json'];
+const tokenizers = ['tokenizer.json', 'tokenizer_config.json'];
 
 /** What a finished download of one commit consists of; written last, so that it stands for a whole one. */
 interface Snapshot {
@@ -119,7 +120,8 @@ async function fromSharedCache(repository: Repository): Promise<ModelFiles | und
   const folder = join(home, 'snapshots', commit);
   const model = models.find((file) => existsSync(join(folder, file)));
   // Snapshots hold only what someone asked for: without the JSON files we could not tell "absent" from "not fetched".
-  if (!model || !configs.every((file) => existsSync(join(folder, file)))) return undefined;
+  const has = (files: readonly string[]) => files.every((file) => existsSync(join(folder, file)));
+  if (!model || !(has(configs) || has(['config.json', ...tokenizers]))) return undefined;
   const blob = realpathSync(join(folder, model));
   if ((await digest(blob)) !== basename(blob)) return undefined;
   return modelFiles(repository, folder, model, basename(blob));
@@ -248,7 +250,7 @@ async function fetchSnapshot(
     );
   // Only these names are ever asked for or written, whatever else a repository lists.
   const external = files.filter((file) => dirname(file) === dirname(model) && isExternalData(basename(file)));
-  const wanted = [...configs.filter((file) => files.includes(file)), ...external, model];
+  const wanted = [...[...configs, ...tokenizers].filter((file) => files.includes(file)), ...external, model];
   const sizes: Record<string, number> = {};
   for (const { path, size, lfs, oid } of await hub.describe(commit, wanted)) {
     sizes[path] = lfs?.size ?? size;

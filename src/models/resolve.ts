@@ -21,6 +21,9 @@ export interface ResolvedModel {
   readonly preprocessing?: unknown;
   /** Parsed `config.json` (labels are in its `id2label`), if there is one. */
   readonly config?: unknown;
+  /** Parsed `tokenizer.json` and `tokenizer_config.json`, if the model takes texts. */
+  readonly tokenizer?: unknown;
+  readonly tokenizerConfig?: unknown;
   /** Of the `.onnx` file, in hexadecimal. */
   readonly sha256: string;
 }
@@ -44,11 +47,14 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   await checkOnnxFile(files.path);
   const preprocessing = await readJson(files.folder, 'preprocessor_config.json');
   const config = await readJson(files.folder, 'config.json');
+  const tokenizer = await readJson(files.folder, 'tokenizer.json');
+  const tokenizerConfig = tokenizer && (await readJson(files.folder, 'tokenizer_config.json'));
   return {
     ...files,
     source: spec,
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
+    ...(tokenizer === undefined ? {} : { tokenizer, tokenizerConfig }),
     sha256: files.sha256 ?? (await digest(files.path)),
   };
 }

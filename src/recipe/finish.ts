@@ -11,6 +11,7 @@ import {
 import { quantizedWeights, type Tensor, tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
+import { isText, type TextFormat } from '../text/index.ts';
 import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
@@ -20,7 +21,7 @@ export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated
   /** What is shipped. */
   readonly checkpoint: Checkpoint;
   readonly task: Task<O, Evaluated, A>;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextFormat;
   readonly config: TrainingConfig;
   readonly runtime: Runtime;
   readonly val: BatchSource;
@@ -95,7 +96,7 @@ export interface FinishedModel {
   /** The `model/` folder with this model card: path within it → contents. */
   folder(card: string): ReadonlyMap<string, Uint8Array>;
   /** Its preprocessing, which transformers.js can carry out. */
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextFormat;
 }
 
 /**
@@ -135,5 +136,9 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
     tolerance: quantizedWeights(source.graph).size ? ROUNDED : undefined,
     ...TRANSFORMERS_NAMES,
   });
-  return { verification, folder, preprocessing: shippedPreprocessing(preprocessing) };
+  return {
+    verification,
+    folder,
+    preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing),
+  };
 }

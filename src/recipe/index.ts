@@ -37,7 +37,9 @@ export {
   readQuantized,
   readSettings,
   settingNames,
+  type TextSettings,
   type TrainSettings,
   type TrainSettingsInput,
   trainingConfigOf,
 } from './settings.ts';
+export { chooseText, type TextFiles, takesTexts, textShapes } from './texts.ts';

@@ -10,8 +10,10 @@ import {
 import { ThawError } from '../errors.ts';
 import { type Dimension, isFloat, type Model } from '../onnx/index.ts';
 import { TASKS, type Task } from '../tasks/index.ts';
+import { isText, type TextFormat } from '../text/index.ts';
 import { dataInputsOf } from './prepare.ts';
 import { type PictureSettings, pictureChanges, type TrainSettings } from './settings.ts';
+import { takesTexts, textShapes } from './texts.ts';
 
 /** A model's preprocessing, and where it comes from. */
 export interface ChosenPreprocessing {
@@ -95,13 +97,18 @@ function fits(model: Model, preprocessing: Preprocessing): void {
 }
 
 /** The shapes of inputs that the file leaves open, as the preprocessing fills them. */
-export function inputShapes(model: Model, preprocessing: Preprocessing): Record<string, readonly Dimension[]> {
+export function inputShapes(
+  model: Model,
+  preprocessing: Preprocessing | Pick<TextFormat, 'kind'>,
+): Record<string, readonly Dimension[]> {
+  if (isText(preprocessing)) return textShapes(model);
   const [input] = dataInputsOf(model);
   return { [input.name]: ['batch', ...batchShape(preprocessing, 1).slice(1)] };
 }
 
 /** The same, only where something says how large pictures are: for jobs that look at no pictures. */
 export function openInputShapes(model: Model, json: unknown): Record<string, readonly Dimension[]> {
+  if (takesTexts(model)) return textShapes(model);
   const shape = dataInputsOf(model)[0]?.shape;
   const open = shape?.length === 4 && shape.slice(1).some((d) => typeof d !== 'number');
   return open && json !== undefined ? inputShapes(model, choosePreprocessing(model, json, {}).preprocessing) : {};

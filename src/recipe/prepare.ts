@@ -1,8 +1,11 @@
 import { ThawError } from '../errors.ts';
 import {
+  addHead,
+  type EncoderHead,
   findHead,
   groupsOf,
   hoistConstants,
+  isClassifier,
   type LoraOptions,
   obstaclesOf,
   placeAdapters,
@@ -42,6 +45,8 @@ export interface PrepareOptions {
   readonly classes?: number;
   /** The classes by name, so that the new head keeps what the model knows of them. */
   readonly names?: ClassNames;
+  /** Texts are read: a model without a classifier gets one on top of its encoder. */
+  readonly encoder?: Pick<EncoderHead, 'pooling' | 'features'>;
   readonly seed?: number;
   /** Shapes of inputs that the file leaves open, by name. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
@@ -76,11 +81,13 @@ async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOpt
  */
 export function withHead(
   model: Model,
-  { head, classes, names, seed = 0, quantized }: PrepareOptions,
+  { head, classes, names, encoder, seed = 0, quantized }: PrepareOptions,
 ): Pick<Prepared, 'continued'> & { model: Model } {
   refuseUntrainable(model, quantized);
   const plain = { ...model, graph: hoistConstants(model.graph) };
   if (classes === undefined) return { model: plain };
+  if (encoder && head === undefined && !isClassifier(plain))
+    return { model: addHead(plain, { ...encoder, classes, seed }) };
   const found = findHead(plain, { name: head });
   const continued = names && continueClasses(names, found.classes);
   const { model: headed } = replaceHead(plain, found, { classes, seed, rows: continued?.rows });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Preprocessing, preprocessingPresets, testViewNames } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { poolings } from '../layers/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { devices } from '../runtime/devices.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
@@ -34,8 +35,16 @@ const quantizedSchema = z.enum(['refuse', 'straight-through']);
 export const readQuantized = (quantized: unknown): Quantized | undefined =>
   parseConfig(z.object({ quantized: quantizedSchema.optional() }), { quantized }).quantized;
 
+/** How texts become input. */
+export const textsSchema = z.strictObject({
+  /** Tokens of a text that are read, special ones included. */
+  maxLength: z.number().int().positive().optional(),
+});
+export type TextSettings = z.output<typeof textsSchema>;
+
 /** What a finished model takes. */
 const classifierSchema = picturesSchema.extend({
+  ...textsSchema.shape,
   /** The classes in the order of the outputs, where the model does not say them. */
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
@@ -53,6 +62,9 @@ export const readClassifierSettings = (settings: ClassifierSettings) => parseCon
 /** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
 const schema = trainingSchema.extend({
   ...picturesSchema.shape,
+  ...textsSchema.shape,
+  /** How a text encoder's vectors of tokens become one, where the model has no classifier. */
+  pooling: z.enum(poolings).default('auto'),
   /** A policy by name, or each change with its probability and range. */
   augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
   /** Name of the classifier's node or weight, where it is not the last layer. */

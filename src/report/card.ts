@@ -1,5 +1,6 @@
 import type { Preprocessing } from '../data/types.ts';
 import { countsOf, labelScores } from '../metrics/index.ts';
+import { isText, type TextFormat } from '../text/index.ts';
 import { assessed } from './assessed.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
 import type { ReportData } from './types.ts';
@@ -8,11 +9,11 @@ import type { ReportData } from './types.ts';
 export interface ShippedModel {
   /** A licence's identifier on the Hugging Face hub, such as `mit`; `unknown` where it is not given. */
   readonly license?: string;
-  /** Name of the graph's picture input. */
+  /** Name of the graph's picture input; those that take tokens have names of their own. */
   readonly input: string;
   /** Name of its output: raw scores, one a class. */
   readonly output: string;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Preprocessing | TextFormat;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -45,6 +46,9 @@ function originOf({ source, name }: ReportData['model']): string {
   return origin + pathname;
 }
 
+const pipelineOf = ({ noun }: ReportData['data']): string =>
+  noun === 'text' ? 'text-classification' : 'image-classification';
+
 function frontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
   const { macro, rocAuc } = after;
@@ -66,20 +70,20 @@ function frontMatter({ title, model, after, data }: ReportData, { license }: Shi
     '---',
     `license: ${yaml(license ?? 'unknown')}`,
     'library_name: transformers.js',
-    'pipeline_tag: image-classification',
+    `pipeline_tag: ${pipelineOf(data)}`,
     ...(base ? [`base_model: ${yaml(base)}`] : []),
     'tags:',
     '  - onnx',
     '  - thaw',
-    '  - image-classification',
+    `  - ${pipelineOf(data)}`,
     'model-index:',
     `  - name: ${yaml(title)}`,
     '    results:',
     '      - task:',
-    '          type: image-classification',
+    `          type: ${pipelineOf(data)}`,
     '        dataset:',
     `          name: ${yaml(data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path)}`,
-    '          type: imagefolder',
+    `          type: ${data.noun === 'text' ? 'text' : 'imagefolder'}`,
     '          split: validation',
     '        metrics:',
     ...metrics.flatMap(({ type, name, value, args }) => [
@@ -97,7 +101,7 @@ function frontMatter({ title, model, after, data }: ReportData, { license }: Shi
 const optional = (value: number | null | undefined, format: (value: number) => string): string =>
   value === null || value === undefined ? '' : format(value);
 
-function scores({ before, after, test }: ReportData): string {
+function scores({ before, after, test, data }: ReportData): string {
   const columns = [
     ...(before ? [{ name: 'before training', of: before }] : []),
     { name: 'validation', of: after },
@@ -151,7 +155,7 @@ function scores({ before, after, test }: ReportData): string {
       columns.map(({ of }) => decimal(of.loss)),
     ),
     row(
-      'Pictures',
+      NOUNS[data.noun],
       columns.map(({ of }) => count(sum(of.confusion.map(sum)))),
     ),
   ].join('\n');
@@ -170,22 +174,24 @@ const confused = ({ after }: ReportData): string[] =>
     : [];
 
 /** What the temperature is for, and how to use it; nothing where there is none. */
-function probabilities({ calibration }: ReportData): string[] {
+function probabilities({ calibration, data }: ReportData): string[] {
   if (!calibration || calibration.temperature === null) return [];
   const { temperature, samples, measured, without, with: cooled } = calibration;
   const on =
-    measured === 'other' ? 'on the test set' : 'on the same pictures, each fifth at the temperature of the others';
+    measured === 'other'
+      ? 'on the test set'
+      : 'on the validation set itself, each fifth at the temperature of the others';
   return [
     '## Probabilities',
     '',
-    `Divide the scores by ${decimal(temperature)} before the softmax where probabilities matter: that temperature was fitted on ${plural(samples, 'validation picture')}. It changes no prediction. The calibration error is ${percent(without.calibration.error)} without it and ${percent(cooled.calibration.error)} with it (${on}).`,
+    `Divide the scores by ${decimal(temperature)} before the softmax where probabilities matter: that temperature was fitted on ${plural(samples, `validation ${data.noun}`)}. It changes no prediction. The calibration error is ${percent(without.calibration.error)} without it and ${percent(cooled.calibration.error)} with it (${on}).`,
     '',
   ];
 }
 
-const classes = ({ after }: ReportData): string =>
+const classes = ({ after, data }: ReportData): string =>
   [
-    '| Class | Precision | Recall | F1 | Pictures |',
+    `| Class | Precision | Recall | F1 | ${NOUNS[data.noun]} |`,
     '| --- | ---: | ---: | ---: | ---: |',
     ...after.perClass.map(
       ({ label, precision, recall, f1, support }) =>
@@ -216,7 +222,7 @@ function pillow({ width, height, fit, cropFraction, interpolation, channels, mea
   }[fit];
 }
 
-function python({ input, preprocessing }: ShippedModel): string {
+function pythonWithPictures(input: string, preprocessing: Preprocessing): string {
   const { channels, layout, scale, mean, deviation } = preprocessing;
   const grey = channels === 'grey';
   const order = layout === 'nchw' ? '.transpose(2, 0, 1)' : '';
@@ -235,19 +241,55 @@ pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${
 print(labels[str(scores.argmax())])`;
 }
 
+const NOUNS = { picture: 'Pictures', text: 'Texts' } as const;
+
+const pythonWithTexts = ({ inputs, type }: TextFormat): string => `import json
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+labels = json.load(open('config.json'))['id2label']
+session = onnxruntime.InferenceSession('onnx/model.onnx')
+tokens = Tokenizer.from_file('tokenizer.json').encode('A text')
+values = {'input_ids': tokens.ids, 'attention_mask': tokens.attention_mask, 'token_type_ids': tokens.type_ids}
+feeds = {name: np.array([values[name]], np.${type}) for name in ${JSON.stringify(inputs)}}
+[scores] = session.run(None, feeds)[0]
+print(labels[str(scores.argmax())])`;
+
+/** How the model is used, by what it takes. */
+function usageOf({ input, preprocessing }: ShippedModel): { python: string; example: string; input: string } {
+  if (isText(preprocessing)) {
+    const names = preprocessing.inputs.map(code).join(', ');
+    const cut = `texts of more than ${preprocessing.maxLength} tokens are cut`;
+    return {
+      python: pythonWithTexts(preprocessing),
+      example: "'A text'",
+      input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js cuts the last special token off as well)`,
+    };
+  }
+  const { width, height, fit, channels, scale, mean, deviation } = preprocessing;
+  const colours = channels === 'grey' ? 'a grey picture' : channels.toUpperCase();
+  return {
+    python: pythonWithPictures(input, preprocessing),
+    example: "'picture.jpg'",
+    input: `The input ${code(input)} is ${colours} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\``,
+  };
+}
+
 /**
  * `README.md` of the folder to ship: Hugging Face front matter, scores, classes, how it was trained, how to use it, limits.
  * Every string of `data` is escaped for Markdown or YAML.
  */
 export function modelCard(data: ReportData, shipped: ShippedModel): string {
   const { model, environment } = data;
-  const { width, height, fit, channels, scale, mean, deviation } = shipped.preprocessing;
+  const { noun } = data.data;
+  const usage = usageOf(shipped);
   const total = sum(data.after.confusion.map(sum));
   return `${frontMatter(data, shipped)}
 
 # ${plain(data.title)}
 
-${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} to tell ${plural(data.data.classes.length, 'class', 'classes')} apart: right about ${percent(data.after.accuracy)} of ${plural(total, 'validation picture')}.
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} to tell ${plural(data.data.classes.length, 'class', 'classes')} apart: right about ${percent(data.after.accuracy)} of ${plural(total, `validation ${noun}`)}.
 
 ## Scores
 
@@ -257,7 +299,7 @@ ${classes(data)}
 
 ${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## How it was trained
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), noun)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 
 ${stages(data) || 'No stage was run.'}
 
@@ -270,23 +312,23 @@ With [transformers.js](https://huggingface.co/docs/transformers.js):
 \`\`\`js
 import { pipeline } from '@huggingface/transformers';
 
-const classify = await pipeline('image-classification', './model'); // this folder
-console.log(await classify('picture.jpg'));
+const classify = await pipeline('${pipelineOf(data.data)}', './model'); // this folder
+console.log(await classify(${usage.example}));
 \`\`\`
 
 With Python's onnxruntime, in this folder:
 
 \`\`\`python
-${python(shipped)}
+${usage.python}
 \`\`\`
 
-The input ${code(shipped.input)} is ${channels === 'grey' ? 'a grey picture' : `${channels.toUpperCase()}`} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\`; the output ${code(shipped.output)} is a score a class, to be put through softmax for probabilities.
+${usage.input}; the output ${code(shipped.output)} is a score a class, to be put through softmax for probabilities.
 
 ## Limits
 
-- It knows these classes only, and gives every picture one of them.
-- It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
+- It knows these classes only, and gives every ${noun} one of them.
+- It was measured on ${noun}s like those it was trained on. Measure it on your own before you rely on it.
 - The validation set also chose the weights kept, so its scores lean to the bright side${data.test ? '; the test set did not' : ''}.
-- Licence and biases of the model it started from, and of the pictures, carry over.
+- Licence and biases of the model it started from, and of the ${noun}s, carry over.
 `;
 }

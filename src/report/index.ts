@@ -6,4 +6,13 @@ export { type Plot, reportPlots } from './plots.ts';
 export { type RateTest, renderRateTest } from './rate-test.ts';
 export { renderSweep, type SweepTable, shown, sweepCsv } from './sweep.ts';
 export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
-export type { ComparisonRow, MakeUp, Mistake, ReportData, ReportEnvironment, ReportStage, Times } from './types.ts';
+export type {
+  ComparisonRow,
+  MakeUp,
+  Mistake,
+  Noun,
+  ReportData,
+  ReportEnvironment,
+  ReportStage,
+  Times,
+} from './types.ts';

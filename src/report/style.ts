@@ -100,6 +100,7 @@ details[open] summary { margin-bottom: .6rem; }
 .pictures { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.6rem 1.2rem; }
 .pictures.tight { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: .5rem; }
 .pictures img, .frame { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; background: var(--ice); }
+.pictures blockquote { margin: 0; font-size: .86rem; line-height: 1.45; overflow-wrap: anywhere; max-height: 12rem; overflow: auto; }
 .pictures figcaption { display: grid; grid-template-columns: 1fr auto; font-size: .86rem; margin-top: .5rem; line-height: 1.4; }
 .pictures figcaption b { font-weight: 600; color: var(--warm); }
 .pictures figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

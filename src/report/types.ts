@@ -13,10 +13,14 @@ export interface ReportStage extends StageInfo {
   readonly multipliers: readonly { readonly group: string; readonly multiplier: number }[];
 }
 
-/** A validation picture the finished model gets wrong. */
+/** What a model learns from, in the singular. */
+export type Noun = 'picture' | 'text';
+
+/** A validation picture or text that the finished model gets wrong. */
 export interface Mistake {
-  /** A small picture as a `data:image/…;base64,` URL (PNG, JPEG, WebP, GIF or AVIF). */
-  readonly thumbnail: string;
+  /** A small picture as a `data:image/…;base64,` URL (PNG, JPEG, WebP, GIF or AVIF), or the text. */
+  readonly thumbnail?: string;
+  readonly text?: string;
   readonly file: string;
   readonly label: string;
   readonly predicted: string;
@@ -98,6 +102,8 @@ export interface ReportData {
   };
   readonly data: {
     readonly path: string;
+    /** What samples are. */
+    readonly noun: Noun;
     readonly classes: readonly string[];
     /** Pictures of each class, in the order of `classes`; `test` is empty where there is none. */
     readonly counts: {

@@ -18,7 +18,7 @@ export const identitySchema = z.object({
   }),
 });
 
-/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, label and file size. */
+/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, label and file size, or label and text. */
 export interface SampleIdentity {
   readonly sha256: string;
   readonly train: number;
@@ -40,7 +40,8 @@ export async function identifySamples(dataset: Dataset, root: string): Promise<S
   for (const split of ['train', 'val', 'test'] as const) {
     const samples = dataset[split];
     for (let from = 0; from < samples.length; from += 256) {
-      const lines = samples.slice(from, from + 256).map(async ({ file, label }) => {
+      const lines = samples.slice(from, from + 256).map(async ({ file, label, text }) => {
+        if (text !== undefined) return JSON.stringify([split, label, text]);
         const size = await stat(file).then(
           (found) => found.size,
           () => -1,

@@ -134,7 +134,7 @@ describe('what the user can mend costs one line and exit code 2', () => {
     ['a run that is none', () => ['resume', project.folder], /is not a run/],
     [
       'pictures that are none',
-      () => ['predict', project.model, join(project.model, 'model.onnx')],
+      () => ['predict', project.model, join(project.model, 'model.onnx'), '--labels', 'a,b,c,d,e'],
       /not a usable picture/,
     ],
   ];

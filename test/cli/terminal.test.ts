@@ -16,6 +16,7 @@ const state: BarState = {
   steps: 12,
   loss: 0.3141,
   metric: '90.0%',
+  noun: 'picture',
   speed: 52.4,
   left: 95,
 };

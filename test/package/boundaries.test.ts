@@ -20,6 +20,7 @@ const modules = [
   'optimizers',
   'artifacts',
   'data',
+  'text',
   'metrics',
   'tasks',
   'training',
@@ -51,6 +52,7 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^electron$/, /^electron\//],
   [/^csv-parse/, /^data\/node\//],
   [/^@huggingface\/hub$/, /^models\//],
+  [/^@huggingface\/tokenizers$/, /^text\//],
   [/^(citty|c12|picocolors)$/, /^cli\//],
   [/^(preact|@preact\/)/, /^studio\//],
 ];

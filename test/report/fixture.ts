@@ -85,6 +85,7 @@ export function fixture(
     },
     data: {
       path: 'pictures/hymenoptera',
+      noun: 'picture',
       classes,
       counts: {
         train: classes.map((_, i) => 121 + ((i * 17) % 23) * (i % 2 ? 1 : -1)),

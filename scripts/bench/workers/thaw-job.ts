@@ -25,7 +25,7 @@ async function describe({ model, data, settings: own }: JobRequest): Promise<Rec
   }
   const resolved = await fetchModel(model, {});
   const preprocessing = preprocessingOf(await readModelFile(resolved.path), resolved, settings, {});
-  const pictures = await openTrainingData(data, settings, () => []);
+  const pictures = await openTrainingData(data, preprocessing, settings, () => []);
   const prepared = await openNetwork(join(model, 'kept.onnx'), cpuRuntime(threads()), pictures.classes.length);
   const { anatomy } = prepared;
   return {

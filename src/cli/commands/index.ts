@@ -24,7 +24,7 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
   {
     name: 'predict',
     usage: 'predict <run or model> <images …>',
-    summary: 'label pictures with a finished model',
+    summary: 'label pictures or texts with a finished model',
     load: () => import('./predict.ts'),
   },
   {

@@ -5,26 +5,45 @@ import type { CommandSpec } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
+/** A text's beginning, on one line. */
+const shortened = (text: string): string => {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+};
+
 export const command: CommandSpec = {
   name: 'predict',
-  summary: 'label pictures with a finished model',
+  summary: 'label pictures or texts with a finished model',
   words: [
     { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
-    { name: 'images', does: 'picture files, and folders of them', many: true },
+    {
+      name: 'images',
+      does: 'picture files, and folders of them; or texts, .txt files, tables with a column text',
+      many: true,
+    },
   ],
   flags: { ...CALIBRATED_FLAG, ...CLASSIFIER_FLAGS },
-  examples: ['thaw predict runs/pictures-1 new/*.jpg', 'thaw predict runs/pictures-1 new --json'],
+  examples: [
+    'thaw predict runs/pictures-1 new/*.jpg',
+    'thaw predict runs/pictures-1 new --json',
+    "thaw predict runs/reviews-1 'Works well'",
+  ],
   async run({ words: [model, ...pictures], values, terminal, signal }) {
     const { strict, ...settings } = values as { strict?: boolean } & ClassifierSettings;
     const display = new JobDisplay(terminal);
     const answered = await answers({ model, pictures, strict, settings }, { onEvent: display.take, signal });
-    if (terminal.json) terminal.answer(answered.map(({ file, answer }) => ({ file, ...answer })));
+    if (terminal.json)
+      terminal.answer(
+        answered.map(({ file, text, answer }) => ({ file, ...(text === undefined ? {} : { text }), ...answer })),
+      );
     else {
       const width = Math.max(...answered.map(({ words: [value] }) => value.length));
-      for (const { file, words } of answered) {
+      for (const { file, text, words } of answered) {
         const [value, sureness] = words;
         const sure = sureness === undefined ? [] : [percent(sureness).padStart(6)];
-        terminal.say([value.padEnd(width), ...sure, terminal.colours.dim(file)].join('  '));
+        terminal.say(
+          [value.padEnd(width), ...sure, terminal.colours.dim(text === undefined ? file : shortened(text))].join('  '),
+        );
       }
     }
     return 0;

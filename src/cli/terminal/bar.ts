@@ -1,4 +1,5 @@
 import { decimal, duration } from '../../report/format.ts';
+import type { Noun } from '../../report/index.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a progress bar shows of a training. */
@@ -13,7 +14,8 @@ export interface BarState {
   readonly loss: number;
   /** The task's metric, in words, where it can be had. */
   readonly metric?: string;
-  /** Pictures a second. */
+  /** What samples are, and how many of them a second. */
+  readonly noun: Noun;
   readonly speed: number;
   /** Seconds; undefined while nothing tells. */
   readonly left?: number;
@@ -31,7 +33,7 @@ export function progressLine(state: BarState, width: number, c: Terminal['colour
     { text: step === steps ? 'evaluating' : `${step}/${steps}`, matters: 5 },
     { text: `loss ${decimal(loss)}`, matters: 8 },
     ...(metric === undefined ? [] : [{ text: metric, matters: 7 }]),
-    { text: `${Math.round(speed)} pictures/s`, matters: 2 },
+    { text: `${Math.round(speed)} ${state.noun}s/s`, matters: 2 },
     ...(left === undefined ? [] : [{ text: `${duration(left)} left`, matters: 6 }]),
   ];
   const room = (kept: typeof parts) => width - kept.reduce((all, { text }) => all + text.length + 2, 0);

@@ -1,10 +1,13 @@
 import type { JobEvent } from '../../jobs/index.ts';
 import { decimal, plural } from '../../report/format.ts';
+import type { Noun } from '../../report/index.ts';
 import type { Terminal } from './terminal.ts';
 import { downloadLine } from './training.ts';
 
 /** Shows the shorter jobs: notes that stay, and what is under way where someone watches. */
 export class JobDisplay {
+  private noun: Noun = 'picture';
+
   constructor(private readonly terminal: Terminal) {}
 
   take = (event: JobEvent): void => {
@@ -15,6 +18,7 @@ export class JobDisplay {
         terminal.say(c.yellow(`note  ${event.message}`));
         break;
       case 'data':
+        this.noun = event.noun;
         if (event.problems.length) {
           const [{ file, reason }] = event.problems;
           const more = event.problems.length > 1 ? ', …' : '';
@@ -28,7 +32,7 @@ export class JobDisplay {
         terminal.status(c.dim(`${event.phase} …`));
         break;
       case 'evaluated':
-        if (event.done < event.of) terminal.status(`${event.done} of ${plural(event.of, 'picture')}`);
+        if (event.done < event.of) terminal.status(`${event.done} of ${plural(event.of, this.noun)}`);
         else terminal.clear();
         break;
       case 'rate':

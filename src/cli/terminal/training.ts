@@ -2,6 +2,7 @@ import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { continuedText } from '../../report/continued.ts';
 import { compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
+import type { Noun } from '../../report/index.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,8 +23,8 @@ const PHASES: Record<Event<'phase'>['phase'], string> = {
 export class TrainingDisplay {
   private plan: Event<'plan'> = { type: 'plan', stages: [], stepsPerEpoch: 1, done: 0 };
   private stage: Event<'stage'> | undefined;
-  private data: Pick<Event<'data'>, 'task' | 'metric' | 'val' | 'test'> | undefined;
-  private pictures = 0;
+  private data: Pick<Event<'data'>, 'noun' | 'task' | 'metric' | 'val' | 'test'> | undefined;
+  private samples = 0;
   private epochSeconds = 0;
   private stageWaited = 0;
   private stageComputed = 0;
@@ -86,10 +87,14 @@ export class TrainingDisplay {
       case 'verified':
         this.fact(
           'checked',
-          `the exported model agrees with training on ${plural(event.samples, 'validation picture')} (to ${decimal(event.maxDifference)})`,
+          `the exported model agrees with training on ${plural(event.samples, `validation ${this.noun}`)} (to ${decimal(event.maxDifference)})`,
         );
         break;
     }
+  }
+
+  private get noun(): Noun {
+    return this.data?.noun ?? 'picture';
   }
 
   private fact(name: string, text: string): void {
@@ -109,7 +114,7 @@ export class TrainingDisplay {
     const { task, classes, train, val, test, problems } = data;
     this.data = data;
     const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
-    this.fact('data', `${plural(classes.length, ...TASKS[task].noun)}, ${splits.join(', ')} pictures`);
+    this.fact('data', `${plural(classes.length, ...TASKS[task].noun)}, ${splits.join(', ')} ${this.noun}s`);
     if (!problems.length) return;
     const { colours: c } = this.terminal;
     const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
@@ -141,7 +146,7 @@ export class TrainingDisplay {
 
   private showStep(step: Event<'step'>): void {
     if (step.step === 1) this.resetEpoch();
-    this.pictures += step.samples;
+    this.samples += step.samples;
     this.epochSeconds += step.waited + step.computed;
     this.stageWaited += step.waited;
     this.stageComputed += step.computed;
@@ -152,7 +157,7 @@ export class TrainingDisplay {
   }
 
   private resetEpoch(): void {
-    this.pictures = 0;
+    this.samples = 0;
     this.epochSeconds = 0;
   }
 
@@ -167,7 +172,8 @@ export class TrainingDisplay {
       steps,
       loss: sofar.loss,
       metric: this.data && this.data.metric.key in sofar ? this.measured(sofar) : undefined,
-      speed: this.pictures / this.epochSeconds,
+      noun: this.noun,
+      speed: this.samples / this.epochSeconds,
       left: this.secondsLeft(epoch, step, steps),
     };
   }
@@ -187,7 +193,7 @@ export class TrainingDisplay {
     const { colours: c } = this.terminal;
     this.lastEpochSeconds = seconds;
     const epochs = String(this.epochs);
-    const speed = this.pictures / this.epochSeconds;
+    const speed = this.samples / this.epochSeconds;
     const wide = this.terminal.width >= 76;
     this.terminal.say(
       [
@@ -212,8 +218,8 @@ export class TrainingDisplay {
     const waited = this.stageWaited / all;
     const text =
       waited > 0.3
-        ? `pictures are the bottleneck: ${percent(waited, 0)} of the time went into waiting for them (smaller files are read faster)`
-        : `computing is the bottleneck: only ${percent(waited, 0)} of the time went into waiting for pictures`;
+        ? `${this.noun}s are the bottleneck: ${percent(waited, 0)} of the time went into waiting for them (smaller files are read faster)`
+        : `computing is the bottleneck: only ${percent(waited, 0)} of the time went into waiting for ${this.noun}s`;
     this.terminal.say(`  ${c.dim(text)}`);
   }
 
@@ -232,7 +238,7 @@ export class TrainingDisplay {
     }
     const gain = before ? `, from ${this.measured(before)} before` : '';
     this.terminal.say(
-      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(this.validation(after ?? {}))} on ${plural(this.data?.val ?? 0, 'picture')}${gain} (epoch ${bestEpoch} of ${epochs})`,
+      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(this.validation(after ?? {}))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch} of ${epochs})`,
     );
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
@@ -247,17 +253,17 @@ export class TrainingDisplay {
     this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);
     this.terminal.say();
     this.terminal.say(c.bold('Next'));
-    for (const [command, does] of nextSteps(outcome)) this.terminal.say(`  ${command}  ${c.dim(does)}`);
+    for (const [command, does] of nextSteps(outcome, this.noun)) this.terminal.say(`  ${command}  ${c.dim(does)}`);
   }
 }
 
 /** What shows a page in a browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
-function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>): [string, string][] {
+function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>, noun: Noun): [string, string][] {
   const steps: [string, string][] = [
-    [`thaw predict ${quoted(run)} PICTURE`, 'use it'],
-    [`thaw eval ${quoted(run)} PICTURES`, 'measure it on others'],
+    [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use it'],
+    [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on others'],
     [`${OPEN} ${quoted(report ?? '')}`, 'curves, worst mistakes, every setting'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));

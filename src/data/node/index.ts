@@ -6,3 +6,4 @@ export { PictureSource, sharpReader } from './loader.ts';
 export { type DataMakeUp, dataMakeUp, type TwinPictures } from './make-up.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';
 export { contactSheet, type Tile } from './sheet.ts';
+export { openTexts, readTexts } from './texts.ts';

@@ -24,7 +24,7 @@ export interface Listing {
   readonly strays: readonly string[];
 }
 
-const splitNames = new Map(
+export const splitNames = new Map(
   Object.entries<SplitName>({
     train: 'train',
     training: 'train',

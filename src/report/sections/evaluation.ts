@@ -13,7 +13,7 @@ export function confusion({ data: { classes }, after }: ReportData): Html {
   return section(
     'confusion',
     'Confusion',
-    'Rows are what a picture shows, columns what the model says. Each row is shaded by its share.',
+    'Rows are what a sample shows, columns what the model says. Each row is shaded by its share.',
     html`<div class="beside">${confusionMatrix(classes, after.confusion)}
 ${
   pairs.length > 0 &&

@@ -6,7 +6,7 @@ import { bar, section } from './section.ts';
 /** The last part of a path, which is what fits under a picture; the whole is in its title. */
 const fileName = (path: string): string => path.split(/[\\/]/).pop() || path;
 
-export function mistakes({ mistakes: list, after }: ReportData): Html {
+export function mistakes({ mistakes: list, after, data }: ReportData): Html {
   if (list.length === 0) {
     return after.accuracy === 1
       ? section('mistakes', 'Mistakes', '', html`<p>None on the validation set.</p>`)
@@ -15,10 +15,10 @@ export function mistakes({ mistakes: list, after }: ReportData): Html {
   return section(
     'mistakes',
     'Worst mistakes',
-    'Validation pictures it is wrong about, the surest first. A wrong label in the data shows up here, too.',
+    `Validation ${data.noun}s it is wrong about, the surest first. A wrong label in the data shows up here, too.`,
     html`<ul class="pictures">${list.map(
-      ({ thumbnail, file, label, predicted, probability }) => html`<li><figure>
-${picture(thumbnail, `${fileName(file)}: labelled ${label}, taken for ${predicted}`)}
+      ({ thumbnail, text, file, label, predicted, probability }) => html`<li><figure>
+${text === undefined ? picture(thumbnail ?? '', `${fileName(file)}: labelled ${label}, taken for ${predicted}`) : html`<blockquote>${text}</blockquote>`}
 <figcaption><b>${predicted}</b> <span class="number">${percent(probability, 0)}</span>${bar(probability, 'warm')}
 <span>labelled ${label}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
     )}</ul>`,

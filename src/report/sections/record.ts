@@ -7,8 +7,8 @@ import { bar, folded, section } from './section.ts';
 /** Rows of long lists that are shown unfolded. */
 const SHOWN = 12;
 
-/** How many pictures of each class there are, and the files that were left out. */
-export function dataMakeUp({ data: { path, classes, counts, problems, makeUp } }: ReportData): Html {
+/** How many samples of each class there are, and the files that were left out. */
+export function dataMakeUp({ data: { path, noun, classes, counts, problems, makeUp } }: ReportData): Html {
   const splits = [
     { name: 'Training', numbers: counts.train },
     { name: 'Validation', numbers: counts.val },
@@ -17,7 +17,7 @@ export function dataMakeUp({ data: { path, classes, counts, problems, makeUp } }
   const largest = Math.max(1, ...counts.train);
   const order = classes.map((_, i) => i).sort((a, b) => (counts.train[b] ?? 0) - (counts.train[a] ?? 0));
   const table = (part: readonly number[], total: boolean): Html => html`<div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">Training pictures as a bar</span></th></tr></thead>
+<thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">Training ${noun}s as a bar</span></th></tr></thead>
 <tbody>${part.map((i) => html`<tr><th scope="row">${classes[i]}</th>${splits.map(({ numbers }) => html`<td class="number">${count(numbers[i] ?? 0)}</td>`)}<td class="wide">${bar((counts.train[i] ?? 0) / largest, 'cold')}</td></tr>`)}</tbody>
 ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) => html`<td class="number">${count(sum(numbers))}</td>`)}<td class="wide"></td></tr></tfoot>`}</table></div>`;
   const list = (part: typeof problems): Html =>
@@ -102,7 +102,7 @@ export function record(data: ReportData): Html {
   const spent: readonly (readonly [string, string])[] = times
     ? [
         ['Training steps', share(times.computed)],
-        ['Waiting for pictures', share(times.waited)],
+        ['Waiting for data', share(times.waited)],
         ['Measuring every epoch', share(Math.max(0, epochs - times.computed - times.waited))],
         ['Preparing, compiling, exporting', share(Math.max(0, seconds - epochs))],
       ]

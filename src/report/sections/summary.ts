@@ -23,19 +23,20 @@ const figure = (name: string, value: string, note: string): Html =>
 /** The head of the page: what was done, how well it went, and the thaw itself. */
 export function summary(data: ReportData): Html {
   const { model, plan, rows, before, after, test } = data;
-  const pictures = support(after.confusion);
+  const { noun } = data.data;
+  const samples = support(after.confusion);
   const [low, high] = after.intervals.accuracy;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
   return html`<header class="top">
 <p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
 <span>thaw</span></p>
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} from ${plural(sum(data.data.counts.train), 'picture')} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(pictures, 'picture')} that it was not trained on.</p>
+<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} from ${plural(sum(data.data.counts.train), noun)} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(samples, noun)} that it was not trained on.</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
-${figure('Validation accuracy', percent(after.accuracy), pictures ? `95% interval ${percent(low)} to ${percent(high)}` : 'no pictures')}
+${figure('Validation accuracy', percent(after.accuracy), samples ? `95% interval ${percent(low)} to ${percent(high)}` : `no ${noun}s`)}
 ${before && figure('Gained', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
-${test && figure('Test accuracy', percent(test.accuracy), `of ${plural(support(test.confusion), 'picture')}`)}
+${test && figure('Test accuracy', percent(test.accuracy), `of ${plural(support(test.confusion), noun)}`)}
 ${figure('Trained', percent(model.parameters ? trained / model.parameters : 0, trained / model.parameters < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
 ${figure('Time', duration(data.seconds), `${plural(rows.length, 'epoch')} in ${plural(plan.length, 'stage')}`)}
 </dl>
@@ -78,7 +79,7 @@ const SCORES: readonly Row[] = [
     format: percent,
   },
   { name: 'F1, mean over the classes', of: ({ f1 }) => f1, format: score, interval: 'f1' },
-  { name: 'F1, weighted by pictures', of: (scores) => labelled(scores).weighted.f1, format: score },
+  { name: 'F1, weighted by support', of: (scores) => labelled(scores).weighted.f1, format: score },
   {
     name: 'Matthews correlation',
     of: (scores) => labelled(scores).matthews,
@@ -117,7 +118,7 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
   return section(
     'result',
     before ? 'Before and after' : 'Result',
-    `${before ? 'The same validation pictures, before training and with the finished model.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such pictures might have given.`,
+    `${before ? 'The same validation set, before training and with the finished model.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such samples might have given.`,
     html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
 <tbody>${shown.map(
@@ -135,7 +136,7 @@ export function comparison({ comparison: rows }: ReportData): Html {
   return section(
     'comparison',
     'Other ways',
-    'The same pictures and the same validation set, trained in other ways.',
+    'The same data and the same validation set, trained in other ways.',
     html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Way</th><th scope="col" class="number">Accuracy</th><th scope="col" class="wide"><span class="unseen">Bar</span></th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(

@@ -1,0 +1,201 @@
+/** Data sets of texts: tables, and a folder for each class. */
+import { readFile, stat } from 'node:fs/promises';
+import { relative, resolve, sep } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { ThawError } from '../../errors.ts';
+import { byCodeUnits, stratifiedSplit } from '../split.ts';
+import type { DataProblem, Dataset, Sample } from '../types.ts';
+import type { OpenDatasetOptions } from './dataset.ts';
+import { listDataset, listFiles, type SplitName, splitNames } from './listing.ts';
+
+const HINT = 'Give a CSV or JSON lines file with text and label, or a folder of .txt files for each class';
+const TABLE = /\.(csv|jsonl|ndjson)$/i;
+
+interface TextEntry {
+  /** A file, or a table and its line. */
+  readonly file: string;
+  readonly text: string;
+  readonly label: string;
+  readonly split?: SplitName;
+}
+
+interface Texts {
+  readonly entries: readonly TextEntry[];
+  readonly problems: readonly DataProblem[];
+}
+
+/**
+ * Opens a data set of texts: a CSV or JSON lines file with `text`, `label` and maybe `split`; a folder with tables named `train`, and
+ * maybe `val` and `test`; or folders of `.txt` files as of pictures. Texts without a letter are left out.
+ *
+ * @throws ThawError `not-found` or `bad-data`
+ */
+export async function openTexts(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const { seed = 0, valFraction = 0.2, strict = false } = options;
+  const { entries, problems } = await listTexts(path);
+  const fail = (message: string, hint = HINT): never => {
+    throw new ThawError('bad-data', `${path}: ${message}`, hint);
+  };
+  if (strict && problems.length) {
+    const [{ file, reason }] = problems;
+    fail(`${problems.length} texts can't be used: ${file} (${reason}), …`, 'Remove them, or leave out --strict');
+  }
+  if (!entries.length) fail('it has no texts');
+  const classes = options.classes ?? [...new Set(entries.map(({ label }) => label))].sort(byCodeUnits);
+  const unknown = entries.find(({ label }) => !classes.includes(label));
+  if (unknown) {
+    fail(
+      `the model has no class "${unknown.label}" (${unknown.file}); its classes are ${classes.slice(0, 5).join(', ')}`,
+      'Name the labels as the classes that the model was trained on',
+    );
+  }
+  const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
+  for (const { file, text, label, split = 'train' } of entries)
+    splits[split].push({ file, text, label: classes.indexOf(label) });
+  if (!options.classes) {
+    if (classes.length < 2) fail(`it has only one class, "${classes[0]}"`, 'A classifier needs two classes or more');
+    const trained = new Set(splits.train.map(({ label }) => label));
+    const lacking = classes.find((_, label) => !trained.has(label));
+    if (lacking) fail(`class "${lacking}" has no text to train on`, 'Put some of its texts into train');
+  }
+  const held = entries.some(({ split }) => split === 'val');
+  if (valFraction === 1) {
+    if (!entries.some(({ split }) => split)) Object.assign(splits, { train: [], val: splits.train });
+  } else if (valFraction > 0 && !held) {
+    const single = classes.find((_, c) => splits.train.filter(({ label }) => label === c).length === 1);
+    if (single && !options.classes)
+      fail(`class "${single}" has one text, so that none can be held out for validation`, 'Add texts, or a val split');
+    Object.assign(splits, stratifiedSplit(splits.train, valFraction, seed));
+  }
+  return { classes, ...splits, problems };
+}
+
+/**
+ * Texts without labels: as they are, the contents of `.txt` files and of the `text` column of tables, and of all of these in folders.
+ *
+ * @returns samples in the order given, all with label -1
+ * @throws ThawError `bad-data` where no text is left
+ */
+export async function readTexts(given: readonly string[]): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
+  const samples: Sample[] = [];
+  const problems: DataProblem[] = [];
+  const add = (file: string, text: string) => {
+    if (text.trim()) samples.push({ file, text, label: -1 });
+    else problems.push({ file, reason: 'no text' });
+  };
+  for (const [i, word] of given.entries()) {
+    const kind = await stat(word).catch(() => undefined);
+    if (!kind) {
+      add(`argument ${i + 1}`, word);
+      continue;
+    }
+    const files = kind.isDirectory() ? await listFiles(resolve(word)) : [resolve(word)];
+    for (const file of files) {
+      if (TABLE.test(file))
+        for (const { line, row } of await readRows(file, ['text'])) add(`${file}:${line}`, cell(row, 'text'));
+      else if (/\.txt$/i.test(file)) add(file, await readFile(file, 'utf8'));
+      else problems.push({ file, reason: 'neither .txt nor a table' });
+    }
+  }
+  if (samples.length) return { samples, problems };
+  throw new ThawError(
+    'bad-data',
+    `there is no text in ${given.join(', ')}`,
+    'Give texts, .txt files, or tables with a column text',
+  );
+}
+
+async function listTexts(path: string): Promise<Texts> {
+  const kind = await stat(path).catch(() => undefined);
+  if (!kind) throw new ThawError('not-found', `there is no ${path}`, HINT);
+  if (kind.isFile()) return TABLE.test(path) ? readTable(path) : listDataset(path).then(readFiles);
+  const tables = (await listFiles(path))
+    .map((file) => ({ file, split: splitNames.get(relative(path, file).replace(TABLE, '').toLowerCase()) }))
+    .filter(({ file }) => TABLE.test(file) && !relative(path, file).includes(sep));
+  const splitTables = tables.filter(({ split }) => split);
+  if (!splitTables.some(({ split }) => split === 'train')) {
+    if (tables.length === 1) return readTable(tables[0].file);
+    return readFiles(await listDataset(path));
+  }
+  const read = await Promise.all(splitTables.map(({ file, split }) => readTable(file, split)));
+  return { entries: read.flatMap(({ entries }) => entries), problems: read.flatMap(({ problems }) => problems) };
+}
+
+async function readTable(path: string, ofAll?: SplitName): Promise<Texts> {
+  const entries: TextEntry[] = [];
+  const problems: DataProblem[] = [];
+  for (const { line, row } of await readRows(path, ['text', 'label'])) {
+    const file = `${path}:${line}`;
+    const [text, label, named] = ['text', 'label', 'split'].map((key) => cell(row, key));
+    const split = named ? splitNames.get(named.toLowerCase()) : ofAll;
+    if (named && !split)
+      throw new ThawError('bad-data', `${file}: split is "${named}"`, 'It must be train, val or test');
+    if (!label) throw new ThawError('bad-data', `${file}: no label`, 'Every row needs a text and a label');
+    if (text) entries.push({ file, text, label: label.normalize('NFC'), split });
+    else problems.push({ file, reason: 'no text' });
+  }
+  return { entries, problems };
+}
+
+async function readFiles({ entries, strays }: Awaited<ReturnType<typeof listDataset>>): Promise<Texts> {
+  const read: TextEntry[] = [];
+  const problems = strays.map((file): DataProblem => ({ file, reason: 'in no class folder' }));
+  for (const { file, label, split } of entries) {
+    const text = /\.txt$/i.test(file) ? (await readFile(file, 'utf8')).trim() : undefined;
+    if (text) read.push({ file, text, label, split });
+    else problems.push({ file, reason: text === undefined ? 'no .txt file' : 'no text' });
+  }
+  return { entries: read, problems };
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const cell = (row: Row, key: string): string =>
+  row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
+
+/** @throws ThawError `bad-data` with the line that is wrong, or the column that lacks */
+async function readRows(path: string, columns: readonly string[]): Promise<{ line: number; row: Row }[]> {
+  const contents = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+  const rows = /\.csv$/i.test(path) ? csvRows(path, contents) : jsonRows(path, contents);
+  if (!rows.length)
+    throw new ThawError('bad-data', `${path} has no rows`, `It needs the columns ${columns.join(', ')}`);
+  const found = new Set(rows.flatMap(({ row }) => Object.keys(row)));
+  const lacking = columns.find((name) => !found.has(name));
+  if (!lacking) return rows;
+  throw new ThawError(
+    'bad-data',
+    `${path} has no column ${lacking}, only ${[...found].join(', ')}`,
+    `It needs the columns ${columns.join(', ')}`,
+  );
+}
+
+function csvRows(path: string, contents: string): { line: number; row: Row }[] {
+  try {
+    const records: { record: Row; info: { lines: number } }[] = parse(contents, {
+      columns: true,
+      info: true,
+      skip_empty_lines: true,
+    }) as never;
+    return records.map(({ record, info }) => ({ line: info.lines, row: record }));
+  } catch (cause) {
+    throw new ThawError('bad-data', `${path}: ${(cause as Error).message}`, 'It must be a CSV file with a header', {
+      cause,
+    });
+  }
+}
+
+const jsonRows = (path: string, contents: string): { line: number; row: Row }[] =>
+  contents.split('\n').flatMap((content, i) => {
+    if (!content.trim()) return [];
+    try {
+      const row: unknown = JSON.parse(content);
+      if (typeof row === 'object' && row !== null) return [{ line: i + 1, row: row as Row }];
+    } catch {
+      // Reported below.
+    }
+    throw new ThawError(
+      'bad-data',
+      `${path}:${i + 1} is not a JSON object`,
+      'One a line: {"text": "Fine!", "label": "good"}',
+    );
+  });
