@@ -57,6 +57,7 @@ describe('several steps in one run', () => {
   it.each<[string, TrainingConfigInput]>([
     ['with dropout and a schedule', { dropout: 0.3, schedule: 'cosine' }],
     ['accumulating two batches an update', { accumulate: 2, optimizer: 'sgd' }],
+    ['with a momentum that moves', { optimizer: 'sgd', schedule: 'one-cycle' }],
     ['with batch norm that trains, averaged', { batchNorm: 'training', ema: 0.9 }],
   ])('end with the bits of single ones, %s', async (_, config) => {
     const single = await finished({ stages, ...config });
