@@ -56,7 +56,7 @@ export function placeForward(
   const noise: Value[] = [];
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
-  const dropped = new Map<DropoutPlan, Value>();
+  const dropped = new Map<string, Value>();
   const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
   const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
   const foldings = findFoldings(graph, constants, (node) => !stays(node));
@@ -76,11 +76,14 @@ export function placeForward(
     const isReached = readsOf(node).some((name) => reached.has(name));
     // In the frozen part nothing is dropped: it computes what it does in evaluation.
     if (mode === 'training' && isReached) {
+      const now = new Map<string, string>();
       for (const entry of dropoutsOf(original)) {
-        if (!dropped.has(entry)) dropped.set(entry, dropout(b, b.value(entry.value), entry, noise));
-        const { name: instead } = dropped.get(entry)!;
-        node = { ...node, inputs: node.inputs.map((name) => (name === entry.value ? instead : name)) };
+        const from = now.get(entry.value) ?? entry.value;
+        const key = `${plan.dropout!.indexOf(entry)} ${from}`;
+        if (!dropped.has(key)) dropped.set(key, dropout(b, b.value(from), entry, noise));
+        now.set(entry.value, dropped.get(key)!.name);
       }
+      node = { ...node, inputs: node.inputs.map((name) => now.get(name) ?? name) };
     }
     if (isReached) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
@@ -137,9 +140,9 @@ function checkNames(initializers: Graph['initializers'], values: Inference['valu
 }
 
 /** x·1[noise ≥ rate] / (1 − rate), the noise being an input. */
-function dropout(b: GraphBuilder, x: Value, { rate }: DropoutPlan, noise: Value[]): Value {
-  const name = b.has(`${x.name}.noise`) ? `${x.name}.${noise.length}.noise` : `${x.name}.noise`;
-  const drawn = b.input(name, 'float32', x.shape);
+function dropout(b: GraphBuilder, x: Value, { value, rate, whole }: DropoutPlan, noise: Value[]): Value {
+  const name = b.has(`${value}.noise`) ? `${value}.${noise.length}.noise` : `${value}.noise`;
+  const drawn = b.input(name, 'float32', whole ? x.shape.map((d, i) => (i === 0 ? d : 1)) : x.shape);
   noise.push(drawn);
   const kept = b.cast(b.greaterOrEqual(drawn, b.constant(tensor('float32', [], Float32Array.of(rate)))), 'float32');
   return b.mul(x, b.mul(kept, 1 / (1 - rate)));

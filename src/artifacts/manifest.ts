@@ -61,7 +61,7 @@ export interface Manifest {
   /** λ of λ·Σ|w|, and α and β of the distance from the pretrained weights. */
   readonly l1: number;
   readonly l2sp: { readonly alpha: number; readonly beta: number } | null;
-  readonly dropout: readonly { readonly value: string; readonly rate: number }[];
+  readonly dropout: readonly { readonly value: string; readonly rate: number; readonly whole?: boolean }[];
   readonly batchNorm: TrainingPlan['batchNorm'];
   /** Operators by file, those of other domains with their domain before a point. */
   readonly operators: Readonly<Record<'training' | 'evaluation' | 'optimizer', readonly string[]>>;
@@ -126,7 +126,7 @@ export function manifestOf(
     l2: plan.l2,
     l1: plan.l1 ?? 0,
     l2sp: plan.l2sp ? { alpha: plan.l2sp.alpha, beta: plan.l2sp.beta } : null,
-    dropout: (plan.dropout ?? []).filter(isDrawn).map(({ value, rate }) => ({ value, rate })),
+    dropout: (plan.dropout ?? []).filter(isDrawn).map(({ value, rate, whole }) => ({ value, rate, whole })),
     batchNorm: plan.batchNorm,
     operators: {
       training: operatorsOf(models.training.graph),

@@ -15,6 +15,8 @@ export interface DropoutPlan {
   readonly into: ReadonlySet<string>;
   /** Part of the elements that is dropped, 0 to 1. */
   readonly rate: number;
+  /** Drops all of a sample or nothing, with one draw each, as stochastic depth does (Huang et al., 2016). */
+  readonly whole?: boolean;
 }
 
 /** What the compiler is to make of a network. */

@@ -106,7 +106,18 @@ export const TRAIN_FLAGS: Flags = {
         value: 'N',
         does: 'α of α/2·Σ(w − w⁰)² in the loss, the distance from the pretrained weights; or JSON with alpha, and beta of β/2·Σw² for the head',
       },
-      dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
+      dropout: {
+        kind: 'setting',
+        value: 'N',
+        does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
+        default: '0',
+      },
+      'stochastic-depth': {
+        kind: 'number',
+        value: 'N',
+        does: 'probability with which the last residual branch is left out for a picture, rising to it from the first',
+        default: '0',
+      },
       'batch-norm': {
         kind: 'text',
         value: 'HOW',

@@ -3,7 +3,15 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import { findHead, groupsOf, obstaclesOf, refuseCutOff, type Selection, selectParameters } from '../layers/index.ts';
+import {
+  findHead,
+  groupsOf,
+  obstaclesOf,
+  placesOf,
+  refuseCutOff,
+  type Selection,
+  selectParameters,
+} from '../layers/index.ts';
 import type { LossName, LossOptions } from '../losses/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
@@ -13,6 +21,7 @@ import { inferNetwork, openInputShapes, scoresOf, withHead } from '../recipe/ind
 import { writeAtomically } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
+import { dropsOf, type TrainingConfig } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
@@ -29,8 +38,8 @@ export interface ArtifactsRequest {
   readonly optimizerOptions?: OptimizerOptions;
   /** λ of λ·Σw² in the loss. */
   readonly l2?: number;
-  /** Part of what the head reads that is dropped at random. */
-  readonly dropout?: number;
+  /** Part of what the head reads that is dropped at random, or rates by place. */
+  readonly dropout?: TrainingConfig['dropout'];
   readonly batchNorm?: TrainingPlan['batchNorm'];
   /** A new head for so many classes; without it the model keeps its own. */
   readonly classes?: number;
@@ -90,7 +99,10 @@ function planOf(network: Inference, request: ArtifactsRequest) {
     optimizer,
     optimizerOptions: request.optimizerOptions ?? {},
     l2: request.l2 ?? 0,
-    dropout: dropout && head ? [{ value: head.input, into: new Set(head.nodes), rate: dropout }] : undefined,
+    dropout:
+      dropout && head
+        ? dropsOf({ dropout, stochasticDepth: 0 }, { groups, head, places: placesOf(network.model.graph) })
+        : undefined,
     batchNorm: request.batchNorm ?? 'frozen',
   };
   return { plan, groups };

@@ -18,8 +18,10 @@ export {
   inspect,
 } from './inspect.ts';
 export { hoistConstants } from './parameters.ts';
+export { type Place, placesOf, selectPlaces } from './places.ts';
 export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
+export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectParameters } from './selection.ts';
 export { inspectionTable } from './table.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

@@ -9,7 +9,9 @@ import {
   type LoraOptions,
   obstaclesOf,
   placeAdapters,
+  placesOf,
   replaceHead,
+  residualsOf,
 } from '../layers/index.ts';
 import {
   inlineBranches,
@@ -109,7 +111,10 @@ export async function networkOf(
   const { network, groups, adapters } = lora
     ? placeAdapters(plain, plainGroups, head, lora, seed)
     : { network: plain, groups: plainGroups };
-  return { network, anatomy: { groups, head, obstacles: obstaclesOf(network, groups, head.graphOutput), adapters } };
+  const obstacles = obstaclesOf(network, groups, head.graphOutput);
+  const residuals = residualsOf(plain.model.graph);
+  const places = placesOf(plain.model.graph, network.model.graph);
+  return { network, anatomy: { groups, head, obstacles, adapters, residuals, places } };
 }
 
 function refuseWholeNumbers({ graph }: Model): void {

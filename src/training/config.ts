@@ -63,6 +63,12 @@ const clip = z.preprocess(
     ),
 );
 
+const dropRate = z.number().min(0).max(0.99);
+const dropout = z.preprocess(
+  (v) => (typeof v === 'string' && v.trim() !== '' ? Number(v) : v),
+  z.union([dropRate, z.record(z.string().min(1), dropRate)]).default(0),
+);
+
 /** α, or both. */
 const l2sp = z.preprocess(
   (v) => (v === undefined || typeof v === 'object' ? v : { alpha: Number(v) }),
@@ -82,7 +88,7 @@ const lora = z.preprocess(
       alpha: rate.optional(),
       /** The layers, in the language of `train`; an operator's name, or a module's path or its end, as well. */
       targets: selection.default('all'),
-      dropout: z.number().min(0).max(0.99).default(0),
+      dropout: dropRate.default(0),
     })
     .optional(),
 );
@@ -160,8 +166,10 @@ export const trainingSchema = z.strictObject({
   l1: z.number().min(0).default(0),
   /** α and β of α/2·Σ(w − w⁰)² for pretrained weights w⁰ and β/2·Σw² for the head. */
   l2sp,
-  /** Dropout before the head. */
-  dropout: z.number().min(0).max(0.99).default(0),
+  /** Dropout before the head; or rates by place: `head`, a layer group (its end), a value's or node's name, a glob or /regex/ on them. */
+  dropout,
+  /** Probability with which the last residual branch is left out for a sample; it rises to that in a line from the first. */
+  stochasticDepth: dropRate.default(0),
   /** Low-rank adapters: they and the head train, all other weights stay frozen. */
   lora,
   /** Training ends when the validation accuracy reaches this. */

@@ -7,6 +7,7 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
+export { dropsOf } from './drops.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export { type Anatomy, type Standing, trainingPlan, viewOf } from './plan.ts';

@@ -1,16 +1,19 @@
-import { type DropoutPlan, frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
+import { frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type Adapter,
   type Head,
   type LayerGroup,
   type Obstacle,
+  type Place,
+  type Residual,
   refuseCutOff,
   selectParameters,
 } from '../layers/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
+import { dropsOf } from './drops.ts';
 import type { Progress } from './progress.ts';
 import { movesMomentum } from './schedules.ts';
 
@@ -23,6 +26,9 @@ export interface Anatomy {
   readonly obstacles?: readonly Obstacle[];
   /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
   readonly adapters?: readonly Adapter[];
+  /** Residual branches, and all values at which something could be dropped; none unless given. */
+  readonly residuals?: readonly Residual[];
+  readonly places?: readonly Place[];
 }
 
 /**
@@ -89,7 +95,7 @@ export function trainingPlan(
     l2: config.l2,
     l1: config.l1,
     l2sp: config.l2sp && { ...config.l2sp, fresh: freshParameters(anatomy) },
-    dropout: dropoutsOf(config, anatomy),
+    dropout: dropsOf(config, anatomy),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     movesMomentum: movesMomentum(stage.schedule ?? config.schedule) && OPTIMIZERS[optimizer].moves !== undefined,
     thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),
@@ -131,18 +137,6 @@ function withAdapters(selected: ReadonlySet<string>, { head, adapters = [] }: An
   const own = [head.weight, head.bias].filter((name) => name !== undefined && selected.has(name)) as string[];
   const beside = adapters.filter(({ weight, a, b }) => [weight, a, b].some((name) => selected.has(name)));
   return new Set([...beside.flatMap(({ a, b }) => [a, b]), ...own]);
-}
-
-/** Before the head, and before the adapters, one draw for all that read the same value. */
-function dropoutsOf({ dropout, lora }: TrainingConfig, { head, adapters = [] }: Anatomy): DropoutPlan[] | undefined {
-  const before = dropout ? [{ value: head.input, into: new Set(head.nodes), rate: dropout }] : [];
-  const rate = lora?.dropout;
-  const reads = new Map<string, Set<string>>();
-  for (const { value, into } of rate ? adapters.flatMap((adapter) => adapter.reads) : []) {
-    reads.set(value, (reads.get(value) ?? new Set()).add(into));
-  }
-  const all = [...before, ...[...reads].map(([value, into]) => ({ value, into, rate: rate! }))];
-  return all.length ? all : undefined;
 }
 
 const defined = <T extends object>(record: T): T =>

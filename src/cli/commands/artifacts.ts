@@ -49,7 +49,12 @@ export const command: CommandSpec = {
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
-    dropout: { kind: 'number', value: 'N', does: 'part of what the head reads that is dropped', default: '0' },
+    dropout: {
+      kind: 'setting',
+      value: 'N',
+      does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
+      default: '0',
+    },
     'batch-norm': { kind: 'text', value: 'HOW', does: 'frozen or training', default: 'frozen' },
     seed: { kind: 'number', value: 'N', does: 'of the new head', default: '0' },
   },

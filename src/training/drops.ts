@@ -1,0 +1,60 @@
+import type { DropoutPlan } from '../artifacts/index.ts';
+import { ThawError } from '../errors.ts';
+import { selectPlaces } from '../layers/index.ts';
+import type { TrainingConfig } from './config.ts';
+import type { Anatomy } from './plan.ts';
+
+/** All that training drops at random: elements before the head, elsewhere and before adapters, and whole residual branches. */
+export function dropsOf(
+  config: Pick<TrainingConfig, 'dropout' | 'stochasticDepth' | 'lora'>,
+  anatomy: Anatomy,
+): readonly DropoutPlan[] | undefined {
+  const all = [...dropoutsOf(config, anatomy), ...branchDrops(config, anatomy), ...adapterDrops(config, anatomy)];
+  return all.length ? all : undefined;
+}
+
+/** Each value once: what is named first counts. */
+function dropoutsOf(
+  { dropout }: Pick<TrainingConfig, 'dropout'>,
+  { head, groups, places = [] }: Anatomy,
+): DropoutPlan[] {
+  const drops = new Map<string, DropoutPlan>();
+  for (const [name, rate] of Object.entries(typeof dropout === 'number' ? { head: dropout } : dropout)) {
+    const named = name === 'head' ? [{ value: head.input, readers: head.nodes }] : selectPlaces(name, places, groups);
+    for (const { value, readers } of rate > 0 ? named : []) {
+      if (!drops.has(value)) drops.set(value, { value, into: new Set(readers), rate });
+    }
+  }
+  return [...drops.values()];
+}
+
+/** Stochastic depth (Huang et al., 2016): branch l of L is dropped for a sample with probability l/L times the last one's. */
+function branchDrops(
+  { stochasticDepth: last }: Pick<TrainingConfig, 'stochasticDepth'>,
+  { residuals = [] }: Anatomy,
+): DropoutPlan[] {
+  if (!last) return [];
+  if (!residuals.length) {
+    throw new ThawError(
+      'bad-config',
+      'stochasticDepth: the model has no residual branches',
+      'Leave it out, or use dropout',
+    );
+  }
+  return residuals.map(({ node, branch }, i) => ({
+    value: branch,
+    into: new Set([node]),
+    rate: (last * (i + 1)) / residuals.length,
+    whole: true,
+  }));
+}
+
+/** One draw for all adapters that read the same value. */
+function adapterDrops({ lora }: Pick<TrainingConfig, 'lora'>, { adapters = [] }: Anatomy): DropoutPlan[] {
+  if (!lora?.dropout) return [];
+  const reads = new Map<string, Set<string>>();
+  for (const { value, into } of adapters.flatMap((adapter) => adapter.reads)) {
+    reads.set(value, (reads.get(value) ?? new Set()).add(into));
+  }
+  return [...reads].map(([value, into]) => ({ value, into, rate: lora.dropout }));
+}
