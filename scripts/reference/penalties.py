@@ -1,4 +1,4 @@
-"""Writes test/fixtures/penalties.json: three steps of SGD on a small network with penalties in the loss, and balanced class weights.
+"""Writes test/fixtures/penalties.json: three steps of SGD on a small network with penalties or distillation in the loss, and balanced weights.
 
 L2-SP (Li, Grandvalet and Davoine, 2018): alpha/2 |w - w0|^2 of the pretrained weights, beta/2 |w|^2 of the head's. Biases have no penalty. In
 float64. The class weights are scikit-learn's.
@@ -13,6 +13,7 @@ from generator import rounded, uniform, write_json
 
 RATE, CLASSES = 0.1, 3
 CASES = [{"l1": 0.02}, {"l2": 0.03}, {"l2sp": {"alpha": 0.4, "beta": 0.1}}, {"l1": 0.01, "l2": 0.02, "l2sp": {"alpha": 0.3, "beta": 0}}]
+DISTILLED = [{"of": "features", "weight": 2, "temperature": 1}, {"of": "scores", "weight": 0.3, "temperature": 2}]
 COUNTS = [[5, 3, 12], [1, 1, 1, 7]]
 
 flat = lambda tensor: rounded(tensor.detach().flatten().tolist(), 12)
@@ -31,6 +32,27 @@ def penalty(model, start, l1=0, l2=0, l2sp=None):
     if l2sp:
         total = total + l2sp["alpha"] / 2 * (body - start).square().sum() + l2sp["beta"] / 2 * head.square().sum()
     return total
+
+
+def taught(loss, model, teacher, x, of, weight, temperature):
+    if of == "features":
+        return loss + weight * nn.functional.mse_loss(model[:2](x), teacher[:2](x))
+    soft = [nn.functional.log_softmax(m(x) / temperature, 1) for m in (model, teacher)]
+    return (1 - weight) * loss + weight * temperature**2 * nn.functional.kl_div(*soft, reduction="batchmean", log_target=True)
+
+
+def distillation(inputs, labels, case):
+    model, teacher, losses = net(), net().requires_grad_(False), []
+    for x, y in zip(inputs, labels):
+        x = torch.from_numpy(x).double()
+        loss = taught(nn.functional.cross_entropy(model(x), torch.tensor(y)), model, teacher, x, **case)
+        model.zero_grad()
+        loss.backward()
+        losses.append(rounded(loss.item(), 12))
+        with torch.no_grad():
+            for p in model.parameters():
+                p -= RATE * p.grad
+    return {"distill": case, "losses": losses, "final": {name: flat(p) for name, p in model.named_parameters()}}
 
 
 if __name__ == "__main__":
@@ -57,5 +79,6 @@ if __name__ == "__main__":
     path = write_json("penalties.json", {
         "initial": {name: {"shape": list(p.shape), "values": flat(p)} for name, p in net().named_parameters()}, "lr": RATE,
         "inputs": [rounded(x.ravel().tolist()) for x in inputs], "labels": labels, "cases": cases, "balanced": balanced,
+        "distilled": [distillation(inputs, labels, case) for case in DISTILLED],
     })
     print(f"{path}: {path.stat().st_size} bytes")

@@ -3,6 +3,7 @@ import { LOSSES } from '../losses/index.ts';
 import { assignBlocks, lower, type Machine, prune } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
+import { distilled } from './distillation.ts';
 import { type Forward, placeForward } from './forward.ts';
 import { penaltyOf } from './penalty.ts';
 import type { TrainingPlan } from './plan.ts';
@@ -166,7 +167,11 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summe
   const forward = placeForward(b, network, plan, 'training');
   const { labels, loss } = placeLoss(b, plan);
   const penalty = penaltyOf(b, plan, forward.parameters, network);
-  const mean = penalty ? b.add(loss, penalty) : loss;
+  const { distillation: taken } = plan;
+  // Features that nothing which trains reaches are the pretrained network's own.
+  const same = taken?.of === 'features' && [...forward.frozen].some(({ outputs }) => outputs.includes(taken.student));
+  const taught = taken && !same ? distilled(b, loss, taken) : loss;
+  const mean = penalty ? b.add(taught, penalty) : taught;
   const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(labels), 0, 0, 1), [0]), 'float32') : undefined;
   const total = samples ? b.mul(mean, samples) : mean;
   const wanted = forward.parameters.map(({ name }) => name);

@@ -1,3 +1,4 @@
+export type { Distillation } from './distillation.ts';
 export { dependsOnData, frozenBoundary, frozenModel } from './frozen.ts';
 export {
   evaluationModel,

@@ -7,6 +7,7 @@ import {
   type OptimizerOptions,
   type Slots,
 } from '../optimizers/index.ts';
+import type { Distillation } from './distillation.ts';
 
 /** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
 export interface DropoutPlan {
@@ -37,6 +38,8 @@ export interface TrainingPlan {
   readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
   /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
   readonly dropout?: readonly DropoutPlan[];
+  /** What the network is to take from the pretrained one, which is then part of it. */
+  readonly distillation?: Distillation;
   /** Factor on the learning rate, by parameter; 1 where it is not named. */
   readonly learningRateScales: ReadonlyMap<string, number>;
   /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */

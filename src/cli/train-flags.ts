@@ -112,6 +112,11 @@ export const TRAIN_FLAGS: Flags = {
         does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
         default: '0',
       },
+      distill: {
+        kind: 'setting',
+        value: 'N',
+        does: "stay near the pretrained model: weight of the squared distance of what the head reads; or JSON with of ('features', 'scores'), weight, temperature",
+      },
       'stochastic-depth': {
         kind: 'number',
         value: 'N',

@@ -87,6 +87,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     inputs: inputShapes(model, preprocessing),
     quantized: settings.quantized,
     lora: settings.lora,
+    distill: settings.distill,
   });
   const [first] = planStages(config, anatomy);
   // The rate is the test's, and momentum stays.

@@ -52,6 +52,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       inputs: inputShapes(source, about.preprocessing),
       quantized: settings.quantized,
       lora: settings.lora,
+      distill: settings.distill,
       seed: settings.seed,
     });
     onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });

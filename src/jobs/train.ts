@@ -85,6 +85,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
       lora: settings.lora,
+      distill: settings.distill,
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
     checkStages(settings, prepared, hooks);

@@ -24,4 +24,5 @@ export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectParameters } from './selection.ts';
 export { inspectionTable } from './table.ts';
+export { type Teacher, withTeacher } from './teacher.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

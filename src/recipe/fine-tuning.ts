@@ -96,6 +96,7 @@ export class FineTuning {
       inputs: inputShapes(model, preprocessing),
       quantized: settings.quantized,
       lora: settings.lora,
+      distill: settings.distill,
     });
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');

@@ -12,6 +12,7 @@ import {
   placesOf,
   replaceHead,
   residualsOf,
+  withTeacher,
 } from '../layers/index.ts';
 import {
   inlineBranches,
@@ -56,6 +57,8 @@ export interface PrepareOptions {
   readonly quantized?: Quantized;
   /** Adapters beside the layers, drawn by the seed. */
   readonly lora?: LoraOptions;
+  /** Puts the pretrained network beside the one that trains, where there is anything here. */
+  readonly distill?: { readonly of: 'features' | 'scores' };
 }
 
 /**
@@ -64,6 +67,13 @@ export interface PrepareOptions {
  * @throws ThawError `bad-model` where it has no head, has sizes that are open, or does not run
  */
 export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
+  if (options.distill?.of === 'scores' && options.classes !== undefined) {
+    throw new ThawError(
+      'bad-config',
+      'distill: the scores of the pretrained model are of other classes than the new head',
+      'Distil its features, or keep its head with --keep-head',
+    );
+  }
   const { model: headed, continued } = withHead(model, options);
   const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
   return { source, continued, ...(await networkOf(source, runtime, options)) };
@@ -100,7 +110,7 @@ export function withHead(
 export async function networkOf(
   source: Model,
   runtime: Runtime,
-  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized' | 'lora' | 'seed'> = {},
+  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized' | 'lora' | 'seed' | 'distill'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
   const plain = await inferNetwork(source, runtime, options);
   const found = findHead(plain.model, { name: options.head });
@@ -108,13 +118,16 @@ export async function networkOf(
   const { lora, seed = 0 } = options;
   const plainGroups = groupsOf(plain.model, found);
   if (lora) refuseWholeNumbers(source);
-  const { network, groups, adapters } = lora
+  const { groups, adapters, ...adapted } = lora
     ? placeAdapters(plain, plainGroups, head, lora, seed)
-    : { network: plain, groups: plainGroups };
+    : { network: plain, groups: plainGroups, adapters: undefined };
+  const { network, teacher } = options.distill
+    ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })
+    : { network: adapted.network, teacher: undefined };
   const obstacles = obstaclesOf(network, groups, head.graphOutput);
   const residuals = residualsOf(plain.model.graph);
-  const places = placesOf(plain.model.graph, network.model.graph);
-  return { network, anatomy: { groups, head, obstacles, adapters, residuals, places } };
+  const places = placesOf(plain.model.graph, adapted.network.model.graph);
+  return { network, anatomy: { groups, head, obstacles, adapters, residuals, places, teacher } };
 }
 
 function refuseWholeNumbers({ graph }: Model): void {

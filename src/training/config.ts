@@ -69,6 +69,19 @@ const dropout = z.preprocess(
   z.union([dropRate, z.record(z.string().min(1), dropRate)]).default(0),
 );
 
+/** A weight, or an object. */
+const distill = z.preprocess(
+  (v) => (v === undefined || typeof v === 'object' ? v : { weight: Number(v) }),
+  z
+    .strictObject({
+      of: z.enum(['features', 'scores']).default('features'),
+      weight: z.number().min(0).default(1),
+      temperature: rate.default(2),
+    })
+    .refine(({ of, weight }) => of === 'features' || weight <= 1, 'of scores takes a weight from 0 to 1')
+    .optional(),
+);
+
 /** α, or both. */
 const l2sp = z.preprocess(
   (v) => (v === undefined || typeof v === 'object' ? v : { alpha: Number(v) }),
@@ -168,6 +181,8 @@ export const trainingSchema = z.strictObject({
   l2sp,
   /** Dropout before the head; or rates by place: `head`, a layer group (its end), a value's or node's name, a glob or /regex/ on them. */
   dropout,
+  /** What the network is to take from the pretrained one: its features, or where it keeps its head its scores. */
+  distill,
   /** Probability with which the last residual branch is left out for a sample; it rises to that in a line from the first. */
   stochasticDepth: dropRate.default(0),
   /** Low-rank adapters: they and the head train, all other weights stay frozen. */

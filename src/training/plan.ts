@@ -1,4 +1,4 @@
-import { frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
+import { type Distillation, frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   type Adapter,
@@ -9,6 +9,7 @@ import {
   type Residual,
   refuseCutOff,
   selectParameters,
+  type Teacher,
 } from '../layers/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -29,6 +30,8 @@ export interface Anatomy {
   /** Residual branches, and all values at which something could be dropped; none unless given. */
   readonly residuals?: readonly Residual[];
   readonly places?: readonly Place[];
+  /** What the pretrained network computes, where it is beside the one that trains. */
+  readonly teacher?: Teacher;
 }
 
 /**
@@ -96,6 +99,7 @@ export function trainingPlan(
     l1: config.l1,
     l2sp: config.l2sp && { ...config.l2sp, fresh: freshParameters(anatomy) },
     dropout: dropsOf(config, anatomy),
+    distillation: distillationOf(config, anatomy, output),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     movesMomentum: movesMomentum(stage.schedule ?? config.schedule) && OPTIMIZERS[optimizer].moves !== undefined,
     thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),
@@ -137,6 +141,17 @@ function withAdapters(selected: ReadonlySet<string>, { head, adapters = [] }: An
   const own = [head.weight, head.bias].filter((name) => name !== undefined && selected.has(name)) as string[];
   const beside = adapters.filter(({ weight, a, b }) => [weight, a, b].some((name) => selected.has(name)));
   return new Set([...beside.flatMap(({ a, b }) => [a, b]), ...own]);
+}
+
+function distillationOf(
+  { distill }: TrainingConfig,
+  { teacher, head }: Anatomy,
+  output: string,
+): Distillation | undefined {
+  if (!distill || !teacher) return undefined;
+  return distill.of === 'scores'
+    ? { ...distill, student: output, teacher: teacher.scores }
+    : { ...distill, student: head.input, teacher: teacher.features };
 }
 
 const defined = <T extends object>(record: T): T =>

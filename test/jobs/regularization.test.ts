@@ -14,6 +14,7 @@ const SETTINGS: TrainSettingsInput = {
   classWeights: 'balanced',
   sampling: 'balanced',
   l1: 1e-4,
+  distill: 0.5,
   l2sp: { alpha: 0.1, beta: 0.01 },
   dropout: { head: 0.1, stem: 0.1 },
   artifacts: false,
