@@ -115,6 +115,7 @@ details[open] summary { margin-bottom: .6rem; }
 .areas span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; }
 .areas b { font-weight: 560; font-variant-numeric: tabular-nums; }
 .charts h3 { margin-top: 0; }
+.facts + p { margin-top: 1rem; }
 .facts.narrow { grid-template-columns: repeat(3, auto); justify-content: start; margin-top: .6rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .9rem 2rem; margin: 0; }
 .facts dt, .commands dt { color: var(--soft); font-size: .84rem; }
