@@ -15,9 +15,9 @@ export const DETAIL = {
         const above = data[i - row - 3] + data[i - row] + data[i - row + 3];
         const beside = data[i - 3] + 5 * data[i] + data[i + 3];
         const below = data[i + row - 3] + data[i + row] + data[i + row + 3];
-        const smoothed = Math.round((above + beside + below) / 13);
+        const smoothed = ((above + beside + below) / 13 + 0.5) | 0;
         const value = Math.fround(data[i] + (smoothed - data[i]) * (1 - factor));
-        out[i] = Math.min(255, Math.max(0, value));
+        out[i] = value < 0 ? 0 : value > 255 ? 255 : value | 0;
       }
     }
     return { data: out, width, height };
