@@ -1,10 +1,11 @@
-"""Writes test/fixtures/losses.json: value and input gradient of each loss, in float64, from PyTorch and torchvision.
+"""Writes test/fixtures/losses.json: value and input gradient of each loss, in float64, from PyTorch, torchvision and PyTorch Metric Learning.
 
 `targets` is what the loss is compared with: class indices, or numbers shaped like the input. Every loss is the mean over
 the batch as PyTorch's `reduction="mean"` defines it, `batchmean` for the divergence.
 """
 
 import torch
+from pytorch_metric_learning import distances, losses, miners, reducers
 from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
@@ -62,6 +63,23 @@ def sigmoid_focal(alpha: float, gamma: float):
     return lambda x, y: sigmoid_focal_loss(x, y, alpha=alpha, gamma=gamma, reduction="mean")
 
 
+# Unit vectors, some classes of one sample, one of several: anchors without positives are in every loss.
+EMBEDDINGS = F.normalize(torch.from_numpy(uniform([8, 5], 6, -1, 1)).double()).float()
+GROUPS = torch.tensor([0, 1, 0, 2, 1, 0, 3, 1])
+ALONE = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7])  # no two of one class
+ALIKE = torch.zeros(8, dtype=torch.int64)  # no two of different ones
+DOT = dict(distance=distances.DotProductSimilarity(normalize_embeddings=False))
+
+
+def triplet(margin: float, mining: str):
+    """Hermans and others, 2017: batch hard as the mean over anchors, batch all over the triplets that are not yet apart."""
+    euclid = distances.LpDistance(normalize_embeddings=False)
+    reducer = reducers.MeanReducer() if mining == "hard" else reducers.AvgNonZeroReducer()
+    loss = losses.TripletMarginLoss(margin=margin, distance=euclid, reducer=reducer)
+    miner = miners.BatchHardMiner(distance=euclid)
+    return lambda x, y: loss(x, y, miner(x, y)) if mining == "hard" else loss(x, y)
+
+
 # Elements at the corner of l1 and huber: equal to the target, and exactly delta away.
 CORNERS = NUMBERS.clone()
 CORNERS[0, 0] = LOGITS[0, 0]
@@ -95,6 +113,12 @@ CASES = [
     ("focal", {"kind": "sigmoid", "alpha": -1, "gamma": 3.0}, LOGITS, BINARY, sigmoid_focal(-1, 3.0)),
     ("kl", {"temperature": 1.0}, LOGITS, TEACHER, distillation(1.0)),
     ("kl", {"temperature": 4.0}, LOGITS, TEACHER, distillation(4.0)),
+    *[("supervised-contrastive", {"temperature": t}, EMBEDDINGS, y, losses.SupConLoss(temperature=t, **DOT))
+      for t, y in [(0.1, GROUPS), (0.5, GROUPS), (0.1, ALONE)]],
+    *[("info-nce", {"temperature": t}, EMBEDDINGS, y, losses.NTXentLoss(temperature=t, **DOT))
+      for t, y in [(0.1, GROUPS), (0.5, GROUPS), (0.1, ALONE)]],
+    *[("triplet", {"margin": m, "mining": mining}, EMBEDDINGS, y, triplet(m, mining))
+      for m, mining, y in [(0.2, "hard", GROUPS), (1.5, "hard", GROUPS), (0.2, "all", GROUPS), (1.5, "all", GROUPS), (0.2, "all", ALIKE)]],
     ("kl", {"targets": "probabilities"}, LOGITS, F.softmax(TEACHER, 1), divergence),
 ]
 

@@ -1,6 +1,7 @@
 import { augmentationPolicies } from '../data/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
+import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import type { Flags } from './flags.ts';
 import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
@@ -54,7 +55,17 @@ export const TRAIN_FLAGS: Flags = {
         value: 'RANK',
         does: 'train low-rank adapters and the head, all other weights frozen; or JSON with rank, alpha, targets, dropout',
       },
-      target: { kind: 'number', value: 'N', does: 'stop when the validation accuracy (0 to 1) reaches this' },
+      task: {
+        kind: 'text',
+        value: 'NAME',
+        does: `what it learns: ${taskNames.join(', ')} (see docs/tasks.md)`,
+        default: 'classification',
+      },
+      target: {
+        kind: 'number',
+        value: 'N',
+        does: 'stop when the validation accuracy (0 to 1), or what the task has instead, reaches this',
+      },
       patience: { kind: 'number', value: 'N', does: 'end a stage after so many epochs without a better one' },
       seed: { kind: 'number', value: 'N', does: 'the same seed gives the same model', default: '0' },
     },
@@ -87,7 +98,12 @@ export const TRAIN_FLAGS: Flags = {
         default: 'cosine',
       },
       warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },
-      loss: { kind: 'setting', value: 'NAME', does: Object.keys(LOSSES).join(', '), default: 'cross-entropy' },
+      loss: {
+        kind: 'setting',
+        value: 'NAME',
+        does: `${Object.keys(LOSSES).join(', ')}; without it the task's first`,
+        default: 'cross-entropy',
+      },
       'label-smoothing': {
         kind: 'number',
         value: 'N',
@@ -188,6 +204,25 @@ export const TRAIN_FLAGS: Flags = {
         value: 'N',
         does: 'part of each class that is held out, where the data has no val',
         default: '0.2',
+      },
+      targets: {
+        kind: 'names',
+        value: 'A,B,C',
+        does: 'columns of numbers: what a regression learns, or labels as 0 and 1',
+        default: 'all of the table but file and split; labels are read from the column labels',
+      },
+      threshold: {
+        kind: 'setting',
+        value: 'N',
+        does: 'of several labels: probability from which on one is said, or tuned on the validation set',
+        default: 'tuned',
+      },
+      'embedding-size': { kind: 'number', value: 'N', does: 'of an embedding: length of a vector', default: '128' },
+      'per-class': {
+        kind: 'number',
+        value: 'N',
+        does: 'of an embedding: pictures of each class in a batch',
+        default: '4',
       },
       labels: {
         kind: 'names',

@@ -26,7 +26,7 @@ export {
   resizedSize,
   type Size,
 } from './preprocessing.ts';
-export { byCodeUnits, stratifiedSplit } from './split.ts';
+export { byCodeUnits, splitByLabels, stratifiedSplit } from './split.ts';
 export { TEST_VIEWS, type TestView, type TestViews, testViewNames } from './test-views.ts';
 export type {
   Batch,
@@ -34,6 +34,7 @@ export type {
   BatchSource,
   DataProblem,
   Dataset,
+  LabelReading,
   Preprocessing,
   Recalled,
   RowSizes,

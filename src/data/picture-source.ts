@@ -63,6 +63,8 @@ export interface PictureSourceOptions {
   readonly testViews?: readonly TestView[];
   /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
   readonly shuffle?: boolean | 'balanced';
+  /** Positions of the samples in an epoch, instead: every one once. */
+  readonly order?: (epoch: number) => readonly number[];
   /** Batches made ahead, 3 unless given. */
   readonly prefetch?: number;
   /**
@@ -131,7 +133,7 @@ export class PictureSource implements BatchSource {
     const { epoch, batchSize, from = 0 } = options;
     const { shuffle = false, seed = 0, prefetch = 3, testViews } = this.options;
     const size = Math.max(1, Math.floor(batchSize / (testViews?.length ?? 1)));
-    const order = this.orderOf(shuffle, new Random(seed, 'order', epoch));
+    const order = this.options.order?.(epoch) ?? this.orderOf(shuffle, new Random(seed, 'order', epoch));
     const abandoned = new AbortController();
     const ahead: Promise<Batch | undefined>[] = [];
     let next = from * size;

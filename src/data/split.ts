@@ -28,3 +28,46 @@ export function stratifiedSplit(
   }
   return { train: samples.filter((_, i) => !held.has(i)), val: samples.filter((_, i) => held.has(i)) };
 }
+
+/**
+ * The same for samples of several labels each, whose `targets` are 1 where they have a label: the label with the fewest samples left is
+ * shared out first, each of its samples to the part that still wants it most (Sechidis et al., "On the stratification of multi-label
+ * data", 2011). Samples of no label come last, at random.
+ */
+export function splitByLabels(
+  samples: readonly Sample[],
+  fraction: number,
+  seed: number,
+): { train: Sample[]; val: Sample[] } {
+  const order = new Random(seed, 'split').shuffle([...samples.keys()]);
+  const labelsOf = samples.map(({ targets = [] }) => [...targets.keys()].filter((label) => targets[label] > 0));
+  const width = samples[0]?.targets?.length ?? 0;
+  const remaining = new Array<number>(width).fill(0);
+  for (const label of labelsOf.flat()) remaining[label]++;
+  const wanted = remaining.map((count) => fraction * count);
+  const missing = remaining.map((count) => (1 - fraction) * count);
+  const held = new Set<number>();
+  const left = new Set(order);
+  let room = Math.round(fraction * samples.length);
+  const place = (index: number, label?: number) => {
+    const here =
+      label === undefined ? room > 0 : wanted[label] > 0 && wanted[label] * (1 - fraction) >= missing[label] * fraction;
+    left.delete(index);
+    if (here) {
+      held.add(index);
+      room--;
+    }
+    for (const own of labelsOf[index]) {
+      (here ? wanted : missing)[own]--;
+      remaining[own]--;
+    }
+  };
+  for (;;) {
+    const counts = remaining.map((count) => count || Number.POSITIVE_INFINITY);
+    const rarest = counts.indexOf(Math.min(...counts));
+    if (width === 0 || counts[rarest] === Number.POSITIVE_INFINITY) break;
+    for (const index of [...left].filter((i) => labelsOf[i].includes(rarest))) place(index, rarest);
+  }
+  for (const index of left) place(index);
+  return { train: samples.filter((_, i) => !held.has(i)), val: samples.filter((_, i) => held.has(i)) };
+}

@@ -32,6 +32,17 @@ export interface Sample {
   readonly text?: string;
 }
 
+/**
+ * What a data set's labels are: one class a picture; several labels, in one column or in columns of 0 and 1; or numbers, in columns (all but
+ * file and split unless named).
+ */
+export type LabelReading =
+  /** `unseen`: validation and test may have classes that training does not. */
+  | { readonly kind: 'class'; readonly unseen?: boolean }
+  /** `known`: what a model calls them; columns of these names are read where the table has no lists. */
+  | { readonly kind: 'labels'; readonly columns?: readonly string[]; readonly known?: readonly string[] }
+  | { readonly kind: 'numbers'; readonly columns?: readonly string[] };
+
 /** A file that was left out, and why. */
 export interface DataProblem {
   readonly file: string;

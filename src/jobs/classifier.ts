@@ -7,7 +7,7 @@ import type { ResolvedModel } from '../models/index.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
-import { classification, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
+import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -128,11 +128,14 @@ function meanOfViews(values: Float32Array, { labels, targets, indices }: Batch, 
 
 const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));
 
-/** What a model of ours says of itself; others tell classes apart. */
+/** What a model of ours says of itself; others tell classes apart, or as their `config.json` says give labels each by itself. */
 function taskOf(model: Model, resolved: ResolvedModel, labels?: readonly string[]): Task {
   const own = metadataOf(model)?.task;
   if (own && own.task !== 'classification') return openTask(own);
-  return classification(knownLabels(model, resolved, labels));
+  const classes = knownLabels(model, resolved, labels);
+  const { problem_type: problem } = (resolved.config ?? {}) as { problem_type?: unknown };
+  if (own || problem !== 'multi_label_classification') return classification(classes);
+  return learnTask('multi-label', { classes, train: [] }, { threshold: 0.5, embeddingSize: 0 });
 }
 
 const wrongCount = (task: Task, outputs: number) =>

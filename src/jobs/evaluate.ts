@@ -1,11 +1,11 @@
 import type { Dataset, Sample } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
-import type { Assessment, Evaluated, Exhibit, Task, TaskOutcome } from '../tasks/index.ts';
+import { type Assessment, type Evaluated, type Exhibit, TASKS, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openLabelled, plainSource } from './inputs.ts';
-import { describeData } from './opening.ts';
+import { describeData, keptReading, onClasses } from './opening.ts';
 
 export interface EvaluateRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */
@@ -40,7 +40,7 @@ export async function measureModel(
 ): Promise<{ readonly assessment: Evaluated; readonly exhibits: readonly Exhibit[] }> {
   const { task, predictions } = await labelledPredictions(request, hooks);
   const assessment = task.assess(predictions, task.loss(predictions), SEED);
-  return { assessment, exhibits: task.exhibits(assessment) };
+  return { assessment, exhibits: task.exhibits(assessment, predictions) };
 }
 
 /** What the model says of the pictures, and where its JSON files are. */
@@ -50,12 +50,14 @@ export async function labelledPredictions(
 ): Promise<{ readonly task: Task; readonly predictions: readonly TaskOutcome[]; readonly folder: string }> {
   checkSplit(request.split);
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
-  const { task, preprocessing, folder } = classifier;
+  const { preprocessing, folder } = classifier;
+  const { facts, classes } = classifier.task;
   const dataset = await openLabelled(request.data, preprocessing, {
-    classes: task.classes,
+    ...keptReading(TASKS[facts.task].reads(), classes),
     valFraction: 0,
     strict: request.strict,
   });
+  const task = onClasses(classifier.task, dataset.classes);
   hooks.onEvent?.(describeData(dataset, task, preprocessing));
   const samples = samplesOf(dataset, request);
   const source = plainSource(samples, preprocessing, hooks, classifier.testViews);

@@ -10,7 +10,6 @@ import {
   withClassWeights,
 } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
-import { classification } from '../tasks/index.ts';
 import {
   CompiledStage,
   parseConfig,
@@ -25,7 +24,15 @@ import {
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import { describeData, fetchModel, knownLabels, newHead, openTrainingData, preprocessingOf } from './opening.ts';
+import {
+  describeData,
+  fetchModel,
+  knownLabels,
+  newHead,
+  openTrainingData,
+  preprocessingOf,
+  taskOf,
+} from './opening.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -70,7 +77,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
     knownLabels(model, resolved, settings.labels),
   );
-  const task = classification(dataset.classes);
+  const task = taskOf(model, dataset, settings);
   const config = trainingConfigOf(
     withClassWeights(
       settings,

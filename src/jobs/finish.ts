@@ -1,15 +1,13 @@
 import { join } from 'node:path';
 import { drawPng } from '../data/node/index.ts';
-import { adapterTensors, TRANSFORMERS_NAMES, writeAdapters } from '../export/index.ts';
-import { finishModel, type Measured, measure, shippedCheckpoint } from '../recipe/index.ts';
-import { modelCard, renderReport, reportPlots } from '../report/index.ts';
+import { adapterTensors, writeAdapters } from '../export/index.ts';
+import { finishModel, measure, shippedCheckpoint } from '../recipe/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
-import { plainSource } from './inputs.ts';
 import { shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
-import { reportData } from './report-data.ts';
+import { writtenReport } from './reports.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** How a training ended. Plain data. */
@@ -38,7 +36,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   job: FinishedTraining,
   hooks: JobHooks,
 ): Promise<TrainOutcome<A, E>> {
-  const { run, record, about, dataset } = job;
+  const { run, record, about } = job;
   const { preprocessing, sourceConfig } = about;
   const path = shownPath(run.path);
   const began = performance.now();
@@ -49,8 +47,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
   const best = shippedCheckpoint(job, job.config, kept);
-  const testSource = dataset.test.length ? plainSource(dataset.test, preprocessing) : undefined;
-  const trained = { ...job, checkpoint: best, preprocessing, sourceConfig, test: testSource };
+  const trained = { ...job, checkpoint: best, preprocessing, sourceConfig };
   const measured = await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
 
@@ -62,13 +59,12 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
-  const report = await reportData(job, { ...(measured as unknown as Measured), best, last, seconds, path });
-  const card = modelCard(report, { ...TRANSFORMERS_NAMES, preprocessing: finished.preprocessing });
+  const { html, card, plots } = await writtenReport(job, { ...measured, best, last, seconds, path }, finished);
   await run.writeModelFolder(finished.folder(card));
   if (job.config.lora)
     await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
-  await run.writeFile('report.html', renderReport(report));
-  for (const { name, svg } of reportPlots(report)) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
+  await run.writeFile('report.html', html);
+  for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
   await saveRecord(run, { ...record, seconds, task: measured.task.facts });
   return {
     ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),

@@ -38,7 +38,9 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
 /** Positions of training pictures, the classes taking turns. */
 export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {
   const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
-  const turns = Array.from({ length: count }, (_, i) => byClass[i % classes.length][Math.floor(i / classes.length)]);
+  // Samples of several labels or of numbers are of no class.
+  const groups = byClass.some(({ length }) => length > 0) ? byClass : [[...train.keys()]];
+  const turns = Array.from({ length: count }, (_, i) => groups[i % groups.length][Math.floor(i / groups.length)]);
   return turns.filter((index) => index !== undefined);
 }
 

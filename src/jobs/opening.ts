@@ -1,4 +1,5 @@
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, LabelReading } from '../data/index.ts';
+import type { OpenDatasetOptions } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf, namedClasses } from '../export/index.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
@@ -13,7 +14,7 @@ import {
   type TrainSettings,
   takesTexts,
 } from '../recipe/index.ts';
-import type { Task } from '../tasks/index.ts';
+import { learnTask, openTask, TASKS, type Task, type TaskName } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import type { JobHooks } from './events.ts';
 import { type InputFormat, nounOf, openLabelled } from './inputs.ts';
@@ -53,19 +54,54 @@ export function preprocessingOf(
 export async function openTrainingData(
   path: string,
   format: InputFormat,
-  { seed, valFraction, strict, verify, labels, keepHead, ...blends }: TrainSettings,
+  { task, targets, seed, valFraction, strict, verify, labels, keepHead, ...blends }: TrainSettings,
   kept: () => readonly string[],
 ): Promise<Dataset> {
-  if (isText(format)) refuseBlends(blends);
-  const options = { seed, valFraction, strict, verification: verify };
-  if (keepHead) return openLabelled(path, format, { ...options, classes: kept() });
+  if (isText(format)) refuseForTexts(task, blends);
+  const reading = TASKS[task].reads(targets);
+  const options = { labels: reading, seed, valFraction, strict, verification: verify };
+  if (keepHead) return openLabelled(path, format, { ...options, ...keptReading(reading, kept()) });
   return inOrder(await openLabelled(path, format, options), labels);
 }
 
-function refuseBlends({ mixup, cutmix }: Pick<TrainSettings, 'mixup' | 'cutmix'>): void {
+function refuseForTexts(task: TaskName, { mixup, cutmix }: Pick<TrainSettings, 'mixup' | 'cutmix'>): void {
+  if (task !== 'classification') {
+    throw new ThawError(
+      'bad-config',
+      `the model reads texts, and ${task} is for pictures`,
+      'Leave out --task: texts have one class each',
+    );
+  }
   if (mixup <= 0 && cutmix <= 0) return;
   throw new ThawError('bad-config', 'mixup and cutmix blend pictures, and the model reads texts', 'Leave them out');
 }
+
+/** How a data set is read for a model that has its outputs already. */
+export function keptReading(
+  reading: LabelReading,
+  classes: readonly string[],
+): Pick<OpenDatasetOptions, 'classes' | 'labels'> {
+  if (reading.kind === 'class') return { labels: reading, classes: reading.unseen ? undefined : classes };
+  const labels = reading.kind === 'numbers' ? { ...reading, columns: classes } : { ...reading, known: classes };
+  return { labels, classes };
+}
+
+/** What a training is for: as the data says, or of a model that keeps its head, as that does. */
+export function taskOf(model: Model, dataset: Dataset, settings: TrainSettings): Task {
+  const { task, keepHead } = settings;
+  const own = keepHead ? metadataOf(model)?.task : undefined;
+  if (!own || own.task === 'classification') return learnTask(task, dataset, settings);
+  if (own.task === task) return onClasses(openTask(own), dataset.classes);
+  throw new ThawError(
+    'bad-config',
+    `the model's head is for ${own.task}, and the task is ${task}`,
+    `Say --task ${own.task}, or leave out --keep-head`,
+  );
+}
+
+/** The task with the classes of a data set: those of an embedding may be others than it was trained on. */
+export const onClasses = (task: Task, classes: readonly string[]): Task =>
+  openTask({ ...task.facts, classes: [...classes] });
 
 /** The classes of a model: as given, as its `config.json` or its own metadata say. */
 export function knownLabels(
@@ -86,14 +122,15 @@ export function knownLabels(
 export const newHead = (
   model: Model,
   { config }: ResolvedModel,
-  { outputs, classes, named }: Pick<Task, 'outputs' | 'classes' | 'named'>,
+  { outputs, classes, named, tail }: Pick<Task, 'outputs' | 'classes' | 'named' | 'tail'>,
   { keepHead, knownClasses, pooling }: TrainSettings,
-): Pick<PrepareOptions, 'classes' | 'names' | 'encoder'> =>
+): Pick<PrepareOptions, 'classes' | 'names' | 'tail' | 'encoder'> =>
   keepHead
     ? {}
     : {
         classes: outputs,
         encoder: takesTexts(model) ? { pooling, features: hiddenSize(config) } : undefined,
+        tail,
         names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
       };
 
@@ -116,7 +153,12 @@ function inOrder(dataset: Dataset, labels?: readonly string[]): Dataset {
     );
   }
   const place = dataset.classes.map((name) => labels.indexOf(name));
-  const moved = (samples: Dataset['train']) => samples.map((sample) => ({ ...sample, label: place[sample.label] }));
+  const from = labels.map((name) => dataset.classes.indexOf(name));
+  const moved = (samples: Dataset['train']) =>
+    samples.map((sample) => {
+      const { label, targets } = sample;
+      return targets ? { ...sample, targets: from.map((i) => targets[i]) } : { ...sample, label: place[label] };
+    });
   return {
     ...dataset,
     classes: labels,

@@ -1,5 +1,13 @@
 import { writeFile } from 'node:fs/promises';
-import { type Batch, batchShape, blended, drawBlend, type Preprocessing, readAugmentation } from '../data/index.ts';
+import {
+  type Batch,
+  batchShape,
+  blended,
+  drawBlend,
+  type Preprocessing,
+  readAugmentation,
+  type Sample,
+} from '../data/index.ts';
 import { contactSheet, decodePicture, viewsOf } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
@@ -96,7 +104,10 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
   const shown = chosen.map((i) => dataset.train[i]);
   return {
     file: shownPath(out),
-    pictures: shown.map(({ file, label }) => ({ file: shownPath(file), label: dataset.classes[label] })),
+    pictures: shown.map((sample) => ({
+      file: shownPath(sample.file),
+      label: labelOf(sample, dataset.classes, settings),
+    })),
   };
 }
 
@@ -127,4 +138,10 @@ function mixedAs(
   if (mixup === 0 && cutmix === 0) return batch;
   const random = new Random(seed, 'mix', view, batch.indices[0]);
   return blended(batch, drawBlend({ mixup, cutmix, mixProbability }, { width, height }, random), { classes, layout });
+}
+
+/** What the data says of a picture, in words. */
+function labelOf({ label, targets }: Sample, classes: readonly string[], { task }: TrainSettings): string {
+  if (!targets) return classes[label];
+  return task === 'regression' ? targets.join(', ') : classes.filter((_, c) => targets[c] > 0).join(', ');
 }

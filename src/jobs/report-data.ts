@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { Dataset } from '../data/index.ts';
 import { dataMakeUp } from '../data/node/index.ts';
 import type { Measured } from '../recipe/index.ts';
-import { curvesOf, type MakeUp, type Noun, type ReportData } from '../report/index.ts';
+import { curvesOf, type MakeUp, type Noun, type ReportData, type RunReport } from '../report/index.ts';
 import type { Evaluation } from '../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
@@ -24,17 +24,14 @@ export interface Results extends Measured {
   readonly path: string;
 }
 
-/** All that the report and the model card say of a run. */
-export async function reportData(
+/** What reports of all tasks say of a run. */
+export async function runReport(
   job: FinishedTraining,
-  { best, last, val, test, predictions, calibration, seconds, path }: Results,
-): Promise<ReportData> {
+  { best, last, seconds, path }: Omit<Results, keyof Measured>,
+  commands: ReportData['output']['commands'],
+): Promise<RunReport> {
   const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
   const { rows } = last.progress;
-  const noun = nounOf(about.preprocessing);
-  const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
-  const count = (samples: Dataset['train']) =>
-    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
   return {
     title: `${about.name} on ${basename(about.dataPath)}`,
     created: record.created,
@@ -47,14 +44,6 @@ export async function reportData(
       groups: anatomy.groups.map(({ name }) => name),
       continued: record.continued,
     },
-    data: {
-      path: about.data,
-      noun,
-      classes: dataset.classes,
-      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
-      problems: dataset.problems,
-      makeUp: noun === 'picture' ? await makeUpOf(dataset) : null,
-    },
     plan: record.stages.map((stage) => ({
       ...stage,
       why: stage.why ?? 'finished',
@@ -63,27 +52,46 @@ export async function reportData(
     })),
     rows,
     bestEpoch: best.progress.best?.epoch ?? null,
-    before: record.before as Evaluation | null,
-    after: val,
-    test,
-    calibration,
-    curves: curvesOf(predictions, dataset.classes),
-    mistakes: await worstMistakes(predictions, dataset),
     samples: await samplePictures(dataset, about.preprocessing, settings),
-    comparison: about.comparison && [
-      ...about.comparison,
-      { name: `this run (${settings.preset})`, accuracy: val.accuracy, seconds },
-    ],
     environment: await environmentOf(runtime),
     config: stringify({ model: about.model, data: about.data, ...settings }),
     seconds,
     times: record.times,
     seed: settings.seed,
     stopped: record.stopped ?? 'finished',
-    output: {
-      path: join(path, 'model'),
-      commands: commandsFor(path, noun, calibration !== null && calibration.temperature !== null, again),
+    output: { path: join(path, 'model'), commands },
+  };
+}
+
+/** All that the report and the model card say of a classifier's run. */
+export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
+  const { val, test, predictions, calibration, seconds, path } = results;
+  const { record, about, dataset, settings } = job;
+  const noun = nounOf(about.preprocessing);
+  const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
+  const count = (samples: Dataset['train']) =>
+    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+  const commands = commandsFor(path, noun, calibration !== null && calibration.temperature !== null, again);
+  return {
+    ...(await runReport(job, results, commands)),
+    data: {
+      path: about.data,
+      noun,
+      classes: dataset.classes,
+      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
+      problems: dataset.problems,
+      makeUp: noun === 'picture' ? await makeUpOf(dataset) : null,
     },
+    before: record.before as Evaluation | null,
+    after: val,
+    test,
+    calibration,
+    curves: curvesOf(predictions, dataset.classes),
+    mistakes: await worstMistakes(predictions, dataset),
+    comparison: about.comparison && [
+      ...about.comparison,
+      { name: `this run (${settings.preset})`, accuracy: val.accuracy, seconds },
+    ],
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
-import { type Assessment, classification, type Evaluated, type Evaluation } from '../tasks/index.ts';
+import type { Assessment, Evaluated, Evaluation } from '../tasks/index.ts';
 import { planStages, trainingPlan } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -27,6 +27,7 @@ import {
   openTrainingData,
   preprocessingOf,
   sizesOf,
+  taskOf,
 } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
@@ -71,7 +72,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     dataset.train.map(({ label }) => label),
     dataset.classes,
   );
-  const task = classification(dataset.classes);
+  const task = taskOf(model, dataset, settings);
   onEvent?.(describeData(dataset, task, preprocessing));
   signal?.throwIfAborted();
   const run = await createRun({ out: request.out, data: request.data });

@@ -41,5 +41,7 @@ export interface TrainingJob extends Prepared {
 export interface FinishedTraining extends TrainingJob {
   readonly config: TrainingConfig;
   readonly val: BatchSource;
+  /** Where there is a test set. */
+  readonly test?: BatchSource;
   readonly features: FeatureCache;
 }

@@ -1,4 +1,4 @@
-import { PictureCache, readAugmentation } from '../data/index.ts';
+import { type Dataset, PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import { blendedPictures, trainingConfigOf } from '../recipe/index.ts';
 import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
@@ -48,13 +48,20 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
     });
     const { preprocessing } = job.about;
     if (!resume && !isText(preprocessing))
-      await writeBatchPictures(job.run, sources, { preprocessing, classes: task.classes, batchSize: config.batch });
+      await writeBatchPictures(
+        job.run,
+        { train: sources.train, val: sources.val },
+        { preprocessing, classes: task.classes, batchSize: config.batch },
+      );
     const log = new RunLog(job, trainer, config);
     for await (const event of trainer.run()) {
       await log.take(event, hooks);
       hooks.onEvent?.(event);
     }
-    return await finishRun<A, E>({ ...job, config, record: log.record, val: sources.val, features }, hooks);
+    return await finishRun<A, E>(
+      { ...job, config, record: log.record, val: sources.val, test: sources.test, features },
+      hooks,
+    );
   } finally {
     hooks.signal?.removeEventListener('abort', stop);
   }
@@ -89,10 +96,22 @@ export function openSources(
       onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
   };
   const augmentation = readAugmentation(settings.augment);
-  const train = new PictureSource({ ...common, samples: dataset.train, augmentation, shuffle });
+  const order = (samples: Dataset['train']) =>
+    task.order?.(
+      samples.map(({ label }) => label),
+      settings,
+    );
+  const { train, val, test } = dataset;
+  // Always in the order of the first epoch.
+  const fixed = (samples: Dataset['train']) => {
+    const first = order(samples)?.(0);
+    return new PictureSource({ ...common, samples, order: first && (() => first) });
+  };
+  const pictures = new PictureSource({ ...common, samples: train, augmentation, shuffle, order: order(train) });
   return {
-    train: blendedPictures(train, settings, preprocessing, task),
-    val: new PictureSource({ ...common, samples: dataset.val }),
+    train: blendedPictures(pictures, settings, preprocessing, task),
+    val: fixed(val),
+    test: test.length ? fixed(test) : undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 import { ThawError } from '../errors.ts';
 import { type Graph, isDequantize, isFloat, isQuantize, type Model, type Node, type Tensor } from '../onnx/index.ts';
 import { neededFor } from './flow.ts';
+import { isTail } from './tail.ts';
 
 /** The classifier: the last layer, whose outputs are the classes' scores. */
 export interface Head {
@@ -81,7 +82,7 @@ export function headOf({ graph }: Model): Head | undefined {
       const pooled = tail.some((op) => POOLING.has(op));
       return pooled && layer.kind !== 'conv' ? undefined : { ...layer, tail, graphOutput: graph.outputs[0].name };
     }
-    if (!TAIL.has(node.op) && !POOLING.has(node.op)) return undefined;
+    if (!TAIL.has(node.op) && !POOLING.has(node.op) && !isTail(node)) return undefined;
     tail.unshift(node.op);
     name = node.inputs[0];
   }

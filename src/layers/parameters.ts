@@ -1,5 +1,6 @@
 import { elementCount, type Graph, isDequantize, isFloat, type Node, type Tensor } from '../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
+import { isTail } from './tail.ts';
 
 /**
  * `weight`: of a layer that mixes (convolution, product, embedding), its bias included. `affine`: scales, offsets, tokens that adjust what
@@ -79,7 +80,7 @@ export function parameterUses(graph: Graph): Use[] {
     const first = source.get(node.inputs[0] ?? '');
     const meets = node.outputs.some((name) => data.has(name));
     if (!meets && first !== undefined && REARRANGING.has(node.op)) source.set(node.outputs[0], first);
-    if (!meets) return;
+    if (!meets || isTail(node)) return;
     let weighted = node.inputs.some((name) => touched.has(name));
     node.inputs.forEach((input, at) => {
       const name = source.get(input);

@@ -1,1 +1,2 @@
-export { LOSSES, type Loss, type LossName, type LossOptions } from './losses.ts';
+export type { Loss, LossOptions } from './loss.ts';
+export { LOSSES, type LossName } from './losses.ts';

@@ -1,42 +1,7 @@
 import { ThawError } from '../errors.ts';
-import {
-  type DataType,
-  elementCount,
-  type GraphBuilder,
-  isStatic,
-  type Shape,
-  tensor,
-  type Value,
-} from '../onnx/index.ts';
-
-/** A scalar that training makes small, from the model's output and the labels. Formulas and options are PyTorch's. */
-export interface Loss {
-  /** Type and shape of the labels for an output of the given shape. */
-  labels(output: Value, options: LossOptions): { readonly type: DataType; readonly shape: Shape };
-  /** The mean over the batch, float32 `[]`. */
-  build(b: GraphBuilder, output: Value, labels: Value, options: LossOptions): Value;
-}
-
-export interface LossOptions {
-  /** cross-entropy: weight of each class. */
-  readonly classWeights?: readonly number[];
-  /** cross-entropy: share of the target that is spread evenly over all classes. */
-  readonly labelSmoothing?: number;
-  /** cross-entropy: samples with this label count for nothing. */
-  readonly ignoreLabel?: number;
-  /** cross-entropy: labels are probabilities shaped like the output, as blended samples have them; the mean is over the samples. */
-  readonly softLabels?: boolean;
-  /** bce-with-logits: weight of the positive examples of each class. */
-  readonly positiveWeights?: readonly number[];
-  /** huber: where the square ends and the line begins; 1 by default. */
-  readonly delta?: number;
-  /** focal: exponent that quiets easy examples; 2 by default. */
-  readonly gamma?: number;
-  /** focal: weight of positive examples, negative ones having 1 − α; 0.25 by default, a negative number for no weights. */
-  readonly alpha?: number;
-  /** kl: softness of the student's distribution; 1 by default. The teacher's is to be as soft: its labels are softmax(scores / T). */
-  readonly temperature?: number;
-}
+import { elementCount, type GraphBuilder, isStatic, tensor, type Value } from '../onnx/index.ts';
+import { EMBEDDING_LOSSES } from './embeddings.ts';
+import type { Loss } from './loss.ts';
 
 const likeOutput = ({ type, shape }: Value) => ({ type, shape });
 
@@ -144,6 +109,7 @@ export const LOSSES = {
       return b.mul(b.reduceMean(perSample), temperature ** 2);
     },
   },
+  ...EMBEDDING_LOSSES,
 } satisfies Record<string, Loss>;
 
 export type LossName = keyof typeof LOSSES;

@@ -20,6 +20,7 @@ export {
   meanDefined,
   type PrecisionRecallCurve,
   precisionRecallCurve,
+  type Ranking,
   type RocCurve,
   ranking,
   rankOf,

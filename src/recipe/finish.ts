@@ -114,11 +114,10 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
   trained: Omit<Trained<O, A>, 'task'>,
   { task, predictions, calibration }: Pick<Measured<O, A>, 'task' | 'predictions' | 'calibration'>,
 ): Promise<FinishedModel> {
-  const { source, anatomy, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
+  const { source, output, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
   const state = mergedState(trained, config.lora, checkpoint.state);
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
-  const output = anatomy.head.graphOutput;
   const folder = (card: string) =>
     transformersFolder({
       ...{ model, task, preprocessing, input: input.name, output, card, sourceConfig },

@@ -1,6 +1,7 @@
 import { ThawError } from '../errors.ts';
 import {
   addHead,
+  beforeUnits,
   type EncoderHead,
   findHead,
   groupsOf,
@@ -12,6 +13,9 @@ import {
   placesOf,
   replaceHead,
   residualsOf,
+  type Tail,
+  withoutTail,
+  withTail,
   withTeacher,
 } from '../layers/index.ts';
 import {
@@ -36,7 +40,10 @@ export interface Prepared {
   readonly source: Model;
   /** What trains: the same in float32 and the newest operators. */
   readonly network: Inference;
+  /** What training looks at, as the head's output. */
   readonly anatomy: Anatomy;
+  /** The value that is shipped. */
+  readonly output: string;
   /** What became of the model's own classes, where their weights are kept. */
   readonly continued?: ContinuedClasses;
 }
@@ -46,6 +53,8 @@ export interface PrepareOptions {
   readonly head?: string;
   /** Number of classes of the new head; without it the model keeps its own. */
   readonly classes?: number;
+  /** What follows the new head. */
+  readonly tail?: Tail;
   /** The classes by name, so that the new head keeps what the model knows of them. */
   readonly names?: ClassNames;
   /** Texts are read: a model without a classifier gets one on top of its encoder. */
@@ -93,17 +102,26 @@ async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOpt
  */
 export function withHead(
   model: Model,
-  { head, classes, names, encoder, seed = 0, quantized }: PrepareOptions,
+  { head, classes, names, tail, encoder, seed = 0, quantized }: PrepareOptions,
 ): Pick<Prepared, 'continued'> & { model: Model } {
   refuseUntrainable(model, quantized);
   const plain = { ...model, graph: hoistConstants(model.graph) };
   if (classes === undefined) return { model: plain };
   if (encoder && head === undefined && !isClassifier(plain))
     return { model: addHead(plain, { ...encoder, classes, seed }) };
-  const found = findHead(plain, { name: head });
+  const bare = withoutTail(plain);
+  const found = findHead(bare, { name: head });
   const continued = names && continueClasses(names, found.classes);
-  const { model: headed } = replaceHead(plain, found, { classes, seed, rows: continued?.rows });
-  return { model: headed, continued: continued?.classes };
+  const { model: headed } = replaceHead(bare, found, { classes, seed, rows: continued?.rows });
+  if (tail && found.tail.includes('Relu')) {
+    throw new ThawError(
+      'bad-model',
+      `a Relu follows "${found.nodes[0]}", so that it can give no numbers below zero, which this task needs`,
+      'Choose another model, or name another head with --head',
+    );
+  }
+  const tailed = tail ? withTail(headed, tail, classes, found.kind === 'conv') : headed;
+  return { model: tailed, continued: continued?.classes };
 }
 
 /** What trains of a model that has its head already. */
@@ -114,7 +132,8 @@ export async function networkOf(
 ): Promise<Omit<Prepared, 'source'>> {
   const plain = await inferNetwork(source, runtime, options);
   const found = findHead(plain.model, { name: options.head });
-  const head = { ...found, graphOutput: scoresOf(plain.model, found.graphOutput) };
+  const output = scoresOf(plain.model, found.graphOutput);
+  const head = { ...found, graphOutput: beforeUnits(plain.model, output) };
   const { lora, seed = 0 } = options;
   const plainGroups = groupsOf(plain.model, found);
   if (lora) refuseWholeNumbers(source);
@@ -127,7 +146,7 @@ export async function networkOf(
   const obstacles = obstaclesOf(network, groups, head.graphOutput);
   const residuals = residualsOf(plain.model.graph);
   const places = placesOf(plain.model.graph, adapted.network.model.graph);
-  return { network, anatomy: { groups, head, obstacles, adapters, residuals, places, teacher } };
+  return { network, output, anatomy: { groups, head, obstacles, adapters, residuals, places, teacher } };
 }
 
 function refuseWholeNumbers({ graph }: Model): void {

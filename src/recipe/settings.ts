@@ -4,6 +4,7 @@ import { ThawError } from '../errors.ts';
 import { poolings } from '../layers/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { devices } from '../runtime/devices.ts';
+import { TASKS, taskNames } from '../tasks/index.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
 import { knownClasses } from './known-classes.ts';
 import { nearestHint } from './nearest.ts';
@@ -65,6 +66,15 @@ const schema = trainingSchema.extend({
   ...textsSchema.shape,
   /** How a text encoder's vectors of tokens become one, where the model has no classifier. */
   pooling: z.enum(poolings).default('auto'),
+  task: z.enum(taskNames).default('classification'),
+  /** Columns of a table that hold numbers: those of a regression, or labels as 0 and 1. */
+  targets: names.optional(),
+  /** multi-label: probability from which on a label is said; `tuned` chooses the best of each label on the validation set. */
+  threshold: z.union([z.literal('tuned'), z.coerce.number().gt(0).lt(1)]).default('tuned'),
+  /** embedding: length of a vector. */
+  embeddingSize: z.number().int().positive().default(128),
+  /** embedding: pictures of each class in a batch. */
+  perClass: z.number().int().min(2).default(4),
   /** A policy by name, or each change with its probability and range. */
   augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
   /** Name of the classifier's node or weight, where it is not the last layer. */
@@ -126,17 +136,54 @@ export function readSettings(input: Record<string, unknown>): TrainSettings {
   const { warmup, momentum, weightDecay, labelSmoothing } = parseConfig(parts, own);
   const rest = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in parts.shape)));
   const settings = parseConfig(schema, {
-    ...rest,
+    ...withTaskLoss(rest),
     ...withParts(rest, 'schedule', { warmup }),
     ...withParts(rest, 'optimizer', { momentum, weightDecay }),
-    ...withParts(rest, 'loss', { labelSmoothing }),
+    ...withParts(withTaskLoss(rest), 'loss', { labelSmoothing }),
   });
+  checkTask(settings);
   const { loss } = settings;
   return loss.name === 'cross-entropy' ? { ...settings, loss: { labelSmoothing: LABEL_SMOOTHING, ...loss } } : settings;
 }
 
 /** Unless the user says otherwise; docs/defaults.md tells what it gains. */
 const LABEL_SMOOTHING = 0.1;
+
+/** Every task has its own loss, where none is named. */
+function withTaskLoss(input: Record<string, unknown>): Record<string, unknown> {
+  const { task, loss } = input;
+  const kind = taskNames.find((name) => name === task);
+  const named = typeof loss === 'string' || (loss as { name?: unknown } | undefined)?.name !== undefined;
+  return kind && !named ? { ...input, loss: { ...(loss as object | undefined), name: TASKS[kind].losses[0] } } : input;
+}
+
+function checkTask({ task, loss, targets, target, batch, perClass }: TrainSettings): void {
+  const { losses } = TASKS[task];
+  if (!losses.includes(loss.name)) {
+    throw new ThawError('bad-config', `the loss ${loss.name} is none for ${task}`, `There are: ${losses.join(', ')}`);
+  }
+  if (targets && TASKS[task].reads().kind === 'class') {
+    throw new ThawError(
+      'bad-config',
+      `targets name columns of numbers, and ${task} reads classes`,
+      'Leave them out, or choose another --task',
+    );
+  }
+  if (target !== undefined && target > 1 && task !== 'regression') {
+    throw new ThawError(
+      'bad-config',
+      `setting target: ${task} is measured from 0 to 1, and ${target} is above`,
+      '0.95 is 95%',
+    );
+  }
+  if (task === 'embedding' && batch % perClass !== 0) {
+    throw new ThawError(
+      'bad-config',
+      `a batch of ${batch} cannot be made of ${perClass} pictures of each class`,
+      'Choose a --batch that is so many times --per-class',
+    );
+  }
+}
 
 function withParts(input: Record<string, unknown>, name: string, given: Record<string, unknown>) {
   const defined = Object.entries(given).filter(([, value]) => value !== undefined);

@@ -20,7 +20,7 @@ export interface ShippedModel {
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g;
 
 /** Text that stays text in Markdown: on one line, markup escaped (CommonMark 0.31, section 2.4), no HTML. */
-const plain = (text: string): string =>
+export const plain = (text: string): string =>
   text
     .replace(UNPRINTABLE, ' ')
     .replace(/&/g, '&amp;')
@@ -29,17 +29,17 @@ const plain = (text: string): string =>
     .replace(/[\\`*_[\]{}()#|~!]/g, '\\$&');
 
 /** A code span that no backtick in `text` can end (CommonMark, section 6.1); `|` would end a table's cell, so none is used there. */
-function code(text: string): string {
+export function code(text: string): string {
   const line = text.replace(UNPRINTABLE, ' ');
   const fence = '`'.repeat(1 + Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length)));
   return line.includes('`') ? `${fence} ${line} ${fence}` : `\`${line}\``;
 }
 
 /** YAML reads JSON strings. */
-const yaml = (text: string): string => JSON.stringify(text);
+export const yaml = (text: string): string => JSON.stringify(text);
 
 /** Where others find the model: its address without what may be secret in it, but no path of the machine that trained. */
-function originOf({ source, name }: ReportData['model']): string {
+export function originOf({ source, name }: ReportData['model']): string {
   if (source.startsWith('hf:')) return source;
   if (!source.startsWith('https://')) return name;
   const { origin, pathname } = new URL(source);
@@ -209,7 +209,16 @@ const stages = ({ plan, rows }: ReportData): string =>
     .join('\n');
 
 /** How Pillow resizes a picture as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
-function pillow({ width, height, fit, cropFraction, interpolation, channels, mean, scale }: Preprocessing): string {
+export function pillow({
+  width,
+  height,
+  fit,
+  cropFraction,
+  interpolation,
+  channels,
+  mean,
+  scale,
+}: Preprocessing): string {
   const method = { nearest: 'NEAREST', linear: 'BILINEAR', cubic: 'BICUBIC', lanczos3: 'LANCZOS' }[interpolation];
   const size = `(${width}, ${height}), Image.Resampling.${method}`;
   const fill = mean.map((value) => Math.min(255, Math.max(0, Math.round(value / scale))));
@@ -222,7 +231,8 @@ function pillow({ width, height, fit, cropFraction, interpolation, channels, mea
   }[fit];
 }
 
-function pythonWithPictures(input: string, preprocessing: Preprocessing): string {
+/** @param then what is done with `output`, the first picture's row */
+export function python(input: string, preprocessing: Preprocessing, then: string): string {
   const { channels, layout, scale, mean, deviation } = preprocessing;
   const grey = channels === 'grey';
   const order = layout === 'nchw' ? '.transpose(2, 0, 1)' : '';
@@ -231,14 +241,21 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
-labels = json.load(open('config.json'))['id2label']
+config = json.load(open('config.json'))
 session = onnxruntime.InferenceSession('onnx/model.onnx')
 image = ImageOps.exif_transpose(Image.open('picture.jpg')).convert('${grey ? 'L' : 'RGB'}')
 image = ${pillow(preprocessing)}
 pixels = np.asarray(image, np.float32)${grey ? '[..., None]' : channels === 'bgr' ? '[..., ::-1]' : ''}
 pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${deviation.join(', ')}])
-[scores] = session.run(None, {${JSON.stringify(input)}: pixels${order}[None]})[0]
-print(labels[str(scores.argmax())])`;
+[output] = session.run(None, {${JSON.stringify(input)}: pixels${order}[None]})[0]
+${then}`;
+}
+
+/** What the graph takes, in a sentence that goes on with what it gives. */
+export function inputOf(input: string, preprocessing: Preprocessing): string {
+  const { width, height, fit, channels, scale, mean, deviation } = preprocessing;
+  const colours = channels === 'grey' ? 'a grey picture' : channels.toUpperCase();
+  return `The input ${code(input)} is ${colours} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\``;
 }
 
 const NOUNS = { picture: 'Pictures', text: 'Texts' } as const;
@@ -267,12 +284,10 @@ function usageOf({ input, preprocessing }: ShippedModel): { python: string; exam
       input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js cuts the last special token off as well)`,
     };
   }
-  const { width, height, fit, channels, scale, mean, deviation } = preprocessing;
-  const colours = channels === 'grey' ? 'a grey picture' : channels.toUpperCase();
   return {
-    python: pythonWithPictures(input, preprocessing),
+    python: python(input, preprocessing, "print(config['id2label'][str(output.argmax())])"),
     example: "'picture.jpg'",
-    input: `The input ${code(input)} is ${colours} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\``,
+    input: inputOf(input, preprocessing),
   };
 }
 

@@ -5,6 +5,9 @@ export { csvHeader, csvRow, jsonLine } from './metrics.ts';
 export { type Plot, reportPlots } from './plots.ts';
 export { type RateTest, renderRateTest } from './rate-test.ts';
 export { renderSweep, type SweepTable, shown, sweepCsv } from './sweep.ts';
+export { taskCard } from './task/card.ts';
+export { renderTaskReport } from './task/page.ts';
+export type { ShownPictures, TaskReport } from './task/types.ts';
 export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
 export type {
   ComparisonRow,
@@ -14,5 +17,6 @@ export type {
   ReportData,
   ReportEnvironment,
   ReportStage,
+  RunReport,
   Times,
 } from './types.ts';

@@ -106,6 +106,12 @@ details[open] summary { margin-bottom: .6rem; }
 .pictures figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pictures .bar { grid-column: 1 / -1; margin: .25rem 0 .3rem; }
 .pictures figcaption span:not(.number), .pictures small { grid-column: 1 / -1; }
+.pictures img + img { margin-top: .3rem; }
+.scatter { width: 100%; max-width: 26rem; height: auto; font-size: 11px; }
+.scatter text { fill: var(--soft); }
+.scatter .grid { stroke: var(--line); stroke-width: .6; }
+.scatter .right { stroke: var(--soft); stroke-dasharray: 4 4; }
+.scatter .point { fill: var(--warm); fill-opacity: .55; }
 .files { padding-left: 1.1rem; margin: 0; font-size: .92rem; }
 .files li { margin: .25rem 0; color: var(--soft); }
 .files code { color: var(--ink); margin-right: .4rem; }

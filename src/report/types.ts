@@ -77,8 +77,8 @@ export interface Times {
   readonly waited: number;
 }
 
-/** All that the report and the model card say. Plain data: every string in it may come from a hostile file name. */
-export interface ReportData {
+/** What reports of all tasks say. Plain data: every string in it may come from a hostile file name. */
+export interface RunReport {
   readonly title: string;
   /** ISO 8601. */
   readonly created: string;
@@ -100,6 +100,29 @@ export interface ReportData {
       readonly removed: readonly string[];
     };
   };
+  readonly plan: readonly ReportStage[];
+  readonly rows: readonly EpochRow[];
+  /** The epoch whose weights were kept. */
+  readonly bestEpoch: number | null;
+  /** Augmented training pictures as data URLs. */
+  readonly samples: readonly string[];
+  readonly environment: ReportEnvironment;
+  /** The resolved configuration as YAML. */
+  readonly config: string;
+  /** Of the whole run. */
+  readonly seconds: number;
+  readonly times?: Times;
+  readonly seed?: number;
+  readonly stopped: StopReason;
+  readonly output: {
+    /** Where the model to ship is. */
+    readonly path: string;
+    readonly commands: readonly { readonly does: string; readonly command: string }[];
+  };
+}
+
+/** All that the report and the model card of a classifier say. */
+export interface ReportData extends RunReport {
   readonly data: {
     readonly path: string;
     /** What samples are. */
@@ -114,10 +137,6 @@ export interface ReportData {
     readonly problems: readonly DataProblem[];
     readonly makeUp?: MakeUp | null;
   };
-  readonly plan: readonly ReportStage[];
-  readonly rows: readonly EpochRow[];
-  /** The epoch whose weights were kept. */
-  readonly bestEpoch: number | null;
   /** Validation set before training and of the finished model; `test` where there is a test set. */
   readonly before: Evaluation | null;
   readonly after: Assessment;
@@ -128,20 +147,5 @@ export interface ReportData {
   readonly curves?: Curves;
   /** Highest wrong confidence first. */
   readonly mistakes: readonly Mistake[];
-  /** Augmented training pictures as data URLs. */
-  readonly samples: readonly string[];
   readonly comparison?: readonly ComparisonRow[];
-  readonly environment: ReportEnvironment;
-  /** The resolved configuration as YAML. */
-  readonly config: string;
-  /** Of the whole run. */
-  readonly seconds: number;
-  readonly times?: Times;
-  readonly seed?: number;
-  readonly stopped: StopReason;
-  readonly output: {
-    /** Where the model to ship is. */
-    readonly path: string;
-    readonly commands: readonly { readonly does: string; readonly command: string }[];
-  };
 }

@@ -18,7 +18,7 @@ export const identitySchema = z.object({
   }),
 });
 
-/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, label and file size, or label and text. */
+/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, labels and file size, or label and text. */
 export interface SampleIdentity {
   readonly sha256: string;
   readonly train: number;
@@ -40,13 +40,13 @@ export async function identifySamples(dataset: Dataset, root: string): Promise<S
   for (const split of ['train', 'val', 'test'] as const) {
     const samples = dataset[split];
     for (let from = 0; from < samples.length; from += 256) {
-      const lines = samples.slice(from, from + 256).map(async ({ file, label, text }) => {
+      const lines = samples.slice(from, from + 256).map(async ({ file, label, targets, text }) => {
         if (text !== undefined) return JSON.stringify([split, label, text]);
         const size = await stat(file).then(
           (found) => found.size,
           () => -1,
         );
-        return JSON.stringify([split, relative(root, file).split(sep).join('/'), label, size]);
+        return JSON.stringify([split, relative(root, file).split(sep).join('/'), label, size, ...(targets ?? [])]);
       });
       for (const line of await Promise.all(lines)) hash.update(`${line}\n`);
     }

@@ -1,7 +1,7 @@
 /** `results.csv`, `metrics.jsonl` and TensorBoard's event file: one row an epoch. */
 
 import { existsSync } from 'node:fs';
-import { appendFile, readdir, readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../report/index.ts';
 import type { EpochRow } from '../training/index.ts';
@@ -21,7 +21,7 @@ export async function appendRow(folder: string, row: EpochRow): Promise<void> {
     if (!existsSync(path)) await writeAtomically(path, header);
     await appendFile(path, contents);
   };
-  await append(CSV, csvHeader(), csvRow(row));
+  await append(CSV, csvHeader(row), csvRow(row));
   await append(JSONL, '', jsonLine(row));
   await append(events, eventFileHeader(now), scalarEvents(row.epoch, now, epochScalars(row)));
 }
@@ -31,7 +31,8 @@ export async function rewriteRows(folder: string, rows: readonly EpochRow[]): Pr
   const events = await eventFile(folder);
   const times = wallTimes((await readFile(join(folder, events)).catch(ignoring('ENOENT'))) ?? new Uint8Array());
   const now = seconds();
-  await writeAtomically(join(folder, CSV), [csvHeader(), ...rows.map(csvRow)].join(''));
+  if (rows.length) await writeAtomically(join(folder, CSV), [csvHeader(rows[0]), ...rows.map(csvRow)].join(''));
+  else await rm(join(folder, CSV), { force: true });
   await writeAtomically(join(folder, JSONL), rows.map(jsonLine).join(''));
   await writeAtomically(join(folder, events), [
     eventFileHeader(times.get(0) ?? now),

@@ -26,4 +26,28 @@ export interface Table {
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
 
-export type Exhibit = Figures | Table;
+/** What was said of a number against what it is. */
+export interface Scatter {
+  readonly kind: 'scatter';
+  readonly title: string;
+  readonly note: string;
+  /** `x` is what it is. */
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+/** Samples worth a look, in this order. */
+export interface Pictures {
+  readonly kind: 'pictures';
+  readonly title: string;
+  readonly note: string;
+  readonly items: readonly {
+    /** Position in the split. */
+    readonly index: number;
+    /** Of another one that belongs beside it. */
+    readonly beside?: number;
+    readonly said: string;
+    readonly truth: string;
+  }[];
+}
+
+export type Exhibit = Figures | Table | Scatter | Pictures;

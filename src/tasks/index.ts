@@ -10,8 +10,16 @@ export {
   temperatureFit,
 } from './classification/temperature-fit.ts';
 export type { ClassScores, Evaluation, Prediction } from './classification/types.ts';
-export type { Exhibit, Figures, Form, Table } from './exhibits.ts';
-export { readFacts, type TaskFacts, type TaskName } from './facts.ts';
+export {
+  type EmbeddingAssessment,
+  type EmbeddingEvaluation,
+  type EmbeddingOutcome,
+  embedding,
+} from './embedding/index.ts';
+export type { Exhibit, Figures, Form, Pictures, Scatter, Table } from './exhibits.ts';
+export { type FactsOf, readFacts, type TaskFacts, type TaskName } from './facts.ts';
+export { type LabelsOutcome, type MultiLabelEvaluation, multiLabel, type ScoresOfLabel } from './multi-label/index.ts';
+export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
 export {
   type Answer,
   type Evaluated,
@@ -24,4 +32,4 @@ export {
   type Task,
   type TaskOutcome,
 } from './task.ts';
-export { openTask, TASKS, type TaskKind, taskNames } from './tasks.ts';
+export { learnTask, openTask, TASKS, type TaskKind, type TaskOptions, taskNames } from './tasks.ts';

@@ -3,7 +3,8 @@
  * recipe, export and jobs know tasks only by this.
  */
 import type { Batch } from '../data/index.ts';
-import type { Model, Tensor, Value } from '../onnx/index.ts';
+import type { Tail } from '../layers/index.ts';
+import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
 import type { Exhibit } from './exhibits.ts';
 import type { TaskFacts } from './facts.ts';
@@ -87,11 +88,16 @@ export interface Task<
   assess(outcomes: readonly O[], loss: number, seed: number): A;
   /** The numbers of an evaluation that are a part of an epoch's row. */
   scores(evaluation: E): Scores;
+  /** The order of an epoch's samples, where the loss needs certain ones together. @param labels of all samples */
+  order?(
+    labels: readonly number[],
+    options: { readonly batch: number; readonly perClass: number; readonly seed: number },
+  ): (epoch: number) => readonly number[];
 
   // --- the finished model --------------------------------------------------------------------------------------
 
   /** What follows the head in the graph, where something does. */
-  tail?(model: Model): Model;
+  readonly tail?: Tail;
   /** The task as it is shipped: with what is chosen by the outcomes of the validation set. */
   settled(outcomes: readonly O[]): Task<O, E, A>;
   /** How far two outcomes of one sample are apart, and whether they come to the same answer. */
@@ -106,13 +112,17 @@ export interface Task<
   loss(outcomes: readonly O[]): number;
   answer(outcome: O): Answer;
   /** An evaluation for people: in a terminal, a report, a model card. */
-  exhibits(assessment: A): readonly Exhibit[];
+  exhibits(assessment: A, outcomes: readonly O[]): readonly Exhibit[];
   /** Where answers are probabilities: the temperature that makes them say how often the model is right, and outcomes at one. */
   readonly temperature?: {
     fit(outcomes: readonly O[], options: { readonly seed: number; readonly others?: readonly O[] }): TemperatureFit;
     apply(outcomes: readonly O[], temperature: number): O[];
   };
 }
+
+/** A sample's targets, of a batch that has some; zeros where nothing is known, as of pictures to be predicted. */
+export const targetRows = (targets: Float32Array | undefined, width: number, row: number): Float32Array =>
+  targets?.slice(row * width, (row + 1) * width) ?? new Float32Array(width);
 
 /** The task's metric of an evaluation or a row. */
 export const metricOf = ({ key }: Metric, scores: object): number => (scores as Scores)[key] ?? Number.NaN;

@@ -1,7 +1,19 @@
+import type { Dataset, LabelReading } from '../data/index.ts';
 import type { LossName } from '../losses/index.ts';
 import { classification } from './classification/index.ts';
-import type { TaskFacts, TaskName } from './facts.ts';
+import { embedding } from './embedding/index.ts';
+import type { FactsOf, TaskFacts, TaskName } from './facts.ts';
+import { multiLabel } from './multi-label/index.ts';
+import { learnUnits, regression } from './regression/index.ts';
 import type { Task } from './task.ts';
+
+/** What is set of a task, besides what the data says. */
+export interface TaskOptions {
+  /** embedding: length of a vector. */
+  readonly embeddingSize: number;
+  /** multi-label: probability from which on a label is said, or `tuned` on the validation set. */
+  readonly threshold: number | 'tuned';
+}
 
 /** A kind of task before any data is known. */
 export interface TaskKind<F extends TaskFacts = TaskFacts> {
@@ -11,15 +23,51 @@ export interface TaskKind<F extends TaskFacts = TaskFacts> {
   readonly losses: readonly LossName[];
   /** Whether labels of two samples can be blended, as mixup does. */
   readonly blends?: boolean;
+  /** How a data set's labels are read. @param columns that the user names */
+  reads(columns?: readonly string[]): LabelReading;
+  /** What the data says of it. */
+  learn(data: Pick<Dataset, 'classes' | 'train'>, options: TaskOptions): F;
   open(facts: F): Task;
 }
 
-export const TASKS: { readonly [N in TaskName]: TaskKind<Extract<TaskFacts, { task: N }>> } = {
+export const TASKS: { readonly [N in TaskName]: TaskKind<FactsOf<N>> } = {
   classification: {
     noun: ['class', 'classes'],
     losses: ['cross-entropy', 'bce-with-logits', 'focal', 'mse', 'l1', 'huber', 'kl'],
     blends: true,
+    reads: () => ({ kind: 'class' }),
+    learn: ({ classes }) => ({ task: 'classification', classes: [...classes] }),
     open: ({ classes }) => classification(classes),
+  },
+  'multi-label': {
+    noun: ['label', 'labels'],
+    losses: ['bce-with-logits', 'focal'],
+    reads: (columns) => ({ kind: 'labels', columns }),
+    learn: ({ classes }, { threshold }) => ({
+      task: 'multi-label',
+      classes: [...classes],
+      thresholds: classes.map(() => (threshold === 'tuned' ? 0.5 : threshold)),
+      tuned: threshold === 'tuned',
+    }),
+    open: multiLabel,
+  },
+  regression: {
+    noun: ['number', 'numbers'],
+    losses: ['mse', 'l1', 'huber'],
+    reads: (columns) => ({ kind: 'numbers', columns }),
+    learn: ({ classes, train }) =>
+      learnUnits(
+        classes,
+        train.map(({ targets = [] }) => targets),
+      ),
+    open: regression,
+  },
+  embedding: {
+    noun: ['class', 'classes'],
+    losses: ['supervised-contrastive', 'info-nce', 'triplet'],
+    reads: () => ({ kind: 'class', unseen: true }),
+    learn: ({ classes }, { embeddingSize }) => ({ task: 'embedding', classes: [...classes], size: embeddingSize }),
+    open: embedding,
   },
 };
 
@@ -27,3 +75,7 @@ export const taskNames = Object.keys(TASKS) as [TaskName, ...TaskName[]];
 
 /** The task that its facts tell of. */
 export const openTask = (facts: TaskFacts): Task => (TASKS[facts.task] as TaskKind).open(facts);
+
+/** The task of a kind, as the data has it. */
+export const learnTask = (name: TaskName, data: Pick<Dataset, 'classes' | 'train'>, options: TaskOptions): Task =>
+  openTask(TASKS[name].learn(data, options));

@@ -50,6 +50,8 @@ const loss = z.strictObject({
   gamma: z.number().min(0).optional(),
   alpha: z.number().max(1).optional(),
   temperature: rate.optional(),
+  margin: rate.optional(),
+  mining: z.enum(['hard', 'all']).optional(),
 });
 
 /** A number is the greatest norm. */
@@ -187,8 +189,8 @@ export const trainingSchema = z.strictObject({
   stochasticDepth: dropRate.default(0),
   /** Low-rank adapters: they and the head train, all other weights stay frozen. */
   lora,
-  /** Training ends when the validation accuracy reaches this. */
-  target: share.optional(),
+  /** Training ends when the validation accuracy, or what the task has instead, reaches this. */
+  target: z.number().min(0).optional(),
   /** A stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),

@@ -33,6 +33,8 @@ const optionsOf = ({ loss, options }: Case): LossOptions => ({
   gamma: options.gamma as number | undefined,
   alpha: loss === 'focal' ? (options.alpha as number) : undefined,
   temperature: options.temperature as number | undefined,
+  margin: options.margin as number | undefined,
+  mining: options.mining as 'hard' | 'all' | undefined,
 });
 
 /** The fixture's targets as our labels: kl takes the teacher's probabilities, which PyTorch's distillation computes of its logits. */
@@ -97,6 +99,9 @@ const TOLERANCE = 2e-6;
  */
 const ours = cases.filter(({ options, shape }) => options.kind !== 'softmax' && shape.length === 2);
 
+/** Losses whose labels are classes. */
+const CLASSES: LossName[] = ['cross-entropy', 'supervised-contrastive', 'info-nce', 'triplet'];
+
 describe('losses against PyTorch', () => {
   it('the fixture has cases of every loss', () => {
     expect(new Set(ours.map(({ loss }) => loss))).toEqual(new Set(Object.keys(LOSSES)));
@@ -105,7 +110,7 @@ describe('losses against PyTorch', () => {
   it.each(ours.map((row) => [row.loss, JSON.stringify(row.options), `[${row.shape}]`, row] as const))(
     '%s %s %s',
     async (name, _, __, row) => {
-      const type = name === 'cross-entropy' && !row.options.targets ? 'int64' : 'float32';
+      const type = CLASSES.includes(name) && !row.options.targets ? 'int64' : 'float32';
       const { value, shape, gradient } = await valueAndGradient(
         name,
         optionsOf(row),
@@ -123,7 +128,7 @@ describe('losses against PyTorch', () => {
 describe('labels', () => {
   it.each(Object.keys(LOSSES) as LossName[])('%s takes those that the contract says', (name) => {
     expect(LOSSES[name].labels({ name: 'y', type: 'float32', shape: ['batch', 7] }, {})).toEqual(
-      name === 'cross-entropy' ? { type: 'int64', shape: ['batch'] } : { type: 'float32', shape: ['batch', 7] },
+      CLASSES.includes(name) ? { type: 'int64', shape: ['batch'] } : { type: 'float32', shape: ['batch', 7] },
     );
   });
 });
@@ -180,13 +185,16 @@ describe('losses of other outputs', () => {
   it.each<[LossName, LossOptions, number[], RegExp]>([
     ['cross-entropy', {}, [2, 3, 2, 2], /one score a class.*\[batch, 3, 2, 2\]/],
     ['kl', {}, [2, 3, 4], /one score a class/],
+    ['triplet', {}, [2, 3, 4], /one vector a sample/],
     ['cross-entropy', { classWeights: [1, 2] }, [2, 3], /weights for 2 classes.* has 3/],
     ['bce-with-logits', { positiveWeights: [1, 2, 3, 4] }, [2, 3], /weights for 4 classes/],
   ])('%s with %j refuses [%s]', (name, options, shape, message) => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', ...shape.slice(1)]);
-    const { type, shape: labels } = LOSSES[name].labels(x, options);
-    const build = () => LOSSES[name].build(b, x, b.input('labels', type, labels), options);
+    const build = () => {
+      const { type, shape: labels } = LOSSES[name].labels(x, options);
+      LOSSES[name].build(b, x, b.input('labels', type, labels), options);
+    };
     expect(build).toThrow(ThawError);
     expect(build).toThrow(message);
   });

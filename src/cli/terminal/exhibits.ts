@@ -2,9 +2,12 @@ import { told } from '../../report/format.ts';
 import type { Exhibit, Figures, Table } from '../../tasks/index.ts';
 import { plainTable } from './table.ts';
 
-/** What a task has to show, as lines of text: single numbers on one, tables below. */
+/** What a task has to show, as lines of text: single numbers on one, tables below. Pictures and charts are for reports. */
 export const exhibitLines = (exhibits: readonly Exhibit[]): string[] =>
-  exhibits.flatMap((exhibit) => (exhibit.kind === 'figures' ? [figureLine(exhibit)] : ['', ...tableLines(exhibit)]));
+  exhibits.flatMap((exhibit) => {
+    if (exhibit.kind === 'figures') return [figureLine(exhibit)];
+    return exhibit.kind === 'table' ? ['', ...tableLines(exhibit)] : [];
+  });
 
 const figureLine = ({ items }: Figures): string =>
   items

@@ -103,7 +103,8 @@ export class TrainingDisplay {
 
   /** The task's metric of an evaluation or a row. */
   private measured(scores: object): string {
-    return this.data ? measured(this.data.metric, metricOf(this.data.metric, scores)) : '';
+    const { metric } = this.data ?? {};
+    return metric && metric.key in scores ? measured(metric, metricOf(metric, scores)) : '';
   }
 
   private validation(scores: object): string {

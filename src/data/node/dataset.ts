@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
-import { byCodeUnits, stratifiedSplit } from '../split.ts';
-import type { DataProblem, Dataset, Sample } from '../types.ts';
+import { byCodeUnits, splitByLabels, stratifiedSplit } from '../split.ts';
+import type { DataProblem, Dataset, LabelReading, Sample } from '../types.ts';
 import { checkPictures, isProblem, type Verification } from './check.ts';
 import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
+import { labelled, targetNames } from './targets.ts';
 
 export interface OpenDatasetOptions {
   /** Decides which pictures are held out where the data set doesn't. */
@@ -15,25 +16,28 @@ export interface OpenDatasetOptions {
   readonly strict?: boolean;
   /** The labels of a model, in the order of its outputs: the data set may hold some of them and no others. */
   readonly classes?: readonly string[];
+  /** One class a picture unless given. */
+  readonly labels?: LabelReading;
   readonly verification?: Verification;
 }
 
 /**
  * Opens a data set: class folders, with or without `train`, `val` (`valid`, `validation`) and `test` above them; a CSV or JSON
- * lines file with `file_name,label` and maybe `split`; or a folder with such a file named `metadata` or `labels`. Classes are
- * sorted by name. The result depends on names, contents and seed only, not on the machine.
+ * lines file with `file_name,label` (or what `labels` reads) and maybe `split`; or a folder with such a file named `metadata` or `labels`.
+ * Classes are sorted by name. The result depends on names, contents and seed only, not on the machine.
  *
  * @throws {ThawError} `not-found`, `bad-data` or `bad-config`
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const { seed = 0, valFraction = 0.2, strict = false, verification = 'quick' } = options;
+  const reading: LabelReading = options.labels ?? { kind: 'class' };
   if (!(valFraction >= 0 && valFraction <= 1)) {
     throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'It must be from 0 to 1');
   }
   const root = resolve(path);
-  const listing = await listDataset(root);
+  const listing = await listDataset(root, reading);
   const { pictures, problems } = await usablePictures(root, listing, strict, verification);
-  const classes = options.classes ?? [...new Set(listing.entries.map(({ label }) => label))].sort(byCodeUnits);
+  const classes = options.classes ?? targetNames(listing, reading);
   if (listing.entries.length > 0 && pictures.length === 0) {
     const first = problems[0];
     throw new ThawError(
@@ -43,18 +47,19 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     );
   }
   if (options.classes) matchClasses(path, classes, listing);
-  else checkClasses(path, classes, listing, pictures);
+  else if (reading.kind === 'class') checkClasses(path, classes, listing, pictures, reading.unseen);
 
   const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
-  const labels = new Map(classes.map((name, i) => [name.normalize('NFC'), i]));
-  for (const { file, label, split } of pictures) splits[split ?? 'train'].push({ file, label: labels.get(label)! });
+  const sampleOf = labelled(classes, reading);
+  for (const entry of pictures) splits[entry.split ?? 'train'].push(sampleOf(entry));
   const holdsOut = valFraction > 0 && !listing.entries.some(({ split }) => split === 'val');
   const hasSplits = listing.entries.some(({ split }) => split);
   if (valFraction === 1) {
     if (!hasSplits) Object.assign(splits, { train: [], val: splits.train });
   } else if (holdsOut) {
-    if (!options.classes) checkEnoughToSplit(path, classes, splits.train);
-    Object.assign(splits, stratifiedSplit(splits.train, valFraction, seed));
+    if (!options.classes && reading.kind === 'class') checkEnoughToSplit(path, classes, splits.train);
+    const split = reading.kind === 'labels' ? splitByLabels : stratifiedSplit;
+    Object.assign(splits, split(splits.train, valFraction, seed));
   }
   return { classes, ...splits, problems };
 }
@@ -81,14 +86,17 @@ async function usablePictures(root: string, { entries, strays }: Listing, strict
 
 function matchClasses(path: string, classes: readonly string[], { entries, emptyFolders }: Listing): void {
   const known = new Set(classes.map((name) => name.normalize('NFC')));
-  const found = new Set([...entries.map(({ label }) => label), ...emptyFolders.map(([label]) => label)]);
+  const found = new Set([
+    ...entries.flatMap(({ label, labels, numbers }) => (numbers ? [] : (labels ?? label))),
+    ...emptyFolders.map(([label]) => label),
+  ]);
   const unknown = [...found].filter((label) => !known.has(label)).sort(byCodeUnits);
   if (unknown.length === 0) return;
   const list = (names: readonly string[]) => names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
   throw new ThawError(
     'bad-data',
     `${path}: the model has no class ${unknown.length > 1 ? 'named one of ' : ''}${list(unknown)}; its ${classes.length} classes are ${list(classes)}`,
-    'Name the folders as the classes that the model was trained on',
+    'Name them as the model does that was trained on them',
   );
 }
 
@@ -98,6 +106,7 @@ function checkClasses(
   classes: readonly string[],
   { entries, emptyFolders }: Listing,
   pictures: readonly Entry[],
+  unseen = false,
 ): void {
   const fail = (message: string, hint: string): never => {
     throw new ThawError('bad-data', `${path}: ${message}`, hint);
@@ -109,7 +118,7 @@ function checkClasses(
   }
   const trained = new Set(pictures.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
   for (const label of classes) {
-    if (trained.has(label)) continue;
+    if (trained.has(label) || (unseen && !hasFiles.has(`train ${label}`))) continue;
     if (hasFiles.has(`train ${label}`)) {
       const broken = entries.filter((entry) => entry.label === label && (entry.split ?? 'train') === 'train').length;
       fail(

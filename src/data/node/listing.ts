@@ -1,22 +1,28 @@
 /** What a data set's files say about themselves: class folders, or a table of files and labels. */
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { parse } from 'csv-parse/sync';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
+import type { LabelReading } from '../types.ts';
+import { listTable } from './table.ts';
 
 export type SplitName = 'train' | 'val' | 'test';
 
 export interface Entry {
   /** Absolute. */
   readonly file: string;
+  /** Its class; of several labels or numbers, all of them as one text. */
   readonly label: string;
+  readonly labels?: readonly string[];
+  readonly numbers?: readonly number[];
   /** Undefined where the data set doesn't say. */
   readonly split?: SplitName;
 }
 
 export interface Listing {
+  /** Names of the columns that labels or numbers were read from, where a reading has some. */
+  readonly columns?: readonly string[];
   readonly entries: readonly Entry[];
   /** Class folders without a file, as `[class, folder]`. */
   readonly emptyFolders: readonly (readonly [string, string])[];
@@ -24,7 +30,7 @@ export interface Listing {
   readonly strays: readonly string[];
 }
 
-export const splitNames = new Map(
+export const splitNames: ReadonlyMap<string, SplitName> = new Map(
   Object.entries<SplitName>({
     train: 'train',
     training: 'train',
@@ -44,7 +50,7 @@ const isHidden = (name: string): boolean =>
   name.startsWith('.') || ['thumbs.db', 'desktop.ini'].includes(name.toLowerCase());
 
 /** @throws {ThawError} `not-found` for a missing path, `bad-data` for one that holds no data set */
-export async function listDataset(path: string): Promise<Listing> {
+export async function listDataset(path: string, reading: LabelReading = { kind: 'class' }): Promise<Listing> {
   const kind = await stat(path).catch(() => undefined);
   if (!kind)
     throw new ThawError(
@@ -53,7 +59,7 @@ export async function listDataset(path: string): Promise<Listing> {
       'Give a folder with one folder of pictures for each class, or a CSV file',
     );
   if (kind.isFile()) {
-    if (isTable(path)) return listTable(path);
+    if (isTable(path)) return listTable(path, reading);
     throw new ThawError(
       'bad-data',
       `${path} is neither a folder nor a CSV or JSON lines file`,
@@ -62,7 +68,13 @@ export async function listDataset(path: string): Promise<Listing> {
   }
   const { folders, files } = await listFolder(path);
   const table = tableNames.find((name) => files.includes(name));
-  return table ? listTable(join(path, table)) : listClassFolders(path, folders, files);
+  if (table) return listTable(join(path, table), reading);
+  if (reading.kind === 'class') return listClassFolders(path, folders, files);
+  throw new ThawError(
+    'bad-data',
+    `${path} has no table, and ${reading.kind === 'labels' ? 'several labels' : 'numbers'} a picture can't be told by folders`,
+    'Put a metadata.csv or metadata.jsonl there, with file_name and the labels',
+  );
 }
 
 async function listClassFolders(path: string, folders: readonly string[], files: readonly string[]): Promise<Listing> {
@@ -133,111 +145,4 @@ export async function listFiles(path: string, above: readonly string[] = []): Pr
   const nested: string[] = [];
   for (const folder of folders) nested.push(...(await listFiles(join(path, folder), [...above, real])));
   return [...files.map((name) => join(path, name)), ...nested];
-}
-
-async function listTable(path: string): Promise<Listing> {
-  const text = await readFile(path, 'utf8');
-  const rows = /\.csv$/i.test(path) ? readCsv(path, text) : readJsonLines(path, text);
-  if (rows.length === 0)
-    throw new ThawError('bad-data', `${path} has no rows`, 'It needs one row a picture: file_name,label');
-  const entries = new Map<string, Entry>();
-  const missing: string[] = [];
-  for (const { line, row } of rows) {
-    const where = `${path}, line ${line}`;
-    const text = (key: string) => (row[key] === undefined || row[key] === null ? '' : String(row[key]).trim());
-    const name = text('file_name');
-    const label = text('label').normalize('NFC');
-    if (!name)
-      throw new ThawError(
-        'bad-data',
-        `${where}: no file_name`,
-        'The columns are file_name, label and, if you like, split',
-      );
-    if (!label)
-      throw new ThawError(
-        'bad-data',
-        `${where}: no label for ${name}`,
-        'The columns are file_name, label and, if you like, split',
-      );
-    const split = splitNames.get(text('split').toLowerCase());
-    if (text('split') && !split)
-      throw new ThawError('bad-data', `${where}: split is "${text('split')}"`, 'It must be train, val or test');
-    const file = resolve(dirname(path), name);
-    const before = entries.get(file);
-    if (before && (before.label !== label || before.split !== split)) {
-      throw new ThawError(
-        'bad-data',
-        `${where}: ${name} was "${before.label}" before and is "${label}" here`,
-        'List every file once',
-      );
-    }
-    if (
-      !before &&
-      !(await stat(file).then(
-        (s) => s.isFile(),
-        () => false,
-      ))
-    )
-      missing.push(name);
-    entries.set(file, { file, label, split });
-  }
-  if (missing.length > 0) {
-    const some = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ', …' : '');
-    throw new ThawError(
-      'bad-data',
-      `${missing.length} of the files in ${path} do not exist: ${some}`,
-      'File names are relative to the table',
-    );
-  }
-  return { entries: [...entries.values()].sort((a, b) => byCodeUnits(a.file, b.file)), emptyFolders: [], strays: [] };
-}
-
-interface Row {
-  readonly line: number;
-  readonly row: Readonly<Record<string, unknown>>;
-}
-
-function readCsv(path: string, text: string): Row[] {
-  let records: { record: Record<string, string>; info: { lines: number } }[];
-  try {
-    records = parse(text, { bom: true, columns: true, info: true, skip_empty_lines: true, trim: true }) as never;
-  } catch (error) {
-    throw new ThawError(
-      'bad-data',
-      `${path}: ${(error as Error).message}`,
-      'It must be a CSV file with a header: file_name,label',
-      { cause: error },
-    );
-  }
-  const columns = Object.keys(records[0]?.record ?? {});
-  const lacking = ['file_name', 'label'].find((column) => records.length > 0 && !columns.includes(column));
-  if (lacking)
-    throw new ThawError(
-      'bad-data',
-      `${path} has no column ${lacking}, only ${columns.join(', ')}`,
-      'Its first line must name the columns: file_name,label',
-    );
-  return records.map(({ record, info }) => ({ line: info.lines, row: record }));
-}
-
-function readJsonLines(path: string, text: string): Row[] {
-  const lines = text
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .map((content, i) => ({ content, line: i + 1 }));
-  return lines
-    .filter(({ content }) => content.trim())
-    .map(({ content, line }) => {
-      try {
-        const row: unknown = JSON.parse(content);
-        if (typeof row === 'object' && row !== null) return { line, row: row as Record<string, unknown> };
-      } catch {
-        // Reported below.
-      }
-      throw new ThawError(
-        'bad-data',
-        `${path}, line ${line} is not a JSON object`,
-        'One a line: {"file_name": "a.jpg", "label": "cat"}',
-      );
-    });
 }

@@ -21,7 +21,7 @@ function labelled(first: readonly number[], height: number): number[] {
   return chosen;
 }
 
-export function thawChart({ model, plan, rows }: ReportData): Html {
+export function thawChart({ model, plan, rows }: Pick<ReportData, 'model' | 'plan' | 'rows'>): Html {
   const known = new Set(model.groups);
   const groups = [...model.groups, ...new Set(plan.flatMap((stage) => stage.groups))].filter(
     (group, i) => i < model.groups.length || !known.has(group),

@@ -4,7 +4,7 @@ import type { ReportData } from '../types.ts';
 import { bar, section } from './section.ts';
 
 /** The last part of a path, which is what fits under a picture; the whole is in its title. */
-const fileName = (path: string): string => path.split(/[\\/]/).pop() || path;
+export const fileName = (path: string): string => path.split(/[\\/]/).pop() || path;
 
 export function mistakes({ mistakes: list, after, data }: ReportData): Html {
   if (list.length === 0) {
@@ -25,7 +25,7 @@ ${text === undefined ? picture(thumbnail ?? '', `${fileName(file)}: labelled ${l
   );
 }
 
-export const samples = ({ samples: list }: ReportData): Html =>
+export const samples = ({ samples: list }: Pick<ReportData, 'samples'>): Html =>
   list.length === 0
     ? html``
     : section(

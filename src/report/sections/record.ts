@@ -1,7 +1,7 @@
 import { continuedText } from '../continued.ts';
 import { bytes, count, duration, percent, plural, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
-import type { MakeUp, ReportData } from '../types.ts';
+import type { MakeUp, ReportData, RunReport } from '../types.ts';
 import { bar, folded, section } from './section.ts';
 
 /** Rows of long lists that are shown unfolded. */
@@ -67,7 +67,7 @@ ${twins.length > SHOWN && folded(plural(twins.length - SHOWN, 'more picture'), l
 }
 
 /** Where the model is and how to use it. */
-export const nextSteps = ({ output }: ReportData): Html =>
+export const nextSteps = ({ output }: Pick<ReportData, 'output'>): Html =>
   section(
     'next',
     'Use it',
@@ -77,7 +77,7 @@ export const nextSteps = ({ output }: ReportData): Html =>
   );
 
 /** What would be needed to do it again: model, machine, configuration. */
-export function record(data: ReportData): Html {
+export function record(data: RunReport): Html {
   const { model, environment, config, seed, seconds, rows, times } = data;
   const share = (part: number) => `${duration(part)} (${percent(seconds ? part / seconds : 0, 0)})`;
   const epochs = sum(rows.map((row) => row.seconds));

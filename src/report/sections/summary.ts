@@ -17,7 +17,11 @@ export const WHY = {
   interrupted: 'it was interrupted',
 } as const;
 
-const figure = (name: string, value: string, note: string): Html =>
+/** The mark above a report. */
+export const BRAND = html`<p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
+<span>thaw</span></p>`;
+
+export const figure = (name: string, value: string, note: string): Html =>
   html`<div><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`;
 
 /** The head of the page: what was done, how well it went, and the thaw itself. */
@@ -28,8 +32,7 @@ export function summary(data: ReportData): Html {
   const [low, high] = after.intervals.accuracy;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
   return html`<header class="top">
-<p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
-<span>thaw</span></p>
+${BRAND}
 <h1>${data.title}</h1>
 <p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} from ${plural(sum(data.data.counts.train), noun)} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(samples, noun)} that it was not trained on.</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>

@@ -8,10 +8,10 @@ import type { ReportData, ReportStage } from '../types.ts';
 import { folded, section } from './section.ts';
 import { WHY } from './summary.ts';
 
-const stages = ({ plan }: ReportData): number => Math.max(1, ...plan.map((stage) => stage.stage));
+const stages = ({ plan }: Pick<ReportData, 'plan'>): number => Math.max(1, ...plan.map((stage) => stage.stage));
 
 /** The stretch of epochs that each stage had. */
-export function stageBands(data: ReportData): Band[] {
+export function stageBands(data: Pick<ReportData, 'plan' | 'rows'>): Band[] {
   return data.plan.flatMap(({ stage, train }) => {
     const from = data.rows.findIndex((row) => row.stage === stage);
     const to = data.rows.findLastIndex((row) => row.stage === stage);
@@ -115,7 +115,7 @@ ${folded(
   );
 }
 
-const ENDED = {
+export const ENDED = {
   finished: 'all its epochs',
   target: 'target reached',
   until: 'its goal reached',
@@ -124,7 +124,7 @@ const ENDED = {
 } as const;
 
 /** Names of groups, the middle of a long list left out. */
-const names = (groups: readonly string[]): string =>
+export const groupNames = (groups: readonly string[]): string =>
   groups.length > 4 ? `${groups[0]} … ${groups.slice(-2).join(', ')}` : groups.join(', ');
 
 /** Best accuracy up to and including each stage, and what the stage added to what was there before it. */
@@ -169,7 +169,7 @@ export function stageTable(data: ReportData): Html {
 <tbody>${plan.map((stage, i) => {
       const ran = rows.filter((row) => row.stage === stage.stage).length;
       return html`<tr><th scope="row" class="short"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
-<td class="words"><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${names(stage.groups)}</small></td>
+<td class="words"><b>${stage.train}</b><br><small>${plural(stage.groups.length, 'group')}: ${groupNames(stage.groups)}</small></td>
 <td class="number">${compact(stage.trainable)}<br><small>${percent(model.parameters ? stage.trainable / model.parameters : 0)}</small></td>
 <td class="number">${rates(stage)}</td>
 <td class="number">${ran} of ${stage.epochs}</td>

@@ -1,0 +1,220 @@
+/** A CSV or JSON lines file of pictures and what is said of them. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { ThawError } from '../../errors.ts';
+import { byCodeUnits } from '../split.ts';
+import type { LabelReading } from '../types.ts';
+import { type Entry, type Listing, splitNames } from './listing.ts';
+
+const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
+const SPLIT = 'split';
+
+interface Row {
+  readonly line: number;
+  readonly row: Readonly<Record<string, unknown>>;
+}
+
+/** What a row says of its picture. */
+type Said = Pick<Entry, 'label' | 'labels' | 'numbers'>;
+
+/** @throws ThawError `bad-data` naming the line and what is wrong with it */
+export async function listTable(path: string, reading: LabelReading): Promise<Listing> {
+  const text = await readFile(path, 'utf8');
+  const { rows, columns } = /\.csv$/i.test(path) ? readCsv(path, text) : readJsonLines(path, text);
+  if (rows.length === 0)
+    throw new ThawError('bad-data', `${path} has no rows`, `It needs one row a picture: ${example(reading)}`);
+  const fileColumn = FILE.find((name) => columns.includes(name));
+  if (!fileColumn) throw lacking(path, 'file_name', columns, reading);
+  const { read, names } = reader(path, reading, columns, fileColumn);
+  const entries = new Map<string, Entry>();
+  const missing: string[] = [];
+  for (const { line, row } of rows) {
+    const where = `${path}, line ${line}`;
+    const name = cell(row, fileColumn);
+    if (!name)
+      throw new ThawError(
+        'bad-data',
+        `${where}: no ${fileColumn}`,
+        `The columns are ${example(reading)} and, if you like, split`,
+      );
+    const said = read(row, where, name);
+    const split = splitNames.get(cell(row, SPLIT).toLowerCase());
+    if (cell(row, SPLIT) && !split)
+      throw new ThawError('bad-data', `${where}: split is "${cell(row, SPLIT)}"`, 'It must be train, val or test');
+    const file = resolve(dirname(path), name);
+    const before = entries.get(file);
+    if (before && (before.label !== said.label || before.split !== split)) {
+      throw new ThawError(
+        'bad-data',
+        `${where}: ${name} was "${before.label}" before and is "${said.label}" here`,
+        'List every file once',
+      );
+    }
+    if (!before && !(await isFile(file))) missing.push(name);
+    entries.set(file, { file, split, ...said });
+  }
+  if (missing.length > 0) {
+    const some = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ', …' : '');
+    throw new ThawError(
+      'bad-data',
+      `${missing.length} of the files in ${path} do not exist: ${some}`,
+      'File names are relative to the table',
+    );
+  }
+  const sorted = [...entries.values()].sort((a, b) => byCodeUnits(a.file, b.file));
+  return { columns: names, entries: sorted, emptyFolders: [], strays: [] };
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (s) => s.isFile(),
+    () => false,
+  );
+
+const cell = (row: Row['row'], key: string): string =>
+  row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
+
+/** The columns of a table that would be right. */
+function example(reading: LabelReading): string {
+  if (reading.kind === 'class') return 'file_name,label';
+  const own = reading.columns ?? [reading.kind === 'labels' ? 'labels' : 'a column of numbers'];
+  return ['file_name', ...own].join(',');
+}
+
+const lacking = (path: string, column: string, columns: readonly string[], reading: LabelReading) =>
+  new ThawError(
+    'bad-data',
+    `${path} has no column ${column}, only ${columns.join(', ')}`,
+    `${/\.csv$/i.test(path) ? 'Its first line must name the columns' : 'Every line must have'}: ${example(reading)}`,
+  );
+
+/** How a row's labels are read, and the names that the columns give to them. */
+function reader(path: string, reading: LabelReading, columns: readonly string[], fileColumn: string) {
+  const needed = (column: string) => {
+    if (!columns.includes(column)) throw lacking(path, column, columns, reading);
+    return column;
+  };
+  if (reading.kind === 'class') return { read: classReader(needed('label'), reading) };
+  if (reading.kind === 'labels') {
+    const list = ['labels', 'label'].find((name) => columns.includes(name));
+    const own =
+      reading.columns ?? (!list && reading.known?.every((name) => columns.includes(name)) ? reading.known : undefined);
+    return own ? { read: flagReader(own.map(needed)), names: own } : { read: listReader(list ?? needed('labels')) };
+  }
+  const names = reading.columns?.map(needed) ?? columns.filter((name) => name !== fileColumn && name !== SPLIT);
+  if (names.length === 0) throw lacking(path, 'of numbers', columns, reading);
+  return { read: numberReader(names), names };
+}
+
+type Reader = (row: Row['row'], where: string, name: string) => Said;
+
+const classReader =
+  (column: string, reading: LabelReading): Reader =>
+  (row, where, name) => {
+    const label = cell(row, column).normalize('NFC');
+    if (label) return { label };
+    throw new ThawError(
+      'bad-data',
+      `${where}: no label for ${name}`,
+      `The columns are ${example(reading)} and, if you like, split`,
+    );
+  };
+
+/** A list in JSON, or names between `|` or `;`. An empty one is a picture of none of the labels. */
+const listReader =
+  (column: string): Reader =>
+  (row, where) => {
+    const value = row[column];
+    if (value === undefined)
+      throw new ThawError('bad-data', `${where}: no ${column}`, 'Write an empty list for none of them');
+    const parts: unknown[] = Array.isArray(value) ? value : value === null ? [] : String(value).split(/[|;]/);
+    const wrong = parts.find((part) => typeof part !== 'string');
+    if (wrong !== undefined) {
+      throw new ThawError(
+        'bad-data',
+        `${where}: ${column} has ${JSON.stringify(wrong)} among the names`,
+        'Write ["a", "b"]',
+      );
+    }
+    const names = parts.map((part) => String(part).trim().normalize('NFC')).filter((part) => part !== '');
+    const labels = [...new Set(names)].sort(byCodeUnits);
+    return { labels, label: labels.join('|') };
+  };
+
+const YES = ['1', 'true', 'yes'];
+const NO = ['0', 'false', 'no'];
+
+/** Columns of 0 and 1. */
+const flagReader =
+  (columns: readonly string[]): Reader =>
+  (row, where) => {
+    const labels = columns.filter((column) => {
+      const text = cell(row, column).toLowerCase();
+      if (YES.includes(text)) return true;
+      if (NO.includes(text)) return false;
+      throw new ThawError('bad-data', `${where}: ${column} is "${cell(row, column)}"`, 'It must be 0 or 1');
+    });
+    return { labels: labels.map((label) => label.normalize('NFC')), label: labels.join('|') };
+  };
+
+const numberReader =
+  (columns: readonly string[]): Reader =>
+  (row, where) => {
+    const numbers = columns.map((column) => {
+      const text = cell(row, column);
+      const number = text === '' ? Number.NaN : Number(text);
+      if (Number.isFinite(number)) return number;
+      throw new ThawError(
+        'bad-data',
+        `${where}: ${column} is "${text}"`,
+        `It must be a number; name the columns that hold numbers with --targets`,
+      );
+    });
+    return { numbers, label: numbers.join('|') };
+  };
+
+function readCsv(path: string, text: string): { rows: Row[]; columns: string[] } {
+  let records: { record: Record<string, string>; info: { lines: number } }[];
+  let columns: string[] = [];
+  const header = (names: string[]) => {
+    columns = names.map((name) => name.trim());
+    return columns;
+  };
+  try {
+    records = parse(text, { bom: true, columns: header, info: true, skip_empty_lines: true, trim: true }) as never;
+  } catch (error) {
+    throw new ThawError(
+      'bad-data',
+      `${path}: ${(error as Error).message}`,
+      'It must be a CSV file with a header that names the columns',
+      { cause: error },
+    );
+  }
+  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+  if (twice !== undefined) throw new ThawError('bad-data', `${path} has two columns ${twice}`, 'Name each column once');
+  return { rows: records.map(({ record, info }) => ({ line: info.lines, row: record })), columns };
+}
+
+function readJsonLines(path: string, text: string): { rows: Row[]; columns: string[] } {
+  const lines = text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .map((content, i) => ({ content, line: i + 1 }));
+  const rows = lines
+    .filter(({ content }) => content.trim())
+    .map(({ content, line }) => {
+      try {
+        const row: unknown = JSON.parse(content);
+        if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { line, row: row as Row['row'] };
+      } catch {
+        // Reported below.
+      }
+      throw new ThawError(
+        'bad-data',
+        `${path}, line ${line} is not a JSON object`,
+        'One a line: {"file_name": "a.jpg", "label": "cat"}',
+      );
+    });
+  return { rows, columns: [...new Set(rows.flatMap(({ row }) => Object.keys(row)))] };
+}

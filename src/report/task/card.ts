@@ -1,0 +1,156 @@
+import type { Preprocessing } from '../../data/types.ts';
+import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
+import { code, inputOf, originOf, plain, python, type ShippedModel, yaml } from '../card.ts';
+import { count, decimal, duration, measured, plural, told } from '../format.ts';
+import { lesson } from './page.ts';
+import type { TaskReport } from './types.ts';
+
+/** How a model of each task is used. */
+interface Use {
+  /** The hub's name for what it does, where it has one. */
+  readonly pipeline?: string;
+  readonly javascript: string;
+  /** With `output`, a picture's row. */
+  readonly python: string;
+  /** What the output is. */
+  readonly output: string;
+  readonly limit: string;
+}
+
+const SCORES = `import { AutoImageProcessor, AutoModelForImageClassification, RawImage } from '@huggingface/transformers';
+
+const processor = await AutoImageProcessor.from_pretrained('./model'); // this folder
+const model = await AutoModelForImageClassification.from_pretrained('./model');
+const { logits } = await model(await processor(await RawImage.read('picture.jpg')));`;
+
+const USES: Readonly<Record<Exclude<TaskName, 'classification'>, Use>> = {
+  'multi-label': {
+    pipeline: 'image-classification',
+    javascript: `${SCORES}
+const probabilities = logits.sigmoid().data;
+console.log([...probabilities.keys()].filter((i) => probabilities[i] >= model.config.thresholds[i]).map((i) => model.config.id2label[i]));`,
+    python: `probabilities = 1 / (1 + np.exp(-output))
+print([config['id2label'][str(i)] for i, p in enumerate(probabilities) if p >= config['thresholds'][i]])`,
+    output:
+      'a score a label, to be put through a sigmoid for probabilities; `thresholds` in `config.json` say from where on a label is there',
+    limit: 'It knows these labels only.',
+  },
+  regression: {
+    javascript: `${SCORES}
+console.log(logits.data); // in the order of model.config.id2label`,
+    python: `print({name: float(output[int(i)]) for i, name in config['id2label'].items()})`,
+    output: 'the numbers, in their own units',
+    limit:
+      'It says a number about every picture, whatever that shows, and was measured within the range of its training pictures only.',
+  },
+  embedding: {
+    pipeline: 'image-feature-extraction',
+    javascript: `import { pipeline } from '@huggingface/transformers';
+
+const embed = await pipeline('image-feature-extraction', './model'); // this folder
+const { data } = await embed('picture.jpg'); // the dot product of two is their likeness, -1 to 1`,
+    python: 'print(output)  # the dot product of two is their likeness, -1 to 1',
+    output: 'a unit vector',
+    limit: 'What is alike is what its training classes made alike.',
+  },
+};
+
+function frontMatter({ title, task, model, metric, after, data }: TaskReport, { license }: ShippedModel): string {
+  const { pipeline } = USES[task as keyof typeof USES];
+  const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
+  return [
+    '---',
+    `license: ${yaml(license ?? 'unknown')}`,
+    'library_name: transformers.js',
+    ...(pipeline ? [`pipeline_tag: ${pipeline}`] : []),
+    ...(base ? [`base_model: ${yaml(base)}`] : []),
+    'tags:',
+    '  - onnx',
+    '  - thaw',
+    `  - ${task}`,
+    'model-index:',
+    `  - name: ${yaml(title)}`,
+    '    results:',
+    '      - task:',
+    `          type: ${pipeline ?? 'image-regression'}`,
+    '        dataset:',
+    `          name: ${yaml(data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path)}`,
+    '          type: imagefolder',
+    '          split: validation',
+    '        metrics:',
+    `          - type: ${yaml(metric.title)}`,
+    `            value: ${Number.isFinite(after) ? after.toFixed(4) : '.nan'}`,
+    '---',
+  ].join('\n');
+}
+
+/** Numbers and tables as Markdown; charts are in the report. */
+function scores(exhibit: Exclude<Exhibit, Pictures>): string {
+  if (exhibit.kind === 'scatter') return '';
+  if (exhibit.kind === 'figures') {
+    return exhibit.items.map(({ title, value, form }) => `- ${plain(title)}: ${told(value, form)}`).join('\n');
+  }
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    line(exhibit.columns.map(({ title }) => plain(title))),
+    line(exhibit.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
+    ...exhibit.rows.map((row) => line(row.map((cell, i) => plain(told(cell, exhibit.columns[i].form))))),
+  ].join('\n');
+}
+
+const list = (exhibits: TaskReport['exhibits']): string =>
+  exhibits
+    .map(scores)
+    .filter((text) => text !== '')
+    .join('\n\n');
+
+/** `README.md` of the folder to ship of any other task than classification, like that of `modelCard`. */
+export function taskCard(data: TaskReport, shipped: ShippedModel & { readonly preprocessing: Preprocessing }): string {
+  const { model, environment, metric, plan, rows } = data;
+  const use = USES[data.task as keyof typeof USES];
+  const stages = plan.map(({ stage, train, trainable, lr, seconds }) => {
+    const epochs = rows.filter((row) => row.stage === stage).length;
+    return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, 'epoch')} at ${decimal(lr)}, ${duration(seconds)}`;
+  });
+  return `${frontMatter(data, shipped)}
+
+# ${plain(data.title)}
+
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(lesson(data))}: ${metric.title} ${measured(metric, data.after)} on ${plural(data.data.val, 'validation picture')}.
+
+## Scores
+
+${list(data.exhibits)}
+${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
+## How it was trained
+
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(data.data.train, 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+
+${stages.join('\n') || 'No stage was run.'}
+
+The weights kept are those of ${data.bestEpoch === null ? 'the start' : `epoch ${data.bestEpoch}`}, the best on the validation set.
+
+## How to use it
+
+With [transformers.js](https://huggingface.co/docs/transformers.js):
+
+\`\`\`js
+${use.javascript}
+\`\`\`
+
+With Python's onnxruntime, in this folder:
+
+\`\`\`python
+${python(shipped.input, shipped.preprocessing, use.python)}
+\`\`\`
+
+${inputOf(shipped.input, shipped.preprocessing)}; the output ${code(shipped.output)} is ${use.output}.
+
+## Limits
+
+- ${use.limit}
+- It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
+- The validation set also chose the weights kept, so its scores lean to the bright side${data.tested === null ? '' : '; the test set did not'}.
+- Licence and biases of the model it started from, and of the pictures, carry over.
+`;
+}

@@ -1,0 +1,112 @@
+import { metricOf } from '../../tasks/index.ts';
+import { lineChart } from '../charts/line.ts';
+import { linearScale, logScale } from '../charts/scale.ts';
+import { compact, count, decimal, duration, measured, percent } from '../format.ts';
+import { type Html, html } from '../markup.ts';
+import { folded, section } from '../sections/section.ts';
+import { WHY } from '../sections/summary.ts';
+import { ENDED, groupNames, stageBands } from '../sections/training.ts';
+import type { TaskReport } from './types.ts';
+
+/** The metric and the loss by epoch, and all numbers as a table. */
+export function training(data: TaskReport): Html {
+  const { rows, metric } = data;
+  if (rows.length === 0) {
+    return section('training', 'Training', '', html`<p>No epoch was finished: ${WHY[data.stopped]}.</p>`);
+  }
+  const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
+  const common = {
+    epochs: rows.map((row) => row.epoch),
+    bands: stageBands(data),
+    best: best < 0 ? undefined : best,
+  };
+  const last = rows[rows.length - 1];
+  const format = (value: number) => measured(metric, value);
+  const reached = rows.map((row) => metricOf(metric, row.val));
+  const trained = rows.map((row) => metricOf(metric, row.train));
+  const hasTrained = trained.some(Number.isFinite);
+  const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]).filter(Number.isFinite);
+  const rates = rows.map((row) => row.lr);
+  const keys = [
+    ...Object.keys(last.train).map((key) => ['train', key]),
+    ...Object.keys(last.val).map((key) => ['val', key]),
+  ] as ['train' | 'val', string][];
+  return section(
+    'training',
+    'Training',
+    'The bands are the stages. The ringed epoch is the one that was kept.',
+    html`<div class="charts">
+${lineChart({
+  ...common,
+  title: `${metric.title[0].toUpperCase()}${metric.title.slice(1)}`,
+  description: `on the validation set it ended at ${format(reached[reached.length - 1])}.`,
+  series: [
+    ...(hasTrained ? [{ name: 'training', look: 'train' as const, values: trained }] : []),
+    { name: 'validation', look: 'val', values: reached },
+  ],
+  scale: linearScale([...reached, ...(hasTrained ? trained : [])], metric.form === 'share' ? [1] : []),
+  format,
+})}
+${lineChart({
+  ...common,
+  title: 'Loss',
+  description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
+  series: [
+    { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
+    { name: 'validation', look: 'val', values: rows.map((row) => row.val.loss) },
+  ],
+  scale: linearScale(losses, losses.every((loss) => loss >= 0) ? [0] : []),
+  format: decimal,
+})}
+${lineChart({
+  ...common,
+  title: 'Learning rate',
+  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
+  series: [{ name: 'head', look: 'rate', values: rates }],
+  scale: logScale(rates),
+  format: decimal,
+})}
+${lineChart({
+  ...common,
+  title: 'Trainable parameters',
+  description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
+  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable) }],
+  scale: logScale(rows.map((row) => row.trainable)),
+  format: count,
+  tick: compact,
+  steps: true,
+})}
+</div>
+${folded(
+  'Every epoch in numbers',
+  html`<div class="scroll" tabindex="0"><table class="small">
+<thead><tr><th scope="col" class="number">Epoch</th><th scope="col" class="number">Stage</th>${keys.map(([part, key]) => html`<th scope="col" class="number">${part === 'train' ? 'Training' : 'Validation'} ${key}</th>`)}<th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
+<tbody>${rows.map(
+    (row) =>
+      html`<tr${row.epoch === data.bestEpoch && html` class="kept"`}><th scope="row" class="number">${row.epoch}</th><td class="number">${row.stage}</td>${keys.map(([part, key]) => html`<td class="number">${decimal(row[part][key] ?? Number.NaN)}</td>`)}<td class="number">${decimal(row.lr)}</td><td class="number">${duration(row.seconds)}</td></tr>`,
+  )}</tbody></table></div>`,
+)}`,
+  );
+}
+
+/** What each stage thawed, cost and reached. */
+export function stageTable({ plan, rows, model, metric }: TaskReport): Html {
+  if (plan.length === 0) return html``;
+  return section(
+    'stages',
+    'Stages',
+    'What each stage thawed, what it cost and what it reached.',
+    html`<div class="scroll" tabindex="0"><table>
+<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best ${metric.title}</th><th scope="col">Ended by</th></tr></thead>
+<tbody>${plan.map(
+      (stage) => html`<tr><th scope="row" class="short">${stage.stage}</th>
+<td class="words"><b>${stage.train}</b><br><small>${groupNames(stage.groups)}</small></td>
+<td class="number">${compact(stage.trainable)}<br><small>${percent(model.parameters ? stage.trainable / model.parameters : 0)}</small></td>
+<td class="number">${decimal(stage.lr)}</td>
+<td class="number">${rows.filter((row) => row.stage === stage.stage).length} of ${stage.epochs}</td>
+<td class="number">${duration(stage.seconds)}</td>
+<td class="number">${stage.bestAccuracy === null ? '–' : measured(metric, stage.bestAccuracy)}</td>
+<td>${ENDED[stage.why]}</td></tr>`,
+    )}</tbody></table></div>`,
+  );
+}

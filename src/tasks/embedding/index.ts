@@ -1,0 +1,104 @@
+import { tensor } from '../../onnx/index.ts';
+import type { Exhibit } from '../exhibits.ts';
+import type { FactsOf } from '../facts.ts';
+import type { Task } from '../task.ts';
+import {
+  assessEmbeddings,
+  type EmbeddingAssessment,
+  type EmbeddingEvaluation,
+  type EmbeddingOutcome,
+  evaluateEmbeddings,
+  nearestOf,
+} from './metrics.ts';
+import { ordered } from './order.ts';
+
+export type { EmbeddingAssessment, EmbeddingEvaluation, EmbeddingOutcome } from './metrics.ts';
+
+/** Mistakes that are shown. */
+const SHOWN = 24;
+
+/** Unit vectors, near each other for samples of one class: for search, for grouping, for classes that training did not have. */
+export function embedding(
+  facts: FactsOf<'embedding'>,
+): Task<EmbeddingOutcome, EmbeddingEvaluation, EmbeddingAssessment> {
+  const { classes, size } = facts;
+  return {
+    facts,
+    classes,
+    outputs: size,
+    named: false,
+    metric: { key: 'recall1', title: 'recall at 1', better: 'higher', form: 'share' },
+
+    labels: ({ labels }) => tensor('int64', [labels.length], labels),
+    outcomes: (values, { labels, indices }) =>
+      indices.map((index, row) => ({
+        index,
+        label: Number(labels[row]),
+        embedding: Float32Array.from({ length: size }, (_, i) => values[row * size + i]),
+      })),
+    tally: () => ({}),
+    rates: () => ({}),
+    evaluation: evaluateEmbeddings,
+    assess: (outcomes, loss) => assessEmbeddings(outcomes, classes, loss),
+    scores: ({ loss, recall1 }) => ({ loss, recall1 }),
+    order: (labels, options) => (epoch) => ordered(labels, { ...options, epoch }),
+
+    tail: { kind: 'vector', steps: [{ op: 'LpNormalization', attributes: { axis: 1, p: 2 } }] },
+    settled: () => embedding(facts),
+    /** The distance. */
+    difference: (a, b) => {
+      const squared = a.embedding.reduce((all, value, i) => all + (value - b.embedding[i]) ** 2, 0);
+      return Number.isNaN(squared) ? Number.POSITIVE_INFINITY : Math.sqrt(squared);
+    },
+    same: (a, b) => a.embedding.every((value, i) => Math.abs(value - b.embedding[i]) < 1e-3),
+    config: () => ({ hidden_size: size }),
+
+    loss: () => Number.NaN,
+    answer: ({ embedding: vector }) => ({
+      answer: { embedding: [...vector] },
+      words: [`[${[...vector.slice(0, 4)].map((value) => value.toFixed(3)).join(', ')}, …] of ${size}`],
+    }),
+    exhibits: (assessment, outcomes) => [
+      ...exhibits(assessment),
+      {
+        kind: 'pictures',
+        title: 'Nearest, and yet another class',
+        note: 'A picture, and beside it the one that the model takes for the most like it.',
+        items: outcomes
+          .map((outcome, i) => ({ outcome, nearest: outcomes[nearestOf(outcomes, i)] }))
+          .filter(({ outcome, nearest }) => nearest !== undefined && nearest.label !== outcome.label)
+          .slice(0, SHOWN)
+          .map(({ outcome, nearest }) => ({
+            index: outcome.index,
+            beside: nearest.index,
+            said: classes[nearest.label],
+            truth: classes[outcome.label],
+          })),
+      },
+    ],
+  };
+}
+
+const exhibits = ({ recallAt, neighbours, mapAtR, perClass, loss }: EmbeddingAssessment): Exhibit[] => [
+  {
+    kind: 'figures',
+    items: [
+      ...recallAt.map(({ k, recall }) => ({ title: `recall at ${k}`, value: recall, form: 'share' as const })),
+      { title: `class by ${neighbours.k} neighbours`, value: neighbours.accuracy, form: 'share' },
+      { title: 'MAP at R', value: mapAtR, form: 'share' },
+      // A finished model is measured without the batches that the loss compares.
+      { title: 'loss', value: Number.isNaN(loss) ? null : loss, form: 'number' },
+    ],
+  },
+  {
+    kind: 'table',
+    title: 'Classes',
+    note: 'How many have a picture of their own class as the nearest of all others.',
+    columns: [
+      { title: 'class', form: 'text' },
+      { title: 'recall at 1', form: 'share' },
+      { title: 'pictures', form: 'count' },
+    ],
+    rows: perClass.map(({ label, recall1, support }) => [label, recall1, support]),
+  },
+];

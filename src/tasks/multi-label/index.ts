@@ -1,0 +1,136 @@
+import { tensor } from '../../onnx/index.ts';
+import { namedOutputs } from '../classification/index.ts';
+import type { Exhibit } from '../exhibits.ts';
+import type { FactsOf } from '../facts.ts';
+import { type Task, targetRows } from '../task.ts';
+import {
+  bestThresholds,
+  countLabels,
+  evaluateLabels,
+  f1Of,
+  type LabelsOutcome,
+  type MultiLabelEvaluation,
+} from './metrics.ts';
+
+export type { LabelsOutcome, MultiLabelEvaluation, ScoresOfLabel } from './metrics.ts';
+
+/** Surest mistakes that are shown. */
+const SHOWN = 24;
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** Any number of labels a sample, each by itself. */
+export function multiLabel(
+  facts: FactsOf<'multi-label'>,
+): Task<LabelsOutcome, MultiLabelEvaluation, MultiLabelEvaluation> {
+  const { classes, thresholds } = facts;
+  const evaluation = (outcomes: readonly LabelsOutcome[], loss: number) =>
+    evaluateLabels(outcomes, classes, thresholds, loss);
+  const saidOf = ({ probabilities }: LabelsOutcome) => classes.filter((_, c) => probabilities[c] >= thresholds[c]);
+  const isOf = ({ targets }: LabelsOutcome) => classes.filter((_, c) => targets[c] > 0);
+  return {
+    facts,
+    classes,
+    outputs: classes.length,
+    named: true,
+    metric: { key: 'map', title: 'mean average precision', better: 'higher', form: 'share' },
+
+    labels: ({ targets }, { shape }) =>
+      tensor('float32', [targets!.length / classes.length, ...(shape.slice(1) as number[])], targets!),
+    outcomes: (values, { targets, indices }) =>
+      indices.map((index, row) => ({
+        index,
+        targets: targetRows(targets, classes.length, row),
+        probabilities: Float32Array.from(classes, (_, c) => sigmoid(values[row * classes.length + c])),
+      })),
+    tally: (outcome) => ({ ...countLabels(outcome, thresholds) }),
+    rates: ({ right = 0, said = 0, there = 0 }) => ({ f1: f1Of(right, said, there) }),
+    evaluation,
+    assess: evaluation,
+    scores: ({ loss, map, f1 }) => ({ loss, map, f1 }),
+
+    settled: (outcomes) =>
+      multiLabel({
+        ...facts,
+        tuned: false,
+        thresholds: facts.tuned ? bestThresholds(outcomes, classes.length) : thresholds,
+      }),
+    /** Of the probabilities. */
+    difference: (a, b) =>
+      a.probabilities.reduce((most, p, i) => {
+        const d = Math.abs(p - b.probabilities[i]);
+        return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
+      }, 0),
+    same: (a, b) => saidOf(a).join('|') === saidOf(b).join('|'),
+    config: () => ({ problem_type: 'multi_label_classification', ...namedOutputs(classes), thresholds }),
+
+    loss: (outcomes) => outcomes.reduce((all, outcome) => all + crossEntropy(outcome), 0) / outcomes.length,
+    answer(outcome) {
+      const labels = saidOf(outcome);
+      const probabilities = Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]]));
+      return { answer: { labels, probabilities }, words: [labels.join(', ') || '(none)'] };
+    },
+    exhibits: (assessment, outcomes) => [
+      ...exhibits(assessment),
+      {
+        kind: 'pictures',
+        title: 'Worst mistakes',
+        note: 'What was said against what the data says, the farthest apart first. A wrong label in the data shows up here, too.',
+        items: outcomes
+          .filter((outcome) => saidOf(outcome).join('|') !== isOf(outcome).join('|'))
+          .map((outcome) => ({ outcome, loss: crossEntropy(outcome) }))
+          .sort((a, b) => b.loss - a.loss || a.outcome.index - b.outcome.index)
+          .slice(0, SHOWN)
+          .map(({ outcome }) => ({
+            index: outcome.index,
+            said: saidOf(outcome).join(', ') || '(none)',
+            truth: isOf(outcome).join(', ') || '(none)',
+          })),
+      },
+    ],
+  };
+}
+
+/** Mean over the labels of −ln of the probability of what is so, kept from infinity. */
+function crossEntropy({ targets, probabilities }: LabelsOutcome): number {
+  const losses = probabilities.map((p, c) => -Math.log(Math.max(targets[c] > 0 ? p : 1 - p, 1e-37)));
+  return losses.reduce((all, loss) => all + loss, 0) / losses.length;
+}
+
+const exhibits = (of: MultiLabelEvaluation): Exhibit[] => [
+  {
+    kind: 'figures',
+    items: [
+      { title: 'mean average precision', value: of.map, form: 'share' },
+      { title: 'F1', value: of.f1, form: 'score' },
+      { title: 'F1, mean over the labels', value: of.macroF1, form: 'score' },
+      { title: 'all labels right', value: of.subsetAccuracy, form: 'share' },
+      { title: 'loss', value: of.loss, form: 'number' },
+    ],
+  },
+  {
+    kind: 'table',
+    title: 'Labels',
+    note: 'Said where the probability reaches the threshold. Average precision and the area under the ROC curve need none.',
+    columns: [
+      { title: 'label', form: 'text' },
+      { title: 'average precision', form: 'score' },
+      { title: 'ROC', form: 'score' },
+      { title: 'threshold', form: 'score' },
+      { title: 'precision', form: 'share' },
+      { title: 'recall', form: 'share' },
+      { title: 'F1', form: 'score' },
+      { title: 'pictures', form: 'count' },
+    ],
+    rows: of.perLabel.map((own) => [
+      own.label,
+      own.averagePrecision,
+      own.rocAuc,
+      own.threshold,
+      own.precision,
+      own.recall,
+      own.f1,
+      own.support,
+    ]),
+  },
+];

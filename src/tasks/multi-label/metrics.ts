@@ -1,0 +1,127 @@
+import { areaUnderRoc, averagePrecision, meanDefined, type Ranking, ranking } from '../../metrics/index.ts';
+import type { Evaluated, TaskOutcome } from '../task.ts';
+
+/** One sample's labels, and what was said of them. */
+export interface LabelsOutcome extends TaskOutcome {
+  /** 1 for each label that the sample has. */
+  readonly targets: ArrayLike<number>;
+  /** Of each label by itself. */
+  readonly probabilities: Float32Array;
+}
+
+export interface ScoresOfLabel {
+  readonly label: string;
+  /** Probability from which on it is said. */
+  readonly threshold: number;
+  /** Without regard to a threshold; null where no sample has the label, or all have. */
+  readonly averagePrecision: number | null;
+  readonly rocAuc: number | null;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  readonly support: number;
+}
+
+export interface MultiLabelEvaluation extends Evaluated {
+  /** Mean average precision over the labels that have samples. */
+  readonly map: number;
+  /** Of all labels of all samples together (micro), and the mean over the labels (macro). */
+  readonly f1: number;
+  readonly macroF1: number;
+  /** Share of the samples with all labels right. */
+  readonly subsetAccuracy: number;
+  readonly perLabel: readonly ScoresOfLabel[];
+}
+
+const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
+
+/** F1 of counts, 0 where there is nothing to divide by. */
+export const f1Of = (right: number, said: number, there: number): number => ratio(2 * right, said + there);
+
+/** Samples in the order of one label's probabilities. */
+const ranked = (outcomes: readonly LabelsOutcome[], label: number): Ranking =>
+  ranking(
+    outcomes.map(({ targets, probabilities }) => ({ label: targets[label] > 0 ? label : -1, probabilities })),
+    label,
+  );
+
+export function evaluateLabels(
+  outcomes: readonly LabelsOutcome[],
+  labels: readonly string[],
+  thresholds: readonly number[],
+  loss: number,
+): MultiLabelEvaluation {
+  const perLabel = labels.map((label, c): ScoresOfLabel => {
+    const there = outcomes.filter(({ targets }) => targets[c] > 0);
+    const said = outcomes.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
+    const right = there.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
+    const ranks = ranked(outcomes, c);
+    return {
+      label,
+      threshold: thresholds[c],
+      averagePrecision: averagePrecision(ranks),
+      rocAuc: areaUnderRoc(ranks),
+      precision: ratio(right, said),
+      recall: ratio(right, there.length),
+      f1: f1Of(right, said, there.length),
+      support: there.length,
+    };
+  });
+  const counts = outcomes.map((outcome) => countLabels(outcome, thresholds));
+  const sum = (pick: (one: LabelCounts) => number) => counts.reduce((all, one) => all + pick(one), 0);
+  return {
+    loss,
+    map: meanDefined(perLabel.map((scores) => scores.averagePrecision)) ?? 0,
+    f1: f1Of(
+      sum(({ right }) => right),
+      sum(({ said }) => said),
+      sum(({ there }) => there),
+    ),
+    macroF1: ratio(
+      perLabel.reduce((all, { f1 }) => all + f1, 0),
+      perLabel.length,
+    ),
+    subsetAccuracy: ratio(
+      sum(({ right, said, there }) => Number(right === said && right === there)),
+      outcomes.length,
+    ),
+    perLabel,
+  };
+}
+
+export interface LabelCounts {
+  readonly right: number;
+  readonly said: number;
+  readonly there: number;
+}
+
+/** How many labels of a sample were said, are there, and both. */
+export function countLabels({ targets, probabilities }: LabelsOutcome, thresholds: readonly number[]): LabelCounts {
+  let [right, said, there] = [0, 0, 0];
+  for (const [c, threshold] of thresholds.entries()) {
+    const [says, is] = [probabilities[c] >= threshold, targets[c] > 0];
+    said += Number(says);
+    there += Number(is);
+    right += Number(says && is);
+  }
+  return { right, said, there };
+}
+
+/**
+ * The threshold of each label with the greatest F1, half way to the next probability below (Lipton et al., "Optimal thresholding of
+ * classifiers to maximize F1 measure", 2014); 0.5 for a label that no sample has.
+ */
+export function bestThresholds(outcomes: readonly LabelsOutcome[], labels: number): number[] {
+  return Array.from({ length: labels }, (_, c) => {
+    const { truePositives, falsePositives } = ranked(outcomes, c);
+    const positives = truePositives.at(-1) ?? 0;
+    if (positives === 0) return 0.5;
+    const values = [...new Set(outcomes.map(({ probabilities }) => probabilities[c]))].sort((a, b) => b - a);
+    let best = { f1: -1, threshold: 0.5 };
+    truePositives.forEach((right, step) => {
+      const f1 = f1Of(right, right + falsePositives[step], positives);
+      if (f1 > best.f1) best = { f1, threshold: (values[step] + (values[step + 1] ?? 0)) / 2 };
+    });
+    return best.threshold;
+  });
+}
