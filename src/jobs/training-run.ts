@@ -85,7 +85,8 @@ export function openSources(
       const message = `${train.cut} of ${train.length} training texts are longer than ${preprocessing.maxLength} tokens, and cut (--max-length)`;
       onEvent?.({ type: 'notice', message });
     }
-    return { train, val: plainSource(dataset.val, preprocessing) };
+    const test = dataset.test.length ? plainSource(dataset.test, preprocessing) : undefined;
+    return { train, val: plainSource(dataset.val, preprocessing), test };
   }
   const cache = new PictureCache();
   const common = {
