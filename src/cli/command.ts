@@ -1,6 +1,6 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { ThawError } from '../errors.ts';
-import { nearestHint } from '../recipe/index.ts';
+import { nearestHint } from '../nearest.ts';
 import { type Flags, flagValues, REPEATED } from './flags.ts';
 import type { Terminal } from './terminal/terminal.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import picocolors from 'picocolors';
 import { ThawError } from '../errors.ts';
-import { nearestHint } from '../recipe/index.ts';
+import { nearestHint } from '../nearest.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import type { Sink } from './terminal/terminal.ts';

@@ -11,7 +11,6 @@ export {
 } from './fine-tuning.ts';
 export { type FinishedModel, finishModel, type Measured, measure, shippedCheckpoint, type Trained } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
-export { nearestHint } from './nearest.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,

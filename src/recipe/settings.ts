@@ -3,11 +3,11 @@ import { type Preprocessing, preprocessingPresets, testViewNames } from '../data
 import { ThawError } from '../errors.ts';
 import { poolings } from '../layers/index.ts';
 import type { Quantized } from '../lowering/index.ts';
+import { nearestHint } from '../nearest.ts';
 import { devices } from '../runtime/devices.ts';
 import { TASKS, taskNames } from '../tasks/index.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
 import { knownClasses } from './known-classes.ts';
-import { nearestHint } from './nearest.ts';
 
 const share = z.number().min(0).max(1);
 const names = z.array(z.string().min(1)).min(1);

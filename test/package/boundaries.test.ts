@@ -9,6 +9,7 @@ const modules = [
   'errors',
   'version',
   'random',
+  'nearest',
   'onnx',
   'models',
   'runtime',
@@ -79,6 +80,20 @@ const packages = imports.filter(({ specifier }) => !/^(\.|node:)/.test(specifier
 test('there is something to look at', () => {
   expect(between.length).toBeGreaterThan(100);
   expect(packages.length).toBeGreaterThan(10);
+});
+
+test('the first words of the command line need little: everything else is loaded by the command that needs it', () => {
+  const eager = new Set(['cli/main.ts']);
+  const packagesOfStart = new Set<string>();
+  for (const file of eager) {
+    const code = readFileSync(`src/${file}`, 'utf8');
+    for (const [, specifier] of code.matchAll(/^(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s)?'([^']+)'/gm)) {
+      if (specifier.startsWith('.')) eager.add(posix.join(posix.dirname(file), specifier));
+      else if (!specifier.startsWith('node:')) packagesOfStart.add(specifier);
+    }
+  }
+  expect([...packagesOfStart]).toEqual(['picocolors']);
+  expect(eager.size).toBeLessThan(12);
 });
 
 test('every module has its place in the list', () => {
