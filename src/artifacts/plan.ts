@@ -1,4 +1,5 @@
 import type { LossName, LossOptions } from '../losses/index.ts';
+import type { Tensor } from '../onnx/index.ts';
 import {
   type Clipping,
   OPTIMIZERS,
@@ -20,6 +21,12 @@ export interface DropoutPlan {
   readonly whole?: boolean;
 }
 
+/** μ/2·Σ(w − w⁰)² for all parameters w that train, w⁰ being the values given, or the model's (FedProx: Li et al., 2020). */
+export interface Proximity {
+  readonly mu: number;
+  readonly from: ReadonlyMap<string, Tensor>;
+}
+
 /** What the compiler is to make of a network. */
 export interface TrainingPlan {
   /** Names of the initializers that train. All others are constants. */
@@ -36,6 +43,7 @@ export interface TrainingPlan {
   readonly l1?: number;
   /** α/2·Σ(w − w⁰)² for pretrained weights, whose distance from their pretrained values it is, and β/2·Σw² for those that are `fresh`. */
   readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
+  readonly proximal?: Proximity;
   /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
   readonly dropout?: readonly DropoutPlan[];
   /** What the network is to take from the pretrained one, which is then part of it. */

@@ -1,4 +1,4 @@
-import { isAverage, isSum, type TrainingPlan } from '../artifacts/index.ts';
+import { isAverage, isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -37,6 +37,8 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
   readonly features?: FeatureCache;
   /** From where to go on. */
   readonly resume?: Checkpoint;
+  /** What keeps parameters near given values. */
+  readonly proximal?: Proximity;
 }
 
 /** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
@@ -313,9 +315,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 
   /** What the compiler makes of a stage as the training stands. */
   planOf(stage: StageConfig): TrainingPlan {
-    const { anatomy, config } = this.options;
+    const { anatomy, config, proximal } = this.options;
     const { thawedAt, step } = this.progress;
-    return trainingPlan(config, stage, anatomy, this.output, { thawedAt, step, updatesPerEpoch: this.updatesPerEpoch });
+    const standing = { thawedAt, step, updatesPerEpoch: this.updatesPerEpoch };
+    return { ...trainingPlan(config, stage, anatomy, this.output, standing), proximal };
   }
 
   private get metric() {

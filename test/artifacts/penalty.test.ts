@@ -101,6 +101,44 @@ describe('penalties in the loss, against PyTorch in double precision', () => {
   });
 });
 
+it('FedProx: μ/2·Σ(w − w⁰)² of all that trains, and by its gradient μ·(w − w⁰) a step of the plain loss', async () => {
+  const source = await network();
+  const task = classification(['a', 'b', 'c']);
+  const mu = 0.5;
+  const { initializers } = source.model.graph;
+  const valuesOf = (name: string) => initializers.get(name)!.data as Float32Array;
+  // One value is not given: it stays near the model's own.
+  const names = Object.keys(fixture.initial).filter((name) => name !== '2.bias');
+  const from = new Map(
+    names.map((name) => [
+      name,
+      tensor(
+        'float32',
+        initializers.get(name)!.shape,
+        valuesOf(name).map((w) => w - 0.25),
+      ),
+    ]),
+  );
+  const stepped = async (plan: TrainingPlan) => {
+    const stage = await CompiledStage.compile(source, plan, task, runtime, new Map(), 0);
+    const [{ loss }] = await stage.train([{ batch: batchOf(0), lr: fixture.lr, step: 1 }]);
+    const state = await stage.state();
+    await stage.release();
+    return { loss, state };
+  };
+  const plain = await stepped(planOf({}));
+  const held = await stepped({ ...planOf({}), proximal: { mu, from } });
+  const count = names.reduce((all, name) => all + valuesOf(name).length, 0);
+  expect(held.loss - plain.loss).toBeCloseTo((mu / 2) * count * 0.25 ** 2, 5);
+  for (const name of Object.keys(fixture.initial)) {
+    const pull = from.has(name) ? fixture.lr * mu * 0.25 : 0;
+    const [found, without] = [held, plain].map(({ state }) => state.get(name)!.data as Float32Array);
+    found.forEach((value, i) => {
+      expect(value, name).toBeCloseTo(without[i] - pull, 5);
+    });
+  }
+});
+
 it.each(fixture.balanced)('balanced class weights are scikit-learn’s: %j', ({ counts, weights }) => {
   balancedWeights(counts).forEach((weight, i) => {
     expect(weight).toBeCloseTo(weights[i], 10);

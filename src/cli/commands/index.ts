@@ -76,6 +76,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./merge.ts'),
   },
   {
+    name: 'round',
+    usage: 'round <model> [data]',
+    summary: "one machine's round of a federation: from a trainable state to the next",
+    load: () => import('./round.ts'),
+  },
+  {
     name: 'studio',
     usage: 'studio',
     summary: 'a page to make a classifier without programming, served to this machine only',
