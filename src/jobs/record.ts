@@ -2,7 +2,7 @@ import type { ContinuedClasses } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
-import type { EpochRow, StageEnd, StageInfo, StopReason } from '../training/index.ts';
+import type { EpochRow, Finding, Rollback, StageEnd, StageInfo, StopReason } from '../training/index.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
@@ -21,6 +21,9 @@ export interface RunRecord {
   readonly times?: Times;
   /** The task as it is shipped, once it is. */
   readonly task?: TaskFacts;
+  /** Where the training went back to an epoch's start, and what looked wrong. */
+  readonly rollbacks?: readonly Rollback[];
+  readonly findings?: readonly Finding[];
   /** How the training ended, once it has. */
   readonly stopped: StopReason | null;
 }

@@ -51,6 +51,9 @@ export async function runReport(
       multipliers: multipliersOf(job, stage),
     })),
     rows,
+    setbacks: [...(record.rollbacks ?? []), ...(record.findings ?? [])]
+      .map(({ epoch, message }) => ({ epoch, message }))
+      .sort((a, b) => a.epoch - b.epoch),
     bestEpoch: best.progress.best?.epoch ?? null,
     samples: await samplePictures(dataset, about.preprocessing, settings),
     environment: await environmentOf(runtime),

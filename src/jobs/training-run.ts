@@ -158,6 +158,8 @@ class RunLog {
         await run.appendRow(event);
         return this.save(checkpoint);
       }
+      case 'rollback':
+        return this.save(await this.trainer.checkpoint());
       case 'stage-end':
         this.record = withStageEnd(this.record, event);
         return this.writeArtifactCheckpoint(event.stage);
@@ -172,7 +174,8 @@ class RunLog {
 
   private async save(checkpoint: Checkpoint): Promise<void> {
     this.saved = performance.now();
-    this.record = { ...this.record, seconds: this.before + (this.saved - this.began) / 1000 };
+    const { rollbacks, findings } = checkpoint.progress;
+    this.record = { ...this.record, seconds: this.before + (this.saved - this.began) / 1000, rollbacks, findings };
     await this.job.run.saveCheckpoint('last', checkpoint);
     await saveRecord(this.job.run, this.record);
   }

@@ -102,6 +102,8 @@ export interface RunReport {
   };
   readonly plan: readonly ReportStage[];
   readonly rows: readonly EpochRow[];
+  /** Where the training went back, and what looked wrong, in one line each. */
+  readonly setbacks?: readonly { readonly epoch: number; readonly message: string }[];
   /** The epoch whose weights were kept. */
   readonly bestEpoch: number | null;
   /** Augmented training pictures as data URLs. */

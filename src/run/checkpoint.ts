@@ -33,8 +33,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly ide
   const at = digestPlace(bytes);
   const stated = at < 0 ? '' : new TextDecoder('latin1').decode(bytes.subarray(at, at + BLANK.length));
   if (at < 0 || stated !== digestOf(bytes)) throw damaged('its checksum does not match');
-  const { state, progress, metadata } = readCheckpoint(bytes);
-  return { state, progress, identity: identitySchema.parse(JSON.parse(metadata.identity)) };
+  const { metadata, ...checkpoint } = readCheckpoint(bytes);
+  return { ...checkpoint, identity: identitySchema.parse(JSON.parse(metadata.identity)) };
 }
 
 const damaged = (why: string) =>

@@ -88,6 +88,8 @@ export interface Task<
   assess(outcomes: readonly O[], loss: number, seed: number): A;
   /** The numbers of an evaluation that are a part of an epoch's row. */
   scores(evaluation: E): Scores;
+  /** Where an evaluation shows that labels of training and validation don't match: one line that says so. @param train of the same epoch */
+  mismatch?(evaluation: E, train: Scores): string | undefined;
   /** The order of an epoch's samples, where the loss needs certain ones together. @param labels of all samples */
   order?(
     labels: readonly number[],

@@ -1,19 +1,32 @@
 import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Progress } from './progress.ts';
-import type { Checkpoint } from './trainer.ts';
+import type { Tensor } from '../onnx/index.ts';
+import { type Progress, START } from './progress.ts';
+
+/** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
+export interface Checkpoint {
+  readonly progress: Progress;
+  readonly state: ReadonlyMap<string, Tensor>;
+  /** Within an epoch: its start, to which a loss that goes wrong sends the training back. */
+  readonly good?: Checkpoint;
+}
 
 const FORMAT = '1';
+/** Before the names of the epoch's start. */
+const GOOD = 'good:';
 
-// JSON has no word for what is not finite, and no value of a progress is a string.
+// JSON has no word for what is not finite, and no value of a progress is one of these words.
 const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
 const stringify = (value: unknown): string =>
   JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v));
-const parse = (text: string): unknown => JSON.parse(text, (_, v) => (NOT_FINITE.includes(v) ? Number(v) : v));
+const parse = (text: string): Progress => ({
+  ...START,
+  ...(JSON.parse(text, (_, v) => (NOT_FINITE.includes(v) ? Number(v) : v)) as Progress),
+});
 
 /** A checkpoint as a safetensors file: the state as tensors, where the training stands in the metadata. */
 export function writeCheckpoint(
-  { progress, state }: Checkpoint,
+  { progress, state, good }: Checkpoint,
   more: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const metadata = {
@@ -23,8 +36,10 @@ export function writeCheckpoint(
     epoch: String(progress.epoch),
     stage: String(progress.stage),
     progress: stringify(progress),
+    ...(good && { good: stringify(good.progress) }),
   };
-  return writeSafetensors({ tensors: state, metadata });
+  const start = [...(good?.state ?? [])].map(([name, tensor]) => [`${GOOD}${name}`, tensor] as const);
+  return writeSafetensors({ tensors: new Map([...state, ...start]), metadata });
 }
 
 /** @throws ThawError `run-directory` where it has another format */
@@ -39,5 +54,13 @@ export function readCheckpoint(
       'Start a new run with `thaw train`',
     );
   }
-  return { state: tensors, progress: parse(metadata.progress) as Progress, metadata };
+  const progress = parse(metadata.progress);
+  if (metadata.good === undefined) return { state: tensors, progress, metadata };
+  const state = new Map([...tensors].filter(([name]) => !name.startsWith(GOOD)));
+  const start = [...tensors].filter(([name]) => name.startsWith(GOOD));
+  const good = {
+    progress: parse(metadata.good),
+    state: new Map(start.map(([name, tensor]) => [name.slice(GOOD.length), tensor])),
+  };
+  return { state, progress, good, metadata };
 }

@@ -114,6 +114,12 @@ const ema = z.preprocess(
   z.strictObject({ decay: z.number().min(0).lt(1), warmup: z.enum(WARMUP_NAMES).default('power') }),
 );
 
+/** A number is how often at most. */
+const rollbacks = z.preprocess(
+  (v) => (v === undefined || typeof v === 'object' ? v : { most: Number(v) }),
+  z.strictObject({ most: z.number().int().min(0).default(3), factor: z.number().gt(0).lt(1).default(0.5) }),
+);
+
 const stage = z.strictObject({
   /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
@@ -175,6 +181,8 @@ export const trainingSchema = z.strictObject({
   clip: clip.optional(),
   /** Exponential moving average of weights and statistics, which is what is evaluated and shipped. */
   ema: ema.optional(),
+  /** How often a loss that is no number, or explodes, sends the training back to its epoch's start, and the factor on the rate then. */
+  rollbacks: rollbacks.default(() => rollbacks.parse({})),
   /** λ of λ·Σw² in the loss. */
   l2: z.number().min(0).default(0),
   /** λ of λ·Σ|w| in the loss. */

@@ -1,6 +1,9 @@
 /** What training tells the outside: plain data, so that it can cross a worker's boundary or become a line of JSON. */
 import type { Evaluation, Scores } from '../tasks/index.ts';
 
+import type { Finding } from './findings.ts';
+import type { Rollback } from './rollback.ts';
+
 export type { AssessedClass, Assessment, ClassScores, Evaluation, Prediction, Scores } from '../tasks/index.ts';
 
 /** One row of `metrics.jsonl`. */
@@ -73,6 +76,10 @@ export type TrainingEvent<E = Evaluation> =
       readonly computed: number;
     }
   | ({ readonly type: 'epoch'; readonly best: boolean } & EpochRow)
+  /** A loss has gone wrong: the epoch begins again, `to` being the head's learning rate in place of `lr`. */
+  | ({ readonly type: 'rollback'; readonly to: number; readonly message: string } & Rollback)
+  /** Something looks wrong, and the training goes on. */
+  | ({ readonly type: 'finding' } & Finding)
   | ({ readonly type: 'stage-end' } & StageEnd)
   | { readonly type: 'checkpoint'; readonly kind: 'last' | 'best'; readonly epoch: number }
   | { readonly type: 'end'; readonly why: StopReason; readonly best: { readonly epoch: number } & Scores };

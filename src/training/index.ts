@@ -1,5 +1,5 @@
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
-export { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,
   type StageConfig,
@@ -10,10 +10,13 @@ export {
 export { dropsOf } from './drops.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
+export type { Finding } from './findings.ts';
+export { withState } from './network-state.ts';
 export { type Anatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
+export type { Rollback } from './rollback.ts';
 export {
   type Moment,
   SCHEDULE_NAMES,
@@ -25,4 +28,4 @@ export {
   scheduleSchema,
 } from './schedules.ts';
 export { CompiledStage } from './stage.ts';
-export { type Checkpoint, Trainer, type TrainerOptions, withState } from './trainer.ts';
+export { Trainer, type TrainerOptions } from './trainer.ts';

@@ -1,5 +1,7 @@
 import { type Metric, merit, type Scores } from '../tasks/index.ts';
 import type { EpochRow } from './events.ts';
+import type { Finding } from './findings.ts';
+import { type LossLevel, type Rollback, withLoss } from './rollback.ts';
 import { NO_SCORES, type RunningScores } from './running.ts';
 
 /** Where a training stands: plain data, saved in every checkpoint, from which it goes on exactly as if it had never stopped. */
@@ -24,6 +26,11 @@ export interface Progress {
   readonly stageBest: number | null;
   /** Validation scores with which the stage began; null until they are known. */
   readonly entry: Scores | null;
+  /** Losses of this stage; null before its first batch. */
+  readonly level: LossLevel | null;
+  /** Of the whole run. */
+  readonly rollbacks: readonly Rollback[];
+  readonly findings: readonly Finding[];
 }
 
 export const START: Progress = {
@@ -40,6 +47,9 @@ export const START: Progress = {
   stale: 0,
   stageBest: null,
   entry: null,
+  level: null,
+  rollbacks: [],
+  findings: [],
 };
 
 /** Better is more accurate (or what the task's metric is), or as accurate with a smaller loss. */
@@ -50,16 +60,23 @@ export function isBetter(metric: Metric, a: Scores, b: Scores | null): boolean {
 }
 
 /** The progress after a batch. @param updates whether an update came of it */
-export const afterBatch = (p: Progress, scores: RunningScores, seconds: number, updates: boolean): Progress => ({
+export const afterBatch = (
+  p: Progress,
+  loss: number,
+  scores: RunningScores,
+  seconds: number,
+  updates: boolean,
+): Progress => ({
   ...p,
   step: p.step + Number(updates),
   batch: p.batch + 1,
   scores,
   seconds: p.seconds + seconds,
+  level: withLoss(p.level, loss),
 });
 
 /** The progress after an epoch and its evaluation. */
-export function afterEpoch(p: Progress, row: EpochRow, metric: Metric): Progress {
+export function afterEpoch(p: Progress, row: EpochRow, metric: Metric, findings: readonly Finding[]): Progress {
   const reached = merit(metric, row.val);
   const risen = p.stageBest === null || reached > p.stageBest;
   return {
@@ -70,6 +87,7 @@ export function afterEpoch(p: Progress, row: EpochRow, metric: Metric): Progress
     scores: NO_SCORES,
     seconds: 0,
     rows: [...p.rows, row],
+    findings: [...p.findings, ...findings],
     best: isBetter(metric, row.val, p.best) ? { ...row.val, epoch: row.epoch } : p.best,
     stale: risen ? 0 : p.stale + 1,
     stageBest: risen ? reached : p.stageBest,
@@ -84,4 +102,19 @@ export const afterStage = (p: Progress): Progress => ({
   stale: 0,
   stageBest: null,
   entry: p.rows.at(-1)?.val ?? p.entry,
+  level: null,
 });
+
+/**
+ * Begins the count of parameters that are new; an update that a parameter frozen again had no part in is not counted.
+ *
+ * @param trainable that have just had an update
+ */
+export function withThawed(p: Progress, trainable: readonly string[]): Progress {
+  const { thawedAt, step } = p;
+  const taking = new Set(trainable);
+  const fresh = trainable.filter((name) => !(name in thawedAt)).map((name) => [name, step - 1]);
+  const frozen = Object.entries(thawedAt).flatMap(([name, count]) => (taking.has(name) ? [] : [[name, count + 1]]));
+  if (!fresh.length && !frozen.length) return p;
+  return { ...p, thawedAt: { ...thawedAt, ...Object.fromEntries([...fresh, ...frozen]) } };
+}

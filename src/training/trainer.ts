@@ -1,28 +1,26 @@
 import { isAverage, isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
-import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import {
-  type Evaluated,
-  type Evaluation,
-  merit,
-  type Prediction,
-  type Task,
-  type TaskOutcome,
-} from '../tasks/index.ts';
+import type { Evaluated, Evaluation, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
 import { Ahead } from './ahead.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageEnd, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
+import { type Finding, findingsOf } from './findings.ts';
+import { withState } from './network-state.ts';
 import { type Anatomy, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { planStages } from './presets.ts';
-import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START } from './progress.ts';
+import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START, withThawed } from './progress.ts';
+import { type Fault, faultOf, rateFactor, rolledBack } from './rollback.ts';
 import { addBatch, meanScores } from './running.ts';
 import { inRuns } from './runs.ts';
 import { scheduledMomentum, scheduleFactor } from './schedules.ts';
 import { CompiledStage } from './stage.ts';
+import { layersOf } from './stage-info.ts';
+import { verdict } from './stopping.ts';
 
 export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   /** The model, its new head in place. */
@@ -41,12 +39,6 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
   readonly proximal?: Proximity;
 }
 
-/** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
-export interface Checkpoint {
-  readonly progress: Progress;
-  readonly state: ReadonlyMap<string, Tensor>;
-}
-
 /**
  * Fine-tunes a network stage by stage. `run()` is the whole training as a stream of events; what listens to it (progress bars,
  * checkpoints, reports) may ask for a `checkpoint()` whenever it holds an event.
@@ -61,6 +53,8 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   private entered: StageConfig | undefined;
   /** The epoch whose pictures are being read. */
   private opened: { readonly epoch: number; readonly batches: Ahead<Batch> } | undefined;
+  /** To go back to where a loss goes wrong: the epoch's start. */
+  private good: Checkpoint | undefined;
   private interrupted = false;
   private readonly features: FeatureCache;
 
@@ -69,6 +63,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     this.stages = planStages(options.config, options.anatomy);
     this.progress = options.resume?.progress ?? START;
     this.carried = new Map(options.resume?.state);
+    if (options.config.rollbacks.most) this.good = options.resume?.good ?? options.resume;
   }
 
   /** Asks the training to stop after the step under way. */
@@ -101,35 +96,39 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 
   private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent<E>, StopReason> {
     const began = performance.now();
-    const stage = await this.enterStage(config);
-    let why = this.verdict(config);
+    const { config: training } = this.options;
+    let stage = await this.enterStage(config);
+    let why = verdict(config, training, this.progress, this.metric);
     if (!why) await this.openEpoch(stage, this.progress);
     yield { type: 'stage', ...this.describe(config) };
+    if (this.progress.batch === 0) await this.keepGood();
     while (!why) {
-      if (!(yield* this.runEpoch(stage, config))) return 'interrupted';
-      const started = performance.now();
-      const next = {
-        ...this.progress,
-        epoch: this.progress.epoch + 1,
-        stageEpoch: this.progress.stageEpoch + 1,
-        batch: 0,
-      };
-      if (next.stageEpoch < config.epochs) await this.openEpoch(stage, next);
-      const val = await this.evaluate();
-      const row = this.row(config, val, (performance.now() - started) / 1000);
-      if (!Number.isFinite(val.loss)) throw diverged(this.progress.step, row.lr);
+      const result = (yield* this.runEpoch(stage, config)) ?? (await this.measureEpoch(stage, config));
+      if (result === 'interrupted') return result;
+      if ('reason' in result) {
+        yield await this.rollBack(result);
+        if (this.interrupted) return 'interrupted';
+        stage = await this.enterStage(config);
+        continue;
+      }
+      const { row, findings } = result;
       const best = isBetter(this.metric, row.val, this.progress.best);
-      this.progress = afterEpoch(this.progress, row, this.metric);
+      this.progress = afterEpoch(this.progress, row, this.metric, findings);
+      await this.keepGood();
       yield { type: 'epoch', best, ...row };
+      for (const finding of findings) yield { type: 'finding', ...finding };
       if (this.interrupted) return 'interrupted';
-      why = this.verdict(config);
+      why = verdict(config, training, this.progress, this.metric);
     }
     yield { type: 'stage-end', seconds: (performance.now() - began) / 1000, why, ...this.gain() };
     return why;
   }
 
-  /** @returns false when interrupted */
-  private async *runEpoch(stage: CompiledStage<O>, config: StageConfig): AsyncGenerator<TrainingEvent<E>, boolean> {
+  /** @returns what ended it before its last batch */
+  private async *runEpoch(
+    stage: CompiledStage<O>,
+    config: StageConfig,
+  ): AsyncGenerator<TrainingEvent<E>, Fault | 'interrupted' | undefined> {
     await this.openEpoch(stage, this.progress);
     const { accumulate } = this.options.config;
     // A run ends with the update that it is part of.
@@ -142,13 +141,15 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       const results = await stage.train(steps);
       const last = steps.at(-1)!;
       if (last.part + 1 === accumulate) await stage.update(last);
+      let fault: Fault | undefined;
       const each = (ms: number) => ms / 1000 / steps.length;
       const [waited, computed] = [each(began - asked), each(performance.now() - began)];
       const events = results.map((result, i): TrainingEvent<E> => {
         const complete = steps[i].part + 1 === accumulate;
         const scores = addBatch(this.progress.scores, this.options.task, result.loss, result.predictions);
-        this.progress = afterBatch(this.progress, scores, waited + computed, complete);
-        if (complete) this.noteThawed(stage);
+        this.progress = afterBatch(this.progress, result.loss, scores, waited + computed, complete);
+        if (complete) this.progress = withThawed(this.progress, stage.trainable);
+        fault ??= this.faultAt('training', steps[i], this.progress.level!.recent, result.loss);
         return {
           type: 'step',
           epoch: this.progress.epoch + 1,
@@ -162,20 +163,63 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
           computed,
         };
       });
+      if (fault) return fault;
       // Whoever asks for a checkpoint now gets state and progress of the same moment, the end of the run.
       yield* events;
-      const failed = results.findIndex(({ loss }) => !Number.isFinite(loss));
-      if (failed >= 0) throw diverged(steps[failed].step, steps[failed].lr);
-      if (this.interrupted) return false;
+      if (this.interrupted) return 'interrupted';
       asked = performance.now();
     }
     if (this.progress.batch % accumulate) {
       // Too few batches are left for a whole update.
       await stage.update({ ...this.rates(config, this.progress.batch - 1), step: this.progress.step + 1 });
-      this.progress = { ...this.progress, step: this.progress.step + 1 };
-      this.noteThawed(stage);
+      this.progress = withThawed({ ...this.progress, step: this.progress.step + 1 }, stage.trainable);
     }
-    return true;
+    return undefined;
+  }
+
+  /** The epoch's row, while the next one's pictures are being read. */
+  private async measureEpoch(
+    stage: CompiledStage<O>,
+    config: StageConfig,
+  ): Promise<Fault | { readonly row: EpochRow; readonly findings: readonly Finding[] }> {
+    const { task, val: source } = this.options;
+    const { epoch, stageEpoch, step, findings } = this.progress;
+    const started = performance.now();
+    const next = { ...this.progress, epoch: epoch + 1, stageEpoch: stageEpoch + 1, batch: 0 };
+    if (next.stageEpoch < config.epochs) await this.openEpoch(stage, next);
+    const { loss, predictions } = await this.predict(source);
+    const fault = this.faultAt('validation', { step, lr: this.lastRate(config) }, loss);
+    if (fault) return fault;
+    const val = task.evaluation(predictions, loss);
+    const row = this.row(config, val, (performance.now() - started) / 1000);
+    return { row, findings: findingsOf(task, predictions, val, row, findings) };
+  }
+
+  /** @param recent what the loss is judged by, where that is not itself */
+  private faultAt(
+    seen: Fault['seen'],
+    { step, lr }: Pick<Fault, 'step' | 'lr'>,
+    recent: number,
+    loss = recent,
+  ): Fault | undefined {
+    const reason = faultOf(seen, recent, this.progress.level);
+    return reason && { epoch: this.progress.epoch + 1, step, seen, reason, loss, lr };
+  }
+
+  /** Goes back to the last good state. @throws ThawError `diverged` where that is no use */
+  private async rollBack(fault: Fault): Promise<TrainingEvent<E>> {
+    const { progress, state } = rolledBack(this.good, fault, this.options.config);
+    await this.release();
+    this.carried = new Map(state);
+    this.progress = progress;
+    this.good = { progress, state };
+    return { type: 'rollback', ...progress.rollbacks.at(-1)! };
+  }
+
+  /** Remembers an epoch's start. */
+  private async keepGood(): Promise<void> {
+    this.good = undefined;
+    if (this.options.config.rollbacks.most) this.good = await this.checkpoint();
   }
 
   /** Begins to read an epoch's pictures, unless that is under way: they are decoded beside whatever else there is to do before. */
@@ -195,12 +239,13 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 
   /** Where the training stands, its tensors copied. */
   async checkpoint(): Promise<Checkpoint> {
+    if (this.good?.progress === this.progress) return this.good;
     const state = new Map(this.carried);
     for (const [name, tensor] of (await this.stage?.state()) ?? []) state.set(name, tensor);
     // Between updates the sums of gradients are zero.
     if (this.progress.batch % this.options.config.accumulate === 0)
       for (const name of [...state.keys()].filter(isSum)) state.delete(name);
-    return { progress: this.progress, state };
+    return { progress: this.progress, state, good: this.progress.batch ? this.good : undefined };
   }
 
   /** Metrics on the validation set with the parameters as they are, or on another source. */
@@ -256,22 +301,13 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       metric: this.metric,
     };
     const schedule = stage.schedule ?? config.schedule;
-    const lr = (stage.lr ?? config.lr) * scheduleFactor(schedule, moment);
+    const lr = (stage.lr ?? config.lr) * scheduleFactor(schedule, moment) * rateFactor(config, this.progress);
     return { lr, momentum: scheduledMomentum(schedule, moment) };
   }
 
-  /** Why the stage ends here, after so many epochs; undefined where it goes on. */
-  private verdict(stage: StageConfig): StopReason | undefined {
-    const { target, patience } = this.options.config;
-    const { rows, stageEpoch, stale } = this.progress;
-    if (stageEpoch === 0) return undefined;
-    const reaches = (goal: number | undefined) =>
-      goal !== undefined && merit(this.metric, rows.at(-1)!.val) >= merit(this.metric, { [this.metric.key]: goal });
-    if (reaches(target)) return 'target';
-    if (reaches(stage.until)) return 'until';
-    const limit = stage.patience ?? patience;
-    if (limit !== undefined && stale >= limit) return 'plateau';
-    return stageEpoch >= stage.epochs ? 'finished' : undefined;
+  /** Of the epoch's last step so far. */
+  private lastRate(config: StageConfig): number {
+    return this.rates(config, Math.max(0, this.progress.batch - 1)).lr;
   }
 
   private async enterStage(config: StageConfig): Promise<CompiledStage<O>> {
@@ -329,36 +365,16 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     return this.options.anatomy.head.graphOutput;
   }
 
-  /** Begins the count of parameters that are new; an update that a parameter frozen again had no part in is not counted. */
-  private noteThawed(stage: CompiledStage<O>): void {
-    const { thawedAt, step } = this.progress;
-    const taking = new Set(stage.trainable);
-    const fresh = stage.trainable.filter((name) => !(name in thawedAt)).map((name) => [name, step - 1]);
-    const frozen = Object.entries(thawedAt).flatMap(([name, count]) => (taking.has(name) ? [] : [[name, count + 1]]));
-    if (!fresh.length && !frozen.length) return;
-    this.progress = { ...this.progress, thawedAt: { ...thawedAt, ...Object.fromEntries([...fresh, ...frozen]) } };
-  }
-
   private describe(config: StageConfig): StageInfo {
-    const { groups } = this.options.anatomy;
-    const { trainable } = this.planOf(config);
-    const { initializers } = this.options.network.model.graph;
-    const size = (names: Iterable<string>) =>
-      [...names].reduce((all, name) => all + initializers.get(name)!.data.length, 0);
-    const all = groups.flatMap((group) => group.parameters);
-    const earlier = this.stages.slice(0, this.progress.stage).map((stage) => this.planOf(stage).trainable);
-    const having = (wanted: (name: string) => boolean) =>
-      groups.filter(({ parameters }) => parameters.some(wanted)).map(({ name }) => name);
+    const { network, anatomy, config: training } = this.options;
+    const earlier = this.stages.slice(0, this.progress.stage).map((stage) => this.planOf(stage));
     return {
       stage: this.progress.stage + 1,
       stages: this.stages.length,
       train: String(config.train),
-      groups: having((name) => trainable.has(name)),
-      thawed: having((name) => trainable.has(name) && !earlier.some((before) => before.has(name))),
-      trainable: size(trainable),
-      frozen: size(all) - size(trainable),
+      ...layersOf(network, anatomy, this.planOf(config), earlier),
       epochs: config.epochs,
-      lr: config.lr ?? this.options.config.lr,
+      lr: (config.lr ?? training.lr) * rateFactor(training, this.progress),
     };
   }
 
@@ -375,25 +391,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       epoch: this.progress.epoch + 1,
       stage: this.progress.stage + 1,
       trainable: this.describe(config).trainable,
-      lr: this.rates(config, Math.max(0, this.progress.batch - 1)).lr,
+      lr: this.lastRate(config),
       train: meanScores(this.progress.scores, this.options.task),
       val: this.options.task.scores(val),
       seconds: this.progress.seconds + seconds,
     };
   }
 }
-
-/** The network with parameters and statistics as training left them. */
-export function withState(network: Inference, state: ReadonlyMap<string, Tensor>): Inference {
-  const { graph } = network.model;
-  const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, state.get(name) ?? tensor]));
-  const pretrained = network.pretrained ?? graph.initializers;
-  return { ...network, pretrained, model: { ...network.model, graph: { ...graph, initializers } } };
-}
-
-const diverged = (step: number, lr: number) =>
-  new ThawError(
-    'diverged',
-    `the loss is no longer a number after step ${step} (learning rate ${lr})`,
-    'Train with a smaller --lr; the best checkpoint before it is kept',
-  );

@@ -119,6 +119,10 @@ test.each([
   const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
   for (const number of [1, 2])
     display.take({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
+  const fault = { epoch: 1, step: 2, seen: 'training', reason: 'exploded', loss: 99, lr: 0.1, to: 0.05 } as const;
+  display.take({ type: 'rollback', ...fault, message: 'back to the start' });
+  display.take({ type: 'finding', finding: 'labels', epoch: 1, message: 'labels don’t match' });
+  expect(said).toMatch(/ {2}.*back to the start.*\n {2}.*labels don’t match.*\n$/);
   const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
   display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
   expect(said).toMatch(expected);

@@ -134,6 +134,7 @@ export function fixture(
     times: { computed: 52.1, waited: 3.4 },
     seed: 0,
     rows,
+    setbacks: [{ epoch: 2, message: 'the loss has exploded (81.2) in step 7' }],
     bestEpoch: 10,
     before: evaluationOf(
       predictionsOf(random, matrix(random, classes.length, support, 1.1 / classes.length)),

@@ -35,6 +35,9 @@ export function checkpointAt(step: number, size = 8): Checkpoint {
       stale: 0,
       stageBest: null,
       entry: null,
+      level: null,
+      rollbacks: [],
+      findings: [],
     },
     state: new Map([
       ['head.weight', { ...weights([size, 3]), data: new Float32Array(size * 3).fill(step) }],

@@ -81,6 +81,10 @@ export class TrainingDisplay {
       case 'epoch':
         this.showEpoch(event);
         break;
+      case 'rollback':
+      case 'finding':
+        this.terminal.say(`  ${c.yellow(event.message)}`);
+        break;
       case 'stage-end':
         this.showStageEnd(event);
         break;

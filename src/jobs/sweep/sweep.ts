@@ -90,7 +90,7 @@ interface SweepState {
 const STATE = 'sweep.json';
 const DRAWN = 12;
 /** What makes trials quick: what frozen layers make of pictures serves all of them. */
-const QUICK = { cache: 'disk', artifacts: false } as const;
+const QUICK = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
 
 /**
  * Trains with many combinations of settings and ranks them. A sweep that was stopped, or killed, goes on where it was when it is asked for

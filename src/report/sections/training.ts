@@ -92,6 +92,11 @@ export function lineCharts(data: ReportData): LineChart[] {
   ];
 }
 
+/** What went wrong on the way. */
+export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Html | false =>
+  setbacks.length > 0 &&
+  html`<h3>What went wrong</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
+
 /** Loss, accuracy, learning rate and thawed parameters by epoch, and all of it as a table. */
 export function training(data: ReportData): Html {
   const { rows } = data;
@@ -102,7 +107,7 @@ export function training(data: ReportData): Html {
     'training',
     'Training',
     'The bands are the stages. The ringed epoch is the one that was kept.',
-    html`<div class="charts">${lineCharts(data).map(lineChart)}</div>
+    html`${setbackList(data)}<div class="charts">${lineCharts(data).map(lineChart)}</div>
 ${folded(
   'Every epoch in numbers',
   html`<div class="scroll" tabindex="0"><table class="small">

@@ -5,7 +5,7 @@ import { compact, count, decimal, duration, measured, percent } from '../format.
 import { type Html, html } from '../markup.ts';
 import { folded, section } from '../sections/section.ts';
 import { WHY } from '../sections/summary.ts';
-import { ENDED, groupNames, stageBands } from '../sections/training.ts';
+import { ENDED, groupNames, setbackList, stageBands } from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
 /** The metric and the loss by epoch, and all numbers as a table. */
@@ -35,7 +35,7 @@ export function training(data: TaskReport): Html {
     'training',
     'Training',
     'The bands are the stages. The ringed epoch is the one that was kept.',
-    html`<div class="charts">
+    html`${setbackList(data)}<div class="charts">
 ${lineChart({
   ...common,
   title: `${metric.title[0].toUpperCase()}${metric.title.slice(1)}`,

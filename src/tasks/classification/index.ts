@@ -4,6 +4,7 @@ import type { Task } from '../task.ts';
 import { type Assessment, assess } from './assessment.ts';
 import { exhibits } from './exhibits.ts';
 import { evaluationOf, predictionsOf } from './metrics.ts';
+import { mismatchOf } from './mismatch.ts';
 import { atTemperature, temperatureFit } from './temperature-fit.ts';
 import type { Evaluation, Prediction } from './types.ts';
 
@@ -35,6 +36,7 @@ export const classification = (classes: readonly string[]): Task<Prediction, Eva
     evaluation: (predictions, loss) => evaluationOf(predictions, classes, loss),
     assess: (predictions, loss, seed) => assess(predictions, classes, loss, seed),
     scores: ({ loss, accuracy }) => ({ loss, accuracy }),
+    mismatch: mismatchOf,
 
     settled: () => task,
     /** Of the probabilities; infinite where one of them is no number. */

@@ -1,0 +1,10 @@
+import type { Tensor } from '../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
+
+/** The network with parameters and statistics as training left them. */
+export function withState(network: Inference, state: ReadonlyMap<string, Tensor>): Inference {
+  const { graph } = network.model;
+  const initializers = new Map([...graph.initializers].map(([name, tensor]) => [name, state.get(name) ?? tensor]));
+  const pretrained = network.pretrained ?? graph.initializers;
+  return { ...network, pretrained, model: { ...network.model, graph: { ...graph, initializers } } };
+}

@@ -1,0 +1,98 @@
+/** When a loss has gone wrong, and from where a training then goes on. */
+import { ThawError } from '../errors.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { TrainingConfig } from './config.ts';
+import type { Progress } from './progress.ts';
+
+/** A loss that has gone wrong. */
+export interface Fault {
+  /** In which it was seen, counted from 1. */
+  readonly epoch: number;
+  /** Number of the update over the whole run, from 1: the one that the batch was for, or the last one before the validation. */
+  readonly step: number;
+  readonly seen: 'training' | 'validation';
+  readonly reason: 'not-finite' | 'exploded';
+  readonly loss: number;
+  /** Learning rate of the head at that step. */
+  readonly lr: number;
+}
+
+/** A training that went back to its epoch's start. Plain data. */
+export interface Rollback extends Fault {
+  /** The head's learning rate at the same step from then on. */
+  readonly to: number;
+  /** All of it in one line, for people. */
+  readonly message: string;
+}
+
+/** Losses of a stage's batches, by which one that explodes is known. */
+export interface LossLevel {
+  /** Of the stage's first batch, before any of its updates. */
+  readonly first: number;
+  /** Moving average, in which the newest batch counts a fifth: one odd batch is no explosion. */
+  readonly recent: number;
+}
+
+const NEWEST = 0.2;
+/**
+ * A loss explodes at so many times the stage's first, or 1 where that is less: a trained model's loss may be near 0. In validation
+ * it may be high for other reasons: a sure model, and labels that it has not learned.
+ */
+const EXPLOSION = { training: 10, validation: 1000 };
+
+export const withLoss = (level: LossLevel | null, loss: number): LossLevel =>
+  level ? { first: level.first, recent: (1 - NEWEST) * level.recent + NEWEST * loss } : { first: loss, recent: loss };
+
+/** What is wrong with a loss; undefined where nothing is. @param recent of batches or of a validation */
+export function faultOf(seen: Fault['seen'], recent: number, level: LossLevel | null): Fault['reason'] | undefined {
+  if (!Number.isFinite(recent)) return 'not-finite';
+  return level && recent > EXPLOSION[seen] * Math.max(1, level.first) ? 'exploded' : undefined;
+}
+
+/** On the learning rate, after the rollbacks so far. */
+export const rateFactor = ({ rollbacks }: TrainingConfig, progress: Progress): number =>
+  rollbacks.factor ** progress.rollbacks.length;
+
+/**
+ * Where to go on after a fault: the good state, with one more rollback in its progress.
+ *
+ * @param good the last state whose losses were right; none where rollbacks are off
+ * @throws ThawError `diverged` where it cannot help, or has been tried as often as is allowed
+ */
+export function rolledBack(good: Checkpoint | undefined, fault: Fault, { rollbacks }: TrainingConfig): Checkpoint {
+  const { progress, state } = good ?? {};
+  const before = progress?.rollbacks ?? [];
+  if (!progress || !state || before.length >= rollbacks.most) throw diverged(fault, before);
+  // The same weights would give the same loss again, whatever the rate.
+  if (fault.seen === 'training' && fault.reason === 'not-finite' && fault.step === progress.step + 1)
+    throw hopeless(fault);
+  const to = fault.lr * rollbacks.factor;
+  const message = `${words(fault)} ${placeOf(fault)}: back to the start of epoch ${fault.epoch}, with a learning rate of ${short(to)} instead of ${short(fault.lr)}`;
+  return { progress: { ...progress, rollbacks: [...before, { ...fault, to, message }] }, state };
+}
+
+const words = ({ reason, loss }: Fault): string =>
+  reason === 'exploded' ? `the loss has exploded (${short(loss)})` : 'the loss is no longer a number';
+
+const placeOf = ({ seen, step }: Fault): string => (seen === 'training' ? `in step ${step}` : `after step ${step}`);
+
+const short = (value: number): string => {
+  const rounded = Number(value.toPrecision(3));
+  return Math.abs(rounded) < 1e6 ? String(rounded) : rounded.toExponential();
+};
+
+const hopeless = ({ step, lr }: Fault) =>
+  new ThawError(
+    'diverged',
+    `the loss is not a number in step ${step} (learning rate ${short(lr)}), with weights that were right until then`,
+    'A smaller rate cannot help: look for labels or inputs that are no numbers, for a loss that does not fit the labels, and for a model that overflows',
+  );
+
+function diverged(fault: Fault, before: readonly Rollback[]): ThawError {
+  const tried = before.length ? `, and with ${before.map(({ lr }) => short(lr)).join(', ')} before` : '';
+  return new ThawError(
+    'diverged',
+    `${words(fault)} ${placeOf(fault)} (learning rate ${short(fault.lr)}${tried})`,
+    'Train with a smaller --lr, or with --clip 1; the best checkpoint before it is kept',
+  );
+}

@@ -1,0 +1,21 @@
+import { type Metric, merit } from '../tasks/index.ts';
+import type { StageConfig, TrainingConfig } from './config.ts';
+import type { StopReason } from './events.ts';
+import type { Progress } from './progress.ts';
+
+/** Why a stage ends where it stands, after so many epochs; undefined where it goes on. */
+export function verdict(
+  stage: StageConfig,
+  { target, patience }: Pick<TrainingConfig, 'target' | 'patience'>,
+  { rows, stageEpoch, stale }: Progress,
+  metric: Metric,
+): StopReason | undefined {
+  if (stageEpoch === 0) return undefined;
+  const reaches = (goal: number | undefined) =>
+    goal !== undefined && merit(metric, rows.at(-1)!.val) >= merit(metric, { [metric.key]: goal });
+  if (reaches(target)) return 'target';
+  if (reaches(stage.until)) return 'until';
+  const limit = stage.patience ?? patience;
+  if (limit !== undefined && stale >= limit) return 'plateau';
+  return stageEpoch >= stage.epochs ? 'finished' : undefined;
+}

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { JobEvent } from '../../src/jobs/index.ts';
+import { train } from '../../src/jobs/index.ts';
+import { makeProject, type Project } from './project.ts';
+
+let project: Project;
+beforeAll(async () => {
+  project = await makeProject({ train: 4, val: 2 });
+});
+afterAll(() => project.remove());
+
+test('what went wrong on the way is told, recorded and in the report', async () => {
+  const out = join(project.folder, 'run');
+  const told: string[] = [];
+  const onEvent = (event: JobEvent) => {
+    if (event.type === 'rollback' || event.type === 'finding') told.push(event.message);
+  };
+  const settings = {
+    trainable: 'all',
+    epochs: 2,
+    batch: 4,
+    lr: 5e28,
+    optimizer: 'sgd',
+    rollbacks: { factor: 1e-30 },
+    device: 'cpu',
+  } as const;
+  const outcome = await train({ model: project.model, data: project.data, out, settings }, { onEvent });
+  expect(outcome.status).toBe('finished');
+  expect(told[0]).toMatch(/^the loss is no longer a number in step 2: back to the start of epoch 1/);
+  const record = JSON.parse(readFileSync(join(out, 'record.json'), 'utf8'));
+  expect([...record.rollbacks, ...record.findings].map(({ message }) => message).sort()).toEqual([...told].sort());
+  expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(`Epoch 1: ${told[0]}`);
+});
