@@ -89,8 +89,8 @@ interface SweepState {
 
 const STATE = 'sweep.json';
 const DRAWN = 12;
-/** What makes trials quick: what frozen layers make of pictures serves all of them. */
-const QUICK = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
+/** What frozen layers make of pictures serves all trials, and a trial is ranked under the rate that it had, or fails. */
+const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
 
 /**
  * Trains with many combinations of settings and ranks them. A sweep that was stopped, or killed, goes on where it was when it is asked for
@@ -102,7 +102,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const { model, data, out, settings = {}, ...rest } = request;
   const plan = parseConfig(planSchema, rest);
   checkSpace(plan.try);
-  const base = { ...QUICK, ...settings };
+  const base = { ...OF_TRIALS, ...settings };
   const state: SweepState = {
     format: 1,
     model,
