@@ -54,10 +54,11 @@ export const RULES: Readonly<Record<string, Rules>> = {
 /** Whether an operator has a gradient rule, a gradient of zero by nature, or neither, so that what is before it cannot train. */
 export function differentiability(op: string, domain = ''): 'rule' | 'zero' | 'none' {
   if (hasRule(op, domain)) return 'rule';
-  return ZERO[domain]?.includes(op) ? 'zero' : 'none';
+  return Object.hasOwn(ZERO, domain) && ZERO[domain].includes(op) ? 'zero' : 'none';
 }
 
-export const hasRule = (op: string, domain = ''): boolean => Object.hasOwn(RULES[domain] ?? {}, op);
+export const hasRule = (op: string, domain = ''): boolean =>
+  Object.hasOwn(RULES, domain) && Object.hasOwn(RULES[domain], op);
 
 const noGradient: Rule = () => [];
 

@@ -72,7 +72,7 @@ function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): G
       graph.initializers.set(node.outputs[0], constant);
       continue;
     }
-    const conversion = node.domain === '' ? CONVERSIONS[node.op] : undefined;
+    const conversion = node.domain === '' && Object.hasOwn(CONVERSIONS, node.op) ? CONVERSIONS[node.op] : undefined;
     if (!conversion || version >= conversion.since) {
       graph.nodes.push(node);
       continue;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { ThawError } from '../errors.ts';
@@ -23,6 +23,8 @@ export async function readModelFile(path: string): Promise<Model> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new ThawError('not-found', `there is no file ${path}`, 'Check the path of the model');
   if (found.isDirectory()) throw new ThawError('not-found', `${path} is a folder`, 'Give the .onnx file in it');
+  // Opening a pipe would wait for whoever writes to it.
+  if (!found.isFile()) throw new ThawError('not-found', `${path} is no file`, 'Give the path of an .onnx file');
   if (found.size > MESSAGE_LIMIT) {
     throw new ThawError(
       'bad-model',
@@ -44,9 +46,17 @@ export async function readModelFile(path: string): Promise<Model> {
   }
 }
 
-/** Files that a model names for its tensors' data: only those in its own folder are read, and only the parts asked for. */
+interface External {
+  readonly descriptor: number;
+  readonly size: number;
+  /** By their place; tensors that share a place share its bytes. */
+  readonly parts: Map<string, Uint8Array>;
+  read: number;
+}
+
+/** Files that a model names for its tensors' data: only those in its own folder are read, only the parts asked for, and each once. */
 class ExternalFiles {
-  private readonly opened = new Map<string, number>();
+  private readonly opened = new Map<string, External>();
 
   private readonly folder: string;
   /** Where its files really are: a download cache keeps links, the model's own among them, to one folder of contents. */
@@ -59,7 +69,7 @@ class ExternalFiles {
 
   readonly read: ReadExternal = (location, offset, length) => {
     const file = this.opened.get(location) ?? this.open(location);
-    const { size } = fstatSync(file);
+    const { size, parts } = file;
     const wanted = length ?? size - offset;
     if (wanted < 0 || offset + wanted > size) {
       throw new ThawError(
@@ -68,16 +78,27 @@ class ExternalFiles {
         'The file is truncated or of another model: download or export both again',
       );
     }
+    const place = `${offset} ${wanted}`;
+    const bytes = parts.get(place) ?? this.part(file, location, offset, wanted);
+    parts.set(place, bytes);
+    return bytes;
+  };
+
+  private part(file: External, location: string, offset: number, wanted: number): Uint8Array {
+    file.read += wanted;
+    // A small file that thousands of tensors claim to fill would fill the memory.
+    if (file.read > file.size)
+      throw new ThawError('bad-model', `tensors overlap in "${location}"`, 'The model is damaged: export it again');
     const bytes = new Uint8Array(wanted);
     for (let done = 0; done < wanted; ) {
-      const count = readSync(file, bytes, done, Math.min(wanted - done, 1 << 30), offset + done);
+      const count = readSync(file.descriptor, bytes, done, Math.min(wanted - done, 1 << 30), offset + done);
       if (count === 0) throw new ThawError('bad-model', `"${location}" became shorter while it was read`, 'Try again');
       done += count;
     }
     return bytes;
-  };
+  }
 
-  private open(location: string): number {
+  private open(location: string): External {
     const outside = () =>
       new ThawError(
         'bad-model',
@@ -96,16 +117,17 @@ class ExternalFiles {
     }
     const real = realpathSync(path);
     if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
-    const file = openSync(path, 'r');
-    this.opened.set(location, file);
-    if (!fstatSync(file).isFile()) {
+    // Before it is opened: a pipe would wait for whoever writes to it.
+    if (!statSync(real).isFile())
       throw new ThawError('bad-model', `"${location}", where the model keeps weights, is no file`, 'Export it again');
-    }
+    const descriptor = openSync(real, 'r');
+    const file = { descriptor, size: fstatSync(descriptor).size, parts: new Map(), read: 0 };
+    this.opened.set(location, file);
     return file;
   }
 
   close(): void {
-    for (const file of this.opened.values()) closeSync(file);
+    for (const { descriptor } of this.opened.values()) closeSync(descriptor);
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ThawError } from '../errors.ts';
 
 /** Signatures of what people have where an ONNX file should be. */
@@ -37,6 +37,8 @@ const notOnnx = (where: string, what: string, hint = 'Give the path or address o
  * @throws ThawError `bad-model`
  */
 export async function checkOnnxFile(path: string, where = path): Promise<void> {
+  // Opening a pipe would wait for whoever writes to it.
+  if (!(await stat(path)).isFile()) throw notOnnx(where, 'no file');
   const file = await open(path);
   try {
     const { size } = await file.stat();

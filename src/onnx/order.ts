@@ -6,18 +6,24 @@ export function inOrder(nodes: readonly Node[]): Node[] {
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
   const placed = new Set<Node>();
   const entered = new Set<Node>();
+  // What a node reads is gone through once, however often its producers lead away from it: it may be thousands of values.
+  const step = (node: Node) => {
+    const reads = placed.has(node) ? [] : readsOf(node);
+    entered.add(node);
+    return { node, reads: reads.values() };
+  };
   for (const node of nodes) {
-    const path = [node];
+    const path = [step(node)];
     while (path.length) {
       const last = path.at(-1)!;
-      entered.add(last);
-      const before = placed.has(last)
-        ? undefined
-        : readsOf(last)
-            .map((name) => producers.get(name))
-            .find((producer) => producer && !entered.has(producer));
-      if (before) path.push(before);
-      else placed.add(path.pop()!);
+      const { value: before, done } = last.reads.next();
+      if (done) {
+        placed.add(last.node);
+        path.pop();
+        continue;
+      }
+      const producer = producers.get(before);
+      if (producer && !entered.has(producer)) path.push(step(producer));
     }
   }
   return [...placed];

@@ -61,7 +61,9 @@ export class State {
    */
   feedsOf(names: readonly string[], instead: (name: string) => string = (name) => name): Feeds {
     const given = (name: string) => this.current[instead(name)] ?? this.current[name];
-    return Object.fromEntries(names.flatMap((name) => (name in this.current ? [[name, given(name)]] : [])));
+    return Object.fromEntries(
+      names.flatMap((name) => (Object.hasOwn(this.current, name) ? [[name, given(name)]] : [])),
+    );
   }
 
   /** A copy of the state as it is now. */

@@ -83,14 +83,14 @@ export function withoutWeights(model: Model): { light: Model; weights: Record<st
   const { graph } = model;
   const isFed = (t: Tensor) => FEEDABLE.has(t.type) && ArrayBuffer.isView(t.data) && t.data.byteLength >= FED;
   const weights = Object.fromEntries([...graph.initializers].filter(([, tensor]) => isFed(tensor)));
-  const inputs = graph.inputs.filter(({ name }) => !(name in weights));
+  const inputs = graph.inputs.filter(({ name }) => !Object.hasOwn(weights, name));
   const fed = Object.entries(weights).map(([name, { type, shape }]) => ({ name, type, shape }));
   const light: Model = {
     ...model,
     graph: {
       ...graph,
       inputs: [...inputs, ...fed],
-      initializers: new Map([...graph.initializers].filter(([name]) => !(name in weights))),
+      initializers: new Map([...graph.initializers].filter(([name]) => !Object.hasOwn(weights, name))),
       valueInfo: [],
     },
   };

@@ -113,7 +113,7 @@ export const afterStage = (p: Progress): Progress => ({
 export function withThawed(p: Progress, trainable: readonly string[]): Progress {
   const { thawedAt, step } = p;
   const taking = new Set(trainable);
-  const fresh = trainable.filter((name) => !(name in thawedAt)).map((name) => [name, step - 1]);
+  const fresh = trainable.filter((name) => !Object.hasOwn(thawedAt, name)).map((name) => [name, step - 1]);
   const frozen = Object.entries(thawedAt).flatMap(([name, count]) => (taking.has(name) ? [] : [[name, count + 1]]));
   if (!fresh.length && !frozen.length) return p;
   return { ...p, thawedAt: { ...thawedAt, ...Object.fromEntries([...fresh, ...frozen]) } };

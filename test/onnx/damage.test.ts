@@ -76,3 +76,19 @@ describe('what is no model', () => {
     }
   });
 });
+
+test('a node that reads thousands of values which stand behind it costs what its file does', () => {
+  const names = Array.from({ length: 30_000 }, (_, i) => `v${i}`);
+  const model = smallModel({
+    inputs: { x: [1] },
+    outputs: { y: [names.length] },
+    nodes: [
+      ['Concat', names, ['y'], { axis: 0 }],
+      ...names.map((name) => ['Identity', ['x'], [name]] as [string, string[], string[]]),
+    ],
+  });
+  const began = performance.now();
+  const { graph } = readModel(writeModel(model));
+  expect(graph.nodes.at(-1)?.op).toBe('Concat');
+  expect(performance.now() - began).toBeLessThan(5000);
+});

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import { readModelFile, writeModelFile } from '../../src/models/files.ts';
 import { bytesOf, writeModel, writeModelWithExternalData } from '../../src/onnx/index.ts';
+import { encodeFields, message } from '../hostile/protobuf.ts';
 import { smallModel, weights } from '../small-models.ts';
 
 const model = smallModel({
@@ -124,5 +126,37 @@ describe('external data', () => {
     const cut = (inside: string) => writeFileSync(join(inside, 'data.bin'), Buffer.alloc(100));
     expect(await lineOf(at('short', 'data.bin', cut))).toMatch(/bytes 0 to 8000 of "data.bin", which has 100/);
     expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is no file');
+  });
+
+  test.skipIf(process.platform === 'win32')('in a pipe, which would wait for a writer, is refused', async () => {
+    const pipe = (inside: string) => execFileSync('mkfifo', [join(inside, 'pipe')]);
+    expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe", where the model keeps weights, is no file');
+  });
+
+  test('that several tensors share is read once; what overlaps is refused', async () => {
+    const weights = (offsets: readonly number[]) => {
+      const inside = join(folder, `offsets-${offsets.join('-')}`);
+      mkdirSync(inside);
+      writeFileSync(join(inside, 'data.bin'), Buffer.alloc(8000, 1));
+      const part = (key: string, value: string) => message(13, [message(1, key), message(2, value)]);
+      const initializers = offsets.map((offset, i) =>
+        message(5, [
+          message(1, 1800n),
+          message(2, 1n),
+          message(8, `w${i}`),
+          part('location', 'data.bin'),
+          part('offset', String(offset)),
+          part('length', '7200'),
+          message(14, 1n),
+        ]),
+      );
+      const bytes = encodeFields([message(8, [message(2, 17n)]), message(7, initializers)]);
+      writeFileSync(join(inside, 'model.onnx'), bytes);
+      return readModelFile(join(inside, 'model.onnx'));
+    };
+    const { initializers } = (await weights([0, 0, 0])).graph;
+    const [first, last] = ['w0', 'w2'].map((name) => bytesOf(initializers.get(name)!));
+    expect(last.buffer).toBe(first.buffer);
+    expect(await lineOf(weights([0, 400, 800]))).toContain('tensors overlap in "data.bin"');
   });
 });

@@ -113,7 +113,7 @@ export class FrozenPart {
   }
 
   private async ofWholeBatch(data: Record<string, Tensor>, names: readonly string[]) {
-    const computed = names.filter((name) => !(name in data));
+    const computed = names.filter((name) => !Object.hasOwn(data, name));
     if (!computed.length) return pick(data, names);
     const session = await this.whole!.get();
     const values = await session.run(pick(data, session.inputNames), computed);

@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('process.ts', import.meta.url));
+/** Milliseconds without a word after which a process hangs. */
+const SILENCE = 20_000;
+
+export interface Fault {
+  readonly target: string;
+  readonly seed: number;
+  readonly i: number;
+  /** What happened: an exception that is no `ThawError`, the end of the process, a hang. */
+  readonly what: string;
+}
+
+export interface Findings {
+  readonly tried: number;
+  /** Different outcomes seen. */
+  readonly outcomes: number;
+  /** Bytes of memory that the process held at most. */
+  readonly peak: number;
+  readonly faults: readonly Fault[];
+}
+
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly count: number;
+  /** Where the files at fault are kept. */
+  readonly keep?: string;
+}
+
+/** Tries `count` wrong files on a target, in a process with little memory; where that ends, in another from the next file on. */
+export async function fuzz(target: string, { seed, count, keep }: FuzzOptions): Promise<Findings> {
+  const faults: Fault[] = [];
+  let [next, outcomes, peak] = [0, 0, 0];
+  while (next < count) {
+    const folder = mkdtempSync(join(tmpdir(), 'thaw-hostile-'));
+    try {
+      const fault = (i: number, what: string) => {
+        faults.push({ target, seed, i, what });
+        if (!keep) return;
+        mkdirSync(keep, { recursive: true });
+        cpSync(join(folder, 'under-trial'), join(keep, `${target}-${seed}-${i}`));
+      };
+      const ended = await run([target, folder, seed, next, count - next].map(String), fault);
+      [outcomes, peak] = [Math.max(outcomes, ended.outcomes), Math.max(peak, ended.peak)];
+      next = ended.whole ? count : ended.last + 1;
+      if (ended.last < 0) throw new Error(`${target}: the process ended before the first file: ${ended.why}`);
+      if (!ended.whole) fault(ended.last, ended.why);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  return { tried: count, outcomes, peak, faults };
+}
+
+interface Ended {
+  readonly whole: boolean;
+  readonly last: number;
+  readonly why: string;
+  readonly outcomes: number;
+  readonly peak: number;
+}
+
+function run(words: readonly string[], fault: (i: number, what: string) => void): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--max-old-space-size=384', '--import', 'tsx', MAIN, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const seen = { last: -1, outcomes: 0, peak: 0, whole: false };
+    let hung = false;
+    let errors = '';
+    const watch = () =>
+      setTimeout(() => {
+        hung = true;
+        child.kill('SIGKILL');
+      }, SILENCE);
+    let timer = watch();
+    child.stderr.on('data', (chunk) => {
+      errors = (errors + chunk).slice(-2000);
+    });
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      clearTimeout(timer);
+      timer = watch();
+      if (!line.startsWith('{')) return;
+      const report = JSON.parse(line);
+      if (report.outcomes) Object.assign(seen, report, { whole: true });
+      else if (report.fault) fault(report.i, report.fault);
+      else seen.last = report.i;
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ ...seen, why: hung ? 'it hangs' : `the process ended (${signal ?? code}): ${errors}` });
+    });
+  });
+}

@@ -1,0 +1,50 @@
+/** Puts wrong files before a target, in a process of its own: it may die of one. Arguments: target, folder, seed, first, count. */
+import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { ThawError } from '../../src/errors.ts';
+import { Random } from '../../src/random.ts';
+import { TARGETS } from './targets.ts';
+
+const [name, folder, seed, first, count] = process.argv.slice(2);
+const target = TARGETS[name];
+mkdirSync(folder, { recursive: true });
+target.surround?.(folder);
+
+/** Files whose outcome was new: what is near them is tried as well. */
+const corpus = [...(await target.corpus())];
+const known = new Set<string>();
+const LARGEST_CORPUS = 300;
+
+/** One line at once, so that it is out even where the process dies next. */
+const tell = (report: object): void => void writeSync(1, `${JSON.stringify(report)}\n`);
+
+async function outcome(content: Uint8Array): Promise<string> {
+  try {
+    return await target.attempt(content, folder);
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    if (error.line.length > 20_000) throw new Error(`an error of ${error.line.length} characters`);
+    return `${error.code}: ${error.message.replace(/"[^"]*"|\d+|\/\S+/g, '…')}`.slice(0, 120);
+  }
+}
+
+for (const content of corpus.slice()) known.add(await outcome(content));
+
+for (let i = Number(first); i < Number(first) + Number(count); i++) {
+  const random = new Random(Number(seed), name, i);
+  const content = target.mutate(corpus[random.below(corpus.length)], random, corpus);
+  writeFileSync(join(folder, 'under-trial'), content);
+  tell({ i });
+  const began = performance.now();
+  try {
+    const found = await outcome(content);
+    if (!known.has(found) && corpus.length < LARGEST_CORPUS && content.length < 200_000) corpus.push(content);
+    known.add(found);
+  } catch (error) {
+    tell({ i, fault: (error as Error)?.stack ?? String(error) });
+  }
+  const milliseconds = performance.now() - began;
+  if (milliseconds > 2000) tell({ i, fault: `it took ${Math.round(milliseconds)} ms` });
+}
+tell({ outcomes: known.size, peak: process.resourceUsage().maxRSS * 1024 });
+process.exit(0);

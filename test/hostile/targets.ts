@@ -1,0 +1,259 @@
+/** What takes files from strangers. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { readSafetensors, writeSafetensors } from '../../src/artifacts/safetensors.ts';
+import { readConfigFile } from '../../src/cli/config-file.ts';
+import { checkPicture } from '../../src/data/node/check.ts';
+import { decodePicture } from '../../src/data/node/decode.ts';
+import { listTable } from '../../src/data/node/table.ts';
+import { openTexts } from '../../src/data/node/texts.ts';
+import { parseHeader, unsupportedFormat } from '../../src/data/web/header.ts';
+import { labelsOf, metadataOf } from '../../src/export/index.ts';
+import { inspectModel } from '../../src/jobs/index.ts';
+import { readModelFile } from '../../src/models/files.ts';
+import { resolveModel } from '../../src/models/index.ts';
+import { bytesOf, type Model, readModel, tensor, writeModel } from '../../src/onnx/index.ts';
+import type { Random } from '../../src/random.ts';
+import { choosePreprocessing, chooseText, openInputShapes, readSettings, takesTexts } from '../../src/recipe/index.ts';
+import { TextTokenizer } from '../../src/text/index.ts';
+import { mutateBytes, mutateJson, mutateModel, mutateText } from './mutate.ts';
+
+type Mutation = (content: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array;
+
+export interface Target {
+  /** Files that are right. */
+  corpus(): Promise<Uint8Array[]> | Uint8Array[];
+  readonly mutate: Mutation;
+  /** Puts into the folder what the file has around it. */
+  surround?(folder: string): void;
+  /**
+   * Does with a file what Thaw does with it.
+   * @returns what came of it, in a word
+   * @throws ThawError where it is refused; anything else is a fault
+   */
+  attempt(content: Uint8Array, folder: string): Promise<string> | string;
+}
+
+/** Stands in files that no model may read. */
+export const SECRET = 'what nobody who makes a model is to see ';
+
+const fixtures = (folder: string, ending: string, largest: number) =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith(ending))
+    .map((file) => new Uint8Array(readFileSync(join(folder, file))))
+    .filter(({ length }) => length <= largest);
+
+/** A folder with a model in it: beside it weights, links out of it, a pipe that nobody writes to. */
+function surroundModel(folder: string): void {
+  const home = join(folder, 'home');
+  mkdirSync(join(home, 'sub'), { recursive: true });
+  mkdirSync(join(folder, 'outside'));
+  writeFileSync(join(folder, 'secret'), SECRET.repeat(1000));
+  writeFileSync(join(folder, 'outside/secret'), SECRET.repeat(1000));
+  symlinkSync('../secret', join(home, 'secret-link'));
+  symlinkSync('../outside', join(home, 'folder-link'));
+  writeFileSync(join(home, 'weights.bin'), new Uint8Array(4096));
+  execFileSync('mkfifo', [join(home, 'pipe')]);
+}
+
+const secretBytes = Buffer.from(SECRET);
+
+function refuseSecrets(model: Model): void {
+  for (const weight of model.graph.initializers.values()) {
+    if (weight.type !== 'string' && Buffer.from(bytesOf(weight)).includes(secretBytes))
+      throw new Error('the model got at a file outside its folder');
+  }
+}
+
+const placeModel = (content: Uint8Array, folder: string): string => {
+  const path = join(folder, 'home/model.onnx');
+  writeFileSync(path, content);
+  return path;
+};
+
+const place = (content: Uint8Array, folder: string, name: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+
+const text = (lines: readonly string[]): Uint8Array => Buffer.from(`${lines.join('\n')}\n`);
+
+const plain = readModelOf('artifacts/default/onnx/model.onnx');
+const encoder = readModelOf('test/fixtures/texts/bert/onnx/model.onnx');
+
+function readModelOf(path: string): () => Model {
+  let model: Model | undefined;
+  return () => {
+    model ??= readModel(readFileSync(path));
+    return model;
+  };
+}
+
+export const TARGETS: Readonly<Record<string, Target>> = {
+  /** A model as it is read, before ONNX Runtime sees anything of it. */
+  model: {
+    corpus: () => fixtures('test/fixtures/networks', '.onnx', 20_000),
+    mutate: mutateModel,
+    surround: surroundModel,
+    async attempt(content, folder) {
+      const { path, preprocessing } = await resolveModel(placeModel(content, folder));
+      const model = await readModelFile(path);
+      refuseSecrets(model);
+      const kind = takesTexts(model) ? 'texts' : 'pictures';
+      openInputShapes(model, preprocessing);
+      metadataOf(model);
+      readModel(writeModel(model));
+      return kind;
+    },
+  },
+  /** The same, and then everything that `thaw inspect` finds out by running it. */
+  inspect: {
+    corpus: () => fixtures('test/fixtures/networks', '.onnx', 10_000),
+    mutate: mutateModel,
+    surround: surroundModel,
+    async attempt(content, folder) {
+      const { trainable } = await inspectModel({ model: placeModel(content, folder) });
+      return String(trainable === null);
+    },
+  },
+  safetensors: {
+    corpus: () => [
+      writeSafetensors({
+        tensors: new Map([
+          ['a', tensor('float32', [2, 3], new Float32Array(6))],
+          ['b', tensor('int64', [2], new BigInt64Array(2))],
+          ['193', tensor('uint8', [5], new Uint8Array(5))],
+          ['none', tensor('float32', [0, 4], new Float32Array())],
+        ]),
+        metadata: { step: '1', epoch: '2' },
+      }),
+      writeSafetensors({ tensors: new Map(), metadata: {} }),
+    ],
+    mutate: (content, random, others) =>
+      random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
+    attempt: (content) => `${readSafetensors(content).tensors.size} tensors`,
+  },
+  config: {
+    corpus: () => [
+      text(['epochs: 3', 'lr: 0.01', 'optimizer: {name: adamw, weightDecay: 0.1}', 'schedule: cosine', 'seed: 1']),
+      text(['trainable: [head, "last:2"]', 'mixup: 0.2', 'labels: [a, b]', 'augment: true', 'freeze: all', 'batch: 8']),
+      text(['stages:', '  - train: head', '    epochs: 2', '  - train: last:2', '    epochs: 3', 'target: 0.9']),
+      text(['{"epochs": 3, "lr": 0.001, "loss": {"name": "focal", "gamma": 2}, "classWeights": [1, 2]}']),
+    ],
+    mutate: mutateText,
+    async attempt(content, folder) {
+      const json = content[0] === 0x7b;
+      const { settings } = await readConfigFile(place(content, folder, json ? 'thaw.config.json' : 'thaw.config.yaml'));
+      readSettings(settings);
+      return 'settings';
+    },
+  },
+  table: {
+    corpus: () => [
+      text(['file_name,label,split', 'a.png,cat,train', 'b.png,"dog, large",val', 'c.png,"a ""b""",test']),
+      text(['file,label', 'a.png,cat', 'b.png,dog']),
+      text(['{"file_name": "a.png", "label": "cat"}', '{"file_name": "b.png", "labels": ["a", "b"], "x": 3}']),
+    ],
+    mutate: mutateText,
+    surround: (folder) => {
+      for (const name of ['a.png', 'b.png', 'c.png']) writeFileSync(join(folder, name), '');
+    },
+    async attempt(content, folder) {
+      const path = place(content, folder, content[0] === 0x7b ? 'data.jsonl' : 'data.csv');
+      const kind = (['class', 'labels', 'numbers'] as const)[content.length % 3];
+      return `${(await listTable(path, { kind })).entries.length} rows`;
+    },
+  },
+  texts: {
+    corpus: () => [
+      text(['text,label,split', 'fine,good,train', '"bad, very",bad,train', 'nice,good,val', 'ugly,bad,train']),
+      text([
+        '{"text": "fine", "label": "good"}',
+        '{"text": "awful", "label": "bad"}',
+        '{"text": "ok", "label": "bad"}',
+      ]),
+    ],
+    mutate: mutateText,
+    async attempt(content, folder) {
+      const path = place(content, folder, content[0] === 0x7b ? 'data.jsonl' : 'data.csv');
+      return `${(await openTexts(path)).classes.length} classes`;
+    },
+  },
+  picture: {
+    async corpus() {
+      const base = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#c84' } });
+      return Promise.all([
+        base()
+          .jpeg()
+          .withExif({ IFD0: { Orientation: '6' } })
+          .toBuffer(),
+        base().png().toBuffer(),
+        base().png({ palette: true }).toBuffer(),
+        base().webp().toBuffer(),
+        base().webp({ lossless: true }).toBuffer(),
+        base().gif().toBuffer(),
+        base().tiff().toBuffer(),
+        Buffer.from(
+          '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30"><rect width="9" height="9"/></svg>',
+        ),
+      ]);
+    },
+    mutate: mutateBytes,
+    async attempt(content, folder) {
+      parseHeader(content);
+      unsupportedFormat(content);
+      const path = place(content, folder, 'picture.jpg');
+      const found = await checkPicture(path, 'quick');
+      if ('reason' in found) return found.reason.replace(/\(.*/, '');
+      const { preprocessing } = choosePreprocessing(plain(), undefined, {} as never);
+      // A picture that looks right and can't be decoded is left out, with its reason, where it is.
+      await decodePicture(path, preprocessing).catch(() => undefined);
+      return found.format;
+    },
+  },
+  preprocessing: {
+    corpus: () => [
+      new Uint8Array(readFileSync('artifacts/default/preprocessor_config.json')),
+      text([
+        '{"do_resize": true, "size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}, "do_center_crop": true,',
+        '"resample": 3, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "rescale_factor": 0.00392, "do_normalize": true}',
+      ]),
+    ],
+    mutate: mutateJson,
+    attempt: (content) => choosePreprocessing(plain(), JSON.parse(asJson(content)), {} as never).from,
+  },
+  labels: {
+    corpus: () => [
+      new Uint8Array(readFileSync('artifacts/default/config.json')).slice(),
+      text(['{"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 0, "b": 1}}']),
+    ],
+    mutate: mutateJson,
+    attempt: (content) => `${labelsOf(JSON.parse(asJson(content)))?.length} labels`,
+  },
+  tokenizer: {
+    corpus: () =>
+      ['bert', 'roberta'].map((name) => new Uint8Array(readFileSync(`test/fixtures/texts/${name}/tokenizer.json`))),
+    mutate: mutateJson,
+    attempt(content) {
+      const tokenizer = JSON.parse(asJson(content));
+      const format = chooseText(encoder(), { tokenizer, tokenizerConfig: {}, config: {} }, {});
+      const encoded = new TextTokenizer(format).encode('A fine day, isn’t it? 你好 💥');
+      if (!encoded.ids.every(Number.isInteger)) throw new Error('a token has no number');
+      return encoded.cut ? 'cut' : 'whole';
+    },
+  },
+};
+
+/** What is no JSON is refused where a model's folder is read (the model target): here it stands for nothing. */
+function asJson(content: Uint8Array): string {
+  const all = Buffer.from(content).toString('utf8');
+  try {
+    JSON.parse(all);
+    return all;
+  } catch {
+    return '{}';
+  }
+}
