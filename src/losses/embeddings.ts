@@ -48,6 +48,7 @@ export const EMBEDDING_LOSSES = {
   // mean over i of −1/|P(i)| Σ_{p∈P(i)} log( exp(z_i·z_p/τ) / Σ_{j≠i} exp(z_i·z_j/τ) ),  P(i) the others of i's class
   // (Khosla et al., "Supervised contrastive learning", 2020, L_out; over the samples that have such others)
   'supervised-contrastive': {
+    takes: ['temperature'],
     labels,
     build(b, z, classes, { temperature = 0.1 }) {
       const { isItself, positive } = pairs(b, classes);
@@ -61,6 +62,7 @@ export const EMBEDDING_LOSSES = {
   // mean over pairs (i, p) of one class of −log( exp(z_i·z_p/τ) / (exp(z_i·z_p/τ) + Σ_n exp(z_i·z_n/τ)) ),  n of other classes
   // (van den Oord et al., "Representation learning with contrastive predictive coding", 2018; NT-Xent with labels)
   'info-nce': {
+    takes: ['temperature'],
     labels,
     build(b, z, classes, { temperature = 0.1 }) {
       const { positive, isNegative } = pairs(b, classes);
@@ -76,6 +78,7 @@ export const EMBEDDING_LOSSES = {
   // `hard`: mean over anchors a, with the farthest p and the nearest n of the batch; `all`: mean over all triplets that are not yet apart
   // (Hermans et al., "In defense of the triplet loss", 2017)
   triplet: {
+    takes: ['margin', 'mining'],
     labels,
     build(b, z, classes, { margin = 0.2, mining = 'hard' }) {
       const { positive, isPositive, isNegative } = pairs(b, classes);

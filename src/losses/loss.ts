@@ -2,6 +2,8 @@ import type { DataType, GraphBuilder, Shape, Value } from '../onnx/index.ts';
 
 /** A scalar that training makes small, from the model's output and the labels. Formulas and options are PyTorch's. */
 export interface Loss {
+  /** The options that a user may set; none unless given. */
+  readonly takes?: readonly (keyof LossOptions)[];
   /** Type and shape of the labels for an output of the given shape. */
   labels(output: Value, options: LossOptions): { readonly type: DataType; readonly shape: Shape };
   /** The mean over the batch, float32 `[]`. */

@@ -33,6 +33,7 @@ function rows(b: GraphBuilder, x: Value): Value {
 export const LOSSES = {
   // −Σ_c q_c w_c log p_c / Σ w_y,  q = (1 − ε)·onehot(y) + ε/C; with probabilities y, q = (1 − ε)·y + ε/C, over N      (torch.nn.CrossEntropyLoss)
   'cross-entropy': {
+    takes: ['labelSmoothing', 'classWeights'],
     labels: ({ type, shape }, { softLabels }) => (softLabels ? { type, shape } : { type: 'int64', shape: [shape[0]] }),
     build(b, output, labels, { classWeights, labelSmoothing = 0, ignoreLabel, softLabels }) {
       const logits = rows(b, output);
@@ -59,6 +60,7 @@ export const LOSSES = {
 
   // softplus(x) − x·y, positives weighted: (1 − y)·x + (1 + (w − 1)·y)·softplus(−x)      (torch.nn.BCEWithLogitsLoss)
   'bce-with-logits': {
+    takes: ['positiveWeights'],
     labels: likeOutput,
     build(b, x, y, { positiveWeights }) {
       if (!positiveWeights) return b.reduceMean(b.sub(b.softplus(x), b.mul(x, y)));
@@ -75,6 +77,7 @@ export const LOSSES = {
 
   // ½d² where |d| ≤ δ, else δ(|d| − ½δ)      (torch.nn.HuberLoss): with m = min(|d|, δ) that is m·(|d| − ½m)
   huber: {
+    takes: ['delta'],
     labels: likeOutput,
     build(b, x, y, { delta = 1 }) {
       const distance = b.abs(b.sub(x, y));
@@ -85,6 +88,7 @@ export const LOSSES = {
 
   // α_t (1 − p_t)^γ · (−log p_t)      (Lin et al., 2017; torchvision.ops.sigmoid_focal_loss)
   focal: {
+    takes: ['gamma', 'alpha'],
     labels: likeOutput,
     build(b, x, y, { gamma = 2, alpha = 0.25 }) {
       const crossEntropy = b.sub(b.softplus(x), b.mul(x, y));
@@ -100,6 +104,7 @@ export const LOSSES = {
   // Σ q (log q − log p) a sample, p = softmax(x / T), times T²; labels are the teacher's probabilities q
   // (torch.nn.KLDivLoss with 'batchmean'; Hinton et al., 2015, for the T²)
   kl: {
+    takes: ['temperature'],
     labels: likeOutput,
     build(b, output, labels, { temperature = 1 }) {
       const logits = b.div(rows(b, output), temperature);

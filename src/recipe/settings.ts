@@ -7,6 +7,7 @@ import { nearestHint } from '../nearest.ts';
 import { devices } from '../runtime/devices.ts';
 import { TASKS, taskNames } from '../tasks/index.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
+import { refuseContradictions } from './contradictions.ts';
 import { knownClasses } from './known-classes.ts';
 
 const share = z.number().min(0).max(1);
@@ -142,6 +143,7 @@ export function readSettings(input: Record<string, unknown>): TrainSettings {
     ...withParts(withTaskLoss(rest), 'loss', { labelSmoothing }),
   });
   checkTask(settings);
+  refuseContradictions(settings);
   const { loss } = settings;
   return loss.name === 'cross-entropy' ? { ...settings, loss: { labelSmoothing: LABEL_SMOOTHING, ...loss } } : settings;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ThawError } from '../errors.ts';
-import { LOSSES, type LossName } from '../losses/index.ts';
+import { LOSSES, type Loss, type LossName } from '../losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
 import { WARMUP_NAMES } from './averaging.ts';
 import { scheduleSchema } from './schedules.ts';
@@ -11,6 +11,20 @@ const rate = z.number().positive();
 const selection = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 const groupRates = z.record(z.string(), z.number().min(0));
 const layerDecay = z.number().gt(0).max(1);
+
+/** Options that belong to others of the same kind. */
+function refuseOthers(
+  name: string,
+  given: Record<string, unknown>,
+  takes: readonly string[],
+  context: z.core.$RefinementCtx,
+): void {
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined || takes.includes(option)) continue;
+    const message = `${name} takes ${takes.length ? takes.join(', ') : 'no options'}`;
+    context.addIssue({ code: 'custom', path: [option], message });
+  }
+}
 
 const optimizer = z
   .strictObject({
@@ -32,27 +46,25 @@ const optimizer = z
     iterations: z.number().int().min(1).max(99).optional(),
     adjustRate: z.enum(['original', 'match_rms_adamw']).optional(),
   })
-  .superRefine(({ name, ...given }, context) => {
-    const taken = Object.keys(OPTIMIZERS[name].defaults);
-    for (const [option, value] of Object.entries(given)) {
-      if (value === undefined || taken.includes(option)) continue;
-      context.addIssue({ code: 'custom', path: [option], message: `${name} takes ${taken.join(', ')}` });
-    }
-  });
+  .superRefine(({ name, ...given }, context) =>
+    refuseOthers(name, given, Object.keys(OPTIMIZERS[name].defaults), context),
+  );
 
-const loss = z.strictObject({
-  name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
-  /** cross-entropy: share of the target that is spread evenly over all classes. */
-  labelSmoothing: share.optional(),
-  classWeights: z.array(rate).optional(),
-  positiveWeights: z.array(rate).optional(),
-  delta: rate.optional(),
-  gamma: z.number().min(0).optional(),
-  alpha: z.number().max(1).optional(),
-  temperature: rate.optional(),
-  margin: rate.optional(),
-  mining: z.enum(['hard', 'all']).optional(),
-});
+const loss = z
+  .strictObject({
+    name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
+    /** Share of the target that is spread evenly over all classes. */
+    labelSmoothing: share.optional(),
+    classWeights: z.array(rate).optional(),
+    positiveWeights: z.array(rate).optional(),
+    delta: rate.optional(),
+    gamma: z.number().min(0).optional(),
+    alpha: z.number().max(1).optional(),
+    temperature: rate.optional(),
+    margin: rate.optional(),
+    mining: z.enum(['hard', 'all']).optional(),
+  })
+  .superRefine(({ name, ...given }, context) => refuseOthers(name, given, (LOSSES[name] as Loss).takes ?? [], context));
 
 /** A number is the greatest norm. */
 const clip = z.preprocess(
@@ -228,5 +240,10 @@ export function parseConfig<S extends z.ZodType>(schema: S, input: unknown): z.o
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const where = issue.path.join('.') || ('keys' in issue ? String(issue.keys) : 'the configuration');
-  throw new ThawError('bad-config', `setting ${where}: ${issue.message}`, 'See `thaw train --help` for the settings');
+  // What zod says in terms of types.
+  const message = issue.message
+    .replace(/^Invalid input: expected (\w+), received undefined$/, 'it has no default and must be given ($1)')
+    .replace(/^Invalid input: expected (\w+), received (\w+)$/, 'it takes $1, not $2')
+    .replace(/^Invalid option: expected one of /, 'it takes one of ');
+  throw new ThawError('bad-config', `setting ${where}: ${message}`, 'See `thaw train --help` for the settings');
 }

@@ -122,7 +122,11 @@ const SCHEDULES = {
 
   // γ^(number of milestones passed)      (MultiStepLR)
   'multi-step': schedule(
-    { ...warmup, gamma: factor.default(0.1), at: z.array(positive).min(1) },
+    {
+      ...warmup,
+      gamma: factor.default(0.1),
+      at: z.array(positive, 'it must be given: the epochs after which the rate falls, as in [3, 6]').min(1),
+    },
     ({ t, epoch }, { gamma, at }) => gamma ** at.filter((milestone) => t >= Math.round(milestone * epoch)).length,
   ),
 

@@ -247,7 +247,11 @@ export class TrainingDisplay {
     );
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
-    if (calibration?.temperature && calibration.with.logLoss < calibration.without.logLoss) {
+    const gains =
+      calibration?.temperature &&
+      calibration.with.logLoss < calibration.without.logLoss &&
+      calibration.with.calibration.error < calibration.without.calibration.error;
+    if (gains) {
       const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
       this.terminal.say(
         `Its probabilities are ${raw} off on average, ${at} at temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,

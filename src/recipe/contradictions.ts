@@ -1,0 +1,29 @@
+import { ThawError } from '../errors.ts';
+import type { TrainingConfig } from '../training/index.ts';
+
+type Plan = Pick<TrainingConfig, 'preset' | 'stages' | 'trainable' | 'thaw' | 'thawBy' | 'thawMost'>;
+
+/**
+ * Refuses settings of which one would count and the other be passed over in silence.
+ *
+ * @throws ThawError `bad-config` naming both
+ */
+export function refuseContradictions(plan: Plan): void {
+  const { preset, stages, trainable, thaw, thawBy, thawMost } = plan;
+  const refuse = (what: string, why: string) => {
+    throw new ThawError('bad-config', `${what}: ${why}`, 'Leave one of them out');
+  };
+  if (stages && trainable) refuse('stages and trainable', 'each says by itself what trains');
+  const growing = Object.entries({ thaw, thawBy, thawMost }).find(([, value]) => value !== undefined)?.[0];
+  if (growing === undefined) return;
+  if (stages || trainable) refuse(`${stages ? 'stages' : 'trainable'} and ${growing}`, 'each says what trains when');
+  if (preset !== 'gradual') refuse(`preset ${preset} and ${growing}`, `${growing} is of the preset gradual`);
+  if (thaw && (thawBy !== undefined || thawMost !== undefined))
+    refuse(`thaw and ${thawBy === undefined ? 'thawMost' : 'thawBy'}`, 'each says what the stages thaw');
+  if (thawMost !== undefined && thawBy === undefined)
+    throw new ThawError(
+      'bad-config',
+      'thawMost has no effect without thawBy',
+      'Say how many layer groups each stage thaws, with --thaw-by',
+    );
+}
