@@ -10,6 +10,7 @@ test.each<[Record<string, unknown>, RegExp]>([
   [{ thawMost: 4 }, /^thawMost has no effect without thawBy/],
   [{ loss: 'focal', labelSmoothing: 0.1 }, /^setting loss\.labelSmoothing: focal takes gamma, alpha/],
   [{ loss: { name: 'mse', margin: 1 } }, /^setting loss\.margin: mse takes no options/],
+  [{ target: 95 }, /^setting target: classification is measured from 0 to 1, and 95 is above/],
 ])('%j is refused', (settings, said) => {
   expect(() => readSettings(settings)).toThrow(said);
 });

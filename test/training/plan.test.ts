@@ -278,7 +278,7 @@ describe('the configuration', () => {
     [{ accumulate: 0 }, /setting accumulate/],
     [{ loss: { name: 'focal', alpha: 2 } }, /setting loss\.alpha/],
     [{ dropout: 1 }, /setting dropout/],
-    [{ target: 95 }, /setting target/],
+    [{ target: -1 }, /setting target/],
     [{ seed: -1 }, /setting seed/],
   ])('%j is refused by name', (input, message) => {
     const parse = () => parseConfig(trainingSchema, input);
