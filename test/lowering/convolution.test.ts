@@ -32,6 +32,11 @@ const TABLE: readonly Row[] = [
   [[2, 9, 8], [3, 2, 3, 3], { dilations: [2, 2], pads: [2, 2, 2, 2] }],
   [[2, 11, 11], [3, 2, 3, 3], { dilations: [2, 3], strides: [2, 2], pads: [2, 3, 2, 3] }],
   [[2, 6, 6], [3, 2, 2, 2], { pads: [3, 2, 2, 3] }],
+  // Fewer filters than channels: columns of the gradient, where no pad is wider than the window.
+  [[6, 7, 8], [2, 6, 3, 3], { pads: [1, 1, 1, 1] }],
+  [[5, 9, 8], [3, 5, 3, 2], { pads: [0, 1, 2, 0], dilations: [2, 1] }],
+  [[4, 30, 29], [2, 4, 3, 3], { pads: [1, 0, 1, 2] }],
+  [[4, 5, 6], [2, 4, 3, 3], { pads: [3, 1, 1, 1] }],
   [[8, 6, 6], [12, 2, 3, 3], { group: 4, pads: [1, 1, 1, 1] }],
   [[8, 7, 8], [12, 2, 3, 3], { group: 4, strides: [2, 2], pads: [1, 1, 1, 1] }],
   [[8, 5, 5], [4, 4, 1, 1], { group: 2 }],

@@ -2,9 +2,9 @@ import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type GraphBuilder, product, type Value } from '../../onnx/index.ts';
 import { family, type Lowering, type Machine } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
-import { columns, copyingFilter, tapsUnder, windowAttributes } from './columns.ts';
+import { columns, copyingFilter } from './columns.ts';
 import { DEPTHWISE } from './depthwise.ts';
-import { type Geometry, geometry, isPointwise } from './geometry.ts';
+import { type Geometry, geometry, isPointwise, isUnstrided } from './geometry.ts';
 
 export interface WeightGradientCall extends Geometry {
   readonly x: Value;
@@ -13,41 +13,102 @@ export interface WeightGradientCall extends Geometry {
   readonly machine: Machine;
 }
 
-/** ∂w = Σₙ ∂y·columnsᵀ, a batch of products and their sum. */
+/**
+ * The two operands of ∂w = Σₙ left·rightᵀ, `[N, …rows, positions]`: ∂y and the columns of x, or where ∂y has fewer channels the columns of ∂y
+ * and x. For ∂w[o, c, t] = Σ ∂y[o, p]·x[c, p + t] = Σ ∂y[o, q − t]·x[c, q], and it is memory that columns cost.
+ */
+function operands(
+  b: GraphBuilder,
+  call: WeightGradientCall,
+  filter = filterOf(b, call),
+): { left: Value; right: Value } {
+  const { x, dy, batch, channels, filters, positions, spatial } = call;
+  if (!takesColumnsOfGradient(call)) {
+    return { left: b.reshape(dy, [batch, filters, positions]), right: columns(b, x, call, filter) };
+  }
+  return {
+    left: columns(b, dy, mirrored(call), filter),
+    right: b.reshape(x, [batch, channels, product(spatial)]),
+  };
+}
+
+/** What copies the elements under a window; none is needed for windows of one. */
+function filterOf(b: GraphBuilder, call: WeightGradientCall): Value | undefined {
+  const { x, channels, filters, kernel, machine } = call;
+  if (isPointwise(call)) return undefined;
+  const turned = takesColumnsOfGradient(call);
+  return copyingFilter(b, turned ? filters : channels, kernel, x.type, machine, turned);
+}
+
+/** What the rows of left times those of right are, as w. */
+function asWeight(b: GraphBuilder, result: Value, call: WeightGradientCall): Value {
+  const { w, filters, channels, taps } = call;
+  if (!takesColumnsOfGradient(call)) return b.reshape(result, w.shape);
+  return b.reshape(b.transpose(b.reshape(result, [filters, taps, channels]), [0, 2, 1]), w.shape);
+}
+
+/** The pads with which a window over ∂y sees, at each position of x, the positions whose window saw it. */
+const mirroredPads = ({ kernel, dilations }: Geometry, pads: readonly number[]) =>
+  pads.map((pad, i) => (kernel[i] - 1) * dilations[i] - pad);
+
+function takesColumnsOfGradient(call: Geometry): boolean {
+  const { filters, channels, group, begins, ends } = call;
+  if (group !== 1 || filters >= channels || isPointwise(call) || !isUnstrided(call)) return false;
+  return [begins, ends].every((pads) => mirroredPads(call, pads).every((pad) => pad >= 0));
+}
+
+/** The geometry of windows over ∂y, one at each position of x. */
+const mirrored = (call: WeightGradientCall): Geometry => ({
+  ...call,
+  channels: call.filters,
+  begins: mirroredPads(call, call.begins),
+  ends: mirroredPads(call, call.ends),
+  spatial: call.out,
+  out: call.spatial,
+  positions: product(call.spatial) as number,
+});
+
+/** A batch of products and their sum. */
 function products(b: GraphBuilder, call: WeightGradientCall): Value {
-  const { x, dy, w, batch, channels, filters, group, taps, positions } = call;
-  const groups = group === 1 ? [] : [group];
-  const left = b.reshape(dy, [batch, ...groups, filters / group, positions]);
-  const right = b.reshape(columns(b, x, call, call.machine), [batch, ...groups, (channels / group) * taps, positions]);
-  return b.reshape(b.reduceSum(b.fusedMatMul(left, right, { transB: true }), [0]), w.shape);
+  const { batch, group } = call;
+  const { left, right } = operands(b, call);
+  const byGroup = (value: Value) => {
+    const [, rows, positions] = value.shape as [unknown, number, number];
+    return group === 1 ? value : b.reshape(value, [batch, group, rows / group, positions]);
+  };
+  const each = b.fusedMatMul(byGroup(left), byGroup(right), { transB: true });
+  return asWeight(b, b.reduceSum(each, [0]), call);
 }
 
-/** ∂w as one product over batch and positions at once, both operands moved to `[…, N·positions]`. */
+/** One product over batch and positions at once, both operands moved to `[…, N·positions]`. */
 function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
-  const { x, dy, w, batch, channels, filters, taps, positions } = call;
-  const rows = (value: Value, count: number) =>
-    b.reshape(b.transpose(b.reshape(value, [batch, count, positions]), [1, 0, 2]), [
-      count,
-      product([batch, positions]),
-    ]);
-  return b.reshape(
-    b.gemm(rows(dy, filters), rows(columns(b, x, call, call.machine), channels * taps), undefined, { transB: true }),
-    w.shape,
-  );
+  const { left, right } = operands(b, call);
+  const rows = (value: Value) => {
+    const [batch, count, positions] = value.shape;
+    return b.reshape(b.transpose(value, [1, 0, 2]), [count, product([batch, positions])]);
+  };
+  return asWeight(b, b.gemm(rows(left), rows(right), undefined, { transB: true }), call);
 }
 
-/** ∂w summed in a loop over the batch: the columns of one picture at a time, small enough for the caches. */
+/** Summed in a loop over the batch: the columns of one picture at a time, small enough for the caches. */
 function looped(b: GraphBuilder, call: WeightGradientCall): Value {
-  const { x, dy, w, channels, filters, kernel, taps, positions, spatial } = call;
-  const filter = copyingFilter(b, channels, kernel, x.type, call.machine);
-  const start = b.expand(b.scalar(0, x.type), [filters, channels * taps]);
+  const { x, dy, channels, filters, taps, spatial, out } = call;
+  const mirroring = takesColumnsOfGradient(call);
+  const rows = mirroring ? [filters * taps, channels] : [filters, channels * taps];
+  const start = b.expand(b.scalar(0, x.type), rows);
+  const filter = filterOf(b, call);
   const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
-    const one = b.reshape(picture, [1, channels, ...spatial]);
-    const under = tapsUnder(b, one, filter, windowAttributes(call));
-    const right = b.reshape(under, [channels * taps, positions]);
-    return b.gemm(b.reshape(gradient, [filters, positions]), right, before, { transB: true });
+    const one = {
+      ...call,
+      batch: 1,
+      x: b.reshape(picture, [1, channels, ...spatial]),
+      dy: b.reshape(gradient, [1, filters, ...out]),
+    };
+    const { left, right } = operands(b, one, filter);
+    const matrix = (value: Value) => b.reshape(value, value.shape.slice(1));
+    return b.gemm(matrix(left), matrix(right), before, { transB: true });
   });
-  return b.reshape(sum, w.shape);
+  return asWeight(b, sum, call);
 }
 
 const LOWERINGS: readonly Lowering<WeightGradientCall>[] = [
