@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { findFoldings, fold, placeConstants, placeCubicResize } from '../lowering/index.ts';
+import { findFoldings, findGelus, fold, placeConstants, placeCubicResize } from '../lowering/index.ts';
 import { type Graph, type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
@@ -60,6 +60,7 @@ export function placeForward(
   const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
   const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
   const foldings = findFoldings(graph, constants, (node) => !stays(node));
+  const gelus = findGelus(graph, constants, (node) => !stays(node));
   const absorbed = new Set<Node>();
   for (const original of graph.nodes) {
     if (absorbed.has(original) || placeConstants(b, original, constants)) continue;
@@ -73,6 +74,9 @@ export function placeForward(
         for (const weight of node.inputs.slice(1)) reached.add(weight);
       }
     }
+    const gelu = gelus.get(original);
+    // What it was made of is left without a reader.
+    if (gelu && reached.has(gelu.inputs[0]) && values.get(gelu.inputs[0])?.type === 'float32') node = gelu;
     const isReached = readsOf(node).some((name) => reached.has(name));
     // In the frozen part nothing is dropped: it computes what it does in evaluation.
     if (mode === 'training' && isReached) {
