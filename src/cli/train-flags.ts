@@ -20,31 +20,7 @@ export const TRAIN_FLAGS: Flags = {
       },
       epochs: { kind: 'number', value: 'N', does: 'of all stages together', default: '10' },
       batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
-      accumulate: {
-        kind: 'number',
-        value: 'N',
-        does: 'batches that make one update, as a batch N times as large would',
-        default: '1',
-      },
-      'steps-per-run': {
-        kind: 'number',
-        value: 'N',
-        does: 'steps that go into one run of ONNX Runtime, where that saves transfers to the device',
-        default: '8 on cuda, else 1',
-      },
       lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
-      'pretrained-rate': {
-        kind: 'number',
-        value: 'N',
-        does: 'factor on it for parameters that come pretrained',
-        default: '0.1',
-      },
-      'layer-decay': {
-        kind: 'number',
-        value: 'N',
-        does: 'factor on it from each layer group to the one before it, the head being the last',
-        default: '1',
-      },
       trainable: {
         kind: 'text',
         value: 'WHAT',
@@ -73,6 +49,49 @@ export const TRAIN_FLAGS: Flags = {
   ),
   ...underHeading(
     {
+      thaw: { kind: 'names', value: 'A,B,C', does: 'what each stage of gradual adds' },
+      'thaw-by': { kind: 'number', value: 'N', does: 'layer groups that each stage of gradual adds' },
+      'thaw-most': { kind: 'number', value: 'N', does: 'layer groups that gradual trains in the end' },
+      'thaw-warmup': {
+        kind: 'number',
+        value: 'N',
+        does: 'epochs in which the rate of what a later stage thaws rises to its own',
+        default: '0',
+      },
+      'batch-norm': {
+        kind: 'text',
+        value: 'HOW',
+        does: "frozen normalizes with the model's statistics, training with the batch's",
+        default: 'frozen',
+      },
+      recompute: {
+        kind: 'switch',
+        does: 'compute activations again for the gradients instead of keeping them: less memory, the same numbers',
+      },
+    },
+    'What trains, and when',
+  ),
+  ...underHeading(
+    {
+      'pretrained-rate': {
+        kind: 'number',
+        value: 'N',
+        does: 'factor on the rate for parameters that come pretrained',
+        default: '0.1',
+      },
+      'layer-decay': {
+        kind: 'number',
+        value: 'N',
+        does: 'factor on the rate from each layer group to the one before it, the head being the last',
+        default: '1',
+      },
+      schedule: {
+        kind: 'setting',
+        value: 'NAME',
+        does: `over each stage: ${SCHEDULE_NAMES.join(', ')}, or JSON`,
+        default: 'cosine',
+      },
+      warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },
       optimizer: { kind: 'setting', value: 'NAME', does: Object.keys(OPTIMIZERS).join(', '), default: 'adamw' },
       momentum: { kind: 'number', value: 'N', does: 'of sgd, rmsprop and muon', default: '0.9, 0 and 0.95' },
       'weight-decay': {
@@ -86,18 +105,34 @@ export const TRAIN_FLAGS: Flags = {
         value: 'N',
         does: 'greatest norm of the gradients, or JSON: {"value": 0.5}, {"adaptive": 0.01}',
       },
+      accumulate: {
+        kind: 'number',
+        value: 'N',
+        does: 'batches that make one update, as a batch N times as large would',
+        default: '1',
+      },
+      'steps-per-run': {
+        kind: 'number',
+        value: 'N',
+        does: 'steps that go into one run of ONNX Runtime, where that saves transfers to the device',
+        default: '8 on cuda, else 1',
+      },
+      rollbacks: {
+        kind: 'setting',
+        value: 'N',
+        does: "how often at most a loss that is no number, or explodes, sends the training back to its epoch's start with half the rate; or JSON with most, factor",
+        default: '3',
+      },
       ema: {
         kind: 'setting',
         value: 'DECAY',
         does: 'evaluate and ship a moving average of the weights, such as 0.99, or JSON',
       },
-      schedule: {
-        kind: 'setting',
-        value: 'NAME',
-        does: `over each stage: ${SCHEDULE_NAMES.join(', ')}, or JSON`,
-        default: 'cosine',
-      },
-      warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },
+    },
+    'Learning rate and optimizer',
+  ),
+  ...underHeading(
+    {
       loss: {
         kind: 'setting',
         value: 'NAME',
@@ -128,38 +163,19 @@ export const TRAIN_FLAGS: Flags = {
         does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
         default: '0',
       },
-      distill: {
-        kind: 'setting',
-        value: 'N',
-        does: "stay near the pretrained model: weight of the squared distance of what the head reads; or JSON with of ('features', 'scores'), weight, temperature",
-      },
       'stochastic-depth': {
         kind: 'number',
         value: 'N',
         does: 'probability with which the last residual branch is left out for a picture, rising to it from the first',
         default: '0',
       },
-      'batch-norm': {
-        kind: 'text',
-        value: 'HOW',
-        does: "frozen normalizes with the model's statistics, training with the batch's",
-        default: 'frozen',
-      },
-      recompute: {
-        kind: 'switch',
-        does: 'compute activations again for the gradients instead of keeping them: less memory, the same numbers',
-      },
-      thaw: { kind: 'names', value: 'A,B,C', does: 'what each stage of gradual adds' },
-      'thaw-by': { kind: 'number', value: 'N', does: 'layer groups that each stage of gradual adds' },
-      'thaw-most': { kind: 'number', value: 'N', does: 'layer groups that gradual trains in the end' },
-      'thaw-warmup': {
-        kind: 'number',
+      distill: {
+        kind: 'setting',
         value: 'N',
-        does: 'epochs in which the rate of what a later stage thaws rises to its own',
-        default: '0',
+        does: "stay near the pretrained model: weight of the squared distance of what the head reads; or JSON with of ('features', 'scores'), weight, temperature",
       },
     },
-    'Finer settings',
+    'Loss and regularization',
   ),
   ...underHeading(
     {
@@ -193,11 +209,16 @@ export const TRAIN_FLAGS: Flags = {
         does: 'augmented views of each picture that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
         default: '3',
       },
-      sampling: {
-        kind: 'text',
-        value: 'HOW',
-        does: 'shuffle shows each picture once an epoch, balanced as many of every class',
-        default: 'shuffle',
+    },
+    'Augmentation',
+  ),
+  ...underHeading(
+    {
+      labels: {
+        kind: 'names',
+        value: 'A,B,C',
+        does: 'order of the classes, or a file with one a line',
+        default: 'by name',
       },
       'val-fraction': {
         kind: 'number',
@@ -205,6 +226,24 @@ export const TRAIN_FLAGS: Flags = {
         does: 'part of each class that is held out, where the data has no val',
         default: '0.2',
       },
+      sampling: {
+        kind: 'text',
+        value: 'HOW',
+        does: 'shuffle shows each picture once an epoch, balanced as many of every class',
+        default: 'shuffle',
+      },
+      strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+      verify: {
+        kind: 'text',
+        value: 'HOW',
+        does: 'quick, or full, which decodes every picture first',
+        default: 'quick',
+      },
+    },
+    'Data',
+  ),
+  ...underHeading(
+    {
       targets: {
         kind: 'names',
         value: 'A,B,C',
@@ -224,21 +263,8 @@ export const TRAIN_FLAGS: Flags = {
         does: 'of an embedding: pictures of each class in a batch',
         default: '4',
       },
-      labels: {
-        kind: 'names',
-        value: 'A,B,C',
-        does: 'order of the classes, or a file with one a line',
-        default: 'by name',
-      },
-      strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
-      verify: {
-        kind: 'text',
-        value: 'HOW',
-        does: 'quick, or full, which decodes every picture first',
-        default: 'quick',
-      },
     },
-    'Pictures',
+    'Tasks other than classification',
   ),
   ...underHeading(
     {
