@@ -50,6 +50,9 @@ export const withStageEnd = (record: RunRecord, { stage, why, before, after }: S
   stages: record.stages.map((info) => (info.stage === stage ? { ...info, why, before, after } : info)),
 });
 
+/** Whether a run has come to its end: what it shipped is noted after all else is written. */
+export const isFinished = ({ stopped, task }: RunRecord): boolean => stopped !== null && task !== undefined;
+
 export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
   run.writeFile(RECORD_FILE, `${JSON.stringify(record, null, 2)}\n`);
 

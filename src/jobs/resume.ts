@@ -10,7 +10,7 @@ import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
-import { newRecord, RECORD_FILE, type RunRecord } from './record.ts';
+import { isFinished, newRecord, RECORD_FILE, type RunRecord } from './record.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 
@@ -27,7 +27,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
   const run = await resumeRun(path);
   try {
     const record = await readRecord(run);
-    if (record.stopped && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) {
+    if (isFinished(record) && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) {
       const shown = shownPath(run.path);
       throw new ThawError(
         'run-directory',

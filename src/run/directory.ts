@@ -198,7 +198,11 @@ export async function openRun(path: string): Promise<RunReader> {
 export async function resumeRun(path: string): Promise<RunWriter> {
   const absolute = await runAt(path);
   const unlock = await takeLock(absolute);
-  const folders = ['.', CHECKPOINTS, join(CHECKPOINTS, 'last'), join(CHECKPOINTS, 'best'), 'artifacts'];
+  const stages = await readdir(join(absolute, 'artifacts')).catch(ignoring('ENOENT'));
+  const folders = [
+    ...['.', CHECKPOINTS, join(CHECKPOINTS, 'last'), join(CHECKPOINTS, 'best'), 'plots', 'artifacts'],
+    ...(stages ?? []).map((stage) => join('artifacts', stage)),
+  ];
   for (const folder of folders) await removeLeftovers(join(absolute, folder));
   return new RunWriter(absolute, unlock);
 }

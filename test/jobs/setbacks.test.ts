@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobEvent } from '../../src/jobs/index.ts';
-import { train } from '../../src/jobs/index.ts';
+import { resume, train } from '../../src/jobs/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;
@@ -32,4 +32,19 @@ test('what went wrong on the way is told, recorded and in the report', async () 
   const record = JSON.parse(readFileSync(join(out, 'record.json'), 'utf8'));
   expect([...record.rollbacks, ...record.findings].map(({ message }) => message).sort()).toEqual([...told].sort());
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(`Epoch 1: ${told[0]}`);
+});
+
+test('a run killed between its model and its report is not finished: resumed, it writes what is missing', async () => {
+  const out = join(project.folder, 'killed');
+  await train({ model: project.model, data: project.data, out, settings: { epochs: 1, device: 'cpu' } });
+  const shipped = () => readFileSync(join(out, 'model', 'onnx', 'model.onnx'));
+  const whole = shipped();
+  await expect(resume(out)).rejects.toThrow('is finished');
+  const { task, ...record } = JSON.parse(readFileSync(join(out, 'record.json'), 'utf8'));
+  expect(task).toBeDefined();
+  writeFileSync(join(out, 'record.json'), JSON.stringify(record));
+  rmSync(join(out, 'report.html'));
+  expect((await resume(out)).status).toBe('finished');
+  expect(existsSync(join(out, 'report.html'))).toBe(true);
+  expect(shipped().equals(whole)).toBe(true);
 });

@@ -215,6 +215,19 @@ test('metrics files hold each epoch once after a resume, with the times TensorBo
   await run.release();
 });
 
+test('what a killed process left unfinished is removed wherever a run writes', async () => {
+  const run = await newRun();
+  await run.saveCheckpoint('last', checkpointAt(1));
+  await run.writeFile('plots/loss.png', '');
+  await run.writeArtifacts(1, new Map([['training_model.onnx', 'x']]));
+  await run.release();
+  const left = '.file.0123456789ab.tmp';
+  const folders = ['', 'checkpoints', 'checkpoints/last', 'plots', 'artifacts', 'artifacts/stage-1'];
+  for (const folder of folders) await writeFile(join(run.path, folder, left), '');
+  await (await resumeRun(run.path)).release();
+  expect((await readdir(run.path, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
 test('what has changed since the run began is named', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'a.png');
