@@ -4,6 +4,7 @@ import { ThawError } from '../errors.ts';
 import { nearestHint } from '../nearest.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
+import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Where the command line reads and writes: parts of `process`. */
@@ -96,12 +97,16 @@ function asRefusal(error: unknown): unknown {
     : error;
 }
 
+/** Characters of an error's line: what it quotes may be a file's whole contents. */
+const LONGEST = 4000;
+
 /** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */
 function explain(error: unknown, debug: boolean, stderr: Sink): number {
-  const say = (text: string) => stderr.write(`${text}\n`);
+  const say = (text: string) => stderr.write(`${printable(text)}\n`);
+  const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
   const stack = (error as Error)?.stack ?? String(error);
   if (error instanceof ThawError) {
-    say(`thaw: ${error.line.replace(/\s*\n\s*/g, ' ')}`);
+    say(`thaw: ${cut(error.line.replace(/\s*\n\s*/g, ' '))}`);
     if (debug) say(stack);
     return 2;
   }

@@ -57,6 +57,12 @@ export class TextTokenizer {
     const { ids, token_type_ids: types = ids.map(() => 0) } = this.tokenizer.encode(text, {
       return_token_type_ids: true,
     });
+    if (!ids.every(Number.isInteger))
+      throw new ThawError(
+        'bad-model',
+        'tokenizer.json gives a token that its vocabulary does not have',
+        'Give the model with the tokenizer.json that belongs to it',
+      );
     const excess = ids.length - this.maxLength;
     if (excess <= 0) return { ids, types, cut: false };
     const from = this.fromLeft ? this.before : ids.length - this.behind - excess;

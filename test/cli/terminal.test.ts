@@ -2,6 +2,7 @@ import { createColors } from 'picocolors';
 import { describe, expect, test } from 'vitest';
 import { wrapped } from '../../src/cli/help.ts';
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
+import { printable } from '../../src/cli/terminal/printable.ts';
 import { fitted, Terminal, visibleLength } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { quoted } from '../../src/jobs/paths.ts';
@@ -126,4 +127,13 @@ test.each([
   const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
   display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
   expect(said).toMatch(expected);
+});
+
+test.each([
+  ['\u001b]0;owned\u0007 cat', '\ufffd]0;owned\ufffd cat'],
+  ['\u001b[2J\u001b[1mbold\u001b[22m', '\ufffd[2J\u001b[1mbold\u001b[22m'],
+  ['a\rb\u009bc\u202egnp', 'a\ufffdb\ufffdc\ufffdgnp'],
+  ['日本語\tx\ny', '日本語\tx\ny'],
+])('a terminal gets colours and nothing else that it would obey: %j', (name, shown) => {
+  expect(printable(name)).toBe(shown);
 });

@@ -105,9 +105,10 @@ const LOCATIONS = [
 ];
 
 /** Every list of fields in a message, and the fields in it. */
-function* listsOf(fields: Field[]): Generator<Field[]> {
+function* listsOf(fields: Field[], depth = 0): Generator<Field[]> {
   yield fields;
-  for (const { value } of fields) if (Array.isArray(value)) yield* listsOf(value);
+  if (depth > 20) return;
+  for (const { value } of fields) if (Array.isArray(value)) yield* listsOf(value, depth + 1);
 }
 
 const graphOf = (fields: readonly Field[]) => fields.find(({ number }) => number === 7)?.value;

@@ -23,7 +23,6 @@ async function outcome(content: Uint8Array): Promise<string> {
     return await target.attempt(content, folder);
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
-    if (error.line.length > 20_000) throw new Error(`an error of ${error.line.length} characters`);
     return `${error.code}: ${error.message.replace(/"[^"]*"|\d+|\/\S+/g, '…')}`.slice(0, 120);
   }
 }

@@ -4,6 +4,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 interface Locked {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly dev?: boolean;
+  readonly peer?: boolean;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -19,3 +26,37 @@ test.each(['package-lock.json', 'scripts/bench/peers/package-lock.json', 'script
     expect(missing).toEqual([]);
   },
 );
+
+const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> };
+const own = JSON.parse(readFileSync('package.json', 'utf8'));
+
+test('every package is pinned: by the hash of its contents', () => {
+  const locked = Object.entries(packages).filter(([path]) => path !== '');
+  expect(locked.length).toBeGreaterThan(100);
+  // The registry is left out, so that a mirror serves as well: what counts is the hash.
+  const elsewhere = (resolved?: string) =>
+    resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/');
+  const loose = locked.filter(
+    ([, { resolved, integrity = '' }]) => elsewhere(resolved) || !integrity.startsWith('sha512-'),
+  );
+  expect(loose.map(([path]) => path)).toEqual([]);
+});
+
+test('what Thaw needs is named by exact versions', () => {
+  const named = { ...own.dependencies, ...own.optionalDependencies, ...own.devDependencies } as Record<string, string>;
+  expect(Object.entries(named).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+});
+
+test('installing Thaw runs no script of its own, and needs none of another', () => {
+  const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
+  expect(Object.keys(own.scripts).filter((name) => hooks.includes(name))).toEqual([]);
+  const scripted = Object.entries(packages).filter(([, one]) => one.hasInstallScript && !one.dev && !one.peer);
+  // It would fetch CUDA's provider, which `thaw doctor` tells how to get; the CPU's is in the package.
+  expect(scripted.map(([path]) => path)).toEqual(['node_modules/onnxruntime-node']);
+});
+
+test('a release carries its provenance', () => {
+  const workflow = readFileSync('.github/workflows/release.yml', 'utf8');
+  expect(workflow).toMatch(/id-token: write/);
+  expect(workflow).toMatch(/npm publish --provenance/);
+});

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it, test } from 'vitest';
 import { wilson } from '../../src/metrics/index.ts';
 import { renderReport } from '../../src/report/index.ts';
 import { gains } from '../../src/report/sections/training.ts';
@@ -13,6 +14,7 @@ const HOSTILE = [
   '&lt;b&gt;',
   '</style></title><svg/onload=alert(1)>',
   '日本語 \u202egnp.exe\u0000',
+  '</title>\u2028<script>alert(1)</script>',
 ];
 
 const named = (name: string) => (element: Element) => element.name === name;
@@ -28,6 +30,13 @@ function infect<T>(value: T, poison: string): T {
     Object.entries(value).map(([key, item]) => [key, ['why', 'stopped'].includes(key) ? item : infect(item, poison)]),
   ) as T;
 }
+
+test('markup is made by the tag that escapes, and from a style of ours', () => {
+  const made = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && /new Html\(/.test(readFileSync(`src/${file}`, 'utf8')))
+    .map((file) => file.replaceAll('\\', '/'));
+  expect(made.sort()).toEqual(['report/markup.ts', 'report/plots.ts']);
+});
 
 describe('renderReport', () => {
   it.each([2, 3, 13, 25, 60, 100])('is well formed for %i classes', (number) => {

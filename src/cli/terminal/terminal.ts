@@ -1,4 +1,5 @@
 import picocolors from 'picocolors';
+import { printable } from './printable.ts';
 
 /** Where text goes: a part of `process.stdout`. */
 export interface Sink {
@@ -43,13 +44,13 @@ export class Terminal {
   /** A line for people, which stays. */
   say(text = ''): void {
     this.clear();
-    this.people.write(`${text}\n`);
+    this.people.write(`${printable(text)}\n`);
   }
 
   /** A line for people that the next one takes the place of; nothing where no one watches. */
   status(text: string): void {
     if (!this.live) return;
-    this.people.write(`\r${fitted(text, this.width - 1)}\x1b[K`);
+    this.people.write(`\r${fitted(printable(text), this.width - 1)}\x1b[K`);
     this.drawn = true;
   }
 
