@@ -3,6 +3,7 @@ import type { Times } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
 import type { EpochRow, Finding, Rollback, StageEnd, StageInfo, StopReason } from '../training/index.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
@@ -14,6 +15,8 @@ export interface RunRecord {
   readonly stages: readonly (StageInfo & { readonly why: StopReason | null } & Partial<
       Pick<StageEnd, 'before' | 'after'>
     >)[];
+  /** Where it began. */
+  readonly surroundings?: Surroundings;
   /** When the run began, ISO 8601. */
   readonly created: string;
   /** Of all sittings. */

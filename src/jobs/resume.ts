@@ -11,6 +11,7 @@ import type { TrainOutcome } from './finish.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { isFinished, newRecord, RECORD_FILE, type RunRecord } from './record.ts';
+import { surroundingsNotice, surroundingsOf } from './surroundings.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 
@@ -46,6 +47,8 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
 
     const runtime = await openRuntime(settings.device, hooks);
+    const changed = surroundingsNotice(record.surroundings, await surroundingsOf(runtime));
+    if (changed) onEvent?.({ type: 'notice', message: changed });
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const network = await networkOf(source, runtime, {
       head: settings.head,

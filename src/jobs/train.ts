@@ -31,6 +31,7 @@ import {
 } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
+import { surroundingsOf } from './surroundings.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 
@@ -108,7 +109,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       classes: dataset.classes,
       samples: await identifySamples(dataset, dataPath),
     };
-    const record = newRecord(prepared.continued);
+    const record = { ...newRecord(prepared.continued), surroundings: await surroundingsOf(runtime) };
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await saveRecord(run, record);
