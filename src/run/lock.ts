@@ -21,6 +21,8 @@ const ownerSchema = z.object({
   host: z.string(),
   /** When the process began, in the system's own count; tells it from a later one of the same number. */
   began: z.string().nullable(),
+  /** Which start of the system it is of, where that has a name. */
+  boot: z.string().nullable().default(null),
   token: z.string(),
 });
 type Owner = z.output<typeof ownerSchema>;
@@ -34,7 +36,13 @@ type Owner = z.output<typeof ownerSchema>;
  */
 export async function takeLock(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, LOCK);
-  const owner: Owner = { pid: process.pid, host: hostname(), began: beganOf(process.pid), token: randomUUID() };
+  const owner: Owner = {
+    pid: process.pid,
+    host: hostname(),
+    began: beganOf(process.pid),
+    boot: bootOf(),
+    token: randomUUID(),
+  };
   for (let attempt = 0; attempt < 100; attempt++) {
     if (await place(path, owner)) return () => giveBack(path, owner);
     const other = await readOwner(path);
@@ -113,8 +121,10 @@ async function giveBack(path: string, { token }: Owner): Promise<void> {
 }
 
 /** Whether the owner may still run: of another host nobody can tell, so it is taken to. */
-function isAlive({ pid, host, began }: Owner): boolean {
+function isAlive({ pid, host, began, boot }: Owner): boolean {
   if (host !== hostname()) return true;
+  const now = bootOf();
+  if (boot !== null && now !== null && boot !== now) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -122,8 +132,17 @@ function isAlive({ pid, host, began }: Owner): boolean {
   }
   // A zombie has ended; in a container without an init process nobody may ever ask for its exit status.
   if (statusOf(pid)[0] === 'Z') return false;
-  const now = beganOf(pid);
-  return began === null || now === null || began === now;
+  const found = beganOf(pid);
+  return began === null || found === null || began === found;
+}
+
+/** random(4); null on other systems. */
+function bootOf(): string | null {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return null;
+  }
 }
 
 const beganOf = (pid: number): string | null => statusOf(pid)[19] ?? null;

@@ -126,6 +126,9 @@ test('a lock of another machine is respected; one of a later process with the sa
   if (process.platform === 'linux') {
     await write(hostname(), '1');
     await (await resumeRun(run.path)).release();
+    // The same number, of before the machine was started again.
+    await writeFile(lock, JSON.stringify({ pid: process.pid, host: hostname(), began: null, boot: 'b', token: 't' }));
+    await (await resumeRun(run.path)).release();
   }
   await writeFile(lock, '{');
   await utimes(lock, new Date(0), new Date(0));
