@@ -63,6 +63,7 @@ test('holds what users need and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   const needed = [
     ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md', 'artifacts/default/onnx/model.onnx'],
+    ...['templates/flower/pyproject.toml', 'templates/flower/thaw_federated/client_app.py'],
     ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
     ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
@@ -70,10 +71,10 @@ test('holds what users need and nothing else', () => {
   ];
   expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
   const stray = paths.filter(
-    (path) => !/^(dist|artifacts|docs)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+    (path) => !/^(dist|artifacts|docs|templates)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
   );
   expect(stray).toEqual([]);
-  expect(paths.filter((path) => /\.test\.|(?<!\.d)\.ts$|\.png$/.test(path))).toEqual([]);
+  expect(paths.filter((path) => /\.test\.|(?<!\.d)\.ts$|\.png$|__pycache__/.test(path))).toEqual([]);
   // ONNX Runtime's files for pages are the user's own.
   expect(paths.filter((path) => path.endsWith('.wasm'))).toEqual([]);
   expect(packed.size).toBeLessThan(8_000_000);

@@ -82,6 +82,12 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     load: () => import('./round.ts'),
   },
   {
+    name: 'federated',
+    usage: 'federated <init> <dir>',
+    summary: 'a Flower App (init DIR) in which machines train a model together',
+    load: () => import('./federated.ts'),
+  },
+  {
     name: 'studio',
     usage: 'studio',
     summary: 'a page to make a classifier without programming, served to this machine only',

@@ -1,0 +1,1 @@
+"""Machines fine-tune a model together: Flower carries the parameters that train, Thaw trains them."""

@@ -1,0 +1,56 @@
+"""A client: trains the state that the server sends on the data of this machine, or measures it there."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flwr.app import Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+
+from .states import read_state, thaw_round, write_state
+
+app = ClientApp()
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Answers with the new state, the number of examples and the training's metrics."""
+    config = message.content["config"]
+    words = ["--proximal", str(config["proximal-mu"])] if "proximal-mu" in config else []
+    with TemporaryDirectory() as folder:
+        after = Path(folder) / "after.safetensors"
+        outcome = run(message, context, Path(folder), "--out", after, *words)
+        arrays, _ = read_state(after)
+    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["train"]})
+    return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """Answers with metrics on the validation pictures of this machine, and their number."""
+    with TemporaryDirectory() as folder:
+        outcome = run(message, context, Path(folder), "--evaluate")
+    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["val"]})
+    return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+
+def run(message: Message, context: Context, folder: Path, *words: str | Path) -> dict:
+    """`thaw round` on the state of a message."""
+    config = message.content["config"]
+    here = {**context.run_config, **context.node_config}
+    before, settings = folder / "before.safetensors", folder / "round.json"
+    finished = config["epochs"] * (config["server-round"] - 1)
+    metadata = {**json.loads(config["state"]), "epoch": str(config["epoch"] + finished)}
+    write_state(before, message.content["arrays"], metadata)
+    settings.write_text(config["settings"])
+    return thaw_round(here["thaw"], here["model"], data_of(context), "--in", before, "--config", settings, *words)
+
+
+def data_of(context: Context) -> str:
+    """Where this machine's pictures are."""
+    if "data" in context.node_config:
+        return str(context.node_config["data"])
+    pattern = str(context.run_config["simulation-data"])
+    if not pattern or "partition-id" not in context.node_config:
+        raise RuntimeError("where the pictures are is not said: start flower-supernode with --node-config 'data=\"/folder\"'")
+    return pattern.replace("{}", str(context.node_config["partition-id"]))

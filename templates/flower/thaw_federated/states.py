@@ -1,0 +1,40 @@
+"""States on disk and in messages, and the command that takes and gives them."""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from flwr.app import Array, ArrayRecord
+from safetensors import safe_open
+from safetensors.numpy import save
+
+
+def read_state(path: Path) -> tuple[ArrayRecord, dict[str, str]]:
+    """The tensors of a state, and its metadata."""
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: Array(file.get_tensor(name)) for name in file.keys()}
+        return ArrayRecord(arrays), dict(file.metadata())
+
+
+def write_state(path: Path, arrays: ArrayRecord, metadata: dict[str, str]) -> None:
+    """Writes a state beside its place and moves it there: whatever happens, the old one or the new one is whole."""
+    tensors = {name: np.ascontiguousarray(array.numpy()) for name, array in arrays.items()}
+    unfinished = path.with_name(f".{path.name}.tmp")
+    with open(unfinished, "wb") as file:
+        file.write(save(tensors, metadata))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def thaw_round(thaw: str, *words: str | Path) -> dict:
+    """Runs `thaw round`. What it refuses becomes an error of one line, which Flower tells the server."""
+    command = [*shlex.split(thaw), "round", *map(str, words), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"{command[0]} ended with {done.returncode}"]
+        raise RuntimeError(lines[-1])
+    return json.loads(done.stdout)

@@ -1,0 +1,113 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readRoundState, writeFederatedApp } from '../../src/jobs/index.ts';
+import { thaw } from '../cli/streams.ts';
+import { makeProject, type Project } from './project.ts';
+
+/** A Python that has Flower, where there is one. */
+const PYTHON = [process.env.THAW_TEST_PYTHON, 'python3'].find((python) => {
+  try {
+    if (python)
+      execFileSync(python, ['-c', 'import flwr.serverapp, safetensors'], { stdio: 'ignore', timeout: 30_000 });
+    return python !== undefined;
+  } catch {
+    return false;
+  }
+});
+
+let project: Project;
+beforeAll(async () => {
+  project = await makeProject();
+});
+afterAll(() => project.remove());
+
+describe('the app', () => {
+  test('is written with what it is told, in a form that TOML takes, and over nothing', async () => {
+    const folder = join(project.folder, 'app');
+    const words = ['federated', 'init', folder, '--model', join(project.model, 'model.onnx'), '--labels', 'a "b",c\\d'];
+    const { code, out } = await thaw([...words, '--data', 'shares/{}', '--strategy', 'fedadam', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out).files).toEqual([
+      'README.md',
+      'pyproject.toml',
+      'thaw_federated/__init__.py',
+      'thaw_federated/client_app.py',
+      'thaw_federated/server_app.py',
+      'thaw_federated/states.py',
+    ]);
+    const toml = readFileSync(join(folder, 'pyproject.toml'), 'utf8');
+    for (const line of [
+      `model = "${join(project.model, 'model.onnx')}"`,
+      'labels = "a \\"b\\",c\\\\d"',
+      `simulation-data = "${resolve('shares/{}')}"`,
+      `out = "${join(folder, 'federation')}"`,
+      'strategy = "fedadam"',
+    ])
+      expect(toml.split('\n')).toContain(line);
+    const again = await thaw(words);
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining('is not empty')]);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['a strategy that is not there', { strategy: 'fedsgd' }, /fedavg, fedprox, fedadam/],
+    ['one folder for all clients', { data: 'shares' }, /same pictures/],
+    ['a comma in a label', { labels: ['a,b', 'c'] }, /has a comma/],
+  ])('is refused with %s', async (_, more, message) => {
+    const request = { folder: join(project.folder, 'refused'), ...more };
+    await expect(writeFederatedApp(request)).rejects.toMatchObject({
+      line: expect.stringMatching(message),
+    });
+  });
+
+  test('other words than init are refused', async () => {
+    expect(await thaw(['federated', 'join', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('init DIR') });
+  });
+});
+
+describe.skipIf(!PYTHON)('with Flower', () => {
+  test('its clients train, FedAvg is their weighted mean, and a state grows with its stage', async () => {
+    const app = join(project.folder, 'flower');
+    const model = join(project.model, 'model.onnx');
+    await writeFederatedApp({ folder: app, model, labels: ['blue', 'green', 'red'] });
+    const file = join(app, 'pyproject.toml');
+    const command = `"${process.execPath}" --import tsx "${resolve('src/cli/main.ts')}"`;
+    const toml = readFileSync(file, 'utf8')
+      .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
+      .replace(/^settings = .*$/m, `settings = '{"device": "cpu", "batch": 6, "schedule": "constant"}'`);
+    writeFileSync(file, toml);
+    // One client has few of some classes, the other has two classes only.
+    const shares = [
+      { blue: 8, green: 2, red: 3 },
+      { green: 3, red: 6 },
+    ].map((counts, client) => {
+      const folder = join(project.folder, `share-${client}`);
+      for (const [name, count] of Object.entries(counts)) {
+        mkdirSync(join(folder, name), { recursive: true });
+        for (let i = 0; i < count; i++)
+          symlinkSync(join(project.data, 'train', name, `${(i + client) % 8}.png`), join(folder, name, `${i}.png`));
+      }
+      return folder;
+    });
+    const { stdout } = await promisify(execFile)(PYTHON!, [resolve('test/jobs/federated.py'), app, ...shares], {
+      env: { ...process.env, THAW_CACHE: join(project.folder, 'cache') },
+    });
+    const said = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    // Of 13 pictures 4 are held out, of 9 two.
+    expect(said.counts).toEqual([9, 7]);
+    expect(said.first).toEqual(['fc.bias', 'fc.weight']);
+    expect(said.apart).toBeGreaterThan(1e-4);
+    expect(said.difference).toBeLessThan(1e-7);
+    expect(said.moved[1]).toBeLessThan(said.moved[0]);
+    expect(said.types).toEqual(['float32']);
+    expect(said.wider).toEqual(['block.bias', 'block.weight', 'fc.bias', 'fc.weight']);
+    expect(said.kept).toBe(true);
+    const source = createHash('sha256').update(readFileSync(model)).digest('hex');
+    expect(said.metadata).toEqual({ epoch: '1', rounds: '1', source });
+    const state = readRoundState(readFileSync(join(app, 'federation', 'state.safetensors')));
+    expect([...state.tensors.keys()].sort()).toEqual(said.first);
+  }, 120_000);
+});
