@@ -1,27 +1,21 @@
 /** A CSV or JSON lines file of pictures and what is said of them. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'csv-parse/sync';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading } from '../types.ts';
 import { type Entry, type Listing, splitNames } from './listing.ts';
+import { cell, type Row, readRows } from './rows.ts';
 
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
 const SPLIT = 'split';
-
-interface Row {
-  readonly line: number;
-  readonly row: Readonly<Record<string, unknown>>;
-}
 
 /** What a row says of its picture. */
 type Said = Pick<Entry, 'label' | 'labels' | 'numbers'>;
 
 /** @throws ThawError `bad-data` naming the line and what is wrong with it */
 export async function listTable(path: string, reading: LabelReading): Promise<Listing> {
-  const text = await readFile(path, 'utf8');
-  const { rows, columns } = /\.csv$/i.test(path) ? readCsv(path, text) : readJsonLines(path, text);
+  const { rows, columns } = await readRows(path, '{"file_name": "a.jpg", "label": "cat"}');
   if (rows.length === 0)
     throw new ThawError('bad-data', `${path} has no rows`, `It needs one row a picture: ${example(reading)}`);
   const fileColumn = FILE.find((name) => columns.includes(name));
@@ -72,9 +66,6 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const cell = (row: Row['row'], key: string): string =>
-  row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
-
 /** The columns of a table that would be right. */
 function example(reading: LabelReading): string {
   if (reading.kind === 'class') return 'file_name,label';
@@ -107,7 +98,7 @@ function reader(path: string, reading: LabelReading, columns: readonly string[],
   return { read: numberReader(names), names };
 }
 
-type Reader = (row: Row['row'], where: string, name: string) => Said;
+type Reader = (row: Row, where: string, name: string) => Said;
 
 const classReader =
   (column: string, reading: LabelReading): Reader =>
@@ -173,48 +164,3 @@ const numberReader =
     });
     return { numbers, label: numbers.join('|') };
   };
-
-function readCsv(path: string, text: string): { rows: Row[]; columns: string[] } {
-  let records: { record: Record<string, string>; info: { lines: number } }[];
-  let columns: string[] = [];
-  const header = (names: string[]) => {
-    columns = names.map((name) => name.trim());
-    return columns;
-  };
-  try {
-    records = parse(text, { bom: true, columns: header, info: true, skip_empty_lines: true, trim: true }) as never;
-  } catch (error) {
-    throw new ThawError(
-      'bad-data',
-      `${path}: ${(error as Error).message}`,
-      'It must be a CSV file with a header that names the columns',
-      { cause: error },
-    );
-  }
-  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
-  if (twice !== undefined) throw new ThawError('bad-data', `${path} has two columns ${twice}`, 'Name each column once');
-  return { rows: records.map(({ record, info }) => ({ line: info.lines, row: record })), columns };
-}
-
-function readJsonLines(path: string, text: string): { rows: Row[]; columns: string[] } {
-  const lines = text
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .map((content, i) => ({ content, line: i + 1 }));
-  const rows = lines
-    .filter(({ content }) => content.trim())
-    .map(({ content, line }) => {
-      try {
-        const row: unknown = JSON.parse(content);
-        if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { line, row: row as Row['row'] };
-      } catch {
-        // Reported below.
-      }
-      throw new ThawError(
-        'bad-data',
-        `${path}, line ${line} is not a JSON object`,
-        'One a line: {"file_name": "a.jpg", "label": "cat"}',
-      );
-    });
-  return { rows, columns: [...new Set(rows.flatMap(({ row }) => Object.keys(row)))] };
-}

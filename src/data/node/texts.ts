@@ -1,12 +1,12 @@
 /** Data sets of texts: tables, and a folder for each class. */
 import { readFile, stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
-import { parse } from 'csv-parse/sync';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, Sample } from '../types.ts';
 import type { OpenDatasetOptions } from './dataset.ts';
 import { listDataset, listFiles, type SplitName, splitNames } from './listing.ts';
+import { cell, type NumberedRow, readRows } from './rows.ts';
 
 const HINT = 'Give a CSV or JSON lines file with text and label, or a folder of .txt files for each class';
 const TABLE = /\.(csv|jsonl|ndjson)$/i;
@@ -92,7 +92,7 @@ export async function readTexts(given: readonly string[]): Promise<{ samples: Sa
     const files = kind.isDirectory() ? await listFiles(resolve(word)) : [resolve(word)];
     for (const file of files) {
       if (TABLE.test(file))
-        for (const { line, row } of await readRows(file, ['text'])) add(`${file}:${line}`, cell(row, 'text'));
+        for (const { line, row } of await tableRows(file, ['text'])) add(`${file}:${line}`, cell(row, 'text'));
       else if (/\.txt$/i.test(file)) add(file, await readFile(file, 'utf8'));
       else problems.push({ file, reason: 'neither .txt nor a table' });
     }
@@ -124,7 +124,7 @@ async function listTexts(path: string): Promise<Texts> {
 async function readTable(path: string, ofAll?: SplitName): Promise<Texts> {
   const entries: TextEntry[] = [];
   const problems: DataProblem[] = [];
-  for (const { line, row } of await readRows(path, ['text', 'label'])) {
+  for (const { line, row } of await tableRows(path, ['text', 'label'])) {
     const file = `${path}:${line}`;
     const [text, label, named] = ['text', 'label', 'split'].map((key) => cell(row, key));
     const split = named ? splitNames.get(named.toLowerCase()) : ofAll;
@@ -148,54 +148,12 @@ async function readFiles({ entries, strays }: Awaited<ReturnType<typeof listData
   return { entries: read, problems };
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
-const cell = (row: Row, key: string): string =>
-  row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
-
 /** @throws ThawError `bad-data` with the line that is wrong, or the column that lacks */
-async function readRows(path: string, columns: readonly string[]): Promise<{ line: number; row: Row }[]> {
-  const contents = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
-  const rows = /\.csv$/i.test(path) ? csvRows(path, contents) : jsonRows(path, contents);
-  if (!rows.length)
-    throw new ThawError('bad-data', `${path} has no rows`, `It needs the columns ${columns.join(', ')}`);
-  const found = new Set(rows.flatMap(({ row }) => Object.keys(row)));
-  const lacking = columns.find((name) => !found.has(name));
+async function tableRows(path: string, needed: readonly string[]): Promise<readonly NumberedRow[]> {
+  const { rows, columns } = await readRows(path, '{"text": "Fine!", "label": "good"}');
+  const hint = `It needs the columns ${needed.join(', ')}`;
+  if (!rows.length) throw new ThawError('bad-data', `${path} has no rows`, hint);
+  const lacking = needed.find((name) => !columns.includes(name));
   if (!lacking) return rows;
-  throw new ThawError(
-    'bad-data',
-    `${path} has no column ${lacking}, only ${[...found].join(', ')}`,
-    `It needs the columns ${columns.join(', ')}`,
-  );
+  throw new ThawError('bad-data', `${path} has no column ${lacking}, only ${columns.join(', ')}`, hint);
 }
-
-function csvRows(path: string, contents: string): { line: number; row: Row }[] {
-  try {
-    const records: { record: Row; info: { lines: number } }[] = parse(contents, {
-      columns: true,
-      info: true,
-      skip_empty_lines: true,
-    }) as never;
-    return records.map(({ record, info }) => ({ line: info.lines, row: record }));
-  } catch (cause) {
-    throw new ThawError('bad-data', `${path}: ${(cause as Error).message}`, 'It must be a CSV file with a header', {
-      cause,
-    });
-  }
-}
-
-const jsonRows = (path: string, contents: string): { line: number; row: Row }[] =>
-  contents.split('\n').flatMap((content, i) => {
-    if (!content.trim()) return [];
-    try {
-      const row: unknown = JSON.parse(content);
-      if (typeof row === 'object' && row !== null) return [{ line: i + 1, row: row as Row }];
-    } catch {
-      // Reported below.
-    }
-    throw new ThawError(
-      'bad-data',
-      `${path}:${i + 1} is not a JSON object`,
-      'One a line: {"text": "Fine!", "label": "good"}',
-    );
-  });

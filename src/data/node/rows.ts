@@ -1,0 +1,68 @@
+/** The rows of CSV and JSON lines files. */
+import { readFile } from 'node:fs/promises';
+import { parse } from 'csv-parse/sync';
+import { ThawError } from '../../errors.ts';
+
+/** What a row has, by column. */
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface NumberedRow {
+  /** From 1. */
+  readonly line: number;
+  readonly row: Row;
+}
+
+/** Without the spaces around it; empty where the row has none. */
+export const cell = (row: Row, key: string): string =>
+  row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
+
+/**
+ * @param example of a row in JSON, for the message
+ * @returns the rows, and the columns that any of them has
+ * @throws ThawError `bad-data` with the line that is wrong
+ */
+export async function readRows(path: string, example: string): Promise<{ rows: NumberedRow[]; columns: string[] }> {
+  const text = await readFile(path, 'utf8');
+  return /\.csv$/i.test(path) ? readCsv(path, text) : readJsonLines(path, text, example);
+}
+
+function readCsv(path: string, text: string): { rows: NumberedRow[]; columns: string[] } {
+  let records: { record: Record<string, string>; info: { lines: number } }[];
+  let columns: string[] = [];
+  const header = (names: string[]) => {
+    columns = names.map((name) => name.trim());
+    return columns;
+  };
+  try {
+    records = parse(text, { bom: true, columns: header, info: true, skip_empty_lines: true, trim: true }) as never;
+  } catch (error) {
+    throw new ThawError(
+      'bad-data',
+      `${path}: ${(error as Error).message}`,
+      'It must be a CSV file with a header that names the columns',
+      { cause: error },
+    );
+  }
+  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+  if (twice !== undefined) throw new ThawError('bad-data', `${path} has two columns ${twice}`, 'Name each column once');
+  return { rows: records.map(({ record, info }) => ({ line: info.lines, row: record })), columns };
+}
+
+function readJsonLines(path: string, text: string, example: string): { rows: NumberedRow[]; columns: string[] } {
+  const lines = text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .map((content, i) => ({ content, line: i + 1 }));
+  const rows = lines
+    .filter(({ content }) => content.trim())
+    .map(({ content, line }) => {
+      try {
+        const row: unknown = JSON.parse(content);
+        if (typeof row === 'object' && row !== null && !Array.isArray(row)) return { line, row: row as Row };
+      } catch {
+        // Reported below.
+      }
+      throw new ThawError('bad-data', `${path}, line ${line} is not a JSON object`, `One a line: ${example}`);
+    });
+  return { rows, columns: [...new Set(rows.flatMap(({ row }) => Object.keys(row)))] };
+}
