@@ -12,16 +12,7 @@ export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
 export { type AnsweredSample, answers, type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { type Preview, type PreviewRequest, previewPictures } from './preview.ts';
 export { resume } from './resume.ts';
-export {
-  type FirstStateRequest,
-  firstState,
-  type RoundOutcome,
-  type RoundRequest,
-  type RoundState,
-  readRoundState,
-  round,
-  writeRoundState,
-} from './round/index.ts';
+export { type FirstStateRequest, firstState, type RoundRequest, round } from './round/index.ts';
 export { serveStudio } from './studio.ts';
 export {
   isSweep,

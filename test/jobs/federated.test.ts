@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRoundState, writeFederatedApp } from '../../src/jobs/index.ts';
+import { readRoundState } from '../../src/federated/index.ts';
+import { writeFederatedApp } from '../../src/jobs/index.ts';
 import { thaw } from '../cli/streams.ts';
 import { makeProject, type Project } from './project.ts';
 

@@ -29,6 +29,7 @@ const modules = [
   'run',
   'export',
   'recipe',
+  'federated',
   'remote',
   'core',
   'jobs',

@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
+import { checkSource, checkTensors, type RoundState, roundSettings } from '../../federated/index.ts';
 import { readModelFile } from '../../models/files.ts';
 import type { ResolvedModel } from '../../models/index.ts';
 import type { Model } from '../../onnx/index.ts';
@@ -7,7 +8,6 @@ import {
   inputShapes,
   type Prepared,
   prepareModel,
-  readSettings,
   type TrainSettings,
   type TrainSettingsInput,
 } from '../../recipe/index.ts';
@@ -26,7 +26,6 @@ import {
   sizesOf,
   taskOf,
 } from '../opening.ts';
-import { checkSource, checkTensors, type RoundState } from './state.ts';
 
 export interface RoundInputs {
   readonly model: string;
@@ -54,14 +53,7 @@ export async function prepareRound(
   hooks: JobHooks,
 ): Promise<PreparedRound> {
   // Rounds are processes of their own: what frozen layers make of pictures outlives them on disk only.
-  const settings = readSettings({ cache: 'disk', ...given, ...(state && fixedBy(state, given)) });
-  if (settings.ema) {
-    throw new ThawError(
-      'bad-config',
-      'a moving average (ema) would end with the round, and the server averages',
-      'Leave it out',
-    );
-  }
+  const settings = roundSettings({ cache: 'disk', ...given }, state);
   const resolved = await fetchModel(spec, hooks);
   if (state) checkSource(state, spec, resolved.sha256);
   const runtime = await openRuntime(settings.device, hooks);
@@ -83,17 +75,6 @@ export async function prepareRound(
   hooks.onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
   if (state) checkTensors(state, prepared.network);
   return { ...prepared, runtime, resolved, settings, preprocessing, task, dataset };
-}
-
-/** What a state decides for all machines. @throws ThawError `bad-config` where the settings say otherwise */
-function fixedBy({ seed, task }: RoundState, given: TrainSettingsInput) {
-  const fixed = { seed, task: task.task };
-  for (const [name, value] of Object.entries(fixed)) {
-    const asked = (given as Record<string, unknown>)[name];
-    if (asked === undefined || asked === value) continue;
-    throw new ThawError('bad-config', `the state was made with ${name} ${value}, not ${asked}`, 'Leave it out');
-  }
-  return fixed;
 }
 
 interface Opening {

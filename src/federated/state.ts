@@ -1,8 +1,8 @@
-import { readSafetensors, writeSafetensors } from '../../artifacts/index.ts';
-import { ThawError } from '../../errors.ts';
-import { bytesOf, type Tensor } from '../../onnx/index.ts';
-import type { Inference } from '../../shapes/index.ts';
-import { readFacts, type TaskFacts } from '../../tasks/index.ts';
+import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
+import { ThawError } from '../errors.ts';
+import { bytesOf, type Tensor } from '../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
 /** What travels between the machines of a federation: the parameters that train and the statistics that move, and whose they are. */
 export interface RoundState {

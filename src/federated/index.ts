@@ -1,0 +1,3 @@
+/** Rounds of a federation on any platform: states, what one machine makes of them, and a node of a Flower federation. */
+export { checkProximal, type LocalRound, type RoundMode, type RoundOutcome, roundSettings, runRound } from './round.ts';
+export { checkSource, checkTensors, type RoundState, readRoundState, writeRoundState } from './state.ts';

@@ -1,0 +1,193 @@
+import type { BatchSource } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import type { Tensor } from '../onnx/index.ts';
+import {
+  type Prepared,
+  readSettings,
+  type Sources,
+  type TrainSettings,
+  type TrainSettingsInput,
+} from '../recipe/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Evaluated, Scores, Task, TaskOutcome } from '../tasks/index.ts';
+import { type FeatureCache, START, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
+import { payloadOf, type RoundState, writeRoundState } from './state.ts';
+
+/** What a round came to. */
+export interface RoundOutcome {
+  /** The new state; null where it was only measured. */
+  readonly state: Uint8Array | null;
+  /** Samples trained on, or of the validation set where it was only measured. */
+  readonly examples: number;
+  /** Of the round, and all that went into the state. */
+  readonly epochs: number;
+  readonly epoch: number;
+  /** Of the last epoch; null where it was only measured. */
+  readonly train: Scores | null;
+  /** Of the validation set, with the new state. */
+  readonly val: Scores;
+  /** Bytes of the tensors of the state given, and of the new one. */
+  readonly bytes: { readonly received: number; readonly sent: number };
+}
+
+/** How a state is trained, or measured. */
+export interface RoundMode {
+  /** Leaves the state as it is, and only measures it. */
+  readonly evaluateOnly?: boolean;
+  /** μ of FedProx: μ/2·Σ(w − w⁰)² in the loss, w⁰ being the state that the round begins with; 0 unless given. */
+  readonly proximal?: number;
+}
+
+/** A network made ready for a state, and this machine's own data. */
+export interface LocalRound extends RoundMode {
+  readonly state: RoundState;
+  readonly prepared: Pick<Prepared, 'network' | 'anatomy'>;
+  readonly task: Task;
+  readonly sources: Sources;
+  readonly config: TrainingConfig;
+  readonly runtime: Runtime;
+  readonly features: FeatureCache;
+}
+
+/** How a round and its caller talk: a part of how jobs do. */
+export interface RoundHooks {
+  readonly onEvent?: (
+    event:
+      | TrainingEvent<Evaluated>
+      | {
+          readonly type: 'plan';
+          readonly stages: readonly { readonly train: string; readonly epochs: number }[];
+          readonly stepsPerEpoch: number;
+          readonly done: number;
+        },
+  ) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The settings of a round: those given, and what the state decides for all machines.
+ *
+ * @throws ThawError `bad-config` where the settings say otherwise, or for an average that would end with the round
+ */
+export function roundSettings(given: TrainSettingsInput, state: RoundState | undefined): TrainSettings {
+  const settings = readSettings({ ...given, ...(state && fixedBy(state, given)) });
+  if (!settings.ema) return settings;
+  throw new ThawError(
+    'bad-config',
+    'a moving average (ema) would end with the round, and the server averages',
+    'Leave it out',
+  );
+}
+
+function fixedBy({ seed, task }: RoundState, given: TrainSettingsInput) {
+  const fixed = { seed, task: task.task };
+  for (const [name, value] of Object.entries(fixed)) {
+    const asked = (given as Record<string, unknown>)[name];
+    if (asked === undefined || asked === value) continue;
+    throw new ThawError('bad-config', `the state was made with ${name} ${value}, not ${asked}`, 'Leave it out');
+  }
+  return fixed;
+}
+
+/** @throws ThawError `bad-config` for a μ that is none */
+export function checkProximal({ proximal = 0 }: RoundMode): void {
+  if (proximal >= 0 && Number.isFinite(proximal)) return;
+  throw new ThawError('bad-config', `setting proximal is ${proximal}`, 'It must be 0 or above');
+}
+
+/**
+ * Trains a state on this machine's data, or measures it there. The optimizer starts anew every round; the order of samples,
+ * augmentation and noise go on from where the state's epochs ended.
+ *
+ * @throws AbortError when asked to stop
+ */
+export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promise<RoundOutcome> {
+  const { state, prepared, task, config, runtime, features, proximal = 0, evaluateOnly = false } = round;
+  const { network, anatomy } = prepared;
+  const { val } = round.sources;
+  const train = laterViews(round.sources.train, config, state.epoch);
+  const updates = Math.ceil(Math.ceil(train.length / config.batch) / config.accumulate);
+  const trainer = new Trainer({
+    network,
+    anatomy,
+    task,
+    train,
+    val,
+    config,
+    runtime,
+    features,
+    resume: { progress: { ...START, epoch: state.epoch, step: state.epoch * updates }, state: state.tensors },
+    proximal: proximal ? { mu: proximal, from: state.tensors } : undefined,
+  });
+  const received = payloadOf(state.tensors);
+  if (evaluateOnly) {
+    try {
+      const scores = task.scores(await trainer.evaluate());
+      const { epoch } = state;
+      return {
+        state: null,
+        examples: val.length,
+        epochs: 0,
+        epoch,
+        train: null,
+        val: scores,
+        bytes: { received, sent: 0 },
+      };
+    } finally {
+      await trainer.release();
+    }
+  }
+  const { progress, tensors } = await trained(trainer, train.length, config, hooks);
+  const grown = ownTensors(network.model.graph.initializers, state.tensors, tensors);
+  const last = progress.rows.at(-1)!;
+  return {
+    state: writeRoundState({ ...state, epoch: progress.epoch, tensors: grown }),
+    examples: train.length,
+    epochs: progress.epoch - state.epoch,
+    epoch: progress.epoch,
+    train: last.train,
+    val: last.val,
+    bytes: { received, sent: payloadOf(grown) },
+  };
+}
+async function trained(
+  trainer: Trainer<TaskOutcome, Evaluated>,
+  samples: number,
+  config: TrainingConfig,
+  { onEvent, signal }: RoundHooks,
+) {
+  const stop = () => trainer.interrupt();
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', stop);
+  try {
+    const stages = trainer.stages.map(({ train, epochs }) => ({ train: String(train), epochs }));
+    onEvent?.({ type: 'plan', stages, stepsPerEpoch: Math.ceil(samples / config.batch), done: 0 });
+    for await (const event of trainer.run()) onEvent?.(event);
+    signal?.throwIfAborted();
+    const { progress, state } = await trainer.checkpoint();
+    return { progress, tensors: state };
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** The views of a training turn with its epochs; rounds of one epoch each would show the first one only. */
+function laterViews(source: BatchSource, { views }: TrainingConfig, epochs: number): BatchSource {
+  const turned = (view: number | undefined) => (view === undefined || view >= views ? view : (view + epochs) % views);
+  return {
+    length: source.length,
+    labels: source.labels,
+    fleeting: source.fleeting,
+    batches: (options) => source.batches({ ...options, view: turned(options.view) }),
+  };
+}
+
+/** Entries of the state as the training left them and what it trained besides; no optimizer state. */
+function ownTensors(
+  initializers: ReadonlyMap<string, Tensor>,
+  before: ReadonlyMap<string, Tensor>,
+  after: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
+  const names = new Set([...before.keys(), ...[...after.keys()].filter((name) => initializers.has(name))]);
+  return new Map([...names].map((name) => [name, (after.get(name) ?? before.get(name))!]));
+}
