@@ -1,51 +1,68 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Manifest, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
+import type { Manifest } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   findHead,
   groupsOf,
+  type Head,
   obstaclesOf,
-  placesOf,
-  refuseCutOff,
+  residualsOf,
   type Selection,
   selectParameters,
 } from '../layers/index.ts';
-import type { LossName, LossOptions } from '../losses/index.ts';
+import type { LossName } from '../losses/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
-import { type Dimension, elementCount, isStatic, type Typed } from '../onnx/index.ts';
-import type { OptimizerName, OptimizerOptions } from '../optimizers/index.ts';
-import { inferNetwork, openInputShapes, scoresOf, withHead } from '../recipe/index.ts';
+import { type Dimension, elementCount, isStatic, type Model, type Typed } from '../onnx/index.ts';
+import { inferNetwork, networkOf, openInputShapes, type PrepareOptions, scoresOf, withHead } from '../recipe/index.ts';
 import { writeAtomically } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
-import { dropsOf, type TrainingConfig } from '../training/index.ts';
+import {
+  type PlanAnatomy,
+  parseConfig,
+  type TrainingConfig,
+  type TrainingConfigInput,
+  trainingPlan,
+  trainingSchema,
+} from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
 
-export interface ArtifactsRequest {
+/** Settings of a training that the graphs depend on. Unless given, all rates are one (`pretrainedRate`), and nothing is penalized or dropped. */
+export type ArtifactSettings = Pick<
+  TrainingConfigInput,
+  | 'loss'
+  | 'optimizer'
+  | 'l1'
+  | 'l2'
+  | 'l2sp'
+  | 'clip'
+  | 'dropout'
+  | 'stochasticDepth'
+  | 'distill'
+  | 'lora'
+  | 'batchNorm'
+  | 'recompute'
+  | 'pretrainedRate'
+  | 'layerDecay'
+  | 'groupRates'
+  | 'seed'
+>;
+
+export interface ArtifactsRequest extends ArtifactSettings {
   readonly model: string;
   /** The folder to write, which must not hold anything yet. */
   readonly out: string;
-  /** What trains; the head unless given. */
+  /** What trains; unless given the head, and with `lora` all adapters as well. */
   readonly trainable?: Selection;
-  readonly loss?: LossName;
-  readonly lossOptions?: LossOptions;
-  readonly optimizer?: OptimizerName;
-  readonly optimizerOptions?: OptimizerOptions;
-  /** λ of λ·Σw² in the loss. */
-  readonly l2?: number;
-  /** Part of what the head reads that is dropped at random, or rates by place. */
-  readonly dropout?: TrainingConfig['dropout'];
-  readonly batchNorm?: TrainingPlan['batchNorm'];
   /** A new head for so many classes; without it the model keeps its own. */
   readonly classes?: number;
   /** Name of the head's node or weight, where it is not the last layer. */
   readonly head?: string;
-  readonly seed?: number;
   /** Shapes of inputs that the file leaves open. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
@@ -59,64 +76,73 @@ export interface ArtifactsRequest {
  * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
-  const out = resolve(request.out);
+  const { model, out: folder, trainable, classes, head, inputs, quantized, ...settings } = request;
+  const config = parseConfig(trainingSchema, { pretrainedRate: 1, ...settings });
+  const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
-    throw new ThawError('bad-config', `${request.out} is not empty`, 'Choose another --out');
+    throw new ThawError('bad-config', `${folder} is not empty`, 'Choose another --out');
   }
-  const resolved = await fetchModel(request.model, hooks);
-  const { model: source } = withHead(await readModelFile(resolved.path), request);
-  const inputs = { ...openInputShapes(source, resolved.preprocessing), ...request.inputs };
-  const network = await inferNetwork(source, nodeRuntime(), { inputs, quantized: request.quantized });
-  const { plan, groups } = planOf(network, request);
-  const position = { step: 0, epoch: 0, stage: 1, seed: request.seed ?? 0 };
+  const resolved = await fetchModel(model, hooks);
+  const { seed, lora, distill } = config;
+  const train = trainable ?? (lora ? 'all' : 'head');
+  const { model: source } = withHead(await readModelFile(resolved.path), { classes, head, quantized, seed });
+  const options = {
+    inputs: { ...openInputShapes(source, resolved.preprocessing), ...inputs },
+    ...{ head, quantized, lora, distill, seed },
+  };
+  const needsHead = head !== undefined || classes !== undefined || lora || distill || hasDropout(config);
+  const { network, anatomy } =
+    needsHead || hasHead(source) ? await networkOf(source, nodeRuntime(), options) : await headless(source, options);
+  const { groups } = anatomy;
+  if (!selectParameters(train, groups).size) {
+    throw new ThawError(
+      'bad-model',
+      `the model has no parameters in "${train}"`,
+      'thaw inspect shows those that it has',
+    );
+  }
+  const plan = trainingPlan(
+    config,
+    { train: [train].flat(), epochs: 1 },
+    anatomy,
+    outputOf(network, config.loss.name, anatomy.head),
+  );
+  const position = { step: 0, epoch: 0, stage: 1, seed };
   const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256: resolved.sha256 });
   for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
   return JSON.parse(files.get('manifest.json') as string) as Manifest;
 }
 
-function planOf(network: Inference, request: ArtifactsRequest) {
-  const head = headIfAny(network, request);
-  const groups = groupsOf(network.model, head);
-  const trainable = selectParameters(request.trainable ?? 'head', groups);
-  if (!trainable.size) {
-    throw new ThawError(
-      'bad-model',
-      `the model has no parameters in "${request.trainable ?? 'head'}"`,
-      'thaw inspect shows those that it has',
-    );
+const hasDropout = ({ dropout }: Pick<TrainingConfig, 'dropout'>) => typeof dropout !== 'number' || dropout > 0;
+
+function hasHead(model: Model): boolean {
+  try {
+    findHead(model);
+    return true;
+  } catch (error) {
+    if (error instanceof ThawError) return false;
+    throw error;
   }
-  const { loss = 'cross-entropy', optimizer = 'adamw', dropout } = request;
-  const [{ name }] = network.model.graph.outputs;
-  const output = loss === 'cross-entropy' || loss === 'kl' ? scoresOf(network.model, head?.graphOutput ?? name) : name;
-  checkOutput(output, network.values.get(output), loss);
-  refuseCutOff(trainable, groups, obstaclesOf(network, groups, output));
-  const plan: TrainingPlan = {
-    ...PLAN_DEFAULTS,
-    trainable,
-    output,
-    loss,
-    lossOptions: request.lossOptions ?? {},
-    optimizer,
-    optimizerOptions: request.optimizerOptions ?? {},
-    l2: request.l2 ?? 0,
-    dropout:
-      dropout && head
-        ? dropsOf({ dropout, stochasticDepth: 0 }, { groups, head, places: placesOf(network.model.graph) })
-        : undefined,
-    batchNorm: request.batchNorm ?? 'frozen',
-  };
-  return { plan, groups };
 }
 
 /** A model that is no classifier has no head; its last layer group is then what the word means. */
-function headIfAny({ model }: Inference, { head, classes, dropout }: ArtifactsRequest) {
-  if (head !== undefined || classes !== undefined || dropout) return findHead(model, { name: head });
-  try {
-    return findHead(model);
-  } catch (error) {
-    if (error instanceof ThawError) return undefined;
-    throw error;
-  }
+async function headless(
+  source: Model,
+  options: Pick<PrepareOptions, 'inputs' | 'quantized'>,
+): Promise<{ network: Inference; anatomy: PlanAnatomy }> {
+  const network = await inferNetwork(source, nodeRuntime(), options);
+  const { graph } = network.model;
+  const groups = groupsOf(network.model, undefined);
+  const obstacles = obstaclesOf(network, groups, graph.outputs[0].name);
+  return { network, anatomy: { groups, obstacles, residuals: residualsOf(graph) } };
+}
+
+/** What the loss looks at: the model's first output, or the scores that it makes probabilities of. */
+function outputOf(network: Inference, loss: LossName, head: Head | undefined): string {
+  const [{ name }] = network.model.graph.outputs;
+  const output = loss === 'cross-entropy' || loss === 'kl' ? scoresOf(network.model, head?.graphOutput ?? name) : name;
+  checkOutput(output, network.values.get(output), loss);
+  return output;
 }
 
 function checkOutput(name: string, output: Typed | undefined, loss: LossName): void {

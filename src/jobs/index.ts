@@ -1,4 +1,4 @@
-export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
+export { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { type CalibrateOutcome, calibrate } from './calibrate.ts';
 export { Classifier } from './classifier.ts';
 export { type EvaluateRequest, evaluate, measureModel } from './evaluate.ts';

@@ -2,12 +2,12 @@ import type { DropoutPlan } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import { selectPlaces } from '../layers/index.ts';
 import type { TrainingConfig } from './config.ts';
-import type { Anatomy } from './plan.ts';
+import type { PlanAnatomy } from './plan.ts';
 
 /** All that training drops at random: elements before the head, elsewhere and before adapters, and whole residual branches. */
 export function dropsOf(
   config: Pick<TrainingConfig, 'dropout' | 'stochasticDepth' | 'lora'>,
-  anatomy: Anatomy,
+  anatomy: PlanAnatomy,
 ): readonly DropoutPlan[] | undefined {
   const all = [...dropoutsOf(config, anatomy), ...branchDrops(config, anatomy), ...adapterDrops(config, anatomy)];
   return all.length ? all : undefined;
@@ -16,11 +16,12 @@ export function dropsOf(
 /** Each value once: what is named first counts. */
 function dropoutsOf(
   { dropout }: Pick<TrainingConfig, 'dropout'>,
-  { head, groups, places = [] }: Anatomy,
+  { head, groups, places = [] }: PlanAnatomy,
 ): DropoutPlan[] {
   const drops = new Map<string, DropoutPlan>();
   for (const [name, rate] of Object.entries(typeof dropout === 'number' ? { head: dropout } : dropout)) {
-    const named = name === 'head' ? [{ value: head.input, readers: head.nodes }] : selectPlaces(name, places, groups);
+    const named =
+      name === 'head' ? (head ? [{ value: head.input, readers: head.nodes }] : []) : selectPlaces(name, places, groups);
     for (const { value, readers } of rate > 0 ? named : []) {
       if (!drops.has(value)) drops.set(value, { value, into: new Set(readers), rate });
     }
@@ -31,7 +32,7 @@ function dropoutsOf(
 /** Stochastic depth (Huang et al., 2016): branch l of L is dropped for a sample with probability l/L times the last one's. */
 function branchDrops(
   { stochasticDepth: last }: Pick<TrainingConfig, 'stochasticDepth'>,
-  { residuals = [] }: Anatomy,
+  { residuals = [] }: PlanAnatomy,
 ): DropoutPlan[] {
   if (!last) return [];
   if (!residuals.length) {
@@ -50,7 +51,7 @@ function branchDrops(
 }
 
 /** One draw for all adapters that read the same value. */
-function adapterDrops({ lora }: Pick<TrainingConfig, 'lora'>, { adapters = [] }: Anatomy): DropoutPlan[] {
+function adapterDrops({ lora }: Pick<TrainingConfig, 'lora'>, { adapters = [] }: PlanAnatomy): DropoutPlan[] {
   if (!lora?.dropout) return [];
   const reads = new Map<string, Set<string>>();
   for (const { value, into } of adapters.flatMap((adapter) => adapter.reads)) {

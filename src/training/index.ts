@@ -7,12 +7,11 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
-export { dropsOf } from './drops.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
 export { withState } from './network-state.ts';
-export { type Anatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
+export { type Anatomy, type PlanAnatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';

@@ -18,11 +18,12 @@ import { dropsOf } from './drops.ts';
 import type { Progress } from './progress.ts';
 import { movesMomentum } from './schedules.ts';
 
-/** What training needs to know of a model besides its graph. */
-export interface Anatomy {
+/** What a plan needs to know of a model besides its graph. */
+export interface PlanAnatomy {
   /** Input side first, the head last. */
   readonly groups: readonly LayerGroup[];
-  readonly head: Head;
+  /** Missing in a model that is no classifier, of which only graphs can be compiled. */
+  readonly head?: Head;
   /** Nodes that no gradient passes; none unless given. */
   readonly obstacles?: readonly Obstacle[];
   /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
@@ -32,6 +33,11 @@ export interface Anatomy {
   readonly places?: readonly Place[];
   /** What the pretrained network computes, where it is beside the one that trains. */
   readonly teacher?: Teacher;
+}
+
+/** What training needs to know of a model besides its graph. */
+export interface Anatomy extends PlanAnatomy {
+  readonly head: Head;
 }
 
 /**
@@ -66,7 +72,7 @@ const BEFORE: Standing = { thawedAt: {}, step: 0, updatesPerEpoch: 1 };
 export function trainingPlan(
   config: TrainingConfig,
   stage: StageConfig,
-  anatomy: Anatomy,
+  anatomy: PlanAnatomy,
   output: string,
   { thawedAt, step, updatesPerEpoch }: Standing = BEFORE,
 ): TrainingPlan {
@@ -109,7 +115,7 @@ export function trainingPlan(
     accumulate: config.accumulate > 1,
     clip: config.clip && {
       ...config.clip,
-      except: new Set([anatomy.head.weight, anatomy.head.bias].flatMap((name) => name ?? [])),
+      except: new Set(headParameters(anatomy)),
     },
   };
 }
@@ -133,22 +139,26 @@ export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): 
 }
 
 /** What does not come pretrained: the head and adapters. */
-const freshParameters = ({ head, adapters = [] }: Anatomy): Set<string> =>
-  new Set([head.weight, ...(head.bias === undefined ? [] : [head.bias]), ...adapters.flatMap(({ a, b }) => [a, b])]);
+const freshParameters = (anatomy: PlanAnatomy): Set<string> =>
+  new Set([...headParameters(anatomy), ...(anatomy.adapters ?? []).flatMap(({ a, b }) => [a, b])]);
+
+const headParameters = ({ head }: PlanAnatomy): string[] =>
+  [head?.weight, head?.bias].filter((name) => name !== undefined);
 
 /** The head's parameters among those selected, and the adapters of the weights among them. */
-function withAdapters(selected: ReadonlySet<string>, { head, adapters = [] }: Anatomy): Set<string> {
-  const own = [head.weight, head.bias].filter((name) => name !== undefined && selected.has(name)) as string[];
+function withAdapters(selected: ReadonlySet<string>, anatomy: PlanAnatomy): Set<string> {
+  const { adapters = [] } = anatomy;
+  const own = headParameters(anatomy).filter((name) => selected.has(name));
   const beside = adapters.filter(({ weight, a, b }) => [weight, a, b].some((name) => selected.has(name)));
   return new Set([...beside.flatMap(({ a, b }) => [a, b]), ...own]);
 }
 
 function distillationOf(
   { distill }: TrainingConfig,
-  { teacher, head }: Anatomy,
+  { teacher, head }: PlanAnatomy,
   output: string,
 ): Distillation | undefined {
-  if (!distill || !teacher) return undefined;
+  if (!distill || !teacher || !head) return undefined;
   return distill.of === 'scores'
     ? { ...distill, student: output, teacher: teacher.scores }
     : { ...distill, student: head.input, teacher: teacher.features };

@@ -143,6 +143,30 @@ describe('writeArtifacts', () => {
     await expect(again).rejects.toMatchObject({ code: 'bad-config' });
   });
 
+  test('takes the settings of a training that the graphs depend on', async () => {
+    const out = join(project.folder, 'artifacts-settings');
+    const manifest = await writeArtifacts({
+      ...{ model: lone('source'), out, classes: 3, lora: 2, clip: { adaptive: 0.01 } },
+      ...{ l1: 0.01, l2sp: 0.1, distill: 0.5, layerDecay: 0.5, dropout: 0.2 },
+    });
+    const { trainable } = manifest.parameters;
+    expect(trainable.map(({ name }) => name)).toEqual([
+      ...['stem.weight', 'block.weight'].flatMap((name) => [`${name}.lora_A`, `${name}.lora_B`]),
+      ...['fc.weight', 'fc.bias'],
+    ]);
+    expect(manifest).toMatchObject({ clip: { adaptive: 0.01 }, l1: 0.01, l2sp: { alpha: 0.1, beta: 0.01 } });
+    expect(manifest.dropout).toMatchObject([{ rate: 0.2 }]);
+    const decayed = await writeArtifacts({
+      ...{ model: lone('source'), out: join(project.folder, 'artifacts-decay'), trainable: 'all', layerDecay: 0.5 },
+    });
+    expect(Object.fromEntries(decayed.parameters.trainable.map((p) => [p.group, p.learningRateScale]))).toEqual({
+      ...{ stem: 0.25, block: 0.5, fc: 1 },
+    });
+    for (const folder of [out, join(project.folder, 'artifacts-decay')])
+      for (const file of ['training_model', 'eval_model', 'optimizer_model'])
+        await (await nodeRuntime().load(readFileSync(join(folder, `${file}.onnx`)))).release();
+  });
+
   test('says what cannot be written', async () => {
     const model = lone('source');
     const inFile = writeArtifacts({ model, out: join(model, 'artifacts') });

@@ -1,15 +1,15 @@
 import { ThawError } from '../../errors.ts';
-import { type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
+import { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
 import { readQuantized } from '../../recipe/index.ts';
 import { compact, plural } from '../../report/format.ts';
-import { parseConfig, trainingSchema } from '../../training/index.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
 import { QUANTIZED_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
+import { TRAIN_FLAGS } from '../train-flags.ts';
 
 export const INPUT_FLAG: Flags = {
   input: {
@@ -18,6 +18,23 @@ export const INPUT_FLAG: Flags = {
     does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
   },
 };
+
+/** The settings of `thaw train` that the graphs depend on. */
+const COMPILED = [
+  'lora',
+  'batch-norm',
+  'recompute',
+  'layer-decay',
+  'clip',
+  'l1',
+  'l2',
+  'l2sp',
+  'dropout',
+  'stochastic-depth',
+  'distill',
+] as const;
+
+const compiled: Flags = Object.fromEntries(COMPILED.map((name) => [name, { ...TRAIN_FLAGS[name], under: undefined }]));
 
 export const command: CommandSpec = {
   name: 'artifacts',
@@ -29,7 +46,7 @@ export const command: CommandSpec = {
       kind: 'text',
       value: 'WHAT',
       does: 'head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
-      default: 'head',
+      default: 'head; with --lora all adapters too',
     },
     loss: {
       kind: 'setting',
@@ -48,41 +65,30 @@ export const command: CommandSpec = {
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
-    l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
-    dropout: {
-      kind: 'setting',
-      value: 'N',
-      does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
-      default: '0',
-    },
-    'batch-norm': { kind: 'text', value: 'HOW', does: 'frozen or training', default: 'frozen' },
-    seed: { kind: 'number', value: 'N', does: 'of the new head', default: '0' },
+    ...compiled,
+    seed: { kind: 'number', value: 'N', does: 'of the new head and of adapters', default: '0' },
   },
   examples: [
     'thaw artifacts model.onnx --out artifacts --classes 10',
     'thaw artifacts model.onnx --out artifacts --trainable all --loss mse --optimizer sgd',
   ],
   async run({ words: [model], values, terminal, signal }) {
-    const { out, classes, keepHead, head, input, trainable = 'head', quantized, ...rest } = values;
+    const { out, classes, keepHead, head, input, trainable, quantized, ...rest } = values;
     if (out === undefined) throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Name a new folder');
     if (keepHead && classes !== undefined) {
       throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Give one of them');
     }
-    const config = parseConfig(trainingSchema, { ...rest, trainable });
-    const { name: loss, ...lossOptions } = config.loss;
-    const { name: optimizer, ...optimizerOptions } = config.optimizer;
-    const request = {
-      model,
-      out,
-      trainable,
-      classes,
-      head,
-      inputs: input,
-      quantized: readQuantized(quantized),
-    } as ArtifactsRequest;
-    const { l2, dropout, batchNorm, seed } = config;
     const manifest = await writeArtifacts(
-      { ...request, loss, lossOptions, optimizer, optimizerOptions, l2, dropout, batchNorm, seed },
+      {
+        ...(rest as ArtifactSettings),
+        model,
+        out: out as string,
+        trainable: trainable as ArtifactsRequest['trainable'],
+        classes: classes as number | undefined,
+        head: head as string | undefined,
+        inputs: input as ArtifactsRequest['inputs'],
+        quantized: readQuantized(quantized),
+      },
       { onEvent: new JobDisplay(terminal).take, signal },
     );
     if (terminal.json) terminal.answer(manifest);
