@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
-import { assess, evaluationOf, type Prediction, predictionsOf, softmax } from '../../src/tasks/index.ts';
+import {
+  assess,
+  evaluationOf,
+  type Prediction,
+  predictionsOf,
+  softmax,
+  temperatureFit,
+} from '../../src/tasks/index.ts';
 
 /** A prediction with certain probabilities. */
 const certain = (label: number, predicted: number, classes: number): Prediction => ({
@@ -157,5 +164,27 @@ describe('assessment', () => {
       rocAuc: null,
       intervals: { accuracy: [0, 1], f1: [0, 0] },
     });
+  });
+});
+
+describe('temperature', () => {
+  /** Says `confidence` of 100 samples, of which so many are right. */
+  const saying = (confidence: number, right: number): Prediction[] =>
+    Array.from({ length: 100 }, (_, index) => ({
+      ...{ index, label: index < right ? 0 : 1, predicted: 0 },
+      probabilities: Float32Array.of(confidence, 1 - confidence),
+    }));
+
+  it('is kept where it makes probabilities of other samples honest', () => {
+    const fit = temperatureFit(saying(0.95, 75), { seed: 0 });
+    expect(fit.temperature).toBe(fit.fitted);
+    expect(fit.with.logLoss).toBeLessThan(fit.without.logLoss);
+  });
+
+  it('is not kept where they are honest without it', () => {
+    const fit = temperatureFit(saying(0.8, 78), { seed: 0, others: saying(0.8, 80) });
+    expect(fit.fitted).toBeGreaterThan(1);
+    expect(fit.with.logLoss).toBeGreaterThan(fit.without.logLoss);
+    expect(fit.temperature).toBeNull();
   });
 });

@@ -2,6 +2,7 @@ import { calibrate, type EvaluateRequest } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
+import { noTemperature } from '../../report/sections/probabilities.ts';
 import type { CommandSpec } from '../command.ts';
 import { CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
@@ -24,9 +25,7 @@ export const command: CommandSpec = {
     if (terminal.json) terminal.answer(outcome);
     const { temperature, samples, without, with: calibrated, file } = outcome;
     if (temperature === null) {
-      terminal.say(
-        `No temperature can be fitted on ${plural(samples, 'picture')}: none of them is wrong, or the model is no better than chance`,
-      );
+      terminal.say(noTemperature(outcome, 'picture'));
       return 0;
     }
     terminal.say(`temperature ${decimal(temperature)}, fitted on ${plural(samples, 'picture')}`);

@@ -248,9 +248,7 @@ export class TrainingDisplay {
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
     const gains =
-      calibration?.temperature &&
-      calibration.with.logLoss < calibration.without.logLoss &&
-      calibration.with.calibration.error < calibration.without.calibration.error;
+      calibration?.temperature && calibration.with.calibration.error < calibration.without.calibration.error;
     if (gains) {
       const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
       this.terminal.say(

@@ -1,4 +1,4 @@
-import type { ProbabilityScores } from '../../tasks/index.ts';
+import type { ProbabilityScores, TemperatureFit } from '../../tasks/index.ts';
 import { curveLegend, curvePlot, reliabilityPlot } from '../charts/plane.ts';
 import { decimal, percent, plural, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
@@ -29,6 +29,12 @@ export function curves({ curves: drawn, after }: ReportData): Html {
   );
 }
 
+/** Why a model keeps no temperature. */
+export const noTemperature = ({ fitted, samples, without, with: cooled }: TemperatureFit, noun: string): string =>
+  fitted === null
+    ? `No temperature could be fitted on ${plural(samples, noun)}: none of them is wrong, or the model is no better than chance`
+    : `A temperature of ${decimal(fitted)}, fitted on ${plural(samples, noun)}, gains nothing (log loss ${decimal(without.logLoss)} without it, ${decimal(cooled.logLoss)} with it), so that none is kept`;
+
 /** Do probabilities say how often it is right, as they are and at the temperature that was fitted? */
 export function calibration({ calibration: fit }: ReportData): Html {
   if (!fit) return html``;
@@ -49,7 +55,7 @@ export function calibration({ calibration: fit }: ReportData): Html {
     'Bars on the diagonal: of what it says with 80%, 80% is right. A thin line is how far a bar is off.',
     html`${
       temperature === null
-        ? html`<p>No temperature could be fitted on ${plural(samples, 'validation picture')}: none of them is wrong, or the model is no better than chance.</p>`
+        ? html`<p>${noTemperature(fit, 'validation picture')}.</p>`
         : html`<p>Divided by ${decimal(temperature)}, fitted on ${plural(samples, 'validation picture')}, the scores give the probabilities on the right; no prediction changes. The temperature is in the model's <code>config.json</code>, and <code>thaw predict --calibrated</code> uses it. ${how}</p>`
     }
 <div class="charts">${columns.map(

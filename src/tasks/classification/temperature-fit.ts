@@ -19,8 +19,10 @@ export interface ProbabilityScores {
 
 /** A temperature for a finished model, and what it does. Plain data. */
 export interface TemperatureFit {
-  /** What scores are divided by before the softmax; null where none can be fitted, as where no prediction is wrong. */
+  /** What scores are divided by before the softmax; null where none can be fitted, as where no prediction is wrong, or where it gains nothing. */
   readonly temperature: number | null;
+  /** The temperature that was fitted, and is not `temperature` where the log loss `with` it is no smaller than `without`; null where none can be. */
+  readonly fitted: number | null;
   /** Samples that it was fitted on. */
   readonly samples: number;
   /**
@@ -40,13 +42,15 @@ export function temperatureFit(
   predictions: readonly Prediction[],
   { seed, others }: { readonly seed: number; readonly others?: readonly Prediction[] },
 ): TemperatureFit {
-  const temperature = fitTemperature(predictions);
+  const fitted = fitTemperature(predictions);
   const measured = others ? 'other' : 'parts';
   const without = others ?? predictions;
   const cooled =
-    temperature === null ? without : others ? atTemperature(others, temperature) : crossFitted(predictions, { seed });
+    fitted === null ? without : others ? atTemperature(others, fitted) : crossFitted(predictions, { seed });
   const samples = predictions.length;
-  return { temperature, samples, measured, without: probabilityScores(without), with: probabilityScores(cooled) };
+  const scores = { without: probabilityScores(without), with: probabilityScores(cooled) };
+  const temperature = scores.with.logLoss < scores.without.logLoss ? fitted : null;
+  return { temperature, fitted, samples, measured, ...scores };
 }
 
 /** Predictions with their probabilities at a temperature. */
