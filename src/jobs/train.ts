@@ -15,7 +15,7 @@ import {
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
 import type { Assessment, Evaluated, Evaluation } from '../tasks/index.ts';
-import { planStages, trainingPlan } from '../training/index.ts';
+import { planStages, trainingPlan, withoutEffect } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
@@ -120,10 +120,11 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
 }
 
 /** What stages name must be there and be trainable: better said now than when the last of them begins. */
-function checkStages(settings: TrainSettings, { anatomy }: Prepared, { onEvent }: JobHooks): void {
+function checkStages(settings: TrainSettings, { anatomy, network }: Prepared, { onEvent }: JobHooks): void {
   const config = trainingConfigOf(settings);
   const stages = planStages(config, anatomy);
-  for (const stage of stages) trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
+  const plans = stages.map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
+  for (const message of withoutEffect(network.model.graph, plans)) onEvent?.({ type: 'notice', message });
   const [nearest] = anatomy.obstacles ?? [];
   const wanted = planStages(config, { ...anatomy, obstacles: [] });
   const last = (plan: typeof stages) => String(plan.at(-1)?.train);

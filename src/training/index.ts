@@ -28,3 +28,4 @@ export {
 } from './schedules.ts';
 export { CompiledStage } from './stage.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
+export { withoutEffect } from './without-effect.ts';

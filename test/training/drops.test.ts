@@ -3,7 +3,13 @@ import { trainingModel } from '../../src/artifacts/index.ts';
 import { type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
 import { networkOf } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { parseConfig, type TrainingConfigInput, trainingPlan, trainingSchema } from '../../src/training/index.ts';
+import {
+  parseConfig,
+  type TrainingConfigInput,
+  trainingPlan,
+  trainingSchema,
+  withoutEffect,
+} from '../../src/training/index.ts';
 import { smallModel, weights } from '../small-models.ts';
 
 const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
@@ -138,5 +144,29 @@ describe('dropout at a place', () => {
   it('is refused where nothing has its name', async () => {
     await expect(trained({ dropout: { nowhere: 0.1 } }, () => 0)).rejects.toThrow(/"nowhere" selects no/);
     await expect(trained({ dropout: { z1: 1.5 } }, () => 0)).rejects.toThrow(/setting dropout/);
+  });
+});
+
+describe('what no stage does', () => {
+  const idle = async (input: TrainingConfigInput, ...trains: string[]) => {
+    const config = parseConfig(trainingSchema, input);
+    const { network, anatomy } = await networkOf((await prepared()).network.model, runtime, {
+      distill: config.distill,
+    });
+    const plans = trains.map((train) => trainingPlan(config, { train, epochs: 1 }, anatomy, 'logits'));
+    return withoutEffect(network.model.graph, plans);
+  };
+
+  it.each([
+    [{ dropout: { head: 0.1, z1: 0.2 } }, 'dropout of "z1" has no effect'],
+    [{ stochasticDepth: 0.2 }, 'stochasticDepth has no effect'],
+    [{ distill: 0.5 }, 'distill has no effect'],
+  ])('%j with the head alone is told', async (input, message) => {
+    expect(await idle(input, 'head')).toEqual([expect.stringContaining(message)]);
+    expect(await idle(input, 'head', 'all')).toEqual([]);
+  });
+
+  it('says nothing of a place that a layer after it reads', async () => {
+    expect(await idle({ dropout: { head: 0.1, z1: 0.2 }, stochasticDepth: 0.1 }, 'b,head')).toEqual([]);
   });
 });
