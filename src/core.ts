@@ -8,6 +8,7 @@ export * from './data/index.ts';
 export { type ErrorCode, ThawError } from './errors.ts';
 export * from './export/index.ts';
 export * from './federated/index.ts';
+export * from './flower/index.ts';
 export * from './layers/index.ts';
 export * from './losses/index.ts';
 export * from './lowering/index.ts';

@@ -5,7 +5,7 @@ import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import './generate-protobuf.js';
+import { PROTOCOLS } from './generate-protobuf.js';
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 
@@ -14,8 +14,11 @@ const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/t
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(status ?? 1);
-// The module's types are a .d.ts beside it, which tsc takes for already built.
-cpSync('src/onnx/generated', 'dist/onnx/generated', { recursive: true });
+// The modules' types are a .d.ts beside each, which tsc takes for already built.
+for (const name of PROTOCOLS) {
+  const folder = join(dirname(name), 'generated');
+  cpSync(join('src', folder), join('dist', folder), { recursive: true });
+}
 chmodSync('dist/cli/main.js', 0o755);
 // Sandboxed preload scripts are CommonJS of one file.
 await build({

@@ -1,20 +1,24 @@
-// Makes src/onnx/generated/onnx.{js,d.ts} from src/onnx/onnx.proto: a static module, since protobufjs's reflection builds its
-// codecs with `Function`, which a strict content security policy refuses.
+// Makes generated/NAME.{js,d.ts} beside each NAME.proto: static modules, since protobufjs's reflection builds its codecs with
+// `Function`, which a strict content security policy refuses.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const require = createRequire(import.meta.url);
 const pbjs = require('protobufjs-cli/pbjs.js');
 const pbts = require('protobufjs-cli/pbts.js');
 
-const source = 'src/onnx/onnx.proto';
-const folder = 'src/onnx/generated';
-const code = `${folder}/onnx.js`;
-const types = `${folder}/onnx.d.ts`;
+/** Below src, without their ending. */
+export const PROTOCOLS = ['onnx/onnx', 'flower/fleet'];
 
 const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-if (modified(types) < Math.max(modified(source), modified('package-lock.json'))) {
+
+for (const name of PROTOCOLS) {
+  const source = `src/${name}.proto`;
+  const folder = join(dirname(source), 'generated');
+  const [code, types] = ['js', 'd.ts'].map((ending) => `${folder}/${name.split('/').at(-1)}.${ending}`);
+  if (modified(types) >= Math.max(modified(source), modified('package-lock.json'))) continue;
   mkdirSync(folder, { recursive: true });
   await promisify(pbjs.main)([
     ...['--target', 'static-module', '--wrap', 'es6', '--es6', '--keep-case', '--root', 'thaw'],

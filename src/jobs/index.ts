@@ -4,7 +4,14 @@ export { Classifier } from './classifier.ts';
 export { type EvaluateRequest, evaluate, measureModel } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';
 export { type ExportOutcome, type ExportRequest, exportRun } from './export.ts';
-export { type FederatedAppRequest, writeFederatedApp } from './federated.ts';
+export {
+  type FederatedAppRequest,
+  type JoinHooks,
+  type JoinRequest,
+  joinFederation,
+  type SuperLinkAddress,
+  writeFederatedApp,
+} from './federated/index.ts';
 export { type FindLrRequest, findLr } from './find-lr.ts';
 export type { TrainOutcome } from './finish.ts';
 export { type InspectRequest, inspectModel } from './inspect.ts';

@@ -64,8 +64,12 @@ describe('the app', () => {
     });
   });
 
-  test('other words than init are refused', async () => {
-    expect(await thaw(['federated', 'join', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('init DIR') });
+  test.each([
+    ['other words', ['leave', 'x'], /init DIR, or thaw federated join/],
+    ['more words', ['init', 'x', 'y'], /what to do with "y"/],
+    ['flags of a client', ['init', 'x', '--insecure'], /--insecure is nothing to init/],
+  ])('is refused with %s', async (_, words, message) => {
+    expect(await thaw(['federated', ...words])).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 });
 

@@ -66,6 +66,7 @@ test('holds what users need and nothing else', () => {
     ...['templates/flower/pyproject.toml', 'templates/flower/thaw_federated/client_app.py'],
     ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+    ...['dist/flower/generated/fleet.js', 'dist/flower/generated/fleet.d.ts'],
     ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
     ...['dist/electron/index.js', 'dist/electron/host.js', 'dist/electron/preload.cjs', 'dist/electron/client.js'],
   ];

@@ -1,31 +1,178 @@
 import { ThawError } from '../../errors.ts';
-import { type FederatedAppRequest, writeFederatedApp } from '../../jobs/index.ts';
+import type { AppMessage, NodeEvent } from '../../flower/index.ts';
+import {
+  type FederatedAppRequest,
+  type JobEvent,
+  type JoinRequest,
+  joinFederation,
+  writeFederatedApp,
+} from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
-import type { CommandSpec } from '../command.ts';
+import { plural } from '../../report/format.ts';
+import type { CommandContext, CommandSpec } from '../command.ts';
+import { type Flags, settingName } from '../flags.ts';
+import { DEVICE_FLAG } from '../shared-flags.ts';
+import { JobDisplay } from '../terminal/job.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { TRAIN_FLAGS } from '../train-flags.ts';
+
+const INIT: Flags = {
+  labels: {
+    kind: 'names',
+    value: 'A,B,C',
+    does: 'the classes of all machines, or a file with one a line',
+    under: 'init',
+  },
+  data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: pictures of each client, {} being its number' },
+  strategy: { kind: 'text', value: 'NAME', does: 'fedavg, fedprox or fedadam', default: 'fedavg' },
+};
+
+const JOIN: Flags = {
+  insecure: { kind: 'switch', does: 'the SuperLink is without TLS', under: 'join' },
+  'root-certificates': { kind: 'text', value: 'FILE', does: 'PEM of the certificates to trust in place of the usual' },
+  key: {
+    kind: 'text',
+    value: 'FILE',
+    does: 'the OpenSSH private key of a node that flwr supernode register told the SuperLink of',
+    default: 'a new one',
+  },
+  ...DEVICE_FLAG,
+  cache: { ...TRAIN_FLAGS.cache, default: 'disk', under: undefined },
+  'cache-memory': { ...TRAIN_FLAGS['cache-memory'], under: undefined },
+  'cache-disk': { ...TRAIN_FLAGS['cache-disk'], under: undefined },
+};
+
+/** Each with the heading of the first. */
+const under = (flags: Flags, heading: string): Flags =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under: heading }]));
+
+const ACTIONS = { init, join } as const;
 
 export const command: CommandSpec = {
   name: 'federated',
-  summary: 'a Flower App (init DIR) in which machines train a model together',
+  summary: 'train together by Flower: an app (init DIR), a client (join SUPERLINK DATA)',
   description:
-    'Writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. Servers and clients need Python (docs/federated.md).',
+    'init writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. join is such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). See docs/federated.md.',
   words: [
-    { name: 'init', does: 'the word init' },
-    { name: 'dir', does: 'the folder to write' },
+    { name: 'init|join', does: 'init writes an app, join takes part in the rounds of one' },
+    { name: 'dir|superlink', does: 'the folder to write; the address of the SuperLink, as in 10.0.0.5:8000' },
+    { name: 'data', does: 'join: labelled pictures of this machine, as for thaw train', optional: true },
   ],
   flags: {
     model: { kind: 'text', value: 'MODEL', does: 'the same on all machines, as for thaw train', default: 'default' },
-    labels: { kind: 'names', value: 'A,B,C', does: 'the classes of all machines, or a file with one a line' },
-    data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: pictures of each client, {} being its number' },
-    strategy: { kind: 'text', value: 'NAME', does: 'fedavg, fedprox or fedadam', default: 'fedavg' },
+    ...under(INIT, 'init'),
+    ...under(JOIN, 'join'),
   },
-  examples: ["thaw federated init app --model model.onnx --labels cat,dog --data 'shares/{}'"],
-  async run({ words: [what, folder], values, terminal }) {
-    if (what !== 'init')
-      throw new ThawError('bad-config', `thaw federated does not know "${what}"`, 'Write: thaw federated init DIR');
-    const files = await writeFederatedApp({ ...(values as Omit<FederatedAppRequest, 'folder'>), folder });
-    if (terminal.json) terminal.answer({ folder, files });
-    terminal.say(`app   ${quoted(folder)}: ${files.join(', ')}`);
-    terminal.say(`next  look through ${quoted(`${folder}/pyproject.toml`)}, then: flwr run ${quoted(folder)} --stream`);
-    return 0;
+  examples: [
+    "thaw federated init app --model model.onnx --labels cat,dog --data 'shares/{}'",
+    'thaw federated join 10.0.0.5:8000 pictures --root-certificates ca.crt',
+  ],
+  async run(context) {
+    const [what] = context.words;
+    if (what === 'init' || what === 'join') return ACTIONS[what](context);
+    throw new ThawError(
+      'bad-config',
+      `thaw federated does not know "${what}"`,
+      'Write: thaw federated init DIR, or thaw federated join SUPERLINK DATA',
+    );
   },
 };
+
+/** @throws ThawError `bad-config` naming a flag of the other action */
+function refuseFlags(flags: Flags, { values }: CommandContext, what: string): void {
+  const stranger = Object.keys(flags).find((flag) => values[settingName(flag)] !== undefined);
+  if (stranger) throw new ThawError('bad-config', `--${stranger} is nothing to ${what}`, 'Leave it out');
+}
+
+async function init(context: CommandContext): Promise<number> {
+  const {
+    words: [, folder, extra],
+    values,
+    terminal,
+  } = context;
+  refuseFlags(JOIN, context, 'init');
+  if (extra !== undefined)
+    throw new ThawError('bad-config', `thaw federated init does not know what to do with "${extra}"`, 'Leave it out');
+  const files = await writeFederatedApp({ ...(values as Omit<FederatedAppRequest, 'folder'>), folder });
+  if (terminal.json) terminal.answer({ folder, files });
+  terminal.say(`app   ${quoted(folder)}: ${files.join(', ')}`);
+  terminal.say(`next  look through ${quoted(`${folder}/pyproject.toml`)}, then: flwr run ${quoted(folder)} --stream`);
+  return 0;
+}
+
+async function join(context: CommandContext): Promise<number> {
+  const {
+    words: [, superlink, data],
+    values,
+    terminal,
+    signal,
+  } = context;
+  refuseFlags(INIT, context, 'join');
+  if (data === undefined)
+    throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the pictures of this machine');
+  const { model = 'default', insecure, rootCertificates, key, ...settings } = values as Partial<JoinRequest>;
+  const display = new NodeDisplay(terminal);
+  await joinFederation(
+    { superlink, data, model, insecure, rootCertificates, key, settings: settings as JoinRequest['settings'] },
+    { onEvent: display.take, signal },
+  );
+  if (terminal.json) terminal.answer(display.counts);
+  return 0;
+}
+
+/** Says what a node does, a line a message. */
+class NodeDisplay {
+  readonly counts = { answered: 0, failed: 0, sent: 0 };
+  private readonly job: JobDisplay;
+
+  constructor(private readonly terminal: Terminal) {
+    this.job = new JobDisplay(terminal);
+  }
+
+  take = (event: JobEvent | NodeEvent): void => {
+    const { terminal, counts } = this;
+    const { colours: c } = terminal;
+    switch (event.type) {
+      case 'joined':
+        terminal.say(`joined  ${event.superlink} (Flower ${event.version}) as node ${event.node}; Ctrl-C leaves`);
+        break;
+      case 'message':
+        terminal.status(c.dim(`${named(event.message)} …`));
+        break;
+      case 'answered':
+        counts.answered++;
+        counts.sent += event.bytes;
+        terminal.say(`${named(event.message)}  answered, ${plural(event.bytes, 'byte')}`);
+        break;
+      case 'failed': {
+        counts.failed++;
+        const { error } = event;
+        terminal.say(
+          c.red(`${named(event.message)}  failed: ${error instanceof ThawError ? error.line : error.message}`),
+        );
+        break;
+      }
+      case 'dropped':
+        terminal.say(c.yellow(`note  a message is left: ${event.reason}`));
+        break;
+      case 'lost':
+        terminal.say(c.yellow(`note  ${event.reason}; trying again`));
+        break;
+      case 'back':
+        terminal.say('back  the SuperLink answers again');
+        break;
+      case 'left':
+        terminal.say('left');
+        break;
+      default:
+        this.job.take(event);
+    }
+  };
+}
+
+/** Rounds are counted anew with each stage of the app. */
+function named({ type, content }: AppMessage): string {
+  const config = content.get('config');
+  const round = config?.kind === 'config' ? config.values.get('server-round') : undefined;
+  return round === undefined ? type : `${type}, round ${round} of the stage`;
+}

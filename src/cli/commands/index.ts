@@ -83,8 +83,8 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
   },
   {
     name: 'federated',
-    usage: 'federated <init> <dir>',
-    summary: 'a Flower App (init DIR) in which machines train a model together',
+    usage: 'federated <init|join> <dir|superlink> [data]',
+    summary: 'train together by Flower: an app (init DIR), a client (join SUPERLINK DATA)',
     load: () => import('./federated.ts'),
   },
   {

@@ -1,0 +1,62 @@
+import { writeSafetensors } from '../artifacts/index.ts';
+import { ThawError } from '../errors.ts';
+import { type RoundMode, type RoundOutcome, readRoundState } from '../federated/index.ts';
+import type { TrainSettingsInput } from '../recipe/index.ts';
+import type { Scores } from '../tasks/index.ts';
+import type { AppMessage } from './node.ts';
+import type { Content, FlowerRecord, RecordValue } from './records.ts';
+
+/** What the app that `thaw federated init` writes asks of a client: a round from a state, with settings. */
+export interface AskedRound extends RoundMode {
+  /** A safetensors file, as `round` takes it. */
+  readonly state: Uint8Array;
+  readonly settings: TrainSettingsInput;
+}
+
+/** @throws ThawError `bad-data` for a message of another app */
+export function readAskedRound({ type, content }: AppMessage): AskedRound {
+  const arrays = content.get('arrays');
+  const config = content.get('config');
+  const stranger = (why: string): ThawError =>
+    new ThawError(
+      'bad-data',
+      `the message is not of an app of this Thaw: ${why}`,
+      'Run the app that thaw federated init writes, on all machines of the same version',
+    );
+  if (type !== 'train' && type !== 'evaluate') throw stranger(`"${type}" is asked for`);
+  if (arrays?.kind !== 'arrays' || config?.kind !== 'config') throw stranger('it has no state or no config');
+  const { values } = config;
+  const text = (name: string): Record<string, unknown> => {
+    try {
+      return JSON.parse(String(values.get(name)));
+    } catch {
+      throw stranger(`its ${name} are no JSON`);
+    }
+  };
+  const number = (name: string): number => {
+    const value = Number(values.get(name) ?? Number.NaN);
+    if (Number.isFinite(value)) return value;
+    throw stranger(`it has no ${name}`);
+  };
+  const finished = number('epochs') * (number('server-round') - 1);
+  const metadata = { ...text('state'), epoch: String(number('epoch') + finished) };
+  return {
+    state: writeSafetensors({ tensors: arrays.arrays, metadata: metadata as Record<string, string> }),
+    settings: text('settings') as TrainSettingsInput,
+    evaluateOnly: type === 'evaluate',
+    proximal: values.has('proximal-mu') ? number('proximal-mu') : undefined,
+  };
+}
+
+/** The app's answer: what was learned, of how many examples, and how good it is. */
+export function answerOf({ state, examples, train, val }: RoundOutcome): Content {
+  const metrics = { kind: 'metrics', values: metricsOf(examples, train ?? val) } as const;
+  if (!state) return new Map([['metrics', metrics]]);
+  return new Map<string, FlowerRecord>([
+    ['arrays', { kind: 'arrays', arrays: readRoundState(state).tensors }],
+    ['metrics', metrics],
+  ]);
+}
+
+const metricsOf = (examples: number, scores: Scores): ReadonlyMap<string, RecordValue> =>
+  new Map<string, RecordValue>([['num-examples', BigInt(examples)], ...Object.entries(scores)]);

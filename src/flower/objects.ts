@@ -1,0 +1,75 @@
+import { ThawError } from '../errors.ts';
+
+/**
+ * What Flower's messages are made of: an object has a type, the ids of its children and a body. As bytes it is
+ * `TYPE ID,ID,… LENGTH\0BODY`, and its id is the SHA-256 of them, in hexadecimal.
+ */
+export interface FlowerObject {
+  readonly type: string;
+  readonly children: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** An object as bytes, with all below it. */
+export interface PackedObject {
+  readonly id: string;
+  readonly content: Uint8Array;
+  readonly children: readonly PackedObject[];
+}
+
+/** The id of an object's bytes. Pages have it on `https:` and `localhost` only. */
+export async function objectId(content: Uint8Array): Promise<string> {
+  if (!globalThis.crypto?.subtle) {
+    throw new ThawError(
+      'device',
+      'a page that is not encrypted has no SHA-256',
+      'Serve it by https, or from localhost',
+    );
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** @param children those that are the same are one */
+export async function packObject(
+  type: string,
+  body: Uint8Array,
+  children: readonly PackedObject[] = [],
+): Promise<PackedObject> {
+  const own = new Map(children.map((child) => [child.id, child]));
+  const head = new TextEncoder().encode(`${type} ${[...own.keys()].join(',')} ${body.length}\0`);
+  const content = new Uint8Array(head.length + body.length);
+  content.set(head);
+  content.set(body, head.length);
+  return { id: await objectId(content), content, children: [...own.values()] };
+}
+
+/**
+ * @returns with a body that is a view of the bytes
+ * @throws ThawError `bad-data` where they are no object
+ */
+export function unpackObject(content: Uint8Array): FlowerObject {
+  const end = content.indexOf(0);
+  const [, type, ids, length] =
+    /^(\w+) ([0-9a-f,]*) (\d+)$/.exec(new TextDecoder().decode(content.subarray(0, Math.max(end, 0)))) ?? [];
+  const body = content.subarray(end + 1);
+  const children = ids ? ids.split(',') : [];
+  if (type === undefined || Number(length) !== body.length || !children.every((id) => /^[0-9a-f]{64}$/.test(id)))
+    throw damaged('it does not begin as one, or has another length');
+  return { type, children, body };
+}
+
+export const damaged = (why: string): ThawError =>
+  new ThawError(
+    'bad-data',
+    `an object of a Flower message cannot be read: ${why}`,
+    'See docs/federated.md for versions',
+  );
+
+/** An object and all below it, each once, itself first. */
+export function* everyObject(root: PackedObject, seen = new Set<string>()): Generator<PackedObject> {
+  if (seen.has(root.id)) return;
+  seen.add(root.id);
+  yield root;
+  for (const child of root.children) yield* everyObject(child, seen);
+}

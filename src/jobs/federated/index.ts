@@ -1,0 +1,3 @@
+export { type FederatedAppRequest, writeFederatedApp } from './app.ts';
+export { type JoinHooks, type JoinRequest, joinFederation } from './join.ts';
+export type { SuperLinkAddress } from './transport.ts';

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { ThawError } from '../../errors.ts';
+import { answerOf, identityOf, type NodeEvent, readAskedRound, runNode } from '../../flower/index.ts';
+import type { TrainSettingsInput } from '../../recipe/index.ts';
+import type { JobEvent } from '../events.ts';
+import { round } from '../round/index.ts';
+import { type SuperLinkAddress, transportTo } from './transport.ts';
+
+export interface JoinRequest extends SuperLinkAddress {
+  /** As for a training; the federation's state says of which model it is. */
+  readonly model: string;
+  readonly data: string;
+  /** An OpenSSH private key file of a node that `flwr supernode register` told the SuperLink of; a new node registers itself. */
+  readonly key?: string;
+  /** What this machine decides for itself: device and cache. */
+  readonly settings?: Pick<TrainSettingsInput, 'device' | 'cache' | 'cacheMemory' | 'cacheDisk'>;
+  /** Milliseconds between two questions for messages. */
+  readonly poll?: number;
+}
+
+export interface JoinHooks {
+  readonly onEvent?: (event: JobEvent | NodeEvent) => void;
+  /** Ends the node, after it has told the SuperLink. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Takes part in the federations of a Flower SuperLink until asked to stop: rounds of the app that `writeFederatedApp` writes, on this
+ * machine's data.
+ *
+ * @throws ThawError `network` where the SuperLink cannot be reached at first, is of a version that is not spoken, or does not take the node
+ */
+export async function joinFederation(request: JoinRequest, { onEvent, signal }: JoinHooks = {}): Promise<void> {
+  const { model, data, key, settings, poll } = request;
+  const transport = await transportTo(request);
+  const identity = key === undefined ? undefined : await identityOf(await keyIn(key));
+  await runNode({
+    transport,
+    identity,
+    poll,
+    onEvent,
+    signal,
+    answer: async (message, stop) => {
+      const { settings: asked, ...rest } = readAskedRound(message);
+      return answerOf(
+        await round({ model, data, ...rest, settings: { ...asked, ...settings } }, { onEvent, signal: stop }),
+      );
+    },
+  });
+}
+
+const keyIn = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((cause: Error) => {
+    throw new ThawError('not-found', `${file} cannot be read: ${cause.message}`, 'Check --key', { cause });
+  });
