@@ -15,23 +15,51 @@ export function sumOverBatch(
   start: Value,
   body: (sum: Value, elements: readonly Value[]) => Value,
 ): Value {
+  const [sum] = scan(b, [start], inputs, ([sum], elements) => [body(sum, elements)]);
+  return sum;
+}
+
+/**
+ * What the body makes of each element of the batch, one after the other, so that what lies between stays in the caches.
+ *
+ * @param inputs values `[N, …]`; the body gets their elements `[…]`
+ * @param body emits what is made of one element: `[…]` of a result `[N, …]`. All it emits must depend on the elements.
+ */
+export function eachOfBatch(
+  b: GraphBuilder,
+  inputs: readonly Value[],
+  body: (elements: readonly Value[]) => Value,
+): Value {
+  return scan(b, [], inputs, (_, elements) => [body(elements)])[0];
+}
+
+/** @param body the states' next values, then the results of one step */
+function scan(
+  b: GraphBuilder,
+  start: readonly Value[],
+  inputs: readonly Value[],
+  body: (states: readonly Value[], elements: readonly Value[]) => readonly Value[],
+): readonly Value[] {
   const outside = b.nodes;
   b.nodes = [];
   const name = b.unique('batch');
-  const sum = b.input(b.unique(`${name}/sum`), start.type, start.shape);
+  const states = start.map(({ type, shape }) => b.input(b.unique(`${name}/sum`), type, shape));
   const elements = inputs.map(({ type, shape }) => b.input(b.unique(`${name}/element`), type, shape.slice(1)));
-  const next = body(sum, elements);
+  const outputs = body(states, elements);
   const value = {
     name,
     nodes: b.nodes,
-    inputs: [sum, ...elements],
-    outputs: [next],
+    inputs: [...states, ...elements],
+    outputs: [...outputs],
     initializers: new Map(),
     valueInfo: [],
   };
   b.nodes = outside;
-  return b.emit('Scan', [start, ...inputs], [start], {
+  const results = outputs.map(({ type, shape }, i) =>
+    i < start.length ? start[i] : { type, shape: [inputs[0].shape[0], ...shape] },
+  );
+  return b.emit('Scan', [...start, ...inputs], results, {
     num_scan_inputs: inputs.length,
     body: { kind: 'graph', value },
-  })[0];
+  });
 }

@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { channelSum, convInputGradient, convWeightGradient } from '../../src/autodiff/adjoint.ts';
+import { channelSum, convInputGradient, convWeightGradient, maxPoolGradient } from '../../src/autodiff/adjoint.ts';
 import { assignBlocks, lower, prune } from '../../src/lowering/index.ts';
-import { convolvedShape, float, GraphBuilder, type Tensor, type Value, writeModel } from '../../src/onnx/index.ts';
+import {
+  convolvedShape,
+  float,
+  GraphBuilder,
+  pooledShape,
+  type SpatialAttributes,
+  type Tensor,
+  type Value,
+  writeModel,
+} from '../../src/onnx/index.ts';
 import { machineOf } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { tensor, weights } from '../small-models.ts';
@@ -189,5 +198,39 @@ describe('what lies between convolutions stays in blocks', () => {
       const positive = b.greater(b.conv(v.x, v.w, undefined, {}), 0);
       return [b.cast(b.reshape(positive, ['N', 48 * 72]), 'float32')];
     });
+  });
+});
+
+describe('gradients of the greatest go to the first of several, as in the standard layout', () => {
+  const rows: readonly [x: readonly [number, number], kernel: readonly [number, number], SpatialAttributes?][] = [
+    [[8, 6], [2, 2], { strides: [2, 2] }],
+    [[9, 7], [2, 2], { strides: [2, 2] }],
+    [[9, 7], [2, 2], { strides: [2, 2], ceil_mode: 1 }],
+    [[8, 8], [3, 3], { strides: [2, 2], pads: [1, 1, 1, 1] }],
+    [[9, 8], [3, 3], { strides: [2, 2], ceil_mode: 1 }],
+    [[9, 8], [3, 3], { strides: [2, 2], pads: [0, 0, 1, 1], ceil_mode: 1 }],
+    [[7, 7], [3, 3], { pads: [1, 1, 1, 1] }],
+    [[9, 9], [3, 3], { dilations: [2, 1], strides: [2, 1], pads: [1, 1, 1, 1] }],
+    [[7, 8], [5, 5], { pads: [2, 2, 2, 2] }],
+    [[8, 8], [2, 2], { strides: [3, 3] }],
+    [[11, 10], [3, 3], { strides: [3, 4], pads: [1, 2, 1, 2] }],
+    [[9, 10], [3, 2], { strides: [1, 2], pads: [1, 0, 0, 1] }],
+  ];
+
+  test.each(rows)('%j %j %j', async (spatial, kernel, attributes = {}) => {
+    const out = pooledShape(spatial, kernel, attributes);
+    const eye = tensor('float32', [40, 40, 1, 1], (i) => (i % 41 === 0 ? 1 : 0));
+    for (const lift of [-3, 0, 3]) {
+      const inputs = { x: weights([3, 40, ...spatial], 1), wEye: eye, g: weights([3, 40, ...out], 2) };
+      const inBlocks = await agree(inputs, (b, v) => {
+        // Few different values, so that many windows have several greatest elements; all are negative, some are, or none is.
+        const x = b.add(b.unary('Floor', b.mul(b.conv(v.x, v.wEye, undefined, {}), 2)), lift);
+        const a = { ...attributes, kernel_shape: kernel };
+        const [y] = b.emit('MaxPool', [x], [v.g], a);
+        return [y, maxPoolGradient(b, v.g, x, y, a)];
+      });
+      // Of y and the gradient; x is not needed in the standard order.
+      expect(inBlocks.filter((op) => op === 'ReorderOutput')).toHaveLength(2);
+    }
   });
 });

@@ -6,6 +6,7 @@ import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { fitOf } from './forward.ts';
 import { blockedLayout, convolve, crop } from './layout.ts';
+import { maxPoolGradient } from './max-pool.ts';
 import { type Handler, isMap, NCHWC, type Region } from './region.ts';
 
 /** Below so many positions a product per sample is too small to be quick. */
@@ -117,6 +118,7 @@ const late: Handler = (region, node) => {
 export const GRADIENTS: Readonly<Record<string, Handler>> = {
   ConvInputGradient: inputGradient,
   ConvWeightGradient: weightGradient,
+  MaxPoolGradient: maxPoolGradient,
   ChannelSum: channelSum,
   Late: late,
 };

@@ -9,6 +9,8 @@ interface ConvolutionCall {
   /** In the order that the blocks take, declared `[filled O, I/g, kh, kw]`. */
   readonly filter: Value;
   readonly bias?: Value;
+  /** Added to the result, before the activation. */
+  readonly sum?: Value;
   readonly group: number;
   readonly strides?: readonly number[];
   readonly dilations?: readonly number[];
@@ -19,7 +21,7 @@ interface ConvolutionCall {
 
 /** The domain's `Conv`. */
 export function convolve({ b }: Region, call: ConvolutionCall): Value {
-  const { x, filter, bias, group, strides, dilations, pads, out, activation } = call;
+  const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
   const [filters, , ...kernel] = filter.shape as number[];
   const attributes = {
     kernel_shape: kernel,
@@ -31,7 +33,8 @@ export function convolve({ b }: Region, call: ConvolutionCall): Value {
     activation_params: activation?.parameters && floats(activation.parameters),
   };
   const output = { type: x.type, shape: [x.shape[0], filters, ...out] };
-  return b.emit('Conv', bias ? [x, filter, bias] : [x, filter], [output], attributes, { domain: NCHWC })[0];
+  const inputs = sum ? [x, filter, bias, sum] : bias ? [x, filter, bias] : [x, filter];
+  return b.emit('Conv', inputs, [output], attributes, { domain: NCHWC })[0];
 }
 
 /** What the ways to write a convolution's input gradient need, in blocks. Values are maps by their declared shapes. */
@@ -76,19 +79,23 @@ export function blockedLayout(region: Region, sizes: Geometry): Layout {
       const seen = b.reshape(x, [product([n, c / size]), h, 1, w, 1, size]);
       return b.reshape(b.mul(seen, first), [n, c, h * sh, w * sw]);
     },
-    interleave(parts, axis, length) {
-      const [n, c, h, w] = sizesOf(parts[0]);
-      const [rows, inner] = axis === 0 ? [h, w * size] : [h * w, size];
-      const joined = b.concat(
-        parts.map((part) => b.reshape(part, [n, (c / size) * rows, inner])),
-        2,
-      );
-      const whole = axis === 0 ? [n, c, h * parts.length, w] : [n, c, h, w * parts.length];
-      const map = b.reshape(joined, whole);
-      const missing = (whole[2 + axis] as number) - length;
-      return missing ? crop(region, map, [0, 0], axis === 0 ? [-missing, 0] : [0, -missing]) : map;
-    },
+    interleave: (parts, axis, length) => interleave(region, parts, axis, length),
   };
+}
+
+/** Maps of one size, interleaved along a spatial axis and cut to `length`. */
+export function interleave(region: Region, parts: readonly Value[], axis: number, length: number): Value {
+  const { b, size } = region;
+  const [n, c, h, w] = sizesOf(parts[0]);
+  const [rows, inner] = axis === 0 ? [h, w * size] : [h * w, size];
+  const joined = b.concat(
+    parts.map((part) => b.reshape(part, [n, (c / size) * rows, inner])),
+    2,
+  );
+  const whole = axis === 0 ? [n, c, h * parts.length, w] : [n, c, h, w * parts.length];
+  const map = b.reshape(joined, whole);
+  const missing = (whole[2 + axis] as number) - length;
+  return missing ? crop(region, map, [0, 0], axis === 0 ? [-missing, 0] : [0, -missing]) : map;
 }
 
 /** Maps without the elements that negative pads leave out. */
