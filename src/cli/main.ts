@@ -1,15 +1,35 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { runThaw } from './run.ts';
+import { computes, runThaw } from './run.ts';
+
+const words = process.argv.slice(2);
 
 // Whoever reads our output may stop reading (`thaw predict … | head`): then what is under way is stopped and saved.
 let unread = false;
+const stopUnread = () => {
+  if (!unread) process.kill(process.pid, 'SIGTERM');
+  unread = true;
+};
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    if (!unread) process.kill(process.pid, 'SIGTERM');
-    unread = true;
+    stopUnread();
   });
 }
 
-process.exitCode = await runThaw(process.argv.slice(2), process);
+if (!computes(words)) process.exitCode = await runThaw(words, process);
+else {
+  const { beginChild, inChild, isChild } = await import('./child.ts');
+  if (isChild()) {
+    const { stdout, env } = process;
+    process.exitCode = await runThaw(words, { stdout, env, stderr: beginChild(stopUnread) });
+  } else {
+    const ended = await inChild(words);
+    const { explainDeath, wasEnded } = await import('./death.ts');
+    if (wasEnded(ended)) {
+      const { line, code } = await explainDeath(ended);
+      process.stderr.write(`thaw: ${line}\n`);
+      process.exitCode = code;
+    } else process.exitCode = ended.code ?? 1;
+  }
+}

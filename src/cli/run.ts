@@ -14,6 +14,14 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Whether the words ask for what ONNX Runtime computes; it ends its process at some models, and the system does where memory runs out. */
+export function computes([name, ...rest]: readonly string[]): boolean {
+  const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  return !asksForHelp(before) && COMMANDS.some((command) => command.name === name && command.computes);
+}
+
+const asksForHelp = (words: readonly string[]): boolean => words.includes('--help') || words.includes('-h');
+
 /**
  * The command line.
  *
@@ -40,7 +48,7 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   }
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
-  if (before.includes('--help') || before.includes('-h')) return help(surroundings, name);
+  if (asksForHelp(before)) return help(surroundings, name);
   const [{ checkedWords, cittyCommand }, { runCommand }, { Terminal }, { interruptSignal }] = await Promise.all([
     import('./command.ts'),
     import('citty'),

@@ -1,42 +1,54 @@
 import type { CommandSpec } from '../command.ts';
 import type { Listed } from '../help.ts';
 
+interface Command extends Listed {
+  /** Whether ONNX Runtime works for it in this process, which is then one of its own. */
+  readonly computes?: boolean;
+  readonly load: () => Promise<{ command: CommandSpec }>;
+}
+
 /** The commands; each one's file is loaded when it is asked for, so that help comes at once. */
-export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ command: CommandSpec }> })[] = [
+export const COMMANDS: readonly Command[] = [
   {
     name: 'train',
     usage: 'train <model> <data>',
     summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
+    computes: true,
     load: () => import('./train.ts'),
   },
   {
     name: 'resume',
     usage: 'resume <run>',
     summary: 'go on exactly where a run stopped',
+    computes: true,
     load: () => import('./resume.ts'),
   },
   {
     name: 'eval',
     usage: 'eval <run or model> <data>',
     summary: 'metrics of a finished model on labelled pictures',
+    computes: true,
     load: () => import('./eval.ts'),
   },
   {
     name: 'predict',
     usage: 'predict <run or model> <images …>',
     summary: 'label pictures or texts with a finished model',
+    computes: true,
     load: () => import('./predict.ts'),
   },
   {
     name: 'calibrate',
     usage: 'calibrate <run or model> <data>',
     summary: 'fit a temperature, so that probabilities say how often the model is right',
+    computes: true,
     load: () => import('./calibrate.ts'),
   },
   {
     name: 'inspect',
     usage: 'inspect <model>',
     summary: 'layer groups, head, unsupported operators, suggested stages, memory',
+    computes: true,
     load: () => import('./inspect.ts'),
   },
   {
@@ -49,36 +61,42 @@ export const COMMANDS: readonly (Listed & { readonly load: () => Promise<{ comma
     name: 'find-lr',
     usage: 'find-lr <model> <data>',
     summary: 'learning-rate range test with a plot and a suggestion',
+    computes: true,
     load: () => import('./find-lr.ts'),
   },
   {
     name: 'sweep',
     usage: 'sweep <model> <data>',
     summary: 'train with many combinations of settings, stop poor ones early, rank them',
+    computes: true,
     load: () => import('./sweep.ts'),
   },
   {
     name: 'artifacts',
     usage: 'artifacts <model>',
     summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
+    computes: true,
     load: () => import('./artifacts.ts'),
   },
   {
     name: 'export',
     usage: 'export <run>',
     summary: 'the finished model again, in another form',
+    computes: true,
     load: () => import('./export.ts'),
   },
   {
     name: 'merge',
     usage: 'merge <model> <adapters>',
     summary: 'a model with the adapters of a run that trained with --lora worked into its weights',
+    computes: true,
     load: () => import('./merge.ts'),
   },
   {
     name: 'round',
     usage: 'round <model> [data]',
     summary: "one machine's round of a federation: from a trainable state to the next",
+    computes: true,
     load: () => import('./round.ts'),
   },
   {

@@ -1,4 +1,5 @@
 import { isSweep, resume, resumeSweep } from '../../jobs/index.ts';
+import { tellingRun } from '../child.ts';
 import type { CommandSpec } from '../command.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
@@ -13,9 +14,9 @@ export const command: CommandSpec = {
   examples: ['thaw resume runs/pictures-1'],
   async run({ words: [run], terminal, signal }) {
     if (isSweep(run))
-      return finish(await resumeSweep(run, { onEvent: new SweepDisplay(terminal).take, signal }), terminal);
+      return finish(await resumeSweep(run, { onEvent: tellingRun(new SweepDisplay(terminal).take), signal }), terminal);
     const display = new TrainingDisplay(terminal);
-    const outcome = await resume(run, { onEvent: display.take, signal });
+    const outcome = await resume(run, { onEvent: tellingRun(display.take), signal });
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },

@@ -3,6 +3,7 @@ import { quoted } from '../../jobs/paths.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { measured, plural } from '../../report/format.ts';
 import { shown } from '../../report/index.ts';
+import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
 import { underHeading } from '../shared-flags.ts';
@@ -70,7 +71,7 @@ export const command: CommandSpec = {
     const { out: _out, ...base } = { ...settings, ...without(flags, PLAN) } as TrainSettingsInput & { out?: string };
     const chosen = { ...plan, ...only(flags, PLAN), try: { ...(plan.try as object), ...(flags.try as object) } };
     const request = { model, data, out: out as string | undefined, settings: base, ...(chosen as SweepPlanInput) };
-    return finish(await sweep(request, { onEvent: new SweepDisplay(terminal).take, signal }), terminal);
+    return finish(await sweep(request, { onEvent: tellingRun(new SweepDisplay(terminal).take), signal }), terminal);
   },
 };
 

@@ -1,5 +1,6 @@
 import { train } from '../../jobs/index.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
+import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
@@ -38,7 +39,7 @@ export const command: CommandSpec = {
     if (file.file) terminal.say(terminal.colours.dim(`config    ${file.file}`));
     const { out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
     const display = new TrainingDisplay(terminal);
-    const outcome = await train({ model, data, out, settings }, { onEvent: display.take, signal });
+    const outcome = await train({ model, data, out, settings }, { onEvent: tellingRun(display.take), signal });
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },

@@ -1,0 +1,99 @@
+/** The command line as it works in a process of its own, so that what ends that process does not end it without a word. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { writeSync } from 'node:fs';
+import process from 'node:process';
+import tty from 'node:tty';
+import { Worker } from 'node:worker_threads';
+import type { Sink } from './terminal/terminal.ts';
+
+/** Tells a process that it is such a child. */
+const CHILD = 'THAW_CHILD';
+/** Where a child finds the stderr that people read; its own tells what ONNX Runtime says. */
+const PEOPLE = 4;
+/** Characters of what it said last. */
+const REMEMBERED = 4000;
+
+export const isChild = (): boolean => process.env[CHILD] !== undefined && process.send !== undefined;
+
+/** How a child ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What was said on its stderr at last, by others than Thaw. */
+  readonly words: string;
+  /** The run directory that it worked on. */
+  readonly run?: string;
+}
+
+/** Does in a child process what the words ask for. Signals go on to it. */
+export function inChild(words: readonly string[]): Promise<Ended> {
+  const child = fork(process.argv[1], words, {
+    env: { ...process.env, [CHILD]: '1' },
+    stdio: ['inherit', 'inherit', 'pipe', 'ipc', 'inherit'].map((way, i) => (i === PEOPLE ? 2 : way)) as never,
+  });
+  return new Promise((resolve, reject) => {
+    const said = listenTo(child);
+    // Ctrl-C in a terminal reaches the child by itself, too.
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of signals) process.on(signal, passOn);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const name of signals) process.off(name, passOn);
+      resolve({ code, signal, ...said() });
+    });
+  });
+}
+
+function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> {
+  let words = '';
+  let run: string | undefined;
+  child.stderr!.on('data', (text: Buffer) => {
+    process.stderr.write(text);
+    words = (words + text).slice(-REMEMBERED);
+  });
+  child.on('message', (message: { run: string }) => {
+    run = message.run;
+  });
+  return () => ({ words, run });
+}
+
+/** What a child does first. @param unread called when nobody reads what it says any more @returns where people read its stderr */
+export function beginChild(unread: () => void): Sink {
+  // The parent, where this system does not tell who it is.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.channel?.unref();
+  new Worker(new URL('./orphan.js', import.meta.url), { workerData: process.ppid, execArgv: [] }).unref();
+  return tty.isatty(PEOPLE) ? new tty.WriteStream(PEOPLE) : { write: (text) => writeAll(text, unread) };
+}
+
+/** A listener that tells the parent on which run directory this process works, or on which folder of a sweep. */
+export function tellingRun<E extends { readonly type: string }>(take: (event: E) => void): (event: E) => void {
+  let folder: string | undefined;
+  return (event) => {
+    // The runs of a sweep go on with it.
+    if (folder === undefined && (event.type === 'run' || event.type === 'sweep') && 'path' in event) {
+      folder = String(event.path);
+      if (isChild()) process.send!({ run: folder });
+    }
+    take(event);
+  };
+}
+
+function writeAll(text: string, unread: () => void): void {
+  let bytes = Buffer.from(text);
+  while (bytes.length) {
+    try {
+      bytes = bytes.subarray(writeSync(PEOPLE, bytes));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') {
+        unread();
+        return;
+      }
+      // A pipe that is full.
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { quoted } from '../jobs/paths.ts';
+import type { Ended } from './child.ts';
+
+/** What Windows has for signals: exit codes of processes that were ended by an exception. */
+const EXCEPTION = 0xc0000000;
+/** Of what it said last, so many characters are told. */
+const TOLD = 300;
+
+/** Whether a process was ended, instead of coming to its end. */
+export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null || code === null || code >= EXCEPTION;
+
+/** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
+export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
+  const words = lastWords(ended.words);
+  const memory =
+    ended.signal === 'SIGKILL' || /bad_alloc|out of memory|failed to allocate|cannot allocate/i.test(words);
+  const by = ended.signal ?? `exit code ${ended.code}`;
+  const what =
+    ended.signal === 'SIGKILL'
+      ? 'the process that computed was killed (SIGKILL), which is what the system does where memory runs out'
+      : `the process that computed was ended by ${by}${memory ? ', out of memory' : ', which ONNX Runtime does at an error of its own'}`;
+  const hint = memory ? '. A smaller --batch (with --accumulate, the update stays the same) takes less' : '';
+  return { line: `${what}${words && `: ${words}`}${hint}${await afterwards(ended.run)}`, code: memory ? 2 : 1 };
+}
+
+/** The lines of a crash that say why. */
+function lastWords(said: string): string {
+  const lines = said
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line && !/^-----|^\d+: |^#|^at /.test(line));
+  const from = lines.findLastIndex((line) => /terminate called|fatal|assert/i.test(line));
+  const words = lines.slice(from < 0 ? -1 : from).join(' ');
+  return words.replace(/\s+/g, ' ').slice(0, TOLD);
+}
+
+async function afterwards(run: string | undefined): Promise<string> {
+  if (run === undefined) return '';
+  if (existsSync(join(run, 'sweep.json'))) return `. Go on with: thaw resume ${quoted(run)}`;
+  const { openRun } = await import('../run/index.ts');
+  const checkpoint = await openRun(run)
+    .then(async (reader) => reader.hasCheckpoint('last') && (await reader.checkpoint('last')))
+    .catch(() => undefined);
+  if (!checkpoint) return existsSync(join(run, 'config.yaml')) ? `. Nothing was saved yet; begin again` : '';
+  const { epoch } = checkpoint.progress;
+  return `. The last checkpoint (after ${epoch === 1 ? '1 epoch' : `${epoch} epochs`}) is whole; go on with: thaw resume ${quoted(run)}`;
+}

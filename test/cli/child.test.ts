@@ -1,0 +1,128 @@
+// A command that computes does so in a process of its own; what ends that one is told in a line.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explainDeath, wasEnded } from '../../src/cli/death.ts';
+import { openRun, resumeRun } from '../../src/run/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+
+let project: Project;
+beforeAll(async () => {
+  project = await makeProject({ train: 6, val: 3 });
+});
+afterAll(() => project.remove());
+
+interface Started {
+  readonly parent: ChildProcess;
+  /** When its first epoch is over and saved. */
+  readonly underWay: Promise<void>;
+  readonly ended: Promise<{ code: number | null; said: string }>;
+}
+
+function start(words: readonly string[], env: Record<string, string> = {}): Started {
+  const parent = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let said = '';
+  parent.stderr.on('data', (text) => {
+    said += text;
+  });
+  const underWay = new Promise<void>((resolve) => {
+    let out = '';
+    parent.stdout.on('data', (text) => {
+      out += text;
+      if (out.includes('"epoch":2,"step"')) resolve();
+    });
+  });
+  const ended = once(parent, 'close').then(([code]) => ({ code, said }));
+  return { parent, underWay, ended };
+}
+
+const trainInto = (out: string) =>
+  start(['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '4000', '--json']);
+
+/** Fields 3 (state) and 4 (parent) of `/proc/<pid>/stat`. */
+function statusOf(pid: string | number): string[] {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return line.slice(line.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}
+
+const childOf = ({ pid }: ChildProcess): number =>
+  Number(readdirSync('/proc').find((name) => /^\d+$/.test(name) && statusOf(name)[1] === String(pid)));
+
+describe.skipIf(process.platform !== 'linux')('a training whose process', () => {
+  test.each([
+    ['SIGABRT', 1, 'ONNX Runtime does at an error of its own'],
+    ['SIGSEGV', 1, 'ONNX Runtime does at an error of its own'],
+    ['SIGKILL', 2, 'memory runs out'],
+  ] as const)(
+    'is ended by %s says so, and that its checkpoint is whole',
+    async (signal, exit, why) => {
+      const out = join(project.folder, signal);
+      const { parent, underWay, ended } = trainInto(out);
+      await underWay;
+      process.kill(childOf(parent), signal);
+      const { code, said } = await ended;
+      expect(code).toBe(exit);
+      const line = said.trim().split('\n').at(-1);
+      expect(line).toMatch(/^thaw: the process that computed was /);
+      expect(line).toContain(signal);
+      expect(line).toContain(why);
+      expect(line).toMatch(
+        new RegExp(`The last checkpoint \\(after \\d+ epochs?\\) is whole; go on with: thaw resume ${out}$`),
+      );
+      expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
+    },
+    180_000,
+  );
+
+  test('loses its parent ends too, at once, and leaves the run directory free', async () => {
+    const out = join(project.folder, 'orphan');
+    const { parent, underWay } = trainInto(out);
+    await underWay;
+    const child = childOf(parent);
+    parent.kill('SIGKILL');
+    await once(parent, 'close');
+    // The pipes that `close` waits for were the child's as well.
+    expect(statusOf(child)[0] ?? 'Z').toBe('Z');
+    await (await resumeRun(out)).release();
+  }, 180_000);
+});
+
+test('the last words of a process that aborts are told', async () => {
+  const preload = join(project.folder, 'abort.mjs');
+  writeFileSync(
+    preload,
+    `import { writeSync } from 'node:fs';
+    if (process.send) setTimeout(() => {
+      writeSync(2, "terminate called after throwing an instance of 'std::bad_alloc'\\n  what():  std::bad_alloc\\n");
+      process.abort();
+    });`,
+  );
+  const { ended } = start(['inspect', 'default'], { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
+  const { code, said } = await ended;
+  expect(code).toBe(2);
+  expect(said.trim().split('\n').at(-1)).toMatch(
+    /^thaw: the process that computed was ended by .*, out of memory: terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
+  );
+}, 180_000);
+
+test('a command that ends by itself has its own exit code and stdout', async () => {
+  const { ended } = start(['inspect', 'nothing.onnx']);
+  expect(await ended).toEqual({ code: 2, said: expect.stringMatching(/^thaw: .*nothing\.onnx/) });
+}, 180_000);
+
+test('an exception of Windows counts as a crash, an exit code of ours does not', async () => {
+  const ended = { signal: null, words: '' };
+  expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
+  expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
+  expect((await explainDeath({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
+});
