@@ -86,6 +86,12 @@ describe('convolutions and their gradients in blocks are those of the standard l
       'few channels, as of a picture',
       { x: [3, 13, 12], filters: 32, kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
     ],
+    ['of some positions', { x: [32, 9, 12], filters: 48, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    ['of many positions', { x: [32, 24, 23], filters: 32, kernel: [3, 3], pads: [1, 1, 1, 1] }],
+    [
+      'of many positions, dilated',
+      { x: [32, 25, 27], filters: 48, kernel: [3, 5], dilations: [2, 1], pads: [1, 2, 3, 0] },
+    ],
     ['1x1', { x: [48, 5, 6], filters: 32, kernel: [1, 1] }],
     ['1x1 of many positions', { x: [16, 12, 12], filters: 32, kernel: [1, 1] }],
     ['1x1, strided', { x: [32, 7, 6], filters: 48, kernel: [1, 1], strides: [2, 2] }],

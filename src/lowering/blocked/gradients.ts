@@ -1,6 +1,6 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Node, plainAttributes, product, type Value } from '../../onnx/index.ts';
-import { geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
+import { type Geometry, geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
 import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
@@ -8,6 +8,7 @@ import { fitOf } from './forward.ts';
 import { blockedLayout, convolve, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
 import { type Handler, isMap, NCHWC, type Region } from './region.ts';
+import { separableWeightGradient, suitsSeparable } from './separable.ts';
 
 /** Below so many positions a product per sample is too small to be quick. */
 const FEW_POSITIONS = 64;
@@ -83,6 +84,12 @@ function pointwiseWeightGradient(region: Region, node: Node): Value {
   return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), b.value(w).shape);
 }
 
+function isSeparable({ size }: Region, sizes: Geometry): boolean {
+  const { group, channels, filters, positions, kernel } = sizes;
+  const whole = channels % size === 0 && filters % size === 0;
+  return group === 1 && whole && isUnstrided(sizes) && positions > FEW_POSITIONS && suitsSeparable(sizes, kernel);
+}
+
 const weightGradient: Handler = (region, node) => {
   const [x, dy, w] = node.inputs;
   const sizes = sizesOf(region, node, [x, w, dy]);
@@ -91,6 +98,10 @@ const weightGradient: Handler = (region, node) => {
   const small = fit === 'dense' && isPointwise(sizes!) && isUnstrided(sizes!) && sizes!.positions <= FEW_POSITIONS;
   if (small && sizes!.group === 1 && region.isBlocked(x) && region.isBlocked(dy)) {
     return [{ standard: pointwiseWeightGradient(region, node) }];
+  }
+  if (fit === 'dense' && isSeparable(region, sizes!) && region.isBlocked(x) && region.isBlocked(dy)) {
+    const [map, gradient] = [x, dy].map((name) => region.blocked(name).value);
+    return [{ standard: separableWeightGradient(region, sizes!, map, gradient) }];
   }
   return undefined;
 };

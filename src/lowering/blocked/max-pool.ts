@@ -1,7 +1,8 @@
 import { plainAttributes, product, tensor, type Value } from '../../onnx/index.ts';
 import { type Window, windowOf } from '../pooling/window.ts';
 import { eachOfBatch } from '../scan.ts';
-import { convolve, interleave } from './layout.ts';
+import { copied, type Steps } from './copies.ts';
+import { interleave } from './layout.ts';
 import { type Activation, type Handler, isMap, type Region } from './region.ts';
 
 /** More taps than this are quicker found by `MaxPool` itself. */
@@ -12,14 +13,6 @@ const IS_ZERO: Activation = { name: 'HardSigmoid', parameters: [1e38, 1] };
 
 /** Taken from what lies beyond x, so that it is never the greatest. */
 const BEYOND = 3e38;
-
-/** Along an axis, positions p = stride·i + shift of x, for i from 0 to `out`. */
-interface Steps {
-  readonly stride: number;
-  readonly shift: number;
-  readonly length: number;
-  readonly out: number;
-}
 
 /**
  * ∂y goes to the first greatest element of each window. Tap after tap, in the order in which `MaxPool` looks: where x under the tap equals
@@ -100,37 +93,6 @@ function withoutBeyond(region: Region, negated: Value, tap: readonly Steps[]): V
   );
   const beyond = b.constant(tensor('float32', [1, 1, inside.length, size], data), 'beyond');
   return region.map(b.sub(region.view({ value: negated, channels: 0 }), beyond), negated.shape);
-}
-
-/** x at the given positions, zero beyond it: a convolution by channel of a filter that is 1 in one place. */
-function copied(region: Region, x: Value, steps: readonly Steps[], sum?: Value, activation?: Activation): Value {
-  const { b, size } = region;
-  const channels = x.shape[1] as number;
-  const axes = steps.map(({ stride, shift, length, out }) => {
-    const begin = Math.max(0, -shift);
-    const place = Math.max(0, shift);
-    // The filter is as long as its pads at the end are not negative.
-    const unpadded = length + begin - (out - 1) * stride;
-    const kernel = Math.max(place + 1, unpadded - stride + 1);
-    return { begin, place, kernel, end: Math.max(0, kernel - unpadded) };
-  });
-  const [rows, columns] = axes;
-  if (!sum && axes.every(({ kernel }) => kernel === 1) && steps.every(({ length, out }) => length === out)) return x;
-  const taps = rows.kernel * columns.kernel;
-  const place = rows.place * columns.kernel + columns.place;
-  const data = Float32Array.from({ length: channels * taps }, (_, i) =>
-    Math.floor(i / size) % taps === place ? 1 : 0,
-  );
-  return convolve(region, {
-    x,
-    filter: b.constant(tensor('float32', [channels, 1, rows.kernel, columns.kernel], data), 'copy'),
-    sum,
-    group: channels,
-    strides: steps.map(({ stride }) => stride),
-    pads: [rows.begin, columns.begin, rows.end, columns.end],
-    out: steps.map(({ out }) => out),
-    activation,
-  });
 }
 
 /** x of its phases; zeros where no window has been. */
