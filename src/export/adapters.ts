@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Adapter, adapterNames } from '../layers/index.ts';
+import { type Adapter, adapterNames, type Pooling, poolings } from '../layers/index.ts';
 import { type Tensor, tensor } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 import { notedOf, readNote, type TextNote } from './model.ts';
@@ -17,6 +17,8 @@ export interface AdapterSet {
   readonly head?: string;
   /** Outputs of the new head; none where the model kept its own. */
   readonly outputs?: number;
+  /** How a text's vector was made of its tokens', where the head came on top of an encoder. */
+  readonly pooling: Pooling;
   /** What was trained for. */
   readonly task: TaskFacts;
   readonly preprocessing: Preprocessing | TextNote;
@@ -33,6 +35,7 @@ const metadataSchema = z.object({
   alpha: z.number().positive(),
   head: z.string().optional(),
   outputs: z.number().int().positive().optional(),
+  pooling: z.enum(poolings).default('auto'),
   task: z.unknown(),
   preprocessing: z.custom<Preprocessing | TextNote>(),
   /** The file's key → the name in training, and whether the matrix is turned. */

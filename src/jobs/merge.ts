@@ -4,11 +4,13 @@ import { join, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../export/index.ts';
 import { readModelFile, writeModelFile } from '../models/files.ts';
+import type { ResolvedModel } from '../models/index.ts';
+import type { Model } from '../onnx/index.ts';
 import { inputShapes, prepareModel, withAdapters } from '../recipe/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { openTask } from '../tasks/index.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel } from './opening.ts';
+import { fetchModel, newHead } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface MergeRequest {
@@ -43,16 +45,16 @@ export async function merge({ model, adapters, out }: MergeRequest, hooks: JobHo
       'Give the model that the run began with: its config.yaml names it',
     );
   }
-  const prepared = await prepare(await readModelFile(resolved.path), set);
+  const prepared = await prepare(await readModelFile(resolved.path), resolved, set);
   const file = resolve(out ?? join(path, '..', 'merged.onnx'));
   await writeModelFile(file, withAdapters(prepared, set));
   return { file: shownPath(file), bytes: (await stat(file)).size, classes: openTask(set.task).classes };
 }
 
-const prepare = (model: Parameters<typeof prepareModel>[0], { head, outputs, preprocessing }: AdapterSet) =>
+const prepare = (model: Model, resolved: ResolvedModel, { head, outputs, pooling, task, preprocessing }: AdapterSet) =>
   prepareModel(model, nodeRuntime(), {
     head,
-    classes: outputs,
+    ...newHead(model, resolved, openTask(task), { keepHead: outputs === undefined, knownClasses: 'redraw', pooling }),
     inputs: inputShapes(model, preprocessing),
   });
 

@@ -123,7 +123,7 @@ export const newHead = (
   model: Model,
   { config }: ResolvedModel,
   { outputs, classes, named, tail }: Pick<Task, 'outputs' | 'classes' | 'named' | 'tail'>,
-  { keepHead, knownClasses, pooling }: TrainSettings,
+  { keepHead, knownClasses, pooling }: Pick<TrainSettings, 'keepHead' | 'knownClasses' | 'pooling'>,
 ): Pick<PrepareOptions, 'classes' | 'names' | 'tail' | 'encoder'> =>
   keepHead
     ? {}

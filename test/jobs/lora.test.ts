@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../../src/artifacts/index.ts';
@@ -86,6 +86,34 @@ describe('adapters kept beside the model', () => {
     for (const [i, { probabilities }] of merged.entries())
       for (const [label, p] of Object.entries(probabilities)) expect(p).toBeCloseTo(shipped[i].probabilities[label], 5);
     expect((await evaluate({ model: file, data: project.data })).accuracy).toBe(1);
+  });
+
+  test('merge with what follows another task’s head: numbers come in their units', async () => {
+    const classes = ['blue', 'green', 'red'];
+    const rows = ['train', 'val'].flatMap((split) =>
+      classes.flatMap((name, i) =>
+        readdirSync(join(project.data, split, name)).map(
+          (file) => `${join(split, name, file)},${100 * i + 50},${split}`,
+        ),
+      ),
+    );
+    const table = join(project.data, 'numbers.csv');
+    writeFileSync(table, ['file_name,number,split', ...rows].join('\n'));
+    const out = join(project.folder, 'numbers');
+    const settings: TrainSettingsInput = {
+      ...SETTINGS,
+      task: 'regression',
+      augment: 'none',
+      stages: [{ train: 'all', epochs: 2 }],
+    };
+    await train({ model: project.model, data: table, out, settings });
+    const { file } = await merge({ model: project.model, adapters: out });
+    const pictures = classes.map((name) => join(project.data, 'val', name, '0.png'));
+    const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, pictures })));
+    const numbersOf = (answers: typeof merged) =>
+      answers.map((answer) => JSON.parse(JSON.stringify(answer)).values.number);
+    expect(numbersOf(shipped).every((value) => value > 1)).toBe(true);
+    for (const [i, value] of numbersOf(merged).entries()) expect(value).toBeCloseTo(numbersOf(shipped)[i], 2);
   });
 
   test('have the layout and names of PEFT', () => {

@@ -4,17 +4,20 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSafetensors } from '../../src/artifacts/index.ts';
 import { openTexts, readTexts } from '../../src/data/node/index.ts';
 import {
   evaluate,
   exportRun,
   findLr,
   type JobEvent,
+  merge,
   predict,
   resume,
   type TrainOutcome,
   train,
 } from '../../src/jobs/index.ts';
+import { bytesOf, readModel } from '../../src/onnx/index.ts';
 import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 
 const MODEL = 'test/fixtures/texts/bert';
@@ -192,4 +195,32 @@ describe('data sets', () => {
     expect(problems).toMatchObject([{ file: `${table}:4` }]);
     await expect(readTexts([''])).rejects.toMatchObject({ code: 'bad-data' });
   });
+});
+
+test('adapters of an encoder’s queries and values learn too, averaged as well, and merge into the shipped model', async () => {
+  const out = join(folder, 'adapted');
+  const settings: TrainSettingsInput = {
+    ...SETTINGS,
+    lora: { rank: 4, alpha: 8, targets: ['query', 'value'] },
+    ema: 0.8,
+    stages: [
+      { train: 'head', epochs: 2 },
+      { train: 'all', epochs: 10, lr: 0.02 },
+    ],
+  };
+  const { after } = await train({ model: MODEL, data, out, settings });
+  expect(after!.accuracy).toBeGreaterThan(0.8);
+  const { tensors } = readSafetensors(readFileSync(join(out, 'adapters', 'adapter_model.safetensors')));
+  const adapted = [...tensors.keys()].filter((name) => name.includes('lora_'));
+  expect(adapted.length).toBeGreaterThan(0);
+  expect(adapted.every((name) => /\.(query|value)\.lora_[AB]\.weight$/.test(name))).toBe(true);
+  // The average of B, which began at zero, is what is shipped.
+  const { tensors: state } = readSafetensors(readFileSync(join(out, 'checkpoints', 'best', 'checkpoint.safetensors')));
+  const [name, average] = [...state].find(([key]) => key.endsWith('lora_B.average'))!;
+  expect(state.get(name.slice(0, -'.average'.length))!.data).not.toEqual(average.data);
+  const { file } = await merge({ model: MODEL, adapters: out });
+  expect((await evaluate({ model: out, data })).accuracy).toBe(after!.accuracy);
+  const weightsOf = (path: string) => readModel(readFileSync(path)).graph.initializers;
+  const shipped = [...weightsOf(join(out, 'model', 'onnx', 'model.onnx')).values()].map((one) => bytesOf(one).join());
+  for (const one of weightsOf(file).values()) expect(shipped).toContain(bytesOf(one).join());
 });

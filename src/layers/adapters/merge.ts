@@ -1,5 +1,5 @@
 import { elementCount, type Tensor, tensor } from '../../onnx/index.ts';
-import { adapterNames } from './place.ts';
+import { adapterNames } from './names.ts';
 import { type LoraOptions, scaleOf } from './targets.ts';
 
 const DOWN = adapterNames('').a;

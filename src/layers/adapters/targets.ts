@@ -17,9 +17,19 @@ export interface LoraOptions {
   readonly dropout?: number;
 }
 
+/** Operators that multiply by their second input: standard ones, and those that ONNX Runtime's optimizer makes of them. */
+const OPERATORS = {
+  '': ['MatMul', 'Gemm', 'Conv'],
+  'com.microsoft': ['FusedMatMul', 'FusedGemm', 'FusedConv', 'Attention'],
+} as const;
+type AdaptedOperator = (typeof OPERATORS)[keyof typeof OPERATORS][number];
+
+const isAdapted = ({ op, domain }: Node): boolean =>
+  (OPERATORS as Readonly<Record<string, readonly string[]>>)[domain]?.includes(op) ?? false;
+
 /** A weight that an adapter can be added to, with the nodes that multiply by it. */
 export interface AdapterTarget {
-  readonly op: 'MatMul' | 'Gemm' | 'Conv';
+  readonly op: AdaptedOperator;
   readonly weight: string;
   readonly shape: readonly number[];
   /** Whether the weight is stored as [outputs, inputs, …], as PyTorch does, or as [inputs, outputs]. */
@@ -55,6 +65,14 @@ export function chooseTargets(
     );
   }
   const chosen = select(all, groups, options.targets);
+  const closed = options.dropout ? chosen.find((target) => !canBeBeside(target)) : undefined;
+  if (closed) {
+    throw new ThawError(
+      'bad-config',
+      `lora.dropout: ${closed.op} of "${closed.weight}" takes its adapter into the weight, where nothing can be dropped before it`,
+      'Leave out the dropout, or choose other targets',
+    );
+  }
   const smaller = chosen.filter((target) => adapterSize(target, options.rank) < elementCount(target.shape));
   if (smaller.length) return smaller;
   const largest = Math.max(...chosen.map(largestRank));
@@ -75,6 +93,28 @@ function adapterSize(target: AdapterTarget, rank: number): number {
   const { inputs, outputs } = sizes(target);
   return target.group * rank * (inputs + outputs);
 }
+
+export const isConvolution = ({ op }: Pick<AdapterTarget, 'op'>): boolean => op === 'Conv' || op === 'FusedConv';
+
+/**
+ * Whether W + α/r · BA is the quicker way, or the only one. It costs the gradient of the whole weight, 2·inputs·outputs operations a
+ * position; an adapter beside the layer costs passes over what the layer reads and writes, but what it reads can be dropped.
+ */
+export function isWithin(target: AdapterTarget, { dropout = 0 }: Pick<LoraOptions, 'dropout'>): boolean {
+  if (!canBeBeside(target)) return true;
+  const { inputs, outputs } = sizes(target);
+  const [channels, passes] = isConvolution(target) ? [target.shape[1], PASSES.convolution] : [inputs, PASSES.product];
+  return dropout === 0 && inputs * outputs < passes * (channels + outputs);
+}
+
+/** The inside of one of ONNX Runtime's own operators is out of reach. */
+const canBeBeside = ({ nodes }: AdapterTarget): boolean => nodes.every(({ domain }) => domain === '');
+
+/**
+ * Multiplications in the time of an adapter's passes over one number; measured on the CPU provider, where few channels fill no block of a
+ * convolution's maps.
+ */
+const PASSES = { product: 80, convolution: 300 };
 
 /** The largest rank whose adapter is smaller than the weight. */
 function largestRank(target: AdapterTarget): number {
@@ -138,18 +178,17 @@ function usersOf({ nodes }: Graph, weight: string): Node[] {
 }
 
 function targetAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): AdapterTarget | undefined {
-  const { op, domain, inputs } = node;
-  if (domain !== '' || (op !== 'MatMul' && op !== 'Gemm' && op !== 'Conv')) return undefined;
+  const { inputs } = node;
+  if (!isAdapted(node)) return undefined;
+  const op = node.op as AdaptedOperator;
   const weight = behind(graph, inputs[1], producers);
   if (weight?.tensor.type !== 'float32' || behind(graph, inputs[0], producers)) return undefined;
   const { shape } = weight.tensor as Tensor;
   const { group = 1, transA = 0, transB = 0 } = plainAttributes(node);
-  const common = { weight: weight.name, shape, nodes: [node], module: modulePath(weight.name, node).join('.') };
-  if (op === 'Conv') {
-    return weight.transposed || shape.length < 3
-      ? undefined
-      : { op, ...common, outputsFirst: true, group: Number(group) };
+  const common = { op, weight: weight.name, shape, nodes: [node], module: modulePath(weight.name, node).join('.') };
+  if (isConvolution({ op })) {
+    return weight.transposed || shape.length < 3 ? undefined : { ...common, outputsFirst: true, group: Number(group) };
   }
   if (shape.length !== 2 || Number(transA)) return undefined;
-  return { op, ...common, outputsFirst: Boolean(Number(transB)) !== weight.transposed, group: 1 };
+  return { ...common, outputsFirst: Boolean(Number(transB)) !== weight.transposed, group: 1 };
 }
