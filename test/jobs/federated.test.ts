@@ -1,24 +1,14 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRoundState } from '../../src/federated/index.ts';
 import { writeFederatedApp } from '../../src/jobs/index.ts';
 import { thaw } from '../cli/streams.ts';
+import { PYTHON, unevenShares } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
-
-/** A Python that has Flower, where there is one. */
-const PYTHON = [process.env.THAW_TEST_PYTHON, 'python3'].find((python) => {
-  try {
-    if (python)
-      execFileSync(python, ['-c', 'import flwr.serverapp, safetensors'], { stdio: 'ignore', timeout: 30_000 });
-    return python !== undefined;
-  } catch {
-    return false;
-  }
-});
 
 let project: Project;
 beforeAll(async () => {
@@ -84,19 +74,7 @@ describe.skipIf(!PYTHON)('with Flower', () => {
       .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
       .replace(/^settings = .*$/m, `settings = '{"device": "cpu", "batch": 6, "schedule": "constant"}'`);
     writeFileSync(file, toml);
-    // One client has few of some classes, the other has two classes only.
-    const shares = [
-      { blue: 8, green: 2, red: 3 },
-      { green: 3, red: 6 },
-    ].map((counts, client) => {
-      const folder = join(project.folder, `share-${client}`);
-      for (const [name, count] of Object.entries(counts)) {
-        mkdirSync(join(folder, name), { recursive: true });
-        for (let i = 0; i < count; i++)
-          symlinkSync(join(project.data, 'train', name, `${(i + client) % 8}.png`), join(folder, name, `${i}.png`));
-      }
-      return folder;
-    });
+    const shares = unevenShares(project);
     const { stdout } = await promisify(execFile)(PYTHON!, [resolve('test/jobs/federated.py'), app, ...shares], {
       env: { ...process.env, THAW_CACHE: join(project.folder, 'cache') },
     });

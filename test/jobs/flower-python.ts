@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Project } from './project.ts';
+
+/** A Python that has Flower, where there is one. */
+export const PYTHON = [process.env.THAW_TEST_PYTHON, 'python3'].find((python) => {
+  try {
+    if (python)
+      execFileSync(python, ['-c', 'import flwr.serverapp, safetensors'], { stdio: 'ignore', timeout: 30_000 });
+    return python !== undefined;
+  } catch {
+    return false;
+  }
+});
+
+/** Two machines' pictures: one has few of some classes, the other has two classes only. */
+export const unevenShares = ({ folder, data }: Project): string[] =>
+  [
+    { blue: 8, green: 2, red: 3 },
+    { green: 3, red: 6 },
+  ].map((counts, client) => {
+    const share = join(folder, `share-${client}`);
+    for (const [name, count] of Object.entries(counts)) {
+      mkdirSync(join(share, name), { recursive: true });
+      for (let i = 0; i < count; i++)
+        symlinkSync(join(data, 'train', name, `${(i + client) % 8}.png`), join(share, name, `${i}.png`));
+    }
+    return share;
+  });
