@@ -314,6 +314,12 @@ export const TRAIN_FLAGS: Flags = {
         does: "write each stage's graphs into the run (--no-artifacts: do not)",
         default: 'on',
       },
+      'save-every': {
+        kind: 'number',
+        value: 'MINUTES',
+        does: 'save a long epoch in its midst: what a kill can cost (0: after every step)',
+        default: '5',
+      },
     },
     'Run',
   ),

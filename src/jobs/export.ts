@@ -59,7 +59,7 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   const about = kept as unknown as About;
   const { preprocessing } = about;
   const task = openTask((await readRecord(run)).task ?? about.task);
-  const plain = exportModel(source, await stateOf(run, source, about), {
+  const plain = exportModel(source, await stateOf(run, source, about, hooks), {
     version: VERSION,
     task: task.facts,
     preprocessing,
@@ -81,17 +81,19 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
 }
 
 /** The weights that the run ships, by the names of the source. */
-async function stateOf(run: RunReader, source: Model, { preprocessing }: About) {
-  const state = averagedState((await bestOf(run)).state);
+async function stateOf(run: RunReader, source: Model, { preprocessing }: About, { onEvent }: JobHooks) {
+  const { state: kept, notice } = await shippedOf(run);
+  if (notice) onEvent?.({ type: 'notice', message: notice });
+  const state = averagedState(kept);
   const { lora, head, seed } = await readRunSettings(run);
   if (!lora) return state;
   const inputs = inputShapes(source, preprocessing);
   return mergedState(await networkOf(source, nodeRuntime(), { head, inputs, lora, seed }), lora, state);
 }
 
-async function bestOf(run: RunReader) {
-  if (existsSync(join(run.path, 'model', 'onnx', 'model.onnx')))
-    return run.checkpoint(run.hasCheckpoint('best') ? 'best' : 'last');
+async function shippedOf(run: RunReader) {
+  const last = await run.newest();
+  if (last && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) return run.shipped(last);
   const shown = shownPath(run.path);
   throw new ThawError(
     'run-directory',

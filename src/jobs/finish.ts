@@ -45,7 +45,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const kept = run.hasCheckpoint('best') ? await run.checkpoint('best') : last;
+  const kept = await run.shipped(last);
+  if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
   const best = shippedCheckpoint(job, job.config, kept);
   const trained = { ...job, checkpoint: best, preprocessing, sourceConfig };
   const measured = await measure(trained);

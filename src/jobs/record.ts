@@ -1,6 +1,6 @@
 import type { ContinuedClasses } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
-import type { RunWriter } from '../run/index.ts';
+import { RECORD_FILE, type RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
 import type { EpochRow, Finding, Rollback, StageEnd, StageInfo, StopReason } from '../training/index.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -31,8 +31,6 @@ export interface RunRecord {
   readonly stopped: StopReason | null;
 }
 
-export const RECORD_FILE = 'record.json';
-
 export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
   continued,
   before: null,
@@ -42,11 +40,11 @@ export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
   stopped: null,
 });
 
-/** The record with a stage that begins; one that goes on after a pause is not listed twice. */
-export const withStage = (record: RunRecord, info: StageInfo): RunRecord => ({
-  ...record,
-  stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...info, why: null }],
-});
+/** The record with a stage that begins; one that goes on after a pause stays as it began, with the rate that it had then. */
+export function withStage(record: RunRecord, info: StageInfo): RunRecord {
+  const begun = record.stages.find(({ stage }) => stage === info.stage) ?? info;
+  return { ...record, stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...begun, why: null }] };
+}
 
 export const withStageEnd = (record: RunRecord, { stage, why, before, after }: StageEnd): RunRecord => ({
   ...record,

@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { inputShapes, networkOf, readSettings, type TrainSettings } from '../recipe/index.ts';
-import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
+import { checkIdentity, identifySamples, RECORD_FILE, type RunReader, resumeRun } from '../run/index.ts';
 import { type Assessment, type Evaluated, type Evaluation, openTask } from '../tasks/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
-import { isFinished, newRecord, RECORD_FILE, type RunRecord } from './record.ts';
+import { isFinished, newRecord, type RunRecord } from './record.ts';
 import { surroundingsNotice, surroundingsOf } from './surroundings.ts';
 import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
@@ -59,7 +59,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       seed: settings.seed,
     });
     onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });
-    const checkpoint = run.hasCheckpoint('last') ? await run.checkpoint('last') : undefined;
+    const checkpoint = await run.newest();
     if (checkpoint?.notice) onEvent?.({ type: 'notice', message: checkpoint.notice });
     await run.rewindRows(checkpoint?.progress.rows ?? []);
     const job = {

@@ -111,8 +111,9 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     };
     const record = { ...newRecord(prepared.continued), surroundings: await surroundingsOf(runtime) };
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
-    await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await saveRecord(run, record);
+    // With it the run can be gone on with.
+    await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     return await runTraining<A, E>({ ...prepared, run, about, settings, dataset, task, runtime, record }, hooks);
   } finally {
     await run.release();

@@ -20,8 +20,8 @@ import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { About, TrainingJob } from './training-job.ts';
 
-/** A training that is stopped in a long epoch loses no more than this; milliseconds. */
-const SAVE_EVERY = 5 * 60_000;
+/** Milliseconds. */
+const MINUTE = 60_000;
 
 /**
  * Trains, from wherever the job stands, to the finished model and its report, writing everything into the run as it goes. When
@@ -146,7 +146,7 @@ class RunLog {
         const { computed, waited } = this.record.times ?? { computed: 0, waited: 0 };
         const times = { computed: computed + event.computed, waited: waited + event.waited };
         this.record = { ...this.record, times };
-        if (performance.now() - this.saved < SAVE_EVERY) return;
+        if (performance.now() - this.saved < this.job.settings.saveEvery * MINUTE) return;
         return this.save(await this.trainer.checkpoint());
       }
       case 'epoch': {

@@ -107,6 +107,8 @@ const schema = trainingSchema.extend({
   cacheDisk: z.number().int().positive().default(4096),
   /** Writes the compiled graphs of every stage into the run. */
   artifacts: z.boolean().default(true),
+  /** Minutes after which a long epoch is saved in its midst; 0 saves after every step. */
+  saveEvery: z.number().min(0).default(5),
 });
 
 /** Names of their own for what is a part of `schedule`, `optimizer` and `loss`, so that each is a flag. */

@@ -1,7 +1,7 @@
 /** Files that are whole or not there, whatever instant the process or the machine stops. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
 
 const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$/;
@@ -18,14 +18,37 @@ export async function removeLeftovers(folder: string): Promise<void> {
   );
 }
 
-/** Writes parts one after the other into a new file and has them on the disk when it returns. */
-export async function writeFlushed(path: string, parts: Iterable<Uint8Array | string>): Promise<void> {
-  const file = await open(path, 'wx');
+/** Writes parts one after the other into a new file, or at the end of one, and has them on the disk when it returns. */
+export async function writeFlushed(
+  path: string,
+  parts: Iterable<Uint8Array | string>,
+  flags: 'wx' | 'a' = 'wx',
+): Promise<void> {
+  const file = await open(path, flags);
   try {
-    for (const part of parts) await file.writeFile(part);
+    for (const part of parts) await file.appendFile(part);
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Makes a folder and those that it is in; each new one's name is on the disk when it returns.
+ *
+ * @throws ThawError `run-directory` when the disk is full or may not be written
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    const above = dirname(resolve(first));
+    for (let folder = resolve(path); folder !== above; ) {
+      folder = dirname(folder);
+      await flushFolder(folder);
+    }
+  } catch (error) {
+    throw explained(error, path);
   }
 }
 
@@ -43,44 +66,67 @@ export async function writeAtomically(
   const unfinished = beside(path);
   const parts = typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFlushed(unfinished, parts);
     await check?.(unfinished);
     await rename(unfinished, path);
+    await flushFolder(dirname(path));
   } catch (error) {
     await removed(unfinished);
     throw explained(error, path);
   }
-  await flushFolder(dirname(path));
+}
+
+/**
+ * Adds to a file's end and flushes it; a kill may leave a part of it.
+ *
+ * @throws ThawError `run-directory` when the disk is full or may not be written
+ */
+export async function appendFlushed(path: string, contents: Uint8Array | string): Promise<void> {
+  await writeFlushed(path, [contents], 'a').catch((error) => {
+    throw explained(error, path);
+  });
 }
 
 /** What a failed write leaves, as far as it can be removed: why the write failed is what counts. */
 const removed = (path: string): Promise<void> => rm(path, { recursive: true, force: true }).catch(() => undefined);
 
-/** Writes a folder's files beside it and puts it in place of the old one. */
+/**
+ * Writes a folder's files beside it and puts it in place of the old one. For an instant neither is there.
+ *
+ * @throws ThawError `run-directory` when the disk is full or may not be written; the old folder is then as it was
+ */
 export async function replaceFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
   const [fresh, old] = [beside(path), beside(path)];
+  const folders = new Set([fresh]);
   try {
+    await makeFolder(fresh);
     for (const [file, contents] of files) {
-      await mkdir(dirname(join(fresh, file)), { recursive: true });
+      const folder = dirname(join(fresh, file));
+      await makeFolder(folder);
+      folders.add(folder);
       await writeFlushed(join(fresh, file), [contents]);
     }
-    await rename(path, old).catch(ignoring('ENOENT'));
-    await rename(fresh, path);
-    await rm(old, { recursive: true, force: true });
+    for (const folder of folders) await flushFolder(folder);
+    const moved = await rename(path, old).then(() => true, ignoring('ENOENT'));
+    await rename(fresh, path).catch(async (error) => {
+      if (moved) await rename(old, path);
+      throw error;
+    });
+    await flushFolder(dirname(path));
   } catch (error) {
     await removed(fresh);
     throw explained(error, path);
   }
-  await flushFolder(dirname(path));
+  await removed(old);
 }
 
-/** A rename is on the disk once its folder is. Windows has no such call and needs none. */
+/** A name is on the disk once its folder is. Windows has no such call and needs none; nor have some file systems of networks. */
 export async function flushFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
   try {
-    await folder.sync();
+    await folder.sync().catch(ignoring('EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'));
   } finally {
     await folder.close();
   }
@@ -95,12 +141,19 @@ export const ignoring =
     if (!codes.includes(codeOf(error) ?? '')) throw error;
   };
 
+const ROOM = 'Make room and try again; a run goes on with `thaw resume`';
 const REASONS: Readonly<Record<string, [what: string, hint: string]>> = {
-  ENOSPC: ['the disk is full', 'Make room and try again; a run goes on with `thaw resume`'],
-  EDQUOT: ['the disk quota is used up', 'Make room and try again; a run goes on with `thaw resume`'],
+  ENOSPC: ['the disk is full', ROOM],
+  EDQUOT: ['the disk quota is used up', ROOM],
+  EFBIG: ['the file system does not take a file so large', 'Choose an --out on another one'],
+  EIO: ['the disk reports an error', 'Check the disk; where it is well again, a run goes on with `thaw resume`'],
+  ESTALE: ['the network file system has lost it', 'Check the connection; a run goes on with `thaw resume`'],
   EACCES: ['it may not be written', 'Change its permissions or choose another --out'],
   EPERM: ['it may not be written', 'Change its permissions or choose another --out'],
   EROFS: ['it is on a file system that is read only', 'Choose another --out'],
+  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n); a run goes on with `thaw resume`'],
+  ENFILE: ['too many files are open', 'Close some; a run goes on with `thaw resume`'],
+  ENAMETOOLONG: ['its name is too long', 'Choose a shorter --out'],
   // What Node says of a folder that cannot be made, such as on a file system that is read only.
   ENOENT: ['its folder cannot be made', 'Choose another --out'],
   ENOTDIR: ['a part of its path is a file', 'Choose another --out'],

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../training/index.ts';
 import { beside, codeOf, ignoring, writeAtomically } from './atomic.ts';
@@ -60,22 +60,36 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 /**
- * Writes `folder/checkpoint.safetensors`; the one before it stays as `previous.safetensors`. At every instant the first of the
- * two that is there is whole: the new file is flushed and read back before it takes its place.
+ * Writes `folder/checkpoint.safetensors`; the one before it, if it is whole, stays as `previous.safetensors`. At every instant one of
+ * the two is whole: the new file is flushed and read back before it takes its place.
+ *
+ * @param known whether the one before it is known to be whole
  */
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint, identity: RunIdentity): Promise<void> {
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  identity: RunIdentity,
+  known = false,
+): Promise<void> {
   const path = join(folder, FILE);
   await writeAtomically(path, encodeCheckpoint(checkpoint, identity), async (written) => {
     decodeCheckpoint(await readFile(written));
-    await keepPrevious(path, join(folder, PREVIOUS));
+    if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
   });
 }
+
+const isWhole = (path: string): Promise<boolean> =>
+  readFile(path)
+    .then((bytes) => Boolean(decodeCheckpoint(bytes)))
+    .catch(() => false);
 
 async function keepPrevious(path: string, previous: string): Promise<void> {
   const second = beside(previous);
   try {
     await link(path, second);
     await rename(second, previous);
+    // Where the two are one file already, as after a kill right here, a rename does nothing (POSIX).
+    await rm(second, { force: true });
   } catch (error) {
     await rm(second, { force: true });
     if (codeOf(error) === 'ENOENT') return;
@@ -87,21 +101,20 @@ async function keepPrevious(path: string, previous: string): Promise<void> {
 /**
  * Reads the newest whole checkpoint of a folder.
  *
+ * @param epoch passes over those that were made after another one
  * @throws ThawError `run-directory` where there is none
  */
-export async function loadCheckpoint(folder: string): Promise<LoadedCheckpoint> {
+export async function loadCheckpoint(folder: string, epoch?: number): Promise<LoadedCheckpoint> {
   const problems: string[] = [];
   for (const file of [FILE, PREVIOUS]) {
     const path = join(folder, file);
-    const bytes = await readFile(path).catch(ignoring('ENOENT'));
-    if (!bytes) continue;
     try {
-      const loaded = decodeCheckpoint(bytes);
+      const bytes = await readFile(path).catch(ignoring('ENOENT'));
+      const loaded = bytes && decodeCheckpoint(bytes);
+      if (!loaded || (epoch !== undefined && loaded.progress.epoch !== epoch)) continue;
       if (problems.length === 0) return loaded;
-      return {
-        ...loaded,
-        notice: `${problems[0]}; going on from the one before it, after step ${loaded.progress.step}`,
-      };
+      const { step } = loaded.progress;
+      return { ...loaded, notice: `${problems[0]}; going on from the one before it, after step ${step}` };
     } catch (error) {
       problems.push(`${path}: ${(error as Error).message}`);
     }
@@ -110,7 +123,7 @@ export async function loadCheckpoint(folder: string): Promise<LoadedCheckpoint> 
     ? new ThawError('run-directory', problems.join('; '), 'Start a new run with `thaw train`')
     : new ThawError(
         'run-directory',
-        `there is no checkpoint in ${dirname(join(folder, FILE))}`,
+        `there is no checkpoint in ${folder}`,
         'The run stopped before its first one: start it again with `thaw train`',
       );
 }

@@ -1,17 +1,28 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ThawError } from '../errors.ts';
 import type { Checkpoint, EpochRow } from '../training/index.ts';
-import { codeOf, explained, ignoring, removeLeftovers, replaceFolder, writeAtomically } from './atomic.ts';
+import {
+  codeOf,
+  explained,
+  flushFolder,
+  ignoring,
+  makeFolder,
+  removeLeftovers,
+  replaceFolder,
+  writeAtomically,
+} from './atomic.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
 import { isLockFile, takeLock } from './lock.ts';
 import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
-import { loadSource, type RunSource, saveSource } from './source.ts';
+import { isUnfinishedSource, loadSource, type RunSource, saveSource } from './source.ts';
 
 const CONFIG = 'config.yaml';
+/** What a run tells of itself beyond checkpoints and metrics. */
+export const RECORD_FILE = 'record.json';
 const CHECKPOINTS = 'checkpoints';
 
 /** A run directory that is only read: no lock is needed, since every file in it is whole at any time. */
@@ -42,7 +53,7 @@ export class RunReader {
   }
 
   hasCheckpoint(kind: CheckpointKind): boolean {
-    const folder = join(this.path, CHECKPOINTS, kind);
+    const folder = this.folderOf(kind);
     return ['checkpoint.safetensors', 'previous.safetensors'].some((file) => existsSync(join(folder, file)));
   }
 
@@ -52,7 +63,37 @@ export class RunReader {
    * @throws ThawError `run-directory` where there is none
    */
   checkpoint(kind: CheckpointKind): Promise<LoadedCheckpoint> {
-    return loadCheckpoint(join(this.path, CHECKPOINTS, kind));
+    return loadCheckpoint(this.folderOf(kind));
+  }
+
+  /**
+   * From where the run goes on: its newest whole checkpoint, or where none is left of the last, that of its best epoch.
+   *
+   * @returns undefined where none was made yet
+   * @throws ThawError `run-directory` where all are damaged
+   */
+  async newest(): Promise<LoadedCheckpoint | undefined> {
+    if (!this.hasCheckpoint('last')) return undefined;
+    return this.checkpoint('last').catch(async (error: Error) => {
+      if (!this.hasCheckpoint('best')) throw error;
+      const best = await this.checkpoint('best');
+      return { ...best, notice: `${error.message}; going on from the best epoch, after step ${best.progress.step}` };
+    });
+  }
+
+  /** What the run ships: the checkpoint of its best epoch, or where that is lost or there is none, the last one. */
+  async shipped(last: LoadedCheckpoint): Promise<LoadedCheckpoint> {
+    const epoch = last.progress.best?.epoch;
+    if (epoch === undefined) return last;
+    // Killed between the two and gone on elsewhere, a run may have one of an epoch that came out otherwise then.
+    return loadCheckpoint(this.folderOf('best'), epoch).catch((error: Error) => ({
+      ...last,
+      notice: `the weights of the best epoch, ${epoch}, are lost (${error.message}); taking those of the last step, ${last.progress.step}`,
+    }));
+  }
+
+  protected folderOf(kind: CheckpointKind): string {
+    return join(this.path, CHECKPOINTS, kind);
   }
 
   /** The rows of `metrics.jsonl`. */
@@ -66,6 +107,7 @@ const firstLine = (error: unknown): string => String((error as Error).message ??
 /** A run directory that this process writes, whose lock it holds until `release`. */
 export class RunWriter extends RunReader {
   private identity: RunIdentity | undefined;
+  private readonly saved = new Set<CheckpointKind>();
 
   /** Use `createRun` or `resumeRun`. @param unlock gives the lock back */
   constructor(
@@ -88,7 +130,8 @@ export class RunWriter extends RunReader {
   /** Writes `checkpoints/<kind>/`, keeping the one before. A kill or a full disk leaves a whole one. */
   async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
     this.identity ??= (await this.source()).identity;
-    await saveCheckpoint(join(this.path, CHECKPOINTS, kind), checkpoint, this.identity);
+    await saveCheckpoint(this.folderOf(kind), checkpoint, this.identity, this.saved.has(kind));
+    this.saved.add(kind);
   }
 
   /** Adds an epoch to `results.csv`, `metrics.jsonl` and TensorBoard's event file. */
@@ -121,10 +164,8 @@ export class RunWriter extends RunReader {
     return writeAtomically(join(this.path, file), contents);
   }
 
-  private async writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
-    const path = join(this.path, folder);
-    await mkdir(join(path, '..'), { recursive: true });
-    await replaceFolder(path, files);
+  private writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    return replaceFolder(join(this.path, folder), files);
   }
 
   /** Gives the lock back. A directory in which nothing was written is removed. */
@@ -146,12 +187,11 @@ export async function createRun({ out, data }: { readonly out?: string; readonly
   if (there && !there.isDirectory()) {
     throw new ThawError('run-directory', `${path} is a file, and a run is a folder`, 'Choose another --out');
   }
-  await mkdir(path, { recursive: true }).catch((error) => {
-    throw explained(error, path);
-  });
+  await makeFolder(path);
   const unlock = await takeLock(path);
   const contents = (await readdir(path)).filter((name) => !isLockFile(name) && !name.endsWith('.tmp'));
-  if (contents.length === 0) {
+  if (contents.length === 0 || (await neverBegan(path, contents))) {
+    for (const name of contents) await rm(join(path, name), { recursive: true });
     await removeLeftovers(path);
     return new RunWriter(path, unlock);
   }
@@ -165,19 +205,26 @@ export async function createRun({ out, data }: { readonly out?: string; readonly
     : new ThawError('run-directory', `${out ?? path} is not empty`, 'Choose another --out');
 }
 
+/** A run that was killed before its source was whole: there is nothing to go on with. */
+async function neverBegan(path: string, contents: readonly string[]): Promise<boolean> {
+  const beginnings = [CONFIG, RECORD_FILE, CHECKPOINTS];
+  if (!contents.includes(CONFIG) || !contents.every((name) => beginnings.includes(name))) return false;
+  const inside = (await readdir(join(path, CHECKPOINTS)).catch(ignoring('ENOENT'))) ?? [];
+  return inside.every(isUnfinishedSource);
+}
+
 async function freshFolder(data: string): Promise<string> {
   const name =
     basename(resolve(data))
       .replace(/\.[a-z]+$/i, '')
       .replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'run';
   const parent = resolve('runs');
-  await mkdir(parent, { recursive: true }).catch((error) => {
-    throw explained(error, parent);
-  });
+  await makeFolder(parent);
   for (let n = 1; ; n++) {
     const path = join(parent, `${name}-${n}`);
     try {
       await mkdir(path);
+      await flushFolder(parent);
       return path;
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw explained(error, path);

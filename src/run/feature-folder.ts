@@ -58,8 +58,13 @@ export class FeatureFolder implements FeatureStore {
       if (!(await this.makeRoom(size))) return;
       await mkdir(dirname(file), { recursive: true });
       const part = `${file}.${randomUUID()}.part`;
-      await writeFile(part, [digestOf(key, bytes), bytes]);
-      await rename(part, file);
+      try {
+        await writeFile(part, [digestOf(key, bytes), bytes]);
+        await rename(part, file);
+      } catch (error) {
+        await rm(part, { force: true }).catch(() => undefined);
+        throw error;
+      }
     } catch (error) {
       this.failed = true;
       const { code, message } = error as NodeJS.ErrnoException;

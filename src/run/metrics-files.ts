@@ -1,11 +1,11 @@
 /** `results.csv`, `metrics.jsonl` and TensorBoard's event file: one row an epoch. */
 
 import { existsSync } from 'node:fs';
-import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../report/index.ts';
 import type { EpochRow } from '../training/index.ts';
-import { explained, ignoring, writeAtomically } from './atomic.ts';
+import { appendFlushed, ignoring, writeAtomically } from './atomic.ts';
 
 const CSV = 'results.csv';
 const JSONL = 'metrics.jsonl';
@@ -19,9 +19,7 @@ export async function appendRow(folder: string, row: EpochRow): Promise<void> {
   const append = async (file: string, header: string | Uint8Array, contents: string | Uint8Array) => {
     const path = join(folder, file);
     if (!existsSync(path)) await writeAtomically(path, header);
-    await appendFile(path, contents).catch((error) => {
-      throw explained(error, path);
-    });
+    await appendFlushed(path, contents);
   };
   await append(CSV, csvHeader(row), csvRow(row));
   await append(JSONL, '', jsonLine(row));

@@ -22,6 +22,9 @@ const NOTES = 'source.json';
 /** Larger models have their weights in a second file, well below the 2 GiB that one can hold. */
 const ONE_FILE_LIMIT = 2 ** 30;
 
+/** What a kill leaves in the folder before the notes are there, by which the rest is found. */
+export const isUnfinishedSource = (name: string): boolean => [MODEL, DATA].includes(name) || name.endsWith('.tmp');
+
 const notesSchema = z.object({
   format: z.literal(1),
   files: z.record(z.string(), z.string()),

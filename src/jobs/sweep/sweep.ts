@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { ThawError } from '../../errors.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../recipe/index.ts';
-import { openRun, takeLock, writeAtomically } from '../../run/index.ts';
+import { makeFolder, openRun, removeLeftovers, takeLock, writeAtomically } from '../../run/index.ts';
 import { type Metric, merit, openTask, type Scores } from '../../tasks/index.ts';
 import { parseConfig } from '../../training/index.ts';
 import type { JobEvent } from '../events.ts';
 import type { TrainOutcome } from '../finish.ts';
 import { shownPath } from '../paths.ts';
+import { isFinished } from '../record.ts';
 import { readRecord, resume } from '../resume.ts';
 import { train } from '../train.ts';
 import { writeResults } from './results.ts';
@@ -115,7 +116,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   for (const { values } of state.trials) readSettings(withValues(base, values));
   const path = out === undefined ? freeFolder(data) : resolve(out);
   if (!existsSync(join(path, STATE))) {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     return new Sweep(path, state, hooks).run();
   }
   const before = await readState(path);
@@ -190,6 +191,7 @@ class Sweep {
   async run(): Promise<SweepOutcome> {
     const unlock = await takeLock(this.path);
     try {
+      await removeLeftovers(this.path);
       await this.save();
       const done = this.trials.filter(({ runs }) => runs.every(isOver)).length;
       this.hooks.onEvent?.({ type: 'sweep', path: shownPath(this.path), trials: this.trials.length, done });
@@ -332,12 +334,12 @@ class Sweep {
     const { model, data, settings } = this.state;
     const path = join(this.path, run.path);
     const there = existsSync(join(path, 'config.yaml')) ? await openRun(path) : undefined;
-    if (there?.hasCheckpoint('last')) {
-      const { progress } = await there.checkpoint('last');
+    const last = await there?.newest();
+    if (there && last) {
+      const { progress } = last;
       epochs.push(...progress.rows.map(({ val }) => val));
       const record = await readRecord(there);
-      const whole = record.stopped && existsSync(join(path, 'model', 'onnx', 'model.onnx'));
-      if (!whole) return resume(path, hooks);
+      if (!isFinished(record)) return resume(path, hooks);
       if (record.task) this.metric = openTask(record.task).metric;
       return { status: 'finished', seconds: record.seconds };
     }

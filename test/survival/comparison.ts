@@ -1,0 +1,91 @@
+/** Whether two runs came to the same, whatever became of them on the way: every file, but for times. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { bytesOf } from '../../src/onnx/index.ts';
+import { decodeCheckpoint } from '../../src/run/checkpoint.ts';
+import type { Checkpoint } from '../../src/training/index.ts';
+
+const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;
+/** When, how long, in how much memory, where. */
+const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'surroundings']);
+
+/** The best checkpoint is written twice where a kill comes between it and the last one: then there is one before it. */
+const MAY_BE = /^checkpoints\/best\/previous\.safetensors$/;
+
+/** Files that tell of times in their midst, or are pictures of such: that they are there, and whole, is all that is compared. */
+const TIMED = [/^report\.html$/, /^model\/README\.md$/, /^plots\//, /^events$/, /previous\.safetensors$/];
+
+const withoutTimes = (text: string): unknown =>
+  JSON.parse(text, (key, value) => (OF_THE_SITTING.has(key) ? undefined : value));
+
+function ofCheckpoint({ progress, state, good }: Checkpoint): unknown {
+  return {
+    progress: withoutTimes(
+      JSON.stringify(progress, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? `${v}` : v)),
+    ),
+    state: [...state].map(([name, tensor]) => [
+      name,
+      tensor.type,
+      tensor.shape,
+      Buffer.from(bytesOf(tensor)).toString('hex'),
+    ]),
+    good: good && ofCheckpoint(good),
+  };
+}
+
+/** What a file says besides times, in a form that can be compared. */
+function contents(path: string, file: string): unknown {
+  const bytes = readFileSync(path);
+  if (file.startsWith('checkpoints/') && file.endsWith('.safetensors')) {
+    const { identity, ...checkpoint } = decodeCheckpoint(bytes);
+    return file.includes('previous') ? 'whole' : { identity, ...(ofCheckpoint(checkpoint) as object) };
+  }
+  if (TIMED.some((pattern) => pattern.test(file))) return bytes.length > 0;
+  if (file.endsWith('.json')) return withoutTimes(bytes.toString());
+  if (file === 'metrics.jsonl') return bytes.toString().trimEnd().split('\n').map(withoutTimes);
+  if (file === 'results.csv') return csvWithoutSeconds(bytes.toString());
+  return bytes.toString('hex');
+}
+
+function csvWithoutSeconds(text: string): string[][] {
+  const [header, ...rows] = text.split('\n').map((line) => line.split(','));
+  const place = header.indexOf('seconds');
+  return [header, ...rows].map((cells) => cells.filter((_, i) => i !== place));
+}
+
+/** By their paths in the run, TensorBoard's file without the time in its name. */
+const filesOf = (run: string): Map<string, string> =>
+  new Map(
+    readdirSync(run, { recursive: true, withFileTypes: true, encoding: 'utf8' })
+      .filter((entry) => entry.isFile())
+      .map((entry) => {
+        const path = join(entry.parentPath, entry.name);
+        const file = path.slice(run.length + 1);
+        return [EVENTS.test(basename(file)) ? 'events' : file, path];
+      }),
+  );
+
+/** The run's differences from another, one a line. */
+export function differences(run: string, expected: string): string[] {
+  const [a, b] = [filesOf(run), filesOf(expected)];
+  const found: string[] = [];
+  for (const [file] of a) if (!b.has(file) && !MAY_BE.test(file)) found.push(`${file} is there, and should not be`);
+  for (const [file, path] of b) {
+    const own = a.get(file);
+    if (own) found.push(...unlike(file, contents(own, file), contents(path, file)));
+    else if (!MAY_BE.test(file)) found.push(`${file} is missing`);
+  }
+  return found;
+}
+
+/** Where two values differ. */
+function unlike(at: string, a: unknown, b: unknown): string[] {
+  if (JSON.stringify(a) === JSON.stringify(b)) return [];
+  if (typeof a === 'object' && typeof b === 'object' && a && b) {
+    const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+    const inner = [...keys].flatMap((key) => unlike(`${at} ${key}`, a[key as never], b[key as never]));
+    return inner.length ? inner : [`${at}: other order`];
+  }
+  const short = (value: unknown) => String(JSON.stringify(value)).slice(0, 100);
+  return [`${at}: ${short(a)} where it should be ${short(b)}`];
+}

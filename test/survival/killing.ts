@@ -1,0 +1,146 @@
+/** Kills trainings at random instants and goes on with them, until they are finished. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { Random } from '../../src/random.ts';
+import { openRun } from '../../src/run/index.ts';
+import { differences } from './comparison.ts';
+import { type Ended, type Running, start } from './program.ts';
+import { VICTIMS } from './victims.ts';
+
+export interface KillOptions {
+  readonly program: string;
+  /** Of pictures. */
+  readonly data: string;
+  readonly seed: number;
+  /** At least so many, unless they take more seconds than this. */
+  readonly kills: number;
+  readonly seconds?: number;
+  /** Told after each training. */
+  readonly onLife?: (life: Life) => void;
+}
+
+/** One training from its first start to its end. */
+export interface Life {
+  readonly kills: number;
+  /** By what was going on. */
+  readonly instants: readonly string[];
+  /** What was wrong of it, one a line. */
+  readonly faults: readonly string[];
+}
+
+/** Trains a victim without a kill, then again and again with kills, until there were enough. @returns the lives */
+export async function killVictim(name: string, options: KillOptions): Promise<Life[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'thaw-kills-'));
+  try {
+    const config = join(folder, 'thaw.yaml');
+    writeFileSync(config, stringify(VICTIMS[name]));
+    const words = (out: string) => ['train', 'default', options.data, '--config', config, '--json', '--out', out];
+    const env = { THAW_CACHE: join(folder, 'cache') };
+    const whole = join(folder, 'whole');
+    const undisturbed = await start(options.program, words(whole), env).ended;
+    if (undisturbed.code !== 0) throw new Error(`${name} does not train: ${undisturbed.stderr}`);
+
+    const lives: Life[] = [];
+    const { seconds = Number.POSITIVE_INFINITY } = options;
+    const began = performance.now();
+    const late = () => performance.now() - began > seconds * 1000;
+    for (let kills = 0; kills < options.kills && !late(); kills += lives.at(-1)!.kills) {
+      const random = new Random(options.seed, name, lives.length);
+      const run = join(folder, `killed-${lives.length}`);
+      const life = await live(run, words(run), { ...options, env, random, undisturbed });
+      const faults = life.faults.length ? life.faults : differences(run, whole);
+      lives.push({ ...life, faults });
+      options.onLife?.(lives.at(-1)!);
+      if (!faults.length) rmSync(run, { recursive: true });
+    }
+    return lives;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Circumstances extends KillOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly random: Random;
+  readonly undisturbed: Ended;
+}
+
+async function live(run: string, words: readonly string[], to: Circumstances): Promise<Life> {
+  const instants: string[] = [];
+  const faults: string[] = [];
+  for (let kills = 0; faults.length === 0; kills++) {
+    const begun = existsSync(join(run, 'checkpoints', 'source.json'));
+    const running = start(to.program, begun ? ['resume', run, '--json'] : words, to.env);
+    await killedAtRandom(running, to);
+    const ended = await running.ended;
+    if (ended.code === 0) return { kills, instants, faults };
+    // It was killed when all was done, before it could say so.
+    if (ended.code === 2 && ended.stderr.includes('is finished')) return { kills, instants, faults };
+    instants.push(instantOf(ended, run));
+    if (ended.code !== null) faults.push(`after ${kills} kills it ended with ${ended.code}: ${ended.stderr.trim()}`);
+    else faults.push(...(await broken(run)));
+  }
+  return { kills: instants.length, instants, faults };
+}
+
+/**
+ * Half of the times by the clock, else just after one of the lines that it prints: exponentially distributed, on average after half of
+ * a whole training, so that one training is killed several times on its way. What it has saved is the next one's start, and so all of
+ * it is reached.
+ */
+async function killedAtRandom(
+  { child, onLine, ended }: Running,
+  { random, undisturbed }: Circumstances,
+): Promise<void> {
+  const kill = () => child.kill('SIGKILL');
+  const part = -Math.log(1 - random.uniform()) / 2;
+  if (random.uniform() < 0.5) {
+    const timer = setTimeout(kill, part * undisturbed.milliseconds);
+    ended.finally(() => clearTimeout(timer));
+    return;
+  }
+  const line = Math.floor(part * undisturbed.stdout.split('\n').length);
+  const delay = random.between(0, 30);
+  onLine(async (count) => {
+    if (count !== line + 1) return;
+    await sleep(delay);
+    kill();
+  });
+}
+
+/** What was going on: nothing yet, or what it had said last. */
+function instantOf({ stdout }: Ended, run: string): string {
+  if (!existsSync(run)) return 'starting';
+  const last = stdout.trimEnd().split('\n').at(-1);
+  if (!last) return 'started';
+  const { type, phase } = JSON.parse(last) as { type: string; phase?: string };
+  return phase ?? type;
+}
+
+/** A run that nobody writes: every file of it is whole, and its newest checkpoints are. */
+async function broken(path: string): Promise<string[]> {
+  const faults: string[] = [];
+  if (!existsSync(join(path, 'config.yaml'))) return faults;
+  const run = await openRun(path);
+  for (const kind of ['best', 'last'] as const) {
+    if (!run.hasCheckpoint(kind)) continue;
+    const notice = await run.checkpoint(kind).then(
+      ({ notice }) => notice,
+      (error) => String(error),
+    );
+    if (notice) faults.push(`the ${kind} checkpoint: ${notice}`);
+  }
+  for (const file of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.json')) continue;
+    try {
+      JSON.parse(readFileSync(join(path, file), 'utf8'));
+    } catch (error) {
+      faults.push(`${file}: ${(error as Error).message}`);
+    }
+  }
+  await run.rows();
+  return faults;
+}

@@ -1,0 +1,98 @@
+// What is left of a run whose machine loses its power, at every instant: a disk that keeps no more than it was made to.
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { resume, train } from '../../src/jobs/index.ts';
+import { Random } from '../../src/random.ts';
+import { openRun } from '../../src/run/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { differences } from './comparison.ts';
+import type { Operation } from './disk.ts';
+import { Journal, type Luck } from './power-loss.ts';
+import { TINY } from './tiny.ts';
+
+const disk = await vi.hoisted(async () => new (await import('./disk.ts')).Disk());
+vi.mock('node:fs/promises', async (original) => disk.over(await original()));
+
+const SEED = Number(process.env.THAW_SURVIVAL_SEED ?? 1);
+
+let project: Project;
+let watched: string;
+let whole: string;
+let operations: Operation[];
+/** After how many operations an epoch was told. */
+const told: number[] = [];
+const request = (out: string) => ({ model: project.model, data: project.data, out, settings: TINY });
+
+beforeAll(async () => {
+  project = await makeProject({ train: 4, val: 2 });
+  watched = join(project.folder, 'watched');
+  whole = join(watched, 'runs', 'run');
+  mkdirSync(watched);
+  disk.watch(watched);
+  await train(request(whole), { onEvent: ({ type }) => type === 'epoch' && told.push(disk.done.length) });
+  operations = [...disk.done];
+  disk.watch(join(project.folder, 'nothing'));
+});
+afterAll(() => project.remove());
+
+/** Where the run would be after a power loss. */
+function left(journal: Journal, luck: Luck): string {
+  const path = join(project.folder, 'left');
+  rmSync(path, { recursive: true, force: true });
+  journal.lose(path, luck);
+  const run = join(path, 'runs', 'run');
+  // It is of before the machine was started again.
+  rmSync(join(run, '.lock'), { force: true });
+  return run;
+}
+
+function journalOf(count: number): Journal {
+  const journal = new Journal(watched);
+  for (const operation of operations.slice(0, count)) journal.take(operation);
+  return journal;
+}
+
+const hasBegun = (run: string) => existsSync(join(run, 'checkpoints', 'source.json'));
+
+/** With the operations after which something else than before may be left. */
+const LUCKS: readonly [string, luck: () => Luck, changing: readonly Operation['name'][]][] = [
+  ['all that was not flushed', () => 'none', ['sync']],
+  ['the contents of files that were not flushed', () => 'names', ['create', 'rename', 'remove']],
+  ['of that which was not flushed anything', () => random, ['create', 'rename', 'write']],
+];
+const random = new Random(SEED, 'power');
+
+describe.each(LUCKS)(`a power loss that takes %s (seed ${SEED})`, (_, luck, changing) => {
+  test('leaves the last checkpoint whole, at every instant', async () => {
+    const journal = new Journal(watched);
+    for (const [i, operation] of operations.entries()) {
+      journal.take(operation);
+      if (!changing.includes(operation.name)) continue;
+      const epoch = told.filter((count) => count <= i + 1).length;
+      const path = left(journal, luck());
+      if (epoch === 0 && !hasBegun(path)) continue;
+      const run = await openRun(path);
+      await run.config();
+      await run.source();
+      const newest = await run.newest();
+      expect([i, newest?.notice]).toEqual([i, undefined]);
+      expect(newest?.progress.epoch ?? 0, `after ${i} operations`).toBeGreaterThanOrEqual(epoch);
+    }
+    expect(told).toHaveLength(3);
+  });
+
+  test('takes nothing of a run that is finished', () => {
+    expect(differences(left(journalOf(operations.length), luck()), whole)).toEqual([]);
+  });
+
+  test('is gone on from to the same', async () => {
+    const instants = new Random(SEED, 'instants');
+    for (let i = 0; i < 3; i++) {
+      const count = instants.below(operations.length);
+      const path = left(journalOf(count), luck());
+      const { status } = await (hasBegun(path) ? resume(path) : train(request(path)));
+      expect([count, status, differences(path, whole)]).toEqual([count, 'finished', []]);
+    }
+  });
+});

@@ -1,0 +1,14 @@
+/** A training of a second in this process, for disks that fail: two stages, a checkpoint after every step, all kinds of files. */
+import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+
+export const TINY: TrainSettingsInput = {
+  device: 'cpu',
+  batch: 6,
+  lr: 0.03,
+  ema: 0.9,
+  saveEvery: 0,
+  stages: [
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 1 },
+  ],
+};
