@@ -80,7 +80,7 @@ async function live(run: string, words: readonly string[], to: Circumstances): P
     // It was killed when all was done, before it could say so.
     if (ended.code === 2 && ended.stderr.includes('is finished')) return { kills, instants, faults };
     instants.push(instantOf(ended, run));
-    if (ended.code !== null) faults.push(`after ${kills} kills it ended with ${ended.code}: ${ended.stderr.trim()}`);
+    if (!ended.killed) faults.push(`after ${kills} kills it ended with ${ended.code}: ${ended.stderr.trim()}`);
     else faults.push(...(await broken(run)));
   }
   return { kills: instants.length, instants, faults };
@@ -91,11 +91,10 @@ async function live(run: string, words: readonly string[], to: Circumstances): P
  * a whole training, so that one training is killed several times on its way. What it has saved is the next one's start, and so all of
  * it is reached.
  */
-async function killedAtRandom(
-  { child, onLine, ended }: Running,
-  { random, undisturbed }: Circumstances,
-): Promise<void> {
-  const kill = () => child.kill('SIGKILL');
+async function killedAtRandom(running: Running, { random, undisturbed }: Circumstances): Promise<void> {
+  const { onLine, ended } = running;
+  const target = (['both', 'both', 'command', 'child'] as const)[random.below(4)];
+  const kill = () => running.kill(target);
   const part = -Math.log(1 - random.uniform()) / 2;
   if (random.uniform() < 0.5) {
     const timer = setTimeout(kill, part * undisturbed.milliseconds);

@@ -1,6 +1,7 @@
 /** The command line in one piece, as quick to start as the built one, and processes of it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -20,20 +21,25 @@ export async function buildThaw(name: string): Promise<string> {
     packages: 'external',
     logLevel: 'silent',
   });
+  copyFileSync(join(ROOT, 'src/cli/orphan.js'), join(outdir, 'orphan.js'));
   return join(outdir, 'main.js');
 }
 
 export interface Ended {
-  /** null where it was killed. */
   readonly code: number | null;
+  readonly killed: boolean;
   readonly stdout: string;
   readonly stderr: string;
   /** From start to end. */
   readonly milliseconds: number;
 }
 
+/** The command and its child that computes, either of them alone. */
+export type Target = 'both' | 'command' | 'child';
+
 export interface Running {
-  readonly child: ChildProcess;
+  /** With `kill -9`. */
+  kill(target: Target): void;
   /** Called with the number of lines that it has printed so far. */
   onLine(listener: (count: number) => void): void;
   readonly ended: Promise<Ended>;
@@ -45,6 +51,8 @@ export function start(program: string, words: readonly string[], env: Readonly<R
   const child = spawn(process.execPath, [program, ...words], {
     env: { ...process.env, CI: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of processes of its own.
+    detached: true,
   });
   const listeners: ((count: number) => void)[] = [];
   let [stdout, stderr, lines] = ['', '', 0];
@@ -58,8 +66,33 @@ export function start(program: string, words: readonly string[], env: Readonly<R
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
+  let killed = false;
+  const kill = (target: Target) => {
+    const pids = target === 'child' ? childrenOf(child.pid!) : [target === 'both' ? -child.pid! : child.pid!];
+    for (const pid of pids) killed = killNow(pid) || killed;
+  };
+  // Also the child's output is at its end then, as it is when it has ended itself.
   const ended = once(child, 'close').then(
-    ([code]): Ended => ({ code, stdout, stderr, milliseconds: performance.now() - began }),
+    ([code]): Ended => ({ code, killed, stdout, stderr, milliseconds: performance.now() - began }),
   );
-  return { child, onLine: (listener) => listeners.push(listener), ended };
+  return { kill, onLine: (listener) => listeners.push(listener), ended };
+}
+
+/** Whether there was anything to kill. */
+function killNow(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
+/** proc(5); none where the system does not tell. */
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
