@@ -67,6 +67,10 @@ export const normalizeBatch = (
   epsilon: number,
 ): Value => b.emit('NormalizeBatch', inputs, [inputs[0]], { epsilon: float(epsilon) }, { domain: ADJOINT_DOMAIN })[0];
 
+/** ∂x of y = gelu(x) = x·Φ(x). Taken apart it is nine passes over memory, which are better made on parts that fit into the caches. */
+export const geluGradient = (b: GraphBuilder, x: Value, dy: Value): Value =>
+  b.emit('GeluGradient', [x, dy], [x], {}, { domain: ADJOINT_DOMAIN })[0];
+
 /** Inputs of adjoint operators of which only the shape is read, by their positions. */
 export const SHAPE_ONLY: Readonly<Record<string, readonly number[]>> = {
   ConvInputGradient: [2],

@@ -1,6 +1,7 @@
 import { channelSum } from './channel-sum.ts';
 import { inputGradient } from './convolution/input-gradient.ts';
 import { weightGradient } from './convolution/weight-gradient.ts';
+import { geluGradient } from './gelu-gradient.ts';
 import { late } from './late.ts';
 import type { Family } from './lowering.ts';
 import { normalizeBatch } from './normalize-batch.ts';
@@ -15,5 +16,6 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   MaxPoolGradient: maxPoolGradient,
   AveragePoolGradient: averagePoolGradient,
   NormalizeBatch: normalizeBatch,
+  GeluGradient: geluGradient,
   Late: late,
 };

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { geluGradient } from '../../src/autodiff/adjoint.ts';
 import { findGelus } from '../../src/lowering/index.ts';
 import { type Graph, GraphBuilder, type Node, type Value } from '../../src/onnx/index.ts';
+import { candidates, deviation, lowered, random, run } from './harness.ts';
 
 /** The graph of `y = write(x)`, and its last node. */
 function graphOf(write: (b: GraphBuilder, x: Value) => Value): { graph: Graph; last: Node } {
@@ -47,5 +49,35 @@ describe('x/2·(1 + erf(x/√2)) is found as one operator', () => {
   it('nor where a node has to stay', () => {
     const { graph } = graphOf((b, x) => b.mul(b.mul(x, cumulative(b, scaled(b, x))), 0.5));
     for (const stays of graph.nodes) expect(findGelus(graph, new Map(), (node) => node !== stays).size).toBe(0);
+  });
+});
+
+describe('GeluGradient', () => {
+  const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+
+  /** Φ(x) by Simpson's rule. */
+  function cumulative(x: number): number {
+    const steps = 2000;
+    const at = (i: number) => density((x * i) / steps);
+    let sum = at(0) + at(steps);
+    for (let i = 1; i < steps; i++) sum += (i % 2 ? 4 : 2) * at(i);
+    return 0.5 + (sum * x) / (3 * steps);
+  }
+
+  const shapes = { x: ['batch', 5, 7], dy: ['batch', 5, 7] };
+  const emit = (b: GraphBuilder, [x, dy]: readonly Value[]) => geluGradient(b, x, dy);
+  const names = candidates((b) => {
+    const values = Object.entries(shapes).map(([name, shape]) => b.input(name, 'float32', shape));
+    return emit(b, values);
+  });
+
+  it.each(names)('%s is ∂y·(Φ(x) + x·φ(x)), also far from zero', async (name) => {
+    const session = await lowered(shapes, emit, name);
+    const x = random(1, [3, 5, 7]);
+    const spread = { ...x, data: Float32Array.from(x.data as Float32Array, (v, i) => v * [0.1, 1, 8, 100][i % 4]) };
+    const dy = random(2, [3, 5, 7]);
+    const expected = Float64Array.from(spread.data, (v, i) => Number(dy.data[i]) * (cumulative(v) + v * density(v)));
+    expect(deviation(await run(session, { x: spread, dy }), expected)).toBeLessThan(1e-6);
+    await session.release();
   });
 });

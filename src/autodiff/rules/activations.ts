@@ -1,4 +1,5 @@
 import { type GraphBuilder, numbersOf, type Value } from '../../onnx/index.ts';
+import { geluGradient } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
 /** So steep that a hard sigmoid is a step; a power of two, so that scaling by it is exact. */
@@ -9,18 +10,6 @@ export const above = (b: GraphBuilder, x: Value, low: number) => b.hardSigmoid(x
 
 /** 1 where x < high, else 0. */
 export const below = (b: GraphBuilder, x: Value, high: number) => b.hardSigmoid(x, -STEEP, high * STEEP);
-
-/** The standard normal distribution Φ(x) and its density φ(x). */
-const normal = (b: GraphBuilder, x: Value) => ({
-  cumulative: b.mul(b.add(b.erf(b.mul(x, Math.SQRT1_2)), 1), 0.5),
-  density: b.mul(b.exp(b.mul(b.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI)),
-});
-
-// y = x·Φ(x)           ∂x = ∂y·(Φ(x) + x·φ(x))
-export function geluGradient(b: GraphBuilder, x: Value, dy: Value): Value {
-  const { cumulative, density } = normal(b, x);
-  return b.mul(dy, b.add(cumulative, b.mul(x, density)));
-}
 
 // y = x/2·(1 + t), t = tanh u, u = √(2/π)·(x + 0.044715·x³)      ∂x = ∂y/2·(1 + t + x·(1 − t²)·u′)
 export function tanhGeluGradient(b: GraphBuilder, x: Value, dy: Value): Value {

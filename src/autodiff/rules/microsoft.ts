@@ -1,6 +1,7 @@
 import { float, type Value } from '../../onnx/index.ts';
+import { geluGradient } from '../adjoint.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
-import { activations, geluGradient, tanhGeluGradient } from './activations.ts';
+import { activations, tanhGeluGradient } from './activations.ts';
 import { convolve } from './convolution.ts';
 import { matrices } from './matrices.ts';
 import { layerNormalization } from './normalization.ts';

@@ -126,10 +126,19 @@ const late: Handler = (region, node) => {
   return [{ blocked: { value: bindLate(region.b, value, by), channels } }];
 };
 
+/** Zero for what fills up the last block, as ∂y is there. */
+const geluGradient: Handler = (region, node) => {
+  if (!node.inputs.some(region.isBlocked) || !isMap(region.b.value(node.outputs[0]).shape)) return undefined;
+  const [x, dy] = node.inputs.map((name) => region.blocked(name));
+  const [value] = region.b.emit(node.op, [x.value, dy.value], [x.value], {}, { domain: node.domain });
+  return [{ blocked: { value, channels: x.channels } }];
+};
+
 export const GRADIENTS: Readonly<Record<string, Handler>> = {
   ConvInputGradient: inputGradient,
   ConvWeightGradient: weightGradient,
   MaxPoolGradient: maxPoolGradient,
+  GeluGradient: geluGradient,
   ChannelSum: channelSum,
   Late: late,
 };
