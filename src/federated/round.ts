@@ -24,8 +24,11 @@ export interface RoundOutcome {
   readonly epoch: number;
   /** Of the last epoch; null where it was only measured. */
   readonly train: Scores | null;
-  /** Of the validation set, with the new state. */
+  /** Of the validation set: with the state given, where that was asked for, and with the new one. */
+  readonly before: Scores | null;
   readonly val: Scores;
+  /** Samples of the validation set. */
+  readonly held: number;
   /** Bytes of the tensors of the state given, and of the new one. */
   readonly bytes: { readonly received: number; readonly sent: number };
 }
@@ -34,6 +37,8 @@ export interface RoundOutcome {
 export interface RoundMode {
   /** Leaves the state as it is, and only measures it. */
   readonly evaluateOnly?: boolean;
+  /** Measures the state given, too, before it is trained. */
+  readonly measure?: boolean;
   /** μ of FedProx: μ/2·Σ(w − w⁰)² in the loss, w⁰ being the state that the round begins with; 0 unless given. */
   readonly proximal?: number;
 }
@@ -102,7 +107,7 @@ export function checkProximal({ proximal = 0 }: RoundMode): void {
  * @throws AbortError when asked to stop
  */
 export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promise<RoundOutcome> {
-  const { state, prepared, task, config, runtime, features, proximal = 0, evaluateOnly = false } = round;
+  const { state, prepared, task, config, runtime, features, proximal = 0 } = round;
   const { network, anatomy } = prepared;
   const { val } = round.sources;
   const train = laterViews(round.sources.train, config, state.epoch);
@@ -120,7 +125,7 @@ export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promi
     proximal: proximal ? { mu: proximal, from: state.tensors } : undefined,
   });
   const received = payloadOf(state.tensors);
-  if (evaluateOnly) {
+  if (round.evaluateOnly) {
     try {
       const scores = task.scores(await trainer.evaluate());
       const { epoch } = state;
@@ -130,13 +135,16 @@ export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promi
         epochs: 0,
         epoch,
         train: null,
+        before: null,
         val: scores,
+        held: val.length,
         bytes: { received, sent: 0 },
       };
     } finally {
       await trainer.release();
     }
   }
+  const before = round.measure ? task.scores(await trainer.evaluate()) : null;
   const { progress, tensors } = await trained(trainer, train.length, config, hooks);
   const grown = ownTensors(network.model.graph.initializers, state.tensors, tensors);
   const last = progress.rows.at(-1)!;
@@ -146,7 +154,9 @@ export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promi
     epochs: progress.epoch - state.epoch,
     epoch: progress.epoch,
     train: last.train,
+    before,
     val: last.val,
+    held: val.length,
     bytes: { received, sent: payloadOf(grown) },
   };
 }

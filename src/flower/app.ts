@@ -2,7 +2,6 @@ import { writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import { type RoundMode, type RoundOutcome, readRoundState } from '../federated/index.ts';
 import type { TrainSettingsInput } from '../recipe/index.ts';
-import type { Scores } from '../tasks/index.ts';
 import type { AppMessage } from './node.ts';
 import type { Content, FlowerRecord, RecordValue } from './records.ts';
 
@@ -44,19 +43,26 @@ export function readAskedRound({ type, content }: AppMessage): AskedRound {
     state: writeSafetensors({ tensors: arrays.arrays, metadata: metadata as Record<string, string> }),
     settings: text('settings') as TrainSettingsInput,
     evaluateOnly: type === 'evaluate',
+    measure: true,
     proximal: values.has('proximal-mu') ? number('proximal-mu') : undefined,
   };
 }
 
-/** The app's answer: what was learned, of how many examples, and how good it is. */
-export function answerOf({ state, examples, train, val }: RoundOutcome): Content {
-  const metrics = { kind: 'metrics', values: metricsOf(examples, train ?? val) } as const;
+/** The app's answer: what was learned, of how many examples, how well, and with `val-` how good the state was that was sent. */
+export function answerOf({ state, examples, train, before, val, held }: RoundOutcome): Content {
+  const sent = Object.entries(before ?? val).map(([name, value]) => [`val-${name}`, value] as const);
+  const metrics = {
+    kind: 'metrics',
+    values: new Map<string, RecordValue>([
+      ['num-examples', BigInt(examples)],
+      ...Object.entries(train ?? {}),
+      ['val-examples', BigInt(held)],
+      ...sent,
+    ]),
+  } as const;
   if (!state) return new Map([['metrics', metrics]]);
   return new Map<string, FlowerRecord>([
     ['arrays', { kind: 'arrays', arrays: readRoundState(state).tensors }],
     ['metrics', metrics],
   ]);
 }
-
-const metricsOf = (examples: number, scores: Scores): ReadonlyMap<string, RecordValue> =>
-  new Map<string, RecordValue>([['num-examples', BigInt(examples)], ...Object.entries(scores)]);

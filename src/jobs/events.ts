@@ -63,6 +63,8 @@ export type JobEvent =
       /** Of the exported model's probabilities (or what the task has instead) from the trainer's. */
       readonly maxDifference: number;
       readonly samples: number;
+      /** Samples of no meaning, where there are no others. */
+      readonly madeUp?: boolean;
     };
 
 /** How a job and its caller talk. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { drawPng } from '../data/node/index.ts';
 import { adapterTensors, writeAdapters } from '../export/index.ts';
-import { finishModel, measure, shippedCheckpoint } from '../recipe/index.ts';
+import { finishModel, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
-import { writtenReport } from './reports.ts';
+import { clientsReport, writtenReport } from './reports.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** How a training ended. Plain data. */
@@ -49,18 +49,21 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
   const best = shippedCheckpoint(job, job.config, kept);
   const trained = { ...job, checkpoint: best, preprocessing, sourceConfig };
-  const measured = await measure(trained);
+  // Of a federation whose server has no data, the clients measured.
+  const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const finished = await finishModel(trained, measured);
   const { maxDifference, samples } = finished.verification;
-  hooks.onEvent?.({ type: 'verified', maxDifference, samples });
+  hooks.onEvent?.({ type: 'verified', maxDifference, samples, madeUp: !('val' in measured) });
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const seconds = record.seconds + (performance.now() - began) / 1000;
-  const { html, card, plots } = await writtenReport(job, { ...measured, best, last, seconds, path }, finished);
+  const results = { ...measured, best, last, seconds, path };
+  const { html, card, plots } =
+    'val' in results ? await writtenReport(job, results, finished) : await clientsReport(job, results, finished);
   await run.writeModelFolder(finished.folder(card));
   if (job.config.lora)
     await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
@@ -69,8 +72,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   await saveRecord(run, { ...record, seconds, task: measured.task.facts });
   return {
     ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),
-    after: measured.val as A,
-    test: measured.test as A | null,
+    after: 'val' in measured ? (measured.val as A) : null,
+    test: 'val' in measured ? (measured.test as A | null) : null,
     calibration: measured.calibration,
     model: join(path, 'model'),
     report: join(path, 'report.html'),

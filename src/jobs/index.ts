@@ -6,6 +6,8 @@ export type { JobEvent, JobHooks } from './events.ts';
 export { type ExportOutcome, type ExportRequest, exportRun } from './export.ts';
 export {
   type FederatedAppRequest,
+  type FinishFederationRequest,
+  finishFederation,
   type JoinHooks,
   type JoinRequest,
   joinFederation,

@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import type { Dataset } from '../data/index.ts';
 import { dataMakeUp } from '../data/node/index.ts';
 import type { Measured } from '../recipe/index.ts';
+import { plural } from '../report/format.ts';
 import { curvesOf, type MakeUp, type Noun, type ReportData, type RunReport } from '../report/index.ts';
 import type { Evaluation } from '../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
@@ -27,13 +28,16 @@ export interface Results extends Measured {
 /** What reports of all tasks say of a run. */
 export async function runReport(
   job: FinishedTraining,
-  { best, last, seconds, path }: Omit<Results, keyof Measured>,
+  { best, last, seconds, path }: Pick<Results, 'best' | 'last' | 'seconds' | 'path'>,
   commands: ReportData['output']['commands'],
 ): Promise<RunReport> {
-  const { record, about, dataset, task, source, settings, anatomy, runtime } = job;
+  const { record, about, dataset, task, source, settings, anatomy, runtime, federation } = job;
   const { rows } = last.progress;
   return {
-    title: `${about.name} on ${basename(about.dataPath)}`,
+    title: federation
+      ? `${about.name} by ${plural(federation.clients.length, 'client')}`
+      : `${about.name} on ${basename(about.dataPath)}`,
+    federation,
     created: record.created,
     model: {
       name: about.name,
@@ -74,7 +78,8 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   const count = (samples: Dataset['train']) =>
     dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
-  const commands = commandsFor(path, noun, calibration !== null && calibration.temperature !== null, again);
+  const calibrated = calibration !== null && calibration.temperature !== null;
+  const commands = commandsFor(path, noun, calibrated, job.federation ? undefined : again);
   return {
     ...(await runReport(job, results, commands)),
     data: {
@@ -118,11 +123,11 @@ const EXAMPLES = {
 } as const;
 
 /** What to do next. */
-const commandsFor = (
+export const commandsFor = (
   path: string,
   noun: Noun,
   calibrated: boolean,
-  again: string,
+  again: string | undefined,
 ): ReportData['output']['commands'] => [
   { does: `Classify ${noun}s`, command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one}` },
   ...(calibrated
@@ -133,7 +138,7 @@ const commandsFor = (
         },
       ]
     : []),
-  { does: 'Train again with the same settings', command: again },
+  ...(again === undefined ? [] : [{ does: 'Train again with the same settings', command: again }]),
   { does: `Measure it on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
   {
     does: 'Use it in JavaScript',

@@ -14,8 +14,9 @@ import {
   taskCard,
 } from '../report/index.ts';
 import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../tasks/index.ts';
+import { nounOf } from './inputs.ts';
 import { quoted, shownPath } from './paths.ts';
-import { type Results, reportData, runReport } from './report-data.ts';
+import { commandsFor, type Results, reportData, runReport } from './report-data.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** What came out of a training of any task. */
@@ -42,6 +43,32 @@ export async function writtenReport(
   return { html: renderTaskReport(data), card, plots: [] };
 }
 
+/** The same of a federation of which the clients alone have measured something. */
+export async function clientsReport(
+  job: FinishedTraining,
+  results: Pick<TaskResults, 'best' | 'last' | 'seconds' | 'path'>,
+  { preprocessing }: FinishedModel,
+): Promise<{ readonly html: string; readonly card: string; readonly plots: readonly Plot[] }> {
+  const { task, about, settings, federation } = job;
+  const { metric } = task;
+  const { rows } = results.last.progress;
+  const learned = federation!.clients.reduce((all, { examples }) => all + examples, 0);
+  const data: TaskReport = {
+    ...(await runReport(job, results, commandsFor(results.path, nounOf(about.preprocessing), false, undefined))),
+    task: settings.task,
+    noun: TASKS[settings.task].noun,
+    names: task.classes,
+    metric,
+    data: { path: about.data, train: learned, val: 0, test: 0, problems: [] },
+    before: null,
+    after: metricOf(metric, rows.at(-1)!.val),
+    tested: null,
+    ...{ exhibits: [], testExhibits: [], pictures: [] },
+  };
+  const card = taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing });
+  return { html: renderTaskReport(data), card, plots: [] };
+}
+
 async function taskReport(job: FinishedTraining, results: TaskResults): Promise<TaskReport> {
   const { task, predictions, val, test, path } = results;
   const { about, dataset, record, settings } = job;
@@ -51,7 +78,7 @@ async function taskReport(job: FinishedTraining, results: TaskResults): Promise<
     ...(await runReport(job, results, [
       { does: 'Use it', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
       { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} TABLE.csv` },
-      { does: 'Train again with the same settings', command: again },
+      ...(job.federation ? [] : [{ does: 'Train again with the same settings', command: again }]),
     ])),
     task: settings.task,
     noun: TASKS[settings.task].noun,

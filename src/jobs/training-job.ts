@@ -1,6 +1,6 @@
 import type { BatchSource, Dataset } from '../data/index.ts';
 import type { Prepared, TrainSettings } from '../recipe/index.ts';
-import type { ComparisonRow } from '../report/index.ts';
+import type { ComparisonRow, FederationReport } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskFacts } from '../tasks/index.ts';
@@ -44,4 +44,6 @@ export interface FinishedTraining extends TrainingJob {
   /** Where there is a test set. */
   readonly test?: BatchSource;
   readonly features: FeatureCache;
+  /** Where many machines trained it. */
+  readonly federation?: FederationReport;
 }

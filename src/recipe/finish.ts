@@ -90,6 +90,20 @@ export async function measure<O extends TaskOutcome, A extends Evaluated>(
   }
 }
 
+/** What a checkpoint makes of samples that measure nothing: only to compare the finished model with. */
+export async function predicted<O extends TaskOutcome, A extends Evaluated>(
+  trained: Trained<O, A>,
+): Promise<Pick<Measured<O, A>, 'task' | 'predictions'> & { readonly calibration: null }> {
+  const { network, anatomy, val, config, runtime, checkpoint: resume, task } = trained;
+  const trainer = new Trainer({ network, anatomy, train: val, val, config, runtime, resume, task });
+  try {
+    const { predictions } = await trainer.predict(val);
+    return { task, predictions, calibration: null };
+  } finally {
+    await trainer.release();
+  }
+}
+
 /** A model that is ready to ship, and has been run to see that it is what was trained. */
 export interface FinishedModel {
   readonly verification: Verification;

@@ -9,7 +9,15 @@ export {
   type FineTuningRequest,
   type Sources,
 } from './fine-tuning.ts';
-export { type FinishedModel, finishModel, type Measured, measure, shippedCheckpoint, type Trained } from './finish.ts';
+export {
+  type FinishedModel,
+  finishModel,
+  type Measured,
+  measure,
+  predicted,
+  shippedCheckpoint,
+  type Trained,
+} from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export {
   blendedPictures,

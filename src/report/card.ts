@@ -2,6 +2,7 @@ import type { Preprocessing } from '../data/types.ts';
 import { countsOf, labelScores } from '../metrics/index.ts';
 import { isText, type TextFormat } from '../text/index.ts';
 import { assessed } from './assessed.ts';
+import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
 import type { ReportData } from './types.ts';
 
@@ -199,14 +200,16 @@ const classes = ({ after, data }: ReportData): string =>
     ),
   ].join('\n');
 
-const stages = ({ plan, rows }: ReportData): string =>
-  plan
+const stages = (data: ReportData): string => {
+  const { plan, rows } = data;
+  return plan
     .map(({ stage, train, trainable, lr, seconds, bestAccuracy }) => {
-      const epochs = rows.filter((row) => row.stage === stage).length;
+      const trained = rows.filter((row) => row.stage === stage).length;
       const reached = bestAccuracy === null ? '' : `, reached ${percent(bestAccuracy)}`;
-      return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, 'epoch')} at ${decimal(lr)}, ${duration(seconds)}${reached}`;
+      return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(trained, rowOf(data))} at ${decimal(lr)}, ${duration(seconds)}${reached}`;
     })
     .join('\n');
+};
 
 /** How Pillow resizes a picture as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
 export function pillow({
@@ -273,8 +276,8 @@ feeds = {name: np.array([values[name]], np.${type}) for name in ${JSON.stringify
 [scores] = session.run(None, feeds)[0]
 print(labels[str(scores.argmax())])`;
 
-/** How the model is used, by what it takes. */
-function usageOf({ input, preprocessing }: ShippedModel): { python: string; example: string; input: string } {
+/** How a classifier is used, by what it takes. */
+export function usageOf({ input, preprocessing }: ShippedModel): { python: string; example: string; input: string } {
   if (isText(preprocessing)) {
     const names = preprocessing.inputs.map(code).join(', ');
     const cut = `texts of more than ${preprocessing.maxLength} tokens are cut`;
@@ -314,11 +317,11 @@ ${classes(data)}
 
 ${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## How it was trained
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(sum(data.data.counts.train), noun)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(sum(data.data.counts.train), noun)}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 
 ${stages(data) || 'No stage was run.'}
 
-The weights kept are those of ${data.bestEpoch === null ? 'the start' : `epoch ${data.bestEpoch}`}, the best on the validation set.
+${keptWeights(data)}
 
 ## How to use it
 
@@ -343,7 +346,6 @@ ${usage.input}; the output ${code(shipped.output)} is a score a class, to be put
 
 - It knows these classes only, and gives every ${noun} one of them.
 - It was measured on ${noun}s like those it was trained on. Measure it on your own before you rely on it.
-- The validation set also chose the weights kept, so its scores lean to the bright side${data.test ? '; the test set did not' : ''}.
-- Licence and biases of the model it started from, and of the ${noun}s, carry over.
+${chosenBy(data, data.test !== null && data.test !== undefined)}- Licence and biases of the model it started from, and of the ${noun}s, carry over.
 `;
 }

@@ -1,3 +1,4 @@
+import { clients } from './federation/index.ts';
 import { type Html, html } from './markup.ts';
 import { pageOf } from './page.ts';
 import { classTable, confusion } from './sections/evaluation.ts';
@@ -14,6 +15,7 @@ const page = (data: ReportData): Html =>
     html`${summary(data)}
 ${beforeAndAfter(data)}
 ${comparison(data)}
+${clients(data)}
 ${training(data)}
 ${stageTable(data)}
 ${confusion(data)}

@@ -1,5 +1,6 @@
 export { modelCard, type ShippedModel } from './card.ts';
 export { type Curve, type Curves, curvesOf } from './curves.ts';
+export type { FederationClient, FederationReport } from './federation/index.ts';
 export { renderReport } from './html.ts';
 export { csvHeader, csvRow, jsonLine } from './metrics.ts';
 export { type Plot, reportPlots } from './plots.ts';

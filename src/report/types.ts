@@ -2,6 +2,7 @@ import type { DataProblem } from '../data/types.ts';
 import type { TemperatureFit } from '../tasks/index.ts';
 import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 import type { Curves } from './curves.ts';
+import type { FederationReport } from './federation/types.ts';
 
 /** A stage after it has run: the plan's words, and what they cost and gained. */
 export interface ReportStage extends StageInfo {
@@ -116,6 +117,8 @@ export interface RunReport {
   readonly times?: Times;
   readonly seed?: number;
   readonly stopped: StopReason;
+  /** Where many machines trained it: rows are then rounds, their scores means over the clients. */
+  readonly federation?: FederationReport;
   readonly output: {
     /** Where the model to ship is. */
     readonly path: string;

@@ -27,5 +27,6 @@ export {
   scheduleSchema,
 } from './schedules.ts';
 export { CompiledStage } from './stage.ts';
+export { layersOf } from './stage-info.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { withoutEffect } from './without-effect.ts';

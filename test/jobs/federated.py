@@ -9,7 +9,8 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ConfigRecord, Context, Message, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Error, Message, MetricRecord, RecordDict
+from flwr.proto.node_pb2 import NodeInfo
 from flwr.supercore.task_identity import TaskIdentity
 
 # As an app that Flower runs has them.
@@ -17,7 +18,7 @@ TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, 1, 1
 
 app, *folders = sys.argv[1:]
 sys.path.insert(0, app)
-from thaw_federated import client_app, server_app  # noqa: E402
+from thaw_federated import client_app, record, server_app  # noqa: E402
 
 
 def flat(table, prefix=""):
@@ -41,7 +42,10 @@ class Nodes:
     """Two clients, as a strategy asks for them."""
 
     def get_node_ids(self):
-        return [0, 1]
+        return [7, 8]
+
+    def get_nodes(self):
+        return [NodeInfo(node_id=7, name="near"), NodeInfo(node_id=8)]
 
 
 def exchange(message, folder, handle):
@@ -49,30 +53,87 @@ def exchange(message, folder, handle):
     return handle(message, context)
 
 
-def rounds(config, arrays, number):
-    """A round of training of both clients: their replies, and what the strategy makes of them."""
-    strategy = server_app.strategy_of(config)
-    sent = ConfigRecord({
-        "state": json.dumps(metadata), "settings": server_app.settings_of(config, first), "epoch": 0, "epochs": 1,
-    })
-    messages = list(strategy.configure_train(number, arrays, sent, Nodes()))
+def rounds(config, arrays, number, replies=None):
+    """A round of training of both clients, unless their replies are there: these, and what the strategy makes of them."""
+    strategy = server_app.strategy_for(config)
+    sent = server_app.message_config(config, first, metadata)
+    # Flower asks nodes in a random order.
+    messages = sorted(strategy.configure_train(number, arrays, sent, Nodes()), key=lambda message: message.metadata.dst_node_id)
     # A message knows its run once a grid has sent it.
-    for message in messages:
-        message.metadata._run_id, message.metadata._message_id = 1, "1"
-    replies = [exchange(message, folders[message.metadata.dst_node_id], client_app.train) for message in messages]
-    return replies, strategy.aggregate_train(number, replies)
+    for i, message in enumerate(messages):
+        message.metadata._run_id, message.metadata._message_id = 1, str(i)
+    replies = replies or [exchange(*pair, client_app.train) for pair in zip(messages, folders, strict=True)]
+    return strategy, replies, strategy.aggregate_train(number, replies)
 
 
-replies, (mean, metrics) = rounds(config, arrays, 1)
+strategy, replies, (mean, metrics) = rounds(config, arrays, 1)
 counts = [reply.content["metrics"]["num-examples"] for reply in replies]
 states = [{k: a.numpy().astype(np.float64) for k, a in reply.content["arrays"].items()} for reply in replies]
 exact = {k: sum(n * s[k] for n, s in zip(counts, states)) / sum(counts) for k in states[0]}
-_, (prox, _) = rounds({**config, "strategy": "fedprox", "proximal-mu": 10.0}, arrays, 1)
-_, (adam, _) = rounds({**config, "strategy": "fedadam"}, arrays, 1)
+_, _, (prox, _) = rounds({**config, "strategy": "fedprox", "proximal-mu": 10.0}, arrays, 1)
+_, _, (adam, _) = rounds({**config, "strategy": "fedadam"}, arrays, 1, replies)
 moved = lambda after: float(sum(np.square(after[k].numpy() - arrays[k].numpy()).sum() for k in arrays) ** 0.5)
 server_app.write_state(state, mean, {**metadata, "epoch": "1", "rounds": "1"})
 wider, after = server_app.grown(config, second, state)
+
+
+def broken(change):
+    """What is said of a reply that a change has spoilt, and whether the other one's state is the mean then."""
+    good, bad = (Message(RecordDict(dict(reply.content)), reply_to=sent[i]) for i, reply in enumerate(replies))
+    bad = change(bad)
+    strategy = server_app.strategy_for(config)
+    strategy.sent, strategy.exchange = arrays, record.Exchange(sent, {})
+    alone, _ = strategy.aggregate_train(1, [good, bad] if bad else [good])
+    same = all(np.array_equal(alone[k].numpy(), good.content["arrays"][k].numpy()) for k in alone)
+    return [client.get("dropped") for client in strategy.exchange.clients], same
+
+
+def with_arrays(reply, **changed):
+    reply.content["arrays"] = ArrayRecord({k: changed.get(k, v) for k, v in reply.content["arrays"].items()})
+    return reply
+
+
+def failed(reply):
+    return Message(Error(2, "<class 'RuntimeError'>:<'thaw: the state is of another model. Give that one'>"), reply_to=sent[1])
+
+
+def extra_metric(reply):
+    reply.content["metrics"] = MetricRecord({**reply.content["metrics"], "more": 1.0})
+    return reply
+
+
+sent = sorted(strategy.exchange.messages, key=lambda message: message.metadata.dst_node_id)
+bias = mean["fc.bias"].numpy()
+faults = {
+    "none": broken(lambda reply: None),
+    "failed": broken(failed),
+    "shape": broken(lambda reply: with_arrays(reply, **{"fc.bias": Array(bias[:2])})),
+    "nan": broken(lambda reply: with_arrays(reply, **{"fc.bias": Array(bias * np.float32(np.nan))})),
+}
+bad = extra_metric(Message(RecordDict(dict(replies[1].content)), reply_to=sent[1]))
+common = record.with_common_metrics([replies[0], bad])
+
+# The record: a round that is not in the state is done again.
+lines = record.Record(out / "record.jsonl", 0)
+clients = sorted(strategy.exchange.clients, key=lambda client: client["client"])
+settings = json.loads(server_app.settings_of(config, first))
+lines.write("sitting", model=config["model"], strategy={"name": "fedavg"}, flower="1.42", rounds=0)
+for number in (1, 2):
+    lines.write("round", round=number, stage=1, settings=settings, seconds=1.5, clients=clients)
+with open(lines.path, "a") as file:
+    file.write('{"type": "round", "rou')
+again = record.Record(out / "record.jsonl", 1)
+again.write("evaluation", round=1, seconds=0.5, clients=[
+    {"client": "7", "name": "near", "examples": 4, "val": {"examples": 4, "loss": 0.5, "accuracy": 0.75}, "down": 100, "up": 10},
+    {"client": "8", "dropped": "gave no answer in time", "down": 100},
+])
+
 print(json.dumps({
+    "faults": faults,
+    "common": [sorted(reply.content["metrics"]) for reply in common],
+    "clients": clients,
+    "lines": [[line["type"], line.get("round")] for line in record.read_lines(again.path)],
+    "evaluated": [again.evaluated, record.Record(again.path, 1).evaluated],
     "counts": counts,
     "first": sorted(arrays),
     "difference": max(float(np.abs(mean[k].numpy() - exact[k]).max()) for k in exact),

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRoundState } from '../../src/federated/index.ts';
-import { writeFederatedApp } from '../../src/jobs/index.ts';
+import { finishFederation, writeFederatedApp } from '../../src/jobs/index.ts';
 import { thaw } from '../cli/streams.ts';
 import { PYTHON, unevenShares } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
@@ -27,8 +27,10 @@ describe('the app', () => {
       'pyproject.toml',
       'thaw_federated/__init__.py',
       'thaw_federated/client_app.py',
+      'thaw_federated/record.py',
       'thaw_federated/server_app.py',
       'thaw_federated/states.py',
+      'thaw_federated/strategies.py',
     ]);
     const toml = readFileSync(join(folder, 'pyproject.toml'), 'utf8');
     for (const line of [
@@ -55,7 +57,7 @@ describe('the app', () => {
   });
 
   test.each([
-    ['other words', ['leave', 'x'], /init DIR, or thaw federated join/],
+    ['other words', ['leave', 'x'], /join SUPERLINK DATA or finish DIR/],
     ['more words', ['init', 'x', 'y'], /what to do with "y"/],
     ['flags of a client', ['init', 'x', '--insecure'], /--insecure is nothing to init/],
   ])('is refused with %s', async (_, words, message) => {
@@ -64,7 +66,7 @@ describe('the app', () => {
 });
 
 describe.skipIf(!PYTHON)('with Flower', () => {
-  test('its clients train, FedAvg is their weighted mean, and a state grows with its stage', async () => {
+  test('its clients train, FedAvg is their weighted mean, a state grows with its stage, and what goes wrong is told', async () => {
     const app = join(project.folder, 'flower');
     const model = join(project.model, 'model.onnx');
     await writeFederatedApp({ folder: app, model, labels: ['blue', 'green', 'red'] });
@@ -88,9 +90,37 @@ describe.skipIf(!PYTHON)('with Flower', () => {
     expect(said.types).toEqual(['float32']);
     expect(said.wider).toEqual(['block.bias', 'block.weight', 'fc.bias', 'fc.weight']);
     expect(said.kept).toBe(true);
+    const [near, far] = said.clients;
+    expect(near).toMatchObject({ client: '7', name: 'near', examples: 9, val: { examples: 4 } });
+    expect(near.train.loss).toBeGreaterThan(0);
+    expect(near.val.accuracy).toBeGreaterThanOrEqual(0);
+    expect(far.name).toBeUndefined();
+    // 123 bytes a tensor for Flower's own header and the name, and what the metrics take.
+    const head = 4 * (3 * 8 + 3);
+    expect(near.up - head).toBeLessThan(350);
+    expect(said.faults).toEqual({
+      none: [[null, 'gave no answer in time'], true],
+      failed: [[null, 'the state is of another model. Give that one'], true],
+      shape: [[null, 'answered with "fc.bias" in another shape'], true],
+      nan: [[null, 'answered with values in "fc.bias" that are no numbers'], true],
+    });
+    expect(said.common[0]).toEqual(said.common[1]);
+    expect(said.common[0]).not.toContain('more');
+    // The second round is not in the state, and the third was being written.
+    expect(said.lines).toEqual([
+      ['sitting', null],
+      ['round', 1],
+      ['evaluation', 1],
+    ]);
+    expect(said.evaluated).toEqual([false, true]);
     const source = createHash('sha256').update(readFileSync(model)).digest('hex');
     expect(said.metadata).toEqual({ epoch: '1', rounds: '1', source });
     const state = readRoundState(readFileSync(join(app, 'federation', 'state.safetensors')));
     expect([...state.tensors.keys()].sort()).toEqual(said.first);
-  }, 120_000);
+    const finished = await finishFederation({ folder: app, model });
+    expect(finished.run).toMatch(/run$/);
+    const report = readFileSync(finished.report!, 'utf8');
+    for (const words of ['Clients', 'near', 'client 2', 'Last evaluation without', 'gave no answer in time'])
+      expect(report).toContain(words);
+  }, 300_000);
 });

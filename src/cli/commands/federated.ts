@@ -2,6 +2,8 @@ import { ThawError } from '../../errors.ts';
 import type { AppMessage, NodeEvent } from '../../flower/index.ts';
 import {
   type FederatedAppRequest,
+  type FinishFederationRequest,
+  finishFederation,
   type JobEvent,
   type JoinRequest,
   joinFederation,
@@ -14,7 +16,9 @@ import { type Flags, settingName } from '../flags.ts';
 import { DEVICE_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { TrainingDisplay } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
+import { INTERRUPTED } from './train.ts';
 
 const INIT: Flags = {
   labels: {
@@ -42,38 +46,55 @@ const JOIN: Flags = {
   'cache-disk': { ...TRAIN_FLAGS['cache-disk'], under: undefined },
 };
 
+const FINISH: Flags = {
+  out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'run in the folder' },
+};
+
 /** Each with the heading of the first. */
 const under = (flags: Flags, heading: string): Flags =>
   Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under: heading }]));
 
-const ACTIONS = { init, join } as const;
+const ACTIONS = { init, join, finish } as const;
 
 export const command: CommandSpec = {
   name: 'federated',
-  summary: 'train together by Flower: an app (init DIR), a client (join SUPERLINK DATA)',
+  summary:
+    'train together by Flower: an app (init DIR), a client (join SUPERLINK DATA), the finished model (finish DIR)',
   description:
-    'init writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. join is such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). See docs/federated.md.',
+    'init writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. join is such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). finish makes a run directory of the last state, with the finished model and a report of all clients and rounds; the server calls it when all rounds are done. See docs/federated.md.',
   words: [
-    { name: 'init|join', does: 'init writes an app, join takes part in the rounds of one' },
-    { name: 'dir|superlink', does: 'the folder to write; the address of the SuperLink, as in 10.0.0.5:8000' },
-    { name: 'data', does: 'join: labelled pictures of this machine, as for thaw train', optional: true },
+    {
+      name: 'init|join|finish',
+      does: 'init writes an app, join takes part in the rounds of one, finish makes a model of them',
+    },
+    {
+      name: 'dir|superlink',
+      does: 'the folder to write, or that a federation wrote; the address of the SuperLink, as in 10.0.0.5:8000',
+    },
+    {
+      name: 'data',
+      does: 'join: labelled pictures of this machine, as for thaw train; finish: some to measure the model on, as for thaw eval',
+      optional: true,
+    },
   ],
   flags: {
     model: { kind: 'text', value: 'MODEL', does: 'the same on all machines, as for thaw train', default: 'default' },
     ...under(INIT, 'init'),
     ...under(JOIN, 'join'),
+    ...under(FINISH, 'finish'),
   },
   examples: [
     "thaw federated init app --model model.onnx --labels cat,dog --data 'shares/{}'",
     'thaw federated join 10.0.0.5:8000 pictures --root-certificates ca.crt',
+    'thaw federated finish app pictures',
   ],
   async run(context) {
     const [what] = context.words;
-    if (what === 'init' || what === 'join') return ACTIONS[what](context);
+    if (what === 'init' || what === 'join' || what === 'finish') return ACTIONS[what](context);
     throw new ThawError(
       'bad-config',
       `thaw federated does not know "${what}"`,
-      'Write: thaw federated init DIR, or thaw federated join SUPERLINK DATA',
+      'Write: thaw federated init DIR, join SUPERLINK DATA or finish DIR',
     );
   },
 };
@@ -90,7 +111,7 @@ async function init(context: CommandContext): Promise<number> {
     values,
     terminal,
   } = context;
-  refuseFlags(JOIN, context, 'init');
+  refuseFlags({ ...JOIN, ...FINISH }, context, 'init');
   if (extra !== undefined)
     throw new ThawError('bad-config', `thaw federated init does not know what to do with "${extra}"`, 'Leave it out');
   const files = await writeFederatedApp({ ...(values as Omit<FederatedAppRequest, 'folder'>), folder });
@@ -107,7 +128,7 @@ async function join(context: CommandContext): Promise<number> {
     terminal,
     signal,
   } = context;
-  refuseFlags(INIT, context, 'join');
+  refuseFlags({ ...INIT, ...FINISH }, context, 'join');
   if (data === undefined)
     throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the pictures of this machine');
   const { model = 'default', insecure, rootCertificates, key, ...settings } = values as Partial<JoinRequest>;
@@ -118,6 +139,21 @@ async function join(context: CommandContext): Promise<number> {
   );
   if (terminal.json) terminal.answer(display.counts);
   return 0;
+}
+
+async function finish(context: CommandContext): Promise<number> {
+  const {
+    words: [, folder, data],
+    values,
+    terminal,
+    signal,
+  } = context;
+  refuseFlags({ ...INIT, ...JOIN }, context, 'finish');
+  const { model, out } = values as Partial<FinishFederationRequest>;
+  const display = new TrainingDisplay(terminal);
+  const outcome = await finishFederation({ folder, data, model, out }, { onEvent: display.take, signal });
+  display.finish(outcome);
+  return outcome.status === 'interrupted' ? INTERRUPTED : 0;
 }
 
 /** Says what a node does, a line a message. */

@@ -16,6 +16,7 @@ type Values = TrainSettingsInput & {
   readonly out?: string;
   readonly init?: boolean;
   readonly evaluate?: boolean;
+  readonly measure?: boolean;
   readonly proximal?: number;
 };
 
@@ -36,6 +37,7 @@ export const command: CommandSpec = {
     in: { kind: 'text', value: 'FILE', does: 'the state to begin with', under: 'Round' },
     out: { kind: 'text', value: 'FILE', does: 'the state to write', under: 'Round' },
     evaluate: { kind: 'switch', does: 'measure the state, train nothing', under: 'Round' },
+    measure: { kind: 'switch', does: 'measure the state before it is trained, too', under: 'Round' },
     init: {
       kind: 'switch',
       does: 'write a first state, of the classes that --labels names; with --in what it lacks is added, its entries kept',
@@ -66,7 +68,7 @@ export const command: CommandSpec = {
   async run({ words: [model, data], values, terminal, signal }: CommandContext) {
     const { config, ...flags } = values;
     const file = await readConfigFile(config as string | undefined);
-    const { in: from, out, init, evaluate, proximal, ...settings } = { ...file.settings, ...flags } as Values;
+    const { in: from, out, init, evaluate, measure, proximal, ...settings } = { ...file.settings, ...flags } as Values;
     const hooks = { onEvent: new JobDisplay(terminal).take, signal };
     if (evaluate && init) throw refused('--init and --evaluate are two different things', 'Give one of them');
     if (evaluate && out !== undefined) throw refused('--evaluate writes no state', 'Leave out --out');
@@ -85,7 +87,7 @@ export const command: CommandSpec = {
     if (from === undefined)
       throw refused('there is no --in to begin with', 'Make a first state: thaw round <model> --init --out FILE');
     const state = await stateAt(from);
-    const outcome = await round({ model, data, state, evaluateOnly: evaluate, proximal, settings }, hooks);
+    const outcome = await round({ model, data, state, evaluateOnly: evaluate, measure, proximal, settings }, hooks);
     if (outcome.state) await writeAtomically(out!, outcome.state);
     if (terminal.json) terminal.answer({ ...outcome, state: outcome.state && out });
     const { examples, epochs, val } = outcome;

@@ -91,7 +91,7 @@ export class TrainingDisplay {
       case 'verified':
         this.fact(
           'checked',
-          `the exported model agrees with training on ${plural(event.samples, `validation ${this.noun}`)} (to ${decimal(event.maxDifference)})`,
+          `the exported model agrees with training on ${plural(event.samples, event.madeUp ? 'made-up sample' : `validation ${this.noun}`)} (to ${decimal(event.maxDifference)})`,
         );
         break;
     }
@@ -242,9 +242,10 @@ export class TrainingDisplay {
       return;
     }
     const gain = before ? `, from ${this.measured(before)} before` : '';
-    this.terminal.say(
-      `${c.green('Done')} in ${duration(seconds)}: ${c.bold(this.validation(after ?? {}))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch} of ${epochs})`,
-    );
+    const reached = after
+      ? `: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch} of ${epochs})`
+      : '';
+    this.terminal.say(`${c.green('Done')} in ${duration(seconds)}${reached}`);
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
     const gains =

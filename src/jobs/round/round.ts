@@ -31,7 +31,7 @@ export interface RoundRequest extends RoundInputs, RoundMode {
  * @throws ThawError `bad-model` where the state is of another model, naming the digests of both; AbortError when asked to stop
  */
 export async function round(request: RoundRequest, hooks: JobHooks = {}): Promise<RoundOutcome> {
-  const { proximal, evaluateOnly = false } = request;
+  const { proximal, evaluateOnly = false, measure } = request;
   checkProximal(request);
   const state = readRoundState(request.state);
   const prepared = await prepareRound(request, state, hooks);
@@ -46,7 +46,10 @@ export async function round(request: RoundRequest, hooks: JobHooks = {}): Promis
   const sources = openSources({ dataset, preprocessing, settings, task }, hooks);
   const features = await openFeatures({ settings, runtime }, hooks);
   const config = trainingConfigOf(settings);
-  return runRound({ state, prepared, task, sources, config, runtime, features, proximal, evaluateOnly }, hooks);
+  return runRound(
+    { state, prepared, task, sources, config, runtime, features, proximal, evaluateOnly, measure },
+    hooks,
+  );
 }
 
 export interface FirstStateRequest extends RoundInputs {

@@ -10,7 +10,7 @@ import type { Scale } from './scale.ts';
 export interface Series {
   readonly name: string;
   /** Class of the curve, which gives its colour: see `style.ts`. */
-  readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount';
+  readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount' | 'c0' | 'c1' | 'c2' | 'c3' | 'c4' | 'mean' | 'faint';
   /** One value an epoch, fewer while the run is under way; what is not finite leaves a gap and a mark. */
   readonly values: readonly number[];
 }
@@ -29,6 +29,9 @@ export interface LineChart {
   /** What the chart shows, in a sentence, for those who can't see it. */
   readonly description: string;
   readonly epochs: readonly number[];
+  /** What they are called, `epoch` unless given, and what a value that is missing is. */
+  readonly unit?: string;
+  readonly gap?: string;
   readonly series: readonly Series[];
   readonly bands: readonly Band[];
   readonly scale: Scale;
@@ -98,10 +101,10 @@ function reading(chart: LineChart, i: number): Html {
   const x = across(i, n);
   const right = x > 50;
   const lines = [
-    `epoch ${chart.epochs[i]}${i === chart.best ? ' (kept)' : ''}`,
+    `${chart.unit ?? 'epoch'} ${chart.epochs[i]}${i === chart.best ? ' (kept)' : ''}`,
     ...chart.series.map(({ name, values }) => {
       const value = values[i];
-      return `${name} ${Number.isFinite(value) ? chart.format(value) : NOT_FINITE}`;
+      return `${name} ${Number.isFinite(value) ? chart.format(value) : (chart.gap ?? NOT_FINITE)}`;
     }),
   ];
   const width = 16 + 7.4 * Math.max(...lines.map((line) => line.length));
@@ -123,8 +126,14 @@ function labelled(n: number): number[] {
 export const lineChart = (chart: LineChart): Html =>
   html`<figure class="chart">
 <figcaption><span><strong>${chart.title}</strong>${chart.scale.log && html` <small>log scale</small>`}</span>
-<span class="legend">${chart.series.map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
+<span class="legend">${legend(chart).map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
 ${linePlot(chart)}</figure>`;
+
+/** Lines of one look are named once. */
+const legend = ({ series }: LineChart): readonly Pick<Series, 'name' | 'look'>[] =>
+  series.some(({ look }) => look === 'faint')
+    ? [{ name: 'each', look: 'faint' }, ...series.filter(({ look }) => look !== 'faint')]
+    : series;
 
 /** The chart without its words. */
 export function linePlot(chart: LineChart): Html {

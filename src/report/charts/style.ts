@@ -18,11 +18,13 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .curve.train, .curve.rate-low { stroke-dasharray: 5 4; }
 .plot circle.best { fill: var(--paper); stroke: currentColor; stroke-width: 2.5; }
 .plot text.gone { fill: currentColor; text-anchor: middle; font-size: 16px; font-weight: 700; }
-.legend { display: flex; gap: 1rem; }
+.legend { display: flex; flex-wrap: wrap; gap: 0 1rem; }
 .legend > span { color: var(--soft); }
 .legend i { display: inline-block; width: 1.1rem; height: 0; border-top: 2.5px solid var(--warm); margin-right: .35rem; vertical-align: .25em; }
 .legend .train i, .legend .rate-low i { border-top: 2px dashed var(--water); }
 .legend .amount i { border-color: var(--amount); }
+.legend :is(.c0, .c1, .c2, .c3, .c4, .mean, .faint) i { border-color: currentColor; }
+.legend .c1 i { border-top-style: dashed; } .legend :is(.c2, .c3, .c4) i { border-top-style: dotted; }
 .catch { fill: transparent; }
 .reading { opacity: 0; pointer-events: none; transition: opacity .1s; }
 .epoch:hover .reading { opacity: 1; }
@@ -41,12 +43,19 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .plane .grid { stroke: var(--line); }
 .plane .even { stroke: var(--soft); stroke-dasharray: 2 4; }
 .plane .curve { stroke-width: 2; }
-.curve.mean { color: var(--ink); stroke-width: 3; }
-.curve.c0 { color: #cf5420; }
-.curve.c1 { color: #2a86bd; stroke-dasharray: 7 3; }
-.curve.c2 { color: #4f9440; stroke-dasharray: 3 3; }
-.curve.c3 { color: #9564bd; stroke-dasharray: 9 3 2 3; }
-.curve.c4 { color: #ab841a; stroke-dasharray: 1 3; }
+.curve.mean, .plot .mean, .legend .mean i { color: var(--ink); }
+.curve.mean { stroke-width: 3; }
+.curve.faint, .plot .faint, .legend .faint i { color: var(--soft); }
+.curve.faint { stroke-width: 1; }
+.curve.c0, .plot .c0, .legend .c0 i { color: #cf5420; }
+.curve.c1, .plot .c1, .legend .c1 i { color: #2a86bd; }
+.curve.c1 { stroke-dasharray: 7 3; }
+.curve.c2, .plot .c2, .legend .c2 i { color: #4f9440; }
+.curve.c2 { stroke-dasharray: 3 3; }
+.curve.c3, .plot .c3, .legend .c3 i { color: #9564bd; }
+.curve.c3 { stroke-dasharray: 9 3 2 3; }
+.curve.c4, .plot .c4, .legend .c4 i { color: #ab841a; }
+.curve.c4 { stroke-dasharray: 1 3; }
 .bin rect { fill-opacity: .55; }
 .bin.cold rect { fill: var(--cold-fill); }
 .bin.warm rect { fill: var(--warm-fill); }

@@ -2,6 +2,7 @@
  * The thaw: layer groups down, the head on top and the input at the bottom, epochs across. What is frozen is ice; what trains
  * warms up with every epoch it has trained.
  */
+import { rowOf } from '../federation/words.ts';
 import { plural } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
@@ -21,7 +22,9 @@ function labelled(first: readonly number[], height: number): number[] {
   return chosen;
 }
 
-export function thawChart({ model, plan, rows }: Pick<ReportData, 'model' | 'plan' | 'rows'>): Html {
+export function thawChart(data: Pick<ReportData, 'model' | 'plan' | 'rows' | 'federation'>): Html {
+  const { model, plan, rows } = data;
+  const unit = rowOf(data);
   const known = new Set(model.groups);
   const groups = [...model.groups, ...new Set(plan.flatMap((stage) => stage.groups))].filter(
     (group, i) => i < model.groups.length || !known.has(group),
@@ -55,13 +58,13 @@ export function thawChart({ model, plan, rows }: Pick<ReportData, 'model' | 'pla
 
   const thawed = first.filter((epoch) => epoch >= 0).length;
   return html`<figure class="thaw">
-<figcaption><span><strong>The thaw</strong> ${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, 'epoch')}</span>
-<span class="key"><svg width="12" height="12" aria-hidden="true"><rect class="ice" width="12" height="12"/></svg>frozen<svg width="60" height="12" aria-hidden="true">${[0, 1, 2, 3, 4].map((i) => html`<rect x="${12 * i}" width="12" height="12" fill="${warmth(i / 4)}"/>`)}</svg>more epochs trained</span></figcaption>
+<figcaption><span><strong>The thaw</strong> ${plural(thawed, 'layer group')} of ${order.length} thawed over ${plural(epochs, unit)}</span>
+<span class="key"><svg width="12" height="12" aria-hidden="true"><rect class="ice" width="12" height="12"/></svg>frozen<svg width="60" height="12" aria-hidden="true">${[0, 1, 2, 3, 4].map((i) => html`<rect x="${12 * i}" width="12" height="12" fill="${warmth(i / 4)}"/>`)}</svg>more ${unit}s trained</span></figcaption>
 <div class="front">
 <svg class="names" width="${margin}" height="${round(total + 24)}" aria-hidden="true">
 ${names.map((row) => html`<text x="${margin - 8}" y="${round((row + 0.5) * height + 4)}">${label(order[row])}</text>`)}
 </svg>
-<svg class="cells" width="100%" height="${round(total + 24)}" role="img" aria-label="Layer groups from the head, on top, to the input, by epoch: ${plan
+<svg class="cells" width="100%" height="${round(total + 24)}" role="img" aria-label="Layer groups from the head, on top, to the input, by ${unit}: ${plan
     .map((stage) => `stage ${stage.stage} trains ${plural(stage.groups.length, 'group')} (${stage.train})`)
     .join('; ')}.">
 ${cells}

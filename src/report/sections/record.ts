@@ -10,15 +10,16 @@ const SHOWN = 12;
 /** How many samples of each class there are, and the files that were left out. */
 export function dataMakeUp({ data: { path, noun, classes, counts, problems, makeUp } }: ReportData): Html {
   const splits = [
-    { name: 'Training', numbers: counts.train },
+    ...(sum(counts.train) > 0 ? [{ name: 'Training', numbers: counts.train }] : []),
     { name: 'Validation', numbers: counts.val },
     ...(sum(counts.test) > 0 ? [{ name: 'Test', numbers: counts.test }] : []),
   ];
-  const largest = Math.max(1, ...counts.train);
-  const order = classes.map((_, i) => i).sort((a, b) => (counts.train[b] ?? 0) - (counts.train[a] ?? 0));
+  const { numbers: shown, name: first } = splits[0];
+  const largest = Math.max(1, ...shown);
+  const order = classes.map((_, i) => i).sort((a, b) => (shown[b] ?? 0) - (shown[a] ?? 0));
   const table = (part: readonly number[], total: boolean): Html => html`<div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">Training ${noun}s as a bar</span></th></tr></thead>
-<tbody>${part.map((i) => html`<tr><th scope="row">${classes[i]}</th>${splits.map(({ numbers }) => html`<td class="number">${count(numbers[i] ?? 0)}</td>`)}<td class="wide">${bar((counts.train[i] ?? 0) / largest, 'cold')}</td></tr>`)}</tbody>
+<thead><tr><th scope="col">Class</th>${splits.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="wide"><span class="unseen">${first} ${noun}s as a bar</span></th></tr></thead>
+<tbody>${part.map((i) => html`<tr><th scope="row">${classes[i]}</th>${splits.map(({ numbers }) => html`<td class="number">${count(numbers[i] ?? 0)}</td>`)}<td class="wide">${bar((shown[i] ?? 0) / largest, 'cold')}</td></tr>`)}</tbody>
 ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) => html`<td class="number">${count(sum(numbers))}</td>`)}<td class="wide"></td></tr></tfoot>`}</table></div>`;
   const list = (part: typeof problems): Html =>
     html`<ul class="files">${part.map(({ file, reason }) => html`<li><code>${file}</code> ${reason}</li>`)}</ul>`;

@@ -2,9 +2,10 @@ import { countsOf, labelScores } from '../../metrics/index.ts';
 import type { Assessment, Evaluation } from '../../tasks/index.ts';
 import { assessed } from '../assessed.ts';
 import { thawChart } from '../charts/thaw.ts';
+import { learners, rowOf } from '../federation/words.ts';
 import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
-import type { ReportData } from '../types.ts';
+import type { ReportData, RunReport } from '../types.ts';
 import { bar, section } from './section.ts';
 
 const support = (confusion: readonly (readonly number[])[]): number => sum(confusion.map(sum));
@@ -24,6 +25,12 @@ export const BRAND = html`<p class="brand"><svg width="26" height="26" viewBox="
 export const figure = (name: string, value: string, note: string): Html =>
   html`<div><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`;
 
+/** Who learned from what. @param samples of a training on one machine */
+export const learnedFrom = ({ federation }: RunReport, samples: string): string =>
+  federation ? `with ${learners(federation, 'sample')},` : `from ${samples}`;
+
+const measuredOn = ({ federation }: RunReport): string => (federation ? 'of the server' : 'that it was not trained on');
+
 /** The head of the page: what was done, how well it went, and the thaw itself. */
 export function summary(data: ReportData): Html {
   const { model, plan, rows, before, after, test } = data;
@@ -34,14 +41,14 @@ export function summary(data: ReportData): Html {
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} from ${plural(sum(data.data.counts.train), noun)} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(samples, noun)} that it was not trained on.</p>
+<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} ${learnedFrom(data, plural(sum(data.data.counts.train), noun))} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(samples, noun)} ${measuredOn(data)}.</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
 ${figure('Validation accuracy', percent(after.accuracy), samples ? `95% interval ${percent(low)} to ${percent(high)}` : `no ${noun}s`)}
 ${before && figure('Gained', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
 ${test && figure('Test accuracy', percent(test.accuracy), `of ${plural(support(test.confusion), noun)}`)}
 ${figure('Trained', percent(model.parameters ? trained / model.parameters : 0, trained / model.parameters < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
-${figure('Time', duration(data.seconds), `${plural(rows.length, 'epoch')} in ${plural(plan.length, 'stage')}`)}
+${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
 ${rows.length > 0 && thawChart(data)}
 </header>`;
@@ -111,7 +118,8 @@ function changed({ of, format }: Row, before: Evaluation, after: Assessment): Ht
 }
 
 /** Validation (and test) scores before and after, in one table. */
-export function beforeAndAfter({ before, after, test }: ReportData): Html {
+export function beforeAndAfter(data: ReportData): Html {
+  const { before, after, test } = data;
   const columns = [
     ...(before ? [{ name: 'Before', scores: before }] : []),
     { name: 'After', scores: after },
@@ -121,7 +129,7 @@ export function beforeAndAfter({ before, after, test }: ReportData): Html {
   return section(
     'result',
     before ? 'Before and after' : 'Result',
-    `${before ? 'The same validation set, before training and with the finished model.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such samples might have given.`,
+    `${before ? 'The same validation set, before training and with the finished model.' : data.federation ? 'Of the finished model, on the data of the server.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such samples might have given.`,
     html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
 <tbody>${shown.map(

@@ -2,9 +2,10 @@ import { stageColour } from '../charts/colour.ts';
 import { type Band, type LineChart, lineChart } from '../charts/line.ts';
 import { linearScale, logScale } from '../charts/scale.ts';
 import { type TimelineStage, timeline } from '../charts/timeline.ts';
+import { rowOf } from '../federation/words.ts';
 import { compact, count, decimal, duration, percent, plural, points } from '../format.ts';
 import { type Html, html } from '../markup.ts';
-import type { ReportData, ReportStage } from '../types.ts';
+import type { ReportData, ReportStage, RunReport } from '../types.ts';
 import { folded, section } from './section.ts';
 import { WHY } from './summary.ts';
 
@@ -30,7 +31,7 @@ export function lineCharts(data: ReportData): LineChart[] {
   const epochs = rows.map((row) => row.epoch);
   const bands = stageBands(data);
   const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
-  const common = { epochs, bands, best: best < 0 ? undefined : best };
+  const common = { epochs, unit: rowOf(data), bands, best: best < 0 ? undefined : best };
   const last = rows[rows.length - 1];
 
   const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]).filter((loss) => Number.isFinite(loss));
@@ -71,7 +72,7 @@ export function lineCharts(data: ReportData): LineChart[] {
     {
       ...common,
       title: 'Learning rate',
-      description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
+      description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each ${rowOf(data)}.`,
       series: [
         { name: layered ? 'head' : 'all layers', look: 'rate', values: rates },
         ...(layered ? [{ name: 'slowest layer', look: 'rate-low' as const, values: low }] : []),
@@ -97,6 +98,14 @@ export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Ht
   setbacks.length > 0 &&
   html`<h3>What went wrong</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
 
+export const BANDS = {
+  epoch: 'The bands are the stages. The ringed epoch is the one that was kept.',
+  round: "The clients' means, by their samples. The bands are the stages.",
+} as const;
+
+/** The word at the head of a table's column. */
+export const columnOf = (data: Pick<RunReport, 'federation'>): string => (data.federation ? 'Round' : 'Epoch');
+
 /** Loss, accuracy, learning rate and thawed parameters by epoch, and all of it as a table. */
 export function training(data: ReportData): Html {
   const { rows } = data;
@@ -106,12 +115,12 @@ export function training(data: ReportData): Html {
   return section(
     'training',
     'Training',
-    'The bands are the stages. The ringed epoch is the one that was kept.',
+    BANDS[rowOf(data)],
     html`${setbackList(data)}<div class="charts">${lineCharts(data).map(lineChart)}</div>
 ${folded(
-  'Every epoch in numbers',
+  `Every ${rowOf(data)} in numbers`,
   html`<div class="scroll" tabindex="0"><table class="small">
-<thead><tr><th scope="col" class="number">Epoch</th><th scope="col" class="number">Stage</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Validation loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
+<thead><tr><th scope="col" class="number">${columnOf(data)}</th><th scope="col" class="number">Stage</th><th scope="col" class="number">Training loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Validation loss</th><th scope="col" class="number">Accuracy</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(
     (row) =>
       html`<tr${row.epoch === data.bestEpoch && html` class="kept"`}><th scope="row" class="number">${row.epoch}</th><td class="number">${row.stage}</td><td class="number">${decimal(row.train.loss)}</td><td class="number">${percent(row.train.accuracy)}</td><td class="number">${decimal(row.val.loss)}</td><td class="number">${percent(row.val.accuracy)}</td><td class="number">${decimal(row.lr)}</td><td class="number">${duration(row.seconds)}</td></tr>`,
@@ -120,13 +129,16 @@ ${folded(
   );
 }
 
-export const ENDED = {
+const ENDED = {
   finished: 'all its epochs',
   target: 'target reached',
   until: 'its goal reached',
   plateau: 'no more progress',
   interrupted: 'interrupted',
 } as const;
+
+export const endedBy = ({ federation }: Pick<RunReport, 'federation'>, { why }: ReportStage): string =>
+  federation ? 'all its rounds' : ENDED[why];
 
 /** Names of groups, the middle of a long list left out. */
 export const groupNames = (groups: readonly string[]): string =>
@@ -170,7 +182,7 @@ export function stageTable(data: ReportData): Html {
     'What each stage thawed, what it cost and what it added.',
     html`${timeline(timed(data), data.seconds)}
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
+<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map((stage, i) => {
       const ran = rows.filter((row) => row.stage === stage.stage).length;
       return html`<tr><th scope="row" class="short"><svg class="swatch" width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${stageColour(stage.stage, stages(data))}"/></svg> ${stage.stage}</th>
@@ -180,7 +192,7 @@ export function stageTable(data: ReportData): Html {
 <td class="number">${ran} of ${stage.epochs}</td>
 <td class="number">${duration(stage.seconds)}</td>
 <td class="number">${stage.bestAccuracy === null ? '–' : percent(stage.bestAccuracy)}${gained[i] !== null && html`<br><small>${points(gained[i])} points</small>`}</td>
-<td>${ENDED[stage.why]}</td></tr>`;
+<td>${endedBy(data, stage)}</td></tr>`;
     })}</tbody></table></div>
 ${
   layered.length > 0 &&

@@ -1,8 +1,9 @@
-import type { Preprocessing } from '../../data/types.ts';
 import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
-import { code, inputOf, originOf, plain, python, type ShippedModel, yaml } from '../card.ts';
+import { isText } from '../../text/index.ts';
+import { code, inputOf, originOf, plain, python, type ShippedModel, usageOf, yaml } from '../card.ts';
+import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
-import { lesson } from './page.ts';
+import { lesson, measuredOn } from './page.ts';
 import type { TaskReport } from './types.ts';
 
 /** How a model of each task is used. */
@@ -55,8 +56,29 @@ const { data } = await embed('picture.jpg'); // the dot product of two is their 
   },
 };
 
-function frontMatter({ title, task, model, metric, after, data }: TaskReport, { license }: ShippedModel): string {
-  const { pipeline } = USES[task as keyof typeof USES];
+/** Of a classifier that was measured on no data that is here: the others' cards have their classes in tables. */
+function classifierUse(shipped: ShippedModel): Use {
+  const { python: code, example } = usageOf(shipped);
+  const pipeline = isText(shipped.preprocessing) ? 'text-classification' : 'image-classification';
+  return {
+    pipeline,
+    javascript: `import { pipeline } from '@huggingface/transformers';
+
+const classify = await pipeline('${pipeline}', './model'); // this folder
+console.log(await classify(${example}));`,
+    python: code,
+    output: 'a score a class, to be put through softmax for probabilities',
+    limit: 'It knows these classes only, and gives everything one of them.',
+  };
+}
+
+const useOf = ({ task }: TaskReport, shipped: ShippedModel): Use =>
+  task === 'classification' ? classifierUse(shipped) : USES[task];
+
+function frontMatter(data: TaskReport, shipped: ShippedModel): string {
+  const { title, task, model, metric, after, data: samples } = data;
+  const { license } = shipped;
+  const { pipeline } = useOf(data, shipped);
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
   return [
     '---',
@@ -74,7 +96,7 @@ function frontMatter({ title, task, model, metric, after, data }: TaskReport, { 
     '      - task:',
     `          type: ${pipeline ?? 'image-regression'}`,
     '        dataset:',
-    `          name: ${yaml(data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path)}`,
+    `          name: ${yaml(samples.path.split(/[\\/]/).filter(Boolean).pop() ?? samples.path)}`,
     '          type: imagefolder',
     '          split: validation',
     '        metrics:',
@@ -104,31 +126,30 @@ const list = (exhibits: TaskReport['exhibits']): string =>
     .filter((text) => text !== '')
     .join('\n\n');
 
-/** `README.md` of the folder to ship of any other task than classification, like that of `modelCard`. */
-export function taskCard(data: TaskReport, shipped: ShippedModel & { readonly preprocessing: Preprocessing }): string {
+/** `README.md` of the folder to ship of any other task than classification, like that of `modelCard`; of a classifier, without tables of its classes. */
+export function taskCard(data: TaskReport, shipped: ShippedModel): string {
   const { model, environment, metric, plan, rows } = data;
-  const use = USES[data.task as keyof typeof USES];
+  const use = useOf(data, shipped);
+  const { preprocessing } = shipped;
+  const texts = isText(preprocessing);
   const stages = plan.map(({ stage, train, trainable, lr, seconds }) => {
     const epochs = rows.filter((row) => row.stage === stage).length;
-    return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, 'epoch')} at ${decimal(lr)}, ${duration(seconds)}`;
+    return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, rowOf(data))} at ${decimal(lr)}, ${duration(seconds)}`;
   });
   return `${frontMatter(data, shipped)}
 
 # ${plain(data.title)}
 
-${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(lesson(data))}: ${metric.title} ${measured(metric, data.after)} on ${plural(data.data.val, 'validation picture')}.
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(lesson(data))}: ${metric.title} ${measured(metric, data.after)} on ${measuredOn(data)}.
 
-## Scores
-
-${list(data.exhibits)}
-${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
+${data.exhibits.length ? `## Scores\n\n${list(data.exhibits)}\n` : ''}${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
 ## How it was trained
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), on ${plural(data.data.train, 'picture')}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(data.data.train, 'picture')}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 
 ${stages.join('\n') || 'No stage was run.'}
 
-The weights kept are those of ${data.bestEpoch === null ? 'the start' : `epoch ${data.bestEpoch}`}, the best on the validation set.
+${keptWeights(data)}
 
 ## How to use it
 
@@ -141,16 +162,15 @@ ${use.javascript}
 With Python's onnxruntime, in this folder:
 
 \`\`\`python
-${python(shipped.input, shipped.preprocessing, use.python)}
+${texts || data.task === 'classification' ? use.python : python(shipped.input, preprocessing, use.python)}
 \`\`\`
 
-${inputOf(shipped.input, shipped.preprocessing)}; the output ${code(shipped.output)} is ${use.output}.
+${texts ? usageOf(shipped).input : inputOf(shipped.input, preprocessing)}; the output ${code(shipped.output)} is ${use.output}.
 
 ## Limits
 
 - ${use.limit}
 - It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
-- The validation set also chose the weights kept, so its scores lean to the bright side${data.tested === null ? '' : '; the test set did not'}.
-- Licence and biases of the model it started from, and of the pictures, carry over.
+${chosenBy(data, data.tested !== null)}- Licence and biases of the model it started from, and of the pictures, carry over.
 `;
 }

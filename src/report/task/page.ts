@@ -1,30 +1,40 @@
 import { thawChart } from '../charts/thaw.ts';
+import { clients, rowOf } from '../federation/index.ts';
 import { count, date, duration, measured, percent, plural } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import { pageOf } from '../page.ts';
 import { samples } from '../sections/pictures.ts';
 import { nextSteps, record } from '../sections/record.ts';
 import { section } from '../sections/section.ts';
-import { BRAND, figure, WHY } from '../sections/summary.ts';
+import { BRAND, figure, learnedFrom, WHY } from '../sections/summary.ts';
 import { gallery, results } from './exhibits.ts';
 import { stageTable, training } from './training.ts';
 import type { TaskReport } from './types.ts';
+
+/** What the validation metric was measured on. */
+export function measuredOn({ federation, data: { val } }: TaskReport): string {
+  if (!federation) return `${plural(val, 'picture')} that it was not trained on`;
+  return val
+    ? `${plural(val, 'picture')} of the server`
+    : `${plural(federation.held, 'sample')} that the clients held back`;
+}
 
 /** The head of the page: what was done, how well it went, and the thaw itself. */
 function summary(data: TaskReport): Html {
   const { model, plan, rows, metric, before, after, tested, data: pictures } = data;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
+  const unmeasured = data.federation && !Number.isFinite(after);
   const share = model.parameters ? trained / model.parameters : 0;
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${lesson(data)} from ${plural(pictures.train, 'picture')} in ${duration(data.seconds)}. On ${plural(pictures.val, 'picture')} that it was not trained on, its ${metric.title} is <strong>${measured(metric, after)}</strong>.</p>
+<p class="lede">${model.name} learned ${lesson(data)} ${learnedFrom(data, plural(pictures.train, 'picture'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has measured its last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
-${figure(`Validation ${metric.title}`, measured(metric, after), before === null ? '' : `${measured(metric, before)} before training`)}
+${!unmeasured && figure(`Validation ${metric.title}`, measured(metric, after), before === null ? '' : `${measured(metric, before)} before training`)}
 ${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `of ${plural(pictures.test, 'picture')}`)}
 ${figure('Trained', percent(share, share < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
-${figure('Time', duration(data.seconds), `${plural(rows.length, 'epoch')} in ${plural(plan.length, 'stage')}`)}
+${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
 ${rows.length > 0 && thawChart(data)}
 </header>`;
@@ -34,7 +44,8 @@ ${rows.length > 0 && thawChart(data)}
 export const lesson = ({ task, noun, names }: Pick<TaskReport, 'task' | 'noun' | 'names'>): string =>
   task === 'embedding' ? `to embed ${plural(names.length, ...noun)}` : plural(names.length, ...noun);
 
-function dataMakeUp({ data: { path, train, val, test, problems } }: TaskReport): Html {
+function dataMakeUp({ data: { path, train, val, test, problems }, federation }: TaskReport): Html {
+  if (federation && !val) return html``;
   const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
   return section(
     'data',
@@ -56,6 +67,7 @@ export const renderTaskReport = (data: TaskReport): string =>
     html`${summary(data)}
 ${results('result', 'Validation', data.exhibits)}
 ${results('test', 'Test set', data.testExhibits)}
+${clients(data)}
 ${training(data)}
 ${stageTable(data)}
 ${data.pictures.map(gallery)}

@@ -1,11 +1,12 @@
 import { metricOf } from '../../tasks/index.ts';
 import { lineChart } from '../charts/line.ts';
 import { linearScale, logScale } from '../charts/scale.ts';
+import { rowOf } from '../federation/words.ts';
 import { compact, count, decimal, duration, measured, percent } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import { folded, section } from '../sections/section.ts';
 import { WHY } from '../sections/summary.ts';
-import { ENDED, groupNames, setbackList, stageBands } from '../sections/training.ts';
+import { BANDS, columnOf, endedBy, groupNames, setbackList, stageBands } from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
 /** The metric and the loss by epoch, and all numbers as a table. */
@@ -17,6 +18,7 @@ export function training(data: TaskReport): Html {
   const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
   const common = {
     epochs: rows.map((row) => row.epoch),
+    unit: rowOf(data),
     bands: stageBands(data),
     best: best < 0 ? undefined : best,
   };
@@ -34,7 +36,7 @@ export function training(data: TaskReport): Html {
   return section(
     'training',
     'Training',
-    'The bands are the stages. The ringed epoch is the one that was kept.',
+    BANDS[rowOf(data)],
     html`${setbackList(data)}<div class="charts">
 ${lineChart({
   ...common,
@@ -61,7 +63,7 @@ ${lineChart({
 ${lineChart({
   ...common,
   title: 'Learning rate',
-  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each epoch.`,
+  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each ${rowOf(data)}.`,
   series: [{ name: 'head', look: 'rate', values: rates }],
   scale: logScale(rates),
   format: decimal,
@@ -78,9 +80,9 @@ ${lineChart({
 })}
 </div>
 ${folded(
-  'Every epoch in numbers',
+  `Every ${rowOf(data)} in numbers`,
   html`<div class="scroll" tabindex="0"><table class="small">
-<thead><tr><th scope="col" class="number">Epoch</th><th scope="col" class="number">Stage</th>${keys.map(([part, key]) => html`<th scope="col" class="number">${part === 'train' ? 'Training' : 'Validation'} ${key}</th>`)}<th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
+<thead><tr><th scope="col" class="number">${columnOf(data)}</th><th scope="col" class="number">Stage</th>${keys.map(([part, key]) => html`<th scope="col" class="number">${part === 'train' ? 'Training' : 'Validation'} ${key}</th>`)}<th scope="col" class="number">Learning rate</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(
     (row) =>
       html`<tr${row.epoch === data.bestEpoch && html` class="kept"`}><th scope="row" class="number">${row.epoch}</th><td class="number">${row.stage}</td>${keys.map(([part, key]) => html`<td class="number">${decimal(row[part][key] ?? Number.NaN)}</td>`)}<td class="number">${decimal(row.lr)}</td><td class="number">${duration(row.seconds)}</td></tr>`,
@@ -90,14 +92,15 @@ ${folded(
 }
 
 /** What each stage thawed, cost and reached. */
-export function stageTable({ plan, rows, model, metric }: TaskReport): Html {
+export function stageTable(data: TaskReport): Html {
+  const { plan, rows, model, metric } = data;
   if (plan.length === 0) return html``;
   return section(
     'stages',
     'Stages',
     'What each stage thawed, what it cost and what it reached.',
     html`<div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best ${metric.title}</th><th scope="col">Ended by</th></tr></thead>
+<thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best ${metric.title}</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map(
       (stage) => html`<tr><th scope="row" class="short">${stage.stage}</th>
 <td class="words"><b>${stage.train}</b><br><small>${groupNames(stage.groups)}</small></td>
@@ -106,7 +109,7 @@ export function stageTable({ plan, rows, model, metric }: TaskReport): Html {
 <td class="number">${rows.filter((row) => row.stage === stage.stage).length} of ${stage.epochs}</td>
 <td class="number">${duration(stage.seconds)}</td>
 <td class="number">${stage.bestAccuracy === null ? '–' : measured(metric, stage.bestAccuracy)}</td>
-<td>${ENDED[stage.why]}</td></tr>`,
+<td>${endedBy(data, stage)}</td></tr>`,
     )}</tbody></table></div>`,
   );
 }

@@ -14,14 +14,14 @@ app = ClientApp()
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
-    """Answers with the new state, the number of examples and the training's metrics."""
+    """Answers with the new state, the number of examples, the training's metrics, and those of the state that came, named `val-…`."""
     config = message.content["config"]
     words = ["--proximal", str(config["proximal-mu"])] if "proximal-mu" in config else []
     with TemporaryDirectory() as folder:
         after = Path(folder) / "after.safetensors"
-        outcome = run(message, context, Path(folder), "--out", after, *words)
+        outcome = run(message, context, Path(folder), "--out", after, "--measure", *words)
         arrays, _ = read_state(after)
-    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["train"]})
+    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["train"], **measured(outcome["before"], outcome)})
     return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
 
 
@@ -30,8 +30,13 @@ def evaluate(message: Message, context: Context) -> Message:
     """Answers with metrics on the validation pictures of this machine, and their number."""
     with TemporaryDirectory() as folder:
         outcome = run(message, context, Path(folder), "--evaluate")
-    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["val"]})
+    metrics = MetricRecord({"num-examples": outcome["examples"], **measured(outcome["val"], outcome)})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+
+def measured(scores: dict, outcome: dict) -> dict:
+    """Scores of the validation pictures, and the number of those."""
+    return {"val-examples": outcome["held"], **{f"val-{name}": value for name, value in scores.items()}}
 
 
 def run(message: Message, context: Context, folder: Path, *words: str | Path) -> dict:

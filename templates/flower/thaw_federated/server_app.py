@@ -1,60 +1,24 @@
 """The server: stage by stage, rounds of one of Flower's own strategies. Needs Thaw and the model, and no data."""
 
 import json
+import shlex
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context
+from flwr.app import ArrayRecord, ConfigRecord, Context
 from flwr.serverapp import Grid, ServerApp
-from flwr.serverapp.strategy import FedAdam, FedAvg, FedProx
 
+from .record import Record, take_lock, told
 from .states import read_state, thaw_round, write_state
+from .strategies import FedAvg, strategy_of
 
 app = ServerApp()
 
 
-class SinglePrecision:
-    """Before a strategy: what it computes in double precision travels in single, as it came."""
-
-    def aggregate_train(self, server_round, replies):
-        arrays, metrics = super().aggregate_train(server_round, replies)
-        if arrays is not None:
-            arrays = ArrayRecord({name: Array(np.asarray(a.numpy(), np.float32)) for name, a in arrays.items()})
-        return arrays, metrics
-
-
-class Averaging(SinglePrecision, FedAvg):
-    """FedAvg: the mean of the clients' states, weighted by their examples."""
-
-
-class Proximal(SinglePrecision, FedProx):
-    """FedProx: the same, each client held near what it was sent."""
-
-
-class Adaptive(SinglePrecision, FedAdam):
-    """FedAdam: Adam on the server, with the mean change as its gradient."""
-
-
-def strategy_of(config) -> FedAvg:
-    """The strategy that the config names."""
-    count = int(config["min-clients"])
-    common = {"min_train_nodes": count, "min_evaluate_nodes": count, "min_available_nodes": count}
-    name = config["strategy"]
-    if name == "fedavg":
-        return Averaging(**common)
-    if name == "fedprox":
-        return Proximal(proximal_mu=float(config["proximal-mu"]), **common)
-    if name == "fedadam":
-        # Adam's steps could bring a running variance below zero.
-        if "training" in (json.loads(config["settings"]).get("batchNorm"), *stage_values(config, "batchNorm")):
-            raise ValueError("fedadam does not go with batchNorm training: choose fedavg, or leave batchNorm frozen")
-        return Adaptive(eta=float(config["eta"]), tau=float(config["tau"]), **common)
-    raise ValueError(f'there is no strategy "{name}": choose fedavg, fedprox or fedadam')
-
-
 def stages_of(config) -> list[dict]:
-    """`stage-1.rounds`, `stage-1.train`, … as a list in the order of the numbers."""
+    """`stage-1.rounds`, `stage-1.train`, … as a list in the order of the numbers, each with the rounds before it."""
     stages: dict[int, dict] = {}
     for key, value in config.items():
         name, _, setting = key.partition(".")
@@ -63,58 +27,109 @@ def stages_of(config) -> list[dict]:
     return [stages[number] for number in sorted(stages)]
 
 
-def stage_values(config, setting: str) -> list:
-    """What the stages say of a setting."""
-    return [stage[setting] for stage in stages_of(config) if setting in stage]
-
-
 def settings_of(config, stage: dict) -> str:
     """`round.json` of a stage."""
     own = {name: value for name, value in stage.items() if name != "rounds"}
-    return json.dumps({**json.loads(config["settings"]), "stages": [own]})
+    return json.dumps({**json.loads(config["settings"]), "stages": [own]}, separators=(",", ":"))
+
+
+def strategy_for(config) -> FedAvg:
+    """The strategy of the config, its stages regarded."""
+    settings = [json.loads(config["settings"]), *stages_of(config)]
+    return strategy_of(config, [part.get("batchNorm") for part in settings])
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """All stages, from where the state in `out` ends."""
+    """All stages, from where the state in `out` ends, a last evaluation, and the finished model."""
     config = context.run_config
     out = Path(config["out"])
     out.mkdir(parents=True, exist_ok=True)
+    lock = take_lock(out)
     state = out / "state.safetensors"
-    done = int(read_state(state)[1].get("rounds", 0)) if state.exists() else 0
+    done = rounds_in(state)
+    record = Record(out / "record.jsonl", done)
+    record.write("sitting", model=config["model"], strategy=strategy_words(config), flower=version("flwr"), rounds=done)
     first = 0
-    for stage in stages_of(config):
+    for number, stage in enumerate(stages_of(config), 1):
         left = min(int(stage["rounds"]), first + int(stage["rounds"]) - done)
         first += int(stage["rounds"])
         if left > 0:
-            train_stage(grid, config, stage, state, left)
+            train_stage(grid, config, record, number, stage, state, left)
+    if not record.evaluated:
+        evaluate(grid, config, record, stage, state)
     print(f"The state after {first} rounds: {state}")
+    finish(config, out)
+    lock.close()
 
 
-def train_stage(grid: Grid, config, stage: dict, state: Path, rounds: int) -> None:
-    """The rounds that are left of a stage; the state is written after each."""
+def strategy_words(config) -> dict:
+    """The strategy and what it was given."""
+    own = {"fedprox": ["proximal-mu"], "fedadam": ["eta", "tau"]}.get(config["strategy"], [])
+    return {"name": config["strategy"], **{name: config[name] for name in own}}
+
+
+def rounds_in(state: Path) -> int:
+    """Rounds that went into a state."""
+    return int(read_state(state)[1].get("rounds", 0)) if state.exists() else 0
+
+
+def message_config(config, stage: dict, metadata: dict[str, str]) -> ConfigRecord:
+    """What a client is told beside the state: whose it is, how to train it, and how many epochs it has had before the first round."""
+    whose = {name: metadata[name] for name in ("format", "version", "source", "task", "seed")}
+    return ConfigRecord({
+        "state": json.dumps(whose, separators=(",", ":")),
+        "settings": settings_of(config, stage),
+        "epoch": int(metadata["epoch"]),
+        "epochs": int(stage["epochs"]),
+    })
+
+
+def train_stage(grid: Grid, config, record: Record, number: int, stage: dict, state: Path, rounds: int) -> None:
+    """The rounds that are left of a stage. After each its line is in the record, then the state is written."""
     arrays, metadata = grown(config, stage, state)
-    epoch, done = int(metadata["epoch"]), int(metadata.get("rounds", 0))
-    epochs = int(stage["epochs"])
+    epoch, done, epochs = int(metadata["epoch"]), int(metadata.get("rounds", 0)), int(stage["epochs"])
+    strategy = strategy_for(config)
 
     def keep(server_round: int, arrays: ArrayRecord) -> None:
-        if server_round > 0:
-            position = {"epoch": str(epoch + epochs * server_round), "rounds": str(done + server_round)}
-            write_state(state, arrays, {**metadata, **position})
+        if server_round == 0:
+            return
+        exchange = strategy.exchange
+        settings = json.loads(settings_of(config, stage))
+        position = {"epoch": str(epoch + epochs * server_round), "rounds": str(done + server_round)}
+        record.write(
+            "round",
+            round=done + server_round,
+            stage=number,
+            settings=settings,
+            seconds=round(exchange.seconds, 2),
+            clients=exchange.clients,
+        )
+        write_state(state, arrays, {**metadata, **position})
+        told(f"round {done + server_round}", exchange.clients, "train")
 
-    def sent() -> ConfigRecord:
-        values = {"state": json.dumps(metadata), "settings": settings_of(config, stage), "epoch": epoch, "epochs": epochs}
-        return ConfigRecord(values)
-
-    strategy_of(config).start(
+    # What a state is worth is measured when it is sent for the next round: it travels once.
+    strategy.fraction_evaluate = 0.0
+    strategy.start(
         grid=grid,
         initial_arrays=arrays,
         num_rounds=rounds,
         timeout=float(config["timeout"]),
-        train_config=sent(),
-        evaluate_config=sent(),
+        train_config=message_config(config, stage, metadata),
         evaluate_fn=keep,
     )
+
+
+def evaluate(grid: Grid, config, record: Record, stage: dict, state: Path) -> None:
+    """The last state on all clients."""
+    arrays, metadata = read_state(state)
+    strategy = strategy_for(config)
+    messages = strategy.configure_evaluate(1, arrays, message_config(config, stage, metadata), grid)
+    strategy.aggregate_evaluate(1, grid.send_and_receive(messages, timeout=float(config["timeout"])))
+    exchange = strategy.evaluation
+    seconds = round(exchange.seconds, 2)
+    record.write("evaluation", round=int(metadata["rounds"]), seconds=seconds, clients=exchange.clients)
+    told("evaluation", exchange.clients, "val")
 
 
 def grown(config, stage: dict, state: Path) -> tuple[ArrayRecord, dict[str, str]]:
@@ -128,3 +143,14 @@ def grown(config, stage: dict, state: Path) -> tuple[ArrayRecord, dict[str, str]
         arrays, metadata = read_state(file)
     before = read_state(state)[1] if state.exists() else {}
     return arrays, {**metadata, **({"rounds": before["rounds"]} if "rounds" in before else {})}
+
+
+def finish(config, out: Path) -> None:
+    """The run directory with its report and the finished model, of what is in `out`."""
+    command = [*shlex.split(config["thaw"]), "federated", "finish", str(out)]
+    command += [config["server-data"]] if config["server-data"] else []
+    # Flower shows what is printed here, and not what a process beside it prints.
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(done.stdout.strip(), flush=True)
+    if done.returncode != 0:
+        print(f"The state is whole. Once that is mended: {shlex.join(command)}")

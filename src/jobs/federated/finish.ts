@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { readSafetensors } from '../../artifacts/index.ts';
+import type { Dataset } from '../../data/index.ts';
+import { ThawError } from '../../errors.ts';
+import { readRoundState } from '../../federated/index.ts';
+import { readSettings, trainingConfigOf } from '../../recipe/index.ts';
+import { createRun, identifySamples } from '../../run/index.ts';
+import { type Evaluated, TASKS, type Task } from '../../tasks/index.ts';
+import { START } from '../../training/index.ts';
+import type { JobHooks } from '../events.ts';
+import { openFeatures } from '../features.ts';
+import { finishRun, type TrainOutcome } from '../finish.ts';
+import { type InputFormat, openLabelled, plainSource } from '../inputs.ts';
+import { describeData, keptReading } from '../opening.ts';
+import { shownPath } from '../paths.ts';
+import { newRecord, type RunRecord, saveRecord } from '../record.ts';
+import { prepareRound } from '../round/prepare.ts';
+import { surroundingsOf } from '../surroundings.ts';
+import type { About } from '../training-job.ts';
+import { noise } from './noise.ts';
+import { readFederationRecord } from './record.ts';
+import { federationOf, rowsOf, stageInfos, stageSettings } from './told.ts';
+
+export interface FinishFederationRequest {
+  /** Where the server of a federation wrote its state and its record, or the app that has that in `federation`. */
+  readonly folder: string;
+  /** Labelled samples to measure the finished model on, as for `evaluate`; without them the clients' own measurements count. */
+  readonly data?: string;
+  /** Where the model is now, if that is not where it was. */
+  readonly model?: string;
+  /** The run directory; `run` in the folder unless given. */
+  readonly out?: string;
+}
+
+const STATE = 'state.safetensors';
+
+/**
+ * The last state of a federation becomes a finished model in a run directory, with a report of all rounds.
+ *
+ * @throws ThawError where the folder has no state or no whole record, or the model is another one
+ */
+export async function finishFederation(
+  request: FinishFederationRequest,
+  hooks: JobHooks = {},
+): Promise<TrainOutcome<Evaluated, Evaluated>> {
+  const folder = stateFolder(request.folder);
+  const bytes = await readFile(join(folder, STATE));
+  const state = readRoundState(bytes);
+  const done = Number(readSafetensors(bytes).metadata.rounds ?? 0);
+  const told = await readFederationRecord(folder, done);
+  const model = request.model ?? told.sittings.at(-1)?.model;
+  if (model === undefined)
+    throw new ThawError(
+      'bad-config',
+      `the record in ${folder} does not name the model`,
+      'Say where it is: --model FILE',
+    );
+  const stages = stageSettings(told.rounds);
+  const { stages: _, ...common } = told.rounds.at(-1)!.settings;
+  const given = readSettings({ ...common, stages: stages.map(({ stage: _, ...settings }) => settings) });
+  const prepared = await prepareRound({ model, settings: given }, state, hooks);
+  const { resolved, preprocessing, task, runtime, settings, network, anatomy } = prepared;
+  const dataset = await openMeasured(request.data, preprocessing, task);
+  if (request.data !== undefined) hooks.onEvent?.(describeData(dataset, task, preprocessing));
+  hooks.signal?.throwIfAborted();
+  const dataPath = resolve(request.data ?? folder);
+  const run = await createRun({ out: request.out ?? freePlace(folder), data: dataPath });
+  try {
+    hooks.onEvent?.({ type: 'run', path: shownPath(run.path) });
+    const config = trainingConfigOf(settings);
+    const infos = stageInfos({ network, anatomy, config }, told.rounds);
+    const rows = rowsOf(told, infos, task.metric);
+    const about: About = {
+      model,
+      data: request.data ?? "the clients' own data",
+      dataPath,
+      name: resolved.name,
+      sha256: resolved.sha256,
+      preprocessing,
+      task: task.facts,
+      sourceConfig: resolved.config,
+    };
+    const samples = await identifySamples(dataset, dataPath);
+    const seconds = rows.reduce((all, row) => all + row.seconds, told.evaluation?.seconds ?? 0);
+    const record: RunRecord = {
+      ...newRecord(prepared.continued),
+      created: told.sittings[0]?.time ?? told.rounds[0].time,
+      stages: infos.map((info) => ({ ...info, why: 'finished' })),
+      seconds,
+      stopped: 'finished',
+      surroundings: await surroundingsOf(runtime),
+    };
+    await run.writeConfig({ model, data: about.data, ...settings });
+    const identity = { model: resolved.sha256, classes: task.classes, samples };
+    await run.saveSource({ model: prepared.source, identity, about: { ...about } });
+    await run.rewindRows(rows);
+    const last = rows.at(-1)!;
+    const progress = { ...START, epoch: done, stage: infos.length, rows, best: { ...last.val, epoch: done } };
+    await run.saveCheckpoint('last', { progress, state: state.tensors });
+    await saveRecord(run, record);
+    const measured = dataset.val.length > 0;
+    return await finishRun<Evaluated, Evaluated>(
+      {
+        ...prepared,
+        ...{ run, about, settings, dataset, record, config },
+        val: measured ? plainSource(dataset.val, preprocessing, hooks) : noise(preprocessing, task, settings.seed),
+        test: dataset.test.length ? plainSource(dataset.test, preprocessing, hooks) : undefined,
+        features: await openFeatures({ settings, runtime }, hooks),
+        federation: federationOf(told, task.metric),
+      },
+      hooks,
+    );
+  } finally {
+    await run.release();
+  }
+}
+
+/** @throws ThawError `not-found` where there is no state */
+function stateFolder(given: string): string {
+  const found = [given, join(given, 'federation')].find((folder) => existsSync(join(folder, STATE)));
+  if (found !== undefined) return found;
+  throw new ThawError(
+    'not-found',
+    `${given} has no ${STATE}`,
+    'Give the folder that the federation wrote (out of its app); before its first round there is nothing to finish',
+  );
+}
+
+/** `run`, or the first of `run-2`, `run-3`, … that is not there. */
+function freePlace(folder: string): string {
+  for (let n = 1; ; n++) {
+    const path = join(folder, n === 1 ? 'run' : `run-${n}`);
+    if (!existsSync(path)) return path;
+  }
+}
+
+/** What the finished model is measured on: nothing is held back for training. */
+async function openMeasured(data: string | undefined, format: InputFormat, task: Task): Promise<Dataset> {
+  const { classes } = task;
+  if (data === undefined) return { classes, train: [], val: [], test: [], problems: [] };
+  const reading = keptReading(TASKS[task.facts.task].reads(), classes);
+  const opened = await openLabelled(data, format, { ...reading, valFraction: 0 });
+  const { train, val, test } = opened;
+  const measured = val.length ? val : test.length ? test : train;
+  if (measured.length) return { ...opened, train: [], val: measured, test: val.length ? test : [] };
+  throw new ThawError('bad-data', `${basename(data)} has nothing to measure the model on`, 'Give labelled samples');
+}
