@@ -101,8 +101,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'federated',
-    usage: 'federated <init|join> <dir|superlink> [data]',
-    summary: 'train together by Flower: an app (init DIR), a client (join SUPERLINK DATA)',
+    usage: 'federated <init|join|finish> <dir|superlink> [data]',
+    summary: 'train together by Flower: an app (init), a client (join), the finished model (finish)',
     load: () => import('./federated.ts'),
   },
   {
