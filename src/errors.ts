@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'not-found'
   | 'network'
   | 'device'
+  | 'memory'
   | 'run-directory'
   /** The worker, thread or process that trained is gone. */
   | 'ended'

@@ -5,6 +5,7 @@ import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onn
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
 import { type Forward, placeForward } from './forward.ts';
+import type { TypeOf } from './memory.ts';
 import { penaltyOf } from './penalty.ts';
 import type { TrainingPlan } from './plan.ts';
 import { placeAverages, placeSummation, placeSummedUpdate, placeUpdate, type Update } from './update.ts';
@@ -70,6 +71,8 @@ export interface StepModels {
   readonly evaluation: Model;
   readonly labels: { readonly training: Value; readonly evaluation: Value };
   readonly noise: readonly Value[];
+  /** Types and shapes of the values of `step` and of `evaluation`. */
+  readonly types: { readonly step: TypeOf; readonly evaluation: TypeOf };
 }
 
 /**
@@ -124,8 +127,14 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     evaluation: evaluationStep.model,
     labels: { training: labels, evaluation: evaluated.labels },
     noise: forward.noise,
+    types: { step: typesIn(training), evaluation: typesIn(e) },
   };
 }
+
+const typesIn =
+  (b: GraphBuilder): TypeOf =>
+  (name) =>
+    b.has(name) ? b.value(name) : undefined;
 
 // ------------------------------------------------------------------------------------------------------------------
 

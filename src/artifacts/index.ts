@@ -8,6 +8,7 @@ export {
   trainingModel,
 } from './graphs.ts';
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
+export { type GraphMemory, graphMemory, type TypeOf, valueBytes } from './memory.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, type Proximity, slotsOf, type TrainingPlan } from './plan.ts';
 export { repeated } from './repeated.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

@@ -21,7 +21,9 @@ export async function explainDeath(ended: Ended): Promise<{ line: string; code: 
     ended.signal === 'SIGKILL'
       ? 'the process that computed was killed (SIGKILL), which is what the system does where memory runs out'
       : `the process that computed was ended by ${by}${memory ? ', out of memory' : ', which ONNX Runtime does at an error of its own'}`;
-  const hint = memory ? '. A smaller --batch (with --accumulate, the update stays the same) takes less' : '';
+  const hint = memory
+    ? '. A smaller --batch (with --accumulate, the update stays the same) or --memory takes less'
+    : '';
   return { line: `${what}${words && `: ${words}`}${hint}${await afterwards(ended.run)}`, code: memory ? 2 : 1 };
 }
 

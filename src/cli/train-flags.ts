@@ -309,6 +309,12 @@ export const TRAIN_FLAGS: Flags = {
         default: 'a quarter of what is free, 1024 at most',
       },
       'cache-disk': { kind: 'number', value: 'MB', does: 'for it, on disk, in THAW_CACHE', default: '4096' },
+      memory: {
+        kind: 'text',
+        value: 'SIZE',
+        does: 'that training may take (4GB); a batch that needs more goes through in parts that make the same update. off: never in parts',
+        default: 'auto: what is there',
+      },
       artifacts: {
         kind: 'switch',
         does: "write each stage's graphs into the run (--no-artifacts: do not)",

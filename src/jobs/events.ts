@@ -1,5 +1,5 @@
 import type { DataProblem } from '../data/index.ts';
-import type { ContinuedClasses } from '../recipe/index.ts';
+import type { ContinuedClasses, MemoryPlan } from '../recipe/index.ts';
 import type { Noun } from '../report/index.ts';
 import type { DeviceChoice } from '../runtime/devices.ts';
 import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
@@ -43,6 +43,8 @@ export type JobEvent =
       /** Epochs that are done, where a run goes on. */
       readonly done: number;
     }
+  /** What the training is estimated to take. */
+  | ({ readonly type: 'memory' } & MemoryPlan)
   /** Something worth knowing that stops nothing. */
   | { readonly type: 'notice'; readonly message: string }
   /** What is under way where nothing else tells of it. */

@@ -1,7 +1,9 @@
-import { cpus, freemem } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../models/index.ts';
+import type { TrainSettings } from '../recipe/index.ts';
 import { FeatureFolder } from '../run/index.ts';
+import { availableMemory } from '../runtime/node/memory.ts';
 import { FeatureCache } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import type { JobHooks } from './events.ts';
@@ -9,15 +11,20 @@ import type { TrainingJob } from './training-job.ts';
 
 const MEBIBYTE = 2 ** 20;
 
+/** Bytes of memory in which features are remembered. */
+export function cacheBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>): number {
+  if (cache === 'off') return 0;
+  return cacheMemory === undefined ? Math.min(2 ** 30, availableMemory() / 4) : cacheMemory * MEBIBYTE;
+}
+
 /** Where a training keeps what the frozen part of its network makes of pictures, as its settings say. */
 export async function openFeatures(
   { settings, runtime }: Pick<TrainingJob, 'settings' | 'runtime'>,
   { onEvent }: JobHooks,
 ): Promise<FeatureCache> {
-  const { cache, cacheMemory, cacheDisk } = settings;
-  if (cache === 'off') return new FeatureCache({ maximumBytes: 0 });
-  const maximumBytes = cacheMemory === undefined ? Math.min(2 ** 30, freemem() / 4) : cacheMemory * MEBIBYTE;
-  if (cache === 'memory') return new FeatureCache({ maximumBytes });
+  const { cache, cacheDisk } = settings;
+  const maximumBytes = cacheBytes(settings);
+  if (cache !== 'disk') return new FeatureCache({ maximumBytes });
   const onProblem = (message: string) => onEvent?.({ type: 'notice', message });
   const store = new FeatureFolder(join(cacheFolder(), 'features'), cacheDisk * MEBIBYTE, onProblem);
   return new FeatureCache({ maximumBytes, store, environment: await environmentKey(runtime) });

@@ -1,4 +1,4 @@
-import type { ContinuedClasses } from '../recipe/index.ts';
+import type { ContinuedClasses, MemoryPlan } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
 import { RECORD_FILE, type RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
@@ -9,6 +9,8 @@ import type { Surroundings } from './surroundings.ts';
 export interface RunRecord {
   /** What became of the model's own classes, where their weights were kept. */
   readonly continued?: ContinuedClasses;
+  /** What the training was estimated to take, where that is known of the device. */
+  readonly memory?: MemoryPlan;
   /** Of the validation set, before the first step. */
   readonly before: Evaluated | null;
   /** The stages that began, in order. */

@@ -60,7 +60,7 @@ export async function runReport(
       .sort((a, b) => a.epoch - b.epoch),
     bestEpoch: best.progress.best?.epoch ?? null,
     samples: await samplePictures(dataset, about.preprocessing, settings),
-    environment: await environmentOf(runtime),
+    environment: { ...(await environmentOf(runtime)), estimatedMemory: record.memory?.estimate.total },
     config: stringify({ model: about.model, data: about.data, ...settings }),
     seconds,
     times: record.times,

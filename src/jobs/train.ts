@@ -19,6 +19,7 @@ import { planStages, trainingPlan, withoutEffect } from '../training/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
+import { planJobMemory } from './memory.ts';
 import {
   describeData,
   fetchModel,
@@ -68,12 +69,12 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const dataset = await openTrainingData(request.data, preprocessing, asked, () =>
     knownLabels(model, resolved, asked.labels),
   );
-  const settings = withClassWeights(
+  const weighted = withClassWeights(
     asked,
     dataset.train.map(({ label }) => label),
     dataset.classes,
   );
-  const task = taskOf(model, dataset, settings);
+  const task = taskOf(model, dataset, weighted);
   onEvent?.(describeData(dataset, task, preprocessing));
   signal?.throwIfAborted();
   const run = await createRun({ out: request.out, data: request.data });
@@ -81,16 +82,23 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     onEvent?.({ type: 'run', path: shownPath(run.path) });
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const prepared = await prepareModel(model, runtime, {
-      head: settings.head,
-      ...newHead(model, resolved, task, settings),
-      seed: settings.seed,
+      head: weighted.head,
+      ...newHead(model, resolved, task, weighted),
+      seed: weighted.seed,
       inputs: inputShapes(model, preprocessing),
-      quantized: settings.quantized,
-      lora: settings.lora,
-      distill: settings.distill,
+      quantized: weighted.quantized,
+      lora: weighted.lora,
+      distill: weighted.distill,
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
-    checkStages(settings, prepared, hooks);
+    checkStages(weighted, prepared, hooks);
+    const { settings, memory } = await planJobMemory(prepared, weighted, {
+      dataset,
+      format: preprocessing,
+      task,
+      runtime,
+    });
+    if (memory) onEvent?.({ type: 'memory', ...memory });
     signal?.throwIfAborted();
     const dataPath = resolve(request.data);
     const about: About = {
@@ -109,7 +117,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       classes: dataset.classes,
       samples: await identifySamples(dataset, dataPath),
     };
-    const record = { ...newRecord(prepared.continued), surroundings: await surroundingsOf(runtime) };
+    const record = { ...newRecord(prepared.continued), memory, surroundings: await surroundingsOf(runtime) };
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
     await saveRecord(run, record);
     // With it the run can be gone on with.

@@ -19,6 +19,7 @@ export {
   type Trained,
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
+export { type MemoryPlan, type MemoryRequest, planMemory } from './memory.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,

@@ -61,6 +61,14 @@ export type ClassifierSettings = z.input<typeof classifierSchema>;
 /** @throws ThawError `bad-config` naming the setting and what it takes */
 export const readClassifierSettings = (settings: ClassifierSettings) => parseConfig(classifierSchema, settings);
 
+const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+/** `4GB`, `512 MiB` as bytes; what is no such words as it is. */
+function bytesOf(size: unknown): unknown {
+  const [, count, unit] = /^\s*([\d.]+)\s*([MG]i?B)\s*$/i.exec(String(size)) ?? [];
+  return unit === undefined ? size : Number(count) * UNITS[unit.toUpperCase()];
+}
+
 /** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
 const schema = trainingSchema.extend({
   ...picturesSchema.shape,
@@ -105,6 +113,8 @@ const schema = trainingSchema.extend({
   cacheMemory: z.number().int().min(0).optional(),
   /** Megabytes of `cache: disk`, which all runs share. */
   cacheDisk: z.number().int().positive().default(4096),
+  /** Bytes that the training may take (`4GB` in words); `auto` is what is there, `off` leaves the batch whole whatever it takes. */
+  memory: z.union([z.enum(['auto', 'off']), z.preprocess(bytesOf, z.number().positive())]).default('auto'),
   /** Writes the compiled graphs of every stage into the run. */
   artifacts: z.boolean().default(true),
   /** Minutes after which a long epoch is saved in its midst; 0 saves after every step. */

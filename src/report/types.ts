@@ -49,6 +49,8 @@ export interface ReportEnvironment {
   /** Bytes: of the machine, and the most that the process held. */
   readonly memory?: number;
   readonly peakMemory?: number;
+  /** The most that the training was estimated to hold. */
+  readonly estimatedMemory?: number;
 }
 
 /** What the pictures are: sizes, formats, and those that are in two splits. */

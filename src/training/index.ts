@@ -10,6 +10,7 @@ export {
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
+export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
 export { type Anatomy, type PlanAnatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';

@@ -16,6 +16,7 @@ import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
+import { withinMemory } from './memory.ts';
 import { addBatch, NO_SCORES } from './running.ts';
 import { stacked, unstacked } from './runs.ts';
 
@@ -136,7 +137,11 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
    * Steps one after the other: each an update, or where the plan accumulates one more part of it, and `update` makes it. In one run where
    * the stage was compiled for several; their batches are then of a size.
    */
-  async train(steps: readonly TrainingStep[]): Promise<StepResult<O>[]> {
+  train(steps: readonly TrainingStep[]): Promise<StepResult<O>[]> {
+    return withinMemory('a training step', steps[0].batch.indices.length, () => this.trainAll(steps));
+  }
+
+  private async trainAll(steps: readonly TrainingStep[]): Promise<StepResult<O>[]> {
     const { step: session } = this.sessions;
     const results: StepResult<O>[] = [];
     if (!this.several) {
@@ -158,7 +163,11 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 
   /** Every sample's prediction, and the mean loss; by the averaged weights where there are any. */
-  async evaluate(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
+  evaluate(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
+    return withinMemory('the evaluation', batchSize, () => this.evaluateAll(source, batchSize));
+  }
+
+  private async evaluateAll(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
     let scores = NO_SCORES;
     const all: O[] = [];
     const { evaluation } = this.sessions;

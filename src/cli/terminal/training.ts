@@ -1,7 +1,7 @@
 import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { continuedText } from '../../report/continued.ts';
-import { compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
+import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
 import type { Noun } from '../../report/index.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
@@ -56,6 +56,9 @@ export class TrainingDisplay {
           `${event.name}, ${compact(event.parameters)} parameters in ${plural(event.groups, 'layer group')}`,
         );
         if (event.continued) this.fact('head', continuedText(event.continued));
+        break;
+      case 'memory':
+        this.showMemory(event);
         break;
       case 'run':
         this.fact('run', event.path);
@@ -125,6 +128,11 @@ export class TrainingDisplay {
     const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
     const more = problems.length > 3 ? `, and ${problems.length - 3} more` : '';
     this.terminal.say(c.yellow(`note      ${plural(problems.length, 'file')} left out: ${shown.join(', ')}${more}`));
+  }
+
+  private showMemory({ estimate, limit, notice }: Event<'memory'>): void {
+    if (notice) this.terminal.say(this.terminal.colours.yellow(`memory    ${notice}`));
+    else this.fact('memory', `about ${bytes(estimate.total)}${limit === undefined ? '' : ` of ${bytes(limit)}`}`);
   }
 
   private showPlan(plan: Event<'plan'>): void {

@@ -1,6 +1,6 @@
-import { freemem } from 'node:os';
 import { sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
+import { availableMemory } from '../../runtime/node/memory.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
 import type { PictureHandle } from '../protocol.ts';
 import type { RemotePlatform } from '../server.ts';
@@ -23,7 +23,7 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
       return nodeRuntime(device, deviceOptions(device));
     },
     reader: (pictures) => sharpReader((file) => contentsOf(pictures.get(file)!)),
-    cacheMemory: Math.min(1024, freemem() / 4 / 2 ** 20),
+    cacheMemory: Math.min(1024, availableMemory() / 4 / 2 ** 20),
     store: folder === undefined ? undefined : folderStore(folder),
   };
 }

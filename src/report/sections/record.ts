@@ -97,6 +97,9 @@ export function record(data: RunReport): Html {
     ['Device', environment.device],
     ...(environment.memory ? [['Memory', bytes(environment.memory)] as const] : []),
     ...(environment.peakMemory ? [['Most memory held', bytes(environment.peakMemory)] as const] : []),
+    ...(environment.estimatedMemory
+      ? [['Most memory expected in training', bytes(environment.estimatedMemory)] as const]
+      : []),
     ['Threads', environment.threads === null ? 'as many as the runtime chooses' : String(environment.threads)],
     ...(seed === undefined ? [] : [['Seed', String(seed)] as const]),
   ];

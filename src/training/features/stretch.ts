@@ -17,7 +17,7 @@ import { LazySession } from './lazy-session.ts';
 import { RowFormat } from './rows.ts';
 
 /** Samples that a stretch takes at a time. */
-const CHUNK = 8;
+export const CHUNK = 8;
 
 interface Ends {
   readonly from: readonly Value[];

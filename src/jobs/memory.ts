@@ -1,0 +1,40 @@
+import type { Dataset } from '../data/index.ts';
+import { type MemoryPlan, type Prepared, planMemory, type TrainSettings } from '../recipe/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { memoryLimit } from '../runtime/node/memory.ts';
+import type { Task } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
+import { cacheBytes } from './features.ts';
+import type { InputFormat } from './inputs.ts';
+
+/** Part of the memory that is planned with: an estimate is not exact, and others work on the machine too. */
+const PLANNED = 0.9;
+/** As `PictureCache` has it. */
+const PICTURES = 512 * 2 ** 20;
+/** Pictures are kept larger than the network takes them, so that they can be cropped. */
+const LARGER = 1.3;
+
+/** `planMemory` with what this machine has. */
+export function planJobMemory(
+  prepared: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  { dataset, format, task, runtime }: { dataset: Dataset; format: InputFormat; task: Task; runtime: Runtime },
+): Promise<{ settings: TrainSettings; memory?: MemoryPlan }> {
+  const { train, val } = dataset;
+  return planMemory(prepared, settings, {
+    runtime,
+    task,
+    samples: { train: train.length, val: val.length },
+    limit: PLANNED * memoryLimit(),
+    cache: cacheBytes(settings),
+    ...(isText(format)
+      ? { sizes: lengthsOf(prepared, format.maxLength) }
+      : { pictures: { each: LARGER * 3 * format.width * format.height, most: PICTURES } }),
+  });
+}
+
+/** Every open size of a text encoder but the batch is a text's length. */
+function lengthsOf({ network }: Pick<Prepared, 'network'>, length: number): Record<string, number> {
+  const symbols = network.model.graph.inputs.flatMap(({ name }) => network.values.get(name)?.shape.slice(1) ?? []);
+  return Object.fromEntries(symbols.flatMap((d) => (typeof d === 'string' ? [[d, length]] : [])));
+}

@@ -1,0 +1,131 @@
+/** How much memory a stage will take, before it is compiled by a runtime. */
+import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../artifacts/index.ts';
+import { ThawError } from '../errors.ts';
+import type { MachineTraits } from '../runtime/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import { CHUNK } from './features/index.ts';
+
+/** Bytes that a training holds at its worst moment, by what they are for. */
+export interface MemoryEstimate {
+  /** Programs: Node or the page, Thaw, ONNX Runtime, the decoders. */
+  readonly base: number;
+  /** All weights, as files, graphs and sessions have them. */
+  readonly model: number;
+  /** What trains, with the optimizer's state: two sets that take turns, and copies for checkpoints. */
+  readonly state: number;
+  /** Results that live at once in a step, in evaluation, and in the frozen part. */
+  readonly values: number;
+  /** Batches on their way. */
+  readonly batches: number;
+  /** What is remembered of samples: decoded pictures, results of the frozen part. */
+  readonly caches: number;
+  readonly total: number;
+}
+
+/*
+ * Measured: peaks of `thaw train` (docs/robustness.md), less what the graphs say.
+ */
+const BASE = 250e6;
+/** Times that the weights are held: file, graph, written models, sessions with their own layout. */
+const MODEL = 7.5;
+/** Times that parameters and optimizer state are held: current and next, results, a checkpoint to go back to, one being written and read back. */
+const STATE = 5;
+/** What an arena takes for values, by what they are: pieces do not fit into each other's gaps. */
+const ARENA = 1.25;
+/** Batches at once: three made ahead, one of the next epoch or the validation, the one under way as it came and as a feed. */
+const BATCHES = 7;
+
+export interface MemoryOptions {
+  /** Samples in a batch. */
+  readonly batch: number;
+  /** Sizes of other symbols: a text's length. */
+  readonly sizes?: Readonly<Record<string, number>>;
+  /** Whether gradients are summed over batches. */
+  readonly accumulate?: boolean;
+  /** Samples whose features are remembered, and bytes that they may take at most. */
+  readonly remembered?: { readonly rows: number; readonly most: number };
+  /** Bytes of decoded pictures. */
+  readonly pictures?: number;
+}
+
+/** What one stage takes. */
+export class StageMemory {
+  private readonly models;
+  private readonly weights: number;
+  private readonly trained: number;
+  private readonly slots: number;
+
+  /** Writes the stage's graphs, which takes as long as it does when the stage begins. */
+  constructor(
+    private readonly network: Inference,
+    private readonly plan: TrainingPlan,
+    machine: MachineTraits,
+  ) {
+    this.models = stepModels(network, plan, machine);
+    const { initializers } = network.model.graph;
+    const bytes = (shape: readonly number[]) => 4 * shape.reduce((all, d) => all * d, 1);
+    this.weights = [...initializers.values()].reduce(
+      (all, { data }) => all + (ArrayBuffer.isView(data) ? data.byteLength : 0),
+      0,
+    );
+    const shapes = [...plan.trainable].map((name) => initializers.get(name)!.shape);
+    this.trained = shapes.reduce((all, shape) => all + bytes(shape), 0);
+    this.slots = shapes
+      .flatMap((shape) => Object.values(slotsOf(plan, shape)))
+      .reduce((all, shape) => all + bytes(shape), 0);
+  }
+
+  at({
+    batch,
+    sizes = {},
+    accumulate = this.plan.accumulate,
+    remembered,
+    pictures = 0,
+  }: MemoryOptions): MemoryEstimate {
+    const { models, network, plan } = this;
+    const at = { ...sizes, batch };
+    const inputs = network.model.graph.inputs.map(({ name }) => ({ name, ...network.values.get(name)! }));
+    const bytes = (values: readonly { readonly name: string }[], typeOf = models.types.step, rows = at) =>
+      values.reduce((all, { name }) => all + valueBytes(typeOf(name), rows), 0);
+    const own = (name: string) => network.values.get(name);
+    const boundary = models.boundary.training.filter(({ name }) => !inputs.some((input) => input.name === name));
+    const step = graphMemory(models.step.graph, models.types.step, at);
+    const evaluation = graphMemory(models.evaluation.graph, models.types.evaluation, at);
+    const frozen = boundary.length
+      ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
+      : 0;
+    const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
+    const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
+    const row = boundary.length ? bytes(boundary, models.types.step, { ...at, batch: 1 }) : 0;
+    const parts = {
+      base: BASE,
+      model: MODEL * this.weights,
+      state: STATE * (sets * this.trained + this.slots),
+      values,
+      batches: BATCHES * bytes(inputs, own),
+      caches: pictures + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),
+    };
+    return { ...parts, total: Object.values(parts).reduce((all, part) => all + part, 0) };
+  }
+}
+
+/** What ONNX Runtime says where it gets no memory. */
+const NO_MEMORY = /bad_alloc|failed to allocate|out of memory/i;
+
+/**
+ * Runs what takes memory by the batch.
+ *
+ * @throws ThawError `memory` naming the batch where there is none left
+ */
+export async function withinMemory<T>(what: string, batch: number, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (!NO_MEMORY.test(String((cause as Error).message ?? cause))) throw cause;
+    const smaller =
+      batch > 1
+        ? `A smaller batch takes less: --batch ${Math.ceil(batch / 2)} --accumulate 2 makes the same updates`
+        : 'Train fewer layers, or a smaller model';
+    throw new ThawError('memory', `memory ran out in ${what} with a batch of ${batch}`, smaller, { cause });
+  }
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import type { Runtime } from '../../src/runtime/index.ts';
+import { eventsOf, trainerOf } from './harness.ts';
+import { runtime } from './network.ts';
+
+/** Sessions that fail in a run that makes `output`, as ONNX Runtime does without memory. */
+const failingAt = (output: string, message: string): Runtime => ({
+  ...runtime,
+  async load(model, options) {
+    const session = await runtime.load(model, options);
+    return {
+      ...session,
+      run: (feeds, fetches) =>
+        session.outputNames.some((name) => name.endsWith(output))
+          ? Promise.reject(new Error(message))
+          : session.run(feeds, fetches),
+    };
+  },
+});
+
+const BAD_ALLOC = 'Non-zero status code returned while running Conv node. Status Message: std::bad_alloc';
+
+test('a step or an evaluation without memory names the batch, and one that makes the same updates', async () => {
+  const config = { trainable: 'all', epochs: 1 };
+  const step = eventsOf(await trainerOf(config, { runtime: failingAt('fc.weight.next', BAD_ALLOC) }));
+  await expect(step).rejects.toThrow(ThawError);
+  await expect(step).rejects.toMatchObject({
+    code: 'memory',
+    message: 'memory ran out in a training step with a batch of 6',
+    hint: 'A smaller batch takes less: --batch 3 --accumulate 2 makes the same updates',
+  });
+  await expect(eventsOf(await trainerOf(config, { runtime: failingAt('logits', BAD_ALLOC) }))).rejects.toMatchObject({
+    message: 'memory ran out in the evaluation with a batch of 6',
+  });
+});
+
+test('any other failure stays what it is', async () => {
+  const runs = eventsOf(
+    await trainerOf({ trainable: 'all', epochs: 1 }, { runtime: failingAt('fc.weight.next', 'broken') }),
+  );
+  await expect(runs).rejects.toThrow(/^broken$/);
+});
