@@ -5,7 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { CONTENDERS } from './contenders.ts';
-import { JOBS, jobTable, jobVersions, measureJob, missingForJobs } from './jobs.ts';
+import { JOBS, jobTable, jobVersions, measureJob, missingForJob } from './jobs.ts';
 import { describeMachine } from './machine.ts';
 import { measureSteps } from './measure.ts';
 import { makeNetworks, stepsRequest } from './networks.ts';
@@ -34,7 +34,7 @@ async function main(given: BenchOptions): Promise<void> {
     if (options.write) await replaceSection(options.write, name, table);
   };
   for (const name of options.cases.filter((name) => name in JOBS)) {
-    const missing = missingForJobs(options.interpreters.python);
+    const missing = missingForJob(name, options.interpreters.python);
     say(missing ? `skipped ${name}: ${missing}` : name);
     if (missing) continue;
     const result = await measureJob(name, options, say);

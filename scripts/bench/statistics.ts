@@ -8,3 +8,5 @@ export function quantile(values: readonly number[], part: number): number {
 }
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+export const mean = (values: readonly number[]): number => values.reduce((all, v) => all + v, 0) / values.length;

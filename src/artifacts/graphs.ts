@@ -1,6 +1,6 @@
 import { differentiate, recomputed } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { assignBlocks, lower, type Machine, prune } from '../lowering/index.ts';
+import { assignBlocks, lower, type Machine, prune, withoutCopies } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
@@ -291,6 +291,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine }: Ends): void {
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
+  b.nodes = withoutCopies(b.nodes, wanted);
 }
 
 function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {

@@ -1,6 +1,6 @@
 export { assignBlocks } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
-export { prune } from './cleanup.ts';
+export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
 export { findFoldings, fold } from './folding.ts';

@@ -8,9 +8,10 @@ NAME-folded.onnx   as an export for inference is: batch norm folded into the con
 NAME-kept.onnx     with batch norm as its own operator
 images.f32, labels.i64   BATCHES batches, raw and little-endian
 
-    python export.py --pretrained FOLDER
+    python export.py --training NAME FOLDER
 
-kept.onnx, onnx/model.onnx (folded), preprocessor_config.json   EfficientNet-Lite0 with its ImageNet weights
+weights.pt, kept.onnx, onnx/model.onnx (folded), preprocessor_config.json   what a whole training begins with; EfficientNet-Lite0
+                                                                            has its ImageNet weights, others have random ones
 
 The same seed gives the same files. A network whose package is missing is left out, which the last line of the output says in JSON.
 """
@@ -26,6 +27,10 @@ import torch
 from networks import SIZE, build, fold_batch_norm, pretrained_efficientnet_lite0
 
 BATCHES = 4
+
+# The one network whose weights a package brings, and the classes of one that begins with random weights.
+PRETRAINED = "efficientnet_lite0"
+CLASSES = 1000
 
 
 def export(name: str, folder: Path, classes: int) -> None:
@@ -62,9 +67,10 @@ def write_data(folder: Path, classes: int, batch: int) -> None:
     labels.numpy().astype("<i8").tofile(folder / "labels.i64")
 
 
-def export_pretrained(folder: Path) -> None:
-    net = pretrained_efficientnet_lite0()
+def export_for_training(name: str, folder: Path) -> None:
+    net = pretrained_efficientnet_lite0() if name == PRETRAINED else build(name, CLASSES)
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    torch.save(net.state_dict(), folder / "weights.pt")
     write(net, folder / "kept.onnx", torch.onnx.TrainingMode.PRESERVE)
     write(fold_batch_norm(net), folder / "onnx/model.onnx", torch.onnx.TrainingMode.EVAL)
     (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSING, indent=2))
@@ -86,8 +92,8 @@ PREPROCESSING = {
 
 
 def main() -> None:
-    if sys.argv[1] == "--pretrained":
-        export_pretrained(Path(sys.argv[2]))
+    if sys.argv[1] == "--training":
+        export_for_training(sys.argv[2], Path(sys.argv[3]))
         return
     folder, classes, batch, *names = sys.argv[1:]
     path = Path(folder)

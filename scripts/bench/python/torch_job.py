@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2 as transforms
 from torchvision.transforms.v2 import functional as pictures
 
-from networks import pretrained_efficientnet_lite0, set_trainable
+from networks import build, set_trainable
 from protocol import serve, threads
 
 LOADER_WORKERS = 2
@@ -94,8 +94,11 @@ class Training:
         torch.manual_seed(recipe["seed"])
         random.seed(recipe["seed"])
         self.recipe = recipe
-        net = pretrained_efficientnet_lite0()
-        net._fc = nn.Linear(net._fc.in_features, recipe["classes"])
+        state = torch.load(os.path.join(recipe["model"], "weights.pt"), weights_only=True)
+        net = build(recipe["network"], len(state[recipe["head"][0]]))
+        net.load_state_dict(state)
+        path = recipe["head"][0].rpartition(".")[0]
+        net.set_submodule(path, nn.Linear(net.get_submodule(path).in_features, recipe["classes"]))
         self.net = net.to(memory_format=torch.channels_last)
         options = {"batch_size": recipe["batch"], "num_workers": LOADER_WORKERS, "persistent_workers": True}
         self.train = DataLoader(Samples(recipe["train"], training_transform(recipe)), shuffle=True, **options)

@@ -16,7 +16,7 @@ import { serve, threads } from './serve.ts';
 import { cpuRuntime, openNetwork } from './thaw-network.ts';
 
 /** What Thaw's defaults come to for this model and these pictures. */
-async function describe({ model, data, settings: own }: JobRequest): Promise<Recipe> {
+async function describe({ network, model, data, settings: own }: JobRequest): Promise<Recipe> {
   const settings = readSettings(own);
   const config = trainingConfigOf(settings);
   const { schedule, loss, pretrainedRate, batch, seed } = config;
@@ -29,6 +29,8 @@ async function describe({ model, data, settings: own }: JobRequest): Promise<Rec
   const prepared = await openNetwork(join(model, 'kept.onnx'), cpuRuntime(threads()), pictures.classes.length);
   const { anatomy } = prepared;
   return {
+    network,
+    model,
     classes: pictures.classes.length,
     train: pictures.train,
     val: pictures.val,
