@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { channelSum, convInputGradient, convWeightGradient } from '../../src/autodiff/adjoint.ts';
-import { lower, type Machine, prune } from '../../src/lowering/index.ts';
+import { lower, type Machine, prune, withoutCopies } from '../../src/lowering/index.ts';
 import { type Attribute, type Graph, GraphBuilder, type Node } from '../../src/onnx/index.ts';
 import { deviation, encode, random, run } from './harness.ts';
 
@@ -109,4 +109,52 @@ it('where a machine wants it, grouped convolutions make whole multiples of each 
   expect(plain.multiples).toEqual([9]);
   expect(whole.multiples).toEqual([12]);
   expect(deviation(whole.result, Float64Array.from(plain.result.data as Float32Array))).toBeLessThan(1e-6);
+});
+
+describe('withoutCopies', () => {
+  it('names results as the outputs that an Identity would copy them to, and what else reads them reads those', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    const z = b.add(y, x);
+    const outputs = [b.identity(y, 'y.next'), b.identity(z, 'z.next')];
+    const nodes = withoutCopies(
+      b.nodes,
+      outputs.map(({ name }) => name),
+    );
+    expect(nodes.map(({ op, inputs, outputs }) => [op, ...inputs, ...outputs])).toEqual([
+      ['Mul', 'x', 'scalar_2', 'y.next'],
+      ['Add', 'y.next', 'x', 'z.next'],
+    ]);
+  });
+
+  it('leaves copies of inputs, of outputs, and the second of one value', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    b.identity(x, 'same');
+    b.identity(y, 'first');
+    b.identity(y, 'second');
+    b.identity(b.value('first'), 'third');
+    const nodes = withoutCopies(b.nodes, ['same', 'first', 'second', 'third']);
+    expect(nodes.map(({ op, inputs, outputs }) => [op, ...inputs, ...outputs])).toEqual([
+      ['Mul', 'x', 'scalar_2', 'first'],
+      ['Identity', 'x', 'same'],
+      ['Identity', 'first', 'second'],
+      ['Identity', 'first', 'third'],
+    ]);
+  });
+
+  it('leaves a value that a subgraph reads by its name', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    b.identity(y, 'y.next');
+    const inner = new GraphBuilder();
+    const sum = inner.add(inner.input(y.name, 'float32', [2]), inner.input('x', 'float32', [2]));
+    const branch = { kind: 'graph' as const, value: inner.graph('branch', [], [sum]) };
+    const condition = b.input('condition', 'bool', []);
+    b.emit('If', [condition], [x], { then_branch: branch, else_branch: branch });
+    expect(withoutCopies(b.nodes, ['y.next', 'if']).map(({ op }) => op)).toEqual(['Mul', 'Identity', 'If']);
+  });
 });
