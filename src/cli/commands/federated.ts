@@ -58,7 +58,7 @@ const ACTIONS = { init, join, finish } as const;
 
 export const command: CommandSpec = {
   name: 'federated',
-  summary: 'train together by Flower: an app (init), a client (join), the finished model (finish)',
+  summary: 'train together by Flower: an app (init), a client (join), its model (finish)',
   description:
     'init writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. join is such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). finish makes a run directory of the last state, with the finished model and a report of all clients and rounds; the server calls it when all rounds are done. See docs/federated.md.',
   words: [

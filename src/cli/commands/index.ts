@@ -102,7 +102,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'federated',
     usage: 'federated <init|join|finish> <dir|superlink> [data]',
-    summary: 'train together by Flower: an app (init), a client (join), the finished model (finish)',
+    summary: 'train together by Flower: an app (init), a client (join), its model (finish)',
     load: () => import('./federated.ts'),
   },
   {
