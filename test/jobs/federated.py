@@ -56,14 +56,15 @@ def exchange(message, folder, handle):
 def rounds(config, arrays, number, replies=None):
     """A round of training of both clients, unless their replies are there: these, and what the strategy makes of them."""
     strategy = server_app.strategy_for(config)
+    around = server_app.private(strategy, config)
     sent = server_app.message_config(config, first, metadata)
     # Flower asks nodes in a random order.
-    messages = sorted(strategy.configure_train(number, arrays, sent, Nodes()), key=lambda message: message.metadata.dst_node_id)
+    messages = sorted(around.configure_train(number, arrays, sent, Nodes()), key=lambda message: message.metadata.dst_node_id)
     # A message knows its run once a grid has sent it.
     for i, message in enumerate(messages):
         message.metadata._run_id, message.metadata._message_id = 1, str(i)
     replies = replies or [exchange(*pair, client_app.train) for pair in zip(messages, folders, strict=True)]
-    return strategy, replies, strategy.aggregate_train(number, replies)
+    return strategy, replies, around.aggregate_train(number, replies)
 
 
 strategy, replies, (mean, metrics) = rounds(config, arrays, 1)
@@ -113,6 +114,9 @@ faults = {
 bad = extra_metric(Message(RecordDict(dict(replies[1].content)), reply_to=sent[1]))
 common = record.with_common_metrics([replies[0], bad])
 
+copies = [Message(RecordDict(dict(reply.content)), reply_to=message) for reply, message in zip(replies, sent, strict=True)]
+_, _, (clipped, _) = rounds({**config, "noise-multiplier": 1e-6, "clipping-norm": 0.001}, arrays, 1, copies)
+
 # The record: a round that is not in the state is done again.
 lines = record.Record(out / "record.jsonl", 0)
 clients = sorted(strategy.exchange.clients, key=lambda client: client["client"])
@@ -130,6 +134,7 @@ again.write("evaluation", round=1, seconds=0.5, clients=[
 
 print(json.dumps({
     "faults": faults,
+    "clipped": moved(clipped),
     "common": [sorted(reply.content["metrics"]) for reply in common],
     "clients": clients,
     "lines": [[line["type"], line.get("round")] for line in record.read_lines(again.path)],

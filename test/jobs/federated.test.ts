@@ -104,6 +104,9 @@ describe.skipIf(!PYTHON)('with Flower', () => {
       shape: [[null, 'answered with "fc.bias" in another shape'], true],
       nan: [[null, 'answered with values in "fc.bias" that are no numbers'], true],
     });
+    // Flower's differential privacy: the change of each client, and so of their mean, is no longer than the norm.
+    expect(said.clipped).toBeLessThan(0.001 * (1 + 1e-3));
+    expect(said.moved[0]).toBeGreaterThan(0.002);
     expect(said.common[0]).toEqual(said.common[1]);
     expect(said.common[0]).not.toContain('more');
     // The second round is not in the state, and the third was being written.

@@ -12,7 +12,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from .record import Record, take_lock, told
 from .states import read_state, thaw_round, write_state
-from .strategies import FedAvg, strategy_of
+from .strategies import FedAvg, private, strategy_of
 
 app = ServerApp()
 
@@ -66,6 +66,7 @@ def main(grid: Grid, context: Context) -> None:
 def strategy_words(config) -> dict:
     """The strategy and what it was given."""
     own = {"fedprox": ["proximal-mu"], "fedadam": ["eta", "tau"]}.get(config["strategy"], [])
+    own += ["noise-multiplier", "clipping-norm"] if float(config["noise-multiplier"]) else []
     return {"name": config["strategy"], **{name: config[name] for name in own}}
 
 
@@ -95,6 +96,8 @@ def train_stage(grid: Grid, config, record: Record, number: int, stage: dict, st
         if server_round == 0:
             return
         exchange = strategy.exchange
+        if not exchange.clients:
+            raise RuntimeError("a client gave nothing, and differential privacy wants all: the round counts for nothing")
         settings = json.loads(settings_of(config, stage))
         position = {"epoch": str(epoch + epochs * server_round), "rounds": str(done + server_round)}
         record.write(
@@ -110,7 +113,7 @@ def train_stage(grid: Grid, config, record: Record, number: int, stage: dict, st
 
     # What a state is worth is measured when it is sent for the next round: it travels once.
     strategy.fraction_evaluate = 0.0
-    strategy.start(
+    private(strategy, config).start(
         grid=grid,
         initial_arrays=arrays,
         num_rounds=rounds,

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 from flwr.app import ArrayRecord
-from flwr.serverapp.strategy import FedAdam, FedAvg, FedProx
+from flwr.serverapp.strategy import DifferentialPrivacyServerSideFixedClipping, FedAdam, FedAvg, FedProx, Strategy
 
 from .record import Exchange, told
 from .states import array_of
@@ -44,6 +44,16 @@ class Watched:
 
     def aggregate_evaluate(self, server_round, replies):
         return super().aggregate_evaluate(server_round, self.evaluation.close(replies))
+
+
+def private(strategy: FedAvg, config) -> Strategy:
+    """The strategy, in Flower's differential privacy where the config asks for noise: it wants an answer of every client."""
+    noise = float(config["noise-multiplier"])
+    if not noise:
+        return strategy
+    if config["strategy"] == "fedadam":
+        raise ValueError("the noise would come after fedadam's steps, which are not clipped: choose fedavg or fedprox")
+    return DifferentialPrivacyServerSideFixedClipping(strategy, noise, float(config["clipping-norm"]), int(config["min-clients"]))
 
 
 class Averaging(Watched, FedAvg):
