@@ -82,7 +82,7 @@ def broken(change):
     """What is said of a reply that a change has spoilt, and whether the other one's state is the mean then."""
     good, bad = (Message(RecordDict(dict(reply.content)), reply_to=sent[i]) for i, reply in enumerate(replies))
     bad = change(bad)
-    strategy = server_app.strategy_for(config)
+    strategy = server_app.strategy_for({**config, "min-clients": 1})
     strategy.sent, strategy.exchange = arrays, record.Exchange(sent, {})
     alone, _ = strategy.aggregate_train(1, [good, bad] if bad else [good])
     same = all(np.array_equal(alone[k].numpy(), good.content["arrays"][k].numpy()) for k in alone)
@@ -114,6 +114,13 @@ faults = {
 bad = extra_metric(Message(RecordDict(dict(replies[1].content)), reply_to=sent[1]))
 common = record.with_common_metrics([replies[0], bad])
 
+few = server_app.strategy_for(config)
+few.sent, few.exchange = arrays, record.Exchange(sent, {})
+try:
+    few.aggregate_train(1, [Message(RecordDict(dict(replies[0].content)), reply_to=sent[0])])
+    refused = None
+except RuntimeError as error:
+    refused = str(error)
 copies = [Message(RecordDict(dict(reply.content)), reply_to=message) for reply, message in zip(replies, sent, strict=True)]
 _, _, (clipped, _) = rounds({**config, "noise-multiplier": 1e-6, "clipping-norm": 0.001}, arrays, 1, copies)
 
@@ -134,6 +141,7 @@ again.write("evaluation", round=1, seconds=0.5, clients=[
 
 print(json.dumps({
     "faults": faults,
+    "few": refused,
     "clipped": moved(clipped),
     "common": [sorted(reply.content["metrics"]) for reply in common],
     "clients": clients,

@@ -107,6 +107,7 @@ describe.skipIf(!PYTHON)('with Flower', () => {
     // Flower's differential privacy: the change of each client, and so of their mean, is no longer than the norm.
     expect(said.clipped).toBeLessThan(0.001 * (1 + 1e-3));
     expect(said.moved[0]).toBeGreaterThan(0.002);
+    expect(said.few).toMatch(/^1 clients gave a state that can be averaged, and min-clients is 2/);
     expect(said.common[0]).toEqual(said.common[1]);
     expect(said.common[0]).not.toContain('more');
     // The second round is not in the state, and the third was being written.

@@ -82,6 +82,7 @@ export function clients(data: RunReport): Html {
   if (!federation) return html``;
   const { metric, strategy, dropped } = federation;
   const last = (values: readonly number[]) => values.findLast(Number.isFinite) ?? Number.NaN;
+  const told = (value: number) => (Number.isFinite(value) ? measured(metric, value) : '–');
   const missed = (part: FederationReport['dropped']): Html =>
     html`<ul class="files">${part.map(({ round, client, why }) => html`<li>${round === null ? 'Last evaluation' : `Round ${round}`} without <b>${client}</b>: ${why}</li>`)}</ul>`;
   return section(
@@ -93,9 +94,9 @@ export function clients(data: RunReport): Html {
 <thead><tr><th scope="col">Client</th><th scope="col" class="number">Trained on</th><th scope="col" class="number">Rounds</th><th scope="col" class="number">Last ${metric.title}</th><th scope="col" class="number">Sent to it</th><th scope="col" class="number">Sent by it</th></tr></thead>
 <tbody>${federation.clients.map(
       (client) =>
-        html`<tr><th scope="row">${client.name}</th><td class="number">${count(client.examples)}</td><td class="number">${client.rounds} of ${rows.length}</td><td class="number">${measured(metric, last(client.reached))}</td><td class="number">${bytes(client.down)}</td><td class="number">${bytes(client.up)}</td></tr>`,
+        html`<tr><th scope="row">${client.name}</th><td class="number">${count(client.examples)}</td><td class="number">${client.rounds} of ${rows.length}</td><td class="number">${told(last(client.reached))}</td><td class="number">${bytes(client.down)}</td><td class="number">${bytes(client.up)}</td></tr>`,
     )}</tbody>
-<tfoot><tr><th scope="row">All</th><td class="number">${count(sum(federation.clients.map(({ examples }) => examples)))}</td><td class="number"></td><td class="number">${measured(metric, last(rows.map(({ val }) => metricOf(metric, val))))}</td><td class="number">${bytes(sum(federation.clients.map(({ down }) => down)))}</td><td class="number">${bytes(sum(federation.clients.map(({ up }) => up)))}</td></tr></tfoot></table></div>
+<tfoot><tr><th scope="row">All</th><td class="number">${count(sum(federation.clients.map(({ examples }) => examples)))}</td><td class="number"></td><td class="number">${told(last(rows.map(({ val }) => metricOf(metric, val))))}</td><td class="number">${bytes(sum(federation.clients.map(({ down }) => down)))}</td><td class="number">${bytes(sum(federation.clients.map(({ up }) => up)))}</td></tr></tfoot></table></div>
 ${
   dropped.length > 0 &&
   html`<h3>Dropped ${plural(dropped.length, 'time')}</h3>${missed(dropped.slice(0, SHOWN))}

@@ -10,8 +10,8 @@ from .record import Exchange, told
 from .states import array_of
 
 
-class NothingToAverage(RuntimeError):
-    """No client gave a result."""
+class TooFew(RuntimeError):
+    """Fewer clients gave a state than a round must have."""
 
 
 class Watched:
@@ -31,9 +31,11 @@ class Watched:
 
     def aggregate_train(self, server_round, replies):
         usable = self.exchange.close(replies, like=self.sent)
-        if not usable:
-            told("nothing", self.exchange.clients, "train")
-            raise NothingToAverage("no client gave a state that can be averaged; the lines above say why. The last round is kept")
+        # The mean of one client would be its own state, and of few clients it leans to what they have.
+        if len(usable) < self.min_train_nodes:
+            told("a round that counts for nothing", self.exchange.clients, "train")
+            words = f"{len(usable)} clients gave a state that can be averaged, and min-clients is {self.min_train_nodes}"
+            raise TooFew(f"{words}: the lines above say why. What was finished is kept; run it again")
         arrays, metrics = super().aggregate_train(server_round, usable)
         return ArrayRecord({name: array_of(np.asarray(a.numpy(), np.float32)) for name, a in arrays.items()}), metrics
 
