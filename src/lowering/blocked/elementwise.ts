@@ -1,5 +1,15 @@
 import { ELEMENTWISE, type Node, sameShape, type Value } from '../../onnx/index.ts';
-import { type Activation, type Blocked, goesByChannel, type Handler, isMap, isSingle, type Region } from './region.ts';
+import { convolve } from './layout.ts';
+import {
+  type Activation,
+  type Blocked,
+  filledUp,
+  goesByChannel,
+  type Handler,
+  isMap,
+  isSingle,
+  type Region,
+} from './region.ts';
 
 /** How an operand of a map takes part. */
 type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly as: Value | undefined };
@@ -35,6 +45,8 @@ function elementwise(region: Region, node: Node) {
   if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
   const fused = activated(region, node);
   if (fused) return [{ blocked: fused }];
+  const scaled = node.op === 'Mul' && scaledByChannel(region, node, operands as readonly Operand[]);
+  if (scaled) return [{ blocked: { value: scaled, channels } }];
   const viewed = operands.some((operand) => operand && 'byChannel' in operand);
   const inputs = operands.map((operand) => {
     if ('byChannel' in operand!) return alongBlocks(region, operand.byChannel);
@@ -46,6 +58,20 @@ function elementwise(region: Region, node: Node) {
   const output = { type, shape: viewed ? [n, c / region.size, h * w, region.size] : [n, c, h, w] };
   const result = b.emit(node.op, inputs, [output], node.attributes, { domain: node.domain })[0];
   return [{ blocked: { value: viewed ? region.map(result, shape) : result, channels } }];
+}
+
+/** A map times one number a channel: a convolution of one tap, where broadcasting would be a call for the length of each block. */
+function scaledByChannel(region: Region, { inputs }: Node, operands: readonly Operand[]): Value | undefined {
+  const { b, fill } = region;
+  const factor = operands.find((operand) => 'byChannel' in operand);
+  const map = inputs.find((_, i) => 'map' in operands[i]);
+  if (!factor || map === undefined) return undefined;
+  const { byChannel: k } = factor;
+  const [x, channels] = [region.blocked(map).value, b.value(map).shape[1] as number];
+  if (x.type !== 'float32' || !k.shape.every((d, i) => d === 1 || k.shape.length - i === 3)) return undefined;
+  const full = fill(channels);
+  const filter = b.reshape(filledUp(region, b.reshape(k, [channels])), [full, 1, 1, 1]);
+  return convolve(region, { x, filter, group: full, pads: [0, 0, 0, 0], out: x.shape.slice(2) as number[] });
 }
 
 /** The activation taken into the convolution before it, where nobody else reads that one's result. */
