@@ -18,7 +18,12 @@ export const TRAIN_FLAGS: Flags = {
         does: 'gradual (the head first, then more layers), head-only, full, fastai (as its fine_tune) or lp-ft (the head, then everything at a small rate)',
         default: 'gradual',
       },
-      epochs: { kind: 'number', value: 'N', does: 'of all stages together', default: '10' },
+      epochs: {
+        kind: 'number',
+        value: 'N',
+        does: 'of all stages together',
+        default: '10; up to 30 with few pictures a class',
+      },
       batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
       lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
       trainable: {

@@ -11,6 +11,7 @@ import {
   type TrainSettingsInput,
   trainingConfigOf,
   withClassWeights,
+  withEpochs,
 } from '../recipe/index.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
@@ -69,12 +70,9 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const dataset = await openTrainingData(request.data, preprocessing, asked, () =>
     knownLabels(model, resolved, asked.labels),
   );
-  const weighted = withClassWeights(
-    asked,
-    dataset.train.map(({ label }) => label),
-    dataset.classes,
-  );
-  const task = taskOf(model, dataset, weighted);
+  const labels = dataset.train.map(({ label }) => label);
+  const known = withEpochs(withClassWeights(asked, labels, dataset.classes), labels.length, dataset.classes.length);
+  const task = taskOf(model, dataset, known);
   onEvent?.(describeData(dataset, task, preprocessing));
   signal?.throwIfAborted();
   const run = await createRun({ out: request.out, data: request.data });
@@ -82,17 +80,17 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     onEvent?.({ type: 'run', path: shownPath(run.path) });
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const prepared = await prepareModel(model, runtime, {
-      head: weighted.head,
-      ...newHead(model, resolved, task, weighted),
-      seed: weighted.seed,
+      head: known.head,
+      ...newHead(model, resolved, task, known),
+      seed: known.seed,
       inputs: inputShapes(model, preprocessing),
-      quantized: weighted.quantized,
-      lora: weighted.lora,
-      distill: weighted.distill,
+      quantized: known.quantized,
+      lora: known.lora,
+      distill: known.distill,
     });
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
-    checkStages(weighted, prepared, hooks);
-    const { settings, memory } = await planJobMemory(prepared, weighted, {
+    checkStages(known, prepared, hooks);
+    const { settings, memory } = await planJobMemory(prepared, known, {
       dataset,
       format: preprocessing,
       task,

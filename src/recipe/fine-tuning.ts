@@ -6,6 +6,7 @@ import type { Runtime } from '../runtime/index.ts';
 import { type Assessment, classification, type Evaluation, type Prediction, type Task } from '../tasks/index.ts';
 import { type Checkpoint, FeatureCache, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
 import { withClassWeights } from './class-balance.ts';
+import { withEpochs } from './epochs.ts';
 import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
 import type { ContinuedClasses } from './known-classes.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
@@ -100,7 +101,8 @@ export class FineTuning {
     });
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
-    const config = trainingConfigOf(withClassWeights(settings, sources.train.labels, classes));
+    const weighted = withClassWeights(settings, sources.train.labels, classes);
+    const config = trainingConfigOf(withEpochs(weighted, sources.train.length, classes.length));
     const features = openFeatures(settings, cacheMemory);
     return new FineTuning(prepared, task, request, runtime, sources, features, config, preprocessing, settings, resume);
   }

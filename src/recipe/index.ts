@@ -2,6 +2,7 @@
 
 export { mergedState, withAdapters } from './adapters.ts';
 export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
+export { withEpochs } from './epochs.ts';
 export {
   type FineTuned,
   FineTuning,

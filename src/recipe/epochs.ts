@@ -1,0 +1,19 @@
+import type { TrainSettings } from './settings.ts';
+
+/** Epochs of a plan that does not say how many; docs/defaults.md has the experiments. */
+const EPOCHS = { least: 10, most: 30 };
+/** How often pictures of a class should be shown, on average, for a new head to learn it. */
+const SHOWN = 300;
+
+/**
+ * The settings with a number of epochs, once the data is known: ten, and more where they would show few pictures of each class. Left as
+ * they are where they say their epochs or stages.
+ *
+ * @param samples to train on
+ * @param classes that are told apart; 0 where there are none
+ */
+export function withEpochs(settings: TrainSettings, samples: number, classes: number): TrainSettings {
+  if (settings.epochs !== undefined || settings.stages) return settings;
+  const wanted = Math.ceil((SHOWN * classes) / Math.max(1, samples));
+  return { ...settings, epochs: Math.min(Math.max(wanted, EPOCHS.least), EPOCHS.most) };
+}
