@@ -17,6 +17,7 @@ export * from './onnx/index.ts';
 export * from './optimizers/index.ts';
 export { Random, type RandomState } from './random.ts';
 export * from './recipe/index.ts';
+export { answersBy, type OwnPart, type RoundClient } from './remote/index.ts';
 export * from './report/index.ts';
 export * from './runtime/index.ts';
 export * from './shapes/index.ts';

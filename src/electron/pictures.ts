@@ -63,12 +63,12 @@ async function admitted(picture: unknown, picked: ReadonlySet<string>): Promise<
 
 /** The request with each of its pictures changed. */
 async function withPictures(request: Request, change: (picture: PictureHandle) => Promise<unknown>): Promise<unknown> {
-  if (request.method === 'open') {
-    const [open] = request.parameters;
+  if (request.method === 'open' || request.method === 'round') {
+    const [given] = request.parameters;
     const pictures = await Promise.all(
-      open.pictures.map(async (labelled) => ({ ...labelled, picture: await change(labelled.picture) })),
+      given.pictures.map(async (labelled) => ({ ...labelled, picture: await change(labelled.picture) })),
     );
-    return { ...request, parameters: [{ ...open, pictures }] };
+    return { ...request, parameters: [{ ...given, pictures }] };
   }
   if (request.method === 'predict') {
     const [pictures] = request.parameters;

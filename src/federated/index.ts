@@ -1,3 +1,12 @@
 /** Rounds of a federation on any platform: states, what one machine makes of them, and a node of a Flower federation. */
-export { checkProximal, type LocalRound, type RoundMode, type RoundOutcome, roundSettings, runRound } from './round.ts';
+export { type PictureRoundPlatform, type PictureRoundRequest, pictureRound } from './picture-round.ts';
+export {
+  checkProximal,
+  type LocalRound,
+  type RoundHooks,
+  type RoundMode,
+  type RoundOutcome,
+  roundSettings,
+  runRound,
+} from './round.ts';
 export { checkSource, checkTensors, type RoundState, readRoundState, writeRoundState } from './state.ts';

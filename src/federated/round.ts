@@ -54,18 +54,17 @@ export interface LocalRound extends RoundMode {
   readonly features: FeatureCache;
 }
 
+/** What a round is going to do, as jobs tell it. */
+export interface RoundPlan {
+  readonly type: 'plan';
+  readonly stages: readonly { readonly train: string; readonly epochs: number }[];
+  readonly stepsPerEpoch: number;
+  readonly done: number;
+}
+
 /** How a round and its caller talk: a part of how jobs do. */
 export interface RoundHooks {
-  readonly onEvent?: (
-    event:
-      | TrainingEvent<Evaluated>
-      | {
-          readonly type: 'plan';
-          readonly stages: readonly { readonly train: string; readonly epochs: number }[];
-          readonly stepsPerEpoch: number;
-          readonly done: number;
-        },
-  ) => void;
+  readonly onEvent?: (event: TrainingEvent<Evaluated> | RoundPlan) => void;
   readonly signal?: AbortSignal;
 }
 

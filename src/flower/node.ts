@@ -1,7 +1,8 @@
+import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 import { flower } from './generated/fleet.js';
 import { type NodeIdentity, newIdentity } from './identity.ts';
-import { damaged, everyObject, objectId, type PackedObject, packObject, unpackObject } from './objects.ts';
+import { damaged, everyObject, type PackedObject, packObject, unpackObject } from './objects.ts';
 import { type Content, packContent, unpackContent } from './records.ts';
 import { type CallOptions, Refused, SuperLink, type Transport, Unreachable } from './superlink.ts';
 
@@ -138,7 +139,7 @@ class FleetNode {
     await this.steadily((call) => this.superlink.call('confirm-message-received', confirmation(), call));
     try {
       for (const [id, content] of objects)
-        if ((await objectId(content)) !== id) throw damaged('its bytes are not those of its id');
+        if ((await sha256(content)) !== id) throw damaged('its bytes are not those of its id');
       const root = objects.get(message_id ?? '');
       const [records] = root ? unpackObject(root).children : [];
       if (records === undefined) throw damaged('the message has no content');

@@ -1,3 +1,4 @@
+import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 
 /**
@@ -17,19 +18,6 @@ export interface PackedObject {
   readonly children: readonly PackedObject[];
 }
 
-/** The id of an object's bytes. Pages have it on `https:` and `localhost` only. */
-export async function objectId(content: Uint8Array): Promise<string> {
-  if (!globalThis.crypto?.subtle) {
-    throw new ThawError(
-      'device',
-      'a page that is not encrypted has no SHA-256',
-      'Serve it by https, or from localhost',
-    );
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content as Uint8Array<ArrayBuffer>));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 /** @param children those that are the same are one */
 export async function packObject(
   type: string,
@@ -41,7 +29,7 @@ export async function packObject(
   const content = new Uint8Array(head.length + body.length);
   content.set(head);
   content.set(body, head.length);
-  return { id: await objectId(content), content, children: [...own.values()] };
+  return { id: await sha256(content), content, children: [...own.values()] };
 }
 
 /**

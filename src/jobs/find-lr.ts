@@ -3,6 +3,7 @@ import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import {
   inputShapes,
+  newHead,
   prepareModel,
   readSettings,
   type TrainSettingsInput,
@@ -24,15 +25,7 @@ import {
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import {
-  describeData,
-  fetchModel,
-  knownLabels,
-  newHead,
-  openTrainingData,
-  preprocessingOf,
-  taskOf,
-} from './opening.ts';
+import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf, taskOf } from './opening.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {

@@ -6,11 +6,11 @@ import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../export/index.ts
 import { readModelFile, writeModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
 import type { Model } from '../onnx/index.ts';
-import { inputShapes, prepareModel, withAdapters } from '../recipe/index.ts';
+import { inputShapes, newHead, prepareModel, withAdapters } from '../recipe/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { openTask } from '../tasks/index.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel, newHead } from './opening.ts';
+import { fetchModel } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface MergeRequest {

@@ -1,7 +1,7 @@
 import type { Dataset, LabelReading } from '../data/index.ts';
 import type { OpenDatasetOptions } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
-import { labelsOf, metadataOf, namedClasses } from '../export/index.ts';
+import { labelsOf, metadataOf } from '../export/index.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
 import {
@@ -9,7 +9,6 @@ import {
   chooseText,
   type PictureSettings,
   type Prepared,
-  type PrepareOptions,
   type TextSettings,
   type TrainSettings,
   takesTexts,
@@ -116,28 +115,6 @@ export function knownLabels(
     `${source} does not say what its classes are called`,
     'Name them with --labels a,b,c or --labels FILE (one a line), in the order of the outputs',
   );
-}
-
-/** What a training's head is for: new classes, or those that the model keeps. */
-export const newHead = (
-  model: Model,
-  { config }: ResolvedModel,
-  { outputs, classes, named, tail }: Pick<Task, 'outputs' | 'classes' | 'named' | 'tail'>,
-  { keepHead, knownClasses, pooling }: Pick<TrainSettings, 'keepHead' | 'knownClasses' | 'pooling'>,
-): Pick<PrepareOptions, 'classes' | 'names' | 'tail' | 'encoder'> =>
-  keepHead
-    ? {}
-    : {
-        classes: outputs,
-        encoder: takesTexts(model) ? { pooling, features: hiddenSize(config) } : undefined,
-        tail,
-        names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
-      };
-
-/** Of a text encoder's vectors. */
-function hiddenSize(config: unknown): number | undefined {
-  const { hidden_size, dim } = (config ?? {}) as Record<string, unknown>;
-  return [hidden_size, dim].find((size) => typeof size === 'number') as number | undefined;
 }
 
 /** The data set with its classes in the order that the user gives. */

@@ -4,6 +4,7 @@ import { describeObstacle } from '../layers/index.ts';
 import { readModelFile } from '../models/files.ts';
 import {
   inputShapes,
+  newHead,
   type Prepared,
   prepareModel,
   readSettings,
@@ -25,7 +26,6 @@ import {
   describeData,
   fetchModel,
   knownLabels,
-  newHead,
   openTrainingData,
   preprocessingOf,
   sizesOf,

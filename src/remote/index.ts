@@ -1,6 +1,7 @@
 /** Training at the other end of a channel: a worker, a worker thread, a utility process. */
 export { connect, type RemoteClient } from './client.ts';
 export { trainingEnded } from './ended.ts';
+export { answersBy, type OwnPart, type RoundClient } from './federated.ts';
 export { emitterPort, type Port, webPort } from './port.ts';
 export type {
   Answer,
@@ -13,6 +14,7 @@ export type {
   Predicted,
   RemoteError,
   RemoteEvent,
+  RemoteRoundRequest,
   Request,
 } from './protocol.ts';
 export { describe, revive } from './remote-error.ts';

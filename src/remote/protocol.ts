@@ -4,6 +4,7 @@
  */
 import type { Preprocessing } from '../data/index.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { PictureRoundRequest, RoundOutcome } from '../federated/index.ts';
 import type { TrainSettingsInput } from '../recipe/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
 
@@ -31,6 +32,11 @@ export interface OpenRequest {
   /** A name to keep the project and its checkpoints under, so that a later `reopen` goes on with it. */
   readonly project?: string;
 }
+
+/** A round of a federation, on pictures whose classes the state knows by name. */
+export interface RemoteRoundRequest
+  extends PictureRoundRequest,
+    Pick<OpenRequest, 'classes' | 'pictures' | 'settings'> {}
 
 /** What is known once a project is open. */
 export interface Opened {
@@ -82,10 +88,12 @@ export interface Methods {
   train(): StopReason;
   pause(): void;
   proceed(): void;
-  /** Ends the training after the step under way; `train` answers then. */
+  /** Ends the training after the step under way; `train` answers then. A round is given up: `round` is rejected. */
   stop(): void;
   predict(pictures: readonly PictureHandle[]): readonly Predicted[];
   finish(): Finished;
+  /** A federation's round, in place of what is open; what frozen layers make of the pictures is kept for the next. */
+  round(request: RemoteRoundRequest): RoundOutcome;
   close(): void;
 }
 
@@ -93,7 +101,7 @@ export type Method = keyof Methods;
 
 export const METHODS: readonly Method[] = [
   ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'proceed', 'stop'] as const),
-  ...(['predict', 'finish', 'close'] as const),
+  ...(['predict', 'finish', 'round', 'close'] as const),
 ];
 
 export type RemoteEvent =

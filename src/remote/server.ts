@@ -9,10 +9,17 @@ import {
 } from '../data/index.ts';
 import { PictureSource } from '../data/picture-source.ts';
 import { ThawError } from '../errors.ts';
+import { pictureRound, type RoundOutcome } from '../federated/index.ts';
 import { blendedPictures, FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { classification } from '../tasks/index.ts';
-import { readCheckpoint, type StopReason, type TrainingEvent, writeCheckpoint } from '../training/index.ts';
+import {
+  FeatureCache,
+  readCheckpoint,
+  type StopReason,
+  type TrainingEvent,
+  writeCheckpoint,
+} from '../training/index.ts';
 import type { Port } from './port.ts';
 import { keepProject, keptProject } from './projects.ts';
 import type {
@@ -24,6 +31,7 @@ import type {
   PictureHandle,
   Predicted,
   RemoteEvent,
+  RemoteRoundRequest,
   Request,
 } from './protocol.ts';
 import { METHODS } from './protocol.ts';
@@ -74,6 +82,8 @@ class Server implements Served {
   private current: Open | undefined;
   private training = false;
   private paused: { readonly proceed: () => void; readonly promise: Promise<void> } | undefined;
+  private rounding: AbortController | undefined;
+  private features: FeatureCache | undefined;
   /** What waits for the step under way to end: sessions are not run by two at once. */
   private readonly between: (() => Promise<void>)[] = [];
 
@@ -141,6 +151,7 @@ class Server implements Served {
 
   async stop(): Promise<void> {
     this.current?.fineTuning.stop();
+    this.rounding?.abort();
     await this.proceed();
   }
 
@@ -168,11 +179,37 @@ class Server implements Served {
     return { files: [...model.folder(cardOf(request, evaluation.accuracy))], evaluation, mistakes };
   }
 
+  async round(request: RemoteRoundRequest): Promise<RoundOutcome> {
+    if (this.training || this.rounding)
+      throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    const rounding = new AbortController();
+    this.rounding = rounding;
+    try {
+      await this.putAway();
+      const { settings } = request;
+      const runtime = await this.platform.runtime(settings?.device ?? 'auto');
+      const megabytes = settings?.cacheMemory ?? this.platform.cacheMemory ?? 1024;
+      this.features ??= new FeatureCache({ maximumBytes: megabytes * 2 ** 20 });
+      const open: Parameters<typeof pictureRound>[1]['open'] = (classes, preprocessing, own) => {
+        const dataset = roundDatasetOf(request, classes);
+        return this.sourcesOf({ ...request, classes }, splitOf(dataset, own), preprocessing, own);
+      };
+      return await pictureRound(
+        request,
+        { runtime, open, features: this.features },
+        {
+          onEvent: (event) => event.type !== 'plan' && this.emit(event as TrainingEvent),
+          signal: rounding.signal,
+        },
+      );
+    } finally {
+      this.rounding = undefined;
+    }
+  }
+
   async close(): Promise<void> {
     await this.stop();
-    const { current } = this;
-    this.current = undefined;
-    await this.whenFree(async () => current?.fineTuning.release());
+    await this.putAway();
   }
 
   // ----------------------------------------------------------------------------------------------------------------
@@ -180,6 +217,13 @@ class Server implements Served {
   private get store(): ProjectStore {
     if (this.platform.store) return this.platform.store;
     throw new ThawError('bad-config', 'there is nowhere to keep projects', 'Open it without a name for the project');
+  }
+
+  /** What is open ends. */
+  private async putAway(): Promise<void> {
+    const { current } = this;
+    this.current = undefined;
+    await this.whenFree(async () => current?.fineTuning.release());
   }
 
   private opened(): Open {
@@ -215,7 +259,7 @@ class Server implements Served {
   }
 
   private sourcesOf(
-    request: OpenRequest,
+    request: Pick<OpenRequest, 'classes' | 'pictures'>,
     dataset: Dataset,
     preprocessing: Preprocessing,
     settings: TrainSettings,
@@ -289,13 +333,23 @@ function datasetOf({ classes, pictures }: OpenRequest): Dataset {
       );
     }
   }
-  const samples = pictures.map(({ label }, i) => ({ file: String(i), label }));
+  return labelled({ classes, pictures }, classes);
+}
+
+/** The same by the classes of a federation, of which a machine may lack some. */
+function roundDatasetOf({ classes, pictures }: RemoteRoundRequest, known: readonly string[]): Dataset {
+  const stranger = classes.find((name) => !known.includes(name));
+  if (stranger === undefined) return labelled({ classes, pictures }, known);
+  throw new ThawError('bad-data', `the federation has no class "${stranger}"`, `Its classes are ${known.join(', ')}`);
+}
+
+function labelled({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>, known: readonly string[]): Dataset {
+  const samples = pictures.map(({ label }, i) => ({ file: String(i), label: known.indexOf(classes[label]) }));
   const isHeld = (_: unknown, i: number) => pictures[i].validation === true;
-  const held = samples.filter(isHeld);
   return {
-    classes,
+    classes: known,
     train: samples.filter((sample, i) => !isHeld(sample, i)),
-    val: held,
+    val: samples.filter(isHeld),
     test: [],
     problems: [],
   };

@@ -1,4 +1,5 @@
 import { type Batch, type BatchOptions, type BatchSource, balancedOrder, type Sample } from '../data/index.ts';
+import { sha256 } from '../digest.ts';
 import { arrayFrom, tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { LENGTH, paddedLength, type TextFormat, type TokenInput } from './format.ts';
@@ -120,7 +121,6 @@ export class TextSource implements BatchSource {
   /** Digest of the tokens and the length to which they are padded: kernels may add up in another order for another. */
   private async keyOf(index: number, length: number): Promise<string> {
     const { ids, types } = this.encoded(index);
-    const digest = await crypto.subtle.digest('SHA-256', Int32Array.from([length, ids.length, ...ids, ...types]));
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return sha256(Int32Array.from([length, ids.length, ...ids, ...types]).buffer);
   }
 }

@@ -1,6 +1,6 @@
 /** What a page has models and pictures as, made into what is sent to the worker. */
 import { ThawError } from '../errors.ts';
-import type { LabelledPicture, OpenRequest } from '../remote/index.ts';
+import type { LabelledPicture, OpenRequest, RemoteRoundRequest } from '../remote/index.ts';
 
 /** An `.onnx` file's bytes, the file itself, or its address, which may be relative to the page. */
 export type PageModel = Uint8Array | Blob | URL | string;
@@ -13,10 +13,20 @@ export interface PageOpenRequest extends Omit<OpenRequest, 'model' | 'pictures'>
   readonly pictures: readonly (Omit<LabelledPicture, 'picture'> & { readonly picture: PagePicture })[];
 }
 
+export interface PageRoundRequest extends Omit<RemoteRoundRequest, 'model' | 'pictures'> {
+  readonly model: PageModel;
+  readonly pictures: PageOpenRequest['pictures'];
+}
+
 /** Canvases and frames turned into files at a time: each is held uncompressed meanwhile. */
 const AT_A_TIME = 4;
 
-export async function openRequestOf({ model, pictures, ...rest }: PageOpenRequest): Promise<OpenRequest> {
+/** A request as it is sent. */
+export async function withBytes<R extends Pick<PageOpenRequest, 'model' | 'pictures'>>({
+  model,
+  pictures,
+  ...rest
+}: R) {
   const blobs = await blobsOf(pictures.map(({ picture }) => picture));
   return {
     ...rest,

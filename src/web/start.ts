@@ -1,5 +1,6 @@
+import type { RoundOutcome } from '../federated/index.ts';
 import { connect, type Opened, type Predicted, type RemoteClient, webPort } from '../remote/index.ts';
-import { blobsOf, openRequestOf, type PageOpenRequest, type PagePicture } from './given.ts';
+import { blobsOf, type PageOpenRequest, type PagePicture, type PageRoundRequest, withBytes } from './given.ts';
 import type { WebPlatformOptions } from './platform.ts';
 
 export interface WorkerOptions extends WebPlatformOptions {
@@ -8,9 +9,10 @@ export interface WorkerOptions extends WebPlatformOptions {
 }
 
 /** A client that takes models and pictures as pages have them. */
-export interface PageClient extends Omit<RemoteClient, 'open' | 'predict'> {
+export interface PageClient extends Omit<RemoteClient, 'open' | 'predict' | 'round'> {
   open(request: PageOpenRequest): Promise<Opened>;
   predict(pictures: readonly PagePicture[]): Promise<readonly Predicted[]>;
+  round(request: PageRoundRequest): Promise<RoundOutcome>;
 }
 
 /**
@@ -23,7 +25,8 @@ export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageCl
   const client = connect(webPort(started));
   return {
     ...client,
-    open: async (request) => client.open(await openRequestOf(request)),
+    open: async (request) => client.open(await withBytes(request)),
+    round: async (request) => client.round(await withBytes(request)),
     predict: async (pictures) => client.predict(await blobsOf(pictures)),
   };
 }

@@ -35,8 +35,8 @@ export class FakeSuperLink implements Transport {
   private open: { message: flower.Message.$Properties; left: Set<string> } | undefined;
   private next = 1000;
 
-  /** Puts a message before the only node. */
-  async ask(content: Content, type = 'train'): Promise<void> {
+  /** Puts a message before the only node. @returns until when it is valid, in seconds */
+  async ask(content: Content, type = 'train'): Promise<number> {
     const packed = await packContent(content);
     const metadata = {
       run_id: 7,
@@ -49,6 +49,7 @@ export class FakeSuperLink implements Transport {
     const root = await packObject('Message', flower.Message.encode({ metadata }).finish(), [packed]);
     for (const object of everyObject(root)) this.objects.set(object.id, object.content);
     this.waiting.push({ message: { metadata: { ...metadata, message_id: root.id }, content: {} }, root });
+    return metadata.created_at + metadata.ttl;
   }
 
   /** Changes a byte of all that is there to be fetched. */

@@ -2,10 +2,11 @@
 import { createVerify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { sha256 } from '../../src/digest.ts';
 import { flower } from '../../src/flower/generated/fleet.js';
 import { identityOf, newIdentity } from '../../src/flower/identity.ts';
 import { readNpy, writeNpy } from '../../src/flower/npy.ts';
-import { everyObject, objectId, packObject, unpackObject } from '../../src/flower/objects.ts';
+import { everyObject, packObject, unpackObject } from '../../src/flower/objects.ts';
 import { type Content, packContent, type RecordValue, unpackContent } from '../../src/flower/records.ts';
 import { type Tensor, tensor } from '../../src/onnx/index.ts';
 
@@ -41,7 +42,7 @@ const arrays: ReadonlyMap<string, Tensor> = new Map([
 ]);
 
 test('ids are digests of the bytes', async () => {
-  for (const [id, content] of [...objectsOf(asked), ...objectsOf(answered)]) expect(await objectId(content)).toBe(id);
+  for (const [id, content] of [...objectsOf(asked), ...objectsOf(answered)]) expect(await sha256(content)).toBe(id);
 });
 
 test('what a server asks is read', () => {

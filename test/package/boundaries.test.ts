@@ -10,6 +10,7 @@ const modules = [
   'version',
   'random',
   'nearest',
+  'digest',
   'onnx',
   'models',
   'runtime',

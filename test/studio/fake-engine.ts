@@ -106,6 +106,9 @@ export class FakeEngine {
       stop: answer('stop', () => this.proceed('stop')),
       predict: answer('predict', (pictures) => pictures.map(() => ({ label: 1, probabilities: [0.25, 0.75] }))),
       finish: answer('finish', () => finished),
+      round: answer('round', () => {
+        throw new Error('the studio takes part in no federation');
+      }),
       close: answer('close', () => {}),
       listen: (take) => {
         this.listeners.add(take);

@@ -1,7 +1,7 @@
 /** A page in a real browser, with Thaw's scripts beside it. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -64,18 +64,25 @@ export interface Site {
  * Serves folders by the first part of a path.
  *
  * @param script of the page at the root
+ * @param others who else answers, by the same part
  * @param isolated whether pages are cross-origin isolated, as threads of WebAssembly need
  */
 export async function serveFolders(
   folders: Readonly<Record<string, string>>,
   isolated: boolean,
   script?: string,
+  others: Readonly<Record<string, RequestListener>> = {},
 ): Promise<Site> {
-  const server: Server = createServer(async ({ url = '/' }, response) => {
+  const server: Server = createServer(async (request, response) => {
+    const { url = '/' } = request;
     const [, first, ...rest] = decodeURIComponent(new URL(url, 'http://localhost').pathname).split('/');
     const isolation = isolated
       ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
       : {};
+    if (others[first]) {
+      others[first](request, response);
+      return;
+    }
     if (first === '') {
       response.writeHead(200, { ...isolation, 'Content-Type': 'text/html' });
       response.end(pageOf(script));

@@ -1,12 +1,7 @@
+import { sha256 } from '../../digest.ts';
 import type { PictureReader } from '../picture-source.ts';
 import { augmentPicture } from './augment.ts';
 import { decodeLarge, decodeResized, failureReason, type PictureFile } from './decode.ts';
-
-/** Of text or bytes, by Web Cryptography: there in secure contexts (https, localhost), Node and Electron. */
-async function sha256(content: Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 /**
  * Reads pictures with the browser's decoders, resizes and augments them in plain arithmetic. Made for a worker: all but decoding is done

@@ -6,6 +6,7 @@ import type { ResolvedModel } from '../../models/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import {
   inputShapes,
+  newHead,
   type Prepared,
   prepareModel,
   type TrainSettings,
@@ -20,7 +21,6 @@ import {
   describeData,
   fetchModel,
   knownLabels,
-  newHead,
   openTrainingData,
   preprocessingOf,
   sizesOf,

@@ -1,3 +1,4 @@
+import { sha256 } from '../../digest.ts';
 import type { Runtime, Session } from '../../runtime/index.ts';
 
 /**
@@ -18,9 +19,8 @@ export class LazySession {
   }
 
   /** SHA-256 of the model, in hexadecimal. */
-  async digest(): Promise<string> {
-    const digest = await crypto.subtle.digest('SHA-256', this.model as Uint8Array<ArrayBuffer>);
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  digest(): Promise<string> {
+    return sha256(this.model);
   }
 
   async release(): Promise<void> {

@@ -1,0 +1,28 @@
+import { namedClasses } from '../export/index.ts';
+import type { Model } from '../onnx/index.ts';
+import type { Task } from '../tasks/index.ts';
+import type { PrepareOptions } from './prepare.ts';
+import type { TrainSettings } from './settings.ts';
+import { takesTexts } from './texts.ts';
+
+/** What a training's head is for: new classes, or those that the model keeps. */
+export const newHead = (
+  model: Model,
+  { config }: { readonly config?: unknown },
+  { outputs, classes, named, tail }: Pick<Task, 'outputs' | 'classes' | 'named' | 'tail'>,
+  { keepHead, knownClasses, pooling }: Pick<TrainSettings, 'keepHead' | 'knownClasses' | 'pooling'>,
+): Pick<PrepareOptions, 'classes' | 'names' | 'tail' | 'encoder'> =>
+  keepHead
+    ? {}
+    : {
+        classes: outputs,
+        encoder: takesTexts(model) ? { pooling, features: hiddenSize(config) } : undefined,
+        tail,
+        names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
+      };
+
+/** Of a text encoder's vectors. */
+function hiddenSize(config: unknown): number | undefined {
+  const { hidden_size, dim } = (config ?? {}) as Record<string, unknown>;
+  return [hidden_size, dim].find((size) => typeof size === 'number') as number | undefined;
+}
