@@ -117,7 +117,8 @@ def main() -> None:
     text = project.read_text().split("[tool.flwr.app.config.stage-1]")[0]
     text = re.sub("^thaw = .*$", lambda _: f"thaw = {json.dumps(thaw)}", text, flags=re.M)
     text = re.sub("^server-data = .*$", lambda _: f"server-data = {json.dumps(measured)}", text, flags=re.M)
-    # With b away there is one that gives something.
+    # With b away there is one that gives something; a SuperNode may hang after its SuperLink was killed.
+    text = re.sub("^timeout = .*$", "timeout = 240", text, flags=re.M)
     text = re.sub("^min-clients = .*$", "min-clients = 1", text, flags=re.M)
     project.write_text(text + '[tool.flwr.app.config.stage-1]\nrounds = 5\ntrain = "head"\nepochs = 1\nlr = 0.002\n')
 
