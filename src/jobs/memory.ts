@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts';
-import { type MemoryPlan, type Prepared, planMemory, type TrainSettings } from '../recipe/index.ts';
+import { keptBytes, type MemoryPlan, type Prepared, planMemory, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { memoryLimit } from '../runtime/node/memory.ts';
 import type { Task } from '../tasks/index.ts';
@@ -7,12 +7,8 @@ import { isText } from '../text/index.ts';
 import { cacheBytes } from './features.ts';
 import type { InputFormat } from './inputs.ts';
 
-/** Part of the memory that is planned with: an estimate is not exact, and others work on the machine too. */
-const PLANNED = 0.9;
 /** As `PictureCache` has it. */
 const PICTURES = 512 * 2 ** 20;
-/** Pictures are kept larger than the network takes them, so that they can be cropped. */
-const LARGER = 1.3;
 
 /** `planMemory` with what this machine has. */
 export function planJobMemory(
@@ -25,11 +21,11 @@ export function planJobMemory(
     runtime,
     task,
     samples: { train: train.length, val: val.length },
-    limit: PLANNED * memoryLimit(),
+    limit: memoryLimit(),
     cache: cacheBytes(settings),
     ...(isText(format)
       ? { sizes: lengthsOf(prepared, format.maxLength) }
-      : { pictures: { each: LARGER * 3 * format.width * format.height, most: PICTURES } }),
+      : { pictures: { each: keptBytes(format), most: PICTURES } }),
   });
 }
 

@@ -9,6 +9,7 @@ import { withClassWeights } from './class-balance.ts';
 import { withEpochs } from './epochs.ts';
 import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
 import type { ContinuedClasses } from './known-classes.ts';
+import { keptBytes, type MemoryPlan, planMemory } from './memory.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
@@ -32,6 +33,8 @@ export interface FineTuningPlatform {
   readonly open: (preprocessing: Preprocessing, settings: TrainSettings) => Sources;
   /** Megabytes for what the frozen layers make of pictures, where the settings don't say; 1024 unless given. */
   readonly cacheMemory?: number;
+  /** Bytes that a training may take, where that is known. */
+  readonly memory?: number;
   /** From where to go on: the last checkpoint, and the best one. */
   readonly resume?: { readonly last: Checkpoint; readonly best?: Checkpoint };
 }
@@ -67,6 +70,8 @@ export class FineTuning {
     private readonly training: TrainingConfig,
     readonly preprocessing: Preprocessing,
     readonly settings: TrainSettings,
+    /** What it was estimated to take as it began, where that is known of the device. */
+    readonly memory: MemoryPlan | undefined,
     resume: FineTuningPlatform['resume'],
   ) {
     this.best = resume?.best;
@@ -78,7 +83,7 @@ export class FineTuning {
    */
   static async open(
     request: FineTuningRequest,
-    { runtime, open, cacheMemory, resume }: FineTuningPlatform,
+    { runtime, open, cacheMemory = 1024, memory: limit, resume }: FineTuningPlatform,
   ): Promise<FineTuning> {
     const { model: encoded, preprocessorConfig, classes } = request;
     const settings = readSettings({ ...request.settings });
@@ -102,9 +107,36 @@ export class FineTuning {
     const sources = open(preprocessing, settings);
     if (sources.train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with');
     const weighted = withClassWeights(settings, sources.train.labels, classes);
-    const config = trainingConfigOf(withEpochs(weighted, sources.train.length, classes.length));
+    const complete = withEpochs(weighted, sources.train.length, classes.length);
     const features = openFeatures(settings, cacheMemory);
-    return new FineTuning(prepared, task, request, runtime, sources, features, config, preprocessing, settings, resume);
+    const most = (settings.cacheMemory ?? cacheMemory) * 2 ** 20;
+    // A training that goes on was planned when it began.
+    const { settings: planned, memory }: Awaited<ReturnType<typeof planMemory>> = resume
+      ? { settings: complete }
+      : await planMemory(prepared, complete, {
+          runtime,
+          task,
+          samples: { train: sources.train.length, val: sources.val.length },
+          limit,
+          cache: settings.cache === 'off' ? 0 : most,
+          pictures: { each: keptBytes(preprocessing), most },
+        });
+    const config = trainingConfigOf(planned);
+    const { batch, accumulate } = planned;
+    const own = { ...settings, batch, accumulate, memory: planned.memory };
+    return new FineTuning(
+      prepared,
+      task,
+      request,
+      runtime,
+      sources,
+      features,
+      config,
+      preprocessing,
+      own,
+      memory,
+      resume,
+    );
   }
 
   /** The plan: each stage's selection of layers and its epochs. */
@@ -190,7 +222,7 @@ export class FineTuning {
 }
 
 /** @throws ThawError `bad-config` for `disk`: there are no files */
-function openFeatures({ cache, cacheMemory }: TrainSettings, usual = 1024): FeatureCache {
+function openFeatures({ cache, cacheMemory }: TrainSettings, usual: number): FeatureCache {
   if (cache === 'disk') {
     throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
   }

@@ -20,7 +20,7 @@ export {
   type Trained,
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
-export { type MemoryPlan, type MemoryRequest, planMemory } from './memory.ts';
+export { keptBytes, type MemoryPlan, type MemoryRequest, planMemory } from './memory.ts';
 export { newHead } from './new-head.ts';
 export {
   blendedPictures,

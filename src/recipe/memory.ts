@@ -1,3 +1,4 @@
+import type { Preprocessing } from '../data/index.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { type MemoryEstimate, planStages, StageMemory, trainingPlan } from '../training/index.ts';
@@ -30,6 +31,13 @@ export interface MemoryRequest {
   /** Of symbols other than the batch. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
+
+/** Pictures are kept larger than the network takes them, so that they can be cropped. */
+const LARGER = 1.3;
+
+/** About the bytes of a decoded picture as it is kept. */
+export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
+  LARGER * 3 * width * height;
 
 /** On the processor; what a graphics card has is not known. */
 const KNOWN = ['cpu', 'wasm'];

@@ -46,6 +46,8 @@ export interface RemotePlatform {
   reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
   /** Megabytes for decoded pictures, and as many for what the frozen layers make of them, where the settings don't say. */
   readonly cacheMemory?: number;
+  /** Bytes that a training that begins now may take, where that is known. */
+  memory?(): number;
   /** Where projects are kept, if anywhere. */
   readonly store?: ProjectStore;
 }
@@ -93,8 +95,15 @@ class Server implements Served {
   ) {}
 
   async open(request: OpenRequest): Promise<Opened> {
-    if (request.project !== undefined) await keepProject(this.store, request.project, request);
-    return this.begin(request);
+    const { project } = request;
+    const store = project === undefined ? undefined : this.store;
+    const opened = await this.begin(request);
+    if (project === undefined || !store) return opened;
+    // What memory has decided about batches stays so when the project goes on.
+    const { batch, accumulate, memory } = this.opened().fineTuning.settings;
+    const settings = { ...request.settings, batch, accumulate, memory };
+    await keepProject(store, project, { ...request, settings });
+    return opened;
   }
 
   async reopen(project: string): Promise<Opened> {
@@ -241,6 +250,7 @@ class Server implements Served {
       runtime,
       open,
       cacheMemory: this.platform.cacheMemory,
+      memory: this.platform.memory?.(),
       resume,
     });
     this.current = { request, fineTuning, dataset: splitOf(dataset, fineTuning.settings), runtime };
@@ -254,6 +264,7 @@ class Server implements Served {
       stepsPerEpoch: fineTuning.stepsPerEpoch,
       train: train.length,
       val: val.length,
+      memory: fineTuning.memory,
       epochsDone: resume?.last.progress.epoch ?? 0,
     };
   }

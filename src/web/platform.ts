@@ -36,6 +36,7 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
         );
       }),
     cacheMemory: cacheMemory(),
+    memory,
     store: privateStore(),
   };
 }
@@ -47,8 +48,12 @@ async function hasWebGpu({ software }: { readonly software: boolean }): Promise<
   return Boolean(adapter && (software || !adapter.info.isFallbackAdapter));
 }
 
-/** Megabytes: a sixteenth of the device's memory, of which browsers tell 8 GiB at most, or nothing. */
-function cacheMemory(): number {
-  const { deviceMemory = 4 } = navigator as Navigator & { readonly deviceMemory?: number };
-  return (deviceMemory * 1024) / 16;
-}
+/** Gibibytes of the device's memory, of which browsers tell 8 at most, or nothing. */
+const deviceMemory = (): number | undefined =>
+  (navigator as Navigator & { readonly deviceMemory?: number }).deviceMemory;
+
+/** WebAssembly's memory has 4 GiB at most. */
+const memory = (): number => Math.min(4, deviceMemory() ?? 4) * 2 ** 30;
+
+/** Megabytes: a sixteenth of the device's memory. */
+const cacheMemory = (): number => ((deviceMemory() ?? 4) * 1024) / 16;

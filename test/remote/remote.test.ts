@@ -194,3 +194,19 @@ test('what is wrong comes back as an error with its code and what to do', async 
   await client.open(request);
   await expect(client.predict([new Blob(['no picture'])])).rejects.toMatchObject({ code: 'bad-data' });
 });
+
+test('batches that need more memory than there is go through in parts, and in a kept project stay so', async () => {
+  const folder = join(project.folder, 'divided');
+  const open = connected(folder).client;
+  const { memory } = await open.open(request);
+  await open.close();
+  const bounded = { ...request, settings: { ...settings, memory: memory!.estimate.total - 1 } };
+  const opened = await open.open({ ...bounded, project: 'one' });
+  const { batch, parts } = opened.memory!.divided!;
+  expect(batch).toBe(6);
+  expect(parts).toBeGreaterThan(1);
+  expect(opened.stepsPerEpoch).toBe(4 * parts);
+  await open.close();
+  const again = await connected(folder).client.reopen('one');
+  expect(again.stepsPerEpoch).toBe(4 * parts);
+});

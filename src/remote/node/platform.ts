@@ -1,6 +1,6 @@
 import { sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
-import { availableMemory } from '../../runtime/node/memory.ts';
+import { availableMemory, memoryLimit } from '../../runtime/node/memory.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
 import type { PictureHandle } from '../protocol.ts';
 import type { RemotePlatform } from '../server.ts';
@@ -24,6 +24,7 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
     },
     reader: (pictures) => sharpReader((file) => contentsOf(pictures.get(file)!)),
     cacheMemory: Math.min(1024, availableMemory() / 4 / 2 ** 20),
+    memory: memoryLimit,
     store: folder === undefined ? undefined : folderStore(folder),
   };
 }

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 
-/** Bytes that this process may hold all in all: what it holds, and what the machine, or the container that it is in, has left. */
-export const memoryLimit = (): number => process.memoryUsage.rss() + availableMemory();
+/** Part of the memory that is planned with: estimates are not exact, and others work on the machine too. */
+const PLANNED = 0.9;
+
+/** Bytes that this process should hold at most: most of what it holds and what the machine, or the container that it is in, has left. */
+export const memoryLimit = (): number => PLANNED * (process.memoryUsage.rss() + availableMemory());
 
 /** Bytes that the machine or the container has left. */
 export function availableMemory(): number {
