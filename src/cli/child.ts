@@ -86,13 +86,11 @@ function writeAll(text: string, unread: () => void): void {
     try {
       bytes = bytes.subarray(writeSync(PEOPLE, bytes));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') {
+      // A pipe that is full has room later; one that is closed, or a disk that is full, has none.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
         unread();
         return;
       }
-      // A pipe that is full.
-      if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }

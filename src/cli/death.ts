@@ -13,6 +13,9 @@ export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null ||
 
 /** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
 export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
+  // Before it listened to them: nothing was begun.
+  if (ended.signal === 'SIGINT' || ended.signal === 'SIGTERM')
+    return { line: 'stopped; there was nothing to save yet', code: 130 };
   const words = lastWords(ended.words);
   const memory =
     ended.signal === 'SIGKILL' || /bad_alloc|out of memory|failed to allocate|cannot allocate/i.test(words);

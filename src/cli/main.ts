@@ -12,7 +12,10 @@ const stopUnread = () => {
 };
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.syscall !== 'write') throw error;
+    // Such as a log on a disk that is full.
+    if (error.code !== 'EPIPE' && !unread && stream === process.stdout)
+      process.stderr.write(`thaw: what it prints cannot be written (${error.message}): stopping\n`);
     stopUnread();
   });
 }

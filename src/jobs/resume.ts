@@ -47,7 +47,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
 
     const runtime = await openRuntime(settings.device, hooks);
-    const changed = surroundingsNotice(record.surroundings, await surroundingsOf(runtime));
+    const changed = surroundingsNotice(record.surroundings, await surroundingsOf(runtime, about.preprocessing));
     if (changed) onEvent?.({ type: 'notice', message: changed });
     onEvent?.({ type: 'phase', phase: 'preparing' });
     const network = await networkOf(source, runtime, {

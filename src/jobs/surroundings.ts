@@ -1,13 +1,26 @@
+import { availableParallelism } from 'node:os';
+import { pictureLibraries } from '../data/node/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { isText } from '../text/index.ts';
 import { environmentOf } from './environment.ts';
+import type { InputFormat } from './inputs.ts';
 
 /** What the last bits of a training may depend on besides its settings; kept in the run's record. */
 export type Surroundings = Readonly<Record<string, string>>;
 
-export async function surroundingsOf(runtime: Runtime): Promise<Surroundings> {
+export async function surroundingsOf(runtime: Runtime, preprocessing: InputFormat): Promise<Surroundings> {
   const { thaw, onnxruntime, node, platform, cpu, device } = await environmentOf(runtime);
-  // ONNX Runtime takes as many threads as there are cores: `cpu` tells both.
-  return { Thaw: thaw, 'ONNX Runtime': onnxruntime, Node: node, platform, processor: cpu, device };
+  return {
+    Thaw: thaw,
+    'ONNX Runtime': onnxruntime,
+    Node: node,
+    platform,
+    processor: cpu,
+    // Of these cores a process may be given fewer.
+    threads: String(availableParallelism()),
+    device,
+    ...(!isText(preprocessing) && pictureLibraries()),
+  };
 }
 
 /** One line where a run goes on in other surroundings than it began in. */

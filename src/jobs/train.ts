@@ -115,7 +115,8 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       classes: dataset.classes,
       samples: await identifySamples(dataset, dataPath),
     };
-    const record = { ...newRecord(prepared.continued), memory, surroundings: await surroundingsOf(runtime) };
+    const surroundings = await surroundingsOf(runtime, preprocessing);
+    const record = { ...newRecord(prepared.continued), memory, surroundings };
     await run.writeConfig({ model: request.model, data: request.data, ...settings });
     await saveRecord(run, record);
     // With it the run can be gone on with.

@@ -162,6 +162,8 @@ class RunLog {
         return this.save(await this.trainer.checkpoint());
       case 'stage-end':
         this.record = withStageEnd(this.record, event);
+        // Before a checkpoint says that the stage is over: it would not be told again.
+        await saveRecord(run, this.record);
         return this.writeArtifactCheckpoint(event.stage);
       case 'end':
         this.record = {

@@ -89,7 +89,8 @@ export async function appendFlushed(path: string, contents: Uint8Array | string)
 }
 
 /** What a failed write leaves, as far as it can be removed: why the write failed is what counts. */
-const removed = (path: string): Promise<void> => rm(path, { recursive: true, force: true }).catch(() => undefined);
+export const removed = (path: string): Promise<void> =>
+  rm(path, { recursive: true, force: true }).catch(() => undefined);
 
 /**
  * Writes a folder's files beside it and puts it in place of the old one. For an instant neither is there.

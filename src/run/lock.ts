@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { ThawError } from '../errors.ts';
-import { beside, codeOf, explained, ignoring, writeFlushed } from './atomic.ts';
+import { beside, codeOf, explained, ignoring, removed, writeFlushed } from './atomic.ts';
 
 const LOCK = '.lock';
 /** Whoever removes a dead owner's lock holds this folder while it does. */
@@ -76,7 +76,7 @@ async function place(path: string, owner: Owner): Promise<boolean> {
     }
     throw explained(error, path);
   } finally {
-    await rm(unfinished, { force: true });
+    await removed(unfinished);
   }
 }
 
@@ -115,9 +115,10 @@ async function removeStale(folder: string, seen: Owner | 'damaged'): Promise<boo
   }
 }
 
+/** One that cannot be removed is a dead process's soon: what went wrong before it is what counts. */
 async function giveBack(path: string, { token }: Owner): Promise<void> {
-  const now = await readOwner(path);
-  if (typeof now === 'object' && now.token === token) await rm(path, { force: true });
+  const now = await readOwner(path).catch(() => 'gone');
+  if (typeof now === 'object' && now.token === token) await removed(path);
 }
 
 /** Whether the owner may still run: of another host nobody can tell, so it is taken to. */

@@ -1,7 +1,7 @@
 // A command that computes does so in a process of its own; what ends that one is told in a line.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -125,4 +125,26 @@ test('an exception of Windows counts as a crash, an exit code of ours does not',
   expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
   expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
   expect((await explainDeath({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
+});
+
+test('a process that was asked to stop before it listened has not crashed', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const told = await explainDeath({ code: null, signal, words: '' });
+    expect(told).toEqual({ line: 'stopped; there was nothing to save yet', code: 130 });
+  }
+});
+
+test.runIf(process.platform === 'linux')('output that cannot be written stops it with a line', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'inspect', project.model, '--json'], {
+    stdio: ['ignore', full, 'pipe'],
+  });
+  let said = '';
+  child.stderr!.on('data', (text) => {
+    said += text;
+  });
+  await once(child, 'close');
+  closeSync(full);
+  expect(said).toContain('thaw: what it prints cannot be written (ENOSPC');
+  expect(said).not.toContain('    at ');
 });

@@ -42,13 +42,17 @@ test('a run killed between its model and its report is not finished: resumed, it
   await expect(resume(out)).rejects.toThrow('is finished');
   const { task, ...record } = JSON.parse(readFileSync(join(out, 'record.json'), 'utf8'));
   expect(task).toBeDefined();
-  const surroundings = { ...record.surroundings, 'ONNX Runtime': '1.0.0' };
+  const surroundings = { ...record.surroundings, 'ONNX Runtime': '1.0.0', threads: '999', libvips: '8.0.0' };
   writeFileSync(join(out, 'record.json'), JSON.stringify({ ...record, surroundings }));
   rmSync(join(out, 'report.html'));
   const notices: string[] = [];
   const onEvent = (event: JobEvent) => event.type === 'notice' && notices.push(event.message);
   expect((await resume(out, { onEvent })).status).toBe('finished');
-  expect(notices).toEqual([expect.stringMatching(/last bits .*: ONNX Runtime was 1\.0\.0, now [\d.]+$/)]);
+  expect(notices).toEqual([
+    expect.stringMatching(
+      /last bits .*: ONNX Runtime was 1\.0\.0, now [\d.]+; threads was 999, now \d+; libvips was 8\.0\.0, now [\d.]+$/,
+    ),
+  ]);
   expect(existsSync(join(out, 'report.html'))).toBe(true);
   expect(shipped().equals(whole)).toBe(true);
 });

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../../src/training/index.ts';
 
 const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;
 /** When, how long, in how much memory, where. */
-const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'surroundings']);
+const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'surroundings', 'memory']);
 
 /** The best checkpoint is written twice where a kill comes between it and the last one: then there is one before it. */
 const MAY_BE = /^checkpoints\/best\/previous\.safetensors$/;

@@ -8,6 +8,12 @@ import type { Preprocessing } from '../types.ts';
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
 
+/** What decodes and resizes pictures: another version may round otherwise. How many threads it has makes no difference. */
+export const pictureLibraries = (): { readonly sharp: string; readonly libvips: string } => ({
+  sharp: sharp.versions.sharp ?? 'unknown',
+  libvips: sharp.versions.vips,
+});
+
 /** A path, or a file's contents. */
 export type PictureFile = string | Uint8Array;
 

@@ -1,0 +1,113 @@
+// A disk that is full, breaks or may not be written, from every single operation of a training on.
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ThawError } from '../../src/errors.ts';
+import { resume, train } from '../../src/jobs/index.ts';
+import { Random } from '../../src/random.ts';
+import { openRun } from '../../src/run/index.ts';
+import { makeProject, type Project } from '../jobs/project.ts';
+import { differences } from './comparison.ts';
+import type { Operation } from './disk.ts';
+import { TINY } from './tiny.ts';
+
+const disk = await vi.hoisted(async () => new (await import('./disk.ts')).Disk());
+vi.mock('node:fs/promises', async (original) => disk.over(await original()));
+
+const seed = Number(process.env.THAW_SURVIVAL_SEED ?? 1);
+/** Of each fault so many operations, drawn by chance; all of them take minutes. */
+const DRAWN = Number(process.env.THAW_SURVIVAL_CASES ?? 7);
+
+let project: Project;
+let watched: string;
+let whole: string;
+let operations: readonly Operation[];
+const request = (out: string) => ({ model: project.model, data: project.data, out, settings: TINY });
+
+beforeAll(async () => {
+  project = await makeProject({ train: 4, val: 2 });
+  watched = join(project.folder, 'watched');
+  whole = join(project.folder, 'whole');
+  mkdirSync(watched);
+  disk.watch(whole);
+  await train(request(whole));
+  operations = [...disk.done];
+});
+afterAll(() => project.remove());
+
+/** What a disk refuses, from an operation on or only then, and what is said. */
+const FAULTS: Readonly<Record<string, { refused: readonly Operation['name'][]; lasts: boolean; said: string }>> = {
+  ENOSPC: { refused: ['create', 'open', 'mkdir', 'write', 'link', 'sync'], lasts: true, said: 'the disk is full' },
+  EIO: {
+    refused: ['create', 'open', 'mkdir', 'write', 'rename', 'sync'],
+    lasts: false,
+    said: 'the disk reports an error',
+  },
+  EACCES: {
+    refused: ['create', 'open', 'mkdir', 'rename', 'link', 'remove'],
+    lasts: true,
+    said: 'it may not be written',
+  },
+};
+
+/** Operations that are refused, the rarest kinds of files as often as the others. */
+function cases(code: string): number[] {
+  const random = new Random(seed, code);
+  const kinds = new Map<string, number[]>();
+  for (const [i, { name, path }] of operations.entries()) {
+    if (!FAULTS[code].refused.includes(name)) continue;
+    const kind = relative(whole, path).replace(/\.[0-9a-f]{12}\.tmp|\d+|plots\/.*/g, '');
+    kinds.set(kind, [...(kinds.get(kind) ?? []), i]);
+  }
+  const left = [...kinds.values()];
+  const drawn: number[] = [];
+  while (drawn.length < DRAWN && left.length) {
+    const kind = left[random.below(left.length)];
+    drawn.push(...kind.splice(random.below(kind.length), 1));
+    if (!kind.length) left.splice(left.indexOf(kind), 1);
+  }
+  return drawn;
+}
+
+test.each(Object.keys(FAULTS))(
+  `%s costs one line and nothing of what was saved (seed ${seed})`,
+  async (code) => {
+    const { refused, lasts, said } = FAULTS[code];
+    for (const from of cases(code)) {
+      const run = join(watched, 'run');
+      rmSync(run, { recursive: true, force: true });
+      disk.watch(run);
+      let [count, failed] = [0, false];
+      disk.refuse = ({ name, path }) => {
+        if (count++ < from || !refused.includes(name) || (failed && !lasts)) return;
+        failed = true;
+        throw Object.assign(new Error(`${code}: ${name}`), { code, syscall: name, path });
+      };
+      let told = 0;
+      const error = await train(request(run), { onEvent: ({ type }) => type === 'epoch' && told++ }).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      disk.watch(run);
+      const at = `${code} from operation ${from} (${operations[from].name} ${relative(whole, operations[from].path)})`;
+      expect(failed, at).toBe(true);
+      // What cannot be removed, or be linked where a rename does, ends nothing.
+      if (error) {
+        expect(error, at).toBeInstanceOf(ThawError);
+        expect((error as ThawError).line, at).toContain(said);
+        expect((error as ThawError).line, at).toContain('cannot write');
+      } else expect(['remove', 'link', 'rename'], at).toContain(operations[from].name);
+
+      // A lock that could not be removed is this process's, and would be a dead one's.
+      rmSync(join(run, '.lock'), { force: true });
+      if (error && existsSync(join(run, 'checkpoints', 'source.json'))) {
+        const newest = await (await openRun(run)).newest();
+        expect(newest?.notice, at).toBeUndefined();
+        expect(newest?.progress.epoch ?? 0, at).toBeGreaterThanOrEqual(told);
+        expect(await resume(run), at).toMatchObject({ status: 'finished' });
+      } else if (error) expect(await train(request(run)), at).toMatchObject({ status: 'finished' });
+      expect([at, ...differences(run, whole)]).toEqual([at]);
+    }
+  },
+  600_000,
+);
