@@ -83,13 +83,14 @@ export class RunReader {
 
   /** What the run ships: the checkpoint of its best epoch, or where that is lost or there is none, the last one. */
   async shipped(last: LoadedCheckpoint): Promise<LoadedCheckpoint> {
-    const epoch = last.progress.best?.epoch;
-    if (epoch === undefined) return last;
+    const { best, epoch, batch, step } = last.progress;
+    if (!best) return last;
     // Killed between the two and gone on elsewhere, a run may have one of an epoch that came out otherwise then.
-    return loadCheckpoint(this.folderOf('best'), epoch).catch((error: Error) => ({
-      ...last,
-      notice: `the weights of the best epoch, ${epoch}, are lost (${error.message}); taking those of the last step, ${last.progress.step}`,
-    }));
+    return loadCheckpoint(this.folderOf('best'), best.epoch).catch((error: Error) => {
+      if (epoch === best.epoch && batch === 0) return last;
+      const lost = `the weights of the best epoch, ${best.epoch}, are lost (${error.message})`;
+      return { ...last, notice: `${lost}; taking those of the last step, ${step}` };
+    });
   }
 
   protected folderOf(kind: CheckpointKind): string {

@@ -90,7 +90,7 @@ export async function finishFederation(
       stages: infos.map((info) => ({ ...info, why: 'finished' })),
       seconds,
       stopped: 'finished',
-      surroundings: await surroundingsOf(runtime),
+      surroundings: await surroundingsOf(runtime, preprocessing),
     };
     await run.writeConfig({ model, data: about.data, ...settings });
     const identity = { model: resolved.sha256, classes: task.classes, samples };
