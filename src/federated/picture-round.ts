@@ -52,7 +52,7 @@ export async function pictureRound(
   hooks: RoundHooks = {},
 ): Promise<RoundOutcome> {
   checkProximal(request);
-  const { model: encoded, preprocessorConfig, config: sourceConfig, evaluateOnly = false, proximal } = request;
+  const { model: encoded, preprocessorConfig, config: sourceConfig, evaluateOnly = false, proximal, measure } = request;
   const state = readRoundState(request.state);
   const settings = roundSettings(request.settings ?? {}, state);
   const task = openTask(state.task);
@@ -88,5 +88,8 @@ export async function pictureRound(
     throw new ThawError('bad-data', `there are no pictures in ${split}`, 'Add pictures of the classes');
   }
   const config = trainingConfigOf(withClassWeights(settings, sources.train.labels, task.classes));
-  return runRound({ state, prepared, task, sources, config, runtime, features, proximal, evaluateOnly }, hooks);
+  return runRound(
+    { state, prepared, task, sources, config, runtime, features, proximal, evaluateOnly, measure },
+    hooks,
+  );
 }

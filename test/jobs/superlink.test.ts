@@ -119,7 +119,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
       events[i].filter(({ type }) => type === 'answered' || type === 'failed' || type === 'joined');
     for (const i of [0, 1])
       expect(own(i).map((event) => (event.type === 'answered' ? event.message.type : event.type))).toEqual([
-        ...['joined', 'train', 'evaluate', 'train', 'evaluate'],
+        ...['joined', 'train', 'train', 'evaluate'],
       ]);
     const expected = await averaged(shares);
     const reached = readRoundState(readFileSync(join(app, 'federation', 'state.safetensors')));

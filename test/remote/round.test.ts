@@ -74,12 +74,16 @@ test('a node answers by it', async () => {
   stop.abort();
   await running;
   // Its state has an epoch behind it: the order of pictures is that of the second.
-  const expected = await native({ state: writeRoundState({ ...readRoundState(state), epoch: 1 }) });
+  const before = writeRoundState({ ...readRoundState(state), epoch: 1 });
+  const expected = await native({ state: before, measure: true });
   const [trained, measured] = superlink.replies.map(({ content }) => content!);
   expect(trained.get('arrays')).toEqual({ kind: 'arrays', arrays: tensorsOf(expected.state!) });
-  expect(trained.get('metrics')).toEqual({
-    kind: 'metrics',
-    values: new Map<string, unknown>([['num-examples', 24n], ...Object.entries(expected.train!)]),
+  expect(Object.fromEntries(metricsOf(trained)!)).toEqual({
+    'num-examples': 24n,
+    ...expected.train,
+    'val-examples': 12n,
+    'val-loss': expected.before!.loss,
+    'val-accuracy': expected.before!.accuracy,
   });
   expect([...measured.keys()]).toEqual(['metrics']);
   expect(metricsOf(measured)?.get('num-examples')).toBe(12n);
