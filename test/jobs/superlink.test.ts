@@ -19,6 +19,9 @@ const STAGES = [
   { train: 'last:2', epochs: 1, lr: 0.001 },
 ];
 
+const tableOf = ({ train, epochs, lr }: (typeof STAGES)[number], i: number) =>
+  `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
+
 const freePort = (): Promise<number> =>
   new Promise((done) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -105,7 +108,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
       readFileSync(file, 'utf8')
         .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
         .replace(/^settings = .*$/m, `settings = '${JSON.stringify(COMMON)}'`)
-        .replace(/^rounds = \d$/gm, 'rounds = 1'),
+        .replace(/\[tool\.flwr\.app\.config\.stage-1\].*/s, STAGES.map(tableOf).join('\n')),
     );
     const shares = unevenShares(project);
     const events: (JobEvent | NodeEvent)[][] = [[], []];
