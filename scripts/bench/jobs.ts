@@ -73,6 +73,9 @@ async function once<T>(command: WorkerCommand, threads: number, name: string, ar
   }
 }
 
+/** Epochs of a stage from which on their mean says more than each of them. */
+const MANY = 6;
+
 /** Seconds of the whole and of its parts; medians over the runs. */
 export function jobTable({ thaw, pytorch }: JobResult): string {
   const sides = [summary(thaw), summary(pytorch)];
@@ -82,7 +85,8 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
       title,
       `${whole.toFixed(1)} s`,
       ...sides[i].stages.map(({ trained }) => {
-        return `${trained.map((seconds) => seconds.toFixed(2)).join(', ')} s; ${mean(trained).toFixed(2)} s on average`;
+        const each = `${trained.map((seconds) => seconds.toFixed(2)).join(', ')} s`;
+        return trained.length < MANY ? each : `${each}; ${mean(trained).toFixed(2)} s on average`;
       }),
       `${validation.toFixed(2)} s`,
       accuracy.toFixed(4),
@@ -96,7 +100,7 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
     ...own.stages.map(({ trained }, s) => {
       const peer = other.stages[s].trained;
       const each = trained.map((seconds, epoch) => ratio(seconds, peer[epoch])).join(', ');
-      return `${each}; ${ratio(mean(trained), mean(peer))} on average`;
+      return trained.length < MANY ? each : `${each}; ${ratio(mean(trained), mean(peer))} on average`;
     }),
     ratio(own.validation, other.validation),
     '',

@@ -55,7 +55,7 @@ describe('options', () => {
   test('measure steps by default, and pictures where there are some', () => {
     expect(readOptions([])).toMatchObject({ cases: ['head', 'last:3', 'all'], batch: 16, rounds: 5 });
     expect(readOptions(['--data', 'pictures'])).toMatchObject({
-      cases: ['head', 'last:3', 'all', 'plan', 'head-epochs'],
+      cases: ['head', 'last:3', 'all', 'plan', 'head-epochs', 'last-epochs-resnet18', 'last-epochs-mobilenet_v2'],
     });
     const options = readOptions([]);
     expect(options !== 'help' && options.contenders).not.toContain('pytorch-compile');
@@ -145,6 +145,10 @@ describe('tables', () => {
     expect(thaw).toBe('| Thaw | 10.0 s | 3.00, 1.00 s | 0.50 s | 0.50 s | 0.9000 | 1 MB |');
     expect(pytorch).toContain('| 20.0 s | 6.00, 2.00 s | 1.00 s |');
     expect(ratios).toContain('| **0.50** | **0.50**, **0.50** | **0.50** | **0.50** |');
+    const long = { ...run(1), epochs: Array.from({ length: 6 }, () => run(1).epochs[0]) };
+    const [, , six, , same] = jobTable({ thaw: [long], pytorch: [long] }).split('\n');
+    expect(six).toContain('| 3.00, 3.00, 3.00, 3.00, 3.00, 3.00 s; 3.00 s on average |');
+    expect(same).toContain(', **1.00**; **1.00** on average |');
   });
 
   test('take their places in a document, and no others', async () => {
