@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Project } from './project.ts';
 
@@ -27,4 +28,13 @@ export const unevenShares = ({ folder, data }: Project): string[] =>
         symlinkSync(join(data, 'train', name, `${(i + client) % 8}.png`), join(share, name, `${i}.png`));
     }
     return share;
+  });
+
+/** For a SuperLink on this machine. */
+export const freePort = (): Promise<number> =>
+  new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => done(port));
+    });
   });

@@ -1,7 +1,6 @@
 // A SuperLink of Flower's, over TLS and with nodes that it knows, an app of ours run by `flwr run`, and two clients without Python.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -9,7 +8,7 @@ import { type RoundOutcome, type RoundState, readRoundState, writeRoundState } f
 import type { NodeEvent } from '../../src/flower/index.ts';
 import { firstState, type JobEvent, joinFederation, round, writeFederatedApp } from '../../src/jobs/index.ts';
 import { tensor } from '../../src/onnx/index.ts';
-import { PYTHON, unevenShares } from './flower-python.ts';
+import { freePort, PYTHON, unevenShares } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
 
 const LABELS = ['blue', 'green', 'red'];
@@ -21,14 +20,6 @@ const STAGES = [
 
 const tableOf = ({ train, epochs, lr }: (typeof STAGES)[number], i: number) =>
   `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
-
-const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 
 describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
   let project: Project;
