@@ -14,7 +14,7 @@ export { balancedOrder } from './balanced-order.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
-export { PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
+export { PICTURE_CACHE_BYTES, PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';
 export {
   batchShape,

@@ -24,6 +24,9 @@ export interface PictureReader {
   failureReason(error: unknown): string;
 }
 
+/** Bytes of decoded pictures that are kept, unless said otherwise. */
+export const PICTURE_CACHE_BYTES = 512 * 2 ** 20;
+
 /** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
 export class PictureCache {
   private readonly pictures = new Map<string, Pixels>();
@@ -32,7 +35,7 @@ export class PictureCache {
   private bytes = 0;
 
   /** @param maximumBytes one cache may serve several sources */
-  constructor(private readonly maximumBytes = 512 * 1024 * 1024) {}
+  constructor(private readonly maximumBytes = PICTURE_CACHE_BYTES) {}
 
   async get(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
     const kept = this.pictures.get(key);

@@ -5,8 +5,7 @@ import { metadataOf } from '../export/index.ts';
 import { readModel } from '../onnx/index.ts';
 import {
   choosePreprocessing,
-  inputShapes,
-  newHead,
+  optionsOf,
   prepareModel,
   type Sources,
   type TrainSettings,
@@ -72,15 +71,11 @@ export async function pictureRound(
     settings,
     own && !isText(own) ? own : undefined,
   );
-  const prepared = await prepareModel(model, runtime, {
-    head: settings.head,
-    ...newHead(model, { config: sourceConfig }, task, settings),
-    seed: settings.seed,
-    inputs: inputShapes(model, preprocessing),
-    quantized: settings.quantized,
-    lora: settings.lora,
-    distill: settings.distill,
-  });
+  const prepared = await prepareModel(
+    model,
+    runtime,
+    optionsOf(model, { config: sourceConfig }, task, settings, preprocessing),
+  );
   checkTensors(state, prepared.network);
   const sources = open(task.classes, preprocessing, settings);
   for (const split of evaluateOnly ? (['val'] as const) : (['train', 'val'] as const)) {

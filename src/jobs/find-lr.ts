@@ -2,8 +2,7 @@ import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import {
-  inputShapes,
-  newHead,
+  optionsOf,
   prepareModel,
   readSettings,
   type TrainSettingsInput,
@@ -80,15 +79,11 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   );
   hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
-  const { network, anatomy } = await prepareModel(model, runtime, {
-    head: settings.head,
-    ...newHead(model, resolved, task, settings),
-    seed,
-    inputs: inputShapes(model, preprocessing),
-    quantized: settings.quantized,
-    lora: settings.lora,
-    distill: settings.distill,
-  });
+  const { network, anatomy } = await prepareModel(
+    model,
+    runtime,
+    optionsOf(model, resolved, task, settings, preprocessing),
+  );
   const [first] = planStages(config, anatomy);
   // The rate is the test's, and momentum stays.
   const schedule = parseConfig(scheduleSchema, 'constant');

@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, PICTURE_CACHE_BYTES } from '../data/index.ts';
 import { keptBytes, type MemoryPlan, type Prepared, planMemory, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { memoryLimit } from '../runtime/node/memory.ts';
@@ -6,9 +6,6 @@ import type { Task } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import { cacheBytes } from './features.ts';
 import type { InputFormat } from './inputs.ts';
-
-/** As `PictureCache` has it. */
-const PICTURES = 512 * 2 ** 20;
 
 /** `planMemory` with what this machine has. */
 export function planJobMemory(
@@ -25,7 +22,7 @@ export function planJobMemory(
     cache: cacheBytes(settings),
     ...(isText(format)
       ? { sizes: lengthsOf(prepared, format.maxLength) }
-      : { pictures: { each: keptBytes(format), most: PICTURES } }),
+      : { pictures: { each: keptBytes(format), most: PICTURE_CACHE_BYTES } }),
   });
 }
 

@@ -3,8 +3,7 @@ import { readAugmentation } from '../data/index.ts';
 import { describeObstacle } from '../layers/index.ts';
 import { readModelFile } from '../models/files.ts';
 import {
-  inputShapes,
-  newHead,
+  optionsOf,
   type Prepared,
   prepareModel,
   readSettings,
@@ -79,15 +78,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   try {
     onEvent?.({ type: 'run', path: shownPath(run.path) });
     onEvent?.({ type: 'phase', phase: 'preparing' });
-    const prepared = await prepareModel(model, runtime, {
-      head: known.head,
-      ...newHead(model, resolved, task, known),
-      seed: known.seed,
-      inputs: inputShapes(model, preprocessing),
-      quantized: known.quantized,
-      lora: known.lora,
-      distill: known.distill,
-    });
+    const prepared = await prepareModel(model, runtime, optionsOf(model, resolved, task, known, preprocessing));
     onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
     checkStages(known, prepared, hooks);
     const { settings, memory } = await planJobMemory(prepared, known, {

@@ -48,5 +48,6 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 
 const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
-const megabytes = (bytes: number): string =>
+/** Bytes of memory in words. */
+export const megabytes = (bytes: number): string =>
   bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;

@@ -21,7 +21,7 @@ export {
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, planMemory } from './memory.ts';
-export { newHead } from './new-head.ts';
+export { newHead, optionsOf } from './new-head.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,

@@ -1,4 +1,5 @@
 import type { Preprocessing } from '../data/index.ts';
+import { megabytes } from '../layers/index.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { type MemoryEstimate, planStages, StageMemory, trainingPlan } from '../training/index.ts';
@@ -61,7 +62,7 @@ export async function planMemory(
   const whole = estimate(settings.batch);
   const fits = ({ total }: MemoryEstimate) => limit === undefined || total <= limit;
   if (settings.memory === 'off' || fits(whole)) return { settings, memory: { estimate: whole, limit } };
-  const needs = `training takes about ${size(whole.total)} with a batch of ${settings.batch}, and ${size(limit!)} ${typeof settings.memory === 'number' ? 'are allowed' : 'are there'}`;
+  const needs = `training takes about ${megabytes(whole.total)} with a batch of ${settings.batch}, and ${megabytes(limit!)} ${typeof settings.memory === 'number' ? 'are allowed' : 'are there'}`;
   const why = changedBy(prepared, settings, request.task);
   if (why) {
     const notice = `${needs}: the system may end it. Its batches are not divided, since ${why} (a smaller --batch takes less)`;
@@ -78,12 +79,12 @@ export async function planMemory(
         estimate: divided,
         limit,
         divided: { batch: settings.batch, parts },
-        notice: `${needs}: each batch goes through in ${parts} parts of ${batch}, whose gradients make one update (about ${size(divided.total)}; --memory off keeps it whole)`,
+        notice: `${needs}: each batch goes through in ${parts} parts of ${batch}, whose gradients make one update (about ${megabytes(divided.total)}; --memory off keeps it whole)`,
       },
     };
   }
   const least = estimate(1, true);
-  const notice = `${needs}, even one by one ${size(least.total)}: the system may end it (fewer layers, or a smaller model, take less)`;
+  const notice = `${needs}, even one by one ${megabytes(least.total)}: the system may end it (fewer layers, or a smaller model, take less)`;
   return { settings, memory: { estimate: whole, limit, notice } };
 }
 
@@ -135,6 +136,3 @@ function changedBy(
   if (loss.classWeights) return 'class weights are shared out over the whole batch';
   return undefined;
 }
-
-const size = (bytes: number): string =>
-  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;

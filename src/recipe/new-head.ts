@@ -1,6 +1,7 @@
 import { namedClasses } from '../export/index.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
+import { inputShapes } from './pictures.ts';
 import type { PrepareOptions } from './prepare.ts';
 import type { TrainSettings } from './settings.ts';
 import { takesTexts } from './texts.ts';
@@ -20,6 +21,23 @@ export const newHead = (
         tail,
         names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
       };
+
+/** How a model is made ready for a training by its settings. @param beside what lies beside the model */
+export const optionsOf = (
+  model: Model,
+  beside: { readonly config?: unknown },
+  task: Parameters<typeof newHead>[2],
+  settings: TrainSettings,
+  format: Parameters<typeof inputShapes>[1],
+): PrepareOptions => ({
+  head: settings.head,
+  ...newHead(model, beside, task, settings),
+  seed: settings.seed,
+  inputs: inputShapes(model, format),
+  quantized: settings.quantized,
+  lora: settings.lora,
+  distill: settings.distill,
+});
 
 /** Of a text encoder's vectors. */
 function hiddenSize(config: unknown): number | undefined {

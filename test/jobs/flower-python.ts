@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { writeFederatedApp } from '../../src/jobs/index.ts';
 import type { Project } from './project.ts';
 
 /** A Python that has Flower, where there is one. */
@@ -38,3 +39,30 @@ export const freePort = (): Promise<number> =>
       server.close(() => done(port));
     });
   });
+
+interface TestStage {
+  readonly train: string;
+  readonly epochs: number;
+  readonly lr: number;
+}
+
+const tableOf = ({ train, epochs, lr }: TestStage, i: number) =>
+  `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
+
+/** An app of these stages, of one round each, that calls Thaw as it is here. */
+export async function writeTestApp(
+  { model }: Project,
+  folder: string,
+  { labels, settings, stages }: { labels: readonly string[]; settings: object; stages: readonly TestStage[] },
+): Promise<void> {
+  await writeFederatedApp({ folder, model: join(model, 'model.onnx'), labels: [...labels] });
+  const file = join(folder, 'pyproject.toml');
+  const command = `"${process.execPath}" --import "${import.meta.resolve('tsx')}" "${resolve('src/cli/main.ts')}"`;
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8')
+      .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
+      .replace(/^settings = .*$/m, `settings = '${JSON.stringify(settings)}'`)
+      .replace(/\[tool\.flwr\.app\.config\.stage-1\].*/s, stages.map(tableOf).join('\n')),
+  );
+}

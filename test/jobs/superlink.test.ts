@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type RoundOutcome, type RoundState, readRoundState, writeRoundState } from '../../src/federated/index.ts';
 import type { NodeEvent } from '../../src/flower/index.ts';
-import { firstState, type JobEvent, joinFederation, round, writeFederatedApp } from '../../src/jobs/index.ts';
+import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
 import { tensor } from '../../src/onnx/index.ts';
-import { freePort, PYTHON, unevenShares } from './flower-python.ts';
+import { freePort, PYTHON, unevenShares, writeTestApp } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
 
 const LABELS = ['blue', 'green', 'red'];
@@ -17,9 +17,6 @@ const STAGES = [
   { train: 'head', epochs: 1, lr: 0.002 },
   { train: 'last:2', epochs: 1, lr: 0.001 },
 ];
-
-const tableOf = ({ train, epochs, lr }: (typeof STAGES)[number], i: number) =>
-  `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
 
 describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
   let project: Project;
@@ -91,16 +88,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
 
   test('two clients train the rounds of an app, which averages them', async () => {
     const app = at('app');
-    await writeFederatedApp({ folder: app, model: join(project.model, 'model.onnx'), labels: LABELS });
-    const file = join(app, 'pyproject.toml');
-    const command = `"${process.execPath}" --import "${import.meta.resolve('tsx')}" "${resolve('src/cli/main.ts')}"`;
-    writeFileSync(
-      file,
-      readFileSync(file, 'utf8')
-        .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
-        .replace(/^settings = .*$/m, `settings = '${JSON.stringify(COMMON)}'`)
-        .replace(/\[tool\.flwr\.app\.config\.stage-1\].*/s, STAGES.map(tableOf).join('\n')),
-    );
+    await writeTestApp(project, app, { labels: LABELS, settings: COMMON, stages: STAGES });
     const shares = unevenShares(project);
     const events: (JobEvent | NodeEvent)[][] = [[], []];
     for (const [i, data] of shares.entries()) {

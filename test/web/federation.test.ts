@@ -1,16 +1,15 @@
 // A page as a node: it asks a proxy on its own origin, which passes its requests on.
-import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openDataset } from '../../src/data/node/index.ts';
 import { firstState, round } from '../../src/jobs/index.ts';
 import type { TensorData } from '../../src/onnx/index.ts';
 import { FakeSuperLink } from '../flower/fake-superlink.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { askedRound, metricsOf, tensorsOf } from '../remote/asked-round.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
+import { givenToPage, nodeInPage } from './page-node.ts';
 
 // Adam would make whole steps of rounding errors where a gradient is next to zero.
 const SETTINGS = {
@@ -64,46 +63,12 @@ test('a page answers rounds with the numbers of Node, and leaves', async () => {
     state,
     settings: { ...SETTINGS, device: 'cpu' },
   });
-  const { classes, train, val } = await openDataset(project.data);
-  const given = {
-    model: `project/${basename(project.model)}/model.onnx`,
-    preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
-    classes,
-    pictures: [train, val].flatMap((samples) =>
-      samples.map(({ file, label }) => ({
-        address: `project/${file.slice(project.folder.length + 1)}`,
-        label,
-        validation: samples === val,
-      })),
-    ),
-  };
   const config = { epoch: 0, epochs: 1, 'server-round': 1 };
   for (const type of ['train', 'evaluate']) await superlink.ask(askedRound(state, SETTINGS, config), type);
   const page = await (await browser.newContext()).newPage();
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);
-  const events = await page.evaluate(async ({ pictures, ...own }) => {
-    // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
-    const { thaw } = globalThis as any;
-    const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-    const labelled = await Promise.all(
-      pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await (await fetch(address)).blob() })),
-    );
-    const stop = new AbortController();
-    const events: string[] = [];
-    await thaw.runNode({
-      transport: thaw.fetchTransport(new URL('superlink', location.href)),
-      answer: thaw.answersBy(client, { ...own, pictures: labelled, settings: { device: 'cpu' } }),
-      signal: stop.signal,
-      poll: 50,
-      onEvent: ({ type, reason, error }: { type: string; reason?: string; error?: Error }) => {
-        events.push([type, reason, error?.message].filter(Boolean).join(' '));
-        if (events.filter((event) => /^(answered|failed|dropped)/.test(event)).length === 2) stop.abort();
-      },
-    });
-    client.terminate();
-    return events;
-  }, given);
+  const events = await page.evaluate(nodeInPage, await givenToPage(project));
   await page.context().close();
   expect(events).toEqual(['joined', 'message', 'answered', 'message', 'answered', 'left']);
   expect([superlink.nodes.size, superlink.active.size]).toEqual([0, 0]);

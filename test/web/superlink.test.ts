@@ -2,17 +2,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openDataset } from '../../src/data/node/index.ts';
 import { readRoundState } from '../../src/federated/index.ts';
 import type { NodeEvent } from '../../src/flower/index.ts';
-import { firstState, type JobEvent, joinFederation, round, writeFederatedApp } from '../../src/jobs/index.ts';
-import { freePort, PYTHON } from '../jobs/flower-python.ts';
+import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
+import { freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
+import { givenToPage, nodeInPage } from './page-node.ts';
 
 const LABELS = ['blue', 'green', 'red'];
 // Adam would make whole steps of rounding errors where a gradient is next to zero.
@@ -88,17 +88,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
 
   test('a page and a client in Node train the rounds of an app', async () => {
     const app = at('app');
-    await writeFederatedApp({ folder: app, model: join(project.model, 'model.onnx'), labels: LABELS });
-    const file = join(app, 'pyproject.toml');
-    const command = `"${process.execPath}" --import "${import.meta.resolve('tsx')}" "${resolve('src/cli/main.ts')}"`;
-    const stage = `[tool.flwr.app.config.stage-1]\nrounds = 1\ntrain = "head"\nepochs = ${STAGE.epochs}\nlr = ${STAGE.lr}\n`;
-    writeFileSync(
-      file,
-      readFileSync(file, 'utf8')
-        .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
-        .replace(/^settings = .*$/m, `settings = '${JSON.stringify(COMMON)}'`)
-        .replace(/\[tool\.flwr\.app\.config\.stage-1\].*/s, stage),
-    );
+    await writeTestApp(project, app, { labels: LABELS, settings: COMMON, stages: [STAGE] });
     const events: (JobEvent | NodeEvent)[] = [];
     const node = joinFederation(
       { superlink: address, model: project.model, data: project.data, insecure: true, poll: 200 },
@@ -107,7 +97,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(site.address);
     await page.waitForFunction(() => 'thaw' in globalThis);
-    const inPage = page.evaluate(nodeInPage, await givenToPage());
+    const inPage = page.evaluate(nodeInPage, await givenToPage(project));
     const flwr = join(dirname(PYTHON!), 'flwr');
     const { stdout } = await promisify(execFile)(flwr, ['run', app, 'test', '--stream'], {
       env: environment(),
@@ -134,49 +124,4 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
     const moved = (expected.tensors.get('fc.weight')!.data as Float32Array).map((v, i) => Math.abs(v - begun[i]));
     expect(Math.max(...moved)).toBeGreaterThan(1e-3);
   }, 300_000);
-
-  async function givenToPage() {
-    const { classes, train, val } = await openDataset(project.data);
-    return {
-      model: `project/${basename(project.model)}/model.onnx`,
-      preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
-      classes,
-      pictures: [train, val].flatMap((samples) =>
-        samples.map(({ file, label }) => ({
-          address: `project/${file.slice(project.folder.length + 1)}`,
-          label,
-          validation: samples === val,
-        })),
-      ),
-    };
-  }
 });
-
-/** Runs in the page: answers two messages and leaves. */
-async function nodeInPage({
-  pictures,
-  ...own
-}: {
-  pictures: readonly { address: string; label: number; validation: boolean }[];
-}): Promise<string[]> {
-  // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
-  const { thaw } = globalThis as any;
-  const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-  const labelled = await Promise.all(
-    pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await (await fetch(address)).blob() })),
-  );
-  const stop = new AbortController();
-  const events: string[] = [];
-  await thaw.runNode({
-    transport: thaw.fetchTransport(new URL('superlink', location.href)),
-    answer: thaw.answersBy(client, { ...own, pictures: labelled, settings: { device: 'cpu' } }),
-    signal: stop.signal,
-    poll: 200,
-    onEvent: ({ type, reason, error }: { type: string; reason?: string; error?: Error }) => {
-      events.push([type, reason, error?.message].filter(Boolean).join(' '));
-      if (events.filter((event) => /^(answered|failed|dropped)/.test(event)).length === 2) stop.abort();
-    },
-  });
-  client.terminate();
-  return events;
-}

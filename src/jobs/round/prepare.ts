@@ -5,8 +5,7 @@ import { readModelFile } from '../../models/files.ts';
 import type { ResolvedModel } from '../../models/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import {
-  inputShapes,
-  newHead,
+  optionsOf,
   type Prepared,
   prepareModel,
   type TrainSettings,
@@ -63,15 +62,7 @@ export async function prepareRound(
   if (dataset) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
-  const prepared = await prepareModel(model, runtime, {
-    head: settings.head,
-    ...newHead(model, resolved, task, settings),
-    seed: settings.seed,
-    inputs: inputShapes(model, preprocessing),
-    quantized: settings.quantized,
-    lora: settings.lora,
-    distill: settings.distill,
-  });
+  const prepared = await prepareModel(model, runtime, optionsOf(model, resolved, task, settings, preprocessing));
   hooks.onEvent?.({ type: 'model', name: resolved.name, ...sizesOf(prepared), continued: prepared.continued });
   if (state) checkTensors(state, prepared.network);
   return { ...prepared, runtime, resolved, settings, preprocessing, task, dataset };
