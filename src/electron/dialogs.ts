@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type BrowserWindow, dialog } from 'electron';
+import { replaceFolder } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { readModelFile } from '../models/files.ts';
 import { resolveModel } from '../models/index.ts';
 import { writeModel } from '../onnx/index.ts';
-import { replaceFolder } from '../run/index.ts';
 import type { ModelFiles, PickedModel, PickedPicture, PickPicturesOptions } from './channels.ts';
 
 /** What sharp reads. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Manifest } from '../artifacts/index.ts';
+import { writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   findHead,
@@ -17,7 +18,6 @@ import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Model, type Typed } from '../onnx/index.ts';
 import { inferNetwork, networkOf, openInputShapes, type PrepareOptions, scoresOf, withHead } from '../recipe/index.ts';
-import { writeAtomically } from '../run/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
 import {

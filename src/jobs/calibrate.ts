@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { withTemperature } from '../export/index.ts';
 import { readJson } from '../models/folder.ts';
-import { writeAtomically } from '../run/index.ts';
 import type { TemperatureFit } from '../tasks/index.ts';
 import { type EvaluateRequest, labelledPredictions } from './evaluate.ts';
 import type { JobHooks } from './events.ts';

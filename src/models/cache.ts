@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { codeOf, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 
 /** Where downloaded models are kept: `THAW_CACHE`, or `thaw` in the user's cache folder (XDG: `~/.cache`). */
@@ -13,22 +12,17 @@ export function cacheFolder(): string {
   return join(homedir(), '.cache', 'thaw');
 }
 
-/** Writes JSON so that the file is whole or not there. */
-export async function writeWhole(path: string, value: unknown): Promise<void> {
-  const part = `${path}.${randomUUID()}.part`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(part, JSON.stringify(value, null, 2));
-    await rename(part, path);
-  } catch (error) {
-    throw unwritable(dirname(path), error as NodeJS.ErrnoException);
-  }
-}
+/** Writes JSON so that the file is whole or not there. @throws ThawError `bad-config` when the folder cannot be written */
+export const writeWhole = (path: string, value: unknown): Promise<void> =>
+  writeAtomically(path, JSON.stringify(value, null, 2)).catch((error) => {
+    // Where the system's error is explained it speaks of a run's folder: of a cache there is other advice.
+    throw unwritable(dirname(path), error instanceof ThawError ? error.cause : error);
+  });
 
-export const unwritable = (folder: string, cause: NodeJS.ErrnoException): ThawError =>
+export const unwritable = (folder: string, cause: unknown): ThawError =>
   new ThawError(
     'bad-config',
-    `cannot write to the cache ${folder}: ${cause.code === 'ENOSPC' ? 'the disk is full' : (cause.code ?? cause.message)}`,
+    `cannot write to the cache ${folder}: ${codeOf(cause) === 'ENOSPC' ? 'the disk is full' : (codeOf(cause) ?? (cause as Error).message)}`,
     'Make room, or set THAW_CACHE to a folder that can be written',
     { cause },
   );

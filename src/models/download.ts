@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { flushFolder, makeFolder } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { unwritable } from './cache.ts';
 import { reasonOf } from './network.ts';
@@ -60,8 +61,8 @@ async function fetchFile(transfer: Transfer): Promise<void> {
   if (there && there.size === size && (transfer.sha256 ?? transfer.gitBlob) && !(await damageOf(transfer, target)))
     return;
   const folder = dirname(target);
-  await mkdir(folder, { recursive: true }).catch((cause) => {
-    throw unwritable(folder, cause);
+  await makeFolder(folder).catch((error) => {
+    throw unwritable(folder, error.cause ?? error);
   });
   const part = await claimPart(transfer);
   try {
@@ -80,6 +81,7 @@ async function fetchFile(transfer: Transfer): Promise<void> {
       throw error;
     }
     await rename(part, target);
+    await flushFolder(folder);
   } catch (error) {
     await abandonPart(transfer, part);
     throw error;

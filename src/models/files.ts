@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   bytesOf,
@@ -136,38 +137,20 @@ export interface WriteFileOptions {
   readonly externalData?: boolean;
 }
 
-/** Writes a model; under its name there is at any moment the old file, or the whole new one. Folders are made as needed. */
+/**
+ * Writes a model; under its name there is at any moment the old file, or the whole new one. Folders are made as needed.
+ *
+ * @throws ThawError `run-directory` when the disk is full or may not be written
+ */
 export async function writeModelFile(path: string, model: Model, options: WriteFileOptions = {}): Promise<void> {
   const target = resolve(path);
   const { externalData = weightBytes(model) > MESSAGE_LIMIT } = options;
-  await mkdir(dirname(target), { recursive: true });
-  if (!externalData) return replaceFile(target, [writeModel(model)]);
+  if (!externalData) return writeAtomically(target, writeModel(model));
   const location = `${basename(target)}_data`;
   const { model: bytes, data } = writeModelWithExternalData(model, { location });
-  await replaceFile(join(dirname(target), location), data);
-  await replaceFile(target, [bytes]);
+  await writeAtomically(join(dirname(target), location), data);
+  await writeAtomically(target, bytes);
 }
 
 const weightBytes = ({ graph }: Model): number =>
   [...graph.initializers.values()].reduce((all, t) => all + (t.type === 'string' ? 0 : bytesOf(t).length), 0);
-
-async function replaceFile(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, 'w');
-    try {
-      for (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (!code) throw cause;
-    throw new ThawError('run-directory', `${path} cannot be written (${code})`, 'Check the folder and the free space', {
-      cause,
-    });
-  }
-}

@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { beside, codeOf, ignoring, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../training/index.ts';
-import { beside, codeOf, ignoring, writeAtomically } from './atomic.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export type CheckpointKind = 'last' | 'best';

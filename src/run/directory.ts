@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { ThawError } from '../errors.ts';
-import type { Checkpoint, EpochRow } from '../training/index.ts';
 import {
   codeOf,
   explained,
@@ -13,7 +11,9 @@ import {
   removeLeftovers,
   replaceFolder,
   writeAtomically,
-} from './atomic.ts';
+} from '../disk/index.ts';
+import { ThawError } from '../errors.ts';
+import type { Checkpoint, EpochRow } from '../training/index.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
 import { isLockFile, takeLock } from './lock.ts';

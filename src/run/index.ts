@@ -1,4 +1,3 @@
-export { makeFolder, removeLeftovers, replaceFolder, writeAtomically } from './atomic.ts';
 export type { CheckpointKind, LoadedCheckpoint } from './checkpoint.ts';
 export { createRun, openRun, RECORD_FILE, type RunReader, type RunWriter, resumeRun } from './directory.ts';
 export { FeatureFolder } from './feature-folder.ts';

@@ -5,8 +5,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
+import { beside, codeOf, explained, ignoring, removed, writeFlushed } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
-import { beside, codeOf, explained, ignoring, removed, writeFlushed } from './atomic.ts';
 
 const LOCK = '.lock';
 /** Whoever removes a dead owner's lock holds this folder while it does. */

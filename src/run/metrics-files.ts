@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appendFlushed, ignoring, writeAtomically } from '../disk/index.ts';
 import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../report/index.ts';
 import type { EpochRow } from '../training/index.ts';
-import { appendFlushed, ignoring, writeAtomically } from './atomic.ts';
 
 const CSV = 'results.csv';
 const JSONL = 'metrics.jsonl';

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { ignoring, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { bytesOf, type Model, readModel, writeModel, writeModelWithExternalData } from '../onnx/index.ts';
-import { ignoring, writeAtomically } from './atomic.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export interface RunSource {

@@ -11,6 +11,7 @@ const modules = [
   'random',
   'nearest',
   'digest',
+  'disk',
   'onnx',
   'models',
   'runtime',
@@ -44,7 +45,7 @@ const modules = [
 
 /** Where Node's own modules may be used. Everything else is the core, which browsers run. */
 const nodeOnly =
-  /^(cli|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host)\.ts$|^index\.ts$/;
+  /^(cli|disk|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host)\.ts$|^index\.ts$/;
 
 /** Packages that one place only may know. */
 const homes: readonly [pattern: RegExp, home: RegExp][] = [

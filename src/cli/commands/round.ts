@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
 import { firstState, round } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal, plural } from '../../report/format.ts';
-import { writeAtomically } from '../../run/index.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile } from '../config-file.ts';
 import { JobDisplay } from '../terminal/job.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { writeAtomically } from '../../disk/index.ts';
 import { renderSweep, sweepCsv } from '../../report/index.ts';
-import { writeAtomically } from '../../run/index.ts';
 import type { Metric } from '../../tasks/index.ts';
 import type { Space } from './space.ts';
 import type { RankedTrial } from './trials.ts';

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
-import { writeAtomically } from '../../run/index.ts';
 import type { ProjectStore } from '../store.ts';
 
 /** Projects as folders of a folder. */

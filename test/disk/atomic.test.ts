@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { explained, removeLeftovers, replaceFolder, writeAtomically } from '../../src/run/atomic.ts';
-import { temporaryFolders } from './folders.ts';
+import { explained, removeLeftovers, replaceFolder, writeAtomically } from '../../src/disk/index.ts';
+import { temporaryFolders } from '../run/folders.ts';
 
 const temporaryFolder = temporaryFolders();
 

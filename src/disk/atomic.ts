@@ -158,6 +158,9 @@ const REASONS: Readonly<Record<string, [what: string, hint: string]>> = {
   // What Node says of a folder that cannot be made, such as on a file system that is read only.
   ENOENT: ['its folder cannot be made', 'Choose another --out'],
   ENOTDIR: ['a part of its path is a file', 'Choose another --out'],
+  EISDIR: ['a folder has its name', 'Choose another --out'],
+  ENOTEMPTY: ['a folder has its name', 'Choose another --out'],
+  EBUSY: ['another program has it open', 'Close that one and try again'],
   EEXIST: ['a part of its path is a file', 'Choose another --out'],
 };
 
