@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { quoted } from '../jobs/paths.ts';
+import { saysOutOfMemory } from '../runtime/out-of-memory.ts';
 import type { Ended } from './child.ts';
 
 /** What Windows has for signals: exit codes of processes that were ended by an exception. */
@@ -17,8 +18,7 @@ export async function explainDeath(ended: Ended): Promise<{ line: string; code: 
   if (ended.signal === 'SIGINT' || ended.signal === 'SIGTERM')
     return { line: 'stopped; there was nothing to save yet', code: 130 };
   const words = lastWords(ended.words);
-  const memory =
-    ended.signal === 'SIGKILL' || /bad_alloc|out of memory|failed to allocate|cannot allocate/i.test(words);
+  const memory = ended.signal === 'SIGKILL' || saysOutOfMemory(words);
   const by = ended.signal ?? `exit code ${ended.code}`;
   const what =
     ended.signal === 'SIGKILL'

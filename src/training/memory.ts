@@ -1,7 +1,7 @@
 /** How much memory a stage will take, before it is compiled by a runtime. */
 import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import type { MachineTraits } from '../runtime/index.ts';
+import { type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { CHUNK } from './features/index.ts';
 
@@ -109,9 +109,6 @@ export class StageMemory {
   }
 }
 
-/** What ONNX Runtime says where it gets no memory. */
-const NO_MEMORY = /bad_alloc|failed to allocate|out of memory/i;
-
 /**
  * Runs what takes memory by the batch.
  *
@@ -121,7 +118,7 @@ export async function withinMemory<T>(what: string, batch: number, run: () => Pr
   try {
     return await run();
   } catch (cause) {
-    if (!NO_MEMORY.test(String((cause as Error).message ?? cause))) throw cause;
+    if (!saysOutOfMemory(String((cause as Error).message ?? cause))) throw cause;
     const smaller =
       batch > 1
         ? `A smaller batch takes less: --batch ${Math.ceil(batch / 2)} --accumulate 2 makes the same updates`

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
+import { saysOutOfMemory } from '../../src/runtime/index.ts';
 import { eventsOf, trainerOf } from './harness.ts';
 import { runtime } from './network.ts';
 
@@ -41,3 +42,17 @@ test('any other failure stays what it is', async () => {
   );
   await expect(runs).rejects.toThrow(/^broken$/);
 });
+
+test.each([
+  BAD_ALLOC,
+  "terminate called after throwing an instance of 'std::bad_alloc'",
+  'BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 4096',
+  'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory',
+  'Array buffer allocation failed',
+  'mmap: Cannot allocate memory',
+])('%s: memory ran out', (words) => expect(saysOutOfMemory(words)).toBe(true));
+
+test.each(['Non-zero status code returned while running Conv node. Status Message: Invalid argument', ''])(
+  '%s: something else',
+  (words) => expect(saysOutOfMemory(words)).toBe(false),
+);
