@@ -13,10 +13,16 @@ interface Wrapping {
   readonly writesTargets: boolean;
   /** Outputs that the session leaves on the device, where it can. */
   readonly resident?: readonly string[];
+  /** Runs the session where tensors are written in place. */
+  readonly run?: (
+    feeds: Readonly<Record<string, ort.Tensor>>,
+    outputs: Readonly<Record<string, ort.Tensor | null>>,
+  ) => Promise<Readonly<Record<string, ort.Tensor>>>;
 }
 
 /** A session as the rest of Thaw knows it. */
-export function wrapSession(session: ort.InferenceSession, { Tensor, writesTargets, resident }: Wrapping): Session {
+export function wrapSession(session: ort.InferenceSession, wrapping: Wrapping): Session {
+  const { Tensor, writesTargets, resident, run = (feeds, outputs) => session.run(feeds, outputs) } = wrapping;
   // The constructor's overloads are a union by type; type and data agree here because `Tensor` says so.
   const toOrt = (value: Tensor | Resident): ort.Tensor =>
     value instanceof OnDevice
@@ -40,11 +46,11 @@ export function wrapSession(session: ort.InferenceSession, { Tensor, writesTarge
           return target ?? result;
         });
       }
-      const results = await session.run(
+      const results = await run(
         ortFeeds,
         mapValues(fetches, (target) => target && toOrt(target)),
       );
-      // A target has been written; what comes back for it is a copy.
+      // A target has been written; what may come back for it is a copy.
       return mapValues(fetches, (target, name) => target ?? fromOrt(results[name]));
     },
     runResident:

@@ -2,6 +2,7 @@ import type * as ort from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
+import { REFUSED, refusalOf, UnreadRuns, withRefused } from './unread.ts';
 
 type OrtOptions = ort.InferenceSession.SessionOptions;
 
@@ -14,10 +15,13 @@ type OrtOptions = ort.InferenceSession.SessionOptions;
 export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   return {
     device,
-    async load(model, { optimization = 'all', spinning = true } = {}) {
-      const { InferenceSession, Tensor } = await onnxRuntime();
+    async load(model, { optimization = 'all', spinning = true, resident } = {}) {
+      const runtime = await onnxRuntime();
+      const { InferenceSession, Tensor } = runtime;
+      // State that is moved on is large, and written in place.
+      const refusal = resident && device === 'cpu' ? await refusalOf(runtime) : undefined;
       try {
-        const session = await InferenceSession.create(model, {
+        const session = await InferenceSession.create(refusal ? withRefused(model) : model, {
           executionProviders: ['cpu'],
           // With a pattern the second run asks for one piece of memory as large as all that the first one left: a step then holds
           // nearly twice what it needs (DenseNet121: 4.2 GB for 2.4), and is at most 3 % quicker.
@@ -28,7 +32,12 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
           ...(!spinning && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });
-        return wrapSession(session, { Tensor, writesTargets: true });
+        if (refusal === undefined) return wrapSession(session, { Tensor, writesTargets: true });
+        const runs = new UnreadRuns(session, Tensor, refusal);
+        const run = runs.run.bind(runs);
+        const wrapped = wrapSession(session, { Tensor, writesTargets: true, run });
+        const outputNames = wrapped.outputNames.filter((name) => name !== REFUSED);
+        return { ...wrapped, outputNames, run: (feeds, fetches = outputNames) => wrapped.run(feeds, fetches) };
       } catch (cause) {
         throw new ThawError(
           'bad-model',
