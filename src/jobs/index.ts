@@ -16,7 +16,7 @@ export {
 } from './federated/index.ts';
 export { type FindLrRequest, findLr } from './find-lr.ts';
 export type { TrainOutcome } from './finish.ts';
-export { type InspectRequest, inspectModel } from './inspect.ts';
+export { type InspectRequest, inspectModel, type ModelInspection } from './inspect.ts';
 export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
 export { type AnsweredSample, answers, type LabelledPicture, type PredictRequest, predict } from './predict.ts';
 export { type Preview, type PreviewRequest, previewPictures } from './preview.ts';

@@ -1,9 +1,21 @@
-import { findHead, type Inspection, inspect } from '../layers/index.ts';
+import { ThawError } from '../errors.ts';
+import { findHead, type InspectedMemory, type Inspection, inspect } from '../layers/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { Dimension } from '../onnx/index.ts';
-import { inferNetwork, openInputShapes } from '../recipe/index.ts';
+import {
+  anatomized,
+  inferNetwork,
+  MAX_LENGTH,
+  memoryWithoutData,
+  openInputShapes,
+  readSettings,
+  takesTexts,
+  textSizes,
+} from '../recipe/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './opening.ts';
 
@@ -19,19 +31,52 @@ export interface InspectRequest {
   readonly quantized?: Quantized;
 }
 
+/** What `thaw inspect` tells of a model. */
+export interface ModelInspection extends Inspection {
+  /** What `thaw train` would expect to take, without pictures and features that are remembered; null where it would refuse the model. */
+  readonly memory: InspectedMemory | null;
+}
+
 /** What a model is made of, and how it would be trained. Runs on the CPU, on tiny inputs. */
-export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<Inspection> {
+export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
   const model = await readModelFile(resolved.path);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
-  const inference = await inferNetwork(model, nodeRuntime(), { inputs, quantized: request.quantized });
+  const runtime = nodeRuntime();
+  const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
-  const inspection = inspect(inference.model, inference, { head, batch: request.batch });
+  const inspection = inspect(inference.model, inference, { head });
   // What trains is float32; what comes in and goes out is told as the file has it.
   const types = new Map([...model.graph.inputs, ...model.graph.outputs].map(({ name, type }) => [name, type]));
   const typed = <T extends { name: string; type: string }>(value: T) => ({
     ...value,
     type: types.get(value.name) ?? value.type,
   });
-  return { ...inspection, inputs: inspection.inputs.map(typed), outputs: inspection.outputs.map(typed) };
+  return {
+    ...inspection,
+    inputs: inspection.inputs.map(typed),
+    outputs: inspection.outputs.map(typed),
+    memory: await memoryOf(inference, inspection, request, runtime).catch((error) => {
+      // Such as maps that are no scores.
+      if (error instanceof ThawError) return null;
+      throw error;
+    }),
+  };
+}
+
+async function memoryOf(
+  inference: Inference,
+  { head, trainable }: Inspection,
+  { head: name, batch }: InspectRequest,
+  runtime: Runtime,
+): Promise<InspectedMemory | null> {
+  if (!head || !trainable) return null;
+  const prepared = anatomized(inference, { head: name });
+  const sizes = takesTexts(inference.model) ? textSizes(prepared, MAX_LENGTH) : undefined;
+  const of = async (trained: string) => {
+    const settings = readSettings({ trainable: trained, batch });
+    return { ...settings, total: (await memoryWithoutData(prepared, settings, { runtime, sizes })).total };
+  };
+  const [one, most] = [await of('head'), await of(trainable)];
+  return { batch: one.batch, head: one.total, all: most.total };
 }

@@ -1,5 +1,12 @@
 import { type Dataset, PICTURE_CACHE_BYTES } from '../data/index.ts';
-import { keptBytes, type MemoryPlan, type Prepared, planMemory, type TrainSettings } from '../recipe/index.ts';
+import {
+  keptBytes,
+  type MemoryPlan,
+  type Prepared,
+  planMemory,
+  type TrainSettings,
+  textSizes,
+} from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { memoryLimit } from '../runtime/node/memory.ts';
 import type { Task } from '../tasks/index.ts';
@@ -21,13 +28,7 @@ export function planJobMemory(
     limit: memoryLimit(),
     cache: cacheBytes(settings),
     ...(isText(format)
-      ? { sizes: lengthsOf(prepared, format.maxLength) }
+      ? { sizes: textSizes(prepared, format.maxLength) }
       : { pictures: { each: keptBytes(format), most: PICTURE_CACHE_BYTES } }),
   });
-}
-
-/** Every open size of a text encoder but the batch is a text's length. */
-function lengthsOf({ network }: Pick<Prepared, 'network'>, length: number): Record<string, number> {
-  const symbols = network.model.graph.inputs.flatMap(({ name }) => network.values.get(name)?.shape.slice(1) ?? []);
-  return Object.fromEntries(symbols.flatMap((d) => (typeof d === 'string' ? [[d, length]] : [])));
 }

@@ -1,8 +1,21 @@
 import type { Inspection } from './inspect.ts';
 
-/** An inspection as plain text, for a terminal of 80 columns and more. */
-export function inspectionTable(inspection: Inspection): string {
-  const { groups, head, memory, plan, batchNorm, parameters } = inspection;
+/** Bytes that training takes, by what trains; see `MemoryEstimate` in src/training. */
+export interface InspectedMemory {
+  /** Samples in a batch. */
+  readonly batch: number;
+  readonly head: number;
+  /** As many layers as can be trained. */
+  readonly all: number;
+}
+
+/**
+ * An inspection as plain text, for a terminal of 80 columns and more.
+ *
+ * @param memory null where there is nothing to train
+ */
+export function inspectionTable(inspection: Inspection, memory: InspectedMemory | null = null): string {
+  const { groups, head, plan, batchNorm, parameters, trainable } = inspection;
   const values = (label: string, all: Inspection['inputs']) =>
     all.map(({ name, type, shape }) => `${label} ${name}: ${type} [${shape.join(', ')}]`);
   const rows = groups.map(({ name, parameters, count }) => [name, String(parameters.length), grouped(count)]);
@@ -17,12 +30,15 @@ export function inspectionTable(inspection: Inspection): string {
       ? `head         ${head.nodes.join(' + ')}: ${head.features} features, ${head.classes} classes${head.tail.length ? `, then ${head.tail.join(', ')}` : ''}`
       : 'head         not found: name it with --head',
     `batch norm   ${BATCH_NORM[batchNorm]}`,
-    `memory       about ${megabytes(memory.head)} to train the head, ${megabytes(memory.all)} to train everything (batch ${memory.batch})`,
+    ...(memory ? [memoryLine(memory, trainable)] : []),
     `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
     ...unsupportedLines(inspection),
     '',
   ].join('\n');
 }
+
+const memoryLine = ({ batch, head, all }: InspectedMemory, most: Inspection['trainable']): string =>
+  `memory       about ${megabytes(head)} to train the head${most === 'head' ? '' : `, ${megabytes(all)} to train ${most === 'all' ? 'everything' : most}`} (batch ${batch}), and what is remembered of the data`;
 
 const BATCH_NORM = {
   kept: 'kept in the graph, with frozen statistics',

@@ -20,7 +20,7 @@ export {
   type Trained,
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
-export { keptBytes, type MemoryPlan, type MemoryRequest, planMemory } from './memory.ts';
+export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
 export { newHead, optionsOf } from './new-head.ts';
 export {
   blendedPictures,
@@ -30,6 +30,7 @@ export {
   openInputShapes,
 } from './pictures.ts';
 export {
+  anatomized,
   dataInputsOf,
   inferNetwork,
   networkOf,
@@ -52,4 +53,4 @@ export {
   type TrainSettingsInput,
   trainingConfigOf,
 } from './settings.ts';
-export { chooseText, type TextFiles, takesTexts, textShapes } from './texts.ts';
+export { chooseText, MAX_LENGTH, type TextFiles, takesTexts, textShapes } from './texts.ts';

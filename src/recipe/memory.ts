@@ -40,6 +40,12 @@ const LARGER = 1.3;
 export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
   LARGER * 3 * width * height;
 
+/** Every open size of a text encoder but the batch is a text's `length`. */
+export function textSizes({ network }: Pick<Prepared, 'network'>, length: number): Record<string, number> {
+  const symbols = network.model.graph.inputs.flatMap(({ name }) => network.values.get(name)?.shape.slice(1) ?? []);
+  return Object.fromEntries(symbols.flatMap((d) => (typeof d === 'string' ? [[d, length]] : [])));
+}
+
 /** On the processor; what a graphics card has is not known. */
 const KNOWN = ['cpu', 'wasm'];
 
@@ -88,6 +94,18 @@ export async function planMemory(
   return { settings, memory: { estimate: whole, limit, notice } };
 }
 
+/** What a training takes by these settings before there is data, of which nothing is remembered then. */
+export async function memoryWithoutData(
+  prepared: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  request: Pick<MemoryRequest, 'runtime' | 'sizes'>,
+): Promise<MemoryEstimate> {
+  const { batch, accumulate } = settings;
+  const nothing = { samples: { train: 0, val: 0 }, cache: 0 };
+  const stages = await stagesOf(prepared, settings, request.runtime);
+  return most(stages, { batch, accumulate: accumulate > 1 }, settings, { ...nothing, ...request });
+}
+
 /** The stages among which is the one that takes most: those whose parameters are not all among another's. */
 async function stagesOf(
   { network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>,
@@ -113,7 +131,7 @@ function most(
   stages: readonly StageMemory[],
   at: { readonly batch: number; readonly accumulate: boolean },
   { views }: TrainSettings,
-  { samples, cache, pictures, sizes }: MemoryRequest,
+  { samples, cache, pictures, sizes }: Omit<MemoryRequest, 'runtime' | 'task' | 'limit'>,
 ): MemoryEstimate {
   const rows = samples.train * Math.max(1, views) + samples.val;
   const decoded = pictures ? Math.min(pictures.most, pictures.each * (samples.train + samples.val)) : 0;

@@ -131,12 +131,20 @@ export async function networkOf(
   options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized' | 'lora' | 'seed' | 'distill'> = {},
 ): Promise<Omit<Prepared, 'source'>> {
   const plain = await inferNetwork(source, runtime, options);
+  if (options.lora) refuseWholeNumbers(source);
+  return anatomized(plain, options);
+}
+
+/** A network as it trains, once it is found what is what in it. @throws ThawError `bad-model` where it has no head */
+export function anatomized(
+  plain: Inference,
+  options: Pick<PrepareOptions, 'head' | 'lora' | 'seed' | 'distill'>,
+): Omit<Prepared, 'source'> {
   const found = findHead(plain.model, { name: options.head });
   const output = scoresOf(plain.model, found.graphOutput);
   const head = { ...found, graphOutput: beforeUnits(plain.model, output) };
   const { lora, seed = 0 } = options;
   const plainGroups = groupsOf(plain.model, found);
-  if (lora) refuseWholeNumbers(source);
   const { groups, adapters, ...adapted } = lora
     ? placeAdapters(plain, plainGroups, head, lora, seed)
     : { network: plain, groups: plainGroups, adapters: undefined };

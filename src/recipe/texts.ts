@@ -12,7 +12,7 @@ export interface TextFiles {
 }
 
 /** Tokens of a text that are read, unless the user says otherwise and where the model can read so many. */
-const MAX_LENGTH = 128;
+export const MAX_LENGTH = 128;
 
 const isTokenInput = (name: string): name is TokenInput => (TOKEN_INPUTS as readonly string[]).includes(name);
 

@@ -6,7 +6,7 @@ import { nearestHint } from '../../src/nearest.ts';
 import { readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import { choosePreprocessing, readSettings } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { smallModel } from '../small-models.ts';
+import { smallModel, weights } from '../small-models.ts';
 import { makeProject, type Project, pretrained, SIDE } from './project.ts';
 
 let project: Project;
@@ -235,7 +235,7 @@ describe('writeArtifacts', () => {
   });
 });
 
-test('inspectModel tells groups, head and plan', async () => {
+test('inspectModel tells groups, head, plan and memory, and of maps that nothing trains no memory', async () => {
   const inspection = await inspectModel({ model: project.model });
   expect(inspection.groups.map(({ name, count }) => [name, count])).toEqual([
     ['stem', 112],
@@ -244,6 +244,14 @@ test('inspectModel tells groups, head and plan', async () => {
   ]);
   expect(inspection.head).toMatchObject({ weight: 'fc.weight', classes: 5, features: 8 });
   expect(inspection.unsupported).toEqual([]);
+  expect(inspection.memory!.all).toBeGreaterThan(inspection.memory!.head);
+  const maps = smallModel({
+    inputs: { x: ['batch', 8, 4, 4] },
+    outputs: { y: ['batch', 4, 4, 4] },
+    initializers: { w: weights([4, 8, 1, 1]) },
+    nodes: [['Conv', ['x', 'w'], ['y']]],
+  });
+  expect((await inspectModel({ model: lone('maps', maps) })).memory).toBeNull();
 });
 
 describe('findLr', () => {

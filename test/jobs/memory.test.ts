@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { type JobEvent, resume, train } from '../../src/jobs/index.ts';
+import { inspectModel, type JobEvent, resume, train } from '../../src/jobs/index.ts';
 import { openRun } from '../../src/run/index.ts';
 import { makeProject, type Project } from './project.ts';
 
@@ -64,3 +64,21 @@ test('a training in parts is the one with whole batches, to rounding; stopped an
   expect([...c.state]).toEqual([...b.state]);
   expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Most memory expected in training');
 }, 120_000);
+
+test.each(['head', 'all'] as const)(
+  'an inspection expects of %s what the training does, but for what it remembers of the data',
+  async (trainable) => {
+    const out = join(project.folder, `inspected-${trainable}`);
+    let told: Memory | undefined;
+    const onEvent = (event: JobEvent) => {
+      if (event.type === 'memory') told = event;
+    };
+    const settings = { trainable, epochs: 1, batch: 7, device: 'cpu' } as const;
+    await train({ model: project.model, data: project.data, out, settings }, { onEvent });
+    // The model with the head that was trained.
+    const { memory } = await inspectModel({ model: out, batch: 7 });
+    const { total, caches } = told!.estimate;
+    expect(caches).toBeGreaterThan(0);
+    expect(memory).toMatchObject({ batch: 7, [trainable]: total - caches });
+  },
+);

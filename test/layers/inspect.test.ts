@@ -40,11 +40,13 @@ test('says what can be trained, by the names that people know', async () => {
   });
   expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
 
-  const table = inspectionTable(inspection);
+  expect(inspectionTable(inspection)).not.toContain('memory');
+  const table = inspectionTable(inspection, { batch: 4, head: 3e8, all: 3e8 });
   for (const text of [
     /^fc +2 +45$/m,
     /the most that can be trained is --trainable head:\n +Det volume of eight/,
     /fc\/Gemm: 8 features, 5 classes/,
+    /^memory +about 300 MB to train the head \(batch 4\)/m,
     /head for \d+ epochs$/m,
   ])
     expect(table).toMatch(text);
@@ -53,12 +55,10 @@ test('says what can be trained, by the names that people know', async () => {
 test.each([
   ['resnet18-kept', 'kept'],
   ['resnet18-folded', 'folded'],
-] as const)('%s has its batch norm %s, and needs more memory the more is trained', async (network, state) => {
+] as const)('%s has its batch norm %s', async (network, state) => {
   const model = readModel(loadNetwork(network).model);
-  const { batchNorm, memory, unsupported, trainable, parameters } = inspect(model, await inferShapes(model, runtime));
+  const { batchNorm, unsupported, trainable } = inspect(model, await inferShapes(model, runtime));
   expect(batchNorm).toBe(state);
-  expect(memory.head).toBeGreaterThan(4 * parameters);
-  expect(memory.all).toBeGreaterThan(16 * parameters);
   expect(unsupported).toEqual([]);
   expect(trainable).toBe('all');
 });

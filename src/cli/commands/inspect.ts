@@ -26,7 +26,7 @@ export const command: CommandSpec = {
       { onEvent: new JobDisplay(terminal).take, signal },
     );
     if (terminal.json) terminal.answer(inspection);
-    else terminal.say(inspectionTable(inspection).trimEnd());
+    else terminal.say(inspectionTable(inspection, inspection.memory).trimEnd());
     return 0;
   },
 };
