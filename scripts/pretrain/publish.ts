@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { readSafetensors } from '../../src/artifacts/index.ts';
 import { exportModel } from '../../src/export/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
+import type { RecommendedSettings } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { classification, type Prediction } from '../../src/tasks/index.ts';
 import type { Progress } from '../../src/training/index.ts';
@@ -39,6 +40,8 @@ const config = {
   id2label: Object.fromEntries(set.concepts.entries()),
   label2id: Object.fromEntries(set.concepts.map((label, id) => [label, id])),
   'transformers.js_config': { dtype: 'fp32' },
+  // docs/defaults.md has the experiments.
+  thaw: { training: { augment: 'drawings', views: 0, lr: 0.01 } satisfies RecommendedSettings },
 };
 writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 

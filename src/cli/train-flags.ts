@@ -8,6 +8,9 @@ import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } 
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 
+/** Of what `thaw.training` in a model's `config.json` may say. */
+const MODELS = ', or what the model recommends';
+
 /** The settings of a training as flags: `thaw.config` takes the same names. */
 export const TRAIN_FLAGS: Flags = {
   ...underHeading(
@@ -25,7 +28,12 @@ export const TRAIN_FLAGS: Flags = {
         default: '10; up to 30 with few pictures a class',
       },
       batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
-      lr: { kind: 'number', value: 'N', does: 'learning rate of the head (see thaw find-lr)', default: '0.002' },
+      lr: {
+        kind: 'number',
+        value: 'N',
+        does: 'learning rate of the head (see thaw find-lr)',
+        default: `0.002${MODELS}`,
+      },
       trainable: {
         kind: 'text',
         value: 'WHAT',
@@ -82,13 +90,13 @@ export const TRAIN_FLAGS: Flags = {
         kind: 'number',
         value: 'N',
         does: 'factor on the rate for parameters that come pretrained',
-        default: '0.1',
+        default: `0.1${MODELS}`,
       },
       'layer-decay': {
         kind: 'number',
         value: 'N',
         does: 'factor on the rate from each layer group to the one before it, the head being the last',
-        default: '1',
+        default: `1${MODELS}`,
       },
       schedule: {
         kind: 'setting',
@@ -188,7 +196,7 @@ export const TRAIN_FLAGS: Flags = {
         kind: 'setting',
         value: 'NAME',
         does: `random changes to training pictures: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
-        default: 'light',
+        default: `light${MODELS}`,
       },
       mixup: {
         kind: 'number',
@@ -212,7 +220,7 @@ export const TRAIN_FLAGS: Flags = {
         kind: 'number',
         value: 'N',
         does: 'augmented views of each picture that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
-        default: '3',
+        default: `3${MODELS}`,
       },
     },
     'Augmentation',

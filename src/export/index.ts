@@ -4,6 +4,7 @@ export { type FedModel, feedsOf } from './feeds.ts';
 export { type ExportMetadata, exportModel, metadataOf, roundedState } from './model.ts';
 export { shippedPreprocessing } from './pictures.ts';
 export {
+  type ConfigNotes,
   labelsOf,
   namedClasses,
   TRANSFORMERS_NAMES,
@@ -12,6 +13,6 @@ export {
   transformersConfig,
   transformersFolder,
   transformersModel,
-  withTemperature,
+  withNotes,
 } from './transformers.ts';
 export { type Verification, type VerifyOptions, verifyExport } from './verify.ts';

@@ -14,8 +14,9 @@ const MODEL_TYPES: readonly string[] = [
 
 /** `config.json`: the source's, with the task's classes. */
 export function textConfig(task: Json, sourceConfig: unknown): Json {
-  const { architectures: _, _name_or_path: __, model_type: named, ...rest } = (sourceConfig ?? {}) as Json;
-  const { id2label: ___, label2id: ____, num_labels: _____, problem_type: ______, ...kept } = rest;
+  // What Thaw notes of a model is of that model.
+  const { architectures: _, _name_or_path: __, model_type: named, thaw: ___, ...rest } = (sourceConfig ?? {}) as Json;
+  const { id2label: ____, label2id: _____, num_labels: ______, problem_type: _______, ...kept } = rest;
   return {
     ...kept,
     model_type: MODEL_TYPES.find((type) => type === named) ?? 'bert',

@@ -19,8 +19,15 @@ export interface TransformersOptions {
   readonly card: string;
   /** The source's `config.json`, which may name the architecture. */
   readonly sourceConfig?: unknown;
+  readonly notes?: ConfigNotes;
+}
+
+/** What a `config.json` keeps under `thaw`, which only Thaw reads. */
+export interface ConfigNotes {
   /** What scores are divided by before the softmax, for probabilities that say how often the model is right. */
   readonly temperature?: number;
+  /** Settings that are taken where a training that goes on with the model does not say them. */
+  readonly training?: Readonly<Record<string, unknown>>;
 }
 
 /** The names that transformers.js feeds and reads. */
@@ -32,7 +39,7 @@ export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as
  * @throws ThawError `bad-model` when the model is too large for one file
  */
 export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
-  const { task, preprocessing, card, sourceConfig, temperature } = options;
+  const { task, preprocessing, card, sourceConfig, notes = {} } = options;
   const config = isText(preprocessing)
     ? textConfig(task.config(), sourceConfig)
     : transformersConfig(task, sourceConfig);
@@ -41,7 +48,7 @@ export function transformersFolder(options: TransformersOptions): ReadonlyMap<st
     : { 'preprocessor_config.json': writePreprocessing(shippedPreprocessing(preprocessing)) };
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
   return new Map([
-    ['config.json', json(temperature === undefined ? config : withTemperature(config, temperature))],
+    ['config.json', json(withNotes(config, notes))],
     ...Object.entries(files).map(([name, contents]) => [name, json(contents)] as const),
     ['onnx/model.onnx', writeModel(transformersModel(options))],
     ['README.md', text(card)],
@@ -113,11 +120,12 @@ export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: un
   };
 }
 
-/** A `config.json` that keeps a temperature, which only Thaw reads. */
-export const withTemperature = (config: unknown, temperature: number): Record<string, unknown> => {
+/** A `config.json` that keeps these notes besides those that it has. */
+export function withNotes(config: unknown, notes: ConfigNotes): Record<string, unknown> {
   const { thaw, ...rest } = (config ?? {}) as { thaw?: object };
-  return { ...rest, thaw: { ...thaw, temperature } };
-};
+  const kept = Object.entries({ ...thaw, ...notes }).filter(([, note]) => note !== undefined);
+  return kept.length ? { ...rest, thaw: Object.fromEntries(kept) } : rest;
+}
 
 /**
  * The temperature that a `config.json` keeps; undefined where it keeps none.

@@ -53,7 +53,7 @@ export async function pictureRound(
   checkProximal(request);
   const { model: encoded, preprocessorConfig, config: sourceConfig, evaluateOnly = false, proximal, measure } = request;
   const state = readRoundState(request.state);
-  const settings = roundSettings(request.settings ?? {}, state);
+  const { settings } = roundSettings(request.settings ?? {}, state, sourceConfig);
   const task = openTask(state.task);
   if (task.facts.task !== 'classification') {
     throw new ThawError(

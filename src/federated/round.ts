@@ -1,13 +1,7 @@
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
-import {
-  type Prepared,
-  readSettings,
-  type Sources,
-  type TrainSettings,
-  type TrainSettingsInput,
-} from '../recipe/index.ts';
+import { type Prepared, type Sources, type TrainSettingsInput, withRecommended } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Evaluated, Scores, Task, TaskOutcome } from '../tasks/index.ts';
 import { type FeatureCache, START, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
@@ -69,13 +63,18 @@ export interface RoundHooks {
 }
 
 /**
- * The settings of a round: those given, and what the state decides for all machines.
+ * The settings of a round: those given, what the state decides for all machines, and what the model recommends besides.
  *
+ * @param config the model's parsed `config.json`
  * @throws ThawError `bad-config` where the settings say otherwise, or for an average that would end with the round
  */
-export function roundSettings(given: TrainSettingsInput, state: RoundState | undefined): TrainSettings {
-  const settings = readSettings({ ...given, ...(state && fixedBy(state, given)) });
-  if (!settings.ema) return settings;
+export function roundSettings(
+  given: TrainSettingsInput,
+  state: RoundState | undefined,
+  config: unknown,
+): ReturnType<typeof withRecommended> {
+  const complete = withRecommended({ ...given, ...(state && fixedBy(state, given)) }, config);
+  if (!complete.settings.ema) return complete;
   throw new ThawError(
     'bad-config',
     'a moving average (ema) would end with the round, and the server averages',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
-import { withTemperature } from '../export/index.ts';
+import { withNotes } from '../export/index.ts';
 import { readJson } from '../models/folder.ts';
 import type { TemperatureFit } from '../tasks/index.ts';
 import { type EvaluateRequest, labelledPredictions } from './evaluate.ts';
@@ -38,6 +38,6 @@ export async function calibrate(request: EvaluateRequest, hooks: JobHooks = {}):
   const config = own ? await readJson(folder, 'config.json') : undefined;
   if (fit.temperature === null || config === undefined) return { ...fit, file: null };
   const file = join(folder, 'config.json');
-  await writeAtomically(file, `${JSON.stringify(withTemperature(config, fit.temperature), null, 2)}\n`);
+  await writeAtomically(file, `${JSON.stringify(withNotes(config, { temperature: fit.temperature }), null, 2)}\n`);
   return { ...fit, file: shownPath(file) };
 }

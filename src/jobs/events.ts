@@ -1,5 +1,5 @@
 import type { DataProblem } from '../data/index.ts';
-import type { ContinuedClasses, MemoryPlan } from '../recipe/index.ts';
+import type { ContinuedClasses, MemoryPlan, RecommendedSettings } from '../recipe/index.ts';
 import type { Noun } from '../report/index.ts';
 import type { DeviceChoice } from '../runtime/devices.ts';
 import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
@@ -35,6 +35,8 @@ export type JobEvent =
       readonly problems: readonly DataProblem[];
     }
   | { readonly type: 'run'; readonly path: string }
+  /** Settings that nobody gave, and that are as the model recommends. */
+  | { readonly type: 'recommended'; readonly settings: RecommendedSettings }
   /** All stages as planned, with the number of steps of an epoch. */
   | {
       readonly type: 'plan';

@@ -1,6 +1,5 @@
 import type { Batch, BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { readModelFile } from '../models/files.ts';
 import {
   optionsOf,
   prepareModel,
@@ -24,7 +23,7 @@ import {
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import { describeData, fetchModel, knownLabels, openTrainingData, preprocessingOf, taskOf } from './opening.ts';
+import { describeData, knownLabels, openModel, openTrainingData, taskOf } from './opening.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -60,12 +59,9 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   if (!(Number.isInteger(steps) && steps >= 10)) {
     throw new ThawError('bad-config', `the test has ${steps} steps`, 'It needs 10 or more');
   }
-  const settings = readSettings({ ...request.settings });
-  const { seed } = settings;
-  const runtime = await openRuntime(settings.device, hooks);
-  const resolved = await fetchModel(request.model, hooks);
-  const model = await readModelFile(resolved.path);
-  const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+  const { device, seed } = readSettings({ ...request.settings });
+  const runtime = await openRuntime(device, hooks);
+  const { resolved, model, settings, preprocessing } = await openModel(request, hooks);
   const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
     knownLabels(model, resolved, settings.labels),
   );

@@ -2,6 +2,7 @@ import type { Dataset, LabelReading } from '../data/index.ts';
 import type { OpenDatasetOptions } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
+import { readModelFile } from '../models/files.ts';
 import { type ResolvedModel, resolveModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
 import {
@@ -9,9 +10,12 @@ import {
   chooseText,
   type PictureSettings,
   type Prepared,
+  type RecommendedSettings,
   type TextSettings,
   type TrainSettings,
+  type TrainSettingsInput,
   takesTexts,
+  withRecommended,
 } from '../recipe/index.ts';
 import { learnTask, openTask, TASKS, type Task, type TaskName } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
@@ -23,6 +27,22 @@ export const fetchModel = (spec: string, { onEvent }: JobHooks): Promise<Resolve
   resolveModel(spec, {
     onProgress: ({ received, total }) => onEvent?.({ type: 'download', received, total }),
   });
+
+/** The model of a training, how its input is made, and the settings: those given, and what the model recommends besides. */
+export async function openModel(
+  { model: spec, settings: given = {} }: { readonly model: string; readonly settings?: TrainSettingsInput },
+  hooks: JobHooks,
+) {
+  const resolved = await fetchModel(spec, hooks);
+  const { settings, recommended } = withRecommended(given, resolved.config);
+  tellRecommended(recommended, hooks);
+  const model = await readModelFile(resolved.path);
+  return { resolved, model, settings, preprocessing: preprocessingOf(model, resolved, settings, hooks) };
+}
+
+export function tellRecommended(settings: RecommendedSettings, { onEvent }: JobHooks): void {
+  if (Object.keys(settings).length) onEvent?.({ type: 'recommended', settings });
+}
 
 /** How pictures or texts become the model's input; where nothing says it, what is assumed is told. */
 export function preprocessingOf(

@@ -10,7 +10,6 @@ import {
 } from '../data/index.ts';
 import { contactSheet, decodePicture, viewsOf } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
-import { readModelFile } from '../models/files.ts';
 import { tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../recipe/index.ts';
@@ -18,7 +17,7 @@ import { isText } from '../text/index.ts';
 import { tilesOf } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { inTurns } from './gallery.ts';
-import { fetchModel, knownLabels, openTrainingData, preprocessingOf } from './opening.ts';
+import { knownLabels, openModel, openTrainingData } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface PreviewRequest {
@@ -56,11 +55,9 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
     if (!(Number.isInteger(count) && count >= 1 && count <= 100))
       throw new ThawError('bad-config', `--${name} is ${count}`, 'It must be a whole number from 1 to 100');
   }
-  const settings = readSettings({ ...request.settings });
+  readAugmentation(readSettings({ ...request.settings }).augment);
+  const { resolved, model, settings, preprocessing } = await openModel(request, hooks);
   const augmentation = readAugmentation(settings.augment);
-  const resolved = await fetchModel(request.model, hooks);
-  const model = await readModelFile(resolved.path);
-  const preprocessing = preprocessingOf(model, resolved, settings, hooks);
   if (isText(preprocessing)) {
     throw new ThawError(
       'bad-config',

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../data/index.ts';
 import { describeObstacle } from '../layers/index.ts';
-import { readModelFile } from '../models/files.ts';
 import {
   optionsOf,
   type Prepared,
@@ -21,15 +20,7 @@ import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { planJobMemory } from './memory.ts';
-import {
-  describeData,
-  fetchModel,
-  knownLabels,
-  openTrainingData,
-  preprocessingOf,
-  sizesOf,
-  taskOf,
-} from './opening.ts';
+import { describeData, knownLabels, openModel, openTrainingData, sizesOf, taskOf } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { surroundingsOf } from './surroundings.ts';
@@ -59,12 +50,10 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   hooks: JobHooks = {},
 ): Promise<TrainOutcome<A, E>> {
   const { onEvent, signal } = hooks;
-  const asked = readSettings({ ...request.settings });
-  readAugmentation(asked.augment);
-  const runtime = await openRuntime(asked.device, hooks);
-  const resolved = await fetchModel(request.model, hooks);
-  const model = await readModelFile(resolved.path);
-  const preprocessing = preprocessingOf(model, resolved, asked, hooks);
+  const { device, augment } = readSettings({ ...request.settings });
+  readAugmentation(augment);
+  const runtime = await openRuntime(device, hooks);
+  const { resolved, model, settings: asked, preprocessing } = await openModel(request, hooks);
   signal?.throwIfAborted();
   const dataset = await openTrainingData(request.data, preprocessing, asked, () =>
     knownLabels(model, resolved, asked.labels),

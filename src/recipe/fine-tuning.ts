@@ -12,7 +12,8 @@ import type { ContinuedClasses } from './known-classes.ts';
 import { keptBytes, type MemoryPlan, planMemory } from './memory.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
-import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
+import { type RecommendedSettings, withRecommended } from './recommended.ts';
+import { type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
 
 export interface FineTuningRequest {
   /** An `.onnx` file's bytes. */
@@ -70,6 +71,8 @@ export class FineTuning {
     private readonly training: TrainingConfig,
     readonly preprocessing: Preprocessing,
     readonly settings: TrainSettings,
+    /** Those of the settings that nobody gave, and that are as the model recommends. */
+    readonly recommended: RecommendedSettings,
     /** What it was estimated to take as it began, where that is known of the device. */
     readonly memory: MemoryPlan | undefined,
     resume: FineTuningPlatform['resume'],
@@ -86,7 +89,7 @@ export class FineTuning {
     { runtime, open, cacheMemory = 1024, memory: limit, resume }: FineTuningPlatform,
   ): Promise<FineTuning> {
     const { model: encoded, preprocessorConfig, classes } = request;
-    const settings = readSettings({ ...request.settings });
+    const { settings, recommended } = withRecommended({ ...request.settings }, request.config);
     readAugmentation(settings.augment);
     if (classes.length < 2) {
       throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
@@ -134,6 +137,7 @@ export class FineTuning {
       config,
       preprocessing,
       own,
+      recommended,
       memory,
       resume,
     );
@@ -189,7 +193,7 @@ export class FineTuning {
     const { config: sourceConfig } = this.request;
     const checkpoint = shippedCheckpoint(this.prepared, this.training, this.best ?? (await this.trainer.checkpoint()));
     await this.trainer.release();
-    const { task, preprocessing, runtime, features, training: config } = this;
+    const { task, preprocessing, runtime, features, settings, training: config } = this;
     const { val } = this.sources;
     const trained = {
       ...this.prepared,
@@ -197,6 +201,7 @@ export class FineTuning {
       task,
       preprocessing,
       config,
+      settings,
       runtime,
       val,
       features,

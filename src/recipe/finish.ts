@@ -16,6 +16,8 @@ import { averagedState, type Checkpoint, type FeatureCache, Trainer, type Traini
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
 import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
+import { recommendationOf } from './recommended.ts';
+import type { TrainSettings } from './settings.ts';
 
 export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> extends Prepared {
   /** What is shipped. */
@@ -23,6 +25,7 @@ export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated
   readonly task: Task<O, Evaluated, A>;
   readonly preprocessing: Preprocessing | TextFormat;
   readonly config: TrainingConfig;
+  readonly settings: TrainSettings;
   readonly runtime: Runtime;
   readonly val: BatchSource;
   /** Measured as well, where there is one. */
@@ -128,14 +131,14 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
   trained: Omit<Trained<O, A>, 'task'>,
   { task, predictions, calibration }: Pick<Measured<O, A>, 'task' | 'predictions' | 'calibration'>,
 ): Promise<FinishedModel> {
-  const { source, output, checkpoint, preprocessing, runtime, val, config, sourceConfig } = trained;
+  const { source, output, checkpoint, preprocessing, runtime, val, config, settings, sourceConfig } = trained;
   const state = mergedState(trained, config.lora, checkpoint.state);
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
   const folder = (card: string) =>
     transformersFolder({
       ...{ model, task, preprocessing, input: input.name, output, card, sourceConfig },
-      temperature: calibration?.temperature ?? undefined,
+      notes: { temperature: calibration?.temperature ?? undefined, training: recommendationOf(settings) },
     });
   const verification = await verifyExport({
     model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),

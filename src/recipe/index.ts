@@ -41,6 +41,7 @@ export {
   scoresOf,
   withHead,
 } from './prepare.ts';
+export { type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
 export {
   type ClassifierSettings,
   type PictureSettings,

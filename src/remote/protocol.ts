@@ -5,7 +5,7 @@
 import type { Preprocessing } from '../data/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { PictureRoundRequest, RoundOutcome } from '../federated/index.ts';
-import type { MemoryPlan, TrainSettingsInput } from '../recipe/index.ts';
+import type { MemoryPlan, RecommendedSettings, TrainSettingsInput } from '../recipe/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
 
 /** A picture's contents; on platforms with a file system, a path. */
@@ -49,6 +49,8 @@ export interface Opened {
   readonly stepsPerEpoch: number;
   readonly train: number;
   readonly val: number;
+  /** Settings that nobody gave, and that are as the model recommends. */
+  readonly recommended: RecommendedSettings;
   /** What the training is estimated to take, and whether its batches go through in parts; of one that begins, where it is known of the device. */
   readonly memory?: MemoryPlan;
   /** Epochs that are done already, where a kept project was opened again. */

@@ -264,6 +264,7 @@ class Server implements Served {
       stepsPerEpoch: fineTuning.stepsPerEpoch,
       train: train.length,
       val: val.length,
+      recommended: fineTuning.recommended,
       memory: fineTuning.memory,
       epochsDone: resume?.last.progress.epoch ?? 0,
     };

@@ -153,6 +153,7 @@ export class FakeEngine {
     stepsPerEpoch: 4,
     train: 4,
     val: 2,
+    recommended: {},
     epochsDone: 0,
   });
 }

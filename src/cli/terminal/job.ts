@@ -1,12 +1,14 @@
 import type { JobEvent } from '../../jobs/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import type { Noun } from '../../report/index.ts';
+import { recommendedText } from './recommended.ts';
 import type { Terminal } from './terminal.ts';
 import { downloadLine } from './training.ts';
 
 /** Shows the shorter jobs: notes that stay, and what is under way where someone watches. */
 export class JobDisplay {
   private noun: Noun = 'picture';
+  private recommended: string | undefined;
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -17,6 +19,13 @@ export class JobDisplay {
       case 'notice':
         terminal.say(c.yellow(`note  ${event.message}`));
         break;
+      case 'recommended': {
+        // A node of a federation is told so every round.
+        const text = recommendedText(event.settings);
+        if (text !== this.recommended) terminal.say(`${c.dim('settings')}  ${text}`);
+        this.recommended = text;
+        break;
+      }
       case 'data':
         this.noun = event.noun;
         if (event.problems.length) {

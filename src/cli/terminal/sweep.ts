@@ -2,6 +2,7 @@ import type { SweepEvent } from '../../jobs/index.ts';
 import { measured, plural } from '../../report/format.ts';
 import { shown } from '../../report/index.ts';
 import { type Metric, metricOf } from '../../tasks/index.ts';
+import { recommendedText } from './recommended.ts';
 import type { Terminal } from './terminal.ts';
 
 type Event<T extends SweepEvent['type']> = Extract<SweepEvent, { type: T }>;
@@ -11,6 +12,7 @@ export class SweepDisplay {
   private metric: Metric | undefined;
   private trial: Event<'trial'> | undefined;
   private problems = false;
+  private recommended = false;
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -32,6 +34,10 @@ export class SweepDisplay {
             c.yellow(`note   ${plural(event.problems.length, 'file')} left out: ${event.problems[0].file}, …`),
           );
         this.problems = true;
+        break;
+      case 'recommended':
+        if (!this.recommended) terminal.say(`${c.dim('settings')}  ${recommendedText(event.settings)}`);
+        this.recommended = true;
         break;
       case 'trial':
         this.trial = event;

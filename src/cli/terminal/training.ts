@@ -5,6 +5,7 @@ import { bytes, compact, count, decimal, duration, measured, percent, plural } f
 import type { Noun } from '../../report/index.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
+import { recommendedText } from './recommended.ts';
 import type { Terminal } from './terminal.ts';
 
 type Event<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>;
@@ -59,6 +60,9 @@ export class TrainingDisplay {
         break;
       case 'memory':
         this.showMemory(event);
+        break;
+      case 'recommended':
+        this.fact('settings', recommendedText(event.settings));
         break;
       case 'run':
         this.fact('run', event.path);

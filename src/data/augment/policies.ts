@@ -41,9 +41,30 @@ const auto: Augmentation = {
   trivialAugment: { probability: 1 },
   erasing: { probability: 0.1, area: [0.02, 0.15], ratio: [0.3, 3.3] },
 };
+/** Most of a drawing is what it is by: it is moved and turned, and neither mirrored nor recoloured, as arrows and signs may not be. */
+const drawings: Augmentation = {
+  fill: 'edge',
+  resizedCrop: { probability: 0.8, scale: [0.6, 1], ratio: [0.8, 1.25] },
+  shear: { probability: 0.7, degrees: [-10, 10] },
+  rotation: { probability: 1, degrees: [-15, 15] },
+  translation: { probability: 1, fraction: [-0.06, 0.06] },
+  blur: { probability: 0.2, sigma: [0.4, 1.2] },
+  brightness: light.brightness,
+  contrast: light.contrast,
+};
 
-/** `light` suits 10 to 200 photographs a class; `auto` needs no tuning, and long trainings. None of them flips upside down. */
-export const augmentationPolicies: Readonly<Record<string, Augmentation>> = { none: {}, light, medium, heavy, auto };
+/**
+ * `light` suits 10 to 200 photographs a class, `drawings` drawings, icons and signs; `auto` needs no tuning, and long trainings. None of
+ * them flips upside down.
+ */
+export const augmentationPolicies: Readonly<Record<string, Augmentation>> = {
+  none: {},
+  light,
+  medium,
+  heavy,
+  auto,
+  drawings,
+};
 
 /**
  * A policy by name, or a configuration that is checked; a configuration may start from a policy: `{ policy: 'light', … }`.

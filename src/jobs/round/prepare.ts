@@ -24,6 +24,7 @@ import {
   preprocessingOf,
   sizesOf,
   taskOf,
+  tellRecommended,
 } from '../opening.ts';
 
 export interface RoundInputs {
@@ -51,10 +52,11 @@ export async function prepareRound(
   state: RoundState | undefined,
   hooks: JobHooks,
 ): Promise<PreparedRound> {
-  // Rounds are processes of their own: what frozen layers make of pictures outlives them on disk only.
-  const settings = roundSettings({ cache: 'disk', ...given }, state);
   const resolved = await fetchModel(spec, hooks);
   if (state) checkSource(state, spec, resolved.sha256);
+  // Rounds are processes of their own: what frozen layers make of pictures outlives them on disk only.
+  const { settings, recommended } = roundSettings({ cache: 'disk', ...given }, state, resolved.config);
+  tellRecommended(recommended, hooks);
   const runtime = await openRuntime(settings.device, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);

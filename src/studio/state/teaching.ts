@@ -68,7 +68,7 @@ export class Teaching {
         config,
         classes: this.run.value.classes,
         pictures: pictures.map((one) => ({ picture: one.blob, label: one.label })),
-        settings: trainSettings(settings, model === undefined),
+        settings: trainSettings(settings),
         project: this.surroundings.project,
       });
       this.change({ opened, trained: opened.groups.map(() => 0) });
