@@ -50,7 +50,8 @@ test('a temperature is fitted anew on other pictures', async () => {
   const fitted = await calibrate({ model: run, data: project.data, split: 'val' });
   expect(fitted.file).toMatch(/config\.json$/);
   expect(fitted.temperature).toBeCloseTo(outcome.calibration!.temperature!, 3);
-  expect(config(join(run, 'model'))).toEqual({ ...before, thaw: { temperature: fitted.temperature } });
+  expect(before.thaw.training).toBeDefined();
+  expect(config(join(run, 'model'))).toEqual({ ...before, thaw: { ...before.thaw, temperature: fitted.temperature } });
 });
 
 test('nothing is kept where nothing can be fitted, or there is no config.json', async () => {
