@@ -43,10 +43,19 @@ const EXPLOSION = { training: 10, validation: 1000 };
 export const withLoss = (level: LossLevel | null, loss: number): LossLevel =>
   level ? { first: level.first, recent: (1 - NEWEST) * level.recent + NEWEST * loss } : { first: loss, recent: loss };
 
-/** What is wrong with a loss; undefined where nothing is. @param recent of batches or of a validation */
-export function faultOf(seen: Fault['seen'], recent: number, level: LossLevel | null): Fault['reason'] | undefined {
-  if (!Number.isFinite(recent)) return 'not-finite';
-  return level && recent > EXPLOSION[seen] * Math.max(1, level.first) ? 'exploded' : undefined;
+/**
+ * What is wrong with a loss; undefined where nothing is.
+ *
+ * @param recent what the loss is judged by, where that is not itself: of batches
+ */
+export function faultOf(
+  { epoch, level }: Pick<Progress, 'epoch' | 'level'>,
+  at: Pick<Fault, 'seen' | 'step' | 'lr' | 'loss'>,
+  recent = at.loss,
+): Fault | undefined {
+  const exploded = level && recent > EXPLOSION[at.seen] * Math.max(1, level.first);
+  const reason = Number.isFinite(recent) ? exploded && 'exploded' : 'not-finite';
+  return reason ? { epoch: epoch + 1, step: at.step, seen: at.seen, reason, loss: at.loss, lr: at.lr } : undefined;
 }
 
 /** On the learning rate, after the rollbacks so far. */

@@ -1,7 +1,9 @@
 import type { TrainingPlan } from '../artifacts/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import type { StageInfo } from './events.ts';
+import type { Metric } from '../tasks/index.ts';
+import type { StageEnd, StageInfo } from './events.ts';
 import type { Anatomy } from './plan.ts';
+import { isBetter, type Progress } from './progress.ts';
 
 /** What a stage's plan comes to on a model: which layers, and how much of it trains. @param earlier plans of the stages before it */
 export function layersOf(
@@ -22,4 +24,11 @@ export function layersOf(
     trainable: size(trainable),
     frozen: size(all) - size(trainable),
   };
+}
+
+/** The stage under way, and the validation scores before it and of its best epoch. */
+export function gainOf({ stage, entry, rows }: Progress, metric: Metric): Pick<StageEnd, 'stage' | 'before' | 'after'> {
+  const own = rows.filter((row) => row.stage === stage + 1).map(({ val }) => val);
+  const after = own.reduce((best, val) => (isBetter(metric, val, best) ? val : best));
+  return { stage: stage + 1, before: entry, after };
 }
