@@ -4,12 +4,13 @@
  *     npm run bench -- --help
  */
 import { loadavg } from 'node:os';
+import { HELP, readOptions } from './command-line.ts';
 import { CONTENDERS } from './contenders.ts';
 import { JOBS, jobTable, jobVersions, measureJob, missingForJob } from './jobs.ts';
 import { describeMachine } from './machine.ts';
 import { measureSteps } from './measure.ts';
 import { makeNetworks, stepsRequest } from './networks.ts';
-import { type BenchOptions, HELP, readOptions } from './options.ts';
+import type { BenchOptions } from './options.ts';
 import { type ModelResult, modelTable, replaceSection } from './tables.ts';
 
 const say = (line: string) => console.error(line);

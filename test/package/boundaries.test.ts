@@ -66,9 +66,9 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
   .filter((file) => /\.[tj]sx?$/.test(file) && !file.includes('/generated/'));
 
-/** What a file imports, types included; imports written in template strings (examples in a model card) are not imports. */
-function importsOf(file: string): string[] {
-  const code = readFileSync(`src/${file}`, 'utf8').replace(/`(?:\\.|\$\{[^{}]*\}|[^`\\])*`/gs, '``');
+/** What a file of a folder imports, types included; imports written in template strings (examples in a model card) are not imports. */
+function importsOf(file: string, folder = 'src'): string[] {
+  const code = readFileSync(`${folder}/${file}`, 'utf8').replace(/`(?:\\.|\$\{[^{}]*\}|[^`\\])*`/gs, '``');
   const statements = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'/gm;
   const calls = /\bimport\('([^']+)'\)/g;
   return [...code.matchAll(statements), ...code.matchAll(calls)].map(([, specifier]) => specifier!);
@@ -109,6 +109,26 @@ test('imports point to modules that stand before', () => {
     ({ file, target }) => modules.indexOf(moduleOf(target)) > modules.indexOf(moduleOf(file)),
   );
   expect(wrong).toEqual([]);
+});
+
+test('no script imports itself by way of others', () => {
+  const scripts = readdirSync('scripts', { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => /\.[tj]s$/.test(file) && !file.includes('node_modules/'));
+  const targets = (file: string) =>
+    importsOf(file, 'scripts')
+      .map((specifier) => posix.join(posix.dirname(file), specifier))
+      .filter((target) => scripts.includes(target));
+  const reached = new Map(scripts.map((file) => [file, targets(file)]));
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+    reached.get(from)!.some((next) => {
+      if (next === to) return true;
+      if (seen.has(next)) return false;
+      seen.add(next);
+      return reaches(next, to, seen);
+    });
+  expect(reached.get('bench/bench.ts')).toContain('bench/jobs.ts');
+  expect(scripts.filter((file) => reaches(file, file))).toEqual([]);
 });
 
 describe('the core', () => {
