@@ -1,4 +1,4 @@
-// Builds dist/: the generated protobuf module, TypeScript's output, what tsc leaves behind, dist/browser for pages without a bundler, and the
+// Builds dist/, or the folder that is named: the generated protobuf module, TypeScript's output, what tsc leaves behind, browser/ for pages without a bundler, and the
 // studio.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, rmSync } from 'node:fs';
@@ -9,21 +9,26 @@ import { PROTOCOLS } from './generate-protobuf.js';
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 
-rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/tsc'), '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-});
+const [out = 'dist'] = process.argv.slice(2);
+rmSync(out, { recursive: true, force: true });
+const { status } = spawnSync(
+  process.execPath,
+  [join(dirname(typescript), 'bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', out],
+  {
+    stdio: 'inherit',
+  },
+);
 if (status !== 0) process.exit(status ?? 1);
 // The modules' types are a .d.ts beside each, which tsc takes for already built.
 for (const name of PROTOCOLS) {
   const folder = join(dirname(name), 'generated');
-  cpSync(join('src', folder), join('dist', folder), { recursive: true });
+  cpSync(join('src', folder), join(out, folder), { recursive: true });
 }
-chmodSync('dist/cli/main.js', 0o755);
+chmodSync(join(out, 'cli/main.js'), 0o755);
 // Sandboxed preload scripts are CommonJS of one file.
 await build({
   entryPoints: ['src/electron/preload.ts'],
-  outfile: 'dist/electron/preload.cjs',
+  outfile: join(out, 'electron/preload.cjs'),
   bundle: true,
   format: 'cjs',
   platform: 'browser',
@@ -33,8 +38,8 @@ await build({
 });
 // Two scripts that need nothing but ONNX Runtime's assets: what a page imports, and its worker.
 await build({
-  entryPoints: { thaw: 'dist/web/index.js', worker: 'dist/web/worker.js' },
-  outdir: 'dist/browser',
+  entryPoints: { thaw: join(out, 'web/index.js'), worker: join(out, 'web/worker.js') },
+  outdir: join(out, 'browser'),
   bundle: true,
   splitting: true,
   minify: true,
@@ -44,7 +49,11 @@ await build({
   chunkNames: 'chunk-[hash]',
   logLevel: 'warning',
 });
-const studio = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/studio/studio.ts', '--build'], {
-  stdio: 'inherit',
-});
+const studio = spawnSync(
+  process.execPath,
+  ['--import', 'tsx', 'scripts/studio/studio.ts', '--build', join(out, 'studio')],
+  {
+    stdio: 'inherit',
+  },
+);
 if (studio.status !== 0) process.exit(studio.status ?? 1);

@@ -1,13 +1,18 @@
 // Builds the studio where it is not built yet, and serves it on this machine as `thaw studio` does.
 //   npm run studio -- --port 5180
-//   npm run studio -- --build     builds only
+//   npm run studio -- --build [FOLDER]   builds only
+import { resolve } from 'node:path';
 import process from 'node:process';
 import { runThaw } from '../../src/cli/run.ts';
-import { buildStudio, isStale } from './build.ts';
+import { buildStudio, isStale, STUDIO } from './build.ts';
 
 const words = process.argv.slice(2);
-if (isStale()) {
-  console.error('building the studio …');
-  await buildStudio();
+const [first, folder = STUDIO] = words;
+if (first === '--build') await buildStudio(resolve(folder));
+else {
+  if (isStale()) {
+    console.error('building the studio …');
+    await buildStudio();
+  }
+  process.exitCode = await runThaw(['studio', ...words], process);
 }
-if (!words.includes('--build')) process.exitCode = await runThaw(['studio', ...words], process);

@@ -2,12 +2,14 @@
 // linked from ours, since installing them takes minutes and a network.
 import { execFile, spawn } from 'node:child_process';
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -26,6 +28,9 @@ interface Packed {
 }
 let project: string;
 let packed: Packed;
+/** Of our own `dist`: when it was made, if it is there. */
+const madeAt = () => statSync('dist', { throwIfNoEntry: false })?.birthtimeMs;
+let before: ReturnType<typeof madeAt>;
 
 function link(name: string, target: string) {
   const path = join(project, 'node_modules', name);
@@ -43,12 +48,29 @@ function write(file: string, contents: string | object) {
   writeFileSync(join(project, file), typeof contents === 'string' ? contents : JSON.stringify(contents));
 }
 
+/** A copy of what is here, with a `dist` of its own: other tests use ours meanwhile. Below our `node_modules`, for bundlers. */
+async function built(copy: string): Promise<string> {
+  mkdirSync('.cache', { recursive: true });
+  const dist = mkdtempSync('.cache/dist-');
+  try {
+    await run(process.execPath, ['scripts/build/build.js', dist]).catch(({ stdout }) => {
+      throw new Error(`the build fails:\n${stdout}`);
+    });
+    const own = ['.git', 'node_modules', '.cache', 'dist', 'runs', 'sweeps'];
+    for (const name of readdirSync('.')) if (!own.includes(name)) cpSync(name, join(copy, name), { recursive: true });
+    cpSync(dist, join(copy, 'dist'), { recursive: true });
+  } finally {
+    rmSync(dist, { recursive: true, force: true });
+  }
+  return copy;
+}
+
 beforeAll(async () => {
+  before = madeAt();
   project = realpathSync(mkdtempSync(join(tmpdir(), 'thaw-pack-')));
-  await run(process.execPath, ['scripts/build/build.js']).catch(({ stdout }) => {
-    throw new Error(`the build fails:\n${stdout}`);
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
+    cwd: await built(join(project, 'built')),
   });
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project]);
   packed = [JSON.parse(stdout)].flat(2)[0];
   mkdirSync(join(project, 'node_modules/thaw'), { recursive: true });
   await run('tar', ['-xzf', packed.filename, '-C', 'node_modules/thaw', '--strip-components=1'], { cwd: project });
@@ -58,6 +80,8 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+test('is built beside the dist that other tests use', () => expect(madeAt()).toBe(before));
 
 test('holds what users need and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
