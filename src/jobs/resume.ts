@@ -8,6 +8,7 @@ import { type Assessment, type Evaluated, type Evaluation, openTask } from '../t
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
+import { planJobMemory } from './memory.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { isFinished, newRecord, type RunRecord } from './record.ts';
@@ -37,7 +38,8 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       );
     }
     onEvent?.({ type: 'run', path: shownPath(run.path) });
-    const settings = await readRunSettings(run);
+    const { model, data, ...began } = await run.config();
+    const settings = readSettings(began);
     const { model: source, identity, about: kept } = await run.source();
     const about = kept as unknown as About;
     const opened = await openTrainingData(about.dataPath, about.preprocessing, settings, () => identity.classes);
@@ -59,19 +61,29 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       seed: settings.seed,
     });
     onEvent?.({ type: 'model', name: about.name, ...sizesOf(network) });
+    // There may be less memory than where it began.
+    const { settings: planned, memory } = await planJobMemory(network, settings, {
+      dataset: opened,
+      format: about.preprocessing,
+      task,
+      runtime,
+    });
+    if (memory) onEvent?.({ type: 'memory', ...memory });
     const checkpoint = await run.newest();
     if (checkpoint?.notice) onEvent?.({ type: 'notice', message: checkpoint.notice });
     await run.rewindRows(checkpoint?.progress.rows ?? []);
+    // The checkpoint says by itself what batches it counts.
+    if (memory?.divided) await run.writeConfig({ model, data, ...planned });
     const job = {
       ...network,
       source,
       run,
       about,
-      settings,
+      settings: planned,
       dataset: opened,
       task,
       runtime,
-      record,
+      record: memory?.divided ? { ...record, memory } : record,
       resume: checkpoint,
     };
     return await runTraining<A, E>(job, hooks);

@@ -79,8 +79,7 @@ export async function planMemory(
     const divided = Number.isInteger(batch) && estimate(batch, true);
     if (!divided || !fits(divided)) continue;
     return {
-      // Decided once: a run goes on with what it began with.
-      settings: { ...settings, batch, accumulate: settings.accumulate * parts, memory: 'off' },
+      settings: { ...settings, batch, accumulate: settings.accumulate * parts },
       memory: {
         estimate: divided,
         limit,

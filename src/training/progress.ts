@@ -1,3 +1,4 @@
+import { ThawError } from '../errors.ts';
 import { type Metric, merit, type Scores } from '../tasks/index.ts';
 import type { EpochRow } from './events.ts';
 import type { Finding } from './findings.ts';
@@ -15,6 +16,8 @@ export interface Progress {
   readonly epoch: number;
   /** Batches done of the epoch under way, their scores, and the seconds they took. */
   readonly batch: number;
+  /** Samples in a batch; 0 before it is known. */
+  readonly batchSize: number;
   readonly scores: RunningScores;
   readonly seconds: number;
   /** From where each parameter's own updates count: those of the run before its first, and those since that it had no part in. */
@@ -39,6 +42,7 @@ export const START: Progress = {
   stageEpoch: 0,
   epoch: 0,
   batch: 0,
+  batchSize: 0,
   scores: NO_SCORES,
   seconds: 0,
   thawedAt: {},
@@ -51,6 +55,22 @@ export const START: Progress = {
   rollbacks: [],
   findings: [],
 };
+
+/**
+ * The same place in batches of another size: a machine with less memory goes on with parts of them.
+ *
+ * @throws ThawError `run-directory` where it lies within one of them
+ */
+export function inBatchesOf(p: Progress, batchSize: number): Progress {
+  if (p.batchSize === batchSize) return p;
+  const batch = p.batchSize ? (p.batch * p.batchSize) / batchSize : p.batch;
+  if (Number.isInteger(batch)) return { ...p, batch, batchSize };
+  throw new ThawError(
+    'run-directory',
+    `the checkpoint stands after ${p.batch} batches of ${p.batchSize}, which are no number of batches of ${batchSize}`,
+    `Put batch back to ${p.batchSize} in config.yaml`,
+  );
+}
 
 /** Better is more accurate (or what the task's metric is), or as accurate with a smaller loss. */
 export function isBetter(metric: Metric, a: Scores, b: Scores | null): boolean {

@@ -11,7 +11,16 @@ import { type Finding, findingsOf } from './findings.ts';
 import { Pace } from './pace.ts';
 import type { Anatomy } from './plan.ts';
 import { planStages } from './presets.ts';
-import { afterBatch, afterEpoch, afterStage, isBetter, type Progress, START, withThawed } from './progress.ts';
+import {
+  afterBatch,
+  afterEpoch,
+  afterStage,
+  inBatchesOf,
+  isBetter,
+  type Progress,
+  START,
+  withThawed,
+} from './progress.ts';
 import { type Fault, faultOf, rateFactor, rolledBack } from './rollback.ts';
 import { addBatch, meanScores } from './running.ts';
 import { inRuns } from './runs.ts';
@@ -55,7 +64,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   constructor(private readonly options: TrainerOptions<O, E>) {
     const { config, anatomy, train, task, runtime, resume, features = new FeatureCache() } = options;
     this.stages = planStages(config, anatomy);
-    this.progress = resume?.progress ?? START;
+    this.progress = inBatchesOf(resume?.progress ?? START, config.batch);
     this.pace = new Pace(train, config, task.metric);
     this.several = config.stepsPerRun ?? stepsPerRun(runtime);
     const { stages, pace, several } = this;

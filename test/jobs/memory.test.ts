@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { inspectModel, type JobEvent, resume, train } from '../../src/jobs/index.ts';
 import { openRun } from '../../src/run/index.ts';
+import { inBatchesOf, START } from '../../src/training/progress.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;
@@ -37,26 +38,35 @@ async function trained(name: string, memory: number | 'off', stopAt?: number) {
   return { out, told: told! };
 }
 
+const configOf = (out: string) => parse(readFileSync(join(out, 'config.yaml'), 'utf8'));
 const lastOf = async (out: string) => (await openRun(out)).checkpoint('last');
+
+type Tensors = Awaited<ReturnType<typeof lastOf>>['state'];
+
+/** Equal to rounding. */
+function expectNear(found: Tensors, expected: Tensors): void {
+  expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [key, { data }] of expected) {
+    const other = found.get(key)!.data as Float32Array;
+    const largest = Math.max(...(data as Float32Array).map(Math.abs));
+    const difference = Math.max(...(data as Float32Array).map((v, i) => Math.abs(v - other[i])));
+    expect(difference / largest, key).toBeLessThan(1e-5);
+  }
+}
 
 test('a training in parts is the one with whole batches, to rounding; stopped and resumed the same, to the bit', async () => {
   const whole = await trained('whole', 'off');
-  expect(parse(readFileSync(join(whole.out, 'config.yaml'), 'utf8'))).toMatchObject({ batch: 12, accumulate: 1 });
+  expect(configOf(whole.out)).toMatchObject({ batch: 12, accumulate: 1 });
   const limit = whole.told.estimate.total - 1;
   const parts = await trained('parts', limit);
   expect(parts.told.divided).toMatchObject({ batch: 12 });
-  const config = parse(readFileSync(join(parts.out, 'config.yaml'), 'utf8'));
+  const config = configOf(parts.out);
   expect(config.batch).toBeLessThan(12);
   expect(config.batch * config.accumulate).toBe(12);
   expect(JSON.parse(readFileSync(join(parts.out, 'record.json'), 'utf8')).memory.divided).toEqual(parts.told.divided);
   const [a, b] = [await lastOf(whole.out), await lastOf(parts.out)];
   expect(b.progress.step).toBe(a.progress.step);
-  for (const [key, { data }] of a.state) {
-    const other = b.state.get(key)!.data as Float32Array;
-    const largest = Math.max(...(data as Float32Array).map(Math.abs));
-    const difference = Math.max(...(data as Float32Array).map((v, i) => Math.abs(v - other[i])));
-    expect(difference / largest, key).toBeLessThan(1e-5);
-  }
+  expectNear(b.state, a.state);
   const { out } = await trained('stopped', limit, 3);
   await resume(out);
   const c = await lastOf(out);
@@ -82,3 +92,29 @@ test.each(['head', 'all'] as const)(
     expect(memory).toMatchObject({ batch: 7, [trainable]: total - caches });
   },
 );
+
+test('a run that goes on where there is less memory sends its batches through in parts from there on, within an epoch too', async () => {
+  const whole = await trained('plenty', 1e12);
+  const { out } = await trained('plenty-stopped', 1e12, 3);
+  expect((await lastOf(out)).progress).toMatchObject({ epoch: 1, batch: 1, batchSize: 12 });
+  const limit = whole.told.estimate.total - 1;
+  writeFileSync(join(out, 'config.yaml'), stringify({ ...configOf(out), memory: limit }));
+  const told: Memory[] = [];
+  await resume(out, { onEvent: (event) => event.type === 'memory' && told.push(event) });
+  expect(told).toHaveLength(1);
+  expect(told[0].divided).toMatchObject({ batch: 12 });
+  expect(told[0].notice).toContain('whose gradients make one update');
+  const { batch, accumulate } = configOf(out);
+  expect([batch * accumulate, batch < 12]).toEqual([12, true]);
+  const [a, b] = [await lastOf(whole.out), await lastOf(out)];
+  expect(b.progress.step).toBe(a.progress.step);
+  expectNear(b.state, a.state);
+}, 120_000);
+
+test('a place within an epoch is the same in batches of another size, and none within one of them', () => {
+  const place = { ...START, batch: 3, batchSize: 12 };
+  expect(inBatchesOf(place, 4)).toMatchObject({ batch: 9, batchSize: 4 });
+  expect(inBatchesOf(place, 12)).toBe(place);
+  expect(inBatchesOf(START, 12)).toMatchObject({ batch: 0, batchSize: 12 });
+  expect(() => inBatchesOf(place, 5)).toThrow(/3 batches of 12.* batches of 5/);
+});

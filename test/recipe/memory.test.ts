@@ -66,8 +66,8 @@ describe('a batch that needs more than there is', () => {
     expect(memory!.divided).toEqual({ batch: 12, parts: 12 / settings.batch });
     expect(memory!.estimate.total).toBeLessThanOrEqual(limit);
     expect(memory!.notice).toContain(`in ${12 / settings.batch} parts of ${settings.batch}`);
-    // Decided once.
-    expect(settings.memory).toBe('off');
+    // What fits is not divided again.
+    expect((await plan(settings, { limit })).settings).toEqual(settings);
   });
 
   test('may be bounded in words, and left whole', async () => {

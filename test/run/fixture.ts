@@ -26,6 +26,7 @@ export function checkpointAt(step: number, size = 8): Checkpoint {
       stage: 0,
       stageEpoch: 1,
       epoch: 1,
+      batchSize: 16,
       batch: 3,
       scores: { lossSum: 0.1 + 0.2, count: 3, sums: { correct: 1 } },
       seconds: 1,
