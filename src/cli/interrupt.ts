@@ -24,6 +24,8 @@ export function interruptSignal(terminal: Terminal): { signal: AbortSignal; rele
   return {
     signal: controller.signal,
     release: () => {
+      // What is passed on once more must not end the process before it has said that it stops.
+      if (controller.signal.aborted) return;
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
     },

@@ -20,8 +20,17 @@ export class Slots {
   }
 }
 
-/** `Promise.all` of `task` over the items, at most `limit` at a time. */
-export function mapConcurrently<T, R>(items: readonly T[], limit: number, task: (item: T) => Promise<R>): Promise<R[]> {
+/** `Promise.all` of `task` over the items, at most `limit` at a time. @param signal with whose abort it ends, and begins no more of them */
+export function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  task: (item: T) => Promise<R>,
+  signal?: AbortSignal,
+): Promise<R[]> {
   const slots = new Slots(limit);
-  return Promise.all(items.map((item) => slots.run(() => task(item))));
+  const unlessAborted = async (item: T) => {
+    signal?.throwIfAborted();
+    return task(item);
+  };
+  return Promise.all(items.map((item) => slots.run(() => unlessAborted(item))));
 }

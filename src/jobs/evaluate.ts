@@ -55,6 +55,7 @@ export async function labelledPredictions(
   const dataset = await openLabelled(request.data, preprocessing, {
     ...keptReading(TASKS[facts.task].reads(), classes),
     valFraction: 0,
+    signal: hooks.signal,
     strict: request.strict,
   });
   const task = onClasses(classifier.task, dataset.classes);

@@ -114,10 +114,12 @@ async function compare(
   const settings = await readRunSettings(run);
   const { batch } = settings;
   const { identity } = await run.source();
-  const dataset = await openTrainingData(dataPath, preprocessing, settings, () => identity.classes).catch((error) => {
-    if (error instanceof ThawError) return undefined;
-    throw error;
-  });
+  const dataset = await openTrainingData(dataPath, preprocessing, settings, () => identity.classes, hooks).catch(
+    (error) => {
+      if (error instanceof ThawError) return undefined;
+      throw error;
+    },
+  );
   if (!dataset) return null;
   const classifier = await Classifier.open(run.path, { batch, device: 'cpu' }, hooks);
   const source = plainSource(dataset.val, preprocessing);

@@ -62,8 +62,12 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const { device, seed } = readSettings({ ...request.settings });
   const runtime = await openRuntime(device, hooks);
   const { resolved, model, settings, preprocessing } = await openModel(request, hooks);
-  const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
-    knownLabels(model, resolved, settings.labels),
+  const dataset = await openTrainingData(
+    request.data,
+    preprocessing,
+    settings,
+    () => knownLabels(model, resolved, settings.labels),
+    hooks,
   );
   const task = taskOf(model, dataset, settings);
   const config = trainingConfigOf(

@@ -75,10 +75,11 @@ export async function openTrainingData(
   format: InputFormat,
   { task, targets, seed, valFraction, strict, verify, labels, keepHead, ...blends }: TrainSettings,
   kept: () => readonly string[],
+  { signal }: Pick<JobHooks, 'signal'> = {},
 ): Promise<Dataset> {
   if (isText(format)) refuseForTexts(task, blends);
   const reading = TASKS[task].reads(targets);
-  const options = { labels: reading, seed, valFraction, strict, verification: verify };
+  const options = { labels: reading, seed, valFraction, strict, verification: verify, signal };
   if (keepHead) return openLabelled(path, format, { ...options, ...keptReading(reading, kept()) });
   return inOrder(await openLabelled(path, format, options), labels);
 }

@@ -55,7 +55,10 @@ export async function answers(request: PredictRequest, hooks: JobHooks): Promise
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   try {
     const { task, preprocessing } = classifier;
-    const { samples, problems } = await openUnlabelled(request.pictures, preprocessing, request);
+    const { samples, problems } = await openUnlabelled(request.pictures, preprocessing, {
+      strict: request.strict,
+      signal: hooks.signal,
+    });
     for (const { file, reason } of problems)
       hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` });
     const asWritten = request.pictures.every((path) => isAbsolute(path));

@@ -65,8 +65,12 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
       'Give a model of pictures',
     );
   }
-  const dataset = await openTrainingData(request.data, preprocessing, settings, () =>
-    knownLabels(model, resolved, settings.labels),
+  const dataset = await openTrainingData(
+    request.data,
+    preprocessing,
+    settings,
+    () => knownLabels(model, resolved, settings.labels),
+    hooks,
   );
   const chosen = inTurns(dataset, pictures);
   const batchOf = (rows: readonly Float32Array[]): Batch => ({

@@ -42,7 +42,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     const settings = readSettings(began);
     const { model: source, identity, about: kept } = await run.source();
     const about = kept as unknown as About;
-    const opened = await openTrainingData(about.dataPath, about.preprocessing, settings, () => identity.classes);
+    const opened = await openTrainingData(about.dataPath, about.preprocessing, settings, () => identity.classes, hooks);
     const task = openTask(about.task);
     onEvent?.(describeData(opened, task, about.preprocessing));
     const samples = await identifySamples(opened, about.dataPath);

@@ -55,8 +55,12 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const runtime = await openRuntime(device, hooks);
   const { resolved, model, settings: asked, preprocessing } = await openModel(request, hooks);
   signal?.throwIfAborted();
-  const dataset = await openTrainingData(request.data, preprocessing, asked, () =>
-    knownLabels(model, resolved, asked.labels),
+  const dataset = await openTrainingData(
+    request.data,
+    preprocessing,
+    asked,
+    () => knownLabels(model, resolved, asked.labels),
+    hooks,
   );
   const labels = dataset.train.map(({ label }) => label);
   const known = withEpochs(withClassWeights(asked, labels, dataset.classes), labels.length, dataset.classes.length);

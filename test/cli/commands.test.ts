@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
@@ -302,6 +302,38 @@ test('Ctrl-C saves and exits with 130', async () => {
   const code = await new Promise((resolve) => child.on('exit', resolve));
   expect({ code, said }).toEqual({ code: 130, said: expect.stringContaining(`thaw resume ${out}`) });
   expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
+});
+
+test('Ctrl-C while the pictures are looked through ends it at once, in a line', async () => {
+  const data = join(project.folder, 'many');
+  for (const name of ['red', 'blue']) {
+    mkdirSync(join(data, name), { recursive: true });
+    const [picture] = readdirSync(join(project.data, 'train', name));
+    // Some seconds' worth.
+    for (let i = 0; i < 4000; i++) linkSync(join(project.data, 'train', name, picture), join(data, name, `${i}.png`));
+  }
+  const out = join(project.folder, 'not-begun');
+  const words = ['train', project.model, data, '--out', out, '--device', 'cpu', '--verify', 'full', '--json'];
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [events, said, asked] = ['', '', 0];
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  child.stdout.on('data', (text) => {
+    events += text;
+    if (asked || !events.includes('"type":"device"')) return;
+    asked = performance.now();
+    setTimeout(() => {
+      child.kill('SIGINT');
+      child.kill('SIGINT');
+    }, 200);
+  });
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+  expect(said.match(/thaw: stopped; there was nothing to save yet/g)).toHaveLength(1);
+  expect(events).not.toContain('"type":"data"');
+  expect(existsSync(out)).toBe(false);
 });
 
 test.skipIf(process.platform === 'win32')('a training whose reader is gone saves itself too', async () => {

@@ -4,6 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { mapConcurrently } from '../../src/data/concurrency.ts';
 import type { Sample } from '../../src/data/index.ts';
 import { openDataset, openPictures } from '../../src/data/node/index.ts';
 import { ThawError } from '../../src/errors.ts';
@@ -307,4 +308,27 @@ describe('pictures without labels', () => {
     );
     await refused(openPictures([join(root)]), /not a usable picture/);
   });
+});
+
+it('a data set that is being opened is given up when asked, and no more of its files are looked at', async () => {
+  const root = await classFolders(temporaryFolder(), { cat: 3, dog: 3 });
+  const asked = new AbortController();
+  const opening = openDataset(root, { signal: asked.signal });
+  asked.abort();
+  await expect(opening).rejects.toMatchObject({ name: 'AbortError' });
+  const begun: number[] = [];
+  const stop = new AbortController();
+  const looked = mapConcurrently(
+    Array.from({ length: 50 }, (_, i) => i),
+    4,
+    async (i) => {
+      begun.push(i);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (i === 9) stop.abort();
+    },
+    stop.signal,
+  );
+  await expect(looked).rejects.toMatchObject({ name: 'AbortError' });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(begun.length).toBeLessThanOrEqual(10 + 4);
 });

@@ -66,8 +66,9 @@ export const isProblem = (result: CheckedPicture | DataProblem): result is DataP
 export async function checkPictures(
   files: readonly string[],
   verification: Verification,
+  signal?: AbortSignal,
 ): Promise<(CheckedPicture | DataProblem)[]> {
-  const results = await mapConcurrently(files, 16, (file) => checkPicture(file, verification));
+  const results = await mapConcurrently(files, 16, (file) => checkPicture(file, verification), signal);
   return leaveOutPlaceholders(files, results);
 }
 

@@ -19,6 +19,8 @@ export interface OpenDatasetOptions {
   /** One class a picture unless given. */
   readonly labels?: LabelReading;
   readonly verification?: Verification;
+  /** Ends the opening, which takes a while where there are many pictures. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -26,17 +28,17 @@ export interface OpenDatasetOptions {
  * lines file with `file_name,label` (or what `labels` reads) and maybe `split`; or a folder with such a file named `metadata` or `labels`.
  * Classes are sorted by name. The result depends on names, contents and seed only, not on the machine.
  *
- * @throws {ThawError} `not-found`, `bad-data` or `bad-config`
+ * @throws {ThawError} `not-found`, `bad-data` or `bad-config`; what `signal` gives as its reason
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const { seed = 0, valFraction = 0.2, strict = false, verification = 'quick' } = options;
+  const { seed = 0, valFraction = 0.2, strict = false } = options;
   const reading: LabelReading = options.labels ?? { kind: 'class' };
   if (!(valFraction >= 0 && valFraction <= 1)) {
     throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'It must be from 0 to 1');
   }
   const root = resolve(path);
   const listing = await listDataset(root, reading);
-  const { pictures, problems } = await usablePictures(root, listing, strict, verification);
+  const { pictures, problems } = await usablePictures(root, listing, { ...options, strict });
   const classes = options.classes ?? targetNames(listing, reading);
   if (listing.entries.length > 0 && pictures.length === 0) {
     const first = problems[0];
@@ -64,10 +66,15 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   return { classes, ...splits, problems };
 }
 
-async function usablePictures(root: string, { entries, strays }: Listing, strict: boolean, verification: Verification) {
+async function usablePictures(
+  root: string,
+  { entries, strays }: Listing,
+  { strict, verification = 'quick', signal }: OpenDatasetOptions,
+) {
   const results = await checkPictures(
     entries.map(({ file }) => file),
     verification,
+    signal,
   );
   const problems: DataProblem[] = results.filter(isProblem);
   problems.push(...strays.map((file) => ({ file, reason: 'in no class folder' })));
@@ -153,7 +160,7 @@ function checkEnoughToSplit(path: string, classes: readonly string[], samples: r
  */
 export async function openPictures(
   paths: readonly string[],
-  options: { readonly strict?: boolean; readonly verification?: Verification } = {},
+  options: Pick<OpenDatasetOptions, 'strict' | 'verification' | 'signal'> = {},
 ): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
   const files: string[] = [];
   for (const path of paths) {
@@ -161,7 +168,7 @@ export async function openPictures(
     if (!kind) throw new ThawError('not-found', `there is no ${path}`, 'Give pictures or folders of pictures');
     files.push(...(kind.isDirectory() ? await listFiles(resolve(path)) : [resolve(path)]));
   }
-  const results = await checkPictures(files, options.verification ?? 'quick');
+  const results = await checkPictures(files, options.verification ?? 'quick', options.signal);
   const problems = results.filter(isProblem);
   const describe = ({ file, reason }: DataProblem) => `${file} (${reason})`;
   if (files.length === problems.length || (options.strict && problems.length > 0)) {

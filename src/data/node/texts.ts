@@ -5,7 +5,7 @@ import { ThawError } from '../../errors.ts';
 import { byCodeUnits, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, Sample } from '../types.ts';
 import type { OpenDatasetOptions } from './dataset.ts';
-import { listDataset, listFiles, type SplitName, splitNames } from './listing.ts';
+import { type Listing, listDataset, listFiles, type SplitName, splitNames } from './listing.ts';
 import { cell, type NumberedRow, readRows } from './rows.ts';
 
 const HINT = 'Give a CSV or JSON lines file with text and label, or a folder of .txt files for each class';
@@ -31,8 +31,8 @@ interface Texts {
  * @throws ThawError `not-found` or `bad-data`
  */
 export async function openTexts(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  const { seed = 0, valFraction = 0.2, strict = false } = options;
-  const { entries, problems } = await listTexts(path);
+  const { seed = 0, valFraction = 0.2, strict = false, signal } = options;
+  const { entries, problems } = await listTexts(path, signal);
   const fail = (message: string, hint = HINT): never => {
     throw new ThawError('bad-data', `${path}: ${message}`, hint);
   };
@@ -105,17 +105,17 @@ export async function readTexts(given: readonly string[]): Promise<{ samples: Sa
   );
 }
 
-async function listTexts(path: string): Promise<Texts> {
+async function listTexts(path: string, signal?: AbortSignal): Promise<Texts> {
   const kind = await stat(path).catch(() => undefined);
   if (!kind) throw new ThawError('not-found', `there is no ${path}`, HINT);
-  if (kind.isFile()) return TABLE.test(path) ? readTable(path) : listDataset(path).then(readFiles);
+  if (kind.isFile()) return TABLE.test(path) ? readTable(path) : readFiles(await listDataset(path), signal);
   const tables = (await listFiles(path))
     .map((file) => ({ file, split: splitNames.get(relative(path, file).replace(TABLE, '').toLowerCase()) }))
     .filter(({ file }) => TABLE.test(file) && !relative(path, file).includes(sep));
   const splitTables = tables.filter(({ split }) => split);
   if (!splitTables.some(({ split }) => split === 'train')) {
     if (tables.length === 1) return readTable(tables[0].file);
-    return readFiles(await listDataset(path));
+    return readFiles(await listDataset(path), signal);
   }
   const read = await Promise.all(splitTables.map(({ file, split }) => readTable(file, split)));
   return { entries: read.flatMap(({ entries }) => entries), problems: read.flatMap(({ problems }) => problems) };
@@ -137,10 +137,11 @@ async function readTable(path: string, ofAll?: SplitName): Promise<Texts> {
   return { entries, problems };
 }
 
-async function readFiles({ entries, strays }: Awaited<ReturnType<typeof listDataset>>): Promise<Texts> {
+async function readFiles({ entries, strays }: Listing, signal?: AbortSignal): Promise<Texts> {
   const read: TextEntry[] = [];
   const problems = strays.map((file): DataProblem => ({ file, reason: 'in no class folder' }));
   for (const { file, label, split } of entries) {
+    signal?.throwIfAborted();
     const text = /\.txt$/i.test(file) ? (await readFile(file, 'utf8')).trim() : undefined;
     if (text) read.push({ file, text, label, split });
     else problems.push({ file, reason: text === undefined ? 'no .txt file' : 'no text' });

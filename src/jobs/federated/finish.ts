@@ -62,7 +62,7 @@ export async function finishFederation(
   const given = readSettings({ ...common, stages: stages.map(({ stage: _, ...settings }) => settings) });
   const prepared = await prepareRound({ model, settings: given }, state, hooks);
   const { resolved, preprocessing, task, runtime, settings, network, anatomy } = prepared;
-  const dataset = await openMeasured(request.data, preprocessing, task);
+  const dataset = await openMeasured(request.data, preprocessing, task, hooks);
   if (request.data !== undefined) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();
   const dataPath = resolve(request.data ?? folder);
@@ -137,11 +137,16 @@ function freePlace(folder: string): string {
 }
 
 /** What the finished model is measured on: nothing is held back for training. */
-async function openMeasured(data: string | undefined, format: InputFormat, task: Task): Promise<Dataset> {
+async function openMeasured(
+  data: string | undefined,
+  format: InputFormat,
+  task: Task,
+  { signal }: JobHooks,
+): Promise<Dataset> {
   const { classes } = task;
   if (data === undefined) return { classes, train: [], val: [], test: [], problems: [] };
   const reading = keptReading(TASKS[task.facts.task].reads(), classes);
-  const opened = await openLabelled(data, format, { ...reading, valFraction: 0 });
+  const opened = await openLabelled(data, format, { ...reading, valFraction: 0, signal });
   const { train, val, test } = opened;
   const measured = val.length ? val : test.length ? test : train;
   if (measured.length) return { ...opened, train: [], val: measured, test: val.length ? test : [] };

@@ -60,7 +60,7 @@ export async function prepareRound(
   const runtime = await openRuntime(settings.device, hooks);
   const model = await readModelFile(resolved.path);
   const preprocessing = preprocessingOf(model, resolved, settings, hooks);
-  const { task, dataset } = await openLearning({ model, resolved, preprocessing, settings, data }, state);
+  const { task, dataset } = await openLearning({ model, resolved, preprocessing, settings, data }, state, hooks);
   if (dataset) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();
   hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
@@ -82,16 +82,17 @@ interface Opening {
 async function openLearning(
   { model, resolved, preprocessing, settings, data }: Opening,
   state: RoundState | undefined,
+  hooks: JobHooks,
 ): Promise<Pick<PreparedRound, 'task' | 'dataset'>> {
   const labels = () => knownLabels(model, resolved, settings.labels);
   if (state) {
     const task = openTask(state.task);
     if (data === undefined) return { task, dataset: undefined };
     const asKept = { ...settings, keepHead: true, labels: undefined };
-    return { task, dataset: await openTrainingData(data, preprocessing, asKept, () => task.classes) };
+    return { task, dataset: await openTrainingData(data, preprocessing, asKept, () => task.classes, hooks) };
   }
   if (data !== undefined) {
-    const dataset = await openTrainingData(data, preprocessing, settings, labels);
+    const dataset = await openTrainingData(data, preprocessing, settings, labels, hooks);
     return { task: taskOf(model, dataset, settings), dataset };
   }
   if (settings.task === 'regression') {
