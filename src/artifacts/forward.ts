@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { findFoldings, findGelus, fold, placeConstants, placeCubicResize } from '../lowering/index.ts';
+import { findFoldings, findGelus, fold, placeConstants, placeCubicResize, selectEarly } from '../lowering/index.ts';
 import { type Graph, type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
@@ -31,13 +31,16 @@ export interface Forward {
  */
 export function placeForward(
   b: GraphBuilder,
-  { model, values, constants }: Inference,
+  network: Inference,
   plan: TrainingPlan,
   mode: 'training' | 'evaluation',
 ): Forward {
-  const { graph } = model;
-  checkTrainable(plan.trainable, graph.initializers);
-  checkNames(graph.initializers, values, plan);
+  checkTrainable(plan.trainable, network.model.graph.initializers);
+  checkNames(network.model.graph.initializers, network.values, plan);
+  const { constants } = network;
+  const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
+  const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
+  const { graph, values } = withEarlySelections(network, plan, stays);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
@@ -57,8 +60,6 @@ export function placeForward(
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
   const dropped = new Map<string, Value>();
-  const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
-  const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
   const foldings = findFoldings(graph, constants, (node) => !stays(node));
   const gelus = findGelus(graph, constants, (node) => !stays(node));
   const absorbed = new Set<Node>();
@@ -106,6 +107,24 @@ export function placeForward(
   // An output that is no tensor, such as a sequence, has no place in a training.
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
   return { inputs, parameters, statistics, noise, outputs, frozen };
+}
+
+/** The graph with what trains computed only where the plan reads it. What is frozen stays: its results are remembered, whatever trains. */
+function withEarlySelections(
+  { model: { graph }, values, constants }: Inference,
+  plan: TrainingPlan,
+  stays: (node: Node) => boolean,
+) {
+  const reached = new Set(plan.trainable);
+  const trains = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (!readsOf(node).some((name) => reached.has(name))) continue;
+    trains.add(node);
+    for (const output of node.outputs) reached.add(output);
+  }
+  const { student, teacher } = plan.distillation ?? {};
+  const named = [student, teacher].filter((name) => name !== undefined);
+  return selectEarly({ graph, values }, constants, named, (node) => trains.has(node) && !stays(node));
 }
 
 const nameOf = (node: Node): string => node.name || node.outputs[0];

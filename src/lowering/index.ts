@@ -10,5 +10,6 @@ export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
 export { inPrecisionOf, inSinglePrecision } from './precision.ts';
 export { type Quantized, refuseUntrainable } from './refuse.ts';
+export { selectEarly } from './selection.ts';
 export { withFloatWeights } from './straight-through.ts';
 export { upgrade } from './upgrade.ts';
