@@ -100,12 +100,16 @@ async function inPage(page: Page, data: string): Promise<Outcome> {
       pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await (await fetch(address)).blob() })),
     );
     const model = await bytes('/model/onnx/model.onnx');
-    const preprocessorConfig = await (await fetch('/model/preprocessor_config.json')).json();
+    const json = async (name: string) => {
+      const response = await fetch(`/model/${name}`);
+      return response.ok ? response.json() : undefined;
+    };
+    const [preprocessorConfig, config] = await Promise.all(['preprocessor_config.json', 'config.json'].map(json));
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href, threads });
     const epochs: Extract<RemoteEvent, { type: 'epoch' }>[] = [];
     client.listen((event: RemoteEvent) => event.type === 'epoch' && epochs.push(event));
     const began = performance.now();
-    const { device } = await client.open({ model, preprocessorConfig, classes, pictures: blobs, settings });
+    const { device } = await client.open({ model, preprocessorConfig, config, classes, pictures: blobs, settings });
     await client.train();
     const { files, evaluation } = await client.finish();
     const seconds = (performance.now() - began) / 1000;

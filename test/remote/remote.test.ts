@@ -210,3 +210,18 @@ test('batches that need more memory than there is go through in parts, and in a 
   const again = await connected(folder).client.reopen('one');
   expect(again.stepsPerEpoch).toBe(4 * parts);
 });
+
+test('a project takes what its model recommends, and does so again when it is reopened', async () => {
+  const folder = join(project.folder, 'recommended');
+  const open = connected(folder).client;
+  const config = { thaw: { training: { augment: 'drawings', lr: 0.01 } } };
+  const opened = await open.open({ ...request, config, project: 'one' });
+  expect(opened.recommended).toEqual({ augment: 'drawings' });
+  await open.train();
+  const { files } = await open.finish();
+  const shipped = JSON.parse(Buffer.from(new Map(files).get('config.json')!).toString());
+  expect(shipped.thaw.training).toEqual({ augment: 'drawings', lr: settings.lr });
+  await open.close();
+  const again = await connected(folder).client.reopen('one');
+  expect(again.recommended).toEqual({ augment: 'drawings' });
+});
