@@ -23,6 +23,8 @@ export interface Word {
   readonly name: string;
   readonly does: string;
   readonly optional?: boolean;
+  /** The config file may say it instead. */
+  readonly inConfig?: boolean;
   /** The last one may take all that follow. */
   readonly many?: boolean;
 }
@@ -68,11 +70,8 @@ export function cittyCommand(
 }
 
 function checkWords({ name, words }: CommandSpec, given: readonly string[]): void {
-  const missing = words.filter((word, i) => !word.optional && i >= given.length);
-  if (missing.length) {
-    const list = missing.map((word) => `<${word.name}>`).join(' and ');
-    throw new ThawError('bad-config', `thaw ${name} needs ${list}`, `See thaw ${name} --help`);
-  }
+  const missing = words.filter((word, i) => !word.optional && !word.inConfig && i >= given.length);
+  if (missing.length) throw lackingWords(name, missing);
   if (given.length > words.length && !words.at(-1)?.many) {
     throw new ThawError(
       'bad-config',
@@ -81,6 +80,13 @@ function checkWords({ name, words }: CommandSpec, given: readonly string[]): voi
     );
   }
 }
+
+export const lackingWords = (command: string, words: readonly Pick<Word, 'name'>[]): ThawError =>
+  new ThawError(
+    'bad-config',
+    `thaw ${command} needs ${words.map(({ name }) => `<${name}>`).join(' and ')}`,
+    `See thaw ${command} --help`,
+  );
 
 /**
  * Checks the flags among a command's words, which citty does not, and writes each with its value as one word.

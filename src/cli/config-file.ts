@@ -1,11 +1,22 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
+import { quoted, shownPath } from '../jobs/paths.ts';
+import { isPath } from '../models/resolve.ts';
+import { lackingWords } from './command.ts';
 import { settingName } from './flags.ts';
 
-/** Names that c12 looks for, and in a config file that a run wrote what are no settings. */
+/** Name that c12 looks for. */
 const NAME = 'thaw.config';
-const NO_SETTINGS = ['model', 'data'];
+/** What a config file may say besides settings, as that of a run does. */
+const SUBJECT = ['model', 'data'] as const;
+
+export interface ConfigFile {
+  readonly settings: Record<string, unknown>;
+  readonly subject: { readonly [name in (typeof SUBJECT)[number]]?: string };
+  /** Where it was found. */
+  readonly file?: string;
+}
 
 /**
  * The settings of `thaw.config.{ts,js,json,yaml,…}` in the working directory, or of the file named; none where there is none.
@@ -13,7 +24,7 @@ const NO_SETTINGS = ['model', 'data'];
  *
  * @throws ThawError `not-found` for a named file that does not exist, `bad-config` for one that cannot be read
  */
-export async function readConfigFile(file?: string): Promise<{ settings: Record<string, unknown>; file?: string }> {
+export async function readConfigFile(file?: string): Promise<ConfigFile> {
   if (file !== undefined && !existsSync(file)) {
     throw new ThawError('not-found', `there is no config file ${file}`, 'Check --config');
   }
@@ -32,13 +43,44 @@ export async function readConfigFile(file?: string): Promise<{ settings: Record<
     const reason = String((cause as Error).message).split('\n')[0];
     throw new ThawError('bad-config', `cannot read ${file ?? NAME}: ${reason}`, 'Mend the file', { cause });
   });
-  if (!loaded._configFile) return { settings: {} };
+  if (!loaded._configFile) return { settings: {}, subject: {} };
   const config: unknown = loaded.config;
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new ThawError('bad-config', `${loaded._configFile} holds no settings`, 'Write them as name: value');
   }
-  const settings = Object.entries(config)
-    .map(([name, value]) => [settingName(name), value] as const)
-    .filter(([name]) => !NO_SETTINGS.includes(name));
-  return { settings: Object.fromEntries(settings), file: loaded._configFile };
+  const entries = Object.entries(config).map(([name, value]) => [settingName(name), value] as const);
+  const isSubject = (name: string) => (SUBJECT as readonly string[]).includes(name);
+  const odd = entries.find(([name, value]) => isSubject(name) && typeof value !== 'string');
+  if (odd) throw new ThawError('bad-config', `${loaded._configFile}: ${odd[0]} is no text`, 'Write a path');
+  return {
+    settings: Object.fromEntries(entries.filter(([name]) => !isSubject(name))),
+    subject: Object.fromEntries(entries.filter(([name]) => isSubject(name))),
+    file: loaded._configFile,
+  };
+}
+
+/**
+ * The model and the data that a command is for: its words, or what its config file says where they are missing. Paths in it are seen from
+ * the working directory, as those of words are.
+ *
+ * @throws ThawError `bad-config` where neither says it, `not-found` where what the file says is not there
+ */
+export function subjectOf(
+  command: string,
+  words: readonly string[],
+  { subject, file }: ConfigFile,
+): { readonly model: string; readonly data: string } {
+  const chosen = SUBJECT.map((name, i) => ({ name, given: words[i], path: words[i] ?? subject[name] }));
+  const lacking = chosen.filter(({ path }) => path === undefined);
+  if (lacking.length) throw lackingWords(command, lacking);
+  for (const { name, given, path } of chosen) {
+    if (given !== undefined || existsSync(path!) || (name === 'model' && !isPath(path!))) continue;
+    throw new ThawError(
+      'not-found',
+      `${file} says ${name}: ${path}, and there is no ${resolve(path!)}`,
+      `Give both, thaw ${command} MODEL DATA --config ${quoted(shownPath(file!))}, or start where the paths hold`,
+    );
+  }
+  const [model, data] = chosen.map(({ path }) => path!);
+  return { model, data };
 }

@@ -1,6 +1,14 @@
 import { preprocessingPresets, testViewNames } from '../data/index.ts';
 import { devices } from '../runtime/devices.ts';
+import type { Word } from './command.ts';
 import type { Flags } from './flags.ts';
+
+/** The model of a training. */
+export const MODEL_WORD: Word = {
+  name: 'model',
+  does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default',
+  inConfig: true,
+};
 
 /** How pictures become input: for every command that looks at pictures. */
 export const PICTURE_FLAGS: Flags = {

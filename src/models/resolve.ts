@@ -59,6 +59,9 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   };
 }
 
+/** Whether `spec` names a place on this machine. Addresses begin with two letters at least: `C:\models` is a path. */
+export const isPath = (spec: string): boolean => spec !== 'default' && !/^[a-z][a-z0-9+.-]+:/i.test(spec);
+
 async function find(
   spec: string,
   { onProgress, cacheDir, fetch = globalThis.fetch }: ResolveOptions,
@@ -70,8 +73,7 @@ async function find(
     const { fetchFromHub } = await import('./hub.ts');
     return fetchFromHub(spec.slice(3), remote);
   }
-  // Two letters at least: `C:\models` is a path.
-  if (/^[a-z][a-z0-9+.-]+:/i.test(spec) && !existsSync(spec)) return fetchAddress(spec, remote);
+  if (!isPath(spec) && !existsSync(spec)) return fetchAddress(spec, remote);
   return locate(spec);
 }
 

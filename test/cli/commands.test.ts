@@ -209,9 +209,32 @@ describe('a training', () => {
     expect(written).toMatch(/^ {2}weightDecay: 0\.2$/m);
     expect(written).toMatch(/^batch: 9$/m);
     const again = join(project.folder, 'repeated');
-    await thaw(['train', project.model, project.data, '--out', again, '--config', join(out, 'config.yaml')]);
+    // Which says the model and the data, too.
+    await thaw(['train', '--out', again, '--config', join(out, 'config.yaml')]);
     const model = (folder: string) => readFileSync(join(folder, 'model', 'onnx', 'model.onnx'));
     expect(model(again).equals(model(out))).toBe(true);
+  });
+
+  test('takes the model and the data from a config file where they are not given, and says so where they are gone', async () => {
+    const file = join(project.folder, 'subject.yaml');
+    const train = (...words: string[]) => thaw(['train', ...words, '--config', file]);
+    const gone = join(project.folder, 'gone');
+    writeFileSync(file, `model: default\ndata: ${gone}\nepochs: 0\n`);
+    expect(await train()).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /subject\.yaml says data: \S+gone, and there is no \S+gone\. Give both, thaw train MODEL DATA --config \S+subject\.yaml/,
+      ),
+    });
+    // Words win: what is wrong then are the epochs.
+    expect((await train('default', project.data)).err).toContain('epochs');
+    writeFileSync(file, `model: ${gone}.onnx\ndata: ${project.data}\nepochs: 0\n`);
+    expect((await train()).err).toContain('says model: ');
+    expect((await train(project.model)).err).toContain('epochs');
+    writeFileSync(file, `model: default\n`);
+    expect((await train()).err).toContain('thaw train needs <data>');
+    writeFileSync(file, `model: [1]\ndata: ${project.data}\n`);
+    expect((await train()).err).toContain('model is no text');
   });
 
   test('refuses settings of a config file that do not exist', async () => {

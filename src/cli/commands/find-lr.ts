@@ -5,7 +5,8 @@ import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
 import type { CommandSpec } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
+import { readConfigFile, subjectOf } from '../config-file.ts';
+import { MODEL_WORD } from '../shared-flags.ts';
 import { sparkline } from '../terminal/bar.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
@@ -19,10 +20,7 @@ export const command: CommandSpec = {
   summary: 'learning-rate range test with a plot and a suggestion',
   description:
     'The rate rises from step to step on a copy of the model that is thrown away; where the loss falls fastest is a good rate, and two more cautious ones are told as well. It tests what the first stage trains: the head, unless --trainable or --preset say otherwise.',
-  words: [
-    { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
-    { name: 'data', does: 'labelled pictures, as for thaw train' },
-  ],
+  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true }],
   flags: {
     from: { kind: 'number', value: 'N', does: 'the first rate', default: '0.000001', under: 'Test' },
     to: { kind: 'number', value: 'N', does: 'the last rate', default: '1', under: 'Test' },
@@ -38,11 +36,11 @@ export const command: CommandSpec = {
     ...SETTINGS,
   },
   examples: ['thaw find-lr default pictures', 'thaw find-lr model.onnx pictures --trainable last:3'],
-  async run({ words: [model, data], values, terminal, signal }) {
+  async run({ words, values, terminal, signal }) {
     const { from, to, steps, plot = 'find-lr.html', config, ...flags } = values;
     const file = await readConfigFile(config as string | undefined);
     const { out: _out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
-    const request = { model, data, from, to, steps, settings } as FindLrRequest;
+    const request = { ...subjectOf('find-lr', words, file), from, to, steps, settings } as FindLrRequest;
     const test = await findLr(request, { onEvent: new JobDisplay(terminal).take, signal });
     await writeFile(String(plot), renderRateTest(test));
     if (terminal.json) terminal.answer({ ...test, plot });

@@ -2,7 +2,7 @@ import { type PreviewRequest, previewPictures } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
+import { readConfigFile, subjectOf } from '../config-file.ts';
 import { PICTURE_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
@@ -19,8 +19,8 @@ export const command: CommandSpec = {
   description:
     'Each row is a training picture: as it is evaluated, then in the views of the first epochs, made of the numbers that the network is given. The settings are those of thaw train, from flags or thaw.config.',
   words: [
-    { name: 'model', does: 'says how pictures become its input, as for thaw train' },
-    { name: 'data', does: 'labelled pictures, as for thaw train' },
+    { name: 'model', does: 'says how pictures become its input, as for thaw train', inConfig: true },
+    { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true },
   ],
   flags: {
     out: { kind: 'text', value: 'FILE', does: 'a .png, .jpg or .webp', default: 'preview.png', under: 'Sheet' },
@@ -39,11 +39,11 @@ export const command: CommandSpec = {
     'thaw preview default pictures --augment heavy',
     'thaw preview model.onnx pictures --mixup 0.2 --out mixup.jpg',
   ],
-  async run({ words: [model, data], values, terminal, signal }) {
+  async run({ words, values, terminal, signal }) {
     const { out, pictures, columns, config, ...flags } = values;
     const file = await readConfigFile(config as string | undefined);
     const { out: _run, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
-    const request = { model, data, out, pictures, columns, settings } as PreviewRequest;
+    const request = { ...subjectOf('preview', words, file), out, pictures, columns, settings } as PreviewRequest;
     const preview = await previewPictures(request, { onEvent: new JobDisplay(terminal).take, signal });
     if (terminal.json) terminal.answer(preview);
     terminal.say(`sheet  ${quoted(preview.file)}`);

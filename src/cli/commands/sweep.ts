@@ -5,8 +5,8 @@ import { measured, plural } from '../../report/format.ts';
 import { shown } from '../../report/index.ts';
 import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
-import { underHeading } from '../shared-flags.ts';
+import { readConfigFile, subjectOf } from '../config-file.ts';
+import { MODEL_WORD, underHeading } from '../shared-flags.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { plainTable } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -55,22 +55,22 @@ export const command: CommandSpec = {
   summary: 'train with many combinations of settings, stop poor ones early, rank them',
   description:
     "Each trial is an ordinary run directory in the sweep's folder, beside sweep.html, sweep.csv and sweep.json. Ctrl-C saves; the same command, or thaw resume, goes on.",
-  words: [
-    { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
-    { name: 'data', does: 'labelled pictures, as for thaw train' },
-  ],
+  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true }],
   flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS },
   examples: [
     "thaw sweep default pictures --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
     'thaw sweep model.onnx pictures --sweep sweep.yaml --epochs 20',
   ],
-  async run({ words: [model, data], values, terminal, signal }: CommandContext) {
+  async run({ words, values, terminal, signal }: CommandContext) {
     const { config, sweep: planFile, out, ...flags } = values;
-    const settings = (await readConfigFile(config as string | undefined)).settings;
+    const file = await readConfigFile(config as string | undefined);
     const plan = planFile === undefined ? {} : (await readConfigFile(String(planFile))).settings;
-    const { out: _out, ...base } = { ...settings, ...without(flags, PLAN) } as TrainSettingsInput & { out?: string };
+    const { out: _out, ...base } = { ...file.settings, ...without(flags, PLAN) } as TrainSettingsInput & {
+      out?: string;
+    };
     const chosen = { ...plan, ...only(flags, PLAN), try: { ...(plan.try as object), ...(flags.try as object) } };
-    const request = { model, data, out: out as string | undefined, settings: base, ...(chosen as SweepPlanInput) };
+    const subject = subjectOf('sweep', words, file);
+    const request = { ...subject, out: out as string | undefined, settings: base, ...(chosen as SweepPlanInput) };
     return finish(await sweep(request, { onEvent: tellingRun(new SweepDisplay(terminal).take), signal }), terminal);
   },
 };

@@ -2,7 +2,8 @@ import { train } from '../../jobs/index.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
+import { readConfigFile, subjectOf } from '../config-file.ts';
+import { MODEL_WORD } from '../shared-flags.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -13,16 +14,13 @@ export const command: CommandSpec = {
   summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
   description:
     'PICTURES is a folder with a folder for each class, with or without train, val and test above them, or a CSV or JSON lines file with file_name and label. Everything goes into the run directory; Ctrl-C saves, thaw resume goes on.',
-  words: [
-    { name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' },
-    { name: 'data', does: 'labelled pictures' },
-  ],
+  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures', inConfig: true }],
   flags: {
     out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'runs/NAME-1', under: 'Training' },
     config: {
       kind: 'text',
       value: 'FILE',
-      does: 'settings by the names of the flags; flags win',
+      does: 'settings by the names of the flags, and the model and the data where they are not given; flags win',
       default: 'thaw.config.{ts,js,json,yaml}',
       under: 'Training',
     },
@@ -32,14 +30,16 @@ export const command: CommandSpec = {
     'thaw train default pictures',
     'thaw train hf:onnx-community/mobilenet_v2_0.35_96 pictures --epochs 20 --target 0.98',
     "thaw train model.onnx pictures --trainable 'layer4.*,fc.*' --lr 3e-4",
+    'thaw train --config runs/pictures-1/config.yaml --seed 2',
   ],
-  async run({ words: [model, data], values, terminal, signal }: CommandContext) {
+  async run({ words, values, terminal, signal }: CommandContext) {
     const { config, ...flags } = values;
     const file = await readConfigFile(config as string | undefined);
+    const subject = subjectOf('train', words, file);
     if (file.file) terminal.say(terminal.colours.dim(`config    ${file.file}`));
     const { out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
     const display = new TrainingDisplay(terminal);
-    const outcome = await train({ model, data, out, settings }, { onEvent: tellingRun(display.take), signal });
+    const outcome = await train({ ...subject, out, settings }, { onEvent: tellingRun(display.take), signal });
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },
