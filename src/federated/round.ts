@@ -1,5 +1,6 @@
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { selectionText } from '../layers/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { type Prepared, type Sources, type TrainSettingsInput, withRecommended } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -168,7 +169,7 @@ async function trained(
   signal?.throwIfAborted();
   signal?.addEventListener('abort', stop);
   try {
-    const stages = trainer.stages.map(({ train, epochs }) => ({ train: String(train), epochs }));
+    const stages = trainer.stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs }));
     onEvent?.({ type: 'plan', stages, stepsPerEpoch: Math.ceil(samples / config.batch), done: 0 });
     for await (const event of trainer.run()) onEvent?.(event);
     signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../data/index.ts';
-import { describeObstacle } from '../layers/index.ts';
+import { describeObstacle, selectionText } from '../layers/index.ts';
 import {
   optionsOf,
   type Prepared,
@@ -119,7 +119,7 @@ function checkStages(settings: TrainSettings, { anatomy, network }: Prepared, { 
   for (const message of withoutEffect(network.model.graph, plans)) onEvent?.({ type: 'notice', message });
   const [nearest] = anatomy.obstacles ?? [];
   const wanted = planStages(config, { ...anatomy, obstacles: [] });
-  const last = (plan: typeof stages) => String(plan.at(-1)?.train);
+  const last = (plan: typeof stages) => selectionText(plan.at(-1)?.train ?? '');
   if (!nearest || last(wanted) === last(stages)) return;
   onEvent?.({
     type: 'notice',

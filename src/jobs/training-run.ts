@@ -1,5 +1,6 @@
 import { type Dataset, PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
+import { selectionText } from '../layers/index.ts';
 import { blendedPictures, trainingConfigOf } from '../recipe/index.ts';
 import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
 import { isText, TextSource } from '../text/index.ts';
@@ -42,7 +43,7 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
   try {
     hooks.onEvent?.({
       type: 'plan',
-      stages: trainer.stages.map(({ train, epochs }) => ({ train: String(train), epochs })),
+      stages: trainer.stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs })),
       stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
       done: resume?.progress.epoch ?? 0,
     });

@@ -16,12 +16,25 @@ export function selectParameters(
   groups: readonly LayerGroup[],
   allNames: readonly string[] = groups.flatMap(({ parameters }) => parameters),
 ): Set<string> {
-  const parts = (typeof selection === 'string' ? [selection] : selection).flatMap(split);
+  const parts = partsOf(selection);
   if (parts.length === 0) throw new ThawError('bad-config', 'nothing is selected to train', EXAMPLES);
   return new Set(parts.flatMap((part) => select(part, groups, allNames)));
 }
 
+/** A selection as people read it, and may write it: without the parts that are within another one, as `head` is within `last:3`. */
+export function selectionText(selection: Selection): string {
+  const parts = [...new Set(partsOf(selection))];
+  if (parts.includes('all')) return 'all';
+  const isLast = (part: string) => part === 'head' || /^last:\d+$/.test(part);
+  const count = (part: string) => (part === 'head' ? 1 : Number(part.slice('last:'.length)));
+  const most = Math.max(...parts.filter(isLast).map(count));
+  return parts.filter((part) => !isLast(part) || count(part) === most).join(', ');
+}
+
 const EXAMPLES = 'Write head, last:3, all, the name of a layer group, a pattern such as layer4.*, or /bias$/';
+
+const partsOf = (selection: Selection): string[] =>
+  (typeof selection === 'string' ? [selection] : selection).flatMap(split);
 
 /** Parts between commas; a regular expression may have commas of its own. */
 const split = (text: string): string[] =>

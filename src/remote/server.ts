@@ -10,6 +10,7 @@ import {
 import { PictureSource } from '../data/picture-source.ts';
 import { ThawError } from '../errors.ts';
 import { pictureRound, type RoundOutcome } from '../federated/index.ts';
+import { selectionText } from '../layers/index.ts';
 import { blendedPictures, FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { classification } from '../tasks/index.ts';
@@ -260,7 +261,7 @@ class Server implements Served {
       preprocessing: fineTuning.preprocessing,
       classes: request.classes,
       groups: fineTuning.groups,
-      stages: fineTuning.stages.map(({ train: what, epochs }) => ({ train: String(what), epochs })),
+      stages: fineTuning.stages.map(({ train: what, epochs }) => ({ train: selectionText(what), epochs })),
       stepsPerEpoch: fineTuning.stepsPerEpoch,
       train: train.length,
       val: val.length,

@@ -26,7 +26,7 @@ export interface StageInfo {
   /** Counted from 1. */
   readonly stage: number;
   readonly stages: number;
-  /** As configured: `head`, `last:2`, … */
+  /** As configured (`head`, `last:2`, …), without what is said twice; parts of a list have a comma and a space between them. */
   readonly train: string;
   /** Names of the layer groups with a trainable parameter, input side first. */
   readonly groups: readonly string[];

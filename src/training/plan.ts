@@ -8,6 +8,7 @@ import {
   type Place,
   type Residual,
   refuseCutOff,
+  selectionText,
   selectParameters,
   type Teacher,
 } from '../layers/index.ts';
@@ -83,7 +84,7 @@ export function trainingPlan(
   if (trainable.size === 0) {
     throw new ThawError(
       'bad-config',
-      `stage "${stage.train}" trains nothing`,
+      `stage "${selectionText(stage.train)}" trains nothing`,
       adapters.length
         ? 'With lora only adapters and the head train: choose layers among its targets'
         : 'See `thaw inspect` for the layer groups',

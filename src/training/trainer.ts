@@ -1,5 +1,6 @@
 import { isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
 import type { BatchSource } from '../data/index.ts';
+import { selectionText } from '../layers/index.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Evaluated, Evaluation, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
@@ -270,7 +271,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     return {
       stage: this.progress.stage + 1,
       stages: this.stages.length,
-      train: String(config.train),
+      train: selectionText(config.train),
       ...layersOf(network, anatomy, this.planOf(config), earlier),
       epochs: config.epochs,
       lr: (config.lr ?? training.lr) * rateFactor(training, this.progress),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
-import { type LayerGroup, selectParameters, suggestPlan } from '../../src/layers/index.ts';
+import { type LayerGroup, selectionText, selectParameters, suggestPlan } from '../../src/layers/index.ts';
 
 const group = (name: string, ...parameters: string[]): LayerGroup => ({
   name,
@@ -58,6 +58,24 @@ test.each([
   } catch (error) {
     expect((error as ThawError).line).toMatch(message);
   }
+});
+
+test.each([
+  ['head', 'head'],
+  [['head', 'last:3'], 'last:3'],
+  [['head', 'last:3', 'all'], 'all'],
+  ['last:2,last:10, head', 'last:10'],
+  [['fc.*', 'head', 'layer4', 'fc.*'], 'fc.*, head, layer4'],
+  [['head', '/conv[1,2]/'], 'head, /conv[1,2]/'],
+] as const)('%j is told as %s', (selection, told) => {
+  expect(selectionText(selection)).toBe(told);
+});
+
+test('what is told of a selection selects the same', () => {
+  for (const selection of [['head', 'last:2'], ['last:2', 'conv1', 'last:1'], 'head,conv1,all', ['/bias$/', 'head']])
+    expect([...selectParameters(selectionText(selection), groups, names)].sort()).toEqual(
+      [...selectParameters(selection, groups, names)].sort(),
+    );
 });
 
 test('the suggested plan thaws from the head down, as deep as the model is', () => {

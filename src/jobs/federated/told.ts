@@ -1,4 +1,5 @@
 /** What a federation's record comes to in the words of a run: stages, rows, and the clients' part of the report. */
+import { selectionText } from '../../layers/index.ts';
 import type { Prepared } from '../../recipe/index.ts';
 import type { FederationReport } from '../../report/index.ts';
 import type { Metric, Scores } from '../../tasks/index.ts';
@@ -34,7 +35,7 @@ export function stageInfos(
   return told.map(({ stage, train, lr }, i) => ({
     stage: i + 1,
     stages: told.length,
-    train: String(train),
+    train: selectionText(train),
     ...layersOf(network, anatomy, plans[i], plans.slice(0, i)),
     epochs: rounds.filter((round) => round.stage === stage).length,
     lr: lr ?? config.lr,
