@@ -64,7 +64,7 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
    */
   'lp-ft'({ epochs = EPOCHS, lr, pretrainedRate }, { groups, most }) {
     const [probe, tune] = shareEpochs(['head', lastGroups(most, groups.length)], epochs);
-    return tune ? [probe, { ...tune, lr: lr * pretrainedRate, pretrainedRate: 1 }] : [probe];
+    return tune ? [probe, { ...tune, lr: lr * pretrainedRate * TUNED_RATE, pretrainedRate: 1 }] : [probe];
   },
 };
 
@@ -73,6 +73,9 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
  * `fine_tune` halves it too, and docs/defaults.md has what else was tried.
  */
 const THAWED_RATE = 0.5;
+
+/** How much slower than the pretrained layers of other presets all of `lp-ft`'s learn at once: docs/defaults.md has what is lost otherwise. */
+const TUNED_RATE = 0.3;
 
 /** fastai's `lr_mult`: how much slower the first layer group learns than the last. */
 const SPREAD = 100;

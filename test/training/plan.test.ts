@@ -184,7 +184,7 @@ describe('presets', () => {
     const [probe, tune] = planStages(config({ preset: 'lp-ft', lr: 0.01, pretrainedRate: 0.2 }), anatomy);
     expect(probe.lr).toBeUndefined();
     expect(tune).toMatchObject({ train: 'all', pretrainedRate: 1 });
-    expect(tune.lr).toBeCloseTo(0.002, 12);
+    expect(tune.lr).toBeCloseTo(0.0006, 12);
   });
 });
 
