@@ -23,9 +23,10 @@ import type { JobHooks } from './events.ts';
 import { type InputFormat, nounOf, openLabelled } from './inputs.ts';
 
 /** `resolveModel`, its progress told as events. */
-export const fetchModel = (spec: string, { onEvent }: JobHooks): Promise<ResolvedModel> =>
+export const fetchModel = (spec: string, { onEvent, signal }: JobHooks): Promise<ResolvedModel> =>
   resolveModel(spec, {
     onProgress: ({ received, total }) => onEvent?.({ type: 'download', received, total }),
+    signal,
   });
 
 /** The model of a training, how its input is made, and the settings: those given, and what the model recommends besides. */

@@ -35,15 +35,22 @@ export interface ResolveOptions {
   readonly cacheDir?: string;
   /** Instead of the global `fetch`. */
   readonly fetch?: typeof fetch;
+  /** Ends a transfer; what has arrived is taken up by the next one. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Finds the model that `spec` names: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address,
  * `hf:owner/name[@revision]`, or `default`. Only addresses and `hf:` touch the network, and only the first time.
- * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`
+ * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`; what `signal` gives as its reason
  */
 export async function resolveModel(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const files = await find(spec, options);
+  const { signal } = options;
+  const files = await find(spec, options).catch((error) => {
+    // The request that it ended has failed for that alone.
+    signal?.throwIfAborted();
+    throw error;
+  });
   await checkOnnxFile(files.path);
   const preprocessing = await readJson(files.folder, 'preprocessor_config.json');
   const config = await readJson(files.folder, 'config.json');
@@ -64,9 +71,10 @@ export const isPath = (spec: string): boolean => spec !== 'default' && !/^[a-z][
 
 async function find(
   spec: string,
-  { onProgress, cacheDir, fetch = globalThis.fetch }: ResolveOptions,
+  { onProgress, cacheDir, fetch = globalThis.fetch, signal }: ResolveOptions,
 ): Promise<ModelFiles> {
-  const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch, onProgress };
+  const ending: typeof fetch = signal ? (input, init) => fetch(input, { signal, ...init }) : fetch;
+  const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch: ending, onProgress };
   if (spec === 'default') return embeddedModel();
   if (spec.startsWith('hf:')) {
     // Only who asks for the hub waits for its library to load.

@@ -98,6 +98,21 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
   });
 
+  test('a transfer is ended when asked, and taken up by the next', async () => {
+    server.cut = { after: 100_000, times: 1 };
+    server.stall = true;
+    const asked = new AbortController();
+    const onProgress = ({ received }: { received: number }) => received > 0 && asked.abort();
+    await expect(resolveModel('hf:ann/net', { cacheDir, signal: asked.signal, onProgress })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await parts()).toHaveLength(1);
+    server.stall = false;
+    server.ranges.length = 0;
+    expect((await resolve()).sha256).toBe(sha256(model));
+    expect(server.ranges.some((range) => !range.startsWith('bytes=0-'))).toBe(true);
+  });
+
   test('what a killed process had fetched is taken up by the next', async () => {
     server.cut = { after: 100_000, times: 1 };
     server.stall = true;
