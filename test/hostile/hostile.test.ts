@@ -12,6 +12,7 @@ const COUNTS = {
   inspect: 150,
   preprocessing: 200,
   labels: 200,
+  recommendations: 300,
   tokenizer: 300,
 };
 

@@ -16,7 +16,14 @@ import { readModelFile } from '../../src/models/files.ts';
 import { resolveModel } from '../../src/models/index.ts';
 import { bytesOf, type Model, readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Random } from '../../src/random.ts';
-import { choosePreprocessing, chooseText, openInputShapes, readSettings, takesTexts } from '../../src/recipe/index.ts';
+import {
+  choosePreprocessing,
+  chooseText,
+  openInputShapes,
+  readSettings,
+  takesTexts,
+  withRecommended,
+} from '../../src/recipe/index.ts';
 import { TextTokenizer } from '../../src/text/index.ts';
 import { mutateBytes, mutateJson, mutateModel, mutateText } from './mutate.ts';
 
@@ -232,6 +239,18 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     ],
     mutate: mutateJson,
     attempt: (content) => `${labelsOf(JSON.parse(asJson(content)))?.length} labels`,
+  },
+  recommendations: {
+    corpus: () => [
+      text([
+        '{"thaw": {"training": {"augment": "drawings", "views": 0, "lr": 0.01, "pretrainedRate": 0.1, "layerDecay": 0.9}}}',
+      ]),
+      text([
+        '{"thaw": {"training": {"augment": {"fill": "edge", "rotation": {"probability": 1, "degrees": [-9, 9]}}}}}',
+      ]),
+    ],
+    mutate: mutateJson,
+    attempt: (content) => Object.keys(withRecommended({}, JSON.parse(asJson(content))).recommended).join(),
   },
   tokenizer: {
     corpus: () =>
