@@ -108,8 +108,9 @@ export async function memoryWithoutData(
 /**
  * The stages among which is the one that takes most: those whose parameters are not all among another's.
  *
- * Their graphs are written for this alone and thrown away, 0.2 s for ResNet-50. The one that takes most is usually the last: its graphs would
- * have to be held while the others train, and what is computed of weights in them ahead would be of weights that these have changed since.
+ * Their graphs are written for this alone and thrown away: 0.2 s for ResNet-50, 1 s for DenseNet-121, whose session takes 11 s to load. The
+ * one that takes most is usually the last: its graphs would have to be held while the others train, and what is computed of weights in them
+ * ahead would be of weights that these have changed since.
  */
 async function stagesOf(
   { network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>,
