@@ -1,14 +1,31 @@
 import { differentiate, recomputed } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { assignBlocks, lower, type Machine, prune, withoutCopies } from '../lowering/index.ts';
-import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../onnx/index.ts';
+import {
+  assignBlocks,
+  lower,
+  type Machine,
+  prune,
+  type Stored,
+  storable,
+  storedShape,
+  withoutCopies,
+} from '../lowering/index.ts';
+import { GraphBuilder, type Model, type Node, readsOf, sameShape, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
 import { type Forward, placeForward } from './forward.ts';
 import type { TypeOf } from './memory.ts';
 import { penaltyOf } from './penalty.ts';
-import type { TrainingPlan } from './plan.ts';
-import { placeAverages, placeSummation, placeSummedUpdate, placeUpdate, type Update } from './update.ts';
+import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
+import {
+  averageOf,
+  placeAverages,
+  placeSummation,
+  placeSummedUpdate,
+  placeUpdate,
+  sumOf,
+  type Update,
+} from './update.ts';
 
 /**
  * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
@@ -71,6 +88,8 @@ export interface StepModels {
   readonly evaluation: Model;
   readonly labels: { readonly training: Value; readonly evaluation: Value };
   readonly noise: readonly Value[];
+  /** State that is kept in blocks, by name, as the models take it and give its next values. */
+  readonly stored: ReadonlyMap<string, Stored>;
   /** Types and shapes of the values of `step` and of `evaluation`. */
   readonly types: { readonly step: TypeOf; readonly evaluation: TypeOf };
 }
@@ -78,7 +97,7 @@ export interface StepModels {
 /**
  * Cuts the network where the first trainable parameter comes in, and writes forward, backward and update as one graph.
  *
- * @param machine that is to run them; the models' inputs and outputs are in the standard layout all the same
+ * @param machine that is to run them; the models' inputs and outputs are in the standard layout all the same, but for what is `stored`
  */
 export function stepModels(network: Inference, plan: TrainingPlan, machine: Machine = {}): StepModels {
   const training = new GraphBuilder();
@@ -88,6 +107,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     : placeUpdate(training, network, plan, forward.parameters, gradients);
   const statistics = nextStatistics(training, forward);
   const averages = plan.average && !samples ? placeAverages(training, nextOf(training, forward)) : NOTHING;
+  const stored = storedState(training, plan, forward.parameters, machine);
   const step = cut(training, forward, network.model, {
     name: 'thaw_step',
     inputs: [
@@ -106,6 +126,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
       ...statistics,
     ],
     machine,
+    stored,
   });
 
   const e = new GraphBuilder();
@@ -115,6 +136,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     inputs: [evaluated.labels, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
     outputs: [e.identity(evaluated.loss, 'loss'), e.value(plan.output)],
     machine,
+    stored,
   });
   return {
     // Compiled when asked for: where pictures can be told apart, their features are remembered by other models.
@@ -123,10 +145,11 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     },
     boundary: { training: step.boundary, evaluation: evaluationStep.boundary },
     step: step.model,
-    update: plan.accumulate ? summedUpdateModel(network, plan, statisticsOf(forward)) : undefined,
+    update: plan.accumulate ? summedUpdateModel(network, plan, statisticsOf(forward), { machine, stored }) : undefined,
     evaluation: evaluationStep.model,
     labels: { training: labels, evaluation: evaluated.labels },
     noise: forward.noise,
+    stored,
     types: { step: typesIn(training), evaluation: typesIn(e) },
   };
 }
@@ -145,8 +168,32 @@ function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPl
   });
 }
 
+/** The parameters that are kept in blocks, and the state that goes with them element by element. */
+function storedState(
+  b: GraphBuilder,
+  plan: TrainingPlan,
+  parameters: readonly Value[],
+  { block }: Machine,
+): Map<string, Stored> {
+  const { optimizer } = optimizerOf(plan);
+  if (!block || optimizer.byPlace) return new Map();
+  return new Map(
+    storable(b, parameters, block).flatMap(({ name, shape: declared }) => {
+      const shape = declared as number[];
+      const slots = Object.entries(slotsOf(plan, shape)).filter(([, own]) => sameShape(own, shape));
+      const names = [name, ...slots.map(([slot]) => `${name}.${slot}`), sumOf(name), averageOf(name)];
+      return names.map((state) => [state, { shape, block }] as const);
+    }),
+  );
+}
+
 /** @param statistics as the batches have moved them */
-function summedUpdateModel(network: Inference, plan: TrainingPlan, statistics: readonly Value[]): Model {
+function summedUpdateModel(
+  network: Inference,
+  plan: TrainingPlan,
+  statistics: readonly Value[],
+  target: Pick<Ends, 'machine' | 'stored'>,
+): Model {
   const b = new GraphBuilder();
   const parameters = placeParameters(b, network, plan);
   const update = placeSummedUpdate(b, network, plan, parameters);
@@ -157,7 +204,8 @@ function summedUpdateModel(network: Inference, plan: TrainingPlan, statistics: r
   ];
   const averages = plan.average ? placeAverages(b, new Map(next)) : NOTHING;
   const inputs = [...parameters, ...moved, ...update.inputs, ...averages.inputs];
-  return finish(b, network.model, { name: 'thaw_update', inputs, outputs: [...update.outputs, ...averages.outputs] });
+  const outputs = [...update.outputs, ...averages.outputs];
+  return finish(b, network.model, { name: 'thaw_update', inputs, outputs, ...target });
 }
 
 const NOTHING: Update = { inputs: [], outputs: [] };
@@ -248,6 +296,8 @@ interface Ends {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly machine?: Machine;
+  /** State that is in blocks, as `<name>.next` is. */
+  readonly stored?: ReadonlyMap<string, Stored>;
 }
 
 /** The graph without its frozen nodes, what it needs of them as inputs. */
@@ -276,6 +326,8 @@ function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly 
   return finish(b, network.model, { name: 'thaw_prefix', inputs: forward.inputs, outputs });
 }
 
+const nextName = (name: string): string => `${name}.next`;
+
 /** Turns what is in the builder into a model of these inputs and outputs. */
 export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
   lowerFor(b, ends);
@@ -283,18 +335,22 @@ export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
 }
 
 /** Writes the graph with operators that a runtime has, without what the outputs do not need. */
-function lowerFor(b: GraphBuilder, { outputs, machine }: Ends): void {
+function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: Ends): void {
   const wanted = outputs.map(({ name }) => name);
   if (machine?.block) {
     prune(b, wanted);
-    assignBlocks(b, wanted, machine.block);
+    assignBlocks(b, wanted, machine.block, new Set([...stored.keys()].flatMap((name) => [name, nextName(name)])));
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
   b.nodes = withoutCopies(b.nodes, wanted);
 }
 
-function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {
+function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs, stored }: Ends): Model {
+  const declared = (value: Value): Value => {
+    const found = stored?.get(value.name) ?? stored?.get(value.name.replace(/\.next$/, ''));
+    return found ? { ...value, shape: storedShape(found.shape, found.block) } : value;
+  };
   const opsets: Record<string, number> = { ...source.opsets };
   for (const domain of b.domains) if (domain) opsets[domain] ??= 1;
   return {
@@ -302,7 +358,7 @@ function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: End
     opsets,
     producerName: 'thaw',
     producerVersion: '',
-    graph: b.graph(name, inputs, outputs),
+    graph: b.graph(name, inputs.map(declared), outputs.map(declared)),
     metadata: {},
     unknown: source.unknown,
   };

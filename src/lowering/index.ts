@@ -1,4 +1,4 @@
-export { assignBlocks } from './blocked/index.ts';
+export { assignBlocks, fromStored, type Stored, storable, storedShape, toStored } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
 export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';

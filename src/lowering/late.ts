@@ -13,6 +13,19 @@ export function bindLate(b: GraphBuilder, x: Value, trigger: Value): Value {
   return b.emit('Reshape', [x, target], [x])[0];
 }
 
+/**
+ * x of a known shape as it is, by an operator that copies nothing and that ONNX Runtime moves no `Transpose` past: it would move one behind each
+ * of its readers, and so make it several.
+ *
+ * @param trigger any value whose first axis is not known when compiling
+ */
+export function heldInPlace(b: GraphBuilder, x: Value, trigger: Value): Value {
+  const batch = b.slice(b.shapeOf(trigger), 0, 0, 1);
+  const zero = b.sub(batch, batch);
+  // All sizes, since a single one would be found out to follow from the others.
+  return b.emit('Reshape', [x, b.add(b.ints(x.shape as number[]), zero)], [x])[0];
+}
+
 const LOWERINGS: readonly Lowering<readonly Value[]>[] = [
   { name: 'reshape', emit: (b, [x, trigger]) => bindLate(b, x, trigger) },
 ];

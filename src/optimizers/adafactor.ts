@@ -10,6 +10,7 @@ const factors = (shape: readonly number[]) => ({
 // r = r + (mean of g² over a row − r)tᵝ, c = likewise over a column, v = rc/mean(r); of vectors v itself. u = g/√v,
 // p' = p − max(ε₂, RMS(p))·min(η, 1/√t)·u/max(1, RMS(u)/d)      (Shazeer and Stern, 2018; torch.optim.Adafactor)
 export const adafactor = optimizer({
+  byPlace: true,
   defaults: { beta2Decay: -0.8, epsilon: 2 ** -23, epsilon2: 1e-3, clipThreshold: 1, weightDecay: 0 },
   slots: (shape) => (shape.length > 1 ? factors(shape) : { variance: shape }),
   update(context) {

@@ -40,6 +40,7 @@ const ADJUST = {
 // v = μv + (1 − μ)g, p' = p − ηλp − η·a·orthogonalized(μv + (1 − μ)g), without Nesterov of v, of weights as matrices; AdamW of everything else
 // (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; torch.optim.Muon, which does it in bfloat16)
 export const muon = optimizer({
+  byPlace: true,
   defaults: {
     ...adamw.defaults,
     momentum: 0.95,

@@ -59,6 +59,8 @@ export interface Optimizer<Options extends OptimizerOptions = OptimizerOptions> 
   readonly defaults: Options;
   /** The momentum, by its name here, where a schedule may move it (one cycle does). */
   readonly moves?: 'momentum' | 'beta1';
+  /** Whether what becomes of an element depends on where in its parameter it is: on its row, its column. */
+  readonly byPlace?: boolean;
   slots(shape: readonly number[], options: Options): Slots;
   update(context: UpdateContext<Options>): Update;
 }

@@ -1,4 +1,4 @@
 export { type MachineTraits, machineOf, stepsPerRun } from './machine.ts';
 export { saysOutOfMemory } from './out-of-memory.ts';
 export type { Feeds, Resident, Runtime, Session, SessionOptions } from './session.ts';
-export { copyTensor, nextOf, State } from './stateful.ts';
+export { copyTensor, type Layout, nextOf, State } from './stateful.ts';

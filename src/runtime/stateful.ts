@@ -6,6 +6,14 @@ export const copyTensor = (tensor: Tensor): Tensor => ({ ...tensor, data: (tenso
 
 const isResident = (value: Tensor | Resident): value is Resident => 'read' in value;
 
+/** How state lies in memory while sessions move it on. Both make copies. */
+export interface Layout {
+  into(name: string, tensor: Tensor): Tensor;
+  from(name: string, tensor: Tensor): Tensor;
+}
+
+const AS_IT_IS: Layout = { into: (_, tensor) => copyTensor(tensor), from: (_, tensor) => copyTensor(tensor) };
+
 /** The output that holds the next value of a state input. */
 export const nextOf = (name: string): string => `${name}.next`;
 
@@ -22,8 +30,11 @@ export class State {
   private readonly spare: Record<string, Tensor> = {};
 
   /** @param initial values by input name; they are copied */
-  constructor(initial: ReadonlyMap<string, Tensor>) {
-    this.current = Object.fromEntries([...initial].map(([name, tensor]) => [name, copyTensor(tensor)]));
+  constructor(
+    initial: ReadonlyMap<string, Tensor>,
+    private readonly layout = AS_IT_IS,
+  ) {
+    this.current = Object.fromEntries([...initial].map(([name, tensor]) => [name, layout.into(name, tensor)]));
   }
 
   /**
@@ -68,9 +79,12 @@ export class State {
 
   /** A copy of the state as it is now. */
   async read(): Promise<Map<string, Tensor>> {
-    const copy = (value: Tensor | Resident) => (isResident(value) ? value.read() : copyTensor(value));
+    const copy = async (name: string, value: Tensor | Resident) =>
+      isResident(value) ? value.read() : this.layout.from(name, value);
     return new Map(
-      await Promise.all(Object.entries(this.current).map(async ([name, value]) => [name, await copy(value)] as const)),
+      await Promise.all(
+        Object.entries(this.current).map(async ([name, value]) => [name, await copy(name, value)] as const),
+      ),
     );
   }
 

@@ -27,7 +27,7 @@ export {
   scheduleFactor,
   scheduleSchema,
 } from './schedules.ts';
-export { CompiledStage } from './stage.ts';
+export { CompiledStage, type CompileOptions } from './stage.ts';
 export { layersOf } from './stage-info.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { withoutEffect } from './without-effect.ts';

@@ -9,9 +9,10 @@ import {
   type TrainingPlan,
 } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
+import { fromStored, type Stored, toStored } from '../lowering/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
+import { copyTensor, type Layout, machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
@@ -117,7 +118,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       },
       models.labels,
       models.noise,
-      new State(state),
+      new State(state, layoutOf(models.stored)),
       several,
       {
         step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
@@ -235,6 +236,15 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       predictions: this.task.outcomes(output.data as Float32Array, batch, 'training'),
     };
   }
+}
+
+/** The standard order outside of the sessions, blocks within. */
+function layoutOf(blocks: ReadonlyMap<string, Stored>): Layout {
+  const by = (move: (tensor: Tensor, as: Stored) => Tensor) => (name: string, tensor: Tensor) => {
+    const as = blocks.get(name);
+    return as ? move(tensor, as) : copyTensor(tensor);
+  };
+  return { into: by(toStored), from: by(fromStored) };
 }
 
 function initialState(

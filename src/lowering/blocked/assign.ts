@@ -4,6 +4,7 @@ import { elementwiseHandlers } from './elementwise.ts';
 import { FORWARD } from './forward.ts';
 import { GRADIENTS } from './gradients.ts';
 import { type Handler, Region } from './region.ts';
+import { storedShape } from './stored.ts';
 
 const STANDARD = { ...elementwiseHandlers, ...FORWARD };
 
@@ -16,12 +17,24 @@ const handlerOf = ({ op, domain }: Node): Handler | undefined =>
  *
  * @param keep values that keep their names and the standard order, such as the graph's outputs
  * @param size channels in a block, as the machine has it
+ * @param stored inputs and kept values that are filters in the order of blocks; the graph is to declare them by their `storedShape`
  */
-export function assignBlocks(b: GraphBuilder, keep: readonly string[], size: number): void {
+export function assignBlocks(
+  b: GraphBuilder,
+  keep: readonly string[],
+  size: number,
+  stored: ReadonlySet<string> = new Set(),
+): void {
   const nodes = b.restart();
   const uses = new Map<string, number>();
   for (const name of [...nodes.flatMap(readsOf), ...keep]) uses.set(name, (uses.get(name) ?? 0) + 1);
   const region = new Region(b, size, uses);
+  const kept = new Set(keep);
+  for (const name of stored) {
+    if (kept.has(name) || !b.has(name)) continue;
+    const { type, shape } = b.value(name);
+    region.place(name, { filter: { name, type, shape: storedShape(shape as number[], size) } });
+  }
   for (const node of nodes) {
     const results = handlerOf(node)?.(region, node);
     if (results) {
@@ -34,6 +47,6 @@ export function assignBlocks(b: GraphBuilder, keep: readonly string[], size: num
     for (const name of readsOf(node)) if (!node.inputs.includes(name)) region.keepName(name);
     b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
   }
-  for (const name of keep) region.keepName(name);
+  for (const name of keep) stored.has(name) ? region.keepFilter(name) : region.keepName(name);
   b.nodes = inOrder(b.nodes);
 }

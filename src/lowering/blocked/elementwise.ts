@@ -10,6 +10,7 @@ import {
   isSingle,
   type Region,
 } from './region.ts';
+import { storedShape } from './stored.ts';
 
 /** How an operand of a map takes part. */
 type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly as: Value | undefined };
@@ -18,7 +19,7 @@ function operandOf(region: Region, name: string, shape: Value['shape']): Operand
   if (name === '') return { as: undefined };
   const value = region.b.value(name);
   const source = region.source(name);
-  if (source && !region.isBlocked(name)) return { byChannel: source };
+  if (source && !region.isBlocked(name)) return isSingle(source.shape) ? { as: source } : { byChannel: source };
   if (sameShape(value.shape, shape)) return { map: name };
   if (isSingle(value.shape)) return { as: region.standard(name) };
   return goesByChannel(value.shape, shape) ? { byChannel: region.standard(name) } : undefined;
@@ -33,11 +34,36 @@ function alongBlocks({ b, size, fill }: Region, value: Value): Value {
   return b.reshape(padded, [n, fill(channels) / size, 1, size]);
 }
 
+/** Of filters as they are stored, whose elements lie in another order, but all in the same. */
+function ofFilters(region: Region, node: Node) {
+  const { b, size } = region;
+  if (node.op === 'Identity') return [{ filter: region.filter(node.inputs[0]) }];
+  const { type, shape } = b.value(node.outputs[0]);
+  const like = storedShape(shape as number[], size);
+  const operands: (Value | undefined)[] = [];
+  for (const name of node.inputs) {
+    const own = name === '' ? [] : b.value(name).shape;
+    const source = region.source(name);
+    if (name === '') operands.push(undefined);
+    else if (source && isSingle(source.shape)) operands.push(source);
+    else if (isSingle(own)) operands.push(region.standard(name));
+    else if (sameShape(own, shape)) operands.push(region.filter(name));
+    // One number for each of its outputs.
+    else if (own.length === 4 && own[0] === shape[0] && isSingle(own.slice(1)))
+      operands.push(b.reshape(region.standard(name), [like[0], 1, 1, 1, size]));
+    else return undefined;
+  }
+  const [filter] = b.emit(node.op, operands, [{ type, shape: like }], node.attributes, { domain: node.domain });
+  return [{ filter }];
+}
+
 function elementwise(region: Region, node: Node) {
   const { b } = region;
   if (node.outputs.length !== 1) return undefined;
   const { type, shape } = b.value(node.outputs[0]);
   if (!isMap(shape)) return undefined;
+  if (node.inputs.some((name) => region.isFilter(name) && sameShape(b.value(name).shape, shape)))
+    return ofFilters(region, node);
   const operands = node.inputs.map((name) => operandOf(region, name, shape));
   if (operands.some((operand) => !operand) || !node.inputs.some(region.isBlocked)) return undefined;
   const channels = shape[1] as number;

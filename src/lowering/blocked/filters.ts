@@ -17,6 +17,20 @@ export function forwardFilter(b: GraphBuilder, w: Value, size: number): Value {
   return moved(b, gathered(b, rows, order), [i / size, o], [kh, kw], size);
 }
 
+/** A filter as it is stored, with inputs and outputs exchanged and its taps turned: as `turnedFilter` gives it. */
+export function turnedStored(b: GraphBuilder, filter: Value, [kh, kw]: readonly number[]): Value {
+  const [outputs, inputs, taps, size] = filter.shape as number[];
+  const columns = b.transpose(b.reshape(filter, [outputs * inputs * taps * size, size]), [1, 0]);
+  // Between the two, lest ONNX Runtime make one `Transpose` of them that moves single elements.
+  const reversed = b.gather(
+    b.reshape(columns, [size * outputs * inputs, taps, size]),
+    indices(b, range(taps).reverse()),
+    1,
+  );
+  const blocks = b.transpose(b.reshape(reversed, [size, outputs, inputs, taps, size]), [2, 1, 3, 0, 4]);
+  return b.reshape(blocks, [inputs, outputs, kh, kw, size * size]);
+}
+
 /** w with inputs and outputs exchanged and its taps turned by 180°: `[I/B, O/B, taps, B outputs, B inputs]`. */
 export function turnedFilter(b: GraphBuilder, w: Value, size: number): Value {
   const whole = filled(b, w, size);

@@ -11,7 +11,16 @@ import { geometry, isDepthwise } from '../convolution/geometry.ts';
 import { channelFilter, forwardFilter, plainFilter } from './filters.ts';
 import { convolve, sizesOf } from './layout.ts';
 import { batchNormalization } from './normalization.ts';
-import { type Activation, type Blocked, filledUp, type Handler, isMap, NCHWC, type Region } from './region.ts';
+import {
+  type Activation,
+  type Blocked,
+  filledUp,
+  type Handler,
+  isMap,
+  isSingle,
+  NCHWC,
+  type Region,
+} from './region.ts';
 
 /** How a convolution's channels fit into blocks; undefined where they do not, or too much of a block would be left empty. */
 export type Fit = 'dense' | 'depthwise' | 'plain-input';
@@ -40,6 +49,7 @@ const conv: Handler = (region, node) => {
   if (!fit || sizes.positions === 1) return undefined;
   const filter = () => {
     const { filters } = sizes;
+    if (region.isFilter(node.inputs[1])) return b.reshape(region.filter(node.inputs[1]), w.shape);
     const weight = region.standard(node.inputs[1]);
     if (fit === 'depthwise')
       return b.reshape(channelFilter(b, weight, size, false), [region.fill(filters), 1, ...kernel]);
@@ -92,9 +102,19 @@ function axesOf({ b }: Region, { inputs, attributes }: Node): number[] | undefin
     .sort();
 }
 
+/** Of all of a filter's elements, or of each output's. */
+const sumOfFilter: Handler = (region, node) => {
+  const { b } = region;
+  const axes = axesOf(region, node)?.join();
+  if (node.op !== 'ReduceSum' || (axes !== '0,1,2,3' && axes !== '1,2,3')) return undefined;
+  const sum = b.reduceSum(region.filter(node.inputs[0]), axes === '1,2,3' ? [1, 2, 3] : undefined);
+  return [{ standard: b.reshape(sum, b.value(node.outputs[0]).shape) }];
+};
+
 const sumOfMap: Handler = (region, node) => {
   const { b } = region;
   const [x] = node.inputs;
+  if (region.isFilter(x)) return sumOfFilter(region, node);
   if (!region.isBlocked(x) || !isMap(b.value(x).shape) || b.value(x).type !== 'float32') return undefined;
   const axes = axesOf(region, node)?.join();
   if (axes === '2,3' && node.op === 'ReduceMean') return averageOfMap(region, node);
@@ -162,7 +182,7 @@ const expand: Handler = (region, node) => {
   const { b } = region;
   const [x, y] = [b.value(node.inputs[0]), b.value(node.outputs[0])];
   const byChannel = x.shape.length === 4 && x.shape[1] === y.shape[1] && x.shape[2] === 1 && x.shape[3] === 1;
-  if (byChannel && isMap(y.shape)) region.repeats(y.name, region.standard(x.name));
+  if ((byChannel || isSingle(x.shape)) && isMap(y.shape)) region.repeats(y.name, region.standard(x.name));
   return undefined;
 };
 

@@ -1,7 +1,7 @@
 import { type Dimension, floats, product, tensor, type Value } from '../../onnx/index.ts';
 import { type Geometry, isDepthwise } from '../convolution/geometry.ts';
 import type { Layout } from '../convolution/input-gradient.ts';
-import { channelFilter, turnedFilter } from './filters.ts';
+import { channelFilter, turnedFilter, turnedStored } from './filters.ts';
 import { type Activation, NCHWC, type Region } from './region.ts';
 
 interface ConvolutionCall {
@@ -44,6 +44,7 @@ export function blockedLayout(region: Region, sizes: Geometry): Layout {
   const depthwise = isDepthwise(sizes);
   return {
     turned(w) {
+      if (w.shape.length === 5) return turnedStored(b, w, sizes.kernel);
       if (depthwise) return channelFilter(b, w, size, true);
       if (group === 1) return turnedFilter(b, w, size);
       const each = filters / group;

@@ -1,4 +1,6 @@
 import type { GraphBuilder, Node, Shape, Value } from '../../onnx/index.ts';
+import { forwardFilter } from './filters.ts';
+import { storedShape } from './stored.ts';
 
 /** ONNX Runtime's domain for operators on tensors in blocks of channels. */
 export const NCHWC = 'com.microsoft.nchwc';
@@ -27,8 +29,11 @@ export interface Activation {
   readonly parameters?: readonly number[];
 }
 
-/** What becomes of a node's output: a value in blocks, or one in the standard order that takes its place. */
-export type Result = { readonly blocked: Blocked | Pending } | { readonly standard: Value };
+/** What becomes of a node's output: a value in blocks, a filter as it is stored, or a value in the standard order that takes its place. */
+export type Result =
+  | { readonly blocked: Blocked | Pending }
+  | { readonly standard: Value }
+  | { readonly filter: Value };
 
 /** Rewrites one node in blocks, its results by output; undefined where it is to stay as it is. */
 export type Handler = (region: Region, node: Node) => readonly Result[] | undefined;
@@ -37,6 +42,7 @@ export type Handler = (region: Region, node: Node) => readonly Result[] | undefi
 export class Region {
   private readonly blocks = new Map<string, Blocked | Pending>();
   private readonly standards = new Map<string, Value>();
+  private readonly filters = new Map<string, Value>();
   private readonly sources = new Map<string, Value>();
 
   /** @param uses how many nodes (or outputs of the graph) read a value */
@@ -51,6 +57,7 @@ export class Region {
 
   place(name: string, result: Result): void {
     if ('blocked' in result) this.blocks.set(name, result.blocked);
+    else if ('filter' in result) this.filters.set(name, result.filter);
     else this.standards.set(name, result.standard);
   }
 
@@ -70,10 +77,30 @@ export class Region {
     return blocked;
   }
 
+  isFilter = (name: string): boolean => this.filters.has(name);
+
+  /** A filter `[O, I, kh, kw]` of whole blocks as it is stored: `[O/B, I/B, kh·kw, B inputs, B outputs]`. */
+  filter(name: string): Value {
+    const known = this.filters.get(name);
+    if (known) return known;
+    const { b, size } = this;
+    const ordered = forwardFilter(b, this.standard(name), size);
+    const filter = b.reshape(ordered, storedShape(b.value(name).shape as number[], size));
+    this.filters.set(name, filter);
+    return filter;
+  }
+
   /** The value in the standard order. */
   standard(name: string): Value {
     const known = this.standards.get(name);
     if (known) return known;
+    const filter = this.filters.get(name);
+    if (filter) {
+      // [O/B, I/B, taps, B inputs, B outputs] → [O/B, B outputs, I/B, B inputs, taps]
+      const restored = this.b.reshape(this.b.transpose(filter, [0, 4, 1, 3, 2]), this.b.value(name).shape);
+      this.standards.set(name, restored);
+      return restored;
+    }
     const value = this.b.value(name);
     this.standards.set(name, value);
     if (this.blocks.has(name)) this.restore(this.blocked(name), value);
@@ -82,15 +109,23 @@ export class Region {
 
   /** What a node that stays as it is reads in place of `name`. */
   nameOf = (name: string): string =>
-    this.blocks.has(name) || this.standards.has(name) ? this.standard(name).name : name;
+    this.blocks.has(name) || this.standards.has(name) || this.filters.has(name) ? this.standard(name).name : name;
 
   /** Gives the value in the standard order its own name. */
   keepName(name: string): void {
-    const { b } = this;
     const found = this.nameOf(name);
     if (found === name) return;
-    b.append({ ...IDENTITY, name: b.unique(`Identity/${name}`), inputs: [found], outputs: [name] });
-    this.standards.set(name, b.value(name));
+    this.copyTo(name, found);
+    this.standards.set(name, this.b.value(name));
+  }
+
+  /** Gives the filter as it is stored the value's own name. */
+  keepFilter(name: string): void {
+    this.copyTo(name, this.filter(name).name);
+  }
+
+  private copyTo(name: string, from: string): void {
+    this.b.append({ ...IDENTITY, name: this.b.unique(`Identity/${name}`), inputs: [from], outputs: [name] });
   }
 
   /** A value `[N | 1, C, 1, 1]` of which `name` repeats each element over the map. */
