@@ -1,6 +1,16 @@
 import { ThawError } from '../errors.ts';
 import { findFoldings, findGelus, fold, placeConstants, placeCubicResize, selectEarly } from '../lowering/index.ts';
-import { type Graph, type GraphBuilder, type Node, readsOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
+import {
+  axis,
+  type Graph,
+  type GraphBuilder,
+  type Node,
+  plainAttributes,
+  readsOf,
+  type Tensor,
+  tensor,
+  type Value,
+} from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
 import { type DropoutPlan, slotsOf, type TrainingPlan } from './plan.ts';
@@ -90,6 +100,7 @@ export function placeForward(
       }
       node = { ...node, inputs: node.inputs.map((name) => now.get(name) ?? name) };
     }
+    if (mode === 'training' && isReached) node = withStatistics(b, node);
     if (isReached) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
@@ -125,6 +136,18 @@ function withEarlySelections(
   const { student, teacher } = plan.distillation ?? {};
   const named = [student, teacher].filter((name) => name !== undefined);
   return selectEarly({ graph, values }, constants, named, (node) => trains.has(node) && !stays(node));
+}
+
+/** A layer normalization that tells the mean and 1/σ of each row as well: its gradient needs them. */
+function withStatistics(b: GraphBuilder, node: Node): Node {
+  const { op, domain, inputs, outputs } = node;
+  if (op !== 'LayerNormalization' || domain !== '' || outputs.length > 1) return node;
+  const { type, shape } = b.value(inputs[0]);
+  const from = axis(plainAttributes(node).axis ?? -1, shape.length);
+  const rows = { type, shape: shape.map((d, i) => (i < from ? d : 1)) };
+  const names = ['mean', 'inverse'].map((name) => b.unique(`${outputs[0]}.${name}`));
+  for (const name of names) b.declare({ name, ...rows });
+  return { ...node, outputs: [...outputs, ...names] };
 }
 
 const nameOf = (node: Node): string => node.name || node.outputs[0];

@@ -11,5 +11,6 @@ export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
 export { type GraphMemory, graphMemory, type TypeOf, valueBytes } from './memory.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, type Proximity, slotsOf, type TrainingPlan } from './plan.ts';
 export { repeated } from './repeated.ts';
+export { replaceable } from './replaceable.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { AVERAGE_WEIGHT, averageOf, decays, isAverage, isSum, SAMPLES, sumOf } from './update.ts';

@@ -6,7 +6,9 @@ export type Recall = (value: Value, trigger: Value | undefined) => Value;
 
 const CHEAP = new Set([...ELEMENTWISE.keys(), 'BatchNormalization', 'LayerNormalization']);
 
-const isCheap = ({ op, domain, outputs }: Node) => domain === '' && outputs.length === 1 && CHEAP.has(op);
+/** A layer normalization's other results, its statistics, are small and stay. */
+const isCheap = ({ op, domain, outputs }: Node) =>
+  domain === '' && CHEAP.has(op) && (outputs.length === 1 || op === 'LayerNormalization');
 
 /**
  * What a backward pass can compute anew from what it keeps anyway, so that memory is free in between: results of elementwise

@@ -22,17 +22,21 @@ export const nextOf = (name: string): string => `${name}.next`;
  * that are its inputs. The one place that knows where state lives between steps.
  *
  * On a device with a memory of its own it stays there. Elsewhere it lives in two sets of tensors that take turns: a graph reads one
- * and writes the other, so that nothing is allocated or copied from step to step. (One set would do if no node read an old value after
- * the new one is written; nothing says so.)
+ * and writes the other, so that nothing is allocated or copied from step to step. What may be written in its own place is there once; a run
+ * that fails leaves it in the midst of a step.
  */
 export class State {
   private readonly current: Record<string, Tensor | Resident>;
   private readonly spare: Record<string, Tensor> = {};
 
-  /** @param initial values by input name; they are copied */
+  /**
+   * @param initial values by input name; they are copied
+   * @param inPlace names of those that no session reads any more once it writes their next value
+   */
   constructor(
     initial: ReadonlyMap<string, Tensor>,
     private readonly layout = AS_IT_IS,
+    private readonly inPlace: ReadonlySet<string> = new Set(),
   ) {
     this.current = Object.fromEntries([...initial].map(([name, tensor]) => [name, layout.into(name, tensor)]));
   }
@@ -59,7 +63,7 @@ export class State {
     for (const name of names) fetches[nextOf(name)] = this.spareOf(name);
     const results = await session.run(given, fetches);
     for (const name of names) {
-      this.spare[name] = this.current[name] as Tensor;
+      if (!this.inPlace.has(name)) this.spare[name] = this.current[name] as Tensor;
       this.current[name] = results[nextOf(name)];
     }
     return Object.fromEntries(outputs.map((name) => [name, results[name]]));
@@ -96,7 +100,9 @@ export class State {
   }
 
   private spareOf(name: string): Tensor {
-    const { type, shape, data } = this.current[name] as Tensor;
+    const current = this.current[name] as Tensor;
+    if (this.inPlace.has(name)) return current;
+    const { type, shape, data } = current;
     this.spare[name] ??= { type, shape, data: new (arrayOf(type)!)(data.length) };
     return this.spare[name];
   }

@@ -11,7 +11,7 @@ export interface MemoryEstimate {
   readonly base: number;
   /** All weights, as files, graphs and sessions have them. */
   readonly model: number;
-  /** What trains, with the optimizer's state: two sets that take turns, and copies for checkpoints. */
+  /** What trains, with the optimizer's state: up to two sets that take turns, and copies for checkpoints. */
   readonly state: number;
   /** Results that live at once in a step, in evaluation, and in the frozen part. */
   readonly values: number;

@@ -2,6 +2,7 @@ import {
   AVERAGE_WEIGHT,
   averageOf,
   repeated,
+  replaceable,
   SAMPLES,
   slotsOf,
   stepModels,
@@ -10,7 +11,7 @@ import {
 } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { fromStored, type Stored, toStored } from '../lowering/index.ts';
-import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
+import { elementCount, type Model, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { copyTensor, type Layout, machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -118,7 +119,11 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       },
       models.labels,
       models.noise,
-      new State(state, layoutOf(models.stored)),
+      new State(
+        state,
+        layoutOf(models.stored),
+        several ? undefined : replaceableIn([models.step, ...(models.update ? [models.update] : [])]),
+      ),
       several,
       {
         step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
@@ -245,6 +250,18 @@ function layoutOf(blocks: ReadonlyMap<string, Stored>): Layout {
     return as ? move(tensor, as) : copyTensor(tensor);
   };
   return { into: by(toStored), from: by(fromStored) };
+}
+
+/** State that may be written in its place by all of the models that move it on. */
+function replaceableIn(models: readonly Model[]): Set<string> {
+  const sets = models.map(({ graph }) => ({
+    names: replaceable(graph),
+    written: new Set(graph.outputs.map((o) => o.name)),
+  }));
+  const all = sets.flatMap(({ names }) => [...names]);
+  return new Set(
+    all.filter((name) => sets.every(({ names, written }) => names.has(name) || !written.has(nextOf(name)))),
+  );
 }
 
 function initialState(

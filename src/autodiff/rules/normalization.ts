@@ -1,38 +1,30 @@
-import { axis, type GraphBuilder, type Value } from '../../onnx/index.ts';
+import { axis, type GraphBuilder, product, sameShape, type Value } from '../../onnx/index.ts';
 import { channelSum } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
 interface Standardized {
-  /** x̂ = (x − mean x) / σ, or x / σ where the mean is not taken away */
+  /** x̂ = (x − mean x) / σ */
   readonly normal: Value;
   /** 1 / σ = 1 / √(mean (x − mean x)² + ε) */
   readonly inverse: Value;
 }
 
-function standardize(
-  b: GraphBuilder,
-  x: Value,
-  axes: readonly number[],
-  epsilon: number,
-  centred = true,
-): Standardized {
+function standardize(b: GraphBuilder, x: Value, axes: readonly number[], epsilon: number): Standardized {
   const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
-  const d = centred ? b.sub(x, mean(x)) : x;
+  const d = b.sub(x, mean(x));
   const inverse = b.reciprocal(b.sqrt(b.add(mean(b.square(d)), epsilon)));
   return { normal: b.mul(d, inverse), inverse };
 }
 
-/** ∂x of x̂, given ∂x̂ = g:  (g − mean g − x̂·mean(g·x̂)) / σ, without mean g where the mean was not taken away. */
+/** ∂x of x̂, given ∂x̂ = g:  (g − mean g − x̂·mean(g·x̂)) / σ */
 function standardizedGradient(
   b: GraphBuilder,
   g: Value,
   { normal, inverse }: Standardized,
   axes: readonly number[],
-  centred = true,
 ): Value {
   const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
-  const centredG = centred ? b.sub(g, mean(g)) : g;
-  return b.mul(b.sub(centredG, b.mul(normal, mean(b.mul(g, normal)))), inverse);
+  return b.mul(b.sub(b.sub(g, mean(g)), b.mul(normal, mean(b.mul(g, normal)))), inverse);
 }
 
 const trailingAxes = (x: Value, from: number) => x.shape.map((_, i) => i).slice(axis(from, x.shape.length));
@@ -41,18 +33,50 @@ const trailingAxes = (x: Value, from: number) => x.shape.map((_, i) => i).slice(
 const byChannel = (b: GraphBuilder, value: Value, like: Value): Value =>
   b.reshape(value, [value.shape[0], ...like.shape.slice(2).map(() => 1)]);
 
-/** Layer normalization: ŷ = x̂·s + c over the last axes. `s` and `c` may broadcast. */
+/** What a layer normalization knows of each row: the mean, unless it is not taken away, and 1/σ. */
+interface RowStatistics {
+  readonly mean?: Value;
+  readonly inverse: Value;
+}
+
+/**
+ * Layer normalization: y = s·d/σ + c with d = x − mean x, or x, over the last axes. `s` and `c` may broadcast.
+ *
+ *     ∂x = (g − mean g)/σ − d·mean(h·s)/σ³,  ∂s = Σ h/σ,  ∂c = Σ ∂y,  with g = ∂y·s, h = ∂y·d
+ *
+ * @param statistics where the operator has told them
+ */
 export function layerNormalization(
   { b, inputs: [x, scale, shift], dy: [dy], reached, attributes, refuse }: RuleContext,
   centred: boolean,
+  statistics?: RowStatistics,
 ) {
   const { axis: from = -1, epsilon = 1e-5 } = attributes;
   if (reached[1] || reached[2]) refuse('its mean or deviation is used as a result');
   const axes = trailingAxes(x, from);
-  const standardized = () => standardize(b, x, axes, epsilon, centred);
+  const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
+  const d = () => (centred ? b.sub(x, statistics?.mean ?? mean(x)) : x);
+  const inverse = () => statistics?.inverse ?? b.reciprocal(b.sqrt(b.add(mean(b.square(d())), epsilon)));
+  const h = () => b.mul(dy, d());
+  // Sums over rows and columns of a matrix are products with a vector: one pass over memory, where a product and its sum are two.
+  const size = axes.length === 1 && scale && sameShape(scale.shape, x.shape.slice(-1)) ? scale.shape[0] : undefined;
+  const isMatrix = typeof size === 'number' && x.shape.length > 1;
+  const moment = () => {
+    if (!scale) return mean(h());
+    return isMatrix ? b.matmul(h(), b.reshape(b.mul(scale, 1 / size), [size, 1])) : mean(b.mul(h(), scale));
+  };
   return [
-    () => standardizedGradient(b, scale ? b.mul(dy, scale) : dy, standardized(), axes, centred),
-    scale && (() => b.mul(dy, standardized().normal)),
+    () => {
+      const g = scale ? b.mul(dy, scale) : dy;
+      const along = b.mul(d(), b.mul(moment(), b.mul(inverse(), b.square(inverse()))));
+      return b.sub(b.mul(centred ? b.sub(g, mean(g)) : g, inverse()), along);
+    },
+    scale &&
+      (() => {
+        if (!isMatrix) return b.mul(h(), inverse());
+        const rows = product(x.shape.slice(0, -1));
+        return b.reshape(b.gemm(b.reshape(inverse(), [1, rows]), b.reshape(h(), [rows, size])), [size]);
+      }),
     shift && (() => dy),
   ];
 }
@@ -87,7 +111,10 @@ export const normalization: Rules = {
   },
 
   // y = s·x̂ + c over the last axes
-  LayerNormalization: (context) => layerNormalization(context, true),
+  LayerNormalization: (context) => {
+    const [, mean, inverse] = context.outputs;
+    return layerNormalization(context, true, mean && inverse && { mean, inverse });
+  },
 
   // y = s·x / √(mean x² + ε) over the last axes
   RMSNormalization: (context) => layerNormalization(context, false),
