@@ -1,5 +1,13 @@
 import { ThawError } from '../errors.ts';
-import { findFoldings, findGelus, fold, placeConstants, placeCubicResize, selectEarly } from '../lowering/index.ts';
+import {
+  findFoldings,
+  findGelus,
+  findScores,
+  fold,
+  placeConstants,
+  placeCubicResize,
+  selectEarly,
+} from '../lowering/index.ts';
 import {
   axis,
   type Graph,
@@ -72,6 +80,7 @@ export function placeForward(
   const dropped = new Map<string, Value>();
   const foldings = findFoldings(graph, constants, (node) => !stays(node));
   const gelus = findGelus(graph, constants, (node) => !stays(node));
+  const scores = findScores(graph, values, constants, (node) => !stays(node));
   const absorbed = new Set<Node>();
   for (const original of graph.nodes) {
     if (absorbed.has(original) || placeConstants(b, original, constants)) continue;
@@ -88,6 +97,8 @@ export function placeForward(
     const gelu = gelus.get(original);
     // What it was made of is left without a reader.
     if (gelu && reached.has(gelu.inputs[0]) && values.get(gelu.inputs[0])?.type === 'float32') node = gelu;
+    const product = scores.get(original);
+    if (product?.inputs.some((name) => reached.has(name))) node = product;
     const isReached = readsOf(node).some((name) => reached.has(name));
     // In the frozen part nothing is dropped: it computes what it does in evaluation.
     if (mode === 'training' && isReached) {

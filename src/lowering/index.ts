@@ -10,6 +10,7 @@ export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
 export { inPrecisionOf, inSinglePrecision } from './precision.ts';
 export { type Quantized, refuseUntrainable } from './refuse.ts';
+export { findScores } from './scores.ts';
 export { selectEarly } from './selection.ts';
 export { withFloatWeights } from './straight-through.ts';
 export { upgrade } from './upgrade.ts';
