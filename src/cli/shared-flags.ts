@@ -55,6 +55,14 @@ export const QUANTIZED_FLAG: Flags = {
   },
 };
 
+export const INPUT_FLAG: Flags = {
+  input: {
+    kind: 'shapes',
+    value: 'NAME:SHAPE',
+    does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
+  },
+};
+
 export const SPLIT_FLAG: Flags = {
   split: { kind: 'text', value: 'NAME', does: 'train, val or test', default: 'val, else test, else everything' },
 };

@@ -29,7 +29,7 @@ import {
   trainingSchema,
 } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel } from './opening.ts';
+import { fetchModel } from './fetch-model.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
 
 /** Settings of a training that the graphs depend on. Unless given, all rates are one (`pretrainedRate`), and nothing is penalized or dropped. */

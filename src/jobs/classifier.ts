@@ -11,8 +11,9 @@ import { classification, learnTask, openTask, softmax, type Task, type TaskOutco
 import { isText } from '../text/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { InputFormat } from './inputs.ts';
-import { fetchModel, knownLabels, preprocessingOf } from './opening.ts';
+import { knownLabels, preprocessingOf } from './opening.ts';
 
 /** A finished model: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {

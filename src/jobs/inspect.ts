@@ -17,7 +17,7 @@ import type { Runtime } from '../runtime/index.ts';
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel } from './opening.ts';
+import { fetchModel } from './fetch-model.ts';
 
 export interface InspectRequest {
   readonly model: string;

@@ -10,7 +10,7 @@ import { inputShapes, newHead, prepareModel, withAdapters } from '../recipe/inde
 import { nodeRuntime } from '../runtime/node/sessions.ts';
 import { openTask } from '../tasks/index.ts';
 import type { JobHooks } from './events.ts';
-import { fetchModel } from './opening.ts';
+import { fetchModel } from './fetch-model.ts';
 import { shownPath } from './paths.ts';
 
 export interface MergeRequest {

@@ -3,7 +3,7 @@ import type { OpenDatasetOptions } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
 import { readModelFile } from '../models/files.ts';
-import { type ResolvedModel, resolveModel } from '../models/index.ts';
+import type { ResolvedModel } from '../models/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
 import {
   choosePreprocessing,
@@ -20,14 +20,8 @@ import {
 import { learnTask, openTask, TASKS, type Task, type TaskName } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
 import { type InputFormat, nounOf, openLabelled } from './inputs.ts';
-
-/** `resolveModel`, its progress told as events. */
-export const fetchModel = (spec: string, { onEvent, signal }: JobHooks): Promise<ResolvedModel> =>
-  resolveModel(spec, {
-    onProgress: ({ received, total }) => onEvent?.({ type: 'download', received, total }),
-    signal,
-  });
 
 /** The model of a training, how its input is made, and the settings: those given, and what the model recommends besides. */
 export async function openModel(

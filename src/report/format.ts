@@ -93,3 +93,7 @@ export const measured = ({ form }: Pick<Metric, 'form'>, value: number): string 
   form === 'share' ? percent(value) : decimal(value);
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** A value as it is written: numbers short, names bare, the rest as JSON. */
+export const shown = (value: unknown): string =>
+  typeof value === 'number' ? decimal(value) : typeof value === 'string' ? value : JSON.stringify(value);

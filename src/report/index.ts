@@ -5,7 +5,7 @@ export { renderReport } from './html.ts';
 export { csvHeader, csvRow, jsonLine } from './metrics.ts';
 export { type Plot, reportPlots } from './plots.ts';
 export { type RateTest, renderRateTest } from './rate-test.ts';
-export { renderSweep, type SweepTable, shown, sweepCsv } from './sweep.ts';
+export { renderSweep, type SweepTable, sweepCsv } from './sweep.ts';
 export { taskCard } from './task/card.ts';
 export { renderTaskReport } from './task/page.ts';
 export type { ShownPictures, TaskReport } from './task/types.ts';

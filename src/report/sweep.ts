@@ -1,6 +1,6 @@
 import type { Metric } from '../tasks/index.ts';
 import { linearScale, logScale } from './charts/scale.ts';
-import { decimal, duration, measured, plural } from './format.ts';
+import { decimal, duration, measured, plural, shown } from './format.ts';
 import { type Html, html, link } from './markup.ts';
 import { STYLE } from './style.ts';
 
@@ -28,10 +28,6 @@ export interface SweepRow {
   readonly paths: readonly string[];
   readonly message?: string;
 }
-
-/** A value as it is written: numbers short, names bare, the rest as JSON. */
-export const shown = (value: unknown): string =>
-  typeof value === 'number' ? decimal(value) : typeof value === 'string' ? value : JSON.stringify(value);
 
 const WIDTH = 300;
 const HEIGHT = 190;

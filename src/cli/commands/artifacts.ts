@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from '../../jobs/index.ts';
+import { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from '../../jobs/artifacts.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
@@ -7,17 +7,9 @@ import { readQuantized } from '../../recipe/index.ts';
 import { compact, plural } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
-import { QUANTIZED_FLAG } from '../shared-flags.ts';
+import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
-
-export const INPUT_FLAG: Flags = {
-  input: {
-    kind: 'shapes',
-    value: 'NAME:SHAPE',
-    does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
-  },
-};
 
 /** The settings of `thaw train` that the graphs depend on. */
 const COMPILED = [

@@ -1,4 +1,5 @@
-import { calibrate, type EvaluateRequest } from '../../jobs/index.ts';
+import { calibrate } from '../../jobs/calibrate.ts';
+import type { EvaluateRequest } from '../../jobs/evaluate.ts';
 import { quoted } from '../../jobs/paths.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { decimal, percent, plural } from '../../report/format.ts';

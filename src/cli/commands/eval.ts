@@ -1,4 +1,4 @@
-import { type EvaluateRequest, measureModel } from '../../jobs/index.ts';
+import { type EvaluateRequest, measureModel } from '../../jobs/evaluate.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { exportRun } from '../../jobs/index.ts';
+import { exportRun } from '../../jobs/export.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
 import { JobDisplay } from '../terminal/job.ts';

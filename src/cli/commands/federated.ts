@@ -1,14 +1,14 @@
 import { ThawError } from '../../errors.ts';
 import type { AppMessage, NodeEvent } from '../../flower/index.ts';
+import type { JobEvent } from '../../jobs/events.ts';
 import {
   type FederatedAppRequest,
   type FinishFederationRequest,
   finishFederation,
-  type JobEvent,
   type JoinRequest,
   joinFederation,
   writeFederatedApp,
-} from '../../jobs/index.ts';
+} from '../../jobs/federated/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { plural } from '../../report/format.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { type FindLrRequest, findLr } from '../../jobs/index.ts';
+import { type FindLrRequest, findLr } from '../../jobs/find-lr.ts';
 import { quoted } from '../../jobs/paths.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal } from '../../report/format.ts';

@@ -1,11 +1,10 @@
-import { inspectModel } from '../../jobs/index.ts';
+import { inspectModel } from '../../jobs/inspect.ts';
 import { inspectionTable } from '../../layers/index.ts';
 import type { Dimension } from '../../onnx/index.ts';
 import { readQuantized } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
-import { QUANTIZED_FLAG } from '../shared-flags.ts';
+import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
-import { INPUT_FLAG } from './artifacts.ts';
 
 export const command: CommandSpec = {
   name: 'inspect',

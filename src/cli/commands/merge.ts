@@ -1,4 +1,4 @@
-import { merge } from '../../jobs/index.ts';
+import { merge } from '../../jobs/merge.ts';
 import type { CommandSpec } from '../command.ts';
 import { JobDisplay } from '../terminal/job.ts';
 

@@ -1,4 +1,4 @@
-import { answers } from '../../jobs/index.ts';
+import { answers } from '../../jobs/predict.ts';
 import type { ClassifierSettings } from '../../recipe/index.ts';
 import { percent } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';

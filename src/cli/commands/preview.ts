@@ -1,5 +1,5 @@
-import { type PreviewRequest, previewPictures } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
+import { type PreviewRequest, previewPictures } from '../../jobs/preview.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
 import { readConfigFile, subjectOf } from '../config-file.ts';

@@ -1,4 +1,5 @@
-import { isSweep, resume, resumeSweep } from '../../jobs/index.ts';
+import { resume } from '../../jobs/resume.ts';
+import { isSweep, resumeSweep } from '../../jobs/sweep/index.ts';
 import { tellingRun } from '../child.ts';
 import type { CommandSpec } from '../command.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';

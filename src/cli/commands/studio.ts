@@ -1,4 +1,4 @@
-import { serveStudio } from '../../jobs/index.ts';
+import { serveStudio } from '../../jobs/studio.ts';
 import type { CommandSpec } from '../command.ts';
 
 const PORT = 5180;

@@ -1,8 +1,7 @@
-import { type SweepOutcome, type SweepPlanInput, sweep } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
+import { type SweepOutcome, type SweepPlanInput, sweep } from '../../jobs/sweep/index.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
-import { measured, plural } from '../../report/format.ts';
-import { shown } from '../../report/index.ts';
+import { measured, plural, shown } from '../../report/format.ts';
 import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile, subjectOf } from '../config-file.ts';

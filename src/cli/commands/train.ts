@@ -1,4 +1,4 @@
-import { train } from '../../jobs/index.ts';
+import { train } from '../../jobs/train.ts';
 import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { tellingRun } from '../child.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';

@@ -1,6 +1,5 @@
 import type { SweepEvent } from '../../jobs/index.ts';
-import { measured, plural } from '../../report/format.ts';
-import { shown } from '../../report/index.ts';
+import { measured, plural, shown } from '../../report/format.ts';
 import { type Metric, metricOf } from '../../tasks/index.ts';
 import { recommendedText } from './recommended.ts';
 import type { Terminal } from './terminal.ts';

@@ -15,10 +15,10 @@ import type { Runtime } from '../../runtime/index.ts';
 import { learnTask, openTask, type Task } from '../../tasks/index.ts';
 import { openRuntime } from '../environment.ts';
 import type { JobHooks } from '../events.ts';
+import { fetchModel } from '../fetch-model.ts';
 import type { InputFormat } from '../inputs.ts';
 import {
   describeData,
-  fetchModel,
   knownLabels,
   openTrainingData,
   preprocessingOf,
