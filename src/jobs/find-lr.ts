@@ -23,7 +23,7 @@ import {
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import { describeData, knownLabels, openModel, openTrainingData, taskOf } from './opening.ts';
+import { describeData, openDataOf, openModel, taskOf } from './opening.ts';
 import { openSources } from './training-run.ts';
 
 export interface FindLrRequest {
@@ -61,14 +61,9 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   }
   const { device, seed } = readSettings({ ...request.settings });
   const runtime = await openRuntime(device, hooks);
-  const { resolved, model, settings, preprocessing } = await openModel(request, hooks);
-  const dataset = await openTrainingData(
-    request.data,
-    preprocessing,
-    settings,
-    () => knownLabels(model, resolved, settings.labels),
-    hooks,
-  );
+  const opened = await openModel(request, hooks);
+  const { resolved, model, settings, preprocessing } = opened;
+  const dataset = await openDataOf(opened, request.data, hooks);
   const task = taskOf(model, dataset, settings);
   const config = trainingConfigOf(
     withClassWeights(

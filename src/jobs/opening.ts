@@ -79,6 +79,14 @@ export async function openTrainingData(
   return inOrder(await openLabelled(path, format, options), labels);
 }
 
+/** The same for a model as `openModel` opened it. */
+export const openDataOf = (
+  { resolved, model, settings, preprocessing }: Awaited<ReturnType<typeof openModel>>,
+  path: string,
+  hooks: JobHooks,
+): Promise<Dataset> =>
+  openTrainingData(path, preprocessing, settings, () => knownLabels(model, resolved, settings.labels), hooks);
+
 function refuseForTexts(task: TaskName, { mixup, cutmix }: Pick<TrainSettings, 'mixup' | 'cutmix'>): void {
   if (task !== 'classification') {
     throw new ThawError(

@@ -17,7 +17,7 @@ import { isText } from '../text/index.ts';
 import { tilesOf } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { inTurns } from './gallery.ts';
-import { knownLabels, openModel, openTrainingData } from './opening.ts';
+import { openDataOf, openModel } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface PreviewRequest {
@@ -56,7 +56,8 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
       throw new ThawError('bad-config', `--${name} is ${count}`, 'It must be a whole number from 1 to 100');
   }
   readAugmentation(readSettings({ ...request.settings }).augment);
-  const { resolved, model, settings, preprocessing } = await openModel(request, hooks);
+  const opened = await openModel(request, hooks);
+  const { settings, preprocessing } = opened;
   const augmentation = readAugmentation(settings.augment);
   if (isText(preprocessing)) {
     throw new ThawError(
@@ -65,13 +66,7 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
       'Give a model of pictures',
     );
   }
-  const dataset = await openTrainingData(
-    request.data,
-    preprocessing,
-    settings,
-    () => knownLabels(model, resolved, settings.labels),
-    hooks,
-  );
+  const dataset = await openDataOf(opened, request.data, hooks);
   const chosen = inTurns(dataset, pictures);
   const batchOf = (rows: readonly Float32Array[]): Batch => ({
     inputs: [tensor('float32', batchShape(preprocessing, rows.length), joined(rows))],

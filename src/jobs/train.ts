@@ -20,7 +20,7 @@ import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { planJobMemory } from './memory.ts';
-import { describeData, knownLabels, openModel, openTrainingData, sizesOf, taskOf } from './opening.ts';
+import { describeData, openDataOf, openModel, sizesOf, taskOf } from './opening.ts';
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { surroundingsOf } from './surroundings.ts';
@@ -53,15 +53,10 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const { device, augment } = readSettings({ ...request.settings });
   readAugmentation(augment);
   const runtime = await openRuntime(device, hooks);
-  const { resolved, model, settings: asked, preprocessing } = await openModel(request, hooks);
+  const opened = await openModel(request, hooks);
+  const { resolved, model, settings: asked, preprocessing } = opened;
   signal?.throwIfAborted();
-  const dataset = await openTrainingData(
-    request.data,
-    preprocessing,
-    asked,
-    () => knownLabels(model, resolved, asked.labels),
-    hooks,
-  );
+  const dataset = await openDataOf(opened, request.data, hooks);
   const labels = dataset.train.map(({ label }) => label);
   const known = withEpochs(withClassWeights(asked, labels, dataset.classes), labels.length, dataset.classes.length);
   const task = taskOf(model, dataset, known);
