@@ -106,8 +106,9 @@ async function valueTypes(model: Model, names: readonly string[], runtime: Runti
   return new Map(Object.entries(session.outputTypes));
 }
 
+/** A session for a run or two: threads that wait for the next one by spinning take the processor from this one. */
 export const load = (model: Model, runtime: Runtime): Promise<Session> =>
-  runtime.load(writeModel(model), { optimization: 'none' });
+  runtime.load(writeModel(model), { optimization: 'none', spinning: false });
 
 /** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
 export async function run(session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> {
