@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PLAN_DEFAULTS, stepModels, type TrainingPlan } from '../../src/artifacts/index.ts';
 import type { Batch } from '../../src/data/index.ts';
-import { fromStored, storedShape, toStored } from '../../src/lowering/index.ts';
+import { fromStored, storable, storedShape, toStored } from '../../src/lowering/index.ts';
+import { GraphBuilder } from '../../src/onnx/index.ts';
 import { machineOf, type Runtime } from '../../src/runtime/index.ts';
 import { type Inference, inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
@@ -159,6 +160,15 @@ describe('filters that are kept in blocks between steps', () => {
     expect((await kept({ optimizer: 'muon' })).sort()).toEqual([]);
     expect((await kept({ optimizer: 'adafactor' })).sort()).toEqual([]);
     expect([...stepModels(await network(), plan, {}).stored.keys()]).toEqual([]);
+    const b = new GraphBuilder();
+    const filters = ['known', 'unknown'].map((name) => {
+      const w = b.input(name, 'float32', [32, 32, 3, 3]);
+      const rows = name === 'known' ? [9, 7] : ['rows', 'rows - 2'];
+      const [x, y] = rows.map((length) => ['batch', 32, length, 9]);
+      b.emit('Conv', [b.input(`${name}.map`, 'float32', x), w], [{ type: 'float32', shape: y }]);
+      return w;
+    });
+    expect(storable(b, filters, 16).map(({ name }) => name)).toEqual(['known']);
   });
 
   it('no step reorders them before it uses them', async () => {

@@ -120,7 +120,7 @@ const weightGradient: Handler = (region, node) => {
   const sizes = sizesOf(region, node, [x, w, dy]);
   const fit = sizes && fitOf(region.size, sizes);
   if (fit === 'depthwise') return [{ standard: depthwiseWeightGradient(region, node) }];
-  if (region.isFilter(w)) return filterGradient(region, sizes!, x, dy);
+  if (sizes && region.isFilter(w)) return filterGradient(region, sizes, x, dy);
   const small = fit === 'dense' && isPointwise(sizes!) && isUnstrided(sizes!) && sizes!.positions <= FEW_POSITIONS;
   if (small && sizes!.group === 1 && region.isBlocked(x) && region.isBlocked(dy)) {
     return [{ standard: pointwiseWeightGradient(region, node) }];

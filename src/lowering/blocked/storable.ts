@@ -1,6 +1,7 @@
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
 import { ELEMENTWISE, type GraphBuilder, type Node, readsOf, sameShape, type Value } from '../../onnx/index.ts';
 import { fitOf } from './forward.ts';
+import { isMap } from './region.ts';
 
 /** What an update may do with a filter, wherever its elements lie. */
 const READERS = new Set([...ELEMENTWISE.keys(), 'ReduceSum']);
@@ -41,7 +42,6 @@ export function storable(b: GraphBuilder, parameters: readonly Value[], size: nu
 function isDense(b: GraphBuilder, node: Node, size: number): boolean {
   const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => b.value(name).shape);
   const [filters, channels] = w as number[];
-  return (
-    x[1] === channels && fitOf(size, { group: 1, channels, filters }) === 'dense' && y.slice(2).some((d) => d !== 1)
-  );
+  const areMaps = isMap(x) && isMap(y) && y.slice(2).some((d) => d !== 1);
+  return areMaps && x[1] === channels && fitOf(size, { group: 1, channels, filters }) === 'dense';
 }
