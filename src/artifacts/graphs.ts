@@ -1,15 +1,6 @@
 import { differentiate, recomputed } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import {
-  assignBlocks,
-  lower,
-  type Machine,
-  prune,
-  type Stored,
-  storable,
-  storedShape,
-  withoutCopies,
-} from '../lowering/index.ts';
+import { assignBlocks, lower, type Machine, prune, type Stored, storable, withoutCopies } from '../lowering/index.ts';
 import { GraphBuilder, type Model, type Node, readsOf, sameShape, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
@@ -326,8 +317,6 @@ function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly 
   return finish(b, network.model, { name: 'thaw_prefix', inputs: forward.inputs, outputs });
 }
 
-const nextName = (name: string): string => `${name}.next`;
-
 /** Turns what is in the builder into a model of these inputs and outputs. */
 export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
   lowerFor(b, ends);
@@ -339,18 +328,16 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   const wanted = outputs.map(({ name }) => name);
   if (machine?.block) {
     prune(b, wanted);
-    assignBlocks(b, wanted, machine.block, new Set([...stored.keys()].flatMap((name) => [name, nextName(name)])));
+    assignBlocks(b, wanted, machine.block, new Set([...stored.keys()].flatMap((name) => [name, `${name}.next`])));
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
   b.nodes = withoutCopies(b.nodes, wanted);
 }
 
-function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs, stored }: Ends): Model {
-  const declared = (value: Value): Value => {
-    const found = stored?.get(value.name) ?? stored?.get(value.name.replace(/\.next$/, ''));
-    return found ? { ...value, shape: storedShape(found.shape, found.block) } : value;
-  };
+function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {
+  // What is kept in blocks has been declared anew.
+  const declared = ({ name: own }: Value) => b.value(own);
   const opsets: Record<string, number> = { ...source.opsets };
   for (const domain of b.domains) if (domain) opsets[domain] ??= 1;
   return {

@@ -35,7 +35,7 @@ const WIDTHS: Readonly<Record<string, number>> = {
 };
 
 /** Of which the result is what they take, seen in another shape. */
-const VIEWS = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
+export const VIEWS: ReadonlySet<string> = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
 
 /** Which may write their result over an operand of its size that nobody else will read. */
 const IN_PLACE = new Set(

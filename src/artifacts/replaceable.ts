@@ -1,10 +1,8 @@
-import { type Graph, type Node, readsOf } from '../onnx/index.ts';
+import { type Graph, type Node, readersIn, readsOf } from '../onnx/index.ts';
+import { VIEWS } from './memory.ts';
 
 /** Write each element of the result after they have read those in its place. */
 const ELEMENT_BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Sum']);
-
-/** Of which the result is what they take, seen in another shape. */
-const VIEWS = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity']);
 
 /** Nodes that are looked at for each state: what an optimizer computes of a moment is near, what a network computes of a weight is not. */
 const NEAR = 32;
@@ -16,10 +14,7 @@ const NEAR = 32;
 export function replaceable({ nodes, inputs, outputs }: Graph): Set<string> {
   const given = new Set(inputs.map(({ name }) => name));
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const readers = new Map<string, Node[]>();
-  for (const node of nodes) {
-    for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node]);
-  }
+  const readers = readersIn(nodes);
   const found = new Set<string>();
   for (const { name: next } of outputs) {
     const state = next.replace(/\.next$/, '');

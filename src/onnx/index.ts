@@ -45,6 +45,6 @@ export {
   symbolsOf,
 } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
-export { readsOf, subgraphs } from './subgraphs.ts';
+export { readersIn, readsOf, subgraphs } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
 export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';

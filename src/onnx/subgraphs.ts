@@ -12,6 +12,15 @@ export const readsOf = (node: Node): readonly string[] => [
   ...subgraphs(node).flatMap(captured),
 ];
 
+/** The nodes that read each value, by its name. */
+export function readersIn(nodes: readonly Node[]): Map<string, Node[]> {
+  const readers = new Map<string, Node[]>();
+  for (const node of nodes) {
+    for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node]);
+  }
+  return readers;
+}
+
 function captured(graph: Graph): string[] {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
   for (const { outputs } of graph.nodes) for (const output of outputs) own.add(output);

@@ -1,4 +1,5 @@
-import { GraphBuilder, tensor, writeModel } from '../onnx/index.ts';
+import { GraphBuilder, tensor } from '../onnx/index.ts';
+import { probeModel } from './probe-model.ts';
 import type { Runtime } from './session.ts';
 
 const CHANNELS = 64;
@@ -33,14 +34,7 @@ async function probe(runtime: Runtime): Promise<number | undefined> {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [1, CHANNELS, 1, 2]);
   const outputs = b.emit('ReorderInput', [x], [x], {}, { domain: 'com.microsoft.nchwc' });
-  const model = writeModel({
-    irVersion: 8,
-    opsets: { '': 18, 'com.microsoft.nchwc': 1 },
-    producerName: 'thaw',
-    producerVersion: '',
-    graph: b.graph('blocks', [x], outputs),
-    metadata: {},
-  });
+  const model = probeModel(b.graph('blocks', [x], outputs), { 'com.microsoft.nchwc': 1 });
   const session = await runtime.load(model).catch(() => undefined);
   if (!session) return undefined;
   // Channel c at position p holds 2c + p.

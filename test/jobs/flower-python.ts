@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { writeFederatedApp } from '../../src/jobs/index.ts';
 import type { Project } from './project.ts';
 
@@ -30,6 +30,15 @@ export const unevenShares = ({ folder, data }: Project): string[] =>
     }
     return share;
   });
+
+/** Of Flower's commands, which keep what is theirs in the project's folder. */
+export const flowerEnvironment = ({ folder }: Project) => ({
+  ...process.env,
+  PATH: `${dirname(PYTHON!)}:${process.env.PATH}`,
+  FLWR_HOME: join(folder, 'flower'),
+  FLWR_TELEMETRY_ENABLED: '0',
+  THAW_CACHE: join(folder, 'cache'),
+});
 
 /** For a SuperLink on this machine. */
 export const freePort = (): Promise<number> =>

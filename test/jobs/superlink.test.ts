@@ -8,7 +8,7 @@ import { type RoundOutcome, type RoundState, readRoundState, writeRoundState } f
 import type { NodeEvent } from '../../src/flower/index.ts';
 import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
 import { tensor } from '../../src/onnx/index.ts';
-import { freePort, PYTHON, unevenShares, writeTestApp } from './flower-python.ts';
+import { flowerEnvironment, freePort, PYTHON, unevenShares, writeTestApp } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
 
 const LABELS = ['blue', 'green', 'red'];
@@ -27,14 +27,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
   const nodes: Promise<void>[] = [];
   const at = (name: string) => join(project.folder, name);
   const flower = (command: string, ...words: readonly string[]) =>
-    promisify(execFile)(join(dirname(PYTHON!), command), words, { env: environment(), timeout: 240_000 });
-  const environment = () => ({
-    ...process.env,
-    PATH: `${dirname(PYTHON!)}:${process.env.PATH}`,
-    FLWR_HOME: at('flower'),
-    FLWR_TELEMETRY_ENABLED: '0',
-    THAW_CACHE: at('cache'),
-  });
+    promisify(execFile)(join(dirname(PYTHON!), command), words, { env: flowerEnvironment(project), timeout: 240_000 });
 
   beforeAll(async () => {
     project = await makeProject();
@@ -48,7 +41,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
       ...['--port', String(port), '--enable-supernode-auth', '--disable-runtime-dependency-installation'],
       ...['--ssl-certfile', at('server.crt'), '--ssl-keyfile', at('server.key'), '--ssl-ca-certfile', at('ca.crt')],
     ];
-    superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: environment() });
+    superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: flowerEnvironment(project) });
     for (const stream of [superlink.stdout!, superlink.stderr!]) stream.on('data', (part) => (said += part));
     await vi.waitFor(() => expect(said).toMatch(/startup complete/i), { timeout: 120_000, interval: 200 });
   }, 180_000);

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readRoundState } from '../../src/federated/index.ts';
 import type { NodeEvent } from '../../src/flower/index.ts';
 import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
-import { freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
+import { flowerEnvironment, freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { givenToPage, nodeInPage } from './page-node.ts';
@@ -35,13 +35,6 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
   let address: string;
   const stop = new AbortController();
   const at = (name: string) => join(project.folder, name);
-  const environment = () => ({
-    ...process.env,
-    PATH: `${dirname(PYTHON!)}:${process.env.PATH}`,
-    FLWR_HOME: at('flower'),
-    FLWR_TELEMETRY_ENABLED: '0',
-    THAW_CACHE: at('cache'),
-  });
 
   /** What a page's server does for a SuperLink: the path without its first part, the body and the signed headers. */
   const proxy: RequestListener = async (request, response) => {
@@ -64,7 +57,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
     const config = `[superlink]\ndefault = "test"\n\n[superlink.test]\naddress = "${address}"\ninsecure = true\n`;
     writeFileSync(at('flower/config.toml'), config);
     const words = ['--insecure', '--port', address.split(':')[1], '--disable-runtime-dependency-installation'];
-    superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: environment() });
+    superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: flowerEnvironment(project) });
     for (const stream of [superlink.stdout!, superlink.stderr!]) stream.on('data', (part) => (said += part));
     await vi.waitFor(() => expect(said).toMatch(/startup complete/i), { timeout: 120_000, interval: 200 });
     scripts = await bundleScripts();
@@ -100,7 +93,7 @@ describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
     const inPage = page.evaluate(nodeInPage, await givenToPage(project));
     const flwr = join(dirname(PYTHON!), 'flwr');
     const { stdout } = await promisify(execFile)(flwr, ['run', app, 'test', '--stream'], {
-      env: environment(),
+      env: flowerEnvironment(project),
       timeout: 240_000,
     });
     expect(stdout, said).toContain('The state after 1 round');

@@ -17,7 +17,7 @@ const handlerOf = ({ op, domain }: Node): Handler | undefined =>
  *
  * @param keep values that keep their names and the standard order, such as the graph's outputs
  * @param size channels in a block, as the machine has it
- * @param stored inputs and kept values that are filters in the order of blocks; the graph is to declare them by their `storedShape`
+ * @param stored inputs and kept values that are filters in the order of blocks; they are declared anew, by their `storedShape`
  */
 export function assignBlocks(
   b: GraphBuilder,
@@ -48,5 +48,10 @@ export function assignBlocks(
     b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
   }
   for (const name of keep) stored.has(name) ? region.keepFilter(name) : region.keepName(name);
+  for (const name of stored) {
+    if (!b.has(name)) continue;
+    const { type, shape } = b.value(name);
+    b.declare({ name, type, shape: storedShape(shape as number[], size) });
+  }
   b.nodes = inOrder(b.nodes);
 }

@@ -1,5 +1,5 @@
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
-import { ELEMENTWISE, type GraphBuilder, type Node, readsOf, sameShape, type Value } from '../../onnx/index.ts';
+import { ELEMENTWISE, type GraphBuilder, type Node, readersIn, sameShape, type Value } from '../../onnx/index.ts';
 import { fitOf } from './forward.ts';
 import { isMap } from './region.ts';
 
@@ -11,10 +11,7 @@ const READERS = new Set([...ELEMENTWISE.keys(), 'ReduceSum']);
  * whole blocks, and that convolutions, their gradients and elementwise operators alone read.
  */
 export function storable(b: GraphBuilder, parameters: readonly Value[], size: number): Value[] {
-  const readers = new Map<string, Node[]>();
-  for (const node of b.nodes) {
-    for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node]);
-  }
+  const readers = readersIn(b.nodes);
   const isFilterOf = (node: Node, name: string): boolean => {
     if (node.domain === ADJOINT_DOMAIN) return /^Conv(Input|Weight)Gradient$/.test(node.op);
     if (node.domain !== '' || !node.inputs.includes(name)) return false;

@@ -8,8 +8,9 @@
  */
 import type * as ort from 'onnxruntime-common';
 import { onnx } from '../../onnx/generated/onnx.js';
-import { GraphBuilder, writeModel } from '../../onnx/index.ts';
+import { GraphBuilder } from '../../onnx/index.ts';
 import type { Ort } from '../ort-session.ts';
+import { probeModel } from '../probe-model.ts';
 
 /** The output that is no tensor. */
 export const REFUSED = 'thaw/refused';
@@ -39,14 +40,7 @@ export function refusalOf(ort: Ort): Promise<string | undefined> {
 async function probe({ InferenceSession, Tensor }: Ort): Promise<string | undefined> {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', [1]);
-  const model = writeModel({
-    irVersion: 8,
-    opsets: { '': 18 },
-    producerName: 'thaw',
-    producerVersion: '',
-    graph: b.graph('refusal', [x], [b.identity(b.add(x, 1), 'y')]),
-    metadata: {},
-  });
+  const model = probeModel(b.graph('refusal', [x], [b.identity(b.add(x, 1), 'y')]));
   const target = new Float32Array(1);
   try {
     const session = await InferenceSession.create(withRefused(model), { logSeverityLevel: 4 });
