@@ -85,6 +85,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const resolved = await fetchModel(model, hooks);
   const { seed, lora, distill } = config;
   const train = trainable ?? (lora ? 'all' : 'head');
+  const sha256 = await resolved.sha256();
   const { model: source } = withHead(await readModelFile(resolved.path), { classes, head, quantized, seed });
   const options = {
     inputs: { ...openInputShapes(source, resolved.preprocessing), ...inputs },
@@ -108,7 +109,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     outputOf(network, config.loss.name, anatomy.head),
   );
   const position = { step: 0, epoch: 0, stage: 1, seed };
-  const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256: resolved.sha256 });
+  const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256 });
   for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
   return JSON.parse(files.get('manifest.json') as string) as Manifest;
 }

@@ -38,10 +38,11 @@ export async function merge({ model, adapters, out }: MergeRequest, hooks: JobHo
   const path = adapterFile(adapters);
   const set = readAdapters(await readFile(path));
   const resolved = await fetchModel(model, hooks);
-  if (resolved.sha256 !== set.model) {
+  const sha256 = await resolved.sha256();
+  if (sha256 !== set.model) {
     throw new ThawError(
       'bad-config',
-      `${adapters} was trained beside another model than ${model} (SHA-256 ${set.model.slice(0, 12)}…, this one is ${resolved.sha256.slice(0, 12)}…)`,
+      `${adapters} was trained beside another model than ${model} (SHA-256 ${set.model.slice(0, 12)}…, this one is ${sha256.slice(0, 12)}…)`,
       'Give the model that the run began with: its config.yaml names it',
     );
   }

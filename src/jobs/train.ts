@@ -55,6 +55,8 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   const runtime = await openRuntime(device, hooks);
   const opened = await openModel(request, hooks);
   const { resolved, model, settings: asked, preprocessing } = opened;
+  // Of the file as it has been read.
+  const sha256 = await resolved.sha256();
   signal?.throwIfAborted();
   const dataset = await openDataOf(opened, request.data, hooks);
   const labels = dataset.train.map(({ label }) => label);
@@ -83,14 +85,14 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       data: request.data,
       dataPath,
       name: resolved.name,
-      sha256: resolved.sha256,
+      sha256,
       preprocessing,
       task: task.facts,
       sourceConfig: resolved.config,
       comparison: request.comparison,
     };
     const identity = {
-      model: resolved.sha256,
+      model: sha256,
       classes: dataset.classes,
       samples: await identifySamples(dataset, dataPath),
     };

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
@@ -33,7 +33,7 @@ export async function readModelFile(path: string): Promise<Model> {
       'Export the model with external data',
     );
   }
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await readWhole(path, found.size).catch((cause: NodeJS.ErrnoException) => {
     throw new ThawError('not-found', `${path} cannot be read (${cause.code})`, 'Check its permissions', { cause });
   });
   const files = new ExternalFiles(path);
@@ -44,6 +44,22 @@ export async function readModelFile(path: string): Promise<Model> {
     throw new ThawError(error.code, `${path}: ${error.message}`, error.hint, { cause: error });
   } finally {
     files.close();
+  }
+}
+
+/** What `readFile` gives; that reads half a mebibyte at a time, which takes twice as long. @param size as far as it is known */
+async function readWhole(path: string, size: number): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const bytes = Buffer.allocUnsafeSlow(size);
+    for (let done = 0; done < size; ) {
+      const { bytesRead } = await file.read(bytes, done, size - done, done);
+      if (bytesRead === 0) return bytes.subarray(0, done);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
   }
 }
 

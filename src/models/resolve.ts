@@ -24,8 +24,8 @@ export interface ResolvedModel {
   /** Parsed `tokenizer.json` and `tokenizer_config.json`, if the model takes texts. */
   readonly tokenizer?: unknown;
   readonly tokenizerConfig?: unknown;
-  /** Of the `.onnx` file, in hexadecimal. */
-  readonly sha256: string;
+  /** SHA-256 of the `.onnx` file, in hexadecimal. The file is read for it when this is first called, where it has not been before. */
+  readonly sha256: () => Promise<string>;
 }
 
 export interface ResolveOptions {
@@ -56,13 +56,18 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   const config = await readJson(files.folder, 'config.json');
   const tokenizer = await readJson(files.folder, 'tokenizer.json');
   const tokenizerConfig = tokenizer && (await readJson(files.folder, 'tokenizer_config.json'));
+  const { name, path, folder } = files;
+  let sha256 = files.sha256 === undefined ? undefined : Promise.resolve(files.sha256);
   return {
-    ...files,
+    ...{ name, path, folder },
     source: spec,
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
     ...(tokenizer === undefined ? {} : { tokenizer, tokenizerConfig }),
-    sha256: files.sha256 ?? (await digest(files.path)),
+    sha256: () => {
+      sha256 ??= digest(path);
+      return sha256;
+    },
   };
 }
 

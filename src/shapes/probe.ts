@@ -42,7 +42,9 @@ export class Probe {
     const shapeOutputs = new Map(typed.map((name) => [name, `${name}/thaw_shape`]));
     const clean = dataIndependent(model.graph);
     const independent = typed.filter((name) => clean.has(name));
-    const shapeNodes = [...shapeOutputs].map(([name, output]): Node => {
+    // ONNX Runtime begins at the last node that nobody reads, and goes back from there: each shape is taken when its value is made only if the
+    // first value's comes last; else all values would be held until the network's end.
+    const shapeNodes = [...shapeOutputs].reverse().map(([name, output]): Node => {
       return { name: output, op: 'Shape', domain: '', inputs: [name], outputs: [output], attributes: {} };
     });
     const session = await load(

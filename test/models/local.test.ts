@@ -37,15 +37,27 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('a model on disk', () => {
   test('a transformers.js folder, with what belongs to it', async () => {
-    expect(await resolveModel(join(root, 'cats'))).toEqual({
+    const resolved = await resolveModel(join(root, 'cats'));
+    expect(await resolved.sha256()).toBe(sha256(model));
+    expect(resolved).toEqual({
       name: 'cats',
       source: join(root, 'cats'),
       path: join(root, 'cats/onnx/model.onnx'),
       folder: join(root, 'cats'),
       preprocessing: { size: 96 },
       config: { id2label: { 0: 'cat' } },
-      sha256: sha256(model),
+      sha256: expect.any(Function),
     });
+  });
+
+  test('its bytes are read for their digest only when somebody asks for it', async () => {
+    const path = await put('changing/model.onnx', model);
+    const { sha256: digest } = await resolveModel(path);
+    const other = onnxBytes(2000);
+    await writeFile(path, other);
+    expect(await digest()).toBe(sha256(other));
+    await writeFile(path, model);
+    expect(await digest()).toBe(sha256(other));
   });
 
   test('its onnx file alone brings the same', async () => {

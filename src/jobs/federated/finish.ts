@@ -77,7 +77,7 @@ export async function finishFederation(
       data: request.data ?? "the clients' own data",
       dataPath,
       name: resolved.name,
-      sha256: resolved.sha256,
+      sha256: await resolved.sha256(),
       preprocessing,
       task: task.facts,
       sourceConfig: resolved.config,
@@ -93,7 +93,7 @@ export async function finishFederation(
       surroundings: await surroundingsOf(runtime, preprocessing),
     };
     await run.writeConfig({ model, data: about.data, ...settings });
-    const identity = { model: resolved.sha256, classes: task.classes, samples };
+    const identity = { model: about.sha256, classes: task.classes, samples };
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await run.rewindRows(rows);
     const last = rows.at(-1)!;

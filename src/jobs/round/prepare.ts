@@ -53,7 +53,7 @@ export async function prepareRound(
   hooks: JobHooks,
 ): Promise<PreparedRound> {
   const resolved = await fetchModel(spec, hooks);
-  if (state) checkSource(state, spec, resolved.sha256);
+  if (state) checkSource(state, spec, await resolved.sha256());
   // Rounds are processes of their own: what frozen layers make of pictures outlives them on disk only.
   const { settings, recommended } = roundSettings({ cache: 'disk', ...given }, state, resolved.config);
   tellRecommended(recommended, hooks);

@@ -75,6 +75,6 @@ export async function firstState(request: FirstStateRequest, hooks: JobHooks = {
       if (initial && !tensors.has(name)) tensors.set(name, initial);
     }
   }
-  const { source = resolved.sha256, seed = settings.seed, epoch = 0 }: Partial<RoundState> = before ?? {};
+  const { source = await resolved.sha256(), seed = settings.seed, epoch = 0 }: Partial<RoundState> = before ?? {};
   return writeRoundState({ source, task: task.facts, seed, epoch, tensors });
 }
