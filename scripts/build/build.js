@@ -1,10 +1,11 @@
-// Builds dist/, or the folder that is named: the generated protobuf module, TypeScript's output, what tsc leaves behind, browser/ for pages without a bundler, and the
-// studio.
+// Builds dist/, or the folder that is named: TypeScript's output with the generated protobuf modules, of which pages' bundlers take the modules and all take the types; node/,
+// what Node loads; browser/ for pages without a bundler; and the studio.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { bundleNode } from './bundle-node.js';
 import { PROTOCOLS } from './generate-protobuf.js';
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
@@ -24,11 +25,13 @@ for (const name of PROTOCOLS) {
   const folder = join(dirname(name), 'generated');
   cpSync(join('src', folder), join(out, folder), { recursive: true });
 }
-chmodSync(join(out, 'cli/main.js'), 0o755);
+await removeWhatOnlyNodeLoads();
+await bundleNode(join(out, 'node'));
+chmodSync(join(out, 'node/main.js'), 0o755);
 // Sandboxed preload scripts are CommonJS of one file.
 await build({
   entryPoints: ['src/electron/preload.ts'],
-  outfile: join(out, 'electron/preload.cjs'),
+  outfile: join(out, 'node/preload.cjs'),
   bundle: true,
   format: 'cjs',
   platform: 'browser',
@@ -57,3 +60,19 @@ const studio = spawnSync(
   },
 );
 if (studio.status !== 0) process.exit(studio.status ?? 1);
+
+/** Modules that no page can reach are in node/ already; their types stay. */
+async function removeWhatOnlyNodeLoads() {
+  const { metafile } = await build({
+    entryPoints: ['core', 'web/index', 'web/worker', 'electron/client'].map((name) => join(out, `${name}.js`)),
+    outdir: out,
+    bundle: true,
+    format: 'esm',
+    packages: 'external',
+    metafile: true,
+    write: false,
+  });
+  const reached = new Set(Object.keys(metafile.inputs).map((file) => resolve(file)));
+  for (const file of readdirSync(out, { recursive: true, encoding: 'utf8' }).map((name) => resolve(out, name)))
+    if (file.endsWith('.js') && !reached.has(file)) rmSync(file);
+}

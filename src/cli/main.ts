@@ -3,6 +3,8 @@ import process from 'node:process';
 import { computes, runThaw } from './run.ts';
 
 const words = process.argv.slice(2);
+// What is loaded from here on is in few files, whose lines say little.
+if (words.includes('--debug')) process.setSourceMapsEnabled(true);
 
 // Whoever reads our output may stop reading (`thaw predict … | head`): then what is under way is stopped and saved.
 let unread = false;

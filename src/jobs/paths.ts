@@ -1,4 +1,8 @@
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Of the package; the same way from `src/jobs` and from `dist/node`. */
+export const TEMPLATES = fileURLToPath(new URL('../../templates', import.meta.url));
 
 /** A path as short as it can be said from where the user is. */
 export function shownPath(path: string): string {

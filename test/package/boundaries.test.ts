@@ -86,18 +86,35 @@ test('there is something to look at', () => {
   expect(packages.length).toBeGreaterThan(10);
 });
 
-test('the first words of the command line need little: everything else is loaded by the command that needs it', () => {
-  const eager = new Set(['cli/main.ts']);
-  const packagesOfStart = new Set<string>();
-  for (const file of eager) {
+/** What a file loads at once, and what that loads, itself included: no types, and nothing that waits until it is asked for. */
+function loadedBy(start: string): { readonly files: ReadonlySet<string>; readonly packages: ReadonlySet<string> } {
+  const loaded = new Set([start]);
+  const others = new Set<string>();
+  for (const file of loaded) {
     const code = readFileSync(`src/${file}`, 'utf8');
     for (const [, specifier] of code.matchAll(/^(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s)?'([^']+)'/gm)) {
-      if (specifier.startsWith('.')) eager.add(posix.join(posix.dirname(file), specifier));
-      else if (!specifier.startsWith('node:')) packagesOfStart.add(specifier);
+      if (specifier.startsWith('.')) loaded.add(posix.join(posix.dirname(file), specifier));
+      else if (!specifier.startsWith('node:')) others.add(specifier);
     }
   }
-  expect([...packagesOfStart]).toEqual(['picocolors']);
-  expect(eager.size).toBeLessThan(12);
+  return { files: loaded, packages: others };
+}
+
+test('the first words of the command line need little: everything else is loaded by the command that needs it', () => {
+  const { files, packages } = loadedBy('cli/main.ts');
+  expect([...packages]).toEqual(['picocolors']);
+  expect(files.size).toBeLessThan(12);
+});
+
+test('inspecting a model loads no other job, and nothing that reads pictures or tables or downloads', () => {
+  const { files, packages } = loadedBy('cli/commands/inspect.ts');
+  expect([...files].filter((file) => /^(jobs|run|models\/hub)\b/.test(file)).sort()).toEqual([
+    'jobs/fetch-model.ts',
+    'jobs/inspect.ts',
+    'jobs/paths.ts',
+  ]);
+  expect([...files].filter((file) => file.startsWith('data/node/'))).toEqual([]);
+  expect([...packages].sort()).toEqual(['@huggingface/tokenizers', 'protobufjs/minimal.js', 'zod']);
 });
 
 test('every module has its place in the list', () => {

@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -28,6 +30,8 @@ interface Packed {
 }
 let project: string;
 let packed: Packed;
+/** The file that `thaw` is. */
+let command: string;
 /** Of our own `dist`: when it was made, if it is there. */
 const madeAt = () => statSync('dist', { throwIfNoEntry: false })?.birthtimeMs;
 let before: ReturnType<typeof madeAt>;
@@ -75,7 +79,8 @@ beforeAll(async () => {
   mkdirSync(join(project, 'node_modules/thaw'), { recursive: true });
   await run('tar', ['-xzf', packed.filename, '-C', 'node_modules/thaw', '--strip-components=1'], { cwd: project });
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) link(name, join('node_modules', name));
-  link('.bin/thaw', join(project, 'node_modules/thaw/dist/cli/main.js'));
+  command = join(project, 'node_modules/thaw/dist/node/main.js');
+  link('.bin/thaw', command);
   write('package.json', { name: 'consumer', version: '1.0.0', type: 'module' });
 }, 120_000);
 
@@ -88,11 +93,11 @@ test('holds what users need and nothing else', () => {
   const needed = [
     ...['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/guide.md', 'artifacts/default/onnx/model.onnx'],
     ...['templates/flower/pyproject.toml', 'templates/flower/thaw_federated/client_app.py'],
-    ...['dist/index.js', 'dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/cli/main.js'],
-    ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts', 'dist/runtime/node/probe.js'],
+    ...['dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/web/index.js', 'dist/web/worker.js'],
+    ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts'],
     ...['dist/flower/generated/fleet.js', 'dist/flower/generated/fleet.d.ts'],
     ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
-    ...['dist/electron/index.js', 'dist/electron/host.js', 'dist/electron/preload.cjs', 'dist/electron/client.js'],
+    ...['dist/electron/index.d.ts', 'dist/electron/host.d.ts', 'dist/electron/client.js', 'dist/electron/client.d.ts'],
   ];
   expect(needed.filter((path) => !paths.includes(path))).toEqual([]);
   const stray = paths.filter(
@@ -105,13 +110,53 @@ test('holds what users need and nothing else', () => {
   expect(packed.size).toBeLessThan(8_000_000);
 });
 
+test('all that its exports and its scripts name is there', () => {
+  const { bin, exports } = JSON.parse(readFileSync(join(project, 'node_modules/thaw/package.json'), 'utf8'));
+  const named = [
+    ...Object.values(bin),
+    ...Object.values(exports).flatMap((target) =>
+      typeof target === 'string' ? [target] : Object.values(target as object),
+    ),
+  ];
+  const files = named.map((file) => join('node_modules/thaw', String(file)));
+  const folder = 'node_modules/thaw/dist/node';
+  for (const file of readdirSync(join(project, folder)).filter((name) => /js$/.test(name))) {
+    const code = readFileSync(join(project, folder, file), 'utf8');
+    for (const [, target] of code.matchAll(/new URL\("([^"]+)", import\.meta\.url\)/g))
+      files.push(join(folder, target));
+  }
+  expect(files).toContain(join(folder, 'preload.cjs'));
+  expect(files).toContain('node_modules/thaw/artifacts/default');
+  expect(files.filter((file) => !existsSync(join(project, file)))).toEqual([]);
+});
+
 test('its command runs', async () => {
-  expect(readFileSync(join(project, 'node_modules/thaw/dist/cli/main.js'), 'utf8')).toMatch(
-    /^#!\/usr\/bin\/env node\n/,
-  );
+  expect(readFileSync(command, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   const text = await output('npx', '--no-install', 'thaw', 'doctor');
   expect(text).toMatch(/cpu/i);
   expect(text).toContain(process.versions.node);
+});
+
+test('a command loads few files, and the sources say where it was', async () => {
+  write(
+    'listing.mjs',
+    `import { appendFileSync } from 'node:fs';
+     export async function load(url, context, next) {
+       appendFileSync('loaded.txt', url + '\\n');
+       return next(url, context);
+     }`,
+  );
+  write('listed.mjs', `import { register } from 'node:module'; register('./listing.mjs', import.meta.url);`);
+  const hooked = [`--import=${pathToFileURL(join(project, 'listed.mjs'))}`, command];
+  const table = await output(process.execPath, ...hooked, 'inspect', 'default');
+  expect(table).toContain('all can be trained');
+  const loaded = readFileSync(join(project, 'loaded.txt'), 'utf8').split('\n');
+  const own = new Set(loaded.filter((url) => url.includes('/node_modules/thaw/')));
+  expect(own.size).toBeGreaterThan(5);
+  expect(own.size).toBeLessThan(50);
+  const refused = await output(process.execPath, command, 'inspect', 'nowhere.onnx', '--debug').catch((e) => e);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/at locate \(.*src\/models\/folder\.ts:\d+/);
 });
 
 test('its studio is served with the ONNX Runtime that is installed', async () => {
@@ -121,7 +166,6 @@ test('its studio is served with the ONNX Runtime that is installed', async () =>
     expect.stringMatching(/^.*onnxruntime-web isn't installed.*npm install onnxruntime-web@/),
   ]);
   link('onnxruntime-web', 'node_modules/onnxruntime-web');
-  const command = join(project, 'node_modules/thaw/dist/cli/main.js');
   const studio = spawn(process.execPath, [command, 'studio', '--port', '0', '--json'], { cwd: project });
   try {
     const said = await new Promise<string>((resolve, reject) => {
@@ -155,13 +199,15 @@ test('its library can be imported from JavaScript', async () => {
      const bytes = thaw.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
        graph: { name: 'g', nodes: [], inputs: [], outputs: [], initializers: new Map(), valueInfo: [] } });
      console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.train, 'train' in core, thaw.nodeRuntime().device]));
+     console.log(thaw.ThawError === core.ThawError);
      const thread = thaw.startThread();
      console.log(await thread.train().catch(({ code, message }) => code + ': ' + message));
      thread.terminate();`,
   );
-  const [first, second] = (await output(process.execPath, 'consumer.mjs')).split('\n');
+  const [first, second, third] = (await output(process.execPath, 'consumer.mjs')).split('\n');
   expect(JSON.parse(first)).toEqual(['g', 'function', false, 'cpu']);
-  expect(second).toBe('bad-config: nothing is open');
+  expect(second).toBe('true');
+  expect(third).toBe('bad-config: nothing is open');
 });
 
 /** Type-checks files of the project with our compiler. */

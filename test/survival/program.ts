@@ -1,27 +1,17 @@
 /** The command line in one piece, as quick to start as the built one, and processes of it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleNode } from '../../scripts/build/bundle-node.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Bundles `thaw` where it finds the embedded model as from `dist/cli`. @param name of its folder: one for each that builds at a time */
+/** `thaw` as it is built, where it finds the embedded model. @param name of its folder: one for each that builds at a time */
 export async function buildThaw(name: string): Promise<string> {
   const outdir = join(ROOT, '.cache', `thaw-${name}`);
-  await build({
-    entryPoints: [join(ROOT, 'src/cli/main.ts')],
-    outdir,
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'silent',
-  });
-  copyFileSync(join(ROOT, 'src/cli/orphan.js'), join(outdir, 'orphan.js'));
+  await bundleNode(outdir);
   return join(outdir, 'main.js');
 }
 

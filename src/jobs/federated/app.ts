@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ThawError } from '../../errors.ts';
+import { TEMPLATES } from '../paths.ts';
 
-const TEMPLATE = fileURLToPath(new URL('../../../templates/flower', import.meta.url));
+const TEMPLATE = join(TEMPLATES, 'flower');
 const PROJECT = 'pyproject.toml';
 
 export interface FederatedAppRequest {

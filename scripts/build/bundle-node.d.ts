@@ -1,0 +1,1 @@
+export declare function bundleNode(outdir: string): Promise<void>;
