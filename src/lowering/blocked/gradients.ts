@@ -1,15 +1,14 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Node, plainAttributes, product, type Value } from '../../onnx/index.ts';
-import { columns, copyingFilter } from '../convolution/columns.ts';
-import { type Geometry, geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
+import { geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
 import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
-import { bindLate, heldInPlace } from '../late.ts';
+import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
+import { directFilterGradient, directPlainGradient, directWeightGradient, suitsDirect } from './direct.ts';
 import { fitOf } from './forward.ts';
 import { blockedLayout, convolve, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
 import { type Handler, isMap, NCHWC, type Region } from './region.ts';
-import { separableFilterGradient, separableWeightGradient, suitsSeparable } from './separable.ts';
 
 /** Below so many positions a product per sample is too small to be quick. */
 const FEW_POSITIONS = 64;
@@ -86,50 +85,25 @@ function pointwiseWeightGradient(region: Region, node: Node): Value {
   return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), b.value(w).shape);
 }
 
-function isSeparable({ size }: Region, sizes: Geometry): boolean {
-  const { group, channels, filters, positions, kernel } = sizes;
-  const whole = channels % size === 0 && filters % size === 0;
-  return group === 1 && whole && isUnstrided(sizes) && positions > FEW_POSITIONS && suitsSeparable(sizes, kernel);
-}
-
-/** ∂w in the order that filters are stored in; the others are reordered when they are there. */
-function filterGradient(region: Region, sizes: Geometry, x: string, dy: string) {
-  const { b, size } = region;
-  const { positions, channels, filters, taps } = sizes;
-  if (isSeparable(region, sizes) && region.isBlocked(x) && region.isBlocked(dy)) {
-    const [map, gradient] = [x, dy].map((name) => region.blocked(name).value);
-    return [{ filter: separableFilterGradient(region, sizes, map, gradient) }];
-  }
-  if (positions > FEW_POSITIONS) return undefined;
-  // One product over samples and positions: [I·taps, N·positions] by [O, N·positions].
-  const map = region.standard(x);
-  const seen = columns(b, map, sizes, copyingFilter(b, channels, sizes.kernel, map.type, {}));
-  const rows = (value: Value, count: number) =>
-    b.reshape(b.transpose(b.reshape(value, [sizes.batch, count, positions]), [1, 0, 2]), [
-      count,
-      product([sizes.batch, positions]),
-    ]);
-  const gradient = region.standard(dy);
-  const result = b.gemm(rows(seen, channels * taps), rows(gradient, filters), undefined, { transB: true });
-  const blocks = b.transpose(b.reshape(result, [channels / size, size, taps, filters / size, size]), [3, 0, 2, 1, 4]);
-  return [{ filter: heldInPlace(b, blocks, gradient) }];
-}
-
 const weightGradient: Handler = (region, node) => {
   const [x, dy, w] = node.inputs;
   const sizes = sizesOf(region, node, [x, w, dy]);
   const fit = sizes && fitOf(region.size, sizes);
   if (fit === 'depthwise') return [{ standard: depthwiseWeightGradient(region, node) }];
-  if (sizes && region.isFilter(w)) return filterGradient(region, sizes, x, dy);
-  const small = fit === 'dense' && isPointwise(sizes!) && isUnstrided(sizes!) && sizes!.positions <= FEW_POSITIONS;
-  if (small && sizes!.group === 1 && region.isBlocked(x) && region.isBlocked(dy)) {
-    return [{ standard: pointwiseWeightGradient(region, node) }];
+  if (!fit || !region.isBlocked(dy)) return undefined;
+  if (fit === 'plain-input') {
+    if (!suitsDirect(sizes)) return undefined;
+    return [{ standard: directPlainGradient(region, sizes, region.standard(x), region.blocked(dy).value) }];
   }
-  if (fit === 'dense' && isSeparable(region, sizes!) && region.isBlocked(x) && region.isBlocked(dy)) {
-    const [map, gradient] = [x, dy].map((name) => region.blocked(name).value);
-    return [{ standard: separableWeightGradient(region, sizes!, map, gradient) }];
+  if (!region.isBlocked(x)) return undefined;
+  if (isPointwise(sizes)) {
+    const small = isUnstrided(sizes) && sizes.positions <= FEW_POSITIONS && sizes.group === 1;
+    return small ? [{ standard: pointwiseWeightGradient(region, node) }] : undefined;
   }
-  return undefined;
+  if (!suitsDirect(sizes)) return undefined;
+  const [map, gradient] = [x, dy].map((name) => region.blocked(name).value);
+  if (region.isFilter(w)) return [{ filter: directFilterGradient(region, sizes, map, gradient) }];
+  return [{ standard: directWeightGradient(region, sizes, map, gradient) }];
 };
 
 const channelSum: Handler = (region, node) => {

@@ -1,4 +1,4 @@
-import { type Dimension, floats, product, tensor, type Value } from '../../onnx/index.ts';
+import { type Dimension, floats, isStatic, product, tensor, type Value } from '../../onnx/index.ts';
 import { type Geometry, isDepthwise } from '../convolution/geometry.ts';
 import type { Layout } from '../convolution/input-gradient.ts';
 import { channelFilter, turnedFilter, turnedStored } from './filters.ts';
@@ -24,7 +24,8 @@ export function convolve({ b }: Region, call: ConvolutionCall): Value {
   const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
   const [filters, , ...kernel] = filter.shape as number[];
   const attributes = {
-    kernel_shape: kernel,
+    // Left out, it is the filter's.
+    kernel_shape: isStatic(kernel) ? kernel : undefined,
     strides,
     dilations,
     pads,

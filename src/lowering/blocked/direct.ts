@@ -1,0 +1,178 @@
+import { type Dimension, product, type Value } from '../../onnx/index.ts';
+import type { Geometry } from '../convolution/geometry.ts';
+import { heldInPlace } from '../late.ts';
+import { sumOverBatch } from '../scan.ts';
+import { convolve } from './layout.ts';
+import type { Region } from './region.ts';
+import { storedShape } from './stored.ts';
+
+/** From so many positions on, each picture is a convolution of its own. */
+const MANY_POSITIONS = 512;
+
+/** ONNX Runtime takes so many blocks of filters at a time; with what they have of ∂y they are to stay in a core's second cache. */
+const BLOCKS_AT_ONCE = 4;
+const CACHED_BYTES = 2 ** 20;
+
+/** A map whose channels lie in groups of `inner` side by side: its bytes are in the order `[N, outer, H, W, inner]`. */
+interface Map {
+  readonly value: Value;
+  readonly outer: number;
+  readonly inner: number;
+}
+
+/**
+ * Whether ∂w is written as a convolution in which ∂y is the filter. Columns of taps that are further apart than one pixel would need others
+ * to be left out between.
+ */
+export const suitsDirect = ({ group, dilations, kernel, strides }: Geometry): boolean =>
+  group === 1 && dilations[1] === 1 && kernel.every((k, i) => k >= strides[i]);
+
+/**
+ * ∂w of a map and a gradient in blocks, in the order that filters are stored in: `[O/B, I/B, taps, B inputs, B outputs]`.
+ *
+ * @param x map in blocks
+ * @param dy map in blocks
+ */
+export function directFilterGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  const { b, size } = region;
+  const { filters, channels, kernel } = sizes;
+  const blocks = b.transpose(blocksOf(region, sizes, inBlocks(region, x), dy), [1, 0, 2, 3, 4]);
+  return heldInPlace(b, b.reshape(blocks, storedShape([filters, channels, ...kernel], size)), dy);
+}
+
+/** The same in the standard order. */
+export function directWeightGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  return inStandardOrder(region, sizes, blocksOf(region, sizes, inBlocks(region, x), dy));
+}
+
+/** ∂w of few channels that are not in blocks, such as a picture's. */
+export function directPlainGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
+}
+
+const inBlocks = ({ size }: Region, value: Value): Map => ({
+  value,
+  outer: (value.shape[1] as number) / size,
+  inner: size,
+});
+
+/** `[outer, O/B, taps, inner, B]` to `[O, I, kh, kw]`. */
+function inStandardOrder({ b }: Region, { filters, channels, kernel }: Geometry, blocks: Value): Value {
+  const [outer, outputs, , inner, size] = blocks.shape as number[];
+  const ordered = b.transpose(blocks, [1, 4, 0, 3, 2]);
+  const whole = b.reshape(ordered, [outputs * size, outer * inner, ...kernel]);
+  const some = outputs * size === filters ? whole : b.slice(whole, 0, 0, filters);
+  return outer * inner === channels ? some : b.slice(some, 1, 0, channels);
+}
+
+/**
+ * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX Runtime
+ * takes a map of few channels in the standard order, so that one of a single channel and W·B columns has the bytes of a block of x, in
+ * which a pixel is B columns; and filters over a single channel in the order that ∂y has in blocks. Nothing is moved, and no columns are made.
+ *
+ * @returns `[outer, O/B, taps, inner, B]`
+ */
+function blocksOf(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { kernel, positions } = sizes;
+  const atOnce = positions < MANY_POSITIONS && rowsAfter(sizes) >= 0;
+  const sum = (atOnce ? stacked : byPicture)(region, sizes, x, dy);
+  const filters = dy.shape[1] as number;
+  return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
+}
+
+/** One picture after the other, in bands of rows that stay in the caches. */
+function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
+  const { outer, inner } = x;
+  const filters = dy.shape[1] as number;
+  const bytes = 4 * positions * Math.min(filters, BLOCKS_AT_ONCE * size);
+  const bands = Math.min(out[0], Math.ceil(bytes / CACHED_BYTES));
+  const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
+  return sumOverBatch(b, [x.value, dy], start, (before, [picture, gradient]) => {
+    const padded = padColumns(region, sizes, b.reshape(picture, [outer, 1, spatial[0], spatial[1] * inner]), inner);
+    const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
+    return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
+      (sum, [from, to]) => {
+        // The rows of x that the band's windows see, from those of the padding at the beginning to those at the end.
+        const first = from * strides[0] - begins[0];
+        const last = (to - 1) * strides[0] + (kernel[0] - 1) * dilations[0] - begins[0];
+        const seen = rowsOf(region, padded, 2, Math.max(0, first), Math.min(spatial[0], last + 1));
+        const band = rowsOf(region, rows, 1, from, to);
+        const pads = [Math.max(0, -first), 0, Math.max(0, last + 1 - spatial[0]), 0];
+        const filter = b.reshape(band, [filters, 1, to - from, out[1]]);
+        return correlate(region, sizes, { x: seen, inner, filter, pads, sum });
+      },
+      before,
+    );
+  });
+}
+
+const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number): Value =>
+  to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
+
+/** All pictures below each other, as many rows of zeros between that no window sees two of them. */
+function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { spatial, out, strides, begins } = sizes;
+  const { outer, inner } = x;
+  const [n, filters] = dy.shape as [Dimension, number];
+  const period = periodOf(sizes);
+  const below = (value: Value, blocks: number, [height, width]: readonly number[], rows: number) => {
+    const moved = b.transpose(b.reshape(value, [n, blocks, height * width]), [1, 0, 2]);
+    return b.pad(b.reshape(moved, [blocks, n, height, width]), [0, 0, 0, 0], [0, 0, rows - height, 0]);
+  };
+  const pictures = below(x.value, outer, [spatial[0], spatial[1] * inner], period * strides[0]);
+  const gradients = below(dy, filters / size, [out[0], out[1] * size], period);
+  const padded = padColumns(region, sizes, pictures, inner);
+  return correlate(region, sizes, {
+    x: b.reshape(padded, [outer, 1, product([n, period * strides[0]]), padded.shape[3]]),
+    inner,
+    filter: b.reshape(gradients, [filters, 1, product([n, period]), out[1]]),
+    pads: [begins[0], 0, rowsAfter(sizes), 0],
+  });
+}
+
+/** Rows of ∂y from one picture to the next. */
+function periodOf({ spatial, out, strides, begins, kernel, dilations }: Geometry): number {
+  const [stride, begin] = [strides[0], begins[0]];
+  const end = stride * (out[0] - 1) + dilations[0] * (kernel[0] - 1) - begin + 1;
+  return Math.max(out[0], Math.ceil((spatial[0] + begin) / stride), Math.ceil(end / stride));
+}
+
+/** Rows of zeros that the last picture's windows see below its period. */
+const rowsAfter = ({ kernel, dilations, strides, begins }: Geometry): number =>
+  dilations[0] * (kernel[0] - 1) + 1 - strides[0] - begins[0];
+
+/** x `[…, columns]` with the columns that ∂y's windows see, without those that they do not. */
+function padColumns(
+  { b }: Region,
+  { kernel, spatial, out, strides, begins }: Geometry,
+  x: Value,
+  inner: number,
+): Value {
+  const end = strides[1] * (out[1] - 1) + kernel[1] - begins[1] - spatial[1];
+  return b.pad(x, [0, 0, 0, begins[1] * inner], [0, 0, 0, end * inner]);
+}
+
+interface Correlation {
+  /** `[outer, 1, rows, columns·inner]` */
+  readonly x: Value;
+  readonly inner: number;
+  /** `[O, 1, rows, columns]`, in the order `[O/B, rows, columns, B]` */
+  readonly filter: Value;
+  readonly pads: readonly number[];
+  readonly sum?: Value;
+}
+
+function correlate(region: Region, { kernel, strides, dilations }: Geometry, call: Correlation): Value {
+  const { inner, ...rest } = call;
+  return convolve(region, {
+    ...rest,
+    group: 1,
+    strides: [dilations[0], 1],
+    dilations: [strides[0], strides[1] * inner],
+    out: [kernel[0], kernel[1] * inner],
+  });
+}
