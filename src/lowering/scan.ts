@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../onnx/index.ts';
+import type { GraphBuilder, Shape, Value } from '../onnx/index.ts';
 
 /**
  * Σ over the batch, one element at a time, so that what a step needs stays in the caches: a `Scan` whose state is the running
@@ -30,7 +30,21 @@ export function eachOfBatch(
   inputs: readonly Value[],
   body: (elements: readonly Value[]) => Value,
 ): Value {
-  return scan(b, [], inputs, (_, elements) => [body(elements)])[0];
+  let shape: Shape = [];
+  const [results] = scan(b, [], inputs, (_, elements) => {
+    const result = body(elements);
+    shape = result.shape;
+    return [beforeReshapes(b, result)];
+  });
+  return b.reshape(results, [inputs[0].shape[0], ...shape]);
+}
+
+/** What was last reshaped into x: in a body a `Reshape` copies its result to where the loop wants it, outside it copies nothing. */
+function beforeReshapes(b: GraphBuilder, x: Value): Value {
+  const last = b.nodes.at(-1);
+  if (last?.op !== 'Reshape' || last.outputs[0] !== x.name) return x;
+  b.nodes.pop();
+  return beforeReshapes(b, b.value(last.inputs[0]));
 }
 
 /** @param body the states' next values, then the results of one step */

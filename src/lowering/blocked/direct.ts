@@ -2,6 +2,7 @@ import { type Dimension, product, type Value } from '../../onnx/index.ts';
 import type { Geometry } from '../convolution/geometry.ts';
 import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
+import { copied, type Steps } from './copies.ts';
 import { convolve } from './layout.ts';
 import type { Region } from './region.ts';
 import { storedShape } from './stored.ts';
@@ -24,8 +25,7 @@ interface Map {
  * Whether ∂w is written as a convolution in which ∂y is the filter. Columns of taps that are further apart than one pixel would need others
  * to be left out between.
  */
-export const suitsDirect = ({ group, dilations, kernel, strides }: Geometry): boolean =>
-  group === 1 && dilations[1] === 1 && kernel.every((k, i) => k >= strides[i]);
+export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
 
 /**
  * ∂w of a map and a gradient in blocks, in the order that filters are stored in: `[O/B, I/B, taps, B inputs, B outputs]`.
@@ -91,7 +91,9 @@ function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const bands = Math.min(out[0], Math.ceil(bytes / CACHED_BYTES));
   const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
   return sumOverBatch(b, [x.value, dy], start, (before, [picture, gradient]) => {
-    const padded = padColumns(region, sizes, b.reshape(picture, [outer, 1, spatial[0], spatial[1] * inner]), inner);
+    const map = b.reshape(picture, [1, ...picture.shape]);
+    const { value } = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
+    const padded = b.reshape(value, [outer, 1, spatial[0], (value.shape[3] as number) * inner]);
     const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
     return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
       (sum, [from, to]) => {
@@ -115,21 +117,20 @@ const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number)
 /** All pictures below each other, as many rows of zeros between that no window sees two of them. */
 function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
-  const { spatial, out, strides, begins } = sizes;
-  const { outer, inner } = x;
+  const { out, strides, begins } = sizes;
   const [n, filters] = dy.shape as [Dimension, number];
   const period = periodOf(sizes);
-  const below = (value: Value, blocks: number, [height, width]: readonly number[], rows: number) => {
-    const moved = b.transpose(b.reshape(value, [n, blocks, height * width]), [1, 0, 2]);
-    return b.pad(b.reshape(moved, [blocks, n, height, width]), [0, 0, 0, 0], [0, 0, rows - height, 0]);
+  const below = (value: Value, blocks: number, inner: number) => {
+    const [, , rows, columns] = value.shape as number[];
+    const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
+    return b.reshape(moved, [blocks, 1, product([n, rows]), columns * inner]);
   };
-  const pictures = below(x.value, outer, [spatial[0], spatial[1] * inner], period * strides[0]);
-  const gradients = below(dy, filters / size, [out[0], out[1] * size], period);
-  const padded = padColumns(region, sizes, pictures, inner);
+  const pictures = withinPads(region, sizes, x, period * strides[0]);
+  const gradients = copied(region, dy, [along(out[0], 0, period), along(out[1], 0, out[1])]);
   return correlate(region, sizes, {
-    x: b.reshape(padded, [outer, 1, product([n, period * strides[0]]), padded.shape[3]]),
-    inner,
-    filter: b.reshape(gradients, [filters, 1, product([n, period]), out[1]]),
+    x: below(pictures.value, x.outer, x.inner),
+    inner: x.inner,
+    filter: b.reshape(below(gradients, filters / size, size), [filters, 1, product([n, period]), out[1]]),
     pads: [begins[0], 0, rowsAfter(sizes), 0],
   });
 }
@@ -145,16 +146,19 @@ function periodOf({ spatial, out, strides, begins, kernel, dilations }: Geometry
 const rowsAfter = ({ kernel, dilations, strides, begins }: Geometry): number =>
   dilations[0] * (kernel[0] - 1) + 1 - strides[0] - begins[0];
 
-/** x `[…, columns]` with the columns that ∂y's windows see, without those that they do not. */
-function padColumns(
-  { b }: Region,
-  { kernel, spatial, out, strides, begins }: Geometry,
-  x: Value,
-  inner: number,
-): Value {
-  const end = strides[1] * (out[1] - 1) + kernel[1] - begins[1] - spatial[1];
-  return b.pad(x, [0, 0, 0, begins[1] * inner], [0, 0, 0, end * inner]);
+/** x with the columns that ∂y's windows see, those of the padding too, and zeros below to fill so many rows. */
+function withinPads(region: Region, { kernel, spatial, out, strides, begins }: Geometry, x: Map, rows: number): Map {
+  const columns = strides[1] * (out[1] - 1) + kernel[1];
+  const [height, width] = spatial;
+  // A convolution, where there are blocks: `Pad` uses one core.
+  const value =
+    x.inner > 1
+      ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
+      : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);
+  return { ...x, value };
 }
+
+const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });
 
 interface Correlation {
   /** `[outer, 1, rows, columns·inner]` */

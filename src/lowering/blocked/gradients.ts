@@ -1,7 +1,7 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Node, plainAttributes, product, type Value } from '../../onnx/index.ts';
-import { geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
-import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
+import { type Geometry, geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
+import { flipped, hasPhases, type Layout, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { directFilterGradient, directPlainGradient, directWeightGradient, suitsDirect } from './direct.ts';
@@ -29,11 +29,22 @@ const inputGradient: Handler = (region, node) => {
   const layout = blockedLayout(region, sizes);
   const byPhases = fit === 'dense' && !isUnstrided(sizes) && hasPhases(sizes);
   const filter = region.isFilter(w) ? region.filter(w) : region.standard(w);
-  const value = (byPhases ? phases : flipped)(layout, region.blocked(dy).value, filter, sizes);
+  const write = byPhases ? phases : fit === 'dense' && isPointwise(sizes) ? spacedOut(region) : flipped;
+  const value = write(layout, region.blocked(dy).value, filter, sizes);
   if (value.shape[1] !== fill(sizes.channels))
     throw new Error(`ConvInputGradient: ${value.shape[1]} channels in blocks`);
   return [{ blocked: { value, channels: sizes.channels } }];
 };
+
+/** ∂x of windows of one element: zeros are put between what the convolution gives, which has fewer elements than ∂y spread. */
+const spacedOut =
+  (region: Region) =>
+  (layout: Layout, dy: Value, w: Value, sizes: Geometry): Value => {
+    const { strides, spatial, out } = sizes;
+    const seen = layout.conv(dy, layout.turned(w), [0, 0], [0, 0]);
+    const ends = spatial.map((length, i) => length - out[i] * strides[i]);
+    return isUnstrided(sizes) ? seen : crop(region, layout.spread(seen, strides), [0, 0], ends);
+  };
 
 /**
  * One filter a channel: ∂w = x ∗ ∂y, a convolution in which each channel's ∂y is its filter. In blocks its bytes are in the
@@ -96,8 +107,8 @@ const weightGradient: Handler = (region, node) => {
     return [{ standard: directPlainGradient(region, sizes, region.standard(x), region.blocked(dy).value) }];
   }
   if (!region.isBlocked(x)) return undefined;
-  if (isPointwise(sizes)) {
-    const small = isUnstrided(sizes) && sizes.positions <= FEW_POSITIONS && sizes.group === 1;
+  if (isPointwise(sizes) && isUnstrided(sizes)) {
+    const small = sizes.positions <= FEW_POSITIONS && sizes.group === 1;
     return small ? [{ standard: pointwiseWeightGradient(region, node) }] : undefined;
   }
   if (!suitsDirect(sizes)) return undefined;
