@@ -93,7 +93,12 @@ export function arrayFrom(type: DataType, values: Iterable<number>): Exclude<Ten
   const array = arrayOf(type);
   if (!array || type === 'float16' || type === 'bfloat16')
     throw new Error(`numbers cannot be stored as ${type} directly`);
-  if (array === BigInt64Array || array === BigUint64Array) return array.from(Array.from(values, BigInt));
+  if (array === BigInt64Array || array === BigUint64Array) {
+    const numbers = Array.isArray(values) ? (values as readonly number[]) : Array.from(values);
+    const whole = new array(numbers.length);
+    for (let i = 0; i < numbers.length; i++) whole[i] = BigInt(numbers[i]);
+    return whole;
+  }
   return (array as Float32ArrayConstructor).from(values);
 }
 

@@ -168,7 +168,12 @@ function signature(
 ): string | undefined {
   const plain = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   if (plain.some(([, { kind }]) => /tensor|graph|opaque/.test(kind))) return undefined;
-  return JSON.stringify([domain, op, inputs, outputs, plain], (_, v) => (typeof v === 'bigint' ? `${v}n` : v));
+  // JSON has no bigints, which say what numbers say.
+  const written = plain.map(([name, { kind, value }]) => [
+    ...[name, kind],
+    kind === 'string' || kind === 'strings' ? value : String(value),
+  ]);
+  return JSON.stringify([domain, op, outputs, inputs, written]);
 }
 
 function smallTensorKey(contents: Tensor): string | undefined {

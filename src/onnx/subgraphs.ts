@@ -1,16 +1,25 @@
 import type { Graph, Node } from './model.ts';
 
 /** Graphs inside a node: the branches of `If`, the bodies of `Loop` and `Scan`. */
-export const subgraphs = (node: Node): readonly Graph[] =>
-  Object.values(node.attributes).flatMap((attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : [],
-  );
+export function subgraphs({ attributes }: Node): readonly Graph[] {
+  let found = NONE;
+  for (const name in attributes) {
+    const attribute = attributes[name];
+    if (attribute.kind === 'graph') found = [...found, attribute.value];
+    else if (attribute.kind === 'graphs') found = [...found, ...attribute.value];
+  }
+  return found;
+}
+
+/** Of nearly all nodes; they are asked often. */
+const NONE: readonly Graph[] = [];
 
 /** Names of the values that a node reads, those that its subgraphs take from outside included. */
-export const readsOf = (node: Node): readonly string[] => [
-  ...node.inputs.filter((name) => name !== ''),
-  ...subgraphs(node).flatMap(captured),
-];
+export function readsOf(node: Node): readonly string[] {
+  const own = node.inputs.includes('') ? node.inputs.filter((name) => name !== '') : node.inputs;
+  const graphs = subgraphs(node);
+  return graphs.length ? [...own, ...graphs.flatMap(captured)] : own;
+}
 
 /** The nodes that read each value, by its name. */
 export function readersIn(nodes: readonly Node[]): Map<string, Node[]> {

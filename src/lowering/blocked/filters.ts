@@ -1,4 +1,4 @@
-import { type GraphBuilder, tensor, type Value } from '../../onnx/index.ts';
+import { arrayFrom, type GraphBuilder, tensor, type Value } from '../../onnx/index.ts';
 
 /**
  * Filters in the order that blocked convolutions take. A `Transpose` that moves single elements is slow; one of a whole matrix is
@@ -84,7 +84,7 @@ const gathered = (b: GraphBuilder, rows: Value, order: readonly number[]): Value
   order.every((row, i) => row === i) ? rows : b.gather(rows, indices(b, order), 0);
 
 const indices = (b: GraphBuilder, values: readonly number[]): Value =>
-  b.constant(tensor('int64', [values.length], BigInt64Array.from(values, BigInt)), 'order');
+  b.constant(tensor('int64', [values.length], arrayFrom('int64', values)), 'order');
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
 
