@@ -38,7 +38,7 @@ export async function readModelFile(path: string): Promise<Model> {
   });
   const files = new ExternalFiles(path);
   try {
-    return readModel(bytes, files.read);
+    return readModel(bytes, files.read, { consume: true });
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
     throw new ThawError(error.code, `${path}: ${error.message}`, error.hint, { cause: error });

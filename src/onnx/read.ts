@@ -1,6 +1,6 @@
 import * as $protobuf from 'protobufjs/minimal.js';
 import { ThawError } from '../errors.ts';
-import { arrayFrom, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
+import { arrayFrom, arrayOf, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
 import { onnx } from './generated/onnx.js';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import { inOrder } from './order.ts';
@@ -20,6 +20,14 @@ function integer(value: Integer): number | bigint {
 
 const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 
+export interface ReadOptions {
+  /**
+   * Whether the bytes are nobody else's: tensors are then moved in them to where they are aligned for their type, and the bytes are no model any
+   * more. Otherwise such tensors, three in four, are copied.
+   */
+  readonly consume?: boolean;
+}
+
 /**
  * Reads an ONNX model of any operator set.
  *
@@ -27,12 +35,12 @@ const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: tr
  * @param external how to get at tensors stored beside the model; without it such a model is refused
  * @throws ThawError `bad-model` when the bytes are no ONNX model, end too early, or contradict themselves
  */
-export function readModel(bytes: Uint8Array, external?: ReadExternal): Model {
+export function readModel(bytes: Uint8Array, external?: ReadExternal, { consume = false }: ReadOptions = {}): Model {
   const proto = decode(bytes);
   if (!proto.graph || !proto.opset_import.length) {
     throw new ThawError('bad-model', 'this is not an ONNX model: it holds no graph or no operator set', NOT_ONNX);
   }
-  const reader = new GraphReader(external);
+  const reader = new GraphReader(external, consume ? bytes : undefined);
   return {
     irVersion: number(proto.ir_version),
     opsets: Object.fromEntries(proto.opset_import.map((o) => [standardDomain(o.domain ?? ''), number(o.version ?? 0)])),
@@ -62,7 +70,11 @@ function decode(bytes: Uint8Array) {
 }
 
 class GraphReader {
-  constructor(private readonly external: ReadExternal | undefined) {}
+  /** @param own bytes that tensors may be moved in */
+  constructor(
+    private readonly external: ReadExternal | undefined,
+    private readonly own: Uint8Array | undefined,
+  ) {}
 
   graph(proto: onnx.GraphProto.$Properties): Graph {
     const initializers = new Map<string, Tensor>();
@@ -155,7 +167,7 @@ class GraphReader {
   private contents(proto: onnx.TensorProto.$Properties, type: DataType, shape: readonly number[]): Tensor {
     if (proto.data_location === 1) return tensorFromBytes(type, shape, this.externalBytes(proto));
     if (type === 'string') return strings(proto, shape);
-    if (proto.raw_data?.length) return tensorFromBytes(type, shape, proto.raw_data);
+    if (proto.raw_data?.length) return tensorFromBytes(type, shape, this.placed(proto.raw_data, type));
     const values =
       [proto.float_data, proto.int32_data, proto.int64_data, proto.double_data, proto.uint64_data].find(
         (v) => v?.length,
@@ -169,6 +181,18 @@ class GraphReader {
     // Half types keep their bits in int32_data, which is what a Uint16Array takes.
     if (type === 'float16' || type === 'bfloat16') return { type, shape, data: Uint16Array.from(values as number[]) };
     return { type, shape, data: arrayFrom(type, (values as Integer[]).map(number)) };
+  }
+
+  /** What a message holds, moved back over its field's tag and length to where it is aligned; as it is where that is not allowed or not far enough. */
+  private placed(contents: Uint8Array, type: DataType): Uint8Array {
+    if (contents.buffer !== this.own?.buffer) return contents;
+    const back = contents.byteOffset % (arrayOf(type)?.BYTES_PER_ELEMENT ?? 1);
+    const lengthBytes = Math.ceil(Math.log2(contents.length + 1) / 7);
+    if (back === 0 || back > 1 + lengthBytes) return contents;
+    const to = contents.byteOffset - back;
+    const target = new Uint8Array(contents.buffer, to, contents.length);
+    target.set(contents);
+    return target;
   }
 
   private externalBytes(proto: onnx.TensorProto.$Properties): Uint8Array {
