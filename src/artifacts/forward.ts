@@ -6,6 +6,7 @@ import {
   fold,
   placeConstants,
   placeCubicResize,
+  poolFirst,
   selectEarly,
 } from '../lowering/index.ts';
 import {
@@ -58,7 +59,7 @@ export function placeForward(
   const { constants } = network;
   const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
   const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
-  const { graph, values } = withEarlySelections(network, plan, stays);
+  const { graph, values } = reordered(network, plan, stays);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
@@ -131,8 +132,11 @@ export function placeForward(
   return { inputs, parameters, statistics, noise, outputs, frozen };
 }
 
-/** The graph with what trains computed only where the plan reads it. What is frozen stays: its results are remembered, whatever trains. */
-function withEarlySelections(
+/**
+ * The graph with what trains computed only where the plan reads it, and cut off after it is pooled. What is frozen stays: its results are remembered,
+ * whatever trains.
+ */
+function reordered(
   { model: { graph }, values, constants }: Inference,
   plan: TrainingPlan,
   stays: (node: Node) => boolean,
@@ -146,7 +150,8 @@ function withEarlySelections(
   }
   const { student, teacher } = plan.distillation ?? {};
   const named = [student, teacher].filter((name) => name !== undefined);
-  return selectEarly({ graph, values }, constants, named, (node) => trains.has(node) && !stays(node));
+  const free = (node: Node) => trains.has(node) && !stays(node);
+  return selectEarly(poolFirst({ graph, values }, named, free), constants, named, free);
 }
 
 /** A layer normalization that tells the mean and 1/σ of each row as well: its gradient needs them. */

@@ -8,6 +8,7 @@ export { findGelus } from './gelu.ts';
 export { MOST_STEPS, unrollLoops } from './loops.ts';
 export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
+export { poolFirst } from './pool-first.ts';
 export { inPrecisionOf, inSinglePrecision } from './precision.ts';
 export { type Quantized, refuseUntrainable } from './refuse.ts';
 export { findScores } from './scores.ts';
