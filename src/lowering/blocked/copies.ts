@@ -1,5 +1,5 @@
 import { tensor, type Value } from '../../onnx/index.ts';
-import { convolve } from './layout.ts';
+import { convolve } from './convolve.ts';
 import type { Activation, Region } from './region.ts';
 
 /** Along an axis, positions p = stride·i + shift of x, for i from 0 to `out`. */

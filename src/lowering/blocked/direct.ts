@@ -2,8 +2,8 @@ import { type Dimension, product, type Value } from '../../onnx/index.ts';
 import type { Geometry } from '../convolution/geometry.ts';
 import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
+import { convolve } from './convolve.ts';
 import { copied, type Steps } from './copies.ts';
-import { convolve } from './layout.ts';
 import type { Region } from './region.ts';
 import { storedShape } from './stored.ts';
 

@@ -1,5 +1,5 @@
 import { ELEMENTWISE, type Node, sameShape, type Value } from '../../onnx/index.ts';
-import { convolve } from './layout.ts';
+import { convolve } from './convolve.ts';
 import {
   type Activation,
   type Blocked,

@@ -9,7 +9,8 @@ import {
 } from '../../onnx/index.ts';
 import { geometry, isDepthwise } from '../convolution/geometry.ts';
 import { channelFilter, forwardFilter, plainFilter } from './filters.ts';
-import { convolve, sizesOf } from './layout.ts';
+import { sizesOf } from './layout.ts';
+import { convolveMap } from './narrow.ts';
 import { batchNormalization } from './normalization.ts';
 import {
   type Activation,
@@ -60,7 +61,7 @@ const conv: Handler = (region, node) => {
   let emitted: Blocked | undefined;
   const emit = (activation?: Activation): Blocked => {
     emitted ??= {
-      value: convolve(region, {
+      value: convolveMap(region, {
         x: fit === 'plain-input' ? region.standard(node.inputs[0]) : region.blocked(node.inputs[0]).value,
         filter: filter(),
         bias: node.inputs[2] ? filledUp(region, region.standard(node.inputs[2])) : undefined,

@@ -4,9 +4,10 @@ import { type Geometry, geometry, isPointwise, isUnstrided } from '../convolutio
 import { flipped, hasPhases, type Layout, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
+import { convolve } from './convolve.ts';
 import { directFilterGradient, directPlainGradient, directWeightGradient, suitsDirect } from './direct.ts';
 import { fitOf } from './forward.ts';
-import { blockedLayout, convolve, crop } from './layout.ts';
+import { blockedLayout, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
 import { type Handler, isMap, NCHWC, type Region } from './region.ts';
 

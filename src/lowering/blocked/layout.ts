@@ -1,42 +1,9 @@
-import { type Dimension, floats, isStatic, product, tensor, type Value } from '../../onnx/index.ts';
+import { type Dimension, product, tensor, type Value } from '../../onnx/index.ts';
 import { type Geometry, isDepthwise } from '../convolution/geometry.ts';
 import type { Layout } from '../convolution/input-gradient.ts';
 import { channelFilter, turnedFilter, turnedStored } from './filters.ts';
-import { type Activation, NCHWC, type Region } from './region.ts';
-
-interface ConvolutionCall {
-  readonly x: Value;
-  /** In the order that the blocks take, declared `[filled O, I/g, kh, kw]`. */
-  readonly filter: Value;
-  readonly bias?: Value;
-  /** Added to the result, before the activation. */
-  readonly sum?: Value;
-  readonly group: number;
-  readonly strides?: readonly number[];
-  readonly dilations?: readonly number[];
-  readonly pads: readonly number[];
-  readonly out: readonly number[];
-  readonly activation?: Activation;
-}
-
-/** The domain's `Conv`. */
-export function convolve({ b }: Region, call: ConvolutionCall): Value {
-  const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
-  const [filters, , ...kernel] = filter.shape as number[];
-  const attributes = {
-    // Left out, it is the filter's.
-    kernel_shape: isStatic(kernel) ? kernel : undefined,
-    strides,
-    dilations,
-    pads,
-    group,
-    activation: activation?.name,
-    activation_params: activation?.parameters && floats(activation.parameters),
-  };
-  const output = { type: x.type, shape: [x.shape[0], filters, ...out] };
-  const inputs = sum ? [x, filter, bias, sum] : bias ? [x, filter, bias] : [x, filter];
-  return b.emit('Conv', inputs, [output], attributes, { domain: NCHWC })[0];
-}
+import { convolveMap } from './narrow.ts';
+import type { Region } from './region.ts';
 
 /** What the ways to write a convolution's input gradient need, in blocks. Values are maps by their declared shapes. */
 export function blockedLayout(region: Region, sizes: Geometry): Layout {
@@ -63,7 +30,7 @@ export function blockedLayout(region: Region, sizes: Geometry): Layout {
       const out = [kh, kw].map((k, i) => {
         return (seen.shape[2 + i] as number) + pads[i] + pads[2 + i] - (dilations?.[i] ?? 1) * (k - 1);
       });
-      return convolve(region, {
+      return convolveMap(region, {
         x: seen,
         filter: b.reshape(filter, declared),
         group: depthwise ? region.fill(channels) : group,

@@ -1,5 +1,5 @@
 import { plainAttributes } from '../../onnx/index.ts';
-import { convolve } from './layout.ts';
+import { convolve } from './convolve.ts';
 import { type Activation, type Blocked, filledUp, type Handler, isMap } from './region.ts';
 
 /**
