@@ -1,7 +1,7 @@
-import { differentiate, recomputed } from '../autodiff/index.ts';
+import { dependents, differentiate, recomputed, recomputedFreely } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { assignBlocks, lower, type Machine, prune, type Stored, storable, withoutCopies } from '../lowering/index.ts';
-import { GraphBuilder, type Model, type Node, readsOf, sameShape, type Value } from '../onnx/index.ts';
+import { GraphBuilder, type Model, readsOf, sameShape, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
 import { type Forward, placeForward } from './forward.ts';
@@ -92,10 +92,12 @@ export interface StepModels {
  */
 export function stepModels(network: Inference, plan: TrainingPlan, machine: Machine = {}): StepModels {
   const training = new GraphBuilder();
-  const { forward, labels, loss, samples, gradients } = backward(training, network, plan, plan.accumulate);
+  const { forward, labels, loss, samples, gradients: all } = backward(training, network, plan, plan.accumulate);
+  const gradients = lastFirst(training, all);
+  const parameters = [...gradients.keys()].map((name) => training.value(name));
   const update = samples
-    ? placeSummation(training, samples, forward.parameters, gradients)
-    : placeUpdate(training, network, plan, forward.parameters, gradients);
+    ? placeSummation(training, samples, parameters, gradients)
+    : placeUpdate(training, network, plan, parameters, gradients);
   const statistics = nextStatistics(training, forward);
   const averages = plan.average && !samples ? placeAverages(training, nextOf(training, forward)) : NOTHING;
   const stored = storedState(training, plan, forward.parameters, machine);
@@ -222,10 +224,7 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summe
   const mean = penalty ? b.add(taught, penalty) : taught;
   const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(labels), 0, 0, 1), [0]), 'float32') : undefined;
   const total = samples ? b.mul(mean, samples) : mean;
-  const wanted = forward.parameters.map(({ name }) => name);
-  const ahead = [...b.nodes];
-  const kept = differentiate(b, total, wanted, network.constants);
-  const gradients = plan.recompute ? recomputing(b, network, { forward, total, wanted, ahead, kept }) : kept;
+  const gradients = gradientsOf(b, network, plan, forward, total);
   // A parameter that the loss does not depend on has the gradient zero.
   for (const parameter of forward.parameters) {
     if (!gradients.has(parameter.name)) gradients.set(parameter.name, b.full(0, parameter));
@@ -233,32 +232,44 @@ function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summe
   return { forward, labels, loss: mean, samples, gradients };
 }
 
-/** The gradients once more, by a backward pass that computes anew what it can of what the first one keeps. */
-function recomputing(
+/** The gradients by a backward pass that computes anew what is worth it. A first one, which keeps all that it reads, shows what there is to keep. */
+function gradientsOf(
   b: GraphBuilder,
   { constants }: Inference,
-  pass: {
-    readonly forward: Forward;
-    readonly total: Value;
-    readonly wanted: readonly string[];
-    /** Nodes of the forward pass. */
-    readonly ahead: readonly Node[];
-    readonly kept: ReadonlyMap<string, Value>;
-  },
+  { recompute }: TrainingPlan,
+  { parameters, inputs, noise, frozen }: Forward,
+  loss: Value,
 ): Map<string, Value> {
-  const { forward, total, wanted, ahead, kept } = pass;
-  const first = { nodes: [...b.restart()], initializers: new Map() };
+  const wanted = parameters.map(({ name }) => name);
+  const ahead = [...b.nodes];
+  const gradients = differentiate(b, loss, wanted, constants);
+  const placed = new Set(ahead);
+  const first = { nodes: [...b.nodes], initializers: new Map() };
   prune(
     first,
-    [...kept.values()].map(({ name }) => name),
+    [...gradients.values()].map(({ name }) => name),
   );
+  const passes = {
+    forward: ahead.filter((node) => !frozen.has(node)),
+    backward: first.nodes.filter((node) => !placed.has(node)),
+    data: [...[...inputs, ...noise].map(({ name }) => name), ...[...frozen].flatMap(({ outputs }) => outputs)],
+    active: dependents(b, ahead, wanted),
+  };
+  const recall = recompute ? recomputed(b, passes) : recomputedFreely(b, passes);
+  if (!recall) return gradients;
+  b.restart();
   b.nodes = [...ahead];
-  const placed = new Set(ahead);
-  const thawed = ahead.filter((node) => !forward.frozen.has(node));
-  const data = [...forward.inputs, ...forward.noise].map(({ name }) => name);
-  for (const { outputs } of forward.frozen) data.push(...outputs);
-  const backward = first.nodes.filter((node) => !placed.has(node));
-  return differentiate(b, total, wanted, constants, undefined, recomputed(b, thawed, backward, data));
+  return differentiate(b, loss, wanted, constants, undefined, recall);
+}
+
+/**
+ * The gradients that are computed last come first. ONNX Runtime begins at the last of what nobody reads, and so makes an update before it goes on with the
+ * backward pass: what the gradient is computed from is needed no longer.
+ */
+function lastFirst(b: GraphBuilder, gradients: ReadonlyMap<string, Value>): Map<string, Value> {
+  const places = new Map(b.nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)));
+  const placeOf = ({ name }: Value) => places.get(name) ?? -1;
+  return new Map([...gradients].sort(([, x], [, y]) => placeOf(y) - placeOf(x)));
 }
 
 function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {

@@ -1,14 +1,5 @@
 /** How much memory a graph's values take as ONNX Runtime runs it. */
-import {
-  type Dimension,
-  type Graph,
-  type Node,
-  readsOf,
-  sizeOf,
-  subgraphs,
-  symbolsOf,
-  type Typed,
-} from '../onnx/index.ts';
+import { elementsIn, type Graph, type Node, readsOf, subgraphs, type Typed } from '../onnx/index.ts';
 
 /** Type and shape of a graph's values, those of its subgraphs included; undefined for what is no tensor. */
 export type TypeOf = (name: string) => Typed | undefined;
@@ -53,9 +44,7 @@ interface Piece {
 
 /** Bytes of a value; of what is no tensor 0. @param sizes of the symbols in its shape; those that are not there count as 1 */
 export function valueBytes(typed: Typed | undefined, sizes: Readonly<Record<string, number>>): number {
-  if (!typed) return 0;
-  const sizesOf = (d: Dimension) => Object.fromEntries(symbolsOf(d).map((symbol) => [symbol, sizes[symbol] ?? 1]));
-  return typed.shape.reduce<number>((all, d) => all * sizeOf(d, sizesOf(d)), WIDTHS[typed.type] ?? 4);
+  return typed ? (WIDTHS[typed.type] ?? 4) * elementsIn(typed.shape, sizes) : 0;
 }
 
 /** @param sizes of the symbols in shapes; those that are not there count as 1 */

@@ -79,6 +79,6 @@ export const SHAPE_ONLY: Readonly<Record<string, readonly number[]>> = {
   AveragePoolGradient: [1],
 };
 
-/** x, but not before `trigger` is known: what is computed from it is computed late. Both begin with the same (batch) axis. */
+/** x, but not before `trigger` is known: what is computed from it is computed late. The first axis of both is not known when compiling. */
 export const late = (b: GraphBuilder, x: Value, trigger: Value): Value =>
   b.emit('Late', [x, trigger], [x], {}, { domain: ADJOINT_DOMAIN })[0];

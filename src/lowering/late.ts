@@ -2,13 +2,15 @@ import { type GraphBuilder, isStatic, type Value } from '../onnx/index.ts';
 import { family, type Lowering } from './lowering.ts';
 
 /**
- * x as it is, by an operator that copies nothing and needs the trigger: `Reshape` to its own shape, of which the first axis is
- * read off the trigger.
+ * x as it is, by an operator that copies nothing and needs the trigger: `Reshape` to its own shape, of which the first axis is read off the
+ * trigger or, where they are not of a size, has zero times the trigger's added to it.
  */
 export function bindLate(b: GraphBuilder, x: Value, trigger: Value): Value {
   const [batch, ...rest] = x.shape;
-  if (trigger.shape[0] !== batch || !isStatic(rest)) return x;
-  const first = b.slice(b.shapeOf(trigger), 0, 0, 1);
+  if (!isStatic(rest)) return x;
+  const sizeOf = (value: Value) => b.slice(b.shapeOf(value), 0, 0, 1);
+  const other = sizeOf(trigger);
+  const first = trigger.shape[0] === batch ? other : b.add(sizeOf(x), b.sub(other, other));
   const target = rest.length ? b.concat([first, b.ints(rest)], 0) : first;
   return b.emit('Reshape', [x, target], [x])[0];
 }

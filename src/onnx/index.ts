@@ -37,6 +37,7 @@ export {
   broadcast,
   type Dimension,
   divide,
+  elementsIn,
   isStatic,
   product,
   type Shape,

@@ -72,3 +72,9 @@ export function sizeOf(dimension: Dimension, sizes: Readonly<Record<string, numb
 export const symbolsOf = (dimension: Dimension): readonly string[] => parse(dimension).symbols;
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+
+/** Elements of a value. @param sizes of the symbols in its shape; those that are not there count as 1 */
+export function elementsIn(shape: Shape, sizes: Readonly<Record<string, number>> = {}): number {
+  const sizesOf = (d: Dimension) => Object.fromEntries(symbolsOf(d).map((symbol) => [symbol, sizes[symbol] ?? 1]));
+  return shape.reduce<number>((all, d) => all * sizeOf(d, sizesOf(d)), 1);
+}
