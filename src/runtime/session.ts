@@ -5,8 +5,8 @@ export interface SessionOptions {
   /** `none` keeps every value observable; `all` is the default. */
   readonly optimization?: 'none' | 'all';
   /**
-   * Whether the session's threads wait for their next piece of work busily, as they do unless told otherwise. That is quicker where
-   * nothing else wants the processor, and takes from whatever works beside them.
+   * Whether the session's threads wait busily for their next piece of work within a run, as they do unless told otherwise. That is
+   * quicker where nothing else wants the processor, and takes from whatever works beside them. Between runs they sleep.
    */
   readonly spinning?: boolean;
   /** Outputs that are to stay on the device, where it has a memory of its own. */

@@ -28,8 +28,9 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
           enableMemPattern: false,
           // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
           logSeverityLevel: 4,
+          // Threads that go on spinning when a run is over take a core from the next session's for some milliseconds.
+          extra: { session: spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } } },
           ...options,
-          ...(!spinning && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });
         if (refusal === undefined) return wrapSession(session, { Tensor, writesTargets: true });
