@@ -1,6 +1,10 @@
 #!/usr/bin/env node
+import nodeModule from 'node:module';
 import process from 'node:process';
 import { computes, runThaw } from './run.ts';
+
+// Node 22 and later keep what they have compiled of what is loaded from here on for the next time.
+(nodeModule as { enableCompileCache?(): unknown }).enableCompileCache?.();
 
 const words = process.argv.slice(2);
 // What is loaded from here on is in few files, whose lines say little.

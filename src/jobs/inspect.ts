@@ -14,7 +14,7 @@ import {
   textSizes,
 } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { nodeRuntime } from '../runtime/node/sessions.ts';
+import { loadAhead, nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
@@ -40,7 +40,9 @@ export interface ModelInspection extends Inspection {
 /** What a model is made of, and how it would be trained. Runs on the CPU, on tiny inputs. */
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
-  const model = await readModelFile(resolved.path);
+  const reading = readModelFile(resolved.path);
+  loadAhead();
+  const model = await reading;
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
   const runtime = nodeRuntime();
   const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });

@@ -133,8 +133,8 @@ export function sampleInput(name: string, type: DataType, shape: readonly number
   const count = elementCount(shape);
   if (type === 'string') return { type, shape, data: Array<string>(count).fill('') };
   if (type === 'float16' || type === 'bfloat16') return { type, shape, data: new Uint16Array(count) };
-  const values = new Float64Array(count);
+  const values = type === 'float32' ? new Float32Array(count) : new Float64Array(count);
   if (type.startsWith('float')) for (let i = 0; i < count; i++) values[i] = ((i * 7919) % 1021) / 510 - 1;
   else values.fill(/mask/i.test(name) ? 1 : 0);
-  return { type, shape, data: arrayFrom(type, values) };
+  return { type, shape, data: type === 'float32' ? values : arrayFrom(type, values) };
 }

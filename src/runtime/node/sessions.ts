@@ -53,6 +53,11 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   };
 }
 
+/** Begins to load ONNX Runtime where it will be needed, so that it goes on while files are read; what fails is told where it is needed. */
+export function loadAhead(): void {
+  onnxRuntime().catch(() => {});
+}
+
 /**
  * Loaded when first needed, since an install may lack it: npm leaves an optional dependency out if its install script fails, as
  * onnxruntime-node's does where the network doesn't reach its CUDA libraries.
