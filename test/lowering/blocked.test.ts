@@ -93,6 +93,10 @@ describe('convolutions and their gradients in blocks are those of the standard l
       'of many positions, dilated',
       { x: [32, 25, 27], filters: 48, kernel: [3, 5], dilations: [2, 1], pads: [1, 2, 3, 0] },
     ],
+    [
+      'of many positions, fewer filters',
+      { x: [48, 25, 27], filters: 32, kernel: [3, 5], dilations: [2, 1], pads: [1, 2, 3, 0] },
+    ],
     ['in bands of rows', { x: [16, 70, 62], filters: 64, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     [
       'in bands of rows, few channels',

@@ -1,5 +1,5 @@
 import { type Dimension, product, type Value } from '../../onnx/index.ts';
-import type { Geometry } from '../convolution/geometry.ts';
+import { type Geometry, isUnstrided } from '../convolution/geometry.ts';
 import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { convolve } from './convolve.ts';
@@ -36,13 +36,43 @@ export const suitsDirect = ({ group, dilations }: Geometry): boolean => group ==
 export function directFilterGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
   const { b, size } = region;
   const { filters, channels, kernel } = sizes;
-  const blocks = b.transpose(blocksOf(region, sizes, inBlocks(region, x), dy), [1, 0, 2, 3, 4]);
+  const blocks = b.transpose(gradientOf(region, sizes, x, dy), [1, 0, 2, 3, 4]);
   return heldInPlace(b, b.reshape(blocks, storedShape([filters, channels, ...kernel], size)), dy);
 }
 
 /** The same in the standard order. */
 export function directWeightGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
-  return inStandardOrder(region, sizes, blocksOf(region, sizes, inBlocks(region, x), dy));
+  return inStandardOrder(region, sizes, gradientOf(region, sizes, x, dy));
+}
+
+/** Of two maps in blocks: `[I/B, O/B, taps, B inputs, B outputs]`. */
+function gradientOf(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  const { b } = region;
+  const mirror = mirrored(region, sizes);
+  if (!mirror) return blocksOf(region, sizes, inBlocks(region, x), dy);
+  const exchanged = b.transpose(blocksOf(region, mirror, inBlocks(region, dy), x), [1, 0, 2, 4, 3]);
+  return b.reverse(exchanged, 2);
+}
+
+/**
+ * ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] as well, where nothing strides: a convolution of ∂y with x as the filter, which is better where ∂y's
+ * channels do not fill what ONNX Runtime takes at a time.
+ */
+function mirrored({ size }: Region, sizes: Geometry): Geometry | undefined {
+  const { filters, channels, kernel, dilations, begins, ends, spatial, out } = sizes;
+  const [first, last] = [begins, ends].map((pads) => pads.map((pad, i) => (kernel[i] - 1) * dilations[i] - pad));
+  const suits = filters < channels && filters < BLOCKS_AT_ONCE * size && isUnstrided(sizes);
+  if (!suits || [...first, ...last].some((pad) => pad < 0)) return undefined;
+  return {
+    ...sizes,
+    filters: channels,
+    channels: filters,
+    begins: first,
+    ends: last,
+    spatial: out,
+    out: spatial,
+    positions: product(spatial) as number,
+  };
 }
 
 /** ∂w of few channels that are not in blocks, such as a picture's. */
