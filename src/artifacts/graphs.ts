@@ -5,6 +5,7 @@ import { GraphBuilder, type Model, readsOf, sameShape, type Value } from '../onn
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
 import { type Forward, placeForward } from './forward.ts';
+import { writeInPlace } from './in-place.ts';
 import type { TypeOf } from './memory.ts';
 import { penaltyOf } from './penalty.ts';
 import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
@@ -81,6 +82,8 @@ export interface StepModels {
   readonly noise: readonly Value[];
   /** State that is kept in blocks, by name, as the models take it and give its next values. */
   readonly stored: ReadonlyMap<string, Stored>;
+  /** Parameters that `step` reads no more when it writes their next value. */
+  readonly inPlace: ReadonlySet<string>;
   /** Types and shapes of the values of `step` and of `evaluation`. */
   readonly types: { readonly step: TypeOf; readonly evaluation: TypeOf };
 }
@@ -143,6 +146,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     labels: { training: labels, evaluation: evaluated.labels },
     noise: forward.noise,
     stored,
+    inPlace: step.inPlace,
     types: { step: typesIn(training), evaluation: typesIn(e) },
   };
 }
@@ -303,7 +307,7 @@ interface Ends {
 }
 
 /** The graph without its frozen nodes, what it needs of them as inputs. */
-function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends): { model: Model; boundary: Value[] } {
+function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends) {
   const outside = new Map<string, Value>(forward.inputs.map((value) => [value.name, value]));
   const fromData = new Set(outside.keys());
   b.nodes = b.nodes.filter((node) => {
@@ -314,9 +318,10 @@ function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends): { mo
     return false;
   });
   lowerFor(b, ends);
+  const inPlace = ends.machine?.inPlace ? writeInPlace(b, ends.outputs) : new Set<string>();
   const used = new Set(b.nodes.flatMap(readsOf));
   const boundary = [...outside.values()].filter((value) => used.has(value.name));
-  return { model: assemble(b, source, { ...ends, inputs: [...boundary, ...ends.inputs] }), boundary };
+  return { model: assemble(b, source, { ...ends, inputs: [...boundary, ...ends.inputs] }), boundary, inPlace };
 }
 
 function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {

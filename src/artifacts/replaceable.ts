@@ -2,14 +2,14 @@ import { type Graph, type Node, readersIn, readsOf } from '../onnx/index.ts';
 import { VIEWS } from './memory.ts';
 
 /** Write each element of the result after they have read those in its place. */
-const ELEMENT_BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Sum']);
+export const ELEMENT_BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Sum']);
 
 /** Nodes that are looked at for each state: what an optimizer computes of a moment is near, what a network computes of a weight is not. */
 const NEAR = 32;
 
 /**
  * State `x` whose next value `x.next` may be written over it: whatever else reads it comes before, whatever order a runtime takes. These are
- * the optimizer's moments, as a rule, and not parameters, which the last products of the backward pass read.
+ * the optimizer's moments, as a rule, and not parameters, which products of the backward pass read (see `writeInPlace`).
  */
 export function replaceable({ nodes, inputs, outputs }: Graph): Set<string> {
   const given = new Set(inputs.map(({ name }) => name));

@@ -5,6 +5,7 @@ export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
 export { findFoldings, fold } from './folding.ts';
 export { findGelus } from './gelu.ts';
+export { heldInPlace } from './late.ts';
 export { MOST_STEPS, unrollLoops } from './loops.ts';
 export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';

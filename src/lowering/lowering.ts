@@ -9,6 +9,8 @@ export interface Machine {
    * where it is no multiple of 4.
    */
   readonly copies?: number;
+  /** Whether state is written where a run is told to write it, and may be written over itself. */
+  readonly inPlace?: boolean;
 }
 
 /** A node of the adjoint domain, with the values that it is to be computed from. */

@@ -13,6 +13,8 @@ export interface MachineTraits {
   readonly block?: number;
   /** Grouped convolutions make a multiple of so many channels of each; see `Machine` in src/lowering. */
   readonly copies?: number;
+  /** Whether tensors that are given for outputs are written where they are. */
+  readonly inPlace?: boolean;
 }
 
 /** The traits of a runtime's machine, found out once. */
@@ -27,6 +29,7 @@ const machines = new WeakMap<Runtime, Promise<MachineTraits>>();
 const traitsOf = async (runtime: Runtime): Promise<MachineTraits> => ({
   block: await probe(runtime),
   copies: runtime.device === 'webgpu' ? 4 : undefined,
+  inPlace: runtime.device === 'cpu',
 });
 
 async function probe(runtime: Runtime): Promise<number | undefined> {

@@ -95,12 +95,14 @@ export class StageMemory {
       ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
       : 0;
     const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
+    // Of moments that are, the factor knows.
+    const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));
     const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
     const row = boundary.length ? bytes(boundary, models.types.step, { ...at, batch: 1 }) : 0;
     const parts = {
       base: BASE,
       model: MODEL * this.weights,
-      state: STATE * (sets * this.trained + this.slots),
+      state: STATE * (sets * this.trained + this.slots) - bytes(inPlace),
       values,
       batches: BATCHES * bytes(inputs, own),
       caches: pictures + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),

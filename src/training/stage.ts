@@ -4,6 +4,7 @@ import {
   repeated,
   replaceable,
   SAMPLES,
+  type StepModels,
   slotsOf,
   stepModels,
   sumOf,
@@ -11,7 +12,7 @@ import {
 } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { fromStored, type Stored, toStored } from '../lowering/index.ts';
-import { elementCount, type Model, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
+import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { copyTensor, type Layout, machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -119,11 +120,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       },
       models.labels,
       models.noise,
-      new State(
-        state,
-        layoutOf(models.stored),
-        several ? undefined : replaceableIn([models.step, ...(models.update ? [models.update] : [])]),
-      ),
+      new State(state, layoutOf(models.stored), several ? undefined : replaceableIn(models)),
       several,
       {
         step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
@@ -253,10 +250,10 @@ function layoutOf(blocks: ReadonlyMap<string, Stored>): Layout {
 }
 
 /** State that may be written in its place by all of the models that move it on. */
-function replaceableIn(models: readonly Model[]): Set<string> {
-  const sets = models.map(({ graph }) => ({
-    names: replaceable(graph),
-    written: new Set(graph.outputs.map((o) => o.name)),
+function replaceableIn({ step, update, inPlace }: StepModels): Set<string> {
+  const sets = [step, ...(update ? [update] : [])].map((model) => ({
+    names: new Set([...replaceable(model.graph), ...(model === step ? inPlace : [])]),
+    written: new Set(model.graph.outputs.map((o) => o.name)),
   }));
   const all = sets.flatMap(({ names }) => [...names]);
   return new Set(

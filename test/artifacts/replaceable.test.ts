@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PLAN_DEFAULTS, replaceable, stepModels } from '../../src/artifacts/index.ts';
 import { upgrade } from '../../src/lowering/index.ts';
-import { GraphBuilder, readModel, type Value, writeModel } from '../../src/onnx/index.ts';
+import { elementCount, GraphBuilder, readModel, type Value, writeModel } from '../../src/onnx/index.ts';
 import { State } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
@@ -36,46 +36,57 @@ describe('state is written in its place where all that reads it comes before', (
     ['others of its elements are read for each', (b, x) => [b.softmax(x)]],
   ])('but not where %s', (_, write) => expect(found(write)).toEqual([]));
 
-  it('which gives the same bits: AdamW moves its moments in their places, and no weight of a matrix', async () => {
-    const reference = loadNetwork('mobilenet_v3_small-folded');
-    const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
-    const network = await inferShapes(upgrade(readModel(reference.model)), runtime);
-    const plan = { ...PLAN_DEFAULTS, trainable: new Set(reference.parameters), loss: reference.loss, output: 'logits' };
-    const { step } = stepModels(network, plan);
-    const inPlace = replaceable(step.graph);
-    const moments = reference.parameters.flatMap((name) => [`${name}.exp_avg`, `${name}.exp_avg_sq`]);
-    expect([...inPlace]).toEqual(expect.arrayContaining(moments));
-    const { initializers } = network.model.graph;
-    expect([...inPlace].filter((name) => (initializers.get(name)?.shape.length ?? 0) > 1)).toEqual([]);
+  it.each([false, true])(
+    'which gives the same bits: AdamW moves its moments in their places, large weights where the machine does (%s)',
+    async (weights) => {
+      const reference = loadNetwork('mobilenet_v3_small-folded');
+      const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
+      const network = await inferShapes(upgrade(readModel(reference.model)), runtime);
+      const plan = {
+        ...PLAN_DEFAULTS,
+        trainable: new Set(reference.parameters),
+        loss: reference.loss,
+        output: 'logits',
+      };
+      const { step, inPlace: ordered } = stepModels(network, plan, { inPlace: weights });
+      const inPlace = new Set([...replaceable(step.graph), ...ordered]);
+      const moments = reference.parameters.flatMap((name) => [`${name}.exp_avg`, `${name}.exp_avg_sq`]);
+      expect([...inPlace]).toEqual(expect.arrayContaining(moments));
+      const { initializers } = network.model.graph;
+      const large = reference.parameters.filter((name) => elementCount(initializers.get(name)!.shape) >= 2 ** 14);
+      expect(large.length).toBeGreaterThan(10);
+      const matrices = [...inPlace].filter((name) => (initializers.get(name)?.shape.length ?? 0) > 1);
+      expect(new Set(matrices)).toEqual(new Set(weights ? large : []));
 
-    const session = await runtime.load(writeModel(step));
-    const initial = new Map(
-      step.graph.inputs
-        .filter(({ name }) => step.graph.outputs.some((output) => output.name === `${name}.next`))
-        .map(({ name, shape }, i) => [name, initializers.get(name) ?? random(i, shape as number[])] as const)
-        .map(([name, { data, ...rest }]) => [
-          name,
-          { ...rest, data: (data as Float32Array).map((v) => (name.endsWith('_sq') ? v * v : v)) },
-        ]),
-    );
-    const [run] = reference.runs;
-    const results = await Promise.all(
-      [new State(initial), new State(initial, undefined, inPlace)].map(async (state) => {
-        for (let i = 1; i <= 3; i++) {
-          const scalars = {
-            lr: { type: 'float32', shape: [], data: Float32Array.of(0.01) },
-            step: { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(i)) },
-          } as const;
-          await state.run(session, { ...run.inputs, labels: run.labels, ...scalars }, ['loss']);
-        }
-        return state.read();
-      }),
-    );
-    for (const [name, { data }] of results[0]) {
-      const bytes = ({ buffer }: ArrayBufferView) => Buffer.from(buffer as ArrayBuffer);
-      const same = bytes(results[1].get(name)!.data as Float32Array).equals(bytes(data as Float32Array));
-      expect(same, name).toBe(true);
-    }
-    await session.release();
-  });
+      const session = await runtime.load(writeModel(step));
+      const initial = new Map(
+        step.graph.inputs
+          .filter(({ name }) => step.graph.outputs.some((output) => output.name === `${name}.next`))
+          .map(({ name, shape }, i) => [name, initializers.get(name) ?? random(i, shape as number[])] as const)
+          .map(([name, { data, ...rest }]) => [
+            name,
+            { ...rest, data: (data as Float32Array).map((v) => (name.endsWith('_sq') ? v * v : v)) },
+          ]),
+      );
+      const [run] = reference.runs;
+      const results = await Promise.all(
+        [new State(initial), new State(initial, undefined, inPlace)].map(async (state) => {
+          for (let i = 1; i <= 3; i++) {
+            const scalars = {
+              lr: { type: 'float32', shape: [], data: Float32Array.of(0.01) },
+              step: { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(i)) },
+            } as const;
+            await state.run(session, { ...run.inputs, labels: run.labels, ...scalars }, ['loss']);
+          }
+          return state.read();
+        }),
+      );
+      for (const [name, { data }] of results[0]) {
+        const bytes = ({ buffer }: ArrayBufferView) => Buffer.from(buffer as ArrayBuffer);
+        const same = bytes(results[1].get(name)!.data as Float32Array).equals(bytes(data as Float32Array));
+        expect(same, name).toBe(true);
+      }
+      await session.release();
+    },
+  );
 });
