@@ -7,8 +7,8 @@ import { copied, type Steps } from './copies.ts';
 import type { Region } from './region.ts';
 import { storedShape } from './stored.ts';
 
-/** From so many positions on, each picture is a convolution of its own. */
-const MANY_POSITIONS = 512;
+/** From so many positions on, each picture is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
+const MANY_POSITIONS = 128;
 
 /** ONNX Runtime takes so many blocks of filters at a time; with what they have of ∂y they are to stay in a core's second cache. */
 const BLOCKS_AT_ONCE = 4;
