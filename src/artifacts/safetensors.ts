@@ -23,11 +23,23 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Encodes tensors as a safetensors file. */
+export function writeSafetensors(file: Safetensors): Uint8Array {
+  const parts = safetensorsParts(file);
+  const bytes = new Uint8Array(parts.reduce((all, { length }) => all + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 /**
- * Encodes tensors as a safetensors file: eight bytes of header length, a JSON header padded with spaces to eight bytes, the
- * data (https://github.com/huggingface/safetensors#format).
+ * A safetensors file in parts: eight bytes of header length and a JSON header padded with spaces to eight bytes in the first, then the data
+ * (https://github.com/huggingface/safetensors#format), which are the tensors' own bytes, not copied.
  */
-export function writeSafetensors({ tensors, metadata }: Safetensors): Uint8Array {
+export function safetensorsParts({ tensors, metadata }: Safetensors): Uint8Array[] {
   // No prototype: a tensor may have any name.
   const header: Record<string, unknown> = Object.assign(Object.create(null), { __metadata__: metadata });
   let offset = 0;
@@ -41,16 +53,11 @@ export function writeSafetensors({ tensors, metadata }: Safetensors): Uint8Array
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerLength + offset);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.fill(0x20, 8, 8 + headerLength);
-  bytes.set(json, 8);
-  let at = 8 + headerLength;
-  for (const tensor of tensors.values()) {
-    bytes.set(bytesOf(tensor), at);
-    at += bytesOf(tensor).length;
-  }
-  return bytes;
+  const first = new Uint8Array(8 + headerLength);
+  new DataView(first.buffer).setBigUint64(0, BigInt(headerLength), true);
+  first.fill(0x20, 8);
+  first.set(json, 8);
+  return [first, ...[...tensors.values()].map(bytesOf)];
 }
 
 /**

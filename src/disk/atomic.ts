@@ -4,6 +4,9 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
 
+/** Bytes that are read back at a time. */
+const PIECE = 2 ** 20;
+
 const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 /** A name beside `path` for what is not finished. */
@@ -28,6 +31,30 @@ export async function writeFlushed(
   try {
     for (const part of parts) await file.appendFile(part);
     await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a file holds these parts one after the other, and nothing else. It is read a piece at a time. */
+export async function holds(path: string, parts: Iterable<Uint8Array>): Promise<boolean> {
+  const piece = Buffer.allocUnsafe(PIECE);
+  const file = await open(path);
+  try {
+    let at = 0;
+    for (const part of parts) {
+      for (let from = 0; from < part.length; from += PIECE) {
+        const wanted = part.subarray(from, from + PIECE);
+        for (let read = 0; read < wanted.length; ) {
+          const { bytesRead } = await file.read(piece, read, wanted.length - read, at);
+          if (bytesRead === 0) return false;
+          read += bytesRead;
+          at += bytesRead;
+        }
+        if (piece.compare(wanted, 0, wanted.length, 0, wanted.length) !== 0) return false;
+      }
+    }
+    return (await file.stat()).size === at;
   } finally {
     await file.close();
   }

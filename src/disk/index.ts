@@ -4,6 +4,7 @@ export {
   codeOf,
   explained,
   flushFolder,
+  holds,
   ignoring,
   makeFolder,
   removed,

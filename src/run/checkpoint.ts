@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beside, codeOf, ignoring, writeAtomically } from '../disk/index.ts';
+import { safetensorsParts } from '../artifacts/index.ts';
+import { beside, codeOf, holds, ignoring, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../training/index.ts';
+import { type Checkpoint, checkpointFile, readCheckpoint } from '../training/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export type CheckpointKind = 'last' | 'best';
@@ -22,10 +23,13 @@ const FILE = 'checkpoint.safetensors';
 const PREVIOUS = 'previous.safetensors';
 const BLANK = '0'.repeat(64);
 
-export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity): Uint8Array {
-  const bytes = writeCheckpoint(checkpoint, { sha256: BLANK, identity: JSON.stringify(identity) });
-  bytes.set(new TextEncoder().encode(digestOf(bytes)), digestPlace(bytes));
-  return bytes;
+/** The file in parts, of which all but the first are the state's own bytes: a large state is not held a second time to be written. */
+export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity): Uint8Array[] {
+  const parts = safetensorsParts(checkpointFile(checkpoint, { sha256: BLANK, identity: JSON.stringify(identity) }));
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part);
+  parts[0].set(new TextEncoder().encode(digest.digest('hex')), digestPlace(parts[0]));
+  return parts;
 }
 
 /** @throws ThawError `run-directory` where a single bit of it is not as it was written */
@@ -72,8 +76,14 @@ export async function saveCheckpoint(
   known = false,
 ): Promise<void> {
   const path = join(folder, FILE);
-  await writeAtomically(path, encodeCheckpoint(checkpoint, identity), async (written) => {
-    decodeCheckpoint(await readFile(written));
+  const parts = encodeCheckpoint(checkpoint, identity);
+  await writeAtomically(path, parts, async (written) => {
+    if (!(await holds(written, parts)))
+      throw new ThawError(
+        'run-directory',
+        `cannot write ${path}: what is read back is not what was written`,
+        'Check the disk; a run goes on with `thaw resume`',
+      );
     if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
   });
 }

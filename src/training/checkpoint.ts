@@ -1,4 +1,4 @@
-import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
+import { readSafetensors, type Safetensors, writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { type Progress, START } from './progress.ts';
@@ -24,11 +24,13 @@ const parse = (text: string): Progress => ({
   ...(JSON.parse(text, (_, v) => (NOT_FINITE.includes(v) ? Number(v) : v)) as Progress),
 });
 
-/** A checkpoint as a safetensors file: the state as tensors, where the training stands in the metadata. */
-export function writeCheckpoint(
+export const writeCheckpoint = (checkpoint: Checkpoint): Uint8Array => writeSafetensors(checkpointFile(checkpoint));
+
+/** A checkpoint as a safetensors file: the state as tensors, where the training stands in the metadata, beside what more it is to say. */
+export function checkpointFile(
   { progress, state, good }: Checkpoint,
   more: Readonly<Record<string, string>> = {},
-): Uint8Array {
+): Safetensors {
   const metadata = {
     ...more,
     format: FORMAT,
@@ -39,7 +41,7 @@ export function writeCheckpoint(
     ...(good && { good: stringify(good.progress) }),
   };
   const start = [...(good?.state ?? [])].map(([name, tensor]) => [`${GOOD}${name}`, tensor] as const);
-  return writeSafetensors({ tensors: new Map([...state, ...start]), metadata });
+  return { tensors: new Map([...state, ...start]), metadata };
 }
 
 /** @throws ThawError `run-directory` where it has another format */

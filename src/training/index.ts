@@ -1,5 +1,5 @@
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
-export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export {
   parseConfig,
   type StageConfig,

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { explained, removeLeftovers, replaceFolder, writeAtomically } from '../../src/disk/index.ts';
+import { explained, holds, removeLeftovers, replaceFolder, writeAtomically } from '../../src/disk/index.ts';
 import { temporaryFolders } from '../run/folders.ts';
 
 const temporaryFolder = temporaryFolders();
@@ -50,4 +50,22 @@ test('a full disk is the user’s to mend; what we do not know is not', () => {
   expect(full).toMatchObject({ code: 'run-directory', message: 'cannot write runs/a: the disk is full' });
   const other = new Error('other');
   expect(explained(other, 'runs/a')).toBe(other);
+});
+
+test('a file is compared with the parts that were written, wherever it differs', async () => {
+  const path = join(await temporaryFolder(), 'parts');
+  const parts = [Uint8Array.of(1, 2, 3), new Uint8Array(0), new Uint8Array(2 ** 20 + 5).fill(7), Uint8Array.of(9)];
+  await writeAtomically(path, parts);
+  expect(await holds(path, parts)).toBe(true);
+  const written = await readFile(path);
+  for (const at of [0, 3, 2 ** 20 + 2, written.length - 1]) {
+    const other = Uint8Array.from(written);
+    other[at] ^= 1;
+    await writeFile(path, other);
+    expect(await holds(path, parts), `byte ${at}`).toBe(false);
+  }
+  await writeFile(path, written.subarray(0, -1));
+  expect(await holds(path, parts)).toBe(false);
+  await writeFile(path, Buffer.concat([written, Uint8Array.of(0)]));
+  expect(await holds(path, parts)).toBe(false);
 });
