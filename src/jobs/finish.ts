@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isAverage } from '../artifacts/index.ts';
 import { drawPng } from '../data/node/index.ts';
 import { adapterTensors, writeAdapters } from '../export/index.ts';
 import { finishModel, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
@@ -40,18 +41,19 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const { preprocessing, sourceConfig } = about;
   const path = shownPath(run.path);
   const began = performance.now();
-  const last = await run.checkpoint('last');
+  if (!record.stopped) return outcomeOf<A, E>(path, 'interrupted', record, await run.checkpoint('last'));
+  const { last, kept } = await checkpointsOf(job);
   const interrupted = () => outcomeOf<A, E>(path, 'interrupted', record, last);
-  if (!record.stopped) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
-  const kept = await run.shipped(last);
   if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
   const best = shippedCheckpoint(job, job.config, kept);
   const trained = { ...job, checkpoint: best, preprocessing, sourceConfig };
   // Of a federation whose server has no data, the clients measured.
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
+  // What is exported takes whole pictures.
+  job.features.keepOnly([]);
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
   const finished = await finishModel(trained, measured);
@@ -78,6 +80,15 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
     model: join(path, 'model'),
     report: join(path, 'report.html'),
   };
+}
+
+/** Where the training ended, and the weights that it ships: without the optimizer's state, which is as large again or more. */
+async function checkpointsOf({ run, network }: FinishedTraining) {
+  const last = await run.checkpoint('last');
+  const shipped = await run.shipped(last);
+  const { initializers } = network.model.graph;
+  const weights = [...shipped.state].filter(([name]) => initializers.has(name) || isAverage(name));
+  return { last: { progress: last.progress, state: new Map() }, kept: { ...shipped, state: new Map(weights) } };
 }
 
 /** The adapters by themselves, for those who keep many beside one model. */

@@ -2,6 +2,7 @@ import {
   evaluationModel,
   manifestOf,
   optimizerModel,
+  type Safetensors,
   slotsOf,
   type TrainingPlan,
   trainingModel,
@@ -44,7 +45,7 @@ export function compileArtifacts(
     ['training_model.onnx', writeModel(training)],
     ['eval_model.onnx', writeModel(evaluation)],
     ['optimizer_model.onnx', writeModel(optimizer)],
-    ['checkpoint.safetensors', artifactCheckpoint(network, plan, state, position)],
+    ['checkpoint.safetensors', writeSafetensors(artifactCheckpoint(network, plan, state, position))],
     ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`],
   ]);
 }
@@ -55,7 +56,7 @@ export function artifactCheckpoint(
   plan: TrainingPlan,
   state: ReadonlyMap<string, Tensor>,
   { step, epoch, stage, seed }: ArtifactPosition,
-): Uint8Array {
+): Safetensors {
   const tensors = new Map<string, Tensor>();
   for (const name of plan.trainable) {
     const initial = network.model.graph.initializers.get(name) as Tensor;
@@ -66,5 +67,5 @@ export function artifactCheckpoint(
     }
   }
   const metadata = { step: String(step), epoch: String(epoch), stage: String(stage), seed: String(seed) };
-  return writeSafetensors({ tensors, metadata });
+  return { tensors, metadata };
 }

@@ -1,3 +1,4 @@
+import { safetensorsParts } from '../artifacts/index.ts';
 import { type Dataset, PictureCache, readAugmentation } from '../data/index.ts';
 import { PictureSource } from '../data/node/index.ts';
 import { selectionText } from '../layers/index.ts';
@@ -6,6 +7,7 @@ import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
 import { isText, TextSource } from '../text/index.ts';
 import {
   type Checkpoint,
+  type FeatureCache,
   type StageInfo,
   Trainer,
   type TrainingConfig,
@@ -34,9 +36,21 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
 ): Promise<TrainOutcome<A, E>> {
   const config = trainingConfigOf(job.settings);
   const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
-  const { network, anatomy, runtime, resume, dataset, task } = job;
   const features = await openFeatures(job, hooks);
-  const trainer = new Trainer({ network, anatomy, task, ...sources, config, runtime, features, resume });
+  const record = await trainedBy({ ...job, ...sources, config, features }, hooks);
+  const { val, test } = sources;
+  return await finishRun<A, E>({ ...job, config, record, val, test, features }, hooks);
+}
+
+/** What it took. By itself, since the trainer's state is not to be held while the model is finished. */
+async function trainedBy(
+  job: TrainingJob &
+    ReturnType<typeof openSources> & { readonly config: TrainingConfig; readonly features: FeatureCache },
+  hooks: JobHooks,
+): Promise<RunRecord> {
+  const { config, resume, dataset, task, train, val } = job;
+  const { preprocessing } = job.about;
+  const trainer = new Trainer(job);
   const stop = () => trainer.interrupt();
   hooks.signal?.throwIfAborted();
   hooks.signal?.addEventListener('abort', stop);
@@ -47,11 +61,10 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
       stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
       done: resume?.progress.epoch ?? 0,
     });
-    const { preprocessing } = job.about;
     if (!resume && !isText(preprocessing))
       await writeBatchPictures(
         job.run,
-        { train: sources.train, val: sources.val },
+        { train, val },
         { preprocessing, classes: task.classes, batchSize: config.batch },
       );
     const log = new RunLog(job, trainer, config);
@@ -59,10 +72,7 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
       await log.take(event, hooks);
       hooks.onEvent?.(event);
     }
-    return await finishRun<A, E>(
-      { ...job, config, record: log.record, val: sources.val, test: sources.test, features },
-      hooks,
-    );
+    return log.record;
   } finally {
     hooks.signal?.removeEventListener('abort', stop);
   }
@@ -198,7 +208,7 @@ class RunLog {
   private async writeArtifactCheckpoint(stage: number): Promise<void> {
     if (!this.job.settings.artifacts) return;
     const { network, plan, state, position } = await this.compiled(stage);
-    const checkpoint = artifactCheckpoint(network, plan, state, position);
+    const checkpoint = safetensorsParts(artifactCheckpoint(network, plan, state, position));
     await this.job.run.writeFile(`artifacts/stage-${stage}/checkpoint.safetensors`, checkpoint);
   }
 

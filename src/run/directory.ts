@@ -161,7 +161,7 @@ export class RunWriter extends RunReader {
   }
 
   /** Any other file of the run, by its path within it. */
-  writeFile(file: string, contents: Uint8Array | string): Promise<void> {
+  writeFile(file: string, contents: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
     return writeAtomically(join(this.path, file), contents);
   }
 
