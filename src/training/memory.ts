@@ -28,8 +28,8 @@ export interface MemoryEstimate {
 const BASE = 250e6;
 /** Times that the weights are held: file, graph, written models, sessions with their own layout. */
 const MODEL = 7.5;
-/** Times that parameters and optimizer state are held: current and next, results, a checkpoint to go back to, one being written and read back. */
-const STATE = 5;
+/** Times that parameters and optimizer state are held: as they are, and as an epoch began, to go back to. */
+const STATE = 2;
 /** What an arena takes for values, by what they are: pieces do not fit into each other's gaps. */
 const ARENA = 1.25;
 /** Batches at once: three made ahead, one of the next epoch or the validation, the one under way as it came and as a feed. */
