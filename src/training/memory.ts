@@ -30,6 +30,8 @@ const BASE = 250e6;
 const MODEL = 7.5;
 /** Times that parameters and optimizer state are held: as they are, and as an epoch began, to go back to. */
 const STATE = 2;
+/** The same where they are not written in their places: next values and results besides, and in a page the best epoch's and what is written of them. */
+const STATE_ELSEWHERE = 5;
 /** What an arena takes for values, by what they are: pieces do not fit into each other's gaps. */
 const ARENA = 1.25;
 /** Batches at once: three made ahead, one of the next epoch or the validation, the one under way as it came and as a feed. */
@@ -59,7 +61,7 @@ export class StageMemory {
   constructor(
     private readonly network: Inference,
     private readonly plan: TrainingPlan,
-    machine: MachineTraits,
+    private readonly machine: MachineTraits,
   ) {
     this.models = stepModels(network, plan, machine);
     const { initializers } = network.model.graph;
@@ -97,12 +99,13 @@ export class StageMemory {
     const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
     // Of moments that are, the factor knows.
     const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));
+    const times = this.machine.inPlace ? STATE : STATE_ELSEWHERE;
     const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
     const row = boundary.length ? bytes(boundary, models.types.step, { ...at, batch: 1 }) : 0;
     const parts = {
       base: BASE,
       model: MODEL * this.weights,
-      state: STATE * (sets * this.trained + this.slots) - bytes(inPlace),
+      state: times * (sets * this.trained + this.slots) - bytes(inPlace),
       values,
       batches: BATCHES * bytes(inputs, own),
       caches: pictures + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),

@@ -91,8 +91,8 @@ describe.skipIf(process.platform !== 'linux')('a training whose process', () => 
     const child = childOf(parent);
     parent.kill('SIGKILL');
     await once(parent, 'close');
-    // The pipes that `close` waits for were the child's as well.
-    expect(statusOf(child)[0] ?? 'Z').toBe('Z');
+    // The pipes that `close` waits for were the child's as well, which closes them some instants before it is gone.
+    await expect.poll(() => statusOf(child)[0] ?? 'Z', { timeout: 10_000 }).toBe('Z');
     await (await resumeRun(out)).release();
   }, 180_000);
 });
