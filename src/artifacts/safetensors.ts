@@ -1,3 +1,4 @@
+import { joined } from '../bytes.ts';
 import { ThawError } from '../errors.ts';
 import { bytesOf, type DataType, type Tensor, tensorFromBytes } from '../onnx/index.ts';
 
@@ -24,16 +25,7 @@ export interface Safetensors {
 }
 
 /** Encodes tensors as a safetensors file. */
-export function writeSafetensors(file: Safetensors): Uint8Array {
-  const parts = safetensorsParts(file);
-  const bytes = new Uint8Array(parts.reduce((all, { length }) => all + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+export const writeSafetensors = (file: Safetensors): Uint8Array => joined(safetensorsParts(file));
 
 /**
  * A safetensors file in parts: eight bytes of header length and a JSON header padded with spaces to eight bytes in the first, then the data

@@ -1,3 +1,4 @@
+import { joined } from '../bytes.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { flower } from './generated/fleet.js';
 import { dtypeOf, readNpy, writeNpy } from './npy.ts';
@@ -123,14 +124,4 @@ function unpackedValue(value: flower.Value.$Properties): RecordValue | undefined
   const { value: which } = value as flower.Value;
   if (which === 'sint64' || which === 'uint64') return BigInt(String(value[which]));
   return which && (value[which] ?? undefined);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((all, { length }) => all + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
