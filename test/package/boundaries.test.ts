@@ -8,6 +8,7 @@ import { VERSION } from '../../src/version.ts';
 const modules = [
   'errors',
   'version',
+  'bytes',
   'random',
   'nearest',
   'digest',
