@@ -1,3 +1,4 @@
+import { canBeLate } from '../autodiff/index.ts';
 import { heldInPlace } from '../lowering/index.ts';
 import {
   elementsIn,
@@ -91,9 +92,9 @@ function readersOfAlone(
   return [...found];
 }
 
-/** A result of which the first axis is not known when compiling. */
+/** A result that varies with the batch, which another value can be told to come after. */
 const varying = (b: GraphBuilder, { outputs }: Node): Value | undefined =>
-  outputs.map((name) => (b.has(name) ? b.value(name) : undefined)).find((value) => typeof value?.shape[0] === 'string');
+  outputs.flatMap((name) => (b.has(name) ? b.value(name) : [])).find(canBeLate);
 
 /** Whether one of the given nodes comes before another one, which is computed from what it computes. */
 function precedenceIn(nodes: readonly Node[], given: readonly Node[]): (before: Node, after: Node) => boolean {

@@ -6,6 +6,7 @@ import {
   isFloat,
   type Node,
   plainAttributes,
+  readersIn,
   readsOf,
 } from '../onnx/index.ts';
 import { ADJOINT_DOMAIN, SHAPE_ONLY } from './adjoint.ts';
@@ -47,7 +48,8 @@ const isProduct = ({ op, domain }: Node) => PRODUCTS.has(op) && (domain === '' |
  * @returns undefined where there is nothing of the kind
  */
 export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | undefined {
-  const { varying, kept, readers } = survey(passes);
+  const { varying, kept } = survey(passes);
+  const readers = readersIn(passes.forward);
   const remade = new Set<Node>();
   const stays = new Set([...kept, ...passes.data]);
   for (const node of passes.forward) {
@@ -102,17 +104,13 @@ export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   return computedAnew(b, remade, varying);
 }
 
-/** What varies with the data, what of it a backward pass reads, and the nodes that read each value. */
+/** What varies with the data, and what of it a backward pass reads. */
 function survey({ forward, backward, data }: Passes) {
   const varying = new Set(data);
-  const readers = new Map<string, Node[]>();
   for (const node of forward) {
-    const reads = readsOf(node);
-    if (!reads.some((name) => varying.has(name))) continue;
-    for (const name of node.outputs) varying.add(name);
-    for (const name of reads) readers.set(name, [...(readers.get(name) ?? []), node]);
+    if (readsOf(node).some((name) => varying.has(name))) for (const name of node.outputs) varying.add(name);
   }
-  return { varying, readers, kept: new Set(backward.flatMap(contentsReadBy)) };
+  return { varying, kept: new Set(backward.flatMap(contentsReadBy)) };
 }
 
 const contentsReadBy = (node: Node): readonly string[] => {

@@ -1,4 +1,4 @@
-import { type Attribute, elementCount, type Graph, isFloat, isQuantize, type Node } from '../onnx/index.ts';
+import { elementCount, type Graph, isFloat, isQuantize, type Node, subgraphs } from '../onnx/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
 const SHAPE_ONLY = new Set(['Shape', 'Size']);
@@ -32,8 +32,3 @@ export function readNames(node: Node): string[] {
 
 const isRandom = (node: Node): boolean =>
   RANDOM.test(node.op) || subgraphs(node).some((graph) => graph.nodes.some(isRandom));
-
-export const subgraphs = ({ attributes }: Node): Graph[] =>
-  Object.values(attributes).flatMap((attribute: Attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? [...attribute.value] : [],
-  );

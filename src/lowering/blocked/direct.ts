@@ -2,6 +2,7 @@ import { type Dimension, product, type Value } from '../../onnx/index.ts';
 import { type Geometry, isUnstrided } from '../convolution/geometry.ts';
 import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
+import { beyondPeriod, type Passage, periodOf } from './apart.ts';
 import { convolve } from './convolve.ts';
 import { copied, type Steps } from './copies.ts';
 import type { Region } from './region.ts';
@@ -105,7 +106,7 @@ function inStandardOrder({ b }: Region, { filters, channels, kernel }: Geometry,
 function blocksOf(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
   const { kernel, positions } = sizes;
-  const atOnce = positions < MANY_POSITIONS && rowsAfter(sizes) >= 0;
+  const atOnce = positions < MANY_POSITIONS && beyondPeriod(rowsIn(sizes)) >= 0;
   const sum = (atOnce ? stacked : byPicture)(region, sizes, x, dy);
   const filters = dy.shape[1] as number;
   return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
@@ -122,8 +123,8 @@ function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
   return sumOverBatch(b, [x.value, dy], start, (before, [picture, gradient]) => {
     const map = b.reshape(picture, [1, ...picture.shape]);
-    const { value } = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
-    const padded = b.reshape(value, [outer, 1, spatial[0], (value.shape[3] as number) * inner]);
+    const wide = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
+    const padded = b.reshape(wide, [outer, 1, spatial[0], (wide.shape[3] as number) * inner]);
     const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
     return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
       (sum, [from, to]) => {
@@ -149,7 +150,8 @@ function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
   const { out, strides, begins } = sizes;
   const [n, filters] = dy.shape as [Dimension, number];
-  const period = periodOf(sizes);
+  const rows = rowsIn(sizes);
+  const period = periodOf(rows);
   const below = (value: Value, blocks: number, inner: number) => {
     const [, , rows, columns] = value.shape as number[];
     const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
@@ -158,34 +160,30 @@ function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const pictures = withinPads(region, sizes, x, period * strides[0]);
   const gradients = copied(region, dy, [along(out[0], 0, period), along(out[1], 0, out[1])]);
   return correlate(region, sizes, {
-    x: below(pictures.value, x.outer, x.inner),
+    x: below(pictures, x.outer, x.inner),
     inner: x.inner,
     filter: b.reshape(below(gradients, filters / size, size), [filters, 1, product([n, period]), out[1]]),
-    pads: [begins[0], 0, rowsAfter(sizes), 0],
+    pads: [begins[0], 0, beyondPeriod(rows), 0],
   });
 }
 
-/** Rows of ∂y from one picture to the next. */
-function periodOf({ spatial, out, strides, begins, kernel, dilations }: Geometry): number {
-  const [stride, begin] = [strides[0], begins[0]];
-  const end = stride * (out[0] - 1) + dilations[0] * (kernel[0] - 1) - begin + 1;
-  return Math.max(out[0], Math.ceil((spatial[0] + begin) / stride), Math.ceil(end / stride));
-}
-
-/** Rows of zeros that the last picture's windows see below its period. */
-const rowsAfter = ({ kernel, dilations, strides, begins }: Geometry): number =>
-  dilations[0] * (kernel[0] - 1) + 1 - strides[0] - begins[0];
+const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Geometry): Passage => ({
+  length: spatial[0],
+  out: out[0],
+  kernel: kernel[0],
+  stride: strides[0],
+  dilation: dilations[0],
+  begin: begins[0],
+});
 
 /** x with the columns that ∂y's windows see, those of the padding too, and zeros below to fill so many rows. */
-function withinPads(region: Region, { kernel, spatial, out, strides, begins }: Geometry, x: Map, rows: number): Map {
+function withinPads(region: Region, { kernel, spatial, out, strides, begins }: Geometry, x: Map, rows: number): Value {
   const columns = strides[1] * (out[1] - 1) + kernel[1];
   const [height, width] = spatial;
   // A convolution, where there are blocks: `Pad` uses one core.
-  const value =
-    x.inner > 1
-      ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
-      : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);
-  return { ...x, value };
+  return x.inner > 1
+    ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
+    : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);
 }
 
 const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });

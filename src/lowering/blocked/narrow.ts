@@ -1,4 +1,5 @@
 import { type Dimension, product, type Value } from '../../onnx/index.ts';
+import { beyondPeriod, periodOf } from './apart.ts';
 import { type ConvolutionCall, convolve } from './convolve.ts';
 import { copied } from './copies.ts';
 import type { Region } from './region.ts';
@@ -32,9 +33,8 @@ function sideBySide(region: Region, call: ConvolutionCall): Value {
   const [rows, columns] = out as number[];
   const stride = strides?.[1] ?? 1;
   const [top, begin, bottom] = pads;
-  // Columns of the result from one picture to the next, such that no window sees two pictures.
-  const seen = stride * (columns - 1) + kernel - begin;
-  const period = Math.max(columns, Math.ceil((width + begin) / stride), Math.ceil(seen / stride));
+  const passage = { length: width, out: columns, kernel, stride, dilation: 1, begin };
+  const period = periodOf(passage);
   const still = { stride: 1, shift: 0, length: height, out: height };
   const apart = copied(region, x, [still, { stride: 1, shift: 0, length: width, out: period * stride }]);
   const row = period * stride * size;
@@ -42,7 +42,7 @@ function sideBySide(region: Region, call: ConvolutionCall): Value {
   const result = convolve(region, {
     ...call,
     x: b.reshape(beside, [1, channels, height, product([n, period * stride])]),
-    pads: [top, begin, bottom, Math.max(0, kernel - stride - begin)],
+    pads: [top, begin, bottom, Math.max(0, beyondPeriod(passage))],
     out: [rows, product([n, period])],
   });
   const pictures = b.transpose(b.reshape(result, [filters / size, rows, n, period * size]), [2, 0, 1, 3]);
