@@ -97,7 +97,7 @@ export class StageMemory {
       ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
       : 0;
     const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
-    // Of moments that are, the factor knows.
+    // The factor was chosen with these counted off, on the trainings of docs/robustness.md.
     const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));
     const times = this.machine.inPlace ? STATE : STATE_ELSEWHERE;
     const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
