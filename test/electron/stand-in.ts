@@ -29,7 +29,7 @@ class UtilityProcess extends EventEmitter {
       if ('port' in wire) this.ports[wire.port].postMessage(wire.data);
       else if ('message' in wire && wire.message === 'ready') {
         this.ready = true;
-        for (const waiting of this.early) this.child.send(waiting);
+        for (const waiting of this.early) this.deliver(waiting);
       } else if ('message' in wire) this.emit('message', wire.message);
     });
     this.child.on('exit', (code) => {
@@ -54,7 +54,12 @@ class UtilityProcess extends EventEmitter {
 
   private send(wire: Wire): void {
     if (!this.ready) this.early.push(wire);
-    else if (this.child.connected) this.child.send(wire);
+    else this.deliver(wire);
+  }
+
+  /** As in Electron, what is sent to a process that has ended is lost without a word; the pipe can break before Node says that it did. */
+  private deliver(wire: Wire): void {
+    if (this.child.connected) this.child.send(wire, () => {});
   }
 }
 
