@@ -213,6 +213,23 @@ describe('what lies between convolutions stays in blocks', () => {
     expect(await count((b, v) => [relu(b, v), b.conv(v.x, v.w, undefined, {})])).toBe(1);
   });
 
+  test('sums over what was broadcast by channel leave maps and filters in blocks', async () => {
+    const sums = await agree(inputs, (b, v) => {
+      const y = b.conv(v.x, v.w, undefined, {});
+      return [v.s.shape, [48, 1, 1]].map((shape) => b.sumTo(b.mul(y, y), shape));
+    });
+    expect(sums).toEqual(['ReorderInput', 'Conv']);
+    const b = new GraphBuilder();
+    const w = b.input(
+      'w',
+      'float32',
+      [32, 16, 3, 3].map((d, i) => (i < 2 ? d * size : d)),
+    );
+    const { name } = b.sumTo(b.mul(w, w), [w.shape[0], 1, 1, 1]);
+    assignBlocks(b, [name], size, new Set(['w']));
+    expect(b.nodes.map(({ op }) => op)).not.toContain('Transpose');
+  });
+
   test('a value that is no float comes back whole', async () => {
     await agree(inputs, (b, v) => {
       const positive = b.greater(b.conv(v.x, v.w, undefined, {}), 0);
