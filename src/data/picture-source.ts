@@ -30,6 +30,8 @@ export const PICTURE_CACHE_BYTES = 512 * 2 ** 20;
 /** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
 export class PictureCache {
   private readonly pictures = new Map<string, Pixels>();
+  /** One of them for each file. */
+  private readonly byFile = new Map<string, Pixels>();
   /** Asked for while they are being decoded. */
   private readonly underWay = new Map<string, Promise<Pixels>>();
   private bytes = 0;
@@ -37,13 +39,21 @@ export class PictureCache {
   /** @param maximumBytes one cache may serve several sources */
   constructor(private readonly maximumBytes = PICTURE_CACHE_BYTES) {}
 
-  async get(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
+  /** A file's whole picture as it was decoded for some purpose, if it is kept. */
+  of(file: string): Pixels | undefined {
+    return this.byFile.get(file);
+  }
+
+  /** @param conditions all that a decoded picture depends on besides its file */
+  async get(file: string, conditions: string, decode: () => Promise<Pixels>): Promise<Pixels> {
+    const key = `${conditions} ${file}`;
     const kept = this.pictures.get(key);
     if (kept) return kept;
     const picture = await (this.underWay.get(key) ?? this.begin(key, decode));
     const size = picture.data.byteLength;
     if (!this.pictures.has(key) && this.bytes + size <= this.maximumBytes) {
       this.pictures.set(key, picture);
+      this.byFile.set(file, picture);
       this.bytes += size;
     }
     return picture;
@@ -241,10 +251,9 @@ export class PictureSource implements BatchSource {
     const { preprocessing, testViews } = this.options;
     const p = testViews ? viewedPreprocessing(preprocessing, testViews) : preprocessing;
     const large = this.augmentation !== undefined;
-    // All that a decoded picture depends on.
     const { width, height, fit, cropFraction, interpolation } = p;
-    const key = [large ? 'large' : 'resized', width, height, fit, cropFraction, interpolation, file].join(' ');
-    return this.cache.get(key, () => this.reader.decode(file, p, large));
+    const conditions = [large ? 'large' : 'resized', width, height, fit, cropFraction, interpolation].join(' ');
+    return this.cache.get(file, conditions, () => this.reader.decode(file, p, large));
   }
 
   private failed(file: string, error: unknown): undefined {

@@ -47,25 +47,31 @@ export function writePixels(
   const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / deviation[c]);
   const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / deviation[c]));
 
+  // Columns of the input that show the picture: the others are filled.
+  const right = horizontalFlip ? left + width - source.width : -left;
+  const begin = Math.min(width, Math.max(0, right));
+  const end = Math.max(begin, Math.min(width, right + source.width));
+  const step = horizontalFlip ? -3 : 3;
   for (let y = 0; y < height; y++) {
     const sourceY = top + (verticalFlip ? height - 1 - y : y);
-    const row = sourceY * source.width;
     const isRow = sourceY >= 0 && sourceY < source.height;
-    for (let x = 0; x < width; x++) {
-      const sourceX = left + (horizontalFlip ? width - 1 - x : x);
-      const to = offset + (y * width + x) * pixelStep;
-      if (!isRow || sourceX < 0 || sourceX >= source.width) {
-        for (let c = 0; c < count; c++) out[to + c * channelStep] = fill[c];
-        continue;
-      }
-      const from = (row + sourceX) * 3;
-      let red = data[from];
-      let green = data[from + 1];
-      let blue = data[from + 2];
-      if (grey) red = green = blue = luma(red, green, blue);
-      out[to + toRed] = redSlope * red + redIntercept;
-      out[to + toGreen] = greenSlope * green + greenIntercept;
-      out[to + toBlue] = blueSlope * blue + blueIntercept;
+    const line = offset + y * width * pixelStep;
+    const [from, to] = isRow ? [begin, end] : [0, 0];
+    for (let c = 0; c < count; c++) {
+      const first = line + c * channelStep;
+      for (let x = 0; x < from; x++) out[first + x * pixelStep] = fill[c];
+      for (let x = to; x < width; x++) out[first + x * pixelStep] = fill[c];
+    }
+    let at = (sourceY * source.width + left + (horizontalFlip ? width - 1 - from : from)) * 3;
+    if (grey) {
+      for (let x = from; x < to; x++, at += step)
+        out[line + x] = redSlope * luma(data[at], data[at + 1], data[at + 2]) + redIntercept;
+      continue;
+    }
+    for (let x = from, i = line + from * pixelStep; x < to; x++, i += pixelStep, at += step) {
+      out[i + toRed] = redSlope * data[at] + redIntercept;
+      out[i + toGreen] = greenSlope * data[at + 1] + greenIntercept;
+      out[i + toBlue] = blueSlope * data[at + 2] + blueIntercept;
     }
   }
   if (erase) eraseRectangle(erase, p, out, offset);

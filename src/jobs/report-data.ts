@@ -88,7 +88,7 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
       classes: dataset.classes,
       counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
       problems: dataset.problems,
-      makeUp: noun === 'picture' ? await makeUpOf(dataset) : null,
+      makeUp: noun === 'picture' ? await makeUpOf(job) : null,
     },
     before: record.before as Evaluation | null,
     after: val,
@@ -104,8 +104,8 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
 }
 
 /** Pictures that are in two splits are named as the user would. */
-async function makeUpOf(dataset: Dataset): Promise<MakeUp | null> {
-  const found = await dataMakeUp(dataset);
+async function makeUpOf({ dataset, pictures }: FinishedTraining): Promise<MakeUp | null> {
+  const found = await dataMakeUp(dataset, (file) => pictures?.of(file));
   const twins = found?.twins?.map(({ kind, split, train, other }) => ({
     kind,
     split,

@@ -1,4 +1,4 @@
-import type { BatchSource, Dataset } from '../data/index.ts';
+import type { BatchSource, Dataset, PictureCache } from '../data/index.ts';
 import type { Prepared, TrainSettings } from '../recipe/index.ts';
 import type { ComparisonRow, FederationReport } from '../report/index.ts';
 import type { RunWriter } from '../run/index.ts';
@@ -43,6 +43,8 @@ export interface FinishedTraining extends TrainingJob {
   readonly val: BatchSource;
   /** Where there is a test set. */
   readonly test?: BatchSource;
+  /** Where the sources keep what they decoded; undefined where they read texts. */
+  readonly pictures?: PictureCache;
   readonly features: FeatureCache;
   /** Where many machines trained it. */
   readonly federation?: FederationReport;

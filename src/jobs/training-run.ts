@@ -38,8 +38,8 @@ export async function runTraining<A extends Evaluated, E extends Evaluated>(
   const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
   const features = await openFeatures(job, hooks);
   const record = await trainedBy({ ...job, ...sources, config, features }, hooks);
-  const { val, test } = sources;
-  return await finishRun<A, E>({ ...job, config, record, val, test, features }, hooks);
+  const { val, test, pictures } = sources;
+  return await finishRun<A, E>({ ...job, config, record, val, test, pictures, features }, hooks);
 }
 
 /** What it took. By itself, since the trainer's state is not to be held while the model is finished. */
@@ -97,7 +97,7 @@ export function openSources(
       onEvent?.({ type: 'notice', message });
     }
     const test = dataset.test.length ? plainSource(dataset.test, preprocessing) : undefined;
-    return { train, val: plainSource(dataset.val, preprocessing), test };
+    return { train, val: plainSource(dataset.val, preprocessing), test, pictures: undefined };
   }
   const cache = new PictureCache();
   const common = {
@@ -124,6 +124,7 @@ export function openSources(
     train: blendedPictures(pictures, settings, preprocessing, task),
     val: fixed(val),
     test: test.length ? fixed(test) : undefined,
+    pictures: cache,
   };
 }
 

@@ -41,9 +41,9 @@ async function epoch(
 /** Notes what is decoded. */
 class CountingCache extends PictureCache {
   readonly decoded = new Set<string>();
-  override get(...[key, decode]: Parameters<PictureCache['get']>) {
-    this.decoded.add(key);
-    return super.get(key, decode);
+  override get(...[file, conditions, decode]: Parameters<PictureCache['get']>) {
+    this.decoded.add(file);
+    return super.get(file, conditions, decode);
   }
 }
 

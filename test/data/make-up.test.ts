@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dataMakeUp, openDataset } from '../../src/data/node/index.ts';
+import type { Pixels } from '../../src/data/pixels.ts';
 import { Random } from '../../src/random.ts';
 import { fromRgb, rgb } from './pictures.ts';
 
@@ -68,6 +69,29 @@ it('tells sizes, formats and pictures that are in two splits', async () => {
     ['near', '1.png', 'smaller.jpg', 'val'],
     ['mirrored', '3.png', 'turned.png', 'val'],
   ]);
+});
+
+it('finds the same from pictures that are decoded already, to whatever size', async () => {
+  const dataset = await openDataset(folder);
+  const files = [...dataset.train, ...dataset.val].map(({ file }) => file);
+  const decoded = new Map<string, Pixels>();
+  for (const [i, file] of files.entries()) {
+    const resized = sharp(file)
+      .removeAlpha()
+      .resize(i % 2 ? 60 : 50, 48, { fit: 'fill' });
+    const { data, info } = await resized.raw().toBuffer({ resolveWithObject: true });
+    decoded.set(file, { data, width: info.width, height: info.height });
+  }
+  const asked: string[] = [];
+  const of = (file: string) => {
+    asked.push(file);
+    return decoded.get(file);
+  };
+  expect(await dataMakeUp(dataset, of)).toEqual(await dataMakeUp(dataset));
+  expect(asked).toEqual(files);
+  // A picture is taken for what was decoded of it.
+  const plain = { data: new Uint8Array(48 * 48 * 3), width: 48, height: 48 };
+  expect(await dataMakeUp(dataset, () => plain)).toMatchObject({ twins: [] });
 });
 
 it('leaves out what it cannot read', async () => {

@@ -1,12 +1,11 @@
 /** Carries out with sharp what `drawAugmentation` drew. */
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import type { AugmentationDraw } from '../augment/index.ts';
 import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut } from '../geometry.ts';
 import type { Pixels } from '../pixels.ts';
 import { copiesOf, turned, writeDrawn } from '../rendering.ts';
 import type { Preprocessing } from '../types.ts';
-
-const fromPixels = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 3 } });
+import { openPixels } from './decode.ts';
 
 async function run(pipeline: Sharp): Promise<Pixels> {
   const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
@@ -32,7 +31,7 @@ export async function augmentPicture(
 }
 
 const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Sharp =>
-  fromPixels(picture)
+  openPixels(picture)
     .extract(from)
     .resize({ ...resized, fit: 'fill', kernel: interpolation });
 
@@ -47,7 +46,7 @@ async function warp(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): 
   const part = affineWarp(picture, p, draw);
   let pipeline = partOf(picture, part, p);
   // sharp extends after it transforms, so this takes a pipeline of its own.
-  if (part.border) pipeline = fromPixels(await run(pipeline.extend({ ...part.border, extendWith: 'copy' })));
+  if (part.border) pipeline = openPixels(await run(pipeline.extend({ ...part.border, extendWith: 'copy' })));
   const [r, g, b] = meanColour(p);
   const { left, top, fraction } = drawnBox(part);
   // libvips returns the bounding box, and moves the picture within it by odx and ody.

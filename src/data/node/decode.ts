@@ -19,6 +19,9 @@ export type PictureFile = string | Uint8Array;
 
 export const openPicture = (file: PictureFile): Sharp => sharp(file, options);
 
+export const openPixels = ({ data, width, height }: Pixels): Sharp =>
+  sharp(data, { raw: { width, height, channels: 3 } });
+
 /** What the file says of itself, however large the picture. */
 export const readHeader = (file: string): Promise<Metadata> =>
   sharp(file, { ...options, limitInputPixels: false }).metadata();

@@ -1,8 +1,10 @@
 /** What a data set is made of: sizes and formats of its pictures, and pictures that are in two of its splits. */
 import { stat } from 'node:fs/promises';
+import type { Sharp } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
+import type { Pixels } from '../pixels.ts';
 import type { Dataset, Sample } from '../types.ts';
-import { openPicture, type PictureFile, readHeader, toPixels } from './decode.ts';
+import { openPicture, openPixels, readHeader, toPixels } from './decode.ts';
 import { findTwins, THUMB, type Thumb, type Twin } from './twins.ts';
 
 /** The same picture, or nearly the same, in training and in another split. */
@@ -37,12 +39,20 @@ interface Look {
   readonly thumb?: Thumb;
 }
 
-/** Files that can't be read are left out: whoever trains on them is told. Null where no picture can be looked at. */
-export async function dataMakeUp({ train, val, test }: Dataset): Promise<DataMakeUp | null> {
+/**
+ * Files that can't be read are left out: whoever trains on them is told. Null where no picture can be looked at.
+ *
+ * @param decoded a file's picture, in whatever size, where it is decoded already: decoding takes most of the time
+ */
+export async function dataMakeUp(
+  dataset: Dataset,
+  decoded: (file: string) => Pixels | undefined = () => undefined,
+): Promise<DataMakeUp | null> {
+  const { train, val, test } = dataset;
   const all = [...train, ...val, ...test];
   const compared = all.length <= MOST;
   const looks = await mapConcurrently(all.slice(0, MOST), SLOTS, ({ file }) =>
-    look(file, compared).catch(() => undefined),
+    look(file, compared, decoded(file)).catch(() => undefined),
   );
   const seen = looks.filter((found) => found !== undefined);
   if (seen.length === 0) return null;
@@ -50,36 +60,49 @@ export async function dataMakeUp({ train, val, test }: Dataset): Promise<DataMak
   const size = (at: number): readonly [number, number] => [bySize[at].width, bySize[at].height];
   const counts = new Map<string, number>();
   for (const { format } of seen) counts.set(format, (counts.get(format) ?? 0) + 1);
-  const thumbs = looks.map((found) => found?.thumb);
   return {
     looked: seen.length,
     formats: [...counts].map(([format, count]) => ({ format, count })).sort((a, b) => b.count - a.count),
     sizes: { smallest: size(0), median: size(Math.floor(seen.length / 2)), largest: size(seen.length - 1) },
     bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
     twins: compared
-      ? findTwins(thumbs.slice(0, train.length), thumbs.slice(train.length)).map(({ kind, first, second }) => ({
-          kind,
-          train: train[first],
-          ...(second < val.length
-            ? { split: 'val' as const, other: val[second] }
-            : { split: 'test' as const, other: test[second - val.length] }),
-        }))
+      ? await twinsAmong(
+          dataset,
+          looks.map((found) => found?.thumb),
+        )
       : null,
   };
 }
 
-async function look(file: string, decode: boolean): Promise<Look> {
+/**
+ * @param thumbs of all of them, which may be of pictures that were decoded to other sizes: pairs that look alike are compared once more,
+ *   from their files
+ */
+async function twinsAmong({ train, val, test }: Dataset, thumbs: readonly (Thumb | undefined)[]) {
+  const others = [...val, ...test];
+  const alike = findTwins(thumbs.slice(0, train.length), thumbs.slice(train.length));
+  const settled = await mapConcurrently(alike, SLOTS, async ({ first, second }): Promise<TwinPictures[]> => {
+    const pair = { train: train[first], other: others[second] };
+    const thumb = ({ file }: Sample) => thumbOf(openPicture(file)).catch(() => undefined);
+    const [own, its] = await Promise.all([thumb(pair.train), thumb(pair.other)]);
+    const split = second < val.length ? 'val' : 'test';
+    return findTwins([own], [its]).map(({ kind }) => ({ kind, split, ...pair }));
+  });
+  return settled.flat();
+}
+
+async function look(file: string, compare: boolean, decoded: Pixels | undefined): Promise<Look> {
   const [{ format = 'unknown', autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
-  const thumb = decode ? await thumbOf(file) : undefined;
+  const thumb = compare ? await thumbOf(decoded ? openPixels(decoded) : openPicture(file)) : undefined;
   return { format, width: autoOrient.width, height: autoOrient.height, bytes: size, thumb };
 }
 
 /** Averaged from more than what is compared: a decoder that shrinks as it decodes is coarse in the smallest sizes. */
 const OVER = 4;
 
-export async function thumbOf(file: PictureFile): Promise<Thumb> {
+async function thumbOf(picture: Sharp): Promise<Thumb> {
   const side = THUMB * OVER;
-  const { data } = await toPixels(openPicture(file).resize(side, side, { fit: 'fill' }));
+  const { data } = await toPixels(picture.resize(side, side, { fit: 'fill' }));
   const sums = new Float64Array(THUMB * THUMB * 3);
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++)

@@ -1,6 +1,7 @@
 /** Many small pictures on one, with words below each. */
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Pixels } from '../pixels.ts';
+import { openPixels } from './decode.ts';
 
 export interface Tile {
   readonly pixels: Pixels;
@@ -36,8 +37,8 @@ export async function contactSheet(
     left: GAP + (i % columns) * (width + GAP),
     top: GAP + Math.floor(i / columns) * (height + LINE),
   });
-  const pictures = tiles.map(async ({ pixels: { data, ...raw } }, i): Promise<OverlayOptions> => {
-    const resized = sharp(data, { raw: { ...raw, channels: 3 } }).resize(width, height, {
+  const pictures = tiles.map(async ({ pixels }, i): Promise<OverlayOptions> => {
+    const resized = openPixels(pixels).resize(width, height, {
       fit: 'fill',
       kernel: factor > 1 ? 'nearest' : 'lanczos3',
     });
