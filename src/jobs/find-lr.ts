@@ -123,7 +123,7 @@ async function* endless(
 ): AsyncGenerator<Batch> {
   for (let epoch = 0; ; epoch++) {
     const kept = stage.frozen.remembers && !source.fleeting;
-    const view = viewOf([], { stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
+    const view = viewOf({ stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
     yield* stage.batches(source, { epoch, view, batchSize });
   }
 }

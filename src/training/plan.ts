@@ -41,21 +41,19 @@ export interface Anatomy extends PlanAnatomy {
   readonly head: Head;
 }
 
+/** Stages from one to the next that shows the same views: of two sets, which take turns. */
+export const STAGES_BETWEEN_VIEWS = 2;
+
 /**
- * The augmented view that the epoch under way shows of each picture: those of a stage take turns, and the next stage has others,
- * since one that trains more would learn the same few by heart.
+ * The augmented view that the epoch under way shows of each picture: those of a stage take turns. The next stage has others, since one that
+ * trains more would learn the same few by heart; the one after it has the first ones again, which the frozen layers know.
  *
  * @param views of each picture in a stage; 0 for a new one every epoch
  */
-export function viewOf(
-  stages: readonly StageConfig[],
+export const viewOf = (
   { stage, stageEpoch, epoch }: Pick<Progress, 'stage' | 'stageEpoch' | 'epoch'>,
   views: number,
-): number {
-  if (!views) return epoch;
-  const before = stages.slice(0, stage).reduce((all, { epochs }) => all + Math.min(epochs, views), 0);
-  return before + (stageEpoch % views);
-}
+): number => (views ? (stage % STAGES_BETWEEN_VIEWS) * views + (stageEpoch % views) : epoch);
 
 /** Where a training stands as a stage is compiled. */
 export interface Standing extends Pick<Progress, 'thawedAt' | 'step'> {

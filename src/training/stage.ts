@@ -46,6 +46,8 @@ export interface CompileOptions {
   readonly cache?: FeatureCache;
   /** Plan of what stays frozen in later stages too, where they thaw more. */
   readonly shared?: TrainingPlan;
+  /** Whether a later stage shows the training samples in the same views. */
+  readonly lasting?: boolean;
   /** Of parameters and statistics; what has no average yet begins it at its value. */
   readonly averaging?: Averaging;
   /** Whether several steps go into one run. */
@@ -73,6 +75,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     private readonly noise: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
     private readonly current: State,
     private readonly several: boolean,
+    private readonly lasting: boolean,
     private readonly sessions: {
       readonly step: Session;
       /** Where gradients are summed over batches. */
@@ -93,7 +96,13 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     runtime: Runtime,
     carried: StageState,
     seed: number,
-    { cache = new FeatureCache({ maximumBytes: 0 }), shared, averaging, several = false }: CompileOptions = {},
+    {
+      cache = new FeatureCache({ maximumBytes: 0 }),
+      shared,
+      lasting = false,
+      averaging,
+      several = false,
+    }: CompileOptions = {},
   ): Promise<CompiledStage<O>> {
     const plan = { ...given, average: averaging !== undefined };
     const models = stepModels(network, plan, await machineOf(runtime));
@@ -122,6 +131,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       models.noise,
       new State(state, layoutOf(models.stored), several ? undefined : replaceableIn(models)),
       several,
+      lasting,
       {
         step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
         update: models.update && (await load(models.update)),
@@ -213,8 +223,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   private async feedsOf(at: TrainingStep): Promise<Record<string, Tensor>> {
     const { batch, step, part = 0 } = at;
     return {
-      // The next stage shows training pictures in other views.
-      ...(await this.frozen.values(batch, this.boundary.training, false)),
+      ...(await this.frozen.values(batch, this.boundary.training, this.lasting)),
       labels: this.task.labels(batch, this.labels.training),
       ...(this.sessions.update ? {} : this.position(at)),
       ...this.drawNoise(part ? [step, part] : [step], batch),

@@ -9,7 +9,7 @@ import type { StageConfig, TrainingConfig } from './config.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
 import type { Pace } from './pace.ts';
-import { type Anatomy, sharedPlan, trainingPlan, viewOf } from './plan.ts';
+import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import type { Progress } from './progress.ts';
 import { CompiledStage, type StageState } from './stage.ts';
 
@@ -53,7 +53,8 @@ export class Succession<O extends TaskOutcome> {
     await this.release(leave);
     const { network, runtime, task, config: training, features, stages, several } = this.options;
     const plan = this.planOf(config, progress);
-    const rest = stages.slice(stages.indexOf(config)).map((stage) => this.planOf(stage, progress));
+    const index = stages.indexOf(config);
+    const rest = stages.slice(index).map((stage) => this.planOf(stage, progress));
     this.stage = await CompiledStage.compile(
       withState(network, this.carried),
       plan,
@@ -61,7 +62,13 @@ export class Succession<O extends TaskOutcome> {
       runtime,
       this.carried,
       training.seed,
-      { cache: features, shared: sharedPlan(network, rest), averaging: training.ema, several },
+      {
+        cache: features,
+        shared: sharedPlan(network, rest),
+        lasting: rest.length > STAGES_BETWEEN_VIEWS,
+        averaging: training.ema,
+        several,
+      },
     );
     // The stage has those of what it trains; what is frozen again stays as it was trained.
     for (const name of [...this.carried.keys()].filter(isAverage)) this.carried.delete(name);
@@ -80,10 +87,10 @@ export class Succession<O extends TaskOutcome> {
     const { stage: index, stageEpoch, epoch, batch } = progress;
     if (this.opened?.epoch === epoch) return this.opened.batches;
     await this.opened?.batches.close();
-    const { train, config, stages } = this.options;
+    const { train, config } = this.options;
     // Where nothing is remembered, a picture shown again saves nothing.
     const views = stage.frozen.remembers && !train.fleeting ? config.views : 0;
-    const view = viewOf(stages, { stage: index, stageEpoch, epoch }, views);
+    const view = viewOf({ stage: index, stageEpoch, epoch }, views);
     const batches = new Ahead(stage.batches(train, { epoch, view, batchSize: config.batch, from: batch }));
     this.opened = { epoch, batches };
     return batches;

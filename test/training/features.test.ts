@@ -131,6 +131,17 @@ describe('the numbers are the same', () => {
     expect(new Set(always.train.drawn).size).toBe(7 * TRAIN);
   });
 
+  it('the stage after the next shows the same views, which the frozen layers know by then', async () => {
+    const three = { ...gradual, stages: [...stages, { train: 'last:2', epochs: 3, lr: 0.01 }] };
+    const [known, anew] = [pictures(), pictures()];
+    await run(known, {}, three);
+    await run(anew, { maximumBytes: 0 }, three);
+    expect(new Set(anew.train.drawn).size).toBe(4 * TRAIN);
+    // Two of the first stage and two of the second.
+    expect(known.train.drawn.length).toBe(4 * TRAIN);
+    expect(anew.train.drawn.length).toBe(10 * TRAIN);
+  });
+
   it('where everything trains, every epoch has views of its own', async () => {
     const from = pictures();
     await run(from, {}, { trainable: 'all', epochs: 3, views: 1 });
