@@ -16,7 +16,7 @@ export const HELP = `npm run bench -- [options]
   --steps N          steps that count in a turn (2), after one that does not
   --warmup N         steps of each contender before the first round (3)
   --attempts N       times that a turn is taken at most, while other work disturbs it (4)
-  --trainings N      whole trainings of each side in the cases that read pictures (1)
+  --trainings N      whole trainings of each side in the cases that read pictures, a seed for each (1)
   --threads N        threads of every contender (as many as there are cores)
   --batch N          pictures in a step (16)
   --data DIR         class folders of JPEGs, or train and val with class folders

@@ -27,7 +27,7 @@ interface Done extends JobDone {
   readonly memory: number;
 }
 
-/** Both sides' runs of a case, in turns. */
+/** Both sides' runs of a case, in turns, a seed for each. */
 export interface JobResult {
   readonly thaw: readonly Done[];
   readonly pytorch: readonly Done[];
@@ -50,10 +50,10 @@ export async function measureJob(name: string, options: BenchOptions, say: (line
   const job = JOBS[name];
   const model = resolve(here('../../.cache/bench'), 'training', job.network);
   await promisify(execFile)(interpreters.python, [here('python/export.py'), '--training', job.network, model]);
-  const request: JobRequest = { ...job, model, data: resolve(options.data!) };
-  const recipe = await once<Recipe>(thaw, threads, 'describe', request);
   const result = { thaw: [] as Done[], pytorch: [] as Done[] };
-  for (let i = 0; i < trainings; i++) {
+  for (let seed = 0; seed < trainings; seed++) {
+    const request: JobRequest = { ...job, settings: { ...job.settings, seed }, model, data: resolve(options.data!) };
+    const recipe = await once<Recipe>(thaw, threads, 'describe', request);
     result.thaw.push(await once<Done>(thaw, threads, 'run', request));
     say(`  thaw ${result.thaw.at(-1)!.seconds.toFixed(1)} s`);
     result.pytorch.push(await once<Done>(pytorch(interpreters.python), threads, 'run', recipe));
@@ -76,7 +76,7 @@ async function once<T>(command: WorkerCommand, threads: number, name: string, ar
 /** Epochs of a stage from which on their mean says more than each of them. */
 const MANY = 6;
 
-/** Seconds of the whole and of its parts; medians over the runs. */
+/** Seconds of the whole and of its parts, medians over the runs; the mean of the accuracies, which one seed says little of. */
 export function jobTable({ thaw, pytorch }: JobResult): string {
   const sides = [summary(thaw), summary(pytorch)];
   const rows = (['Thaw', 'PyTorch, channels_last, two loader workers'] as const).map((title, i) => {
@@ -89,7 +89,7 @@ export function jobTable({ thaw, pytorch }: JobResult): string {
         return trained.length < MANY ? each : `${each}; ${mean(trained).toFixed(2)} s on average`;
       }),
       `${validation.toFixed(2)} s`,
-      accuracy.toFixed(4),
+      accuracy,
       `${(memory / 2 ** 20).toFixed(0)} MB`,
     ];
   });
@@ -122,7 +122,7 @@ function summary(runs: readonly Done[]) {
   const numbers = [...new Set(runs[0].epochs.map(({ stage }) => stage))];
   return {
     whole: middle(({ seconds }) => seconds),
-    accuracy: middle(({ accuracy }) => accuracy),
+    accuracy: accuracyText(runs.map(({ accuracy }) => accuracy)),
     memory: middle(({ memory }) => memory),
     validation: middle(({ epochs }) => median(epochs.map(({ val }) => val))),
     stages: numbers.map((stage) => {
@@ -130,6 +130,12 @@ function summary(runs: readonly Done[]) {
       return { stage, trained: trained[0].map((_, epoch) => median(trained.map((run) => run[epoch].train))) };
     }),
   };
+}
+
+/** With the least and the greatest, where there are several. */
+function accuracyText(each: readonly number[]): string {
+  const [all, least, most] = [mean(each), Math.min(...each), Math.max(...each)].map((value) => value.toFixed(4));
+  return each.length > 1 ? `${all} (${least} to ${most})` : all;
 }
 
 /** The software that both ran on. */

@@ -12,7 +12,7 @@ export interface BenchOptions {
   readonly warmup: number;
   /** Most times that a turn is taken which other work on the machine disturbs. */
   readonly attempts: number;
-  /** Whole trainings of each side, in the cases that read pictures. */
+  /** Whole trainings of each side, in the cases that read pictures, with seeds from 0. */
   readonly trainings: number;
   readonly threads: number;
   readonly batch: number;

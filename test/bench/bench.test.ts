@@ -146,6 +146,8 @@ describe('tables', () => {
     expect(pytorch).toContain('| 20.0 s | 6.00, 2.00 s | 1.00 s |');
     expect(ratios).toContain('| **0.50** | **0.50**, **0.50** | **0.50** | **0.50** |');
     const long = { ...run(1), epochs: Array.from({ length: 6 }, () => run(1).epochs[0]) };
+    const others = [0.9, 0.93, 0.96].map((accuracy) => ({ ...run(1), accuracy }));
+    expect(jobTable({ thaw: others, pytorch: [run(2)] })).toContain('0.9300 (0.9000 to 0.9600)');
     const [, , six, , same] = jobTable({ thaw: [long], pytorch: [long] }).split('\n');
     expect(six).toContain('| 3.00, 3.00, 3.00, 3.00, 3.00, 3.00 s; 3.00 s on average |');
     expect(same).toContain(', **1.00**; **1.00** on average |');
