@@ -8,6 +8,8 @@ import {
   placeCubicResize,
   poolFirst,
   selectEarly,
+  separateProjections,
+  type TypedGraph,
 } from '../lowering/index.ts';
 import {
   axis,
@@ -133,7 +135,7 @@ export function placeForward(
 }
 
 /**
- * The graph with what trains computed only where the plan reads it, and cut off after it is pooled. What is frozen stays: its results are remembered,
+ * The graph with what trains computed only where the plan reads it, in products of their own where it is taken apart, and cut off after it is pooled. What is frozen stays: its results are remembered,
  * whatever trains.
  */
 function reordered(
@@ -141,17 +143,28 @@ function reordered(
   plan: TrainingPlan,
   stays: (node: Node) => boolean,
 ) {
-  const reached = new Set(plan.trainable);
-  const trains = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (!readsOf(node).some((name) => reached.has(name))) continue;
-    trains.add(node);
-    for (const output of node.outputs) reached.add(output);
-  }
   const { student, teacher } = plan.distillation ?? {};
   const named = [student, teacher].filter((name) => name !== undefined);
-  const free = (node: Node) => trains.has(node) && !stays(node);
-  return selectEarly(poolFirst({ graph, values }, named, free), constants, named, free);
+  const freeIn = ({ graph: { nodes } }: TypedGraph) => {
+    const trains = dependentNodes(nodes, plan.trainable);
+    return (node: Node) => trains.has(node) && !stays(node);
+  };
+  const given = { graph, values };
+  const separated = separateProjections(given, constants, named, freeIn(given));
+  const free = freeIn(separated);
+  return selectEarly(poolFirst(separated, named, free), constants, named, free);
+}
+
+/** The nodes that compute something of what has one of these names. */
+function dependentNodes(nodes: readonly Node[], names: ReadonlySet<string>): Set<Node> {
+  const reached = new Set(names);
+  const found = new Set<Node>();
+  for (const node of nodes) {
+    if (!readsOf(node).some((name) => reached.has(name))) continue;
+    found.add(node);
+    for (const output of node.outputs) reached.add(output);
+  }
+  return found;
 }
 
 /** A layer normalization that tells the mean and 1/σ of each row as well: its gradient needs them. */

@@ -8,7 +8,7 @@ export type Recall = (value: Value, trigger: Value | undefined) => Value;
  * Values that are computed anew where the backward pass asks for them, from what is kept.
  *
  * @param remade nodes of the forward pass whose results are
- * @param varying names of the values that vary with the data: what is computed of others would be computed early, and they stay
+ * @param varying names of the values that vary with the data; of the others, which would be computed early, only a node's first input waits
  */
 export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying: ReadonlySet<string>): Recall {
   const producers = new Map([...remade].flatMap((node) => resultsOf(node).map((name) => [name, node] as const)));
@@ -16,11 +16,13 @@ export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying
   const recall = (value: Value, trigger: Value): Value => {
     const node = producers.get(value.name);
     if (!node || anew.has(value.name)) return anew.get(value.name) ?? value;
-    const inputs = node.inputs.map((name) => {
+    const isOfWeights = !node.inputs.some((name) => varying.has(name));
+    const inputs = node.inputs.map((name, i) => {
       if (name === '') return undefined;
       const input = b.value(name);
       if (producers.has(name)) return recall(input, trigger);
-      return varying.has(name) && canBeLate(input) ? late(b, input, trigger) : input;
+      const waits = isOfWeights ? i === 0 : varying.has(name) && canBeLate(input);
+      return waits ? late(b, input, trigger) : input;
     });
     const outputs = resultsOf(node).map((name) => b.value(name));
     const results = b.emit(node.op, inputs, outputs, node.attributes, { domain: node.domain });

@@ -36,6 +36,10 @@ const FEW_PASSES = new Set(
 );
 const PRODUCTS = new Set(['MatMul', 'Gemm', 'FusedMatMul']);
 
+/** Whether a node takes a weight apart: kept until the backward pass, its results would be a second copy of it. */
+const isPartOfWeights = ({ op, domain, inputs }: Node, varying: ReadonlySet<string>) =>
+  op === 'Split' && domain === '' && !inputs.some((name) => varying.has(name));
+
 const isOnePass = ({ op, domain }: Node) =>
   domain === '' ? ONE_PASS.has(op) : domain === 'com.microsoft' && ONE_PASS_MICROSOFT.has(op);
 const isFewPasses = ({ op, domain }: Node) => domain === '' && FEW_PASSES.has(op);
@@ -54,6 +58,7 @@ export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | unde
   const stays = new Set([...kept, ...passes.data]);
   for (const node of passes.forward) {
     const [y] = node.outputs;
+    if (isPartOfWeights(node, varying)) remade.add(node);
     if (!varying.has(y) || !kept.has(y) || !isOnePass(node) || !isFloat(b.value(y).type)) continue;
     const isOperand = readers.get(y)?.some((reader) => {
       const columns = isProduct(reader) && b.value(reader.outputs[0]).shape.at(-1);
@@ -82,6 +87,7 @@ export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   const deep = new Map<string, boolean>();
   for (const node of forward) {
     const [y] = node.outputs;
+    if (isPartOfWeights(node, varying)) remade.add(node);
     if (!varying.has(y)) continue;
     const isCheap = isProduct(node)
       ? multiplications(b, node) <= affordable * elementsOf(b, y)

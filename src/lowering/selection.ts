@@ -52,7 +52,14 @@ export function selectEarly(
   const known = (name: string) => constants.get(name) ?? graph.initializers.get(name);
   const starts = new Map<Node, Selection>();
   const pushed = new Map<Node, Narrowing>();
+  const unread = new Set<Node>();
   for (const node of [...graph.nodes].reverse()) {
+    // What is known will be a constant, such as one size of a value: what it was read off is not needed for it.
+    if (node.outputs.every((name) => constants.has(name))) continue;
+    if (!node.outputs.some((name) => demands.has(name))) {
+      unread.add(node);
+      continue;
+    }
     const start = free(node) ? selectionOf(node, values, known) : undefined;
     const wanted = demands.only(node.outputs);
     const narrowing = !start && wanted && free(node) ? narrowingOf(node, wanted, values) : undefined;
@@ -68,7 +75,9 @@ export function selectEarly(
       });
     } else for (const name of readsOf(node)) demands.take(name);
   }
-  return pushed.size ? rewritten({ graph, values }, demands, starts, pushed) : { graph, values };
+  if (!pushed.size) return { graph, values };
+  const nodes = graph.nodes.filter((node) => !unread.has(node));
+  return rewritten({ graph: { ...graph, nodes }, values }, demands, starts, pushed);
 }
 
 /** What is read of each value. */
@@ -83,6 +92,9 @@ class Demands {
   take(name: string): void {
     this.taken.add(name);
   }
+
+  /** Whether anything of a value is read. */
+  has = (name: string): boolean => this.taken.has(name) || this.selected.has(name);
 
   /** @param gathered by a node that has no `Gather` of its own */
   select(name: string, selection: Selection, gathered = false): void {

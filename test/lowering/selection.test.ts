@@ -6,6 +6,7 @@ import {
   type Node,
   type Shape,
   type Typed,
+  tensor,
   type Value,
   writeModel,
 } from '../../src/onnx/index.ts';
@@ -115,6 +116,18 @@ describe('what is read at one position is computed there', () => {
   ])('but not where %s', (_, write, whole) => {
     const before = graphOf(write);
     expect(selectEarly(before, new Map(), whole, () => true).graph).toBe(before.graph);
+  });
+
+  it('though a size that is known is read off all positions', () => {
+    const sized = (b: GraphBuilder, y: Value) => b.cast(b.slice(b.shapeOf(y), 0, 2, 3), 'float32');
+    const before = graphOf((b, x) => [b.exp(b.abs(x))].map((y) => position(b, b.mul(y, sized(b, y)), 0, 1)));
+    const known = new Map([['cast', tensor('float32', [1], Float32Array.of(6))]]);
+    const sizes = (constants: typeof known) => {
+      const { graph, values } = selectEarly(before, constants, [], () => true);
+      return [ofSize(graph.nodes, values, 'Exp'), graph.nodes.filter(({ op }) => op === 'Shape').length];
+    };
+    expect(sizes(known)).toEqual([['N,1,6'], 0]);
+    expect(sizes(new Map())).toEqual([['N,5,6'], 1]);
   });
 
   it('nor what has to stay', () => {
