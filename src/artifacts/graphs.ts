@@ -1,6 +1,15 @@
 import { dependents, differentiate, recomputed, recomputedFreely } from '../autodiff/index.ts';
 import { LOSSES } from '../losses/index.ts';
-import { assignBlocks, lower, type Machine, prune, type Stored, storable, withoutCopies } from '../lowering/index.ts';
+import {
+  assignBlocks,
+  lower,
+  type Machine,
+  prune,
+  type Stored,
+  stacksBySample,
+  storable,
+  withoutCopies,
+} from '../lowering/index.ts';
 import { GraphBuilder, type Model, readsOf, sameShape, type Value } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { distilled } from './distillation.ts';
@@ -348,6 +357,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
+  if (machine?.block) stacksBySample(b, wanted);
   b.nodes = withoutCopies(b.nodes, wanted);
 }
 

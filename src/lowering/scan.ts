@@ -39,6 +39,17 @@ export function eachOfBatch(
   return b.reshape(results, [inputs[0].shape[0], ...shape]);
 }
 
+/**
+ * The same for several results.
+ *
+ * @param body emits what is made of one element: `[…]` of each result `[N, …]`. It may read other values as well.
+ */
+export const manyOfBatch = (
+  b: GraphBuilder,
+  inputs: readonly Value[],
+  body: (elements: readonly Value[]) => readonly Value[],
+): readonly Value[] => scan(b, [], inputs, (_, elements) => body(elements));
+
 /** What was last reshaped into x: in a body a `Reshape` copies its result to where the loop wants it, outside it copies nothing. */
 function beforeReshapes(b: GraphBuilder, x: Value): Value {
   const last = b.nodes.at(-1);
