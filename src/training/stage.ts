@@ -14,11 +14,12 @@ import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { fromStored, type Stored, toStored } from '../lowering/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { copyTensor, type Layout, machineOf, nextOf, type Runtime, type Session, State } from '../runtime/index.ts';
+import { copyTensor, type Layout, machineOf, nextOf, type Runtime, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
+import { LazySession } from './lazy-session.ts';
 import { withinMemory } from './memory.ts';
 import { addBatch, NO_SCORES } from './running.ts';
 import { stacked, unstacked } from './runs.ts';
@@ -77,11 +78,12 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     private readonly several: boolean,
     private readonly lasting: boolean,
     private readonly sessions: {
-      readonly step: Session;
+      readonly step: LazySession;
       /** Where gradients are summed over batches. */
-      readonly update?: Session;
-      readonly evaluation: Session;
+      readonly update?: LazySession;
+      readonly evaluation: LazySession;
     },
+    private readonly takesMomentum: boolean,
     private readonly averaging: Averaging | undefined,
   ) {}
 
@@ -115,7 +117,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     const nexts = new Set([...state.keys()].map(nextOf));
     const load = (model: typeof models.step) => {
       const resident = model.graph.outputs.map(({ name }) => name).filter((name) => nexts.has(name));
-      return runtime.load(writeModel(model), resident.length ? { resident } : {});
+      return new LazySession(runtime, writeModel(model), resident.length ? { resident } : {});
     };
     return new CompiledStage(
       [...plan.trainable],
@@ -133,12 +135,19 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
       several,
       lasting,
       {
-        step: await load(several ? repeated(models.step, new Set(state.keys())) : models.step),
-        update: models.update && (await load(models.update)),
-        evaluation: await load(models.evaluation),
+        step: load(several ? repeated(models.step, new Set(state.keys())) : models.step),
+        update: models.update && load(models.update),
+        evaluation: load(models.evaluation),
       },
+      (models.update ?? models.step).graph.inputs.some(({ name }) => name === 'momentum'),
       averaging,
     );
+  }
+
+  /** Loads what steps take beyond an evaluation, which would be loaded in the first of them. */
+  async ready(): Promise<void> {
+    await this.sessions.step.get();
+    await this.sessions.update?.get();
   }
 
   /** The batches of a source, without the data of samples that are known already. */
@@ -155,7 +164,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   }
 
   private async trainAll(steps: readonly TrainingStep[]): Promise<StepResult<O>[]> {
-    const { step: session } = this.sessions;
+    const session = await this.sessions.step.get();
     const results: StepResult<O>[] = [];
     if (!this.several) {
       for (const step of steps) {
@@ -172,7 +181,8 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
 
   /** The update by the mean gradient of the samples since the last one, where the plan accumulates. */
   async update(at: Omit<TrainingStep, 'batch'>): Promise<void> {
-    if (this.sessions.update) await this.current.run(this.sessions.update, this.position(at), []);
+    const { update } = this.sessions;
+    if (update) await this.current.run(await update.get(), this.position(at), []);
   }
 
   /** Every sample's prediction, and the mean loss; by the averaged weights where there are any. */
@@ -183,7 +193,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
   private async evaluateAll(source: BatchSource, batchSize: number): Promise<StepResult<O>> {
     let scores = NO_SCORES;
     const all: O[] = [];
-    const { evaluation } = this.sessions;
+    const evaluation = await this.sessions.evaluation.get();
     const parameters = this.current.feedsOf(evaluation.inputNames, this.averaging && averageOf);
     for await (const batch of this.batches(source, { epoch: 0, batchSize })) {
       const feeds = {
@@ -210,12 +220,11 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
 
   /** @param step number of the update over the whole run, from 1 */
   private position({ lr, step, momentum }: Omit<TrainingStep, 'batch'>): Record<string, Tensor> {
-    const { inputNames } = this.sessions.update ?? this.sessions.step;
     const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
     return {
       lr: scalar(lr),
       step: tensor('int64', [], BigInt64Array.of(BigInt(step))),
-      ...(momentum !== undefined && inputNames.includes('momentum') && { momentum: scalar(momentum) }),
+      ...(momentum !== undefined && this.takesMomentum && { momentum: scalar(momentum) }),
       ...(this.averaging && { [AVERAGE_WEIGHT]: scalar(1 - decayAt(this.averaging, step)) }),
     };
   }

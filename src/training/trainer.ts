@@ -83,7 +83,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     let why: StopReason = 'finished';
     try {
       if (this.progress.step === 0) {
-        await this.succession.open(await this.enter(this.stages[0]), this.progress);
+        await this.succession.open(await this.begin(this.stages[0]), this.progress);
         const val = await this.evaluate();
         this.progress = { ...this.progress, entry: task.scores(val) };
         yield { type: 'before', val };
@@ -102,7 +102,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent<E>, StopReason> {
     const began = performance.now();
     const { config: training, task } = this.options;
-    let stage = await this.enter(config);
+    let stage = await this.begin(config);
     let why = verdict(config, training, this.progress, task.metric);
     if (!why) await this.succession.open(stage, this.progress);
     yield { type: 'stage', ...this.describe(config) };
@@ -113,7 +113,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
       if ('reason' in result) {
         yield await this.rollBack(result);
         if (this.interrupted) return 'interrupted';
-        stage = await this.enter(config);
+        stage = await this.begin(config);
         continue;
       }
       const { row, findings } = result;
@@ -257,6 +257,13 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   /** What the compiler makes of a stage as the training stands. */
   planOf(stage: StageConfig): TrainingPlan {
     return this.succession.planOf(stage, this.progress);
+  }
+
+  /** The stage with all that its steps take, so that what fails does before anything is computed. */
+  private async begin(config: StageConfig): Promise<CompiledStage<O>> {
+    const stage = await this.enter(config);
+    await stage.ready();
+    return stage;
   }
 
   private enter(config: StageConfig): Promise<CompiledStage<O>> {

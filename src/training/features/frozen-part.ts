@@ -9,10 +9,10 @@ import type { Batch, Recalled, RowSizes } from '../../data/index.ts';
 import { symbolsOf, type Tensor, type Value, writeModel } from '../../onnx/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import type { Inference } from '../../shapes/index.ts';
+import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
-import { LazySession } from './lazy-session.ts';
 import { isBySample } from './rows.ts';
-import { CountedValues, pick, type SizedStretch, Stretch } from './stretch.ts';
+import { BESIDE_DECODING, CountedValues, pick, type SizedStretch, Stretch } from './stretch.ts';
 
 /** Part of the cache's memory for what several stages share: the other is for what the stage under way makes of it. */
 const TRUNK_SHARE = 0.75;
@@ -54,7 +54,7 @@ export class FrozenPart {
     const parts = partsOf(network, plan, models.boundary.training, shared);
     if (!parts) {
       const { prefix } = models;
-      const whole = prefix && new LazySession(runtime, writeModel(prefix));
+      const whole = prefix && new LazySession(runtime, writeModel(prefix), BESIDE_DECODING);
       return new FrozenPart(cache, inputs, undefined, undefined, whole);
     }
     const { values, rest } = parts;

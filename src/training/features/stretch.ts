@@ -1,4 +1,5 @@
 import type { RowSizes } from '../../data/index.ts';
+import { sha256 } from '../../digest.ts';
 import {
   arrayOf,
   bytesOf,
@@ -11,10 +12,13 @@ import {
   writeModel,
 } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
-import type { Runtime } from '../../runtime/index.ts';
+import type { Runtime, SessionOptions } from '../../runtime/index.ts';
+import { LazySession } from '../lazy-session.ts';
 import type { FeatureSpace } from './cache.ts';
-import { LazySession } from './lazy-session.ts';
 import { RowFormat } from './rows.ts';
+
+/** With two cores, threads that spin took a third off the time of the frozen layers and of what is decoded beside them (docs/performance.md). */
+export const BESIDE_DECODING: SessionOptions = { spinning: false };
 
 /** Samples that a stretch takes at a time. */
 export const CHUNK = 8;
@@ -50,8 +54,9 @@ export class Stretch {
     share: number,
     after?: Stretch,
   ): Promise<Stretch> {
-    const session = new LazySession(runtime, writeModel(model));
-    const digest = await session.digest();
+    const bytes = writeModel(model);
+    const digest = await sha256(bytes);
+    const session = new LazySession(runtime, bytes, BESIDE_DECODING);
     return new Stretch(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
   }
 
@@ -141,7 +146,7 @@ export class CountedValues {
     model: Model,
     private readonly inputs: readonly Value[],
   ) {
-    this.session = new LazySession(runtime, writeModel(model));
+    this.session = new LazySession(runtime, writeModel(model), BESIDE_DECODING);
   }
 
   at(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
