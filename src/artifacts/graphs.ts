@@ -2,6 +2,7 @@ import { dependents, differentiate, recomputed, recomputedFreely } from '../auto
 import { LOSSES } from '../losses/index.ts';
 import {
   assignBlocks,
+  chainsBySample,
   lower,
   type Machine,
   prune,
@@ -357,7 +358,10 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
-  if (machine?.block) stacksBySample(b, wanted);
+  if (machine?.block) {
+    stacksBySample(b, wanted);
+    chainsBySample(b, wanted);
+  }
   b.nodes = withoutCopies(b.nodes, wanted);
 }
 

@@ -1,6 +1,7 @@
 export { assignBlocks, fromStored, type Stored, storable, storedShape, toStored } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
 export { stacksBySample } from './by-sample.ts';
+export { chainsBySample } from './chains.ts';
 export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
