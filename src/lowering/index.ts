@@ -1,7 +1,6 @@
 export { assignBlocks, fromStored, type Stored, storable, storedShape, toStored } from './blocked/index.ts';
 export { inlineBranches } from './branches.ts';
-export { stacksBySample } from './by-sample.ts';
-export { chainsBySample } from './chains.ts';
+export { chainsBySample, stacksBySample } from './by-sample/index.ts';
 export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';

@@ -3,24 +3,21 @@ import {
   ELEMENTWISE,
   type GraphBuilder,
   inOrder,
-  isStatic,
   type Node,
   numbersOf,
   plainAttributes,
   product,
   readersIn,
   readsOf,
-  type Value,
-} from '../onnx/index.ts';
-import { manyOfBatch } from './scan.ts';
+  type Shape,
+} from '../../onnx/index.ts';
+import { batchIn, isRepeated, placeBySample, runsAlong, type Stretch } from './stretch.ts';
 
 /** Elements of a sample from which on a loop over the samples costs less than the passes over memory that it saves. */
 const MANY_ELEMENTS = 2 ** 17;
 
-/** Nodes that compute each sample of a batch from the same sample, and that large values bind together. */
-interface Stretch {
-  /** The symbol of the batch. */
-  readonly batch: string;
+/** A stretch whose nodes large values bind together. */
+interface Bound extends Stretch {
   readonly nodes: Node[];
   /** Values with a batch that they read or make. */
   readonly values: Set<string>;
@@ -45,52 +42,22 @@ export function stacksBySample(b: GraphBuilder, wanted: readonly string[]): void
     if (!stretch) continue;
     const own = new Set(stretch.nodes);
     const isRead = (name: string) => kept.has(name) || readers.get(name)?.some((reader) => !own.has(reader));
-    place(b, stretch, stretch.nodes.map(({ outputs: [name] }) => name).filter(isRead));
+    placeBySample(b, stretch, stretch.nodes.map(({ outputs: [name] }) => name).filter(isRead));
   }
   b.nodes = inOrder(b.nodes);
 }
 
-/** Loops over the samples, which keep an axis of one where the batch was: nodes stay as they are. @param results names of what is read outside */
-function place(b: GraphBuilder, { batch, nodes, values }: Stretch, results: readonly string[]): void {
-  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
-  const given = [...values].filter((name) => !made.has(name)).map((name) => b.value(name));
-  const single = ({ type, shape }: Value) => ({ type, shape: [1, ...shape.slice(1)] });
-  const found = manyOfBatch(
-    b,
-    given.map((value) => b.reshape(value, [batch, 1, ...value.shape.slice(1)])),
-    (elements) => {
-      const own = new Map(given.map(({ name }, i) => [name, elements[i]]));
-      for (const { op, domain, inputs, outputs, attributes } of nodes) {
-        const operands = inputs.map((name) => (name === '' ? undefined : (own.get(name) ?? b.value(name))));
-        const [result] = b.emit(op, operands, [single(b.value(outputs[0]))], attributes, { domain });
-        own.set(outputs[0], result);
-      }
-      return results.map((name) => own.get(name)!);
-    },
-  );
-  results.forEach((name, i) => {
-    b.append({
-      name: b.unique(`Squeeze/${name}`),
-      op: 'Squeeze',
-      domain: '',
-      inputs: [found[i].name, b.ints([1]).name],
-      outputs: [name],
-      attributes: {},
-    });
-  });
-}
-
-function stretchesIn(b: GraphBuilder): readonly Stretch[] {
+function stretchesIn(b: GraphBuilder): readonly Bound[] {
   const producers = new Map(b.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const stretches: Stretch[] = [];
-  const stretchOf = new Map<Node, Stretch>();
+  const stretches: Bound[] = [];
+  const stretchOf = new Map<Node, Bound>();
   const places = new Map(b.nodes.map((node, i) => [node, i]));
 
   /** A place before which nothing depends on the stretch, what is to be computed together with something later included. */
-  const beginningOf = (stretch: Stretch): number => {
+  const beginningOf = (stretch: Bound): number => {
     const [first, last] = [0, -1].map(
       (i) =>
-        ({ nodes }: Stretch) =>
+        ({ nodes }: Bound) =>
           places.get(nodes.at(i)!)!,
     );
     return stretches.reduceRight(
@@ -100,7 +67,7 @@ function stretchesIn(b: GraphBuilder): readonly Stretch[] {
   };
 
   /** Whether a node would come both before and after a stretch that it became a part of. */
-  const closesCircle = (node: Node, stretch: Stretch): boolean => {
+  const closesCircle = (node: Node, stretch: Bound): boolean => {
     const seen = new Set<Node>();
     const rest = [node];
     const beginning = beginningOf(stretch);
@@ -147,22 +114,21 @@ function batchOf(b: GraphBuilder, node: Node): string | undefined {
   if (outputs.length !== 1 || !inputs.every((name) => name !== '' && b.has(name)) || !b.has(outputs[0]))
     return undefined;
   const { type, shape: result } = b.value(outputs[0]);
-  const [batch, ...sample] = result;
-  if (type !== 'float32' || typeof batch !== 'string' || !isStatic(sample)) return undefined;
+  const batch = batchIn(result);
+  if (type !== 'float32' || batch === undefined) return undefined;
   const operands = inputs.map((name) => b.value(name).shape);
-  const runsAlong = (shape: Value['shape']) =>
-    shape.length === result.length && shape[0] === batch && isStatic(shape.slice(1));
-  const isRepeated = (shape: Value['shape']) => isStatic(shape) && (shape.length < result.length || shape[0] === 1);
+  const isAlong = (shape: Shape) => runsAlong(shape, result);
   const attributes = plainAttributes(node);
   const isFused =
     op === 'FusedMatMul' && domain === 'com.microsoft' && !attributes.transBatchA && !attributes.transBatchB;
   if (isFused || (op === 'MatMul' && domain === ''))
-    return result.length > 2 && operands.every(runsAlong) ? batch : undefined;
+    return result.length > 2 && operands.every(isAlong) ? batch : undefined;
   if (domain !== '') return undefined;
-  if (ELEMENTWISE.has(op)) return operands.every((shape) => runsAlong(shape) || isRepeated(shape)) ? batch : undefined;
+  if (ELEMENTWISE.has(op))
+    return operands.every((shape) => isAlong(shape) || isRepeated(shape, result)) ? batch : undefined;
   const [x] = operands;
-  if (op === 'Softmax') return axis(attributes.axis ?? -1, x.length) > 0 && runsAlong(x) ? batch : undefined;
-  if (op !== 'ReduceSum' || x[0] !== batch || !isStatic(x.slice(1))) return undefined;
+  if (op === 'Softmax') return axis(attributes.axis ?? -1, x.length) > 0 && isAlong(x) ? batch : undefined;
+  if (op !== 'ReduceSum' || batchIn(x) !== batch) return undefined;
   const axes = inputs[1] === undefined ? undefined : b.tensorOf(b.value(inputs[1]));
   return axes && numbersOf(axes).every((at) => axis(at, x.length) > 0) ? batch : undefined;
 }

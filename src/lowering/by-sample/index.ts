@@ -1,0 +1,2 @@
+export { chainsBySample } from './chains.ts';
+export { stacksBySample } from './stacks.ts';
