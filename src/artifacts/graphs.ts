@@ -358,6 +358,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
+  // Kernels for blocks are the native CPU's, where a loop costs little and caches are what counts.
   if (machine?.block) {
     stacksBySample(b, wanted);
     chainsBySample(b, wanted);
