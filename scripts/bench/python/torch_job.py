@@ -91,12 +91,13 @@ def to_tensor(p: dict) -> list:
 
 class Training:
     def __init__(self, recipe: dict) -> None:
-        torch.manual_seed(recipe["seed"])
-        random.seed(recipe["seed"])
         self.recipe = recipe
         state = torch.load(os.path.join(recipe["model"], "weights.pt"), weights_only=True)
         net = build(recipe["network"], len(state[recipe["head"][0]]))
         net.load_state_dict(state)
+        # Not before: building seeds as well, and the new head, which decides most, would be the same for all seeds.
+        torch.manual_seed(recipe["seed"])
+        random.seed(recipe["seed"])
         path = recipe["head"][0].rpartition(".")[0]
         net.set_submodule(path, nn.Linear(net.get_submodule(path).in_features, recipe["classes"]))
         self.net = net.to(memory_format=torch.channels_last)
