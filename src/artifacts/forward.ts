@@ -135,8 +135,8 @@ export function placeForward(
 }
 
 /**
- * The graph with what trains computed only where the plan reads it, in products of their own where it is taken apart, and cut off after it is pooled. What is frozen stays: its results are remembered,
- * whatever trains.
+ * The graph with what trains computed only where the plan reads it, in products of their own where it is taken apart, and cut off after it is
+ * pooled. What is frozen stays: its results are remembered, whatever trains.
  */
 function reordered(
   { model: { graph }, values, constants }: Inference,

@@ -29,9 +29,8 @@ export const PICTURE_CACHE_BYTES = 512 * 2 ** 20;
 
 /** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
 export class PictureCache {
-  private readonly pictures = new Map<string, Pixels>();
-  /** One of them for each file. */
-  private readonly byFile = new Map<string, Pixels>();
+  /** By file, and by what else they depend on. */
+  private readonly pictures = new Map<string, Map<string, Pixels>>();
   /** Asked for while they are being decoded. */
   private readonly underWay = new Map<string, Promise<Pixels>>();
   private bytes = 0;
@@ -41,19 +40,19 @@ export class PictureCache {
 
   /** A file's whole picture as it was decoded for some purpose, if it is kept. */
   of(file: string): Pixels | undefined {
-    return this.byFile.get(file);
+    return this.pictures.get(file)?.values().next().value;
   }
 
   /** @param conditions all that a decoded picture depends on besides its file */
   async get(file: string, conditions: string, decode: () => Promise<Pixels>): Promise<Pixels> {
-    const key = `${conditions} ${file}`;
-    const kept = this.pictures.get(key);
+    const kept = this.pictures.get(file)?.get(conditions);
     if (kept) return kept;
+    const key = `${conditions} ${file}`;
     const picture = await (this.underWay.get(key) ?? this.begin(key, decode));
     const size = picture.data.byteLength;
-    if (!this.pictures.has(key) && this.bytes + size <= this.maximumBytes) {
-      this.pictures.set(key, picture);
-      this.byFile.set(file, picture);
+    const ofFile = this.pictures.get(file) ?? new Map<string, Pixels>();
+    if (!ofFile.has(conditions) && this.bytes + size <= this.maximumBytes) {
+      this.pictures.set(file, ofFile.set(conditions, picture));
       this.bytes += size;
     }
     return picture;

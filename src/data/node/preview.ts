@@ -5,7 +5,7 @@ import { type Augmentation, drawAugmentation } from '../augment/index.ts';
 import { readPixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
 import { augmentPicture } from './augment.ts';
-import { decodeLarge, openPicture } from './decode.ts';
+import { decodeLarge, openPicture, openPixels } from './decode.ts';
 
 const dataUrl = (jpeg: Buffer): string => `data:image/jpeg;base64,${jpeg.toString('base64')}`;
 
@@ -55,12 +55,8 @@ export async function preview(
   const views = await viewsOf(file, preprocessing, augmentation, options);
   return Promise.all(
     views.map(async (values) => {
-      const { data, width, height } = readPixels(values, preprocessing, 0);
-      return dataUrl(
-        await sharp(data, { raw: { width, height, channels: 3 } })
-          .jpeg({ quality: 85 })
-          .toBuffer(),
-      );
+      const picture = openPixels(readPixels(values, preprocessing, 0));
+      return dataUrl(await picture.jpeg({ quality: 85 }).toBuffer());
     }),
   );
 }

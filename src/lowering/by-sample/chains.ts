@@ -1,5 +1,5 @@
 import { ELEMENTWISE, type GraphBuilder, type Node, product, readersIn } from '../../onnx/index.ts';
-import { batchIn, isRepeated, placeBySample, runsAlong } from './stretch.ts';
+import { batchIn, isBySample, placeBySample } from './stretch.ts';
 
 /** Elements of a sample that need not go through memory, from which on a loop over the samples costs less than their passes. */
 const MANY_ELEMENTS = 2 ** 19;
@@ -48,5 +48,5 @@ function batchOf(b: GraphBuilder, { op, domain, inputs, outputs }: Node): string
   if (domain !== '' || !ELEMENTWISE.has(op) || op === 'Identity' || outputs.length !== 1) return undefined;
   const { shape } = b.value(outputs[0]);
   const shapes = inputs.filter((name) => name !== '').map((name) => b.value(name).shape);
-  return shapes.every((own) => runsAlong(own, shape) || isRepeated(own, shape)) ? batchIn(shape) : undefined;
+  return shapes.every((own) => isBySample(own, shape)) ? batchIn(shape) : undefined;
 }

@@ -11,7 +11,7 @@ import {
   readsOf,
   type Shape,
 } from '../../onnx/index.ts';
-import { batchIn, isRepeated, placeBySample, runsAlong, type Stretch } from './stretch.ts';
+import { batchIn, isBySample, placeBySample, runsAlong, type Stretch } from './stretch.ts';
 
 /** Elements of a sample from which on a loop over the samples costs less than the passes over memory that it saves. */
 const MANY_ELEMENTS = 2 ** 17;
@@ -124,8 +124,7 @@ function batchOf(b: GraphBuilder, node: Node): string | undefined {
   if (isFused || (op === 'MatMul' && domain === ''))
     return result.length > 2 && operands.every(isAlong) ? batch : undefined;
   if (domain !== '') return undefined;
-  if (ELEMENTWISE.has(op))
-    return operands.every((shape) => isAlong(shape) || isRepeated(shape, result)) ? batch : undefined;
+  if (ELEMENTWISE.has(op)) return operands.every((shape) => isBySample(shape, result)) ? batch : undefined;
   const [x] = operands;
   if (op === 'Softmax') return axis(attributes.axis ?? -1, x.length) > 0 && isAlong(x) ? batch : undefined;
   if (op !== 'ReduceSum' || batchIn(x) !== batch) return undefined;

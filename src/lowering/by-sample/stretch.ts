@@ -13,8 +13,11 @@ export const runsAlong = (own: Shape, result: Shape): boolean =>
   own.length === result.length && own[0] === result[0] && isStatic(own.slice(1));
 
 /** Whether a value is the same for all samples of a result. */
-export const isRepeated = (own: Shape, result: Shape): boolean =>
+const isRepeated = (own: Shape, result: Shape): boolean =>
   isStatic(own) && (own.length < result.length || own[0] === 1);
+
+/** Whether an elementwise operator takes for each sample of a result what is in its place, or the same for all. */
+export const isBySample = (own: Shape, result: Shape): boolean => runsAlong(own, result) || isRepeated(own, result);
 
 /** The symbol of a result's batch, where all other sizes are known. */
 export function batchIn([batch, ...sample]: Shape): string | undefined {
