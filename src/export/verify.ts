@@ -15,6 +15,8 @@ export interface VerifyOptions<O extends TaskOutcome> extends FedModel {
   readonly output: string;
   /** Largest allowed difference. */
   readonly tolerance?: number;
+  /** See `SessionOptions`. */
+  readonly integerKernels?: boolean;
 }
 
 export interface Verification {
@@ -30,10 +32,10 @@ export interface Verification {
  * ours (or of the runtime), and throws.
  */
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
-  const { model, runtime, source, task, batchSize, output, tolerance = 1e-3 } = options;
+  const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
   // Pictures may have to be decoded beside it.
-  const session = await runtime.load(model, { spinning: false });
+  const session = await runtime.load(model, { spinning: false, integerKernels });
   let maxDifference = 0;
   let same = 0;
   let samples = 0;

@@ -13,7 +13,7 @@ import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import type { InputFormat } from './inputs.ts';
-import { knownLabels, preprocessingOf } from './opening.ts';
+import { knownLabels, noticeQuantized, preprocessingOf } from './opening.ts';
 
 /** A finished model: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {
@@ -39,6 +39,7 @@ export class Classifier {
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(await readModelFile(resolved.path));
+    noticeQuantized(model, hooks);
     const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
     const task = taskOf(model, resolved, labels);
     const temperature = calibrated ? keptTemperature(resolved, task) : undefined;

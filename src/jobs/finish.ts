@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isAverage } from '../artifacts/index.ts';
 import { drawPng } from '../data/node/index.ts';
-import { adapterTensors, writeAdapters } from '../export/index.ts';
+import { adapterTensors, type Verification, writeAdapters } from '../export/index.ts';
 import { finishModel, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
@@ -59,6 +59,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const finished = await finishModel(trained, measured);
   const { maxDifference, samples } = finished.verification;
   hooks.onEvent?.({ type: 'verified', maxDifference, samples, madeUp: !('val' in measured) });
+  if (finished.integerKernels)
+    hooks.onEvent?.({ type: 'notice', message: integerKernelsNotice(finished.integerKernels) });
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
@@ -81,6 +83,9 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
     report: join(path, 'report.html'),
   };
 }
+
+const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verification): string =>
+  `the model is quantized: on this processor, ONNX Runtime's default session gives the same answer for ${Math.round(agreement * samples)} of ${samples} samples (largest difference ${maxDifference.toFixed(3)}). On x64 processors without VNNI, other programs have to set session.x64quantprecision to 1: see model/README.md`;
 
 /** Where the training ended, and the weights that it ships: without the optimizer's state, which is as large again or more. */
 async function checkpointsOf({ run, network }: FinishedTraining) {

@@ -4,7 +4,7 @@ import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
-import { elementCount, type Model } from '../onnx/index.ts';
+import { elementCount, type Model, roundsValues } from '../onnx/index.ts';
 import {
   choosePreprocessing,
   chooseText,
@@ -32,11 +32,20 @@ export async function openModel(
   const { settings, recommended } = withRecommended(given, resolved.config);
   tellRecommended(recommended, hooks);
   const model = await readModelFile(resolved.path);
+  noticeQuantized(model, hooks);
   return { resolved, model, settings, preprocessing: preprocessingOf(model, resolved, settings, hooks) };
 }
 
 export function tellRecommended(settings: RecommendedSettings, { onEvent }: JobHooks): void {
   if (Object.keys(settings).length) onEvent?.({ type: 'recommended', settings });
+}
+
+/** States how Thaw computes a quantized model, and what that costs. */
+export function noticeQuantized({ graph }: Model, { onEvent }: JobHooks): void {
+  if (!roundsValues(graph)) return;
+  const message =
+    'the model is quantized: Thaw computes it in float32, exactly as the ONNX standard defines it, so it takes about as long as a float model';
+  onEvent?.({ type: 'notice', message });
 }
 
 /** How pictures or texts become the model's input; where nothing says it, what is assumed is told. */

@@ -29,9 +29,9 @@ const THUMBNAIL = 160;
 export async function writtenReport(
   job: FinishedTraining,
   results: TaskResults,
-  { preprocessing }: FinishedModel,
+  { preprocessing, integerKernels }: FinishedModel,
 ): Promise<{ readonly html: string; readonly card: string; readonly plots: readonly Plot[] }> {
-  const shipped = { ...TRANSFORMERS_NAMES, preprocessing };
+  const shipped = { ...TRANSFORMERS_NAMES, preprocessing, integerKernels };
   if (results.task.facts.task === 'classification') {
     // A classification's outcomes and assessments are what its report takes.
     const data = await reportData(job, results as unknown as Results);
@@ -47,7 +47,7 @@ export async function writtenReport(
 export async function clientsReport(
   job: FinishedTraining,
   results: Pick<TaskResults, 'best' | 'last' | 'seconds' | 'path'>,
-  { preprocessing }: FinishedModel,
+  { preprocessing, integerKernels }: FinishedModel,
 ): Promise<{ readonly html: string; readonly card: string; readonly plots: readonly Plot[] }> {
   const { task, about, settings, federation } = job;
   const { metric } = task;
@@ -65,7 +65,7 @@ export async function clientsReport(
     tested: null,
     ...{ exhibits: [], testExhibits: [], pictures: [] },
   };
-  const card = taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing });
+  const card = taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing, integerKernels });
   return { html: renderTaskReport(data), card, plots: [] };
 }
 

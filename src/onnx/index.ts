@@ -30,6 +30,7 @@ export {
   type Quantization,
   quantized,
   quantizedWeights,
+  roundsValues,
 } from './quantization.ts';
 export { type ReadExternal, readModel } from './read.ts';
 export { interpolation, type Resampling, resample, resamplings } from './resampling.ts';

@@ -1,6 +1,7 @@
 import { elementCount, isFloat, numbersOf, tensor } from './data-types.ts';
 import { isHalf, widened } from './half.ts';
 import type { Graph, Node } from './model.ts';
+import { subgraphs } from './subgraphs.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
 /** How the whole numbers of a tensor stand for floats: q stands for (q − zero point)·scale. */
@@ -39,6 +40,11 @@ export interface QuantizedWeight {
 
 export const isQuantize = ({ op, domain }: Node): boolean => op === 'QuantizeLinear' && isStandard(domain);
 export const isDequantize = ({ op, domain }: Node): boolean => op === 'DequantizeLinear' && isStandard(domain);
+
+/** Whether a graph rounds values while it runs: it has `QuantizeLinear`, as models in the QDQ format do. */
+export const roundsValues = ({ nodes }: Pick<Graph, 'nodes'>): boolean =>
+  nodes.some((node) => isQuantize(node) || subgraphs(node).some(roundsValues));
+
 const isStandard = (domain: string) => domain === '' || domain === 'com.microsoft';
 
 /**

@@ -4,6 +4,7 @@ import { isText, type TextFormat } from '../text/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
+import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { ReportData } from './types.ts';
 
 /** What the model card says beyond the report. */
@@ -15,6 +16,8 @@ export interface ShippedModel {
   /** Name of its output: raw scores, one a class. */
   readonly output: string;
   readonly preprocessing: Preprocessing | TextFormat;
+  /** Of a quantized model. */
+  readonly integerKernels?: IntegerKernels;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -341,7 +344,7 @@ ${usage.python}
 \`\`\`
 
 ${usage.input}; the output ${code(shipped.output)} is a score a class, to be put through softmax for probabilities.
-
+${quantizedUse(shipped.integerKernels)}
 ## Limits
 
 - It knows these classes only, and gives every ${noun} one of them.

@@ -5,6 +5,11 @@ export interface SessionOptions {
   /** `none` keeps every value observable; `all` is the default. */
   readonly optimization?: 'none' | 'all';
   /**
+   * Whether ONNX Runtime may compute the float operators of a quantized model in its integer kernels, as other programs do. False by
+   * default: the session then rounds as the ONNX standard defines it, on every processor (see `integer-kernels.ts`).
+   */
+  readonly integerKernels?: boolean;
+  /**
    * Whether the session's threads wait busily for their next piece of work within a run, as they do unless told otherwise. That is
    * quicker where nothing else wants the processor, and takes from whatever works beside them. Between runs they sleep.
    */

@@ -74,8 +74,15 @@ describe.each([true, false])('a quantized model trains straight through, one sca
 
   test('the model as ONNX Runtime runs it is as good as was measured', async () => {
     const verified = events.find((event) => event.type === 'verified');
-    expect(verified?.maxDifference).toBeLessThan(0.02);
+    expect(verified?.maxDifference).toBeLessThan(0.001);
     expect((await evaluate({ model: run(), data: join(project.data, 'val') })).accuracy).toBe(accuracy);
+  });
+
+  test('its cost, and what other programs have to set, are reported', () => {
+    const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(notices).toContainEqual(expect.stringMatching(/quantized.*about as long as a float model/));
+    expect(notices).toContainEqual(expect.stringMatching(/\d+ of 18 samples.*x64quantprecision/));
+    expect(readFileSync(join(run(), 'model', 'README.md'), 'utf8')).toContain('## Quantized arithmetic');
   });
 
   test('a run that was stopped ends in the same model', async () => {

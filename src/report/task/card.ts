@@ -3,6 +3,7 @@ import { isText } from '../../text/index.ts';
 import { code, inputOf, originOf, plain, python, type ShippedModel, usageOf, yaml } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
+import { quantizedUse } from '../quantized.ts';
 import { lesson, measuredOn } from './page.ts';
 import type { TaskReport } from './types.ts';
 
@@ -166,7 +167,7 @@ ${texts || data.task === 'classification' ? use.python : python(shipped.input, p
 \`\`\`
 
 ${texts ? usageOf(shipped).input : inputOf(shipped.input, preprocessing)}; the output ${code(shipped.output)} is ${use.output}.
-
+${quantizedUse(shipped.integerKernels)}
 ## Limits
 
 - ${use.limit}

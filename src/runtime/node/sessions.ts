@@ -1,5 +1,6 @@
 import type * as ort from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
+import { withoutIntegerKernels } from '../integer-kernels.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
 import { REFUSED, refusalOf, UnreadRuns, withRefused } from './unread.ts';
@@ -15,7 +16,7 @@ type OrtOptions = ort.InferenceSession.SessionOptions;
 export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
   return {
     device,
-    async load(model, { optimization = 'all', spinning = true, resident } = {}) {
+    async load(model, { optimization = 'all', integerKernels = false, spinning = true, resident } = {}) {
       const runtime = await onnxRuntime();
       const { InferenceSession, Tensor } = runtime;
       // State that is moved on is large, and written in place.
@@ -29,7 +30,12 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
           // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
           logSeverityLevel: 4,
           // Threads that go on spinning when a run is over take a core from the next session's for some milliseconds.
-          extra: { session: spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } } },
+          extra: {
+            session: {
+              ...(integerKernels ? {} : withoutIntegerKernels),
+              ...(spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } }),
+            },
+          },
           ...options,
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
         });

@@ -1,4 +1,5 @@
 import { ThawError } from '../../errors.ts';
+import { withoutIntegerKernels } from '../integer-kernels.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
 
@@ -25,7 +26,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
   };
   return {
     device,
-    async load(model, { optimization = 'all', resident } = {}) {
+    async load(model, { optimization = 'all', integerKernels = false, resident } = {}) {
       loading ??= load();
       const { InferenceSession, Tensor } = await loading.catch((cause) => {
         throw new ThawError(
@@ -42,6 +43,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
           // As in Node: it takes nearly twice the memory, which WebAssembly never gives back.
           enableMemPattern: false,
           logSeverityLevel: 4,
+          ...(!integerKernels && { extra: { session: withoutIntegerKernels } }),
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
           ...(kept && { preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])) }),
         });
