@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs';
 import process from 'node:process';
 import tty from 'node:tty';
 import { Worker } from 'node:worker_threads';
+import { STOP_SIGNALS, stopRequests } from './interrupt.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Tells a process that it is such a child. */
@@ -12,6 +13,8 @@ const CHILD = 'THAW_CHILD';
 const PEOPLE = 4;
 /** Characters of what it said last. */
 const REMEMBERED = 4000;
+/** Milliseconds in which a child that is not busy reports that it stops. */
+const BUSY = 1000;
 
 export const isChild = (): boolean => process.env[CHILD] !== undefined && process.send !== undefined;
 
@@ -19,13 +22,18 @@ export const isChild = (): boolean => process.env[CHILD] !== undefined && proces
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** Whether the parent killed it, because the user asked twice to stop. */
+  readonly killed: boolean;
   /** What was said on its stderr at last, by others than Thaw. */
   readonly words: string;
   /** The run directory that it worked on. */
   readonly run?: string;
 }
 
-/** Does in a child process what the words ask for. Signals go on to it. */
+/**
+ * Does in a child process what the words ask for. The first request to stop is passed on, so that the child saves itself. The second one
+ * kills it: a child whose main thread is busy (a step of minutes, a loop without end) would not hear it. Files are whole at any instant.
+ */
 export function inChild(words: readonly string[]): Promise<Ended> {
   const child = fork(process.argv[1], words, {
     env: { ...process.env, [CHILD]: '1' },
@@ -33,30 +41,54 @@ export function inChild(words: readonly string[]): Promise<Ended> {
   });
   return new Promise((resolve, reject) => {
     const said = listenTo(child);
-    // Ctrl-C in a terminal reaches the child by itself, too.
-    const signals = ['SIGINT', 'SIGTERM'] as const;
-    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
-    for (const signal of signals) process.on(signal, passOn);
+    const request = stopRequests();
+    let killed = false;
+    let unheard: NodeJS.Timeout | undefined;
+    // Ctrl-C in a terminal reaches the child directly, too.
+    const stop = (signal: NodeJS.Signals) => {
+      const which = request();
+      if (which === 'second') killed = child.kill('SIGKILL');
+      else child.kill(signal);
+      if (which !== 'first') return;
+      unheard = setTimeout(() => {
+        if (!said().stopping)
+          process.stderr.write('stopping once the current step is done … (press Ctrl-C again to end at once)\n');
+      }, BUSY);
+    };
+    for (const name of STOP_SIGNALS) process.on(name, stop);
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      for (const name of signals) process.off(name, passOn);
-      resolve({ code, signal, ...said() });
+      clearTimeout(unheard);
+      for (const name of STOP_SIGNALS) process.off(name, stop);
+      const { words, run } = said();
+      resolve({ code, signal, killed, words, run });
     });
   });
 }
 
-function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> {
+type Message = { readonly run: string } | { readonly stopping: true };
+
+function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> & { readonly stopping: boolean } {
   let words = '';
   let run: string | undefined;
+  let stopping = false;
   child.stderr!.on('data', (text: Buffer) => {
     process.stderr.write(text);
     words = (words + text).slice(-REMEMBERED);
   });
-  child.on('message', (message: { run: string }) => {
-    run = message.run;
+  child.on('message', (message: Message) => {
+    if ('run' in message) run = message.run;
+    else stopping = true;
   });
-  return () => ({ words, run });
+  return () => ({ words, run, stopping });
 }
+
+const tell = (message: Message): void => {
+  if (isChild()) process.send!(message);
+};
+
+/** Tells the parent that this process has heard a request to stop. */
+export const tellStopping = (): void => tell({ stopping: true });
 
 /** What a child does first. @param unread called when nobody reads what it says any more @returns where people read its stderr */
 export function beginChild(unread: () => void): Sink {
@@ -74,7 +106,7 @@ export function tellingRun<E extends { readonly type: string }>(take: (event: E)
     // The runs of a sweep go on with it.
     if (folder === undefined && (event.type === 'run' || event.type === 'sweep') && 'path' in event) {
       folder = String(event.path);
-      if (isChild()) process.send!({ run: folder });
+      tell({ run: folder });
     }
     take(event);
   };

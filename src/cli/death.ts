@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { quoted } from '../jobs/paths.ts';
 import { saysOutOfMemory } from '../runtime/out-of-memory.ts';
 import type { Ended } from './child.ts';
+import { STOP_SIGNALS } from './interrupt.ts';
 
 /** What Windows has for signals: exit codes of processes that were ended by an exception. */
 const EXCEPTION = 0xc0000000;
@@ -14,8 +15,9 @@ export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null ||
 
 /** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
 export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
+  if (ended.killed) return { line: `ended at once${await afterwards(ended.run)}`, code: 130 };
   // Before it listened to them: nothing was begun.
-  if (ended.signal === 'SIGINT' || ended.signal === 'SIGTERM')
+  if (STOP_SIGNALS.some((name) => name === ended.signal))
     return { line: 'stopped; there was nothing to save yet', code: 130 };
   const words = lastWords(ended.words);
   const memory = ended.signal === 'SIGKILL' || saysOutOfMemory(words);

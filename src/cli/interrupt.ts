@@ -1,33 +1,50 @@
+import process from 'node:process';
 import type { Terminal } from './terminal/terminal.ts';
 
-/** npm passes a Ctrl-C on that the terminal has sent already: what follows so soon, in milliseconds, is the same one. */
+/** Signals that ask a command to save and end: Ctrl-C, a polite kill, a terminal that closes. */
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** npm passes on a Ctrl-C that the terminal has sent already. A signal this soon after the first is the same one; milliseconds. */
 const SAME = 500;
 
-/**
- * A signal that the first Ctrl-C (or a polite kill) aborts, so that the job saves itself; the second one ends the process at
- * once.
- */
-export function interruptSignal(terminal: Terminal): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  let asked = 0;
-  const stop = () => {
-    if (controller.signal.aborted) {
-      if (performance.now() - asked > SAME) process.exit(130);
-      return;
+/** Tells the first request to stop from a second one. @param now milliseconds */
+export function stopRequests(now = () => performance.now()): () => 'first' | 'repeated' | 'second' {
+  let first: number | undefined;
+  return () => {
+    if (first === undefined) {
+      first = now();
+      return 'first';
     }
-    asked = performance.now();
+    return now() - first > SAME ? 'second' : 'repeated';
+  };
+}
+
+/**
+ * A signal that the first request to stop aborts, so that the job saves itself. The second one ends the process at once.
+ *
+ * @param stopping called at the first request
+ */
+export function interruptSignal(
+  terminal: Terminal,
+  stopping: () => void = () => {},
+): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const request = stopRequests();
+  const stop = () => {
+    const which = request();
+    if (which === 'second') process.exit(130);
+    if (which !== 'first') return;
     controller.abort();
+    stopping();
     terminal.say(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const name of STOP_SIGNALS) process.on(name, stop);
   return {
     signal: controller.signal,
     release: () => {
-      // What is passed on once more must not end the process before it has said that it stops.
+      // A signal that is passed on once more must not end the process before it has reported that it stops.
       if (controller.signal.aborted) return;
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
+      for (const name of STOP_SIGNALS) process.off(name, stop);
     },
   };
 }

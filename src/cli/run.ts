@@ -49,15 +49,17 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (asksForHelp(before)) return help(surroundings, name);
-  const [{ checkedWords, cittyCommand }, { runCommand }, { Terminal }, { interruptSignal }] = await Promise.all([
-    import('./command.ts'),
-    import('citty'),
-    import('./terminal/terminal.ts'),
-    import('./interrupt.ts'),
-  ]);
+  const [{ checkedWords, cittyCommand }, { runCommand }, { Terminal }, { interruptSignal }, { tellStopping }] =
+    await Promise.all([
+      import('./command.ts'),
+      import('citty'),
+      import('./terminal/terminal.ts'),
+      import('./interrupt.ts'),
+      import('./child.ts'),
+    ]);
   const rawArgs = checkedWords(spec, rest);
   const terminal = new Terminal({ json: rawArgs.includes('--json'), ...surroundings });
-  const { signal, release } = interruptSignal(terminal);
+  const { signal, release } = interruptSignal(terminal, tellStopping);
   try {
     const command = cittyCommand(spec, { terminal, signal });
     const { result } = await runCommand(command, { rawArgs });

@@ -129,18 +129,55 @@ test('a command that ends by itself has its own exit code and stdout', async () 
 }, 180_000);
 
 test('an exception of Windows counts as a crash, an exit code of ours does not', async () => {
-  const ended = { signal: null, words: '' };
+  const ended = { signal: null, words: '', killed: false };
   expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
   expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
   expect((await explainDeath({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
 });
 
 test('a process that was asked to stop before it listened has not crashed', async () => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    const told = await explainDeath({ code: null, signal, words: '' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const told = await explainDeath({ code: null, signal, words: '', killed: false });
     expect(told).toEqual({ line: 'stopped; there was nothing to save yet', code: 130 });
   }
 });
+
+test('a terminal that closes saves the run, as Ctrl-C does', async () => {
+  const out = join(project.folder, 'hangup');
+  const { parent, underWay, ended } = trainInto(out);
+  await underWay;
+  parent.kill('SIGHUP');
+  const { code, said } = await ended;
+  expect(code).toBe(130);
+  expect(said).toContain(`thaw resume ${out}`);
+  await (await resumeRun(out)).release();
+}, 180_000);
+
+test('a second Ctrl-C ends a command whose main thread is busy', async () => {
+  const preload = join(project.folder, 'busy.mjs');
+  writeFileSync(
+    preload,
+    `import { writeSync } from 'node:fs';
+    const block = () => {
+      writeSync(2, 'busy\\n');
+      for (;;);
+    };
+    if (process.send) process.on('newListener', (name) => name === 'SIGINT' && setTimeout(block));`,
+  );
+  const { parent, ended } = start(['inspect', 'default'], { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
+  const hears = (words: string) =>
+    new Promise<void>((resolve) => {
+      parent.stderr!.on('data', (text) => String(text).includes(words) && resolve());
+    });
+  await hears('busy');
+  const waits = hears('stopping once the current step is done');
+  parent.kill('SIGINT');
+  await waits;
+  parent.kill('SIGINT');
+  const { code, said } = await ended;
+  expect(code).toBe(130);
+  expect(said).toContain('thaw: ended at once');
+}, 180_000);
 
 test.runIf(process.platform === 'linux')('output that cannot be written stops it with a line', async () => {
   const full = openSync('/dev/full', 'w');
