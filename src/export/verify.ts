@@ -25,12 +25,11 @@ export interface Verification {
   readonly maxDifference: number;
   /** Share of the samples with the same answer, 0 to 1. */
   readonly agreement: number;
+  /** Whether the largest difference is within the tolerance. If it is not, Thaw or the runtime has a bug. */
+  readonly holds: boolean;
 }
 
-/**
- * Runs a model on a source and compares its outcomes with the trainer's. A difference beyond the tolerance is a bug of
- * ours (or of the runtime), and throws.
- */
+/** Runs a model on a source and compares its outcomes with the trainer's. Samples that can no longer be read are not compared. */
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
   const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
@@ -44,7 +43,7 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
       const { [output]: scores } = await session.run(feedsOf(batch, options), [output]);
       for (const got of task.outcomes(scores.data as Float32Array, batch, 'model')) {
         const wanted = expected.get(got.index);
-        if (!wanted) throw new Error(`there is no prediction to compare with for sample ${got.index}`);
+        if (!wanted) continue;
         samples++;
         if (task.same(got, wanted)) same++;
         maxDifference = Math.max(maxDifference, task.difference(got, wanted));
@@ -53,11 +52,5 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
   } finally {
     await session.release();
   }
-  if (samples !== expected.size) throw new Error(`${samples} samples were run to verify ${expected.size} predictions`);
-  if (!(maxDifference <= tolerance)) {
-    throw new Error(
-      `the exported model's answers differ from training's by ${maxDifference} (allowed: ${tolerance}) over ${samples} samples`,
-    );
-  }
-  return { samples, maxDifference, agreement: samples === 0 ? 1 : same / samples };
+  return { samples, maxDifference, agreement: samples === 0 ? 1 : same / samples, holds: maxDifference <= tolerance };
 }

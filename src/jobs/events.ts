@@ -67,6 +67,8 @@ export type JobEvent =
       /** Of the exported model's probabilities (or what the task has instead) from the trainer's. */
       readonly maxDifference: number;
       readonly samples: number;
+      /** Whether the difference is rounding. */
+      readonly holds: boolean;
       /** Samples of no meaning, where there are no others. */
       readonly madeUp?: boolean;
     };

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
@@ -29,7 +28,7 @@ import { readRecord, readRunSettings } from './resume.ts';
 import type { About } from './training-job.ts';
 
 export interface ExportRequest {
-  /** A finished run. */
+  /** A run with a whole checkpoint, finished or not. */
   readonly run: string;
   /** Weights as float16 or int8; as they are unless given. */
   readonly form?: CompressedForm;
@@ -40,7 +39,7 @@ export interface ExportRequest {
 export interface ExportOutcome {
   readonly file: string;
   readonly bytes: number;
-  /** Against the model that the run ships, on its validation set; null where the pictures are gone. */
+  /** Against the model that the run ships, on its validation set; null if the run is not finished or the pictures are gone. */
   readonly verification: Verification | null;
 }
 
@@ -48,10 +47,10 @@ export interface ExportOutcome {
 const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx', int8: 'model_quantized.onnx' };
 
 /**
- * The finished model of a run in another form. Without a form it is plain ONNX: the source's own graph and names. Compressed
- * models have transformers.js's names.
+ * The model of a run in another form: of its best epoch so far, if it is not finished. Without a form it is plain ONNX: the source's own
+ * graph and names. Compressed models have transformers.js's names.
  *
- * @throws ThawError `run-directory` where the run has no finished model
+ * @throws ThawError `run-directory` if the run has no whole checkpoint
  */
 export async function exportRun({ run: path, form, out }: ExportRequest, hooks: JobHooks = {}): Promise<ExportOutcome> {
   const run = await openRun(path);
@@ -71,13 +70,18 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   const model = form
     ? compressWeights(transformersModel({ model: single, task, preprocessing, input, output }), form)
     : plain;
-  const file = resolve(
-    out ?? (form ? join(run.path, 'model', 'onnx', FILES[form]) : join(run.path, `${basename(run.path)}.onnx`)),
-  );
+  const file = resolve(out ?? join(run.path, fileOf(run, form)));
   await writeModelFile(file, model);
   const names = form ? { shipped: true, ...TRANSFORMERS_NAMES } : { input, output };
-  const verification = await compare(run, about, task, form ? model : single, names, hooks);
+  const verification = run.has('model') ? await compare(run, about, task, form ? model : single, names, hooks) : null;
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
+}
+
+/** Where a form is written: beside the model that the run ships, if there is one. */
+function fileOf(run: RunReader, form: CompressedForm | undefined): string {
+  const name = basename(run.path);
+  if (!form) return `${name}.onnx`;
+  return run.has('model') ? join('model', 'onnx', FILES[form]) : `${name}_${form}.onnx`;
 }
 
 /** The weights that the run ships, by the names of the source. */
@@ -93,13 +97,18 @@ async function stateOf(run: RunReader, source: Model, { preprocessing }: About, 
 
 async function shippedOf(run: RunReader) {
   const last = await run.newest();
-  if (last && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) return run.shipped(last);
   const shown = shownPath(run.path);
-  throw new ThawError(
-    'run-directory',
-    `the run ${shown} is not finished`,
-    `Go on with it: thaw resume ${quoted(shown)}`,
-  );
+  if (!last)
+    throw new ThawError(
+      'run-directory',
+      `the run ${shown} has no checkpoint yet`,
+      `Continue with it: thaw resume ${quoted(shown)}`,
+    );
+  const shipped = await run.shipped(last);
+  if (run.has('model')) return shipped;
+  const { epoch, best } = last.progress;
+  const unfinished = `the run ${shown} is not finished: this is the model of its ${best ? `best epoch so far, ${best.epoch}` : `last step, after ${epoch} epochs`}`;
+  return { ...shipped, notice: [shipped.notice, unfinished].filter(Boolean).join('; ') };
 }
 
 /** How far the form is from the model that the run ships. */

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { isAverage } from '../artifacts/index.ts';
 import { drawPng } from '../data/node/index.ts';
+import { ThawError } from '../errors.ts';
 import { adapterTensors, type Verification, writeAdapters } from '../export/index.ts';
-import { finishModel, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
+import { checkModel, finishModel, type ModelCheck, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
+import { REPORT_FILE } from '../run/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
-import { shownPath } from './paths.ts';
+import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
-import { clientsReport, writtenReport } from './reports.ts';
+import { describeRun, describeUnmeasured, type RunDescription } from './reports.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** How a training ended. Plain data. */
@@ -27,12 +29,16 @@ export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evalua
   /** The temperature that `model/config.json` keeps, and what it does; null where the task has none. */
   readonly calibration: TemperatureFit | null;
   readonly seconds: number;
-  /** Files to look at and to ship. */
+  /** The folder to ship. */
   readonly model: string | null;
+  /** The file to look at; null if it could not be written. */
   readonly report: string | null;
 }
 
-/** Exports the best weights, checks them against the trainer, evaluates them, and writes `model/` and the report. */
+/**
+ * Measures the best weights and writes `model/`, then checks the exported model against the trainer, and writes the report. What fails after
+ * `model/` is written does not take the model away.
+ */
 export async function finishRun<A extends Evaluated, E extends Evaluated>(
   job: FinishedTraining,
   hooks: JobHooks,
@@ -41,6 +47,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const { preprocessing, sourceConfig } = about;
   const path = shownPath(run.path);
   const began = performance.now();
+  const secondsSoFar = () => record.seconds + (performance.now() - began) / 1000;
   if (!record.stopped) return outcomeOf<A, E>(path, 'interrupted', record, await run.checkpoint('last'));
   const { last, kept } = await checkpointsOf(job);
   const interrupted = () => outcomeOf<A, E>(path, 'interrupted', record, last);
@@ -52,36 +59,66 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   // Of a federation whose server has no data, the clients measured.
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
+  if (!measured.predictions.length) hooks.onEvent?.({ type: 'notice', message: UNMEASURED });
   // What is exported takes whole pictures.
   job.features.keepOnly([]);
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
-  const finished = await finishModel(trained, measured);
-  const { maxDifference, samples } = finished.verification;
-  hooks.onEvent?.({ type: 'verified', maxDifference, samples, madeUp: !('val' in measured) });
-  if (finished.integerKernels)
-    hooks.onEvent?.({ type: 'notice', message: integerKernelsNotice(finished.integerKernels) });
+  const finished = finishModel(trained, measured);
+  const results = { ...measured, best, last, seconds: secondsSoFar(), path };
+  const described =
+    'val' in results ? await describeRun(job, results, finished) : await describeUnmeasured(job, results, finished);
+  await run.writeModelFolder(finished.folder(described.card()));
+  if (job.config.lora)
+    await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
+  await saveRecord(run, { ...record, seconds: secondsSoFar(), task: measured.task.facts });
+  const check = await checkModel(trained, measured, finished);
+  reportCheck(check, !('val' in measured), hooks);
+  if (check.integerKernels || !check.verification.holds) await run.writeFile(CARD, described.card(check));
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
-  const seconds = record.seconds + (performance.now() - began) / 1000;
-  const results = { ...measured, best, last, seconds, path };
-  const { html, card, plots } =
-    'val' in results ? await writtenReport(job, results, finished) : await clientsReport(job, results, finished);
-  await run.writeModelFolder(finished.folder(card));
-  if (job.config.lora)
-    await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
-  await run.writeFile('report.html', html);
-  for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
-  await saveRecord(run, { ...record, seconds, task: measured.task.facts });
+  const reported = await writeReport(job, described, hooks);
+  const ended = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
+  await saveRecord(run, ended);
   return {
-    ...outcomeOf<A, E>(path, 'finished', { ...record, seconds }, last),
+    ...outcomeOf<A, E>(path, 'finished', ended, last),
     after: 'val' in measured ? (measured.val as A) : null,
     test: 'val' in measured ? (measured.test as A | null) : null,
     calibration: measured.calibration,
     model: join(path, 'model'),
-    report: join(path, 'report.html'),
+    report: reported ? join(path, REPORT_FILE) : null,
   };
+}
+
+const CARD = 'model/README.md';
+const UNMEASURED =
+  'no validation sample can be read any more: the model is finished, and its scores are those of its epoch during training';
+
+/** Charts first: a run with `report.html` has all of its report. @returns whether it was written; if not, only the report is missing */
+async function writeReport({ run }: FinishedTraining, described: RunDescription, { onEvent }: JobHooks) {
+  try {
+    const { html, plots } = await described.report();
+    for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
+    await run.writeFile(REPORT_FILE, html);
+    return true;
+  } catch (error) {
+    // A disk that is full, say, is reported as it is everywhere else.
+    if (error instanceof ThawError && error.code === 'run-directory') throw error;
+    const reason = String((error as Error).message ?? error).split('\n')[0];
+    const again = `thaw resume ${quoted(shownPath(run.path))}`;
+    onEvent?.({
+      type: 'notice',
+      message: `the report could not be written (${reason}); the model is whole, and \`${again}\` tries again`,
+    });
+    return false;
+  }
+}
+
+function reportCheck({ verification, integerKernels }: ModelCheck, madeUp: boolean, { onEvent }: JobHooks): void {
+  const { maxDifference, samples, holds } = verification;
+  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, madeUp });
+  if (integerKernels) onEvent?.({ type: 'notice', message: integerKernelsNotice(integerKernels) });
 }
 
 const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verification): string =>

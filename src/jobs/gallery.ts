@@ -25,7 +25,7 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
     wrong.map(async ({ index, label, predicted, probability }) => {
       const { file, text } = dataset.val[index];
       return {
-        ...(text === undefined ? { thumbnail: await thumbnail(file, THUMBNAIL) } : { text: text.slice(0, LONGEST) }),
+        ...(text === undefined ? { thumbnail: await smallPicture(file) } : { text: text.slice(0, LONGEST) }),
         file: shownPath(file),
         label: dataset.classes[label],
         predicted: dataset.classes[predicted],
@@ -34,6 +34,10 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
     }),
   );
 }
+
+/** Undefined if the file has gone since training read it. */
+export const smallPicture = (file: string): Promise<string | undefined> =>
+  thumbnail(file, THUMBNAIL).catch(() => undefined);
 
 /** Positions of training pictures, the classes taking turns. */
 export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {

@@ -1,6 +1,6 @@
 import type { ContinuedClasses, MemoryPlan } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
-import { RECORD_FILE, type RunWriter } from '../run/index.ts';
+import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
 import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
 import type { EpochRow, Finding, Rollback, StageEnd, StageInfo, StopReason } from '../training/index.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -53,8 +53,9 @@ export const withStageEnd = (record: RunRecord, { stage, why, before, after }: S
   stages: record.stages.map((info) => (info.stage === stage ? { ...info, why, before, after } : info)),
 });
 
-/** Whether a run has come to its end: what it shipped is noted after all else is written. */
-export const isFinished = ({ stopped, task }: RunRecord): boolean => stopped !== null && task !== undefined;
+/** Whether a run has come to its end: its training is over, and its model and report are written. */
+export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolean =>
+  stopped !== null && task !== undefined && run.has('model') && run.has('report');
 
 export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
   run.writeFile(RECORD_FILE, `${JSON.stringify(record, null, 2)}\n`);

@@ -25,13 +25,13 @@ export interface Results extends Measured {
   readonly path: string;
 }
 
-/** What reports of all tasks say of a run. */
+/** What reports of all tasks say of a run, but for its pictures. */
 export async function runReport(
   job: FinishedTraining,
   { best, last, seconds, path }: Pick<Results, 'best' | 'last' | 'seconds' | 'path'>,
   commands: ReportData['output']['commands'],
 ): Promise<RunReport> {
-  const { record, about, dataset, task, source, settings, anatomy, runtime, federation } = job;
+  const { record, about, task, source, settings, anatomy, runtime, federation } = job;
   const { rows } = last.progress;
   return {
     title: federation
@@ -59,7 +59,7 @@ export async function runReport(
       .map(({ epoch, message }) => ({ epoch, message }))
       .sort((a, b) => a.epoch - b.epoch),
     bestEpoch: best.progress.best?.epoch ?? null,
-    samples: await samplePictures(dataset, about.preprocessing, settings),
+    samples: [],
     environment: { ...(await environmentOf(runtime)), estimatedMemory: record.memory?.estimate.total },
     config: stringify({ model: about.model, data: about.data, ...settings }),
     seconds,
@@ -70,7 +70,7 @@ export async function runReport(
   };
 }
 
-/** All that the report and the model card say of a classifier's run. */
+/** All that the model card says of a classifier's run, and the report but for its pictures. */
 export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
   const { val, test, predictions, calibration, seconds, path } = results;
   const { record, about, dataset, settings } = job;
@@ -88,18 +88,37 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
       classes: dataset.classes,
       counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
       problems: dataset.problems,
-      makeUp: noun === 'picture' ? await makeUpOf(job) : null,
+      makeUp: null,
     },
     before: record.before as Evaluation | null,
     after: val,
     test,
     calibration,
     curves: curvesOf(predictions, dataset.classes),
-    mistakes: await worstMistakes(predictions, dataset),
+    mistakes: [],
     comparison: about.comparison && [
       ...about.comparison,
       { name: `this run (${settings.preset})`, accuracy: val.accuracy, seconds },
     ],
+  };
+}
+
+/** Augmented training pictures. */
+export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promise<string[]> =>
+  samplePictures(dataset, about.preprocessing, settings);
+
+/** The report with its pictures, which takes reading their files again. */
+export async function withPictures(
+  data: ReportData,
+  job: FinishedTraining,
+  { predictions }: Pick<Results, 'predictions'>,
+): Promise<ReportData> {
+  const makeUp = data.data.noun === 'picture' ? await makeUpOf(job) : null;
+  return {
+    ...data,
+    data: { ...data.data, makeUp },
+    samples: await samplesOf(job),
+    mistakes: await worstMistakes(predictions, job.dataset),
   };
 }
 

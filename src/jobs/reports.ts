@@ -1,78 +1,102 @@
 import { join } from 'node:path';
 import type { Preprocessing } from '../data/index.ts';
-import { thumbnail } from '../data/node/index.ts';
 import { TRANSFORMERS_NAMES } from '../export/index.ts';
-import type { FinishedModel, Measured } from '../recipe/index.ts';
+import type { FinishedModel, Measured, ModelCheck } from '../recipe/index.ts';
 import {
   modelCard,
   type Plot,
   renderReport,
   renderTaskReport,
   reportPlots,
+  type ShippedModel,
   type ShownPictures,
   type TaskReport,
   taskCard,
 } from '../report/index.ts';
 import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../tasks/index.ts';
+import { smallPicture } from './gallery.ts';
 import { nounOf } from './inputs.ts';
 import { quoted, shownPath } from './paths.ts';
-import { commandsFor, type Results, reportData, runReport } from './report-data.ts';
+import { commandsFor, type Results, reportData, runReport, samplesOf, withPictures } from './report-data.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** What came out of a training of any task. */
 export type TaskResults = Measured<TaskOutcome, Evaluated> & Omit<Results, keyof Measured>;
 
-/** Pixels of a picture at most. */
-const THUMBNAIL = 160;
-
-/** The report and the model card, and charts as pictures where the task has some. */
-export async function writtenReport(
-  job: FinishedTraining,
-  results: TaskResults,
-  { preprocessing, integerKernels }: FinishedModel,
-): Promise<{ readonly html: string; readonly card: string; readonly plots: readonly Plot[] }> {
-  const shipped = { ...TRANSFORMERS_NAMES, preprocessing, integerKernels };
-  if (results.task.facts.task === 'classification') {
-    // A classification's outcomes and assessments are what its report takes.
-    const data = await reportData(job, results as unknown as Results);
-    return { html: renderReport(data), card: modelCard(data, shipped), plots: reportPlots(data) };
-  }
-  const data = await taskReport(job, results);
-  // Texts are classified only.
-  const card = taskCard(data, { ...shipped, preprocessing: preprocessing as Preprocessing });
-  return { html: renderTaskReport(data), card, plots: [] };
+/** A finished run in words. The card needs no picture, so it can be written before anything that reads files. */
+export interface RunDescription {
+  /** @param check once the model's answers were compared with the trainer's */
+  card(check?: ModelCheck): string;
+  /** Reads pictures again. */
+  report(): Promise<{ readonly html: string; readonly plots: readonly Plot[] }>;
 }
 
-/** The same of a federation of which the clients alone have measured something. */
-export async function clientsReport(
+/** The report and the model card, and charts as pictures if the task has some. */
+export async function describeRun(
+  job: FinishedTraining,
+  results: TaskResults,
+  { preprocessing }: FinishedModel,
+): Promise<RunDescription> {
+  const shipped = (check?: ModelCheck): ShippedModel => ({ ...TRANSFORMERS_NAMES, preprocessing, ...check });
+  if (results.task.facts.task === 'classification') {
+    // A classification's outcomes and assessments are what its report takes.
+    const own = results as unknown as Results;
+    const data = await reportData(job, own);
+    return {
+      card: (check) => modelCard(data, shipped(check)),
+      report: async () => ({ html: renderReport(await withPictures(data, job, own)), plots: reportPlots(data) }),
+    };
+  }
+  const data = await taskReport(job, results);
+  return {
+    // Texts are classified only.
+    card: (check) => taskCard(data, { ...shipped(check), preprocessing: preprocessing as Preprocessing }),
+    report: async () => ({ html: renderTaskReport(await withShownPictures(data, job, results)), plots: [] }),
+  };
+}
+
+/** The same if the finished model could not be measured here: of a federation of which the clients alone have data, or of data that has gone. */
+export async function describeUnmeasured(
   job: FinishedTraining,
   results: Pick<TaskResults, 'best' | 'last' | 'seconds' | 'path'>,
-  { preprocessing, integerKernels }: FinishedModel,
-): Promise<{ readonly html: string; readonly card: string; readonly plots: readonly Plot[] }> {
-  const { task, about, settings, federation } = job;
+  { preprocessing }: FinishedModel,
+): Promise<RunDescription> {
+  const { task, about, settings, federation, dataset } = job;
   const { metric } = task;
-  const { rows } = results.last.progress;
-  const learned = federation!.clients.reduce((all, { examples }) => all + examples, 0);
+  const { rows, best } = results.last.progress;
+  const shipped = rows.find(({ epoch }) => epoch === best?.epoch) ?? rows.at(-1);
   const data: TaskReport = {
     ...(await runReport(job, results, commandsFor(results.path, nounOf(about.preprocessing), false, undefined))),
     task: settings.task,
     noun: TASKS[settings.task].noun,
     names: task.classes,
     metric,
-    data: { path: about.data, train: learned, val: 0, test: 0, problems: [] },
+    data: federation
+      ? { path: about.data, train: examplesOf(federation), val: 0, test: 0, problems: [] }
+      : { path: about.data, ...sizesOf(dataset), problems: dataset.problems },
     before: null,
-    after: metricOf(metric, rows.at(-1)!.val),
+    after: shipped ? metricOf(metric, shipped.val) : Number.NaN,
     tested: null,
     ...{ exhibits: [], testExhibits: [], pictures: [] },
   };
-  const card = taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing, integerKernels });
-  return { html: renderTaskReport(data), card, plots: [] };
+  return {
+    card: (check) => taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing, ...check }),
+    report: async () => ({ html: renderTaskReport({ ...data, samples: await samplesOf(job) }), plots: [] }),
+  };
 }
+
+const examplesOf = ({ clients }: NonNullable<FinishedTraining['federation']>): number =>
+  clients.reduce((all, { examples }) => all + examples, 0);
+
+const sizesOf = ({ train, val, test }: FinishedTraining['dataset']) => ({
+  train: train.length,
+  val: val.length,
+  test: test.length,
+});
 
 async function taskReport(job: FinishedTraining, results: TaskResults): Promise<TaskReport> {
   const { task, predictions, val, test, path } = results;
   const { about, dataset, record, settings } = job;
-  const exhibits = task.exhibits(val, predictions);
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   return {
     ...(await runReport(job, results, [
@@ -84,26 +108,28 @@ async function taskReport(job: FinishedTraining, results: TaskResults): Promise<
     noun: TASKS[settings.task].noun,
     names: task.classes,
     metric: task.metric,
-    data: {
-      path: about.data,
-      train: dataset.train.length,
-      val: dataset.val.length,
-      test: dataset.test.length,
-      problems: dataset.problems,
-    },
+    data: { path: about.data, ...sizesOf(dataset), problems: dataset.problems },
     before: record.before && metricOf(task.metric, record.before),
     after: metricOf(task.metric, val),
     tested: test && metricOf(task.metric, test),
-    exhibits: exhibits.filter(isNoPictures),
+    exhibits: task.exhibits(val, predictions).filter(isNoPictures),
     testExhibits: test
       ? (task
           .exhibits(test, [])
           .filter((exhibit) => isNoPictures(exhibit) && exhibit.kind !== 'scatter') as TaskReport['exhibits'])
       : [],
-    pictures: await Promise.all(
-      exhibits.flatMap((exhibit) => (isNoPictures(exhibit) ? [] : [shownPictures(exhibit, job)])),
-    ),
+    pictures: [],
   };
+}
+
+async function withShownPictures(
+  data: TaskReport,
+  job: FinishedTraining,
+  { task, val, predictions }: TaskResults,
+): Promise<TaskReport> {
+  const exhibits = task.exhibits(val, predictions);
+  const pictures = exhibits.flatMap((exhibit) => (isNoPictures(exhibit) ? [] : [shownPictures(exhibit, job)]));
+  return { ...data, samples: await samplesOf(job), pictures: await Promise.all(pictures) };
 }
 
 const isNoPictures = (exhibit: Exhibit): exhibit is Exclude<Exhibit, Pictures> => exhibit.kind !== 'pictures';
@@ -112,7 +138,8 @@ async function shownPictures(
   { title, note, items }: Pictures,
   { dataset: { val } }: FinishedTraining,
 ): Promise<ShownPictures> {
-  const small = (index: number) => thumbnail(val[index].file, THUMBNAIL);
+  // A file that has gone leaves an empty frame.
+  const small = async (index: number) => (await smallPicture(val[index].file)) ?? '';
   return {
     title,
     note,

@@ -29,7 +29,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
   const run = await resumeRun(path);
   try {
     const record = await readRecord(run);
-    if (isFinished(record) && existsSync(join(run.path, 'model', 'onnx', 'model.onnx'))) {
+    if (isFinished(run, record)) {
       const shown = shownPath(run.path);
       throw new ThawError(
         'run-directory',

@@ -65,7 +65,7 @@ async function onlyModel(folder: string, path: string): Promise<ModelFiles> {
     throw new ThawError(
       'not-found',
       `the run ${path} has no finished model yet`,
-      `Finish it first: thaw resume ${path}`,
+      `Finish it: thaw resume ${path}. Or take what was trained so far: thaw export ${path}`,
     );
   throw new ThawError(
     'not-found',

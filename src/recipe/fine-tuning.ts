@@ -1,13 +1,13 @@
 import { type BatchSource, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { namedClasses } from '../export/index.ts';
+import { namedClasses, type Verification } from '../export/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Assessment, classification, type Evaluation, type Prediction, type Task } from '../tasks/index.ts';
 import { type Checkpoint, FeatureCache, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
 import { withClassWeights } from './class-balance.ts';
 import { withEpochs } from './epochs.ts';
-import { type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
+import { checkModel, type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
 import type { ContinuedClasses } from './known-classes.ts';
 import { keptBytes, type MemoryPlan, planMemory } from './memory.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
@@ -48,6 +48,8 @@ export interface Sources {
 /** What came out. */
 export interface FineTuned {
   readonly model: FinishedModel;
+  /** The model's answers next to the trainer's; `holds` is false if Thaw or the runtime has a bug. */
+  readonly verification: Verification;
   /** Of the validation set, by the weights that are shipped. */
   readonly evaluation: Assessment;
   readonly predictions: readonly Prediction[];
@@ -208,10 +210,12 @@ export class FineTuning {
       sourceConfig,
     };
     const measured = await measure(trained);
+    if (!('val' in measured)) throw new ThawError('bad-data', 'no validation picture can be read', 'Put them back');
     const { predictions, val: evaluation } = measured;
-    const model = await finishModel(trained, measured);
+    const model = finishModel(trained, measured);
+    const { verification } = await checkModel(trained, measured, model);
     this.trainer = this.trainerFrom(checkpoint);
-    return { model, evaluation, predictions };
+    return { model, verification, evaluation, predictions };
   }
 
   /** Gives back all sessions. */

@@ -70,15 +70,21 @@ export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, 
 
 const cleared = ({ shape, data }: Tensor): Tensor => tensor('float32', shape, new Float32Array(data.length));
 
+/** A model of which no validation sample can be read: nothing was measured. */
+export type Unmeasured<O extends TaskOutcome, A extends Evaluated> = Pick<Measured<O, A>, 'task' | 'predictions'> & {
+  readonly calibration: null;
+};
+
 /** The checkpoint's weights on the validation set, and on the test set if there is one. */
 export async function measure<O extends TaskOutcome, A extends Evaluated>(
   trained: Trained<O, A>,
-): Promise<Measured<O, A>> {
+): Promise<Measured<O, A> | Unmeasured<O, A>> {
   const { network, anatomy, val, test, config, runtime, features, checkpoint: resume } = trained;
   const options = { network, anatomy, train: val, val, config, runtime, features, resume };
   const trainer = new Trainer({ ...options, task: trained.task });
   try {
     const { loss, predictions } = await trainer.predict(val);
+    if (predictions.length === 0) return { task: trained.task, predictions, calibration: null };
     const task = trained.task.settled(predictions);
     const tested = test && (await trainer.predict(test));
     return {
@@ -96,7 +102,7 @@ export async function measure<O extends TaskOutcome, A extends Evaluated>(
 /** What a checkpoint makes of samples that measure nothing: only to compare the finished model with. */
 export async function predicted<O extends TaskOutcome, A extends Evaluated>(
   trained: Trained<O, A>,
-): Promise<Pick<Measured<O, A>, 'task' | 'predictions'> & { readonly calibration: null }> {
+): Promise<Unmeasured<O, A>> {
   const { network, anatomy, val, config, runtime, checkpoint: resume, task } = trained;
   const trainer = new Trainer({ network, anatomy, train: val, val, config, runtime, resume, task });
   try {
@@ -107,15 +113,19 @@ export async function predicted<O extends TaskOutcome, A extends Evaluated>(
   }
 }
 
-/** A model that is ready to ship, and has been run to see that it is what was trained. */
+/** A model that is ready to ship. */
 export interface FinishedModel {
-  readonly verification: Verification;
-  /** Of a quantized model: how far the answers of ONNX Runtime's integer kernels, its default, are from these on this processor. */
-  readonly integerKernels?: Verification;
   /** The `model/` folder with this model card: path within it → contents. */
   folder(card: string): ReadonlyMap<string, Uint8Array>;
   /** Its preprocessing, which transformers.js can carry out. */
   readonly preprocessing: Preprocessing | TextFormat;
+}
+
+/** A finished model's answers next to the trainer's. */
+export interface ModelCheck {
+  readonly verification: Verification;
+  /** Of a quantized model: how far the answers of ONNX Runtime's integer kernels, its default, are from these on this processor. */
+  readonly integerKernels?: Verification;
 }
 
 /**
@@ -124,16 +134,21 @@ export interface FinishedModel {
  */
 const ROUNDED = 0.05;
 
+type Expected<O extends TaskOutcome, A extends Evaluated> = Pick<
+  Measured<O, A>,
+  'task' | 'predictions' | 'calibration'
+>;
+
 /**
- * Exports a checkpoint and compares the exported model's answers with the trainer's.
+ * Exports a checkpoint.
  *
- * @param measured the shipped task, its temperature, and the trainer's predictions of every validation sample
+ * @param measured the shipped task and its temperature
  */
-export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
+export function finishModel<O extends TaskOutcome, A extends Evaluated>(
   trained: Omit<Trained<O, A>, 'task'>,
-  { task, predictions, calibration }: Pick<Measured<O, A>, 'task' | 'predictions' | 'calibration'>,
-): Promise<FinishedModel> {
-  const { source, output, checkpoint, preprocessing, runtime, val, config, settings, sourceConfig } = trained;
+  { task, calibration }: Pick<Expected<O, A>, 'task' | 'calibration'>,
+): FinishedModel {
+  const { source, output, checkpoint, preprocessing, config, settings, sourceConfig } = trained;
   const state = mergedState(trained, config.lora, checkpoint.state);
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
@@ -142,8 +157,21 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
       ...{ model, task, preprocessing, input: input.name, output, card, sourceConfig },
       notes: { temperature: calibration?.temperature ?? undefined, training: recommendationOf(settings) },
     });
+  return { folder, preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing) };
+}
+
+/**
+ * Compares an exported model's answers with the trainer's.
+ *
+ * @param measured the shipped task, and the trainer's predictions of the validation samples
+ */
+export async function checkModel<O extends TaskOutcome, A extends Evaluated>(
+  { source, preprocessing, runtime, val, config }: Omit<Trained<O, A>, 'task'>,
+  { task, predictions }: Pick<Expected<O, A>, 'task' | 'predictions'>,
+  finished: FinishedModel,
+): Promise<ModelCheck> {
   const comparison = {
-    model: runnable(folder('').get('onnx/model.onnx') as Uint8Array),
+    model: runnable(finished.folder('').get('onnx/model.onnx') as Uint8Array),
     runtime,
     source: val,
     preprocessing,
@@ -153,15 +181,13 @@ export async function finishModel<O extends TaskOutcome, A extends Evaluated>(
     expected: predictions,
     ...TRANSFORMERS_NAMES,
   };
-  const quantized = roundsValues(source.graph);
-  const verification = await verifyExport({ ...comparison, tolerance: quantized ? ROUNDED : undefined });
-  const integerKernels = quantized
-    ? await verifyExport({ ...comparison, tolerance: Number.POSITIVE_INFINITY, integerKernels: true })
-    : undefined;
+  if (!roundsValues(source.graph)) return { verification: await verifyExport(comparison) };
   return {
-    verification,
-    integerKernels,
-    folder,
-    preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing),
+    verification: await verifyExport({ ...comparison, tolerance: ROUNDED }),
+    integerKernels: await verifyExport({
+      ...comparison,
+      tolerance: Number.POSITIVE_INFINITY,
+      integerKernels: true,
+    }),
   };
 }

@@ -11,13 +11,16 @@ export {
   type Sources,
 } from './fine-tuning.ts';
 export {
+  checkModel,
   type FinishedModel,
   finishModel,
   type Measured,
+  type ModelCheck,
   measure,
   predicted,
   shippedCheckpoint,
   type Trained,
+  type Unmeasured,
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';

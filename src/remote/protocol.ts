@@ -4,6 +4,7 @@
  */
 import type { Preprocessing } from '../data/index.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Verification } from '../export/index.ts';
 import type { PictureRoundRequest, RoundOutcome } from '../federated/index.ts';
 import type { MemoryPlan, RecommendedSettings, TrainSettingsInput } from '../recipe/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
@@ -77,6 +78,8 @@ export interface Finished {
   /** The `model/` folder: path within it and contents. */
   readonly files: readonly (readonly [path: string, contents: Uint8Array])[];
   readonly evaluation: Evaluation;
+  /** The model's answers next to the trainer's; `holds` is false if Thaw or the runtime has a bug. */
+  readonly verification: Verification;
   readonly mistakes: readonly Mistake[];
 }
 

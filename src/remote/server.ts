@@ -9,6 +9,7 @@ import {
 } from '../data/index.ts';
 import { PictureSource } from '../data/picture-source.ts';
 import { ThawError } from '../errors.ts';
+import type { Verification } from '../export/index.ts';
 import { pictureRound, type RoundOutcome } from '../federated/index.ts';
 import { selectionText } from '../layers/index.ts';
 import { blendedPictures, FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
@@ -176,7 +177,7 @@ class Server implements Served {
 
   async finish(): Promise<Finished> {
     const { fineTuning, request, dataset } = this.opened();
-    const { model, evaluation, predictions } = await this.whenFree(() => fineTuning.finish());
+    const { model, verification, evaluation, predictions } = await this.whenFree(() => fineTuning.finish());
     const mistakes = predictions
       .filter(({ label, predicted }) => label !== predicted)
       .map(({ index, label, predicted, probabilities }) => ({
@@ -186,7 +187,8 @@ class Server implements Served {
         probability: probabilities[predicted],
       }))
       .sort((a, b) => b.probability - a.probability);
-    return { files: [...model.folder(cardOf(request, evaluation.accuracy))], evaluation, mistakes };
+    const card = cardOf(request, evaluation.accuracy, verification);
+    return { files: [...model.folder(card)], evaluation, verification, mistakes };
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {
@@ -373,7 +375,7 @@ function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Datase
   return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
 }
 
-const cardOf = ({ classes }: OpenRequest, accuracy: number): string =>
+const cardOf = ({ classes }: OpenRequest, accuracy: number, { holds, maxDifference }: Verification): string =>
   [
     '---',
     'library_name: transformers.js',
@@ -383,6 +385,9 @@ const cardOf = ({ classes }: OpenRequest, accuracy: number): string =>
     '',
     `Fine-tuned with Thaw for ${classes.length} classes. ${(100 * accuracy).toFixed(1)} % of the pictures held out for validation are recognized.`,
     '',
+    ...(holds
+      ? []
+      : [`Its answers differ from those of the training by up to ${maxDifference}: measure it before you use it.`, '']),
     '```js',
     "import { pipeline } from '@huggingface/transformers';",
     "const classify = await pipeline('image-classification', 'PATH OF THIS FOLDER');",

@@ -18,6 +18,8 @@ export interface ShippedModel {
   readonly preprocessing: Preprocessing | TextFormat;
   /** Of a quantized model. */
   readonly integerKernels?: IntegerKernels;
+  /** The exported model's answers next to the trainer's. */
+  readonly verification?: { readonly holds: boolean; readonly maxDifference: number };
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -279,6 +281,12 @@ feeds = {name: np.array([values[name]], np.${type}) for name in ${JSON.stringify
 [scores] = session.run(None, feeds)[0]
 print(labels[str(scores.argmax())])`;
 
+/** A limit that only a model with a fault has. */
+export const disagreement = ({ verification }: ShippedModel): string =>
+  verification && !verification.holds
+    ? `- Its answers differ from those of its training by up to ${decimal(verification.maxDifference)}, which is more than rounding. Measure it before you use it.\n`
+    : '';
+
 /** How a classifier is used, by what it takes. */
 export function usageOf({ input, preprocessing }: ShippedModel): { python: string; example: string; input: string } {
   if (isText(preprocessing)) {
@@ -347,7 +355,7 @@ ${usage.input}; the output ${code(shipped.output)} is a score a class, to be put
 ${quantizedUse(shipped.integerKernels)}
 ## Limits
 
-- It knows these classes only, and gives every ${noun} one of them.
+${disagreement(shipped)}- It knows these classes only, and gives every ${noun} one of them.
 - It was measured on ${noun}s like those it was trained on. Measure it on your own before you rely on it.
 ${chosenBy(data, data.test !== null && data.test !== undefined)}- Licence and biases of the model it started from, and of the ${noun}s, carry over.
 `;

@@ -1,3 +1,5 @@
+import { escapeMarkup } from '../escape-markup.ts';
+
 /**
  * Markup that is safe by construction: the `html` tag escapes whatever is put into it, unless that is markup already. Nothing
  * else in this folder makes `Html`, so a class named `<script>` can only ever come out as text.
@@ -8,20 +10,10 @@ export class Html {
 
 type Part = Html | string | number | null | undefined | false | readonly Part[];
 
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-// Control characters are not allowed in HTML, and the bidirectional overrides can make a file name read as another.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
-
-/** Text for an element's content or a double-quoted attribute. */
-export const escapeHtml = (text: string): string =>
-  text.replace(UNPRINTABLE, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character]);
-
 function render(part: Part): string {
   if (part instanceof Html) return part.text;
   if (Array.isArray(part)) return part.map(render).join('');
-  return part === null || part === undefined || part === false ? '' : escapeHtml(String(part));
+  return part === null || part === undefined || part === false ? '' : escapeMarkup(String(part));
 }
 
 /** Template tag: strings and numbers are escaped, arrays joined, `null`, `undefined` and `false` left out. */

@@ -16,7 +16,7 @@ import { ThawError } from '../errors.ts';
 import type { Checkpoint, EpochRow } from '../training/index.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
-import { isLockFile, takeLock } from './lock.ts';
+import { holdsLock, isLockFile, takeLock } from './lock.ts';
 import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
 import { isUnfinishedSource, loadSource, type RunSource, saveSource } from './source.ts';
 
@@ -24,6 +24,10 @@ const CONFIG = 'config.yaml';
 /** What a run tells of itself beyond checkpoints and metrics. */
 export const RECORD_FILE = 'record.json';
 const CHECKPOINTS = 'checkpoints';
+/** The last file of a finished run. */
+export const REPORT_FILE = 'report.html';
+/** The first file of a finished run. */
+const MODEL_FILE = join('model', 'onnx', 'model.onnx');
 
 /** A run directory that is only read: no lock is needed, since every file in it is whole at any time. */
 export class RunReader {
@@ -97,6 +101,11 @@ export class RunReader {
     return join(this.path, CHECKPOINTS, kind);
   }
 
+  /** Whether the run has its model, and its report if one is asked for. */
+  has(what: 'model' | 'report'): boolean {
+    return existsSync(join(this.path, what === 'model' ? MODEL_FILE : REPORT_FILE));
+  }
+
   /** The rows of `metrics.jsonl`. */
   rows(): Promise<readonly EpochRow[]> {
     return readRows(this.path);
@@ -122,26 +131,40 @@ export class RunWriter extends RunReader {
     return this.writeFile(CONFIG, stringify(config, { aliasDuplicateObjects: false }));
   }
 
+  /** A folder that was deleted meanwhile must not come back with a part of the run in it. */
+  private assertThere(): void {
+    if (holdsLock(this.path)) return;
+    throw new ThawError(
+      'run-directory',
+      `${this.path} was deleted or moved while the run was at work in it`,
+      'Put it back and continue with `thaw resume`, or start again',
+    );
+  }
+
   /** Once, before the first checkpoint. */
   async saveSource(source: RunSource): Promise<void> {
+    this.assertThere();
     await saveSource(join(this.path, CHECKPOINTS), source);
     this.identity = source.identity;
   }
 
   /** Writes `checkpoints/<kind>/`, keeping the one before. A kill or a full disk leaves a whole one. */
   async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
+    this.assertThere();
     this.identity ??= (await this.source()).identity;
     await saveCheckpoint(this.folderOf(kind), checkpoint, this.identity, this.saved.has(kind));
     this.saved.add(kind);
   }
 
   /** Adds an epoch to `results.csv`, `metrics.jsonl` and TensorBoard's event file. */
-  appendRow(row: EpochRow): Promise<void> {
+  async appendRow(row: EpochRow): Promise<void> {
+    this.assertThere();
     return appendRow(this.path, row);
   }
 
   /** Makes the metrics files hold exactly these rows: on resume, those of the checkpoint's progress. */
-  rewindRows(rows: readonly EpochRow[]): Promise<void> {
+  async rewindRows(rows: readonly EpochRow[]): Promise<void> {
+    this.assertThere();
     return rewriteRows(this.path, rows);
   }
 
@@ -161,11 +184,13 @@ export class RunWriter extends RunReader {
   }
 
   /** Any other file of the run, by its path within it. */
-  writeFile(file: string, contents: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
+  async writeFile(file: string, contents: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
+    this.assertThere();
     return writeAtomically(join(this.path, file), contents);
   }
 
-  private writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  private async writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+    this.assertThere();
     return replaceFolder(join(this.path, folder), files);
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { link, mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,9 @@ const TAKEOVER = '.lock.takeover';
 const TAKEOVER_MS = 5_000;
 
 export const isLockFile = (name: string): boolean => name.startsWith(LOCK);
+
+/** Whether a folder still has the lock that this process took; without it, the folder was deleted or moved. */
+export const holdsLock = (folder: string): boolean => existsSync(join(folder, LOCK));
 
 const ownerSchema = z.object({
   pid: z.number().int().positive(),

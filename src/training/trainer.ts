@@ -1,3 +1,4 @@
+import { ThawError } from '../errors.ts';
 import { isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { selectionText } from '../layers/index.ts';
@@ -195,7 +196,9 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const started = performance.now();
     const next = { ...this.progress, epoch: epoch + 1, stageEpoch: stageEpoch + 1, batch: 0 };
     if (next.stageEpoch < config.epochs) await this.succession.open(stage, next);
+    if (this.progress.scores.count === 0) throw unreadable('training');
     const { loss, predictions } = await this.predict(source);
+    if (predictions.length === 0) throw unreadable('validation');
     const lr = this.pace.lastRate(config, this.progress);
     const fault = faultOf(this.progress, { seen: 'validation', step, lr, loss });
     if (fault) return fault;
@@ -285,3 +288,10 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     };
   }
 }
+
+const unreadable = (split: 'training' | 'validation') =>
+  new ThawError(
+    'bad-data',
+    `no ${split} sample can be read any more`,
+    'Put the data back and resume from the last checkpoint, which is whole; or export what was trained so far',
+  );

@@ -159,6 +159,7 @@ export class FakeEngine {
 }
 
 const finished: Finished = {
+  verification: { samples: 2, maxDifference: 0, agreement: 1, holds: true },
   files: [['onnx/model.onnx', new Uint8Array([1, 2, 3])]],
   evaluation: {
     loss: 0.5,

@@ -6,10 +6,10 @@ import { JobDisplay } from '../terminal/job.ts';
 
 export const command: CommandSpec = {
   name: 'export',
-  summary: 'the finished model again, in another form',
+  summary: 'the model of a run in another form',
   description:
     "Without a flag: plain ONNX with the source's own names, in the run. --fp16 and --quantize write smaller weights beside the model to ship, where transformers.js finds them by dtype.",
-  words: [{ name: 'run', does: 'a finished run' }],
+  words: [{ name: 'run', does: 'a run; of one that is not finished, the best epoch so far' }],
   flags: {
     quantize: { kind: 'switch', does: "int8 weights with a scale a channel (transformers.js: dtype 'q8')" },
     fp16: { kind: 'switch', does: "float16 weights (transformers.js: dtype 'fp16')" },

@@ -1,5 +1,6 @@
 /** Many small pictures on one, with words below each. */
 import sharp, { type OverlayOptions } from 'sharp';
+import { escapeMarkup } from '../../escape-markup.ts';
 import type { Pixels } from '../pixels.ts';
 import { openPixels } from './decode.ts';
 
@@ -48,12 +49,9 @@ export async function contactSheet(
   const captions = tiles.map(({ caption }, i) => {
     const { left, top } = place(i);
     const text = caption.length > characters ? `${caption.slice(0, characters - 1)}…` : caption;
-    return `<text x="${left}" y="${top + height + TEXT + 1}">${escaped(text)}</text>`;
+    return `<text x="${left}" y="${top + height + TEXT + 1}">${escapeMarkup(text)}</text>`;
   });
   const words = `<svg xmlns="http://www.w3.org/2000/svg" width="${across}" height="${down}" font-family="sans-serif" font-size="${TEXT}" fill="#222">${captions.join('')}</svg>`;
   const white = sharp({ create: { width: across, height: down, channels: 3, background: '#fff' } });
   return white.composite([...(await Promise.all(pictures)), { input: Buffer.from(words) }]).removeAlpha();
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => ENTITIES[character]);

@@ -340,7 +340,7 @@ class Sweep {
       const { progress } = last;
       epochs.push(...progress.rows.map(({ val }) => val));
       const record = await readRecord(there);
-      if (!isFinished(record)) return resume(path, hooks);
+      if (!isFinished(there, record)) return resume(path, hooks);
       if (record.task) this.metric = openTask(record.task).metric;
       return { status: 'finished', seconds: record.seconds };
     }

@@ -1,6 +1,6 @@
 import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
 import { isText } from '../../text/index.ts';
-import { code, inputOf, originOf, plain, python, type ShippedModel, usageOf, yaml } from '../card.ts';
+import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf, yaml } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
 import { quantizedUse } from '../quantized.ts';
@@ -170,7 +170,7 @@ ${texts ? usageOf(shipped).input : inputOf(shipped.input, preprocessing)}; the o
 ${quantizedUse(shipped.integerKernels)}
 ## Limits
 
-- ${use.limit}
+${disagreement(shipped)}- ${use.limit}
 - It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
 ${chosenBy(data, data.tested !== null)}- Licence and biases of the model it started from, and of the pictures, carry over.
 `;
