@@ -103,8 +103,10 @@ export class TrainingDisplay {
 
   private showCheck({ samples, maxDifference, holds, madeUp }: Event<'verified'>): void {
     const on = `on ${plural(samples, madeUp ? 'made-up sample' : `validation ${this.noun}`)}`;
-    if (holds)
-      return this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
+    if (holds) {
+      this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
+      return;
+    }
     const differs = `the exported model's answers differ from training's by up to ${decimal(maxDifference)} ${on}`;
     const { colours: c } = this.terminal;
     this.terminal.say(c.red(`checked   ${differs}: this is a bug in Thaw or ONNX Runtime. Measure it with thaw eval`));
