@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'device'
   | 'memory'
   | 'run-directory'
+  /** A page's storage is full, or another tab has the project. */
+  | 'storage'
   /** The worker, thread or process that trained is gone. */
   | 'ended'
   | 'diverged';

@@ -7,6 +7,7 @@ import {
   choosePreprocessing,
   optionsOf,
   prepareModel,
+  refuseSettingsOfRuns,
   type Sources,
   type TrainSettings,
   type TrainSettingsInput,
@@ -51,6 +52,7 @@ export async function pictureRound(
   hooks: RoundHooks = {},
 ): Promise<RoundOutcome> {
   checkProximal(request);
+  refuseSettingsOfRuns({ ...request.settings });
   const { model: encoded, preprocessorConfig, config: sourceConfig, evaluateOnly = false, proximal, measure } = request;
   const state = readRoundState(request.state);
   const { settings } = roundSettings(request.settings ?? {}, state, sourceConfig);

@@ -6,7 +6,9 @@ import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
 import { elementCount, type Model, roundsValues } from '../onnx/index.ts';
 import {
+  ASSUMED,
   choosePreprocessing,
+  EXACT,
   chooseText,
   type PictureSettings,
   type Prepared,
@@ -43,9 +45,7 @@ export function tellRecommended(settings: RecommendedSettings, { onEvent }: JobH
 /** States how Thaw computes a quantized model, and what that costs. */
 export function noticeQuantized({ graph }: Model, { onEvent }: JobHooks): void {
   if (!roundsValues(graph)) return;
-  const message =
-    'the model is quantized: Thaw computes it in float32, exactly as the ONNX standard defines it, so it takes about as long as a float model';
-  onEvent?.({ type: 'notice', message });
+  onEvent?.({ type: 'notice', message: EXACT });
 }
 
 /** How pictures or texts become the model's input; where nothing says it, what is assumed is told. */
@@ -62,8 +62,7 @@ export function preprocessingOf(
   if (from === 'assumed') {
     onEvent?.({
       type: 'notice',
-      message:
-        "the model's folder has no preprocessor_config.json, so ImageNet's preprocessing is assumed (--preprocessing, --mean, --deviation change it)",
+      message: ASSUMED,
     });
   }
   return preprocessing;

@@ -1,9 +1,10 @@
 import { type BatchSource, type Preprocessing, readAugmentation } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { namedClasses, type Verification } from '../export/index.ts';
-import { readModel } from '../onnx/index.ts';
+import { metadataOf, namedClasses, type Verification } from '../export/index.ts';
+import { readModel, roundsValues } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Assessment, classification, type Evaluation, type Prediction, type Task } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
 import { type Checkpoint, FeatureCache, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
 import { withClassWeights } from './class-balance.ts';
 import { withEpochs } from './epochs.ts';
@@ -12,8 +13,11 @@ import type { ContinuedClasses } from './known-classes.ts';
 import { keptBytes, type MemoryPlan, planMemory } from './memory.ts';
 import { choosePreprocessing, inputShapes } from './pictures.ts';
 import { type Prepared, prepareModel } from './prepare.ts';
+import { ASSUMED, EXACT } from './notices.ts';
 import { type RecommendedSettings, withRecommended } from './recommended.ts';
+import { refuseSettingsOfRuns } from './session-settings.ts';
 import { type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
+import { takesTexts } from './texts.ts';
 
 export interface FineTuningRequest {
   /** An `.onnx` file's bytes. */
@@ -77,6 +81,8 @@ export class FineTuning {
     readonly recommended: RecommendedSettings,
     /** What it was estimated to take as it began, where that is known of the device. */
     readonly memory: MemoryPlan | undefined,
+    /** Worth knowing before training, a line each: what is assumed, what it costs. */
+    readonly notices: readonly string[],
     resume: FineTuningPlatform['resume'],
   ) {
     this.best = resume?.best;
@@ -91,14 +97,18 @@ export class FineTuning {
     { runtime, open, cacheMemory = 1024, memory: limit, resume }: FineTuningPlatform,
   ): Promise<FineTuning> {
     const { model: encoded, preprocessorConfig, classes } = request;
+    refuseSettingsOfRuns({ ...request.settings });
+    checkClassNames(classes);
     const { settings, recommended } = withRecommended({ ...request.settings }, request.config);
     readAugmentation(settings.augment);
-    if (classes.length < 2) {
-      throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
-    }
     const task = classification(classes);
     const model = readModel(encoded);
-    const { preprocessing } = choosePreprocessing(model, preprocessorConfig, settings);
+    if (takesTexts(model))
+      throw new ThawError('bad-model', 'the model reads texts, and pictures are given', 'Use `thaw train` for texts');
+    const noted = metadataOf(model)?.preprocessing;
+    const recorded = noted && !isText(noted) ? noted : undefined;
+    const { preprocessing, from } = choosePreprocessing(model, preprocessorConfig, settings, recorded);
+    const notices = [...(from === 'assumed' ? [ASSUMED] : []), ...(roundsValues(model.graph) ? [EXACT] : [])];
     const prepared = await prepareModel(model, runtime, {
       head: settings.head,
       classes: classes.length,
@@ -141,6 +151,7 @@ export class FineTuning {
       own,
       recommended,
       memory,
+      notices,
       resume,
     );
   }
@@ -236,4 +247,15 @@ function openFeatures({ cache, cacheMemory }: TrainSettings, usual: number): Fea
     throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
   }
   return new FeatureCache({ maximumBytes: cache === 'off' ? 0 : (cacheMemory ?? usual) * 2 ** 20 });
+}
+
+/** @throws ThawError `bad-data` for fewer than two classes, and for names that are empty or given twice */
+function checkClassNames(classes: readonly string[]): void {
+  if (classes.length < 2)
+    throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
+  const empty = classes.findIndex((name) => typeof name !== 'string' || name.trim() === '');
+  if (empty >= 0) throw new ThawError('bad-data', `class ${empty} has no name`, 'Give each class a name of its own');
+  const twice = classes.find((name, i) => classes.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ThawError('bad-data', `two classes are named "${twice}"`, 'Give each class a name of its own');
 }

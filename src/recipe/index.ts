@@ -24,7 +24,9 @@ export {
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
+export { ASSUMED, EXACT } from './notices.ts';
 export { newHead, optionsOf } from './new-head.ts';
+export { refuseSettingsOfRuns } from './session-settings.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,

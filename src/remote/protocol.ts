@@ -54,6 +54,8 @@ export interface Opened {
   readonly recommended: RecommendedSettings;
   /** What the training is estimated to take, and whether its batches go through in parts; of one that begins, where it is known of the device. */
   readonly memory?: MemoryPlan;
+  /** Worth knowing before training, a line each: an assumed preprocessing, a project that cannot be kept. */
+  readonly notices: readonly string[];
   /** Epochs that are done already, where a kept project was opened again. */
   readonly epochsDone: number;
   /** Pictures that cannot be read are found while training: see the `problem` events. */
@@ -115,6 +117,8 @@ export type RemoteEvent =
   | TrainingEvent
   /** A picture that cannot be read, by its place among those given, and why. */
   | { readonly type: 'problem'; readonly picture: number; readonly reason: string }
+  /** The project's newest checkpoint could not be kept, and why. The training continues; predict, finish and download work. */
+  | { readonly type: 'unsaved'; readonly message: string; readonly hint?: string }
   | { readonly type: 'paused' }
   | { readonly type: 'proceeding' };
 

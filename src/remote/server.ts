@@ -88,6 +88,9 @@ class Server implements Served {
   private paused: { readonly proceed: () => void; readonly promise: Promise<void> } | undefined;
   private rounding: AbortController | undefined;
   private features: FeatureCache | undefined;
+  private unlock: Awaited<ReturnType<ProjectStore['lock']>> | undefined;
+  /** Whether checkpoints of what is open are kept. */
+  private isKept = false;
   /** What waits for the step under way to end: sessions are not run by two at once. */
   private readonly between: (() => Promise<void>)[] = [];
 
@@ -98,22 +101,33 @@ class Server implements Served {
 
   async open(request: OpenRequest): Promise<Opened> {
     const { project } = request;
-    const store = project === undefined ? undefined : this.store;
-    const opened = await this.begin(request);
-    if (project === undefined || !store) return opened;
-    // What memory has decided about batches stays so when the project goes on.
-    const { batch, accumulate, memory } = this.opened().fineTuning.settings;
-    const settings = { ...request.settings, batch, accumulate, memory };
-    await keepProject(store, project, { ...request, settings });
-    return opened;
+    await this.close();
+    if (project === undefined) return this.begin(request);
+    return this.locking(project, async (store) => {
+      const opened = await this.begin(request);
+      // The division of batches that memory asked for stays when the project is opened again.
+      const { batch, accumulate, memory } = this.opened().fineTuning.settings;
+      const settings = { ...request.settings, batch, accumulate, memory };
+      try {
+        await keepProject(store, project, { ...request, settings });
+        return opened;
+      } catch (error) {
+        await store.remove(project).catch(() => {});
+        const { line } = this.unsaved(error);
+        return { ...opened, notices: [...opened.notices, line] };
+      }
+    });
   }
 
   async reopen(project: string): Promise<Opened> {
-    const { request, last, best } = await keptProject(this.store, project);
-    const checkpoint = async (blob: Blob | undefined) =>
-      blob && readCheckpoint(new Uint8Array(await blob.arrayBuffer()));
-    const going = await checkpoint(last);
-    return this.begin(request, going && { last: going, best: await checkpoint(best) });
+    await this.close();
+    return this.locking(project, async (store) => {
+      const { request, last, best } = await keptProject(store, project);
+      const checkpoint = async (blob: Blob | undefined) =>
+        blob && readCheckpoint(new Uint8Array(await blob.arrayBuffer()));
+      const going = await checkpoint(last);
+      return this.begin(request, going && { last: going, best: await checkpoint(best) });
+    });
   }
 
   async projects(): Promise<readonly string[]> {
@@ -121,7 +135,13 @@ class Server implements Served {
   }
 
   async forget(project: string): Promise<void> {
-    await this.store.remove(project);
+    if (this.current?.request.project === project) await this.close();
+    const unlock = await this.store.lock(project);
+    try {
+      await this.store.remove(project);
+    } finally {
+      await unlock();
+    }
   }
 
   async train(): Promise<StopReason> {
@@ -236,6 +256,28 @@ class Server implements Served {
     const { current } = this;
     this.current = undefined;
     await this.whenFree(async () => current?.fineTuning.release());
+    await this.unlock?.();
+    this.unlock = undefined;
+  }
+
+  /** Opens a project that no other session has; the lock stays until it is put away. */
+  private async locking(project: string, open: (store: ProjectStore) => Promise<Opened>): Promise<Opened> {
+    const { store } = this;
+    this.unlock = await store.lock(project);
+    try {
+      return await open(store);
+    } catch (error) {
+      await this.putAway();
+      throw error;
+    }
+  }
+
+  /** Reports that the project is no longer kept. @throws what is not the storage's fault */
+  private unsaved(error: unknown): ThawError {
+    if (!(error instanceof ThawError && error.code === 'storage')) throw error;
+    this.isKept = false;
+    this.emit({ type: 'unsaved', message: error.message, hint: error.hint });
+    return error;
   }
 
   private opened(): Open {
@@ -244,7 +286,6 @@ class Server implements Served {
   }
 
   private async begin(request: OpenRequest, resume?: Parameters<typeof FineTuning.open>[1]['resume']): Promise<Opened> {
-    await this.close();
     const runtime = await this.platform.runtime(request.settings?.device ?? 'auto');
     const dataset = datasetOf(request);
     const open = (preprocessing: Preprocessing, settings: TrainSettings) =>
@@ -257,6 +298,7 @@ class Server implements Served {
       resume,
     });
     this.current = { request, fineTuning, dataset: splitOf(dataset, fineTuning.settings), runtime };
+    this.isKept = request.project !== undefined;
     const { train, val } = this.current.dataset;
     return {
       device: runtime.device,
@@ -269,6 +311,7 @@ class Server implements Served {
       val: val.length,
       recommended: fineTuning.recommended,
       memory: fineTuning.memory,
+      notices: fineTuning.notices,
       epochsDone: resume?.last.progress.epoch ?? 0,
     };
   }
@@ -306,11 +349,15 @@ class Server implements Served {
 
   private async keep(event: TrainingEvent): Promise<void> {
     const { request, fineTuning } = this.opened();
-    if (request.project === undefined) return;
-    if (event.type === 'epoch' && event.best) {
-      await this.store.write(request.project, 'best.safetensors', writeCheckpoint(fineTuning.bestCheckpoint!));
+    const { project } = request;
+    if (project === undefined || !this.isKept) return;
+    try {
+      if (event.type === 'epoch' && event.best)
+        await this.store.write(project, 'best.safetensors', writeCheckpoint(fineTuning.bestCheckpoint!));
+      await this.store.write(project, 'last.safetensors', writeCheckpoint(await fineTuning.checkpoint()));
+    } catch (error) {
+      this.unsaved(error);
     }
-    await this.store.write(request.project, 'last.safetensors', writeCheckpoint(await fineTuning.checkpoint()));
   }
 
   /** Between two events of a training: others' turn, and the place to be paused in. */
@@ -336,8 +383,20 @@ class Server implements Served {
   }
 }
 
-/** All pictures by their place, as training ones where nothing is said. */
+/** @throws ThawError `bad-data` naming the first picture whose label is no index into the classes */
+function checkLabels({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>): void {
+  const wrong = pictures.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
+  if (wrong < 0) return;
+  throw new ThawError(
+    'bad-data',
+    `picture ${wrong} has the label ${pictures[wrong].label}, and there are ${classes.length} classes`,
+    `Give each picture the index of its class, from 0 to ${classes.length - 1}`,
+  );
+}
+
+/** All pictures by their place, as training ones if nothing else is stated. */
 function datasetOf({ classes, pictures }: OpenRequest): Dataset {
+  checkLabels({ classes, pictures });
   for (const [label, name] of classes.entries()) {
     const count = pictures.filter((picture) => picture.label === label).length;
     if (count < 2) {
@@ -353,6 +412,7 @@ function datasetOf({ classes, pictures }: OpenRequest): Dataset {
 
 /** The same by the classes of a federation, of which a machine may lack some. */
 function roundDatasetOf({ classes, pictures }: RemoteRoundRequest, known: readonly string[]): Dataset {
+  checkLabels({ classes, pictures });
   const stranger = classes.find((name) => !known.includes(name));
   if (stranger === undefined) return labelled({ classes, pictures }, known);
   throw new ThawError('bad-data', `the federation has no class "${stranger}"`, `Its classes are ${known.join(', ')}`);

@@ -34,10 +34,14 @@ type Owner = z.output<typeof ownerSchema>;
  * Takes a directory's lock: a file with the owner's process and host that comes into being whole (written beside, then linked).
  * The lock of a process of this host that is gone is taken over.
  *
+ * @param options `again`: also a lock of this very process, such as that of a thread that was ended, is taken over
  * @returns gives the lock back
  * @throws ThawError `run-directory` when another process has it
  */
-export async function takeLock(folder: string): Promise<() => Promise<void>> {
+export async function takeLock(
+  folder: string,
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<() => Promise<void>> {
   const path = join(folder, LOCK);
   const owner: Owner = {
     pid: process.pid,
@@ -50,11 +54,14 @@ export async function takeLock(folder: string): Promise<() => Promise<void>> {
     if (await place(path, owner)) return () => giveBack(path, owner);
     const other = await readOwner(path);
     if (other === 'gone') continue;
-    if (other !== 'damaged' && isAlive(other)) throw held(folder, other);
+    if (other !== 'damaged' && isAlive(other) && !(again && isOwn(other, owner))) throw held(folder, other);
     if (!(await removeStale(folder, other))) await sleep(20);
   }
   throw new ThawError('run-directory', `the lock of ${folder} cannot be taken`, `Remove ${path} and try again`);
 }
+
+const isOwn = (other: Owner, { pid, host, began }: Owner): boolean =>
+  other.pid === pid && other.host === host && other.began === began;
 
 async function place(path: string, owner: Owner): Promise<boolean> {
   const unfinished = beside(path);

@@ -21,15 +21,18 @@ export interface PageRoundRequest extends Omit<RemoteRoundRequest, 'model' | 'pi
 /** Canvases and frames turned into files at a time: each is held uncompressed meanwhile. */
 const AT_A_TIME = 4;
 
-/** A request as it is sent. */
-export async function withBytes<R extends Pick<PageOpenRequest, 'model' | 'pictures'>>({
-  model,
-  pictures,
-  ...rest
-}: R) {
+/** A request as it is sent. Of a model at an address, the JSON files around it come along, unless they are given. */
+export async function withBytes<
+  R extends Pick<PageOpenRequest, 'model' | 'pictures' | 'preprocessorConfig' | 'config'>,
+>({ model, pictures, ...rest }: R) {
   const blobs = await blobsOf(pictures.map(({ picture }) => picture));
+  const isAddress = typeof model === 'string' || model instanceof URL;
+  const { preprocessorConfig, config } = rest;
+  const around = async (file: string) => (isAddress ? jsonAround(model, file) : undefined);
   return {
     ...rest,
+    preprocessorConfig: preprocessorConfig ?? (await around('preprocessor_config.json')),
+    config: config ?? (await around('config.json')),
     model: await bytesOfModel(model),
     pictures: pictures.map((labelled, i) => ({ ...labelled, picture: blobs[i] })),
   };
@@ -44,6 +47,24 @@ async function bytesOfModel(model: PageModel): Promise<Uint8Array> {
   });
   if (response.ok) return new Uint8Array(await response.arrayBuffer());
   throw new ThawError('not-found', `${model} is not there (${response.status})`, 'Check the address');
+}
+
+/** A JSON file next to a model, or above its `onnx/`; undefined if it is not there, or a page is in its place. */
+async function jsonAround(model: string | URL, file: string): Promise<unknown> {
+  const address = new URL(model, location.href);
+  for (const place of address.pathname.includes('/onnx/') ? ['./', '../'] : ['./']) {
+    const url = new URL(place + file, address);
+    // The model's query may hold the key to the whole folder.
+    url.search = address.search;
+    const response = await fetch(url).catch(() => undefined);
+    if (!response?.ok) continue;
+    try {
+      return await response.json();
+    } catch {
+      // Some servers answer every address with their front page.
+    }
+  }
+  return undefined;
 }
 
 export async function blobsOf(pictures: readonly PagePicture[]): Promise<Blob[]> {

@@ -1,6 +1,9 @@
+import { ThawError } from '../errors.ts';
 import type { ProjectStore } from '../remote/index.ts';
 
 const FOLDER = 'thaw';
+/** A worker that was ended gives its locks back within milliseconds. */
+const PATIENCE = 2000;
 
 /** Projects in the origin's private file system. A file is written beside and swapped in when it is whole, which the browser does. */
 export function privateStore(): ProjectStore {
@@ -14,12 +17,13 @@ export function privateStore(): ProjectStore {
     const parts = file.split('/');
     return { folders: parts.slice(0, -1), name: parts.at(-1)! };
   };
+  const projects = async () => {
+    const names: string[] = [];
+    for await (const name of (await root()).keys()) names.push(decodeURIComponent(name));
+    return names.sort();
+  };
   return {
-    async projects() {
-      const names: string[] = [];
-      for await (const name of (await root()).keys()) names.push(decodeURIComponent(name));
-      return names.sort();
-    },
+    projects,
     async read(project, file) {
       const { folders, name } = split(file);
       try {
@@ -31,15 +35,50 @@ export function privateStore(): ProjectStore {
     },
     async write(project, file, contents) {
       const { folders, name } = split(file);
-      const handle = await (await folderOf(project, folders, true)).getFileHandle(name, { create: true });
-      const writable = await handle.createWritable();
-      await writable.write(contents as Blob | Uint8Array<ArrayBuffer>);
-      await writable.close();
+      try {
+        const handle = await (await folderOf(project, folders, true)).getFileHandle(name, { create: true });
+        const writable = await handle.createWritable();
+        await writable.write(contents as Blob | Uint8Array<ArrayBuffer>);
+        await writable.close();
+      } catch (error) {
+        if ((error as Error).name !== 'QuotaExceededError') throw error;
+        throw full(project, await projects().catch(() => []), error);
+      }
     },
     async remove(project) {
       await (await root()).removeEntry(encodeURIComponent(project), { recursive: true }).catch((error: Error) => {
         if (error.name !== 'NotFoundError') throw error;
       });
     },
+    lock: (project) => lockOf(`thaw-project ${project}`, project),
   };
+}
+
+function full(project: string, projects: readonly string[], cause: unknown): ThawError {
+  const others = projects.filter((name) => name !== project);
+  const deletable = others.length ? `: forget(name) deletes one of ${others.join(', ')}` : '';
+  return new ThawError(
+    'storage',
+    `the browser's storage for this site is full, so the project "${project}" is no longer kept`,
+    `The training continues; finish it and download the model. Make room for the next time${deletable}`,
+    { cause },
+  );
+}
+
+/** Holds a lock of the origin until it is given back, or the worker ends. */
+function lockOf(lock: string, project: string): Promise<() => void> {
+  if (!navigator.locks) return Promise.resolve(() => {});
+  return new Promise((resolve, reject) => {
+    const held = () => new Promise<void>((release) => resolve(() => release()));
+    navigator.locks.request(lock, { signal: AbortSignal.timeout(PATIENCE) }, held).catch((cause) => {
+      reject(
+        new ThawError(
+          'storage',
+          `the project "${project}" is open in another tab`,
+          'Close it there, or choose another name',
+          { cause },
+        ),
+      );
+    });
+  });
 }

@@ -10,6 +10,7 @@ const modules = [
   'version',
   'bytes',
   'random',
+  'escape-markup',
   'nearest',
   'digest',
   'disk',

@@ -1,16 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { train } from '../../src/jobs/index.ts';
+import { ThawError } from '../../src/errors.ts';
+import { exportRun, train } from '../../src/jobs/index.ts';
 import {
   connect,
   emitterPort,
   type OpenRequest,
+  type ProjectStore,
   type RemoteClient,
   type RemoteEvent,
   serve,
 } from '../../src/remote/index.ts';
+import { folderStore } from '../../src/remote/node/folder-store.ts';
 import { nodePlatform } from '../../src/remote/node/platform.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { modelOf, requestOf, settings } from './request.ts';
@@ -225,3 +229,139 @@ test('a project takes what its model recommends, and does so again when it is re
   const again = await connected(folder).client.reopen('one');
   expect(again.recommended).toEqual({ augment: 'drawings' });
 });
+
+test.each([
+  { task: 'regression' },
+  { task: 'multi-label' },
+  { task: 'embedding' },
+  { keepHead: true },
+  { labels: ['red', 'green', 'blue'] },
+  { strict: true },
+  { verify: 'full' },
+  { saveEvery: 1 },
+  { artifacts: true },
+  { cacheDisk: 10 },
+  { maxLength: 10 },
+] as const)('a setting that would be ignored is refused: %o', async (own) => {
+  const { client } = connected();
+  const [name] = Object.keys(own);
+  await expect(client.open({ ...request, settings: { ...settings, ...own } as typeof settings })).rejects.toMatchObject(
+    {
+      code: 'bad-config',
+      message: expect.stringContaining(`setting ${name}`),
+    },
+  );
+});
+
+test.each([
+  [[3], 'picture 0 has the label 3'],
+  [[-1], 'picture 0 has the label -1'],
+  [[0.5], 'picture 0 has the label 0.5'],
+] as const)('a label that is no index into the classes is refused: %o', async ([label], message) => {
+  const { client } = connected();
+  const [first, ...others] = request.pictures;
+  const pictures = [{ ...first, label }, ...others];
+  await expect(client.open({ ...request, pictures })).rejects.toMatchObject({
+    code: 'bad-data',
+    message: expect.stringContaining(message),
+  });
+});
+
+test.each([
+  [['red', 'red', 'blue'], 'two classes are named "red"'],
+  [['red', ' ', 'blue'], 'class 1 has no name'],
+] as const)('class names are checked: %o', async (classes, message) => {
+  const { client } = connected();
+  await expect(client.open({ ...request, classes })).rejects.toMatchObject({
+    code: 'bad-data',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('a lone model takes its own preprocessing, and an assumed one is reported', async () => {
+  const run = join(project.folder, 'own preprocessing');
+  await train({ model: project.model, data: project.data, out: run, settings: { ...settings } });
+  const { file } = await exportRun({ run });
+  const { client } = connected();
+  const { preprocessorConfig: _, ...lone } = request;
+  const own = await client.open({ ...lone, model: readFileSync(file) });
+  const { preprocessing } = await client.open(request);
+  expect(own.preprocessing).toEqual(preprocessing);
+  expect(own.notices).toEqual([]);
+  const assumed = await client.open(lone);
+  expect(assumed.preprocessing).not.toEqual(preprocessing);
+  expect(assumed.notices).toEqual([expect.stringContaining("ImageNet's preprocessing is assumed")]);
+});
+
+test('a project is open in one session at a time', async () => {
+  const folder = join(project.folder, 'one at a time');
+  const store = folderStore(folder);
+  const platform = { ...nodePlatform({ folder }), store: exclusive(store) };
+  const [first, second] = [platform, platform].map((own) => {
+    const { port1, port2 } = new MessageChannel();
+    serve(emitterPort(port1), own);
+    const client = connect(emitterPort(port2));
+    clients.push(client);
+    return client;
+  });
+  await first.open({ ...request, project: 'mine' });
+  const taken = { code: 'storage', message: 'the project "mine" is open elsewhere' };
+  await expect(second.open({ ...request, project: 'mine' })).rejects.toMatchObject(taken);
+  await expect(second.reopen('mine')).rejects.toMatchObject(taken);
+  await expect(second.forget('mine')).rejects.toMatchObject(taken);
+  await second.open({ ...request, project: 'other' });
+  await first.close();
+  await second.reopen('mine');
+});
+
+test('two processes do not open one project', async () => {
+  const folder = join(project.folder, 'two processes');
+  const lock = join(folder, '%locks', 'mine');
+  mkdirSync(lock, { recursive: true });
+  const [pid, host] = [process.ppid, hostname()];
+  writeFileSync(join(lock, '.lock'), JSON.stringify({ pid, host, began: null, boot: null, token: 'x' }));
+  const { client } = connected(folder);
+  await expect(client.open({ ...request, project: 'mine' })).rejects.toMatchObject({
+    code: 'storage',
+    message: 'the project "mine" is open in another process',
+  });
+  expect(await client.projects()).toEqual([]);
+});
+
+test.each(['model.onnx', 'last.safetensors'])('storage that is full (%s) does not end the training', async (file) => {
+  const { port1, port2 } = new MessageChannel();
+  const platform = nodePlatform({ folder: join(project.folder, `full ${file}`) });
+  const store: ProjectStore = {
+    ...platform.store!,
+    async write(name, path, contents) {
+      if (path === file) throw new ThawError('storage', 'the storage is full', 'Make room');
+      await platform.store!.write(name, path, contents);
+    },
+  };
+  serve(emitterPort(port1), { ...platform, store });
+  const client = connect(emitterPort(port2));
+  clients.push(client);
+  const events: RemoteEvent[] = [];
+  client.listen((event) => events.push(event));
+  const { notices } = await client.open({ ...request, project: 'full' });
+  expect(notices).toEqual(file === 'model.onnx' ? ['the storage is full. Make room'] : []);
+  expect(await client.train()).toBe('finished');
+  expect(events.filter(({ type }) => type === 'unsaved')).toEqual([
+    { type: 'unsaved', message: 'the storage is full', hint: 'Make room' },
+  ]);
+  expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(4);
+  expect(modelOf((await client.finish()).files).length).toBeGreaterThan(0);
+});
+
+/** A store whose locks hold within a process too, as a browser's do. */
+function exclusive(store: ProjectStore): ProjectStore {
+  const taken = new Set<string>();
+  return {
+    ...store,
+    async lock(project) {
+      if (taken.has(project)) throw new ThawError('storage', `the project "${project}" is open elsewhere`);
+      taken.add(project);
+      return () => void taken.delete(project);
+    },
+  };
+}

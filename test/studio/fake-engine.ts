@@ -154,6 +154,7 @@ export class FakeEngine {
     train: 4,
     val: 2,
     recommended: {},
+    notices: [],
     epochsDone: 0,
   });
 }

@@ -291,3 +291,56 @@ test('a worker that cannot be loaded rejects what is asked of it', async () => {
     message: 'the worker that trains has ended: it could not be loaded, or lacks memory',
   });
 });
+
+test('two tabs do not open one project, and a tab that is closed gives it back', async () => {
+  const page = await openPage(isolated);
+  const open = (which: Page) =>
+    which.evaluate(
+      async ([settings, about]) => {
+        // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
+        const { request, thaw } = globalThis as any;
+        const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+        const given = { ...request, settings: { ...(settings as object), device: 'cpu' }, project: 'shared' };
+        if (!about) return client.open(given).then(() => 'open');
+        return client.reopen('shared').then(
+          () => 'open',
+          ({ code, message }: { code: string; message: string }) => `${code}: ${message}`,
+        );
+      },
+      [settings, which !== page] as const,
+    );
+  expect(await open(page)).toBe('open');
+  const context = page.context();
+  const other = await context.newPage();
+  await other.goto(isolated.address);
+  await other.waitForFunction(() => 'thaw' in globalThis);
+  expect(await open(other)).toBe('storage: the project "shared" is open in another tab');
+  await page.close();
+  expect(await open(other)).toBe('open');
+  await context.close();
+});
+
+test('the JSON files around a model at an address come along', async () => {
+  const page = await openPage(isolated);
+  const { model } = given as { model: string };
+  const outcome = await page.evaluate(
+    async ([address, settings]) => {
+      // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
+      const { request, thaw } = globalThis as any;
+      const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
+      const own = { ...(settings as object), device: 'cpu' };
+      const { preprocessorConfig: _, ...bare } = request;
+      const found = await client.open({ ...bare, model: address, settings: own });
+      const told = await client.open({ ...request, settings: own });
+      const assumed = await client.open({ ...bare, settings: own });
+      client.terminate();
+      return [found, told, assumed].map(({ preprocessing, notices }) => ({ preprocessing, notices }));
+    },
+    [model, settings] as const,
+  );
+  await page.context().close();
+  const [found, told, assumed] = outcome;
+  expect(found).toEqual(told);
+  expect(found.notices).toEqual([]);
+  expect(assumed.notices).toEqual([expect.stringContaining('preprocessing is assumed')]);
+});

@@ -12,6 +12,11 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof ThawError) {
     return { message: sentence(error.message), ...(error.hint && { hint: sentence(error.hint) }) };
   }
+  if ((error as Error | undefined)?.name === 'QuotaExceededError')
+    return {
+      message: 'The browser has no room left for this page, so what you add now is lost when you close it.',
+      hint: 'Download the model before you close the page. Remove pictures here, or data of other sites, to make room.',
+    };
   const message = error instanceof Error ? error.message : String(error);
   return {
     message: sentence(message || 'something went wrong'),

@@ -1,5 +1,6 @@
 /** The training: asks the worker, follows its events, and holds what came out. */
 import { computed, signal } from '@preact/signals';
+import { ThawError } from '../../errors.ts';
 import type { Predicted, RemoteClient, RemoteEvent } from '../../remote/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
@@ -209,6 +210,11 @@ export class Teaching {
     if (event.type === 'problem') {
       const picture = this.run.value.pictures[event.picture];
       if (picture) this.unreadable.value = new Set([...this.unreadable.value, picture.id]);
+      return;
+    }
+    if (event.type === 'unsaved') {
+      const { message, hint } = event;
+      this.hooks.board.fail('train', new ThawError('storage', message, hint));
       return;
     }
     this.run.value = follow(this.run.value, event);

@@ -1,0 +1,9 @@
+/** What is worth knowing before a training, in one line each. */
+
+/** Nothing states a model's preprocessing. */
+export const ASSUMED =
+  "the model's folder has no preprocessor_config.json, so ImageNet's preprocessing is assumed (settings preprocessing, mean, deviation)";
+
+/** A model is quantized. */
+export const EXACT =
+  'the model is quantized: Thaw computes it in float32, exactly as the ONNX standard defines it, so it takes about as long as a float model';
