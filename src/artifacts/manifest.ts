@@ -37,6 +37,8 @@ export interface Manifest {
   readonly parameters: {
     readonly trainable: readonly (ManifestParameter & { readonly learningRateScale: number })[];
     readonly frozen: readonly ManifestParameter[];
+    /** Float tensors of several numbers that are no parameter to Thaw, and why: they are constants in every stage. */
+    readonly omitted: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
     /** Elements. */
     readonly trainableCount: number;
     readonly frozenCount: number;
@@ -72,6 +74,7 @@ export interface ManifestContext {
   /** SHA-256 of the source model's file, in hexadecimal. */
   readonly sha256: string;
   readonly groups: readonly { readonly name: string; readonly parameters: readonly string[] }[];
+  readonly omitted?: Manifest['parameters']['omitted'];
 }
 
 /** Describes the artifacts that were compiled of a network by a plan. */
@@ -79,7 +82,7 @@ export function manifestOf(
   network: Inference,
   plan: TrainingPlan,
   models: ArtifactModels,
-  { sha256, groups }: ManifestContext,
+  { sha256, groups, omitted = [] }: ManifestContext,
 ): Manifest {
   const { initializers } = network.model.graph;
   const parameters = groups.flatMap((group) =>
@@ -106,7 +109,7 @@ export function manifestOf(
     version: MANIFEST_VERSION,
     source: { sha256 },
     opset: network.model.opsets[''],
-    parameters: { trainable, frozen, trainableCount: total(trainable), frozenCount: total(frozen) },
+    parameters: { trainable, frozen, omitted, trainableCount: total(trainable), frozenCount: total(frozen) },
     groups: groups.map(({ name, parameters: own }) => ({
       name,
       parameters: own,

@@ -9,6 +9,7 @@ import {
   groupsOf,
   type Head,
   obstaclesOf,
+  omissionsOf,
   residualsOf,
   type Selection,
   selectParameters,
@@ -94,7 +95,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const needsHead = head !== undefined || classes !== undefined || lora || distill || hasDropout(config);
   const { network, anatomy } =
     needsHead || hasHead(source) ? await networkOf(source, nodeRuntime(), options) : await headless(source, options);
-  const { groups } = anatomy;
+  const { groups, omitted } = anatomy;
   if (!selectParameters(train, groups).size) {
     throw new ThawError(
       'bad-model',
@@ -109,7 +110,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     outputOf(network, config.loss.name, anatomy.head),
   );
   const position = { step: 0, epoch: 0, stage: 1, seed };
-  const files = compileArtifacts(network, plan, new Map(), position, { groups, sha256 });
+  const files = compileArtifacts(network, plan, new Map(), position, { groups, omitted, sha256 });
   for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
   return JSON.parse(files.get('manifest.json') as string) as Manifest;
 }
@@ -135,7 +136,8 @@ async function headless(
   const { graph } = network.model;
   const groups = groupsOf(network.model, undefined);
   const obstacles = obstaclesOf(network, groups, graph.outputs[0].name);
-  return { network, anatomy: { groups, obstacles, residuals: residualsOf(graph) } };
+  const omitted = omissionsOf(graph, groups);
+  return { network, anatomy: { groups, obstacles, omitted, residuals: residualsOf(graph) } };
 }
 
 /** What the loss looks at: the model's first output, or the scores that it makes probabilities of. */

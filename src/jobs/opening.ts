@@ -8,8 +8,8 @@ import { elementCount, type Model, roundsValues } from '../onnx/index.ts';
 import {
   ASSUMED,
   choosePreprocessing,
-  EXACT,
   chooseText,
+  EXACT,
   type PictureSettings,
   type Prepared,
   type RecommendedSettings,

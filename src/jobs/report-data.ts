@@ -55,6 +55,7 @@ export async function runReport(
       multipliers: multipliersOf(job, stage),
     })),
     rows,
+    omitted: anatomy.omitted,
     setbacks: [...(record.rollbacks ?? []), ...(record.findings ?? [])]
       .map(({ epoch, message }) => ({ epoch, message }))
       .sort((a, b) => a.epoch - b.epoch),

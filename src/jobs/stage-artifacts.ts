@@ -8,12 +8,13 @@ import {
   trainingModel,
   writeSafetensors,
 } from '../artifacts/index.ts';
-import type { LayerGroup } from '../layers/index.ts';
+import type { LayerGroup, Omission } from '../layers/index.ts';
 import { type Tensor, writeModel } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 
 export interface ArtifactContext {
   readonly groups: readonly LayerGroup[];
+  readonly omitted?: readonly Omission[];
   /** SHA-256 of the source model's file. */
   readonly sha256: string;
 }

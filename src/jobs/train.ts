@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../data/index.ts';
-import { describeObstacle, selectionText } from '../layers/index.ts';
+import { describeObstacle, describeOmissions, selectionText } from '../layers/index.ts';
 import {
   optionsOf,
   type Prepared,
@@ -114,6 +114,8 @@ function checkStages(settings: TrainSettings, { anatomy, network }: Prepared, { 
   const stages = planStages(config, anatomy);
   const plans = stages.map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
   for (const message of withoutEffect(network.model.graph, plans)) onEvent?.({ type: 'notice', message });
+  const frozen = describeOmissions(anatomy.omitted ?? []);
+  if (frozen) onEvent?.({ type: 'notice', message: frozen });
   const [nearest] = anatomy.obstacles ?? [];
   const wanted = planStages(config, { ...anatomy, obstacles: [] });
   const last = (plan: typeof stages) => selectionText(plan.at(-1)?.train ?? '');

@@ -201,7 +201,11 @@ class RunLog {
     const { network, plan, state, position } = await this.compiled(stage);
     await run.writeArtifacts(
       stage,
-      compileArtifacts(network, plan, state, position, { groups: anatomy.groups, sha256: about.sha256 }),
+      compileArtifacts(network, plan, state, position, {
+        groups: anatomy.groups,
+        omitted: anatomy.omitted,
+        sha256: about.sha256,
+      }),
     );
   }
 

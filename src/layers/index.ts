@@ -17,6 +17,7 @@ export {
   type InspectionOptions,
   inspect,
 } from './inspect.ts';
+export { describeOmissions, type Omission, omissionsOf } from './omissions.ts';
 export { hoistConstants } from './parameters.ts';
 export { type Place, placesOf, selectPlaces } from './places.ts';
 export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';

@@ -2,6 +2,7 @@ import type { Model, Node, Shape } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { groupsOf } from './groups.ts';
 import { type Head, headOf } from './head.ts';
+import { type Omission, omissionsOf } from './omissions.ts';
 import { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 import { obstaclesOf, trainableGroups } from './trainability.ts';
 
@@ -26,6 +27,8 @@ export interface Inspection {
   /** The largest set of last layer groups that can be trained, as `--trainable` takes it; null where not even the head can. */
   readonly trainable: string | null;
   readonly batchNorm: BatchNormState;
+  /** Float tensors of several numbers that no stage trains. */
+  readonly omitted: readonly Omission[];
   readonly plan: readonly SuggestedStage[];
 }
 
@@ -52,6 +55,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     unsupported: obstacles.map(({ operator, node, why }) => ({ operator, node, why })),
     trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
+    omitted: omissionsOf(graph, groups),
     plan: most > 0 ? suggestPlan(groups, most) : [],
   };
 }

@@ -50,7 +50,7 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
 const ANYWHERE = new Set(['Add', 'Sub', 'Mul', 'Div', 'Concat', 'Einsum']);
 const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
 /** Operators that only rearrange or round, so that what comes out of them is still the parameter. */
-const REARRANGING = new Set([
+export const REARRANGING: ReadonlySet<string> = new Set([
   'Identity',
   'Transpose',
   'Reshape',

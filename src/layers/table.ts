@@ -33,6 +33,7 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
     ...(memory ? [memoryLine(memory, trainable)] : []),
     `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
     ...unsupportedLines(inspection),
+    ...omittedLines(inspection),
     '',
   ].join('\n');
 }
@@ -52,6 +53,14 @@ function unsupportedLines({ unsupported, trainable }: Inspection): string[] {
   return [
     `operators    these have no gradient; ${most}:`,
     ...unsupported.map(({ operator, node, why }) => `             ${operator} ${node}: ${why}`),
+  ];
+}
+
+function omittedLines({ omitted }: Inspection): string[] {
+  if (omitted.length === 0) return [];
+  return [
+    'omitted      these tensors never train:',
+    ...omitted.map(({ name, count, reason }) => `             ${name} (${grouped(count)}): ${reason}`),
   ];
 }
 

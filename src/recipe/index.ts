@@ -24,9 +24,8 @@ export {
 } from './finish.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
-export { ASSUMED, EXACT } from './notices.ts';
 export { newHead, optionsOf } from './new-head.ts';
-export { refuseSettingsOfRuns } from './session-settings.ts';
+export { ASSUMED, EXACT } from './notices.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,
@@ -47,6 +46,7 @@ export {
   withHead,
 } from './prepare.ts';
 export { type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
+export { refuseSettingsOfRuns } from './session-settings.ts';
 export {
   type ClassifierSettings,
   type PictureSettings,

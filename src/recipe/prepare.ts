@@ -9,6 +9,7 @@ import {
   isClassifier,
   type LoraOptions,
   obstaclesOf,
+  omissionsOf,
   placeAdapters,
   placesOf,
   replaceHead,
@@ -152,9 +153,10 @@ export function anatomized(
     ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })
     : { network: adapted.network, teacher: undefined };
   const obstacles = obstaclesOf(network, groups, head.graphOutput);
+  const omitted = omissionsOf(plain.model.graph, plainGroups);
   const residuals = residualsOf(plain.model.graph);
   const places = placesOf(plain.model.graph, adapted.network.model.graph);
-  return { network, output, anatomy: { groups, head, obstacles, adapters, residuals, places, teacher } };
+  return { network, output, anatomy: { groups, head, obstacles, omitted, adapters, residuals, places, teacher } };
 }
 
 function refuseWholeNumbers({ graph }: Model): void {

@@ -5,6 +5,7 @@ import {
   type Head,
   type LayerGroup,
   type Obstacle,
+  type Omission,
   type Place,
   type Residual,
   refuseCutOff,
@@ -27,6 +28,8 @@ export interface PlanAnatomy {
   readonly head?: Head;
   /** Nodes that no gradient passes; none unless given. */
   readonly obstacles?: readonly Obstacle[];
+  /** Tensors that no stage trains. */
+  readonly omitted?: readonly Omission[];
   /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
   readonly adapters?: readonly Adapter[];
   /** Residual branches, and all values at which something could be dropped; none unless given. */

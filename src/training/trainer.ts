@@ -1,6 +1,6 @@
-import { ThawError } from '../errors.ts';
 import { isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
 import type { BatchSource } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
 import { selectionText } from '../layers/index.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';

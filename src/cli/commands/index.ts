@@ -84,7 +84,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'export',
     usage: 'export <run>',
-    summary: 'the finished model again, in another form',
+    summary: 'the model of a run in another form',
     computes: true,
     load: () => import('./export.ts'),
   },

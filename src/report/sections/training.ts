@@ -98,6 +98,14 @@ export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Ht
   setbacks.length > 0 &&
   html`<h3>What went wrong</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
 
+/** Tensors that stay frozen in every stage. */
+export const omissionList = ({ omitted = [] }: Pick<ReportData, 'omitted'>): Html | false =>
+  omitted.length > 0 &&
+  folded(
+    `${plural(omitted.length, 'tensor')} that no stage trains`,
+    html`<ul>${omitted.map(({ name, count: size, reason }) => html`<li>${name} (${count(size)}): ${reason}</li>`)}</ul>`,
+  );
+
 export const BANDS = {
   epoch: 'The bands are the stages. The ringed epoch is the one that was kept.',
   round: "The clients' means, by their samples. The bands are the stages.",
@@ -116,7 +124,7 @@ export function training(data: ReportData): Html {
     'training',
     'Training',
     BANDS[rowOf(data)],
-    html`${setbackList(data)}<div class="charts">${lineCharts(data).map(lineChart)}</div>
+    html`${setbackList(data)}${omissionList(data)}<div class="charts">${lineCharts(data).map(lineChart)}</div>
 ${folded(
   `Every ${rowOf(data)} in numbers`,
   html`<div class="scroll" tabindex="0"><table class="small">

@@ -6,7 +6,7 @@ import { compact, count, decimal, duration, measured, percent } from '../format.
 import { type Html, html } from '../markup.ts';
 import { folded, section } from '../sections/section.ts';
 import { WHY } from '../sections/summary.ts';
-import { BANDS, columnOf, endedBy, groupNames, setbackList, stageBands } from '../sections/training.ts';
+import { BANDS, columnOf, endedBy, groupNames, omissionList, setbackList, stageBands } from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
 /** The metric and the loss by epoch, and all numbers as a table. */
@@ -37,7 +37,7 @@ export function training(data: TaskReport): Html {
     'training',
     'Training',
     BANDS[rowOf(data)],
-    html`${setbackList(data)}<div class="charts">
+    html`${setbackList(data)}${omissionList(data)}<div class="charts">
 ${lineChart({
   ...common,
   title: `${metric.title[0].toUpperCase()}${metric.title.slice(1)}`,
