@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainDeath, wasEnded } from '../../src/cli/death.ts';
 import { openRun, resumeRun } from '../../src/run/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
+import { needs } from '../needs.ts';
 
 let project: Project;
 beforeAll(async () => {
@@ -66,7 +67,7 @@ const childOf = ({ pid }: ChildProcess): number =>
     ),
   );
 
-describe.skipIf(process.platform !== 'linux')('a training whose process', () => {
+describe('a training whose process', needs(process.platform === 'linux', 'Linux with /proc'), () => {
   test.each([
     ['SIGABRT', 1, 'ONNX Runtime does at an error of its own'],
     ['SIGSEGV', 1, 'ONNX Runtime does at an error of its own'],
@@ -179,7 +180,8 @@ test('a second Ctrl-C ends a command whose main thread is busy', async () => {
   expect(said).toContain('thaw: ended at once');
 }, 180_000);
 
-test.runIf(process.platform === 'linux')('output that cannot be written stops it with a line', async () => {
+const fullDevice = needs(process.platform === 'linux', 'Linux with /dev/full');
+test('output that cannot be written stops it with a line', fullDevice, async () => {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'inspect', project.model, '--json'], {
     stdio: ['ignore', full, 'pipe'],

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { mapConcurrently } from '../../src/data/concurrency.ts';
 import type { Sample } from '../../src/data/index.ts';
 import { openDataset, openPictures } from '../../src/data/node/index.ts';
 import { ThawError } from '../../src/errors.ts';
+import { needs, PIPES } from '../needs.ts';
 import { classFolders, flat, noisyJpeg, picture, temporaryFolder, write } from './pictures.ts';
 
 const names = (root: string, samples: readonly Sample[]) => samples.map(({ file }) => relative(root, file));
@@ -144,7 +144,7 @@ describe('files that are not pictures', () => {
     expect(names(root, data.train)).toContain('a/photo');
   });
 
-  it.skipIf(process.platform === 'win32')('are not waited for where they are pipes', async () => {
+  it('are not waited for where they are pipes', needs(process.platform !== 'win32', PIPES), async () => {
     const root = await classFolders(temporaryFolder(), { a: 2, b: 2 });
     execFileSync('mkfifo', [join(root, 'a', 'pipe.png')]);
     const data = await openDataset(root, { valFraction: 0 });
@@ -169,13 +169,6 @@ describe('files that are not pictures', () => {
     const { problems, train, val } = await openDataset(root);
     expect(problems.map(({ file }) => basename(file))).toEqual(['missing.gif']);
     expect(train.length + val.length).toBe(20);
-  });
-
-  const hymenoptera = fileURLToPath(new URL('../../../shared/data/hymenoptera', import.meta.url));
-  it.runIf(existsSync(hymenoptera))('hymenoptera', async () => {
-    const data = await openDataset(hymenoptera);
-    expect([data.classes, data.train.length, data.val.length]).toEqual([['ants', 'bees'], 244, 153]);
-    expect(data.problems.map(({ file }) => basename(file))).toEqual(['imageNotFound.gif']);
   });
 });
 

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { RawImage, ViTImageProcessor } from '@huggingface/transformers';
 import { describe, expect, it } from 'vitest';
 import {
@@ -186,9 +185,10 @@ describe('preprocessor_config.json', () => {
     },
   );
 
-  const lite = new URL('../../../shared/models/efficientnet-lite0/preprocessor_config.json', import.meta.url);
-  it.runIf(existsSync(lite))('of EfficientNet-Lite0', () => {
-    expect(readPreprocessing(JSON.parse(readFileSync(lite, 'utf8')))).toMatchObject({
+  it('of a side that is cropped from a longer one', () => {
+    const crop = { do_center_crop: true, crop_size: { height: 224, width: 224 } };
+    const config = { do_resize: true, size: { shortest_edge: 256 }, resample: 2, ...crop };
+    expect(readPreprocessing(config)).toMatchObject({
       width: 224,
       fit: 'crop',
       cropFraction: 0.875,

@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { train } from '../../src/jobs/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
+import { needs } from '../needs.ts';
 import { settings } from '../remote/request.ts';
 import type { Checked } from './app/page.ts';
 
@@ -25,11 +26,6 @@ function electronBinary(): string | undefined {
 }
 
 const binary = electronBinary();
-if (!binary) {
-  console.warn(
-    'Electron itself is not tried: its binary is missing. Fetch it with `node node_modules/electron/install.js`, or say where it is with ELECTRON_PATH',
-  );
-}
 
 let project: Project;
 let app: string;
@@ -69,24 +65,23 @@ test('what a page and a preload script are made of has no trace of Node', () => 
   expect(Array.from(required, ([, name]) => name)).toEqual(['electron']);
 });
 
-test.runIf(binary)(
-  'Electron trains in its utility process to the bytes of `thaw train`',
-  { timeout: 180_000 },
-  async () => {
-    const args = [app, '--no-sandbox', project.data, join(project.model, 'model.onnx'), JSON.stringify(settings)];
-    const headless = process.platform === 'linux' && !process.env.DISPLAY;
-    const [program, ...given] = headless ? ['xvfb-run', '-a', binary!, ...args] : [binary!, ...args];
-    const { stdout } = await run(program, given, { timeout: 120_000 });
-    const checked: Checked = JSON.parse(stdout.trim().split('\n').at(-1)!);
-    const out = join(project.folder, 'run');
-    await train({ model: project.model, data: project.data, out, settings });
-    expect(checked).toEqual({
-      node: ['undefined', 'undefined', 'undefined', 'undefined'],
-      sha256: createHash('sha256')
-        .update(readFileSync(join(out, 'model', 'onnx', 'model.onnx')))
-        .digest('hex'),
-      refused: 'bad-data',
-      ended: 'ended',
-    });
-  },
-);
+test('Electron trains in its utility process to the bytes of `thaw train`', {
+  timeout: 180_000,
+  ...needs(binary, 'Electron: node node_modules/electron/install.js, or ELECTRON_PATH'),
+}, async () => {
+  const args = [app, '--no-sandbox', project.data, join(project.model, 'model.onnx'), JSON.stringify(settings)];
+  const headless = process.platform === 'linux' && !process.env.DISPLAY;
+  const [program, ...given] = headless ? ['xvfb-run', '-a', binary!, ...args] : [binary!, ...args];
+  const { stdout } = await run(program, given, { timeout: 120_000 });
+  const checked: Checked = JSON.parse(stdout.trim().split('\n').at(-1)!);
+  const out = join(project.folder, 'run');
+  await train({ model: project.model, data: project.data, out, settings });
+  expect(checked).toEqual({
+    node: ['undefined', 'undefined', 'undefined', 'undefined'],
+    sha256: createHash('sha256')
+      .update(readFileSync(join(out, 'model', 'onnx', 'model.onnx')))
+      .digest('hex'),
+    refused: 'bad-data',
+    ended: 'ended',
+  });
+});

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRoundState } from '../../src/federated/index.ts';
 import { finishFederation, writeFederatedApp } from '../../src/jobs/index.ts';
 import { thaw } from '../cli/streams.ts';
-import { PYTHON, unevenShares } from './flower-python.ts';
+import { FLOWER, PYTHON, unevenShares } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;
@@ -65,7 +65,7 @@ describe('the app', () => {
   });
 });
 
-describe.skipIf(!PYTHON)('with Flower', () => {
+describe('with Flower', FLOWER, () => {
   test('its clients train, FedAvg is their weighted mean, a state grows with its stage, and what goes wrong is told', async () => {
     const app = join(project.folder, 'flower');
     const model = join(project.model, 'model.onnx');

@@ -1,20 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { findFlower } from '../../scripts/test/flower.ts';
 import { writeFederatedApp } from '../../src/jobs/index.ts';
+import { needs } from '../needs.ts';
 import type { Project } from './project.ts';
 
-/** A Python that has Flower, where there is one. */
-export const PYTHON = [process.env.THAW_TEST_PYTHON, 'python3'].find((python) => {
-  try {
-    if (python)
-      execFileSync(python, ['-c', 'import flwr.serverapp, safetensors'], { stdio: 'ignore', timeout: 30_000 });
-    return python !== undefined;
-  } catch {
-    return false;
-  }
-});
+/** A Python that has Flower, if there is one. */
+export const PYTHON = findFlower();
+
+export const FLOWER = needs(PYTHON, 'Flower: `npm test` installs it if there is Python 3.11 or later');
 
 /** Two machines' pictures: one has few of some classes, the other has two classes only. */
 export const unevenShares = ({ folder, data }: Project): string[] =>

@@ -8,7 +8,7 @@ import { type RoundOutcome, type RoundState, readRoundState, writeRoundState } f
 import type { NodeEvent } from '../../src/flower/index.ts';
 import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
 import { tensor } from '../../src/onnx/index.ts';
-import { flowerEnvironment, freePort, PYTHON, unevenShares, writeTestApp } from './flower-python.ts';
+import { FLOWER, flowerEnvironment, freePort, PYTHON, unevenShares, writeTestApp } from './flower-python.ts';
 import { makeProject, type Project } from './project.ts';
 
 const LABELS = ['blue', 'green', 'red'];
@@ -18,7 +18,7 @@ const STAGES = [
   { train: 'last:2', epochs: 1, lr: 0.001 },
 ];
 
-describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
+describe('with a SuperLink of Flower', FLOWER, () => {
   let project: Project;
   let superlink: ChildProcess;
   let said = '';

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { groupsOf, hoistConstants, type LayerGroup } from '../../src/layers/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
@@ -131,11 +130,24 @@ test('weights written as Constant nodes become initializers', () => {
   expect(groupsOf(model).flatMap(({ parameters }) => parameters)).toEqual([]);
 });
 
-const efficientnet = new URL('../../../shared/models/efficientnet-lite0/onnx/model.onnx', import.meta.url);
-
-test.runIf(existsSync(efficientnet))('EfficientNet-Lite0', () => {
-  const groups = groupsOf(readModel(readFileSync(efficientnet)));
-  expect(namesOf(groups)).toEqual(['_conv_stem', ...numbered('_blocks.', 0, 15), '_conv_head', '_fc']);
+test('names that begin with an underscore are layers too, as in EfficientNet-Lite', () => {
+  const blocks = numbered('_blocks.', 0, 15).flatMap((name) => [`${name}._expand_conv`, `${name}._project_conv`]);
+  const layers = ['_conv_stem', ...blocks, '_conv_head'];
+  const model = smallModel({
+    inputs: { images: ['N', 4, 6, 6] },
+    outputs: { logits: ['N', 5] },
+    initializers: {
+      ...Object.fromEntries(layers.map((name, i) => [`${name}.weight`, weights([4, 4, 1, 1], i)])),
+      '_fc.weight': weights([5, 4]),
+    },
+    nodes: [
+      ...layers.map((name, i): NodeLine => ['Conv', [i ? `v${i}` : 'images', `${name}.weight`], [`v${i + 1}`]]),
+      ['GlobalAveragePool', [`v${layers.length}`], ['pooled']],
+      ['Flatten', ['pooled'], ['features']],
+      ['Gemm', ['features', '_fc.weight'], ['logits'], { transB: 1 }],
+    ],
+  });
+  expect(namesOf(groupsOf(model))).toEqual(['_conv_stem', ...numbered('_blocks.', 0, 15), '_conv_head', '_fc']);
 });
 
 test("weights are found in the operators that ONNX Runtime's optimizer writes", () => {

@@ -16,6 +16,7 @@ import { ThawError } from '../../src/errors.ts';
 import { readModelFile, writeModelFile } from '../../src/models/files.ts';
 import { bytesOf, writeModel, writeModelWithExternalData } from '../../src/onnx/index.ts';
 import { encodeFields, message } from '../hostile/protobuf.ts';
+import { needs, PIPES } from '../needs.ts';
 import { smallModel, weights } from '../small-models.ts';
 
 const model = smallModel({
@@ -130,7 +131,7 @@ describe('external data', () => {
     expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is no file');
   });
 
-  test.skipIf(process.platform === 'win32')('in a pipe, which would wait for a writer, is refused', async () => {
+  test('in a pipe, which would wait for a writer, is refused', needs(process.platform !== 'win32', PIPES), async () => {
     const pipe = (inside: string) => execFileSync('mkfifo', [join(inside, 'pipe')]);
     expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe", where the model keeps weights, is no file');
   });

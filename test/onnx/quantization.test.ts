@@ -44,9 +44,10 @@ describe.each(CASES)('as ONNX Runtime computes it: %o', ({ type, scale: scales, 
   const plain = (contents: typeof x) => ({ ...contents, data: Array.from(contents.data as Int8Array) });
 
   // No kernel rounds to int32.
-  test.skipIf(type === 'int32')('to whole numbers', async () => {
-    expect(plain(quantized(x, quantization))).toEqual(await run('QuantizeLinear', x));
-  });
+  if (type !== 'int32')
+    test('to whole numbers', async () => {
+      expect(plain(quantized(x, quantization))).toEqual(await run('QuantizeLinear', x));
+    });
 
   test('to floats, and from them back to the same', async () => {
     const whole = quantized(x, quantization);

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { bytesOf, tensor, writeModel } from '../../src/onnx/index.ts';
 import { epochScalars, eventFileHeader, scalarEvents } from '../../src/report/index.ts';
 import { checkIdentity, createRun, identifySamples, openRun, resumeRun } from '../../src/run/index.ts';
+import { needs } from '../needs.ts';
 import { smallModel, weights } from '../small-models.ts';
 import { checkpointAt, identity, row } from './fixture.ts';
 import { temporaryFolders } from './folders.ts';
@@ -96,13 +97,14 @@ test('runs without a name count up beside each other, also when they start toget
   }
 });
 
-test.runIf(process.platform === 'linux')('a lock of a process that ended unnoticed is taken over', async () => {
+const proc = needs(process.platform === 'linux', 'Linux with /proc');
+test('a lock of a process that ended unnoticed is taken over', proc, async () => {
   const run = await newRun();
   // The shell's child ends, and what takes the shell's place never asks how.
   const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const pid = Number(String(await once(parent.stdout, 'data')));
-    await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8'), { timeout: 20_000 }).toMatch(/\) Z /);
     await writeFile(join(run.path, '.lock'), JSON.stringify({ pid, host: hostname(), began: null, token: 't' }));
     await (await resumeRun(run.path)).release();
   } finally {

@@ -11,6 +11,7 @@ import {
   probeDevice,
   probeDevices,
 } from '../../src/runtime/node/devices.ts';
+import { needs } from '../needs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -100,8 +101,9 @@ test('a device that is asked for by name is that device or an error with a hint'
   }
 });
 
-test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+test(
   'the hint for CUDA names what to install',
+  needs(process.platform === 'linux' && process.arch === 'x64', 'Linux on x64, where ONNX Runtime has CUDA'),
   async () => {
     const broken = await script('no-cuda', 'process.exit(1)');
     await expect(chooseDevice('cuda', { script: broken })).rejects.toMatchObject({

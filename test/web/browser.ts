@@ -1,5 +1,5 @@
 /** A page in a real browser, with Thaw's scripts beside it. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,22 +8,14 @@ import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { type Browser, chromium } from 'playwright-core';
-
-const CANDIDATES = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
-];
+import { findBrowser } from '../../scripts/test/browsers.ts';
 
 /** @throws Error that says how to get one */
 export function findChromium(): string {
-  const found = [...CANDIDATES, chromium.executablePath()].find((path) => path && existsSync(path));
+  const found = findBrowser('chromium');
   if (found) return found;
   throw new Error(
-    'there is no Chromium for the browser tests: install it (Debian: apt-get install chromium; elsewhere: npx playwright-core install chromium), or say where it is with CHROMIUM_PATH',
+    'there is no Chromium for the browser tests: `npx tsx scripts/test/prepare.ts` installs it, or set CHROMIUM_PATH to a Chromium or Chrome',
   );
 }
 

@@ -1,20 +1,21 @@
 /** Firefox, where it is installed or FIREFOX_PATH names it. It is not driven: its page trains by itself, and sends what came out. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findBrowser } from '../../scripts/test/browsers.ts';
 import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/jobs/index.ts';
 import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
+import { needs } from '../needs.ts';
 import { bundleScripts, runtimeAssets, serveFolders } from './browser.ts';
 import { difference } from './weights.ts';
 
-const places = [process.env.FIREFOX_PATH, '/usr/bin/firefox-esr', '/usr/bin/firefox'];
-const firefox = places.find((path) => path && existsSync(path));
+const firefox = findBrowser('firefox');
 
 const settings: TrainSettingsInput = {
   device: 'cpu',
@@ -71,7 +72,7 @@ const script = (given: object, back: string) => `
   }
 `;
 
-describe.skipIf(!firefox)('Firefox', () => {
+describe('Firefox', needs(firefox, 'Firefox: install it, or set FIREFOX_PATH to one'), () => {
   let project: Project;
   let scripts: Awaited<ReturnType<typeof bundleScripts>>;
   let inbox: Server;

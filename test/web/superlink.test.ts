@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readRoundState } from '../../src/federated/index.ts';
 import type { NodeEvent } from '../../src/flower/index.ts';
 import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
-import { flowerEnvironment, freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
+import { FLOWER, flowerEnvironment, freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { givenToPage, nodeInPage } from './page-node.ts';
@@ -25,7 +25,7 @@ const COMMON = {
 } as const;
 const STAGE = { train: 'head', epochs: 2, lr: 0.03 };
 
-describe.skipIf(!PYTHON)('with a SuperLink of Flower', () => {
+describe('with a SuperLink of Flower', FLOWER, () => {
   let project: Project;
   let scripts: Awaited<ReturnType<typeof bundleScripts>>;
   let browser: Browser;

@@ -1,5 +1,5 @@
 // The same draws, carried out in plain arithmetic and by sharp.
-import { existsSync, readdirSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,7 +14,8 @@ import {
 import { decodeLarge, augmentPicture as withSharp } from '../../../src/data/node/index.ts';
 import { augmentPicture } from '../../../src/data/web/index.ts';
 import { Random } from '../../../src/random.ts';
-import { Differences, noise, waves } from './compare.ts';
+import { temporaryFolder } from '../pictures.ts';
+import { Differences, noise, opened, waves } from './compare.ts';
 
 /** What moves pixels: sharp's work in Node. */
 const geometry: Augmentation = readAugmentation({
@@ -144,17 +145,17 @@ it('goes to its place in a batch', () => {
   expect(new Set(batch.subarray(384))).toEqual(new Set([-1]));
 });
 
-const animals = join(import.meta.dirname, '../../../../shared/data/animals/train');
-
-it.skipIf(!existsSync(animals))('photographs', async () => {
-  const files = readdirSync(animals).flatMap((name) =>
-    readdirSync(join(animals, name))
-      .slice(0, 2)
-      .map((file) => join(animals, name, file)),
-  );
+it('pictures from files, as large as photographs', async () => {
+  const folder = temporaryFolder();
   const p = presetPreprocessing('raw', { size: 224, fit: 'crop', cropFraction: 0.875 });
   const differences = new Differences();
-  for (const [i, file] of files.entries()) {
+  for (let i = 0; i < 6; i++) {
+    const [width, height] = i % 2 ? [500, 375] : [333, 500];
+    const random = new Random(i, 'photograph');
+    const { data } = waves(width, height);
+    const grainy = data.map((value) => value * 0.9 + random.between(0, 25));
+    const file = join(folder, `${i}.jpg`);
+    writeFileSync(file, await opened({ data: grainy, width, height }).jpeg({ quality: 90 }).toBuffer());
     const picture = await decodeLarge(file, p);
     for (let view = 0; view < 3; view++)
       await compare(differences, picture, p, augmentationPolicies.heavy, new Random(0, 'augment', view, i));

@@ -1,0 +1,19 @@
+import type { TestOptions } from 'vitest';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why the test did not run. */
+    needs?: string;
+  }
+}
+
+/**
+ * Options of a test, or of a group of tests, that only some machines can run. On others, the summary of the run names it.
+ *
+ * @param met whether this machine can run it
+ * @param what it needs, and how to get that
+ */
+export const needs = (met: unknown, what: string): TestOptions => (met ? {} : { skip: true, meta: { needs: what } });
+
+/** What tests of named pipes need. */
+export const PIPES = 'a system with named pipes in folders, which Windows has not';
