@@ -11,7 +11,7 @@ declare module 'vitest' {
  * Options of a test, or of a group of tests, that only some machines can run. On others, the summary of the run names it.
  *
  * @param met whether this machine can run it
- * @param what it needs, and how to get that
+ * @param what the missing program or system, and how to get it
  */
 export const needs = (met: unknown, what: string): TestOptions => (met ? {} : { skip: true, meta: { needs: what } });
 

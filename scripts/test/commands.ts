@@ -1,4 +1,4 @@
-/** Commands that install something: what they print is shown only if they fail. */
+/** Commands that install something. Their output is shown only if they fail. */
 import { spawn, spawnSync } from 'node:child_process';
 
 /** An installation takes a minute or two; a download that hangs must not hold the tests. */
@@ -30,7 +30,7 @@ export async function failureOf([program, ...args]: readonly string[]): Promise<
 export const succeeds = ([program, ...args]: readonly string[]): boolean =>
   spawnSync(program, args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
 
-/** What a command prints; empty if it fails. */
+/** The output of a command; empty if it fails. */
 export const outputOf = ([program, ...args]: readonly string[]): string => {
   const { status, stdout } = spawnSync(program, args, {
     encoding: 'utf8',

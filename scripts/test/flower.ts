@@ -10,7 +10,7 @@ const REQUIREMENTS = join(ROOT, 'scripts/test/flower-requirements.txt');
 /** `npm ci` leaves it alone. */
 const FOLDER = join(ROOT, '.cache/test/flower');
 const PYTHON = join(FOLDER, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-/** Written last: what is installed, and where, since an environment cannot be moved. */
+/** Written last. It holds the requirements, and the folder, because an environment cannot be moved. */
 const STAMP = join(FOLDER, 'installed.txt');
 /** Flower's own minimum. */
 const [MAJOR, MINOR] = [3, 11];

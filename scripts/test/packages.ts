@@ -2,7 +2,7 @@
 import { onPath } from './browsers.ts';
 import { failureOf, outputOf, succeeds } from './commands.ts';
 
-/** What the tests use beyond Node. */
+/** Programs that tests need beyond Node. */
 export type Program = 'chromium' | 'firefox' | 'python-venv';
 
 interface Manager {

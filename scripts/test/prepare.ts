@@ -1,7 +1,6 @@
 /**
- * Gets what the tests use beyond Node, before `npm test` runs them: Chromium, without which it stops, and Firefox and Flower in Python,
- * without which it names the tests that did not run. What is there already is used; another browser is named by CHROMIUM_PATH or
- * FIREFOX_PATH.
+ * Finds or installs the programs that tests need beyond Node; `npm test` runs this first. Without Chromium it fails. Without Firefox or
+ * Flower, the summary of the tests names those that did not run.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('process.ts', import.meta.url));
-/** Milliseconds without a word after which a process hangs. */
-const SILENCE = 20_000;
+/** Milliseconds without a line after which a process hangs, its start on a busy machine included. */
+const SILENCE = 120_000;
 
 export interface Fault {
   readonly target: string;

@@ -87,8 +87,9 @@ test('a node that reads thousands of values which stand behind it costs what its
       ...names.map((name) => ['Identity', ['x'], [name]] as [string, string[], string[]]),
     ],
   });
-  const began = performance.now();
+  const began = process.cpuUsage();
   const { graph } = readModel(writeModel(model));
   expect(graph.nodes.at(-1)?.op).toBe('Concat');
-  expect(performance.now() - began).toBeLessThan(5000);
+  const { user } = process.cpuUsage(began);
+  expect(user / 1000).toBeLessThan(5000);
 });

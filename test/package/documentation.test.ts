@@ -68,3 +68,10 @@ const links = documents.flatMap((file) =>
 test.each(links)('$link in $file exists', ({ file, link }) => {
   expect(existsSync(join(dirname(file), link))).toBe(true);
 });
+
+const named = documents.flatMap((file) =>
+  [...text(file).matchAll(/`((?:test|scripts|src)\/[\w/.-]+\.\w+)`/g)].map(([, path]) => ({ file, path: path! })),
+);
+test.each(named)('$file names $path, which exists', ({ path }) => {
+  expect(existsSync(path)).toBe(true);
+});

@@ -1,5 +1,5 @@
 // The page's state, with a worker that only pretends.
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import { memoryShelf, type Shelf } from '../../src/studio/state/shelf.ts';
 import { Studio } from '../../src/studio/state/studio.ts';
@@ -41,10 +41,7 @@ async function reopened(shelf: Shelf, options: FakeOptions = {}) {
   return { studio, engines };
 }
 
-const until = async (holds: () => boolean) => {
-  for (let i = 0; i < 200 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(holds()).toBe(true);
-};
+const until = (holds: () => boolean) => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 20_000, interval: 1 });
 
 describe('pictures and classes', () => {
   test('begin as two empty classes', () => {
