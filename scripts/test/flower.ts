@@ -36,14 +36,11 @@ export async function prepareFlower(
   manager: () => PackageManager | undefined,
 ): Promise<string | undefined> {
   if (findFlower()) return undefined;
-  const python = ['python3', 'python', 'python3.14', 'python3.13', 'python3.12', 'python3.11'].find(isRecent);
-  if (!python) return `there is no Python ${MAJOR}.${MINOR} or later`;
   tell(`Installing Flower for the federation tests into ${FOLDER} (or set THAW_TEST_PYTHON to a Python with Flower)`);
-  // Debian has Python's module for environments in a package of its own.
-  if (!succeeds([python, '-c', 'import ensurepip, venv'])) {
-    const failed = await (manager()?.install('python-venv') ?? 'Python has no module venv');
-    if (failed) return failed;
-  }
+  // Debian has the module for environments in a package of its own.
+  const failedPython = findPython() ? undefined : await manager()?.install('python');
+  const python = findPython();
+  if (!python) return failedPython ?? `there is no Python ${MAJOR}.${MINOR} or later with its module venv`;
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(dirname(FOLDER), { recursive: true });
   const pip = [
@@ -61,6 +58,11 @@ export async function prepareFlower(
   if (!failed) writeFileSync(STAMP, contents());
   return failed;
 }
+
+const COMMANDS = ['python3', 'python', 'python3.14', 'python3.13', 'python3.12', 'python3.11'];
+
+const findPython = (): string | undefined =>
+  COMMANDS.find((python) => isRecent(python) && succeeds([python, '-c', 'import ensurepip, venv']));
 
 function isRecent(python: string): boolean {
   const version = outputOf([python, '-c', 'import sys; print(*sys.version_info[:2])']).trim().split(' ').map(Number);

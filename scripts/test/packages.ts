@@ -3,7 +3,7 @@ import { onPath } from './browsers.ts';
 import { failureOf, outputOf, succeeds } from './commands.ts';
 
 /** Programs that tests need beyond Node. */
-export type Program = 'chromium' | 'firefox' | 'python-venv';
+export type Program = 'chromium' | 'firefox' | 'python';
 
 interface Manager {
   readonly command: string;
@@ -20,17 +20,29 @@ const MANAGERS: readonly Manager[] = [
     command: 'apt-get',
     refresh: ['update', '-qq'],
     install: ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300'],
-    names: { chromium: 'chromium', firefox: 'firefox-esr', 'python-venv': 'python3-venv' },
+    names: { chromium: 'chromium', firefox: 'firefox-esr', python: 'python3-venv' },
     // Ubuntu's packages of browsers only install a snap.
     has: (name) => /Candidate: (?!\(none\)|.*snap)/.test(outputOf(['apt-cache', 'policy', name])),
   },
-  { command: 'dnf', install: ['install', '-y', '-q'], names: { chromium: 'chromium', firefox: 'firefox' } },
-  { command: 'apk', install: ['add', '--no-cache'], names: { chromium: 'chromium', firefox: 'firefox-esr' } },
-  { command: 'zypper', install: ['-n', '-q', 'install'], names: { chromium: 'chromium', firefox: 'MozillaFirefox' } },
+  {
+    command: 'dnf',
+    install: ['install', '-y', '-q'],
+    names: { chromium: 'chromium', firefox: 'firefox', python: 'python3' },
+  },
+  {
+    command: 'apk',
+    install: ['add', '--no-cache'],
+    names: { chromium: 'chromium', firefox: 'firefox-esr', python: 'python3' },
+  },
+  {
+    command: 'zypper',
+    install: ['-n', '-q', 'install'],
+    names: { chromium: 'chromium', firefox: 'MozillaFirefox', python: 'python3' },
+  },
   {
     command: 'pacman',
     install: ['-Sy', '--noconfirm', '--needed'],
-    names: { chromium: 'chromium', firefox: 'firefox' },
+    names: { chromium: 'chromium', firefox: 'firefox', python: 'python' },
   },
 ];
 

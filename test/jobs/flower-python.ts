@@ -9,7 +9,7 @@ import type { Project } from './project.ts';
 /** A Python that has Flower, if there is one. */
 export const PYTHON = findFlower();
 
-export const FLOWER = needs(PYTHON, 'Flower: `npm test` installs it if there is Python 3.11 or later');
+export const FLOWER = needs(PYTHON, 'Flower: `npm test` installs it for Python 3.11 or later');
 
 /** Two machines' pictures: one has few of some classes, the other has two classes only. */
 export const unevenShares = ({ folder, data }: Project): string[] =>
