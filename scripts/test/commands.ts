@@ -6,21 +6,20 @@ const LIMIT = 10 * 60_000;
 
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
 
-/** @returns the last lines that the command printed if it failed, else undefined */
+/** @returns the last line that the command printed if it failed, stack traces apart, else undefined */
 export async function failureOf([program, ...args]: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...QUIET },
       timeout: LIMIT,
-      // npm's own commands are scripts on Windows.
-      shell: process.platform === 'win32',
     });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code, signal) => {
-      const last = said.trim().split('\n').slice(-3).join('\n');
+      const lines = said.trim().split('\n');
+      const last = lines.findLast((line) => !/^\s+at /.test(line))?.trim();
       resolve(code === 0 ? undefined : `${program} ended with ${signal ?? code}${last && `: ${last}`}`);
     });
   });
