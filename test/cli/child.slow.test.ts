@@ -72,26 +72,22 @@ describe('a training whose process', needs(process.platform === 'linux', 'Linux 
     ['SIGABRT', 1, 'ONNX Runtime does at an error of its own'],
     ['SIGSEGV', 1, 'ONNX Runtime does at an error of its own'],
     ['SIGKILL', 2, 'memory runs out'],
-  ] as const)(
-    'is ended by %s says so, and that its checkpoint is whole',
-    async (signal, exit, why) => {
-      const out = join(project.folder, signal);
-      const { parent, underWay, ended } = trainInto(out);
-      await underWay;
-      process.kill(childOf(parent), signal);
-      const { code, said } = await ended;
-      expect(code).toBe(exit);
-      const line = said.trim().split('\n').at(-1);
-      expect(line).toMatch(/^thaw: the process that computed was /);
-      expect(line).toContain(signal);
-      expect(line).toContain(why);
-      expect(line).toMatch(
-        new RegExp(`The last checkpoint \\(after \\d+ epochs?\\) is whole; go on with: thaw resume ${out}$`),
-      );
-      expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
-    },
-    180_000,
-  );
+  ] as const)('is ended by %s says so, and that its checkpoint is whole', async (signal, exit, why) => {
+    const out = join(project.folder, signal);
+    const { parent, underWay, ended } = trainInto(out);
+    await underWay;
+    process.kill(childOf(parent), signal);
+    const { code, said } = await ended;
+    expect(code).toBe(exit);
+    const line = said.trim().split('\n').at(-1);
+    expect(line).toMatch(/^thaw: the process that computed was /);
+    expect(line).toContain(signal);
+    expect(line).toContain(why);
+    expect(line).toMatch(
+      new RegExp(`The last checkpoint \\(after \\d+ epochs?\\) is whole; go on with: thaw resume ${out}$`),
+    );
+    expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
+  });
 
   test('loses its parent ends too, at once, and leaves the run directory free', async () => {
     const out = join(project.folder, 'orphan');
@@ -101,9 +97,9 @@ describe('a training whose process', needs(process.platform === 'linux', 'Linux 
     parent.kill('SIGKILL');
     await once(parent, 'close');
     // The pipes that `close` waits for were the child's as well, which closes them some instants before it is gone.
-    await expect.poll(() => statusOf(child)[0] ?? 'Z', { timeout: 10_000 }).toBe('Z');
+    await expect.poll(() => statusOf(child)[0] ?? 'Z', { timeout: 60_000 }).toBe('Z');
     await (await resumeRun(out)).release();
-  }, 180_000);
+  });
 });
 
 test('the last words of a process that aborts are told', async () => {
@@ -122,12 +118,12 @@ test('the last words of a process that aborts are told', async () => {
   expect(said.trim().split('\n').at(-1)).toMatch(
     /^thaw: the process that computed was ended by .*, out of memory: terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
   );
-}, 180_000);
+});
 
 test('a command that ends by itself has its own exit code and stdout', async () => {
   const { ended } = start(['inspect', 'nothing.onnx']);
   expect(await ended).toEqual({ code: 2, said: expect.stringMatching(/^thaw: .*nothing\.onnx/) });
-}, 180_000);
+});
 
 test('an exception of Windows counts as a crash, an exit code of ours does not', async () => {
   const ended = { signal: null, words: '', killed: false };
@@ -152,7 +148,7 @@ test('a terminal that closes saves the run, as Ctrl-C does', async () => {
   expect(code).toBe(130);
   expect(said).toContain(`thaw resume ${out}`);
   await (await resumeRun(out)).release();
-}, 180_000);
+});
 
 test('a second Ctrl-C ends a command whose main thread is busy', async () => {
   const preload = join(project.folder, 'busy.mjs');
@@ -178,7 +174,7 @@ test('a second Ctrl-C ends a command whose main thread is busy', async () => {
   const { code, said } = await ended;
   expect(code).toBe(130);
   expect(said).toContain('thaw: ended at once');
-}, 180_000);
+});
 
 const fullDevice = needs(process.platform === 'linux', 'Linux with /dev/full');
 test('output that cannot be written stops it with a line', fullDevice, async () => {

@@ -66,7 +66,6 @@ test('what a page and a preload script are made of has no trace of Node', () => 
 });
 
 test('Electron trains in its utility process to the bytes of `thaw train`', {
-  timeout: 180_000,
   ...needs(binary, 'Electron: node node_modules/electron/install.js, or ELECTRON_PATH'),
 }, async () => {
   const args = [app, '--no-sandbox', project.data, join(project.model, 'model.onnx'), JSON.stringify(settings)];

@@ -73,7 +73,7 @@ test('a training in parts is the one with whole batches, to rounding; stopped an
   expect(c.progress.step).toBe(b.progress.step);
   expect([...c.state]).toEqual([...b.state]);
   expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Most memory expected in training');
-}, 120_000);
+});
 
 test.each(['head', 'all'] as const)(
   'an inspection expects of %s what the training does, but for what it remembers of the data',
@@ -109,7 +109,7 @@ test('a run that goes on where there is less memory sends its batches through in
   const [a, b] = [await lastOf(whole.out), await lastOf(out)];
   expect(b.progress.step).toBe(a.progress.step);
   expectNear(b.state, a.state);
-}, 120_000);
+});
 
 test('a place within an epoch is the same in batches of another size, and none within one of them', () => {
   const place = { ...START, batch: 3, batchSize: 12 };

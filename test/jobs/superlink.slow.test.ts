@@ -44,7 +44,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: flowerEnvironment(project) });
     for (const stream of [superlink.stdout!, superlink.stderr!]) stream.on('data', (part) => (said += part));
     await vi.waitFor(() => expect(said).toMatch(/startup complete/i), { timeout: 120_000, interval: 200 });
-  }, 180_000);
+  });
   afterAll(async () => {
     stop.abort();
     await Promise.allSettled(nodes);
@@ -55,7 +55,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     }
     vi.unstubAllEnvs();
     project?.remove();
-  }, 60_000);
+  });
 
   const joined = (more: object, onEvent?: (event: JobEvent | NodeEvent) => void, data = project.data) =>
     joinFederation(
@@ -77,7 +77,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     });
     await expect(joined({ rootCertificates: undefined })).rejects.toThrow(/cannot reach .*certificate/);
     await expect(joined({ rootCertificates: undefined, insecure: true })).rejects.toThrow(/cannot reach http:/);
-  }, 60_000);
+  });
 
   test('two clients train the rounds of an app, which averages them', async () => {
     const app = at('app');

@@ -82,7 +82,7 @@ beforeAll(async () => {
   command = join(project, 'node_modules/thaw/dist/node/main.js');
   link('.bin/thaw', command);
   write('package.json', { name: 'consumer', version: '1.0.0', type: 'module' });
-}, 120_000);
+});
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 

@@ -9,14 +9,14 @@ import { fixture } from './fixture.ts';
 let browser: Browser;
 beforeAll(async () => {
   browser = await launch();
-}, 60_000);
+});
 afterAll(() => browser?.close());
 
 test.each([
   { classes: 2, width: 1280, colorScheme: 'light' },
   { classes: 13, width: 390, colorScheme: 'dark' },
   { classes: 7, width: 390, colorScheme: 'light' },
-] as const)('$classes classes on $width pixels, $colorScheme', { timeout: 60_000 }, async (look) => {
+] as const)('$classes classes on $width pixels, $colorScheme', async (look) => {
   const names = Array.from({ length: look.classes }, (_, i) => `a class with a name ${i}`);
   const viewport = { width: look.width, height: 900 };
   const context = await browser.newContext({ viewport, colorScheme: look.colorScheme });

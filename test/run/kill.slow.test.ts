@@ -18,7 +18,7 @@ const model = smallModel({
 });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe('a run killed with kill -9', { timeout: 120_000 }, () => {
+describe('a run killed with kill -9', () => {
   let folder: string;
   let program: string;
   let path: string;

@@ -22,13 +22,26 @@ export function findChromium(): string {
 /** WebGPU on the processor, where there is no graphics card. */
 const SOFTWARE_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 
+/** Milliseconds that a page may take for one thing: on a busy machine, some take minutes. */
+const PATIENCE = 240_000;
+
 /** @param own arguments beyond the usual ones */
-export const launch = (own: readonly string[] = []): Promise<Browser> =>
-  chromium.launch({
+export async function launch(own: readonly string[] = []): Promise<Browser> {
+  const browser = await chromium.launch({
     executablePath: findChromium(),
     // Containers have no user namespaces for the sandbox, and little shared memory.
     args: ['--no-sandbox', '--disable-dev-shm-usage', ...SOFTWARE_WEBGPU, ...own],
+    timeout: PATIENCE,
   });
+  // Playwright has no such setting for a whole browser.
+  const newContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.setDefaultTimeout(PATIENCE);
+    return context;
+  };
+  return browser;
+}
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',

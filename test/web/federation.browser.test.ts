@@ -82,4 +82,4 @@ test('a page answers rounds with the numbers of Node, and leaves', async () => {
     expect(Math.max(...apart), name).toBeLessThan(1e-5);
   }
   expect(metricsOf(measured)?.get('num-examples')).toBe(12n);
-}, 120_000);
+});

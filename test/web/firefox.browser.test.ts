@@ -124,7 +124,7 @@ describe('Firefox', needs(firefox, 'Firefox: install it, or set FIREFOX_PATH to 
   test.each([
     ['with threads', true],
     ['without threads', false],
-  ])('gives the numbers of Node %s', { timeout: 120_000 }, async (_, isolated) => {
+  ])('gives the numbers of Node %s', async (_, isolated) => {
     const folders = { scripts: scripts.folder, ort: runtimeAssets(), project: project.folder };
     const site = await serveFolders(folders, isolated, '/scripts/firefox.js');
     const profile = mkdtempSync(join(tmpdir(), 'thaw-firefox-'));

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await buildStudio(folder);
   serving = await serve(folder, 0);
   browser = await launch();
-}, 120_000);
+});
 afterAll(async () => {
   await browser?.close();
   await serving?.close();
@@ -38,7 +38,7 @@ async function violations(page: Page): Promise<string[]> {
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
 }
 
-test('drawings become a classifier that is tried and taken away', { timeout: 240_000 }, async () => {
+test('drawings become a classifier that is tried and taken away', async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
   const page = await context.newPage();
   const problems: string[] = [];
@@ -55,7 +55,7 @@ test('drawings become a classifier that is tried and taken away', { timeout: 240
   expect(await violations(page)).toEqual([]);
 
   await page.getByRole('button', { name: 'Train', exact: true }).click();
-  await page.getByRole('button', { name: /^Download/ }).waitFor({ timeout: 200_000 });
+  await page.getByRole('button', { name: /^Download/ }).waitFor();
   expect(await violations(page)).toEqual([]);
 
   // A circle with the mouse: whatever it is taken for, the bars must say something.

@@ -64,7 +64,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     browser = await launch();
     const folders = { scripts: scripts.folder, ort: runtimeAssets(), project: project.folder };
     site = await serveFolders(folders, false, undefined, { superlink: proxy });
-  }, 180_000);
+  });
   afterAll(async () => {
     stop.abort();
     await browser?.close();
@@ -77,7 +77,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     scripts?.remove();
     vi.unstubAllEnvs();
     project?.remove();
-  }, 60_000);
+  });
 
   test('a page and a client in Node train the rounds of an app', async () => {
     const app = at('app');
