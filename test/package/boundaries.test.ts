@@ -49,6 +49,14 @@ const modules = [
 const nodeOnly =
   /^(cli|disk|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host)\.ts$|^index\.ts$/;
 
+/** Which files may import the generated module of a `.proto`. */
+const messages: readonly [module: string, home: RegExp][] = [
+  // It puts an output in front of an encoded model.
+  ['onnx/generated/onnx.js', /^onnx\/|^runtime\/node\/unread\.ts$/],
+  ['flower/generated/fleet.js', /^flower\//],
+  ['report/generated/event.js', /^report\/tensorboard\.ts$/],
+];
+
 /** Packages that one place only may know. */
 const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^onnxruntime-/, /^runtime\//],
@@ -163,6 +171,20 @@ describe('the core', () => {
       /^(?!\s*(?:\/\/|\*|\/\*)).*?(?<![\w.'"`-])(Buffer|process|require|__dirname|setImmediate)(?=[.([])/m;
     const uses = core.flatMap((file) => readFileSync(`src/${file}`, 'utf8').match(globals)?.slice(0, 1) ?? []);
     expect(uses).toEqual([]);
+  });
+});
+
+describe('protobuf messages', () => {
+  test('each .proto has its place in the list', () => {
+    const protocols = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.proto'))
+      .map((file) => file.replaceAll('\\', '/').replace(/(\w+)\.proto$/, 'generated/$1.js'));
+    expect(messages.map(([module]) => module).sort()).toEqual(protocols.sort());
+  });
+
+  test.each(messages)('%s stays in %s', (module, home) => {
+    expect(between.some(({ target }) => target === module)).toBe(true);
+    expect(between.filter(({ file, target }) => target === module && !home.test(file))).toEqual([]);
   });
 });
 

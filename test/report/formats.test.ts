@@ -154,6 +154,16 @@ describe('event file', () => {
       ['größe/λ', -0.5],
     ]);
   });
+
+  it('writes fields that are zero or empty too, byte for byte', () => {
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+    expect(hex(eventFileHeader(0.5))).toBe(
+      '1800000000000000a37f4b2209000000000000e03f1a0d627261696e2e4576656e743a3266f7e1a8',
+    );
+    expect(hex(scalarEvents(0, 0, { λ: 0 }))).toBe(
+      '1800000000000000a37f4b2209000000000000000010002a0b0a090a02cebb150000000016eb73a6',
+    );
+  });
 });
 
 describe('numbers in words', () => {
