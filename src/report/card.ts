@@ -4,6 +4,7 @@ import { isText, type TextFormat } from '../text/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
+import { frontMatter } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { ReportData } from './types.ts';
 
@@ -41,9 +42,6 @@ export function code(text: string): string {
   return line.includes('`') ? `${fence} ${line} ${fence}` : `\`${line}\``;
 }
 
-/** YAML reads JSON strings. */
-export const yaml = (text: string): string => JSON.stringify(text);
-
 /** Where others find the model: its address without what may be secret in it, but no path of the machine that trained. */
 export function originOf({ source, name }: ReportData['model']): string {
   if (source.startsWith('hf:')) return source;
@@ -55,53 +53,25 @@ export function originOf({ source, name }: ReportData['model']): string {
 const pipelineOf = ({ noun }: ReportData['data']): string =>
   noun === 'text' ? 'text-classification' : 'image-classification';
 
-function frontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
-  const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
+function classifierFrontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
   const { macro, rocAuc } = after;
-  const average = { average: 'macro' };
-  // By the names that the hub's `evaluate` has for them.
-  const metrics = [
-    { type: 'accuracy', name: 'Accuracy', value: after.accuracy },
-    { type: 'f1', name: 'F1 (macro)', value: after.f1, args: average },
-    { type: 'precision', name: 'Precision (macro)', value: macro.precision, args: average },
-    { type: 'recall', name: 'Recall (macro)', value: macro.recall, args: average },
-    { type: 'matthews_correlation', name: 'Matthews correlation', value: after.matthews },
-    ...(rocAuc === null
-      ? []
-      : [{ type: 'roc_auc', name: 'ROC area (macro, one against the rest)', value: rocAuc, args: average }]),
-    { type: 'loss', name: 'Loss', value: after.loss },
-  ];
-  const number = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '.nan');
-  return [
-    '---',
-    `license: ${yaml(license ?? 'unknown')}`,
-    'library_name: transformers.js',
-    `pipeline_tag: ${pipelineOf(data)}`,
-    ...(base ? [`base_model: ${yaml(base)}`] : []),
-    'tags:',
-    '  - onnx',
-    '  - thaw',
-    `  - ${pipelineOf(data)}`,
-    'model-index:',
-    `  - name: ${yaml(title)}`,
-    '    results:',
-    '      - task:',
-    `          type: ${pipelineOf(data)}`,
-    '        dataset:',
-    `          name: ${yaml(data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path)}`,
-    `          type: ${data.noun === 'text' ? 'text' : 'imagefolder'}`,
-    '          split: validation',
-    '        metrics:',
-    ...metrics.flatMap(({ type, name, value, args }) => [
-      `          - type: ${type}`,
-      `            name: ${yaml(name)}`,
-      `            value: ${number(value)}`,
-      ...(args
-        ? ['            args:', ...Object.entries(args).map(([key, arg]) => `              ${key}: ${arg}`)]
-        : []),
-    ]),
-    '---',
-  ].join('\n');
+  const args = { average: 'macro' };
+  const pipeline = pipelineOf(data);
+  return frontMatter({
+    ...{ title, model, license, pipeline, task: pipeline, tag: pipeline },
+    data: { path: data.path, type: data.noun === 'text' ? 'text' : 'imagefolder' },
+    metrics: [
+      { type: 'accuracy', name: 'Accuracy', value: after.accuracy },
+      { type: 'f1', name: 'F1 (macro)', value: after.f1, args },
+      { type: 'precision', name: 'Precision (macro)', value: macro.precision, args },
+      { type: 'recall', name: 'Recall (macro)', value: macro.recall, args },
+      { type: 'matthews_correlation', name: 'Matthews correlation', value: after.matthews },
+      ...(rocAuc === null
+        ? []
+        : [{ type: 'roc_auc', name: 'ROC area (macro, one against the rest)', value: rocAuc, args }]),
+      { type: 'loss', name: 'Loss', value: after.loss },
+    ],
+  });
 }
 
 const optional = (value: number | null | undefined, format: (value: number) => string): string =>
@@ -314,7 +284,7 @@ export function modelCard(data: ReportData, shipped: ShippedModel): string {
   const { noun } = data.data;
   const usage = usageOf(shipped);
   const total = sum(data.after.confusion.map(sum));
-  return `${frontMatter(data, shipped)}
+  return `${classifierFrontMatter(data, shipped)}
 
 # ${plain(data.title)}
 

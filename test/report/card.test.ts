@@ -20,6 +20,41 @@ const shipped = { input: 'pixel_values', output: 'logits', preprocessing };
 
 const frontMatter = (card: string) => parseYaml(/^---\n([\s\S]*?)\n---\n/.exec(card)![1]);
 
+/** Without slashes, so that they are whole folder names too. */
+const NAMES = [
+  ...[
+    '"quoted"',
+    "it's",
+    'a: b',
+    '- a',
+    '# a',
+    'a #b',
+    '{a}',
+    '[a]',
+    '&a',
+    '*a',
+    '!a',
+    '%a',
+    '@a',
+    '`a`',
+    '|',
+    '>',
+    '?',
+  ],
+  ...['yes', 'no', 'on', 'null', '~', '=', '<<', '0o7', '1_000', '12:30', '2024-01-01', '.nan', '1e3', '---', '...'],
+  ...[
+    'a\nb',
+    'a\n---\nlicense: mit',
+    'a\r\nb',
+    'a\tb',
+    ' a ',
+    'x y '.repeat(99),
+    '\0\x1b[8m\x7f\x85\x9b',
+    '\u2028\u2029\ufeff',
+  ],
+  ...['日本語', '한국어', 'e\u0301', '👩‍👩‍👧‍👦', '🇨🇭', '\u202egnp.exe'],
+];
+
 describe('modelCard', () => {
   it('opens with what the Hugging Face hub reads', () => {
     const data = fixture();
@@ -91,6 +126,23 @@ describe('modelCard', () => {
     expect(table.length).toBe(11 + 2 + 2);
     const columns = (line: string) => line.replace(/\\./g, '').split('|').length - 2;
     expect(table.slice(-4).map(columns)).toEqual([5, 5, 5, 5]);
+  });
+
+  it.each(['1.1', '1.2'] as const)('gives names of any kind to strict readers of YAML %s', (version) => {
+    const data = fixture();
+    for (const name of NAMES) {
+      const card = modelCard(
+        { ...data, title: name, data: { ...data.data, path: name } },
+        { ...shipped, license: name },
+      );
+      const text = /^---\n([\s\S]*?)\n---\n/.exec(card)![1];
+      // Python's reader refuses these, and takes some of them for line ends.
+      expect(text).not.toMatch(/[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u);
+      const meta = parseYaml(text, { version, strict: true, uniqueKeys: true });
+      expect(meta.license).toBe(name);
+      expect(meta['model-index'][0].name).toBe(name);
+      expect(meta['model-index'][0].results[0].dataset.name).toBe(name);
+    }
   });
 
   it('says what is confused, and how to have honest probabilities', () => {

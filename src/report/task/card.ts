@@ -1,8 +1,9 @@
 import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
 import { isText } from '../../text/index.ts';
-import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf, yaml } from '../card.ts';
+import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
+import { frontMatter } from '../front-matter.ts';
 import { quantizedUse } from '../quantized.ts';
 import { lesson, measuredOn } from './page.ts';
 import type { TaskReport } from './types.ts';
@@ -76,35 +77,14 @@ console.log(await classify(${example}));`,
 const useOf = ({ task }: TaskReport, shipped: ShippedModel): Use =>
   task === 'classification' ? classifierUse(shipped) : USES[task];
 
-function frontMatter(data: TaskReport, shipped: ShippedModel): string {
-  const { title, task, model, metric, after, data: samples } = data;
-  const { license } = shipped;
+function taskFrontMatter(data: TaskReport, shipped: ShippedModel): string {
+  const { title, task, model, metric, after } = data;
   const { pipeline } = useOf(data, shipped);
-  const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
-  return [
-    '---',
-    `license: ${yaml(license ?? 'unknown')}`,
-    'library_name: transformers.js',
-    ...(pipeline ? [`pipeline_tag: ${pipeline}`] : []),
-    ...(base ? [`base_model: ${yaml(base)}`] : []),
-    'tags:',
-    '  - onnx',
-    '  - thaw',
-    `  - ${task}`,
-    'model-index:',
-    `  - name: ${yaml(title)}`,
-    '    results:',
-    '      - task:',
-    `          type: ${pipeline ?? 'image-regression'}`,
-    '        dataset:',
-    `          name: ${yaml(samples.path.split(/[\\/]/).filter(Boolean).pop() ?? samples.path)}`,
-    '          type: imagefolder',
-    '          split: validation',
-    '        metrics:',
-    `          - type: ${yaml(metric.title)}`,
-    `            value: ${Number.isFinite(after) ? after.toFixed(4) : '.nan'}`,
-    '---',
-  ].join('\n');
+  return frontMatter({
+    ...{ title, model, license: shipped.license, pipeline, task: pipeline ?? 'image-regression', tag: task },
+    data: { path: data.data.path, type: 'imagefolder' },
+    metrics: [{ type: metric.title, value: after }],
+  });
 }
 
 /** Numbers and tables as Markdown; charts are in the report. */
@@ -137,7 +117,7 @@ export function taskCard(data: TaskReport, shipped: ShippedModel): string {
     const epochs = rows.filter((row) => row.stage === stage).length;
     return `${stage}. ${code(train)}: ${count(trainable)} trainable parameters, ${plural(epochs, rowOf(data))} at ${decimal(lr)}, ${duration(seconds)}`;
   });
-  return `${frontMatter(data, shipped)}
+  return `${taskFrontMatter(data, shipped)}
 
 # ${plain(data.title)}
 
