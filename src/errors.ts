@@ -1,3 +1,5 @@
+import { withoutSecrets } from './secrets.ts';
+
 /**
  * What went wrong, for a person: every error that the user can mend is a `ThawError`. Anything else that is thrown is a
  * bug of ours. The command line prints `message` and `hint` on one line and exits with 2; bugs exit with 1.
@@ -20,18 +22,22 @@ export type ErrorCode =
 
 export class ThawError extends Error {
   override readonly name = 'ThawError';
+  readonly hint?: string;
 
   /**
+   * Addresses lose their secrets.
+   *
    * @param message what is wrong and where, one line, without a final full stop
    * @param hint what to do about it, one line
    */
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly hint?: string,
+    hint?: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(withoutSecrets(message), options);
+    this.hint = hint === undefined ? hint : withoutSecrets(hint);
   }
 
   /** The whole message on one line, as the command line prints it. */

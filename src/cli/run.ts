@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import picocolors from 'picocolors';
 import { ThawError } from '../errors.ts';
 import { nearestHint } from '../nearest.ts';
+import { withoutSecrets } from '../secrets.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { printable } from './terminal/printable.ts';
@@ -112,7 +113,7 @@ const LONGEST = 4000;
 
 /** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */
 function explain(error: unknown, debug: boolean, stderr: Sink): number {
-  const say = (text: string) => stderr.write(`${printable(text)}\n`);
+  const say = (text: string) => stderr.write(`${printable(withoutSecrets(text))}\n`);
   const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
   const stack = (error as Error)?.stack ?? String(error);
   if (error instanceof ThawError) {

@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import { publicAddress, withoutSecrets } from '../secrets.ts';
 import { base64, type NodeIdentity } from './identity.ts';
 
 /** The version of Flower whose Fleet API is spoken here: another minor version has another. */
@@ -31,7 +32,7 @@ export interface Transport {
 export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fetch): Transport => {
   const base = String(address).replace(/\/+$/, '');
   return {
-    address: base,
+    address: publicAddress(base),
     async exchange(path, { body, headers, signal }) {
       const response = await fetcher(base + path, {
         method: body ? 'POST' : 'GET',
@@ -149,7 +150,7 @@ export interface CallOptions {
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const { message, code } = cause as { readonly message?: string; readonly code?: string };
-  return String(message || code || cause).replace(/\s+/g, ' ');
+  return withoutSecrets(String(message || code || cause)).replace(/\s+/g, ' ');
 }
 
 function jsonOf(body: Uint8Array): Record<string, unknown> | undefined {

@@ -112,7 +112,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   await stage.release();
   const points = smoothed(losses);
   const suggestions = suggestRates(points);
-  return { model: request.model, data: request.data, points, suggestions, suggestion: suggestions?.steep ?? null };
+  return { model: resolved.source, data: request.data, points, suggestions, suggestion: suggestions?.steep ?? null };
 }
 
 /** Epoch after epoch, in the views that a training of this stage shows. */

@@ -81,7 +81,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     signal?.throwIfAborted();
     const dataPath = resolve(request.data);
     const about: About = {
-      model: request.model,
+      model: resolved.source,
       data: request.data,
       dataPath,
       name: resolved.name,
@@ -98,7 +98,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     };
     const surroundings = await surroundingsOf(runtime, preprocessing);
     const record = { ...newRecord(prepared.continued), memory, surroundings };
-    await run.writeConfig({ model: request.model, data: request.data, ...settings });
+    await run.writeConfig({ model: resolved.source, data: request.data, ...settings });
     await saveRecord(run, record);
     // With it the run can be gone on with.
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ThawError } from '../errors.ts';
+import { publicAddress } from '../secrets.ts';
 import { writeWhole } from './cache.ts';
 import { download, type Progress } from './download.ts';
 import type { ModelFiles } from './folder.ts';
-import { allowedAddress, guarded, reasonOf, shown } from './network.ts';
+import { allowedAddress, guarded, reasonOf } from './network.ts';
 import { checkOnnxFile, digest } from './onnx-file.ts';
 
 export interface FetchOptions {
@@ -37,18 +38,23 @@ export async function fetchAddress(address: string, options: FetchOptions): Prom
   const file = fileName(url);
   const folder = join(options.cache, 'web', createHash('sha256').update(url.href).digest('hex').slice(0, 16));
   const path = join(folder, file);
-  const files: ModelFiles = { name: modelName(url), path, folder };
+  const where = publicAddress(url.href);
+  const filesIn = (place: string, digest: string): ModelFiles => ({
+    ...{ name: modelName(url), path: join(place, file), folder: place, sha256: digest },
+    source: where === url.href ? address : `${where}#sha256=${digest}`,
+  });
   const kept = await readSource(folder);
-  if (kept && (!sha256 || sha256 === kept.sha256) && (await digest(path).catch(() => '')) === kept.sha256)
-    return { ...files, sha256: kept.sha256 };
+  if (kept && (!sha256 || sha256 === kept.sha256) && (await isWhole(path, kept))) return filesIn(folder, kept.sha256);
+  const same = sha256 && (await keptElsewhere(dirname(folder), { url: where, sha256 }, file));
+  if (same) return filesIn(same, sha256);
 
   const fetcher = guarded(options.fetch);
   // Before the model, so that a model in the cache always has the JSON files that belong to it.
   for (const json of CONFIGS) await fetchJson(url, json, folder, fetcher);
   await fetchModel(url, path, sha256, fetcher, options);
-  const source: Source = { url: shown(url), sha256: await digest(path) };
+  const source: Source = { url: where, sha256: await digest(path) };
   await writeWhole(join(folder, 'source.json'), source);
-  return { ...files, sha256: source.sha256 };
+  return filesIn(folder, source.sha256);
 }
 
 function expectedSha256({ hash, href }: URL): string | undefined {
@@ -57,7 +63,7 @@ function expectedSha256({ hash, href }: URL): string | undefined {
   if (value) return value.toLowerCase();
   throw new ThawError(
     'bad-config',
-    `${hash} at the end of ${href.split('#')[0]} is no checksum`,
+    `${hash} at the end of ${publicAddress(href.split('#')[0])} is no checksum`,
     'Write #sha256= and 64 digits',
   );
 }
@@ -84,6 +90,20 @@ async function readSource(folder: string): Promise<Source | undefined> {
   }
 }
 
+const isWhole = async (path: string, { sha256 }: Source): Promise<boolean> =>
+  (await digest(path).catch(() => '')) === sha256;
+
+/** The folder of a download that was asked for with a user, a password or a query which are not written down. */
+async function keptElsewhere(cache: string, wanted: Source, file: string): Promise<string | undefined> {
+  for (const name of await readdir(cache).catch(() => [])) {
+    const folder = join(cache, name);
+    const kept = await readSource(folder);
+    if (kept?.url === wanted.url && kept.sha256 === wanted.sha256 && (await isWhole(join(folder, file), kept)))
+      return folder;
+  }
+  return undefined;
+}
+
 async function fetchModel(
   url: URL,
   path: string,
@@ -103,13 +123,13 @@ async function fetchModel(
   try {
     await download({
       target: path,
-      where: shown(url),
+      where: publicAddress(url.href),
       version: sha256 ?? validator ?? String(Date.now()),
       size: length === null ? undefined : Number(length),
       sha256,
       limit: largestModel,
       onProgress,
-      check: (part) => checkOnnxFile(part, shown(url)),
+      check: (part) => checkOnnxFile(part, publicAddress(url.href)),
       open: async (from) => {
         const resume = from > 0 && validator !== null;
         let response = first;
@@ -147,7 +167,7 @@ async function fetchJson(model: URL, file: string, folder: string, fetcher: type
       await response.body?.cancel();
       continue;
     }
-    const text = await readBounded(response, shown(url));
+    const text = await readBounded(response, publicAddress(url.href));
     try {
       const value: unknown = JSON.parse(text);
       await writeWhole(join(folder, file), value);
@@ -177,7 +197,7 @@ async function readBounded(response: Response, where: string): Promise<string> {
 }
 
 function refused({ status, statusText }: Response, url: URL): ThawError {
-  const where = shown(url);
+  const where = publicAddress(url.href);
   if (status === 404 || status === 410)
     return new ThawError('not-found', `there is nothing at ${where} (${status})`, 'Check the address');
   if (status === 401 || status === 403)

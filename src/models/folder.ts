@@ -14,6 +14,8 @@ export interface ModelFiles {
   readonly path: string;
   /** The folder that holds the model's JSON files. */
   readonly folder: string;
+  /** Of a model that was fetched: its address as it may be written down. */
+  readonly source?: string;
   /** Of the `.onnx`, where it has just been computed. */
   readonly sha256?: string;
 }

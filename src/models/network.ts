@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import { publicAddress } from '../secrets.ts';
 
 /** Plain `http:` is for a server on this machine only. */
 const isLocal = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
@@ -13,14 +14,15 @@ export function allowedAddress(address: string): URL {
   if (url?.protocol === 'http:')
     throw new ThawError(
       'network',
-      `${shown(url)} is not encrypted`,
+      `${url.href} is not encrypted`,
       'Use an https:// address, or download the file yourself',
     );
-  throw new ThawError('network', `${address} is not an address that can be fetched`, 'Use an https:// address');
+  throw new ThawError(
+    'network',
+    `${publicAddress(address)} is not an address that can be fetched`,
+    'Use an https:// address',
+  );
 }
-
-/** An address without what may be secret: user, password, query. */
-export const shown = ({ origin, pathname }: URL): string => `${origin}${pathname}`;
 
 const redirects = [301, 302, 303, 307, 308];
 
@@ -40,17 +42,27 @@ export function guarded(fetcher: typeof fetch): typeof fetch {
       await response.body?.cancel();
       const next = allowedAddress(new URL(location, url).href);
       if (next.protocol === 'http:' && !local)
-        throw new ThawError('network', `${shown(url)} redirects to ${shown(next)}, which is not encrypted`);
+        throw new ThawError('network', `${url.href} redirects to ${next.href}, which is not encrypted`);
       if (next.origin !== url.origin) headers.delete('authorization');
+      else if (!next.username) [next.username, next.password] = [url.username, url.password];
       url = next;
     }
-    throw new ThawError('network', `${shown(url)} redirects too often`, 'Check the address');
+    throw new ThawError('network', `${url.href} redirects too often`, 'Check the address');
   };
 }
 
+/** `fetch` takes no address with a user and a password: they become a header. */
 async function request(fetcher: typeof fetch, url: URL, init: RequestInit): Promise<Response> {
+  const { username, password } = url;
+  const bare = new URL(url);
+  [bare.username, bare.password] = ['', ''];
+  const headers = new Headers(init.headers);
+  if (username || password) {
+    const user = Buffer.from([username, password].map(decodeURIComponent).join(':')).toString('base64');
+    headers.set('authorization', `Basic ${user}`);
+  }
   try {
-    return await fetcher(url, init);
+    return await fetcher(bare, { ...init, headers });
   } catch (cause) {
     throw unreachable(url, cause);
   }

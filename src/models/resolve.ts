@@ -11,7 +11,7 @@ import { checkOnnxFile, digest } from './onnx-file.ts';
 export interface ResolvedModel {
   /** Short, for messages and run names. */
   readonly name: string;
-  /** What the user wrote. */
+  /** What the user wrote. An address with secrets in it is here without them, and names the model by its checksum. */
   readonly source: string;
   /** Absolute path of the `.onnx` file. */
   readonly path: string;
@@ -60,7 +60,7 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   let sha256 = files.sha256 === undefined ? undefined : Promise.resolve(files.sha256);
   return {
     ...{ name, path, folder },
-    source: spec,
+    source: files.source ?? spec,
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
     ...(tokenizer === undefined ? {} : { tokenizer, tokenizerConfig }),
@@ -74,6 +74,9 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
 /** Whether `spec` names a place on this machine. Addresses begin with two letters at least: `C:\models` is a path. */
 export const isPath = (spec: string): boolean => spec !== 'default' && !/^[a-z][a-z0-9+.-]+:/i.test(spec);
 
+/** Whether `spec` is fetched from a server that it names. */
+export const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default$|hf:)/.test(spec) && !existsSync(spec);
+
 async function find(
   spec: string,
   { onProgress, cacheDir, fetch = globalThis.fetch, signal }: ResolveOptions,
@@ -86,7 +89,7 @@ async function find(
     const { fetchFromHub } = await import('./hub.ts');
     return fetchFromHub(spec.slice(3), remote);
   }
-  if (!isPath(spec) && !existsSync(spec)) return fetchAddress(spec, remote);
+  if (isAddress(spec)) return fetchAddress(spec, remote);
   return locate(spec);
 }
 

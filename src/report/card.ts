@@ -1,5 +1,6 @@
 import type { Preprocessing } from '../data/types.ts';
 import { countsOf, labelScores } from '../metrics/index.ts';
+import { publicAddress } from '../secrets.ts';
 import { isText, type TextFormat } from '../text/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
@@ -46,8 +47,7 @@ export function code(text: string): string {
 export function originOf({ source, name }: ReportData['model']): string {
   if (source.startsWith('hf:')) return source;
   if (!source.startsWith('https://')) return name;
-  const { origin, pathname } = new URL(source);
-  return origin + pathname;
+  return publicAddress(source).replace(/#.*$/, '');
 }
 
 const pipelineOf = ({ noun }: ReportData['data']): string =>

@@ -1,6 +1,7 @@
 /** What a page has models and pictures as, made into what is sent to the worker. */
 import { ThawError } from '../errors.ts';
 import type { LabelledPicture, OpenRequest, RemoteRoundRequest } from '../remote/index.ts';
+import { publicAddress } from '../secrets.ts';
 
 /** An `.onnx` file's bytes, the file itself, or its address, which may be relative to the page. */
 export type PageModel = Uint8Array | Blob | URL | string;
@@ -43,10 +44,21 @@ async function bytesOfModel(model: PageModel): Promise<Uint8Array> {
   if (model instanceof Uint8Array) return model;
   if (model instanceof Blob) return new Uint8Array(await model.arrayBuffer());
   const response = await fetch(model).catch((cause: Error) => {
-    throw new ThawError('not-found', `${model} cannot be fetched: ${cause.message}`, 'Check the address', { cause });
+    throw new ThawError(
+      'not-found',
+      `${publicAddress(String(model))} cannot be fetched: ${cause.message}`,
+      'Check the address',
+      {
+        cause,
+      },
+    );
   });
   if (response.ok) return new Uint8Array(await response.arrayBuffer());
-  throw new ThawError('not-found', `${model} is not there (${response.status})`, 'Check the address');
+  throw new ThawError(
+    'not-found',
+    `${publicAddress(String(model))} is not there (${response.status})`,
+    'Check the address',
+  );
 }
 
 /** A JSON file next to a model, or above its `onnx/`; undefined if it is not there, or a page is in its place. */

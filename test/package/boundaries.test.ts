@@ -6,6 +6,7 @@ import { VERSION } from '../../src/version.ts';
 
 /** A module imports only modules that stand before it here, which also rules out cycles. */
 const modules = [
+  'secrets',
   'errors',
   'version',
   'bytes',

@@ -73,7 +73,7 @@ export async function finishFederation(
     const infos = stageInfos({ network, anatomy, config }, told.rounds);
     const rows = rowsOf(told, infos, task.metric);
     const about: About = {
-      model,
+      model: resolved.source,
       data: request.data ?? "the clients' own data",
       dataPath,
       name: resolved.name,
@@ -92,7 +92,7 @@ export async function finishFederation(
       stopped: 'finished',
       surroundings: await surroundingsOf(runtime, preprocessing),
     };
-    await run.writeConfig({ model, data: about.data, ...settings });
+    await run.writeConfig({ model: resolved.source, data: about.data, ...settings });
     const identity = { model: about.sha256, classes: task.classes, samples };
     await run.saveSource({ model: prepared.source, identity, about: { ...about } });
     await run.rewindRows(rows);

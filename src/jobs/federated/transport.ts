@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { ThawError } from '../../errors.ts';
 import { fetchTransport, type Transport } from '../../flower/index.ts';
+import { publicAddress } from '../../secrets.ts';
 
 export interface SuperLinkAddress {
   /** `host:port`, or an address with `https:` and perhaps a path, as of a proxy. */
@@ -36,10 +37,10 @@ export async function transportTo(address: SuperLinkAddress): Promise<Transport>
 function addressOf({ superlink, insecure = false }: SuperLinkAddress): string {
   const full = /^https?:\/\//.test(superlink) ? superlink : `${insecure ? 'http' : 'https'}://${superlink}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
-  if (!url?.hostname || url.username || url.search) {
+  if (!url?.hostname || url.username || url.password || url.search) {
     throw new ThawError(
       'bad-config',
-      `${superlink} is no address of a SuperLink`,
+      `${publicAddress(full).replace(/^https?:\/\//, '')} is no address of a SuperLink`,
       'Write host:port, as in 10.0.0.5:8000',
     );
   }

@@ -8,7 +8,9 @@ import { readSettings, type TrainSettings, type TrainSettingsInput } from '../..
 import { openRun, takeLock } from '../../run/index.ts';
 import { type Metric, merit, openTask, type Scores } from '../../tasks/index.ts';
 import { parseConfig } from '../../training/index.ts';
+import { isAddress } from '../../models/resolve.ts';
 import type { JobEvent } from '../events.ts';
+import { fetchModel } from '../fetch-model.ts';
 import type { TrainOutcome } from '../finish.ts';
 import { shownPath } from '../paths.ts';
 import { isFinished } from '../record.ts';
@@ -101,20 +103,14 @@ const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as
  * @throws ThawError for everything that the user can mend, such as a setting that does not exist, before anything is trained
  */
 export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Promise<SweepOutcome> {
-  const { model, data, out, settings = {}, ...rest } = request;
+  const { model: spec, data, out, settings = {}, ...rest } = request;
   const plan = parseConfig(planSchema, rest);
   checkSpace(plan.try);
   const base = { ...OF_TRIALS, ...settings };
-  const state: SweepState = {
-    format: 1,
-    model,
-    data,
-    settings: base,
-    plan,
-    metric: null,
-    trials: trialsOf(plan, base),
-  };
-  for (const { values } of state.trials) readSettings(withValues(base, values));
+  const trials = trialsOf(plan, base);
+  for (const { values } of trials) readSettings(withValues(base, values));
+  const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
+  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
   const path = out === undefined ? freeFolder(data) : resolve(out);
   if (!existsSync(join(path, STATE))) {
     await makeFolder(path);
