@@ -2,9 +2,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 import tty from 'node:tty';
+import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { STOP_SIGNALS, stopRequests } from './interrupt.ts';
+import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Tells a process that it is such a child. */
@@ -72,9 +75,11 @@ function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> & { r
   let words = '';
   let run: string | undefined;
   let stopping = false;
-  child.stderr!.on('data', (text: Buffer) => {
-    process.stderr.write(text);
-    words = (words + text).slice(-REMEMBERED);
+  // ONNX Runtime colours its warnings, and names in them are a model's.
+  createInterface({ input: child.stderr! }).on('line', (raw) => {
+    const line = `${printable(stripVTControlCharacters(raw))}\n`;
+    process.stderr.write(line);
+    words = (words + line).slice(-REMEMBERED);
   });
   child.on('message', (message: Message) => {
     if ('run' in message) run = message.run;

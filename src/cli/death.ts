@@ -4,6 +4,7 @@ import { quoted } from '../jobs/paths.ts';
 import { saysOutOfMemory } from '../runtime/out-of-memory.ts';
 import type { Ended } from './child.ts';
 import { STOP_SIGNALS } from './interrupt.ts';
+import { shortened } from './terminal/printable.ts';
 
 /** What Windows has for signals: exit codes of processes that were ended by an exception. */
 const EXCEPTION = 0xc0000000;
@@ -40,7 +41,7 @@ function lastWords(said: string): string {
     .filter((line) => line && !/^-----|^\d+: |^#|^at /.test(line));
   const from = lines.findLastIndex((line) => /terminate called|fatal|assert/i.test(line));
   const words = lines.slice(from < 0 ? -1 : from).join(' ');
-  return words.replace(/\s+/g, ' ').slice(0, TOLD);
+  return shortened(words.replace(/\s+/g, ' '), TOLD);
 }
 
 async function afterwards(run: string | undefined): Promise<string> {

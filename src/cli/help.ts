@@ -1,7 +1,5 @@
-import type picocolors from 'picocolors';
 import { allFlags, type CommandSpec } from './command.ts';
-
-type Colours = ReturnType<typeof picocolors.createColors>;
+import { type Colours, columnsOf, padded, styled, type Text } from './terminal/styled.ts';
 
 /** A command as the list shows it, before its file is loaded. */
 export interface Listed {
@@ -10,38 +8,40 @@ export interface Listed {
   readonly summary: string;
 }
 
-const table = (rows: readonly (readonly [string, string])[], width: number, c: Colours): string[] => {
-  const left = Math.min(34, Math.max(...rows.map(([name]) => name.length)));
+/** Columns of names at most; a longer one has a line of its own. */
+const NAMES = 34;
+
+const table = (rows: readonly (readonly [string, string])[], width: number, c: Colours): Text[] => {
+  const left = Math.min(NAMES, Math.max(...rows.map(([name]) => columnsOf(name))));
   return rows.flatMap(([name, text]) => {
     const lines = wrapped(text, Math.max(30, width - left - 4));
-    const first = name.length > left ? [`  ${c.cyan(name)}`, ''] : [];
+    const alone = columnsOf(name) > left;
     return [
-      ...first.slice(0, 1),
-      ...lines.map((line, i) => {
-        const label = i === 0 && !first.length ? name.padEnd(left) : ' '.repeat(left);
-        return `  ${i === 0 ? c.cyan(label) : label}  ${line}`.trimEnd();
-      }),
+      ...(alone ? [styled`  ${c.cyan(name)}`] : []),
+      ...lines.map(
+        (line, i) => styled`  ${i === 0 && !alone ? c.cyan(padded(name, left)) : ' '.repeat(left)}  ${line}`,
+      ),
     ];
   });
 };
 
-/** Lines of at most `width` characters, broken between words. */
+/** Lines of at most `width` columns, broken between words. */
 export function wrapped(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
     const line = lines[lines.length - 1];
-    if (line && line.length + 1 + word.length > width) lines.push(word);
+    if (line && columnsOf(line) + 1 + columnsOf(word) > width) lines.push(word);
     else lines[lines.length - 1] = line ? `${line} ${word}` : word;
   }
   return lines;
 }
 
 /** `thaw --help` */
-export function mainHelp(commands: readonly Listed[], version: string, width: number, c: Colours): string {
+export function mainHelp(commands: readonly Listed[], version: string, width: number, c: Colours): Text[] {
   return [
-    `${c.bold('thaw')} ${version}: fine-tune pretrained ONNX models`,
+    styled`${c.bold('thaw')} ${version}: fine-tune pretrained ONNX models`,
     '',
-    `${c.bold('Usage')}  thaw <command> …`,
+    styled`${c.bold('Usage')}  thaw <command> …`,
     '',
     ...table(
       commands.map(({ usage, summary }) => [usage, summary]),
@@ -49,9 +49,9 @@ export function mainHelp(commands: readonly Listed[], version: string, width: nu
       c,
     ),
     '',
-    `${c.bold('Start')}  thaw train default PICTURES, with a folder of pictures for each class in PICTURES`,
-    `       thaw <command> --help shows every flag with its default`,
-  ].join('\n');
+    styled`${c.bold('Start')}  thaw train default PICTURES, with a folder of pictures for each class in PICTURES`,
+    '       thaw <command> --help shows every flag with its default',
+  ];
 }
 
 /** `thaw train <model> <data> [flags]` */
@@ -65,7 +65,7 @@ export const usageOf = ({ name, words }: Pick<CommandSpec, 'name' | 'words'>): s
   ].join(' ');
 
 /** `thaw <command> --help` */
-export function commandHelp(spec: CommandSpec, width: number, c: Colours): string {
+export function commandHelp(spec: CommandSpec, width: number, c: Colours): Text[] {
   const flags = Object.entries(allFlags(spec));
   const headings = [...new Set(flags.map(([, { under }]) => under ?? 'Flags'))];
   const rows = (heading: string) =>
@@ -76,9 +76,9 @@ export function commandHelp(spec: CommandSpec, width: number, c: Colours): strin
         usual === undefined ? does : `${does} [${usual}]`,
       ]);
   return [
-    `${c.bold(`thaw ${spec.name}`)}: ${spec.summary}`,
+    styled`${c.bold(`thaw ${spec.name}`)}: ${spec.summary}`,
     '',
-    `${c.bold('Usage')}  thaw ${usageOf(spec)} [flags]`,
+    styled`${c.bold('Usage')}  thaw ${usageOf(spec)} [flags]`,
     '',
     ...(spec.description ? [...wrapped(spec.description, width), ''] : []),
     ...(spec.words.length
@@ -91,9 +91,7 @@ export function commandHelp(spec: CommandSpec, width: number, c: Colours): strin
           '',
         ]
       : []),
-    ...headings.flatMap((heading) => [c.bold(heading), ...table(rows(heading), width, c), '']),
-    ...(spec.examples?.length ? [c.bold('Examples'), ...spec.examples.map((example) => `  ${example}`)] : []),
-  ]
-    .join('\n')
-    .trimEnd();
+    ...headings.flatMap((heading, i) => [...(i ? [''] : []), c.bold(heading), ...table(rows(heading), width, c)]),
+    ...(spec.examples?.length ? ['', c.bold('Examples'), ...spec.examples.map((example) => `  ${example}`)] : []),
+  ];
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import nodeModule from 'node:module';
 import process from 'node:process';
+import { withoutSecrets } from '../secrets.ts';
 import { computes, runThaw } from './run.ts';
+import { printable } from './terminal/printable.ts';
 
 // Node 22 and later keep what they have compiled of what is loaded from here on for the next time.
 (nodeModule as { enableCompileCache?(): unknown }).enableCompileCache?.();
@@ -37,7 +39,7 @@ else {
     const { explainDeath, wasEnded } = await import('./death.ts');
     if (wasEnded(ended)) {
       const { line, code } = await explainDeath(ended);
-      process.stderr.write(`thaw: ${line}\n`);
+      process.stderr.write(`thaw: ${printable(withoutSecrets(line))}\n`);
       process.exitCode = code;
     } else process.exitCode = ended.code ?? 1;
   }

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import picocolors from 'picocolors';
 import { ThawError } from '../errors.ts';
 import { nearestHint } from '../nearest.ts';
 import { withoutSecrets } from '../secrets.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
-import { printable } from './terminal/printable.ts';
+import { printable, shortened } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Where the command line reads and writes: parts of `process`. */
@@ -79,13 +78,17 @@ async function load(name: string): Promise<CommandSpec> {
   throw new ThawError('bad-config', `there is no command ${name}`, nearestHint(name, names));
 }
 
-async function help({ stdout, env }: Surroundings, name?: string): Promise<number> {
-  const { commandHelp, mainHelp } = await import('./help.ts');
-  const width = Math.min(120, Math.max(60, stdout.columns ?? 100));
-  const colours = picocolors.createColors(Boolean(stdout.isTTY) && !env.NO_COLOR);
-  const text =
+async function help(surroundings: Surroundings, name?: string): Promise<number> {
+  const [{ commandHelp, mainHelp }, { Terminal }] = await Promise.all([
+    import('./help.ts'),
+    import('./terminal/terminal.ts'),
+  ]);
+  const terminal = new Terminal({ json: false, ...surroundings });
+  const { colours } = terminal;
+  const width = Math.min(120, Math.max(60, terminal.width));
+  const lines =
     name === undefined ? mainHelp(COMMANDS, version(), width, colours) : commandHelp(await load(name), width, colours);
-  stdout.write(`${text}\n`);
+  for (const line of lines) terminal.say(line);
   return 0;
 }
 
@@ -114,10 +117,9 @@ const LONGEST = 4000;
 /** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */
 function explain(error: unknown, debug: boolean, stderr: Sink): number {
   const say = (text: string) => stderr.write(`${printable(withoutSecrets(text))}\n`);
-  const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
   const stack = (error as Error)?.stack ?? String(error);
   if (error instanceof ThawError) {
-    say(`thaw: ${cut(error.line.replace(/\s*\n\s*/g, ' '))}`);
+    say(`thaw: ${shortened(error.line.replace(/\s*\n\s*/g, ' '), LONGEST)}`);
     if (debug) say(stack);
     return 2;
   }

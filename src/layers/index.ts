@@ -24,7 +24,7 @@ export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectionText, selectParameters } from './selection.ts';
-export { type InspectedMemory, inspectionTable, megabytes } from './table.ts';
+export { type InspectedMemory, megabytes } from './memory.ts';
 export { beforeUnits, isTail, type Tail, type TailKind, type TailStep, withoutTail, withTail } from './tail.ts';
 export { type Teacher, withTeacher } from './teacher.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

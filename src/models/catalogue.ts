@@ -104,33 +104,3 @@ export const startingPoints = (): StartingPoint[] => [
     }),
   ),
 ];
-
-/** The starting points as lines of text: a table, then how to use one. */
-export function catalogueTable(): string {
-  const head = ['model', 'architecture', 'kind', 'trained on', 'input', 'parameters', 'size', 'licence'];
-  const points = startingPoints();
-  const cells = points.map((point) => [
-    point.model,
-    point.architecture,
-    point.kind,
-    point.trainedOn,
-    `${point.inputSize} px`,
-    `${point.parameters.toFixed(1)} M`,
-    `${point.megabytes} MB`,
-    point.licence,
-  ]);
-  const numeric = new Set([4, 5, 6]);
-  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => (numeric.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
-      .join('  ')
-      .trimEnd();
-  return [
-    line(head),
-    ...cells.map(line),
-    '',
-    `Use one:  ${points[0].command}`,
-    "hf: models are fetched once and kept. Where the licence is not Apache-2.0, the terms are on the model's page.",
-  ].join('\n');
-}

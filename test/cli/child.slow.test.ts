@@ -120,6 +120,23 @@ test('the last words of a process that aborts are told', async () => {
   );
 });
 
+test('names in the words of ONNX Runtime have no control sequences either', async () => {
+  const preload = join(project.folder, 'warn.mjs');
+  writeFileSync(
+    preload,
+    `import { writeSync } from 'node:fs';
+    if (process.send) for (const text of ['\\x1b[0;93mwarning: \\u009b8mn', 'ame\\x1b]0;x\\x07 日', '本\\u202e\\x1b[m\\n', 'end'])
+      writeSync(2, text);`,
+  );
+  const { ended } = start(['inspect', 'nothing.onnx'], { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
+  const { code, said } = await ended;
+  expect(code).toBe(2);
+  expect(said).toMatch(/^warning: name 日本\ufffd$/m);
+  expect(said).toMatch(/^end$/m);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  expect(said).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+}, 180_000);
+
 test('a command that ends by itself has its own exit code and stdout', async () => {
   const { ended } = start(['inspect', 'nothing.onnx']);
   expect(await ended).toEqual({ code: 2, said: expect.stringMatching(/^thaw: .*nothing\.onnx/) });

@@ -1,13 +1,16 @@
-import { createColors } from 'picocolors';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { wrapped } from '../../src/cli/help.ts';
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
-import { printable } from '../../src/cli/terminal/printable.ts';
-import { fitted, Terminal, visibleLength } from '../../src/cli/terminal/terminal.ts';
+import { printable, printableLine, shortened } from '../../src/cli/terminal/printable.ts';
+import { coloursOf, columnsOf, fitted, joined, padded, styled } from '../../src/cli/terminal/styled.ts';
+import { tableLines } from '../../src/cli/terminal/table.ts';
+import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { quoted } from '../../src/jobs/paths.ts';
 
-const plain = createColors(false);
+const plain = coloursOf(false);
+const bright = coloursOf(true);
 const state: BarState = {
   stage: 2,
   stages: 3,
@@ -24,7 +27,7 @@ const state: BarState = {
 
 describe('the progress line', () => {
   test('has everything where there is room', () => {
-    const line = progressLine(state, 120, plain);
+    const line = String(progressLine(state, 120, plain));
     expect(line).toMatch(
       /^epoch 4\/10 {2}━+─+ {2}stage 2\/3 {2}6\/12 {2}loss 0\.314 {2}90\.0% {2}52 pictures\/s {2}1.min.35.s left$/,
     );
@@ -33,13 +36,13 @@ describe('the progress line', () => {
   });
 
   test.each([100, 80, 60, 40, 24, 20])('fits %i columns, the epoch last of all to go', (width) => {
-    const line = progressLine(state, width, plain);
+    const line = String(progressLine(state, width, plain));
     expect(line.length).toBeLessThanOrEqual(width);
     expect(line).toMatch(/^epoch 4\/10/);
   });
 
   test('says that it evaluates when the steps are done', () => {
-    expect(progressLine({ ...state, step: 12 }, 120, plain)).toContain('evaluating');
+    expect(String(progressLine({ ...state, step: 12 }, 120, plain))).toContain('evaluating');
   });
 });
 
@@ -54,12 +57,75 @@ test('a sparkline goes from the lowest to the highest level', () => {
   expect(sparkline([1, 1, 1], 5)).toBe('▁▁▁');
 });
 
-test('text is cut by what is seen of it', () => {
-  const red = createColors(true).red('abcdef');
-  expect(visibleLength(red)).toBe(6);
-  expect(fitted(red, 6)).toBe(red);
-  expect(visibleLength(fitted(red, 4))).toBe(4);
-  expect(fitted(red, 4)).toMatch(/\[39m…$/);
+/** Texts and the columns that they take. */
+const WIDTHS: [text: string, columns: number][] = [
+  ['abc', 3],
+  ['红色的花', 8],
+  ['ひらがな', 8],
+  ['カタカナ', 8],
+  ['ｶﾀｶﾅ', 4],
+  ['한국어', 6],
+  ['\u1112\u1161\u11ab', 2],
+  ['e\u0301te\u0301', 3],
+  ['ก\u0e49', 1],
+  ['👩‍👩‍👧‍👦', 2],
+  ['👍🏽', 2],
+  ['🇨🇭🇯🇵', 4],
+  ['❤️', 2],
+  ['größe λ', 7],
+];
+
+describe('columns', () => {
+  test.each(WIDTHS)('%j takes %i', (text, columns) => {
+    expect(columnsOf(text)).toBe(columns);
+    expect(columnsOf(bright.red(bright.bold(text)))).toBe(columns);
+    expect(columnsOf(padded(text, 10))).toBe(10);
+    expect(String(padded(text, 10, 'start'))).toBe(' '.repeat(10 - columns) + text);
+    expect(String(padded(text, 1))).toBe(text);
+  });
+
+  test('tables are straight in any script', () => {
+    const lines = tableLines([['class', 'right'], ...WIDTHS.map(([text]): [string, string] => [text, text])], {
+      rule: true,
+    });
+    expect(lines.map(columnsOf)).toEqual(lines.map(() => 8 + 2 + 8));
+    expect(
+      tableLines([
+        ['a\nb', '1'],
+        ['c', 'd\te'],
+      ]),
+    ).toEqual(['a b    1', 'c    d e']);
+    expect(tableLines([])).toEqual([]);
+  });
+
+  test.each([...WIDTHS, [WIDTHS.map(([text]) => text).join(''), 57]])('%j is cut between its characters', (text) => {
+    const whole = [...new Intl.Segmenter('en').segment(text)].map(({ segment }) => segment);
+    for (let width = 1; width <= columnsOf(text) + 1; width++) {
+      const cut = fitted(bright.cyan(text), width);
+      expect(columnsOf(cut)).toBeLessThanOrEqual(width);
+      if (width >= columnsOf(text)) expect(String(cut)).toBe(text);
+      else {
+        const kept = String(cut).slice(0, -1);
+        expect(String(cut).at(-1)).toBe('…');
+        expect(whole.map((_, i) => whole.slice(0, i).join('').trimEnd())).toContain(kept);
+        // Only a wide character can leave a column free.
+        expect(columnsOf(cut)).toBeGreaterThanOrEqual(width - 2);
+      }
+    }
+    expect(shortened(text, whole.length)).toBe(text);
+    expect(shortened(text, whole.length - 1)).toBe(`${whole.slice(0, -1).join('')}…`);
+  });
+
+  test('colours end where a text is cut', () => {
+    expect(fitted(bright.red('abcdef'), 4).coloured).toBe(`${bright.red('abc').coloured}…`);
+    expect(fitted(styled`ab ${bright.red('cdef')} gh`, 4).coloured).toBe('ab…');
+    expect(fitted(bright.red('abcdef'), 6).coloured).toBe(bright.red('abcdef').coloured);
+  });
+
+  test('the progress line counts them', () => {
+    const line = progressLine({ ...state, metric: '精度 90%' }, 60, plain);
+    expect(columnsOf(line)).toBe(60);
+  });
 });
 
 test('help is broken between words', () => {
@@ -96,7 +162,7 @@ describe('a terminal', () => {
     [false, { FORCE_COLOR: '1' }, true],
   ])('watched %s with %j has colours: %s', (isTTY, env, expected) => {
     const { colours } = new Terminal({ json: false, stdout: spy(isTTY), stderr: spy(isTTY), env });
-    expect(colours.red('x') !== 'x').toBe(expected);
+    expect(colours.red('x').coloured !== 'x').toBe(expected);
   });
 
   test('keeps stdout for programs with --json', () => {
@@ -129,11 +195,52 @@ test.each([
   expect(said).toMatch(expected);
 });
 
-test.each([
+/** Names that files may have, and what is shown of them. */
+const HOSTILE: [name: string, shown: string][] = [
   ['\u001b]0;owned\u0007 cat', '\ufffd]0;owned\ufffd cat'],
-  ['\u001b[2J\u001b[1mbold\u001b[22m', '\ufffd[2J\u001b[1mbold\u001b[22m'],
+  ['\u001b[2J\u001b[1mbold\u001b[22m', '\ufffd[2J\ufffd[1mbold\ufffd[22m'],
+  ['\u001b[8mhidden\u001b[0m', '\ufffd[8mhidden\ufffd[0m'],
+  ['\u001b[38;5;0m\u009b8mx', '\ufffd[38;5;0m\ufffd8mx'],
   ['a\rb\u009bc\u202egnp', 'a\ufffdb\ufffdc\ufffdgnp'],
-  ['日本語\tx\ny', '日本語\tx\ny'],
-])('a terminal gets colours and nothing else that it would obey: %j', (name, shown) => {
-  expect(printable(name)).toBe(shown);
+  ['日本語 x', '日本語 x'],
+];
+
+describe('a name from a file', () => {
+  const written = (use: (terminal: Terminal) => void): string => {
+    let text = '';
+    const sink = { isTTY: true, columns: 200, write: (part: string) => (text += part) };
+    use(new Terminal({ json: false, stdout: sink, stderr: sink, env: { FORCE_COLOR: '1' } }));
+    return text;
+  };
+
+  test.each(HOSTILE)('%j reaches a terminal as %j', (name, shown) => {
+    expect(printable(name)).toBe(shown);
+    // On one line, what goes back to its start is a space.
+    const line = printableLine(name);
+    expect(line).toBe(shown.replace('a\ufffd', 'a '));
+    const red = `\u001b[31m${line}\u001b[39m`;
+    expect(written((terminal) => terminal.say(name))).toBe(`${shown}\n`);
+    expect(written((terminal) => terminal.say(terminal.colours.red(name)))).toBe(`${red}\n`);
+    expect(written((terminal) => terminal.say(styled`a ${name} ${terminal.colours.red(name)}`))).toBe(
+      `a ${line} ${red}\n`,
+    );
+    expect(written((terminal) => terminal.say(joined([name, padded(name, 1)], ',')))).toBe(`${line},${line}\n`);
+    expect(written((terminal) => terminal.say(tableLines([[name, '1']]).join('\n')))).toBe(`${line}  1\n`);
+    expect(written((terminal) => terminal.status(name))).toBe(`\r${line}\u001b[K`);
+    const json = written((terminal) => terminal.answer({ [name]: name }));
+    expect(JSON.parse(json)).toEqual({ [name]: name });
+    expect(printable(json)).toBe(json);
+  });
+
+  test('tabs and new lines stay in texts of several lines', () => {
+    expect(printable('日本語\tx\ny')).toBe('日本語\tx\ny');
+  });
+});
+
+test('colours are put into tagged templates only: as part of a string they would be lost', () => {
+  const files = readdirSync('src/cli', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const lines = files.flatMap((file) => readFileSync(`src/cli/${file}`, 'utf8').split('\n'));
+  const colourful = lines.filter((line) => /\$\{[\w.]*\b(?:c|colours)\.\w+\(/.test(line));
+  expect(colourful.length).toBeGreaterThan(15);
+  expect(colourful.filter((line) => !/styled`.*\$\{[\w.]*\b(?:c|colours)\./.test(line))).toEqual([]);
 });

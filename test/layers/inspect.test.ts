@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { inspect, inspectionTable } from '../../src/layers/index.ts';
+import { inspectionTable } from '../../src/cli/terminal/inspection.ts';
+import { inspect } from '../../src/layers/index.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { catalogueTable, resolveModel, startingPoints } from '../../src/models/index.ts';
+import { catalogueTable } from '../../src/cli/terminal/catalogue.ts';
+import { resolveModel, startingPoints } from '../../src/models/index.ts';
 import { onnxBytes, sha256 } from './server.ts';
 
 let root: string;

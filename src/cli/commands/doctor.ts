@@ -1,5 +1,6 @@
-import { diagnose, renderDoctor } from '../../runtime/node/doctor.ts';
+import { diagnose } from '../../runtime/node/doctor.ts';
 import type { CommandSpec } from '../command.ts';
+import { renderDoctor } from '../terminal/doctor.ts';
 
 export const command: CommandSpec = {
   name: 'doctor',

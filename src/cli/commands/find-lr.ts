@@ -9,6 +9,7 @@ import { readConfigFile, subjectOf } from '../config-file.ts';
 import { MODEL_WORD } from '../shared-flags.ts';
 import { sparkline } from '../terminal/bar.ts';
 import { JobDisplay } from '../terminal/job.ts';
+import { styled } from '../terminal/styled.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 /** Settings of a training that such a test has no use for. */
@@ -50,7 +51,8 @@ export const command: CommandSpec = {
       test.points.map(({ smoothed }) => smoothed),
       Math.min(60, terminal.width - 30),
     );
-    if (first && last) terminal.say(`loss  ${c.dim(decimal(first.lr))} ${c.cyan(curve)} ${c.dim(decimal(last.lr))}`);
+    if (first && last)
+      terminal.say(styled`loss  ${c.dim(decimal(first.lr))} ${c.cyan(curve)} ${c.dim(decimal(last.lr))}`);
     terminal.say(`plot  ${quoted(String(plot))}`);
     terminal.say();
     if (!test.suggestions) {
@@ -62,7 +64,7 @@ export const command: CommandSpec = {
       return 0;
     }
     const { valley, minimum } = test.suggestions;
-    terminal.say(`Train with ${c.bold(`--lr ${test.suggestion}`)}, where the loss falls fastest.`);
+    terminal.say(styled`Train with ${c.bold(`--lr ${test.suggestion}`)}, where the loss falls fastest.`);
     terminal.say(
       c.dim(`More cautious: ${valley} (half way into the longest fall), ${minimum} (a tenth of where it is lowest)`),
     );

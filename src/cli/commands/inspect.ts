@@ -1,9 +1,9 @@
 import { inspectModel } from '../../jobs/inspect.ts';
-import { inspectionTable } from '../../layers/index.ts';
 import type { Dimension } from '../../onnx/index.ts';
 import { readQuantized } from '../../recipe/index.ts';
 import type { CommandSpec } from '../command.ts';
 import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
+import { inspectionTable } from '../terminal/inspection.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command: CommandSpec = {

@@ -1,5 +1,6 @@
-import { catalogueTable, startingPoints } from '../../models/index.ts';
+import { startingPoints } from '../../models/index.ts';
 import type { CommandSpec } from '../command.ts';
+import { catalogueTable } from '../terminal/catalogue.ts';
 
 export const command: CommandSpec = {
   name: 'models',

@@ -4,12 +4,10 @@ import { percent } from '../../report/format.ts';
 import type { CommandSpec } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
+import { columnsOf, fitted, joined, padded } from '../terminal/styled.ts';
 
-/** A text's beginning, on one line. */
-const shortened = (text: string): string => {
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
-};
+/** Columns for the beginning of a text. */
+const TEXT = 80;
 
 export const command: CommandSpec = {
   name: 'predict',
@@ -37,13 +35,12 @@ export const command: CommandSpec = {
         answered.map(({ file, text, answer }) => ({ file, ...(text === undefined ? {} : { text }), ...answer })),
       );
     else {
-      const width = Math.max(...answered.map(({ words: [value] }) => value.length));
+      const width = Math.max(...answered.map(({ words: [value] }) => columnsOf(value)));
       for (const { file, text, words } of answered) {
         const [value, sureness] = words;
-        const sure = sureness === undefined ? [] : [percent(sureness).padStart(6)];
-        terminal.say(
-          [value.padEnd(width), ...sure, terminal.colours.dim(text === undefined ? file : shortened(text))].join('  '),
-        );
+        const sure = sureness === undefined ? [] : [padded(percent(sureness), 6, 'start')];
+        const about = text === undefined ? file : fitted(text.replace(/\s+/g, ' '), TEXT);
+        terminal.say(joined([padded(value, width), ...sure, terminal.colours.dim(about)], '  '));
       }
     }
     return 0;

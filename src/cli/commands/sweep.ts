@@ -7,7 +7,8 @@ import type { CommandContext, CommandSpec } from '../command.ts';
 import { readConfigFile, subjectOf } from '../config-file.ts';
 import { MODEL_WORD, underHeading } from '../shared-flags.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
-import { plainTable } from '../terminal/table.ts';
+import { styled } from '../terminal/styled.ts';
+import { tableLines } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 import { INTERRUPTED } from './train.ts';
@@ -86,9 +87,9 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
   const { colours: c } = terminal;
   const settings = Object.keys(trials[0].values);
   terminal.say();
-  const table = plainTable(
+  const table = tableLines([
     ['rank', metric?.title ?? 'metric', ...settings, 'epochs', 'state', 'run'],
-    trials.map(({ rank, metric: value, deviation, values, epochs, status, paths }) => [
+    ...trials.map(({ rank, metric: value, deviation, values, epochs, status, paths }) => [
       String(rank ?? '–'),
       value === null || !metric
         ? '–'
@@ -98,16 +99,16 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
       status,
       paths.length > 1 ? `${paths[0]} …` : paths[0],
     ]),
-  );
+  ]);
   for (const [i, line] of table.entries()) terminal.say(i === 0 ? c.dim(line) : i === 1 ? c.bold(line) : line);
   terminal.say();
   if (outcome.status === 'interrupted') {
-    terminal.say(`${c.yellow('Stopped and saved.')} Go on with:`);
+    terminal.say(styled`${c.yellow('Stopped and saved.')} Go on with:`);
     terminal.say(`  thaw resume ${quoted(path)}`);
     return INTERRUPTED;
   }
   terminal.say(
-    `${c.green('Done')}: ${plural(trials.length, 'trial')}, tables in ${quoted(`${path}/sweep.html`)} and sweep.csv`,
+    styled`${c.green('Done')}: ${plural(trials.length, 'trial')}, tables in ${quoted(`${path}/sweep.html`)} and sweep.csv`,
   );
   const [first] = trials;
   if (first.status === 'finished') terminal.say(`The best model is ${quoted(`${path}/${first.paths[0]}/model`)}`);

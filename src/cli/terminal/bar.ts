@@ -1,6 +1,6 @@
 import { decimal, duration } from '../../report/format.ts';
 import type { Noun } from '../../report/index.ts';
-import type { Terminal } from './terminal.ts';
+import { type Colours, columnsOf, joined, type Styled } from './styled.ts';
 
 /** What a progress bar shows of a training. */
 export interface BarState {
@@ -25,7 +25,7 @@ const WIDEST = 28;
 const NARROWEST = 8;
 
 /** One line, with as much as the width has room for: the bar shrinks first, then what matters least is left out. */
-export function progressLine(state: BarState, width: number, c: Terminal['colours']): string {
+export function progressLine(state: BarState, width: number, c: Colours): Styled {
   const { stage, stages, epoch, epochs, step, steps, loss, metric, speed, left } = state;
   const parts = [
     { text: `epoch ${epoch}/${epochs}`, matters: 9 },
@@ -36,7 +36,7 @@ export function progressLine(state: BarState, width: number, c: Terminal['colour
     { text: `${Math.round(speed)} ${state.noun}s/s`, matters: 2 },
     ...(left === undefined ? [] : [{ text: `${duration(left)} left`, matters: 6 }]),
   ];
-  const room = (kept: typeof parts) => width - kept.reduce((all, { text }) => all + text.length + 2, 0);
+  const room = (kept: typeof parts) => width - kept.reduce((all, { text }) => all + columnsOf(text) + 2, 0);
   let kept = parts;
   while (kept.length > 1 && room(kept) < NARROWEST) {
     const least = Math.min(...kept.map(({ matters }) => matters));
@@ -44,16 +44,16 @@ export function progressLine(state: BarState, width: number, c: Terminal['colour
   }
   const texts = kept.map(({ text }) => text);
   const size = Math.min(WIDEST, room(kept));
-  if (size < NARROWEST) return texts.join('  ');
-  return [texts[0], barOf(step / steps, size, c), ...texts.slice(1)].join('  ');
+  if (size < NARROWEST) return joined(texts, '  ');
+  return joined([texts[0], barOf(step / steps, size, c), ...texts.slice(1)], '  ');
 }
 
 /** A bar that fills from the left, half a character at a time. */
-function barOf(share: number, size: number, c: Terminal['colours']): string {
+function barOf(share: number, size: number, c: Colours): Styled {
   const halves = Math.round(Math.min(1, Math.max(0, share)) * size * 2);
   const full = '━'.repeat(Math.floor(halves / 2));
   const half = halves % 2 ? '╸' : '';
-  return c.cyan(full + half) + c.dim('─'.repeat(size - full.length - half.length));
+  return joined([c.cyan(full + half), c.dim('─'.repeat(size - full.length - half.length))]);
 }
 
 const LEVELS = '▁▂▃▄▅▆▇█';

@@ -1,12 +1,12 @@
 import { told } from '../../report/format.ts';
 import type { Exhibit, Figures, Table } from '../../tasks/index.ts';
-import { plainTable } from './table.ts';
+import { tableLines } from './table.ts';
 
 /** What a task has to show, as lines of text: single numbers on one, tables below. Pictures and charts are for reports. */
 export const exhibitLines = (exhibits: readonly Exhibit[]): string[] =>
   exhibits.flatMap((exhibit) => {
     if (exhibit.kind === 'figures') return [figureLine(exhibit)];
-    return exhibit.kind === 'table' ? ['', ...tableLines(exhibit)] : [];
+    return exhibit.kind === 'table' ? ['', ...exhibitTable(exhibit)] : [];
   });
 
 const figureLine = ({ items }: Figures): string =>
@@ -17,8 +17,8 @@ const figureLine = ({ items }: Figures): string =>
     })
     .join('   ');
 
-const tableLines = ({ columns, rows }: Table): string[] =>
-  plainTable(
+const exhibitTable = ({ columns, rows }: Table): string[] =>
+  tableLines([
     columns.map(({ title }) => title),
-    rows.map((row) => row.map((cell, i) => told(cell, columns[i].form))),
-  );
+    ...rows.map((row) => row.map((cell, i) => told(cell, columns[i].form))),
+  ]);

@@ -2,6 +2,7 @@ import type { JobEvent } from '../../jobs/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import type { Noun } from '../../report/index.ts';
 import { recommendedText } from './recommended.ts';
+import { styled } from './styled.ts';
 import type { Terminal } from './terminal.ts';
 import { downloadLine } from './training.ts';
 
@@ -22,7 +23,7 @@ export class JobDisplay {
       case 'recommended': {
         // A node of a federation is told so every round.
         const text = recommendedText(event.settings);
-        if (text !== this.recommended) terminal.say(`${c.dim('settings')}  ${text}`);
+        if (text !== this.recommended) terminal.say(styled`${c.dim('settings')}  ${text}`);
         this.recommended = text;
         break;
       }

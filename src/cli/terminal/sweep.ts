@@ -2,6 +2,7 @@ import type { SweepEvent } from '../../jobs/index.ts';
 import { measured, plural, shown } from '../../report/format.ts';
 import { type Metric, metricOf } from '../../tasks/index.ts';
 import { recommendedText } from './recommended.ts';
+import { padded, styled } from './styled.ts';
 import type { Terminal } from './terminal.ts';
 
 type Event<T extends SweepEvent['type']> = Extract<SweepEvent, { type: T }>;
@@ -22,7 +23,7 @@ export class SweepDisplay {
     switch (event.type) {
       case 'sweep': {
         const done = event.done ? `, ${event.done} of them done` : '';
-        terminal.say(`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
+        terminal.say(styled`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
         break;
       }
       case 'data':
@@ -35,7 +36,7 @@ export class SweepDisplay {
         this.problems = true;
         break;
       case 'recommended':
-        if (!this.recommended) terminal.say(`${c.dim('settings')}  ${recommendedText(event.settings)}`);
+        if (!this.recommended) terminal.say(styled`${c.dim('settings')}  ${recommendedText(event.settings)}`);
         this.recommended = true;
         break;
       case 'trial':
@@ -45,7 +46,7 @@ export class SweepDisplay {
         terminal.status(`${this.name()}  epoch ${event.epoch}  ${event.step}/${event.steps}`);
         break;
       case 'phase':
-        terminal.status(`${this.name()}  ${c.dim(`${event.phase} …`)}`);
+        terminal.status(styled`${this.name()}  ${c.dim(`${event.phase} …`)}`);
         break;
       case 'trial-end':
         this.showEnd(event);
@@ -57,7 +58,7 @@ export class SweepDisplay {
     if (!this.trial) return '';
     const { trial, trials, values, seed, seeds } = this.trial;
     const settings = Object.entries(values).map(([name, value]) => `${name}=${shown(value)}`);
-    return `trial ${String(trial).padStart(String(trials).length)}/${trials}  ${settings.join(' ')}${seeds > 1 ? `  seed ${seed}` : ''}`;
+    return `trial ${padded(String(trial), String(trials).length, 'start')}/${trials}  ${settings.join(' ')}${seeds > 1 ? `  seed ${seed}` : ''}`;
   }
 
   private showEnd({ status, epochs, message }: Event<'trial-end'>): void {
@@ -67,6 +68,6 @@ export class SweepDisplay {
     const best = metric && values.length ? Math[metric.better === 'higher' ? 'max' : 'min'](...values) : undefined;
     const reached = metric && best !== undefined ? c.bold(measured(metric, best)) : '–';
     const state = message ?? `${status} after ${plural(epochs.length, 'epoch')}`;
-    this.terminal.say(`${this.name()}  ${reached}  ${c.dim(state)}`);
+    this.terminal.say(styled`${this.name()}  ${reached}  ${c.dim(state)}`);
   }
 }

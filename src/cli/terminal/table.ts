@@ -1,7 +1,23 @@
-/** Rows in columns: the first to the left, numbers to the right. */
-export function plainTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
-  return [line(header), ...rows.map(line)].map((text) => text.trimEnd());
+import { columnsOf, padded } from './styled.ts';
+import { printableLine } from './printable.ts';
+
+interface TableOptions {
+  /** Whether a column stands to the right; all but the first unless given. */
+  readonly right?: (column: number) => boolean;
+  /** Whether a line of dashes follows the first row. */
+  readonly rule?: boolean;
+}
+
+/** Rows in columns. */
+export function tableLines(
+  rows: readonly (readonly string[])[],
+  { right = (column) => column > 0, rule = false }: TableOptions = {},
+): string[] {
+  const cells = rows.map((row) => row.map(printableLine));
+  const widths = (cells[0] ?? []).map((_, i) => Math.max(...cells.map((row) => columnsOf(row[i]))));
+  const lines = cells.map((row) =>
+    row.map((cell, i) => String(padded(cell, widths[i], right(i) ? 'start' : 'end'))).join('  '),
+  );
+  if (rule) lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
+  return lines.map((line) => line.trimEnd());
 }

@@ -1,5 +1,5 @@
-import picocolors from 'picocolors';
-import { printable } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
+import { type Colours, coloursOf, fitted, Styled, type Text } from './styled.ts';
 
 /** Where text goes: a part of `process.stdout`. */
 export interface Sink {
@@ -23,7 +23,7 @@ export class Terminal {
   readonly json: boolean;
   /** Whether a person watches, so that a line may be drawn again. */
   readonly live: boolean;
-  readonly colours: ReturnType<typeof picocolors.createColors>;
+  readonly colours: Colours;
   private readonly people: Sink;
   private readonly programs: Sink;
   private drawn = false;
@@ -34,7 +34,7 @@ export class Terminal {
     this.programs = stdout;
     this.live = Boolean(this.people.isTTY) && env.TERM !== 'dumb' && !env.CI;
     const wanted = env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : Boolean(this.people.isTTY) && env.TERM !== 'dumb';
-    this.colours = picocolors.createColors(wanted && !env.NO_COLOR);
+    this.colours = coloursOf(wanted && !env.NO_COLOR);
   }
 
   get width(): number {
@@ -42,15 +42,15 @@ export class Terminal {
   }
 
   /** A line for people, which stays. */
-  say(text = ''): void {
+  say(text: Text = ''): void {
     this.clear();
-    this.people.write(`${printable(text)}\n`);
+    this.people.write(`${text instanceof Styled ? text.coloured : printable(text)}\n`);
   }
 
   /** A line for people that the next one takes the place of; nothing where no one watches. */
-  status(text: string): void {
+  status(text: Text): void {
     if (!this.live) return;
-    this.people.write(`\r${fitted(printable(text), this.width - 1)}\x1b[K`);
+    this.people.write(`\r${fitted(text, this.width - 1).coloured}\x1b[K`);
     this.drawn = true;
   }
 
@@ -61,32 +61,11 @@ export class Terminal {
 
   /** The one JSON document of a command. */
   answer(value: unknown): void {
-    this.programs.write(`${JSON.stringify(value, null, 2)}\n`);
+    this.programs.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
   /** One of a command's lines of JSON. */
   line(value: unknown): void {
-    this.programs.write(`${JSON.stringify(value)}\n`);
+    this.programs.write(`${printableJson(JSON.stringify(value))}\n`);
   }
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
-const COLOUR = /(\x1b\[\d*m)/g;
-
-/** Number of characters that are seen. */
-export const visibleLength = (text: string): number => text.replace(COLOUR, '').length;
-
-/** Text cut to a width; colours count for nothing and end where it ends. */
-export function fitted(text: string, width: number): string {
-  if (visibleLength(text) <= width) return text;
-  let seen = 0;
-  let result = '';
-  for (const part of text.split(COLOUR)) {
-    if (part.startsWith('\x1b')) result += part;
-    else {
-      result += part.slice(0, Math.max(0, width - 1 - seen));
-      seen += part.length;
-    }
-  }
-  return `${result.replace(/\s+$/, '')}…`;
 }

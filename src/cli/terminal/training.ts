@@ -6,6 +6,7 @@ import type { Noun } from '../../report/index.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import { recommendedText } from './recommended.ts';
+import { columnsOf, joined, padded, type Styled, styled, type Text } from './styled.ts';
 import type { Terminal } from './terminal.ts';
 
 type Event<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>;
@@ -90,7 +91,7 @@ export class TrainingDisplay {
         break;
       case 'rollback':
       case 'finding':
-        this.terminal.say(`  ${c.yellow(event.message)}`);
+        this.terminal.say(styled`  ${c.yellow(event.message)}`);
         break;
       case 'stage-end':
         this.showStageEnd(event);
@@ -116,8 +117,8 @@ export class TrainingDisplay {
     return this.data?.noun ?? 'picture';
   }
 
-  private fact(name: string, text: string): void {
-    this.terminal.say(`${this.terminal.colours.dim(name.padEnd(9))} ${text}`);
+  private fact(name: string, text: Text): void {
+    this.terminal.say(styled`${this.terminal.colours.dim(padded(name, 9))} ${text}`);
   }
 
   /** The task's metric of an evaluation or a row. */
@@ -165,7 +166,7 @@ export class TrainingDisplay {
     const share = `${compact(stage.trainable)} of ${compact(stage.trainable + stage.frozen)} parameters`;
     this.terminal.say();
     this.terminal.say(
-      `${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)} ${c.dim(`trains ${share} (${groups}), lr ${decimal(stage.lr)}`)}`,
+      styled`${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)} ${c.dim(`trains ${share} (${groups}), lr ${decimal(stage.lr)}`)}`,
     );
   }
 
@@ -221,22 +222,26 @@ export class TrainingDisplay {
     const speed = this.samples / this.epochSeconds;
     const wide = this.terminal.width >= 76;
     this.terminal.say(
-      [
-        `  epoch ${String(epoch).padStart(epochs.length)}/${epochs}`,
-        ...(wide ? [`train loss ${fixed(train.loss)} ${this.measured(train).padStart(6)}`] : []),
-        `val loss ${fixed(val.loss)} ${c.bold(this.measured(val).padStart(6))}`,
-        ...(wide ? [c.dim(`${Math.round(speed)}/s ${duration(seconds)}`)] : []),
-        ...(best ? [c.green('best')] : []),
-      ].join('  '),
+      joined(
+        [
+          styled`  epoch ${padded(String(epoch), epochs.length, 'start')}/${epochs}`,
+          ...(wide ? [styled`train loss ${fixed(train.loss)} ${padded(this.measured(train), 6, 'start')}`] : []),
+          styled`val loss ${fixed(val.loss)} ${c.bold(padded(this.measured(val), 6, 'start'))}`,
+          ...(wide ? [c.dim(`${Math.round(speed)}/s ${duration(seconds)}`)] : []),
+          ...(best ? [c.green('best')] : []),
+        ],
+        '  ',
+      ),
     );
   }
 
   private showStageEnd({ why, before, after }: Event<'stage-end'>): void {
     const { colours: c } = this.terminal;
-    if (why === 'target') this.terminal.say(`  ${c.green('the target is reached')}`);
-    if (why === 'until') this.terminal.say(`  ${c.dim('the goal of this stage is reached')}`);
-    if (why === 'plateau') this.terminal.say(`  ${c.dim('no better any more: on to the next stage')}`);
-    if (before) this.terminal.say(`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
+    if (why === 'target') this.terminal.say(styled`  ${c.green('the target is reached')}`);
+    if (why === 'until') this.terminal.say(styled`  ${c.dim('the goal of this stage is reached')}`);
+    if (why === 'plateau') this.terminal.say(styled`  ${c.dim('no better any more: on to the next stage')}`);
+    if (before)
+      this.terminal.say(styled`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
     const all = this.stageWaited + this.stageComputed;
     // Nothing holds up what is over at once, as where all that frozen layers make of the pictures is known.
     if (all < 1) return;
@@ -245,7 +250,7 @@ export class TrainingDisplay {
       waited > 0.3
         ? `${this.noun}s are the bottleneck: ${percent(waited, 0)} of the time went into waiting for them (smaller files are read faster)`
         : `computing is the bottleneck: only ${percent(waited, 0)} of the time went into waiting for ${this.noun}s`;
-    this.terminal.say(`  ${c.dim(text)}`);
+    this.terminal.say(styled`  ${c.dim(text)}`);
   }
 
   /** The last words: what came out, and what to do next. */
@@ -257,15 +262,15 @@ export class TrainingDisplay {
     if (outcome.status === 'interrupted') {
       const where =
         outcome.why === 'interrupted' ? `after ${plural(epochs, 'epoch')}` : 'before the model was exported';
-      this.terminal.say(`${c.yellow('Stopped and saved')} ${where}. Go on with:`);
+      this.terminal.say(styled`${c.yellow('Stopped and saved')} ${where}. Go on with:`);
       this.terminal.say(`  thaw resume ${quoted(run)}`);
       return;
     }
     const gain = before ? `, from ${this.measured(before)} before` : '';
     const reached = after
-      ? `: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch} of ${epochs})`
+      ? styled`: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch ?? '–'} of ${epochs})`
       : '';
-    this.terminal.say(`${c.green('Done')} in ${duration(seconds)}${reached}`);
+    this.terminal.say(styled`${c.green('Done')} in ${duration(seconds)}${reached}`);
     if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
     const gains =
@@ -281,21 +286,22 @@ export class TrainingDisplay {
     this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);
     this.terminal.say();
     this.terminal.say(c.bold('Next'));
-    for (const [command, does] of nextSteps(outcome, this.noun)) this.terminal.say(`  ${command}  ${c.dim(does)}`);
+    for (const [command, does] of nextSteps(outcome, this.noun))
+      this.terminal.say(styled`  ${command}  ${c.dim(does)}`);
   }
 }
 
 /** What shows a page in a browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
-function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>, noun: Noun): [string, string][] {
+function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>, noun: Noun): [Styled, string][] {
   const steps: [string, string][] = [
     [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use it'],
     [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on others'],
     ...(report ? [[`${OPEN} ${quoted(report)}`, 'curves, worst mistakes, every setting'] as [string, string]] : []),
   ];
-  const width = Math.max(...steps.map(([command]) => command.length));
-  return steps.map(([command, does]) => [command.padEnd(width), does]);
+  const width = Math.max(...steps.map(([command]) => columnsOf(command)));
+  return steps.map(([command, does]) => [padded(command, width), does]);
 }
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));

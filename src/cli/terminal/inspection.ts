@@ -1,13 +1,5 @@
-import type { Inspection } from './inspect.ts';
-
-/** Bytes that training takes, by what trains; see `MemoryEstimate` in src/training. */
-export interface InspectedMemory {
-  /** Samples in a batch. */
-  readonly batch: number;
-  readonly head: number;
-  /** As many layers as can be trained. */
-  readonly all: number;
-}
+import { type InspectedMemory, type Inspection, megabytes } from '../../layers/index.ts';
+import { tableLines } from './table.ts';
 
 /**
  * An inspection as plain text, for a terminal of 80 columns and more.
@@ -23,7 +15,7 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
     ...values('input ', inspection.inputs),
     ...values('output', inspection.outputs),
     '',
-    ...table(['layer group', 'tensors', 'parameters'], rows),
+    ...tableLines([['layer group', 'tensors', 'parameters'], ...rows], { rule: true }),
     '',
     `parameters   ${grouped(parameters)} in ${groups.length} layer groups, input side first`,
     head
@@ -64,15 +56,4 @@ function omittedLines({ omitted }: Inspection): string[] {
   ];
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
-  return [line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)];
-}
-
 const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-
-/** Bytes of memory in words. */
-export const megabytes = (bytes: number): string =>
-  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;

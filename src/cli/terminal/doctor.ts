@@ -1,0 +1,38 @@
+import type { Doctor } from '../../runtime/node/doctor.ts';
+import { tableLines } from './table.ts';
+
+/** The diagnosis as lines of text. */
+export function renderDoctor(doctor: Doctor): string {
+  const { cpu, memory, sharp, cache } = doctor;
+  const size = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const rows: [string, string][] = [
+    ['Thaw', doctor.thaw],
+    ['Node', doctor.node],
+    ['system', `${doctor.platform} ${doctor.arch}`],
+    ['processor', `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}`],
+    ['memory', `${size(memory.total)}, ${size(memory.free)} free`],
+    ...Object.entries(doctor.onnxruntime).map(([name, version]): [string, string] => [
+      name,
+      version ?? 'not installed',
+    ]),
+    ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}, reads ${sharp.reads.join(' ')}` : 'not installed'],
+    ['cache', `${cache.folder}${cache.writable ? '' : " (can't be written)"}`],
+    ['network use', doctor.network],
+  ];
+  const table = (cells: [string, string][]) => tableLines(cells, { right: () => false }).map((line) => `  ${line}`);
+  const devices = table(
+    doctor.devices.map(({ device, available, reason, howToGetIt }) => [
+      device,
+      available ? `works: ${reason}` : `not here: ${reason}${howToGetIt ? `. ${howToGetIt}` : ''}`,
+    ]),
+  );
+  const problems = doctor.problems.map(({ what, howToMend }) => `  ${what}. ${howToMend}`);
+  return [
+    ...table(rows),
+    '',
+    'Devices (--device):',
+    ...devices,
+    '',
+    ...(problems.length > 0 ? ['Problems:', ...problems] : ['Nothing is missing to train on the CPU.']),
+  ].join('\n');
+}

@@ -1,0 +1,87 @@
+import picocolors from 'picocolors';
+import stringWidth from 'string-width';
+import { graphemes, printableLine } from './printable.ts';
+
+/** Text of one colour, without any control character. */
+interface Span {
+  readonly text: string;
+  readonly paint?: (text: string) => string;
+}
+
+/**
+ * Text whose only control sequences are Thaw's own colours, by construction: whatever goes into `styled` or through a colour is cleaned
+ * first. As a string it has no colours.
+ */
+export class Styled {
+  constructor(readonly spans: readonly Span[]) {}
+
+  get coloured(): string {
+    return this.spans.map(({ text, paint }) => (paint ? paint(text) : text)).join('');
+  }
+
+  toString(): string {
+    return this.spans.map(({ text }) => text).join('');
+  }
+}
+
+export type Text = string | Styled;
+
+const spansOf = (text: Text): readonly Span[] =>
+  text instanceof Styled ? text.spans : [{ text: printableLine(text) }];
+
+/** Template tag: what is put in is cleaned, and keeps its colours. */
+export const styled = (literals: TemplateStringsArray, ...parts: readonly (Text | number)[]): Styled =>
+  new Styled(
+    literals.flatMap((text, i) => [
+      { text },
+      ...(i < parts.length ? spansOf(typeof parts[i] === 'number' ? String(parts[i]) : (parts[i] as Text)) : []),
+    ]),
+  );
+
+export const joined = (texts: readonly Text[], separator = ''): Styled =>
+  new Styled(texts.flatMap((text, i) => [...(i ? [{ text: separator }] : []), ...spansOf(text)]));
+
+const NAMES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
+
+/** Functions that colour a text. */
+export type Colours = Readonly<Record<(typeof NAMES)[number], (text: Text) => Styled>>;
+
+export function coloursOf(enabled: boolean): Colours {
+  const colours = picocolors.createColors(enabled);
+  const through =
+    (colour: (text: string) => string) =>
+    (text: Text): Styled =>
+      new Styled(spansOf(text).map(({ text, paint }) => ({ text, paint: paint ? (t) => colour(paint(t)) : colour })));
+  return Object.fromEntries(NAMES.map((name) => [name, through(colours[name])])) as Colours;
+}
+
+/** How many columns of a terminal a text takes: two for a Chinese character or an emoji, none for an accent. */
+export const columnsOf = (text: Text): number =>
+  text instanceof Styled ? text.spans.reduce((all, { text }) => all + stringWidth(text), 0) : stringWidth(text);
+
+/** Text filled up to a width, at its end unless `side` is its start. */
+export function padded(text: Text, width: number, side: 'start' | 'end' = 'end'): Styled {
+  const space = ' '.repeat(Math.max(0, width - columnsOf(text)));
+  return side === 'end' ? joined([text, space]) : joined([space, text]);
+}
+
+/** Text cut to a width, between the characters that people see. */
+export function fitted(text: Text, width: number): Styled {
+  const whole = joined([text]);
+  if (columnsOf(whole) <= width) return whole;
+  const kept: Span[] = [];
+  let left = width - 1;
+  for (const { text, paint } of whole.spans) {
+    let cut = '';
+    for (const grapheme of graphemes(text)) {
+      left -= stringWidth(grapheme);
+      if (left < 0) break;
+      cut += grapheme;
+    }
+    kept.push({ text: cut, paint });
+    if (left < 0) break;
+  }
+  while (kept.at(-1)?.text.trimEnd() === '') kept.pop();
+  const last = kept.pop();
+  return new Styled([...kept, ...(last ? [{ ...last, text: last.text.trimEnd() }] : []), { text: '…' }]);
+}
