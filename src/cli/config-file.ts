@@ -8,12 +8,13 @@ import { settingName } from './flags.ts';
 
 /** Name that c12 looks for. */
 const NAME = 'thaw.config';
-/** What a config file may say besides settings, as that of a run does. */
 const SUBJECT = ['model', 'data'] as const;
+/** Paths in a config file, which are no settings. */
+const PATHS = [...SUBJECT, 'out'] as const;
 
 export interface ConfigFile {
   readonly settings: Record<string, unknown>;
-  readonly subject: { readonly [name in (typeof SUBJECT)[number]]?: string };
+  readonly paths: { readonly [name in (typeof PATHS)[number]]?: string };
   /** Where it was found. */
   readonly file?: string;
 }
@@ -43,21 +44,24 @@ export async function readConfigFile(file?: string): Promise<ConfigFile> {
     const reason = String((cause as Error).message).split('\n')[0];
     throw new ThawError('bad-config', `cannot read ${file ?? NAME}: ${reason}`, 'Mend the file', { cause });
   });
-  if (!loaded._configFile) return { settings: {}, subject: {} };
+  if (!loaded._configFile) return { settings: {}, paths: {} };
   const config: unknown = loaded.config;
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new ThawError('bad-config', `${loaded._configFile} holds no settings`, 'Write them as name: value');
   }
   const entries = Object.entries(config).map(([name, value]) => [settingName(name), value] as const);
-  const isSubject = (name: string) => (SUBJECT as readonly string[]).includes(name);
-  const odd = entries.find(([name, value]) => isSubject(name) && typeof value !== 'string');
+  const isPathName = (name: string) => (PATHS as readonly string[]).includes(name);
+  const odd = entries.find(([name, value]) => isPathName(name) && typeof value !== 'string');
   if (odd) throw new ThawError('bad-config', `${loaded._configFile}: ${odd[0]} is no text`, 'Write a path');
   return {
-    settings: Object.fromEntries(entries.filter(([name]) => !isSubject(name))),
-    subject: Object.fromEntries(entries.filter(([name]) => isSubject(name))),
+    settings: Object.fromEntries(entries.filter(([name]) => !isPathName(name))),
+    paths: Object.fromEntries(entries.filter(([name]) => isPathName(name))),
     file: loaded._configFile,
   };
 }
+
+/** Flags and the settings of a config file, over which they win. Whoever takes the settings checks them by its schema. */
+export const withFlags = <V extends object>({ settings }: ConfigFile, flags: V): V => ({ ...settings, ...flags });
 
 /**
  * The model and the data that a command is for: its words, or what its config file says where they are missing. Paths in it are seen from
@@ -68,9 +72,9 @@ export async function readConfigFile(file?: string): Promise<ConfigFile> {
 export function subjectOf(
   command: string,
   words: readonly string[],
-  { subject, file }: ConfigFile,
+  { paths, file }: ConfigFile,
 ): { readonly model: string; readonly data: string } {
-  const chosen = SUBJECT.map((name, i) => ({ name, given: words[i], path: words[i] ?? subject[name] }));
+  const chosen = SUBJECT.map((name, i) => ({ name, given: words[i], path: words[i] ?? paths[name] }));
   const lacking = chosen.filter(({ path }) => path === undefined);
   if (lacking.length) throw lackingWords(command, lacking);
   for (const { name, given, path } of chosen) {

@@ -1,39 +1,71 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { ThawError } from '../errors.ts';
+import type { SweepPlanInput } from '../jobs/sweep/index.ts';
+import { nearest } from '../nearest.ts';
 import type { Dimension } from '../onnx/index.ts';
 
-/** How a flag's words become a value. */
-const KINDS = {
-  text: (text: string): unknown => text,
-  number: (text: string, name: string): unknown => numberOf(text, name),
-  numbers: (text: string, name: string): unknown => text.split(',').map((part) => numberOf(part, name)),
+/** How the text after a flag becomes a value, by the flag's kind. */
+const READERS = {
+  text: (text: string): string => text,
+  number: numberOf,
+  numbers: (text: string, name: string): number[] => text.split(',').map((part) => numberOf(part, name)),
   /** Names between commas, or a file with one a line. */
-  names: (text: string): unknown => namesIn(text),
+  names: namesIn,
   /** `name:1x3x224x224`, several between spaces. */
-  shapes: (text: string): unknown => shapesIn(text),
+  shapes: shapesIn,
   /** `lr=1e-4..1e-2:log`, `optimizer=sgd,adamw`, several between spaces. */
-  choices: (text: string): unknown => choicesIn(text),
+  choices: choicesIn,
   /** A name, or JSON. */
-  setting: (text: string, name: string): unknown => (/^[{[]/.test(text.trim()) ? jsonOf(text, name) : text),
-  switch: (): unknown => true,
-} as const;
+  setting: settingIn,
+};
 
-/** Kinds that may be given several times. */
-export const REPEATED: readonly (keyof typeof KINDS)[] = ['shapes', 'choices'];
-
-export interface Flag {
-  readonly kind: keyof typeof KINDS;
+/** A flag with a value; the job's schema has its default, which `default` says for the help. */
+interface Common {
   readonly does: string;
   /** What stands for the value in the help. */
   readonly value?: string;
-  /** As the help shows it; what the default is decided by is the job's own schema. */
   readonly default?: string;
   /** Heading in the help. */
   readonly under?: string;
 }
 
+interface Switch extends Common {
+  readonly kind: 'switch';
+}
+
+/** One of some names. */
+interface OneOf extends Common {
+  readonly kind: 'one';
+  readonly of: readonly string[];
+}
+
+interface Valued extends Common {
+  readonly kind: keyof typeof READERS;
+}
+
+export type Flag = Switch | OneOf | Valued;
+
 /** By name, in kebab case and without the dashes. */
 export type Flags = Readonly<Record<string, Flag>>;
+
+type ValueOf<F extends Flag> = F extends Valued
+  ? ReturnType<(typeof READERS)[F['kind']]>
+  : F extends OneOf
+    ? F['of'][number]
+    : boolean;
+
+type SettingName<N extends string> = N extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<SettingName<Rest>>}`
+  : N;
+
+/** Values of flags, by setting name. */
+export type Values<F extends Flags> = { [N in keyof F & string as SettingName<N>]?: ValueOf<F[N]> };
+
+/** Flags that belong together. */
+export const flagsOf = <const F extends Flags>(flags: F): F => flags;
+
+/** Whether a flag may be given several times. */
+export const isRepeated = ({ kind }: Flag): boolean => kind === 'shapes' || kind === 'choices';
 
 /** `weight-decay` as settings and config files call it: `weightDecay`. */
 export const settingName = (flag: string): string =>
@@ -43,19 +75,32 @@ export const settingName = (flag: string): string =>
 export const flagName = (setting: string): string => setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /**
- * The values of the flags that were given, by setting name.
- *
- * @param given the words after each flag
+ * @param given the texts after each flag, or whether a switch is on
  * @throws ThawError `bad-config` naming the flag and what it takes
  */
-export function flagValues(flags: Flags, given: Readonly<Record<string, string | boolean>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
-      const { kind } = flags[name];
-      return [settingName(name), kind === 'switch' ? value : KINDS[kind](String(value), name)];
-    }),
+export const valuesOf = <F extends Flags>(
+  flags: F,
+  given: Readonly<Record<string, readonly string[] | boolean>>,
+): Values<F> =>
+  Object.fromEntries(
+    Object.entries(given).map(([name, texts]) => [settingName(name), readValue(flags[name], name, texts)]),
+  ) as Values<F>;
+
+function readValue(flag: Flag, name: string, given: readonly string[] | boolean): unknown {
+  if (typeof given === 'boolean' || flag.kind === 'switch') return given;
+  const text = given.join(' ');
+  if (flag.kind !== 'one') return READERS[flag.kind](text, name);
+  if (flag.of.includes(text)) return text;
+  const meant = nearest(text, flag.of);
+  throw new ThawError(
+    'bad-config',
+    `--${name} takes ${listed(flag.of)}, not "${text}"`,
+    meant ? `Did you mean ${meant}?` : 'See --help',
   );
 }
+
+const listed = (names: readonly string[]): string =>
+  names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : names[0];
 
 function numberOf(text: string, name: string): number {
   const value = Number(text);
@@ -63,7 +108,9 @@ function numberOf(text: string, name: string): number {
   throw new ThawError('bad-config', `--${name} takes a number, not "${text}"`, 'See --help');
 }
 
-function jsonOf(text: string, name: string): unknown {
+// biome-ignore lint/suspicious/noExplicitAny: whatever the user writes, for the job's schema to check
+function settingIn(text: string, name: string): any {
+  if (!/^\s*[{[]/.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -80,7 +127,7 @@ const NUMBER = '[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?';
 const RANGE = new RegExp(`^(${NUMBER})\\.\\.(${NUMBER})((?::(?:log|int))*)$`, 'i');
 
 /** By setting, a list of values or a range. */
-function choicesIn(text: string): Record<string, unknown> {
+function choicesIn(text: string): SweepPlanInput['try'] {
   return Object.fromEntries(
     text.split(' ').map((part) => {
       const [, name, values] = /^([\w.-]+)=(.+)$/s.exec(part) ?? [];
@@ -97,7 +144,7 @@ function choicesIn(text: string): Record<string, unknown> {
 }
 
 /** A number, true or false where it reads as one, else text. */
-const valueIn = (text: string): unknown =>
+const valueIn = (text: string): string | number | boolean =>
   text === 'true' || text === 'false'
     ? text === 'true'
     : text !== '' && Number.isFinite(Number(text))

@@ -64,7 +64,7 @@ export const usageOf = ({ name, words }: Pick<CommandSpec, 'name' | 'words'>): s
     }),
   ].join(' ');
 
-/** `thaw <command> --help` */
+/** `thaw <command> --help`. No library's: 90 flags need headings, and lines of the terminal's width. */
 export function commandHelp(spec: CommandSpec, width: number, c: Colours): Text[] {
   const flags = Object.entries(allFlags(spec));
   const headings = [...new Set(flags.map(([, { under }]) => under ?? 'Flags'))];

@@ -49,21 +49,17 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (asksForHelp(before)) return help(surroundings, name);
-  const [{ checkedWords, cittyCommand }, { runCommand }, { Terminal }, { interruptSignal }, { tellStopping }] =
-    await Promise.all([
-      import('./command.ts'),
-      import('citty'),
-      import('./terminal/terminal.ts'),
-      import('./interrupt.ts'),
-      import('./child.ts'),
-    ]);
-  const rawArgs = checkedWords(spec, rest);
-  const terminal = new Terminal({ json: rawArgs.includes('--json'), ...surroundings });
+  const [{ readWords }, { Terminal }, { interruptSignal }, { tellStopping }] = await Promise.all([
+    import('./command.ts'),
+    import('./terminal/terminal.ts'),
+    import('./interrupt.ts'),
+    import('./child.ts'),
+  ]);
+  const { json, ...given } = readWords(spec, rest);
+  const terminal = new Terminal({ json, ...surroundings });
   const { signal, release } = interruptSignal(terminal, tellStopping);
   try {
-    const command = cittyCommand(spec, { terminal, signal });
-    const { result } = await runCommand(command, { rawArgs });
-    return (result as number | undefined) ?? 0;
+    return (await spec.run({ ...given, terminal, signal })) ?? 0;
   } finally {
     terminal.clear();
     release();

@@ -1,7 +1,19 @@
 import { preprocessingPresets, testViewNames } from '../data/index.ts';
 import { devices } from '../runtime/devices.ts';
 import type { Word } from './command.ts';
-import type { Flags } from './flags.ts';
+import { type Flags, flagsOf } from './flags.ts';
+
+/** The flags under one heading of the help. */
+export const underHeading = <const F extends Flags>(flags: F, under: string | undefined): F =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under }])) as F;
+
+/** Some of the flags. */
+export const only = <F extends Flags, N extends keyof F>(flags: F, names: readonly N[]): Pick<F, N> =>
+  Object.fromEntries(names.map((name) => [name, flags[name]])) as Pick<F, N>;
+
+/** All other flags. */
+export const without = <F extends Flags, N extends keyof F>(flags: F, names: readonly N[]): Omit<F, N> =>
+  Object.fromEntries(Object.entries(flags).filter(([name]) => !names.includes(name as N))) as Omit<F, N>;
 
 /** The model of a training. */
 export const MODEL_WORD: Word = {
@@ -11,9 +23,10 @@ export const MODEL_WORD: Word = {
 };
 
 /** How pictures become input: for every command that looks at pictures. */
-export const PICTURE_FLAGS: Flags = {
+export const PICTURE_FLAGS = flagsOf({
   preprocessing: {
-    kind: 'text',
+    kind: 'one',
+    of: preprocessingPresets,
     value: 'NAME',
     does: `instead of the model's own preprocessing: ${preprocessingPresets.join(', ')}`,
     default: "the folder's preprocessor_config.json, else imagenet",
@@ -22,57 +35,75 @@ export const PICTURE_FLAGS: Flags = {
   size: { kind: 'number', value: 'N', does: 'width and height of the input in pixels' },
   width: { kind: 'number', value: 'N', does: 'width alone' },
   height: { kind: 'number', value: 'N', does: 'height alone' },
-  fit: { kind: 'text', value: 'HOW', does: 'stretch, crop (the centre) or pad' },
+  fit: { kind: 'one', of: ['stretch', 'crop', 'pad'], value: 'HOW', does: 'stretch, crop (the centre) or pad' },
   'crop-fraction': { kind: 'number', value: 'N', does: 'part of the resized picture that crop keeps' },
-  interpolation: { kind: 'text', value: 'HOW', does: 'nearest, linear, cubic or lanczos3' },
-  channels: { kind: 'text', value: 'ORDER', does: 'rgb, bgr or grey' },
-  layout: { kind: 'text', value: 'ORDER', does: 'nchw or nhwc' },
+  interpolation: {
+    kind: 'one',
+    of: ['nearest', 'linear', 'cubic', 'lanczos3'],
+    value: 'HOW',
+    does: 'nearest, linear, cubic or lanczos3',
+  },
+  channels: { kind: 'one', of: ['rgb', 'bgr', 'grey'], value: 'ORDER', does: 'rgb, bgr or grey' },
+  layout: { kind: 'one', of: ['nchw', 'nhwc'], value: 'ORDER', does: 'nchw or nhwc' },
   scale: { kind: 'number', value: 'N', does: 'value = (pixel * scale - mean) / deviation, a pixel being 0 to 255' },
   mean: { kind: 'numbers', value: 'R,G,B', does: 'subtracted from each channel, after scale' },
   deviation: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by' },
-};
+});
 
 /** How texts become input. */
-export const TEXT_FLAGS: Flags = {
+export const TEXT_FLAGS = flagsOf({
   'max-length': {
     kind: 'number',
     value: 'N',
     does: 'tokens of a text that are read, the rest is cut',
     default: "the model's own, 128 at most",
   },
-};
+});
 
-export const DEVICE_FLAG: Flags = {
-  device: { kind: 'text', value: 'NAME', does: ['auto', ...devices].join(', '), default: 'auto' },
-};
+export const DEVICE_FLAG = flagsOf({
+  device: {
+    kind: 'one',
+    of: ['auto', ...devices],
+    value: 'NAME',
+    does: ['auto', ...devices].join(', '),
+    default: 'auto',
+  },
+});
 
-export const QUANTIZED_FLAG: Flags = {
+export const QUANTIZED_FLAG = flagsOf({
   quantized: {
-    kind: 'text',
+    kind: 'one',
+    of: ['refuse', 'straight-through'],
     value: 'HOW',
     does: 'a quantized model: refuse, or straight-through, which trains its QDQ form as if nothing were rounded',
     default: 'refuse',
   },
-};
+});
 
-export const INPUT_FLAG: Flags = {
+export const INPUT_FLAG = flagsOf({
   input: {
     kind: 'shapes',
     value: 'NAME:SHAPE',
     does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
   },
-};
+});
 
-export const SPLIT_FLAG: Flags = {
-  split: { kind: 'text', value: 'NAME', does: 'train, val or test', default: 'val, else test, else everything' },
-};
+export const SPLIT_FLAG = flagsOf({
+  split: {
+    kind: 'one',
+    of: ['train', 'val', 'test'],
+    value: 'NAME',
+    does: 'train, val or test',
+    default: 'val, else test, else everything',
+  },
+});
 
-export const CALIBRATED_FLAG: Flags = {
+export const CALIBRATED_FLAG = flagsOf({
   calibrated: { kind: 'switch', does: 'divide the scores by the temperature that the model keeps (thaw calibrate)' },
-};
+});
 
 /** What finished models take. */
-export const CLASSIFIER_FLAGS: Flags = {
+export const CLASSIFIER_FLAGS = flagsOf({
   ...DEVICE_FLAG,
   labels: {
     kind: 'names',
@@ -81,7 +112,8 @@ export const CLASSIFIER_FLAGS: Flags = {
   },
   batch: { kind: 'number', value: 'N', does: 'pictures at a time', default: '16' },
   tta: {
-    kind: 'text',
+    kind: 'one',
+    of: testViewNames,
     value: 'VIEWS',
     does: `test-time augmentation, the mean over views of a picture: ${testViewNames.join(', ')}`,
     default: 'none',
@@ -89,9 +121,14 @@ export const CLASSIFIER_FLAGS: Flags = {
   strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
   ...TEXT_FLAGS,
   ...underHeading(PICTURE_FLAGS, 'Preprocessing (where the model does not say it)'),
-};
+});
 
-/** The flags under one heading of the help. */
-export function underHeading(flags: Flags, under: string): Flags {
-  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under }]));
-}
+/** For commands that read `thaw.config`. */
+export const CONFIG_FLAG = flagsOf({
+  config: {
+    kind: 'text',
+    value: 'FILE',
+    does: 'settings by the names of the flags; flags win',
+    default: 'thaw.config.*',
+  },
+});

@@ -1,9 +1,11 @@
 import { augmentationPolicies } from '../data/index.ts';
+import { poolings } from '../layers/index.ts';
 import { LOSSES } from '../losses/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
+import { knownClasses } from '../recipe/known-classes.ts';
 import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
-import type { Flags } from './flags.ts';
+import { flagsOf } from './flags.ts';
 import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
@@ -12,11 +14,12 @@ const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 const MODELS = ', or what the model recommends';
 
 /** The settings of a training as flags: `thaw.config` takes the same names. */
-export const TRAIN_FLAGS: Flags = {
+export const TRAIN_FLAGS = flagsOf({
   ...underHeading(
     {
       preset: {
-        kind: 'text',
+        kind: 'one',
+        of: ['gradual', 'head-only', 'full', 'fastai', 'lp-ft'],
         value: 'NAME',
         does: 'gradual (the head first, then more layers), head-only, full, fastai (as its fine_tune) or lp-ft (the head, then everything at a small rate)',
         default: 'gradual',
@@ -45,7 +48,8 @@ export const TRAIN_FLAGS: Flags = {
         does: 'train low-rank adapters and the head, all other weights frozen; or JSON with rank, alpha, targets, dropout',
       },
       task: {
-        kind: 'text',
+        kind: 'one',
+        of: taskNames,
         value: 'NAME',
         does: `what it learns: ${taskNames.join(', ')} (see docs/tasks.md)`,
         default: 'classification',
@@ -72,7 +76,8 @@ export const TRAIN_FLAGS: Flags = {
         default: '0',
       },
       'batch-norm': {
-        kind: 'text',
+        kind: 'one',
+        of: ['frozen', 'training'],
         value: 'HOW',
         does: "frozen normalizes with the model's statistics, training with the batch's",
         default: 'frozen',
@@ -240,14 +245,16 @@ export const TRAIN_FLAGS: Flags = {
         default: '0.2',
       },
       sampling: {
-        kind: 'text',
+        kind: 'one',
+        of: ['shuffle', 'balanced'],
         value: 'HOW',
         does: 'shuffle shows each picture once an epoch, balanced as many of every class',
         default: 'shuffle',
       },
       strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
       verify: {
-        kind: 'text',
+        kind: 'one',
+        of: ['quick', 'full'],
         value: 'HOW',
         does: 'quick, or full, which decodes every picture first',
         default: 'quick',
@@ -284,7 +291,8 @@ export const TRAIN_FLAGS: Flags = {
       head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
       'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
       'known-classes': {
-        kind: 'text',
+        kind: 'one',
+        of: knownClasses,
         value: 'HOW',
         does: "keep: classes that the model knows by name keep their weights in the new head; redraw: none does; auto: keep where half of its classes stay, or all of the data's are known",
         default: 'auto',
@@ -297,7 +305,8 @@ export const TRAIN_FLAGS: Flags = {
     {
       ...TEXT_FLAGS,
       pooling: {
-        kind: 'text',
+        kind: 'one',
+        of: poolings,
         value: 'HOW',
         does: "a text's vector, where the model has no classifier: pooler (the model's own), cls (of the first token), mean (over all tokens); auto takes pooler where there is one, else mean",
         default: 'auto',
@@ -310,7 +319,8 @@ export const TRAIN_FLAGS: Flags = {
     {
       ...DEVICE_FLAG,
       cache: {
-        kind: 'text',
+        kind: 'one',
+        of: ['memory', 'disk', 'off'],
         value: 'WHERE',
         does: 'keep what the frozen layers make of pictures in memory, on disk (later runs use it too), or off',
         default: 'memory',
@@ -342,4 +352,4 @@ export const TRAIN_FLAGS: Flags = {
     },
     'Run',
   ),
-};
+});

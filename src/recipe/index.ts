@@ -51,7 +51,6 @@ export {
   type ClassifierSettings,
   type PictureSettings,
   readClassifierSettings,
-  readQuantized,
   readSettings,
   settingNames,
   type TextSettings,

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { type Preprocessing, preprocessingPresets, testViewNames } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { poolings } from '../layers/index.ts';
-import type { Quantized } from '../lowering/index.ts';
 import { nearestHint } from '../nearest.ts';
 import { devices } from '../runtime/devices.ts';
 import { TASKS, taskNames } from '../tasks/index.ts';
@@ -30,12 +29,6 @@ export const picturesSchema = z.strictObject({
   deviation: z.array(z.number().positive()).optional(),
 });
 export type PictureSettings = z.output<typeof picturesSchema>;
-
-const quantizedSchema = z.enum(['refuse', 'straight-through']);
-
-/** @throws ThawError `bad-config` with what it takes */
-export const readQuantized = (quantized: unknown): Quantized | undefined =>
-  parseConfig(z.object({ quantized: quantizedSchema.optional() }), { quantized }).quantized;
 
 /** How texts become input. */
 export const textsSchema = z.strictObject({
@@ -93,7 +86,7 @@ const schema = trainingSchema.extend({
   /** Classes of the data that the model knows by name keep their weights in the new head, or all are drawn. */
   knownClasses: z.enum(knownClasses).default('auto'),
   /** A quantized model is refused, or trained with straight-through gradients. */
-  quantized: quantizedSchema.default('refuse'),
+  quantized: z.enum(['refuse', 'straight-through']).default('refuse'),
   /** The classes in the order of the outputs; sorted by name where not given. With `keepHead`, those of the model. */
   labels: names.optional(),
   /** Part of each class that is held out where the data set has no `val`. */

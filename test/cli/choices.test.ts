@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { checkedWords } from '../../src/cli/command.ts';
+import { readWords } from '../../src/cli/command.ts';
 import { command } from '../../src/cli/commands/sweep.ts';
-import { flagValues } from '../../src/cli/flags.ts';
 
 /** What `--try` comes to, given so often. */
-const read = (...given: string[]) => {
-  const [word] = checkedWords(
-    command,
-    given.flatMap((one) => ['--try', one]),
-  );
-  return flagValues(command.flags, { try: word.slice('--try='.length) }).try;
-};
+const read = (...given: string[]) =>
+  readWords(command, ['model', 'data', ...given.flatMap((one) => ['--try', one])]).values.try;
 
 describe('--try', () => {
   test('takes lists and ranges of any setting, several times', () => {

@@ -3,7 +3,7 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
-import { flagName } from '../../src/cli/flags.ts';
+import { type Flags, flagName } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
 import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
@@ -51,13 +51,14 @@ describe('help', () => {
     const inFiles = ['stages', 'groupRates'];
     const flags = settingNames.filter((name) => !inFiles.includes(name)).map(flagName);
     expect(Object.keys(TRAIN_FLAGS).sort()).toEqual(flags.sort());
+    const declared: Flags = TRAIN_FLAGS;
     const defaults = readSettings({}) as Record<string, unknown>;
     for (const name of ['batch', 'lr', 'seed', 'preset', 'augment', 'valFraction', 'pretrainedRate', 'l2', 'dropout'])
-      expect(TRAIN_FLAGS[flagName(name)].default?.replace(', or what the model recommends', '')).toBe(
+      expect(declared[flagName(name)].default?.replace(', or what the model recommends', '')).toBe(
         String(defaults[name]),
       );
     for (const name of ['schedule', 'optimizer', 'loss'])
-      expect(TRAIN_FLAGS[name].default).toBe((defaults[name] as { name: string }).name);
+      expect(declared[name].default).toBe((defaults[name] as { name: string }).name);
   });
 
   test('comes at once: nothing heavy is loaded for it', () => {
@@ -95,7 +96,11 @@ describe('what the user can mend costs one line and exit code 2', () => {
     ['a flag in place of a value', () => ['train', 'm', 'd', '--out', '--json'], /--out needs a value/],
     ['a value that is no number', () => ['train', 'm', 'd', '--lr', 'fast'], /--lr takes a number, not "fast"/],
     ['a value out of range', () => ['train', 'm', 'd', '--lr', '-1'], /setting lr/],
-    ['a device that does not exist', () => ['train', 'm', 'd', '--device', 'gpu'], /setting device/],
+    [
+      'a device that does not exist',
+      () => ['train', 'm', 'd', '--device', 'gpu'],
+      /--device takes auto, cpu, .* or dml, not "gpu"\. Did you mean cpu\?/,
+    ],
     ['a missing word', () => ['train', 'm'], /thaw train needs <data>/],
     ['a word too many', () => ['resume', 'a', 'b'], /does not know what to do with "b"/],
     ['an augmentation that does not exist', () => ['train', 'm', 'd', '--augment', 'wild'], /policy "wild"/],

@@ -69,7 +69,7 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^csv-parse/, /^data\/node\//],
   [/^@huggingface\/hub$/, /^models\//],
   [/^@huggingface\/tokenizers$/, /^text\//],
-  [/^(citty|c12|picocolors|string-width)$/, /^cli\//],
+  [/^(c12|picocolors|string-width)$/, /^cli\//],
   [/^(preact|@preact\/)/, /^studio\//],
 ];
 

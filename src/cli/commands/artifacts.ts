@@ -1,13 +1,11 @@
 import { ThawError } from '../../errors.ts';
-import { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from '../../jobs/artifacts.ts';
+import { writeArtifacts } from '../../jobs/artifacts.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
-import { readQuantized } from '../../recipe/index.ts';
 import { compact, plural } from '../../report/format.ts';
-import type { CommandSpec } from '../command.ts';
-import type { Flags } from '../flags.ts';
-import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
+import { defineCommand } from '../command.ts';
+import { INPUT_FLAG, only, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -26,9 +24,9 @@ const COMPILED = [
   'distill',
 ] as const;
 
-const compiled: Flags = Object.fromEntries(COMPILED.map((name) => [name, { ...TRAIN_FLAGS[name], under: undefined }]));
+const compiled = underHeading(only(TRAIN_FLAGS, COMPILED), undefined);
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'artifacts',
   summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
   words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
@@ -65,30 +63,27 @@ export const command: CommandSpec = {
     'thaw artifacts model.onnx --out artifacts --trainable all --loss mse --optimizer sgd',
   ],
   async run({ words: [model], values, terminal, signal }) {
-    const { out, classes, keepHead, head, input, trainable, quantized, ...rest } = values;
+    const { out, classes, keepHead, input, ...rest } = values;
     if (out === undefined) throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Name a new folder');
     if (keepHead && classes !== undefined) {
       throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Give one of them');
     }
     const manifest = await writeArtifacts(
       {
-        ...(rest as ArtifactSettings),
+        ...rest,
         model,
-        out: out as string,
-        trainable: trainable as ArtifactsRequest['trainable'],
-        classes: classes as number | undefined,
-        head: head as string | undefined,
-        inputs: input as ArtifactsRequest['inputs'],
-        quantized: readQuantized(quantized),
+        out,
+        classes,
+        inputs: input,
       },
       { onEvent: new JobDisplay(terminal).take, signal },
     );
     if (terminal.json) terminal.answer(manifest);
     const { parameters, operators } = manifest;
     terminal.say(
-      `${quoted(String(out))}: ${plural(parameters.trainable.length, 'tensor')} train (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
+      `${quoted(out)}: ${plural(parameters.trainable.length, 'tensor')} train (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
     );
     terminal.say(terminal.colours.dim(`operators: ${operators.training.join(', ')}`));
     return 0;
   },
-};
+});

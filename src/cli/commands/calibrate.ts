@@ -1,14 +1,12 @@
 import { calibrate } from '../../jobs/calibrate.ts';
-import type { EvaluateRequest } from '../../jobs/evaluate.ts';
 import { quoted } from '../../jobs/paths.ts';
-import type { ClassifierSettings } from '../../recipe/index.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
 import { noTemperature } from '../../report/sections/probabilities.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'calibrate',
   summary: 'fit a temperature, so that probabilities say how often the model is right',
   description:
@@ -20,7 +18,7 @@ export const command: CommandSpec = {
   flags: { ...SPLIT_FLAG, ...CLASSIFIER_FLAGS },
   examples: ['thaw calibrate runs/pictures-1 other-pictures', 'thaw predict runs/pictures-1 new --calibrated'],
   async run({ words: [model, data], values, terminal, signal }) {
-    const { split, strict, ...settings } = values as Pick<EvaluateRequest, 'split' | 'strict'> & ClassifierSettings;
+    const { split, strict, ...settings } = values;
     const display = new JobDisplay(terminal);
     const outcome = await calibrate({ model, data, split, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json) terminal.answer(outcome);
@@ -40,4 +38,4 @@ export const command: CommandSpec = {
     );
     return 0;
   },
-};
+});

@@ -1,8 +1,8 @@
 import { diagnose } from '../../runtime/node/doctor.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { renderDoctor } from '../terminal/doctor.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'doctor',
   summary: 'execution providers, versions, memory, what is missing and how to get it',
   words: [],
@@ -15,4 +15,4 @@ export const command: CommandSpec = {
     else terminal.say(renderDoctor(doctor));
     return 0;
   },
-};
+});

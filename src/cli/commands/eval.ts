@@ -1,11 +1,10 @@
-import { type EvaluateRequest, measureModel } from '../../jobs/evaluate.ts';
-import type { ClassifierSettings } from '../../recipe/index.ts';
-import type { CommandSpec } from '../command.ts';
+import { measureModel } from '../../jobs/evaluate.ts';
+import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
 import { exhibitLines } from '../terminal/exhibits.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'eval',
   summary: 'metrics of a finished model on labelled pictures',
   words: [
@@ -19,11 +18,11 @@ export const command: CommandSpec = {
   },
   examples: ['thaw eval runs/pictures-1 pictures', 'thaw eval model.onnx pictures --labels cat,dog --json'],
   async run({ words: [model, data], values, terminal, signal }) {
-    const { split, strict, ...settings } = values as Pick<EvaluateRequest, 'split' | 'strict'> & ClassifierSettings;
+    const { split, strict, ...settings } = values;
     const display = new JobDisplay(terminal);
     const measured = await measureModel({ model, data, split, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json) terminal.answer(measured.assessment);
     else for (const line of exhibitLines(measured.exhibits)) terminal.say(line);
     return 0;
   },
-};
+});

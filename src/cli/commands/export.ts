@@ -1,10 +1,10 @@
 import { ThawError } from '../../errors.ts';
 import { exportRun } from '../../jobs/export.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'export',
   summary: 'the model of a run in another form',
   description:
@@ -17,7 +17,7 @@ export const command: CommandSpec = {
   },
   examples: ['thaw export runs/pictures-1', 'thaw export runs/pictures-1 --quantize'],
   async run({ words: [run], values, terminal, signal }) {
-    const { quantize, fp16, out } = values as { quantize?: boolean; fp16?: boolean; out?: string };
+    const { quantize, fp16, out } = values;
     if (quantize && fp16) {
       throw new ThawError('bad-config', '--quantize and --fp16 contradict each other', 'Give one of them');
     }
@@ -34,4 +34,4 @@ export const command: CommandSpec = {
     }
     return 0;
   },
-};
+});

@@ -1,38 +1,30 @@
 import { ThawError } from '../../errors.ts';
 import type { AppMessage, NodeEvent } from '../../flower/index.ts';
 import type { JobEvent } from '../../jobs/events.ts';
-import {
-  type FederatedAppRequest,
-  type FinishFederationRequest,
-  finishFederation,
-  type JoinRequest,
-  joinFederation,
-  writeFederatedApp,
-} from '../../jobs/federated/index.ts';
+import { finishFederation, joinFederation, writeFederatedApp } from '../../jobs/federated/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { plural } from '../../report/format.ts';
-import type { CommandContext, CommandSpec } from '../command.ts';
-import { type Flags, settingName } from '../flags.ts';
-import { DEVICE_FLAG } from '../shared-flags.ts';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { type Flags, flagsOf, settingName } from '../flags.ts';
+import { DEVICE_FLAG, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 import { INTERRUPTED } from './train.ts';
 
-const INIT: Flags = {
+const INIT = flagsOf({
   labels: {
     kind: 'names',
     value: 'A,B,C',
     does: 'the classes of all machines, or a file with one a line',
-    under: 'init',
   },
   data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: pictures of each client, {} being its number' },
   strategy: { kind: 'text', value: 'NAME', does: 'fedavg, fedprox or fedadam', default: 'fedavg' },
-};
+});
 
-const JOIN: Flags = {
-  insecure: { kind: 'switch', does: 'the SuperLink is without TLS', under: 'join' },
+const JOIN = flagsOf({
+  insecure: { kind: 'switch', does: 'the SuperLink is without TLS' },
   'root-certificates': { kind: 'text', value: 'FILE', does: 'PEM of the certificates to trust in place of the usual' },
   key: {
     kind: 'text',
@@ -41,22 +33,27 @@ const JOIN: Flags = {
     default: 'a new one',
   },
   ...DEVICE_FLAG,
-  cache: { ...TRAIN_FLAGS.cache, default: 'disk', under: undefined },
-  'cache-memory': { ...TRAIN_FLAGS['cache-memory'], under: undefined },
-  'cache-disk': { ...TRAIN_FLAGS['cache-disk'], under: undefined },
-};
+  cache: { ...TRAIN_FLAGS.cache, default: 'disk' },
+  'cache-memory': { ...TRAIN_FLAGS['cache-memory'] },
+  'cache-disk': { ...TRAIN_FLAGS['cache-disk'] },
+});
 
-const FINISH: Flags = {
+const FINISH = flagsOf({
   out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'run in the folder' },
-};
+});
 
-/** Each with the heading of the first. */
-const under = (flags: Flags, heading: string): Flags =>
-  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under: heading }]));
+const FLAGS = flagsOf({
+  model: { kind: 'text', value: 'MODEL', does: 'the same on all machines, as for thaw train', default: 'default' },
+  ...underHeading(INIT, 'init'),
+  ...underHeading(JOIN, 'join'),
+  ...underHeading(FINISH, 'finish'),
+});
+
+type Context = CommandContext<typeof FLAGS>;
 
 const ACTIONS = { init, join, finish } as const;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'federated',
   summary: 'train together by Flower: an app (init), a client (join), its model (finish)',
   description:
@@ -76,12 +73,7 @@ export const command: CommandSpec = {
       optional: true,
     },
   ],
-  flags: {
-    model: { kind: 'text', value: 'MODEL', does: 'the same on all machines, as for thaw train', default: 'default' },
-    ...under(INIT, 'init'),
-    ...under(JOIN, 'join'),
-    ...under(FINISH, 'finish'),
-  },
+  flags: FLAGS,
   examples: [
     "thaw federated init app --model model.onnx --labels cat,dog --data 'shares/{}'",
     'thaw federated join 10.0.0.5:8000 pictures --root-certificates ca.crt',
@@ -96,15 +88,15 @@ export const command: CommandSpec = {
       'Write: thaw federated init DIR, join SUPERLINK DATA or finish DIR',
     );
   },
-};
+});
 
 /** @throws ThawError `bad-config` naming a flag of the other action */
-function refuseFlags(flags: Flags, { values }: CommandContext, what: string): void {
-  const stranger = Object.keys(flags).find((flag) => values[settingName(flag)] !== undefined);
+function refuseFlags(flags: Flags, { values }: Context, what: string): void {
+  const stranger = Object.keys(flags).find((flag) => settingName(flag) in values);
   if (stranger) throw new ThawError('bad-config', `--${stranger} is nothing to ${what}`, 'Leave it out');
 }
 
-async function init(context: CommandContext): Promise<number> {
+async function init(context: Context): Promise<number> {
   const {
     words: [, folder, extra],
     values,
@@ -113,14 +105,14 @@ async function init(context: CommandContext): Promise<number> {
   refuseFlags({ ...JOIN, ...FINISH }, context, 'init');
   if (extra !== undefined)
     throw new ThawError('bad-config', `thaw federated init does not know what to do with "${extra}"`, 'Leave it out');
-  const files = await writeFederatedApp({ ...(values as Omit<FederatedAppRequest, 'folder'>), folder });
+  const files = await writeFederatedApp({ ...values, folder });
   if (terminal.json) terminal.answer({ folder, files });
   terminal.say(`app   ${quoted(folder)}: ${files.join(', ')}`);
   terminal.say(`next  look through ${quoted(`${folder}/pyproject.toml`)}, then: flwr run ${quoted(folder)} --stream`);
   return 0;
 }
 
-async function join(context: CommandContext): Promise<number> {
+async function join(context: Context): Promise<number> {
   const {
     words: [, superlink, data],
     values,
@@ -130,17 +122,17 @@ async function join(context: CommandContext): Promise<number> {
   refuseFlags({ ...INIT, ...FINISH }, context, 'join');
   if (data === undefined)
     throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the pictures of this machine');
-  const { model = 'default', insecure, rootCertificates, key, ...settings } = values as Partial<JoinRequest>;
+  const { model = 'default', insecure, rootCertificates, key, device, cache, cacheMemory, cacheDisk } = values;
   const display = new NodeDisplay(terminal);
   await joinFederation(
-    { superlink, data, model, insecure, rootCertificates, key, settings: settings as JoinRequest['settings'] },
+    { superlink, data, model, insecure, rootCertificates, key, settings: { device, cache, cacheMemory, cacheDisk } },
     { onEvent: display.take, signal },
   );
   if (terminal.json) terminal.answer(display.counts);
   return 0;
 }
 
-async function finish(context: CommandContext): Promise<number> {
+async function finish(context: Context): Promise<number> {
   const {
     words: [, folder, data],
     values,
@@ -148,7 +140,7 @@ async function finish(context: CommandContext): Promise<number> {
     signal,
   } = context;
   refuseFlags({ ...INIT, ...JOIN }, context, 'finish');
-  const { model, out } = values as Partial<FinishFederationRequest>;
+  const { model, out } = values;
   const display = new TrainingDisplay(terminal);
   const outcome = await finishFederation({ folder, data, model, out }, { onEvent: display.take, signal });
   display.finish(outcome);

@@ -1,22 +1,20 @@
 import { writeFile } from 'node:fs/promises';
-import { type FindLrRequest, findLr } from '../../jobs/find-lr.ts';
+import { findLr } from '../../jobs/find-lr.ts';
 import { quoted } from '../../jobs/paths.ts';
-import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
-import type { CommandSpec } from '../command.ts';
-import { readConfigFile, subjectOf } from '../config-file.ts';
-import { MODEL_WORD } from '../shared-flags.ts';
+import { defineCommand } from '../command.ts';
+import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG, MODEL_WORD, without } from '../shared-flags.ts';
 import { sparkline } from '../terminal/bar.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { styled } from '../terminal/styled.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 /** Settings of a training that such a test has no use for. */
-const NO_USE = ['epochs', 'lr', 'schedule', 'warmup', 'target', 'patience', 'artifacts'];
-const SETTINGS = Object.fromEntries(Object.entries(TRAIN_FLAGS).filter(([name]) => !NO_USE.includes(name)));
+const NO_USE = ['epochs', 'lr', 'schedule', 'warmup', 'target', 'patience', 'artifacts'] as const;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'find-lr',
   summary: 'learning-rate range test with a plot and a suggestion',
   description:
@@ -27,23 +25,19 @@ export const command: CommandSpec = {
     to: { kind: 'number', value: 'N', does: 'the last rate', default: '1', under: 'Test' },
     steps: { kind: 'number', value: 'N', does: 'steps from the first to the last', default: '80', under: 'Test' },
     plot: { kind: 'text', value: 'FILE', does: 'the page to write', default: 'find-lr.html', under: 'Test' },
-    config: {
-      kind: 'text',
-      value: 'FILE',
-      does: 'settings by the names of the flags',
-      default: 'thaw.config.*',
-      under: 'Test',
-    },
-    ...SETTINGS,
+    config: { ...CONFIG_FLAG.config, under: 'Test' },
+    ...without(TRAIN_FLAGS, NO_USE),
   },
   examples: ['thaw find-lr default pictures', 'thaw find-lr model.onnx pictures --trainable last:3'],
   async run({ words, values, terminal, signal }) {
     const { from, to, steps, plot = 'find-lr.html', config, ...flags } = values;
-    const file = await readConfigFile(config as string | undefined);
-    const { out: _out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
-    const request = { ...subjectOf('find-lr', words, file), from, to, steps, settings } as FindLrRequest;
-    const test = await findLr(request, { onEvent: new JobDisplay(terminal).take, signal });
-    await writeFile(String(plot), renderRateTest(test));
+    const file = await readConfigFile(config);
+    const settings = withFlags(file, flags);
+    const test = await findLr(
+      { ...subjectOf('find-lr', words, file), from, to, steps, settings },
+      { onEvent: new JobDisplay(terminal).take, signal },
+    );
+    await writeFile(plot, renderRateTest(test));
     if (terminal.json) terminal.answer({ ...test, plot });
     const { colours: c } = terminal;
     const [first, last] = [test.points[0], test.points[test.points.length - 1]];
@@ -53,7 +47,7 @@ export const command: CommandSpec = {
     );
     if (first && last)
       terminal.say(styled`loss  ${c.dim(decimal(first.lr))} ${c.cyan(curve)} ${c.dim(decimal(last.lr))}`);
-    terminal.say(`plot  ${quoted(String(plot))}`);
+    terminal.say(`plot  ${quoted(plot)}`);
     terminal.say();
     if (!test.suggestions) {
       terminal.say(
@@ -70,4 +64,4 @@ export const command: CommandSpec = {
     );
     return 0;
   },
-};
+});

@@ -1,12 +1,10 @@
 import { inspectModel } from '../../jobs/inspect.ts';
-import type { Dimension } from '../../onnx/index.ts';
-import { readQuantized } from '../../recipe/index.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { inspectionTable } from '../terminal/inspection.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'inspect',
   summary: 'layer groups, head, unsupported operators, suggested stages, memory',
   words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
@@ -18,14 +16,13 @@ export const command: CommandSpec = {
   },
   examples: ['thaw inspect model.onnx', 'thaw inspect model.onnx --json'],
   async run({ words: [model], values, terminal, signal }) {
-    const { head, batch, input } = values as { head?: string; batch?: number; input?: Record<string, Dimension[]> };
-    const quantized = readQuantized(values.quantized);
+    const { input, ...rest } = values;
     const inspection = await inspectModel(
-      { model, head, batch, inputs: input, quantized },
+      { model, inputs: input, ...rest },
       { onEvent: new JobDisplay(terminal).take, signal },
     );
     if (terminal.json) terminal.answer(inspection);
     else terminal.say(inspectionTable(inspection, inspection.memory).trimEnd());
     return 0;
   },
-};
+});

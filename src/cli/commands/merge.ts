@@ -1,8 +1,8 @@
 import { merge } from '../../jobs/merge.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'merge',
   summary: 'a model with the adapters of a run that trained with --lora worked into its weights',
   description:
@@ -14,10 +14,9 @@ export const command: CommandSpec = {
   flags: { out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'beside the adapters' } },
   examples: ['thaw merge model.onnx runs/pictures-1/adapters --out cats.onnx'],
   async run({ words: [model, adapters], values, terminal, signal }) {
-    const { out } = values as { out?: string };
-    const outcome = await merge({ model, adapters, out }, { onEvent: new JobDisplay(terminal).take, signal });
+    const outcome = await merge({ model, adapters, ...values }, { onEvent: new JobDisplay(terminal).take, signal });
     if (terminal.json) terminal.answer(outcome);
     terminal.say(`${outcome.file}: ${(outcome.bytes / 1e6).toFixed(1)} MB, ${outcome.classes.length} classes`);
     return 0;
   },
-};
+});

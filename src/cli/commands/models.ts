@@ -1,8 +1,8 @@
 import { startingPoints } from '../../models/index.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { catalogueTable } from '../terminal/catalogue.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'models',
   summary: 'good models to start from, by size and licence',
   words: [],
@@ -12,4 +12,4 @@ export const command: CommandSpec = {
     else terminal.say(catalogueTable());
     return 0;
   },
-};
+});

@@ -1,7 +1,6 @@
 import { answers } from '../../jobs/predict.ts';
-import type { ClassifierSettings } from '../../recipe/index.ts';
 import { percent } from '../../report/format.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { columnsOf, fitted, joined, padded } from '../terminal/styled.ts';
@@ -9,7 +8,7 @@ import { columnsOf, fitted, joined, padded } from '../terminal/styled.ts';
 /** Columns for the beginning of a text. */
 const TEXT = 80;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'predict',
   summary: 'label pictures or texts with a finished model',
   words: [
@@ -27,7 +26,7 @@ export const command: CommandSpec = {
     "thaw predict runs/reviews-1 'Works well'",
   ],
   async run({ words: [model, ...pictures], values, terminal, signal }) {
-    const { strict, ...settings } = values as { strict?: boolean } & ClassifierSettings;
+    const { strict, ...settings } = values;
     const display = new JobDisplay(terminal);
     const answered = await answers({ model, pictures, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json)
@@ -45,4 +44,4 @@ export const command: CommandSpec = {
     }
     return 0;
   },
-};
+});

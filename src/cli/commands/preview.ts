@@ -1,19 +1,15 @@
 import { quoted } from '../../jobs/paths.ts';
-import { type PreviewRequest, previewPictures } from '../../jobs/preview.ts';
-import type { TrainSettingsInput } from '../../recipe/index.ts';
-import type { CommandSpec } from '../command.ts';
-import { readConfigFile, subjectOf } from '../config-file.ts';
-import { PICTURE_FLAGS } from '../shared-flags.ts';
+import { previewPictures } from '../../jobs/preview.ts';
+import { defineCommand } from '../command.ts';
+import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG, only, PICTURE_FLAGS, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 /** Settings of a training that change what its pictures look like, or which they are. */
-const SETTINGS = ['seed', 'augment', 'mixup', 'cutmix', 'mix-probability', 'val-fraction', 'labels', 'strict'];
-const FLAGS = Object.fromEntries(
-  Object.entries(TRAIN_FLAGS).filter(([name]) => SETTINGS.includes(name) || name in PICTURE_FLAGS),
-);
+const SETTINGS = ['seed', 'augment', 'mixup', 'cutmix', 'mix-probability', 'val-fraction', 'labels', 'strict'] as const;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'preview',
   summary: 'a contact sheet of the pictures as a training will show them',
   description:
@@ -26,14 +22,9 @@ export const command: CommandSpec = {
     out: { kind: 'text', value: 'FILE', does: 'a .png, .jpg or .webp', default: 'preview.png', under: 'Sheet' },
     pictures: { kind: 'number', value: 'N', does: 'rows, the classes taking turns', default: '6', under: 'Sheet' },
     columns: { kind: 'number', value: 'N', does: 'views of each picture', default: '7', under: 'Sheet' },
-    config: {
-      kind: 'text',
-      value: 'FILE',
-      does: 'settings by the names of the flags of thaw train',
-      default: 'thaw.config.*',
-      under: 'Sheet',
-    },
-    ...FLAGS,
+    config: { ...CONFIG_FLAG.config, does: 'settings by the names of the flags of thaw train', under: 'Sheet' },
+    ...only(TRAIN_FLAGS, SETTINGS),
+    ...underHeading(PICTURE_FLAGS, TRAIN_FLAGS.preprocessing.under),
   },
   examples: [
     'thaw preview default pictures --augment heavy',
@@ -41,12 +32,11 @@ export const command: CommandSpec = {
   ],
   async run({ words, values, terminal, signal }) {
     const { out, pictures, columns, config, ...flags } = values;
-    const file = await readConfigFile(config as string | undefined);
-    const { out: _run, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
-    const request = { ...subjectOf('preview', words, file), out, pictures, columns, settings } as PreviewRequest;
+    const file = await readConfigFile(config);
+    const request = { ...subjectOf('preview', words, file), out, pictures, columns, settings: withFlags(file, flags) };
     const preview = await previewPictures(request, { onEvent: new JobDisplay(terminal).take, signal });
     if (terminal.json) terminal.answer(preview);
     terminal.say(`sheet  ${quoted(preview.file)}`);
     return 0;
   },
-};
+});

@@ -1,13 +1,13 @@
 import { resume } from '../../jobs/resume.ts';
 import { isSweep, resumeSweep } from '../../jobs/sweep/index.ts';
 import { tellingRun } from '../child.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
 import { finish } from './sweep.ts';
 import { INTERRUPTED } from './train.ts';
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'resume',
   summary: 'go on exactly where a run stopped',
   words: [{ name: 'run', does: 'a run directory, or a folder of thaw sweep, that was interrupted' }],
@@ -21,4 +21,4 @@ export const command: CommandSpec = {
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },
-};
+});

@@ -4,23 +4,14 @@ import { writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { firstState, round } from '../../jobs/round/index.ts';
-import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { decimal, plural } from '../../report/format.ts';
-import type { CommandContext, CommandSpec } from '../command.ts';
-import { readConfigFile } from '../config-file.ts';
+import { defineCommand } from '../command.ts';
+import { readConfigFile, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
-type Values = TrainSettingsInput & {
-  readonly in?: string;
-  readonly out?: string;
-  readonly init?: boolean;
-  readonly evaluate?: boolean;
-  readonly measure?: boolean;
-  readonly proximal?: number;
-};
-
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'round',
   summary: "one machine's round of a federation: from a trainable state to the next",
   description:
@@ -50,13 +41,7 @@ export const command: CommandSpec = {
       default: '0',
       under: 'Round',
     },
-    config: {
-      kind: 'text',
-      value: 'FILE',
-      does: 'settings by the names of the flags; flags win',
-      default: 'thaw.config.{ts,js,json,yaml}',
-      under: 'Round',
-    },
+    config: { ...CONFIG_FLAG.config, under: 'Round' },
     ...TRAIN_FLAGS,
     cache: { ...TRAIN_FLAGS.cache, default: 'disk' },
   },
@@ -65,10 +50,10 @@ export const command: CommandSpec = {
     'thaw round model.onnx pictures --in 0.safetensors --out 1.safetensors --epochs 2',
     'thaw round model.onnx pictures --in 1.safetensors --evaluate --json',
   ],
-  async run({ words: [model, data], values, terminal, signal }: CommandContext) {
+  async run({ words: [model, data], values, terminal, signal }) {
     const { config, ...flags } = values;
-    const file = await readConfigFile(config as string | undefined);
-    const { in: from, out, init, evaluate, measure, proximal, ...settings } = { ...file.settings, ...flags } as Values;
+    const file = await readConfigFile(config);
+    const { in: from, out = file.paths.out, init, evaluate, measure, proximal, ...settings } = withFlags(file, flags);
     const hooks = { onEvent: new JobDisplay(terminal).take, signal };
     if (evaluate && init) throw refused('--init and --evaluate are two different things', 'Give one of them');
     if (evaluate && out !== undefined) throw refused('--evaluate writes no state', 'Leave out --out');
@@ -98,7 +83,7 @@ export const command: CommandSpec = {
     if (outcome.state) terminal.say(`state  ${quoted(out!)}`);
     return 0;
   },
-};
+});
 
 const refused = (message: string, hint: string) => new ThawError('bad-config', message, hint);
 

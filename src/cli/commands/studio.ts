@@ -1,9 +1,9 @@
 import { serveStudio } from '../../jobs/studio.ts';
-import type { CommandSpec } from '../command.ts';
+import { defineCommand } from '../command.ts';
 
 const PORT = 5180;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'studio',
   summary: 'a page to make a classifier without programming, served to this machine only',
   description:
@@ -13,11 +13,11 @@ export const command: CommandSpec = {
     port: { kind: 'number', value: 'N', does: 'where to serve it; 0 for any that is free', default: `${PORT}` },
   },
   async run({ values: { port = PORT }, terminal, signal }) {
-    const { address, close } = await serveStudio(port as number);
+    const { address, close } = await serveStudio(port);
     if (terminal.json) terminal.answer({ address });
     terminal.say(`Thaw studio: ${address}\nStop it with Ctrl-C.`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     await close();
     return 0;
   },
-};
+});

@@ -1,11 +1,10 @@
 import { quoted } from '../../jobs/paths.ts';
-import { type SweepOutcome, type SweepPlanInput, sweep } from '../../jobs/sweep/index.ts';
-import type { TrainSettingsInput } from '../../recipe/index.ts';
+import { type SpaceInput, type SweepOutcome, sweep } from '../../jobs/sweep/index.ts';
 import { measured, plural, shown } from '../../report/format.ts';
 import { tellingRun } from '../child.ts';
-import type { CommandContext, CommandSpec } from '../command.ts';
-import { readConfigFile, subjectOf } from '../config-file.ts';
-import { MODEL_WORD, underHeading } from '../shared-flags.ts';
+import { defineCommand } from '../command.ts';
+import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG, MODEL_WORD, underHeading } from '../shared-flags.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { styled } from '../terminal/styled.ts';
 import { tableLines } from '../terminal/table.ts';
@@ -23,10 +22,17 @@ const PLAN_FLAGS = underHeading(
     },
     sweep: { kind: 'text', value: 'FILE', does: 'the same and the flags below, as YAML, JSON or TypeScript' },
     trials: { kind: 'number', value: 'N', does: 'combinations to try', default: 'the whole grid of lists, else 12' },
-    search: { kind: 'text', value: 'HOW', does: 'grid or random', default: 'grid where all are lists, else random' },
+    search: {
+      kind: 'one',
+      of: ['grid', 'random'],
+      value: 'HOW',
+      does: 'grid or random',
+      default: 'grid where all are lists, else random',
+    },
     seeds: { kind: 'numbers', value: 'A,B,C', does: 'train each combination once with each, and compare means' },
     stop: {
-      kind: 'text',
+      kind: 'one',
+      of: ['halving', 'median', 'none'],
       value: 'HOW',
       does: 'leave poor trials early by halving (the best third goes on), by the median of those before, or none',
       default: 'halving',
@@ -39,18 +45,12 @@ const PLAN_FLAGS = underHeading(
       does: "the sweep's folder, a run directory for each trial in it",
       default: 'sweeps/NAME-1',
     },
-    config: {
-      kind: 'text',
-      value: 'FILE',
-      does: 'settings of all trials by the names of the flags; flags win',
-      default: 'thaw.config.*',
-    },
+    config: { ...CONFIG_FLAG.config, does: 'settings of all trials by the names of the flags; flags win' },
   },
   'Sweep',
 );
-const PLAN = ['try', 'trials', 'search', 'seeds', 'stop', 'keep', 'grace'];
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'sweep',
   summary: 'train with many combinations of settings, stop poor ones early, rank them',
   description:
@@ -61,24 +61,22 @@ export const command: CommandSpec = {
     "thaw sweep default pictures --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
     'thaw sweep model.onnx pictures --sweep sweep.yaml --epochs 20',
   ],
-  async run({ words, values, terminal, signal }: CommandContext) {
-    const { config, sweep: planFile, out, ...flags } = values;
-    const file = await readConfigFile(config as string | undefined);
-    const plan = planFile === undefined ? {} : (await readConfigFile(String(planFile))).settings;
-    const { out: _out, ...base } = { ...file.settings, ...without(flags, PLAN) } as TrainSettingsInput & {
-      out?: string;
+  async run({ words, values, terminal, signal }) {
+    const { config, sweep: planFile, out, try: tried, trials, search, seeds, stop, keep, grace, ...flags } = values;
+    const file = await readConfigFile(config);
+    const planned = planFile === undefined ? {} : (await readConfigFile(planFile)).settings;
+    const given = Object.entries({ trials, search, seeds, stop, keep, grace }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const plan = {
+      ...planned,
+      ...Object.fromEntries(given),
+      try: { ...(planned.try as SpaceInput | undefined), ...tried },
     };
-    const chosen = { ...plan, ...only(flags, PLAN), try: { ...(plan.try as object), ...(flags.try as object) } };
-    const subject = subjectOf('sweep', words, file);
-    const request = { ...subject, out: out as string | undefined, settings: base, ...(chosen as SweepPlanInput) };
+    const request = { ...subjectOf('sweep', words, file), out, settings: withFlags(file, flags), ...plan };
     return finish(await sweep(request, { onEvent: tellingRun(new SweepDisplay(terminal).take), signal }), terminal);
   },
-};
-
-const only = (values: Readonly<Record<string, unknown>>, names: readonly string[]) =>
-  Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
-const without = (values: Readonly<Record<string, unknown>>, names: readonly string[]) =>
-  Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
+});
 
 /** The table, and where everything is. @returns the exit code */
 export function finish(outcome: SweepOutcome, terminal: Terminal): number {

@@ -1,15 +1,14 @@
 import { train } from '../../jobs/train.ts';
-import type { TrainSettingsInput } from '../../recipe/index.ts';
 import { tellingRun } from '../child.ts';
-import type { CommandContext, CommandSpec } from '../command.ts';
-import { readConfigFile, subjectOf } from '../config-file.ts';
-import { MODEL_WORD } from '../shared-flags.ts';
+import { defineCommand } from '../command.ts';
+import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG, MODEL_WORD } from '../shared-flags.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
 export const INTERRUPTED = 130;
 
-export const command: CommandSpec = {
+export const command = defineCommand({
   name: 'train',
   summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
   description:
@@ -18,8 +17,7 @@ export const command: CommandSpec = {
   flags: {
     out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'runs/NAME-1', under: 'Training' },
     config: {
-      kind: 'text',
-      value: 'FILE',
+      ...CONFIG_FLAG.config,
       does: 'settings by the names of the flags, and the model and the data where they are not given; flags win',
       default: 'thaw.config.{ts,js,json,yaml}',
       under: 'Training',
@@ -32,15 +30,17 @@ export const command: CommandSpec = {
     "thaw train model.onnx pictures --trainable 'layer4.*,fc.*' --lr 3e-4",
     'thaw train --config runs/pictures-1/config.yaml --seed 2',
   ],
-  async run({ words, values, terminal, signal }: CommandContext) {
-    const { config, ...flags } = values;
-    const file = await readConfigFile(config as string | undefined);
+  async run({ words, values, terminal, signal }) {
+    const { config, out, ...flags } = values;
+    const file = await readConfigFile(config);
     const subject = subjectOf('train', words, file);
     if (file.file) terminal.say(terminal.colours.dim(`config    ${file.file}`));
-    const { out, ...settings } = { ...file.settings, ...flags } as TrainSettingsInput & { out?: string };
     const display = new TrainingDisplay(terminal);
-    const outcome = await train({ ...subject, out, settings }, { onEvent: tellingRun(display.take), signal });
+    const outcome = await train(
+      { ...subject, out: out ?? file.paths.out, settings: withFlags(file, flags) },
+      { onEvent: tellingRun(display.take), signal },
+    );
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;
   },
-};
+});
