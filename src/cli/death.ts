@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { shortened } from '../graphemes.ts';
 import { quoted } from '../jobs/paths.ts';
 import { saysOutOfMemory } from '../runtime/out-of-memory.ts';
 import type { Ended } from './child.ts';
 import { STOP_SIGNALS } from './interrupt.ts';
-import { shortened } from './terminal/printable.ts';
 
 /** What Windows has for signals: exit codes of processes that were ended by an exception. */
 const EXCEPTION = 0xc0000000;

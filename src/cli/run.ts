@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { ThawError } from '../errors.ts';
+import { shortened } from '../graphemes.ts';
 import { nearestHint } from '../nearest.ts';
 import { withoutSecrets } from '../secrets.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
-import { printable, shortened } from './terminal/printable.ts';
+import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Where the command line reads and writes: parts of `process`. */

@@ -22,6 +22,16 @@ export const MODEL_WORD: Word = {
   inConfig: true,
 };
 
+/** The same for commands without a config file. */
+export const ANY_MODEL_WORD: Word = { ...MODEL_WORD, inConfig: false };
+
+/** A model that is finished, and its data. */
+export const FINISHED_WORD: Word = {
+  name: 'run or model',
+  does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name',
+};
+export const DATA_WORD: Word = { name: 'data', does: 'labelled pictures, as for thaw train' };
+
 /** How pictures become input: for every command that looks at pictures. */
 export const PICTURE_FLAGS = flagsOf({
   preprocessing: {

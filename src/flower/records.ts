@@ -1,4 +1,5 @@
 import { joined } from '../bytes.ts';
+import { unicodeEscaped } from '../escapes.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { flower } from './generated/fleet.js';
 import { dtypeOf, readNpy, writeNpy } from './npy.ts';
@@ -54,8 +55,7 @@ async function packArray(tensor: Tensor, chunk: number): Promise<PackedObject> {
 }
 
 /** A string as Python's `json.dumps` writes it: other characters than ASCII's as `\uXXXX`. */
-const asPython = (text: string): string =>
-  JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const asPython = (text: string): string => unicodeEscaped(JSON.stringify(text), /[\u007f-\uffff]/g);
 
 function packedValue(value: RecordValue): flower.Value.$Properties {
   if (typeof value === 'number') return { double: value };

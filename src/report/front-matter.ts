@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { unicodeEscaped } from '../escapes.ts';
 import type { RunReport } from './types.ts';
 
 /** A score by the name that the hub's `evaluate` has for it. */
@@ -54,8 +55,7 @@ export function frontMatter({ title, model, license, pipeline, task, tag, data, 
     },
     { defaultKeyType: 'PLAIN', defaultStringType: 'QUOTE_DOUBLE', doubleQuotedAsJSON: true, lineWidth: 0 },
   );
-  const escaped = yaml.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return `---\n${escaped}---`;
+  return `---\n${unicodeEscaped(yaml, UNSAFE)}---`;
 }
 
 const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toFixed(4)) : Number.NaN);

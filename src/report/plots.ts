@@ -1,13 +1,14 @@
 /** The report's charts as drawings that stand alone, for papers and chats. */
 import { confusionPlot } from './charts/confusion.ts';
 import { HEIGHT, type LineChart, linePlot } from './charts/line.ts';
-import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, type PlaneCurve, reliabilityPlot } from './charts/plane.ts';
+import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, reliabilityPlot } from './charts/plane.ts';
 import { CHART_STYLE } from './charts/style.ts';
 import { type ColourName, LIGHT } from './colours.ts';
+import type { Curve } from './curves.ts';
 import { decimal, percent, score } from './format.ts';
 import { Html, html } from './markup.ts';
 import { RECALL_PLOT, ROC_PLOT } from './sections/probabilities.ts';
-import { lineCharts } from './sections/training.ts';
+import { classificationCharts } from './sections/training.ts';
 import type { ReportData } from './types.ts';
 
 export interface Plot {
@@ -66,7 +67,7 @@ const squares = (name: string, title: string, content: Html, legend: Drawing['le
   svg: drawing({ title, legend, width: PLANE_WIDTH, height: PLANE_HEIGHT, content }),
 });
 
-const areas = (curves: readonly PlaneCurve[]): Drawing['legend'] =>
+const areas = (curves: readonly Curve[]): Drawing['legend'] =>
   curves.map(({ name, area, mean }, i) => ({
     text: `${name} ${score(area)}`,
     look: mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`,
@@ -77,7 +78,7 @@ export function reportPlots(data: ReportData): Plot[] {
   const { curves, calibration, after } = data;
   const confusion = confusionPlot(data.data.classes, after.confusion);
   return [
-    ...(data.rows.length ? lineCharts(data).map(lines) : []),
+    ...(data.rows.length ? classificationCharts(data).map(lines) : []),
     {
       name: 'confusion',
       svg: drawing({ title: 'Confusion', legend: [], ...confusion, content: confusion.svg }),

@@ -2,7 +2,7 @@ import type { RatePoint, RateSuggestions } from '../training/rate-suggestions.ts
 import { linearScale, logScale } from './charts/scale.ts';
 import { decimal } from './format.ts';
 import { type Html, html } from './markup.ts';
-import { STYLE } from './style.ts';
+import { standAlonePage } from './page.ts';
 
 /** A learning-rate range test, as it is drawn. */
 export interface RateTest {
@@ -15,6 +15,16 @@ export interface RateTest {
   /** The one to take. */
   readonly suggestion: number | null;
 }
+
+const STYLE = html`
+.test { width: 100%; height: auto; font-size: 13px; fill: var(--soft); }
+.test path { fill: none; stroke: var(--water); stroke-width: 2.5; }
+.test path.raw { stroke: var(--cold-fill); stroke-width: 1; }
+.test line { stroke: var(--line); }
+.test line.pick { stroke: var(--warm); stroke-width: 2; stroke-dasharray: 5 4; }
+.test text.pick { fill: var(--warm); font-weight: 640; }
+.test g:not(.steep) line.pick { stroke: var(--soft); stroke-width: 1; }
+.test g:not(.steep) text.pick { fill: var(--soft); font-weight: 400; }`;
 
 const WIDTH = 900;
 const HEIGHT = 420;
@@ -46,27 +56,9 @@ export function renderRateTest({ model, data, points, suggestions, suggestion }:
   const marks = RULES.flatMap(({ rule, says }, i) =>
     suggestions ? [{ rule, says, lr: suggestions[rule], at: TOP + 14 + 18 * i }] : [],
   );
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Learning rates · Thaw</title>
-<style>${STYLE}
-.test { width: 100%; height: auto; font-size: 13px; fill: var(--soft); }
-.test path { fill: none; stroke: var(--water); stroke-width: 2.5; }
-.test path.raw { stroke: var(--cold-fill); stroke-width: 1; }
-.test line { stroke: var(--line); }
-.test line.pick { stroke: var(--warm); stroke-width: 2; stroke-dasharray: 5 4; }
-.test text.pick { fill: var(--warm); font-weight: 640; }
-.test g:not(.steep) line.pick { stroke: var(--soft); stroke-width: 1; }
-.test g:not(.steep) text.pick { fill: var(--soft); font-weight: 400; }</style>
-</head>
-<body>
-<main>
-<h1>Learning rates</h1>
+  return standAlonePage(
+    { title: 'Learning rates', style: STYLE },
+    html`<h1>Learning rates</h1>
 ${summary}
 <p>The loss while the learning rate rises from step to step, of <code>${model}</code> on <code>${data}</code>: each batch (thin) and smoothed (thick).</p>
 <svg class="test" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Loss over learning rate">
@@ -80,9 +72,6 @@ ${
   marks.length > 0 &&
   html`<table class="small"><thead><tr><th scope="col">Rule</th><th scope="col" class="number">Learning rate</th><th scope="col">What it is</th></tr></thead>
 <tbody>${marks.map(({ rule, says, lr }) => html`<tr><th scope="row">${rule}</th><td class="number">${decimal(lr)}</td><td>${says}</td></tr>`)}</tbody></table>`
-}
-</main>
-</body>
-</html>
-`.text;
+}`,
+  ).text;
 }

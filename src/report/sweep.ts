@@ -2,7 +2,7 @@ import type { Metric } from '../tasks/index.ts';
 import { linearScale, logScale } from './charts/scale.ts';
 import { decimal, duration, measured, plural, shown } from './format.ts';
 import { type Html, html, link } from './markup.ts';
-import { STYLE } from './style.ts';
+import { standAlonePage } from './page.ts';
 
 /** A sweep's trials as they are told, the best first. Every string is escaped. */
 export interface SweepTable {
@@ -28,6 +28,14 @@ export interface SweepRow {
   readonly paths: readonly string[];
   readonly message?: string;
 }
+
+const STYLE = html`
+.scatters { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.5rem; margin: 2rem 0; }
+.scatter { width: 100%; height: auto; font-size: 11px; fill: var(--soft); }
+.scatter line { stroke: var(--line); }
+.scatter circle { fill: var(--cold-fill); fill-opacity: .75; }
+.scatter circle.finished { fill: var(--warm-fill); }
+.scatters figcaption { text-align: center; }`;
 
 const WIDTH = 300;
 const HEIGHT = 190;
@@ -75,25 +83,9 @@ function tableRow(row: SweepRow, { settings, metric }: SweepTable): Html {
 export function renderSweep(table: SweepTable): string {
   const { model, data, settings, rows, metric } = table;
   const [first] = rows;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sweep · Thaw</title>
-<style>${STYLE}
-.scatters { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.5rem; margin: 2rem 0; }
-.scatter { width: 100%; height: auto; font-size: 11px; fill: var(--soft); }
-.scatter line { stroke: var(--line); }
-.scatter circle { fill: var(--cold-fill); fill-opacity: .75; }
-.scatter circle.finished { fill: var(--warm-fill); }
-.scatters figcaption { text-align: center; }</style>
-</head>
-<body>
-<main>
-<h1>Sweep</h1>
+  return standAlonePage(
+    { title: 'Sweep', style: STYLE },
+    html`<h1>Sweep</h1>
 ${
   first && first.metric !== null && metric
     ? html`<p class="lede">Best of ${plural(rows.length, 'trial')}: <strong>${measured(metric, first.metric)}</strong> validation ${metric.title} with ${settings.map((name, i) => html`${i > 0 && ', '}<code>${name}: ${shown(first.values[name])}</code>`)}.</p>`
@@ -103,18 +95,15 @@ ${
 <div class="scatters">${settings.map((name) => scatter(name, table))}</div>
 <div class="scroll"><table class="small">
 <thead><tr><th scope="col" class="number">Rank</th><th scope="col" class="number">${metric?.title ?? 'Metric'}</th>${settings.map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col">State</th><th scope="col">Run</th></tr></thead>
-<tbody>${rows.map((row) => tableRow(row, table))}</tbody></table></div>
-</main>
-</body>
-</html>
-`.text;
+<tbody>${rows.map((row) => tableRow(row, table))}</tbody></table></div>`,
+  ).text;
 }
 
 /** The same as CSV. */
 export function sweepCsv({ settings, rows, metric }: SweepTable): string {
   const cell = (value: unknown): string => {
     const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const header = [
     'rank',

@@ -75,7 +75,7 @@ describe('help', () => {
     };
     visit('src/cli/main.ts');
     expect([...packages]).toEqual([]);
-    expect(seen.size).toBeLessThan(8);
+    expect(seen.size).toBeLessThan(10);
   });
 });
 

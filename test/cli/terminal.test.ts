@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { wrapped } from '../../src/cli/help.ts';
 import { type BarState, progressLine, sparkline } from '../../src/cli/terminal/bar.ts';
-import { printable, printableLine, shortened } from '../../src/cli/terminal/printable.ts';
+import { printable, printableLine } from '../../src/cli/terminal/printable.ts';
 import { coloursOf, columnsOf, fitted, joined, padded, styled } from '../../src/cli/terminal/styled.ts';
 import { tableLines } from '../../src/cli/terminal/table.ts';
 import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
+import { shortened } from '../../src/graphemes.ts';
 import { quoted } from '../../src/jobs/paths.ts';
 
 const plain = coloursOf(false);
@@ -113,7 +114,9 @@ describe('columns', () => {
       }
     }
     expect(shortened(text, whole.length)).toBe(text);
-    expect(shortened(text, whole.length - 1)).toBe(`${whole.slice(0, -1).join('')}…`);
+    expect(shortened(text, whole.length - 1)).toBe(
+      whole.length > 1 ? `${whole.slice(0, -2).join('')}…` : text.length > 0 ? '…' : '',
+    );
   });
 
   test('colours end where a text is cut', () => {

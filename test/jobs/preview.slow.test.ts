@@ -25,6 +25,15 @@ async function colourAt(file: string, left: number, top: number, side: number): 
 }
 const isNear = (a: readonly number[], b: readonly number[]) => a.every((value, i) => Math.abs(value - b[i]) < 25);
 
+test.each(['\x1b[8mcat\x07', '\ud83d', '👩‍👩‍👧‍👦'.repeat(40), '\ufffe"\'&<b>', '日本語'.repeat(20)])(
+  'a sheet takes the caption %j',
+  async (caption) => {
+    const pixels = { data: new Uint8Array(16 * 16 * 3), width: 16, height: 16 };
+    const { info } = await (await contactSheet([{ pixels, caption }], 1)).raw().toBuffer({ resolveWithObject: true });
+    expect(info.width).toBe(104 + 8);
+  },
+);
+
 test.each([
   { channels: 'rgb', layout: 'nchw' },
   { channels: 'bgr', layout: 'nhwc' },

@@ -7,6 +7,8 @@ import { VERSION } from '../../src/version.ts';
 /** A module imports only modules that stand before it here, which also rules out cycles. */
 const modules = [
   'secrets',
+  'escapes',
+  'graphemes',
   'errors',
   'version',
   'bytes',

@@ -1,8 +1,16 @@
 import { parse as parseCsv } from 'csv-parse/sync';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { crc32c } from '../../src/report/crc32c.ts';
 import { compact, count, date, decimal, duration, percent, points } from '../../src/report/format.ts';
-import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../../src/report/index.ts';
+import {
+  csvHeader,
+  csvRow,
+  epochScalars,
+  eventFileHeader,
+  jsonLine,
+  scalarEvents,
+  sweepCsv,
+} from '../../src/report/index.ts';
 import { fixture } from './fixture.ts';
 
 const [row] = fixture().rows;
@@ -49,6 +57,24 @@ describe('results.csv and metrics.jsonl', () => {
       accuracy: 1,
     });
   });
+});
+
+test('sweep.csv keeps names and values of any kind in their cells', () => {
+  const names = ['a,b', '"a"', 'a\nb', 'a\rb', 'a;b', ' a'];
+  const values = Object.fromEntries(names.map((name) => [name, name]));
+  const row = {
+    rank: 1,
+    number: 1,
+    values,
+    status: 'finished',
+    epochs: 1,
+    metric: 0.5,
+    deviation: null,
+    seconds: 2,
+    paths: ['p'],
+  };
+  const written = sweepCsv({ model: 'm', data: 'd', metric: null, settings: names, rows: [row] });
+  expect(parseCsv(written, { columns: true, record_delimiter: '\n' })).toEqual([expect.objectContaining(values)]);
 });
 
 describe('crc32c', () => {

@@ -5,7 +5,7 @@ import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
 import { compact, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
-import { INPUT_FLAG, only, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
+import { ANY_MODEL_WORD, INPUT_FLAG, only, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -29,7 +29,7 @@ const compiled = underHeading(only(TRAIN_FLAGS, COMPILED), undefined);
 export const command = defineCommand({
   name: 'artifacts',
   summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
-  words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
+  words: [ANY_MODEL_WORD],
   flags: {
     out: { kind: 'text', value: 'DIR', does: 'the folder to write; needed' },
     trainable: {

@@ -3,7 +3,7 @@ import { quoted } from '../../jobs/paths.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
 import { noTemperature } from '../../report/sections/probabilities.ts';
 import { defineCommand } from '../command.ts';
-import { CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
+import { CLASSIFIER_FLAGS, DATA_WORD, FINISHED_WORD, SPLIT_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command = defineCommand({
@@ -11,10 +11,7 @@ export const command = defineCommand({
   summary: 'fit a temperature, so that probabilities say how often the model is right',
   description:
     'Give pictures that the model was not trained on. The temperature is kept in the config.json beside the model, which stays as it is; --calibrated of thaw predict and thaw eval divides the scores by it. thaw train fits one on its validation set.',
-  words: [
-    { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
-    { name: 'data', does: 'labelled pictures, as for thaw train' },
-  ],
+  words: [FINISHED_WORD, DATA_WORD],
   flags: { ...SPLIT_FLAG, ...CLASSIFIER_FLAGS },
   examples: ['thaw calibrate runs/pictures-1 other-pictures', 'thaw predict runs/pictures-1 new --calibrated'],
   async run({ words: [model, data], values, terminal, signal }) {

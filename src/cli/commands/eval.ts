@@ -1,16 +1,13 @@
 import { measureModel } from '../../jobs/evaluate.ts';
 import { defineCommand } from '../command.ts';
-import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, SPLIT_FLAG } from '../shared-flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, DATA_WORD, FINISHED_WORD, SPLIT_FLAG } from '../shared-flags.ts';
 import { exhibitLines } from '../terminal/exhibits.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command = defineCommand({
   name: 'eval',
   summary: 'metrics of a finished model on labelled pictures',
-  words: [
-    { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
-    { name: 'data', does: 'labelled pictures, as for thaw train' },
-  ],
+  words: [FINISHED_WORD, DATA_WORD],
   flags: {
     ...SPLIT_FLAG,
     ...CALIBRATED_FLAG,

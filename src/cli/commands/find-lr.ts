@@ -5,7 +5,7 @@ import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
-import { CONFIG_FLAG, MODEL_WORD, without } from '../shared-flags.ts';
+import { CONFIG_FLAG, DATA_WORD, MODEL_WORD, without } from '../shared-flags.ts';
 import { sparkline } from '../terminal/bar.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { styled } from '../terminal/styled.ts';
@@ -19,7 +19,7 @@ export const command = defineCommand({
   summary: 'learning-rate range test with a plot and a suggestion',
   description:
     'The rate rises from step to step on a copy of the model that is thrown away; where the loss falls fastest is a good rate, and two more cautious ones are told as well. It tests what the first stage trains: the head, unless --trainable or --preset say otherwise.',
-  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true }],
+  words: [MODEL_WORD, { ...DATA_WORD, inConfig: true }],
   flags: {
     from: { kind: 'number', value: 'N', does: 'the first rate', default: '0.000001', under: 'Test' },
     to: { kind: 'number', value: 'N', does: 'the last rate', default: '1', under: 'Test' },

@@ -1,13 +1,13 @@
 import { inspectModel } from '../../jobs/inspect.ts';
 import { defineCommand } from '../command.ts';
-import { INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
+import { ANY_MODEL_WORD, INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { inspectionTable } from '../terminal/inspection.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command = defineCommand({
   name: 'inspect',
   summary: 'layer groups, head, unsupported operators, suggested stages, memory',
-  words: [{ name: 'model', does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default' }],
+  words: [ANY_MODEL_WORD],
   flags: {
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
     batch: { kind: 'number', value: 'N', does: 'for the estimate of memory', default: '16' },

@@ -1,7 +1,7 @@
 import { answers } from '../../jobs/predict.ts';
 import { percent } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
-import { CALIBRATED_FLAG, CLASSIFIER_FLAGS } from '../shared-flags.ts';
+import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_WORD } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { columnsOf, fitted, joined, padded } from '../terminal/styled.ts';
 
@@ -12,7 +12,7 @@ export const command = defineCommand({
   name: 'predict',
   summary: 'label pictures or texts with a finished model',
   words: [
-    { name: 'run or model', does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name' },
+    FINISHED_WORD,
     {
       name: 'images',
       does: 'picture files, and folders of them; or texts, .txt files, tables with a column text',

@@ -2,7 +2,7 @@ import { quoted } from '../../jobs/paths.ts';
 import { previewPictures } from '../../jobs/preview.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
-import { CONFIG_FLAG, only, PICTURE_FLAGS, underHeading } from '../shared-flags.ts';
+import { CONFIG_FLAG, DATA_WORD, only, PICTURE_FLAGS, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -16,7 +16,7 @@ export const command = defineCommand({
     'Each row is a training picture: as it is evaluated, then in the views of the first epochs, made of the numbers that the network is given. The settings are those of thaw train, from flags or thaw.config.',
   words: [
     { name: 'model', does: 'says how pictures become its input, as for thaw train', inConfig: true },
-    { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true },
+    { ...DATA_WORD, inConfig: true },
   ],
   flags: {
     out: { kind: 'text', value: 'FILE', does: 'a .png, .jpg or .webp', default: 'preview.png', under: 'Sheet' },

@@ -4,7 +4,7 @@ import { measured, plural, shown } from '../../report/format.ts';
 import { tellingRun } from '../child.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
-import { CONFIG_FLAG, MODEL_WORD, underHeading } from '../shared-flags.ts';
+import { CONFIG_FLAG, DATA_WORD, MODEL_WORD, underHeading } from '../shared-flags.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';
 import { styled } from '../terminal/styled.ts';
 import { tableLines } from '../terminal/table.ts';
@@ -55,7 +55,7 @@ export const command = defineCommand({
   summary: 'train with many combinations of settings, stop poor ones early, rank them',
   description:
     "Each trial is an ordinary run directory in the sweep's folder, beside sweep.html, sweep.csv and sweep.json. Ctrl-C saves; the same command, or thaw resume, goes on.",
-  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures, as for thaw train', inConfig: true }],
+  words: [MODEL_WORD, { ...DATA_WORD, inConfig: true }],
   flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS },
   examples: [
     "thaw sweep default pictures --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",

@@ -1,6 +1,7 @@
 import picocolors from 'picocolors';
 import stringWidth from 'string-width';
-import { graphemes, printableLine } from './printable.ts';
+import { graphemes } from '../../graphemes.ts';
+import { printableLine } from './printable.ts';
 
 /** Text of one colour, without any control character. */
 interface Span {

@@ -1,6 +1,7 @@
 /** Many small pictures on one, with words below each. */
 import sharp, { type OverlayOptions } from 'sharp';
 import { escapeMarkup } from '../../escape-markup.ts';
+import { shortened } from '../../graphemes.ts';
 import type { Pixels } from '../pixels.ts';
 import { openPixels } from './decode.ts';
 
@@ -48,7 +49,7 @@ export async function contactSheet(
   const characters = Math.max(3, Math.floor(width / (TEXT * 0.56)));
   const captions = tiles.map(({ caption }, i) => {
     const { left, top } = place(i);
-    const text = caption.length > characters ? `${caption.slice(0, characters - 1)}…` : caption;
+    const text = shortened(caption, characters);
     return `<text x="${left}" y="${top + height + TEXT + 1}">${escapeMarkup(text)}</text>`;
   });
   const words = `<svg xmlns="http://www.w3.org/2000/svg" width="${across}" height="${down}" font-family="sans-serif" font-size="${TEXT}" fill="#222">${captions.join('')}</svg>`;

@@ -1,4 +1,5 @@
 /** The confusion matrix: a square of counts, each row shaded by its share of the row. */
+import { shortened } from '../../graphemes.ts';
 import { count, percent, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
@@ -9,11 +10,6 @@ function cellSize(classes: number): number {
 
 /** Opacity of a cell of almost nothing: a single mistake must be seen. */
 const FAINTEST = 0.22;
-
-const shorten = (name: string, length: number): string => {
-  const letters = [...name];
-  return letters.length > length ? `${letters.slice(0, length - 1).join('')}…` : name;
-};
 
 /**
  * @param classes names, in the order of the matrix
@@ -27,7 +23,7 @@ export function confusionPlot(
   const cell = cellSize(n);
   const font = Math.min(13, cell - 3);
   const letters = n <= 20 ? 18 : 14;
-  const names = classes.map((name) => shorten(name, letters));
+  const names = classes.map((name) => shortened(name, letters));
   const margin = Math.ceil(12 + Math.max(8, ...names.map((name) => [...name].length)) * font * 0.62);
   const slanted = Math.max(...names.map((name) => [...name].length)) * font * 0.6 > cell - 4;
   const turn = !slanted ? 0 : cell > 20 ? -45 : -90;

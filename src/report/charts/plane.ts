@@ -1,5 +1,6 @@
 /** Charts of one share over another: ROC and precision-recall curves, and the reliability diagram. */
 import type { CalibrationBin } from '../../metrics/index.ts';
+import type { Curve } from '../curves.ts';
 import { count, percent, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
@@ -39,20 +40,12 @@ ${content}
 <text class="middle axis" transform="translate(10 ${down(0.5)}) rotate(-90)">${y}</text>
 </svg>`;
 
-export interface PlaneCurve {
-  readonly name: string;
-  readonly area: number;
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-  readonly mean?: boolean;
-}
-
 /** Class of a curve, which gives its colour and dashes. */
-const look = ({ mean }: PlaneCurve, i: number, curves: readonly PlaneCurve[]): string =>
+const look = ({ mean }: Curve, i: number, curves: readonly Curve[]): string =>
   mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`;
 
 /** @param steps values hold until the next point, as precision does */
-export const curvePlot = (plot: Plane, curves: readonly PlaneCurve[], steps = false): Html =>
+export const curvePlot = (plot: Plane, curves: readonly Curve[], steps = false): Html =>
   plane(
     plot,
     // The mean, which comes first, is drawn over the others.
@@ -70,7 +63,7 @@ export const curvePlot = (plot: Plane, curves: readonly PlaneCurve[], steps = fa
   );
 
 /** What the curves are called, with their areas. */
-export const curveLegend = (curves: readonly PlaneCurve[]): Html =>
+export const curveLegend = (curves: readonly Curve[]): Html =>
   html`<ul class="areas">${curves.map(
     (curve, i) =>
       html`<li><svg width="26" height="10" aria-hidden="true"><path class="curve ${look(curve, i, curves)}" d="M1 5H25"/></svg><span>${curve.name}</span><b>${score(curve.area)}</b></li>`,

@@ -25,39 +25,21 @@ export function stageBands(data: Pick<ReportData, 'plan' | 'rows'>): Band[] {
 /** Loss is told on a logarithmic axis where it spans more than this factor. */
 const WIDE = 200;
 
-/** What changes from epoch to epoch. */
-export function lineCharts(data: ReportData): LineChart[] {
+/** What changes from epoch to epoch: the task's measure, and what every task has. */
+export function lineCharts(data: RunReport, measure: Omit<LineChart, keyof Common>): LineChart[] {
   const { rows, plan } = data;
-  const epochs = rows.map((row) => row.epoch);
-  const bands = stageBands(data);
-  const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
-  const common = { epochs, unit: rowOf(data), bands, best: best < 0 ? undefined : best };
+  const common = commonOf(data);
   const last = rows[rows.length - 1];
-
   const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]).filter((loss) => Number.isFinite(loss));
   const wide = Math.max(...losses) > WIDE * Math.min(...losses.filter((loss) => loss > 0));
-  const accuracies = rows.flatMap(({ train, val }) => [train.accuracy, val.accuracy]);
-
   const slowest = new Map(
     plan.map((stage) => [stage.stage, Math.min(1, ...stage.multipliers.map(({ multiplier }) => multiplier))]),
   );
   const rates = rows.map((row) => row.lr);
   const low = rows.map((row) => row.lr * (slowest.get(row.stage) ?? 1));
   const layered = low.some((rate, i) => rate !== rates[i]);
-
   return [
-    {
-      ...common,
-      title: 'Accuracy',
-      description: `validation accuracy ended at ${percent(last.val.accuracy)}, training accuracy at ${percent(last.train.accuracy)}.`,
-      series: [
-        { name: 'training', look: 'train', values: rows.map((row) => row.train.accuracy) },
-        { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
-      ],
-      scale: linearScale(accuracies, [1]),
-      format: percent,
-      tick: (value) => percent(value).replace('.0%', '%'),
-    },
+    { ...common, ...measure },
     {
       ...common,
       title: 'Loss',
@@ -93,6 +75,38 @@ export function lineCharts(data: ReportData): LineChart[] {
   ];
 }
 
+type Common = ReturnType<typeof commonOf>;
+
+function commonOf(data: RunReport) {
+  const best = data.rows.findIndex((row) => row.epoch === data.bestEpoch);
+  return {
+    epochs: data.rows.map((row) => row.epoch),
+    unit: rowOf(data),
+    bands: stageBands(data),
+    best: best < 0 ? undefined : best,
+  };
+}
+
+/** The charts of a classification. */
+export function classificationCharts(data: ReportData): LineChart[] {
+  const { rows } = data;
+  const last = rows[rows.length - 1];
+  return lineCharts(data, {
+    title: 'Accuracy',
+    description: `validation accuracy ended at ${percent(last.val.accuracy)}, training accuracy at ${percent(last.train.accuracy)}.`,
+    series: [
+      { name: 'training', look: 'train', values: rows.map((row) => row.train.accuracy) },
+      { name: 'validation', look: 'val', values: rows.map((row) => row.val.accuracy) },
+    ],
+    scale: linearScale(
+      rows.flatMap(({ train, val }) => [train.accuracy, val.accuracy]),
+      [1],
+    ),
+    format: percent,
+    tick: (value) => percent(value).replace('.0%', '%'),
+  });
+}
+
 /** What went wrong on the way. */
 export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Html | false =>
   setbacks.length > 0 &&
@@ -124,7 +138,7 @@ export function training(data: ReportData): Html {
     'training',
     'Training',
     BANDS[rowOf(data)],
-    html`${setbackList(data)}${omissionList(data)}<div class="charts">${lineCharts(data).map(lineChart)}</div>
+    html`${setbackList(data)}${omissionList(data)}<div class="charts">${classificationCharts(data).map(lineChart)}</div>
 ${folded(
   `Every ${rowOf(data)} in numbers`,
   html`<div class="scroll" tabindex="0"><table class="small">

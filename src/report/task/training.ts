@@ -1,12 +1,12 @@
 import { metricOf } from '../../tasks/index.ts';
 import { lineChart } from '../charts/line.ts';
-import { linearScale, logScale } from '../charts/scale.ts';
+import { linearScale } from '../charts/scale.ts';
 import { rowOf } from '../federation/words.ts';
-import { compact, count, decimal, duration, measured, percent } from '../format.ts';
+import { compact, decimal, duration, measured, percent } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import { folded, section } from '../sections/section.ts';
 import { WHY } from '../sections/summary.ts';
-import { BANDS, columnOf, endedBy, groupNames, omissionList, setbackList, stageBands } from '../sections/training.ts';
+import { BANDS, columnOf, endedBy, groupNames, lineCharts, omissionList, setbackList } from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
 /** The metric and the loss by epoch, and all numbers as a table. */
@@ -15,20 +15,21 @@ export function training(data: TaskReport): Html {
   if (rows.length === 0) {
     return section('training', 'Training', '', html`<p>No epoch was finished: ${WHY[data.stopped]}.</p>`);
   }
-  const best = rows.findIndex((row) => row.epoch === data.bestEpoch);
-  const common = {
-    epochs: rows.map((row) => row.epoch),
-    unit: rowOf(data),
-    bands: stageBands(data),
-    best: best < 0 ? undefined : best,
-  };
   const last = rows[rows.length - 1];
   const format = (value: number) => measured(metric, value);
   const reached = rows.map((row) => metricOf(metric, row.val));
   const trained = rows.map((row) => metricOf(metric, row.train));
   const hasTrained = trained.some(Number.isFinite);
-  const losses = rows.flatMap(({ train, val }) => [train.loss, val.loss]).filter(Number.isFinite);
-  const rates = rows.map((row) => row.lr);
+  const charts = lineCharts(data, {
+    title: `${metric.title[0].toUpperCase()}${metric.title.slice(1)}`,
+    description: `on the validation set it ended at ${format(reached[reached.length - 1])}.`,
+    series: [
+      ...(hasTrained ? [{ name: 'training', look: 'train' as const, values: trained }] : []),
+      { name: 'validation', look: 'val', values: reached },
+    ],
+    scale: linearScale([...reached, ...(hasTrained ? trained : [])], metric.form === 'share' ? [1] : []),
+    format,
+  });
   const keys = [
     ...Object.keys(last.train).map((key) => ['train', key]),
     ...Object.keys(last.val).map((key) => ['val', key]),
@@ -37,48 +38,7 @@ export function training(data: TaskReport): Html {
     'training',
     'Training',
     BANDS[rowOf(data)],
-    html`${setbackList(data)}${omissionList(data)}<div class="charts">
-${lineChart({
-  ...common,
-  title: `${metric.title[0].toUpperCase()}${metric.title.slice(1)}`,
-  description: `on the validation set it ended at ${format(reached[reached.length - 1])}.`,
-  series: [
-    ...(hasTrained ? [{ name: 'training', look: 'train' as const, values: trained }] : []),
-    { name: 'validation', look: 'val', values: reached },
-  ],
-  scale: linearScale([...reached, ...(hasTrained ? trained : [])], metric.form === 'share' ? [1] : []),
-  format,
-})}
-${lineChart({
-  ...common,
-  title: 'Loss',
-  description: `validation loss ended at ${decimal(last.val.loss)}, training loss at ${decimal(last.train.loss)}.`,
-  series: [
-    { name: 'training', look: 'train', values: rows.map((row) => row.train.loss) },
-    { name: 'validation', look: 'val', values: rows.map((row) => row.val.loss) },
-  ],
-  scale: linearScale(losses, losses.every((loss) => loss >= 0) ? [0] : []),
-  format: decimal,
-})}
-${lineChart({
-  ...common,
-  title: 'Learning rate',
-  description: `from ${decimal(rates[0])} to ${decimal(last.lr)} for the head, at the end of each ${rowOf(data)}.`,
-  series: [{ name: 'head', look: 'rate', values: rates }],
-  scale: logScale(rates),
-  format: decimal,
-})}
-${lineChart({
-  ...common,
-  title: 'Trainable parameters',
-  description: `from ${count(rows[0].trainable)} to ${count(last.trainable)}.`,
-  series: [{ name: 'parameters', look: 'amount', values: rows.map((row) => row.trainable) }],
-  scale: logScale(rows.map((row) => row.trainable)),
-  format: count,
-  tick: compact,
-  steps: true,
-})}
-</div>
+    html`${setbackList(data)}${omissionList(data)}<div class="charts">${charts.map(lineChart)}</div>
 ${folded(
   `Every ${rowOf(data)} in numbers`,
   html`<div class="scroll" tabindex="0"><table class="small">

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InferenceSession } from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
+import { shortened } from '../../graphemes.ts';
 import { type Device, type DeviceChoice, type DeviceName, type DeviceStatus, devices } from '../devices.ts';
 
 /** The session options that a device needs, the providers first among them. */
@@ -115,8 +116,7 @@ function explain(message: string, log: string): string {
   if (message.includes('fallback to CPU EP has been explicitly disabled')) return 'it left a small model to the CPU';
   if (message.includes('Failed to get a WebGPU adapter')) return `no graphics adapter was found${because}`;
   if (message.includes('Failed to load shared library')) return `its libraries couldn't be loaded${because}`;
-  const line = message.replace(/\s+/g, ' ').trim();
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+  return shortened(message.replace(/\s+/g, ' ').trim(), 200);
 }
 
 /** What needs no trial: the platform has no such provider, or its library was never installed. */
