@@ -50,21 +50,9 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (asksForHelp(before)) return help(surroundings, name);
-  const [{ readWords }, { Terminal }, { interruptSignal }, { tellStopping }] = await Promise.all([
-    import('./command.ts'),
-    import('./terminal/terminal.ts'),
-    import('./interrupt.ts'),
-    import('./child.ts'),
-  ]);
-  const { json, ...given } = readWords(spec, rest);
-  const terminal = new Terminal({ json, ...surroundings });
-  const { signal, release } = interruptSignal(terminal, tellStopping);
-  try {
-    return (await spec.run({ ...given, terminal, signal })) ?? 0;
-  } finally {
-    terminal.clear();
-    release();
-  }
+  const [{ runCommand }, { cittyCommand }] = await Promise.all([import('citty'), import('./citty.ts')]);
+  const { result } = await runCommand(cittyCommand(spec, surroundings), { rawArgs: rest });
+  return (result as number | undefined) ?? 0;
 }
 
 async function load(name: string): Promise<CommandSpec> {
