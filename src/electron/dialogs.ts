@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { type BrowserWindow, dialog } from 'electron';
 import { replaceFolder } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
+import { fileNameProblem } from '../file-names.ts';
 import { readModelFile } from '../models/files.ts';
 import { resolveModel } from '../models/index.ts';
 import { writeModel } from '../onnx/index.ts';
@@ -81,10 +82,11 @@ export async function saveModel(window: BrowserWindow, files: ModelFiles): Promi
   }
 }
 
-/** Only into the new folder. */
+/** Only into the new folder, by names that every system takes. */
 function checkedPath(path: unknown): string {
   const parts = typeof path === 'string' ? path.split('/') : [];
-  if (parts.length && parts.every((part) => /^[\w-][\w.-]*$/.test(part))) return parts.join('/');
+  if (parts.length && parts.every((part) => /^[\w-][\w.-]*$/.test(part) && !fileNameProblem(part)))
+    return parts.join('/');
   throw new ThawError(
     'bad-config',
     `"${path}" is no path within a model's folder`,

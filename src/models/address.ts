@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ThawError } from '../errors.ts';
+import { fileNameProblem } from '../file-names.ts';
 import { publicAddress } from '../secrets.ts';
 import { writeWhole } from './cache.ts';
 import { download, type Progress } from './download.ts';
@@ -71,7 +72,7 @@ function expectedSha256({ hash, href }: URL): string | undefined {
 /** The address's last part, if it is a plain name: the folder is ours, the name only has to be harmless. */
 const fileName = ({ pathname }: URL) => {
   const last = pathname.split('/').at(-1) ?? '';
-  return /^[\w-][\w.-]{0,99}\.onnx$/i.test(last) ? last : 'model.onnx';
+  return /^[\w-][\w.-]{0,99}\.onnx$/i.test(last) && !fileNameProblem(last) ? last : 'model.onnx';
 };
 
 function modelName({ pathname, hostname }: URL): string {

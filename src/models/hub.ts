@@ -13,6 +13,7 @@ import {
   pathsInfo,
 } from '@huggingface/hub';
 import { ThawError } from '../errors.ts';
+import { fileNameOf } from '../file-names.ts';
 import { type FetchOptions, largestJson, largestModel } from './address.ts';
 import { writeWhole } from './cache.ts';
 import { download } from './download.ts';
@@ -59,7 +60,7 @@ export async function fetchFromHub(spec: string, options: FetchOptions): Promise
   const { commit, files } = await hub.list();
   const kept = commit === known ? undefined : await fromCache(home, commit, repository);
   const fetched = kept ?? (await fetchSnapshot(hub, commit, files, join(home, commit), options));
-  await writeWhole(join(home, 'refs', `${encodeURIComponent(repository.revision)}.json`), { commit });
+  await writeWhole(refFile(home, repository.revision), { commit });
   return fetched;
 }
 
@@ -91,9 +92,13 @@ async function readJsonFile<T>(path: string): Promise<T | undefined> {
   }
 }
 
+/** Where it is kept which commit a branch or tag stands for. */
+const refFile = (home: string, revision: string): string =>
+  join(home, 'refs', fileNameOf(`${encodeURIComponent(revision)}.json`));
+
 async function knownCommit(home: string, revision: string): Promise<string | undefined> {
   if (commitHash.test(revision)) return revision;
-  const ref = await readJsonFile<{ commit?: string }>(join(home, 'refs', `${encodeURIComponent(revision)}.json`));
+  const ref = await readJsonFile<{ commit?: string }>(refFile(home, revision));
   return ref?.commit && commitHash.test(ref.commit) ? ref.commit : undefined;
 }
 

@@ -13,6 +13,7 @@ import {
   writeAtomically,
 } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
+import { fileNameOf } from '../file-names.ts';
 import type { Checkpoint, EpochRow } from '../training/index.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
@@ -241,9 +242,11 @@ async function neverBegan(path: string, contents: readonly string[]): Promise<bo
 
 async function freshFolder(data: string): Promise<string> {
   const name =
-    basename(resolve(data))
-      .replace(/\.[a-z]+$/i, '')
-      .replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'run';
+    fileNameOf(
+      basename(resolve(data))
+        .replace(/\.[a-z]+$/i, '')
+        .replace(/[^\p{L}\p{N}._-]+/gu, '-'),
+    ) || 'run';
   const parent = resolve('runs');
   await makeFolder(parent);
   for (let n = 1; ; n++) {

@@ -15,6 +15,8 @@ const modules = [
   'random',
   'escape-markup',
   'nearest',
+  'file-names',
+  'content-security',
   'digest',
   'disk',
   'onnx',
@@ -50,7 +52,7 @@ const modules = [
 
 /** Where Node's own modules may be used. Everything else is the core, which browsers run. */
 const nodeOnly =
-  /^(cli|disk|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host)\.ts$|^index\.ts$/;
+  /^(cli|disk|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host|wasm-sharp)\.ts$|^index\.ts$/;
 
 /** Which files may import the generated module of a `.proto`. */
 const messages: readonly [module: string, home: RegExp][] = [

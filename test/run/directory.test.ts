@@ -92,6 +92,16 @@ test('runs without a name count up beside each other, also when they start toget
     const runs = await Promise.all([1, 2, 3].map(() => createRun({ data: 'some where/my pictures' })));
     expect(runs.map(({ name }) => name).sort()).toEqual(['my-pictures-1', 'my-pictures-2', 'my-pictures-3']);
     for (const run of runs) await run.release();
+    // Windows takes the first for a device, whatever follows the dot.
+    for (const [data, name] of [
+      ['nul.v2', '_nul.v2-1'],
+      ['pictures. ', 'pictures.--1'],
+      ['a:b', 'a-b-1'],
+    ]) {
+      const run = await createRun({ data });
+      expect(run.name).toBe(name);
+      await run.release();
+    }
   } finally {
     process.chdir(here);
   }

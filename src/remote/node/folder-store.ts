@@ -2,6 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
+import { fileNameProblem } from '../../file-names.ts';
 import { takeLock } from '../../run/lock.ts';
 import type { ProjectStore } from '../store.ts';
 
@@ -51,12 +52,12 @@ function asStorage(error: unknown): never {
 /** A name that is a folder's on every system and leads nowhere else. */
 function checkedName(project: string): string {
   const name = encodeURIComponent(project).replaceAll('*', '%2A');
-  if (/^\.*$/.test(name) || name.length > 200 || isDeviceOfWindows(name) || name.endsWith('.')) {
-    throw new ThawError('bad-config', `"${project}" is no name for a project`, 'Use a short one with letters');
-  }
+  const problem = name.length > 200 ? 'it is too long' : fileNameProblem(name);
+  if (problem)
+    throw new ThawError(
+      'bad-config',
+      `"${project}" is no name for a project: ${problem}`,
+      'Use a short one with letters',
+    );
   return name;
 }
-
-/** Windows takes these names for devices, whatever follows a dot. */
-const isDeviceOfWindows = (name: string): boolean =>
-  /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)/i.test(name);
