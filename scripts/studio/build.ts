@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as bundle } from 'esbuild';
-import { build } from 'vite';
+import { build, type Plugin } from 'vite';
+import { META_POLICY } from '../../src/content-security.ts';
 import { licensesOf, packagesOf } from './licenses.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,6 +28,15 @@ const filesBelow = (folder: string): string[] =>
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => statSync(join(folder, file)).isFile())
     .sort();
+
+/** Without the comment that says so. */
+const policyInPage: Plugin = {
+  name: 'policy-in-page',
+  transformIndexHtml: {
+    order: 'pre',
+    handler: (html) => html.replace(/ *<!--.*?-->\n/s, '').replace('%POLICY%', META_POLICY),
+  },
+};
 
 /** Whether a source is newer than what was built of it. */
 export function isStale(): boolean {
@@ -53,7 +63,7 @@ export async function buildStudio(out: string = STUDIO): Promise<void> {
       // ONNX Runtime then loads its WebAssembly from where it is told, and Vite copies none of it.
       conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'production'],
     },
-    plugins: [packagesOf(packages)],
+    plugins: [packagesOf(packages), policyInPage],
     worker: { format: 'es', plugins: () => [packagesOf(packages)] },
     build: {
       outDir: out,

@@ -1,9 +1,10 @@
-/** Serves folders to this machine, cross-origin isolated, as WebAssembly's threads need. */
+/** Serves folders to this machine, with the studio's security headers, and cross-origin isolated, as WebAssembly's threads need. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
+import { SECURITY_HEADERS } from '../content-security.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -19,9 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const HEADERS = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'X-Content-Type-Options': 'nosniff',
+  ...SECURITY_HEADERS,
   // The service worker keeps what is to be kept; the rest is asked for again.
   'Cache-Control': 'no-cache',
 };
@@ -41,7 +40,12 @@ export async function serve(
   port: number,
   within: Readonly<Record<string, string>> = {},
 ): Promise<Serving> {
-  const server = createServer(async ({ url = '/', method }, response) => {
+  const server = createServer(async ({ url = '/', method, headers: { host } }, response) => {
+    if (!isLocalHost(host, (server.address() as AddressInfo | null)?.port)) {
+      response.writeHead(421, { ...HEADERS, 'Content-Type': 'text/plain' });
+      response.end('this server answers to localhost only\n');
+      return;
+    }
     const path = pathIn(folder, within, url);
     const file = path && (await fileAt(path));
     if (!file || (method !== 'GET' && method !== 'HEAD')) {
@@ -63,6 +67,12 @@ export async function serve(
         server.closeAllConnections();
       }),
   };
+}
+
+/** Whether a request names this machine. A page elsewhere can point a name of its own here, and would read the answers (DNS rebinding). */
+function isLocalHost(host: string | undefined, port: number | undefined): boolean {
+  const names = ['127.0.0.1', 'localhost', '[::1]'];
+  return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name));
 }
 
 /** Undefined for what lies outside of the folders, or is no path. */

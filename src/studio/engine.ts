@@ -2,14 +2,20 @@ import { inElectron, startProcess } from '../electron/client.ts';
 import { ThawError } from '../errors.ts';
 import { connect, type RemoteClient, webPort } from '../remote/index.ts';
 import type { WebPlatformOptions } from '../web/platform.ts';
+import WORKER from '../web/worker.ts?worker&url';
 import type { Surroundings } from './state/surroundings.ts';
 
 /** Starts who trains: in Electron a process, in a browser a worker. */
 export const startEngine = (): RemoteClient => (inElectron() ? startProcess() : startWorker());
 
-/** Vite bundles what is named in a `new Worker(new URL(…))`. */
+/**
+ * A worker takes the security policy of its own response, and a plain host sends none. One that is made of a blob takes its page's instead,
+ * which index.html holds.
+ */
 function startWorker(): RemoteClient {
-  const worker = new Worker(new URL('../web/worker.ts', import.meta.url), { type: 'module' });
+  const script = `import ${JSON.stringify(new URL(WORKER, document.baseURI).href)};`;
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const worker = new Worker(url, { type: 'module' });
   const options: WebPlatformOptions = { assets: new URL(`ort-${__ORT_VERSION__}/`, document.baseURI).href };
   worker.postMessage(options);
   const port = webPort(worker);

@@ -1,7 +1,8 @@
 /**
- * Keeps the page's files, so that it opens without a network once it was open with one. Answers come with the headers that WebAssembly's
- * threads need, also where a plain host does not send them.
+ * Keeps the page's files, so that it opens without a network once it was open with one. Answers come with the headers of
+ * `src/content-security.ts` even if a plain host does not send them.
  */
+import { SECURITY_HEADERS } from '../content-security.ts';
 
 /** Set by scripts/studio/build.ts: paths of all files of the page, and a name for their contents. */
 declare const __FILES__: readonly string[];
@@ -25,10 +26,6 @@ interface Fetching {
 
 const scope = globalThis as unknown as Scope;
 const CACHE = `thaw-studio-${__VERSION__}`;
-const ISOLATION = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 /** ONNX Runtime for WebGPU is large, and of use where there is WebGPU only. */
 const wanted = (path: string) => !path.includes('.asyncify.') || 'gpu' in navigator;
@@ -61,9 +58,9 @@ scope.addEventListener('fetch', (event) => {
 /** The page itself: the server's where there is one, since it names the other files. */
 async function newest(request: Request): Promise<Response> {
   try {
-    return isolated(await fetch(request));
+    return secured(await fetch(request));
   } catch {
-    return isolated(
+    return secured(
       (await caches.match(request, { ignoreSearch: true })) ?? (await caches.match('./')) ?? Response.error(),
     );
   }
@@ -71,13 +68,13 @@ async function newest(request: Request): Promise<Response> {
 
 /** All others have their contents or version in their names. */
 async function kept(request: Request): Promise<Response> {
-  return isolated((await caches.match(request)) ?? (await fetch(request)));
+  return secured((await caches.match(request)) ?? (await fetch(request)));
 }
 
-function isolated(response: Response): Response {
+function secured(response: Response): Response {
   if (response.type !== 'basic' && response.type !== 'default') return response;
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);
   const { status, statusText } = response;
   return new Response(response.body, { status, statusText, headers });
 }

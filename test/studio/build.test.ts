@@ -1,9 +1,12 @@
 // The built page is what people open: it must need nothing but itself.
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
+import { META_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
 import { type Serving, serve } from '../../src/jobs/serving.ts';
 
 let folder: string;
@@ -54,7 +57,8 @@ describe('the built page', () => {
 
   test('holds no script, style or address that its security policy refuses', () => {
     const html = read('index.html');
-    expect(html).toContain("default-src 'self'");
+    expect(html).toContain(`http-equiv="Content-Security-Policy" content="${META_POLICY}"`);
+    expect(html).not.toContain('%POLICY%');
     expect(html).not.toContain('unsafe-inline');
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
   });
@@ -65,6 +69,8 @@ describe('the built page', () => {
       .filter((file) => !/^(?:service-worker\.js|licenses\.md)$/.test(file))
       .map((file) => (file === 'index.html' ? './' : file));
     for (const file of expected) expect(worker).toContain(`"${file}"`);
+    // It sends what the server sends.
+    for (const name of Object.keys(SECURITY_HEADERS)) expect(worker).toContain(name);
   });
 
   test('brings the licences of its packages', () => {
@@ -91,6 +97,37 @@ describe('the server', () => {
     expect(headers.get('content-type')).toBe(type);
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
     expect(headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+  });
+
+  test.each(['', 'service-worker.js', 'nothing.js'])('sends the policy with %j', async (path) => {
+    const { headers } = await fetch(serving.address + path);
+    expect(headers.get('content-security-policy')).toBe(POLICY);
+    expect(POLICY).toContain("connect-src 'self';");
+    expect(POLICY).toContain("frame-ancestors 'none'");
+    expect(headers.get('x-frame-options')).toBe('DENY');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('permissions-policy')).toContain('camera=(self), accelerometer=()');
+  });
+
+  /** `fetch` sets the header itself. */
+  const statusFor = (host: string) =>
+    new Promise<number>((resolve, reject) => {
+      get(serving.address, { headers: { host } }, (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      }).on('error', reject);
+    });
+
+  test('answers to the names of this machine, and to no other that leads here', async () => {
+    const { port } = new URL(serving.address);
+    for (const name of ['127.0.0.1', 'localhost', '[::1]']) expect(await statusFor(`${name}:${port}`)).toBe(200);
+    for (const host of [
+      `rebound.example:${port}`,
+      'localhost',
+      `localhost:${Number(port) + 1}`,
+      `127.0.0.1.nip.io:${port}`,
+    ])
+      expect(await statusFor(host)).toBe(421);
   });
 
   test('gives WebAssembly and scripts of ONNX Runtime by their types', async () => {

@@ -179,8 +179,9 @@ describe('files', () => {
   });
 
   test('are listed in a few words', () => {
-    expect(listed(['a'])).toBe('“a”');
-    expect(listed(['a', 'b'])).toBe('“a” and “b”');
-    expect(listed(['a', 'b', 'c'])).toBe('“a” and 2 other files');
+    const refused = (...names: string[]) => names.map((name) => ({ name, reason: 'not a picture' }));
+    expect(listed(refused('a'))).toBe('“a” (not a picture)');
+    expect(listed(refused('a', 'b'))).toBe('“a” (not a picture) and “b” (not a picture)');
+    expect(listed(refused('a', 'b', 'c'))).toBe('“a” (not a picture) and 2 other files');
   });
 });

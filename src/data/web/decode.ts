@@ -48,9 +48,7 @@ export async function decodePicture(
 /** @param target the size wanted of an upright picture of a size; it may have fractions where it shrinks */
 function decode(file: PictureFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
   return decoding.run(async () => {
-    const stated = await statedSize(file);
-    const problem = sizeProblem(stated.width, stated.height);
-    if (problem) throw new ThawError('bad-data', problem);
+    const stated = await checkedSize(file);
     const { bitmap, size } = await openBitmap(file, stated, target);
     try {
       return resize(readBitmap(bitmap), target(size), p.interpolation);
@@ -60,7 +58,18 @@ function decode(file: PictureFile, p: Preprocessing, target: (size: Size) => Siz
   });
 }
 
-/** Of a file: what its header says, so that no bomb is decoded. */
+/**
+ * The size of a picture, of a file as its header says it: nothing is decoded.
+ *
+ * @throws ThawError `bad-data` if Thaw does not train on it: it is too large or too small, of another format, or no picture
+ */
+export async function checkedSize(file: PictureFile): Promise<Size> {
+  const stated = await statedSize(file);
+  const problem = sizeProblem(stated.width, stated.height);
+  if (problem) throw new ThawError('bad-data', problem);
+  return stated;
+}
+
 async function statedSize(file: PictureFile): Promise<Size> {
   if (!(file instanceof Blob)) return sizeOf(file);
   if (file.size === 0) throw new ThawError('bad-data', 'empty file');

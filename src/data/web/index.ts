@@ -1,3 +1,3 @@
 export { augmentPicture } from './augment.ts';
-export { decodeLarge, decodePicture, decodeResized, failureReason, type PictureFile } from './decode.ts';
+export { checkedSize, decodeLarge, decodePicture, decodeResized, failureReason, type PictureFile } from './decode.ts';
 export { canvasReader } from './reader.ts';

@@ -1,5 +1,5 @@
 import { byFolder, type PlacedFile } from '../files/folders.ts';
-import { listed, readPictures } from '../files/pictures.ts';
+import { listed, PICTURES_TAKEN, type Refused, readPictures } from '../files/pictures.ts';
 import type { Studio } from '../state/studio.ts';
 import type { Place } from '../state/types.ts';
 
@@ -18,7 +18,7 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   const loose = folders.get('') ?? [];
   folders.delete('');
   const classes: { name: string; pictures: readonly Blob[] }[] = [];
-  const wrong: string[] = [];
+  const wrong: Refused[] = [];
   for (const [name, files] of folders) {
     const { pictures, refused } = await readPictures(files);
     if (pictures.length) classes.push({ name, pictures });
@@ -31,10 +31,10 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   if (loose.length && target !== undefined) await takeIn(studio, target, loose);
 }
 
-function refuse({ board }: Studio, place: Place, names: readonly string[]): void {
-  if (!names.length) return;
+function refuse({ board }: Studio, place: Place, refused: readonly Refused[]): void {
+  if (!refused.length) return;
   board.show(place, {
-    message: `${listed(names)} cannot be read as a picture here, and ${names.length === 1 ? 'was' : 'were'} left out.`,
-    hint: 'Save as JPEG or PNG and try again.',
+    message: `${listed(refused)} ${refused.length === 1 ? 'was' : 'were'} left out.`,
+    hint: PICTURES_TAKEN,
   });
 }

@@ -5,7 +5,7 @@ import { useStudio } from '../context.ts';
 import { drawingBlob } from '../drawing/blob.ts';
 import type { Stroke } from '../drawing/strokes.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
-import { listed, readPictures, urlOf } from '../files/pictures.ts';
+import { listed, PICTURES_TAKEN, readPictures, urlOf } from '../files/pictures.ts';
 import { CameraView } from './camera-view.tsx';
 import { DrawingPad } from './drawing-pad.tsx';
 import { Icon } from './icon.tsx';
@@ -64,7 +64,7 @@ export function TryFile({ show, moment }: InputProps) {
     if (!files.length) return;
     board.clear('try');
     const { pictures, refused } = await readPictures(files.slice(0, 1));
-    if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read as a picture here.` });
+    if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read.`, hint: PICTURES_TAKEN });
     else picture.value = pictures[0];
   };
   return (

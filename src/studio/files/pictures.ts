@@ -1,16 +1,20 @@
 /** Pictures as they come in. */
 
+import { maximumPixels } from '../../data/limits.ts';
+import { checkedSize, failureReason } from '../../data/web/index.ts';
+
 /** Pixels of the longer side above which a picture is made smaller: models look at a few hundred. */
 const LARGEST = 1024;
 /** Bytes up to which a file is kept as it is. */
 const SMALL = 1_000_000;
 
 /**
- * A picture that this browser can read, made smaller where it is large.
+ * A picture that this browser can read, made smaller if it is large. Its header is checked before anything is decoded.
  *
- * @throws Error where it cannot be read
+ * @throws Error where it cannot be read; `failureReason` puts it into words
  */
 export async function readPicture(file: Blob): Promise<Blob> {
+  await checkedSize(file);
   const bitmap = await createImageBitmap(file);
   try {
     const scale = LARGEST / Math.max(bitmap.width, bitmap.height);
@@ -33,28 +37,37 @@ export const blobOf = (canvas: HTMLCanvasElement, type: 'image/png' | 'image/jpe
 
 export interface Incoming {
   readonly pictures: readonly Blob[];
-  /** Names of files that are no pictures, or none that this browser reads. */
-  readonly refused: readonly string[];
+  /** What is no picture, or none that Thaw or this browser reads. */
+  readonly refused: readonly Refused[];
 }
+
+export interface Refused {
+  readonly name: string;
+  /** In a few words. */
+  readonly reason: string;
+}
+
+/** What to do about files that are refused. */
+export const PICTURES_TAKEN = `Pictures are JPEG, PNG, WebP, GIF, BMP or AVIF files of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
 
 export async function readPictures(files: readonly File[]): Promise<Incoming> {
   const pictures: Blob[] = [];
-  const refused: string[] = [];
+  const refused: Refused[] = [];
   for (const file of files) {
     try {
       pictures.push(await readPicture(file));
-    } catch {
-      refused.push(file.name);
+    } catch (error) {
+      refused.push({ name: file.name, reason: failureReason(error) });
     }
   }
   return { pictures, refused };
 }
 
-/** “a.txt”, “a.txt and b.heic”, “a.txt and 3 other files” */
-export function listed(names: readonly string[]): string {
-  const [first, second] = names;
-  if (names.length === 1) return `“${first}”`;
-  return names.length === 2 ? `“${first}” and “${second}”` : `“${first}” and ${names.length - 1} other files`;
+/** “a.txt” (not a picture), “a.txt” (not a picture) and 3 other files */
+export function listed(refused: readonly Refused[]): string {
+  const [first, second, ...others] = refused.map(({ name, reason }) => `“${name}” (${reason})`);
+  if (!second) return first;
+  return others.length ? `${first} and ${refused.length - 1} other files` : `${first} and ${second}`;
 }
 
 const urls = new WeakMap<Blob, string>();
