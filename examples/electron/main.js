@@ -6,6 +6,7 @@ import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { app, BrowserWindow, protocol, session } from 'electron';
 import { preload, startTraining } from 'thaw/electron';
+import { confine, restrictPermissions } from './permissions.js';
 
 const ORIGIN = 'app://studio';
 const STUDIO = join(dirname(fileURLToPath(import.meta.resolve('thaw/package.json'))), 'dist', 'studio');
@@ -22,6 +23,7 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
+/** Of each response. A worker does not take the policy of its page but that of its own response. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,7 +31,7 @@ const POLICY = [
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
   "font-src 'self'",
-  "connect-src 'self' blob:",
+  "connect-src 'self'",
   "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -47,19 +49,33 @@ protocol.registerSchemesAsPrivileged([
 ]);
 app.enableSandbox();
 
+/** @param {string} pathname */
+function decoded(pathname) {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname;
+  }
+}
+
 /**
  * The studio's files, and no others.
  * @param {Request} request
  */
 async function serveStudio({ url }) {
   const { host, pathname } = new URL(url);
-  const file = join(STUDIO, pathname === '/' ? 'index.html' : decodeURIComponent(pathname));
+  const file = join(STUDIO, pathname === '/' ? 'index.html' : decoded(pathname));
   const contents =
     host === 'studio' && file.startsWith(STUDIO + sep) ? await readFile(file).catch(() => undefined) : undefined;
-  if (!contents) return new Response('There is no such file', { status: 404 });
-  const type = TYPES[extname(file)] ?? 'application/octet-stream';
-  return new Response(contents, {
-    headers: { 'Content-Type': type, 'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff' },
+  const type = contents ? (TYPES[extname(file)] ?? 'application/octet-stream') : 'text/plain';
+  return new Response(contents ?? 'There is no such file', {
+    status: contents ? 200 : 404,
+    headers: {
+      'Content-Type': type,
+      'Content-Security-Policy': POLICY,
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+    },
   });
 }
 
@@ -69,8 +85,6 @@ function openStudio() {
     height: 860,
     webPreferences: { preload, sandbox: true, contextIsolation: true, nodeIntegration: false },
   });
-  window.webContents.on('will-navigate', (event) => event.preventDefault());
-  window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
   startTraining({ window, origin: ORIGIN, projects: join(app.getPath('userData'), 'projects') });
   window.loadURL(`${ORIGIN}/`);
 }
@@ -78,10 +92,8 @@ function openStudio() {
 // Not awaited: Electron is ready only once this module is done.
 app.whenReady().then(() => {
   protocol.handle('app', serveStudio);
-  // The camera for the studio, and nothing else for anybody.
-  session.defaultSession.setPermissionRequestHandler((contents, permission, answer) =>
-    answer(permission === 'media' && contents.getURL().startsWith(`${ORIGIN}/`)),
-  );
+  restrictPermissions(session.defaultSession, ORIGIN);
   openStudio();
 });
+app.on('web-contents-created', (_event, contents) => confine(contents));
 app.on('window-all-closed', () => app.quit());

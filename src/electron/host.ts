@@ -3,28 +3,46 @@
  * were picked. It ends when the page's port does.
  */
 import type { ParentPort } from 'electron';
-import { emitterPort, serve } from '../remote/index.ts';
-import { nodePlatform } from '../remote/node/platform.ts';
+import { type Answer, describe, emitterPort, type Port, type Request, serve } from '../remote/index.ts';
 import type { FromHost, ToHost } from './channels.ts';
 import { admittingPicked } from './pictures.ts';
+import { useWasmSharp } from './wasm-sharp.ts';
 
 const main: ParentPort = process.parentPort;
 const say = (message: FromHost) => main.postMessage(message);
 const picked = new Set<string>();
 
+/** What trains. It loads sharp, and must not before it is settled which sharp that is. */
+async function platform() {
+  if (process.platform === 'linux') useWasmSharp();
+  const { nodePlatform } = await import('../remote/node/platform.ts');
+  return nodePlatform;
+}
+const loaded = platform();
+// Who asks hears of it.
+loaded.catch(() => undefined);
+
 main.on('message', ({ data, ports }) => {
   const message = data as ToHost;
   if ('serve' in message) {
     for (const path of message.serve.allowed) picked.add(path);
-    const [port] = ports;
+    const [electronPort] = ports;
     // A page that is closed or loaded anew leaves nobody to train for.
-    port.on('close', () => process.exit(0));
-    serve(admittingPicked(emitterPort(port), picked), nodePlatform({ folder: message.serve.projects }));
+    electronPort.on('close', () => process.exit(0));
+    const port = emitterPort(electronPort);
+    loaded.then(
+      (nodePlatform) => serve(admittingPicked(port, picked), nodePlatform({ folder: message.serve.projects })),
+      (error) => refuseAll(port, error),
+    );
   } else {
     for (const path of message.allow) picked.add(path);
     say({ allowed: message.id });
   }
 });
+
+/** Answers whatever is asked with the error for which nothing can be done. */
+const refuseAll = (port: Port, error: unknown): void =>
+  port.listen((message) => port.post({ id: (message as Request).id, error: describe(error) } satisfies Answer));
 
 process.on('uncaughtException', (error) => {
   console.error(error);

@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { BrowserWindow } from 'electron';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { pickModel, pickPictures, saveModel, startProcess } from '../../src/electron/client.ts';
 import { startTraining, type Training } from '../../src/electron/main.ts';
-import { train } from '../../src/jobs/index.ts';
+import { firstState, round, train } from '../../src/jobs/index.ts';
 import type { OpenRequest, RemoteClient } from '../../src/remote/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { modelOf, requestOf, settings } from '../remote/request.ts';
@@ -133,6 +134,37 @@ test('paths that were not picked are refused, in what is opened and in what is r
   expect(await client.predict([request.pictures[0].picture])).toHaveLength(1);
 });
 
+/** Libraries that a process of Linux has loaded. */
+const librariesOf = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'utf8');
+
+test('a round in the utility process gives the bits of one from files, and on Linux no native sharp is loaded for it', async () => {
+  const own = { batch: 6, lr: 0.03, trainable: 'head', epochs: 1, schedule: 'constant', device: 'cpu' } as const;
+  const { device: _, ...shared } = own;
+  const state = await firstState({ model: project.model, settings: { ...shared, labels: ['blue', 'green', 'red'] } });
+  await picked();
+  const client = started();
+  const { model, preprocessorConfig, classes, pictures } = request;
+  const outcome = await client.round({ model, preprocessorConfig, classes, pictures, state, settings: own });
+  expect(outcome).toEqual(await round({ model: project.model, data: project.data, state, settings: own }));
+  await client.open(request);
+  await client.predict([request.pictures[0].picture]);
+  if (process.platform === 'linux') {
+    expect(librariesOf(process.pid)).toMatch(/sharp-linux/);
+    expect(librariesOf(standIn.processes[0].child.pid!)).not.toMatch(/sharp-linux|libvips/);
+  }
+});
+
+test.runIf(process.platform === 'linux')('a page is told what to install for decoding on Linux', async () => {
+  vi.stubEnv('NODE_OPTIONS', `--require ${fileURLToPath(new URL('hide-wasm.cjs', import.meta.url))}`);
+  const client = started();
+  const { version } = JSON.parse(readFileSync('node_modules/sharp/package.json', 'utf8'));
+  const missing = { code: 'device', hint: `npm install @img/sharp-wasm32@${version}` };
+  await expect(client.projects()).rejects.toMatchObject(missing);
+  await picked();
+  await expect(client.open(request)).rejects.toMatchObject(missing);
+  vi.unstubAllEnvs();
+});
+
 test('links in a picked folder are not followed', async () => {
   symlinkSync(join(project.data, 'val', 'red', '0.png'), join(folder, 'link.png'));
   symlinkSync(project.data, join(folder, 'more'));
@@ -221,7 +253,19 @@ test('only the page of the origin may train or ask for files', async () => {
 
 test('a model is written only into a new folder', async () => {
   const bytes = new Uint8Array(1);
-  for (const path of ['../up', '/etc/passwd', 'a/../b', 'C:\\x', '', '.hidden', 'a//b']) {
+  for (const path of [
+    '../up',
+    '/etc/passwd',
+    'a/../b',
+    'C:\\x',
+    '',
+    '.hidden',
+    'a//b',
+    'CON',
+    'onnx/nul.onnx',
+    'a.',
+    'a./b',
+  ]) {
     await expect(saveModel([[path, bytes]])).rejects.toMatchObject({ code: 'bad-config' });
   }
   expect(await saveModel([['config.json', bytes]])).toBeUndefined();

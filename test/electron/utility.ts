@@ -12,14 +12,24 @@ export type Wire =
 
 const send = (wire: Wire) => process.send!(wire);
 
+/** Keeps what comes until it is started, as Electron's ports do. */
 class PortOfParent extends EventEmitter {
+  private waiting: unknown[] | undefined = [];
   constructor(private readonly number: number) {
     super();
   }
   postMessage(data: unknown): void {
     send({ port: this.number, data });
   }
-  start(): void {}
+  take(data: unknown): void {
+    if (this.waiting) this.waiting.push(data);
+    else this.emit('message', { data, ports: [] });
+  }
+  start(): void {
+    const { waiting = [] } = this;
+    this.waiting = undefined;
+    for (const data of waiting) this.take(data);
+  }
   close(): void {}
 }
 
@@ -37,7 +47,7 @@ if (process.send) {
     if ('message' in wire) {
       for (const number of wire.ports) ports.set(number, new PortOfParent(number));
       parentPort.emit('message', { data: wire.message, ports: wire.ports.map((number) => ports.get(number)) });
-    } else if ('port' in wire) ports.get(wire.port)!.emit('message', { data: wire.data, ports: [] });
+    } else if ('port' in wire) ports.get(wire.port)!.take(wire.data);
     else ports.get(wire.closed)!.emit('close');
   });
   await import(process.argv[2]);

@@ -133,7 +133,7 @@ async function waysOut(pageOrWorker: Page | Worker, host: string): Promise<strin
   return imported ? [...open, 'import'] : open;
 }
 
-const newWorker = (page: Page) => page.waitForEvent('worker', { timeout: 60_000 });
+const newWorker = (page: Page) => page.waitForEvent('worker');
 
 /** The worker that trains. */
 async function trainingWorker(page: Page): Promise<Worker> {
@@ -164,7 +164,7 @@ async function open(context: BrowserContext, address: string): Promise<Page> {
   return page;
 }
 
-test('served by Thaw, neither the page nor a worker reaches another origin', { timeout: 300_000 }, async () => {
+test('served by Thaw, neither the page nor a worker reaches another origin', async () => {
   const context = await browser.newContext({ serviceWorkers: 'block' });
   const page = await open(context, serving.address);
   expect(await waysOut(page, elsewhere)).toEqual([]);
@@ -190,7 +190,7 @@ test('on a plain host the worker that trains reaches no other origin from the fi
   plain.close();
 });
 
-test('from the service worker, without the host, all of it has the policy', { timeout: 300_000 }, async () => {
+test('from the service worker, without the host, all of it has the policy', async () => {
   const plain = await plainHost();
   const context = await browser.newContext();
   const first = await open(context, plain.address);

@@ -1,0 +1,6 @@
+/** Decodes and augments pictures with WebAssembly, as Electron's utility process does on Linux. Told their paths, it prints what it made of each. */
+import { useWasmSharp } from '../../src/electron/wasm-sharp.ts';
+
+useWasmSharp();
+const { decoded } = await import('./decoded.ts');
+console.log(JSON.stringify(await decoded(process.argv.slice(2))));
