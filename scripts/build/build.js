@@ -1,12 +1,13 @@
 // Builds dist/, or the folder that is named: TypeScript's output with the generated protobuf modules, of which pages' bundlers take the modules and all take the types; node/,
 // what Node loads; browser/ for pages without a bundler; and the studio.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { bundleNode } from './bundle-node.js';
 import { PROTOCOLS } from './generate-protobuf.js';
+import { licensesOf, packageFolder } from './licenses.js';
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 
@@ -39,8 +40,10 @@ await build({
   target: 'es2022',
   logLevel: 'warning',
 });
+// It exports nothing: what it gives to the page has its types in the client.
+writeFileSync(join(out, 'node/preload.d.cts'), 'export {};\n');
 // Two scripts that need nothing but ONNX Runtime's assets: what a page imports, and its worker.
-await build({
+const browser = await build({
   entryPoints: { thaw: join(out, 'web/index.js'), worker: join(out, 'web/worker.js') },
   outdir: join(out, 'browser'),
   bundle: true,
@@ -50,8 +53,13 @@ await build({
   platform: 'browser',
   target: 'es2022',
   chunkNames: 'chunk-[hash]',
+  metafile: true,
   logLevel: 'warning',
 });
+const bundled = Object.values(browser.metafile.outputs)
+  .flatMap(({ inputs }) => Object.keys(inputs))
+  .flatMap((file) => packageFolder(file) ?? []);
+writeFileSync(join(out, 'browser/licenses.md'), licensesOf('these scripts', bundled));
 const studio = spawnSync(
   process.execPath,
   ['--import', 'tsx', 'scripts/studio/studio.ts', '--build', join(out, 'studio')],

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { build as bundle } from 'esbuild';
 import { build, type Plugin } from 'vite';
 import { META_POLICY } from '../../src/content-security.ts';
-import { licensesOf, packagesOf } from './licenses.ts';
+import { licensesOf } from '../build/licenses.js';
+import { packagesOf } from './packages.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const STUDIO = join(ROOT, 'dist', 'studio');
@@ -75,7 +76,7 @@ export async function buildStudio(out: string = STUDIO): Promise<void> {
       chunkSizeWarningLimit: 1500,
     },
   });
-  writeFileSync(join(out, 'licenses.md'), licensesOf(packages));
+  writeFileSync(join(out, 'licenses.md'), licensesOf('the studio', packages));
   const runtime = join(out, `ort-${ORT_VERSION}`);
   mkdirSync(runtime, { recursive: true });
   for (const file of ORT_FILES) cpSync(join(ORT, file), join(runtime, file));

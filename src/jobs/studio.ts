@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ThawError } from '../errors.ts';
 import { webRuntimeFolder } from '../runtime/node/web-files.ts';
+import { ONNXRUNTIME } from '../version.ts';
 import { type Serving, serve } from './serving.ts';
 
-const PACKAGE = new URL('../../package.json', import.meta.url);
 /** Where `npm run build` leaves the page. */
 const STUDIO = fileURLToPath(new URL('../../dist/studio', import.meta.url));
 
@@ -18,11 +17,10 @@ export async function serveStudio(port: number): Promise<Serving> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new ThawError('bad-config', `${port} is no port`, 'Give a whole number from 0 to 65535');
   }
-  const { peerDependencies } = JSON.parse(await readFile(PACKAGE, 'utf8'));
-  const version: string = peerDependencies['onnxruntime-web'];
-  const runtime = await webRuntimeFolder(version);
+  // The page contains this version's JavaScript, which loads the WebAssembly of no other version.
+  const runtime = await webRuntimeFolder(ONNXRUNTIME);
   try {
-    return await serve(STUDIO, port, { [`ort-${version}`]: runtime });
+    return await serve(STUDIO, port, { [`ort-${ONNXRUNTIME}`]: runtime });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     throw new ThawError('bad-config', `port ${port} is taken`, 'Choose another with --port', { cause });

@@ -7,6 +7,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import { shortened } from '../../graphemes.ts';
 import { type Device, type DeviceChoice, type DeviceName, type DeviceStatus, devices } from '../devices.ts';
+import { INSTALL_RUNTIME } from './install.ts';
 
 /** The session options that a device needs, the providers first among them. */
 export type DeviceOptions = Pick<
@@ -43,7 +44,7 @@ const requirements: Record<Device, { platforms: readonly string[]; where: string
   cpu: {
     platforms: [],
     where: 'everywhere',
-    howToGetIt: 'Install it again for this platform: npm install onnxruntime-node --ignore-scripts',
+    howToGetIt: `Install it again for this platform: ${INSTALL_RUNTIME}`,
   },
   cuda: {
     platforms: ['linux-x64'],

@@ -4,9 +4,10 @@ import { createRequire } from 'node:module';
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { cacheFolder } from '../../models/cache.ts';
-import { VERSION } from '../../version.ts';
+import { OLDEST_NODE, VERSION } from '../../version.ts';
 import type { DeviceStatus } from '../devices.ts';
 import { type ProbeOptions, probeDevices } from './devices.ts';
+import { INSTALL_RUNTIME } from './install.ts';
 
 /** What stands in the user's way, and one line that says what to do about it. */
 export interface Problem {
@@ -95,12 +96,15 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
   const cpu = devices.find(({ device }) => device === 'cpu');
 
   const problems: Problem[] = problem ? [problem] : [];
-  if (Number(process.versions.node.split('.')[0]) < 20)
-    problems.push({ what: `Node ${process.versions.node} is too old`, howToMend: 'Install Node 20 or later' });
+  if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0)
+    problems.push({
+      what: `Node ${process.versions.node} is too old`,
+      howToMend: `Install Node ${OLDEST_NODE} or later: https://nodejs.org/en/download`,
+    });
   if (!onnxruntime['onnxruntime-node'])
     problems.push({
       what: "onnxruntime-node isn't installed",
-      howToMend: 'npm install onnxruntime-node --ignore-scripts',
+      howToMend: INSTALL_RUNTIME,
     });
   else if (cpu && !cpu.available)
     problems.push({ what: `ONNX Runtime doesn't work here: ${cpu.reason}`, howToMend: cpu.howToGetIt ?? '' });

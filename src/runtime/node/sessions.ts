@@ -3,6 +3,7 @@ import { ThawError } from '../../errors.ts';
 import { withoutIntegerKernels } from '../integer-kernels.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
+import { INSTALL_RUNTIME } from './install.ts';
 import { REFUSED, refusalOf, UnreadRuns, withRefused } from './unread.ts';
 
 type OrtOptions = ort.InferenceSession.SessionOptions;
@@ -65,8 +66,7 @@ export function loadAhead(): void {
 }
 
 /**
- * Loaded when first needed, since an install may lack it: npm leaves an optional dependency out if its install script fails, as
- * onnxruntime-node's does where the network doesn't reach its CUDA libraries.
+ * Loaded when first needed, since an install may lack it (`install.ts` says why).
  */
 async function onnxRuntime(): Promise<Ort> {
   try {
@@ -75,7 +75,7 @@ async function onnxRuntime(): Promise<Ort> {
     throw new ThawError(
       'device',
       `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
-      'Install it without its install script: npm install onnxruntime-node --ignore-scripts',
+      `Install it: ${INSTALL_RUNTIME}`,
       { cause },
     );
   }

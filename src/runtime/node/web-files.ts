@@ -19,6 +19,6 @@ export async function webRuntimeFolder(version: string): Promise<string> {
     installed
       ? `onnxruntime-web ${installed} is installed, and ${version} is needed`
       : `onnxruntime-web isn't installed`,
-    `npm install onnxruntime-web@${version} --ignore-scripts`,
+    `npm install onnxruntime-web@${version}`,
   );
 }

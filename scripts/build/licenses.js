@@ -1,10 +1,12 @@
-/** The licences of what is bundled, as they ask. */
+/** The licences of bundled packages, which their authors ask to ship with the bundle. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Plugin } from 'vite';
 
-/** Packages without a file of their own, and the line that their sources begin with. */
-const COPYRIGHT: Readonly<Record<string, string>> = {
+/**
+ * Packages without a licence file, and the copyright line of their sources.
+ * @type {Readonly<Record<string, string>>}
+ */
+const COPYRIGHT = {
   'onnxruntime-web': 'Copyright (c) Microsoft Corporation',
   'onnxruntime-common': 'Copyright (c) Microsoft Corporation',
 };
@@ -21,32 +23,33 @@ MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVE
 CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
 SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
-/** Notes the folder of every package that a bundle has modules of. */
-export const packagesOf = (folders: Set<string>): Plugin => ({
-  name: 'packages-of',
-  generateBundle(_, bundle) {
-    for (const chunk of Object.values(bundle)) {
-      if (chunk.type !== 'chunk') continue;
-      for (const module of Object.keys(chunk.modules)) {
-        const folder = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module.replaceAll('\\', '/').replace(/^\0/, ''));
-        if (folder) folders.add(folder[0]);
-      }
-    }
-  },
-});
+/**
+ * The folder of the package that a module belongs to.
+ * @param {string} file
+ * @returns {string | undefined} undefined for our own modules
+ */
+export const packageFolder = (file) =>
+  /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file.replaceAll('\\', '/').replace(/^\0/, ''))?.[0];
 
-/** @param folders of packages */
-export function licensesOf(folders: Iterable<string>): string {
-  const texts = [...folders].sort().map((folder) => {
+/**
+ * @param {string} bundle what the packages are part of
+ * @param {Iterable<string>} folders of packages
+ */
+export function licensesOf(bundle, folders) {
+  const texts = [...new Set(folders)].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
     const text = file ? readFileSync(join(folder, file), 'utf8').trim() : textOf(name, license);
     return `## ${name} ${version} (${license})\n\n${text}\n`;
   });
-  return `# Licences of what the studio is made with\n\n${texts.join('\n')}`;
+  return `# Licences of the packages in ${bundle}\n\n${texts.join('\n')}`;
 }
 
-function textOf(name: string, license: string): string {
+/**
+ * @param {string} name
+ * @param {string} license
+ */
+function textOf(name, license) {
   if (license === 'MIT' && COPYRIGHT[name]) return `${COPYRIGHT[name]}\n\n${MIT}`;
-  throw new Error(`${name} brings no licence text: add its copyright line to scripts/studio/licenses.ts`);
+  throw new Error(`${name} has no licence file: add its copyright line to scripts/build/licenses.js`);
 }
