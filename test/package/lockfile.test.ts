@@ -38,21 +38,10 @@ test('every package is pinned: by the hash of its contents', () => {
   expect(loose.map(([path]) => path)).toEqual([]);
 });
 
-test('what Thaw needs is named by exact versions', () => {
-  const named = { ...own.dependencies, ...own.optionalDependencies, ...own.devDependencies } as Record<string, string>;
-  expect(Object.entries(named).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
-});
-
 test('installing Thaw runs no script of its own, and needs none of another', () => {
   const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
   expect(Object.keys(own.scripts).filter((name) => hooks.includes(name))).toEqual([]);
   const scripted = Object.entries(packages).filter(([, one]) => one.hasInstallScript && !one.dev && !one.peer);
-  // It would fetch CUDA's provider, which `thaw doctor` tells how to get; the CPU's is in the package.
+  // It downloads CUDA's libraries. ONNXRUNTIME_NODE_INSTALL=skip skips that; the CPU's are in the package.
   expect(scripted.map(([path]) => path)).toEqual(['node_modules/onnxruntime-node']);
-});
-
-test('a release carries its provenance', () => {
-  const workflow = readFileSync('.github/workflows/release.yml', 'utf8');
-  expect(workflow).toMatch(/id-token: write/);
-  expect(workflow).toMatch(/npm publish --provenance/);
 });
