@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import tty from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { STOP_SIGNALS, stopRequests } from './interrupt.ts';
+import { askToStop, STOP_SIGNALS, stopRequests } from './interrupt.ts';
 import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
@@ -51,7 +51,7 @@ export function inChild(words: readonly string[]): Promise<Ended> {
     const stop = (signal: NodeJS.Signals) => {
       const which = request();
       if (which === 'second') killed = child.kill('SIGKILL');
-      else child.kill(signal);
+      else if (child.connected) child.send({ stop: signal } satisfies Request, () => {});
       if (which !== 'first') return;
       unheard = setTimeout(() => {
         if (!said().stopping)
@@ -69,7 +69,10 @@ export function inChild(words: readonly string[]): Promise<Ended> {
   });
 }
 
+/** From the child. */
 type Message = { readonly run: string } | { readonly stopping: true };
+/** To the child. Not as a signal: on Windows, that would end it before it saves. */
+type Request = { readonly stop: NodeJS.Signals };
 
 function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> & { readonly stopping: boolean } {
   let words = '';
@@ -99,6 +102,7 @@ export const tellStopping = (): void => tell({ stopping: true });
 export function beginChild(unread: () => void): Sink {
   // The parent, where this system does not tell who it is.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.on('message', ({ stop }: Request) => askToStop(stop));
   process.channel?.unref();
   new Worker(new URL('./orphan.js', import.meta.url), { workerData: process.ppid, execArgv: [] }).unref();
   return tty.isatty(PEOPLE) ? new tty.WriteStream(PEOPLE) : { write: (text) => writeAll(text, unread) };

@@ -4,6 +4,11 @@ import type { Terminal } from './terminal/terminal.ts';
 /** Signals that ask a command to save and end: Ctrl-C, a polite kill, a terminal that closes. */
 export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** Asks this process to stop, as the signal would. On Windows, a signal from a process ends the other one before it saves. */
+export function askToStop(signal: NodeJS.Signals): void {
+  if (!process.emit(signal, signal)) process.kill(process.pid, signal);
+}
+
 /** npm passes on a Ctrl-C that the terminal has sent already. A signal this soon after the first is the same one; milliseconds. */
 const SAME = 500;
 

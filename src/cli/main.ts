@@ -2,6 +2,7 @@
 import nodeModule from 'node:module';
 import process from 'node:process';
 import { withoutSecrets } from '../secrets.ts';
+import { askToStop } from './interrupt.ts';
 import { computes, runThaw } from './run.ts';
 import { printable } from './terminal/printable.ts';
 
@@ -15,7 +16,7 @@ if (words.includes('--debug')) process.setSourceMapsEnabled(true);
 // Whoever reads our output may stop reading (`thaw predict … | head`): then what is under way is stopped and saved.
 let unread = false;
 const stopUnread = () => {
-  if (!unread) process.kill(process.pid, 'SIGTERM');
+  if (!unread) askToStop('SIGTERM');
   unread = true;
 };
 for (const stream of [process.stdout, process.stderr]) {

@@ -43,8 +43,8 @@ function start(words: readonly string[], env: Record<string, string> = {}): Star
   return { parent, underWay, ended };
 }
 
-const trainInto = (out: string) =>
-  start(['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '4000', '--json']);
+const trainInto = (out: string, env?: Record<string, string>) =>
+  start(['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '4000', '--json'], env);
 
 /** Fields 3 (state) and 4 (parent) of `/proc/<pid>/stat`. */
 function statusOf(pid: string | number): string[] {
@@ -166,6 +166,22 @@ test('a terminal that closes saves the run, as Ctrl-C does', async () => {
   expect(said).toContain(`thaw resume ${out}`);
   await (await resumeRun(out)).release();
 });
+
+test('a run is saved on a system whose signals end a process at once, such as Windows', async () => {
+  const preload = join(project.folder, 'windows.mjs');
+  writeFileSync(
+    preload,
+    `import { ChildProcess } from 'node:child_process';
+    const { kill } = ChildProcess.prototype;
+    ChildProcess.prototype.kill = function () { return kill.call(this, 'SIGKILL'); };`,
+  );
+  const out = join(project.folder, 'windows');
+  const { parent, underWay, ended } = trainInto(out, { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
+  await underWay;
+  parent.kill('SIGINT');
+  expect((await ended).code).toBe(130);
+  expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
+}, 180_000);
 
 test('a second Ctrl-C ends a command whose main thread is busy', async () => {
   const preload = join(project.folder, 'busy.mjs');
