@@ -11,6 +11,7 @@ import { pickModel, pickPictures, saveModel, startProcess } from '../../src/elec
 import { startTraining, type Training } from '../../src/electron/main.ts';
 import { firstState, round, train } from '../../src/jobs/index.ts';
 import type { OpenRequest, RemoteClient } from '../../src/remote/index.ts';
+import { needs } from '../needs.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { modelOf, requestOf, settings } from '../remote/request.ts';
 import * as standIn from './stand-in.ts';
@@ -154,7 +155,7 @@ test('a round in the utility process gives the bits of one from files, and on Li
   }
 });
 
-test.runIf(process.platform === 'linux')('a page is told what to install for decoding on Linux', async () => {
+test('a page is told what to install for decoding on Linux', needs(process.platform === 'linux', 'Linux'), async () => {
   vi.stubEnv('NODE_OPTIONS', `--require ${fileURLToPath(new URL('hide-wasm.cjs', import.meta.url))}`);
   const client = started();
   const { version } = JSON.parse(readFileSync('node_modules/sharp/package.json', 'utf8'));
