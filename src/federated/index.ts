@@ -9,4 +9,4 @@ export {
   roundSettings,
   runRound,
 } from './round.ts';
-export { checkSource, checkTensors, type RoundState, readRoundState, writeRoundState } from './state.ts';
+export { checkSource, checkTensors, type RoundState, readRoundState, variancesOf, writeRoundState } from './state.ts';

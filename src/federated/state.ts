@@ -1,6 +1,6 @@
 import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
-import { bytesOf, type Tensor } from '../onnx/index.ts';
+import { bytesOf, type Graph, type Tensor } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
@@ -20,8 +20,15 @@ export interface RoundState {
 const FORMAT = 'thaw-round';
 const VERSION = '1';
 
-/** As a safetensors file, all but the tensors in its metadata. */
-export const writeRoundState = ({ source, task, seed, epoch, tensors }: RoundState): Uint8Array =>
+/**
+ * As a safetensors file, all but the tensors in its metadata.
+ *
+ * @param variances for a server that averages: the tensors that cannot be below zero
+ */
+export const writeRoundState = (
+  { source, task, seed, epoch, tensors }: RoundState,
+  variances: readonly string[] = [],
+): Uint8Array =>
   writeSafetensors({
     tensors,
     metadata: {
@@ -31,6 +38,7 @@ export const writeRoundState = ({ source, task, seed, epoch, tensors }: RoundSta
       task: JSON.stringify(task),
       seed: String(seed),
       epoch: String(epoch),
+      ...(variances.length > 0 && { variances: JSON.stringify(variances) }),
     },
   });
 
@@ -72,9 +80,17 @@ export function checkSource(state: RoundState, model: string, sha256: string): v
   );
 }
 
-/** @throws ThawError `bad-data` naming what is in the state and not in the network, or is of another type or shape there */
+/** The running variances of batch normalizations, by the names of their initializers. */
+export const variancesOf = ({ nodes }: Graph): Set<string> =>
+  new Set(nodes.filter(({ op, domain }) => op === 'BatchNormalization' && domain === '').map(({ inputs }) => inputs[4]));
+
+/**
+ * @throws ThawError `bad-data` naming what is in the state and not in the network, is of another type or shape there, or has values that a
+ * network cannot have
+ */
 export function checkTensors({ tensors }: RoundState, { model }: Inference): void {
   const { initializers } = model.graph;
+  const variances = variancesOf(model.graph);
   for (const [name, { type, shape, data }] of tensors) {
     const fail = (why: string): never => {
       throw new ThawError('bad-data', `the state's "${name}" ${why}`, 'Train with the settings that it was made with');
@@ -82,7 +98,9 @@ export function checkTensors({ tensors }: RoundState, { model }: Inference): voi
     const own = initializers.get(name) ?? fail('is no parameter of the model');
     const said = (t: Pick<Tensor, 'type' | 'shape'>) => `${t.type} [${t.shape.join(', ')}]`;
     if (said(own) !== said({ type, shape })) fail(`is ${said({ type, shape })}, and the model's ${said(own)}`);
-    if (!(data as Float32Array).every(Number.isFinite)) fail('has values that are no numbers');
+    if (!(data as Float32Array).every(Number.isFinite)) fail('has values that are not finite');
+    if (variances.has(name) && (data as Float32Array).some((value) => value < 0))
+      fail('is a variance and has values below zero');
   }
 }
 

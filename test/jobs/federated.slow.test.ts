@@ -26,7 +26,10 @@ describe('the app', () => {
       'README.md',
       'pyproject.toml',
       'thaw_federated/__init__.py',
+      'thaw_federated/checks.py',
       'thaw_federated/client_app.py',
+      'thaw_federated/exchange.py',
+      'thaw_federated/guard.py',
       'thaw_federated/record.py',
       'thaw_federated/server_app.py',
       'thaw_federated/states.py',
@@ -66,7 +69,7 @@ describe('the app', () => {
 });
 
 describe('with Flower', FLOWER, () => {
-  test('its clients train, FedAvg is their weighted mean, a state grows with its stage, and what goes wrong is told', async () => {
+  test('its clients train, FedAvg is their weighted mean, and a state grows with its stage', async () => {
     const app = join(project.folder, 'flower');
     const model = join(project.model, 'model.onnx');
     await writeFederatedApp({ folder: app, model, labels: ['blue', 'green', 'red'] });
@@ -98,18 +101,10 @@ describe('with Flower', FLOWER, () => {
     // 123 bytes a tensor for Flower's own header and the name, and what the metrics take.
     const head = 4 * (3 * 8 + 3);
     expect(near.up - head).toBeLessThan(350);
-    expect(said.faults).toEqual({
-      none: [[null, 'gave no answer in time'], true],
-      failed: [[null, 'the state is of another model. Give that one'], true],
-      shape: [[null, 'answered with "fc.bias" in another shape'], true],
-      nan: [[null, 'answered with values in "fc.bias" that are no numbers'], true],
-    });
-    // Flower's differential privacy: the change of each client, and so of their mean, is no longer than the norm.
+    // Differential privacy: the change of each client, and so of their mean, is no longer than the norm.
     expect(said.clipped).toBeLessThan(0.001 * (1 + 1e-3));
     expect(said.moved[0]).toBeGreaterThan(0.002);
     expect(said.few).toMatch(/^1 clients gave a state that can be averaged, and min-clients is 2/);
-    expect(said.common[0]).toEqual(said.common[1]);
-    expect(said.common[0]).not.toContain('more');
     // The second round is not in the state, and the third was being written.
     expect(said.lines).toEqual([
       ['sitting', null],

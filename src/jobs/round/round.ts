@@ -7,6 +7,7 @@ import {
   type RoundState,
   readRoundState,
   runRound,
+  variancesOf,
   writeRoundState,
 } from '../../federated/index.ts';
 import { trainingConfigOf, withClassWeights } from '../../recipe/index.ts';
@@ -76,5 +77,6 @@ export async function firstState(request: FirstStateRequest, hooks: JobHooks = {
     }
   }
   const { source = await resolved.sha256(), seed = settings.seed, epoch = 0 }: Partial<RoundState> = before ?? {};
-  return writeRoundState({ source, task: task.facts, seed, epoch, tensors });
+  const variances = [...variancesOf(network.model.graph)].filter((name) => tensors.has(name));
+  return writeRoundState({ source, task: task.facts, seed, epoch, tensors }, variances);
 }

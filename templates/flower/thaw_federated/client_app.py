@@ -21,7 +21,7 @@ def train(message: Message, context: Context) -> Message:
         after = Path(folder) / "after.safetensors"
         outcome = run(message, context, Path(folder), "--out", after, "--measure", *words)
         arrays, _ = read_state(after)
-    metrics = MetricRecord({"num-examples": outcome["examples"], **outcome["train"], **measured(outcome["before"], outcome)})
+    metrics = metrics_of({"num-examples": outcome["examples"], **outcome["train"], **measured(outcome["before"], outcome)})
     return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
 
 
@@ -30,8 +30,13 @@ def evaluate(message: Message, context: Context) -> Message:
     """Answers with metrics on the validation pictures of this machine, and their number."""
     with TemporaryDirectory() as folder:
         outcome = run(message, context, Path(folder), "--evaluate")
-    metrics = MetricRecord({"num-examples": outcome["examples"], **measured(outcome["val"], outcome)})
+    metrics = metrics_of({"num-examples": outcome["examples"], **measured(outcome["val"], outcome)})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+
+def metrics_of(scores: dict) -> MetricRecord:
+    """As a record, which has numbers only: a score that could not be measured is left out."""
+    return MetricRecord({name: value for name, value in scores.items() if value is not None})
 
 
 def measured(scores: dict, outcome: dict) -> dict:

@@ -2,15 +2,11 @@
 
 import json
 import os
-import re
-import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-from flwr.app import ArrayRecord, Message, MetricRecord
+from .checks import mean_of
 
 try:
     import fcntl
@@ -62,113 +58,19 @@ def read_lines(path: Path) -> list[dict]:
     return lines
 
 
-class Exchange:
-    """Messages to clients and what came back: who answered with what, who did not and why."""
-
-    def __init__(self, messages: Iterable[Message], names: dict[int, str]):
-        self.messages = list(messages)
-        self.names = names
-        self.began = time.monotonic()
-        self.seconds = 0.0
-        self.clients: list[dict] = []
-
-    def close(self, replies: Iterable[Message], like: ArrayRecord | None = None) -> list[Message]:
-        """
-        Notes all replies. Returns those that can be averaged.
-
-        @param like: the arrays that a reply must have, by name and shape
-        """
-        self.seconds = time.monotonic() - self.began
-        replies = {reply.metadata.reply_to_message_id: reply for reply in replies}
-        usable = []
-        for message in self.messages:
-            node = message.metadata.dst_node_id
-            client = {"client": str(node), "down": size_of(message)}
-            if self.names.get(node):
-                client["name"] = self.names[node]
-            reply = replies.get(message.metadata.message_id)
-            why = fault_of(reply, like)
-            if why is None:
-                usable.append(reply)
-                client |= {"up": size_of(reply), **scores_of(reply)}
-            else:
-                client |= {"dropped": why}
-            self.clients.append(client)
-        return with_common_metrics(usable)
-
-
-def size_of(message: Message) -> int:
-    """Bytes of a message's records, as Flower counts them."""
-    return sum(record.count_bytes() for record in message.content.values())
-
-
-def fault_of(reply: Message | None, like: ArrayRecord | None) -> str | None:
-    """Why a reply cannot be averaged."""
-    if reply is None:
-        return "gave no answer in time"
-    if reply.has_error():
-        return plain(reply.error.reason)
-    content = reply.content
-    if len(content.metric_records) != 1:
-        return "answered without its metrics"
-    examples = next(iter(content.metric_records.values())).get("num-examples")
-    if not isinstance(examples, int | float) or not examples > 0:
-        return "answered without a number of examples"
-    if like is None:
-        return None
-    if len(content.array_records) != 1:
-        return "answered without the state"
-    arrays = next(iter(content.array_records.values()))
-    for name in like.keys() | arrays.keys():
-        if name not in arrays or name not in like:
-            return f'answered with a state that {"has" if name in arrays else "lacks"} "{name}"'
-        if arrays[name].shape != like[name].shape:
-            return f'answered with "{name}" in another shape'
-        if not np.isfinite(arrays[name].numpy()).all():
-            return f'answered with values in "{name}" that are no numbers'
-    return None
-
-
-def plain(reason: str) -> str:
-    """What a client's error says, as one line without Python's wrapping: `<class 'RuntimeError'>:<'…'>`."""
-    line = " ".join(reason.split())
-    raised = re.fullmatch(r"<class '[\w.]+'>:<(['\"]?)(.*)\1>", line)
-    return raised[2].removeprefix("thaw: ") if raised else line
-
-
-def scores_of(reply: Message) -> dict:
-    """Examples and scores: of training, and those named `val-…` of the state that was sent."""
-    metrics = dict(next(iter(reply.content.metric_records.values())))
-    examples = metrics.pop("num-examples")
-    val = {name.removeprefix("val-"): value for name, value in metrics.items() if name.startswith("val-")}
-    train = {name: value for name, value in metrics.items() if not name.startswith("val-")}
-    return {"examples": examples} | ({"train": train} if train else {}) | ({"val": val} if val else {})
-
-
-def with_common_metrics(replies: list[Message]) -> list[Message]:
-    """Flower averages metrics that all replies have; what some lack is left out."""
-    records = [next(iter(reply.content.metric_records.items())) for reply in replies]
-    common = set.intersection(*(set(metrics) for _, metrics in records)) if records else set()
-    for reply, (name, metrics) in zip(replies, records, strict=True):
-        reply.content[name] = MetricRecord({key: value for key, value in metrics.items() if key in common})
-    return replies
-
-
-def mean_of(clients: list[dict], part: str) -> dict[str, float]:
-    """The mean of what clients measured, by their examples."""
-    parts = [client[part] for client in clients if part in client]
-    weights = [client[part].get("examples", client["examples"]) for client in clients if part in client]
-    names = set.intersection(*(set(scores) for scores in parts)) - {"examples"} if parts else set()
-    return {
-        name: sum(w * scores[name] for w, scores in zip(weights, parts, strict=True)) / sum(weights) for name in sorted(names)
-    }
-
-
 def told(what: str, clients: list[dict], part: str) -> None:
-    """Prints a line of it, and one for each client that is not in it."""
-    answered = [client for client in clients if "dropped" not in client]
-    scores = "  ".join(f"{name} {value:.4g}" for name, value in mean_of(answered, part).items())
-    print(f"{what}: {len(answered)} of {len(clients)} clients   {scores}", flush=True)
+    """Prints a line of it, and one for each client that is not in it or counts for less than it says."""
+    answered = [client for client in clients if part in client and "dropped" not in client]
+    weights = [client[part].get("examples", client["examples"]) for client in answered]
+    means = mean_of([{name: v for name, v in client[part].items() if name != "examples"} for client in answered], weights)
+    scores = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+    count = sum("dropped" not in client for client in clients)
+    print(f"{what}: {count} of {len(clients)} clients   {scores}", flush=True)
     for client in clients:
+        who = f"{client['name']} ({client['client']})" if "name" in client else client["client"]
         if "dropped" in client:
-            print(f"  without {client.get('name', client['client'])}: {client['dropped']}", flush=True)
+            print(f"  without {who}: {client['dropped']}", flush=True)
+        if "claimed" in client:
+            print(f"  {who} says {client['claimed']} examples, of which {client['examples']} count", flush=True)
+        if "clipped" in client:
+            print(f"  {who} moved too far from the state: {client['clipped']:.3g} of its update counts", flush=True)

@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 from flwr.app import ArrayRecord, ConfigRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
+from .exchange import CarefulGrid
+from .guard import Guard
 from .record import Record, take_lock, told
-from .states import read_state, thaw_round, write_state
-from .strategies import FedAvg, private, strategy_of
+from .states import forget_after, keep_state, kept_states, read_state, thaw_round
+from .strategies import FedAvg, strategy_of, variances_in
 
 app = ServerApp()
 
@@ -43,11 +45,15 @@ def strategy_for(config) -> FedAvg:
 def main(grid: Grid, context: Context) -> None:
     """All stages, from where the state in `out` ends, a last evaluation, and the finished model."""
     config = context.run_config
+    grid = CarefulGrid(grid)
     out = Path(config["out"])
     out.mkdir(parents=True, exist_ok=True)
     lock = take_lock(out)
     state = out / "state.safetensors"
     done = rounds_in(state)
+    if not state.exists() and kept_states(state):
+        raise RuntimeError(f"{state} is missing: put a state of {out / 'states'} in its place, or choose another out to begin anew")
+    forget_after(state, done)
     record = Record(out / "record.jsonl", done)
     record.write("sitting", model=config["model"], strategy=strategy_words(config), flower=version("flwr"), rounds=done)
     first = 0
@@ -66,8 +72,7 @@ def main(grid: Grid, context: Context) -> None:
 def strategy_words(config) -> dict:
     """The strategy and what it was given."""
     own = {"fedprox": ["proximal-mu"], "fedadam": ["eta", "tau"]}.get(config["strategy"], [])
-    own += ["noise-multiplier", "clipping-norm"] if float(config["noise-multiplier"]) else []
-    return {"name": config["strategy"], **{name: config[name] for name in own}}
+    return {"name": config["strategy"], **{name: config[name] for name in own}, **Guard.of(config).words}
 
 
 def rounds_in(state: Path) -> int:
@@ -91,13 +96,12 @@ def train_stage(grid: Grid, config, record: Record, number: int, stage: dict, st
     arrays, metadata = grown(config, stage, state)
     epoch, done, epochs = int(metadata["epoch"]), int(metadata.get("rounds", 0)), int(stage["epochs"])
     strategy = strategy_for(config)
+    strategy.variances = variances_in(metadata)
 
     def keep(server_round: int, arrays: ArrayRecord) -> None:
         if server_round == 0:
             return
         exchange = strategy.exchange
-        if not exchange.clients:
-            raise RuntimeError("a client gave nothing, and differential privacy wants all: the round counts for nothing")
         settings = json.loads(settings_of(config, stage))
         position = {"epoch": str(epoch + epochs * server_round), "rounds": str(done + server_round)}
         record.write(
@@ -108,12 +112,12 @@ def train_stage(grid: Grid, config, record: Record, number: int, stage: dict, st
             seconds=round(exchange.seconds, 2),
             clients=exchange.clients,
         )
-        write_state(state, arrays, {**metadata, **position})
+        keep_state(state, arrays, {**metadata, **position}, int(config["keep"]))
         told(f"round {done + server_round}", exchange.clients, "train")
 
     # What a state is worth is measured when it is sent for the next round: it travels once.
     strategy.fraction_evaluate = 0.0
-    private(strategy, config).start(
+    strategy.start(
         grid=grid,
         initial_arrays=arrays,
         num_rounds=rounds,

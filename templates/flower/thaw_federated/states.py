@@ -37,6 +37,30 @@ def write_state(path: Path, arrays: ArrayRecord, metadata: dict[str, str]) -> No
     os.replace(unfinished, path)
 
 
+def kept_states(state: Path) -> dict[int, Path]:
+    """The states of earlier rounds beside the last one, by their rounds."""
+    names = {path: path.stem.removeprefix("round-") for path in (state.parent / "states").glob("round-*.safetensors")}
+    return {int(number): path for path, number in names.items() if number.isdecimal()}
+
+
+def keep_state(state: Path, arrays: ArrayRecord, metadata: dict[str, str], keep: int) -> None:
+    """Writes the state of a round twice: in the place of the last one, and beside those of so many rounds, of which the oldest goes."""
+    if keep > 0:
+        number = int(metadata["rounds"])
+        (state.parent / "states").mkdir(exist_ok=True)
+        write_state(state.parent / "states" / f"round-{number}.safetensors", arrays, metadata)
+    write_state(state, arrays, metadata)
+    for number, path in sorted(kept_states(state).items())[: -keep or None]:
+        path.unlink()
+
+
+def forget_after(state: Path, rounds: int) -> None:
+    """Removes the states of rounds that are done again, since the last state was put back to an earlier one."""
+    for number, path in kept_states(state).items():
+        if number > rounds:
+            path.unlink()
+
+
 def thaw_round(thaw: str, *words: str | Path) -> dict:
     """Runs `thaw round`. What it refuses becomes an error of one line, which Flower tells the server."""
     command = [*shlex.split(thaw), "round", *map(str, words), "--json"]
