@@ -19,6 +19,8 @@ export interface RoundState {
 
 const FORMAT = 'thaw-round';
 const VERSION = '1';
+/** Epochs that a federation does not come to. */
+const MOST_EPOCHS = 1e6;
 
 /**
  * As a safetensors file, all but the tensors in its metadata.
@@ -57,7 +59,7 @@ export function readRoundState(bytes: Uint8Array): RoundState {
   }
   const [seedNumber, epochNumber] = [seed, epoch].map((text) => Number(text || Number.NaN));
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
-  if (!/^[0-9a-f]{64}$/.test(source ?? '') || !isCount(seedNumber) || !isCount(epochNumber))
+  if (!/^[0-9a-f]{64}$/.test(source ?? '') || !isCount(seedNumber) || !isCount(epochNumber) || epochNumber > MOST_EPOCHS)
     throw new ThawError('bad-data', "the state's metadata are damaged", 'Take the state of an earlier round');
   return { source, task: readFacts(jsonOf(task)), seed: seedNumber, epoch: epochNumber, tensors };
 }
@@ -82,7 +84,9 @@ export function checkSource(state: RoundState, model: string, sha256: string): v
 
 /** The running variances of batch normalizations, by the names of their initializers. */
 export const variancesOf = ({ nodes }: Graph): Set<string> =>
-  new Set(nodes.filter(({ op, domain }) => op === 'BatchNormalization' && domain === '').map(({ inputs }) => inputs[4]));
+  new Set(
+    nodes.filter(({ op, domain }) => op === 'BatchNormalization' && domain === '').map(({ inputs }) => inputs[4]),
+  );
 
 /**
  * @throws ThawError `bad-data` naming what is in the state and not in the network, is of another type or shape there, or has values that a

@@ -2,7 +2,8 @@ import { writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
 import { type RoundMode, type RoundOutcome, readRoundState } from '../federated/index.ts';
 import type { TrainSettingsInput } from '../recipe/index.ts';
-import type { AppMessage } from './node.ts';
+import { readAskedSettings } from './asked.ts';
+import type { AppMessage } from './events.ts';
 import type { Content, FlowerRecord, RecordValue } from './records.ts';
 
 /** What the app that `thaw federated init` writes asks of a client: a round from a state, with settings. */
@@ -12,7 +13,7 @@ export interface AskedRound extends RoundMode {
   readonly settings: TrainSettingsInput;
 }
 
-/** @throws ThawError `bad-data` for a message of another app */
+/** @throws ThawError `bad-data` for a message of another app, `bad-config` for settings that ask for too much */
 export function readAskedRound({ type, content }: AppMessage): AskedRound {
   const arrays = content.get('arrays');
   const config = content.get('config');
@@ -25,7 +26,7 @@ export function readAskedRound({ type, content }: AppMessage): AskedRound {
   if (type !== 'train' && type !== 'evaluate') throw stranger(`"${type}" is asked for`);
   if (arrays?.kind !== 'arrays' || config?.kind !== 'config') throw stranger('it has no state or no config');
   const { values } = config;
-  const text = (name: string): Record<string, unknown> => {
+  const text = (name: string): unknown => {
     try {
       return JSON.parse(String(values.get(name)));
     } catch {
@@ -38,10 +39,10 @@ export function readAskedRound({ type, content }: AppMessage): AskedRound {
     throw stranger(`it has no ${name}`);
   };
   const finished = number('epochs') * (number('server-round') - 1);
-  const metadata = { ...text('state'), epoch: String(number('epoch') + finished) };
+  const metadata = { ...(text('state') as Record<string, unknown>), epoch: String(number('epoch') + finished) };
   return {
     state: writeSafetensors({ tensors: arrays.arrays, metadata: metadata as Record<string, string> }),
-    settings: text('settings') as TrainSettingsInput,
+    settings: readAskedSettings(text('settings')),
     evaluateOnly: type === 'evaluate',
     measure: true,
     proximal: values.has('proximal-mu') ? number('proximal-mu') : undefined,

@@ -1,6 +1,7 @@
 /** A node of a Flower federation without Python, for the app that `thaw federated init` writes. */
 export { type AskedRound, answerOf, readAskedRound } from './app.ts';
+export type { AppMessage, NodeEvent } from './events.ts';
 export { identityOf, type NodeIdentity, newIdentity } from './identity.ts';
-export { type AppMessage, type NodeEvent, type NodeOptions, runNode } from './node.ts';
+export { type NodeOptions, runNode } from './node.ts';
 export type { Content, FlowerRecord, RecordValue } from './records.ts';
-export { FLOWER, fetchTransport, type Transport } from './superlink.ts';
+export { FLOWER, fetchTransport, readWithin, type Transport } from './superlink.ts';

@@ -39,7 +39,7 @@ export async function packObject(
 export function unpackObject(content: Uint8Array): FlowerObject {
   const end = content.indexOf(0);
   const [, type, ids, length] =
-    /^(\w+) ([0-9a-f,]*) (\d+)$/.exec(new TextDecoder().decode(content.subarray(0, Math.max(end, 0)))) ?? [];
+    /^(\w{1,40}) ([0-9a-f,]*) (\d{1,15})$/.exec(new TextDecoder().decode(content.subarray(0, Math.max(end, 0)))) ?? [];
   const body = content.subarray(end + 1);
   const children = ids ? ids.split(',') : [];
   if (type === undefined || Number(length) !== body.length || !children.every((id) => /^[0-9a-f]{64}$/.test(id)))
@@ -60,4 +60,35 @@ export function* everyObject(root: PackedObject, seen = new Set<string>()): Gene
   seen.add(root.id);
   yield root;
   for (const child of root.children) yield* everyObject(child, seen);
+}
+
+/** Of a message: Flower's own have five levels, and an object or two for each tensor. */
+const MOST_OBJECTS = 30_000;
+const MOST_LEVELS = 16;
+
+/** What `idsIn` reads: objects by id, as a SuperLink lists them. */
+interface ListedTree {
+  readonly object_id?: string | null;
+  readonly children?: readonly ListedTree[] | null;
+}
+
+/**
+ * The ids in a tree of objects, each once.
+ *
+ * @throws ThawError `bad-data` if they are more, or deeper, than in a message
+ */
+export function idsIn(tree: ListedTree): Set<string> {
+  const ids = new Set<string>();
+  let level: readonly ListedTree[] = [tree];
+  for (let depth = 0, count = 0; level.length; depth++) {
+    count += level.length;
+    if (depth === MOST_LEVELS) throw damaged(`its objects have more than ${MOST_LEVELS} levels`);
+    if (count > MOST_OBJECTS) throw damaged(`it has more than ${MOST_OBJECTS} objects`);
+    for (const { object_id } of level) {
+      if (!/^[0-9a-f]{64}$/.test(object_id ?? '')) throw damaged('one of its objects has no id');
+      ids.add(object_id!);
+    }
+    level = level.flatMap(({ children }) => children ?? []);
+  }
+  return ids;
 }

@@ -19,6 +19,10 @@ export type Content = ReadonlyMap<string, FlowerRecord>;
 /** Bytes of an array that travel as one object. */
 const CHUNK = 5 * 2 ** 20;
 
+/** Bytes of a record of numbers or settings, and entries of a list. */
+const MOST_VALUES = 2 ** 21;
+const MOST_ENTRIES = 30_000;
+
 export async function packContent(content: Content, chunk = CHUNK): Promise<PackedObject> {
   const records = await Promise.all([...content.values()].map((record) => packRecord(record, chunk)));
   return packReferences('RecordDict', [...content.keys()], records);
@@ -67,9 +71,15 @@ function packedValue(value: RecordValue): flower.Value.$Properties {
 /**
  * @param root id of a RecordDict
  * @param objects all below it, by id
- * @throws ThawError `bad-data` where something is missing or no such thing
+ * @param limit bytes of all arrays together: one object can be named many times
+ * @throws ThawError `bad-data` where something is missing, no such thing or too large
  */
-export function unpackContent(root: string, objects: ReadonlyMap<string, Uint8Array>): Content {
+export function unpackContent(
+  root: string,
+  objects: ReadonlyMap<string, Uint8Array>,
+  limit = Number.POSITIVE_INFINITY,
+): Content {
+  let left = limit;
   const at = (id: string, ...types: readonly string[]): FlowerObject => {
     const content = objects.get(id);
     if (!content) throw damaged(`${id} is missing`);
@@ -86,8 +96,11 @@ export function unpackContent(root: string, objects: ReadonlyMap<string, Uint8Ar
   const array = (id: string): Tensor => {
     const object = at(id, 'Array');
     const { stype, arraychunk_ids: places } = jsonOf(object);
-    if (stype !== 'numpy.ndarray' || !Array.isArray(places)) throw damaged(`its array is written as ${stype}`);
-    const chunks = places.map((place: number) => at(object.children[place], 'ArrayChunk').body);
+    if (stype !== 'numpy.ndarray' || !Array.isArray(places) || places.length > MOST_ENTRIES)
+      throw damaged(`its array is written as ${String(stype).slice(0, 40)}, or in too many chunks`);
+    const chunks = places.map((place: unknown) => at(object.children[Number(place)], 'ArrayChunk').body);
+    left -= chunks.reduce((all, { length }) => all + length, 0);
+    if (left < 0) throw damaged(`its arrays have more than ${limit} bytes`);
     return readNpy(joined(chunks));
   };
   return new Map(references(at(root, 'RecordDict')).map(([name, child]) => [name, record(child)]));
@@ -95,7 +108,9 @@ export function unpackContent(root: string, objects: ReadonlyMap<string, Uint8Ar
 
 function references(object: FlowerObject): [name: string, id: string][] {
   const entries = Object.entries(jsonOf(object));
-  if (entries.some(([, id]) => !object.children.includes(id as string))) throw damaged('it names a child it lacks');
+  if (entries.length > MOST_ENTRIES) throw damaged(`it has more than ${MOST_ENTRIES} entries`);
+  const own = new Set(object.children);
+  if (entries.some(([, id]) => !own.has(id as string))) throw damaged('it names a child it lacks');
   return entries as [string, string][];
 }
 
@@ -110,6 +125,7 @@ function jsonOf({ body }: FlowerObject): Record<string, unknown> {
 }
 
 function unpackValues({ body }: FlowerObject): Map<string, RecordValue> {
+  if (body.length > MOST_VALUES) throw damaged(`a record of it has more than ${MOST_VALUES} bytes`);
   try {
     const { items } = flower.Values.decode(body);
     const values = items.map(({ key, value }) => [key ?? '', value && unpackedValue(value)] as const);

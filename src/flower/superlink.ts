@@ -4,14 +4,16 @@ import { base64, type NodeIdentity } from './identity.ts';
 
 /** The version of Flower whose Fleet API is spoken here: another minor version has another. */
 export const FLOWER = '1.42';
+const VERSION = /^[\w.+-]{1,40}$/;
 
 /** Carries bytes to a SuperLink and back, by HTTP. */
 export interface Transport {
   /** As people are told it. */
   readonly address: string;
   /**
-   * @param path of the Fleet API, beginning with a slash; with a body it is posted
-   * @throws whatever says that there was no answer
+   * @param path of the Fleet API, beginning with a slash; with a body it is posted. Redirections are not followed
+   * @param request `limit` is how many bytes of an answer may be read: see `readWithin`
+   * @throws TooLarge, or whatever says that there was no answer
    */
   exchange(
     path: string,
@@ -19,6 +21,7 @@ export interface Transport {
       readonly body?: Uint8Array;
       readonly headers: Readonly<Record<string, string>>;
       readonly signal: AbortSignal;
+      readonly limit: number;
     },
   ): Promise<{ readonly status: number; readonly body: Uint8Array }>;
 }
@@ -33,7 +36,7 @@ export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fe
   const base = String(address).replace(/\/+$/, '');
   return {
     address: publicAddress(base),
-    async exchange(path, { body, headers, signal }) {
+    async exchange(path, { body, headers, signal, limit }) {
       const response = await fetcher(base + path, {
         method: body ? 'POST' : 'GET',
         body: body as Uint8Array<ArrayBuffer> | undefined,
@@ -41,10 +44,52 @@ export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fe
         signal,
         redirect: 'error',
       });
-      return { status: response.status, body: new Uint8Array(await response.arrayBuffer()) };
+      const answer = response.body ? await readWithin(limit, partsOf(response.body)) : new Uint8Array();
+      return { status: response.status, body: answer };
     },
   };
 };
+
+async function* partsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * The parts of an answer in one piece.
+ *
+ * @throws TooLarge once there are more bytes than `limit`; the rest is not read
+ */
+export async function readWithin(limit: number, parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  // Parts are copied at once: many small ones would take far more memory than their bytes.
+  let bytes = new Uint8Array(Math.min(limit, 2 ** 16));
+  let length = 0;
+  for await (const part of parts) {
+    const end = length + part.length;
+    if (end > limit) throw new TooLarge(limit);
+    if (end > bytes.length) {
+      const larger = new Uint8Array(Math.min(limit, Math.max(end, 2 * bytes.length)));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(part, length);
+    length = end;
+  }
+  return bytes.subarray(0, length);
+}
+
+/** An answer has more bytes than it may have. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge';
+
+  constructor(limit: number) {
+    super(`more than ${limit} bytes`);
+  }
+}
 
 /** There was no answer, or none of the SuperLink itself: another try may do. */
 export class Unreachable extends Error {
@@ -53,7 +98,7 @@ export class Unreachable extends Error {
 
 /** The SuperLink answers that it won't. */
 export class Refused extends Error {
-  override readonly name = 'Refused';
+  override readonly name: string = 'Refused';
 
   constructor(
     message: string,
@@ -64,6 +109,27 @@ export class Refused extends Error {
     super(message);
   }
 }
+
+/** An answer is none of a SuperLink's: of another form, or too large. */
+export class Malformed extends Refused {
+  override readonly name = 'Malformed';
+
+  constructor(message: string) {
+    super(message, 200, undefined);
+  }
+}
+
+/** What decodes a message of the Fleet API. */
+export interface Decoder<T> {
+  decode(bytes: Uint8Array): T;
+}
+
+/** Bytes of an answer. One that has no tensors is small; Flower's description of its API has some 300 KB. */
+const SMALL = 2 ** 16;
+const DESCRIPTION = 2 ** 23;
+
+/** Characters of an explanation that are taken. */
+const EXPLANATION = 300;
 
 /** Milliseconds for an answer; what carries tensors has as many as `LONG`. */
 const SHORT = 30_000;
@@ -86,9 +152,9 @@ export class SuperLink {
    * @throws ThawError `network` where it is none that this speaks, or there is no SuperLink
    */
   async version(signal?: AbortSignal): Promise<string> {
-    const { status, body } = await this.exchange('/openapi.json', { headers: {}, signal });
+    const { status, body } = await this.exchange('/openapi.json', { headers: {}, signal, limit: DESCRIPTION });
     const { title, version } = (jsonOf(body)?.info ?? {}) as Record<string, unknown>;
-    if (status !== 200 || title !== 'SuperLink API' || typeof version !== 'string') {
+    if (status !== 200 || title !== 'SuperLink API' || typeof version !== 'string' || !VERSION.test(version)) {
       throw new ThawError(
         'network',
         `${this.address} is no SuperLink of Flower ${FLOWER}`,
@@ -105,9 +171,15 @@ export class SuperLink {
 
   /**
    * @param method of the Fleet API, as in its path
-   * @throws Unreachable, Refused, AbortError
+   * @param decoder of its answer
+   * @throws Unreachable, Refused, Malformed, AbortError
    */
-  async call(method: string, body: Uint8Array, { signal, long = false }: CallOptions = {}): Promise<Uint8Array> {
+  async call<T>(
+    method: string,
+    body: Uint8Array,
+    decoder: Decoder<T>,
+    { signal, long = false, limit = SMALL }: CallOptions = {},
+  ): Promise<T> {
     const timestamp = new Date().toISOString();
     const headers = {
       accept: 'application/protobuf',
@@ -116,25 +188,42 @@ export class SuperLink {
       'flwr-timestamp': timestamp,
       'flwr-signature': base64(await this.identity.sign(timestamp)),
     };
-    const answer = await this.exchange(`/v1/fleet/${method}`, { headers, body, signal, long });
-    if (answer.status === 200) return answer.body;
-    const { code, detail, extra } = jsonOf(answer.body) ?? {};
-    const said = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
-    throw new Refused(said, answer.status, typeof code === 'number' ? code : undefined);
+    const answer = await this.exchange(`/v1/fleet/${method}`, { headers, body, signal, long, limit });
+    if (answer.status !== 200) {
+      const { code, detail, extra } = jsonOf(answer.body) ?? {};
+      const said = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
+      throw new Refused(shortened(said), answer.status, typeof code === 'number' ? code : undefined);
+    }
+    try {
+      return decoder.decode(answer.body);
+    } catch (cause) {
+      throw this.malformed(method, `what is no message of Flower ${FLOWER} (${reasonOf(cause)})`);
+    }
   }
+
+  malformed = (method: string, what: string): Malformed =>
+    new Malformed(`the SuperLink at ${this.address} answered ${method} with ${what}`);
 
   private async exchange(
     path: string,
-    { headers, body, signal, long }: CallOptions & { headers: Record<string, string>; body?: Uint8Array },
+    {
+      headers,
+      body,
+      signal,
+      long,
+      limit,
+    }: CallOptions & { headers: Record<string, string>; body?: Uint8Array; limit: number },
   ) {
     const timeout = AbortSignal.timeout(long ? LONG : SHORT);
     const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    const answer = await this.transport.exchange(path, { headers, body, signal: either }).catch((cause: unknown) => {
+    const request = { headers, body, signal: either, limit };
+    const answer = await this.transport.exchange(path, request).catch((cause: unknown) => {
       signal?.throwIfAborted();
+      if (cause instanceof TooLarge) throw this.malformed(path, cause.message);
       const why = timeout.aborted ? 'there was no answer in time' : reasonOf(cause);
       throw new Unreachable(`cannot reach ${this.address}: ${why}`, { cause });
     });
-    if ([502, 503, 504].includes(answer.status))
+    if ([408, 425, 429, 502, 503, 504].includes(answer.status))
       throw new Unreachable(`cannot reach ${this.address}: status ${answer.status}`);
     return answer;
   }
@@ -144,13 +233,18 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Whether it carries tensors. */
   readonly long?: boolean;
+  /** Bytes that the answer may have. */
+  readonly limit?: number;
 }
+
+/** A stranger's explanation on one line. */
+const shortened = (text: string): string => text.slice(0, EXPLANATION).replace(/\s+/g, ' ');
 
 /** The reason of a failed `fetch` is in its cause. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const { message, code } = cause as { readonly message?: string; readonly code?: string };
-  return withoutSecrets(String(message || code || cause)).replace(/\s+/g, ' ');
+  return shortened(withoutSecrets(String(message || code || cause)));
 }
 
 function jsonOf(body: Uint8Array): Record<string, unknown> | undefined {

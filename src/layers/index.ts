@@ -23,7 +23,7 @@ export { type Place, placesOf, selectPlaces } from './places.ts';
 export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
-export { type Selection, selectionText, selectParameters } from './selection.ts';
+export { type Selection, selectionText, selectParameters, slowPatterns } from './selection.ts';
 export { type InspectedMemory, megabytes } from './memory.ts';
 export { beforeUnits, isTail, type Tail, type TailKind, type TailStep, withoutTail, withTail } from './tail.ts';
 export { type Teacher, withTeacher } from './teacher.ts';

@@ -40,6 +40,12 @@ const partsOf = (selection: Selection): string[] =>
 const split = (text: string): string[] =>
   (text.match(/\/(?:[^/\\]|\\.)*\/\w*|[^,]+/g) ?? []).map((part) => part.trim()).filter((part) => part !== '');
 
+/** Of a selection by a stranger, the parts that may take more time than anyone has: regular expressions, and globs with many stars. */
+export const slowPatterns = (selection: Selection): string[] =>
+  partsOf(selection).filter((part) => REGEX.test(part) || part.split('*').length > 4);
+
+const REGEX = /^\/(.*)\/([a-z]*)$/s;
+
 function select(part: string, groups: readonly LayerGroup[], allNames: readonly string[]): readonly string[] {
   if (part === 'all') return allNames;
   const last = part === 'head' ? 1 : numberOfLast(part);
@@ -62,7 +68,7 @@ function numberOfLast(part: string): number | undefined {
 }
 
 function toPattern(part: string): RegExp {
-  const regex = /^\/(.*)\/([a-z]*)$/s.exec(part);
+  const regex = REGEX.exec(part);
   if (!regex)
     return new RegExp(
       `^${part

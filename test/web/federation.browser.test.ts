@@ -34,6 +34,7 @@ const proxy: RequestListener = async (request, response) => {
     body: request.method === 'POST' ? Buffer.concat(parts) : undefined,
     headers: request.headers as Record<string, string>,
     signal: new AbortController().signal,
+    limit: Number.POSITIVE_INFINITY,
   });
   response.writeHead(answer.status).end(answer.body);
 };

@@ -175,7 +175,9 @@ class NodeDisplay {
         counts.failed++;
         const { error } = event;
         terminal.say(
-          c.red(`${named(event.message)}  failed: ${error instanceof ThawError ? error.line : error.message}`),
+          c.red(
+            `${named(event.message)}  failed: ${shortened(error instanceof ThawError ? error.line : error.message)}`,
+          ),
         );
         break;
       }
@@ -197,9 +199,12 @@ class NodeDisplay {
   };
 }
 
+/** What is wrong with a message may have been said by whoever made it. */
+const shortened = (line: string): string => (line.length > 500 ? `${line.slice(0, 500)} …` : line);
+
 /** Rounds are counted anew with each stage of the app. */
 function named({ type, content }: AppMessage): string {
   const config = content.get('config');
   const round = config?.kind === 'config' ? config.values.get('server-round') : undefined;
-  return round === undefined ? type : `${type}, round ${round} of the stage`;
+  return typeof round === 'bigint' || typeof round === 'number' ? `${type}, round ${round} of the stage` : type;
 }

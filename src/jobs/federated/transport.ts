@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { ThawError } from '../../errors.ts';
-import { fetchTransport, type Transport } from '../../flower/index.ts';
+import { fetchTransport, readWithin, type Transport } from '../../flower/index.ts';
 import { publicAddress } from '../../secrets.ts';
 
 export interface SuperLinkAddress {
@@ -57,15 +57,13 @@ function trusting(address: string, ca: Buffer): Transport {
   const base = address.replace(/\/+$/, '');
   return {
     address: base,
-    exchange: (path, { body, headers, signal }) =>
+    exchange: (path, { body, headers, signal, limit }) =>
       new Promise((resolve, reject) => {
         const length = body && { 'content-length': String(body.length) };
         const options = { agent, signal, method: body ? 'POST' : 'GET', headers: { ...headers, ...length } };
         const asked = request(base + path, options, async (response) => {
           try {
-            const parts: Uint8Array[] = [];
-            for await (const part of response) parts.push(part);
-            resolve({ status: response.statusCode!, body: Buffer.concat(parts) });
+            resolve({ status: response.statusCode!, body: await readWithin(limit, response) });
           } catch (error) {
             reject(error);
           }
