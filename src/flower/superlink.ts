@@ -223,6 +223,7 @@ export class SuperLink {
       const why = timeout.aborted ? 'there was no answer in time' : reasonOf(cause);
       throw new Unreachable(`cannot reach ${this.address}: ${why}`, { cause });
     });
+    if (answer.body.length > limit) throw this.malformed(path, new TooLarge(limit).message);
     if ([408, 425, 429, 502, 503, 504].includes(answer.status))
       throw new Unreachable(`cannot reach ${this.address}: status ${answer.status}`);
     return answer;
