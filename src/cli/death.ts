@@ -47,7 +47,9 @@ function lastWords(said: string): string {
 async function afterwards(run: string | undefined): Promise<string> {
   if (run === undefined) return '';
   if (existsSync(join(run, 'sweep.json'))) return `. Go on with: thaw resume ${quoted(run)}`;
-  const { openRun } = await import('../run/index.ts');
+  const { openRun, unfinishedIn } = await import('../run/index.ts');
+  const unfinished = await unfinishedIn(run);
+  if (unfinished) return `. Make it again: ${unfinished.command}`;
   const checkpoint = await openRun(run)
     .then(async (reader) => reader.hasCheckpoint('last') && (await reader.checkpoint('last')))
     .catch(() => undefined);

@@ -59,7 +59,12 @@ export function readRoundState(bytes: Uint8Array): RoundState {
   }
   const [seedNumber, epochNumber] = [seed, epoch].map((text) => Number(text || Number.NaN));
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
-  if (!/^[0-9a-f]{64}$/.test(source ?? '') || !isCount(seedNumber) || !isCount(epochNumber) || epochNumber > MOST_EPOCHS)
+  if (
+    !/^[0-9a-f]{64}$/.test(source ?? '') ||
+    !isCount(seedNumber) ||
+    !isCount(epochNumber) ||
+    epochNumber > MOST_EPOCHS
+  )
     throw new ThawError('bad-data', "the state's metadata are damaged", 'Take the state of an earlier round');
   return { source, task: readFacts(jsonOf(task)), seed: seedNumber, epoch: epochNumber, tensors };
 }

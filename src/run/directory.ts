@@ -29,6 +29,16 @@ const CHECKPOINTS = 'checkpoints';
 export const REPORT_FILE = 'report.html';
 /** The first file of a finished run. */
 const MODEL_FILE = join('model', 'onnx', 'model.onnx');
+/** Beside what is being made in one go: what it is, and what makes it. */
+const UNFINISHED = 'unfinished.json';
+
+/** A run directory that a command makes in one go, not by a training that goes on. */
+export interface Making {
+  /** As in "holds …". */
+  readonly what: string;
+  /** Makes it again from the start. */
+  readonly command: string;
+}
 
 /** A run directory that is only read: no lock is needed, since every file in it is whole at any time. */
 export class RunReader {
@@ -195,6 +205,12 @@ export class RunWriter extends RunReader {
     return replaceFolder(join(this.path, folder), files);
   }
 
+  /** What was made in one go is whole. */
+  async madeWhole(): Promise<void> {
+    await rm(join(this.path, UNFINISHED), { force: true });
+    await flushFolder(this.path);
+  }
+
   /** Gives the lock back. A directory in which nothing was written is removed. */
   async release(): Promise<void> {
     await this.unlock();
@@ -205,10 +221,11 @@ export class RunWriter extends RunReader {
 /**
  * Makes a new run directory and takes its lock.
  *
- * @param options `out` is its path; without it the first free `runs/<name of the data>-<n>` is taken
+ * @param options `out` is its path; without it the first free `runs/<name of the data>-<n>` is taken. What is made in one go (`making`) takes
+ * the place of what was left of another try, and calls `madeWhole` at its end
  * @throws ThawError `run-directory` when there is something at `out`, or another process is at work there
  */
-export async function createRun({ out, data }: { readonly out?: string; readonly data: string }): Promise<RunWriter> {
+export async function createRun({ out, data, making }: NewRun): Promise<RunWriter> {
   const path = out === undefined ? await freshFolder(data) : resolve(out);
   const there = await stat(path).catch(ignoring('ENOENT', 'ENOTDIR'));
   if (there && !there.isDirectory()) {
@@ -217,12 +234,16 @@ export async function createRun({ out, data }: { readonly out?: string; readonly
   await makeFolder(path);
   const unlock = await takeLock(path);
   const contents = (await readdir(path)).filter((name) => !isLockFile(name) && !name.endsWith('.tmp'));
-  if (contents.length === 0 || (await neverBegan(path, contents))) {
-    for (const name of contents) await rm(join(path, name), { recursive: true });
+  const again = making !== undefined && contents.includes(UNFINISHED);
+  if (contents.length === 0 || again || (await neverBegan(path, contents))) {
+    if (making) await writeAtomically(join(path, UNFINISHED), `${JSON.stringify(making)}\n`);
+    for (const name of contents) if (name !== UNFINISHED) await rm(join(path, name), { recursive: true });
     await removeLeftovers(path);
     return new RunWriter(path, unlock);
   }
   await unlock();
+  const unfinished = await unfinishedIn(path);
+  if (unfinished) throw cutOff(out ?? path, unfinished);
   throw contents.includes(CONFIG) || contents.includes(CHECKPOINTS)
     ? new ThawError(
         'run-directory',
@@ -231,6 +252,34 @@ export async function createRun({ out, data }: { readonly out?: string; readonly
       )
     : new ThawError('run-directory', `${out ?? path} is not empty`, 'Choose another --out');
 }
+
+export interface NewRun {
+  readonly out?: string;
+  readonly data: string;
+  readonly making?: Making;
+}
+
+/** What a directory was to become, if it was cut off. */
+export async function unfinishedIn(path: string): Promise<Making | undefined> {
+  const text = await readFile(join(path, UNFINISHED), 'utf8').catch(ignoring('ENOENT', 'ENOTDIR'));
+  if (text === undefined) return undefined;
+  try {
+    const { what, command } = JSON.parse(text);
+    if (typeof what === 'string' && typeof command === 'string') return { what, command };
+  } catch {
+    // Said below.
+  }
+  return { what: 'what another command was making', command: 'that command, with the same --out' };
+}
+
+/** Whether a run can be made at a path: nothing is there, or what was cut off before there was anything in it. */
+export async function isFree(path: string): Promise<boolean> {
+  const names = await readdir(path).catch(ignoring('ENOENT'));
+  return !names || names.includes(UNFINISHED) || names.every((name) => isLockFile(name) || name.endsWith('.tmp'));
+}
+
+const cutOff = (path: string, { what, command }: Making): ThawError =>
+  new ThawError('run-directory', `${path} holds ${what}, cut off before it was whole`, `Make it again: ${command}`);
 
 /** A run that was killed before its source was whole: there is nothing to go on with. */
 async function neverBegan(path: string, contents: readonly string[]): Promise<boolean> {
@@ -285,6 +334,8 @@ export async function resumeRun(path: string): Promise<RunWriter> {
 
 async function runAt(path: string): Promise<string> {
   const absolute = resolve(path);
+  const unfinished = await unfinishedIn(absolute);
+  if (unfinished) throw cutOff(path, unfinished);
   if (existsSync(join(absolute, CONFIG))) return absolute;
   const there = existsSync(absolute);
   throw new ThawError(

@@ -1,11 +1,24 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
+import { explainDeath } from '../../src/cli/death.ts';
+import { Terminal } from '../../src/cli/terminal/terminal.ts';
+import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { readRoundState } from '../../src/federated/index.ts';
-import { evaluate, finishFederation, firstState, round } from '../../src/jobs/index.ts';
+import { evaluate, finishFederation, firstState, type JobEvent, resume, round, train } from '../../src/jobs/index.ts';
+import { quoted } from '../../src/jobs/paths.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
-import { openRun } from '../../src/run/index.ts';
+import { openRun, unfinishedIn } from '../../src/run/index.ts';
 import { thaw } from '../cli/streams.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
@@ -183,6 +196,114 @@ describe('a federation ends like any run', () => {
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
     expect(report).toContain('No client has measured its last state');
     expect(report).not.toMatch(/NaN|undefined/);
+  });
+});
+
+describe('a finish that is cut off', () => {
+  const about = /holds the finished model of a federation, cut off .* Make it again: thaw federated finish .*--out /;
+
+  test.each([
+    ['when the directory is there', 'run'],
+    ['before the model is exported', 'exporting'],
+    ['before the report is written', 'reporting'],
+  ])('%s is explained, and made again in its place', async (name, when) => {
+    const place = copy(`cut ${name}`);
+    const onEvent = (event: JobEvent) => {
+      if (event.type === when || (event.type === 'phase' && event.phase === when)) throw new Error('killed');
+    };
+    await expect(finishFederation({ folder: place }, { onEvent })).rejects.toThrow('killed');
+    const run = join(place, 'run');
+    expect(existsSync(join(run, 'model', 'onnx', 'model.onnx'))).toBe(false);
+    for (const go of [
+      () => resume(run),
+      () => openRun(run),
+      () => train({ model: project.model, data: project.data, out: run }),
+    ])
+      await expect(go()).rejects.toMatchObject({ line: expect.stringMatching(about) });
+    const ended = { code: null, signal: 'SIGKILL', words: '', run } as const;
+    expect((await explainDeath(ended)).line).toMatch(/Make it again: thaw federated finish/);
+    const outcome = await finishFederation({ folder: place });
+    expect(resolve(outcome.run)).toBe(run);
+    expect(existsSync(join(run, 'model', 'onnx', 'model.onnx'))).toBe(true);
+    expect(readdirSync(run).filter((file) => /unfinished|lock|tmp/.test(file))).toEqual([]);
+    await expect(resume(run)).rejects.toThrow(/is finished/);
+    // And a whole one is left alone.
+    await expect(finishFederation({ folder: place, out: run })).rejects.toThrow(/already holds a run/);
+  });
+
+  test('before there was anything in its directory leaves the place free', async () => {
+    const place = copy('nothing yet');
+    mkdirSync(join(place, 'run'));
+    writeFileSync(join(place, 'run', '.config.yaml.1.tmp'), '');
+    const outcome = await finishFederation({ folder: place });
+    expect(resolve(outcome.run)).toBe(join(place, 'run'));
+  });
+
+  test('by Ctrl-C says the command that makes it again', async () => {
+    const place = copy('stopped');
+    const stop = new AbortController();
+    let printed = '';
+    const sink = { write: (text: string) => void (printed += text) };
+    const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
+    const outcome = await finishFederation(
+      { folder: place, data: project.data, round: 3 },
+      {
+        signal: stop.signal,
+        onEvent: (event) => event.type === 'phase' && event.phase === 'exporting' && stop.abort(),
+      },
+    );
+    expect(outcome.status).toBe('interrupted');
+    const command = (await unfinishedIn(outcome.run))!.command;
+    expect(command).toBe(
+      `thaw federated finish ${quoted(place)} ${quoted(project.data)} --round 3 --out ${quoted(join(place, 'run'))}`,
+    );
+    display.finish(outcome, command);
+    expect(printed).toContain(command);
+    expect(printed).not.toContain('thaw resume');
+  });
+});
+
+describe('an earlier round', () => {
+  test('can be finished, with what clients measured of it', async () => {
+    const place = copy('earlier');
+    const { tensors, metadata } = readSafetensors(readFileSync(join(place, 'state.safetensors')));
+    mkdirSync(join(place, 'states'));
+    const earlier = writeSafetensors({ tensors, metadata: { ...metadata, rounds: '2', epoch: '2' } });
+    writeFileSync(join(place, 'states', 'round-2.safetensors'), earlier);
+    const { code, err } = await thaw(['federated', 'finish', place, '--round', '1']);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/does not have the state of round 1\. It has those of the rounds 2/),
+    ]);
+    expect(await thaw(['federated', 'finish', place, '--round', '0.5'])).toMatchObject({ code: 2 });
+    const outcome = await finishFederation({ folder: place, round: 2 });
+    const rows = await (await openRun(outcome.run)).rows();
+    expect(rows.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(rows[1].val.accuracy).toBeCloseTo((6 * (3 / 6) + 2 * (3 / 12)) / 8, 12);
+    expect((await finishFederation({ folder: place, round: 3 })).epochs).toBe(3);
+  });
+});
+
+describe('what one client says of its scores', () => {
+  test('does not hide those of the others', async () => {
+    const place = copy('scores');
+    const spoilt = lines(project.model).map((line) =>
+      'clients' in line
+        ? {
+            ...line,
+            clients: [
+              { client: '5', examples: 1, train: { odd: 7 }, val: { odd: 7 }, down: 0, up: 0 },
+              ...(line.clients ?? []),
+            ],
+          }
+        : line,
+    );
+    writeFileSync(join(place, 'record.jsonl'), spoilt.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const outcome = await finishFederation({ folder: place });
+    const rows = await (await openRun(outcome.run)).rows();
+    expect(rows[0].train.loss).toBeCloseTo((16 * 1 + 4 * 2) / 20, 12);
+    expect(rows[0].val.accuracy).toBeCloseTo(2 / 6, 12);
+    expect(Object.keys(rows[2].val)).not.toContain('odd');
   });
 });
 

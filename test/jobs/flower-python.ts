@@ -53,7 +53,7 @@ interface TestStage {
 const tableOf = ({ train, epochs, lr }: TestStage, i: number) =>
   `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
 
-/** An app of these stages, of one round each, that calls Thaw as it is here. */
+/** An app of these stages, of one round each and plain means, that calls Thaw as it is here. */
 export async function writeTestApp(
   { model }: Project,
   folder: string,
@@ -66,6 +66,7 @@ export async function writeTestApp(
     file,
     readFileSync(file, 'utf8')
       .replace('thaw = "thaw"', `thaw = ${JSON.stringify(command)}`)
+      .replace('guard = "clip"', 'guard = "none"')
       .replace(/^settings = .*$/m, `settings = '${JSON.stringify(settings)}'`)
       .replace(/\[tool\.flwr\.app\.config\.stage-1\].*/s, stages.map(tableOf).join('\n')),
   );

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
@@ -161,7 +161,10 @@ describe('is refused', () => {
   test.each<[string, Record<string, Tensor>, RegExp]>([
     ['a stranger', { 'fc.wait': tensor('float32', [1], Float32Array.of(1)) }, /"fc.wait" is no parameter/],
     ['another shape', { 'fc.bias': tensor('float32', [2], new Float32Array(2)) }, /float32 \[2\].* float32 \[3\]/],
-    ['NaN', { 'fc.bias': tensor('float32', [3], new Float32Array(3).fill(Number.NaN)) }, /no numbers/],
+    ['NaN', { 'fc.bias': tensor('float32', [3], new Float32Array(3).fill(Number.NaN)) }, /not finite/],
+    ['infinity', { 'fc.bias': tensor('float32', [3], Float32Array.of(0, Infinity, 0)) }, /not finite/],
+    ['another type', { 'fc.bias': tensor('float64', [3], new Float64Array(3)) }, /is float64 \[3\]/],
+    ['many dimensions', { 'fc.bias': tensor('float32', [1, 3, 1], new Float32Array(3)) }, /float32 \[1, 3, 1\]/],
   ])('a state with %s', async (_, entries, message) => {
     const state = readRoundState(await first());
     const tensors = new Map([...state.tensors, ...Object.entries(entries)]);
@@ -177,6 +180,56 @@ describe('is refused', () => {
     const two = await first({ ...HEAD, labels: ['blue', 'green'] });
     await expect(go(two)).rejects.toThrow(/no class .*red/);
     await expect(first({ ...HEAD, labels: undefined })).rejects.toThrow(/classes of all machines/);
+  });
+});
+
+describe('a file that is no state is refused by the command', () => {
+  test.each<[string, (file: string) => void, RegExp]>([
+    ['none', () => undefined, /there is no state/],
+    ['a folder', (file) => mkdirSync(file), /is no file/],
+    ['a device', (file) => symlinkSync('/dev/zero', file), /is no file/],
+    ['an empty one', (file) => writeFileSync(file, ''), /ends before its header/],
+    ['text', (file) => writeFileSync(file, 'a'.repeat(100)), /ends before its header does/],
+    ['a header that declares more than there is', (file) => writeFileSync(file, Buffer.alloc(16, 255)), /ends before/],
+    ['one that is too large', (file) => truncateSync(openedFile(file), 2 ** 31), /more than a state/],
+    [
+      'a tensor that declares more than there is',
+      (file) => writeFileSync(file, declared([2 ** 30, 2 ** 30])),
+      /damaged/,
+    ],
+    [
+      'a tensor that declares nothing of much',
+      (file) => writeFileSync(file, declared([0, 2 ** 52])),
+      /is no parameter|float32/,
+    ],
+  ])('%s', async (name, make, message) => {
+    const file = join(project.folder, `no state ${name}`);
+    make(file);
+    const words = ['round', project.model, project.data, '--in', file, '--out', join(project.folder, 'never')];
+    const { code, err } = await thaw([...words, '--trainable', 'head', '--device', 'cpu']);
+    expect([code, err.trim().split('\n').at(-1)]).toEqual([2, expect.stringMatching(message)]);
+  });
+
+  const openedFile = (file: string) => {
+    writeFileSync(file, '');
+    return file;
+  };
+
+  /** A state whose only tensor has no bytes, and says another shape. */
+  function declared(shape: readonly number[]): Uint8Array {
+    const { source } = readSafetensors(known).metadata;
+    const task = JSON.stringify({ task: 'classification', classes: CLASSES });
+    const metadata = { format: 'thaw-round', version: '1', source, task, seed: '0', epoch: '0' };
+    const entry = { dtype: 'F32', shape, data_offsets: [0, 0] };
+    const json = Buffer.from(JSON.stringify({ __metadata__: metadata, 'fc.bias': entry }));
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(BigInt(json.length));
+    return Buffer.concat([head, json]);
+  }
+
+  let known: Uint8Array;
+  beforeAll(async () => {
+    known = await first();
   });
 });
 
@@ -212,6 +265,11 @@ test('running statistics travel where they train', async () => {
   const settings = { ...HEAD, trainable: 'all', batchNorm: 'training' as const };
   const state = await firstState({ model, settings: { ...settings, labels: CLASSES } });
   expect([...tensorsOf(state).keys()]).toEqual(expect.arrayContaining(['bn.mean', 'bn.var', 'bn.weight']));
+  // A server that averages is told which of them cannot be below zero.
+  expect(JSON.parse(readSafetensors(state).metadata.variances)).toEqual(['bn.var']);
+  const below = new Map(tensorsOf(state)).set('bn.var', tensor('float32', [4], Float32Array.of(1, -0.1, 1, 1)));
+  const spoilt = writeRoundState({ ...readRoundState(state), tensors: below });
+  await expect(round({ model, data: project.data, state: spoilt, settings })).rejects.toThrow(/"bn.var" is a variance/);
   const outcome = await round({ model, data: project.data, state, settings });
   const [before, after] = [hex(tensorsOf(state)), hex(tensorsOf(outcome.state!))];
   expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());

@@ -4,6 +4,7 @@ import type { JobEvent } from '../../jobs/events.ts';
 import { finishFederation, joinFederation, writeFederatedApp } from '../../jobs/federated/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { plural } from '../../report/format.ts';
+import { unfinishedIn } from '../../run/index.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { type Flags, flagsOf, settingName } from '../flags.ts';
 import { DEVICE_FLAG, underHeading } from '../shared-flags.ts';
@@ -40,6 +41,12 @@ const JOIN = flagsOf({
 
 const FINISH = flagsOf({
   out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'run in the folder' },
+  round: {
+    kind: 'number',
+    value: 'N',
+    does: 'the state of an earlier round, of those that the server keeps',
+    default: 'the last',
+  },
 });
 
 const FLAGS = flagsOf({
@@ -140,10 +147,12 @@ async function finish(context: Context): Promise<number> {
     signal,
   } = context;
   refuseFlags({ ...INIT, ...JOIN }, context, 'finish');
-  const { model, out } = values;
+  const { model, out, round } = values;
+  if (round !== undefined && !(Number.isSafeInteger(round) && round > 0))
+    throw new ThawError('bad-config', `--round is ${round}`, 'Rounds are counted from 1');
   const display = new TrainingDisplay(terminal);
-  const outcome = await finishFederation({ folder, data, model, out }, { onEvent: display.take, signal });
-  display.finish(outcome);
+  const outcome = await finishFederation({ folder, data, model, out, round }, { onEvent: display.take, signal });
+  display.finish(outcome, (await unfinishedIn(outcome.run))?.command);
   return outcome.status === 'interrupted' ? INTERRUPTED : 0;
 }
 

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
 import { quoted } from '../../jobs/paths.ts';
-import { firstState, round } from '../../jobs/round/index.ts';
+import { firstState, readStateFile, round } from '../../jobs/round/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, withFlags } from '../config-file.ts';
@@ -60,7 +58,7 @@ export const command = defineCommand({
     if (!evaluate && out === undefined) throw refused('there is no --out to write the state to', 'Give --out FILE');
     if (init) {
       const bytes = await firstState(
-        { model, data, state: from === undefined ? from : await stateAt(from), settings },
+        { model, data, state: from === undefined ? from : await readStateFile(from), settings },
         hooks,
       );
       await writeAtomically(out!, bytes);
@@ -71,7 +69,7 @@ export const command = defineCommand({
     if (data === undefined) throw refused('thaw round needs <data>', 'See thaw round --help');
     if (from === undefined)
       throw refused('there is no --in to begin with', 'Make a first state: thaw round <model> --init --out FILE');
-    const state = await stateAt(from);
+    const state = await readStateFile(from);
     const outcome = await round({ model, data, state, evaluateOnly: evaluate, measure, proximal, settings }, hooks);
     if (outcome.state) await writeAtomically(out!, outcome.state);
     if (terminal.json) terminal.answer({ ...outcome, state: outcome.state && out });
@@ -86,8 +84,3 @@ export const command = defineCommand({
 });
 
 const refused = (message: string, hint: string) => new ThawError('bad-config', message, hint);
-
-async function stateAt(file: string): Promise<Uint8Array> {
-  if (!existsSync(file)) throw new ThawError('not-found', `there is no state ${file}`, 'Check --in');
-  return readFile(file);
-}

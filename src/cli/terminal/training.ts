@@ -253,8 +253,8 @@ export class TrainingDisplay {
     this.terminal.say(styled`  ${c.dim(text)}`);
   }
 
-  /** The last words: what came out, and what to do next. */
-  finish(outcome: TrainOutcome<Evaluated, Evaluated>): void {
+  /** The last words: what came out, and what to do next. @param goOn after it was stopped; `thaw resume` unless given */
+  finish(outcome: TrainOutcome<Evaluated, Evaluated>, goOn?: string): void {
     if (this.terminal.json) this.terminal.line({ type: 'done', ...outcome });
     const { colours: c } = this.terminal;
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
@@ -263,7 +263,7 @@ export class TrainingDisplay {
       const where =
         outcome.why === 'interrupted' ? `after ${plural(epochs, 'epoch')}` : 'before the model was exported';
       this.terminal.say(styled`${c.yellow('Stopped and saved')} ${where}. Go on with:`);
-      this.terminal.say(`  thaw resume ${quoted(run)}`);
+      this.terminal.say(`  ${goOn ?? `thaw resume ${quoted(run)}`}`);
       return;
     }
     const gain = before ? `, from ${this.measured(before)} before` : '';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readSafetensors } from '../../artifacts/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
 import { readRoundState } from '../../federated/index.ts';
 import { readSettings, trainingConfigOf } from '../../recipe/index.ts';
-import { createRun, identifySamples } from '../../run/index.ts';
+import { createRun, identifySamples, isFree } from '../../run/index.ts';
 import { type Evaluated, TASKS, type Task } from '../../tasks/index.ts';
 import { START } from '../../training/index.ts';
 import type { JobHooks } from '../events.ts';
@@ -14,8 +14,9 @@ import { openFeatures } from '../features.ts';
 import { finishRun, type TrainOutcome } from '../finish.ts';
 import { type InputFormat, openLabelled, plainSource } from '../inputs.ts';
 import { describeData, keptReading } from '../opening.ts';
-import { shownPath } from '../paths.ts';
+import { quoted, shownPath } from '../paths.ts';
 import { newRecord, type RunRecord, saveRecord } from '../record.ts';
+import { readStateFile } from '../round/index.ts';
 import { prepareRound } from '../round/prepare.ts';
 import { surroundingsOf } from '../surroundings.ts';
 import type { About } from '../training-job.ts';
@@ -30,14 +31,17 @@ export interface FinishFederationRequest {
   readonly data?: string;
   /** Where the model is now, if that is not where it was. */
   readonly model?: string;
-  /** The run directory; `run` in the folder unless given. */
+  /** The run directory; `run` in the folder unless given. One that was cut off is made again. */
   readonly out?: string;
+  /** The state of an earlier round, of those that the server keeps; the last one unless given. */
+  readonly round?: number;
 }
 
 const STATE = 'state.safetensors';
+const STATES = 'states';
 
 /**
- * The last state of a federation becomes a finished model in a run directory, with a report of all rounds.
+ * The last state of a federation, or that of an earlier round, becomes a finished model in a run directory, with a report of all rounds to it.
  *
  * @throws ThawError where the folder has no state or no whole record, or the model is another one
  */
@@ -46,9 +50,9 @@ export async function finishFederation(
   hooks: JobHooks = {},
 ): Promise<TrainOutcome<Evaluated, Evaluated>> {
   const folder = stateFolder(request.folder);
-  const bytes = await readFile(join(folder, STATE));
+  const bytes = await readStateFile(await stateFile(folder, request.round));
   const state = readRoundState(bytes);
-  const done = Number(readSafetensors(bytes).metadata.rounds ?? 0);
+  const done = roundsIn(bytes);
   const told = await readFederationRecord(folder, done);
   const model = request.model ?? told.sittings.at(-1)?.model;
   if (model === undefined)
@@ -66,7 +70,9 @@ export async function finishFederation(
   if (request.data !== undefined) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();
   const dataPath = resolve(request.data ?? folder);
-  const run = await createRun({ out: request.out ?? freePlace(folder), data: dataPath });
+  const out = request.out ?? (await freePlace(folder));
+  const making = { what: 'the finished model of a federation', command: finishCommand(request, folder, out) };
+  const run = await createRun({ out, data: dataPath, making });
   try {
     hooks.onEvent?.({ type: 'run', path: shownPath(run.path) });
     const config = trainingConfigOf(settings);
@@ -101,7 +107,7 @@ export async function finishFederation(
     await run.saveCheckpoint('last', { progress, state: state.tensors });
     await saveRecord(run, record);
     const measured = dataset.val.length > 0;
-    return await finishRun<Evaluated, Evaluated>(
+    const outcome = await finishRun<Evaluated, Evaluated>(
       {
         ...prepared,
         ...{ run, about, settings, dataset, record, config },
@@ -112,6 +118,8 @@ export async function finishFederation(
       },
       hooks,
     );
+    if (outcome.status === 'finished') await run.madeWhole();
+    return outcome;
   } finally {
     await run.release();
   }
@@ -128,11 +136,47 @@ function stateFolder(given: string): string {
   );
 }
 
-/** `run`, or the first of `run-2`, `run-3`, … that is not there. */
-function freePlace(folder: string): string {
+/** @throws ThawError `not-found` where the state of a round is not there, naming those that are */
+async function stateFile(folder: string, round: number | undefined): Promise<string> {
+  const last = join(folder, STATE);
+  if (round === undefined) return last;
+  const file = join(folder, STATES, `round-${round}.safetensors`);
+  if (existsSync(file)) return file;
+  if (roundsIn(await readStateFile(last)) === round) return last;
+  const names = await readdir(join(folder, STATES)).catch(() => []);
+  const kept = names.flatMap((name) => /^round-(\d+)\.safetensors$/.exec(name)?.[1] ?? []).map(Number);
+  throw new ThawError(
+    'not-found',
+    `${folder} does not have the state of round ${round}`,
+    kept.length
+      ? `It has those of the rounds ${kept.sort((a, b) => a - b).join(', ')}: the server keeps as many as keep says in its app`
+      : 'The server keeps as many as keep says in its app',
+  );
+}
+
+/** Rounds that went into a state that a server wrote. */
+function roundsIn(bytes: Uint8Array): number {
+  const rounds = Number(readSafetensors(bytes).metadata.rounds ?? 0);
+  if (Number.isSafeInteger(rounds) && rounds >= 0) return rounds;
+  throw new ThawError('bad-data', "the state's number of rounds is damaged", 'Take the state of an earlier round');
+}
+
+/** As a shell takes it, from any folder. */
+function finishCommand({ data, model, round }: FinishFederationRequest, folder: string, out: string): string {
+  const here = (path: string) => quoted(existsSync(path) ? resolve(path) : path);
+  const options = [
+    ...(model === undefined ? [] : ['--model', here(model)]),
+    ...(round === undefined ? [] : ['--round', String(round)]),
+    ...['--out', quoted(resolve(out))],
+  ];
+  return ['thaw federated finish', here(folder), ...(data === undefined ? [] : [here(data)]), ...options].join(' ');
+}
+
+/** `run`, or the first of `run-2`, `run-3`, … that is not there or was cut off. */
+async function freePlace(folder: string): Promise<string> {
   for (let n = 1; ; n++) {
     const path = join(folder, n === 1 ? 'run' : `run-${n}`);
-    if (!existsSync(path)) return path;
+    if (await isFree(path)) return path;
   }
 }
 

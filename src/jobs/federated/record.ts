@@ -84,7 +84,8 @@ export async function readFederationRecord(folder: string, done: number): Promis
   const lines = text
     .split('\n')
     .flatMap((line, i) => (line === '' ? [] : [readLine(line, `line ${i + 1} of ${file}`)]));
-  const rounds = lines.filter((line) => line.type === 'round').filter(({ round }) => round <= done);
+  const all = lines.filter((line) => line.type === 'round');
+  const rounds = all.filter(({ round }) => round <= done);
   const missing = Array.from({ length: done }, (_, i) => i + 1).find((n) => rounds[n - 1]?.round !== n);
   if (missing !== undefined || !done) {
     const what = done ? `${file} does not have the rounds 1 to ${done}, once each` : 'no round is finished';
@@ -93,9 +94,21 @@ export async function readFederationRecord(folder: string, done: number): Promis
   return {
     sittings: lines.filter((line) => line.type === 'sitting'),
     rounds,
-    evaluation: lines.filter((line) => line.type === 'evaluation').findLast(({ round }) => round === done),
+    evaluation:
+      lines.filter((line) => line.type === 'evaluation').findLast(({ round }) => round === done) ??
+      measuredNext(all.find(({ round }) => round === done + 1)),
   };
 }
+
+/** What clients measured of a state when it was sent for the next round, as if that had been all. */
+const measuredNext = (next: RecordedRound | undefined): FederationRecord['evaluation'] =>
+  next && {
+    type: 'evaluation',
+    time: next.time,
+    round: next.round - 1,
+    seconds: 0,
+    clients: next.clients.flatMap(({ train: _, dropped, ...client }) => (dropped ? [] : { ...client, down: 0, up: 0 })),
+  };
 
 function readLine(text: string, where: string): Line {
   try {

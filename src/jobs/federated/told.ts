@@ -53,17 +53,23 @@ const scoresOf = (client: RecordedClient | undefined, part: Part): Scores | unde
 
 const weightOf = (client: RecordedClient, part: Part): number => client[part]?.examples ?? client.examples ?? 0;
 
-/** The clients' mean, by their samples. */
+/** The clients' mean, by their samples: of the scores that half of them have at least, each over those that have it. */
 function meanOf(clients: readonly RecordedClient[], part: Part, metric: Metric): Scores {
   const told = clients.flatMap((client) => {
     const scores = scoresOf(client, part);
     return scores ? [{ scores, weight: weightOf(client, part) }] : [];
   });
-  const total = told.reduce((all, { weight }) => all + weight, 0);
-  const names = told.length ? Object.keys(told[0].scores) : ['loss', metric.key];
-  const mean = (name: string) =>
-    told.reduce((all, { scores, weight }) => all + (weight / total) * (scores[name] ?? Number.NaN), 0);
-  return Object.fromEntries(names.map((name) => [name, total ? mean(name) : Number.NaN])) as unknown as Scores;
+  const having = (name: string) => told.filter(({ scores }) => Number.isFinite(scores[name]));
+  const names = new Set(['loss', metric.key, ...told.flatMap(({ scores }) => Object.keys(scores))]);
+  const mean = (name: string) => {
+    const own = having(name);
+    const total = own.reduce((all, { weight }) => all + weight, 0);
+    return total ? own.reduce((all, { scores, weight }) => all + (weight / total) * scores[name]!, 0) : Number.NaN;
+  };
+  const common = [...names].filter((name) => 2 * having(name).length >= told.length);
+  return Object.fromEntries(
+    [...new Set(['loss', metric.key, ...common])].map((name) => [name, mean(name)]),
+  ) as unknown as Scores;
 }
 
 /** Who measured the state of round `i` (from 0): it was sent for the next round, or for the last evaluation. */
