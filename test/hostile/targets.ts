@@ -14,6 +14,12 @@ import { labelsOf, metadataOf } from '../../src/export/index.ts';
 import { inspectModel } from '../../src/jobs/index.ts';
 import { readModelFile } from '../../src/models/files.ts';
 import { resolveModel } from '../../src/models/index.ts';
+import { sha256 } from '../../src/digest.ts';
+import { ThawError } from '../../src/errors.ts';
+import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
+import { flower } from '../../src/flower/generated/fleet.js';
+import { unpackObject } from '../../src/flower/objects.ts';
+import { unpackContent } from '../../src/flower/records.ts';
 import { bytesOf, type Model, readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Random } from '../../src/random.ts';
 import {
@@ -45,6 +51,41 @@ export interface Target {
 
 /** Stands in files that no model may read. */
 export const SECRET = 'what nobody who makes a model is to see ';
+
+/** Of a message as Flower 1.42 makes it, by id. */
+const FLOWER_OBJECTS: ReadonlyMap<string, Uint8Array> = new Map(
+  Object.entries<string>(JSON.parse(readFileSync('test/fixtures/flower.json', 'utf8')).asked.objects).map(
+    ([id, object]) => [id, new Uint8Array(Buffer.from(object, 'base64'))],
+  ),
+);
+
+/** Reads an object of a message with those that it may name, and with what names it, up to the message's content. */
+async function attemptFlowerObject(content: Uint8Array): Promise<string> {
+  const { type, body } = unpackObject(content);
+  if (type === 'Message') return String(readIds(body));
+  const own = await sha256(content);
+  const objects = new Map([...FLOWER_OBJECTS, [own, content]]);
+  let root = own;
+  const around = async (kind: string, words: string) => {
+    const named = Buffer.concat([Buffer.from(`${kind} ${root} ${words.length}\0`), Buffer.from(words)]);
+    root = await sha256(named);
+    objects.set(root, named);
+  };
+  if (type === 'ArrayChunk')
+    await around('Array', '{"dtype": "float32", "shape": [2], "stype": "numpy.ndarray", "arraychunk_ids": [0]}');
+  if (type === 'Array' || type === 'ArrayChunk') await around('ArrayRecord', `{"w": "${root}"}`);
+  if (type !== 'RecordDict') await around('RecordDict', `{"r": "${root}"}`);
+  return `${type} of ${unpackContent(root, objects, 1e6).size} records`;
+}
+
+function readIds(body: Uint8Array): unknown {
+  try {
+    return flower.Message.decode(body).metadata?.run_id;
+  } catch (cause) {
+    // As a SuperLink's answers are decoded.
+    throw new ThawError('bad-data', (cause as Error).message, '');
+  }
+}
 
 const fixtures = (folder: string, ending: string, largest: number) =>
   readdirSync(folder)
@@ -142,6 +183,29 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     mutate: (content, random, others) =>
       random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
     attempt: (content) => `${readSafetensors(content).tensors.size} tensors`,
+  },
+  'round state': {
+    corpus: () => [
+      writeRoundState(
+        {
+          source: 'a'.repeat(64),
+          task: { task: 'classification', classes: ['cat', 'dog'] },
+          seed: 1,
+          epoch: 2,
+          tensors: new Map([['fc.bias', tensor('float32', [2], Float32Array.of(1, 2))]]),
+        },
+        ['fc.bias'],
+      ),
+    ],
+    mutate: (content, random, others) =>
+      random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
+    attempt: (content) => readRoundState(content).task.task,
+  },
+  'flower object': {
+    corpus: () => [...FLOWER_OBJECTS.values()],
+    mutate: (content, random, others) =>
+      random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
+    attempt: attemptFlowerObject,
   },
   config: {
     corpus: () => [
