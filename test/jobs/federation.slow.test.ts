@@ -213,18 +213,18 @@ describe('a finish that is cut off', () => {
     };
     await expect(finishFederation({ folder: place }, { onEvent })).rejects.toThrow('killed');
     const run = join(place, 'run');
-    expect(existsSync(join(run, 'model', 'onnx', 'model.onnx'))).toBe(false);
+    expect(existsSync(join(run, 'report.html'))).toBe(false);
     for (const go of [
       () => resume(run),
       () => openRun(run),
       () => train({ model: project.model, data: project.data, out: run }),
     ])
       await expect(go()).rejects.toMatchObject({ line: expect.stringMatching(about) });
-    const ended = { code: null, signal: 'SIGKILL', words: '', run } as const;
+    const ended = { code: null, signal: 'SIGKILL', words: '', run, killed: false } as const;
     expect((await explainDeath(ended)).line).toMatch(/Make it again: thaw federated finish/);
     const outcome = await finishFederation({ folder: place });
     expect(resolve(outcome.run)).toBe(run);
-    expect(existsSync(join(run, 'model', 'onnx', 'model.onnx'))).toBe(true);
+    for (const file of ['model/onnx/model.onnx', 'report.html']) expect(existsSync(join(run, file))).toBe(true);
     expect(readdirSync(run).filter((file) => /unfinished|lock|tmp/.test(file))).toEqual([]);
     await expect(resume(run)).rejects.toThrow(/is finished/);
     // And a whole one is left alone.
@@ -243,7 +243,11 @@ describe('a finish that is cut off', () => {
     const place = copy('stopped');
     const stop = new AbortController();
     let printed = '';
-    const sink = { write: (text: string) => void (printed += text) };
+    const sink = {
+      write: (text: string) => {
+        printed += text;
+      },
+    };
     const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
     const outcome = await finishFederation(
       { folder: place, data: project.data, round: 3 },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PYTHON } from './flower-python.ts';
+import { FLOWER, PYTHON } from './flower-python.ts';
 
 interface Guarded {
   readonly moved: number;
@@ -15,7 +15,7 @@ interface Guarded {
   readonly clipped: number | null;
 }
 
-describe.skipIf(!PYTHON)('hostile clients', () => {
+describe('hostile clients', FLOWER, () => {
   let folder: string;
   // biome-ignore lint/suspicious/noExplicitAny: what the script prints
   let said: any;
