@@ -1,7 +1,9 @@
 import * as $protobuf from 'protobufjs/minimal.js';
 import { ThawError } from '../errors.ts';
+import { checkGraph } from './check.ts';
 import { arrayFrom, arrayOf, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
 import { onnx } from './generated/onnx.js';
+import { checkLimits } from './limits.ts';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import { inOrder } from './order.ts';
 import type { DataType, Tensor } from './tensor.ts';
@@ -40,16 +42,27 @@ export function readModel(bytes: Uint8Array, external?: ReadExternal, { consume 
   if (!proto.graph || !proto.opset_import.length) {
     throw new ThawError('bad-model', 'this is not an ONNX model: it holds no graph or no operator set', NOT_ONNX);
   }
-  const reader = new GraphReader(external, consume ? bytes : undefined);
+  const graph = new GraphReader(external, consume ? bytes : undefined).graph(proto.graph);
+  checkGraph(graph);
   return {
     irVersion: number(proto.ir_version),
-    opsets: Object.fromEntries(proto.opset_import.map((o) => [standardDomain(o.domain ?? ''), number(o.version ?? 0)])),
+    opsets: Object.fromEntries(proto.opset_import.map((o) => [standardDomain(o.domain ?? ''), versionOf(o)])),
     producerName: proto.producer_name,
     producerVersion: proto.producer_version,
-    graph: reader.graph(proto.graph),
+    graph,
     metadata: Object.fromEntries(proto.metadata_props.map(({ key, value }) => [key ?? '', value ?? ''])),
     unknown: proto.$unknowns,
   };
+}
+
+function versionOf({ domain, version }: onnx.OperatorSetIdProto.$Properties): number {
+  const found = number(version ?? 0);
+  if (Number.isSafeInteger(found) && found >= 1) return found;
+  throw new ThawError(
+    'bad-model',
+    `the model says that its operators are of set ${found}${domain ? ` of "${domain}"` : ''}`,
+    'The file is damaged: export the model again',
+  );
 }
 
 const NOT_ONNX = 'Give a model exported to ONNX (a file that ends in .onnx)';
@@ -61,8 +74,10 @@ function decode(bytes: Uint8Array) {
   const reader = new $protobuf.Reader(bytes);
   reader.discardUnknown = false;
   try {
+    checkLimits(bytes);
     return onnx.ModelProto.decode(reader);
   } catch (cause) {
+    if (cause instanceof ThawError) throw cause;
     const why =
       cause instanceof RangeError ? 'it ends too early, so it is truncated or no ONNX file' : 'it is no ONNX file';
     throw new ThawError('bad-model', `the model cannot be read: ${why}`, NOT_ONNX, { cause });
@@ -79,13 +94,15 @@ class GraphReader {
   graph(proto: onnx.GraphProto.$Properties): Graph {
     const initializers = new Map<string, Tensor>();
     for (const initializer of proto.initializer ?? []) {
-      initializers.set(initializer.name ?? '', this.tensor(initializer, initializer.name ?? ''));
+      const name = initializer.name ?? '';
+      if (initializers.has(name)) throw twice(`initializers are called "${name}"`);
+      initializers.set(name, this.tensor(initializer, name));
     }
     return {
       name: proto.name ?? '',
       // Some tools append what belongs in front, and ONNX Runtime does not mind.
       nodes: inOrder((proto.node ?? []).map((node) => this.node(node))),
-      inputs: (proto.input ?? []).map(valueInfo),
+      inputs: (proto.input ?? []).map(valueInfo).map(withOpenSizes),
       outputs: (proto.output ?? []).map(valueInfo),
       initializers,
       valueInfo: (proto.value_info ?? []).map(valueInfo),
@@ -103,11 +120,15 @@ class GraphReader {
       domain: standardDomain(proto.domain ?? ''),
       inputs: proto.input ?? [],
       outputs: proto.output ?? [],
-      attributes: Object.fromEntries(
-        (proto.attribute ?? []).map((a) => [a.name ?? '', this.attribute(a, `${proto.op_type} node "${name}"`)]),
-      ),
+      attributes: this.attributes(proto.attribute ?? [], `${proto.op_type} node "${name}"`),
       unknown: proto.$unknowns,
     };
+  }
+
+  private attributes(protos: readonly onnx.AttributeProto.$Properties[], where: string): Record<string, Attribute> {
+    const attributes = Object.fromEntries(protos.map((a) => [a.name ?? '', this.attribute(a, where)]));
+    if (Object.keys(attributes).length === protos.length) return attributes;
+    throw twice(`attributes of ${where} have one name`);
   }
 
   private attribute(proto: onnx.AttributeProto.$Properties, where: string): Attribute {
@@ -213,6 +234,9 @@ class GraphReader {
   }
 }
 
+const twice = (what: string): ThawError =>
+  new ThawError('bad-model', `two ${what}`, 'The model is damaged, or was put together wrongly: export it again');
+
 function strings(proto: onnx.TensorProto.$Properties, shape: readonly number[]): Tensor {
   const data = (proto.string_data ?? []).map(text);
   if (data.length !== elementCount(shape)) throw new Error(`it holds ${data.length} of ${elementCount(shape)} strings`);
@@ -259,8 +283,23 @@ function valueInfo(proto: onnx.ValueInfoProto.$Properties): ValueInfo {
     shape: tensorType.shape
       ? // A field that is not set still has a value on the prototype: 0.
         (tensorType.shape.dim ?? []).map((d) =>
-          Object.hasOwn(d, 'dim_value') ? number(d.dim_value ?? 0) : d.dim_param || null,
+          Object.hasOwn(d, 'dim_value') ? sizeOf(number(d.dim_value ?? 0), name) : d.dim_param || null,
         )
       : undefined,
   };
 }
+
+/** Some exporters write -1 where a size is open. */
+function sizeOf(size: number, name: string): number | null {
+  if (!Number.isSafeInteger(size))
+    throw new ThawError(
+      'bad-model',
+      `the value "${name}" has a dimension of ${size}`,
+      'The model is damaged: export it again',
+    );
+  return size < 0 ? null : size;
+}
+
+/** An input's size of 0 stands for an open one as well: it could take nothing. */
+const withOpenSizes = (input: ValueInfo): ValueInfo =>
+  input.shape?.includes(0) ? { ...input, shape: input.shape.map((d) => d || null) } : input;

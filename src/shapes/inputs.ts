@@ -23,6 +23,8 @@ export function dataInputs(model: Model, given: Readonly<Record<string, readonly
     throw new ThawError('bad-config', `the model has no input "${unknown}"`, `Its inputs are ${names.join(', ')}`);
   }
   if (infos.length === 0) throw new ThawError('bad-model', 'the model has no input', 'Give a model that takes data');
+  if (model.graph.outputs.length === 0)
+    throw new ThawError('bad-model', 'the model has no output', 'Give a model that computes something');
   const shapes = infos.map((info) => declaredShape(info, given[info.name]));
   const main = Math.max(
     0,

@@ -1,0 +1,88 @@
+/** What holds for every graph that was read: all other code may take it for granted. */
+import { ThawError } from '../errors.ts';
+import { attributeFault } from './attribute-kinds.ts';
+import { elementCount } from './data-types.ts';
+import type { Graph, Node } from './model.ts';
+
+/** Elements that one sample of an input may have, and a batch that the file fixes. */
+const MOST_ELEMENTS = 2 ** 28;
+
+/**
+ * Names are there and each stands for one value, every value is made before it is read, attributes of standard operators are of the kinds
+ * that ONNX defines, and inputs have sizes that can be. Whether everything that is read is there is left to ONNX Runtime.
+ *
+ * @throws ThawError `bad-model` naming the first that is not so
+ */
+export function checkGraph(graph: Graph): void {
+  checkScope(graph, () => false);
+  refuseTwice(
+    graph.outputs.map(({ name }) => name),
+    'outputs of the model are called',
+  );
+  for (const { name, shape } of graph.inputs) {
+    const elements = elementCount((shape ?? []).map((d) => (typeof d === 'number' ? d : 1)));
+    if (elements > MOST_ELEMENTS && !graph.initializers.has(name))
+      throw wrong(`the input "${name}" is [${shape}], more than ${MOST_ELEMENTS} elements`);
+  }
+}
+
+/** @param isOutside whether the graphs around this one have a value of that name */
+function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
+  const { inputs, initializers, nodes, outputs } = graph;
+  const made = new Set([...inputs.map(({ name }) => name), ...initializers.keys()]);
+  refuseTwice(
+    inputs.map(({ name }) => name),
+    'inputs are called',
+  );
+  for (const name of made) checkName(name);
+  const produced = new Set(nodes.flatMap((node) => node.outputs).filter((name) => name !== ''));
+  const isThere = (name: string) => made.has(name) || (isOutside(name) && !produced.has(name));
+  for (const node of nodes) {
+    checkNode(node);
+    const later = node.inputs.find((name) => produced.has(name) && !made.has(name));
+    if (later !== undefined)
+      throw wrong(
+        `${describe(node)} reads "${later}", which is computed from what it gives: the graph goes in a circle`,
+      );
+    for (const attribute of Object.values(node.attributes)) {
+      if (attribute.kind === 'graph') checkScope(attribute.value, isThere);
+      if (attribute.kind === 'graphs') for (const inner of attribute.value) checkScope(inner, isThere);
+    }
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      checkName(name);
+      if (made.has(name)) throw wrong(`${describe(node)} gives "${name}", a value that is there already`);
+      made.add(name);
+    }
+  }
+  for (const { name } of outputs)
+    if (!isThere(name)) throw wrong(`the graph gives "${name}", which is none of its values`);
+}
+
+function checkNode(node: Node): void {
+  if (node.op === '') throw wrong(`the node "${node.name || node.outputs[0]}" has no operator`);
+  if (node.outputs.every((name) => name === '')) throw wrong(`${describe(node)} gives no value`);
+  if (node.domain !== '') return;
+  for (const [name, attribute] of Object.entries(node.attributes)) {
+    const fault = attributeFault(name, attribute);
+    if (fault) throw wrong(`the attribute "${name}" of ${describe(node)} ${fault}`);
+  }
+}
+
+/** ONNX Runtime's JavaScript interface keeps values in objects, where this name is no key. */
+function checkName(name: string): void {
+  if (name === '') throw wrong('a value of the model has no name');
+  if (name === '__proto__') throw wrong(`a value of the model is called "${name}", which JavaScript keeps for itself`);
+}
+
+function refuseTwice(names: readonly string[], what: string): void {
+  if (new Set(names).size === names.length) return;
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  throw wrong(`two ${what} "${twice}"`);
+}
+
+const describe = ({ op, name, outputs }: Node): string =>
+  `${op} node "${name || outputs.find((one) => one !== '') || ''}"`;
+
+const wrong = (message: string): ThawError =>
+  new ThawError('bad-model', message, 'The model is damaged, or was put together wrongly: export it again');

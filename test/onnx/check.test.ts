@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { type Attribute, float, type Model, readModel, writeModel } from '../../src/onnx/index.ts';
+import { ints, type NodeLine, smallModel, tensorAttribute, weights } from '../small-models.ts';
+
+const read = (model: Model): Model => readModel(writeModel(model));
+const modelOf = (nodes: readonly NodeLine[], more: Partial<Parameters<typeof smallModel>[0]> = {}): Model =>
+  smallModel({ inputs: { x: ['N', 3] }, outputs: { y: ['N', 3] }, nodes, ...more });
+
+const body = (nodes: readonly NodeLine[]): Attribute => ({
+  kind: 'graph',
+  value: { ...smallModel({ inputs: {}, outputs: { o: [1] }, nodes }).graph },
+});
+
+describe('a graph that cannot be is refused where it is read', () => {
+  test.each<[string, Model, RegExp]>([
+    [
+      'a circle',
+      modelOf([
+        ['Add', ['x', 'b'], ['a']],
+        ['Relu', ['a'], ['b']],
+        ['Relu', ['b'], ['y']],
+      ]),
+      /node "(Add\/a|Relu\/b)" reads "(a|b)", which is computed from what it gives: the graph goes in a circle/,
+    ],
+    ['a node that reads itself', modelOf([['Identity', ['y'], ['y']]]), /goes in a circle/],
+    [
+      'a circle in a subgraph',
+      modelOf([
+        [
+          'If',
+          ['c'],
+          ['y'],
+          { then_branch: body([['Identity', ['o'], ['o']]]), else_branch: body([['Relu', ['x'], ['o']]]) },
+        ],
+      ]),
+      /Identity node "Identity\/o" reads "o".*circle/,
+    ],
+    [
+      'a value given twice',
+      modelOf([
+        ['Relu', ['x'], ['y']],
+        ['Neg', ['x'], ['y']],
+      ]),
+      /Neg node "Neg\/y" gives "y", a value that is there already/,
+    ],
+    ['an input that is computed', modelOf([['Relu', ['x'], ['x']]], { outputs: { x: [1] } }), /circle|there already/],
+    ['an output of no node', modelOf([['Relu', ['x'], ['z']]]), /the graph gives "y", which is none of its values/],
+    ['a node without a result', modelOf([['Relu', ['x'], ['']]]), /Relu node "Relu\/" gives no value/],
+    ['a node without an operator', modelOf([['', ['x'], ['y']]]), /the node "\/y" has no operator/],
+    ['a name of JavaScript’s own', modelOf([['Relu', ['x'], ['__proto__']]], { outputs: {} }), /called "__proto__"/],
+    ['outputs of one name', twiceGiven(), /two outputs of the model are called "y"/],
+    ['a size beyond all', modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [2 ** 60, 3] } }), /a dimension of 11529/],
+    [
+      'an input that fills no memory',
+      modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [1, 2 ** 20, 2 ** 20] } }),
+      /more than 268435456 elements/,
+    ],
+    [
+      'an attribute of another kind',
+      modelOf([['Softmax', ['x'], ['y'], { axis: 'last' }]]),
+      /attribute "axis" of Softmax node "Softmax\/y" is of the kind string, and has to be of the kind int/,
+    ],
+    [
+      'a float for integers',
+      modelOf([['Transpose', ['x'], ['y'], { perm: float(Number.NaN) }]]),
+      /"perm".* is of the kind float, and has to be of the kind ints/,
+    ],
+    [
+      'an axis beyond 2^53',
+      modelOf([['Transpose', ['x'], ['y'], { perm: { kind: 'ints', value: [1, 2n ** 60n] } }]]),
+      /"perm" of Transpose node .* is 1152921504606846976, which no size or axis can be/,
+    ],
+  ])('%s', (_, model, line) => {
+    expect(() => read(model)).toThrow(line);
+  });
+
+  function twiceGiven(): Model {
+    const model = modelOf([['Relu', ['x'], ['y']]]);
+    return { ...model, graph: { ...model.graph, outputs: [...model.graph.outputs, ...model.graph.outputs] } };
+  }
+});
+
+test('a slice to the end, contents of 64 bits, and what other domains mean are taken', () => {
+  const model = modelOf([
+    ['Slice', ['x'], ['a'], { starts: [0], ends: { kind: 'ints', value: [2n ** 63n - 1n] }, axes: [1] }],
+    ['Constant', [], ['c'], { value: tensorAttribute(ints(1)) }],
+    ['Constant', [], ['d'], { value_ints: { kind: 'ints', value: [2n ** 62n] } }],
+    ['Identity', ['a'], ['y']],
+  ]);
+  const custom = {
+    name: 'n',
+    op: 'Own',
+    domain: 'own',
+    inputs: ['y'],
+    outputs: ['z'],
+    attributes: { axis: float(1.5) },
+  };
+  const { graph } = read({ ...model, graph: { ...model.graph, nodes: [...model.graph.nodes, custom] } });
+  expect(graph.nodes).toHaveLength(5);
+});
+
+test('sizes of an input that are 0 or below are open ones', () => {
+  const [x] = read(modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [-1, 0, 3] } })).graph.inputs;
+  expect(x.shape).toEqual([null, null, 3]);
+});
+
+test('a subgraph may read, and hide, values around it', () => {
+  const branch = body([['Add', ['x', 'w'], ['o']]]);
+  const model = modelOf([['If', ['c'], ['y'], { then_branch: branch, else_branch: branch }]], {
+    inputs: { x: ['N', 3], c: [] },
+    initializers: { w: weights([3]) },
+  });
+  expect(read(model).graph.nodes).toHaveLength(1);
+});
