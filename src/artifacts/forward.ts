@@ -59,17 +59,18 @@ export function placeForward(
   checkTrainable(plan.trainable, network.model.graph.initializers);
   checkNames(network.model.graph.initializers, network.values, plan);
   const { constants } = network;
-  const dropoutsOf = (node: Node) => plan.dropout?.filter(({ into }) => into.has(nameOf(node))) ?? [];
+  const dropouts = dropoutsByNode(plan);
+  const dropoutsOf = (node: Node) => dropouts.get(nameOf(node)) ?? [];
   const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
   const { graph, values } = reordered(network, plan, stays);
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
   const parameters: Value[] = [];
-  const statistics: { value: Value; next?: Value }[] = [];
+  const statistics = new Map<string, { value: Value; next?: Value }>();
   for (const [name, contents] of graph.initializers) {
     if (plan.trainable.has(name)) parameters.push(b.input(name, contents.type, contents.shape));
-    else if (moving.has(name)) statistics.push({ value: b.input(name, contents.type, contents.shape) });
+    else if (moving.has(name)) statistics.set(name, { value: b.input(name, contents.type, contents.shape) });
     else b.initializer(name, contents);
   }
   const inputs = graph.inputs.map(({ name }) => {
@@ -106,9 +107,9 @@ export function placeForward(
     // In the frozen part nothing is dropped: it computes what it does in evaluation.
     if (mode === 'training' && isReached) {
       const now = new Map<string, string>();
-      for (const entry of dropoutsOf(original)) {
+      for (const { entry, at } of dropoutsOf(original)) {
         const from = now.get(entry.value) ?? entry.value;
-        const key = `${plan.dropout!.indexOf(entry)} ${from}`;
+        const key = `${at} ${from}`;
         if (!dropped.has(key)) dropped.set(key, dropout(b, b.value(from), entry, noise));
         now.set(entry.value, dropped.get(key)!.name);
       }
@@ -118,9 +119,7 @@ export function placeForward(
     if (isReached) for (const output of node.outputs) reached.add(output);
     else frozen.add(node);
     if (mode === 'training' && isTrainedBatchNorm(node, plan)) {
-      for (const { value, next } of batchNormTraining(b, node)) {
-        statistics[statistics.findIndex((s) => s.value.name === value.name)] = { value, next };
-      }
+      for (const statistic of batchNormTraining(b, node)) statistics.set(statistic.value.name, statistic);
       continue;
     }
     for (const name of node.outputs) {
@@ -131,7 +130,7 @@ export function placeForward(
   }
   // An output that is no tensor, such as a sequence, has no place in a training.
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
-  return { inputs, parameters, statistics, noise, outputs, frozen };
+  return { inputs, parameters, statistics: [...statistics.values()], noise, outputs, frozen };
 }
 
 /**
@@ -180,6 +179,19 @@ function withStatistics(b: GraphBuilder, node: Node): Node {
 }
 
 const nameOf = (node: Node): string => node.name || node.outputs[0];
+
+/** The plan's dropouts in front of each node, by its name, with their places in the plan. */
+function dropoutsByNode({ dropout: all = [] }: TrainingPlan) {
+  const found = new Map<string, { readonly entry: DropoutPlan; readonly at: number }[]>();
+  all.forEach((entry, at) => {
+    for (const name of entry.into) {
+      const known = found.get(name);
+      if (known) known.push({ entry, at });
+      else found.set(name, [{ entry, at }]);
+    }
+  });
+  return found;
+}
 
 function checkTrainable(trainable: ReadonlySet<string>, initializers: ReadonlyMap<string, Tensor>): void {
   for (const name of trainable) {

@@ -5,6 +5,7 @@ import {
   type GraphBuilder,
   isStatic,
   type Node,
+  producersIn,
   readersIn,
   readsOf,
   sameShape,
@@ -59,7 +60,7 @@ export function writeInPlace(b: GraphBuilder, outputs: readonly Value[]): Set<st
 }
 
 function writesIn(b: GraphBuilder, outputs: readonly Value[]): Write[] {
-  const producers = new Map(b.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(b.nodes);
   const readers = readersIn(b.nodes);
   return outputs.flatMap(({ name: next }): Write[] => {
     const name = next.replace(/\.next$/, '');

@@ -92,6 +92,8 @@ export function manifestOf(
     }),
   );
   const total = (list: readonly ManifestParameter[]) => list.reduce((all, { count }) => all + count, 0);
+  const counts = new Map<string, number>();
+  for (const { group, count } of parameters) counts.set(group, (counts.get(group) ?? 0) + count);
   const trainable = parameters
     .filter(({ name }) => plan.trainable.has(name))
     .map((parameter) => ({ ...parameter, learningRateScale: plan.learningRateScales.get(parameter.name) ?? 1 }));
@@ -102,7 +104,8 @@ export function manifestOf(
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
   // What would drop in the frozen part draws nothing.
   const noise = training.inputs.filter(({ name }) => name.endsWith('.noise'));
-  const isDrawn = ({ value }: DropoutPlan) => noise.some(({ name }) => name.startsWith(`${value}.`));
+  const drawn = new Set(noise.flatMap(({ name }) => [/\.noise$/, /\.\d+\.noise$/].map((end) => name.replace(end, ''))));
+  const isDrawn = ({ value }: DropoutPlan) => drawn.has(value);
   const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
   return {
     format: 'thaw-artifacts',
@@ -113,7 +116,7 @@ export function manifestOf(
     groups: groups.map(({ name, parameters: own }) => ({
       name,
       parameters: own,
-      count: total(parameters.filter((parameter) => parameter.group === name)),
+      count: counts.get(name) ?? 0,
     })),
     inputs: training.inputs.filter(({ name }) => data.has(name)),
     labels: training.inputs.find(({ name }) => name === 'labels') as TypedName,

@@ -1,5 +1,5 @@
 /** How much memory a graph's values take as ONNX Runtime runs it. */
-import { elementsIn, type Graph, type Node, readsOf, subgraphs, type Typed } from '../onnx/index.ts';
+import { elementsIn, type Graph, type Node, producersIn, readsOf, subgraphs, type Typed } from '../onnx/index.ts';
 
 /** Type and shape of a graph's values, those of its subgraphs included; undefined for what is no tensor. */
 export type TypeOf = (name: string) => Typed | undefined;
@@ -138,7 +138,7 @@ const distinct = (node: Node): string[] => [...new Set(readsOf(node))];
 /** ONNX Runtime's order: depth first from the nodes that nobody reads, the last one first, and from each to what it reads, the last one first. */
 function inExecutionOrder(nodes: readonly Node[]): Node[] {
   const places = new Map(nodes.map((node, i) => [node, i]));
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(nodes);
   const before = new Map(
     nodes.map((node) => {
       const found = distinct(node).flatMap((name) => producers.get(name) ?? []);

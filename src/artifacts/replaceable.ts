@@ -1,4 +1,4 @@
-import { type Graph, type Node, readersIn, readsOf } from '../onnx/index.ts';
+import { type Graph, type Node, producersIn, readersIn, readsOf } from '../onnx/index.ts';
 import { VIEWS } from './memory.ts';
 
 /** Write each element of the result after they have read those in its place. */
@@ -13,7 +13,7 @@ const NEAR = 32;
  */
 export function replaceable({ nodes, inputs, outputs }: Graph): Set<string> {
   const given = new Set(inputs.map(({ name }) => name));
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(nodes);
   const readers = readersIn(nodes);
   const found = new Set<string>();
   for (const { name: next } of outputs) {
@@ -37,8 +37,17 @@ const readersOf = (name: string, readers: Readers): Node[] => [
   ...readersOfViews(name, readers),
 ];
 
-const readersOfViews = (name: string, readers: Readers): Node[] =>
-  (readers.get(name) ?? []).flatMap((node) => (VIEWS.has(node.op) ? readersOf(node.outputs[0], readers) : []));
+function readersOfViews(name: string, readers: Readers): Node[] {
+  const found: Node[] = [];
+  const names = new Set([name]);
+  for (const seen of names) {
+    for (const node of readers.get(seen) ?? []) {
+      if (seen !== name) found.push(node);
+      if (VIEWS.has(node.op)) names.add(node.outputs[0]);
+    }
+  }
+  return found;
+}
 
 /** Whether all of the nodes come before another one, which computes from what they do. */
 function come(before: Set<Node>, after: Node, producers: ReadonlyMap<string, Node>): boolean {

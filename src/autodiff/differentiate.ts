@@ -1,4 +1,5 @@
 import {
+  capturedBy,
   type GraphBuilder,
   isFloat,
   type Node,
@@ -76,7 +77,7 @@ function gradientsOf(
 ): (readonly [string, Value])[] {
   const { b, active, refused } = pass;
   try {
-    const captured = reads.find((name) => !node.inputs.includes(name));
+    const captured = capturedBy(node).find((name) => active.has(name));
     if (captured !== undefined)
       throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
     if (node.op !== 'DequantizeLinear' && standsForFloat(b, active, node) !== undefined)

@@ -13,14 +13,12 @@ export type Recall = (value: Value, trigger: Value | undefined) => Value;
 export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying: ReadonlySet<string>): Recall {
   const producers = new Map([...remade].flatMap((node) => resultsOf(node).map((name) => [name, node] as const)));
   const anew = new Map<string, Value>();
-  const recall = (value: Value, trigger: Value): Value => {
-    const node = producers.get(value.name);
-    if (!node || anew.has(value.name)) return anew.get(value.name) ?? value;
+  const compute = (node: Node, trigger: Value) => {
     const isOfWeights = !node.inputs.some((name) => varying.has(name));
     const inputs = node.inputs.map((name, i) => {
       if (name === '') return undefined;
       const input = b.value(name);
-      if (producers.has(name)) return recall(input, trigger);
+      if (producers.has(name)) return anew.get(name);
       const waits = isOfWeights ? i === 0 : varying.has(name) && canBeLate(input);
       return waits ? late(b, input, trigger) : input;
     });
@@ -29,7 +27,20 @@ export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying
     outputs.forEach(({ name }, i) => {
       anew.set(name, results[i]);
     });
-    return anew.get(value.name)!;
+  };
+  /** What a value is computed from comes first: a chain of thousands would be too deep for calls in calls. */
+  const recall = (value: Value, trigger: Value): Value => {
+    const open = [value.name];
+    while (open.length) {
+      const name = open.at(-1)!;
+      const node = anew.has(name) ? undefined : producers.get(name);
+      const missing = node?.inputs.filter((input) => producers.has(input) && !anew.has(input)) ?? [];
+      for (const input of missing) open.push(input);
+      if (missing.length) continue;
+      if (node) compute(node, trigger);
+      open.pop();
+    }
+    return anew.get(value.name) ?? value;
   };
   return (value, trigger) => (trigger && canBeLate(trigger) ? recall(value, trigger) : value);
 }

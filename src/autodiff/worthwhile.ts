@@ -78,7 +78,8 @@ export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | unde
  */
 export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   const { varying, kept } = survey(passes);
-  const { forward, data } = passes;
+  const { forward } = passes;
+  const data = new Set(passes.data);
   const waists = waistsOf(passes, varying);
   const elements = [...kept].reduce((all, name) => all + (varying.has(name) ? elementsOf(b, name) : 0), 0);
   const affordable = (CHEAP_PRODUCT * forward.reduce((all, node) => all + multiplications(b, node), 0)) / elements;
@@ -96,7 +97,7 @@ export function recomputed(b: GraphBuilder, passes: Passes): Recall {
     const operands = node.inputs.filter((name) => varying.has(name));
     const there = operands.every((name) => {
       if (deep.has(name) || isSmall(b, name)) return true;
-      return (kept.has(name) || data.includes(name)) && canBeLate(b.value(name));
+      return (kept.has(name) || data.has(name)) && canBeLate(b.value(name));
     });
     if (!isCheap || !floats || !there) continue;
     const isDeep = isProduct(node) || operands.some((name) => deep.get(name));

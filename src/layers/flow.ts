@@ -42,11 +42,12 @@ function findCuts(graph: Graph, input: string, values: ReadonlySet<string>, thro
   const output = graph.outputs[0]?.name ?? '';
   if (values.has(output)) lastUse.set(output, Number.POSITIVE_INFINITY);
   const cuts: Cut[] = [{ value: input, node: -1 }];
-  const alive = new Set([input]);
+  const alive = new Set(lastUse.has(input) ? [input] : []);
   graph.nodes.forEach((node, i) => {
     if (!through[i]) return;
     for (const name of node.outputs) if ((lastUse.get(name) ?? -1) > i) alive.add(name);
-    for (const name of alive) if ((lastUse.get(name) ?? -1) <= i) alive.delete(name);
+    // What is read here for the last time is among what is read here.
+    for (const name of node.inputs) if (lastUse.get(name) === i) alive.delete(name);
     const [only] = alive;
     if (alive.size === 1 && node.outputs.includes(only)) cuts.push({ value: only, node: i });
   });
@@ -69,7 +70,8 @@ const carries = (node: Node, values: ReadonlySet<string>): boolean =>
 export function neededFor(nodes: readonly Node[], names: readonly string[]): Set<string> {
   const needed = new Set(names);
   for (let i = nodes.length - 1; i >= 0; i--) {
-    if (nodes[i].outputs.some((name) => needed.has(name))) for (const name of nodes[i].inputs) needed.add(name);
+    if (!nodes[i].outputs.some((name) => needed.has(name))) continue;
+    for (const name of nodes[i].inputs) if (name !== '') needed.add(name);
   }
   return needed;
 }

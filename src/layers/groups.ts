@@ -1,6 +1,7 @@
 import { elementCount, type Graph, type Model } from '../onnx/index.ts';
 import { dataFlow } from './flow.ts';
 import { type Head, headOf } from './head.ts';
+import { Heap } from './heap.ts';
 import { blockName, commonName, modulePath } from './names.ts';
 import { parameterUses, type Use } from './parameters.ts';
 
@@ -59,11 +60,18 @@ export function groupsOf(model: Model, head: Head | undefined = headOf(model)): 
 
 function segmentsOf(graph: Graph): Segment[] {
   const { cuts } = dataFlow(graph);
-  const uses = parameterUses(graph);
+  const usesAt = new Map<number, Use[]>();
+  for (const use of parameterUses(graph)) {
+    const known = usesAt.get(use.node);
+    if (known) known.push(use);
+    else usesAt.set(use.node, [use]);
+  }
   return cuts.slice(1).map(({ node }, i) => {
     const first = cuts[i].node + 1;
     const last = i === cuts.length - 2 ? graph.nodes.length - 1 : node;
-    return { first, last, input: cuts[i].value, uses: uses.filter((use) => use.node >= first && use.node <= last) };
+    const uses: Use[] = [];
+    for (let at = first; at <= last; at++) for (const use of usesAt.get(at) ?? []) uses.push(use);
+    return { first, last, input: cuts[i].value, uses };
   });
 }
 
@@ -117,12 +125,46 @@ function numbered(graph: Graph, segments: readonly Segment[]): Run[] {
   const [first, second] = runs;
   if (second && countOf(graph, first) === 0)
     runs.splice(0, 2, { name: '', segments: [...first.segments, ...second.segments] });
-  while (runs.length > MANY) {
-    const sizes = runs.slice(1).map((run, i) => countOf(graph, run) + countOf(graph, runs[i]));
-    const at = sizes.indexOf(Math.min(...sizes));
-    runs.splice(at, 2, { name: '', segments: [...runs[at].segments, ...runs[at + 1].segments] });
+  return mergeSmallest(graph, runs).map((run, i) => ({ ...run, name: `block${i + 1}` }));
+}
+
+/** Of neighbours, those that are smallest together become one, until there are few enough; of equal ones the first. */
+function mergeSmallest(graph: Graph, runs: readonly Run[]): Run[] {
+  const merging = runs.map((run, i) => ({
+    count: countOf(graph, run),
+    /** The neighbours that are still there. */
+    before: i - 1,
+    after: i + 1,
+    /** Raised whenever it, or the one after it, changes. */
+    version: 0,
+  }));
+  const pairs = new Heap<{ size: number; at: number; version: number }>((a, b) => a.size - b.size || a.at - b.at);
+  const consider = (at: number) => {
+    const one = merging[at];
+    const next = merging[one?.after ?? -1];
+    if (one) one.version++;
+    if (one && next) pairs.push({ size: one.count + next.count, at, version: one.version });
+  };
+  for (const at of merging.keys()) consider(at);
+  const gone = new Set<number>();
+  while (merging.length - gone.size > MANY) {
+    const { at, version } = pairs.pop()!;
+    const one = merging[at];
+    if (gone.has(at) || version !== one.version) continue;
+    const next = merging[one.after];
+    gone.add(one.after);
+    one.count += next.count;
+    one.after = next.after;
+    if (merging[next.after]) merging[next.after].before = at;
+    consider(at);
+    consider(one.before);
   }
-  return runs.map((run, i) => ({ ...run, name: `block${i + 1}` }));
+  const merged: Run[] = [];
+  runs.forEach(({ segments }, i) => {
+    if (!gone.has(i)) merged.push({ name: '', segments: [...segments] });
+    else for (const segment of segments) merged.at(-1)!.segments.push(segment);
+  });
+  return merged;
 }
 
 /** A name that comes again later is numbered. */

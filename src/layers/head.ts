@@ -1,5 +1,15 @@
 import { ThawError } from '../errors.ts';
-import { type Graph, isDequantize, isFloat, isQuantize, type Model, type Node, type Tensor } from '../onnx/index.ts';
+import {
+  type Graph,
+  isDequantize,
+  isFloat,
+  isQuantize,
+  type Model,
+  MOST_COPIES,
+  type Node,
+  producersIn,
+  type Tensor,
+} from '../onnx/index.ts';
 import { neededFor } from './flow.ts';
 import { isTail } from './tail.ts';
 
@@ -80,10 +90,12 @@ export function headOf({ graph }: Model): Head | undefined {
     const layer = layerEndingAt(graph, node, producers);
     if (layer) {
       const pooled = tail.some((op) => POOLING.has(op));
-      return pooled && layer.kind !== 'conv' ? undefined : { ...layer, tail, graphOutput: graph.outputs[0].name };
+      return pooled && layer.kind !== 'conv'
+        ? undefined
+        : { ...layer, tail: tail.reverse(), graphOutput: graph.outputs[0].name };
     }
     if (!TAIL.has(node.op) && !POOLING.has(node.op) && !isTail(node)) return undefined;
-    tail.unshift(node.op);
+    tail.push(node.op);
     name = node.inputs[0];
   }
 }
@@ -93,8 +105,10 @@ function headNamed({ graph }: Model, name: string): Head | undefined {
     ({ nodes, weight, bias, output }) => nodes.includes(name) || [weight, bias, output].includes(name),
   );
   if (!layer) return undefined;
-  const target =
-    graph.outputs.find((info) => neededFor(graph.nodes, [info.name]).has(layer.output)) ?? graph.outputs[0];
+  const reached = new Set([layer.output]);
+  for (const { inputs, outputs } of graph.nodes)
+    if (inputs.some((one) => reached.has(one))) for (const output of outputs) if (output !== '') reached.add(output);
+  const target = graph.outputs.find((info) => reached.has(info.name)) ?? graph.outputs[0];
   return { ...layer, tail: operatorsBetween(graph, layer.output, target.name), graphOutput: target.name };
 }
 
@@ -110,8 +124,7 @@ function layersOf(graph: Graph): Layer[] {
   return layers.filter(({ nodes }) => nodes.length > 1 || !consumed.has(nodes[0]));
 }
 
-export const producersOf = (graph: Graph): Map<string, Node> =>
-  new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+export const producersOf = (graph: Graph): Map<string, Node> => producersIn(graph.nodes);
 
 export const labelOf = (node: Node): string => node.name || node.outputs[0];
 
@@ -175,7 +188,7 @@ export function behind(
   let name = value ?? '';
   let transposed = false;
   let floats = false;
-  for (;;) {
+  for (let copies = 0; copies <= MOST_COPIES; copies++) {
     const tensor = graph.initializers.get(name);
     if (tensor) return floats || isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
     const node = producers.get(name);
@@ -185,6 +198,7 @@ export function behind(
     else if (node.op !== 'Identity' && !isQuantize(node)) return undefined;
     name = node.inputs[0];
   }
+  return undefined;
 }
 
 const elements = ({ shape }: Tensor) => shape.reduce((all, d) => all * d, 1);

@@ -19,8 +19,17 @@ function nodePath(node: Node): string[] {
 }
 
 /** Names that exporters make up from the operator: `Conv`, `Conv_12`, `node_Conv_12`, `n0`. */
-const isOperatorName = (name: string, { op }: Node): boolean =>
-  new RegExp(`^(node_)?(n|${op}|[A-Z][A-Za-z]*)?[_\\d]*$`).test(name);
+function isOperatorName(name: string, { op }: Node): boolean {
+  const isMadeUp = (stem: string) =>
+    stem === '' || stem === 'n' || stem === withoutCount(op) || /^[A-Z][A-Za-z]*$/.test(stem);
+  return [name, name.replace(/^node_/, '')].some((one) => isMadeUp(withoutCount(one)));
+}
+
+function withoutCount(name: string): string {
+  let end = name.length;
+  while (end > 0 && /[_\d]/.test(name[end - 1])) end--;
+  return name.slice(0, end);
+}
 
 function split(name: string): string[] {
   if (name.includes('/')) return name.split('/').filter((part) => part !== '');

@@ -23,7 +23,11 @@ export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
   const data = reachedFrom(graph.nodes, inputs);
   const readers = new Map<string, string[]>();
   for (const node of whole.nodes) {
-    for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), labelOf(node)]);
+    for (const name of new Set(node.inputs)) {
+      const known = readers.get(name);
+      if (known) known.push(labelOf(node));
+      else readers.set(name, [labelOf(node)]);
+    }
   }
   return graph.nodes.flatMap((node) =>
     node.outputs

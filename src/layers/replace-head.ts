@@ -91,7 +91,18 @@ function asLogits(graph: Graph, head: Head): Graph {
 function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped: Set<string> } {
   const producers = producersOf(graph);
   const path: Node[] = [];
-  for (let name = head.graphOutput; name !== head.output; name = path[0].inputs[0]) path.unshift(producers.get(name)!);
+  for (let name = head.graphOutput; name !== head.output; name = path.at(-1)!.inputs[0]) {
+    const node = producers.get(name);
+    if (!node) {
+      throw new ThawError(
+        'bad-model',
+        `what follows "${head.nodes[0]}" does not lead to the output "${head.graphOutput}" in a line, so that its scores cannot be had`,
+        'Name another head with --head',
+      );
+    }
+    path.push(node);
+  }
+  path.reverse();
   const last = path.findLastIndex(({ op }) => NORMALIZING.has(op));
   if (last < 0) return { source: head.graphOutput, dropped: new Set() };
   const after = path.slice(last + 1);
@@ -111,11 +122,11 @@ function pruned(graph: Graph): Graph {
   const kept: Node[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => needed.has(name))) continue;
-    kept.unshift(node);
+    kept.push(node);
     for (const name of namesRead(node)) needed.add(name);
   }
   const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  return { ...graph, nodes: kept, initializers };
+  return { ...graph, nodes: kept.reverse(), initializers };
 }
 
 /** Inputs of a node and everything that its subgraphs mention. */

@@ -1,10 +1,10 @@
 /** Nodes of Thaw's own between a head and the graph's output, known by their names. */
 import {
   freshName,
-  type Graph,
   isHalf,
   type Model,
   type Node,
+  producersIn,
   renameValues,
   type Tensor,
   toAttributes,
@@ -38,9 +38,6 @@ const prefixOf = (kind: TailKind): string => `thaw.${kind}/`;
 const isOf = (node: Node | undefined, kind: TailKind): node is Node => node?.name.startsWith(prefixOf(kind)) ?? false;
 
 export const isTail = (node: Node): boolean => isOf(node, 'units') || isOf(node, 'vector');
-
-const producerOf = ({ nodes }: Graph, value: string): Node | undefined =>
-  nodes.find(({ outputs }) => outputs.includes(value));
 
 /**
  * The model with a tail between its first output, of rows `[N, width]` in float32, and what gave it so far.
@@ -96,9 +93,9 @@ export function withTail(model: Model, { kind, steps }: Tail, width: number, map
 export function withoutTail(model: Model): Model {
   const { graph } = model;
   const [output] = graph.outputs;
+  const producers = producersIn(graph.nodes);
   let before = output?.name ?? '';
-  for (let node = producerOf(graph, before); node && isTail(node); node = producerOf(graph, before))
-    before = node.inputs[0];
+  for (let node = producers.get(before); node && isTail(node); node = producers.get(before)) before = node.inputs[0];
   if (before === output?.name || output === undefined) return model;
   const nodes = graph.nodes.filter((node) => !isTail(node));
   const read = new Set(nodes.flatMap(({ inputs }) => inputs));
@@ -112,13 +109,13 @@ const ARITHMETIC = ['Mul', 'Add'];
 
 /** What comes before the arithmetic that brings a value into the user's units, or the value itself. */
 export function beforeUnits({ graph }: Model, output: string): string {
+  const producers = producersIn(graph.nodes);
   let value = output;
   for (
-    let node = producerOf(graph, value);
+    let node = producers.get(value);
     isOf(node, 'units') && ARITHMETIC.includes(node.op);
-    node = producerOf(graph, value)
-  ) {
+    node = producers.get(value)
+  )
     value = node.inputs[0];
-  }
   return value;
 }

@@ -1,7 +1,7 @@
 import { dependents, differentiate, operatorName, type UnsupportedOperator } from '../autodiff/index.ts';
 import { ThawError } from '../errors.ts';
 import { placeConstants } from '../lowering/index.ts';
-import { GraphBuilder, isFloat, type Node, readsOf } from '../onnx/index.ts';
+import { GraphBuilder, isFloat, type Node, producersIn, readsOf } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { LayerGroup } from './groups.ts';
 import { labelOf } from './head.ts';
@@ -12,7 +12,7 @@ export interface Obstacle {
   readonly operator: string;
   readonly node: string;
   readonly why: string;
-  /** The parameters behind it, which get no gradient. */
+  /** The parameters behind it, which get no gradient; those that an obstacle nearer to the output cuts off are told there. */
   readonly parameters: readonly string[];
 }
 
@@ -30,14 +30,35 @@ export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], o
   const refusals: UnsupportedOperator[] = [];
   differentiate(b, b.reduceSum(b.value(output)), trained, network.constants, (error) => refusals.push(error));
   if (refusals.length === 0) return [];
-  const reach = new Map(trained.map((name) => [name, dependents(b, nodes, [name])]));
-  const behind = (node: Node) => trained.filter((name) => readsOf(node).some((read) => reach.get(name)!.has(read)));
+  const behind = parametersBehind(nodes, trained, dependents(b, nodes, trained));
   return refusals.map(({ node, why }) => ({
     operator: operatorName(node),
     node: labelOf(node),
     why,
     parameters: behind(node),
   }));
+}
+
+/** For nodes one after the other, the parameters that are behind each and behind none before it. @param active what depends on parameters */
+function parametersBehind(nodes: readonly Node[], parameters: readonly string[], active: ReadonlySet<string>) {
+  const producers = producersIn(nodes);
+  const places = new Map(parameters.map((name, i) => [name, i]));
+  const seen = new Set<string>();
+  return (node: Node): string[] => {
+    const found: number[] = [];
+    const open = [node];
+    for (let next = open.pop(); next; next = open.pop()) {
+      for (const name of readsOf(next)) {
+        if (seen.has(name) || !active.has(name)) continue;
+        seen.add(name);
+        const place = places.get(name);
+        if (place !== undefined) found.push(place);
+        const producer = producers.get(name);
+        if (producer) open.push(producer);
+      }
+    }
+    return found.sort((a, b) => a - b).map((place) => parameters[place]);
+  };
 }
 
 function placeNetwork({ model: { graph }, values, constants }: Inference, trained: ReadonlySet<string>): GraphBuilder {

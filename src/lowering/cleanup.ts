@@ -1,10 +1,10 @@
-import { type Node, readsOf, type Tensor } from '../onnx/index.ts';
+import { capturedBy, type Node, readsOf, type Tensor } from '../onnx/index.ts';
 
 /** Nodes whose results take an output's name themselves, where an `Identity` would only copy them to it. */
 export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]): Node[] {
   const kept = new Set(outputs);
   // What a subgraph reads it reads by name.
-  const fixed = new Set(nodes.flatMap((node) => readsOf(node).filter((name) => !node.inputs.includes(name))));
+  const fixed = new Set(nodes.flatMap(capturedBy));
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const names = new Map<string, string>();
   const copies = new Set<Node>();

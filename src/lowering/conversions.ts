@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { type Attribute, arrayFrom, type Node, plainAttributes, type Tensor, tensor } from '../onnx/index.ts';
+import { type Attribute, type Node, plainAttributes, type Tensor, tensor } from '../onnx/index.ts';
 
 /** What a conversion may ask of the graph around a node. */
 export interface Scope {
@@ -23,7 +23,7 @@ export interface Conversion {
 }
 
 const int64 = (values: readonly (number | bigint)[]): Tensor =>
-  tensor('int64', [values.length], arrayFrom('int64', values.map(Number)));
+  tensor('int64', [values.length], BigInt64Array.from(values, BigInt));
 const floats = (values: readonly number[], shape: readonly number[] = [values.length]): Tensor =>
   tensor('float32', shape, Float32Array.from(values));
 const string = (value: string): Attribute => ({ kind: 'string', value });
@@ -32,13 +32,18 @@ const int = (value: number): Attribute => ({ kind: 'int', value });
 const without = ({ attributes }: Node, ...names: readonly string[]): Node['attributes'] =>
   Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
 
-const refuse = (node: Node, why: string): never => {
+export const refuse = (node: Node, why: string): never => {
   throw new ThawError(
     'bad-model',
     `${node.op} node "${node.name || node.outputs[0]}" cannot be brought to operator set 18: ${why}`,
     'Export the model again with operator set 17 or later',
   );
 };
+
+/** An attribute that an operator cannot do without. */
+function needed(node: Node, name: string): readonly (number | bigint)[] {
+  return plainAttributes(node)[name] ?? refuse(node, `it has no attribute "${name}"`);
+}
 
 /** An input at a position, those before it that are missing left out. */
 function withInput(inputs: readonly string[], at: number, name: string): string[] {
@@ -84,7 +89,7 @@ const flattening: Conversion = {
 /** Upsample and Resize-10: coordinates x/scale, rounded down, or up where an axis shrinks. */
 const resize: Conversion['convert'] = (node, { constant, contents }) => {
   const { mode = 'nearest', scales } = plainAttributes(node);
-  const name = scales ? constant(floats(scales), 'scales') : node.inputs[1];
+  const name = scales ? constant(floats(scales), 'scales') : (node.inputs[1] ?? refuse(node, 'it has no scales'));
   const factors = scales ?? Array.from((contents(name)?.data ?? []) as ArrayLike<number>);
   const shrinks = factors.some((factor: number) => factor < 1);
   if (shrinks && factors.some((factor: number) => factor > 1)) refuse(node, 'some axes grow while others shrink');
@@ -131,8 +136,9 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
   Slice: {
     since: 10,
     convert: (node, { constant }) => {
-      const { starts, ends, axes } = plainAttributes(node);
-      const inputs = [node.inputs[0], constant(int64(starts), 'starts'), constant(int64(ends), 'ends')];
+      const { axes } = plainAttributes(node);
+      const bounds = ['starts', 'ends'].map((name) => constant(int64(needed(node, name)), name));
+      const inputs = [node.inputs[0], ...bounds];
       if (axes) inputs.push(constant(int64(axes), 'axes'));
       return [{ ...node, inputs, attributes: {} }];
     },
@@ -141,8 +147,8 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
   Pad: {
     since: 11,
     convert: (node, { constant }) => {
-      const { pads, value = 0 } = plainAttributes(node);
-      const inputs = [node.inputs[0], constant(int64(pads), 'pads')];
+      const { value = 0 } = plainAttributes(node);
+      const inputs = [node.inputs[0], constant(int64(needed(node, 'pads')), 'pads')];
       if (value !== 0) inputs.push(constant(floats([value], []), 'value'));
       return [{ ...node, inputs, attributes: without(node, 'pads', 'value') }];
     },
@@ -188,7 +194,7 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
       if (scope.version < 11) return resize(node, scope);
       const { coordinate_transformation_mode: mode } = plainAttributes(node);
       if (mode === 'tf_half_pixel_for_nn') refuse(node, 'coordinates "tf_half_pixel_for_nn" are gone');
-      const [x, roi, scales, sizes] = node.inputs;
+      const [x, roi = '', scales = '', sizes] = node.inputs;
       return [{ ...node, inputs: sizes ? [x, roi, '', sizes] : [x, roi, scales] }];
     },
   },

@@ -1,4 +1,4 @@
-import { type Graph, type Node, numbersOf, type Tensor } from '../onnx/index.ts';
+import { type Graph, type Node, numbersOf, producersIn, readersIn, type Tensor } from '../onnx/index.ts';
 
 /**
  * The Gaussian error linear units that exporters write out, x/2·(1 + erf(x/√2)) in one order or another, by the node that ends each:
@@ -11,9 +11,8 @@ export function findGelus(
   constants: ReadonlyMap<string, Tensor>,
   free: (node: Node) => boolean,
 ): ReadonlyMap<Node, Node> {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const readers = new Map<string, Node[]>();
-  for (const node of nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  const producers = producersIn(nodes);
+  const readers = readersIn(nodes);
   const isNumber = (name: string, value: number): boolean => {
     const known = constants.get(name) ?? initializers.get(name);
     return known?.data.length === 1 && Math.abs(numbersOf(known)[0] - value) < 1e-6 * value;

@@ -6,10 +6,12 @@ import {
   type Model,
   type Node,
   numbersOf,
+  producersIn,
   renamed,
   type Tensor,
-  type Typed,
   tensor,
+  throughIdentity,
+  type Typed,
   valueNames,
 } from '../onnx/index.ts';
 
@@ -97,12 +99,7 @@ function loop(node: Node, body: Graph, contents: (name: string) => Tensor | unde
   const isTrue = (known: Tensor | undefined) => known !== undefined && Boolean(known.data[0]);
   const limit = trips ? contents(trips) : undefined;
   if (!limit || (condition && !isTrue(contents(condition)))) return undefined;
-  let source = after;
-  for (;;) {
-    const producer = body.nodes.find(({ outputs }) => outputs.includes(source));
-    if (producer?.op !== 'Identity') break;
-    source = producer.inputs[0];
-  }
+  const source = throughIdentity(after, producersIn(body.nodes));
   if (source !== before && !isTrue(body.initializers.get(source) ?? contents(source))) return undefined;
   return {
     count: numbersOf(limit)[0],

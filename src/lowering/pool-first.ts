@@ -1,4 +1,4 @@
-import { freshName, type Node, readersIn } from '../onnx/index.ts';
+import { freshName, type Node, producersIn, readersIn } from '../onnx/index.ts';
 import type { TypedGraph } from './selection.ts';
 
 /**
@@ -16,7 +16,7 @@ export function poolFirst(
 ): TypedGraph {
   const kept = new Set([...whole, ...graph.outputs.map(({ name }) => name)]);
   const readers = readersIn(graph.nodes);
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(graph.nodes);
   const typed = new Map(values);
   const taken = new Set([...values.keys(), ...graph.initializers.keys()]);
   const rewritten = new Map<Node, readonly Node[]>();

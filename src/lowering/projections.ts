@@ -5,12 +5,13 @@ import {
   type Node,
   numbersOf,
   plainAttributes,
+  producersIn,
   product,
   readersIn,
   sameShape,
   type Tensor,
-  type Typed,
   tensor,
+  type Typed,
 } from '../onnx/index.ts';
 import type { TypedGraph } from './selection.ts';
 
@@ -51,7 +52,7 @@ export function separateProjections(
   whole: readonly string[],
   free: (node: Node) => boolean,
 ): TypedGraph {
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(graph.nodes);
   const kept = new Set([...whole, ...graph.outputs.map(({ name }) => name)]);
   const readers = readersIn(graph.nodes);
   const typeOf = (name: string): Typed | undefined => values.get(name) ?? graph.initializers.get(name);

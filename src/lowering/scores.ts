@@ -1,4 +1,13 @@
-import { float, type Graph, type Node, numbersOf, plainAttributes, type Tensor, type Typed } from '../onnx/index.ts';
+import {
+  float,
+  type Graph,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  producersIn,
+  type Tensor,
+  type Typed,
+} from '../onnx/index.ts';
 
 /** An operand of a product: a value, what it is multiplied by, whether its last two axes are swapped. */
 interface Operand {
@@ -19,7 +28,7 @@ export function findScores(
   constants: ReadonlyMap<string, Tensor>,
   free: (node: Node) => boolean,
 ): ReadonlyMap<Node, Node> {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(nodes);
   const isStack = (name: string) => {
     const typed = values.get(name);
     return typed?.type === 'float32' && typed.shape.length > 2;
@@ -30,26 +39,42 @@ export function findScores(
       ? numbersOf(known)[0]
       : undefined;
   };
-  const operandOf = (operand: Operand): Operand => {
-    const { name, factor, transposed } = operand;
+  /** What a value is of the one that it is computed from. */
+  const stepOf = (name: string): Operand | undefined => {
     const node = producers.get(name);
-    if (node?.domain !== '' || !free(node)) return operand;
+    if (node?.domain !== '' || !free(node)) return undefined;
     const [left, right] = node.inputs;
     const [first, second] = [numberOf(left), right === undefined ? undefined : numberOf(right)];
     if (node.op === 'Mul' && second !== undefined && isStack(left))
-      return operandOf({ name: left, factor: factor * second, transposed });
+      return { name: left, factor: second, transposed: false };
     if (node.op === 'Mul' && first !== undefined && isStack(right))
-      return operandOf({ name: right, factor: factor * first, transposed });
+      return { name: right, factor: first, transposed: false };
     if (node.op === 'Div' && second !== undefined && isStack(left))
-      return operandOf({ name: left, factor: factor / second, transposed });
+      return { name: left, factor: 1 / second, transposed: false };
     if (node.op === 'Transpose' && swapsMatrices(node, values.get(left)!.shape.length))
-      return operandOf({ name: left, factor, transposed: !transposed });
+      return { name: left, factor: 1, transposed: true };
+    return undefined;
+  };
+  const operands = new Map<string, Operand>();
+  const operandOf = (name: string): Operand => {
+    const path: { name: string; step: Operand }[] = [];
+    let at = name;
+    for (let step = stepOf(at); step && !operands.has(at); step = stepOf(at)) {
+      path.push({ name: at, step });
+      at = step.name;
+    }
+    let operand = operands.get(at) ?? { name: at, factor: 1, transposed: false };
+    for (const { name: own, step } of path.reverse()) {
+      const { name: source, factor, transposed } = operand;
+      operand = { name: source, factor: factor * step.factor, transposed: transposed !== step.transposed };
+      operands.set(own, operand);
+    }
     return operand;
   };
   const found = new Map<Node, Node>();
   for (const node of nodes) {
     if (node.op !== 'MatMul' || node.domain !== '' || !free(node) || !node.inputs.every(isStack)) continue;
-    const [a, b] = node.inputs.map((name) => operandOf({ name, factor: 1, transposed: false }));
+    const [a, b] = node.inputs.map(operandOf);
     if (a.name === node.inputs[0] && b.name === node.inputs[1]) continue;
     found.set(node, {
       ...node,

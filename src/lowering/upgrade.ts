@@ -1,6 +1,7 @@
 import { ThawError } from '../errors.ts';
 import {
   type Attribute,
+  freshName,
   type Graph,
   type Model,
   type Node,
@@ -9,7 +10,7 @@ import {
   type Tensor,
   tensor,
 } from '../onnx/index.ts';
-import { CONVERSIONS, type Scope } from './conversions.ts';
+import { CONVERSIONS, refuse, type Scope } from './conversions.ts';
 
 /** The operator set that the builder writes for. */
 const TARGET = 18;
@@ -58,12 +59,7 @@ function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): G
   const used = new Set([...outputs, ...source.nodes.flatMap(readsOf)]);
   const ranks = ranksOf(source);
   const contents = (name: string) => graph.initializers.get(name) ?? outer?.(name);
-  const fresh = (hint: string) => {
-    let name = hint;
-    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`;
-    names.add(name);
-    return name;
-  };
+  const fresh = (hint: string) => freshName(hint, names);
 
   for (const old of source.nodes) {
     const node = mapSubgraphs(old, (inner) => upgradeGraph(inner, { version, names, outer: contents }));
@@ -77,6 +73,7 @@ function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): G
       graph.nodes.push(node);
       continue;
     }
+    if (!node.inputs[0] || !node.outputs[0]) refuse(node, 'its first input or output is missing');
     const scope: Scope = {
       version,
       contents,

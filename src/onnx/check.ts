@@ -2,6 +2,7 @@
 import { ThawError } from '../errors.ts';
 import { attributeFault } from './attribute-kinds.ts';
 import { elementCount } from './data-types.ts';
+import { refuseEndless } from './endless.ts';
 import type { Graph, Node } from './model.ts';
 
 /** Elements that one sample of an input may have, and a batch that the file fixes. */
@@ -15,6 +16,7 @@ const MOST_ELEMENTS = 2 ** 28;
  */
 export function checkGraph(graph: Graph): void {
   checkScope(graph, () => false);
+  refuseEndless(graph);
   refuseTwice(
     graph.outputs.map(({ name }) => name),
     'outputs of the model are called',
@@ -60,6 +62,8 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
 }
 
 function checkNode(node: Node): void {
+  if (Math.max(node.name.length, node.op.length, node.domain.length) > LONGEST_NAME)
+    throw wrong(`a node's name or operator has more than ${LONGEST_NAME} characters`);
   if (node.op === '') throw wrong(`the node "${node.name || node.outputs[0]}" has no operator`);
   if (node.outputs.every((name) => name === '')) throw wrong(`${describe(node)} gives no value`);
   if (node.domain !== '') return;
@@ -69,8 +73,13 @@ function checkNode(node: Node): void {
   }
 }
 
-/** ONNX Runtime's JavaScript interface keeps values in objects, where this name is no key. */
+/** Longer names than exporters give: they are compared, split and printed. */
+const LONGEST_NAME = 4096;
+
+/** ONNX Runtime's JavaScript interface keeps values in objects, where `__proto__` is no key. */
 function checkName(name: string): void {
+  if (name.length > LONGEST_NAME)
+    throw wrong(`the name "${name.slice(0, 40)}…" has more than ${LONGEST_NAME} characters`);
   if (name === '') throw wrong('a value of the model has no name');
   if (name === '__proto__') throw wrong(`a value of the model is called "${name}", which JavaScript keeps for itself`);
 }

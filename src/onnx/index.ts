@@ -47,6 +47,6 @@ export {
   symbolsOf,
 } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
-export { readersIn, readsOf, subgraphs } from './subgraphs.ts';
+export { capturedBy, MOST_COPIES, producersIn, readersIn, readsOf, subgraphs, throughIdentity } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
 export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';

@@ -15,10 +15,19 @@ export function valueNames(graph: Graph, into = new Set<string>()): Set<string> 
 /** A name that `taken` does not hold; it holds it afterwards. */
 export function freshName(hint: string, taken: Set<string>): string {
   let name = hint;
-  for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`;
+  if (taken.has(name)) {
+    const counts = tried.get(taken) ?? new Map<string, number>();
+    tried.set(taken, counts);
+    let i = counts.get(hint) ?? 0;
+    while (taken.has(name)) name = `${hint}_${++i}`;
+    counts.set(hint, i);
+  }
   taken.add(name);
   return name;
 }
+
+/** The last number that a hint was tried with, by the set of names: names are only ever added. */
+const tried = new WeakMap<Set<string>, Map<string, number>>();
 
 /**
  * The graph with values renamed, subgraphs included. A value that has one of the new names already gets another one, so that

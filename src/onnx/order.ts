@@ -1,9 +1,9 @@
 import type { Node } from './model.ts';
-import { readsOf } from './subgraphs.ts';
+import { producersIn, readsOf } from './subgraphs.ts';
 
 /** Nodes after those that they read from, otherwise in the given order. In a circle there is no such order; it is left as it is. */
 export function inOrder(nodes: readonly Node[]): Node[] {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const producers = producersIn(nodes);
   const placed = new Set<Node>();
   const entered = new Set<Node>();
   // What a node reads is gone through once, however often its producers lead away from it: it may be thousands of values.

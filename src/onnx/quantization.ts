@@ -54,15 +54,19 @@ const isStandard = (domain: string) => domain === '' || domain === 'com.microsof
 export function quantizedWeights(
   graph: Pick<Graph, 'nodes' | 'initializers' | 'outputs'>,
 ): Map<string, QuantizedWeight> {
-  const weights = new Map<string, QuantizedWeight>();
+  const weights = new Map<string, QuantizedWeight & { readonly nodes: Node[] }>();
   const others = new Set(graph.outputs.map(({ name }) => name));
+  // Nodes that make floats of one weight in the same way say so by the same names.
+  const said = new Map<string, Quantization | undefined>();
   for (const node of graph.nodes) {
     const [name] = node.inputs;
     const before = weights.get(name);
-    const quantization = isDequantize(node) ? quantizationOf(graph, node) : undefined;
-    if (quantization && (!before || sameQuantization(before.quantization, quantization))) {
-      weights.set(name, { quantization, nodes: [...(before?.nodes ?? []), node] });
-    } else others.add(name);
+    const key = isDequantize(node) ? JSON.stringify([node.inputs, String(node.attributes.axis?.value)]) : undefined;
+    if (key !== undefined && !said.has(key)) said.set(key, quantizationOf(graph, node));
+    const quantization = key === undefined ? undefined : said.get(key);
+    if (quantization && !before) weights.set(name, { quantization, nodes: [node] });
+    else if (quantization && before && sameQuantization(before.quantization, quantization)) before.nodes.push(node);
+    else others.add(name);
     for (const read of node.inputs.slice(1)) others.add(read);
   }
   for (const name of others) weights.delete(name);
@@ -75,7 +79,7 @@ function quantizationOf(
 ): Quantization | undefined {
   const [contents, scale, zero] = inputs.map((name) => initializers.get(name));
   if (!contents || !scale || !isFloat(scale.type) || !isQuantizedType(contents.type)) return undefined;
-  if (inputs[2] && !zero) return undefined;
+  if (inputs[2] && !(zero && isQuantizedType(zero.type))) return undefined;
   const rank = contents.shape.length;
   const along = Number(attributes.axis?.value ?? 1);
   const axis = along < 0 ? along + rank : along;
@@ -87,7 +91,8 @@ function quantizationOf(
 }
 
 const sameQuantization = (a: Quantization, b: Quantization): boolean =>
-  a.scale.join() === b.scale.join() && a.zero.join() === b.zero.join() && (a.scale.length === 1 || a.axis === b.axis);
+  a === b ||
+  (a.scale.join() === b.scale.join() && a.zero.join() === b.zero.join() && (a.scale.length === 1 || a.axis === b.axis));
 
 /** For each element of a tensor, the place of its scale. */
 function placeOf({ scale, axis }: Quantization, shape: readonly number[]): (i: number) => number {

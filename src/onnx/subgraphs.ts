@@ -2,13 +2,15 @@ import type { Graph, Node } from './model.ts';
 
 /** Graphs inside a node: the branches of `If`, the bodies of `Loop` and `Scan`. */
 export function subgraphs({ attributes }: Node): readonly Graph[] {
-  let found = NONE;
+  let found: Graph[] | undefined;
   for (const name in attributes) {
     const attribute = attributes[name];
-    if (attribute.kind === 'graph') found = [...found, attribute.value];
-    else if (attribute.kind === 'graphs') found = [...found, ...attribute.value];
+    if (attribute.kind !== 'graph' && attribute.kind !== 'graphs') continue;
+    found ??= [];
+    if (attribute.kind === 'graph') found.push(attribute.value);
+    else for (const graph of attribute.value) found.push(graph);
   }
-  return found;
+  return found ?? NONE;
 }
 
 /** Of nearly all nodes; they are asked often. */
@@ -21,11 +23,46 @@ export function readsOf(node: Node): readonly string[] {
   return graphs.length ? [...own, ...graphs.flatMap(captured)] : own;
 }
 
+/** Names of the values that only a node's subgraphs read, and the node itself does not. */
+export function capturedBy(node: Node): readonly string[] {
+  const graphs = subgraphs(node);
+  if (graphs.length === 0) return NO_NAMES;
+  const own = new Set(node.inputs);
+  return graphs.flatMap(captured).filter((name) => !own.has(name));
+}
+
+const NO_NAMES: readonly string[] = [];
+
+/** The node that computes each value, by its name. */
+export function producersIn(nodes: Iterable<Node>): Map<string, Node> {
+  const producers = new Map<string, Node>();
+  for (const node of nodes) for (const name of node.outputs) if (name !== '') producers.set(name, node);
+  return producers;
+}
+
+/** Copies of copies that are followed: exporters write a few. */
+export const MOST_COPIES = 1000;
+
+/** What a value is a copy of. @param producers of the graph's values */
+export function throughIdentity(value: string, producers: ReadonlyMap<string, Node>): string {
+  let source = value;
+  for (let copies = 0; copies < MOST_COPIES; copies++) {
+    const node = producers.get(source);
+    if (node?.op !== 'Identity' || node.domain !== '') break;
+    source = node.inputs[0];
+  }
+  return source;
+}
+
 /** The nodes that read each value, by its name. */
 export function readersIn(nodes: readonly Node[]): Map<string, Node[]> {
   const readers = new Map<string, Node[]>();
   for (const node of nodes) {
-    for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node]);
+    for (const name of new Set(readsOf(node))) {
+      const known = readers.get(name);
+      if (known) known.push(node);
+      else readers.set(name, [node]);
+    }
   }
   return readers;
 }

@@ -29,7 +29,7 @@ import {
   upgrade,
   withFloatWeights,
 } from '../lowering/index.ts';
-import { type Dimension, type Model, quantizedWeights, readModel, writeModel } from '../onnx/index.ts';
+import { type Dimension, type Model, producersIn, quantizedWeights, readModel, writeModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
@@ -202,7 +202,7 @@ const REARRANGING = new Set([
 
 /** The value that a Softmax before the output makes probabilities of, or the output: what cross-entropy takes. */
 export function scoresOf({ graph }: Model, output: string): string {
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(graph.nodes);
   let node = producers.get(output);
   while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
   return node?.op === 'Softmax' ? node.inputs[0] : output;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Attribute, float, type Model, readModel, writeModel } from '../../src/onnx/index.ts';
-import { ints, type NodeLine, smallModel, tensorAttribute, weights } from '../small-models.ts';
+import { ints, type NodeLine, smallModel, tensor, tensorAttribute, weights } from '../small-models.ts';
 
 const read = (model: Model): Model => readModel(writeModel(model));
 const modelOf = (nodes: readonly NodeLine[], more: Partial<Parameters<typeof smallModel>[0]> = {}): Model =>
@@ -111,4 +111,57 @@ test('a subgraph may read, and hide, values around it', () => {
     initializers: { w: weights([3]) },
   });
   expect(read(model).graph.nodes).toHaveLength(1);
+});
+
+describe('a loop that never ends is refused where it is read', () => {
+  const yes = tensor('bool', [], () => 1);
+  const loop = (inputs: readonly string[], nodes: readonly NodeLine[], after = 'go') =>
+    modelOf([['Loop', inputs, ['y'], { body: { kind: 'graph', value: bodyOf(nodes, after) } }]], {
+      initializers: { yes, few: tensor('int64', [], () => 5), many: tensor('int64', [], () => 2 ** 40) },
+    });
+  const bodyOf = (nodes: readonly NodeLine[], after: string) =>
+    smallModel({
+      inputs: { i: [], c: [], s: ['N', 3] },
+      outputs: { [after]: [], t: ['N', 3] },
+      types: { i: 'int64', c: 'bool', [after]: 'bool' },
+      nodes: [['Add', ['s', 's'], ['t']], ...nodes],
+    }).graph;
+  const copy: readonly NodeLine[] = [['Identity', ['c'], ['go']]];
+  const constant: readonly NodeLine[] = [['Constant', [], ['go'], { value: tensorAttribute(yes) }]];
+  const computed: readonly NodeLine[] = [
+    ['ReduceSum', ['t'], ['sum'], { keepdims: 0 }],
+    ['Cast', ['sum'], ['go'], { to: 9 }],
+  ];
+
+  test.each<[string, Model, RegExp]>([
+    [
+      'its condition is passed on',
+      loop(['', 'yes', 'x'], copy),
+      /Loop node "Loop\/y" never ends: .* has no number of steps/,
+    ],
+    ['its condition is a constant', loop(['', '', 'x'], constant), /never ends/],
+    ['it takes 2^40 steps', loop(['many', 'yes', 'x'], copy), /never ends: .* it takes 1099511627776 steps/],
+    [
+      'it is in a branch',
+      modelOf([
+        ['If', ['x'], ['y'], { then_branch: { kind: 'graph', value: renamedOutput(loop(['', '', 'x'], copy)) } }],
+      ]),
+      /never ends/,
+    ],
+  ])('%s', (_, model, line) => {
+    expect(() => read(model)).toThrow(line);
+  });
+
+  test('others are read', () => {
+    for (const model of [
+      loop(['few', 'yes', 'x'], copy),
+      loop(['', 'yes', 'x'], computed),
+      loop(['many', '', 'x'], computed),
+    ])
+      expect(read(model).graph.nodes).toHaveLength(1);
+  });
+
+  function renamedOutput(model: Model) {
+    return { ...model.graph, inputs: [] };
+  }
 });

@@ -1,11 +1,15 @@
-import { isFloat, numbersOf } from '../../onnx/index.ts';
+import { isFloat, numbersOf, type Value } from '../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
 // y = max(x₁, …)       ∂xᵢ = ∂y·[xᵢ = y] / Σⱼ [xⱼ = y]: the greatest ones share it
 const extremum: Rule = ({ b, inputs, outputs: [y], dy: [dy] }) => {
   if (inputs.length === 1) return [() => dy];
   const chosen = inputs.map((x) => () => b.cast(b.equal(x, y), y.type));
-  const count = () => b.sum(chosen.map((mask) => mask()));
+  let total: Value | undefined;
+  const count = () => {
+    total ??= b.sum(chosen.map((mask) => mask()));
+    return total;
+  };
   return chosen.map((mask) => () => b.div(b.mul(dy, mask()), count()));
 };
 

@@ -1,4 +1,4 @@
-import { axis, type Dimension, type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
+import { axis, type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
 import type { Rule, Rules } from '../rule.ts';
 
 // y has x's elements in x's order      ∂x = ∂y in x's shape
@@ -63,11 +63,27 @@ export const shapes: Rules = {
   Concat: ({ b, inputs, dy: [dy], attributes }) => {
     const at = axis(attributes.axis, dy.shape.length);
     const sizes = inputs.map((x) => x.shape[at]);
-    const total = (of: readonly Dimension[]) => of.reduce((all: number, d) => all + (d as number), 0);
+    if (isStatic(sizes)) {
+      const known: readonly number[] = sizes;
+      let end = 0;
+      const ends = known.map((size) => {
+        end += size;
+        return end;
+      });
+      return inputs.map((_, i) => () => b.slice(dy, at, ends[i] - known[i], ends[i]));
+    }
     const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
+    const starts: Value[] = [];
+    const startOf = (i: number): Value => {
+      if (starts.length === 0) starts.push(b.ints([0]));
+      for (let k = starts.length; k <= i; k++) {
+        const before = sizeOf(inputs[k - 1]);
+        starts.push(k === 1 ? before : b.add(starts[k - 1], before));
+      }
+      return starts[i];
+    };
     return inputs.map((x, i) => () => {
-      if (isStatic(sizes)) return b.slice(dy, at, total(sizes.slice(0, i)), total(sizes.slice(0, i + 1)));
-      const start = i ? b.sum(inputs.slice(0, i).map(sizeOf)) : b.ints([0]);
+      const start = startOf(i);
       return b.emit('Slice', [dy, start, b.add(start, sizeOf(x)), b.ints([at])], [x])[0];
     });
   },

@@ -54,6 +54,7 @@ export function placeAdapters(
   for (const [name, contents] of drawn) b.initializer(name, contents);
   const reads = new Map<string, Adapter['reads'][number][]>();
   const within = new Map(targets.filter(goesWithin).map((target) => [target.weight, target]));
+  const targetOf = new Map(targets.flatMap((target) => target.nodes.map((node) => [node, target] as const)));
   const adapted = new Map<string, string>();
   const starts: number[] = [];
   for (const node of graph.nodes) {
@@ -62,10 +63,15 @@ export function placeAdapters(
       const target = within.get(name);
       if (target && !adapted.has(name)) adapted.set(name, adaptedWeight(b, target, options).name);
     }
-    const target = targets.find(({ nodes }) => nodes.includes(node));
+    const target = targetOf.get(node);
     if (!target || within.has(target.weight))
       b.append({ ...node, inputs: node.inputs.map((name) => adapted.get(name) ?? name) });
-    else reads.set(target.weight, [...(reads.get(target.weight) ?? []), placeBeside(b, node, target, options)]);
+    else {
+      const read = placeBeside(b, node, target, options);
+      const known = reads.get(target.weight);
+      if (known) known.push(read);
+      else reads.set(target.weight, [read]);
+    }
   }
   const owned = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
   const added = b.nodes.flatMap(({ outputs }) => outputs).filter((name) => !owned.has(name));
@@ -74,7 +80,7 @@ export function placeAdapters(
   const initializers = new Map([...graph.initializers, ...b.initializers]);
   return {
     network: { ...network, values, model: { ...network.model, graph: { ...graph, nodes: b.nodes, initializers } } },
-    groups: groups.map((group) => withAdapters(group, targets, drawn, [...starts, b.nodes.length])),
+    groups: withAdapters(groups, targets, drawn, [...starts, b.nodes.length]),
     adapters: targets.map(({ weight, module, outputsFirst }) => ({
       weight,
       module,
@@ -121,19 +127,23 @@ function drawAdapter(target: AdapterTarget, rank: number, seed: number): [string
 }
 
 function withAdapters(
-  group: LayerGroup,
+  groups: readonly LayerGroup[],
   targets: readonly AdapterTarget[],
   drawn: ReadonlyMap<string, Tensor>,
   starts: readonly number[],
-): LayerGroup {
-  const own = targets
-    .filter(({ weight }) => group.parameters.includes(weight))
-    .flatMap(({ weight }) => Object.values(adapterNames(weight)));
-  const [first, last] = group.nodes;
-  return {
-    ...group,
-    parameters: [...group.parameters, ...own],
-    count: own.reduce((all, name) => all + elementCount(drawn.get(name)!.shape), group.count),
-    nodes: [starts[first], starts[last + 1] - 1],
-  };
+): LayerGroup[] {
+  const places = new Map(targets.map(({ weight }, i) => [weight, i]));
+  return groups.map((group) => {
+    const own = group.parameters
+      .flatMap((name) => places.get(name) ?? [])
+      .sort((a, b) => a - b)
+      .flatMap((place) => Object.values(adapterNames(targets[place].weight)));
+    const [first, last] = group.nodes;
+    return {
+      ...group,
+      parameters: [...group.parameters, ...own],
+      count: own.reduce((all, name) => all + elementCount(drawn.get(name)!.shape), group.count),
+      nodes: [starts[first], starts[last + 1] - 1],
+    };
+  });
 }

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { elementCount, type Graph, type Node, plainAttributes, type Tensor } from '../../onnx/index.ts';
+import { elementCount, type Graph, type Node, plainAttributes, readersIn, type Tensor } from '../../onnx/index.ts';
 import type { LayerGroup } from '../groups.ts';
 import { behind, type Head, producersOf } from '../head.ts';
 import { modulePath } from '../names.ts';
@@ -25,7 +25,7 @@ const OPERATORS = {
 type AdaptedOperator = (typeof OPERATORS)[keyof typeof OPERATORS][number];
 
 const isAdapted = ({ op, domain }: Node): boolean =>
-  (OPERATORS as Readonly<Record<string, readonly string[]>>)[domain]?.includes(op) ?? false;
+  Object.hasOwn(OPERATORS, domain) && (OPERATORS as Readonly<Record<string, readonly string[]>>)[domain].includes(op);
 
 /** A weight that an adapter can be added to, with the nodes that multiply by it. */
 export interface AdapterTarget {
@@ -75,7 +75,7 @@ export function chooseTargets(
   }
   const smaller = chosen.filter((target) => adapterSize(target, options.rank) < elementCount(target.shape));
   if (smaller.length) return smaller;
-  const largest = Math.max(...chosen.map(largestRank));
+  const largest = chosen.reduce((most, target) => Math.max(most, largestRank(target)), 0);
   throw new ThawError(
     'bad-config',
     `adapters of rank ${options.rank} would be larger than the weights of ${options.targets} themselves`,
@@ -123,11 +123,12 @@ function largestRank(target: AdapterTarget): number {
 }
 
 function select(all: readonly AdapterTarget[], groups: readonly LayerGroup[], targets: Selection): AdapterTarget[] {
-  const names = new Map<string, AdapterTarget[]>();
+  const names = new Map<string, Set<AdapterTarget>>();
   for (const target of all) {
     for (const name of [target.weight, target.op, ...endsOf(target.module)]) {
-      const known = names.get(name) ?? [];
-      names.set(name, known.includes(target) ? known : [...known, target]);
+      const known = names.get(name);
+      if (known) known.add(target);
+      else names.set(name, new Set([target]));
     }
   }
   const weights = new Set(all.map(({ weight }) => weight));
@@ -136,45 +137,52 @@ function select(all: readonly AdapterTarget[], groups: readonly LayerGroup[], ta
     parameters: group.parameters.filter((name) => weights.has(name)),
   }));
   const selected = selectParameters(targets, adaptable, [...names.keys()]);
-  const found = new Set([...selected].flatMap((name) => names.get(name) ?? []));
+  const found = new Set([...selected].flatMap((name) => [...(names.get(name) ?? [])]));
   return all.filter((target) => found.has(target));
 }
+
+/** Parts of a path that its end may be named by. */
+const MOST_PARTS = 32;
 
 /** `a.b.c`, `b.c`, `c`. */
 function endsOf(path: string): string[] {
   const parts = path.split('.').filter((part) => part !== '');
-  return parts.map((_, i) => parts.slice(i).join('.'));
+  return parts.slice(-MOST_PARTS).map((_, i, last) => last.slice(i).join('.'));
 }
 
 /** Every weight that only `MatMul`, `Gemm` or `Conv` nodes multiply by. */
 export function targetsOf(graph: Graph): AdapterTarget[] {
   const producers = producersOf(graph);
-  const found = new Map<string, AdapterTarget>();
+  const readers = readersIn(graph.nodes);
+  const found = new Map<string, AdapterTarget & { readonly nodes: Node[] }>();
   for (const node of graph.nodes) {
     const target = targetAt(graph, node, producers);
     const before = target && found.get(target.weight);
-    if (!target) continue;
-    found.set(target.weight, before ? { ...before, nodes: [...before.nodes, node] } : target);
+    if (before) before.nodes.push(node);
+    else if (target) found.set(target.weight, { ...target, nodes: [...target.nodes] });
   }
-  return [...found.values()].filter((target) =>
-    usersOf(graph, target.weight).every(
-      (node) => target.nodes.includes(node) && sameUse(target, targetAt(graph, node, producers)),
-    ),
-  );
+  return [...found.values()].filter((target) => {
+    const own = new Set(target.nodes);
+    return usersOf(readers, target.weight).every(
+      (node) => own.has(node) && sameUse(target, targetAt(graph, node, producers)),
+    );
+  });
 }
 
 const sameUse = (a: AdapterTarget, b: AdapterTarget | undefined): boolean =>
   a.op === b?.op && a.outputsFirst === b.outputsFirst && a.group === b.group;
 
 /** The nodes in which a weight meets something else. */
-function usersOf({ nodes }: Graph, weight: string): Node[] {
+function usersOf(readers: ReadonlyMap<string, readonly Node[]>, weight: string): Node[] {
   const names = new Set([weight]);
-  return nodes.filter((node) => {
-    if (!node.inputs.some((name) => names.has(name))) return false;
-    if (node.op !== 'Identity' && node.op !== 'Transpose') return true;
-    names.add(node.outputs[0]);
-    return false;
-  });
+  const users = new Set<Node>();
+  for (const name of names) {
+    for (const node of readers.get(name) ?? []) {
+      if (node.op === 'Identity' || node.op === 'Transpose') names.add(node.outputs[0]);
+      else users.add(node);
+    }
+  }
+  return [...users];
 }
 
 function targetAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): AdapterTarget | undefined {

@@ -1,5 +1,5 @@
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
-import { type GraphBuilder, inOrder, type Node, readsOf } from '../../onnx/index.ts';
+import { capturedBy, type GraphBuilder, inOrder, type Node, readsOf } from '../../onnx/index.ts';
 import { elementwiseHandlers } from './elementwise.ts';
 import { FORWARD } from './forward.ts';
 import { GRADIENTS } from './gradients.ts';
@@ -8,8 +8,10 @@ import { storedShape } from './stored.ts';
 
 const STANDARD = { ...elementwiseHandlers, ...FORWARD };
 
-const handlerOf = ({ op, domain }: Node): Handler | undefined =>
-  domain === ADJOINT_DOMAIN ? GRADIENTS[op] : domain === '' ? STANDARD[op] : undefined;
+function handlerOf({ op, domain }: Node): Handler | undefined {
+  const handlers = domain === ADJOINT_DOMAIN ? GRADIENTS : domain === '' ? STANDARD : undefined;
+  return handlers && Object.hasOwn(handlers, op) ? handlers[op] : undefined;
+}
 
 /**
  * Rewrites convolutions, their gradients and what lies between them for maps in blocks of channels. A convolution takes its maps in
@@ -44,7 +46,7 @@ export function assignBlocks(
       continue;
     }
     // A subgraph reads by name, a node what the name now stands for.
-    for (const name of readsOf(node)) if (!node.inputs.includes(name)) region.keepName(name);
+    for (const name of capturedBy(node)) region.keepName(name);
     b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
   }
   for (const name of keep) stored.has(name) ? region.keepFilter(name) : region.keepName(name);

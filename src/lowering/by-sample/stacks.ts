@@ -6,6 +6,7 @@ import {
   type Node,
   numbersOf,
   plainAttributes,
+  producersIn,
   product,
   readersIn,
   readsOf,
@@ -48,7 +49,7 @@ export function stacksBySample(b: GraphBuilder, wanted: readonly string[]): void
 }
 
 function stretchesIn(b: GraphBuilder): readonly Bound[] {
-  const producers = new Map(b.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const producers = producersIn(b.nodes);
   const stretches: Bound[] = [];
   const stretchOf = new Map<Node, Bound>();
   const places = new Map(b.nodes.map((node, i) => [node, i]));

@@ -1,0 +1,56 @@
+/** Loops that anybody can see never end: ONNX Runtime could not be stopped in them. */
+import { ThawError } from '../errors.ts';
+import { numbersOf } from './data-types.ts';
+import type { Graph, Node } from './model.ts';
+import { producersIn, subgraphs, throughIdentity } from './subgraphs.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Steps of a loop that does not look whether it is done, beyond which it is taken for endless: the longest texts have some 100,000 tokens. */
+const MOST_STEPS = 10_000_000;
+
+/** The contents of a value, if it is a constant of the graph or of those around it. */
+type Contents = (name: string) => Tensor | undefined;
+
+/**
+ * @param graph without circles
+ * @throws ThawError `bad-model` naming a `Loop` whose condition is always true, and whose number of steps is not given or beyond all measure
+ */
+export function refuseEndless(graph: Graph, outer: Contents = () => undefined): void {
+  const contents = contentsIn(graph, outer);
+  for (const node of graph.nodes) {
+    if (node.op === 'Loop' && node.domain === '') checkLoop(node, contents);
+    for (const inner of subgraphs(node)) refuseEndless(inner, contents);
+  }
+}
+
+function contentsIn({ nodes, inputs, initializers }: Graph, outer: Contents): Contents {
+  const producers = producersIn(nodes);
+  const own = new Set(inputs.map(({ name }) => name));
+  return (name) => {
+    const source = throughIdentity(name, producers);
+    const node = producers.get(source);
+    if (!node) return initializers.get(source) ?? (own.has(source) ? undefined : outer(source));
+    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.value : undefined;
+    return value?.kind === 'tensor' ? value.value : undefined;
+  };
+}
+
+function checkLoop(node: Node, contents: Contents): void {
+  const { body } = node.attributes;
+  if (body?.kind !== 'graph') return;
+  const [trips, condition] = node.inputs;
+  const steps = trips ? contents(trips) : undefined;
+  const count = trips ? (steps?.type === 'int64' ? numbersOf(steps)[0] : 0) : Number.POSITIVE_INFINITY;
+  if (!(count > MOST_STEPS) || (condition && !isTrue(contents(condition)))) return;
+  const producers = producersIn(body.value.nodes);
+  const after = throughIdentity(body.value.outputs[0]?.name ?? '', producers);
+  const before = body.value.inputs[1]?.name;
+  if (after !== before && !isTrue(contentsIn(body.value, contents)(after))) return;
+  throw new ThawError(
+    'bad-model',
+    `Loop node "${node.name || node.outputs[0]}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
+    'Export the model again, with a loop that ends',
+  );
+}
+
+const isTrue = (known: Tensor | undefined): boolean => known?.type === 'bool' && known.data[0] === 1;
