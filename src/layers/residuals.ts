@@ -33,7 +33,7 @@ export function residualsOf(graph: Graph): Residual[] {
 }
 
 /** Values read on the two ways to an addition, from which on they are no residual branch and its shortcut. Real branches read some dozen. */
-const LONGEST = 4000;
+const LONGEST = 1000;
 
 /** Which of two values a node comes before. */
 const FIRST = 1;
