@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { ThawError } from '../errors.ts';
+import { refuseCostly } from './expressions.ts';
 import type { TextFormat } from './format.ts';
 
 /** A text as tokens: `token_type_ids` are all 0 but where the tokenizer says otherwise. */
@@ -11,6 +12,21 @@ export interface Encoded {
 }
 
 type Config = Readonly<Record<string, unknown>>;
+
+/** A tokenizer without words: those that are added are read by its expressions as soon as it is made. */
+const NO_WORDS = { added_tokens: [], model: { type: 'BPE', vocab: {}, merges: [] } };
+
+/** Looks at the expressions as they will be run, and not as the file has them, which is in another language's way. */
+function refuseCostlyExpressions(tokenizer: object, config: Config): void {
+  const { normalizer, pre_tokenizer, post_processor, decoder } = new Tokenizer({ ...tokenizer, ...NO_WORDS }, config);
+  const parts = new Set<unknown>([normalizer, pre_tokenizer, post_processor, decoder]);
+  for (const part of parts) {
+    if (part instanceof RegExp) refuseCostly(part);
+    // A step is a function that has properties.
+    else if ((typeof part === 'object' && part !== null) || typeof part === 'function')
+      for (const inner of Object.values(part)) parts.add(inner);
+  }
+}
 
 /** A Hugging Face tokenizer with a greatest length. */
 export class TextTokenizer {
@@ -28,11 +44,13 @@ export class TextTokenizer {
   constructor({ tokenizer, tokenizerConfig, maxLength }: TextFormat) {
     const config = (tokenizerConfig ?? {}) as Config;
     try {
+      refuseCostlyExpressions(tokenizer as object, config);
       this.tokenizer = new Tokenizer(tokenizer as object, config);
       const frame = this.frame();
       this.before = frame.before;
       this.behind = frame.behind;
     } catch (cause) {
+      if (cause instanceof ThawError) throw cause;
       throw new ThawError(
         'bad-model',
         `tokenizer.json cannot be used: ${(cause as Error).message}`,
