@@ -15,5 +15,8 @@ declare module 'vitest' {
  */
 export const needs = (met: unknown, what: string): TestOptions => (met ? {} : { skip: true, meta: { needs: what } });
 
+/** For tests that send Ctrl-C to another process. On Windows, each signal ends that process at once. */
+export const SIGNALS = needs(process.platform !== 'win32', 'signals between processes, which Windows has not');
+
 /** What tests of named pipes need. */
 export const PIPES = 'a system with named pipes in folders, which Windows has not';

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainDeath, wasEnded } from '../../src/cli/death.ts';
 import { openRun, resumeRun } from '../../src/run/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
-import { needs } from '../needs.ts';
+import { needs, SIGNALS } from '../needs.ts';
 
 let project: Project;
 beforeAll(async () => {
@@ -156,7 +156,7 @@ test('a process that was asked to stop before it listened has not crashed', asyn
   }
 });
 
-test('a terminal that closes saves the run, as Ctrl-C does', async () => {
+test('a terminal that closes saves the run, as Ctrl-C does', SIGNALS, async () => {
   const out = join(project.folder, 'hangup');
   const { parent, underWay, ended } = trainInto(out);
   await underWay;
@@ -167,7 +167,7 @@ test('a terminal that closes saves the run, as Ctrl-C does', async () => {
   await (await resumeRun(out)).release();
 });
 
-test('a run is saved on a system whose signals end a process at once, such as Windows', async () => {
+test('a run is saved on a system whose signals end a process at once, such as Windows', SIGNALS, async () => {
   const preload = join(project.folder, 'windows.mjs');
   writeFileSync(
     preload,
@@ -181,9 +181,9 @@ test('a run is saved on a system whose signals end a process at once, such as Wi
   parent.kill('SIGINT');
   expect((await ended).code).toBe(130);
   expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
-}, 180_000);
+});
 
-test('a second Ctrl-C ends a command whose main thread is busy', async () => {
+test('a second Ctrl-C ends a command whose main thread is busy', SIGNALS, async () => {
   const preload = join(project.folder, 'busy.mjs');
   writeFileSync(
     preload,

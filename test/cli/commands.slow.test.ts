@@ -9,7 +9,7 @@ import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
 import { readSettings, settingNames } from '../../src/recipe/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
-import { needs } from '../needs.ts';
+import { needs, SIGNALS } from '../needs.ts';
 import { thaw } from './streams.ts';
 
 let project: Project;
@@ -311,7 +311,7 @@ test('inspect, artifacts, find-lr and models answer people and programs', async 
   expect(JSON.parse((await thaw(['models', '--json'])).out)[0]).toHaveProperty('licence');
 });
 
-test('Ctrl-C saves and exits with 130', async () => {
+test('Ctrl-C saves and exits with 130', SIGNALS, async () => {
   const out = join(project.folder, 'interrupted');
   const words = ['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '400', '--json'];
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
@@ -333,7 +333,7 @@ test('Ctrl-C saves and exits with 130', async () => {
   expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
 });
 
-test('Ctrl-C while the pictures are looked through ends it at once, in a line', async () => {
+test('Ctrl-C while the pictures are looked through ends it at once, in a line', SIGNALS, async () => {
   const data = join(project.folder, 'many');
   for (const name of ['red', 'blue']) {
     mkdirSync(join(data, name), { recursive: true });

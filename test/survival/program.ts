@@ -58,7 +58,9 @@ export function start(program: string, words: readonly string[], env: Readonly<R
   });
   let killed = false;
   const kill = (target: Target) => {
-    const pids = target === 'child' ? childrenOf(child.pid!) : [target === 'both' ? -child.pid! : child.pid!];
+    // Windows has no groups of processes; there, the child ends with the command.
+    const command = target === 'both' && process.platform !== 'win32' ? -child.pid! : child.pid!;
+    const pids = target === 'child' ? childrenOf(child.pid!) : [command];
     for (const pid of pids) killed = killNow(pid) || killed;
   };
   // Also the child's output is at its end then, as it is when it has ended itself.
