@@ -24,6 +24,9 @@ export class ThawError extends Error {
   override readonly name = 'ThawError';
   readonly hint?: string;
 
+  /** The whole message on one line, as the command line prints it. */
+  declare readonly line: string;
+
   /**
    * Addresses lose their secrets.
    *
@@ -38,10 +41,7 @@ export class ThawError extends Error {
   ) {
     super(withoutSecrets(message), options);
     this.hint = hint === undefined ? hint : withoutSecrets(hint);
-  }
-
-  /** The whole message on one line, as the command line prints it. */
-  get line(): string {
-    return this.hint ? `${this.message}. ${this.hint}` : this.message;
+    // JavaScriptCore (Safari, Bun) gives every error a `line` of its own, which would hide a getter of the class.
+    Object.defineProperty(this, 'line', { value: this.hint ? `${this.message}. ${this.hint}` : this.message });
   }
 }
