@@ -17,9 +17,11 @@ export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null ||
 /** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
 export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
   if (ended.killed) return { line: `ended at once${await afterwards(ended.run)}`, code: 130 };
-  // Before it listened to them: nothing was begun.
-  if (STOP_SIGNALS.some((name) => name === ended.signal))
-    return { line: 'stopped; there was nothing to save yet', code: 130 };
+  // Before it listened to them, or in a runtime that ends a process although it listens (Deno).
+  if (STOP_SIGNALS.some((name) => name === ended.signal)) {
+    const saved = await afterwards(ended.run);
+    return { line: saved ? `stopped${saved}` : 'stopped; there was nothing to save yet', code: 130 };
+  }
   const words = lastWords(ended.words);
   const memory = ended.signal === 'SIGKILL' || saysOutOfMemory(words);
   const by = ended.signal ?? `exit code ${ended.code}`;

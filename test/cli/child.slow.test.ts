@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainDeath, wasEnded } from '../../src/cli/death.ts';
+import { train } from '../../src/jobs/index.ts';
 import { openRun, resumeRun } from '../../src/run/index.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { needs, SIGNALS } from '../needs.ts';
@@ -147,6 +148,20 @@ test('an exception of Windows counts as a crash, an exit code of ours does not',
   expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
   expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
   expect((await explainDeath({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
+});
+
+test('a process that a signal ended although it listened says what is saved', async () => {
+  const out = join(project.folder, 'signalled');
+  const controller = new AbortController();
+  await train(
+    { model: project.model, data: project.data, out, settings: { epochs: 3, device: 'cpu' } },
+    { signal: controller.signal, onEvent: (event) => event.type === 'epoch' && controller.abort() },
+  );
+  const told = await explainDeath({ code: null, signal: 'SIGINT', words: '', run: out });
+  expect(told).toEqual({
+    line: `stopped. The last checkpoint (after 1 epoch) is whole; go on with: thaw resume ${out}`,
+    code: 130,
+  });
 });
 
 test('a process that was asked to stop before it listened has not crashed', async () => {
