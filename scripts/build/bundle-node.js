@@ -11,6 +11,7 @@ const ENTRIES = {
   core: 'src/core.ts',
   thread: 'src/remote/node/thread.ts',
   probe: 'src/runtime/node/probe.js',
+  'wasm-module': 'src/runtime/node/wasm-module.js',
   electron: 'src/electron/index.ts',
   host: 'src/electron/host.ts',
 };

@@ -80,6 +80,11 @@ export const DEVICE_FLAG = flagsOf({
   },
 });
 
+/** Of commands that run a model once, or on tiny inputs. */
+export const PROCESSOR_FLAG = flagsOf({
+  device: { ...DEVICE_FLAG.device, default: 'cpu, or wasm if ONNX Runtime has no native binary' },
+});
+
 export const QUANTIZED_FLAG = flagsOf({
   quantized: {
     kind: 'one',

@@ -19,7 +19,8 @@ import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { type Dimension, elementCount, isStatic, type Model, type Typed } from '../onnx/index.ts';
 import { inferNetwork, networkOf, openInputShapes, type PrepareOptions, scoresOf, withHead } from '../recipe/index.ts';
-import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { DeviceName } from '../runtime/devices.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import {
   type PlanAnatomy,
@@ -29,6 +30,7 @@ import {
   trainingPlan,
   trainingSchema,
 } from '../training/index.ts';
+import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import { compileArtifacts } from './stage-artifacts.ts';
@@ -68,6 +70,8 @@ export interface ArtifactsRequest extends ArtifactSettings {
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
   readonly quantized?: Quantized;
+  /** Where the model runs on tiny inputs; the processor unless given. */
+  readonly device?: DeviceName;
 }
 
 /**
@@ -77,7 +81,7 @@ export interface ArtifactsRequest extends ArtifactSettings {
  * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
-  const { model, out: folder, trainable, classes, head, inputs, quantized, ...settings } = request;
+  const { model, out: folder, trainable, classes, head, inputs, quantized, device, ...settings } = request;
   const config = parseConfig(trainingSchema, { pretrainedRate: 1, ...settings });
   const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
@@ -93,8 +97,9 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     ...{ head, quantized, lora, distill, seed },
   };
   const needsHead = head !== undefined || classes !== undefined || lora || distill || hasDropout(config);
+  const runtime = await openRuntime(device, hooks);
   const { network, anatomy } =
-    needsHead || hasHead(source) ? await networkOf(source, nodeRuntime(), options) : await headless(source, options);
+    needsHead || hasHead(source) ? await networkOf(source, runtime, options) : await headless(source, runtime, options);
   const { groups, omitted } = anatomy;
   if (!selectParameters(train, groups).size) {
     throw new ThawError(
@@ -130,9 +135,10 @@ function hasHead(model: Model): boolean {
 /** A model that is no classifier has no head; its last layer group is then what the word means. */
 async function headless(
   source: Model,
+  runtime: Runtime,
   options: Pick<PrepareOptions, 'inputs' | 'quantized'>,
 ): Promise<{ network: Inference; anatomy: PlanAnatomy }> {
-  const network = await inferNetwork(source, nodeRuntime(), options);
+  const network = await inferNetwork(source, runtime, options);
   const { graph } = network.model;
   const groups = groupsOf(network.model, undefined);
   const obstacles = obstaclesOf(network, groups, graph.outputs[0].name);

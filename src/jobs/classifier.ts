@@ -32,10 +32,13 @@ export class Classifier {
     readonly testViews: readonly TestView[] | undefined,
   ) {}
 
-  /** @param spec whatever `resolveModel` takes, a run directory included */
-  static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks): Promise<Classifier> {
+  /**
+   * @param spec whatever `resolveModel` takes, a run directory included
+   * @param given the runtime, unless the settings say the device
+   */
+  static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks, given?: Runtime): Promise<Classifier> {
     const { labels, batch, device, calibrated, tta, ...pictures } = readClassifierSettings(settings);
-    const runtime = await openRuntime(device, hooks);
+    const runtime = given ?? (await openRuntime(device, hooks));
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(await readModelFile(resolved.path));

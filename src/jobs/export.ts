@@ -15,11 +15,13 @@ import { writeModelFile } from '../models/files.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { dataInputsOf, inputShapes, mergedState, networkOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
-import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { DeviceName } from '../runtime/devices.ts';
+import type { Runtime } from '../runtime/index.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { averagedState } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { Classifier } from './classifier.ts';
+import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { plainSource } from './inputs.ts';
 import { openTrainingData } from './opening.ts';
@@ -34,6 +36,8 @@ export interface ExportRequest {
   readonly form?: CompressedForm;
   /** The file to write; `NAME.onnx` in the run, or beside the model that it ships, under the name that transformers.js looks for. */
   readonly out?: string;
+  /** Where both forms run to be compared; the processor unless given. */
+  readonly device?: DeviceName;
 }
 
 export interface ExportOutcome {
@@ -52,13 +56,17 @@ const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx
  *
  * @throws ThawError `run-directory` if the run has no whole checkpoint
  */
-export async function exportRun({ run: path, form, out }: ExportRequest, hooks: JobHooks = {}): Promise<ExportOutcome> {
+export async function exportRun(
+  { run: path, form, out, device }: ExportRequest,
+  hooks: JobHooks = {},
+): Promise<ExportOutcome> {
   const run = await openRun(path);
+  const runtime = await openRuntime(device, hooks);
   const { model: source, about: kept } = await run.source();
   const about = kept as unknown as About;
   const { preprocessing } = about;
   const task = openTask((await readRecord(run)).task ?? about.task);
-  const plain = exportModel(source, await stateOf(run, source, about, hooks), {
+  const plain = exportModel(source, await stateOf({ run, runtime }, source, about, hooks), {
     version: VERSION,
     task: task.facts,
     preprocessing,
@@ -73,7 +81,9 @@ export async function exportRun({ run: path, form, out }: ExportRequest, hooks: 
   const file = resolve(out ?? join(run.path, fileOf(run, form)));
   await writeModelFile(file, model);
   const names = form ? { shipped: true, ...TRANSFORMERS_NAMES } : { input, output };
-  const verification = run.has('model') ? await compare(run, about, task, form ? model : single, names, hooks) : null;
+  const verification = run.has('model')
+    ? await compare({ run, runtime }, about, task, form ? model : single, names, hooks)
+    : null;
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 
@@ -84,15 +94,20 @@ function fileOf(run: RunReader, form: CompressedForm | undefined): string {
   return run.has('model') ? join('model', 'onnx', FILES[form]) : `${name}_${form}.onnx`;
 }
 
+interface Opened {
+  readonly run: RunReader;
+  readonly runtime: Runtime;
+}
+
 /** The weights that the run ships, by the names of the source. */
-async function stateOf(run: RunReader, source: Model, { preprocessing }: About, { onEvent }: JobHooks) {
+async function stateOf({ run, runtime }: Opened, source: Model, { preprocessing }: About, { onEvent }: JobHooks) {
   const { state: kept, notice } = await shippedOf(run);
   if (notice) onEvent?.({ type: 'notice', message: notice });
   const state = averagedState(kept);
   const { lora, head, seed } = await readRunSettings(run);
   if (!lora) return state;
   const inputs = inputShapes(source, preprocessing);
-  return mergedState(await networkOf(source, nodeRuntime(), { head, inputs, lora, seed }), lora, state);
+  return mergedState(await networkOf(source, runtime, { head, inputs, lora, seed }), lora, state);
 }
 
 async function shippedOf(run: RunReader) {
@@ -113,7 +128,7 @@ async function shippedOf(run: RunReader) {
 
 /** How far the form is from the model that the run ships. */
 async function compare(
-  run: RunReader,
+  { run, runtime }: Opened,
   { dataPath, preprocessing }: About,
   task: Task,
   model: Model,
@@ -130,7 +145,7 @@ async function compare(
     },
   );
   if (!dataset) return null;
-  const classifier = await Classifier.open(run.path, { batch, device: 'cpu' }, hooks);
+  const classifier = await Classifier.open(run.path, { batch }, hooks, runtime);
   const source = plainSource(dataset.val, preprocessing);
   const expected: TaskOutcome[] = [];
   const shipped = plainSource(dataset.val, classifier.preprocessing);
@@ -138,7 +153,7 @@ async function compare(
   await classifier.release();
   return verifyExport({
     model: writeModel(model),
-    runtime: nodeRuntime(),
+    runtime,
     source,
     preprocessing,
     task,

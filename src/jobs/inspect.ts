@@ -13,9 +13,10 @@ import {
   takesTexts,
   textSizes,
 } from '../recipe/index.ts';
+import type { DeviceName } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { loadAhead, nodeRuntime } from '../runtime/node/sessions.ts';
 import type { Inference } from '../shapes/index.ts';
+import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 
@@ -29,6 +30,8 @@ export interface InspectRequest {
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
   readonly quantized?: Quantized;
+  /** Where the model runs; the processor unless given. */
+  readonly device?: DeviceName;
 }
 
 /** What `thaw inspect` tells of a model. */
@@ -37,14 +40,12 @@ export interface ModelInspection extends Inspection {
   readonly memory: InspectedMemory | null;
 }
 
-/** What a model is made of, and how it would be trained. Runs on the CPU, on tiny inputs. */
+/** What a model is made of, and how it would be trained. Runs the model on tiny inputs. */
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
-  const reading = readModelFile(resolved.path);
-  loadAhead();
-  const model = await reading;
+  // ONNX Runtime is loaded while the file is read.
+  const [model, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
-  const runtime = nodeRuntime();
   const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
   const inspection = inspect(inference.model, inference, { head });

@@ -7,8 +7,10 @@ import { readModelFile, writeModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
 import type { Model } from '../onnx/index.ts';
 import { inputShapes, newHead, prepareModel, withAdapters } from '../recipe/index.ts';
-import { nodeRuntime } from '../runtime/node/sessions.ts';
+import type { DeviceName } from '../runtime/devices.ts';
+import type { Runtime } from '../runtime/index.ts';
 import { openTask } from '../tasks/index.ts';
+import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import { shownPath } from './paths.ts';
@@ -20,6 +22,8 @@ export interface MergeRequest {
   readonly adapters: string;
   /** The file to write; `merged.onnx` beside the adapters unless given. */
   readonly out?: string;
+  /** Where the model runs on tiny inputs; the processor unless given. */
+  readonly device?: DeviceName;
 }
 
 export interface MergeOutcome {
@@ -34,7 +38,10 @@ export interface MergeOutcome {
  *
  * @throws ThawError `bad-data` where they are no adapters; `bad-config` where they belong to another model
  */
-export async function merge({ model, adapters, out }: MergeRequest, hooks: JobHooks = {}): Promise<MergeOutcome> {
+export async function merge(
+  { model, adapters, out, device }: MergeRequest,
+  hooks: JobHooks = {},
+): Promise<MergeOutcome> {
   const path = adapterFile(adapters);
   const set = readAdapters(await readFile(path));
   const resolved = await fetchModel(model, hooks);
@@ -46,14 +53,20 @@ export async function merge({ model, adapters, out }: MergeRequest, hooks: JobHo
       'Give the model that the run began with: its config.yaml names it',
     );
   }
-  const prepared = await prepare(await readModelFile(resolved.path), resolved, set);
+  const runtime = await openRuntime(device, hooks);
+  const prepared = await prepare(await readModelFile(resolved.path), runtime, resolved, set);
   const file = resolve(out ?? join(path, '..', 'merged.onnx'));
   await writeModelFile(file, withAdapters(prepared, set));
   return { file: shownPath(file), bytes: (await stat(file)).size, classes: openTask(set.task).classes };
 }
 
-const prepare = (model: Model, resolved: ResolvedModel, { head, outputs, pooling, task, preprocessing }: AdapterSet) =>
-  prepareModel(model, nodeRuntime(), {
+const prepare = (
+  model: Model,
+  runtime: Runtime,
+  resolved: ResolvedModel,
+  { head, outputs, pooling, task, preprocessing }: AdapterSet,
+) =>
+  prepareModel(model, runtime, {
     head,
     ...newHead(model, resolved, openTask(task), { keepHead: outputs === undefined, knownClasses: 'redraw', pooling }),
     inputs: inputShapes(model, preprocessing),

@@ -18,7 +18,7 @@ export async function serveStudio(port: number): Promise<Serving> {
     throw new ThawError('bad-config', `${port} is no port`, 'Give a whole number from 0 to 65535');
   }
   // The page contains this version's JavaScript, which loads the WebAssembly of no other version.
-  const runtime = await webRuntimeFolder(ONNXRUNTIME);
+  const runtime = await webRuntimeFolder();
   try {
     return await serve(STUDIO, port, { [`ort-${ONNXRUNTIME}`]: runtime });
   } catch (cause) {

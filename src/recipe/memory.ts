@@ -61,8 +61,11 @@ export async function planMemory(
   request: MemoryRequest,
 ): Promise<{ settings: TrainSettings; memory?: MemoryPlan }> {
   if (!KNOWN.includes(request.runtime.device)) return { settings };
-  const limit = typeof settings.memory === 'number' ? settings.memory : request.limit;
-  const stages = await stagesOf(prepared, settings, request.runtime);
+  const { runtime } = request;
+  const bounds = [request.limit, runtime.memory].filter((bound) => bound !== undefined);
+  const available = bounds.length ? Math.min(...bounds) : undefined;
+  const limit = typeof settings.memory === 'number' ? settings.memory : available;
+  const stages = await stagesOf(prepared, settings, runtime);
   const estimate = (batch: number, accumulate = settings.accumulate > 1) =>
     most(stages, { batch, accumulate }, settings, request);
   const whole = estimate(settings.batch);

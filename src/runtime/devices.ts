@@ -1,5 +1,8 @@
-/** Where a model runs. The names are those of `--device` and, but for `auto`, of ONNX Runtime's execution providers. */
-export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
+/**
+ * Where a model runs. The names are those of `--device` and, but for `auto`, of ONNX Runtime's execution providers. `wasm` is the processor
+ * by WebAssembly, for platforms that ONNX Runtime has no native binary for.
+ */
+export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml', 'wasm'] as const;
 
 /** A device that was chosen. */
 export type Device = (typeof devices)[number];
@@ -21,7 +24,6 @@ export interface DeviceStatus {
 export interface DeviceChoice {
   readonly device: Device;
   readonly reason: string;
+  /** Whether it replaces a faster one that does not work here. */
+  readonly slower?: true;
 }
-
-export const isDeviceName = (name: string): name is DeviceName =>
-  name === 'auto' || (devices as readonly string[]).includes(name);

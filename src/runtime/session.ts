@@ -60,6 +60,8 @@ export type Feeds = Readonly<Record<string, Tensor | Resident>>;
 export interface Runtime {
   /** The execution provider: `cpu`, `cuda`, … */
   readonly device: string;
+  /** Bytes that its sessions can have together, if they cannot have all of the machine's memory. */
+  readonly memory?: number;
   /** Prepares an encoded model for running. */
   load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
 }

@@ -16,12 +16,14 @@ export interface WebPlatformOptions {
 export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlatform {
   return {
     async runtime(name) {
-      if (name !== 'auto' && name !== 'webgpu' && name !== 'cpu') {
-        throw new ThawError('device', `a page has no ${name}`, 'Use webgpu, cpu or auto');
+      if (name !== 'auto' && name !== 'webgpu' && name !== 'cpu' && name !== 'wasm') {
+        throw new ThawError('device', `a page has no ${name}`, 'Use webgpu, wasm or auto');
       }
-      const gpu = name !== 'cpu' && (await hasWebGpu({ software: name === 'webgpu' }));
+      // A page has the processor by WebAssembly only.
+      const processor = name === 'cpu' || name === 'wasm';
+      const gpu = !processor && (await hasWebGpu({ software: name === 'webgpu' }));
       if (name === 'webgpu' && !gpu) {
-        throw new ThawError('device', 'this browser has no WebGPU, or no adapter for it', 'Use auto or cpu');
+        throw new ThawError('device', 'this browser has no WebGPU, or no adapter for it', 'Use auto or wasm');
       }
       return webRuntime({ device: gpu ? 'webgpu' : 'wasm', assets, threads });
     },
@@ -52,8 +54,7 @@ async function hasWebGpu({ software }: { readonly software: boolean }): Promise<
 const deviceMemory = (): number | undefined =>
   (navigator as Navigator & { readonly deviceMemory?: number }).deviceMemory;
 
-/** WebAssembly's memory has 4 GiB at most. */
-const memory = (): number => Math.min(4, deviceMemory() ?? 4) * 2 ** 30;
+const memory = (): number => (deviceMemory() ?? 4) * 2 ** 30;
 
 /** Megabytes: a sixteenth of the device's memory. */
 const cacheMemory = (): number => ((deviceMemory() ?? 4) * 1024) / 16;

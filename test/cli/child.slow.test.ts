@@ -157,7 +157,7 @@ test('a process that a signal ended although it listened says what is saved', as
     { model: project.model, data: project.data, out, settings: { epochs: 3, device: 'cpu' } },
     { signal: controller.signal, onEvent: (event) => event.type === 'epoch' && controller.abort() },
   );
-  const told = await explainDeath({ code: null, signal: 'SIGINT', words: '', run: out });
+  const told = await explainDeath({ code: null, signal: 'SIGINT', words: '', killed: false, run: out });
   expect(told).toEqual({
     line: `stopped. The last checkpoint (after 1 epoch) is whole; go on with: thaw resume ${out}`,
     code: 130,

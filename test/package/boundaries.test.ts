@@ -124,6 +124,7 @@ test('the first words of the command line need little: everything else is loaded
 test('inspecting a model loads no other job, and nothing that reads pictures or tables or downloads', () => {
   const { files, packages } = loadedBy('cli/commands/inspect.ts');
   expect([...files].filter((file) => /^(jobs|run|models\/hub)\b/.test(file)).sort()).toEqual([
+    'jobs/environment.ts',
     'jobs/fetch-model.ts',
     'jobs/inspect.ts',
     'jobs/paths.ts',

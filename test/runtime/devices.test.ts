@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
-import { devices, isDeviceName } from '../../src/runtime/devices.ts';
+import { devices } from '../../src/runtime/devices.ts';
 import {
   chooseDevice,
   deviceOptions,
@@ -118,10 +118,4 @@ test('a session gets the asked device alone, so that it fails rather than falls 
     expect(providers.map((provider) => (typeof provider === 'string' ? provider : provider.name))).toEqual([device]);
   }
   expect(deviceOptions('dml')).toMatchObject({ enableMemPattern: false, executionMode: 'sequential' });
-});
-
-test('names', () => {
-  expect(isDeviceName('auto')).toBe(true);
-  expect(isDeviceName('cuda')).toBe(true);
-  expect(isDeviceName('gpu')).toBe(false);
 });

@@ -9,7 +9,7 @@ import { train } from '../../../src/jobs/index.ts';
 import { openTrainingData, preprocessingOf } from '../../../src/jobs/opening.ts';
 import { readModelFile } from '../../../src/models/files.ts';
 import { readSettings, trainingConfigOf } from '../../../src/recipe/index.ts';
-import { packageVersion } from '../../../src/runtime/node/doctor.ts';
+import { packageVersion } from '../../../src/runtime/node/packages.ts';
 import { planStages, trainingPlan } from '../../../src/training/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { JobDone, JobRequest, Recipe } from '../protocol.ts';

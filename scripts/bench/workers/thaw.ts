@@ -1,6 +1,6 @@
 /** Thaw as a contender: the training steps of one stage, as the trainer takes them. */
 import type { Batch } from '../../../src/data/index.ts';
-import { packageVersion } from '../../../src/runtime/node/doctor.ts';
+import { packageVersion } from '../../../src/runtime/node/packages.ts';
 import type { CompiledStage } from '../../../src/training/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { StepsReady, StepsRequest, StepsTaken } from '../protocol.ts';

@@ -5,7 +5,7 @@ import { LOSSES } from '../../losses/index.ts';
 import { OPTIMIZERS } from '../../optimizers/index.ts';
 import { compact, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
-import { ANY_MODEL_WORD, INPUT_FLAG, only, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
+import { ANY_MODEL_WORD, INPUT_FLAG, only, PROCESSOR_FLAG, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -56,6 +56,7 @@ export const command = defineCommand({
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     ...compiled,
+    ...PROCESSOR_FLAG,
     seed: { kind: 'number', value: 'N', does: 'of the new head and of adapters', default: '0' },
   },
   examples: [

@@ -1,6 +1,6 @@
 import { inspectModel } from '../../jobs/inspect.ts';
 import { defineCommand } from '../command.ts';
-import { ANY_MODEL_WORD, INPUT_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
+import { ANY_MODEL_WORD, INPUT_FLAG, PROCESSOR_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { inspectionTable } from '../terminal/inspection.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
@@ -13,6 +13,7 @@ export const command = defineCommand({
     batch: { kind: 'number', value: 'N', does: 'for the estimate of memory', default: '16' },
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
+    ...PROCESSOR_FLAG,
   },
   examples: ['thaw inspect model.onnx', 'thaw inspect model.onnx --json'],
   async run({ words: [model], values, terminal, signal }) {

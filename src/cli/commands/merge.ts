@@ -1,5 +1,6 @@
 import { merge } from '../../jobs/merge.ts';
 import { defineCommand } from '../command.ts';
+import { PROCESSOR_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
 export const command = defineCommand({
@@ -11,7 +12,10 @@ export const command = defineCommand({
     { name: 'model', does: 'the model that the run began with' },
     { name: 'adapters', does: 'a run, its adapters folder, or the adapter_model.safetensors in it' },
   ],
-  flags: { out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'beside the adapters' } },
+  flags: {
+    out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'beside the adapters' },
+    ...PROCESSOR_FLAG,
+  },
   examples: ['thaw merge model.onnx runs/pictures-1/adapters --out cats.onnx'],
   async run({ words: [model, adapters], values, terminal, signal }) {
     const outcome = await merge({ model, adapters, ...values }, { onEvent: new JobDisplay(terminal).take, signal });

@@ -1,3 +1,4 @@
+import { SLOWDOWN } from '../../runtime/node/devices.ts';
 import type { Doctor } from '../../runtime/node/doctor.ts';
 import { tableLines } from './table.ts';
 
@@ -8,7 +9,7 @@ export function renderDoctor(doctor: Doctor): string {
   const rows: [string, string][] = [
     ['Thaw', doctor.thaw],
     ['Node', doctor.node],
-    ['system', `${doctor.platform} ${doctor.arch}`],
+    ['system', [`${doctor.platform} ${doctor.arch}`, doctor.libc].filter(Boolean).join(', ')],
     ['processor', `${cpu.model}, ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}`],
     ['memory', `${size(memory.total)}, ${size(memory.free)} free`],
     ...Object.entries(doctor.onnxruntime).map(([name, version]): [string, string] => [
@@ -33,6 +34,11 @@ export function renderDoctor(doctor: Doctor): string {
     'Devices (--device):',
     ...devices,
     '',
-    ...(problems.length > 0 ? ['Problems:', ...problems] : ['Nothing is missing to train on the CPU.']),
+    ...(problems.length > 0 ? ['Problems:', ...problems] : [nothingMissing(doctor)]),
   ].join('\n');
 }
+
+const nothingMissing = ({ devices }: Doctor): string =>
+  devices.some(({ device, available }) => device === 'cpu' && available)
+    ? 'Nothing is missing to train on the CPU.'
+    : `Nothing is missing to train on WebAssembly, which takes ${SLOWDOWN}.`;

@@ -10,6 +10,7 @@ import { downloadLine } from './training.ts';
 export class JobDisplay {
   private noun: Noun = 'picture';
   private recommended: string | undefined;
+  private device: string | undefined;
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -17,6 +18,12 @@ export class JobDisplay {
     const { terminal } = this;
     const { colours: c } = terminal;
     switch (event.type) {
+      case 'device':
+        // A node of a federation chooses every round.
+        if (event.slower && event.device !== this.device)
+          terminal.say(`${c.dim('device')}  ${event.device}, ${event.reason}`);
+        this.device = event.device;
+        break;
       case 'notice':
         terminal.say(c.yellow(`note  ${event.message}`));
         break;

@@ -13,6 +13,7 @@ export class SweepDisplay {
   private trial: Event<'trial'> | undefined;
   private problems = false;
   private recommended = false;
+  private slower = false;
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -26,6 +27,10 @@ export class SweepDisplay {
         terminal.say(styled`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
         break;
       }
+      case 'device':
+        if (event.slower && !this.slower) terminal.say(`${c.dim('device')}  ${event.device}, ${event.reason}`);
+        this.slower ||= event.slower === true;
+        break;
       case 'data':
         this.metric = event.metric;
         // Every trial would say so again.

@@ -1,13 +1,22 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InferenceSession } from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import { shortened } from '../../graphemes.ts';
 import { type Device, type DeviceChoice, type DeviceName, type DeviceStatus, devices } from '../devices.ts';
 import { INSTALL_RUNTIME } from './install.ts';
+import {
+  foreseenObstacle,
+  INSTALL_WEB,
+  nativeFolder,
+  nativeObstacle,
+  neitherWorks,
+  type Obstacle,
+  platformName,
+  webObstacle,
+} from './packages.ts';
 
 /** The session options that a device needs, the providers first among them. */
 export type DeviceOptions = Pick<
@@ -27,6 +36,7 @@ const optionsOf: Record<Device, DeviceOptions> = {
   coreml: { executionProviders: [{ name: 'coreml', coreMlFlags: coremlProgram | coremlCpuAndGpu }] },
   // DirectML refuses memory patterns and parallel execution.
   dml: { executionProviders: [{ name: 'dml', deviceId: 0 }], enableMemPattern: false, executionMode: 'sequential' },
+  wasm: { executionProviders: ['wasm'] },
 };
 
 /**
@@ -39,34 +49,27 @@ export const executionProviders = (device: Device): InferenceSession.SessionOpti
 /** All session options that `device` needs; spread them into the session's. */
 export const deviceOptions = (device: Device): DeviceOptions => optionsOf[device];
 
-/** Where ONNX Runtime's packages have a device, and what else it takes. */
-const requirements: Record<Device, { platforms: readonly string[]; where: string; howToGetIt: string }> = {
-  cpu: {
-    platforms: [],
-    where: 'everywhere',
-    howToGetIt: `Install it again for this platform: ${INSTALL_RUNTIME}`,
-  },
+/** Requirements of each device, and the platforms for which onnxruntime-node 1.30 contains it. Intel Macs and musl have no binary at all. */
+const requirements: Record<Device, { only?: { platforms: readonly string[]; where: string }; howToGetIt: string }> = {
+  cpu: { howToGetIt: INSTALL_RUNTIME },
   cuda: {
-    platforms: ['linux-x64'],
-    where: 'Linux x64',
+    only: { platforms: ['linux-x64'], where: 'Linux x64' },
     howToGetIt:
       'Install the NVIDIA driver, CUDA 12 and cuDNN 9, then run: node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12',
   },
   webgpu: {
-    platforms: ['linux-x64', 'win32-x64', 'win32-arm64', 'darwin-arm64', 'darwin-x64'],
-    where: 'Linux x64, Windows and macOS',
+    only: {
+      platforms: ['linux-x64', 'win32-x64', 'win32-arm64', 'darwin-arm64'],
+      where: 'Linux x64, Windows and macOS arm64',
+    },
     howToGetIt: 'Install a graphics driver with Vulkan (Linux: libvulkan1 too), Direct3D 12 or Metal',
   },
-  coreml: {
-    platforms: ['darwin-arm64', 'darwin-x64'],
-    where: 'macOS',
-    howToGetIt: 'Use macOS 12 or later',
-  },
+  coreml: { only: { platforms: ['darwin-arm64'], where: 'macOS arm64' }, howToGetIt: 'Use macOS 12 or later' },
   dml: {
-    platforms: ['win32-x64', 'win32-arm64'],
-    where: 'Windows',
+    only: { platforms: ['win32-x64', 'win32-arm64'], where: 'Windows' },
     howToGetIt: 'Install a graphics driver with Direct3D 12',
   },
+  wasm: { howToGetIt: INSTALL_WEB },
 };
 
 export interface ProbeOptions {
@@ -120,41 +123,27 @@ function explain(message: string, log: string): string {
   return shortened(message.replace(/\s+/g, ' ').trim(), 200);
 }
 
+const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
+
 /** What needs no trial: the platform has no such provider, or its library was never installed. */
-function missing(device: Device): DeviceStatus | undefined {
-  const { platforms, where, howToGetIt } = requirements[device];
-  const platform = `${process.platform}-${process.arch}`;
-  if (device !== 'cpu' && !platforms.includes(platform))
+async function missing(device: Device): Promise<Obstacle | undefined> {
+  if (device === 'wasm') return webObstacle();
+  const { only, howToGetIt } = requirements[device];
+  if (only && !only.platforms.includes(platformName()))
     return {
-      device,
-      available: false,
-      reason: `onnxruntime-node has it for ${where} only, this is ${platform}`,
-      howToGetIt: `Run Thaw on ${where}`,
+      reason: `onnxruntime-node has it for ${only.where} only, this is ${platformName()}`,
+      howToGetIt: `Run Thaw on ${only.where}`,
     };
-  const folder = packageFolder();
-  if (!folder)
-    return {
-      device,
-      available: false,
-      reason: "onnxruntime-node isn't installed",
-      howToGetIt: requirements.cpu.howToGetIt,
-    };
-  const library = join(folder, 'bin/napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
-  if (device === 'cuda' && !existsSync(library))
-    return { device, available: false, reason: "ONNX Runtime's CUDA libraries aren't installed", howToGetIt };
-  return undefined;
+  const obstacle = foreseenObstacle();
+  if (obstacle || device !== 'cuda') return obstacle;
+  const library = join(nativeFolder()!, 'bin/napi-v6', process.platform, process.arch, CUDA_LIBRARY);
+  return existsSync(library) ? undefined : { reason: "ONNX Runtime's CUDA libraries aren't installed", howToGetIt };
 }
 
-function packageFolder(): string | undefined {
-  try {
-    return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
-  } catch {
-    return undefined;
-  }
+async function status(device: Device, options?: ProbeOptions): Promise<DeviceStatus> {
+  const obstacle = await missing(device);
+  return obstacle ? { device, available: false, ...obstacle } : probeDevice(device, options);
 }
-
-const status = async (device: Device, options?: ProbeOptions): Promise<DeviceStatus> =>
-  missing(device) ?? (await probeDevice(device, options));
 
 /** Tries every device, each in a process of its own, one after the other. */
 export async function probeDevices(options?: ProbeOptions): Promise<DeviceStatus[]> {
@@ -169,27 +158,52 @@ export async function probeDevices(options?: ProbeOptions): Promise<DeviceStatus
  */
 const preference: readonly Device[] = ['cuda', 'coreml', 'dml'];
 
+/** How long a training takes on WebAssembly: docs/platforms.md has the measurements. */
+export const SLOWDOWN = '2 to 4 times as long as with onnxruntime-node';
+
+/**
+ * The processor: with onnxruntime-node, or by WebAssembly if that package does not work here.
+ *
+ * @param reason for onnxruntime-node
+ * @throws ThawError `device` if neither of ONNX Runtime's packages works
+ */
+export async function chooseProcessor(reason = 'the processor'): Promise<DeviceChoice> {
+  const native = await nativeObstacle();
+  if (!native) return { device: 'cpu', reason };
+  const web = await webObstacle();
+  if (!web) return { device: 'wasm', reason: `since ${native.reason}; training takes ${SLOWDOWN}`, slower: true };
+  const { reason: neither, howToGetIt } = neitherWorks(native, web);
+  throw new ThawError('device', neither, howToGetIt);
+}
+
+/** The best that works. */
+async function bestDevice(options?: ProbeOptions): Promise<DeviceChoice> {
+  const refused: string[] = [];
+  const possible = preference.filter((device) => requirements[device].only?.platforms.includes(platformName()));
+  for (const device of (await nativeObstacle()) ? [] : possible) {
+    const { available, reason } = await status(device, options);
+    if (available) return { device, reason: `the best that works (${reason})` };
+    refused.push(`${device}: ${reason}`);
+  }
+  return chooseProcessor(refused.length > 0 ? `the best that works (${refused.join('; ')})` : 'the best here');
+}
+
+/** Whether a device that is asked for by name works. The processor needs no trial in another process. */
+async function obstacleOf(device: Device, options?: ProbeOptions): Promise<Obstacle | undefined> {
+  if (device === 'cpu') return nativeObstacle();
+  if (device === 'wasm') return webObstacle();
+  const { available, reason, howToGetIt = '' } = await status(device, options);
+  return available ? undefined : { reason, howToGetIt };
+}
+
 /**
  * The device for a name. `auto` takes the best that works; a device asked for by name is that device or an error.
  * @throws ThawError `device` where it can't be had, with how to get it
  */
 export async function chooseDevice(name: DeviceName, options?: ProbeOptions): Promise<DeviceChoice> {
-  // The CPU needs no trial: where it does not work nothing does, and the first session says why.
-  if (name === 'cpu') return { device: 'cpu', reason: 'as asked' };
-  if (name === 'auto') {
-    const refused: string[] = [];
-    for (const device of preference) {
-      const { available, reason } = await status(device, options);
-      if (available) return { device, reason: `the best that works (${reason})` };
-      if (requirements[device].platforms.includes(`${process.platform}-${process.arch}`))
-        refused.push(`${device}: ${reason}`);
-    }
-    return {
-      device: 'cpu',
-      reason: refused.length > 0 ? `the best that works (${refused.join('; ')})` : 'the best here',
-    };
-  }
-  const { available, reason, howToGetIt } = await status(name, options);
-  if (available) return { device: name, reason: 'as asked' };
-  throw new ThawError('device', `device ${name} can't be had: ${reason}`, `${howToGetIt}. Or use --device auto or cpu`);
+  if (name === 'auto') return bestDevice(options);
+  const obstacle = await obstacleOf(name, options);
+  if (!obstacle) return { device: name, reason: 'as asked' };
+  const others = name === 'cpu' ? '' : '. Or use --device auto or cpu';
+  throw new ThawError('device', `device ${name} can't be had: ${obstacle.reason}`, `${obstacle.howToGetIt}${others}`);
 }

@@ -1,13 +1,13 @@
 import { constants, existsSync } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { access } from 'node:fs/promises';
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { cacheFolder } from '../../models/cache.ts';
 import { OLDEST_NODE, VERSION } from '../../version.ts';
-import type { DeviceStatus } from '../devices.ts';
-import { type ProbeOptions, probeDevices } from './devices.ts';
+import type { Device, DeviceStatus } from '../devices.ts';
+import { type ProbeOptions, probeDevices, SLOWDOWN } from './devices.ts';
 import { INSTALL_RUNTIME } from './install.ts';
+import { cLibrary, neitherWorks, type Obstacle, packageVersion } from './packages.ts';
 
 /** What stands in the user's way, and one line that says what to do about it. */
 export interface Problem {
@@ -21,6 +21,8 @@ export interface Doctor {
   readonly node: string;
   readonly platform: string;
   readonly arch: string;
+  /** `musl`, or glibc with its version; null if it is unknown. */
+  readonly libc: string | null;
   readonly cpu: { readonly model: string; readonly cores: number };
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number };
@@ -32,23 +34,6 @@ export interface Doctor {
   /** Thaw sends nothing. It fetches a model where the user names an address or `hf:`. */
   readonly network: string;
   readonly problems: readonly Problem[];
-}
-
-const require = createRequire(import.meta.url);
-
-/** The version of an installed package, or null. Versions are read off package.json, since loading a broken native package would end in an error. */
-export async function packageVersion(name: string): Promise<string | null> {
-  try {
-    // The main file's folder or one above it: not every package exports its package.json.
-    for (let folder = dirname(require.resolve(name)); ; folder = dirname(folder)) {
-      const text = await readFile(`${folder}/package.json`, 'utf8').catch(() => undefined);
-      const found = text && (JSON.parse(text) as { name?: string; version?: string });
-      if (found && found.name === name) return found.version ?? null;
-      if (folder === dirname(folder)) return null;
-    }
-  } catch {
-    return null;
-  }
 }
 
 async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Problem }> {
@@ -78,6 +63,24 @@ async function isWritable(folder: string): Promise<boolean> {
   );
 }
 
+/** Why a device does not work. */
+const obstacleTo = (device: Device, devices: readonly DeviceStatus[]): Obstacle | undefined => {
+  const { available, reason, howToGetIt = '' } = devices.find((status) => status.device === device)!;
+  return available ? undefined : { reason, howToGetIt };
+};
+
+/** A platform without a native binary is not a problem if WebAssembly works. */
+function runtimeProblems(devices: readonly DeviceStatus[]): Problem[] {
+  const [native, web] = [obstacleTo('cpu', devices), obstacleTo('wasm', devices)];
+  if (!native) return [];
+  if (web) {
+    const { reason, howToGetIt } = neitherWorks(native, web);
+    return [{ what: `ONNX Runtime doesn't work here: ${reason}`, howToMend: howToGetIt }];
+  }
+  if (native.howToGetIt !== INSTALL_RUNTIME) return [];
+  return [{ what: `${native.reason}: training on WebAssembly takes ${SLOWDOWN}`, howToMend: native.howToGetIt }];
+}
+
 const gibibyte = 2 ** 30;
 
 /**
@@ -86,28 +89,19 @@ const gibibyte = 2 ** 30;
  */
 export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
   const [{ sharp, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
-  const names = ['onnxruntime-node', 'onnxruntime-common'];
+  const names = ['onnxruntime-node', 'onnxruntime-web', 'onnxruntime-common'];
   const onnxruntime = Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await packageVersion(name)] as const)),
   );
   const folder = cacheFolder();
   const cache = { folder, writable: await isWritable(folder) };
   const memory = { total: totalmem(), free: freemem() };
-  const cpu = devices.find(({ device }) => device === 'cpu');
-
-  const problems: Problem[] = problem ? [problem] : [];
+  const problems: Problem[] = [...(problem ? [problem] : []), ...runtimeProblems(devices)];
   if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0)
     problems.push({
       what: `Node ${process.versions.node} is too old`,
       howToMend: `Install Node ${OLDEST_NODE} or later: https://nodejs.org/en/download`,
     });
-  if (!onnxruntime['onnxruntime-node'])
-    problems.push({
-      what: "onnxruntime-node isn't installed",
-      howToMend: INSTALL_RUNTIME,
-    });
-  else if (cpu && !cpu.available)
-    problems.push({ what: `ONNX Runtime doesn't work here: ${cpu.reason}`, howToMend: cpu.howToGetIt ?? '' });
   if (!cache.writable)
     problems.push({ what: `the cache ${folder} can't be written`, howToMend: 'Set THAW_CACHE to a folder of yours' });
   if (memory.total < 2 * gibibyte)
@@ -121,6 +115,7 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
     node: process.versions.node,
     platform: `${platform()} ${release()}`,
     arch: arch(),
+    libc: cLibrary() ?? null,
     cpu: { model: cpus()[0]?.model.trim() || 'unknown', cores: cpus().length },
     memory,
     onnxruntime,

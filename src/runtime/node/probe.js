@@ -14,13 +14,15 @@ const report = (result) => process.stdout.write(`\n${JSON.stringify(result)}\n`)
 
 try {
   const device = process.argv[2];
-  const { InferenceSession, Tensor } = await import('onnxruntime-node');
+  const wasm = device === 'wasm';
+  const { InferenceSession, Tensor, env } = await import(wasm ? 'onnxruntime-web' : 'onnxruntime-node');
+  if (wasm) env.wasm.numThreads = 1;
   const session = await InferenceSession.create(model, {
     executionProviders: [device],
     logSeverityLevel: 4,
     // ONNX Runtime quietly gives to the CPU what a provider does not take. With this entry the session fails instead, so
     // a session that runs did run on the provider.
-    ...(device === 'cpu' ? {} : { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+    ...(device === 'cpu' || wasm ? {} : { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
   });
   const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(-1, 0, 1, 2), [1, 1, 2, 2]) });
   const values = Array.from(await y.getData());

@@ -1,24 +1,28 @@
 import type * as ort from 'onnxruntime-common';
 import { ThawError } from '../../errors.ts';
 import { withoutIntegerKernels } from '../integer-kernels.ts';
-import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
+import { firstLine, wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
-import { INSTALL_RUNTIME } from './install.ts';
+import { loadNative } from './packages.ts';
 import { REFUSED, refusalOf, UnreadRuns, withRefused } from './unread.ts';
+import { wasmRuntime } from './wasm.ts';
 
 type OrtOptions = ort.InferenceSession.SessionOptions;
 
 /**
- * ONNX Runtime in Node.
+ * ONNX Runtime in Node: onnxruntime-node, or for the device `wasm` onnxruntime-web.
  *
  * @param device name of the device, for messages
- * @param options execution providers and whatever else the device needs
+ * @param options execution providers and whatever else the device needs; WebAssembly takes `intraOpNumThreads` alone
  */
-export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
+export const nodeRuntime = (device = 'cpu', options: OrtOptions = {}): Runtime =>
+  device === 'wasm' ? wasmRuntime(options.intraOpNumThreads) : nativeRuntime(device, options);
+
+function nativeRuntime(device: string, options: OrtOptions): Runtime {
   return {
     device,
     async load(model, { optimization = 'all', integerKernels = false, spinning = true, resident } = {}) {
-      const runtime = await onnxRuntime();
+      const runtime = await loadNative();
       const { InferenceSession, Tensor } = runtime;
       // State that is moved on is large, and written in place.
       const refusal = resident && device === 'cpu' ? await refusalOf(runtime) : undefined;
@@ -58,25 +62,4 @@ export function nodeRuntime(device = 'cpu', options: OrtOptions = {}): Runtime {
       }
     },
   };
-}
-
-/** Begins to load ONNX Runtime where it will be needed, so that it goes on while files are read; what fails is told where it is needed. */
-export function loadAhead(): void {
-  onnxRuntime().catch(() => {});
-}
-
-/**
- * Loaded when first needed, since an install may lack it (`install.ts` says why).
- */
-async function onnxRuntime(): Promise<Ort> {
-  try {
-    return await import('onnxruntime-node');
-  } catch (cause) {
-    throw new ThawError(
-      'device',
-      `onnxruntime-node cannot be loaded: ${firstLine(cause)}`,
-      `Install it: ${INSTALL_RUNTIME}`,
-      { cause },
-    );
-  }
 }

@@ -1,7 +1,8 @@
 import { ThawError } from '../../errors.ts';
 import { withoutIntegerKernels } from '../integer-kernels.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
-import type { Runtime } from '../session.ts';
+import { saysOutOfMemory } from '../out-of-memory.ts';
+import type { Runtime, Session } from '../session.ts';
 
 export interface WebRuntimeOptions {
   /** `webgpu`, or `wasm` for the processor. */
@@ -26,9 +27,11 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
   };
   return {
     device,
+    memory: device === 'wasm' ? MOST_MEMORY : undefined,
     async load(model, { optimization = 'all', integerKernels = false, resident } = {}) {
       loading ??= load();
       const { InferenceSession, Tensor } = await loading.catch((cause) => {
+        if (cause instanceof ThawError) throw cause;
         throw new ThawError(
           'device',
           `onnxruntime-web cannot be loaded: ${firstLine(cause)}`,
@@ -47,14 +50,21 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
           graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
           ...(kept && { preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])) }),
         });
-        return wrapSession(session, { Tensor, writesTargets: false, resident: kept });
+        const wrapped = wrapSession(session, { Tensor, writesTargets: false, resident: kept });
+        return device === 'wasm' ? withinMemory(wrapped) : wrapped;
       } catch (cause) {
-        throw new ThawError(
-          'bad-model',
-          `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
-          `Export it again, or use another device than ${device}`,
-          { cause },
-        );
+        if (device === 'wasm' && ranOut(cause)) throw outOfMemory(cause);
+        const unavailable = firstLine(cause).startsWith('no available backend found');
+        throw unavailable
+          ? new ThawError('device', `ONNX Runtime cannot start ${device}: ${firstLine(cause)}`, 'Use another device', {
+              cause,
+            })
+          : new ThawError(
+              'bad-model',
+              `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
+              `Export it again, or use another device than ${device}`,
+              { cause },
+            );
       }
     },
   };
@@ -62,3 +72,25 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
 
 const libraryFor = (device: WebRuntimeOptions['device']) => (): Promise<Ort> =>
   device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
+
+/** WebAssembly addresses 4 GiB. */
+const MOST_MEMORY = 2 ** 32;
+
+/** Sizes are of 32 bits: of a tensor of 4 GiB or more, the size overflows. */
+const ranOut = (cause: unknown): boolean => saysOutOfMemory(String(cause)) || /SafeIntOnOverflow/.test(String(cause));
+
+const outOfMemory = (cause: unknown): ThawError =>
+  new ThawError(
+    'memory',
+    'WebAssembly is out of memory, of which it has 4 GiB at most',
+    'Use a smaller batch or a smaller model, or train fewer layers',
+    { cause },
+  );
+
+function withinMemory(session: Session): Session {
+  const run: Session['run'] = (feeds, fetches) =>
+    session.run(feeds, fetches).catch((cause) => {
+      throw ranOut(cause) ? outOfMemory(cause) : cause;
+    });
+  return { ...session, run };
+}

@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import type { Runtime } from '../session.ts';
+import { webRuntime } from '../web/sessions.ts';
+import { loadWeb } from './packages.ts';
+
+const require = createRequire(import.meta.url);
+
+/** As many as ONNX Runtime takes in a page at most. */
+const MOST_THREADS = 4;
+
+/**
+ * ONNX Runtime by WebAssembly in Node, for platforms without a native binary. Its threads are workers, which do not keep the process alive.
+ *
+ * @param threads of the process's first session; all others have as many. A core each, up to four, unless given
+ */
+export const wasmRuntime = (threads = Math.min(MOST_THREADS, availableParallelism())): Runtime =>
+  webRuntime({ device: 'wasm', threads: canStartWorkers() ? threads : 1, library: loadChecked });
+
+/** Workers get the process's flags, and Node refuses a worker's file with this one (`node --input-type=module --eval …`). */
+const canStartWorkers = (): boolean => !process.execArgv.some((flag) => flag.startsWith('--input-type'));
+
+async function loadChecked() {
+  const ort = await loadWeb();
+  ort.env.wasm.wasmPaths = {
+    mjs: new URL('./wasm-module.js', import.meta.url),
+    // Node reads it by its path.
+    wasm: require.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'),
+  };
+  return ort;
+}
