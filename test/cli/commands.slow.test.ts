@@ -99,7 +99,7 @@ describe('what the user can mend costs one line and exit code 2', () => {
     [
       'a device that does not exist',
       () => ['train', 'm', 'd', '--device', 'gpu'],
-      /--device takes auto, cpu, .* or dml, not "gpu"\. Did you mean cpu\?/,
+      /--device takes auto, cpu, .* or wasm, not "gpu"\. Did you mean cpu\?/,
     ],
     ['a missing word', () => ['train', 'm'], /thaw train needs <data>/],
     ['a word too many', () => ['resume', 'a', 'b'], /does not know what to do with "b"/],
