@@ -11,6 +11,7 @@ import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import { INSTALL_RUNTIME } from '../../src/runtime/node/install.ts';
 import { ONNXRUNTIME } from '../../src/version.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
+import { needs } from '../needs.ts';
 
 const NATIVE = 'onnxruntime-node';
 const WEB = 'onnxruntime-web';
@@ -207,8 +208,9 @@ describe('a native package that does not load', () => {
     ]);
   });
 
-  test.runIf(process.platform === 'linux')(
+  test(
     'because the C library is musl: it is not even tried',
+    needs(process.platform === 'linux', 'Linux'),
     async () => {
       const preload = join(copies, 'musl.mjs');
       writeFileSync(

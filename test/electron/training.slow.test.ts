@@ -11,8 +11,8 @@ import { pickModel, pickPictures, saveModel, startProcess } from '../../src/elec
 import { startTraining, type Training } from '../../src/electron/main.ts';
 import { firstState, round, train } from '../../src/jobs/index.ts';
 import type { OpenRequest, RemoteClient } from '../../src/remote/index.ts';
-import { needs } from '../needs.ts';
 import { makeProject, type Project } from '../jobs/project.ts';
+import { needs } from '../needs.ts';
 import { modelOf, requestOf, settings } from '../remote/request.ts';
 import * as standIn from './stand-in.ts';
 

@@ -131,6 +131,7 @@ test('inspecting a model loads no other job, and nothing that reads pictures or 
   ]);
   expect([...files].filter((file) => file.startsWith('data/node/'))).toEqual([]);
   expect([...packages].sort()).toEqual([
+    '@eslint-community/regexpp',
     '@huggingface/tokenizers',
     'picocolors',
     'protobufjs/minimal.js',

@@ -21,7 +21,7 @@ export class JobDisplay {
       case 'device':
         // A node of a federation chooses every round.
         if (event.slower && event.device !== this.device)
-          terminal.say(`${c.dim('device')}  ${event.device}, ${event.reason}`);
+          terminal.say(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
         this.device = event.device;
         break;
       case 'notice':

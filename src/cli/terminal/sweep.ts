@@ -28,7 +28,7 @@ export class SweepDisplay {
         break;
       }
       case 'device':
-        if (event.slower && !this.slower) terminal.say(`${c.dim('device')}  ${event.device}, ${event.reason}`);
+        if (event.slower && !this.slower) terminal.say(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
         this.slower ||= event.slower === true;
         break;
       case 'data':
