@@ -234,7 +234,6 @@ describe('a native package that does not load', () => {
         expect.stringMatching(/^device +wasm, since onnxruntime-node has no binary for musl \(Alpine\), only for /),
       ]);
     },
-    120_000,
   );
 });
 
