@@ -1,5 +1,5 @@
 /** Which concepts the default model is pretrained on, and with which pictures. */
-import { demoConcepts, demoValSets } from '../demo/concepts.ts';
+import { heldOutConcepts, heldOutSets } from './held-out.ts';
 import type { Icon } from '../demo/icons.ts';
 import { conceptOf } from './naming.ts';
 import { type IconSetDescription, iconSets } from './sets.ts';
@@ -19,8 +19,8 @@ const brands = new Set(
   docker stackoverflow steam stripe logo brand bxl`.split(/\s+/),
 );
 
-const disguises = demoConcepts.flatMap(({ drawnUnder }) => drawnUnder);
-const barred = new Set(demoConcepts.flatMap(({ words }) => words));
+const disguises = heldOutConcepts.flatMap(({ drawnUnder }) => drawnUnder);
+const barred = new Set(heldOutConcepts.flatMap(({ words }) => words));
 
 /** A picture of the pretraining. */
 export interface Picture {
@@ -36,14 +36,14 @@ export interface PretrainingSet {
   readonly pictures: readonly Picture[];
 }
 
-/** Whether a name has a word of the demo's, so that its drawing must not be seen in pretraining. */
-export function belongsToDemo(name: string): boolean {
+/** Whether a name has a word of a held-out concept, so that its drawing must not be seen in pretraining. */
+export function namesHeldOut(name: string): boolean {
   return name.split('-').some((word) => barred.has(word.replace(/\d+$/, '')));
 }
 
 /**
- * Chooses from all sets' drawings: concepts that at least `leastSets` sets draw, neither the demo's nor logos, at most
- * `mostDrawings` of a set. The sets that the demo is validated on are held out for validation here, too.
+ * Chooses from all sets' drawings: concepts that at least `leastSets` sets draw, neither held out nor logos, at most
+ * `mostDrawings` of a set. The artists that validate held-out concepts validate here, too.
  * @param drawings the icons of each set, by the set's name
  */
 export function selectPictures(drawings: ReadonlyMap<string, readonly Icon[]>): PretrainingSet {
@@ -71,13 +71,13 @@ export function selectPictures(drawings: ReadonlyMap<string, readonly Icon[]>): 
 
 /** Whether the set's drawings are for validation only. */
 export function isHeldOut(set: string): boolean {
-  return (demoValSets as readonly string[]).includes(set);
+  return (heldOutSets as readonly string[]).includes(set);
 }
 
 function isLeftOut(icon: Icon, concept: string): boolean {
   const names = [icon.name, ...icon.aliases];
   return (
-    [concept, ...names].some(belongsToDemo) ||
+    [concept, ...names].some(namesHeldOut) ||
     names.some((name) => disguises.some((start) => `${icon.set}:${name}`.startsWith(start))) ||
     concept.split('-').some((word) => brands.has(word))
   );

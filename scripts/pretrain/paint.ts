@@ -1,6 +1,6 @@
 /** Paints a coverage map as a model input: placed by an affine map, in two colours, with light and noise. */
 import type { Random } from '../../src/random.ts';
-import { type Colour, inkAndPaper } from '../demo/colours.ts';
+import { type Colour, inkAndPaper } from './colours.ts';
 
 /** Pixels a side of the painted picture. */
 export const inputSide = 80;

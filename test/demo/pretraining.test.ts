@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { demoConcepts, demoTrainSets, demoValSets } from '../../scripts/demo/concepts.ts';
 import { iconsOf, readIconSet } from '../../scripts/demo/icons.ts';
-import { selectDemoPictures } from '../../scripts/demo/pictures.ts';
-import { belongsToDemo, isHeldOut, leastSets, mostDrawings, selectPictures } from '../../scripts/pretrain/concepts.ts';
+import { isHeldOut, leastSets, mostDrawings, namesHeldOut, selectPictures } from '../../scripts/pretrain/concepts.ts';
+import { heldOutConcepts, heldOutSets, transferSets } from '../../scripts/pretrain/held-out.ts';
+import { selectHeldOutPictures } from '../../scripts/pretrain/held-out-pictures.ts';
 import { inputSide, paint, plainLook } from '../../scripts/pretrain/paint.ts';
 import { mapSide, type RenderedSet } from '../../scripts/pretrain/render.ts';
 import { iconSets } from '../../scripts/pretrain/sets.ts';
@@ -14,7 +14,7 @@ import { Random } from '../../src/random.ts';
 const pixelsOf = ({ inputs }: Batch) => inputs[0].data as Float32Array;
 
 /** The sets that the root installs: thirteen of the pretraining's, enough to select from. */
-const drawings = new Map([...demoTrainSets, ...demoValSets].map((set) => [set, readIconSet(set, import.meta.url)]));
+const drawings = new Map([...transferSets, ...heldOutSets].map((set) => [set, readIconSet(set, import.meta.url)]));
 const selected = selectPictures(drawings);
 
 test('pretraining takes concepts that many draw, at most three drawings a set', () => {
@@ -27,19 +27,21 @@ test('pretraining takes concepts that many draw, at most three drawings a set', 
   }
 });
 
-test('pretraining shows nothing of the demo', () => {
-  for (const { name, drawnAs } of demoConcepts) {
-    expect(belongsToDemo(name)).toBe(true);
+test('pretraining shows nothing of the held-out concepts', () => {
+  for (const { name, drawnAs } of heldOutConcepts) {
+    expect(namesHeldOut(name)).toBe(true);
     for (const concept of drawnAs) expect(selected.concepts).not.toContain(concept);
   }
-  const demo = new Set(selectDemoPictures().flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body)));
-  expect(selected.pictures.filter(({ icon }) => demo.has(icon.body))).toEqual([]);
-  for (const { icon } of selected.pictures) expect([icon.name, ...icon.aliases].filter(belongsToDemo)).toEqual([]);
+  const heldOut = new Set(
+    selectHeldOutPictures().flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body)),
+  );
+  expect(selected.pictures.filter(({ icon }) => heldOut.has(icon.body))).toEqual([]);
+  for (const { icon } of selected.pictures) expect([icon.name, ...icon.aliases].filter(namesHeldOut)).toEqual([]);
 });
 
 test.each(['camera-video', 'video-camera-off', 'photo-camera', 'bell-slash', 'tree-palm', 'headset', 'key2'])(
   'the compound %s stays out of pretraining',
-  (name) => expect(belongsToDemo(name)).toBe(true),
+  (name) => expect(namesHeldOut(name)).toBe(true),
 );
 
 test('a drawing that hides behind another name stays out', () => {
@@ -53,13 +55,13 @@ test('a drawing that hides behind another name stays out', () => {
 });
 
 test('words that only begin alike stay in', () => {
-  for (const name of ['keyboard', 'street', 'business', 'mic-off']) expect(belongsToDemo(name)).toBe(false);
+  for (const name of ['keyboard', 'street', 'business', 'mic-off']) expect(namesHeldOut(name)).toBe(false);
 });
 
-test('the artists that validate the demo are not trained on', () => {
+test('the artists that validate held-out concepts are not trained on', () => {
   for (const { icon, split } of selected.pictures) expect(split).toBe(isHeldOut(icon.set) ? 'val' : 'train');
   const artist = new Map(iconSets.map((set) => [set.name, set.artist]));
-  const heldOut = new Set(demoValSets.map((set) => artist.get(set)));
+  const heldOut = new Set(heldOutSets.map((set) => artist.get(set)));
   expect(iconSets.filter((set) => !isHeldOut(set.name) && heldOut.has(set.artist))).toEqual([]);
 });
 

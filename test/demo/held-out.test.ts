@@ -4,17 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demoConcepts, demoTrainSets, demoValSets } from '../../scripts/demo/concepts.ts';
-import { type DemoPictures, demoSide, drawDemoPictures, selectDemoPictures } from '../../scripts/demo/pictures.ts';
+import { heldOutConcepts, heldOutSets, transferSets } from '../../scripts/pretrain/held-out.ts';
+import {
+  drawHeldOutPictures,
+  type HeldOutPictures,
+  pictureSide,
+  selectHeldOutPictures,
+} from '../../scripts/pretrain/held-out-pictures.ts';
 import { iconSets } from '../../scripts/pretrain/sets.ts';
 
 let folder: string;
-let drawn: DemoPictures;
-const selections = selectDemoPictures();
+let drawn: HeldOutPictures;
+const selections = selectHeldOutPictures();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'thaw-demo-'));
-  drawn = await drawDemoPictures(join(folder, 'first'));
+  folder = await mkdtemp(join(tmpdir(), 'thaw-held-out-'));
+  drawn = await drawHeldOutPictures(join(folder, 'first'));
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -39,8 +44,8 @@ test('eighteen concepts, ten training pictures each, at least four to validate',
 });
 
 test('no artist is on both sides, and each concept has several on either', () => {
-  const trainArtists = new Set(demoTrainSets.map(artistOf));
-  expect(demoValSets.filter((set) => trainArtists.has(artistOf(set)))).toEqual([]);
+  const trainArtists = new Set(transferSets.map(artistOf));
+  expect(heldOutSets.filter((set) => trainArtists.has(artistOf(set)))).toEqual([]);
   for (const { concept, train, val } of selections) {
     expect(new Set(train.map(({ set }) => artistOf(set))).size, concept).toBeGreaterThanOrEqual(5);
     expect(new Set(val.map(({ set }) => artistOf(set))).size, concept).toBeGreaterThanOrEqual(3);
@@ -59,7 +64,7 @@ test('a picture is opaque, of its size, and shows ink on paper', async () => {
     .greyscale()
     .raw()
     .toBuffer({ resolveWithObject: true });
-  expect([info.width, info.height]).toEqual([demoSide, demoSide]);
+  expect([info.width, info.height]).toEqual([pictureSide, pictureSide]);
   const paper = data[0];
   const inked = data.filter((level) => Math.abs(level - paper) > 40).length / data.length;
   expect(inked).toBeGreaterThan(0.02);
@@ -68,7 +73,7 @@ test('a picture is opaque, of its size, and shows ink on paper', async () => {
 });
 
 test('drawn again, every picture is the same', async () => {
-  const again = await drawDemoPictures(join(folder, 'second'));
+  const again = await drawHeldOutPictures(join(folder, 'second'));
   const hash = async (path: string) =>
     createHash('sha256')
       .update(await readFile(path))
@@ -81,6 +86,6 @@ test('drawn again, every picture is the same', async () => {
 }, 60_000);
 
 test('exceptions name drawings of the sets in use', () => {
-  const sets = new Set<string>([...demoTrainSets, ...demoValSets]);
-  for (const { except } of demoConcepts) for (const drawing of except) expect(sets).toContain(drawing.split(':')[0]);
+  const sets = new Set<string>([...transferSets, ...heldOutSets]);
+  for (const { except } of heldOutConcepts) for (const drawing of except) expect(sets).toContain(drawing.split(':')[0]);
 });

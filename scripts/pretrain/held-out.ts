@@ -1,6 +1,6 @@
-/** What the demo's model is to learn: things that its pretraining never showed it, drawn by artists on either side of a split. */
+/** Concepts that the pretraining leaves out, to measure how well the model learns new pictograms by new artists. */
 
-export interface DemoConcept {
+export interface HeldOutConcept {
   readonly name: string;
   /** Concepts (as `conceptOf` names them) whose drawings show it. */
   readonly drawnAs: readonly string[];
@@ -19,10 +19,10 @@ const concept = (
   name: string,
   drawnAs: string,
   words: string,
-  { drawnUnder = [], except = [] }: Partial<Pick<DemoConcept, 'drawnUnder' | 'except'>> = {},
-): DemoConcept => ({ name, drawnAs: drawnAs.split(' '), words: words.split(' '), drawnUnder, except });
+  { drawnUnder = [], except = [] }: Partial<Pick<HeldOutConcept, 'drawnUnder' | 'except'>> = {},
+): HeldOutConcept => ({ name, drawnAs: drawnAs.split(' '), words: words.split(' '), drawnUnder, except });
 
-export const demoConcepts: readonly DemoConcept[] = [
+export const heldOutConcepts: readonly HeldOutConcept[] = [
   concept('bell', 'bell', 'bell bells notification notifications reminder ring ringer ringing', {
     drawnUnder: ['fluent:alert'],
     except: ['ri:bell-fill', 'ri:bell-line', 'bx:notification', 'tabler:notification'],
@@ -81,8 +81,8 @@ export const demoConcepts: readonly DemoConcept[] = [
   concept('umbrella', 'umbrella', 'umbrella umbrellas parasol beach'),
 ];
 
-/** Icon sets whose drawings the demo trains on. The pretraining saw these artists draw other things. */
-export const demoTrainSets = ['bx', 'carbon', 'la', 'lucide', 'mingcute', 'ri', 'tabler'] as const;
+/** Icon sets whose drawings of these concepts train. The pretraining saw these artists draw other things. */
+export const transferSets = ['bx', 'carbon', 'la', 'lucide', 'mingcute', 'ri', 'tabler'] as const;
 
-/** Icon sets whose drawings the demo is validated on. No picture by these artists is in the pretraining's training set. */
-export const demoValSets = ['akar-icons', 'bi', 'iconoir', 'jam', 'majesticons', 'uil'] as const;
+/** Icon sets whose drawings of these concepts validate. No picture by these artists is in the pretraining's training set. */
+export const heldOutSets = ['akar-icons', 'bi', 'iconoir', 'jam', 'majesticons', 'uil'] as const;

@@ -1,17 +1,17 @@
 /**
- * Draws the demo's pictures out of icon sets that `npm ci` installs: concepts that the default model's pretraining left out, ten
- * pictures each to train on, and other artists' drawings to validate.
+ * Draws the concepts that the pretraining leaves out, from icon sets that `npm ci` installs: ten pictures of each to train on,
+ * and other artists' drawings to validate.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { ThawError } from '../../src/errors.ts';
 import { Random } from '../../src/random.ts';
-import { conceptOf } from '../pretrain/naming.ts';
-import { iconSets } from '../pretrain/sets.ts';
+import { type Icon, readIconSet, svgOf } from '../demo/icons.ts';
 import { type Colour, inkAndPaper } from './colours.ts';
-import { type DemoConcept, demoConcepts, demoTrainSets, demoValSets } from './concepts.ts';
-import { type Icon, readIconSet, svgOf } from './icons.ts';
+import { type HeldOutConcept, heldOutConcepts, heldOutSets, transferSets } from './held-out.ts';
+import { conceptOf } from './naming.ts';
+import { iconSets } from './sets.ts';
 
 /** Training pictures of a concept. */
 export const picturesPerConcept = 10;
@@ -20,10 +20,10 @@ export const picturesPerConcept = 10;
 const mostOfAnArtist = 2;
 
 /** Pixels a side. */
-export const demoSide = 128;
+export const pictureSide = 128;
 
 /** What was drawn. */
-export interface DemoPictures {
+export interface HeldOutPictures {
   /** Holds `train/CONCEPT/SET-NAME.png` and `val/CONCEPT/SET-NAME.png`: what `thaw train` takes. */
   readonly folder: string;
   /** In alphabetical order. */
@@ -33,23 +33,23 @@ export interface DemoPictures {
   readonly val: number;
 }
 
-export interface DemoSelection {
+export interface HeldOutSelection {
   readonly concept: string;
   readonly train: readonly Icon[];
   readonly val: readonly Icon[];
 }
 
-/** The drawings of each demo concept: ten by the training artists, taking turns, and up to two by each validation artist. */
-export function selectDemoPictures(): DemoSelection[] {
+/** The drawings of each held-out concept: ten by the training artists, taking turns, and up to two by each validation artist. */
+export function selectHeldOutPictures(): HeldOutSelection[] {
   const drawingsOf = (sets: readonly string[]) => sets.map((set) => readIconSet(set, import.meta.url));
-  const [trainDrawings, valDrawings] = [drawingsOf(demoTrainSets), drawingsOf(demoValSets)];
-  return demoConcepts.map((concept) => {
+  const [trainDrawings, valDrawings] = [drawingsOf(transferSets), drawingsOf(heldOutSets)];
+  return heldOutConcepts.map((concept) => {
     const train = takeTurns(trainDrawings.map((icons) => showing(icons, concept))).slice(0, picturesPerConcept);
     const val = takeTurns(valDrawings.map((icons) => showing(icons, concept).slice(0, mostOfAnArtist)));
     if (train.length < picturesPerConcept) {
       throw new ThawError(
         'bad-data',
-        `The demo's icon sets have ${train.length} drawings of ${concept.name}, not ${picturesPerConcept}`,
+        `The icon sets have ${train.length} drawings of ${concept.name}, not ${picturesPerConcept}`,
       );
     }
     return { concept: concept.name, train, val };
@@ -57,8 +57,8 @@ export function selectDemoPictures(): DemoSelection[] {
 }
 
 /** Draws them as PNG files, the same each time: ink and paper in random colours, size and angle a little varied. */
-export async function drawDemoPictures(folder: string): Promise<DemoPictures> {
-  const selections = selectDemoPictures();
+export async function drawHeldOutPictures(folder: string): Promise<HeldOutPictures> {
+  const selections = selectHeldOutPictures();
   const files = selections.flatMap(({ concept, train, val }) => [
     ...train.map((icon) => ({ icon, path: join(folder, 'train', concept) })),
     ...val.map((icon) => ({ icon, path: join(folder, 'val', concept) })),
@@ -71,7 +71,7 @@ export async function drawDemoPictures(folder: string): Promise<DemoPictures> {
   return { folder, concepts: selections.map(({ concept }) => concept), train: count('train'), val: count('val') };
 }
 
-/** One drawing as PNG, `demoSide` x `demoSide`; its name seeds colours, size and angle. */
+/** One drawing as PNG, `pictureSide` x `pictureSide`; its name seeds colours, size and angle. */
 export async function drawPicture(icon: Icon): Promise<Buffer> {
   const random = new Random(0, 'demo', icon.set, icon.name);
   const { ink, paper } = inkAndPaper(random);
@@ -81,13 +81,13 @@ export async function drawPicture(icon: Icon): Promise<Buffer> {
     scale: random.between(0.65, 0.9),
     rotation: random.between(-10, 10),
   };
-  return sharp(Buffer.from(svgOf(icon, demoSide, look)))
+  return sharp(Buffer.from(svgOf(icon, pictureSide, look)))
     .png()
     .toBuffer();
 }
 
 /** A set's drawings of a concept, each once. */
-function showing(icons: readonly Icon[], { drawnAs, except }: DemoConcept): Icon[] {
+function showing(icons: readonly Icon[], { drawnAs, except }: HeldOutConcept): Icon[] {
   const set = iconSets.find(({ name }) => name === icons[0].set)!;
   const shown = icons.filter(
     ({ name }) => drawnAs.includes(conceptOf(name, set) ?? '') && !except.includes(`${set.name}:${name}`),
