@@ -1,7 +1,8 @@
 // The main job on the embedded model. It was pretrained on pictograms of one colour, and learns animals from colour emoji; other
 // artists' emoji measure it. It is trained in three ways, so that the report can compare them: from scratch, the head only, and
 // thawed layer by layer.
-//   npm run demo
+//   npm run demo                 opens the report in the browser, if there is one
+//   npm run demo -- --no-open    only prints the report's path
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
@@ -13,6 +14,7 @@ import { writeModel } from '../../src/onnx/index.ts';
 import type { TrainSettingsInput } from '../../src/recipe/index.ts';
 import type { ComparisonRow } from '../../src/report/index.ts';
 import { defaultNetwork } from '../pretrain/network.ts';
+import { openerFor, openFile } from './browser.ts';
 import { drawImages } from './images.ts';
 
 const EMBEDDED = fileURLToPath(new URL('../../artifacts/default', import.meta.url));
@@ -32,6 +34,12 @@ const gradualSettings: TrainSettingsInput = {
 
 /** Of the other two ways. docs/defaults.md also has their accuracy after 60. */
 const epochs = 45;
+
+const unknown = process.argv.slice(2).find((argument) => argument !== '--no-open');
+if (unknown !== undefined) {
+  console.error(`Unknown argument: ${unknown}. Usage: npm run demo [-- --no-open]`);
+  process.exit(2);
+}
 
 const { env, stdout, stderr } = process;
 const terminal = new Terminal({ json: false, stdout, stderr, env });
@@ -61,7 +69,12 @@ terminal.say('\nvalidation accuracy on other artists’ emoji');
 for (const { name, outcome } of [scratch, headOnly, gradual]) {
   terminal.say(`  ${name.padEnd(13)} ${outcome.after!.accuracy.toFixed(3)}  ${outcome.seconds.toFixed(0)} s`);
 }
-terminal.say(`\nreport  ${resolve(gradual.outcome.report!)}`);
+const report = resolve(gradual.outcome.report!);
+terminal.say(`\nreport  ${report}`);
+if (!process.argv.includes('--no-open')) {
+  const opener = openerFor(process.platform, env, Boolean(stdout.isTTY));
+  if (opener) await openFile(opener, report);
+}
 
 async function run(
   name: string,
