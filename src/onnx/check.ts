@@ -6,7 +6,7 @@ import { refuseEndless } from './endless.ts';
 import type { Graph, Node } from './model.ts';
 
 /** Elements that one sample of an input may have, and a batch that the file fixes. */
-const MOST_ELEMENTS = 2 ** 28;
+const MOST_ELEMENTS = 2 ** 27;
 
 /**
  * Names are there and each stands for one value, every value is made before it is read, attributes of standard operators are of the kinds

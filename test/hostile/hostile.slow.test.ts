@@ -9,7 +9,7 @@ const COUNTS = {
   table: 500,
   texts: 300,
   picture: 300,
-  inspect: 150,
+  training: 200,
   preprocessing: 200,
   labels: 200,
   recommendations: 300,

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
 import { Random } from '../../src/random.ts';
-import { TARGETS } from './targets.ts';
+import { classOf, TARGETS } from './targets.ts';
 
 const [name, folder, seed, first, count] = process.argv.slice(2);
 const target = TARGETS[name];
@@ -23,7 +23,7 @@ async function outcome(content: Uint8Array): Promise<string> {
     return await target.attempt(content, folder);
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
-    return `${error.code}: ${error.message.replace(/"[^"]*"|\d+|\/\S+/g, '…')}`.slice(0, 120);
+    return classOf(`${error.code}: ${error.message}`);
   }
 }
 

@@ -53,7 +53,7 @@ describe('a graph that cannot be is refused where it is read', () => {
     [
       'an input that fills no memory',
       modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [1, 2 ** 20, 2 ** 20] } }),
-      /more than 268435456 elements/,
+      /more than 134217728 elements/,
     ],
     [
       'an attribute of another kind',

@@ -1,0 +1,94 @@
+/** Everything that Thaw's compiler and trainer do with a model, on a batch of two. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ThawError } from '../../src/errors.ts';
+import { inspectModel } from '../../src/jobs/index.ts';
+import { writeArtifacts } from '../../src/jobs/artifacts.ts';
+import { readModelFile } from '../../src/models/files.ts';
+import { arrayFrom, elementCount, isHalf, type Tensor } from '../../src/onnx/index.ts';
+import { dataInputsOf, openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/recipe/index.ts';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { classification } from '../../src/tasks/index.ts';
+import { CompiledStage, parseConfig, trainingPlan, trainingSchema } from '../../src/training/index.ts';
+
+const CLASSES = ['a', 'b', 'c'];
+const quantized = 'straight-through';
+
+/**
+ * Inspects a model, writes its artifacts, gives it a new head and takes a training step.
+ *
+ * @param folder for the artifacts, which are removed again
+ * @returns what came of each, in a word or as a `ThawError` says it
+ */
+export async function trainOnce(path: string, folder: string): Promise<readonly string[]> {
+  const out = join(folder, 'artifacts');
+  return [
+    await outcome(async () => `inspected, trainable: ${(await inspectModel({ model: path, quantized })).trainable}`),
+    await outcome(async () => {
+      try {
+        return `artifacts of ${await largest((trainable) => writeArtifacts({ model: path, out, trainable, quantized }))}`;
+      } finally {
+        rmSync(out, { recursive: true, force: true });
+      }
+    }),
+    await outcome(async () => `trained: ${await step(path)}`),
+  ];
+}
+
+async function outcome(run: () => Promise<string>): Promise<string> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    if (/\n/.test(error.line)) throw new Error(`a message of several lines: ${error.line}`);
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+/** The first of all layers, the head, that gradients reach. */
+async function largest(run: (trainable: string) => Promise<unknown>): Promise<string> {
+  try {
+    await run('all');
+    return 'all';
+  } catch (error) {
+    if (!(error instanceof ThawError) || error.code !== 'unsupported-operator') throw error;
+    await run('head');
+    return 'head';
+  }
+}
+
+async function step(path: string): Promise<string> {
+  const model = await readModelFile(path);
+  const runtime = nodeRuntime();
+  const encoder = takesTexts(model) ? ({ pooling: 'auto' } as const) : undefined;
+  const inputs = openInputShapes(model, undefined);
+  const prepared = await prepareModel(model, runtime, { classes: CLASSES.length, encoder, inputs, quantized });
+  const trained = await largest((trainable) => stepOf(prepared, trainable));
+  return trained;
+}
+
+async function stepOf({ network, anatomy, output }: Prepared, trainable: string): Promise<void> {
+  const config = parseConfig(trainingSchema, {});
+  const plan = trainingPlan(config, { train: trainable, epochs: 1 }, anatomy, output);
+  const stage = await CompiledStage.compile(network, plan, classification(CLASSES), nodeRuntime(), new Map(), 1);
+  try {
+    const [batch, sequence] = [2, 3];
+    const inputs = dataInputsOf(network.model).map(({ name }): Tensor => {
+      const { type, shape } = network.values.get(name)!;
+      const sizes = shape.map((d) => (typeof d === 'number' ? d : d === 'batch' ? batch : sequence));
+      const data = isHalf(type)
+        ? new Uint16Array(elementCount(sizes))
+        : arrayFrom(type, new Array(elementCount(sizes)).fill(1));
+      return { type, shape: sizes, data };
+    });
+    const labels = BigInt64Array.of(0n, 1n);
+    const [{ loss }] = await stage.train([
+      { batch: { inputs, labels, indices: [0, 1], sizes: { sequence } }, lr: 1e-3, step: 1 },
+    ]);
+    if (typeof loss !== 'number') throw new Error(`the loss is ${loss}`);
+    const state = await stage.state();
+    for (const name of plan.trainable) if (!state.has(name)) throw new Error(`the state has no "${name}"`);
+  } finally {
+    await stage.release();
+  }
+}
