@@ -1,7 +1,7 @@
 /** Files that are whole or not there, whatever instant the process or the machine stops. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, toNamespacedPath } from 'node:path';
 import { ThawError } from '../errors.ts';
 
 /** Bytes that are read back at a time. */
@@ -69,8 +69,9 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     const first = await mkdir(path, { recursive: true });
     if (first === undefined) return;
-    const above = dirname(resolve(first));
-    for (let folder = resolve(path); folder !== above; ) {
+    // On Windows, `mkdir` answers with a path that begins with `\\?\`.
+    const above = dirname(toNamespacedPath(resolve(first)));
+    for (let folder = toNamespacedPath(resolve(path)); folder !== above; ) {
       folder = dirname(folder);
       await flushFolder(folder);
     }
