@@ -17,7 +17,7 @@ export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null ||
 /** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
 export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
   if (ended.killed) return { line: `ended at once${await afterwards(ended.run)}`, code: 130 };
-  // Before it listened to them, or in a runtime that ends a process although it listens (Deno).
+  // Before it listened to them, or although it did.
   if (STOP_SIGNALS.some((name) => name === ended.signal)) {
     const saved = await afterwards(ended.run);
     return { line: saved ? `stopped${saved}` : 'stopped; there was nothing to save yet', code: 130 };

@@ -159,21 +159,15 @@ describe('without onnxruntime-node', () => {
 });
 
 describe('without either package', () => {
-  test.each(['train', 'inspect'])(
-    '%s names the command that helps',
-    async (command) => {
-      const folder = copyWithout([NATIVE, WEB]);
-      const data = command === 'train' ? [project.data] : [];
-      const { code, stdout, stderr } = await thaw(folder, command, project.model, ...data);
-      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-      expect(stderr.trim().split('\n')).toEqual([
-        expect.stringContaining(
-          `onnxruntime-node isn't installed, and onnxruntime-web isn't installed. ${INSTALL_WEB}`,
-        ),
-      ]);
-    },
-    120_000,
-  );
+  test.each(['train', 'inspect'])('%s names the command that helps', async (command) => {
+    const folder = copyWithout([NATIVE, WEB]);
+    const data = command === 'train' ? [project.data] : [];
+    const { code, stdout, stderr } = await thaw(folder, command, project.model, ...data);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr.trim().split('\n')).toEqual([
+      expect.stringContaining(`onnxruntime-node isn't installed, and onnxruntime-web isn't installed. ${INSTALL_WEB}`),
+    ]);
+  });
 
   test('wasm by name is an error that says how to get it', async () => {
     const { stderr } = await thaw(copyWithout([WEB]), 'inspect', project.model, '--device', 'wasm');
