@@ -2,7 +2,6 @@
 import nodeModule from 'node:module';
 import process from 'node:process';
 import { withoutSecrets } from '../secrets.ts';
-import { askToStop } from './interrupt.ts';
 import { computes, runThaw } from './run.ts';
 import { printable } from './terminal/printable.ts';
 
@@ -16,7 +15,7 @@ if (words.includes('--debug')) process.setSourceMapsEnabled(true);
 // Whoever reads our output may stop reading (`thaw predict … | head`): then what is under way is stopped and saved.
 let unread = false;
 const stopUnread = () => {
-  if (!unread) askToStop('SIGTERM');
+  if (!unread) void import('./interrupt.ts').then(({ askToStop }) => askToStop('SIGTERM'));
   unread = true;
 };
 for (const stream of [process.stdout, process.stderr]) {

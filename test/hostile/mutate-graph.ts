@@ -242,14 +242,16 @@ const CHANGES: readonly Change[] = [
     const dim = pick(random, shape.dim);
     delete dim.dim_value;
     delete dim.dim_param;
-    if (chance(random, 2)) dim.dim_value = pick(random, SIZES);
-    else if (chance(random, 2)) dim.dim_param = pick(random, SYMBOLS);
+    const kind = random.below(4);
+    if (kind < 2) dim.dim_value = pick(random, SIZES);
+    else if (kind === 2) dim.dim_param = pick(random, SYMBOLS);
   }),
   valueChange((value, random) => {
     const type = value.type?.tensor_type;
     if (!type) return;
-    if (chance(random, 3)) type.elem_type = random.below(28);
-    else if (chance(random, 3)) type.shape = undefined;
+    const kind = random.below(9);
+    if (kind < 3) type.elem_type = random.below(28);
+    else if (kind < 5) type.shape = undefined;
     else if (type.shape)
       type.shape.dim = mutateList(type.shape.dim ?? [], random, () =>
         chance(random, 2) ? { dim_value: pick(random, SIZES) } : { dim_param: pick(random, SYMBOLS) },

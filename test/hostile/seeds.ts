@@ -236,8 +236,8 @@ const controlled = (): Model => {
         ['yes'],
         ['chosen'],
         {
-          then_branch: body([['Relu', ['h'], ['then']]], {}, { then: ['batch', WIDTH] }),
-          else_branch: body([['Neg', ['h'], ['else']]], {}, { else: ['batch', WIDTH] }),
+          then_branch: body([['Relu', ['h'], ['kept']]], {}, { kept: ['batch', WIDTH] }),
+          else_branch: body([['Neg', ['h'], ['negated']]], {}, { negated: ['batch', WIDTH] }),
         },
       ],
       [
