@@ -264,9 +264,10 @@ test('its types hold in Node', async () => {
 test('Electron’s own types hold in the example of it', async () => {
   link('electron', 'node_modules/electron');
   write('electron-main.js', readFileSync('examples/electron/main.js', 'utf8'));
+  write('permissions.js', readFileSync('examples/electron/permissions.js', 'utf8'));
   write('electron-host.ts', `import 'thaw/electron/host';`);
   const options = { allowJs: true, checkJs: true, module: 'NodeNext', types: ['node'] };
-  expect(await typeErrors(['electron-main.js', 'electron-host.ts'], options)).toBe('');
+  expect(await typeErrors(['electron-main.js', 'permissions.js', 'electron-host.ts'], options)).toBe('');
 });
 
 test('what is for pages has types that hold without Node’s', async () => {
