@@ -96,7 +96,8 @@ ${table(Object.keys(RULES['com.microsoft']), 'com.microsoft.')}
 ## Zero by nature
 
 Constant between jumps, or of integers, booleans and shapes. A gradient stops here, and so does training of what lies before,
-if nothing leads around.
+if nothing leads around. Any other operator without a rule refuses to train what lies before it, whatever it computes: sequences, optionals
+and whole numbers included.
 
 ${[...ZERO['']]
   .sort()

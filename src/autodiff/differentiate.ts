@@ -84,12 +84,16 @@ function gradientsOf(
       throw new UnsupportedOperator(node, 'it computes in whole numbers');
     const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
     return node.inputs.flatMap((name, i) => {
-      const gradient = active.has(name) ? inputGradients[i]?.() : undefined;
-      return gradient ? [[name, b.sumTo(gradient, b.value(name).shape)] as const] : [];
+      const gradient = inputGradients[i];
+      if (!active.has(name) || gradient === 'zero') return [];
+      if (!gradient) throw new UnsupportedOperator(node, `the rule gives no gradient to its input "${name}"`);
+      return [[name, b.sumTo(gradient(), b.value(name).shape)] as const];
     });
   } catch (error) {
     refused(asRefusal(error as Error, node));
-    return reads.map((name) => [name, b.full(0, b.value(name), gradientType(b.value(name)))] as const);
+    // A sequence or an optional has no zeros of its own; nothing before it gets a gradient.
+    const floats = reads.filter((name) => b.has(name));
+    return floats.map((name) => [name, b.full(0, b.value(name), gradientType(b.value(name)))] as const);
   }
 }
 
@@ -108,16 +112,18 @@ function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string
 }
 
 /**
- * Names of all values that change smoothly with the given ones, these included: floats, not behind operators of derivative zero, and
- * the whole numbers that stand for floats between `QuantizeLinear` and `DequantizeLinear`.
+ * Names of all values that may change smoothly with the given ones, these included. A gradient stops at operators of derivative zero, and
+ * at the whole numbers that an operator with a rule computes (indices). Any other result counts, be it a float, a sequence, or what
+ * an operator without a rule computes: so no gradient is lost on the way to the loss without a refusal.
  */
 export function dependents(b: GraphBuilder, nodes: readonly Node[], names: readonly string[]): Set<string> {
   const result = new Set(names);
   for (const node of nodes) {
-    if (differentiability(node.op, node.domain) === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
-    const whole = node.op === 'QuantizeLinear' || standsForFloat(b, result, node) !== undefined;
+    const kind = differentiability(node.op, node.domain);
+    if (kind === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
+    const all = kind === 'none' || node.op === 'QuantizeLinear' || standsForFloat(b, result, node) !== undefined;
     for (const output of node.outputs) {
-      if (b.has(output) && (whole || isFloat(b.value(output).type))) result.add(output);
+      if (output !== '' && (all || !b.has(output) || isFloat(b.value(output).type))) result.add(output);
     }
   }
   return result;
@@ -125,7 +131,7 @@ export function dependents(b: GraphBuilder, nodes: readonly Node[], names: reado
 
 /** An input that holds whole numbers, and in them what a gradient is wanted of. */
 const standsForFloat = (b: GraphBuilder, active: ReadonlySet<string>, { inputs }: Node): string | undefined =>
-  inputs.find((name) => active.has(name) && !isFloat(b.value(name).type));
+  inputs.find((name) => active.has(name) && b.has(name) && !isFloat(b.value(name).type));
 
 function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Value>): RuleContext {
   const { b, known, active, recall } = pass;
@@ -165,12 +171,14 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
         });
         const wanted = copies.filter((_, i) => active.has(node.inputs[i])).map(({ name }) => name);
         const inner = { b, known, nodes, active: dependents(b, nodes, wanted), refused: raise, recall: keep };
-        return backpropagate(inner, seeds);
+        return { read: new Set(nodes.flatMap(readsOf)), found: backpropagate(inner, seeds) };
       };
-      let solved: Map<string, Value> | undefined;
+      let solved: ReturnType<typeof solve> | undefined;
       return inputs.map((input, i) => () => {
         solved ??= solve();
-        return solved.get(copies[i].name) ?? b.full(0, input);
+        const { name } = copies[i];
+        if (!solved.read.has(name)) refuse(`the rule gives no gradient to its input "${input.name}"`);
+        return solved.found.get(name) ?? b.full(0, input);
       });
     },
     refuse,

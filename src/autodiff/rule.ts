@@ -29,8 +29,11 @@ export interface RuleContext {
 /** ∂loss/∂input. The pass sums it over broadcast axes, accumulates, and calls it only where it is wanted. */
 export type InputGradient = () => Value;
 
-/** One entry an input; undefined (or a shorter list) where the derivative is zero by nature. */
-export type Rule = (context: RuleContext) => readonly (InputGradient | undefined)[];
+/**
+ * One entry an input. `zero`: the derivative is zero by nature, or another input's gradient includes it. undefined (or a shorter list): the
+ * input takes no gradient, and the pass refuses a node that needs one there.
+ */
+export type Rule = (context: RuleContext) => readonly (InputGradient | 'zero' | undefined)[];
 
 /** Rules by operator name. */
 export type Rules = Readonly<Record<string, Rule>>;

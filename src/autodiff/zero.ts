@@ -1,10 +1,10 @@
 /**
- * Operators whose derivative is zero by nature wherever it exists: they are constant between jumps, or their results are integers,
- * booleans, shapes or masks. A gradient stops at them.
+ * Operators whose derivative is zero by nature wherever it exists, with respect to every input: they are constant between jumps, or their
+ * results are integers, booleans, shapes or masks. A gradient stops at them.
  */
 export const ZERO: Readonly<Record<string, readonly string[]>> = {
   '': [
-    ...['Shape', 'Size', 'Constant', 'ConstantOfShape', 'EyeLike', 'Range', 'OneHot', 'NonZero', 'Unique'],
+    ...['Shape', 'Size', 'Constant', 'ConstantOfShape', 'EyeLike', 'NonZero'],
     ...['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'IsNaN', 'IsInf'],
     ...['And', 'Or', 'Xor', 'Not', 'BitShift', 'BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'BitwiseNot'],
     ...['Sign', 'Floor', 'Ceil', 'Round', 'ArgMax', 'ArgMin', 'Hardmax', 'NonMaxSuppression'],

@@ -37,9 +37,14 @@ test('the checker passes the right rule and fails a slightly wrong one', async (
   expect(await worst()).toBeGreaterThan(1);
 });
 
-test('the checker fails a gradient that is missing', async () => {
-  standard.Tanh = () => [];
+test('the checker fails a gradient of zero that is not', async () => {
+  standard.Tanh = () => ['zero'];
   expect(await worst()).toBeGreaterThan(1);
+});
+
+test('a rule without an entry for an input that needs a gradient is refused', async () => {
+  standard.Tanh = () => [];
+  await expect(worst()).rejects.toThrow('Tanh node "node" cannot be differentiated: the rule gives no gradient');
 });
 
 test('the checker fails a gradient of another shape', async () => {

@@ -101,6 +101,31 @@ describe('differentiate', () => {
     );
   });
 
+  test('refuses what a sequence, an optional or an operator without a rule hands on', () => {
+    const through = (...nodes: readonly [op: string, inputs: string[], output: string][]) => {
+      const b = new GraphBuilder();
+      b.input('x', 'float32', [2, 3]);
+      // Shape inference knows tensors only: what lies between is not declared.
+      for (const [op, inputs, output] of nodes) {
+        b.append({ name: `the ${op}`, op, domain: '', inputs, outputs: [output], attributes: {} });
+      }
+      b.declare({ name: 'y', type: 'float32', shape: [2, 3] });
+      return () => differentiate(b, b.reduceSum(b.value('y')), ['x']);
+    };
+    const refuses = (name: string) =>
+      expect.objectContaining({
+        code: 'unsupported-operator',
+        message: expect.stringContaining(`${name} node "the ${name}" cannot be differentiated`),
+      });
+    expect(through(['SequenceConstruct', ['x'], 's'], ['ConcatFromSequence', ['s'], 'y'])).toThrowError(
+      refuses('ConcatFromSequence'),
+    );
+    expect(through(['Optional', ['x'], 'o'], ['OptionalGetElement', ['o'], 'y'])).toThrowError(
+      refuses('OptionalGetElement'),
+    );
+    expect(through(['DynamicQuantizeLinear', ['x'], 'q'], ['Cast', ['q'], 'y'])).toThrowError(refuses('Cast'));
+  });
+
   test('stops at jumps and integers', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);

@@ -80,7 +80,7 @@ export const arithmetic: Rules = {
 
   // y = x in another type
   Cast: ({ b, inputs: [x], dy: [dy] }) => [isFloat(x.type) ? () => b.cast(dy, x.type) : undefined],
-  CastLike: ({ b, inputs: [x], dy: [dy] }) => [isFloat(x.type) ? () => b.cast(dy, x.type) : undefined],
+  CastLike: ({ b, inputs: [x], dy: [dy] }) => [isFloat(x.type) ? () => b.cast(dy, x.type) : undefined, 'zero'],
 
   // y = −x             ∂x = −∂y
   Neg: ({ b, dy: [dy] }) => [() => b.neg(dy)],

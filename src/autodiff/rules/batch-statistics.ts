@@ -18,6 +18,8 @@ export const batchStatistics: Rules = {
       },
       moment,
       sum,
+      'zero',
+      'zero',
     ];
   },
 };

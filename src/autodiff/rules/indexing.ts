@@ -1,4 +1,4 @@
-import { axis, type GraphBuilder, isStatic, product, type Shape, type Value } from '../../onnx/index.ts';
+import { axis, type GraphBuilder, isStatic, product, type Shape, tensor, type Value } from '../../onnx/index.ts';
 import type { InputGradient, RuleContext, Rules } from '../rule.ts';
 import { place } from './shapes.ts';
 
@@ -128,6 +128,29 @@ export const indexing: Rules = {
       scatter: (into, values, reduction) => b.emit('ScatterND', [into, indices, values], [into], { reduction })[0],
     });
   },
+
+  // y = v₁ at the indices, v₀ elsewhere      ∂v = [Σ ∂y elsewhere, Σ ∂y there]
+  OneHot: ({ b, inputs: [indices, depth, values], dy: [dy], attributes: { axis = -1 } }) => [
+    undefined,
+    undefined,
+    () => {
+      const bits = b.constant(tensor('float32', [2], Float32Array.of(0, 1)));
+      const [there] = b.emit('OneHot', [indices, depth, bits], [{ type: 'float32', shape: dy.shape }], { axis });
+      const chosen = b.mul(dy, b.cast(there, dy.type));
+      const sums = [b.sub(b.reduceSum(dy), b.reduceSum(chosen)), b.reduceSum(chosen)];
+      return b.concat(
+        sums.map((sum) => b.reshape(b.cast(sum, values.type), [1])),
+        0,
+      );
+    },
+  ],
+
+  // yᵢ = start + i·δ         ∂start = Σ ∂y, ∂δ = Σ ∂y·i, i = (y − start)/δ rounded
+  Range: ({ b, inputs: [start, , delta], outputs: [y], dy: [dy] }) => [
+    () => b.reduceSum(dy),
+    'zero',
+    () => b.reduceSum(b.mul(dy, b.unary('Round', b.div(b.sub(y, start), delta)))),
+  ],
 
   // (y, i) = the greatest of x         ∂x = zeros with ∂y at i
   TopK: ({ b, inputs: [x], outputs: [, indices], dy: [dy], attributes: { axis: at = -1 }, refuse }) => [

@@ -1,6 +1,6 @@
 import { float, type Value } from '../../onnx/index.ts';
 import { geluGradient } from '../adjoint.ts';
-import type { Rule, RuleContext, Rules } from '../rule.ts';
+import type { InputGradient, Rule, RuleContext, Rules } from '../rule.ts';
 import { activations, tanhGeluGradient } from './activations.ts';
 import { convolve } from './convolution.ts';
 import { matrices } from './matrices.ts';
@@ -16,11 +16,12 @@ function beforeActivation(context: RuleContext, parameters: readonly number[]): 
     refuse(`activation ${activation}`);
   if (activation === 'Tanh') return b.mul(dy[0], b.sub(1, b.square(outputs[0])));
   const bounds = activation === 'Clip' ? [b.scalar(alpha, dy[0].type), b.scalar(beta, dy[0].type)] : [];
-  return activations[activation]({
+  const [gradient] = activations[activation]({
     ...context,
     inputs: [outputs[0], ...bounds],
     attributes: alpha === undefined ? {} : { alpha },
-  })[0]!();
+  });
+  return (gradient as InputGradient)();
 }
 
 // y = LN(x + z + bias)·s + c; the sum, too, may be a result     ∂x = ∂z = ∂bias = ∂sum

@@ -95,6 +95,8 @@ export const normalization: Rules = {
         () => standardizedGradient(b, b.mul(dy, byChannel(b, scale, x)), standardized(), axes),
         () => channelSum(b, b.mul(dy, standardized().normal)),
         () => channelSum(b, dy),
+        'zero',
+        'zero',
       ];
     }
     const inverse = () => b.reciprocal(b.sqrt(b.add(variance, epsilon)));

@@ -98,6 +98,10 @@ export const shapes: readonly Row[] = [
   ]),
   // One of two updates is zero, both are, none is.
   ['ScatterElements', { reduction: 'mul' }, [f32(4), ints([1, 1, 2, 2, 3, 3]), exactly([0, 1.3, 0, 0, -0.7, 2], 6)]],
+  ['OneHot', {}, [ints([1, 0, 2, 1]), ints([3]), f32(2)]],
+  ['OneHot', { axis: 0 }, [ints([1, -1, 2, 9, 0, 0], [3, 2]), ints([3]), f32(2)]],
+  ['Range', {}, [exactly([0.3]), exactly([2.1]), exactly([0.5])].map((input) => ({ ...input, shape: [] }))],
+  ['Range', {}, [exactly([2]), exactly([-1.2]), exactly([-0.7])].map((input) => ({ ...input, shape: [] }))],
   ['TopK', {}, [f32('batch', 5), ints([2])], { outputs: [true, false] }],
   ['TopK', { axis: 1, largest: 0 }, [f32('batch', 4, 2), ints([3])], { outputs: [true, false] }],
   ['TopK', {}, [frozen(f32(3)), ints([2])], { outputs: [true, false] }],
