@@ -37,7 +37,7 @@ export interface Manifest {
   readonly parameters: {
     readonly trainable: readonly (ManifestParameter & { readonly learningRateScale: number })[];
     readonly frozen: readonly ManifestParameter[];
-    /** Float tensors of several numbers that are no parameter to Thaw, and why: they are constants in every stage. */
+    /** Float tensors that are not parameters, and why: they are constants in every stage. */
     readonly omitted: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
     /** Elements. */
     readonly trainableCount: number;

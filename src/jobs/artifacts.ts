@@ -101,7 +101,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const { network, anatomy } =
     needsHead || hasHead(source) ? await networkOf(source, runtime, options) : await headless(source, runtime, options);
   const { groups, omitted } = anatomy;
-  if (!selectParameters(train, groups).size) {
+  if (!selectParameters(train, groups, undefined, omitted).size) {
     throw new ThawError(
       'bad-model',
       `the model has no parameters in "${train}"`,

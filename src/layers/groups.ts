@@ -3,7 +3,7 @@ import { dataFlow } from './flow.ts';
 import { type Head, headOf } from './head.ts';
 import { Heap } from './heap.ts';
 import { blockName, commonName, modulePath } from './names.ts';
-import { parameterUses, type Use } from './parameters.ts';
+import { surveyParameters, type Use } from './parameters.ts';
 
 /** Part of a network that training freezes or thaws as one. */
 export interface LayerGroup {
@@ -47,7 +47,7 @@ interface Run {
  */
 export function groupsOf(model: Model, head: Head | undefined = headOf(model)): LayerGroup[] {
   const { graph } = model;
-  const segments = segmentsOf(graph);
+  const segments = segmentsOf(graph, surveyParameters(graph, head?.graphOutput).uses);
   const headNode = head ? graph.nodes.findIndex(({ name, outputs }) => (name || outputs[0]) === head.nodes[0]) : -1;
   const at = segments.findIndex(({ last }) => last >= headNode);
   const cut = headNode < 0 || at < 0 ? segments.length : at;
@@ -58,10 +58,10 @@ export function groupsOf(model: Model, head: Head | undefined = headOf(model)): 
   return finish(graph, runs);
 }
 
-function segmentsOf(graph: Graph): Segment[] {
+function segmentsOf(graph: Graph, uses: readonly Use[]): Segment[] {
   const { cuts } = dataFlow(graph);
   const usesAt = new Map<number, Use[]>();
-  for (const use of parameterUses(graph)) {
+  for (const use of uses) {
     const known = usesAt.get(use.node);
     if (known) known.push(use);
     else usesAt.set(use.node, [use]);
@@ -69,9 +69,9 @@ function segmentsOf(graph: Graph): Segment[] {
   return cuts.slice(1).map(({ node }, i) => {
     const first = cuts[i].node + 1;
     const last = i === cuts.length - 2 ? graph.nodes.length - 1 : node;
-    const uses: Use[] = [];
-    for (let at = first; at <= last; at++) for (const use of usesAt.get(at) ?? []) uses.push(use);
-    return { first, last, input: cuts[i].value, uses };
+    const own: Use[] = [];
+    for (let at = first; at <= last; at++) for (const use of usesAt.get(at) ?? []) own.push(use);
+    return { first, last, input: cuts[i].value, uses: own };
   });
 }
 

@@ -27,7 +27,7 @@ export interface Inspection {
   /** The largest set of last layer groups that can be trained, as `--trainable` takes it; null where not even the head can. */
   readonly trainable: string | null;
   readonly batchNorm: BatchNormState;
-  /** Float tensors of several numbers that no stage trains. */
+  /** Float tensors that no stage trains, and why. */
   readonly omitted: readonly Omission[];
   readonly plan: readonly SuggestedStage[];
 }
@@ -55,7 +55,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     unsupported: obstacles.map(({ operator, node, why }) => ({ operator, node, why })),
     trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
-    omitted: omissionsOf(graph, groups),
+    omitted: omissionsOf(graph, groups, head?.graphOutput),
     plan: most > 0 ? suggestPlan(groups, most) : [],
   };
 }

@@ -1,10 +1,10 @@
-import { elementCount, type Graph, isFloat, type Node } from '../onnx/index.ts';
-import { reachedFrom } from './flow.ts';
+import { elementCount, type Graph, isFloat, type Node, readsOf, subgraphs } from '../onnx/index.ts';
+import { settingAt } from './constants.ts';
 import type { LayerGroup } from './groups.ts';
 import { labelOf } from './head.ts';
-import { REARRANGING } from './parameters.ts';
+import { surveyParameters } from './parameters.ts';
 
-/** A float tensor of several numbers that no stage trains, and why. */
+/** A float tensor that no stage trains, and why. */
 export interface Omission {
   readonly name: string;
   /** Its elements. */
@@ -15,61 +15,67 @@ export interface Omission {
 }
 
 /**
- * The float initializers of more than one element that are in no layer group: training never changes them. Single numbers are constants of
- * the arithmetic and are not listed.
+ * The float initializers that are in no layer group: training never changes them. Those of subgraphs are among them.
  *
  * @param graph with constants hoisted, as `hoistConstants` does
+ * @param output the graph output that the loss looks at
  */
-export function omissionsOf(graph: Graph, groups: readonly LayerGroup[]): Omission[] {
+export function omissionsOf(
+  graph: Graph,
+  groups: readonly LayerGroup[],
+  output = graph.outputs[0]?.name ?? '',
+): Omission[] {
   const known = new Set(groups.flatMap(({ parameters, statistics }) => [...parameters, ...statistics]));
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
-  const data = reachedFrom(graph.nodes, inputs);
+  const { constants } = surveyParameters(graph, output);
   const readers = firstReaders(graph.nodes);
-  return [...graph.initializers].flatMap(([name, { type, shape }]): Omission[] => {
+  const omitted = [...graph.initializers].flatMap(([name, { type, shape }]): Omission[] => {
+    if (known.has(name) || !isFloat(type)) return [];
     const count = elementCount(shape);
-    if (known.has(name) || !isFloat(type) || count < 2) return [];
-    const reader = readerOf(name, graph.nodes, readers, data);
+    const reader = readers.get(name);
     if (reader === undefined) return [{ name, count, reason: 'nothing reads it' }];
-    const node = graph.nodes[reader];
-    const meets = node.outputs.some((output) => data.has(output));
-    const at = `${node.op} node "${labelOf(node)}"`;
-    const reason = meets
-      ? `${at} reads it, where Thaw takes it for a constant of the arithmetic`
-      : `${at} computes with constants only`;
-    return [{ name, count, reason, group: groups.find(({ nodes: [, last] }) => reader <= last)?.name }];
+    const group = groups.find(({ nodes: [, last] }) => reader <= last)?.name;
+    return [{ name, count, reason: reasonOf(name, graph.nodes[reader], constants.get(name), output), group }];
   });
+  return [...omitted, ...graph.nodes.flatMap(withinSubgraphs)];
+}
+
+function reasonOf(name: string, reader: Node, constant: string | undefined, output: string): string {
+  const at = `${reader.op} node "${labelOf(reader)}"`;
+  const setting = settingAt(reader, reader.inputs.indexOf(name));
+  if (constant !== undefined) return `a constant: ${constant} (in ${at})`;
+  return setting === undefined
+    ? `no gradient leads from the output "${output}" to it (it is read by ${at})`
+    : `${at} reads it as ${setting}`;
+}
+
+function withinSubgraphs(node: Node): Omission[] {
+  return subgraphs(node).flatMap(({ initializers, nodes }) => [
+    ...[...initializers]
+      .filter(([, { type }]) => isFloat(type))
+      .map(([name, { shape }]) => ({
+        name,
+        count: elementCount(shape),
+        reason: `${node.op} node "${labelOf(node)}" holds it in a subgraph of its own`,
+      })),
+    ...nodes.flatMap(withinSubgraphs),
+  ]);
 }
 
 /** Index of the first node that reads each value. */
 function firstReaders(nodes: readonly Node[]): ReadonlyMap<string, number> {
   const readers = new Map<string, number>();
   nodes.forEach((node, index) => {
-    for (const name of node.inputs) if (name && !readers.has(name)) readers.set(name, index);
+    for (const name of readsOf(node)) if (!readers.has(name)) readers.set(name, index);
   });
   return readers;
 }
 
-/** The first node that does more with an initializer than rearrange it. */
-function readerOf(
-  name: string,
-  nodes: readonly Node[],
-  readers: ReadonlyMap<string, number>,
-  data: ReadonlySet<string>,
-): number | undefined {
-  let reader = readers.get(name);
-  while (reader !== undefined) {
-    const { op, outputs } = nodes[reader];
-    if (!REARRANGING.has(op) || data.has(outputs[0])) return reader;
-    reader = readers.get(outputs[0]);
-  }
-  return undefined;
-}
-
-/** What does not train of these groups, on one line; undefined if everything does. */
+/** The tensors of several numbers among them, on one line; undefined if there are none. */
 export function describeOmissions(omissions: readonly Omission[]): string | undefined {
-  if (!omissions.length) return undefined;
-  const shown = omissions.slice(0, 3).map(({ name, reason }) => `"${name}" (${reason})`);
-  const more = omissions.length > 3 ? `, and ${omissions.length - 3} more, which \`thaw inspect\` lists` : '';
-  const tensors = omissions.length === 1 ? 'one tensor stays' : `${omissions.length} tensors stay`;
+  const several = omissions.filter(({ count }) => count > 1);
+  if (!several.length) return undefined;
+  const shown = several.slice(0, 3).map(({ name, reason }) => `"${name}" (${reason})`);
+  const more = several.length > 3 ? `, and ${several.length - 3} more, which \`thaw inspect\` lists` : '';
+  const tensors = several.length === 1 ? 'one tensor stays' : `${several.length} tensors stay`;
   return `${tensors} frozen in every stage: ${shown.join(', ')}${more}`;
 }

@@ -1,4 +1,6 @@
-import { elementCount, type Graph, isDequantize, isFloat, type Node, type Tensor } from '../onnx/index.ts';
+import { differentiability } from '../autodiff/index.ts';
+import { elementCount, type Graph, isDequantize, isFloat, type Node, producersIn, readsOf } from '../onnx/index.ts';
+import { constantReason, type FirstUse, settingAt } from './constants.ts';
 import { reachedFrom } from './flow.ts';
 import { isTail } from './tail.ts';
 
@@ -16,10 +18,17 @@ export interface Use {
   readonly node: number;
 }
 
-/** Inputs by position. */
+/** Float initializers by what they are: parameters and running statistics in the order in which they meet the data, and why others are neither. */
+export interface Survey {
+  readonly uses: readonly Use[];
+  readonly constants: ReadonlyMap<string, string>;
+}
+
+/** Operands that a layer is made of, by position. */
 const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   Conv: [undefined, 'weight', 'weight'],
   ConvTranspose: [undefined, 'weight', 'weight'],
+  DeformConv: [undefined, 'weight', undefined, 'weight'],
   Gemm: ['weight', 'weight', 'weight'],
   MatMul: ['weight', 'weight'],
   BatchNormalization: [undefined, 'affine', 'affine', 'statistic', 'statistic'],
@@ -29,7 +38,7 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   RMSNormalization: [undefined, 'affine'],
   PRelu: [undefined, 'weight'],
   Gather: ['weight'],
-  LSTM: [undefined, 'weight', 'weight', 'weight'],
+  LSTM: [undefined, 'weight', 'weight', 'weight', undefined, undefined, undefined, 'weight'],
   GRU: [undefined, 'weight', 'weight', 'weight'],
   RNN: [undefined, 'weight', 'weight', 'weight'],
   // As ONNX Runtime's optimizer writes them.
@@ -46,65 +55,104 @@ const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
   EmbedLayerNormalization: [undefined, undefined, 'weight', 'weight', 'weight', 'affine', 'affine'],
 };
 
-/** Operators that take a parameter anywhere: a bias, a layer scale, a position embedding, a class token. */
-const ANYWHERE = new Set(['Add', 'Sub', 'Mul', 'Div', 'Concat', 'Einsum']);
-const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
 /** Operators that only rearrange or round, so that what comes out of them is still the parameter. */
-export const REARRANGING: ReadonlySet<string> = new Set([
-  'Identity',
-  'Transpose',
-  'Reshape',
-  'Flatten',
-  'Squeeze',
-  'Unsqueeze',
-  'Expand',
-  'Tile',
-  'Cast',
-  'QuantizeLinear',
-  'DequantizeLinear',
-]);
+const REARRANGING: ReadonlySet<string> = new Set(
+  'Identity Transpose Reshape Flatten Squeeze Unsqueeze Expand Tile Cast QuantizeLinear DequantizeLinear'.split(' '),
+);
+
+/** `TensorProto.DataType` of floats: FLOAT, FLOAT16, DOUBLE, BFLOAT16. */
+const FLOATS = new Set([1, 10, 11, 16]);
 
 /**
- * The float initializers that training may change, and running statistics, in the order in which they meet the data. Constants of
- * the arithmetic (single numbers, the means and deviations that a graph normalizes its input with) are none.
+ * Every float initializer from which an output can be reached by gradients is a parameter, except the constants that `constantReason`
+ * recognizes. It belongs to the node in which it, or what is computed from it and other constants, first meets the data.
+ *
+ * @param output the graph output that the loss looks at
  */
-export function parameterUses(graph: Graph): Use[] {
+export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
   const data = reachedFrom(graph.nodes, inputs);
-  // The initializer behind a value that is only rearranged or rounded.
-  const source = new Map([...graph.initializers.keys()].map((name) => [name, name]));
-  const touched = new Set<string>();
+  const smooth = smoothlyReaching(graph.nodes, output);
+  const producers = producersIn(graph.nodes);
   const uses = new Map<string, Use>();
-  graph.nodes.forEach((node, index) => {
-    if (node.domain !== '' && !/microsoft/.test(node.domain)) return;
-    const first = source.get(node.inputs[0] ?? '');
-    const meets = node.outputs.some((name) => data.has(name));
-    if (!meets && first !== undefined && REARRANGING.has(node.op)) source.set(node.outputs[0], first);
-    if (!meets || isTail(node)) return;
-    let weighted = node.inputs.some((name) => touched.has(name));
-    node.inputs.forEach((input, at) => {
-      const name = source.get(input);
-      const tensor = name === undefined ? undefined : graph.initializers.get(name);
-      const role = tensor && roleOf(node, at, tensor, weighted);
-      if (!role) return;
-      weighted = true;
-      const before = uses.get(name!);
-      // A tensor that is shared by a weight and a statistic is a weight.
-      if (!before) uses.set(name!, { name: name!, role, node: index });
-      else if (before.role === 'statistic') uses.set(name!, { ...before, role });
-    });
-    if (weighted) for (const output of node.outputs) touched.add(output);
-  });
-  return [...uses.values()];
+  const constants = new Map<string, string>();
+  /** Values that depend on a parameter. */
+  const touched = new Set<string>();
+  const visited = new Set<string>();
+
+  /** The initializers that a value is computed from, and whether they reach it unchanged but for their order and type. */
+  function* behind(value: string): Generator<{ name: string; isDirect: boolean }> {
+    const open = [{ name: value, isDirect: true }];
+    for (let next = open.pop(); next; next = open.pop()) {
+      if (graph.initializers.has(next.name)) yield next;
+      const producer = visited.has(next.name) ? undefined : producers.get(next.name);
+      visited.add(next.name);
+      if (!producer) continue;
+      const isDirect = next.isDirect && REARRANGING.has(producer.op);
+      const read = gradientInputs(producer).filter((name) => !data.has(name));
+      open.push(...read.reverse().map((name) => ({ name, isDirect })));
+    }
+  }
+
+  const settle = (first: Omit<FirstUse, 'tensor' | 'isLayers'>, index: number, role: Role | undefined) => {
+    const { name } = first;
+    const tensor = graph.initializers.get(name)!;
+    if (!isFloat(tensor.type) || constants.has(name)) return;
+    const before = uses.get(name);
+    const reason = before ? undefined : constantReason({ ...first, tensor, isLayers: role !== undefined });
+    if (reason !== undefined) {
+      constants.set(name, reason);
+      return;
+    }
+    touched.add(name);
+    // A tensor that is shared by a weight and a statistic is a weight.
+    if (!before) uses.set(name, { name, role: role ?? 'affine', node: index });
+    else if (before.role === 'statistic') uses.set(name, { ...before, role: role ?? 'affine' });
+  };
+
+  const settleNode = (node: Node, index: number) => {
+    const roles = Object.hasOwn(ROLES, node.op) ? ROLES[node.op] : [];
+    const isRaw = !readsOf(node).some((name) => touched.has(name));
+    for (const value of gradientInputs(node)) {
+      if (data.has(value)) continue;
+      const found = [...behind(value)];
+      for (const { name, isDirect } of found) {
+        const role = isDirect ? roles[node.inputs.indexOf(value)] : undefined;
+        settle({ name, node, isRaw: isRaw && isDirect }, index, role);
+      }
+      if (found.some(({ name }) => touched.has(name))) touched.add(value);
+    }
+  };
+
+  for (const [index, node] of graph.nodes.entries()) {
+    if (!node.outputs.some((name) => data.has(name))) continue;
+    if (!isTail(node) && node.outputs.some((name) => smooth.has(name))) settleNode(node, index);
+    if (readsOf(node).some((name) => touched.has(name))) for (const name of node.outputs) touched.add(name);
+  }
+  // What reaches the output without ever meeting the data.
+  for (const [index, node] of graph.nodes.entries()) {
+    const isReached = !isTail(node) && node.outputs.some((name) => smooth.has(name));
+    if (isReached && !node.outputs.some((name) => data.has(name))) settleNode(node, index);
+  }
+  return { uses: [...uses.values()].sort((a, b) => a.node - b.node), constants };
 }
 
-function roleOf(node: Node, at: number, tensor: Tensor, weighted: boolean): Role | undefined {
-  if (!isFloat(tensor.type)) return undefined;
-  const role = ROLES[node.op]?.[at];
-  if (role) return role;
-  // Arithmetic before the first weight is preprocessing.
-  const several = elementCount(tensor.shape) > 1;
-  return several && ANYWHERE.has(node.op) && (weighted || !ARITHMETIC.has(node.op)) ? 'affine' : undefined;
+/** The values from which an output can be reached by gradients. */
+function smoothlyReaching(nodes: readonly Node[], output: string): Set<string> {
+  const reaching = new Set([output]);
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => reaching.has(name))) continue;
+    for (const name of gradientInputs(node)) reaching.add(name);
+  }
+  return reaching;
+}
+
+/** The values that a gradient may go to from a node: none from operators of derivative zero, and from those that make whole numbers. */
+function gradientInputs(node: Node): string[] {
+  const { op, domain, inputs, attributes } = node;
+  const isWhole = op === 'Cast' && attributes.to?.kind === 'int' && !FLOATS.has(Number(attributes.to.value));
+  if (isWhole || differentiability(op, domain) === 'zero') return [];
+  return readsOf(node).filter((name) => settingAt(node, inputs.indexOf(name)) === undefined);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ThawError } from '../errors.ts';
 import type { LayerGroup } from './groups.ts';
+import type { Omission } from './omissions.ts';
 
 /** `head`, `last:N`, `all`, a group's name, a parameter's name, a glob or `/regex/` on parameter names; several in a list or with commas. */
 export type Selection = string | readonly string[];
@@ -9,16 +10,18 @@ export type Selection = string | readonly string[];
  *
  * @param groups layer groups, input side first, the head last
  * @param allNames the names of all parameters
+ * @param omitted tensors that never train: who names one is told why
  * @throws ThawError `bad-config` when a part of it names nothing, with the names that are near
  */
 export function selectParameters(
   selection: Selection,
   groups: readonly LayerGroup[],
   allNames: readonly string[] = groups.flatMap(({ parameters }) => parameters),
+  omitted: readonly Omission[] = [],
 ): Set<string> {
   const parts = partsOf(selection);
   if (parts.length === 0) throw new ThawError('bad-config', 'nothing is selected to train', EXAMPLES);
-  return new Set(parts.flatMap((part) => select(part, groups, allNames)));
+  return new Set(parts.flatMap((part) => select(part, groups, allNames, omitted)));
 }
 
 /** A selection as people read it, and may write it: without the parts that are within another one, as `head` is within `last:3`. */
@@ -46,7 +49,12 @@ export const slowPatterns = (selection: Selection): string[] =>
 
 const REGEX = /^\/(.*)\/([a-z]*)$/s;
 
-function select(part: string, groups: readonly LayerGroup[], allNames: readonly string[]): readonly string[] {
+function select(
+  part: string,
+  groups: readonly LayerGroup[],
+  allNames: readonly string[],
+  omitted: readonly Omission[],
+): readonly string[] {
   if (part === 'all') return allNames;
   const last = part === 'head' ? 1 : numberOfLast(part);
   if (last !== undefined) return groups.slice(-last).flatMap(({ parameters }) => parameters);
@@ -55,6 +63,14 @@ function select(part: string, groups: readonly LayerGroup[], allNames: readonly 
   const pattern = toPattern(part);
   const matched = allNames.filter((name) => pattern.test(name));
   if (matched.length) return matched;
+  const constant = omitted.find(({ name }) => pattern.test(name));
+  if (constant) {
+    throw new ThawError(
+      'bad-config',
+      `"${part}" selects no parameter: "${constant.name}" never trains (${constant.reason})`,
+      'thaw inspect lists the parameters, and everything that never trains',
+    );
+  }
   throw new ThawError('bad-config', `"${part}" selects no parameter`, hint(part, groups, allNames));
 }
 

@@ -16,5 +16,6 @@ export { separateProjections } from './projections.ts';
 export { type Quantized, refuseUntrainable } from './refuse.ts';
 export { findScores } from './scores.ts';
 export { selectEarly, type TypedGraph } from './selection.ts';
+export { writeSequences } from './sequences.ts';
 export { withFloatWeights } from './straight-through.ts';
 export { upgrade } from './upgrade.ts';

@@ -19,6 +19,7 @@ export {
 } from './data-types.ts';
 export { ELEMENTWISE } from './elementwise.ts';
 export type { Typed, Value } from './emitter.ts';
+export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { freshName, renamed, renameValues, valueNames } from './names.ts';

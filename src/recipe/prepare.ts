@@ -26,6 +26,7 @@ import {
   type Quantized,
   refuseUntrainable,
   unrollLoops,
+  writeSequences,
   upgrade,
   withFloatWeights,
 } from '../lowering/index.ts';
@@ -153,7 +154,7 @@ export function anatomized(
     ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })
     : { network: adapted.network, teacher: undefined };
   const obstacles = obstaclesOf(network, groups, head.graphOutput);
-  const omitted = omissionsOf(plain.model.graph, plainGroups);
+  const omitted = omissionsOf(plain.model.graph, plainGroups, head.graphOutput);
   const residuals = residualsOf(plain.model.graph);
   const places = placesOf(plain.model.graph, adapted.network.model.graph);
   return { network, output, anatomy: { groups, head, obstacles, omitted, adapters, residuals, places, teacher } };
@@ -169,8 +170,8 @@ function refuseWholeNumbers({ graph }: Model): void {
 }
 
 /**
- * A model as it trains, weights in float32, the newest operators, and without branches whose condition and loops whose number of steps is
- * known; with all that is known of it.
+ * A model as it trains: weights in float32, the newest operators, and without branches whose condition, loops whose number of steps and
+ * sequences whose members are known; with all that is known of it.
  *
  * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
  */
@@ -182,7 +183,8 @@ export async function inferNetwork(
   refuseUntrainable(source, quantized);
   let network = await inferShapes(withFloatWeights(upgrade(inSinglePrecision(source))), runtime, { inputs });
   for (;;) {
-    const written = unrollLoops(inlineBranches(network.model, network.constants), network);
+    const unrolled = unrollLoops(inlineBranches(network.model, network.constants), network);
+    const written = writeSequences(unrolled, network);
     if (written === network.model) return network;
     network = await inferShapes(written, runtime, { inputs });
   }

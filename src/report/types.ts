@@ -105,7 +105,7 @@ export interface RunReport {
   };
   readonly plan: readonly ReportStage[];
   readonly rows: readonly EpochRow[];
-  /** Tensors of several numbers that no stage trains, and why. */
+  /** Float tensors that no stage trains, and why. */
   readonly omitted?: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
   /** Where the training went back, and what looked wrong, in one line each. */
   readonly setbacks?: readonly { readonly epoch: number; readonly message: string }[];

@@ -1,4 +1,4 @@
-import { elementCount, type Graph, isFloat, isQuantize, type Node, subgraphs } from '../onnx/index.ts';
+import { elementCount, type Graph, isFloat, isGenerated, isQuantize, type Node, subgraphs } from '../onnx/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
 const SHAPE_ONLY = new Set(['Shape', 'Size']);
@@ -10,7 +10,10 @@ const RANDOM = /^(Random|Multinomial|Bernoulli)/;
  */
 export function dataIndependent(graph: Graph): Set<string> {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
-  const weights = [...graph.initializers].filter(([, { type, shape }]) => isFloat(type) && elementCount(shape) > 1);
+  // A single number with a name of its own may be a parameter too.
+  const weights = [...graph.initializers].filter(
+    ([name, { type, shape }]) => isFloat(type) && (elementCount(shape) > 1 || !isGenerated(name)),
+  );
   // A rounded float may be a weight of any size: without training, it would have been rounded for good.
   const rounded = graph.nodes.filter(isQuantize).map((node) => node.inputs[0]);
   const tainted = new Set([...inputs, ...weights.map(([name]) => name), ...rounded]);

@@ -78,9 +78,9 @@ export function trainingPlan(
   output: string,
   { thawedAt, step, updatesPerEpoch }: Standing = BEFORE,
 ): TrainingPlan {
-  const { groups, obstacles = [], adapters = [] } = anatomy;
+  const { groups, obstacles = [], adapters = [], omitted } = anatomy;
   const all = groups.flatMap((group) => group.parameters);
-  const selected = selectParameters(stage.train, groups, all);
+  const selected = selectParameters(stage.train, groups, all, omitted);
   const trainable = adapters.length ? withAdapters(selected, anatomy) : selected;
   if (trainable.size === 0) {
     throw new ThawError(

@@ -84,7 +84,7 @@ test('blocks without names are numbered, and never too many', () => {
   expect(groupsOf(nameless(50))).toHaveLength(21);
 });
 
-test('preprocessing and single numbers are no parameters; scales, tokens and turned weights are', () => {
+test('normalization of the input and numbers of the exporter are no parameters; scales and turned weights are', () => {
   const model = smallModel({
     inputs: { x: ['N', 3] },
     outputs: { y: ['N', 4] },
@@ -94,7 +94,7 @@ test('preprocessing and single numbers are no parameters; scales, tokens and tur
       'fc.weight': weights([4, 3]),
       'fc.bias': weights([4]),
       gamma: weights([4]),
-      six: tensor('float32', [], () => 6),
+      'onnx::Div_6': tensor('float32', [], () => 6),
       'head.weight': weights([4, 4]),
     },
     nodes: [
@@ -103,7 +103,7 @@ test('preprocessing and single numbers are no parameters; scales, tokens and tur
       ['Transpose', ['fc.weight'], ['turned'], { perm: [1, 0] }],
       ['MatMul', ['normal', 'turned'], ['product']],
       ['Add', ['product', 'fc.bias'], ['biased']],
-      ['Div', ['biased', 'six'], ['sixth']],
+      ['Div', ['biased', 'onnx::Div_6'], ['sixth']],
       ['Mul', ['sixth', 'gamma'], ['scaled']],
       ['MatMul', ['scaled', 'head.weight'], ['y']],
     ],

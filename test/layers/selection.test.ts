@@ -60,6 +60,15 @@ test.each([
   }
 });
 
+test('who names a tensor that never trains is told why', () => {
+  const omitted = [{ name: 'encoder.mask', count: 4, reason: 'a constant: a mask' }];
+  for (const selection of ['encoder.mask', 'head,encoder.*']) {
+    expect(() => selectParameters(selection, groups, names, omitted)).toThrow(
+      expect.objectContaining({ line: expect.stringMatching(/"encoder.mask" never trains \(a constant: a mask\)/) }),
+    );
+  }
+});
+
 test.each([
   ['head', 'head'],
   [['head', 'last:3'], 'last:3'],

@@ -50,9 +50,12 @@ function unsupportedLines({ unsupported, trainable }: Inspection): string[] {
 
 function omittedLines({ omitted }: Inspection): string[] {
   if (omitted.length === 0) return [];
+  const several = omitted.filter(({ count }) => count > 1);
+  const single = omitted.length - several.length;
   return [
-    'omitted      these tensors never train:',
-    ...omitted.map(({ name, count, reason }) => `             ${name} (${grouped(count)}): ${reason}`),
+    'omitted      these tensors never train (--json gives all reasons):',
+    ...several.map(({ name, count, reason }) => `             ${name} (${grouped(count)}): ${reason}`),
+    ...(single ? [`             ${single} single number${single === 1 ? '' : 's'}`] : []),
   ];
 }
 
