@@ -1,7 +1,7 @@
 """Writes test/fixtures/losses.json: value and input gradient of each loss, in float64, from PyTorch, torchvision and PyTorch Metric Learning.
 
-`targets` is what the loss is compared with: class indices, or numbers shaped like the input. Every loss is the mean over
-the batch as PyTorch's `reduction="mean"` defines it, `batchmean` for the divergence.
+`targets` are class indices, or numbers shaped like the input. Every loss is the mean over the batch as PyTorch's
+`reduction="mean"` defines it, `batchmean` for the divergence. `axis` is the axis of the classes. `mask` counts places.
 """
 
 import torch
@@ -23,20 +23,50 @@ WITH_IGNORED = torch.tensor([2, -100, 3, -100, 1])
 CLASS_WEIGHTS = [0.5, 2.0, 1.0, 0.25]
 PIXELS = torch.from_numpy(uniform([2, 3, 2, 2], 5, -2, 2))  # one class for each of 2x2 places
 PIXEL_CLASSES = torch.tensor([[[0, 2], [1, 1]], [[2, 2], [0, 1]]])
+PIXELS_WITH_VOID = torch.tensor([[[0, 255], [1, 1]], [[2, 2], [255, 1]]])
+PIXEL_MASK = torch.tensor([[[1, 0], [1, 1]], [[0, 0], [1, 1]]], dtype=torch.float32)
+PIXEL_TEACHER = F.softmax(torch.from_numpy(uniform([2, 3, 2, 2], 7, -3, 3)), 1)
+TOKENS = torch.from_numpy(uniform([3, 4, 5], 8, -3, 3))  # 3 samples of 4 tokens, 5 classes
+TOKEN_CLASSES = torch.tensor([[4, 0, 2, -100], [1, 1, -100, -100], [3, -100, -100, -100]])
+ALL_TOKENS = torch.tensor([[4, 0, 2, 1], [1, 1, 0, 3], [3, 2, 2, 0]])
+TOKEN_MASK = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0.5, 0, 0]])
+TOKEN_TEACHER = F.softmax(torch.from_numpy(uniform([3, 4, 5], 9, -3, 3)), 2)
+TOKEN_WEIGHTS = [1.0, 0.5, 3.0, 0.25, 2.0]
+SERIES = torch.from_numpy(uniform([2, 3, 4], 10, -3, 3))  # [N, C, d]
+SERIES_CLASSES = torch.tensor([[0, 2, 1, -100], [2, 2, -100, 0]])
+PIXEL_WEIGHTS = [0.5, 2.0, 1.25]
+
+
+def second(x):
+    """[N, ..., C] as [N, C, ...], which PyTorch's losses take."""
+    return x.movedim(-1, 1)
+
+
+def last(loss):
+    """A loss of [N, ..., C]; labels that are shaped like the input move with it."""
+    return lambda x, y, *mask: loss(second(x), second(y) if y.is_floating_point() else y, *mask)
 
 
 def cross_entropy(weight=None, **options):
-    def loss(x, y):
-        return F.cross_entropy(x, y, weight=None if weight is None else torch.tensor(weight, dtype=x.dtype), **options)
+    def loss(x, y, mask=None):
+        w = None if weight is None else torch.tensor(weight, dtype=x.dtype)
+        if mask is None:
+            return F.cross_entropy(x, y, weight=w, **options)
+        # What PyTorch's mean divides by: the weights of the places' classes, or with probabilities the places.
+        each = F.cross_entropy(x, y, weight=w, reduction="none", **options)
+        counts = torch.ones_like(each) if y.is_floating_point() else (y != -100) * (1 if w is None else w[y.clamp(min=0)])
+        return (each * mask).sum() / (counts * mask).sum()
     return loss
 
 
-def softmax_focal(gamma: float, alpha=None):
+def softmax_focal(gamma: float, alpha=None, ignored=-100):
     """Lin and others, "Focal Loss for Dense Object Detection", 2017, over a softmax: mean of -alpha[y] (1 - p[y])^gamma ln p[y]."""
-    def loss(x, y):
+    def loss(x, y, mask=None):
+        counts = (y != ignored).to(x.dtype) * (1 if mask is None else mask)
+        y = y.where(y != ignored, 0)
         log_p = F.log_softmax(x, 1).gather(1, y[:, None])[:, 0]
         weight = 1.0 if alpha is None else torch.tensor(alpha, dtype=x.dtype)[y]
-        return (-weight * (1 - log_p.exp()) ** gamma * log_p).mean()
+        return (-weight * (1 - log_p.exp()) ** gamma * log_p * counts).sum() / counts.sum()
     return loss
 
 
@@ -50,6 +80,23 @@ def distillation(temperature: float):
 
 def divergence(x, probabilities):
     return F.kl_div(F.log_softmax(x, 1), probabilities, reduction="batchmean")
+
+
+def divergence_by_place(weight=None, temperature=1.0, over="samples"):
+    """The divergence of each place, with weights of the classes and a mask; of samples (as `batchmean`) or of places the mean."""
+    def loss(x, probabilities, mask=None):
+        each = F.kl_div(F.log_softmax(x / temperature, 1), probabilities, reduction="none")
+        if weight is not None:
+            each = each * torch.tensor(weight, dtype=x.dtype).view(-1, *[1] * (x.dim() - 2))
+        places = each.sum(1) * temperature**2
+        mask = torch.ones_like(places) if mask is None else mask
+        return (places * mask).sum() / (len(x) if over == "samples" else mask.sum())
+    return loss
+
+
+def masked(loss, **options):
+    """The mean of the elements that the mask counts."""
+    return lambda x, y, mask: (loss(x, y, reduction="none", **options) * mask).sum() / mask.sum()
 
 
 def bce(pos_weight=None):
@@ -88,7 +135,7 @@ CORNERS[0, 1] = LOGITS[0, 1] + 0.5
 CASES = [
     ("cross-entropy", {}, LOGITS, CLASSES, cross_entropy()),
     ("cross-entropy", {}, EXTREME, CLASSES, cross_entropy()),
-    ("cross-entropy", {}, PIXELS, PIXEL_CLASSES, cross_entropy()),
+    ("cross-entropy", {"axis": 1}, PIXELS, PIXEL_CLASSES, cross_entropy()),
     ("cross-entropy", {"label_smoothing": 0.1}, LOGITS, CLASSES, cross_entropy(label_smoothing=0.1)),
     ("cross-entropy", {"label_smoothing": 0.1}, EXTREME, CLASSES, cross_entropy(label_smoothing=0.1)),
     ("cross-entropy", {"weight": CLASS_WEIGHTS}, LOGITS, CLASSES, cross_entropy(CLASS_WEIGHTS)),
@@ -120,18 +167,51 @@ CASES = [
     *[("triplet", {"margin": m, "mining": mining}, EMBEDDINGS, y, triplet(m, mining))
       for m, mining, y in [(0.2, "hard", GROUPS), (1.5, "hard", GROUPS), (0.2, "all", GROUPS), (1.5, "all", GROUPS), (0.2, "all", ALIKE)]],
     ("kl", {"targets": "probabilities"}, LOGITS, F.softmax(TEACHER, 1), divergence),
+    # Labels with shape: pixels [N, C, H, W], series [N, C, d], tokens [N, T, C].
+    ("cross-entropy", {"axis": 1, "weight": PIXEL_WEIGHTS, "label_smoothing": 0.1, "ignore_index": 255}, PIXELS, PIXELS_WITH_VOID,
+     cross_entropy(PIXEL_WEIGHTS, label_smoothing=0.1, ignore_index=255)),
+    ("cross-entropy", {"axis": 1, "weight": PIXEL_WEIGHTS, "ignore_index": 2}, PIXELS, PIXEL_CLASSES, cross_entropy(PIXEL_WEIGHTS, ignore_index=2)),
+    ("cross-entropy", {"axis": 1, "weight": PIXEL_WEIGHTS}, PIXELS, PIXEL_CLASSES, cross_entropy(PIXEL_WEIGHTS), PIXEL_MASK),
+    ("cross-entropy", {"axis": 1, "targets": "probabilities"}, PIXELS, PIXEL_TEACHER, cross_entropy()),
+    ("cross-entropy", {"axis": 1, "targets": "probabilities", "weight": PIXEL_WEIGHTS, "label_smoothing": 0.2}, PIXELS, PIXEL_TEACHER,
+     cross_entropy(PIXEL_WEIGHTS, label_smoothing=0.2)),
+    ("cross-entropy", {"axis": 1, "targets": "probabilities"}, PIXELS, PIXEL_TEACHER, cross_entropy(), PIXEL_MASK),
+    ("cross-entropy", {"axis": 1}, SERIES, SERIES_CLASSES, cross_entropy()),
+    ("cross-entropy", {"axis": 1, "label_smoothing": 0.1}, SERIES, SERIES_CLASSES, cross_entropy(label_smoothing=0.1)),
+    ("cross-entropy", {"axis": -1}, TOKENS, TOKEN_CLASSES, last(cross_entropy())),
+    ("cross-entropy", {"axis": -1, "weight": TOKEN_WEIGHTS, "label_smoothing": 0.2}, TOKENS, TOKEN_CLASSES,
+     last(cross_entropy(TOKEN_WEIGHTS, label_smoothing=0.2))),
+    ("cross-entropy", {"axis": -1, "weight": TOKEN_WEIGHTS, "label_smoothing": 0.2}, TOKENS, ALL_TOKENS,
+     last(cross_entropy(TOKEN_WEIGHTS, label_smoothing=0.2)), TOKEN_MASK),
+    ("cross-entropy", {"axis": -1}, TOKENS, TOKEN_CLASSES, last(cross_entropy()), TOKEN_MASK),
+    ("cross-entropy", {"axis": -1, "targets": "probabilities", "weight": TOKEN_WEIGHTS}, TOKENS, TOKEN_TEACHER, last(cross_entropy(TOKEN_WEIGHTS)),
+     TOKEN_MASK),
+    ("kl", {"axis": 1, "targets": "probabilities"}, PIXELS, PIXEL_TEACHER, divergence),
+    ("kl", {"axis": -1, "targets": "probabilities"}, TOKENS, TOKEN_TEACHER, last(divergence)),
+    ("kl", {"axis": -1, "targets": "probabilities", "temperature": 2.0, "weight": TOKEN_WEIGHTS}, TOKENS, TOKEN_TEACHER,
+     last(divergence_by_place(TOKEN_WEIGHTS, 2.0)), TOKEN_MASK),
+    ("kl", {"axis": -1, "targets": "probabilities", "mean_over": "places"}, TOKENS, TOKEN_TEACHER, last(divergence_by_place(over="places")), TOKEN_MASK),
+    ("kl", {"axis": 1, "targets": "probabilities", "mean_over": "places", "weight": PIXEL_WEIGHTS}, PIXELS, PIXEL_TEACHER,
+     divergence_by_place(PIXEL_WEIGHTS, over="places")),
+    ("focal", {"kind": "softmax", "axis": 1, "ignore_index": 255}, PIXELS, PIXELS_WITH_VOID, softmax_focal(2.0, ignored=255)),
+    ("focal", {"kind": "softmax", "axis": -1, "gamma": 0.5, "alpha": TOKEN_WEIGHTS}, TOKENS, TOKEN_CLASSES, last(softmax_focal(0.5, TOKEN_WEIGHTS)),
+     TOKEN_MASK),
+    ("focal", {"kind": "sigmoid"}, LOGITS, BINARY, masked(sigmoid_focal_loss), UNIT),
+    ("bce-with-logits", {}, LOGITS, BINARY, masked(F.binary_cross_entropy_with_logits), UNIT),
+    ("mse", {}, LOGITS, NUMBERS, masked(F.mse_loss), BINARY),
 ]
 
 
-def case(name, options, inputs, targets, loss) -> dict:
+def case(name, options, inputs, targets, loss, *mask) -> dict:
     x = inputs.double().requires_grad_()
-    value = loss(x, targets.double() if targets.is_floating_point() else targets)
+    value = loss(x, targets.double() if targets.is_floating_point() else targets, *[m.double() for m in mask])
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(x.grad).all(), name
     flat = lambda tensor, digits: rounded(tensor.detach().flatten().tolist(), digits)
     return {
         "loss": name, "options": options, "shape": list(inputs.shape), "inputs": flat(inputs, 9),
         "targetShape": list(targets.shape), "targets": flat(targets, 9), "value": rounded(value.item(), 14), "gradient": flat(x.grad, 14),
+        **({"mask": flat(mask[0], 9)} if mask else {}),
     }
 
 

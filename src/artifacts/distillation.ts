@@ -21,7 +21,7 @@ export interface Distillation {
 export function distilled(b: GraphBuilder, loss: Value, plan: Distillation): Value {
   const { of, weight, temperature } = plan;
   const [student, teacher] = [b.value(plan.student), b.value(plan.teacher)];
-  if (of === 'features') return b.add(loss, b.mul(LOSSES.mse.build(b, student, teacher), weight));
+  if (of === 'features') return b.add(loss, b.mul(LOSSES.mse.build(b, student, teacher, {}), weight));
   const soft = b.softmax(b.mul(teacher, 1 / temperature), 1);
   const apart = LOSSES.kl.build(b, student, soft, { temperature });
   return b.add(b.mul(loss, 1 - weight), b.mul(apart, weight));

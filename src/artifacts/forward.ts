@@ -24,7 +24,7 @@ import {
 } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
-import { type DropoutPlan, slotsOf, type TrainingPlan } from './plan.ts';
+import { type DropoutPlan, MASK, slotsOf, type TrainingPlan } from './plan.ts';
 import { AVERAGE_WEIGHT, SAMPLES } from './update.ts';
 
 /** A network's own graph, placed in a builder. */
@@ -215,6 +215,7 @@ function checkNames(initializers: Graph['initializers'], values: Inference['valu
     return ['grad', 'next', ...state, ...state.map((slot) => `${slot}.next`)].map((suffix) => `${name}.${suffix}`);
   });
   const own = ['loss', 'labels', 'lr', 'step', ...(plan.accumulate ? [SAMPLES, `${SAMPLES}.next`] : [])];
+  if (plan.lossOptions.mask) own.push(MASK);
   if (plan.average) own.push(AVERAGE_WEIGHT);
   if (plan.movesMomentum) own.push('momentum');
   const taken = [...own, ...reserved].find((name) => values.has(name));

@@ -1,5 +1,5 @@
 import { dependents, differentiate, recomputed, recomputedFreely } from '../autodiff/index.ts';
-import { LOSSES } from '../losses/index.ts';
+import { LOSSES, type LossOptions } from '../losses/index.ts';
 import {
   assignBlocks,
   chainsBySample,
@@ -18,7 +18,7 @@ import { type Forward, placeForward } from './forward.ts';
 import { writeInPlace } from './in-place.ts';
 import type { TypeOf } from './memory.ts';
 import { penaltyOf } from './penalty.ts';
-import { optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
+import { MASK, optimizerOf, slotsOf, type TrainingPlan, trainingOptions } from './plan.ts';
 import {
   averageOf,
   placeAverages,
@@ -30,29 +30,29 @@ import {
 } from './update.ts';
 
 /**
- * `training_model.onnx`: from data, labels, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
+ * `training_model.onnx`: from data, labels, mask, parameters and noise to `loss`, the model's outputs, and `<parameter>.grad`.
  *
  * @param machine that is to run it; files are for any
  * @throws ThawError `unsupported-operator` when a gradient has to pass an operator without a rule
  */
 export function trainingModel(network: Inference, plan: TrainingPlan, machine: Machine = {}): Model {
   const b = new GraphBuilder();
-  const { forward, labels, loss, gradients } = backward(b, network, plan);
+  const { forward, targets, loss, gradients } = backward(b, network, plan);
   const outputs = [
     b.identity(loss, 'loss'),
     ...forward.outputs,
     ...[...gradients].map(([name, gradient]) => b.identity(gradient, `${name}.grad`)),
     ...nextStatistics(b, forward),
   ];
-  const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward), ...forward.noise];
+  const inputs = [...forward.inputs, ...targets, ...forward.parameters, ...statisticsOf(forward), ...forward.noise];
   return finish(b, network.model, { name: 'thaw_training', inputs, outputs, machine });
 }
 
-/** `eval_model.onnx`: from data, labels and parameters to `loss` and the model's outputs. */
+/** `eval_model.onnx`: from data, labels, mask and parameters to `loss` and the model's outputs. */
 export function evaluationModel(network: Inference, plan: TrainingPlan): Model {
   const b = new GraphBuilder();
-  const { forward, labels, loss } = evaluation(b, network, plan);
-  const inputs = [...forward.inputs, labels, ...forward.parameters, ...statisticsOf(forward)];
+  const { forward, targets, loss } = evaluation(b, network, plan);
+  const inputs = [...forward.inputs, ...targets, ...forward.parameters, ...statisticsOf(forward)];
   const outputs = [b.identity(loss, 'loss'), ...forward.outputs];
   return finish(b, network.model, { name: 'thaw_evaluation', inputs, outputs });
 }
@@ -105,7 +105,7 @@ export interface StepModels {
  */
 export function stepModels(network: Inference, plan: TrainingPlan, machine: Machine = {}): StepModels {
   const training = new GraphBuilder();
-  const { forward, labels, loss, samples, gradients: all } = backward(training, network, plan, plan.accumulate);
+  const { forward, targets, loss, samples, gradients: all } = backward(training, network, plan, plan.accumulate);
   const gradients = lastFirst(training, all);
   const parameters = [...gradients.keys()].map((name) => training.value(name));
   const update = samples
@@ -117,7 +117,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
   const step = cut(training, forward, network.model, {
     name: 'thaw_step',
     inputs: [
-      labels,
+      ...targets,
       ...forward.parameters,
       ...statisticsOf(forward),
       ...forward.noise,
@@ -139,7 +139,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
   const evaluated = evaluation(e, network, plan);
   const evaluationStep = cut(e, evaluated.forward, network.model, {
     name: 'thaw_evaluation_step',
-    inputs: [evaluated.labels, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
+    inputs: [...evaluated.targets, ...evaluated.forward.parameters, ...statisticsOf(evaluated.forward)],
     outputs: [e.identity(evaluated.loss, 'loss'), e.value(plan.output)],
     machine,
     stored,
@@ -153,7 +153,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     step: step.model,
     update: plan.accumulate ? summedUpdateModel(network, plan, statisticsOf(forward), { machine, stored }) : undefined,
     evaluation: evaluationStep.model,
-    labels: { training: labels, evaluation: evaluated.labels },
+    labels: { training: targets[0], evaluation: evaluated.targets[0] },
     noise: forward.noise,
     stored,
     inPlace: step.inPlace,
@@ -229,21 +229,21 @@ const nextOf = (b: GraphBuilder, { parameters, statistics }: Forward): Map<strin
 /** @param summed whether the gradients are to be of the sum over the batch, whose number of `samples` is given then, not of the mean */
 function backward(b: GraphBuilder, network: Inference, plan: TrainingPlan, summed = false) {
   const forward = placeForward(b, network, plan, 'training');
-  const { labels, loss } = placeLoss(b, plan);
+  const { targets, loss } = placeLoss(b, plan, trainingOptions(plan));
   const penalty = penaltyOf(b, plan, forward.parameters, network);
   const { distillation: taken } = plan;
   // Features that nothing which trains reaches are the pretrained network's own.
   const same = taken?.of === 'features' && [...forward.frozen].some(({ outputs }) => outputs.includes(taken.student));
   const taught = taken && !same ? distilled(b, loss, taken) : loss;
   const mean = penalty ? b.add(taught, penalty) : taught;
-  const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(labels), 0, 0, 1), [0]), 'float32') : undefined;
+  const samples = summed ? b.cast(b.squeeze(b.slice(b.shapeOf(targets[0]), 0, 0, 1), [0]), 'float32') : undefined;
   const total = samples ? b.mul(mean, samples) : mean;
   const gradients = gradientsOf(b, network, plan, forward, total);
   // A parameter that the loss does not depend on has the gradient zero.
   for (const parameter of forward.parameters) {
     if (!gradients.has(parameter.name)) gradients.set(parameter.name, b.full(0, parameter));
   }
-  return { forward, labels, loss: mean, samples, gradients };
+  return { forward, targets, loss: mean, samples, gradients };
 }
 
 /** The gradients by a backward pass that computes anew what is worth it. A first one, which keeps all that it reads, shows what there is to keep. */
@@ -288,18 +288,18 @@ function lastFirst(b: GraphBuilder, gradients: ReadonlyMap<string, Value>): Map<
 
 function evaluation(b: GraphBuilder, network: Inference, plan: TrainingPlan) {
   const forward = placeForward(b, network, plan, 'evaluation');
-  // What regularizes (dropout, the penalty, label smoothing, blended labels) belongs to training: this is the loss itself.
-  return {
-    forward,
-    ...placeLoss(b, { ...plan, lossOptions: { ...plan.lossOptions, labelSmoothing: 0, softLabels: false } }),
-  };
+  // Dropout, the penalty, label smoothing and blended labels belong to training: this is the loss alone.
+  return { forward, ...placeLoss(b, plan, { ...plan.lossOptions, labelSmoothing: 0 }) };
 }
 
-function placeLoss(b: GraphBuilder, plan: TrainingPlan): { labels: Value; loss: Value } {
+/** @returns the inputs that the output is compared with: the labels, and the mask if the loss takes one */
+function placeLoss(b: GraphBuilder, plan: TrainingPlan, options: LossOptions): { targets: Value[]; loss: Value } {
+  const loss = LOSSES[plan.loss];
   const output = b.value(plan.output);
-  const { type, shape } = LOSSES[plan.loss].labels(output, plan.lossOptions);
+  const { type, shape } = loss.labels(output, options);
   const labels = b.input('labels', type, shape);
-  return { labels, loss: LOSSES[plan.loss].build(b, output, labels, plan.lossOptions) };
+  const mask = options.mask && loss.mask ? b.input(MASK, 'float32', loss.mask(output, options)) : undefined;
+  return { targets: mask ? [labels, mask] : [labels], loss: loss.build(b, output, labels, options, mask) };
 }
 
 const statisticsOf = (forward: Forward): Value[] => forward.statistics.map(({ value }) => value);

@@ -1,7 +1,7 @@
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
 import type { Clipping } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { type DropoutPlan, optimizerOf, slotsOf, type TrainingPlan } from './plan.ts';
+import { type DropoutPlan, MASK, optimizerOf, slotsOf, type TrainingPlan, trainingOptions } from './plan.ts';
 
 /** Raised when a reader of older manifests would misread a newer one. */
 export const MANIFEST_VERSION = 1;
@@ -47,6 +47,8 @@ export interface Manifest {
   /** The data inputs. */
   readonly inputs: readonly TypedName[];
   readonly labels: TypedName;
+  /** The input that says how much each place counts in the loss. */
+  readonly mask: TypedName | null;
   /** Inputs of `training_model.onnx` that take uniform random numbers in [0, 1), a fresh draw a step. */
   readonly noise: readonly TypedName[];
   /** Running statistics that training moves: inputs, with `<name>.next` as outputs. */
@@ -120,13 +122,14 @@ export function manifestOf(
     })),
     inputs: training.inputs.filter(({ name }) => data.has(name)),
     labels: training.inputs.find(({ name }) => name === 'labels') as TypedName,
+    mask: training.inputs.find(({ name }) => name === MASK) ?? null,
     noise,
     statistics: training.outputs
       .map(({ name }) => name.replace(/\.next$/, ''))
       .filter((name) => initializers.has(name)),
     outputs: training.outputs.filter(({ name }) => outputs.has(name)),
     output: plan.output,
-    loss: { name: plan.loss, options: plan.lossOptions },
+    loss: { name: plan.loss, options: trainingOptions(plan) },
     optimizer: { name: plan.optimizer, options: optimizerOf(plan).options, slots: [...slots] },
     clip: plan.clip ? clipping : null,
     l2: plan.l2,

@@ -35,6 +35,8 @@ export interface TrainingPlan {
   readonly output: string;
   readonly loss: LossName;
   readonly lossOptions: LossOptions;
+  /** Labels of training are blended: the cross-entropy takes them as probabilities, and in evaluation as classes. */
+  readonly blendedLabels?: boolean;
   readonly optimizer: OptimizerName;
   readonly optimizerOptions: OptimizerOptions;
   /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
@@ -81,6 +83,13 @@ export const PLAN_DEFAULTS = {
   stepOffsets: new Map<string, number>(),
   batchNorm: 'frozen',
 } as const;
+
+/** The graphs' input for the mask of the loss. */
+export const MASK = 'loss_mask';
+
+/** The options of the loss in training. */
+export const trainingOptions = ({ loss, lossOptions, blendedLabels }: TrainingPlan): LossOptions =>
+  blendedLabels && loss === 'cross-entropy' ? { ...lossOptions, softLabels: true } : lossOptions;
 
 /** The plan's optimizer, with all its hyper-parameters. */
 export function optimizerOf(plan: Pick<TrainingPlan, 'optimizer' | 'optimizerOptions'>): {

@@ -118,6 +118,10 @@ export const TRAIN_FLAGS = flagsOf({
         does: 'none on biases',
         default: '0.01 for adamw and lamb, 0.1 for muon, else 0',
       },
+      amsgrad: {
+        kind: 'switch',
+        does: 'of adam and adamw: divide by the greatest mean square of the gradients so far (AMSGrad)',
+      },
       clip: {
         kind: 'setting',
         value: 'N',

@@ -14,10 +14,9 @@ import {
   type Selection,
   selectParameters,
 } from '../layers/index.ts';
-import type { LossName } from '../losses/index.ts';
 import type { Quantized } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
-import { type Dimension, elementCount, isStatic, type Model, type Typed } from '../onnx/index.ts';
+import type { Dimension, Model } from '../onnx/index.ts';
 import { inferNetwork, networkOf, openInputShapes, type PrepareOptions, scoresOf, withHead } from '../recipe/index.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -112,7 +111,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     config,
     { train: [train].flat(), epochs: 1 },
     anatomy,
-    outputOf(network, config.loss.name, anatomy.head),
+    outputOf(network, config.loss, anatomy.head),
   );
   const position = { step: 0, epoch: 0, stage: 1, seed };
   const files = compileArtifacts(network, plan, new Map(), position, { groups, omitted, sha256 });
@@ -147,23 +146,11 @@ async function headless(
 }
 
 /** What the loss looks at: the model's first output, or the scores that it makes probabilities of. */
-function outputOf(network: Inference, loss: LossName, head: Head | undefined): string {
+function outputOf(network: Inference, loss: TrainingConfig['loss'], head: Head | undefined): string {
   const [{ name }] = network.model.graph.outputs;
-  const output = loss === 'cross-entropy' || loss === 'kl' ? scoresOf(network.model, head?.graphOutput ?? name) : name;
-  checkOutput(output, network.values.get(output), loss);
-  return output;
-}
-
-function checkOutput(name: string, output: Typed | undefined, loss: LossName): void {
-  if (output?.type !== 'float32') {
-    throw new ThawError('bad-model', `the output "${name}" is ${output?.type ?? 'no tensor'}`, 'A loss takes float32');
-  }
-  if (loss !== 'cross-entropy' && loss !== 'kl') return;
-  const rest = output.shape.slice(2);
-  if (output.shape.length >= 2 && isStatic(rest) && elementCount(rest) === 1) return;
-  throw new ThawError(
-    'bad-config',
-    `the loss ${loss} takes scores [N, classes], and the output "${name}" is [${output.shape.join(', ')}]`,
-    'Choose another --loss, such as mse',
-  );
+  const takesScores = loss.name === 'cross-entropy' || loss.name === 'kl' || loss.kind === 'softmax';
+  const output = takesScores ? scoresOf(network.model, head?.graphOutput ?? name) : name;
+  const type = network.values.get(output)?.type;
+  if (type === 'float32') return output;
+  throw new ThawError('bad-model', `the output "${output}" is ${type ?? 'no tensor'}`, 'A loss takes float32');
 }

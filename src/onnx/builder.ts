@@ -299,16 +299,6 @@ export class GraphBuilder extends Emitter {
     return this.emit('Expand', [this.scalar(value, type), this.shapeOf(like)], [{ type, shape: like.shape }])[0];
   }
 
-  /** One-hot rows of int64 indices: `[...indices, depth]` of the given type. */
-  oneHot(indices: Value, depth: number, type: DataType, [off, on] = [0, 1]): Value {
-    const values = this.concat(
-      [off, on].map((v) => this.unsqueeze(this.scalar(v, type), [0])),
-      0,
-    );
-    const shape = [...indices.shape, depth];
-    return this.emit('OneHot', [indices, this.scalar(depth, 'int64'), values], [{ type, shape }], { axis: -1 })[0];
-  }
-
   // --- convolution and pooling -----------------------------------------------------------------------------------
 
   /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. */

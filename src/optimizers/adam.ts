@@ -16,38 +16,59 @@ interface Moments {
   readonly epsilon: number;
 }
 
-/** m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², and √(v / (1 − β₂ᵗ)) + ε. */
-function moments(context: UpdateContext<Moments>, gradient: Value) {
+/** √(v / (1 − β₂ᵗ)) + ε */
+const scaleOf = (context: UpdateContext<Moments>, v: Value): Value => {
+  const { b, options } = context;
+  return b.add(b.div(b.sqrt(v), b.sqrt(biasCorrection(context, options.beta2))), options.epsilon);
+};
+
+/** m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g². */
+function averages(context: UpdateContext<Moments>, gradient: Value) {
   const { b, slots, options, moved: beta1 = options.beta1 } = context;
   const exp_avg = average(b, slots.exp_avg, beta1, gradient);
   const exp_avg_sq = average(b, slots.exp_avg_sq, options.beta2, b.square(gradient));
-  const scale = b.add(b.div(b.sqrt(exp_avg_sq), b.sqrt(biasCorrection(context, options.beta2))), options.epsilon);
-  return { exp_avg, exp_avg_sq, scale };
+  return { exp_avg, exp_avg_sq };
 }
 
-/** p' = p − η/(1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + ε)      (Kingma and Ba, 2015; torch.optim.Adam) */
-function step(context: UpdateContext<Moments>, parameter: Value, gradient: Value): Update {
-  const { b, lr, options, moved: beta1 = options.beta1 } = context;
-  const { scale, ...slots } = moments(context, gradient);
+/** The averages, and the scale of v. */
+function moments(context: UpdateContext<Moments>, gradient: Value) {
+  const slots = averages(context, gradient);
+  return { ...slots, scale: scaleOf(context, slots.exp_avg_sq) };
+}
+
+type WithMaximum = UpdateContext<Moments & { readonly amsgrad: boolean }>;
+
+/**
+ * p' = p − η/(1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + ε)      (Kingma and Ba, 2015; torch.optim.Adam)
+ *
+ * AMSGrad: with u = max(u, v) in place of v      (Reddi et al., "On the convergence of Adam and beyond", 2018)
+ */
+function step(context: WithMaximum, parameter: Value, gradient: Value): Update {
+  const { b, lr, slots, options, moved: beta1 = options.beta1 } = context;
+  const next = averages(context, gradient);
+  const maximum = options.amsgrad ? { max_exp_avg_sq: b.max(slots.max_exp_avg_sq, next.exp_avg_sq) } : undefined;
+  const scale = scaleOf(context, maximum?.max_exp_avg_sq ?? next.exp_avg_sq);
   const rate = b.div(lr, biasCorrection(context, beta1));
-  return { next: b.sub(parameter, b.mul(rate, b.div(slots.exp_avg, scale))), slots };
+  return { next: b.sub(parameter, b.mul(rate, b.div(next.exp_avg, scale))), slots: { ...next, ...maximum } };
 }
 
 const slots = (shape: readonly number[]) => ({ exp_avg: shape, exp_avg_sq: shape });
+const slotsWithMaximum = (shape: readonly number[], { amsgrad }: { readonly amsgrad: boolean }) =>
+  amsgrad ? { ...slots(shape), max_exp_avg_sq: shape } : slots(shape);
 const DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
 export const adam = optimizer({
   moves: 'beta1',
-  defaults: DEFAULTS,
-  slots,
+  defaults: { ...DEFAULTS, amsgrad: false as boolean },
+  slots: (shape, options) => slotsWithMaximum(shape, options),
   update: (context) => step(context, context.parameter, decayed(context)),
 });
 
 // Adam with p first made smaller by ηλp, apart from the gradient      (Loshchilov and Hutter, 2019; torch.optim.AdamW)
 export const adamw = optimizer({
   moves: 'beta1',
-  defaults: { ...DEFAULTS, weightDecay: 0.01 },
-  slots,
+  defaults: { ...DEFAULTS, weightDecay: 0.01, amsgrad: false as boolean },
+  slots: (shape, options) => slotsWithMaximum(shape, options),
   update: (context) => step(context, shrunk(context), context.gradient),
 });
 

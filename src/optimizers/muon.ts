@@ -39,21 +39,24 @@ const ADJUST = {
 
 // v = μv + (1 − μ)g, p' = p − ηλp − η·a·orthogonalized(μv + (1 − μ)g), without Nesterov of v, of weights as matrices; AdamW of everything else
 // (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; torch.optim.Muon, which does it in bfloat16)
+const { amsgrad: _, ...ADAMW } = adamw.defaults;
+
 export const muon = optimizer({
   byPlace: true,
   defaults: {
-    ...adamw.defaults,
+    ...ADAMW,
     momentum: 0.95,
     nesterov: true,
     weightDecay: 0.1,
     iterations: 5,
     adjustRate: 'match_rms_adamw' as keyof typeof ADJUST,
   },
-  slots: (shape, options) => (matrixOf(shape) ? { momentum: shape } : adamw.slots(shape, options)),
+  slots: (shape, options) =>
+    matrixOf(shape) ? { momentum: shape } : adamw.slots(shape, { ...options, amsgrad: false }),
   update(context) {
     const { b, gradient, slots, lr, options } = context;
     const matrix = matrixOf(gradient.shape as number[]);
-    if (!matrix) return adamw.update(context);
+    if (!matrix) return adamw.update({ ...context, options: { ...options, amsgrad: false } });
     const v = average(b, slots.momentum, options.momentum, gradient);
     const direction = options.nesterov ? average(b, v, options.momentum, gradient) : v;
     const orthogonal = orthogonalized(b, b.reshape(direction, matrix), options.iterations);

@@ -9,6 +9,8 @@ export interface OptimizerOptions {
   readonly epsilon?: number;
   /** None on biases and normalization parameters. */
   readonly weightDecay?: number;
+  /** adam, adamw: the greatest mean square so far in place of the present one (AMSGrad). */
+  readonly amsgrad?: boolean;
   /** nadam, radam: decay apart from the gradient, as in AdamW. */
   readonly decoupled?: boolean;
   /** rmsprop: how much of the mean square stays at each step. */

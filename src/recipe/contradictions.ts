@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import type { TaskName } from '../tasks/index.ts';
 import type { TrainingConfig } from '../training/index.ts';
 
 type Plan = Pick<TrainingConfig, 'preset' | 'stages' | 'trainable' | 'thaw' | 'thawBy' | 'thawMost'>;
@@ -26,4 +27,35 @@ export function refuseContradictions(plan: Plan): void {
       'thawMost has no effect without thawBy',
       'Say how many layer groups each stage thaws, with --thaw-by',
     );
+}
+
+/** Options of losses whose labels a data set of samples does not have. */
+const FOR_ARTIFACTS = ['axis', 'ignoreLabel', 'softLabels', 'mask', 'meanOver'] as const;
+
+/**
+ * Refuses options of the loss that a training has no labels for.
+ *
+ * @throws ThawError `bad-config` naming the option
+ */
+export function refuseOtherLabels(
+  task: TaskName,
+  { loss, mixup, cutmix }: Pick<TrainingConfig, 'loss' | 'mixup' | 'cutmix'>,
+): void {
+  const option = FOR_ARTIFACTS.find((name) => loss[name] !== undefined);
+  if (option) {
+    throw new ThawError(
+      'bad-config',
+      `setting loss.${option}: a training has one label or row of labels a sample, and does not need it`,
+      'Leave it out; thaw artifacts takes it',
+    );
+  }
+  if (loss.kind !== 'softmax') return;
+  const blends = mixup ? 'mixup blends labels' : cutmix ? 'cutmix blends labels' : undefined;
+  const other = blends ?? (task === 'classification' ? undefined : `${task} has other labels`);
+  if (!other) return;
+  throw new ThawError(
+    'bad-config',
+    `setting loss.kind: softmax takes one class for each sample, and ${other}`,
+    'Leave out the kind, or choose another loss',
+  );
 }

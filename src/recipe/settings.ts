@@ -6,7 +6,7 @@ import { nearestHint } from '../nearest.ts';
 import { devices } from '../runtime/devices.ts';
 import { TASKS, taskNames } from '../tasks/index.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
-import { refuseContradictions } from './contradictions.ts';
+import { refuseContradictions, refuseOtherLabels } from './contradictions.ts';
 import { knownClasses } from './known-classes.ts';
 
 const share = z.number().min(0).max(1);
@@ -119,6 +119,7 @@ const parts = z.strictObject({
   warmup: share.optional(),
   momentum: share.optional(),
   weightDecay: z.number().min(0).optional(),
+  amsgrad: z.boolean().optional(),
   labelSmoothing: share.optional(),
 });
 
@@ -139,16 +140,17 @@ export function readSettings(input: Record<string, unknown>): TrainSettings {
     throw new ThawError('bad-config', `there is no setting "${unknown}"`, nearestHint(unknown, settingNames));
   }
   const own = Object.fromEntries(Object.keys(parts.shape).map((name) => [name, input[name]]));
-  const { warmup, momentum, weightDecay, labelSmoothing } = parseConfig(parts, own);
+  const { warmup, momentum, weightDecay, amsgrad, labelSmoothing } = parseConfig(parts, own);
   const rest = Object.fromEntries(Object.entries(input).filter(([name]) => !(name in parts.shape)));
   const settings = parseConfig(schema, {
     ...withTaskLoss(rest),
     ...withParts(rest, 'schedule', { warmup }),
-    ...withParts(rest, 'optimizer', { momentum, weightDecay }),
+    ...withParts(rest, 'optimizer', { momentum, weightDecay, amsgrad }),
     ...withParts(withTaskLoss(rest), 'loss', { labelSmoothing }),
   });
   checkTask(settings);
   refuseContradictions(settings);
+  refuseOtherLabels(settings.task, settings);
   const { loss } = settings;
   return loss.name === 'cross-entropy' ? { ...settings, loss: { labelSmoothing: LABEL_SMOOTHING, ...loss } } : settings;
 }

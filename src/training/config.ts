@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ThawError } from '../errors.ts';
-import { LOSSES, type Loss, type LossName } from '../losses/index.ts';
+import { LOSSES, type LossName } from '../losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
 import { WARMUP_NAMES } from './averaging.ts';
 import { scheduleSchema } from './schedules.ts';
@@ -36,6 +36,7 @@ const optimizer = z
     epsilon: rate.optional(),
     /** Decoupled from the gradient in adamw, lion, adafactor and muon; none on biases and normalization parameters. */
     weightDecay: z.number().min(0).optional(),
+    amsgrad: z.boolean().optional(),
     decoupled: z.boolean().optional(),
     alpha: share.optional(),
     centered: z.boolean().optional(),
@@ -53,18 +54,24 @@ const optimizer = z
 const loss = z
   .strictObject({
     name: z.enum(names<LossName>(LOSSES)).default('cross-entropy'),
+    axis: z.number().int().optional(),
     /** Share of the target that is spread evenly over all classes. */
     labelSmoothing: share.optional(),
     classWeights: z.array(rate).optional(),
+    ignoreLabel: z.number().int().optional(),
+    softLabels: z.boolean().optional(),
+    mask: z.boolean().optional(),
     positiveWeights: z.array(rate).optional(),
     delta: rate.optional(),
+    kind: z.enum(['sigmoid', 'softmax']).optional(),
     gamma: z.number().min(0).optional(),
     alpha: z.number().max(1).optional(),
     temperature: rate.optional(),
+    meanOver: z.enum(['samples', 'places']).optional(),
     margin: rate.optional(),
     mining: z.enum(['hard', 'all']).optional(),
   })
-  .superRefine(({ name, ...given }, context) => refuseOthers(name, given, (LOSSES[name] as Loss).takes ?? [], context));
+  .superRefine(({ name, ...given }, context) => refuseOthers(name, given, LOSSES[name].takes ?? [], context));
 
 /** A number is the greatest norm. */
 const clip = z.preprocess(

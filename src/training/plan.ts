@@ -94,13 +94,13 @@ export function trainingPlan(
   refuseCutOff(trainable, groups, obstacles);
   const { name: optimizer, ...optimizerOptions } = config.optimizer;
   const { name: loss, ...lossOptions } = config.loss;
-  const blended = config.mixup > 0 || config.cutmix > 0;
   return {
     ...PLAN_DEFAULTS,
     trainable,
     output,
     loss,
-    lossOptions: blended && loss === 'cross-entropy' ? { ...lossOptions, softLabels: true } : lossOptions,
+    lossOptions,
+    blendedLabels: config.mixup > 0 || config.cutmix > 0,
     optimizer,
     optimizerOptions: defined(optimizerOptions),
     l2: config.l2,

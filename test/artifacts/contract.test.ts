@@ -76,6 +76,30 @@ describe('names and types', () => {
     expect(inputs.labels).toBe('float32 [batch,3]');
   });
 
+  it('soft labels and a mask are inputs of both graphs', async () => {
+    const lossOptions = { softLabels: true, mask: true, labelSmoothing: 0.5 };
+    const network = await networkOf();
+    const plan = planOf(HEAD, { lossOptions });
+    const feeds = {
+      pixel_values: images(2),
+      labels: tensor('float32', [2, CLASSES], (i) => [0.5, 0.5, 0, 0.1, 0.2, 0.7][i]),
+      loss_mask: tensor('float32', [2], (i) => i),
+      ...Object.fromEntries(network.model.graph.initializers),
+    };
+    const losses = [];
+    for (const model of [trainingModel(network, plan), evaluationModel(network, plan)]) {
+      const { inputs } = typed(model.graph);
+      expect([inputs.labels, inputs.loss_mask]).toEqual([`float32 [batch,${CLASSES}]`, 'float32 [batch]']);
+      losses.push(numbers((await run(model, feeds)).loss)[0]);
+    }
+    // Smoothing belongs to training. Only the second sample counts: its cross-entropy.
+    const [, , , a, b, c] = numbers((await run(network.model, feeds)).logits);
+    const total = Math.log(Math.exp(a) + Math.exp(b) + Math.exp(c));
+    const crossEntropy = (p: number, q: number, r: number) => total * (p + q + r) - p * a - q * b - r * c;
+    expect(losses[1]).toBeCloseTo(crossEntropy(0.1, 0.2, 0.7), 5);
+    expect(losses[0]).toBeCloseTo(crossEntropy(0.05 + 1 / 6, 0.1 + 1 / 6, 0.35 + 1 / 6), 5);
+  });
+
   it.each([1, 2, 5])('a batch of %s runs', async (samples) => {
     const network = await networkOf();
     const results = await run(trainingModel(network, planOf([...BACKBONE, ...HEAD])), {

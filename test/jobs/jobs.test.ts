@@ -167,6 +167,62 @@ describe('writeArtifacts', () => {
         await (await nodeRuntime().load(readFileSync(join(folder, `${file}.onnx`)))).release();
   });
 
+  test('compiles losses of pixels and of tokens', async () => {
+    const segmentation = smallModel({
+      nodes: [
+        ['Conv', ['x', 'stem.weight'], ['h'], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }],
+        ['Relu', ['h'], ['r']],
+        ['Conv', ['r', 'head.weight'], ['y'], { kernel_shape: [1, 1] }],
+      ],
+      inputs: { x: ['n', 3, 8, 6] },
+      outputs: { y: ['n', 5, 8, 6] },
+      initializers: { 'stem.weight': weights([4, 3, 3, 3]), 'head.weight': weights([5, 4, 1, 1]) },
+    });
+    const file = lone('segmentation', segmentation);
+    const out = join(project.folder, 'pixels');
+    const refused = writeArtifacts({ model: file, out });
+    await expect(refused).rejects.toThrow(/the output "y" is \[.*, 5, 8, 6\]/);
+    const loss = { name: 'cross-entropy', axis: 1, ignoreLabel: 255, mask: true } as const;
+    const manifest = await writeArtifacts({
+      ...{ model: file, out, trainable: 'all', loss, optimizer: { name: 'adam', amsgrad: true } },
+    });
+    expect(manifest).toMatchObject({
+      labels: { type: 'int64', shape: [expect.any(String), 8, 6] },
+      mask: { name: 'loss_mask', type: 'float32', shape: [expect.any(String), 8, 6] },
+      loss: { options: { axis: 1, ignoreLabel: 255 } },
+      optimizer: { slots: ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'] },
+    });
+
+    const tokens = smallModel({
+      nodes: [
+        ['Gather', ['embedding.weight', 'ids'], ['e']],
+        ['MatMul', ['e', 'head.weight'], ['y']],
+      ],
+      inputs: { ids: ['n', 't'] },
+      outputs: { y: ['n', 't', 7] },
+      types: { ids: 'int64' },
+      initializers: { 'embedding.weight': weights([11, 4]), 'head.weight': weights([4, 7]) },
+    });
+    const folder = join(project.folder, 'tokens-artifacts');
+    const { labels, mask } = await writeArtifacts({
+      model: lone('tokens', tokens),
+      out: folder,
+      trainable: '*.weight',
+    });
+    expect([labels.shape.length, mask]).toEqual([2, null]);
+    const session = await nodeRuntime().load(readFileSync(join(folder, 'training_model.onnx')));
+    const results = await session.run({
+      ids: tensor('int64', [1, 2], BigInt64Array.of(3n, 5n)),
+      labels: tensor('int64', [1, 2], BigInt64Array.of(6n, -100n)),
+      ...Object.fromEntries(tokens.graph.initializers),
+    });
+    await session.release();
+    // The ignored token has no gradient.
+    const rows = results['embedding.weight.grad'].data as Float32Array;
+    expect(rows.subarray(12, 16).some((g) => g !== 0)).toBe(true);
+    expect(rows.subarray(20, 24).every((g) => g === 0)).toBe(true);
+  });
+
   test('says what cannot be written', async () => {
     const model = lone('source');
     const inFile = writeArtifacts({ model, out: join(model, 'artifacts') });

@@ -16,6 +16,7 @@ interface Case {
   readonly targets: number[];
   readonly value: number;
   readonly gradient: number[];
+  readonly mask?: number[];
 }
 
 const { cases }: { cases: Case[] } = JSON.parse(
@@ -23,15 +24,19 @@ const { cases }: { cases: Case[] } = JSON.parse(
 );
 
 /** PyTorch's names for our options. */
-const optionsOf = ({ loss, options }: Case): LossOptions => ({
-  classWeights: options.weight as number[] | undefined,
+const optionsOf = ({ loss, options, mask }: Case): LossOptions => ({
+  axis: options.axis as number | undefined,
+  classWeights: (options.kind === 'softmax' ? options.alpha : options.weight) as number[] | undefined,
   labelSmoothing: options.label_smoothing as number | undefined,
   ignoreLabel: options.ignore_index as number | undefined,
   softLabels: loss === 'cross-entropy' && options.targets === 'probabilities',
   positiveWeights: options.pos_weight as number[] | undefined,
   delta: options.delta as number | undefined,
   gamma: options.gamma as number | undefined,
-  alpha: loss === 'focal' ? (options.alpha as number) : undefined,
+  kind: options.kind as LossOptions['kind'],
+  alpha: options.kind === 'softmax' ? undefined : (options.alpha as number | undefined),
+  meanOver: options.mean_over as LossOptions['meanOver'],
+  mask: mask && true,
   temperature: options.temperature as number | undefined,
   margin: options.margin as number | undefined,
   mining: options.mining as 'hard' | 'all' | undefined,
@@ -50,12 +55,19 @@ function labelsOf({ loss, options, shape, targets }: Case): number[] {
   }).flat();
 }
 
-async function valueAndGradient(name: LossName, options: LossOptions, inputs: Tensor, labels: Tensor) {
+async function valueAndGradient(
+  name: LossName,
+  options: LossOptions,
+  inputs: Tensor,
+  labels: Tensor,
+  mask?: readonly number[],
+) {
   const b = new GraphBuilder();
   const x = b.input('x', 'float32', ['batch', ...inputs.shape.slice(1)]);
   const expected = LOSSES[name].labels(x, options);
   const y = b.input('labels', expected.type, expected.shape);
-  const loss = b.identity(LOSSES[name].build(b, x, y, options), 'loss');
+  const counts = mask && b.input('mask', 'float32', LOSSES[name].mask!(x, options));
+  const loss = b.identity(LOSSES[name].build(b, x, y, options, counts), 'loss');
   const gradient = b.identity(differentiate(b, loss, ['x']).get('x')!, 'x.grad');
   lower(b, ['loss', 'x.grad']);
   prune(b, ['loss', 'x.grad']);
@@ -64,11 +76,15 @@ async function valueAndGradient(name: LossName, options: LossOptions, inputs: Te
     opsets: { '': 18 },
     producerName: 'thaw',
     producerVersion: '',
-    graph: b.graph('loss', [x, y], [loss, gradient]),
+    graph: b.graph('loss', counts ? [x, y, counts] : [x, y], [loss, gradient]),
     metadata: {},
   };
   const session = await nodeRuntime().load(writeModel(model));
-  const results = await session.run({ x: inputs, labels });
+  const places = counts && [inputs.shape[0], ...(counts.shape.slice(1) as number[])];
+  const results = await session.run({
+    ...{ x: inputs, labels },
+    ...(places ? { mask: numbers('float32', places, mask) } : {}),
+  });
   await session.release();
   return {
     value: (results.loss.data as Float32Array)[0],
@@ -93,29 +109,25 @@ const distance = (found: readonly number[], exact: readonly number[]): number =>
  */
 const TOLERANCE = 2e-6;
 
-/**
- * Left out: the focal loss over a softmax, another loss than ours by sigmoids, and cross-entropy of a picture's every place, for
- * its labels are one class a sample.
- */
-const ours = cases.filter(({ options, shape }) => options.kind !== 'softmax' && shape.length === 2);
-
 /** Losses whose labels are classes. */
 const CLASSES: LossName[] = ['cross-entropy', 'supervised-contrastive', 'info-nce', 'triplet'];
 
 describe('losses against PyTorch', () => {
   it('the fixture has cases of every loss', () => {
-    expect(new Set(ours.map(({ loss }) => loss))).toEqual(new Set(Object.keys(LOSSES)));
+    expect(new Set(cases.map(({ loss }) => loss))).toEqual(new Set(Object.keys(LOSSES)));
   });
 
-  it.each(ours.map((row) => [row.loss, JSON.stringify(row.options), `[${row.shape}]`, row] as const))(
+  it.each(cases.map((row) => [row.loss, JSON.stringify(row.options), `[${row.shape}]`, row] as const))(
     '%s %s %s',
     async (name, _, __, row) => {
-      const type = CLASSES.includes(name) && !row.options.targets ? 'int64' : 'float32';
+      const isClass = (CLASSES.includes(name) || row.options.kind === 'softmax') && !row.options.targets;
+      const type = isClass ? 'int64' : 'float32';
       const { value, shape, gradient } = await valueAndGradient(
         name,
         optionsOf(row),
         numbers('float32', row.shape, row.inputs),
         numbers(type, row.targetShape, labelsOf(row)),
+        row.mask,
       );
       expect(shape).toEqual([]);
       expect(distance([value], [row.value])).toBeLessThan(TOLERANCE);
@@ -130,6 +142,50 @@ describe('labels', () => {
     expect(LOSSES[name].labels({ name: 'y', type: 'float32', shape: ['batch', 7] }, {})).toEqual(
       CLASSES.includes(name) ? { type: 'int64', shape: ['batch'] } : { type: 'float32', shape: ['batch', 7] },
     );
+  });
+});
+
+describe('places', () => {
+  it.each<[LossOptions, (number | string)[], (number | string)[]]>([
+    [{}, ['batch', 5, 'height', 'width'], ['batch', 'height', 'width']],
+    [{}, ['batch', 'tokens', 5], ['batch', 'tokens']],
+    [{}, ['batch', 'height', 'width', 5], ['batch', 'height', 'width']],
+    [{ axis: 1 }, ['batch', 5, 4, 3], ['batch', 4, 3]],
+    [{ axis: -1 }, ['batch', 5, 4, 3], ['batch', 5, 4]],
+    [{ axis: 2 }, ['batch', 5, 4, 3], ['batch', 5, 3]],
+    [{ axis: 1 }, ['batch', 5, 1, 1], ['batch', 1, 1]],
+    [{}, ['batch', 5, 1, 1], ['batch']],
+  ])('with %j the labels of [%s] are [%s]', (options, shape, places) => {
+    const output = { name: 'y', type: 'float32', shape } as const;
+    expect(LOSSES['cross-entropy'].labels(output, options)).toEqual({ type: 'int64', shape: places });
+    expect(LOSSES['cross-entropy'].mask!(output, options)).toEqual(places);
+    expect(LOSSES.kl.labels(output, options)).toEqual({ type: 'float32', shape });
+  });
+
+  it.each([
+    ['cross-entropy', {}],
+    ['cross-entropy', { labelSmoothing: 0.1 }],
+    ['cross-entropy', { classWeights: [1, 2, 3] }],
+    ['focal', { kind: 'softmax' }],
+  ] as const)('a label that is no class makes %s with %j NaN', async (name, options) => {
+    const x = numbers('float32', [2, 3], [1, 2, 3, 3, 2, 1]);
+    for (const label of [3, -1, 255]) {
+      const { value, gradient } = await valueAndGradient(name, options, x, numbers('int64', [2], [0, label]));
+      expect(Number.isFinite(value)).toBe(false);
+      expect(gradient.some(Number.isNaN)).toBe(true);
+      const rest = numbers('int64', [2], [0, label]);
+      const ignoring = await valueAndGradient(name, { ...options, ignoreLabel: label }, x, rest);
+      const masking = await valueAndGradient(name, { ...options, mask: true }, x, rest, [1, 0]);
+      expect(masking).toEqual(ignoring);
+      expect(ignoring.value).toBeGreaterThan(0);
+    }
+  });
+
+  it.each(['cross-entropy', 'focal'] as const)('nothing that counts gives %s 0 and no gradient', async (name) => {
+    const x = numbers('float32', [2, 3], [1, 2, 3, 3, 2, 1]);
+    const none = numbers('int64', [2], [-100, -100]);
+    const { value, gradient } = await valueAndGradient(name, { kind: 'softmax' }, x, none);
+    expect([value, ...gradient].every((number) => number === 0)).toBe(true);
   });
 });
 
@@ -183,8 +239,20 @@ describe('losses of other outputs', () => {
   });
 
   it.each<[LossName, LossOptions, number[], RegExp]>([
-    ['cross-entropy', {}, [2, 3, 2, 2], /one score a class.*\[batch, 3, 2, 2\]/],
-    ['kl', {}, [2, 3, 4], /one score a class/],
+    ['cross-entropy', {}, [2, 3, 2, 2], /from axis 1 or from the last one.*\[batch, 3, 2, 2\]/],
+    ['kl', {}, [2, 3, 4], /from axis 1 or from the last one/],
+    ['focal', { kind: 'softmax' }, [2, 3, 4], /from axis 1 or from the last one/],
+    ['cross-entropy', { axis: 3 }, [2, 3, 4], /from axis 3/],
+    ['cross-entropy', { axis: -3 }, [2, 3, 4], /from axis -3/],
+    ['cross-entropy', {}, [2], /a score for each class/],
+    ['cross-entropy', {}, [2, 1], /only one: the output "x" is \[batch, 1\]/],
+    ['cross-entropy', { axis: 1 }, [2, 1, 4], /only one/],
+    ['cross-entropy', { softLabels: true }, [2, 1], /only one/],
+    ['kl', {}, [2, 1], /only one/],
+    ['cross-entropy', { softLabels: true, ignoreLabel: 0 }, [2, 3], /ignoreLabel.*softLabels does not take it/],
+    ['focal', { classWeights: [1, 2, 3] }, [2, 3], /classWeights.*sigmoid does not take it/],
+    ['focal', { kind: 'softmax', alpha: 0.5 }, [2, 3], /alpha.*softmax does not take it/],
+    ['cross-entropy', { axis: 1, classWeights: [1, 2] }, [2, 3, 2], /weights for 2 classes.* has 3/],
     ['triplet', {}, [2, 3, 4], /one vector a sample/],
     ['cross-entropy', { classWeights: [1, 2] }, [2, 3], /weights for 2 classes.* has 3/],
     ['bce-with-logits', { positiveWeights: [1, 2, 3, 4] }, [2, 3], /weights for 4 classes/],

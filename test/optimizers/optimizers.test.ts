@@ -67,6 +67,7 @@ function optionsOf(optimizer: OptimizerName, given: Readonly<Record<string, unkn
     epsilon,
     epsilon2,
     weightDecay: given.weight_decay,
+    amsgrad: given.amsgrad,
     decoupled: given.decoupled_weight_decay,
     alpha: given.alpha,
     centered: given.centered,
