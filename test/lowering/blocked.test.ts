@@ -106,6 +106,7 @@ describe('convolutions and their gradients in blocks are those of the standard l
     ['narrow, strided', { x: [288, 8, 9], filters: 416, kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }],
     ['narrow, padded unevenly', { x: [160, 6, 5], filters: 160, kernel: [3, 7], pads: [0, 4, 2, 1] }],
     ['narrow, not padded', { x: [160, 7, 9], filters: 160, kernel: [5, 5], strides: [1, 2] }],
+    ['narrow, from few channels', { x: [3, 96, 96], filters: 768, kernel: [32, 32], strides: [32, 32] }],
     ['1x1', { x: [48, 5, 6], filters: 32, kernel: [1, 1] }],
     ['1x1 of many positions', { x: [16, 12, 12], filters: 32, kernel: [1, 1] }],
     ['1x1, strided', { x: [32, 7, 6], filters: 48, kernel: [1, 1], strides: [2, 2] }],

@@ -15,13 +15,15 @@ const MANY_PRODUCTS = 1500;
  * five are no six. So where maps are narrow, the pictures are put side by side, columns of zeros between them.
  */
 export const convolveMap = (region: Region, call: ConvolutionCall): Value =>
-  isNarrow(call) ? sideBySide(region, call) : convolve(region, call);
+  isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
 
-function isNarrow({ x, filter, group, dilations, out }: ConvolutionCall): boolean {
+function isNarrow({ x, filter, group, dilations, out }: ConvolutionCall, block: number): boolean {
   const [filters, channels, ...kernel] = filter.shape as number[];
   const taps = product(kernel) as number;
   const products = (taps * filters * channels) / (filters + channels);
-  const plain = group === 1 && (dilations?.every((d) => d === 1) ?? true);
+  // Images that a network reads, of 3 channels, are not in blocks.
+  const inBlocks = channels % block === 0;
+  const plain = inBlocks && group === 1 && (dilations?.every((d) => d === 1) ?? true);
   return plain && kernel[1] > 1 && x.shape[1] === channels && (out[1] as number) < NARROW && products >= MANY_PRODUCTS;
 }
 
