@@ -3,10 +3,11 @@ import { ADJOINT_DOMAIN } from './adjoint.ts';
 import type { Rule, Rules } from './rule.ts';
 import { activations } from './rules/activations.ts';
 import { arithmetic } from './rules/arithmetic.ts';
-import { attention, fusedAttention } from './rules/attention.ts';
+import { attention } from './rules/attention.ts';
 import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
 import { einsum } from './rules/einsum.ts';
+import { fusedAttention } from './rules/fused-attention.ts';
 import { indexing } from './rules/indexing.ts';
 import { matrices } from './rules/matrices.ts';
 import { microsoft } from './rules/microsoft.ts';
@@ -17,6 +18,7 @@ import { quantization } from './rules/quantization.ts';
 import { recurrence } from './rules/recurrence.ts';
 import { reductions } from './rules/reductions.ts';
 import { resampling } from './rules/resampling.ts';
+import { fusedRotaryEmbedding, rotaryEmbedding } from './rules/rotary.ts';
 import { sampling } from './rules/sampling.ts';
 import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
@@ -39,7 +41,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   resampling,
   sampling,
   normalization,
-  attention,
+  attention: { ...attention, ...rotaryEmbedding },
   recurrence,
   quantization,
 };
@@ -47,7 +49,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': { ...microsoft, ...fusedAttention, ...quantization },
+  'com.microsoft': { ...microsoft, ...fusedAttention, ...fusedRotaryEmbedding, ...quantization },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 

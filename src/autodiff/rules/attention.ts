@@ -1,36 +1,46 @@
-import type { GraphBuilder, Value } from '../../onnx/index.ts';
+import { type Dimension, type GraphBuilder, tensor, type Value } from '../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
-interface Heads {
-  /** Queries, keys and values as [batch, heads, positions, features]. */
+/** Queries [batch, heads, positions, features], keys and values with as many heads or a divisor of them. */
+export interface Heads {
   readonly q: Value;
   readonly k: Value;
   readonly v: Value;
-  /** Added to the scores; what is masked has a large negative number. */
-  readonly bias?: Value;
-  readonly scale: number;
-  readonly dy: Value;
 }
 
-// y = p·v, p = softmax s, s = q·kᵀ·scale + bias
-// ∂v = pᵀ·∂y, ∂s = p ⊙ (∂p − Σ ∂p⊙p) with ∂p = ∂y·vᵀ, ∂q = scale·∂s·k, ∂k = scale·∂sᵀ·q, ∂bias = ∂s
-function attentionGradients(b: GraphBuilder, { q, k, v, bias, scale, dy }: Heads) {
-  const product = () => b.fusedMatMul(q, k, { transB: true, alpha: scale });
-  const p = () => b.softmax(bias ? b.add(product(), bias) : product());
-  const ds = () => {
-    const dp = b.fusedMatMul(dy, v, { transB: true });
-    return b.mul(p(), b.sub(dp, b.reduceSum(b.mul(dp, p()), [-1], { keepdims: true })));
+export interface Scoring {
+  readonly scale?: number;
+  /** Scores s become c·tanh(s/c). */
+  readonly softcap?: number;
+  /** Added to the scores: [batch, heads, queries, keys], or what broadcasts to that. */
+  readonly biases?: readonly Value[];
+}
+
+/** A large negative number, which softmax makes zero of. */
+export const MASKED = -1e30;
+
+/** y = softmax(q·kᵀ·scale + biases)·v as [batch, heads, positions, features]; each head of keys serves a group of query heads. */
+export function attend(b: GraphBuilder, { q, k, v }: Heads, { scale, softcap = 0, biases = [] }: Scoring): Value {
+  const [batch, heads, positions, features] = q.shape;
+  const groups = k.shape[1] as number;
+  const isGrouped = heads !== groups;
+  const apart = [batch, groups, (heads as number) / groups];
+  const grouped = (x: Value) => b.reshape(x, [...apart, ...x.shape.slice(2)]);
+  const shared = (x: Value) => (isGrouped ? b.unsqueeze(x, [2]) : x);
+  const alpha = scale ?? 1 / Math.sqrt(features as number);
+  const product = b.fusedMatMul(isGrouped ? grouped(q) : q, shared(k), { transB: true, alpha });
+  const capped = softcap ? b.mul(b.tanh(b.mul(product, 1 / softcap)), softcap) : product;
+  const aligned = (bias: Value) => {
+    if (!isGrouped || bias.shape.length < 3) return bias;
+    return bias.shape.at(-3) === 1 ? b.unsqueeze(bias, [-3]) : grouped(bias);
   };
-  return {
-    q: () => b.fusedMatMul(ds(), k, { alpha: scale }),
-    k: () => b.fusedMatMul(ds(), q, { transA: true, alpha: scale }),
-    v: () => b.fusedMatMul(p(), dy, { transA: true }),
-    bias: ds,
-  };
+  const scores = b.sum([capped, ...biases.map(aligned)]);
+  const y = b.matmul(b.softmax(scores), shared(v));
+  return isGrouped ? b.reshape(y, [batch, heads, positions, v.shape[3]]) : y;
 }
 
 /** [batch, positions, heads · features] as [batch, heads, positions, features], which 4-dimensional ones are already. */
-function split({ b, refuse }: RuleContext, x: Value, heads: number): Value {
+export function split({ b, refuse }: RuleContext, x: Value, heads: number): Value {
   if (x.shape.length === 4) return x;
   const [batch, positions, width] = x.shape;
   if (typeof width !== 'number') return refuse('its features have no fixed size');
@@ -41,125 +51,51 @@ function split({ b, refuse }: RuleContext, x: Value, heads: number): Value {
 }
 
 /** The way back to the shape of `like`. */
-const join = (b: GraphBuilder, x: Value, like: Value): Value =>
+export const join = (b: GraphBuilder, x: Value, like: Value): Value =>
   like.shape.length === 4 ? x : b.reshape(b.transpose(x, [0, 2, 1, 3]), like.shape, like);
 
-/** A large negative number after the present position, zero up to it. */
-function causal(b: GraphBuilder, scores: { q: Value; k: Value }): Value {
-  const ones = b.full(1, b.fusedMatMul(scores.q, scores.k, { transB: true }));
-  const later = b.emit('Trilu', [ones, b.scalar(1, 'int64')], [ones], { upper: 1 })[0];
-  return b.mul(later, -1e30);
+/** 0, 1, 2, … for each position along an axis of x, int64 [positions]. */
+export function positionsOf(b: GraphBuilder, x: Value, at: number): Value {
+  const size: Dimension = x.shape[at];
+  if (typeof size === 'number') {
+    const numbers = BigInt64Array.from({ length: size }, (_, i) => BigInt(i));
+    return b.constant(tensor('int64', [size], numbers), 'positions');
+  }
+  const length = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([at]))], [{ type: 'int64', shape: [] }])[0];
+  return b.emit('Range', [b.scalar(0, 'int64'), length, b.scalar(1, 'int64')], [{ type: 'int64', shape: [size] }])[0];
+}
+
+/** `MASKED` for all keys but the last `window` up to the query's own position; else zero. [queries, keys] */
+export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, window = Number.POSITIVE_INFINITY): Value {
+  const query = b.unsqueeze(positionsOf(b, q, 2), [1]);
+  const key = b.unsqueeze(positionsOf(b, k, 2), [0]);
+  const later = b.greater(key, query);
+  const masked = Number.isFinite(window) ? b.or(later, b.lessOrEqual(key, b.sub(query, window))) : later;
+  return b.where(masked, b.scalar(MASKED), 0);
+}
+
+/** `MASKED` after the first `lengths` keys of each sample, int [batch]; else zero. [batch, 1, 1, keys] */
+export function beyond(b: GraphBuilder, lengths: Value, k: Value): Value {
+  const ends = b.cast(b.unsqueeze(lengths, [1, 2, 3]), 'int64');
+  return b.where(b.less(positionsOf(b, k, 2), ends), b.scalar(0), MASKED);
 }
 
 export const attention: Rules = {
   Attention: (context) => {
-    const { b, inputs, dy, reached, attributes, refuse } = context;
-    const [query, key, value, mask, ...past] = inputs;
-    const { q_num_heads, kv_num_heads = q_num_heads, is_causal = 0, softcap = 0 } = attributes;
-    if (past.some((x) => x !== undefined)) refuse('it continues from past keys and values');
-    if (reached.slice(1).some((isReached) => isReached)) refuse('more of it than its first output is used');
-    if (softcap) refuse('softcap');
-    const q = split(context, query, q_num_heads);
-    const [k, v] = [split(context, key, kv_num_heads), split(context, value, kv_num_heads)];
-    if (q.shape[1] !== k.shape[1]) refuse('queries have more heads than keys');
-    const biases = [
-      ...(mask ? [mask.type === 'bool' ? b.where(mask, 0, b.scalar(-1e30)) : mask] : []),
-      ...(is_causal ? [causal(b, { q, k })] : []),
-    ];
-    const gradients = attentionGradients(b, {
-      q,
-      k,
-      v,
-      bias: biases.length ? b.sum(biases) : undefined,
-      scale: attributes.scale ?? 1 / Math.sqrt(q.shape[3] as number),
-      dy: split(context, dy[0], q_num_heads),
-    });
-    return [
-      () => join(b, gradients.q(), query),
-      () => join(b, gradients.k(), key),
-      () => join(b, gradients.v(), value),
-      mask && mask.type !== 'bool' ? gradients.bias : undefined,
-    ];
-  },
-};
-
-/**
- * What a mask adds to the scores: nothing where it is 1, the filter value where it is 0. It is [batch, positions], or
- * [batch, queries, keys], or [batch], the number of positions that count.
- */
-function filtered(b: GraphBuilder, mask: Value, x: Value, filter: number): Value {
-  const masked = (kept: Value) => b.mul(b.sub(1, b.cast(kept, 'float32')), filter);
-  if (mask.shape.length > 1) return b.unsqueeze(masked(mask), mask.shape.length === 2 ? [1, 2] : [1]);
-  const length = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([1]))], [{ type: 'int64', shape: [] }])[0];
-  const range = [b.scalar(0, 'int64'), length, b.scalar(1, 'int64')];
-  const [positions] = b.emit('Range', range, [{ type: 'int64', shape: [x.shape[1]] }]);
-  return b.unsqueeze(masked(b.less(positions, b.cast(b.unsqueeze(mask, [1]), 'int64'))), [1, 2]);
-}
-
-/** Of the domain `com.microsoft`. */
-export const fusedAttention: Rules = {
-  // x·[Wq Wk Wv] + c, cut into queries, keys and values, then y = softmax(q·kᵀ·scale + masks)·v
-  Attention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
-    const { num_heads: heads, unidirectional = 0, do_rotary = 0, qkv_hidden_sizes } = attributes;
-    const [, weights, , mask, past] = inputs;
-    if (past || reached.slice(1).some((isReached) => isReached)) refuse('past keys and values');
-    const isCounted = mask?.shape.length === 1 && mask.shape[0] === inputs[0].shape[0];
-    if (mask && !isCounted && mask.shape.length !== 2 && mask.shape.length !== 3)
-      refuse('a mask with starts, or of four axes');
-    if (do_rotary || qkv_hidden_sizes) refuse('rotary embeddings and queries of another size than values');
-    return composed(([x, w, bias, , , scores]) => {
-      const width = (weights.shape[1] as number) / 3;
-      const product = b.matmul(x, w);
-      const all = bias ? b.add(product, bias) : product;
-      const [q, k, v] = [0, 1, 2].map((i) => split(context, b.slice(all, 2, i * width, (i + 1) * width), heads));
-      const alpha = attributes.scale || 1 / Math.sqrt(width / heads);
-      const terms = [
-        b.fusedMatMul(q, k, { transB: true, alpha }),
-        ...(mask ? [filtered(b, mask, x, attributes.mask_filter_value ?? -10000)] : []),
-        ...(unidirectional ? [causal(b, { q, k })] : []),
-        ...(scores ? [scores] : []),
+    const [, , , , pastKey, pastValue, lengths] = inputs;
+    const { q_num_heads, kv_num_heads = q_num_heads, is_causal = 0, softcap = 0, scale } = attributes;
+    if (pastKey || pastValue) refuse('it continues from past keys and values');
+    if (reached[3]) refuse('its scores are used as a result');
+    return composed(([query, key, value, mask]) => {
+      const q = split(context, query, q_num_heads);
+      const [k, v] = [split(context, key, kv_num_heads), split(context, value, kv_num_heads)];
+      const biases = [
+        ...(mask ? [mask.type === 'bool' ? b.where(mask, b.scalar(0), MASKED) : mask] : []),
+        ...(is_causal ? [causal(b, { q, k })] : []),
+        ...(lengths ? [beyond(b, lengths, k)] : []),
       ];
-      const y = b.matmul(b.softmax(b.sum(terms)), v);
-      return [b.reshape(b.transpose(y, [0, 2, 1, 3]), outputs[0].shape, outputs[0])];
+      return [join(b, attend(b, { q, k, v }, { scale, softcap, biases }), outputs[0]), k, v];
     });
-  },
-
-  // Queries, keys and values with a bias for all three
-  MultiHeadAttention: (context) => {
-    const { b, inputs, dy, reached, attributes, refuse } = context;
-    const [query, key, value, bias, padding, scores, ...past] = inputs;
-    const { num_heads: heads, unidirectional = 0 } = attributes;
-    if (key === undefined || value === undefined || value.shape.length !== 3 || key.shape.length !== 3)
-      refuse('queries, keys and values packed together');
-    if (padding || past.some((x) => x !== undefined)) refuse('padding masks, past keys and values');
-    if (reached.slice(1).some((isReached) => isReached)) refuse('more of it than its first output is used');
-    const width = query.shape[2] as number;
-    const parts = bias
-      ? [query, key, value].map((_, i) =>
-          b.slice(bias, 0, i * width, i === 2 ? (bias.shape[0] as number) : (i + 1) * width),
-        )
-      : [];
-    const [q, k, v] = [query, key, value].map((x, i) => split(context, bias ? b.add(x, parts[i]) : x, heads));
-    const biases = [...(scores ? [scores] : []), ...(unidirectional ? [causal(b, { q, k })] : [])];
-    const gradients = attentionGradients(b, {
-      q,
-      k,
-      v,
-      bias: biases.length ? b.sum(biases) : undefined,
-      scale: attributes.scale || 1 / Math.sqrt(width / heads),
-      dy: split(context, dy[0], heads),
-    });
-    const [ofQ, ofK, ofV] = [
-      () => join(b, gradients.q(), query),
-      () => join(b, gradients.k(), key),
-      () => join(b, gradients.v(), value),
-    ];
-    const ofBias = () =>
-      b.concat(
-        [ofQ, ofK, ofV].map((gradient, i) => b.sumTo(gradient(), parts[i].shape)),
-        0,
-      );
-    return [ofQ, ofK, ofV, bias && ofBias, undefined, scores && gradients.bias];
   },
 };

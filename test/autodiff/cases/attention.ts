@@ -1,4 +1,4 @@
-import { float } from '../../../src/onnx/index.ts';
+import { type Dimension, float } from '../../../src/onnx/index.ts';
 import { between, bools, f32, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
@@ -24,6 +24,32 @@ const counts: Input = {
 };
 const maskOfPairs: Input = { ...mask, shape: ['batch', 3, 3] };
 
+/** 4 heads of queries for 2 of keys. */
+const grouped = { q_num_heads: 4, kv_num_heads: 2 };
+const groupedFlat = [f32('batch', 3, 12), f32('batch', 5, 6), f32('batch', 5, 6)];
+const groupedApart = [f32('batch', 4, 3, 3), f32('batch', 2, 5, 3), f32('batch', 2, 5, 3)];
+/** Of 4 keys, samples have 2, 3, 1, … that count. */
+const keyCounts: Input = { ...counts, type: 'int64' };
+
+/** Caches of cosines and sines for 2 pairs of features; any numbers do. */
+const angles = (...rows: Dimension[]) => [between(-1, 1, ...rows, 2), between(-0.9, 1.1, ...rows, 2)];
+const positions: Input = {
+  ...keyCounts,
+  shape: ['batch', 3],
+  values: (_, count) => Array.from({ length: count }, (_, i) => (i * 3 + 1) % 5),
+};
+
+/** 4 heads of queries and 2 of keys, of 16 features, in 4 positions; no past. */
+const groupQuery = { num_heads: 4, kv_num_heads: 2 };
+const groupedSelf = [f32('batch', 4, 64), f32('batch', 4, 32), f32('batch', 4, 32)];
+const groupAngles = [between(-1, 1, 6, 8), between(-0.9, 1.1, 6, 8)];
+const prompt: (Input | undefined)[] = [
+  omitted,
+  omitted,
+  { ...counts, values: (_, count) => Array(count).fill(3) },
+  { ...ints([4], []), type: 'int32' },
+];
+const rotated = { ...groupQuery, do_rotary: 1 };
 export const attention: readonly Row[] = [
   ['Attention', {}, apart],
   ['Attention', heads, flat],
@@ -31,13 +57,95 @@ export const attention: readonly Row[] = [
   ['Attention', {}, [...apart, f32('batch', 1, 3, 4)]],
   ['Attention', {}, [...apart, bools([1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
   ['Attention', { ...heads, is_causal: 1 }, [f32('batch', 3, 6), f32('batch', 3, 6), f32('batch', 3, 6)]],
+  ['Attention', {}, apart, { outputs: 3 }],
+  ['Attention', grouped, groupedFlat],
+  ['Attention', {}, groupedApart],
+  ['Attention', { scale: float(0.8), softcap: float(0.7) }, groupedApart],
+  ['Attention', { ...grouped, is_causal: 1 }, groupedFlat],
+  ['Attention', grouped, [...groupedFlat, f32('batch', 4, 3, 5)]],
+  ['Attention', grouped, [...groupedFlat, f32('batch', 1, 3, 5)]],
+  ['Attention', { softcap: float(2) }, [...apart, f32(3, 4)]],
+  ['Attention', { softcap: float(2) }, [...apart, bools([1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
+  ['Attention', {}, [...apart, omitted, omitted, omitted, keyCounts]],
+  ['Attention', { is_causal: 1 }, [...apart, omitted, omitted, omitted, keyCounts]],
+  ['Attention', {}, [...apart, f32('batch', 1, 3, 4), omitted, omitted, keyCounts]],
+
+  ['RotaryEmbedding', {}, [f32('batch', 2, 3, 4), ...angles('batch', 3)]],
+  ['RotaryEmbedding', { interleaved: 1 }, [f32('batch', 2, 3, 4), ...angles('batch', 3)]],
+  ['RotaryEmbedding', { num_heads: 2 }, [f32('batch', 3, 8), ...angles(5), positions]],
+  ['RotaryEmbedding', { num_heads: 2, rotary_embedding_dim: 4 }, [f32('batch', 3, 12), ...angles(5), positions]],
+  [
+    'RotaryEmbedding',
+    { num_heads: 2, rotary_embedding_dim: 4, interleaved: 1 },
+    [f32('batch', 3, 12), ...angles(5), positions],
+  ],
+  ['com.microsoft.RotaryEmbedding', {}, [f32('batch', 2, 3, 4), ints([1]), ...angles(5)]],
+  ['com.microsoft.RotaryEmbedding', { interleaved: 1 }, [f32('batch', 3, 8), positions, ...angles(5)]],
+  [
+    'com.microsoft.RotaryEmbedding',
+    { num_heads: 2, rotary_embedding_dim: 4 },
+    [f32('batch', 3, 12), positions, ...angles(5)],
+  ],
+
   ['com.microsoft.Attention', { num_heads: 2 }, packed],
   ['com.microsoft.Attention', { num_heads: 2 }, [...packed, mask]],
   ['com.microsoft.Attention', { num_heads: 2 }, [...packed, counts]],
   ['com.microsoft.Attention', { num_heads: 2, mask_filter_value: float(-3) }, [...packed, maskOfPairs]],
   ['com.microsoft.Attention', { num_heads: 2, unidirectional: 1, scale: float(0.4) }, packed],
   ['com.microsoft.Attention', { num_heads: 2 }, [...packed, omitted, omitted, f32(1, 2, 3, 3)]],
+  [
+    'com.microsoft.Attention',
+    { num_heads: 2, qkv_hidden_sizes: [6, 6, 8] },
+    [f32('batch', 3, 4), between(-1, 1, 4, 20), f32(20)],
+  ],
   ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, flat],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, flat, { outputs: 3 }],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, [f32('batch', 3, 6), ...apart.slice(1)]],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, [...flat, f32(18), { ...mask, shape: ['batch', 4] }]],
+  ['com.microsoft.MultiHeadAttention', { num_heads: 2, mask_filter_value: float(-3) }, [...flat, omitted, counts]],
+  [
+    'com.microsoft.MultiHeadAttention',
+    { num_heads: 2, mask_filter_value: float(-3) },
+    [...flat, omitted, { ...mask, shape: ['batch', 3, 4] }],
+  ],
+  [
+    'com.microsoft.MultiHeadAttention',
+    { num_heads: 2, unidirectional: 1 },
+    [f32('batch', 3, 6), f32('batch', 3, 6), f32('batch', 3, 6)],
+  ],
   ['com.microsoft.MultiHeadAttention', { num_heads: 2, scale: float(0.4) }, [...flat, f32(18)]],
   ['com.microsoft.MultiHeadAttention', { num_heads: 2 }, [...flat, omitted, omitted, f32(1, 2, 3, 4)]],
+
+  ['com.microsoft.GroupQueryAttention', groupQuery, [...groupedSelf, ...prompt], { outputs: 3 }],
+  [
+    'com.microsoft.GroupQueryAttention',
+    { ...groupQuery, scale: float(0.9), softcap: float(0.8) },
+    [...groupedSelf, ...prompt],
+    { outputs: 3 },
+  ],
+  [
+    'com.microsoft.GroupQueryAttention',
+    { ...groupQuery, local_window_size: 2 },
+    [...groupedSelf, ...prompt],
+    { outputs: 3 },
+  ],
+  ['com.microsoft.GroupQueryAttention', rotated, [...groupedSelf, ...prompt, ...groupAngles], { outputs: 3 }],
+  [
+    'com.microsoft.GroupQueryAttention',
+    { ...rotated, rotary_interleaved: 1 },
+    [...groupedSelf, ...prompt, ...groupAngles],
+    { outputs: 3 },
+  ],
+  [
+    'com.microsoft.GroupQueryAttention',
+    rotated,
+    [f32('batch', 4, 128), omitted, omitted, ...prompt, ...groupAngles],
+    { outputs: 3 },
+  ],
+  [
+    'com.microsoft.GroupQueryAttention',
+    groupQuery,
+    [...groupedSelf, ...prompt, omitted, omitted, omitted, f32('batch', 1, 4, 4)],
+    { outputs: 3 },
+  ],
 ];
