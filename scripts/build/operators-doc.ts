@@ -32,7 +32,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   LpPool: 'picture size known when compiling',
   GlobalAveragePool: 'picture size known when compiling',
   Resize: 'picture size, sizes and scales known when compiling, and so the crop of `tf_crop_and_resize`',
-  GridSample: 'pictures of known size; modes linear and nearest',
+  GridSample: 'images and volumes of known size',
   QuantizeLinear:
     'straight through: as if nothing were rounded, and zero where something is cut off; one scale, or one a slice, known when compiling; to int8, uint8, int16, uint16',
   DequantizeLinear: 'after `QuantizeLinear`; the scale is known when compiling, and does not train',
@@ -50,6 +50,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   'com.microsoft.Attention': 'no masks with starts or of four axes, no past, no rotary embeddings',
   'com.microsoft.MultiHeadAttention':
     'separate queries, keys and values; no masks with starts, no past; the scores are not used as a result',
+  'com.microsoft.GridSample': 'as `GridSample`',
   'com.microsoft.GroupQueryAttention': 'no past, no sink, no quantized cache; the scores are not used as a result',
   'com.microsoft.RotaryEmbedding': 'no packed batches, no scale',
   'com.microsoft.FusedMatMul': 'matrices, not vectors; without `transBatchA` and `transBatchB`',

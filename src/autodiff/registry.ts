@@ -8,6 +8,7 @@ import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
 import { einsum } from './rules/einsum.ts';
 import { fusedAttention } from './rules/fused-attention.ts';
+import { gridSample } from './rules/grid-sample.ts';
 import { indexing } from './rules/indexing.ts';
 import { matrices } from './rules/matrices.ts';
 import { microsoft } from './rules/microsoft.ts';
@@ -39,7 +40,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   convolution,
   pooling,
   resampling,
-  sampling,
+  sampling: { ...gridSample, ...sampling },
   normalization,
   attention: { ...attention, ...rotaryEmbedding },
   recurrence,
@@ -49,7 +50,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': { ...microsoft, ...fusedAttention, ...fusedRotaryEmbedding, ...quantization },
+  'com.microsoft': { ...microsoft, ...fusedAttention, ...fusedRotaryEmbedding, ...gridSample, ...quantization },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 
