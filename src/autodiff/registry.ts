@@ -6,10 +6,13 @@ import { arithmetic } from './rules/arithmetic.ts';
 import { attention } from './rules/attention.ts';
 import { batchStatistics } from './rules/batch-statistics.ts';
 import { convolution } from './rules/convolution.ts';
+import { deformable } from './rules/deformable.ts';
 import { einsum } from './rules/einsum.ts';
+import { fourier } from './rules/fourier.ts';
 import { fusedAttention } from './rules/fused-attention.ts';
-import { gridSample } from './rules/grid-sample.ts';
+import { affineGrid, gridSample } from './rules/grid-sample.ts';
 import { indexing } from './rules/indexing.ts';
+import { losses } from './rules/losses.ts';
 import { matrices } from './rules/matrices.ts';
 import { microsoft } from './rules/microsoft.ts';
 import { normalization } from './rules/normalization.ts';
@@ -20,7 +23,7 @@ import { recurrence } from './rules/recurrence.ts';
 import { reductions } from './rules/reductions.ts';
 import { resampling } from './rules/resampling.ts';
 import { fusedRotaryEmbedding, rotaryEmbedding } from './rules/rotary.ts';
-import { sampling } from './rules/sampling.ts';
+import { cropping, sampling } from './rules/sampling.ts';
 import { shapes } from './rules/shapes.ts';
 import { trigonometry } from './rules/trigonometry.ts';
 import { operatorName, UnsupportedOperator } from './unsupported.ts';
@@ -37,20 +40,29 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   shapes,
   padding,
   indexing,
-  convolution,
+  convolution: { ...convolution, ...deformable },
   pooling,
   resampling,
-  sampling: { ...gridSample, ...sampling },
+  sampling: { ...affineGrid, ...gridSample, ...sampling },
   normalization,
   attention: { ...attention, ...rotaryEmbedding },
   recurrence,
+  fourier,
+  losses,
   quantization,
 };
 
 /** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
-  'com.microsoft': { ...microsoft, ...fusedAttention, ...fusedRotaryEmbedding, ...gridSample, ...quantization },
+  'com.microsoft': {
+    ...microsoft,
+    ...cropping,
+    ...fusedAttention,
+    ...fusedRotaryEmbedding,
+    ...gridSample,
+    ...quantization,
+  },
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 

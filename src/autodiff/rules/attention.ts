@@ -1,5 +1,6 @@
-import { type Dimension, type GraphBuilder, tensor, type Value } from '../../onnx/index.ts';
+import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
+import { positionsOf } from './positions.ts';
 
 /** Queries [batch, heads, positions, features], keys and values with as many heads or a divisor of them. */
 export interface Heads {
@@ -53,17 +54,6 @@ export function split({ b, refuse }: RuleContext, x: Value, heads: number): Valu
 /** The way back to the shape of `like`. */
 export const join = (b: GraphBuilder, x: Value, like: Value): Value =>
   like.shape.length === 4 ? x : b.reshape(b.transpose(x, [0, 2, 1, 3]), like.shape, like);
-
-/** 0, 1, 2, … for each position along an axis of x, int64 [positions]. */
-export function positionsOf(b: GraphBuilder, x: Value, at: number): Value {
-  const size: Dimension = x.shape[at];
-  if (typeof size === 'number') {
-    const numbers = BigInt64Array.from({ length: size }, (_, i) => BigInt(i));
-    return b.constant(tensor('int64', [size], numbers), 'positions');
-  }
-  const length = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([at]))], [{ type: 'int64', shape: [] }])[0];
-  return b.emit('Range', [b.scalar(0, 'int64'), length, b.scalar(1, 'int64')], [{ type: 'int64', shape: [size] }])[0];
-}
 
 /** `MASKED` for all keys but the last `window` up to the query's own position; else zero. [queries, keys] */
 export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, window = Number.POSITIVE_INFINITY): Value {

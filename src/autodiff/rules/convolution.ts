@@ -1,4 +1,4 @@
-import { explicitPads, type Shape } from '../../onnx/index.ts';
+import { explicitPads, type Shape, tensor } from '../../onnx/index.ts';
 import { type ConvolutionAttributes, channelSum, convInputGradient, convWeightGradient } from '../adjoint.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
@@ -8,6 +8,8 @@ export function fixedSizes(shape: Shape, { refuse }: RuleContext): number[] {
   if (spatial.some((d) => typeof d !== 'number')) refuse('its picture size is not fixed: give one with --input');
   return spatial as number[];
 }
+
+type Spacing = Pick<ConvolutionAttributes, 'strides' | 'dilations'>;
 
 /** Strides, dilations and groups written out. */
 const written = (kernel: readonly number[], attributes: RuleContext['attributes']) => ({
@@ -34,7 +36,7 @@ export const convolve: Rule = (context) => {
 function transposedPads(
   [input, output]: [number[], number[]],
   kernel: readonly number[],
-  { strides, dilations }: Pick<ConvolutionAttributes, 'strides' | 'dilations'>,
+  { strides, dilations }: Spacing,
   { auto_pad = 'NOTSET', pads, output_padding, output_shape }: RuleContext['attributes'],
 ): number[] {
   if (auto_pad === 'NOTSET' && !output_shape) return pads ?? kernel.flatMap(() => [0, 0]);
@@ -46,8 +48,42 @@ function transposedPads(
   return auto_pad === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
 }
 
+/** Where each tap of each window lies among the elements of a padded image, `[taps · windows]`. */
+function windowElements(
+  padded: readonly number[],
+  kernel: readonly number[],
+  { strides, dilations }: Spacing,
+): number[] {
+  const grid = (sizes: readonly number[], at: (i: number, size: number) => number) =>
+    sizes.reduce<number[]>(
+      (all, size, i) => all.flatMap((before) => Array.from({ length: size }, (_, k) => before * padded[i] + at(i, k))),
+      [0],
+    );
+  const windows = padded.map((d, i) => Math.floor((d - dilations[i] * (kernel[i] - 1) - 1) / strides[i]) + 1);
+  const taps = grid(kernel, (i, k) => k * dilations[i]);
+  const starts = grid(windows, (i, k) => k * strides[i]);
+  return taps.flatMap((tap) => starts.map((start) => start + tap));
+}
+
 export const convolution: Rules = {
   Conv: convolve,
+
+  // y = the sum of overlapping windows, given as columns [N, C · taps, windows]       ∂x = the columns of the windows of ∂y
+  Col2Im: ({ b, inputs: [x, , block], dy: [dy], attributes, constant }) => [
+    () => {
+      const kernel = constant(block);
+      const { strides, dilations } = written(kernel, attributes);
+      const pads: number[] = attributes.pads?.map(Number) ?? kernel.flatMap(() => [0, 0]);
+      const [batch, channels, ...spatial] = dy.shape;
+      const [before, after] = [pads.slice(0, kernel.length), pads.slice(kernel.length)];
+      const padded = b.pad(dy, [0, 0, ...before], [0, 0, ...after]);
+      const sizes = spatial.map((d, i) => (d as number) + before[i] + after[i]);
+      const elements = windowElements(sizes, kernel, { strides, dilations });
+      const places = b.constant(tensor('int64', [elements.length], BigInt64Array.from(elements, BigInt)), 'windows');
+      const flat = b.reshape(padded, [batch, channels, sizes.reduce((all, d) => all * d, 1)]);
+      return b.reshape(b.gather(flat, places, 2), x.shape);
+    },
+  ],
 
   // y = x ⋆ᵀ w + c, the transpose of a convolution     ∂x = ∂y ∗ w, ∂w = ∂y ⋆ x, ∂c = Σ ∂y
   ConvTranspose: (context) => {

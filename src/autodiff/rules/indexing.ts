@@ -1,5 +1,6 @@
 import { axis, type GraphBuilder, isStatic, product, type Shape, tensor, type Value } from '../../onnx/index.ts';
 import type { InputGradient, RuleContext, Rules } from '../rule.ts';
+import { positionsOf } from './positions.ts';
 import { place } from './shapes.ts';
 
 /** 0, 1, 2, … down the rows of a matrix, int64 `[rows, 1]`. */
@@ -156,4 +157,22 @@ export const indexing: Rules = {
   TopK: ({ b, inputs: [x], outputs: [, indices], dy: [dy], attributes: { axis: at = -1 }, refuse }) => [
     () => b.scatterAdd(b.full(0, x), indices ?? refuse('its indices have no name'), dy, at),
   ],
+
+  // y = x with u put at the positions of each sample      ∂x = ∂y, zeroed there; ∂u = ∂y there
+  TensorScatter: ({ b, inputs: [x, u, starts], dy: [dy], attributes: { axis: over = -2, mode = 'linear' } }) => {
+    const rank = x.shape.length;
+    const at = axis(over, rank);
+    const places = () => {
+      const steps = positionsOf(b, u, at);
+      const from = starts ? b.add(b.unsqueeze(starts, [1]), steps) : b.unsqueeze(steps, [0]);
+      const size = () => b.gather(b.shapeOf(x), b.ints([at]));
+      const within = mode === 'circular' ? b.binary('Mod', from, size()) : from;
+      const axes = x.shape.map((_, i) => i).filter((i) => i !== 0 && i !== at);
+      return b.expand(b.unsqueeze(within, axes), u.shape, u);
+    };
+    return [
+      () => b.emit('ScatterElements', [dy, places(), b.full(0, u)], [x], { axis: at })[0],
+      () => b.gatherElements(dy, places(), at),
+    ];
+  },
 };

@@ -1,4 +1,4 @@
-import { product, type Value } from '../../onnx/index.ts';
+import { product, tensor, type Value } from '../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
 // y = a·b of stacks of matrices        ∂a = ∂y·bᵀ, ∂b = aᵀ·∂y
@@ -37,5 +37,28 @@ export const matrices: Rules = {
         ? b.gemm(dy, x, undefined, { transA: true, transB: !!transA, alpha })
         : b.gemm(x, dy, undefined, { transA: !transA, alpha }),
     () => b.mul(dy, beta),
+  ],
+
+  // y = det x          ∂x = ∂y·the cofactors of x, each the determinant of x without a row and a column, with its sign
+  Det: ({ b, inputs: [x], dy: [dy], refuse }) => [
+    () => {
+      const [size] = x.shape.slice(-1);
+      if (typeof size !== 'number') return refuse('its size is not fixed');
+      const spread = b.unsqueeze(dy, [-2, -1]);
+      if (size === 1) return spread;
+      const indices = Array.from({ length: size }, (_, i) => i);
+      const others = indices.flatMap((i) => indices.filter((k) => k !== i).map(BigInt));
+      const without = b.constant(tensor('int64', [size, size - 1], BigInt64Array.from(others)), 'others');
+      const signs = indices.flatMap((i) => indices.map((k) => ((i + k) % 2 ? -1 : 1)));
+      const rank = x.shape.length;
+      // [… row, rows, column, columns], the minors then last.
+      const apart = b.gather(b.gather(x, without, rank - 2), without, rank);
+      const minors = b.transpose(apart, [...x.shape.slice(0, -2).keys(), rank - 2, rank, rank - 1, rank + 1]);
+      const [determinants] = b.emit('Det', [minors], [{ type: x.type, shape: x.shape }]);
+      return b.mul(
+        spread,
+        b.mul(determinants, b.constant(tensor('float32', [size, size], Float32Array.from(signs)), 'signs')),
+      );
+    },
   ],
 };

@@ -1,4 +1,4 @@
-import { axis, type GraphBuilder, type Value } from '../../onnx/index.ts';
+import { axis, type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 import { place } from './shapes.ts';
 
@@ -47,4 +47,14 @@ export const padding: Rules = {
       refuse(`pads of mode ${mode} that are wider than the axis`);
     return [() => moved.reduce((gradient, i) => foldMargins(b, gradient, i, before[i], after[i], mode), dy)];
   },
+
+  // y = the centre of x, or x in the centre of zeros       ∂x = the same, back to the size of x
+  CenterCropPad: ({ b, inputs: [x], dy: [dy], attributes: { axes } }) => [
+    () => {
+      const along: number[] = axes?.map((a: number) => axis(a, x.shape.length)) ?? x.shape.map((_, i) => i);
+      const sizes = along.map((at) => x.shape[at]);
+      const shape = isStatic(sizes) ? b.ints(sizes) : b.gather(b.shapeOf(x), b.ints(along));
+      return b.emit('CenterCropPad', [dy, shape], [x], { axes: along })[0];
+    },
+  ],
 };

@@ -1,4 +1,4 @@
-import { explicitPads } from '../../onnx/index.ts';
+import { explicitPads, product } from '../../onnx/index.ts';
 import { averagePoolGradient, maxPoolGradient } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 import { fixedSizes } from './convolution.ts';
@@ -34,6 +34,9 @@ export const pooling: Rules = {
     const { b, inputs, outputs, dy } = context;
     return [() => maxPoolGradient(b, dy[0], inputs[0], outputs[0], windows(context))];
   },
+
+  // y = zeros with x at the indices, which count the elements of all of y      ∂x = ∂y at the indices
+  MaxUnpool: ({ b, inputs: [, indices], dy: [dy] }) => [() => b.gather(b.reshape(dy, [product(dy.shape)]), indices)],
 
   // y = mean of each window            ∂x = ∂y / n spread over each window
   AveragePool: (context) => {

@@ -1,5 +1,6 @@
 import { axis, type Operand, type Value } from '../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
+import { positionsOf } from './positions.ts';
 
 /** What a reduction's gradient needs: the axes, and its result and gradient with the reduced axes kept. */
 function reduction({ b, inputs: [x, axes], outputs: [y], dy: [dy], attributes, constant }: RuleContext) {
@@ -109,5 +110,24 @@ export const reductions: Rules = {
   // yᵢ = Σⱼ≤ᵢ xⱼ       ∂xⱼ = Σᵢ≥ⱼ ∂yᵢ
   CumSum: ({ b, inputs: [, over], dy: [dy], attributes: { reverse = 0, exclusive = 0 } }) => [
     () => b.emit('CumSum', [dy, over], [dy], { reverse: 1 - reverse, exclusive })[0],
+  ],
+
+  // yᵢ = Πⱼ≤ᵢ xⱼ       ∂xₖ = Πⱼ<ₖ xⱼ · Σᵢ≥ₖ ∂yᵢ·Πₖ<ⱼ≤ᵢ xⱼ, without division by an x that is zero
+  CumProd: ({ b, inputs: [x, over], dy: [dy], attributes: { reverse = 0, exclusive = 0 }, constant }) => [
+    () => {
+      const at = axis(constant(over)[0], x.shape.length);
+      const product = (value: Value, axisOf: Value, isExclusive: number) =>
+        b.emit('CumProd', [value, axisOf], [value], { reverse, exclusive: isExclusive })[0];
+      // Factors and results along axis `at + 1` for each element k along axis `at`.
+      const place = positionsOf(b, x, at);
+      const tail = x.shape.slice(at + 1).map((_, i) => i + 2);
+      const [k, j] = [b.unsqueeze(place, [1, ...tail]), b.unsqueeze(place, [0, ...tail])];
+      const isLater = reverse ? b.less(j, k) : b.greater(j, k);
+      const counts = exclusive ? isLater : b.or(isLater, b.equal(j, k));
+      const factors = b.where(isLater, b.unsqueeze(x, [at]), 1);
+      const between = product(factors, b.scalar(at + 1, 'int64'), exclusive);
+      const terms = b.where(counts, b.mul(b.unsqueeze(dy, [at]), between), 0);
+      return b.mul(product(x, over, 1), b.reduceSum(terms, [at + 1]));
+    },
   ],
 };

@@ -1,6 +1,7 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import type { InputGradient, Rule, RuleContext, Rules } from '../rule.ts';
-import { positionsOf, split } from './attention.ts';
+import { split } from './attention.ts';
+import { positionsOf } from './positions.ts';
 
 interface Rotation {
   /** [batch or 1, 1, positions, pairs] */

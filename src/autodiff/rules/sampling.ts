@@ -1,6 +1,6 @@
 import { type GraphBuilder, product, tensor, type Value } from '../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
-import { clamp, type Positions } from './grid-sample.ts';
+import { clamp, inside, type Positions, type Tap, taps } from './grid-sample.ts';
 
 /**
  * The two elements next to each position and their weights: of those up to one element outside, the outermost; of those further out,
@@ -66,13 +66,66 @@ function samplesOf(b: GraphBuilder, cell: Value, cells: number, ratio: number): 
   };
 }
 
+/** Cells of regions along one axis, of whole elements; a cell has at most so many that the regions have to be known when running. */
+interface Cells {
+  /** Elements in each cell, some beyond its end, `[regions, cells, elements]`. */
+  readonly index: Value;
+  readonly used: Value;
+}
+
+/** Rounds halves away from zero, as C does. */
+const rounded = (b: GraphBuilder, x: Value): Value => b.unary('Floor', b.add(x, 0.5));
+
+/** The elements from `first` to `last`, whole numbers `[regions, 1]`, in so many cells; neighbours may share an element. */
+function cellsOf(b: GraphBuilder, [first, last]: readonly [Value, Value], cells: number, size: number): Cells {
+  const extent = b.max(b.add(b.sub(last, first), 1), 1);
+  const numbers = Float32Array.from({ length: cells }, (_, i) => i);
+  const before = b.constant(tensor('float32', [1, cells], numbers), 'cells');
+  const each = b.div(extent, cells);
+  const bounded = (at: Value) => b.min(b.max(b.add(at, first), 0), size);
+  const start = bounded(b.unary('Floor', b.mul(each, before)));
+  const end = bounded(b.unary('Ceil', b.mul(each, b.add(before, 1))));
+  const most = b.max(b.cast(b.reduce('ReduceMax', b.sub(end, start)), 'int64'), b.scalar(1, 'int64'));
+  const [order] = b.emit(
+    'Range',
+    [b.scalar(0, 'int64'), most, b.scalar(1, 'int64')],
+    [{ type: 'int64', shape: [b.unique('elements')] }],
+  );
+  const at = b.add(b.unsqueeze(start, [2]), b.unsqueeze(b.cast(order, start.type), [0, 1]));
+  return { index: b.cast(clamp(b, { at, size }), 'int64'), used: b.less(at, b.unsqueeze(end, [2])) };
+}
+
 export const sampling: Rules = {
+  // y = the greatest element of each cell of a region, zero in a cell without elements; a region is its image and four corners
+  MaxRoiPool: ({ b, inputs: [input], attributes, refuse, composed }) => {
+    const [rows, columns]: number[] = attributes.pooled_shape.map(Number);
+    const { spatial_scale: scale = 1 } = attributes;
+    const [count, c, h, w] = input.shape;
+    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
+    return composed(([x, regions]) => {
+      const [channels, height, width] = [c, h, w] as number[];
+      const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
+      const [image, left, top, right, bottom] = [0, 1, 2, 3, 4].map((i) => b.slice(regions, 1, i, i + 1));
+      const corners = [left, top, right, bottom].map((corner) => rounded(b, b.mul(corner, scale)));
+      const vertical = cellsOf(b, [corners[1], corners[3]], rows, height);
+      const horizontal = cellsOf(b, [corners[0], corners[2]], columns, width);
+      const down = (value: Value) => b.unsqueeze(value, [3, 4]);
+      const across = (value: Value) => b.unsqueeze(value, [1, 2]);
+      const start = b.unsqueeze(b.mul(b.cast(image, 'int64'), height * width), [2, 3, 4]);
+      const index = b.add(b.add(down(b.mul(vertical.index, width)), across(horizontal.index)), start);
+      const used = b.and(down(vertical.used), across(horizontal.used));
+      const greatest = b.reduce('ReduceMax', b.where(used, b.gather(pixels, index, 1), LEAST), [3, 5]);
+      const filled = b.where(b.greater(greatest, LEAST), greatest, 0);
+      return [b.transpose(filled, [1, 0, 2, 3])];
+    });
+  },
+
   // y = the mean (or greatest) of a grid of samples in each cell of a region, each Σ (or greatest) weight·x of its four neighbours
   RoiAlign: ({ b, inputs: [input], attributes, refuse, composed }) => {
     const { mode = 'avg', output_height: rows = 1, output_width: columns = 1, sampling_ratio: ratio = 0 } = attributes;
     const { spatial_scale: scale = 1, coordinate_transformation_mode: corners = 'half_pixel' } = attributes;
     const [count, c, h, w] = input.shape;
-    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is no picture of fixed size');
+    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
     return composed(([x, regions, batch]) => {
       const [channels, height, width] = [c, h, w] as number[];
       const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
@@ -110,6 +163,42 @@ export const sampling: Rules = {
         return b.div(sum, b.squeeze(both(b.mul, vertical.number, horizontal.number), [2, 4]));
       };
       return [b.transpose(cells(), [1, 0, 2, 3])];
+    });
+  },
+};
+
+/** Of the domain `com.microsoft`. */
+export const cropping: Rules = {
+  // y = the crop of an image, its corners in 0 … 1, resized so that corners meet corners; a constant outside of the image
+  CropAndResize: ({ b, inputs: [input, , , size], attributes, constant, refuse, composed }) => {
+    const { mode = 'bilinear', extrapolation_value: outside = 0 } = attributes;
+    const [count, c, h, w] = input.shape;
+    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
+    const [rows, columns] = constant(size);
+    return composed(([x, regions, batch]) => {
+      const [channels, height, width] = [c, h, w] as number[];
+      const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
+      const along = (corner: number, points: number, elements: number): [Value, readonly Tap[]] => {
+        const [start, end] = [corner, corner + 2].map((i) => b.mul(b.slice(regions, 1, i, i + 1), elements - 1));
+        const shares = Float32Array.from({ length: points }, (_, i) => (points > 1 ? i / (points - 1) : 0.5));
+        const at = b.add(start, b.mul(b.sub(end, start), b.constant(tensor('float32', [1, points], shares), 'shares')));
+        const position = { at, size: elements };
+        if (mode === 'nearest') return [inside(b, position), [{ ...position, at: rounded(b, at) }]];
+        return [inside(b, position), taps(b, position, 'linear', { align: true, padding: 'border' })];
+      };
+      const [[isDown, downTaps], [isAcross, acrossTaps]] = [along(0, rows, height), along(1, columns, width)];
+      const both = (combine: (p: Value, q: Value) => Value, p: Value, q: Value) =>
+        combine(b.unsqueeze(p, [2]), b.unsqueeze(q, [1]));
+      const first = b.unsqueeze(b.mul(b.cast(batch, 'int64'), height * width), [1, 2]);
+      const terms = downTaps.flatMap((row) =>
+        acrossTaps.map((column) => {
+          const [i, j] = [row, column].map((tap) => b.cast(clamp(b, tap), 'int64'));
+          const value = b.gather(pixels, b.add(both(b.add, b.mul(i, width), j), first), 1);
+          return row.weight && column.weight ? b.mul(value, both(b.mul, row.weight, column.weight)) : value;
+        }),
+      );
+      const isInside = b.greater(both(b.mul, isDown, isAcross), 0);
+      return [b.transpose(b.where(isInside, b.sum(terms), outside), [1, 0, 2, 3])];
     });
   },
 };

@@ -1,5 +1,8 @@
-import { f32 } from '../inputs.ts';
+import { between, f32, ints } from '../inputs.ts';
 import type { Row } from '../row.ts';
+
+/** Offsets that cross no whole position in differences, nor move a tap far outside. */
+const moves = (taps: number, ...places: number[]) => between(0.15, 0.85, 'batch', 2 * taps, ...places);
 
 export const convolution: readonly Row[] = [
   ['Conv', {}, [f32('batch', 2, 5, 5), f32(3, 2, 3, 3)]],
@@ -81,4 +84,32 @@ export const convolution: readonly Row[] = [
   ['GlobalMaxPool', {}, [f32('batch', 1, 3, 2)]],
   ['GlobalLpPool', {}, [f32('batch', 2, 3, 4)], { opset: 21 }],
   ['GlobalLpPool', { p: 3 }, [f32('batch', 2, 3)], { opset: 21 }],
+
+  ['Col2Im', {}, [f32('batch', 8, 6), ints([3, 4]), ints([2, 2])]],
+  ['Col2Im', { strides: [2, 1], pads: [1, 0, 0, 1] }, [f32('batch', 4, 8), ints([3, 4]), ints([2, 2])]],
+  ['Col2Im', { dilations: [2, 1] }, [f32('batch', 12, 4), ints([5, 5]), ints([3, 2])]],
+  ['Col2Im', { pads: [1, 1] }, [f32('batch', 6, 6), ints([6]), ints([3])]],
+
+  [
+    'MaxUnpool',
+    { kernel_shape: [2, 2], strides: [2, 2] },
+    [f32(2, 1, 2, 2), ints([1, 2, 13, 10, 16, 23, 28, 27], [2, 1, 2, 2])],
+  ],
+  [
+    'MaxUnpool',
+    { kernel_shape: [2, 2], strides: [2, 2] },
+    [f32(1, 1, 2, 2), ints([1, 2, 13, 10], [1, 1, 2, 2]), ints([1, 1, 5, 5])],
+  ],
+
+  ['DeformConv', {}, [f32('batch', 2, 4, 4), f32(3, 2, 2, 2), moves(4, 3, 3)]],
+  [
+    'DeformConv',
+    { pads: [1, 1, 1, 1], strides: [2, 1] },
+    [f32('batch', 1, 4, 3), f32(2, 1, 3, 3), moves(9, 2, 3), f32(2)],
+  ],
+  [
+    'DeformConv',
+    { group: 2, offset_group: 2, dilations: [2, 1] },
+    [f32('batch', 4, 4, 3), f32(4, 2, 2, 2), moves(8, 2, 2), f32(4), between(0.2, 1, 'batch', 8, 2, 2)],
+  ],
 ];

@@ -2,6 +2,8 @@ import type { Row } from '../row.ts';
 import { attention } from './attention.ts';
 import { convolution } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
+import { fourier } from './fourier.ts';
+import { losses } from './losses.ts';
 import { matrices } from './matrices.ts';
 import { microsoft } from './microsoft.ts';
 import { normalization } from './normalization.ts';
@@ -22,6 +24,8 @@ export const TABLES: Readonly<Record<string, readonly Row[]>> = {
   normalization,
   attention,
   recurrence,
+  fourier,
+  losses,
   microsoft,
 };
 

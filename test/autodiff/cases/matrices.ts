@@ -1,5 +1,5 @@
 import { float } from '../../../src/onnx/index.ts';
-import { f32 } from '../inputs.ts';
+import { exactly, f32 } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
 export const matrices: readonly Row[] = [
@@ -34,4 +34,11 @@ export const matrices: readonly Row[] = [
   ['Einsum', { equation: 'ii' }, [f32(3, 3)]],
   ['Einsum', { equation: 'ijij,kj->ik' }, [f32(2, 3, 2, 3), f32(2, 3)]],
   ['Einsum', { equation: 'iii,bj->bj' }, [f32(2, 2, 2), f32('batch', 3)]],
+
+  ['Det', {}, [f32('batch', 3, 3)]],
+  ['Det', {}, [f32(2, 2, 4, 4)]],
+  ['Det', {}, [f32(2, 2)]],
+  ['Det', {}, [f32('batch', 1, 1)]],
+  // Of rank 2.
+  ['Det', {}, [exactly([1, 2, 3, 2, 4, 6, 0.5, -1, 1], 3, 3)]],
 ];

@@ -19,6 +19,14 @@ const rows = (...values: number[]): Input => ({
 });
 const embedding = [f32(4, 6), f32(5, 6)];
 
+/** Matrices far from singular ones. */
+const matrix = exactly(
+  [2, 0.3, -0.4, 0.5, -1.7, 0.2, -0.1, 0.6, 1.9, 1.1, 0.3, 0.2, -0.6, 1.4, 0.5, 0.3, -0.2, 1.6],
+  2,
+  3,
+  3,
+);
+
 export const microsoft: readonly Row[] = [
   ['com.microsoft.Gelu', {}, [f32('batch', 3)]],
   ['com.microsoft.BiasGelu', {}, [f32('batch', 3), f32(3)]],
@@ -64,5 +72,37 @@ export const microsoft: readonly Row[] = [
     { epsilon: float(0.1) },
     [rows(2, 3, 0), omitted, ...embedding, omitted, f32(6), f32(6), omitted, rows(4, 1)],
     { outputs: [true, false, true] },
+  ],
+
+  ['com.microsoft.ExpandDims', {}, [f32('batch', 3), { ...ints([1], []), type: 'int32' }]],
+  ['com.microsoft.GatherND', {}, [f32(3, 4, 2), ints([0, 1, 2, -1, 0, 1], [3, 2])]],
+  ['com.microsoft.Inverse', {}, [matrix]],
+  ['com.microsoft.Pad', {}, [f32('batch', 3), ints([0, 1, 0, 2])]],
+  ['com.microsoft.Pad', {}, [f32('batch', 2, 3), ints([0, 1, 1, 0, 0, 2]), f32(1)]],
+  ['com.microsoft.Pad', { mode: 'reflect' }, [f32('batch', 1, 4, 3), ints([0, 0, 2, 1, 0, 0, 3, 2])]],
+  ['com.microsoft.Trilu', {}, [f32('batch', 3, 4)]],
+  ['com.microsoft.Trilu', { upper: 0 }, [f32('batch', 3, 4), ints([1], [])]],
+  ['com.microsoft.TransposeMatMul', { transB: 1, alpha: float(0.5) }, [f32('batch', 2, 3), f32(4, 3)]],
+  ['com.microsoft.TransposeMatMul', { transA: 1 }, [f32('batch', 3, 2), f32('batch', 3, 4)]],
+  ['com.microsoft.CDist', { metric: 'sqeuclidean' }, [f32('batch', 3), f32(4, 3)]],
+  ['com.microsoft.CDist', { metric: 'euclidean' }, [f32('batch', 3), f32(4, 3)]],
+  ['com.microsoft.UnfoldTensor', { dim: 1, size: 3, step: 2 }, [f32('batch', 7, 2)]],
+  ['com.microsoft.UnfoldTensor', { size: 2 }, [f32('batch', 5)]],
+  [
+    'com.microsoft.ConvTransposeWithDynamicPads',
+    { strides: [2, 2] },
+    [f32('batch', 2, 3, 3), f32(2, 3, 3, 3), ints([1, 0, 1, 1]), f32(3)],
+  ],
+  [
+    'com.microsoft.ConvTransposeWithDynamicPads',
+    { group: 2 },
+    [f32('batch', 2, 3, 3), f32(2, 1, 2, 2), ints([0, 1, 1, 0])],
+  ],
+  ['com.microsoft.CausalConvWithState', {}, [f32('batch', 3, 5), f32(3, 1, 3)], { outputs: 2 }],
+  [
+    'com.microsoft.CausalConvWithState',
+    { activation: 'silu' },
+    [f32('batch', 3, 5), f32(3, 1, 3), f32(3), f32('batch', 3, 2)],
+    { outputs: 2 },
   ],
 ];

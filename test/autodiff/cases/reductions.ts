@@ -23,4 +23,11 @@ export const reductions: readonly Row[] = [
   ['CumSum', { exclusive: 1 }, [f32('batch', 4), ints([-1], [])]],
   ['CumSum', { reverse: 1 }, [f32('batch', 4), ints([0], [])]],
   ['CumSum', { reverse: 1, exclusive: 1 }, [f32(2, 4, 2), ints([1], [])]],
+
+  // Of set 26. One factor is zero, two are.
+  ['CumProd', {}, [f32('batch', 4), ints([1], [])], { opset: 26 }],
+  ['CumProd', { exclusive: 1 }, [f32('batch', 4), ints([-1], [])], { opset: 26 }],
+  ['CumProd', { reverse: 1 }, [f32('batch', 4), ints([0], [])], { opset: 26 }],
+  ['CumProd', { reverse: 1, exclusive: 1 }, [f32(2, 4, 2), ints([1], [])], { opset: 26 }],
+  ['CumProd', {}, [exactly([1.5, 0, -0.7, 1.2, 0, 0.8, 0, 1.1], 2, 4), ints([1], [])], { opset: 26 }],
 ];

@@ -10,6 +10,13 @@ const places: Input = {
   values: (_, count) => Array.from({ length: count }, (_, i) => [1, -1, 0, 0, 3, 2][i % 6]),
 };
 
+/** A first position for each sample. */
+const starts = (...values: number[]): Input => ({
+  ...fed(ints([])),
+  shape: ['batch'],
+  values: (_, count) => Array.from({ length: count }, (_, i) => values[i % values.length]),
+});
+
 export const shapes: readonly Row[] = [
   ['Reshape', {}, [f32('batch', 6), ints([-1, 2, 3])]],
   ['Reshape', {}, [f32('batch', 3, 4), ints([0, -1])]],
@@ -105,4 +112,12 @@ export const shapes: readonly Row[] = [
   ['TopK', {}, [f32('batch', 5), ints([2])], { outputs: [true, false] }],
   ['TopK', { axis: 1, largest: 0 }, [f32('batch', 4, 2), ints([3])], { outputs: [true, false] }],
   ['TopK', {}, [frozen(f32(3)), ints([2])], { outputs: [true, false] }],
+
+  ['CenterCropPad', {}, [f32(3, 6), ints([2, 9])]],
+  ['CenterCropPad', { axes: [-1, 1] }, [f32('batch', 4, 5), ints([8, 1])]],
+  ['CenterCropPad', { axes: [2, 3] }, [f32('batch', 2, 5, 4), ints([4, 7])]],
+
+  ['TensorScatter', {}, [f32('batch', 2, 5, 3), f32('batch', 2, 2, 3)]],
+  ['TensorScatter', {}, [f32('batch', 2, 5, 3), f32('batch', 2, 2, 3), starts(0, 3, 1)]],
+  ['TensorScatter', { mode: 'circular', axis: 1 }, [f32('batch', 4, 2), f32('batch', 3, 2), starts(3, 0, 2)]],
 ];
