@@ -28,7 +28,7 @@ export class ThawError extends Error {
   declare readonly line: string;
 
   /**
-   * Addresses lose their secrets.
+   * Addresses lose their secrets. Line breaks, which names in files may have, become spaces.
    *
    * @param message what is wrong and where, one line, without a final full stop
    * @param hint what to do about it, one line
@@ -39,9 +39,11 @@ export class ThawError extends Error {
     hint?: string,
     options?: ErrorOptions,
   ) {
-    super(withoutSecrets(message), options);
-    this.hint = hint === undefined ? hint : withoutSecrets(hint);
+    super(asLine(message), options);
+    this.hint = hint === undefined ? hint : asLine(hint);
     // JavaScriptCore (Safari, Bun) gives every error a `line` of its own, which would hide a getter of the class.
     Object.defineProperty(this, 'line', { value: this.hint ? `${this.message}. ${this.hint}` : this.message });
   }
 }
+
+const asLine = (text: string): string => withoutSecrets(text).replace(/\s*[\n\v\f\r\u0085\u2028\u2029]\s*/g, ' ');

@@ -7,3 +7,8 @@ test('the whole message is a property of the error itself, since errors of JavaS
   expect(error.line).toBe('what is wrong. What to do');
   expect(new ThawError('device', 'what is wrong').line).toBe('what is wrong');
 });
+
+test('a message is one line, whatever the names in it', () => {
+  const error = new ThawError('bad-model', 'there is no "a\nb" in it', 'Rename\r\n "a\u2028b"');
+  expect(error.line).toBe('there is no "a b" in it. Rename "a b"');
+});

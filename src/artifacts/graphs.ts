@@ -369,8 +369,8 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
 function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {
   // What is kept in blocks has been declared anew.
   const declared = ({ name: own }: Value) => b.value(own);
-  const opsets: Record<string, number> = { ...source.opsets };
-  for (const domain of b.domains) if (domain) opsets[domain] ??= 1;
+  const added = [...b.domains].filter((domain) => domain && !Object.hasOwn(source.opsets, domain));
+  const opsets = { ...source.opsets, ...Object.fromEntries(added.map((domain) => [domain, 1])) };
   return {
     irVersion: Math.max(source.irVersion, 8),
     opsets,

@@ -1,5 +1,6 @@
 /** Which float initializers are constants of the arithmetic, and not parameters. */
 import { elementCount, isGenerated, type Node, type Tensor } from '../onnx/index.ts';
+import { own } from '../own.ts';
 import { isBinary, recognize, repeated } from './recognized.ts';
 
 /** Inputs that set an operator up, by position: no gradient is taken with respect to them. */
@@ -14,8 +15,7 @@ const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
 };
 
 /** The name of what an input sets up, if it does. */
-export const settingAt = ({ op }: Node, at: number): string | undefined =>
-  Object.hasOwn(SETTINGS, op) ? SETTINGS[op][at] : undefined;
+export const settingAt = ({ op }: Node, at: number): string | undefined => own(SETTINGS, op)?.[at];
 
 const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
 /** The last part of the name of a number that is no parameter. */

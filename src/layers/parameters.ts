@@ -1,5 +1,6 @@
 import { differentiability } from '../autodiff/index.ts';
 import { elementCount, type Graph, isDequantize, isFloat, type Node, producersIn, readsOf } from '../onnx/index.ts';
+import { own } from '../own.ts';
 import { constantReason, type FirstUse, settingAt } from './constants.ts';
 import { reachedFrom } from './flow.ts';
 import { isTail } from './tail.ts';
@@ -111,7 +112,7 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
   };
 
   const settleNode = (node: Node, index: number) => {
-    const roles = Object.hasOwn(ROLES, node.op) ? ROLES[node.op] : [];
+    const roles = own(ROLES, node.op) ?? [];
     const isRaw = !readsOf(node).some((name) => touched.has(name));
     for (const value of gradientInputs(node)) {
       if (data.has(value)) continue;

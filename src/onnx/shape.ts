@@ -1,3 +1,4 @@
+import { own } from '../own.ts';
 /**
  * A dimension: a number, or a symbolic size as a canonical product such as `batch`, `49*batch` or `batch*sequence`. Two equal
  * strings are equal sizes, so dimensions are compared with `===`.
@@ -75,6 +76,6 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 
 /** Elements of a value. @param sizes of the symbols in its shape; those that are not there count as 1 */
 export function elementsIn(shape: Shape, sizes: Readonly<Record<string, number>> = {}): number {
-  const sizesOf = (d: Dimension) => Object.fromEntries(symbolsOf(d).map((symbol) => [symbol, sizes[symbol] ?? 1]));
+  const sizesOf = (d: Dimension) => Object.fromEntries(symbolsOf(d).map((symbol) => [symbol, own(sizes, symbol) ?? 1]));
   return shape.reduce<number>((all, d) => all * sizeOf(d, sizesOf(d)), 1);
 }

@@ -1,4 +1,5 @@
 import { ThawError } from '../errors.ts';
+import { own } from '../own.ts';
 import type { TrainSettings } from './settings.ts';
 
 /** How often each class is among the labels. */
@@ -44,7 +45,7 @@ function weightsOf(
 ): number[] {
   if (asked !== 'balanced') {
     const unknown = Object.keys(asked).find((name) => !classes.includes(name));
-    if (unknown === undefined) return classes.map((name) => asked[name] ?? 1);
+    if (unknown === undefined) return classes.map((name) => own(asked, name) ?? 1);
     throw new ThawError(
       'bad-config',
       `classWeights: there is no class "${unknown}"`,

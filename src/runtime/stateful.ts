@@ -1,4 +1,5 @@
 import { arrayOf, type Tensor } from '../onnx/index.ts';
+import { own } from '../own.ts';
 import type { Feeds, Resident, Session } from './session.ts';
 
 /** A copy that nobody else writes to. */
@@ -27,7 +28,7 @@ export const nextOf = (name: string): string => `${name}.next`;
  */
 export class State {
   private readonly current: Record<string, Tensor | Resident>;
-  private readonly spare: Record<string, Tensor> = {};
+  private readonly spare = new Map<string, Tensor>();
 
   /**
    * @param initial values by input name; they are copied
@@ -63,7 +64,7 @@ export class State {
     for (const name of names) fetches[nextOf(name)] = this.spareOf(name);
     const results = await session.run(given, fetches);
     for (const name of names) {
-      if (!this.inPlace.has(name)) this.spare[name] = this.current[name] as Tensor;
+      if (!this.inPlace.has(name)) this.spare.set(name, this.current[name] as Tensor);
       this.current[name] = results[nextOf(name)];
     }
     return Object.fromEntries(outputs.map((name) => [name, results[name]]));
@@ -75,7 +76,7 @@ export class State {
    * @param instead name of the state that takes an input's place where there is one
    */
   feedsOf(names: readonly string[], instead: (name: string) => string = (name) => name): Feeds {
-    const given = (name: string) => this.current[instead(name)] ?? this.current[name];
+    const given = (name: string) => own(this.current, instead(name)) ?? this.current[name];
     return Object.fromEntries(
       names.flatMap((name) => (Object.hasOwn(this.current, name) ? [[name, given(name)]] : [])),
     );
@@ -103,8 +104,9 @@ export class State {
     const current = this.current[name] as Tensor;
     if (this.inPlace.has(name)) return current;
     const { type, shape, data } = current;
-    this.spare[name] ??= { type, shape, data: new (arrayOf(type)!)(data.length) };
-    return this.spare[name];
+    const spare = this.spare.get(name) ?? { type, shape, data: new (arrayOf(type)!)(data.length) };
+    this.spare.set(name, spare);
+    return spare;
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type Teacher,
 } from '../layers/index.ts';
 import { OPTIMIZERS } from '../optimizers/index.ts';
+import { own } from '../own.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { dropsOf } from './drops.ts';
@@ -111,7 +112,7 @@ export function trainingPlan(
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     movesMomentum: movesMomentum(stage.schedule ?? config.schedule) && OPTIMIZERS[optimizer].moves !== undefined,
     thawWarmup: Math.round(config.thawWarmup * updatesPerEpoch),
-    stepOffsets: new Map([...trainable].map((parameter) => [parameter, thawedAt[parameter] ?? step])),
+    stepOffsets: new Map([...trainable].map((parameter) => [parameter, own(thawedAt, parameter) ?? step])),
     batchNorm: stage.batchNorm ?? config.batchNorm,
     recompute: config.recompute,
     accumulate: config.accumulate > 1,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,7 +44,9 @@ export async function fuzz(target: string, { seed, count, keep }: FuzzOptions): 
         faults.push({ target, seed, i, what });
         if (!keep) return;
         mkdirSync(keep, { recursive: true });
-        cpSync(join(folder, 'under-trial'), join(keep, `${target}-${seed}-${i}`));
+        // The process may be at a later file by now; of the one that ended it, there is no copy.
+        const copy = join(folder, `fault-${i}`);
+        cpSync(existsSync(copy) ? copy : join(folder, 'under-trial'), join(keep, `${target}-${seed}-${i}`));
       };
       const ended = await run([target, folder, seed, next, count - next].map(String), fault);
       [outcomes, peak] = [Math.max(outcomes, ended.outcomes), Math.max(peak, ended.peak)];

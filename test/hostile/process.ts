@@ -18,6 +18,11 @@ const LARGEST_CORPUS = 300;
 /** One line at once, so that it is out even where the process dies next. */
 const tell = (report: object): void => void writeSync(1, `${JSON.stringify(report)}\n`);
 
+function tellFault(i: number, content: Uint8Array, fault: string): void {
+  writeFileSync(join(folder, `fault-${i}`), content);
+  tell({ i, fault });
+}
+
 async function outcome(content: Uint8Array): Promise<string> {
   try {
     return await target.attempt(content, folder);
@@ -41,12 +46,12 @@ for (let i = Number(first); i < Number(first) + Number(count); i++) {
     if (!known.has(found) && corpus.length < LARGEST_CORPUS && content.length < 200_000) corpus.push(content);
     known.add(found);
   } catch (error) {
-    tell({ i, fault: (error as Error)?.stack ?? String(error) });
+    tellFault(i, content, (error as Error)?.stack ?? String(error));
   }
   const { user, system } = process.cpuUsage(used);
   // A busy machine stretches the time by the clock, many cores the processor's.
   const milliseconds = Math.min(performance.now() - began, (user + system) / 1000);
-  if (milliseconds > 2000) tell({ i, fault: `it took ${Math.round(milliseconds)} ms` });
+  if (milliseconds > 2000) tellFault(i, content, `it took ${Math.round(milliseconds)} ms`);
 }
 tell({ outcomes: known.size, peak: process.resourceUsage().maxRSS * 1024 });
 process.exit(0);

@@ -12,6 +12,7 @@ const modules = [
   'errors',
   'version',
   'bytes',
+  'own',
   'random',
   'escape-markup',
   'nearest',

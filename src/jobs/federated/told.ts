@@ -1,5 +1,6 @@
 /** What a federation's record comes to in the words of a run: stages, rows, and the clients' part of the report. */
 import { selectionText } from '../../layers/index.ts';
+import { own } from '../../own.ts';
 import type { Prepared } from '../../recipe/index.ts';
 import type { FederationReport } from '../../report/index.ts';
 import type { Metric, Scores } from '../../tasks/index.ts';
@@ -112,7 +113,7 @@ export function federationOf(record: FederationRecord, metric: Metric): Federati
   const { name = 'fedavg', ...given } = sittings.at(-1)?.strategy ?? {};
   const options = Object.entries(given).map(([option, value]) => `${option} ${value}`);
   return {
-    strategy: `${STRATEGIES[name] ?? name}${options.length ? ` (${options.join(', ')})` : ''}`,
+    strategy: `${own(STRATEGIES, name) ?? name}${options.length ? ` (${options.join(', ')})` : ''}`,
     metric,
     clients: [...names].sort(byName).map(([id, client]) => {
       const own = exchanges.flatMap(({ clients }) => of(id, clients) ?? []);

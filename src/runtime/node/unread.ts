@@ -86,7 +86,7 @@ export class UnreadRuns {
     const sizes = this.variable.map((name) => feeds[name]?.dims.join('x')).join();
     const made = Object.keys(wanted).filter((name) => !wanted[name]);
     const seen = this.seen.get(sizes);
-    if (!seen || !made.every((name) => name in seen)) {
+    if (!seen || !made.every((name) => Object.hasOwn(seen, name))) {
       const results = await this.session.run(feeds, wanted);
       const foreseen = made.filter((name) => this.isForeseen(name)).map((name) => [name, shapeOf(results[name])]);
       this.seen.set(sizes, { ...seen, ...Object.fromEntries(foreseen) });

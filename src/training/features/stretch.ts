@@ -171,6 +171,6 @@ export class CountedValues {
 }
 
 export const pick = <T>(tensors: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
-  Object.fromEntries(names.filter((name) => name in tensors).map((name) => [name, tensors[name]]));
+  Object.fromEntries(names.filter((name) => Object.hasOwn(tensors, name)).map((name) => [name, tensors[name]]));
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);

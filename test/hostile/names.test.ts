@@ -1,0 +1,33 @@
+// Names that every object of JavaScript has, in models and data.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { elementsIn, readModel, renameValues, writeModel } from '../../src/onnx/index.ts';
+import { readSettings, withClassWeights } from '../../src/recipe/index.ts';
+import { SEEDS } from './seeds.ts';
+import { trainOnce } from './training.ts';
+
+test('parameters may have them', async () => {
+  const model = readModel(SEEDS['convolutions, batch norm, pooling']().model);
+  const names = [...model.graph.initializers.keys()];
+  const taken = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'];
+  const graph = renameValues(model.graph, new Map(names.slice(0, taken.length).map((name, i) => [name, taken[i]])));
+  const folder = mkdtempSync(join(tmpdir(), 'thaw-names-'));
+  try {
+    const path = join(folder, 'model.onnx');
+    writeFileSync(path, writeModel({ ...model, graph }));
+    expect(await trainOnce(path, folder)).toEqual(['inspected, trainable: all', 'artifacts of all', 'trained: all']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('classes may have them: those without a weight count 1', () => {
+  const settings = withClassWeights(readSettings({ classWeights: { b: 3 } }), [0, 1], ['constructor', 'b']);
+  expect(settings.loss).toMatchObject({ classWeights: [1, 3] });
+});
+
+test('symbols of shapes may have them', () => {
+  expect(elementsIn(['toString', 3, '2*constructor'], { constructor: 5 } as never)).toBe(30);
+});
