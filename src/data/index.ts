@@ -21,6 +21,7 @@ export {
   checkPreprocessing,
   type PreprocessingPreset,
   preprocessingPresets,
+  preprocessingSchema,
   presetPreprocessing,
   resizedSide,
   resizedSize,

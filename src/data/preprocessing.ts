@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { ThawError } from '../errors.ts';
 import type { Preprocessing } from './types.ts';
 
@@ -88,6 +89,20 @@ function inChannelOrder(values: readonly number[], channels: Preprocessing['chan
   if (channels === 'grey') return [values.reduce((a, b) => a + b, 0) / values.length];
   return values;
 }
+
+/** Of its fields, the types; `checkPreprocessing` says which values make sense. */
+export const preprocessingSchema: z.ZodType<Preprocessing> = z.object({
+  width: z.number(),
+  height: z.number(),
+  fit: z.enum(['stretch', 'crop', 'pad']),
+  cropFraction: z.number(),
+  interpolation: z.enum(['nearest', 'linear', 'cubic', 'lanczos3']),
+  channels: z.enum(['rgb', 'bgr', 'grey']),
+  layout: z.enum(['nchw', 'nhwc']),
+  scale: z.number(),
+  mean: z.array(z.number()),
+  deviation: z.array(z.number()),
+});
 
 /** Length that the shorter side is resized to before the central crop. */
 export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>

@@ -13,3 +13,4 @@ export {
   writeAtomically,
   writeFlushed,
 } from './atomic.ts';
+export { readIfThere, readTextIfThere } from './read.ts';

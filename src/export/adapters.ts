@@ -37,7 +37,7 @@ const metadataSchema = z.object({
   outputs: z.number().int().positive().optional(),
   pooling: z.enum(poolings).default('auto'),
   task: z.unknown(),
-  preprocessing: z.custom<Preprocessing | TextNote>(),
+  preprocessing: z.unknown(),
   /** The file's key → the name in training, and whether the matrix is turned. */
   names: z.record(z.string(), z.object({ name: z.string(), turned: z.boolean() })),
 });

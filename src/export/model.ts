@@ -1,5 +1,7 @@
-import { checkPreprocessing, type Preprocessing } from '../data/index.ts';
+import * as z from 'zod';
+import { checkPreprocessing, type Preprocessing, preprocessingSchema } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import { checkJson } from '../json.ts';
 import {
   type Attribute,
   dequantized,
@@ -42,6 +44,7 @@ const KEYS = {
  * (`<parameter>.<slot>`) in `state` are left out.
  *
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
+ * @throws ThawError `bad-data` where they are another model's
  */
 export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata: ExportMetadata): Model {
   const used = new Set<string>();
@@ -51,7 +54,7 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
     if (!found) return tensor;
     const next = found.type === 'float32' ? round(name, found) : found;
     if (next.type !== tensor.type || next.shape.join() !== tensor.shape.join()) {
-      throw new Error(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
+      throw foreign(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
     }
     used.add(name);
     return next;
@@ -59,10 +62,13 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
   const graph = withTensors(source.graph, replaced);
   for (const name of state.keys()) {
     if (used.has(name) || isSlot(name, used)) continue;
-    throw new Error(`the model has no parameter "${name}" to take its new value`);
+    throw foreign(`the model has no parameter "${name}" to take its new value`);
   }
   return { ...source, graph, metadata: withMetadata(source.metadata, metadata) };
 }
+
+const foreign = (what: string): ThawError =>
+  new ThawError('bad-data', what, 'Give the weights that were trained from this very model');
 
 /** The graph with other contents of its initializers and `Constant` nodes, those in branches included. */
 function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => Tensor): Graph {
@@ -140,11 +146,19 @@ export const withPreprocessing = (model: Model, preprocessing: Preprocessing): M
     ? { ...model, metadata: { ...model.metadata, [KEYS.preprocessing]: JSON.stringify(preprocessing) } }
     : model;
 
-export function readNote(json: Preprocessing | TextNote): Preprocessing | TextNote {
-  if (!isText(json)) return checkPreprocessing(json);
-  if (Number.isInteger(json.maxLength) && json.maxLength > 0) return noteOf(json);
-  throw new Error(`texts of ${json.maxLength} tokens`);
+/** @throws ThawError `bad-model` or `bad-config` where it is neither */
+export function readNote(json: unknown): Preprocessing | TextNote {
+  const source = {
+    what: 'the preprocessing',
+    hint: 'Export the model again with `thaw export`',
+    code: 'bad-model',
+  } as const;
+  const { kind } = checkJson(json, z.looseObject({ kind: z.unknown().optional() }), source);
+  if (kind === undefined) return checkPreprocessing(checkJson(json, preprocessingSchema, source));
+  return noteOf(checkJson(json, textNoteSchema, source));
 }
+
+const textNoteSchema = z.object({ kind: z.literal('text'), maxLength: z.number().int().positive() });
 
 /**
  * What `exportModel` noted in a model, or undefined where another tool wrote it.

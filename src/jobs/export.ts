@@ -20,14 +20,15 @@ import type { Runtime } from '../runtime/index.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { averagedState } from '../training/index.ts';
 import { VERSION } from '../version.ts';
+import { type About, readSource } from './about.ts';
 import { Classifier } from './classifier.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { plainSource } from './inputs.ts';
 import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
-import { readRecord, readRunSettings } from './resume.ts';
-import type { About } from './training-job.ts';
+import { readRecord } from './record.ts';
+import { readRunSettings } from './resume.ts';
 
 export interface ExportRequest {
   /** A run with a whole checkpoint, finished or not. */
@@ -62,8 +63,7 @@ export async function exportRun(
 ): Promise<ExportOutcome> {
   const run = await openRun(path);
   const runtime = await openRuntime(device, hooks);
-  const { model: source, about: kept } = await run.source();
-  const about = kept as unknown as About;
+  const { model: source, about } = await readSource(run);
   const { preprocessing } = about;
   const task = openTask((await readRecord(run)).task ?? about.task);
   const plain = exportModel(source, await stateOf({ run, runtime }, source, about, hooks), {

@@ -6,7 +6,7 @@ import { adapterTensors, type Verification, writeAdapters } from '../export/inde
 import { checkModel, finishModel, type ModelCheck, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
-import { averagedState, type Checkpoint, type StopReason } from '../training/index.ts';
+import { averagedState, type Checkpoint, checkCheckpoint, planStages, type StopReason } from '../training/index.ts';
 import type { JobHooks } from './events.ts';
 import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
@@ -125,9 +125,10 @@ const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verificatio
   `the model is quantized: on this processor, ONNX Runtime's default session gives the same answer for ${Math.round(agreement * samples)} of ${samples} samples (largest difference ${maxDifference.toFixed(3)}). On x64 processors without VNNI, other programs have to set session.x64quantprecision to 1: see model/README.md`;
 
 /** Where the training ended, and the weights that it ships: without the optimizer's state, which is as large again or more. */
-async function checkpointsOf({ run, network }: FinishedTraining) {
+async function checkpointsOf({ run, network, config, anatomy }: FinishedTraining) {
   const last = await run.checkpoint('last');
   const shipped = await run.shipped(last);
+  checkCheckpoint(shipped, network, planStages(config, anatomy).length);
   const { initializers } = network.model.graph;
   const weights = [...shipped.state].filter(([name]) => initializers.has(name) || isAverage(name));
   return { last: { progress: last.progress, state: new Map() }, kept: { ...shipped, state: new Map(weights) } };

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readIfThere } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../export/index.ts';
 import { readModelFile, writeModelFile } from '../models/files.ts';
@@ -43,7 +44,7 @@ export async function merge(
   hooks: JobHooks = {},
 ): Promise<MergeOutcome> {
   const path = adapterFile(adapters);
-  const set = readAdapters(await readFile(path));
+  const set = readAdapters((await readIfThere(path)) ?? new Uint8Array());
   const resolved = await fetchModel(model, hooks);
   const sha256 = await resolved.sha256();
   if (sha256 !== set.model) {

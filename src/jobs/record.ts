@@ -1,8 +1,31 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { readTextIfThere } from '../disk/index.ts';
+import { checkJson, parseJson, real } from '../json.ts';
 import type { ContinuedClasses, MemoryPlan } from '../recipe/index.ts';
 import type { Times } from '../report/index.ts';
 import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
-import { type Evaluated, type Metric, merit, metricOf, type TaskFacts } from '../tasks/index.ts';
-import type { EpochRow, Finding, Rollback, StageEnd, StageInfo, StopReason } from '../training/index.ts';
+import {
+  type Evaluated,
+  evaluatedSchema,
+  factsSchema,
+  type Metric,
+  merit,
+  metricOf,
+  scoresSchema,
+  type Task,
+  type TaskFacts,
+} from '../tasks/index.ts';
+import {
+  type EpochRow,
+  type Finding,
+  findingSchema,
+  type Rollback,
+  rollbackSchema,
+  type StageEnd,
+  type StageInfo,
+  type StopReason,
+} from '../training/index.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
@@ -41,6 +64,65 @@ export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
   seconds: 0,
   stopped: null,
 });
+
+const names = z.array(z.string());
+const count = z.number().nonnegative();
+const stopReason = z.enum(['finished', 'target', 'until', 'plateau', 'interrupted']).nullable();
+const bytes = { base: count, model: count, state: count, values: count, batches: count, caches: count, total: count };
+
+const recordSchema = z.object({
+  continued: z.object({ kept: names, added: names, removed: names }).optional(),
+  memory: z
+    .object({
+      estimate: z.object(bytes),
+      limit: count.optional(),
+      divided: z.object({ batch: count, parts: count }).optional(),
+      notice: z.string().optional(),
+    })
+    .optional(),
+  before: z.looseObject({ loss: real }).nullable(),
+  stages: z.array(
+    z.object({
+      stage: z.number().int().positive(),
+      stages: z.number().int().positive(),
+      train: z.string(),
+      groups: names,
+      thawed: names,
+      trainable: count,
+      frozen: count,
+      epochs: count,
+      lr: z.number(),
+      why: stopReason,
+      before: scoresSchema.nullish(),
+      after: scoresSchema.optional(),
+    }),
+  ),
+  surroundings: z.record(z.string(), z.string()).optional(),
+  created: z.string().refine((time) => Number.isFinite(Date.parse(time)), 'it is not a time'),
+  seconds: count,
+  times: z.object({ computed: count, waited: count }).optional(),
+  task: factsSchema.optional(),
+  rollbacks: z.array(rollbackSchema).optional(),
+  findings: z.array(findingSchema).optional(),
+  stopped: stopReason,
+});
+
+const HINT = 'Remove it; what it said is then missing in the report';
+
+/** @throws ThawError `run-directory` where it is damaged */
+export async function readRecord(run: RunReader): Promise<RunRecord> {
+  const path = join(run.path, RECORD_FILE);
+  const text = await readTextIfThere(path);
+  if (text === undefined) return newRecord();
+  return parseJson(text, recordSchema, { what: path, hint: HINT });
+}
+
+/** @throws ThawError `run-directory` where what it says of the start is not of the task */
+export function checkRecord(run: RunReader, record: RunRecord, task: Task): RunRecord {
+  if (!record.before) return record;
+  const what = join(run.path, RECORD_FILE);
+  return { ...record, before: checkJson(record.before, evaluatedSchema(task), { what, hint: HINT }) };
+}
 
 /** The record with a stage that begins; one that goes on after a pause stays as it began, with the rate that it had then. */
 export function withStage(record: RunRecord, info: StageInfo): RunRecord {

@@ -1,19 +1,17 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ThawError } from '../errors.ts';
-import { inputShapes, networkOf, readSettings, type TrainSettings } from '../recipe/index.ts';
-import { checkIdentity, identifySamples, RECORD_FILE, type RunReader, resumeRun } from '../run/index.ts';
+import { inputShapes, networkOf, readSettings, type TrainSettings, trainingConfigOf } from '../recipe/index.ts';
+import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
 import { type Assessment, type Evaluated, type Evaluation, openTask } from '../tasks/index.ts';
+import { type Anatomy, checkCheckpoint, planStages } from '../training/index.ts';
+import { readSource } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
 import { planJobMemory } from './memory.ts';
 import { describeData, openTrainingData, sizesOf } from './opening.ts';
 import { shownPath } from './paths.ts';
-import { isFinished, newRecord, type RunRecord } from './record.ts';
+import { checkRecord, isFinished, readRecord } from './record.ts';
 import { surroundingsNotice, surroundingsOf } from './surroundings.ts';
-import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 
 /**
@@ -28,8 +26,8 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
   const { onEvent } = hooks;
   const run = await resumeRun(path);
   try {
-    const record = await readRecord(run);
-    if (isFinished(run, record)) {
+    const kept = await readRecord(run);
+    if (isFinished(run, kept)) {
       const shown = shownPath(run.path);
       throw new ThawError(
         'run-directory',
@@ -40,10 +38,10 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     onEvent?.({ type: 'run', path: shownPath(run.path) });
     const { model, data, ...began } = await run.config();
     const settings = readSettings(began);
-    const { model: source, identity, about: kept } = await run.source();
-    const about = kept as unknown as About;
+    const { model: source, identity, about } = await readSource(run);
     const opened = await openTrainingData(about.dataPath, about.preprocessing, settings, () => identity.classes, hooks);
     const task = openTask(about.task);
+    const record = checkRecord(run, kept, task);
     onEvent?.(describeData(opened, task, about.preprocessing));
     const samples = await identifySamples(opened, about.dataPath);
     checkIdentity(identity, { model: identity.model, classes: opened.classes, samples });
@@ -70,6 +68,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     });
     if (memory) onEvent?.({ type: 'memory', ...memory });
     const checkpoint = await run.newest();
+    if (checkpoint) checkCheckpoint(checkpoint, network.network, stagesOf(planned, network.anatomy));
     if (checkpoint?.notice) onEvent?.({ type: 'notice', message: checkpoint.notice });
     await run.rewindRows(checkpoint?.progress.rows ?? []);
     // The checkpoint says by itself what batches it counts.
@@ -92,25 +91,12 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
   }
 }
 
+/** The number of stages. */
+const stagesOf = (settings: TrainSettings, anatomy: Anatomy): number =>
+  planStages(trainingConfigOf(settings), anatomy).length;
+
 /** The settings of a run, from its `config.yaml`. */
 export async function readRunSettings(run: RunReader): Promise<TrainSettings> {
   const { model: _model, data: _data, ...settings } = await run.config();
   return readSettings(settings);
-}
-
-export async function readRecord(run: RunReader): Promise<RunRecord> {
-  const file = join(run.path, RECORD_FILE);
-  if (!existsSync(file)) return newRecord();
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as RunRecord;
-  } catch (cause) {
-    throw new ThawError(
-      'run-directory',
-      `${file} is damaged`,
-      'Remove it; what it told is then missing in the report',
-      {
-        cause,
-      },
-    );
-  }
 }

@@ -16,6 +16,7 @@ import type { ComparisonRow } from '../report/index.ts';
 import { createRun, identifySamples } from '../run/index.ts';
 import type { Assessment, Evaluated, Evaluation } from '../tasks/index.ts';
 import { planStages, trainingPlan, withoutEffect } from '../training/index.ts';
+import type { About } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import type { TrainOutcome } from './finish.ts';
@@ -24,7 +25,6 @@ import { describeData, openDataOf, openModel, sizesOf, taskOf } from './opening.
 import { shownPath } from './paths.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { surroundingsOf } from './surroundings.ts';
-import type { About } from './training-job.ts';
 import { runTraining } from './training-run.ts';
 
 export interface TrainRequest {

@@ -14,6 +14,7 @@ import {
   type TrainingEvent,
   withState,
 } from '../training/index.ts';
+import type { About } from './about.ts';
 import { writeBatchPictures } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
@@ -21,7 +22,7 @@ import { finishRun, type TrainOutcome } from './finish.ts';
 import { plainSource } from './inputs.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
-import type { About, TrainingJob } from './training-job.ts';
+import type { TrainingJob } from './training-job.ts';
 
 /** Milliseconds. */
 const MINUTE = 60_000;

@@ -17,6 +17,7 @@ export {
   type InspectionOptions,
   inspect,
 } from './inspect.ts';
+export { type InspectedMemory, megabytes } from './memory.ts';
 export { describeOmissions, type Omission, omissionsOf } from './omissions.ts';
 export { hoistConstants } from './parameters.ts';
 export { type Place, placesOf, selectPlaces } from './places.ts';
@@ -24,7 +25,6 @@ export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectionText, selectParameters, slowPatterns } from './selection.ts';
-export { type InspectedMemory, megabytes } from './memory.ts';
 export { beforeUnits, isTail, type Tail, type TailKind, type TailStep, withoutTail, withTail } from './tail.ts';
 export { type Teacher, withTeacher } from './teacher.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';

@@ -9,9 +9,9 @@ import {
   producersIn,
   renamed,
   type Tensor,
+  type Typed,
   tensor,
   throughIdentity,
-  type Typed,
   valueNames,
 } from '../onnx/index.ts';
 

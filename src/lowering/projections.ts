@@ -10,8 +10,8 @@ import {
   readersIn,
   sameShape,
   type Tensor,
-  tensor,
   type Typed,
+  tensor,
 } from '../onnx/index.ts';
 import type { TypedGraph } from './selection.ts';
 

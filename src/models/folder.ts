@@ -1,8 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readTextIfThere } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
+import { isDeep } from '../json.ts';
 
 /** The model that ships with the package; the same way from `src` and from `dist`. */
 export const embeddedFolder = fileURLToPath(new URL('../../artifacts/default', import.meta.url));
@@ -83,9 +85,13 @@ async function onlyModel(folder: string, path: string): Promise<ModelFiles> {
 export async function readJson(folder: string, file: string): Promise<unknown> {
   const path = join(folder, file);
   if (!isFile(path)) return undefined;
+  const text = await readTextIfThere(path);
+  let json: unknown;
   try {
-    return JSON.parse((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''));
+    json = JSON.parse((text ?? '').replace(/^\uFEFF/, ''));
   } catch (cause) {
-    throw new ThawError('bad-model', `${path} is not JSON`, 'Mend or remove it', { cause });
+    throw new ThawError('bad-model', `${path} is not JSON`, 'Fix or remove it', { cause });
   }
+  if (isDeep(json)) throw new ThawError('bad-model', `${path} has too many levels`, 'Fix or remove it');
+  return json;
 }

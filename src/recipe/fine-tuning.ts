@@ -5,7 +5,15 @@ import { readModel, roundsValues } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Assessment, classification, type Evaluation, type Prediction, type Task } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
-import { type Checkpoint, FeatureCache, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
+import {
+  type Checkpoint,
+  checkCheckpoint,
+  FeatureCache,
+  planStages,
+  Trainer,
+  type TrainingConfig,
+  type TrainingEvent,
+} from '../training/index.ts';
 import { withClassWeights } from './class-balance.ts';
 import { withEpochs } from './epochs.ts';
 import { checkModel, type FinishedModel, finishModel, measure, shippedCheckpoint } from './finish.ts';
@@ -85,6 +93,8 @@ export class FineTuning {
     readonly notices: readonly string[],
     resume: FineTuningPlatform['resume'],
   ) {
+    for (const checkpoint of [resume?.best, resume?.last])
+      if (checkpoint) checkCheckpoint(checkpoint, prepared.network, planStages(training, prepared.anatomy).length);
     this.best = resume?.best;
     this.trainer = this.trainerFrom(resume?.last);
   }

@@ -3,11 +3,12 @@
  * with zeros in the digest's place.
  */
 import { createHash } from 'node:crypto';
-import { link, readFile, rename, rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { safetensorsParts } from '../artifacts/index.ts';
-import { beside, codeOf, holds, ignoring, writeAtomically } from '../disk/index.ts';
+import { beside, codeOf, holds, readIfThere, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { type Checkpoint, checkpointFile, readCheckpoint } from '../training/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
@@ -32,17 +33,18 @@ export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity):
   return parts;
 }
 
-/** @throws ThawError `run-directory` where a single bit of it is not as it was written */
+/** @throws ThawError `run-directory` where a single bit of it is not as it was written, `bad-data` where it is no safetensors file */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly identity: RunIdentity } {
   const at = digestPlace(bytes);
   const stated = at < 0 ? '' : new TextDecoder('latin1').decode(bytes.subarray(at, at + BLANK.length));
   if (at < 0 || stated !== digestOf(bytes)) throw damaged('its checksum does not match');
   const { metadata, ...checkpoint } = readCheckpoint(bytes);
-  return { ...checkpoint, identity: identitySchema.parse(JSON.parse(metadata.identity)) };
+  const source = { what: 'the identity of the checkpoint', hint: NEW_RUN };
+  return { ...checkpoint, identity: parseJson(metadata.identity ?? '', identitySchema, source) };
 }
 
-const damaged = (why: string) =>
-  new ThawError('run-directory', `the checkpoint is damaged: ${why}`, 'Start a new run with `thaw train`');
+const NEW_RUN = 'Start a new run with `thaw train`';
+const damaged = (why: string) => new ThawError('run-directory', `the checkpoint is damaged: ${why}`, NEW_RUN);
 
 /** Where the digest's hexadecimal digits begin. The header is JSON, so that this key can stand nowhere else in it unescaped. */
 function digestPlace(bytes: Uint8Array): number {
@@ -89,8 +91,8 @@ export async function saveCheckpoint(
 }
 
 const isWhole = (path: string): Promise<boolean> =>
-  readFile(path)
-    .then((bytes) => Boolean(decodeCheckpoint(bytes)))
+  readIfThere(path)
+    .then((bytes) => Boolean(bytes && decodeCheckpoint(bytes)))
     .catch(() => false);
 
 async function keepPrevious(path: string, previous: string): Promise<void> {
@@ -119,18 +121,20 @@ export async function loadCheckpoint(folder: string, epoch?: number): Promise<Lo
   for (const file of [FILE, PREVIOUS]) {
     const path = join(folder, file);
     try {
-      const bytes = await readFile(path).catch(ignoring('ENOENT'));
+      const bytes = await readIfThere(path);
       const loaded = bytes && decodeCheckpoint(bytes);
       if (!loaded || (epoch !== undefined && loaded.progress.epoch !== epoch)) continue;
       if (problems.length === 0) return loaded;
       const { step } = loaded.progress;
       return { ...loaded, notice: `${problems[0]}; going on from the one before it, after step ${step}` };
     } catch (error) {
-      problems.push(`${path}: ${(error as Error).message}`);
+      // What is wrong with the file itself names it.
+      const { message } = error as Error;
+      problems.push(message.startsWith(path) ? message : `${path}: ${message}`);
     }
   }
   throw problems.length
-    ? new ThawError('run-directory', problems.join('; '), 'Start a new run with `thaw train`')
+    ? new ThawError('run-directory', problems.join('; '), NEW_RUN)
     : new ThawError(
         'run-directory',
         `there is no checkpoint in ${folder}`,

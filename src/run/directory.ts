@@ -1,19 +1,22 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
+import * as z from 'zod';
 import {
   codeOf,
   explained,
   flushFolder,
   ignoring,
   makeFolder,
+  readTextIfThere,
   removeLeftovers,
   replaceFolder,
   writeAtomically,
 } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { fileNameOf } from '../file-names.ts';
+import { parseJson } from '../json.ts';
 import type { Checkpoint, EpochRow } from '../training/index.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
@@ -52,14 +55,15 @@ export class RunReader {
   /** `config.yaml`, parsed. */
   async config(): Promise<Record<string, unknown>> {
     const path = join(this.path, CONFIG);
+    const text = await readTextIfThere(path);
     try {
-      const config: unknown = parse(await readFile(path, 'utf8'));
+      const config: unknown = parse(text ?? '');
       if (typeof config === 'object' && config !== null && !Array.isArray(config))
         return config as Record<string, unknown>;
     } catch (cause) {
-      throw new ThawError('run-directory', `cannot read ${path}: ${firstLine(cause)}`, 'Mend the file', { cause });
+      throw new ThawError('run-directory', `cannot read ${path}: ${firstLine(cause)}`, 'Fix the file', { cause });
     }
-    throw new ThawError('run-directory', `${path} holds no settings`, 'Mend the file');
+    throw new ThawError('run-directory', `${path} holds no settings`, 'Fix the file');
   }
 
   /** @throws ThawError `run-directory` where it is missing or damaged */
@@ -114,7 +118,8 @@ export class RunReader {
 
   /** Whether the run has its model, and its report if one is asked for. */
   has(what: 'model' | 'report'): boolean {
-    return existsSync(join(this.path, what === 'model' ? MODEL_FILE : REPORT_FILE));
+    const file = join(this.path, what === 'model' ? MODEL_FILE : REPORT_FILE);
+    return existsSync(file) && statSync(file).isFile();
   }
 
   /** The rows of `metrics.jsonl`. */
@@ -259,17 +264,17 @@ export interface NewRun {
   readonly making?: Making;
 }
 
+const makingSchema = z.object({ what: z.string(), command: z.string() });
+
 /** What a directory was to become, if it was cut off. */
 export async function unfinishedIn(path: string): Promise<Making | undefined> {
-  const text = await readFile(join(path, UNFINISHED), 'utf8').catch(ignoring('ENOENT', 'ENOTDIR'));
+  const text = await readTextIfThere(join(path, UNFINISHED));
   if (text === undefined) return undefined;
   try {
-    const { what, command } = JSON.parse(text);
-    if (typeof what === 'string' && typeof command === 'string') return { what, command };
+    return parseJson(text, makingSchema, { what: UNFINISHED, hint: '' });
   } catch {
-    // Said below.
+    return { what: 'what another command was making', command: 'that command, with the same --out' };
   }
-  return { what: 'what another command was making', command: 'that command, with the same --out' };
 }
 
 /** Whether a run can be made at a path: nothing is there, or what was cut off before there was anything in it. */
@@ -285,9 +290,13 @@ const cutOff = (path: string, { what, command }: Making): ThawError =>
 async function neverBegan(path: string, contents: readonly string[]): Promise<boolean> {
   const beginnings = [CONFIG, RECORD_FILE, CHECKPOINTS];
   if (!contents.includes(CONFIG) || !contents.every((name) => beginnings.includes(name))) return false;
-  const inside = (await readdir(join(path, CHECKPOINTS)).catch(ignoring('ENOENT'))) ?? [];
+  const inside = await namesIn(join(path, CHECKPOINTS));
   return inside.every(isUnfinishedSource);
 }
+
+/** None where there is no folder. */
+const namesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
 
 async function freshFolder(data: string): Promise<string> {
   const name =
@@ -323,10 +332,10 @@ export async function openRun(path: string): Promise<RunReader> {
 export async function resumeRun(path: string): Promise<RunWriter> {
   const absolute = await runAt(path);
   const unlock = await takeLock(absolute);
-  const stages = await readdir(join(absolute, 'artifacts')).catch(ignoring('ENOENT'));
+  const stages = await namesIn(join(absolute, 'artifacts'));
   const folders = [
     ...['.', CHECKPOINTS, join(CHECKPOINTS, 'last'), join(CHECKPOINTS, 'best'), 'plots', 'artifacts'],
-    ...(stages ?? []).map((stage) => join('artifacts', stage)),
+    ...stages.map((stage) => join('artifacts', stage)),
   ];
   for (const folder of folders) await removeLeftovers(join(absolute, folder));
   return new RunWriter(absolute, unlock);

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { link, mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { link, mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import { beside, codeOf, explained, ignoring, removed, writeFlushed } from '../disk/index.ts';
+import { beside, codeOf, explained, ignoring, readTextIfThere, removed, writeFlushed } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 
 const LOCK = '.lock';
@@ -19,8 +19,11 @@ export const isLockFile = (name: string): boolean => name.startsWith(LOCK);
 /** Whether a folder still has the lock that this process took; without it, the folder was deleted or moved. */
 export const holdsLock = (folder: string): boolean => existsSync(join(folder, LOCK));
 
+/** A process number has 31 bits at most. */
+const MOST_PROCESSES = 2 ** 31 - 1;
+
 const ownerSchema = z.object({
-  pid: z.number().int().positive(),
+  pid: z.number().int().positive().max(MOST_PROCESSES),
   host: z.string(),
   /** When the process began, in the system's own count; tells it from a later one of the same number. */
   began: z.string().nullable(),
@@ -91,7 +94,7 @@ async function place(path: string, owner: Owner): Promise<boolean> {
 }
 
 async function readOwner(path: string): Promise<Owner | 'gone' | 'damaged'> {
-  const text = await readFile(path, 'utf8').catch(ignoring('ENOENT'));
+  const text = await readTextIfThere(path, { hint: 'Remove it if nothing trains there' });
   if (text === undefined) return 'gone';
   try {
     return ownerSchema.parse(JSON.parse(text));
@@ -108,7 +111,8 @@ async function removeStale(folder: string, seen: Owner | 'damaged'): Promise<boo
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw explained(error, guard);
     const found = await stat(guard).catch(ignoring('ENOENT'));
-    if (found && Date.now() - found.mtimeMs > TAKEOVER_MS) await rmdir(guard).catch(ignoring('ENOENT'));
+    // Anybody may have put a file there.
+    if (found && Date.now() - found.mtimeMs > TAKEOVER_MS) await removed(guard);
     return false;
   }
   try {

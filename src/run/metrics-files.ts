@@ -1,11 +1,12 @@
 /** `results.csv`, `metrics.jsonl` and TensorBoard's event file: one row an epoch. */
 
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { appendFlushed, ignoring, writeAtomically } from '../disk/index.ts';
+import { appendFlushed, readIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
+import { parseJson } from '../json.ts';
 import { csvHeader, csvRow, epochScalars, eventFileHeader, jsonLine, scalarEvents } from '../report/index.ts';
-import type { EpochRow } from '../training/index.ts';
+import { type EpochRow, rowSchema } from '../training/index.ts';
 
 const CSV = 'results.csv';
 const JSONL = 'metrics.jsonl';
@@ -29,7 +30,7 @@ export async function appendRow(folder: string, row: EpochRow): Promise<void> {
 /** Makes the files hold exactly these rows, whatever they held; what TensorBoard knows of their times is kept. */
 export async function rewriteRows(folder: string, rows: readonly EpochRow[]): Promise<void> {
   const events = await eventFile(folder);
-  const times = wallTimes((await readFile(join(folder, events)).catch(ignoring('ENOENT'))) ?? new Uint8Array());
+  const times = wallTimes((await readIfThere(join(folder, events))) ?? new Uint8Array());
   const now = seconds();
   if (rows.length) await writeAtomically(join(folder, CSV), [csvHeader(rows[0]), ...rows.map(csvRow)].join(''));
   else await rm(join(folder, CSV), { force: true });
@@ -40,14 +41,19 @@ export async function rewriteRows(folder: string, rows: readonly EpochRow[]): Pr
   ]);
 }
 
-/** The rows of `metrics.jsonl`; a last line that was cut off is left out. Numbers that JSON could not hold come back as NaN. */
+/**
+ * The rows of `metrics.jsonl`; a last line that was cut off is left out. Numbers that JSON could not hold come back as NaN.
+ *
+ * @throws ThawError `run-directory` naming a line that is damaged
+ */
 export async function readRows(folder: string): Promise<EpochRow[]> {
-  const text = (await readFile(join(folder, JSONL), 'utf8').catch(ignoring('ENOENT'))) ?? '';
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line, (_, value) => (value === null ? Number.NaN : value)) as EpochRow);
+  const path = join(folder, JSONL);
+  const text = (await readTextIfThere(path)) ?? '';
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  const hint = 'Resume the run, which writes the file again';
+  return lines.flatMap((line, i) =>
+    line === '' ? [] : [parseJson(line, rowSchema, { what: `line ${i + 1} of ${path}`, hint })],
+  );
 }
 
 async function eventFile(folder: string): Promise<string> {
@@ -75,7 +81,8 @@ function wallTimes(bytes: Uint8Array): Map<number, number> {
         if (bytes[i] < 0x80) break;
       }
     }
-    times.set(step, view.getFloat64(data + 1, true));
+    const time = view.getFloat64(data + 1, true);
+    if (Number.isFinite(time)) times.set(step, time);
   }
   return times;
 }

@@ -1,10 +1,11 @@
 /** The model that a run trains, as it was before the first step: resuming and exporting need no other file. */
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { ignoring, writeAtomically } from '../disk/index.ts';
+import { readIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { bytesOf, type Model, readModel, writeModel, writeModelWithExternalData } from '../onnx/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
@@ -27,7 +28,7 @@ export const isUnfinishedSource = (name: string): boolean => [MODEL, DATA].inclu
 
 const notesSchema = z.object({
   format: z.literal(1),
-  files: z.record(z.string(), z.string()),
+  files: z.object({ [MODEL]: z.string(), [DATA]: z.string().optional() }),
   identity: identitySchema,
   about: z.record(z.string(), z.unknown()),
 });
@@ -51,7 +52,7 @@ export async function saveSource(folder: string, { model, identity, about }: Run
 /** @throws ThawError `run-directory` where it is missing or damaged */
 export async function loadSource(folder: string): Promise<RunSource> {
   const path = join(folder, NOTES);
-  const text = await readFile(path, 'utf8').catch(ignoring('ENOENT'));
+  const text = await readTextIfThere(path);
   if (text === undefined) {
     throw new ThawError(
       'run-directory',
@@ -59,25 +60,35 @@ export async function loadSource(folder: string): Promise<RunSource> {
       'Start it again with `thaw train`',
     );
   }
-  let notes: z.output<typeof notesSchema>;
-  try {
-    notes = notesSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new ThawError('run-directory', `${path} is damaged`, 'Start a new run with `thaw train`', { cause });
-  }
-  const read = async (name: string): Promise<Uint8Array> => {
-    const bytes = await readFile(join(folder, name)).catch(ignoring('ENOENT'));
+  const notes = parseJson(text, notesSchema, { what: path, hint: NEW_RUN });
+  const read = async (name: keyof typeof notes.files): Promise<Uint8Array> => {
+    const bytes = await readIfThere(join(folder, name));
     if (bytes && digest([bytes]) === notes.files[name]) return bytes;
     throw new ThawError(
       'run-directory',
       `${join(folder, name)} is ${bytes ? 'damaged: its checksum does not match' : 'missing'}`,
-      'Start a new run with `thaw train`',
+      NEW_RUN,
     );
   };
   const bytes = await read(MODEL);
-  const data = DATA in notes.files ? await read(DATA) : undefined;
-  const model = readModel(bytes, data && ((_, offset, length) => data.subarray(offset, length && offset + length)));
-  return { model, identity: notes.identity, about: notes.about };
+  const data = notes.files[DATA] === undefined ? undefined : await read(DATA);
+  return { model: modelOf(join(folder, MODEL), bytes, data), identity: notes.identity, about: notes.about };
+}
+
+const NEW_RUN = 'Start a new run with `thaw train`';
+
+function modelOf(path: string, bytes: Uint8Array, data: Uint8Array | undefined): Model {
+  try {
+    return readModel(bytes, data && ((_, offset, length) => partOf(data, offset, length)));
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    throw new ThawError('run-directory', `${path}: ${error.message}`, NEW_RUN, { cause: error });
+  }
+}
+
+function partOf(data: Uint8Array, offset: number, length = data.length - offset): Uint8Array {
+  if (length >= 0 && offset + length <= data.length) return data.subarray(offset, offset + length);
+  throw new ThawError('run-directory', `a tensor lies outside of ${DATA}, which has ${data.length} bytes`, NEW_RUN);
 }
 
 function digest(parts: readonly Uint8Array[]): string {

@@ -8,14 +8,26 @@ const numbers = z.array(z.number());
 export const factsSchema = z.discriminatedUnion('task', [
   z.strictObject({ task: z.literal('classification'), classes: names }),
   /** Probabilities from which on each label is said, and whether they are yet to be chosen. */
-  z.strictObject({
-    task: z.literal('multi-label'),
-    classes: names,
-    thresholds: numbers,
-    tuned: z.boolean().default(false),
-  }),
+  z
+    .strictObject({
+      task: z.literal('multi-label'),
+      classes: names,
+      thresholds: numbers,
+      tuned: z.boolean().default(false),
+    })
+    .refine(({ classes, thresholds }) => thresholds.length === classes.length, 'each label needs a threshold'),
   /** `classes` are the names of the numbers; mean and deviation of each among the training samples. */
-  z.strictObject({ task: z.literal('regression'), classes: names, mean: numbers, deviation: numbers }),
+  z
+    .strictObject({
+      task: z.literal('regression'),
+      classes: names,
+      mean: numbers,
+      deviation: z.array(z.number().positive()),
+    })
+    .refine(
+      ({ classes, mean, deviation }) => mean.length === classes.length && deviation.length === classes.length,
+      'each number needs a mean and a deviation',
+    ),
   /** The classes trained on, and the length of a vector. */
   z.strictObject({ task: z.literal('embedding'), classes: names, size: z.number().int().positive() }),
 ]);

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { ThawError } from '../errors.ts';
 
 /** The inputs that text encoders have. */
@@ -18,6 +19,16 @@ export interface TextFormat {
   readonly tokenizer: unknown;
   readonly tokenizerConfig: unknown;
 }
+
+export const textFormatSchema: z.ZodType<TextFormat> = z.object({
+  kind: z.literal('text'),
+  maxLength: z.number().int().positive(),
+  fixedLength: z.number().int().positive().optional(),
+  inputs: z.array(z.enum(TOKEN_INPUTS)).min(1),
+  type: z.enum(['int64', 'int32']),
+  tokenizer: z.unknown(),
+  tokenizerConfig: z.unknown(),
+});
 
 /** What tells a format of texts from one of pictures. */
 export const isText = <T extends object>(format: T): format is Extract<T, { readonly kind: 'text' }> =>

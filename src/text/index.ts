@@ -1,5 +1,14 @@
 /** Texts as models take them: a Hugging Face tokenizer, lengths, batches. */
 
-export { checkLength, isText, LENGTH, paddedLength, type TextFormat, TOKEN_INPUTS, type TokenInput } from './format.ts';
+export {
+  checkLength,
+  isText,
+  LENGTH,
+  paddedLength,
+  type TextFormat,
+  TOKEN_INPUTS,
+  type TokenInput,
+  textFormatSchema,
+} from './format.ts';
 export { TextSource, type TextSourceOptions } from './source.ts';
 export { type Encoded, TextTokenizer } from './tokenizer.ts';

@@ -1,7 +1,10 @@
+import * as z from 'zod';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
+import { checkJson, parseJson } from '../json.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { type Progress, START } from './progress.ts';
+import { progressSchema } from './progress-schema.ts';
 
 /** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
 export interface Checkpoint {
@@ -19,10 +22,14 @@ const GOOD = 'good:';
 const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
 const stringify = (value: unknown): string =>
   JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v));
-const parse = (text: string): Progress => ({
-  ...START,
-  ...(JSON.parse(text, (_, v) => (NOT_FINITE.includes(v) ? Number(v) : v)) as Progress),
-});
+const revive = (_: string, value: unknown) => (NOT_FINITE.includes(value as string) ? Number(value) : value);
+const HINT = 'Start a new run with `thaw train`';
+
+/** What an older version did not write is as at the start. */
+function parse(text: string, what: string): Progress {
+  const source = { what, hint: HINT };
+  return checkJson({ ...START, ...parseJson(text, z.looseObject({}), source, revive) }, progressSchema, source);
+}
 
 export const writeCheckpoint = (checkpoint: Checkpoint): Uint8Array => writeSafetensors(checkpointFile(checkpoint));
 
@@ -44,7 +51,7 @@ export function checkpointFile(
   return { tensors: new Map([...state, ...start]), metadata };
 }
 
-/** @throws ThawError `run-directory` where it has another format */
+/** @throws ThawError `run-directory` where it has another format, or does not say where the training stands */
 export function readCheckpoint(
   bytes: Uint8Array,
 ): Checkpoint & { readonly metadata: Readonly<Record<string, string>> } {
@@ -53,15 +60,15 @@ export function readCheckpoint(
     throw new ThawError(
       'run-directory',
       `the checkpoint is damaged: its format is ${metadata.format}, and this version reads ${FORMAT}`,
-      'Start a new run with `thaw train`',
+      HINT,
     );
   }
-  const progress = parse(metadata.progress);
+  const progress = parse(metadata.progress ?? '', 'the progress of the checkpoint');
   if (metadata.good === undefined) return { state: tensors, progress, metadata };
   const state = new Map([...tensors].filter(([name]) => !name.startsWith(GOOD)));
   const start = [...tensors].filter(([name]) => name.startsWith(GOOD));
   const good = {
-    progress: parse(metadata.good),
+    progress: parse(metadata.good, 'the start of the epoch in the checkpoint'),
     state: new Map(start.map(([name, tensor]) => [name.slice(GOOD.length), tensor])),
   };
   return { state, progress, good, metadata };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ThawError } from '../errors.ts';
+import { wordsOf } from '../json.ts';
 import { LOSSES, type LossName } from '../losses/index.ts';
 import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
 import { WARMUP_NAMES } from './averaging.ts';
@@ -247,10 +248,5 @@ export function parseConfig<S extends z.ZodType>(schema: S, input: unknown): z.o
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const where = issue.path.join('.') || ('keys' in issue ? String(issue.keys) : 'the configuration');
-  // What zod says in terms of types.
-  const message = issue.message
-    .replace(/^Invalid input: expected (\w+), received undefined$/, 'it has no default and must be given ($1)')
-    .replace(/^Invalid input: expected (\w+), received (\w+)$/, 'it takes $1, not $2')
-    .replace(/^Invalid option: expected one of /, 'it takes one of ');
-  throw new ThawError('bad-config', `setting ${where}: ${message}`, 'See `thaw train --help` for the settings');
+  throw new ThawError('bad-config', `setting ${where}: ${wordsOf(issue)}`, 'See `thaw train --help` for the settings');
 }

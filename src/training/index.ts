@@ -1,5 +1,6 @@
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export { checkCheckpoint } from './checkpoint-check.ts';
 export {
   parseConfig,
   type StageConfig,
@@ -15,6 +16,7 @@ export { withState } from './network-state.ts';
 export { type Anatomy, type PlanAnatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';
 export { isBetter, type Progress, START } from './progress.ts';
+export { findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
 export type { Rollback } from './rollback.ts';
 export {

@@ -18,6 +18,7 @@ import { copyTensor, type Layout, machineOf, nextOf, type Runtime, State } from 
 import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
+import { checkTensor } from './checkpoint-check.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
 import { LazySession } from './lazy-session.ts';
 import { withinMemory } from './memory.ts';
@@ -287,8 +288,11 @@ function initialState(
 ): StageState {
   const state = new Map<string, Tensor>();
   const { initializers } = network.model.graph;
-  const zeros = (key: string, shape: readonly number[]) =>
-    state.set(key, carried.get(key) ?? tensor('float32', shape, new Float32Array(elementCount(shape))));
+  const zeros = (key: string, shape: readonly number[]) => {
+    const kept = carried.get(key);
+    if (kept) checkTensor(key, kept, { type: 'float32', shape });
+    state.set(key, kept ?? tensor('float32', shape, new Float32Array(elementCount(shape))));
+  };
   for (const name of inputs) {
     const initial = initializers.get(name);
     if (initial) state.set(name, carried.get(name) ?? initial);

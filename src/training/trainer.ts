@@ -6,6 +6,7 @@ import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Evaluated, Evaluation, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
@@ -68,6 +69,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     this.stages = planStages(config, anatomy);
     this.progress = inBatchesOf(resume?.progress ?? START, config.batch);
     this.pace = new Pace(train, config, task.metric);
+    checkPlace(this.progress, this.pace.batchesPerEpoch);
     this.several = config.stepsPerRun ?? stepsPerRun(runtime);
     const { stages, pace, several } = this;
     this.succession = new Succession({ ...options, features, stages, pace, several: several > 1 }, resume?.state);

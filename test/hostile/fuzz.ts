@@ -19,8 +19,10 @@ export interface Fault {
 
 export interface Findings {
   readonly tried: number;
-  /** Different outcomes seen. */
+  /** Different outcomes seen by one process. */
   readonly outcomes: number;
+  /** How often each outcome came. */
+  readonly counts: ReadonlyMap<string, number>;
   /** Bytes of memory that the process held at most. */
   readonly peak: number;
   readonly faults: readonly Fault[];
@@ -28,16 +30,21 @@ export interface Findings {
 
 export interface FuzzOptions {
   readonly seed: number;
+  /** Number of the first file; 0 unless given. */
+  readonly first?: number;
   readonly count: number;
   /** Where the files at fault are kept. */
   readonly keep?: string;
 }
 
 /** Tries `count` wrong files on a target, in a process with little memory; where that ends, in another from the next file on. */
-export async function fuzz(target: string, { seed, count, keep }: FuzzOptions): Promise<Findings> {
+export async function fuzz(target: string, { seed, first = 0, count, keep }: FuzzOptions): Promise<Findings> {
   const faults: Fault[] = [];
-  let [next, outcomes, peak] = [0, 0, 0];
-  while (next < count) {
+  const counts = new Map<string, number>();
+  const found = (outcome: string) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  const end = first + count;
+  let [next, outcomes, peak] = [first, 0, 0];
+  while (next < end) {
     const folder = mkdtempSync(join(tmpdir(), 'thaw-hostile-'));
     try {
       const fault = (i: number, what: string) => {
@@ -48,16 +55,16 @@ export async function fuzz(target: string, { seed, count, keep }: FuzzOptions): 
         const copy = join(folder, `fault-${i}`);
         cpSync(existsSync(copy) ? copy : join(folder, 'under-trial'), join(keep, `${target}-${seed}-${i}`));
       };
-      const ended = await run([target, folder, seed, next, count - next].map(String), fault);
+      const ended = await run([target, folder, seed, next, end - next].map(String), { fault, found });
       [outcomes, peak] = [Math.max(outcomes, ended.outcomes), Math.max(peak, ended.peak)];
-      next = ended.whole ? count : ended.last + 1;
+      next = ended.whole ? end : ended.last + 1;
       if (ended.last < 0) throw new Error(`${target}: the process ended before the first file: ${ended.why}`);
       if (!ended.whole) fault(ended.last, ended.why);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   }
-  return { tried: count, outcomes, peak, faults };
+  return { tried: count, outcomes, counts, peak, faults };
 }
 
 interface Ended {
@@ -68,7 +75,12 @@ interface Ended {
   readonly peak: number;
 }
 
-function run(words: readonly string[], fault: (i: number, what: string) => void): Promise<Ended> {
+interface Listeners {
+  readonly fault: (i: number, what: string) => void;
+  readonly found: (outcome: string) => void;
+}
+
+function run(words: readonly string[], { fault, found }: Listeners): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--max-old-space-size=384', '--import', 'tsx', MAIN, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -93,6 +105,7 @@ function run(words: readonly string[], fault: (i: number, what: string) => void)
       const report = JSON.parse(line);
       if (report.outcomes) Object.assign(seen, report, { whole: true });
       else if (report.fault) fault(report.i, report.fault);
+      else if (report.found !== undefined) found(report.found);
       else seen.last = report.i;
     });
     child.on('error', reject);

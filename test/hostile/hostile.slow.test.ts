@@ -10,6 +10,7 @@ const COUNTS = {
   texts: 300,
   picture: 300,
   training: 200,
+  'run directory': 120,
   preprocessing: 200,
   labels: 200,
   recommendations: 300,

@@ -28,6 +28,7 @@ async function outcome(content: Uint8Array): Promise<string> {
     return await target.attempt(content, folder);
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
+    if (/\n/.test(error.line)) throw new Error(`a message of several lines: ${error.line}`);
     return classOf(`${error.code}: ${error.message}`);
   }
 }
@@ -45,13 +46,14 @@ for (let i = Number(first); i < Number(first) + Number(count); i++) {
     const found = await outcome(content);
     if (!known.has(found) && corpus.length < LARGEST_CORPUS && content.length < 200_000) corpus.push(content);
     known.add(found);
+    tell({ i, found });
   } catch (error) {
     tellFault(i, content, (error as Error)?.stack ?? String(error));
   }
   const { user, system } = process.cpuUsage(used);
   // A busy machine stretches the time by the clock, many cores the processor's.
   const milliseconds = Math.min(performance.now() - began, (user + system) / 1000);
-  if (milliseconds > 2000) tellFault(i, content, `it took ${Math.round(milliseconds)} ms`);
+  if (milliseconds > (target.slow ?? 2000)) tellFault(i, content, `it took ${Math.round(milliseconds)} ms`);
 }
 tell({ outcomes: known.size, peak: process.resourceUsage().maxRSS * 1024 });
 process.exit(0);

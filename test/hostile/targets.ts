@@ -10,15 +10,15 @@ import { decodePicture } from '../../src/data/node/decode.ts';
 import { listTable } from '../../src/data/node/table.ts';
 import { openTexts } from '../../src/data/node/texts.ts';
 import { parseHeader, unsupportedFormat } from '../../src/data/web/header.ts';
-import { labelsOf, metadataOf } from '../../src/export/index.ts';
-import { readModelFile } from '../../src/models/files.ts';
-import { resolveModel } from '../../src/models/index.ts';
 import { sha256 } from '../../src/digest.ts';
 import { ThawError } from '../../src/errors.ts';
+import { labelsOf, metadataOf } from '../../src/export/index.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
 import { flower } from '../../src/flower/generated/fleet.js';
 import { unpackObject } from '../../src/flower/objects.ts';
 import { unpackContent } from '../../src/flower/records.ts';
+import { readModelFile } from '../../src/models/files.ts';
+import { resolveModel } from '../../src/models/index.ts';
 import { bytesOf, type Model, readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Random } from '../../src/random.ts';
 import {
@@ -32,6 +32,7 @@ import {
 import { TextTokenizer } from '../../src/text/index.ts';
 import { mutateBytes, mutateJson, mutateModel, mutateText } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
+import * as runDirectory from './run-directory.ts';
 import { EXTERNAL, SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
 
@@ -41,6 +42,8 @@ export interface Target {
   /** Files that are right. */
   corpus(): Promise<Uint8Array[]> | Uint8Array[];
   readonly mutate: Mutation;
+  /** Milliseconds after which an attempt takes too long; two seconds unless given. */
+  readonly slow?: number;
   /** Puts into the folder what the file has around it. */
   surround?(folder: string): void;
   /**
@@ -171,6 +174,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       return (await trainOnce(placeModel(content, folder), folder)).map(classOf).join(' | ');
     },
   },
+  /** Run directories, sweeps and federations, by the commands that read them. */
+  'run directory': { ...runDirectory, slow: 20_000 },
   safetensors: {
     corpus: () => [
       writeSafetensors({

@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
-import { inspectModel } from '../../src/jobs/index.ts';
 import { writeArtifacts } from '../../src/jobs/artifacts.ts';
+import { inspectModel } from '../../src/jobs/index.ts';
 import { readModelFile } from '../../src/models/files.ts';
 import { arrayFrom, elementCount, isHalf, type Tensor } from '../../src/onnx/index.ts';
 import { dataInputsOf, openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/recipe/index.ts';

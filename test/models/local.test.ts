@@ -86,7 +86,7 @@ describe('a model on disk', () => {
     ['runs/early', 'not-found', /no finished model yet/, /thaw resume/],
     ['several', 'not-found', /several models: a\.onnx, b\.onnx/, /path of one/],
     ['runs', 'not-found', /no ONNX model in/, /onnx\/model\.onnx/],
-    ['bad-json', 'bad-model', /preprocessor_config\.json is not JSON/, /Mend/],
+    ['bad-json', 'bad-model', /preprocessor_config\.json is not JSON/, /Fix/],
   ])('%s is refused', async (spec, code, message, hint) => {
     await expect(resolveModel(join(root, spec))).rejects.toMatchObject({
       code,

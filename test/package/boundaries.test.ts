@@ -13,6 +13,7 @@ const modules = [
   'version',
   'bytes',
   'own',
+  'json',
   'random',
   'escape-markup',
   'nearest',

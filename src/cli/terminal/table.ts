@@ -1,5 +1,5 @@
-import { columnsOf, padded } from './styled.ts';
 import { printableLine } from './printable.ts';
+import { columnsOf, padded } from './styled.ts';
 
 interface TableOptions {
   /** Whether a column stands to the right; all but the first unless given. */

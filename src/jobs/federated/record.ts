@@ -1,20 +1,22 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { readTextIfThere } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
 
 const scores = z.record(z.string(), z.number().nullable());
+const amount = z.number().nonnegative();
+const time = z.string().refine((text) => Number.isFinite(Date.parse(text)), 'it is not a time');
 
 /** A client in a round: its scores and bytes, or why there are none. `val` is of the state that it was sent. */
 const clientSchema = z.object({
   client: z.string(),
   name: z.string().optional(),
-  examples: z.number().optional(),
+  examples: amount.optional(),
   train: scores.optional(),
   val: scores.optional(),
-  down: z.number().default(0),
-  up: z.number().default(0),
+  down: amount.default(0),
+  up: amount.default(0),
   dropped: z.string().optional(),
 });
 
@@ -27,7 +29,7 @@ const stageSchema = z.looseObject({
 const lineSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('sitting'),
-    time: z.string(),
+    time,
     model: z.string(),
     strategy: z.looseObject({ name: z.string() }),
     flower: z.string(),
@@ -35,18 +37,18 @@ const lineSchema = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('round'),
-    time: z.string(),
+    time,
     round: z.number().int().positive(),
     stage: z.number().int().positive(),
     settings: z.looseObject({ stages: z.tuple([stageSchema]) }),
-    seconds: z.number(),
+    seconds: amount,
     clients: z.array(clientSchema),
   }),
   z.object({
     type: z.literal('evaluation'),
-    time: z.string(),
+    time,
     round: z.number().int().positive(),
-    seconds: z.number(),
+    seconds: amount,
     clients: z.array(clientSchema),
   }),
 ]);
@@ -73,14 +75,14 @@ export const RECORD = 'record.jsonl';
  */
 export async function readFederationRecord(folder: string, done: number): Promise<FederationRecord> {
   const file = join(folder, RECORD);
-  if (!existsSync(file)) {
+  const text = await readTextIfThere(file);
+  if (text === undefined) {
     throw new ThawError(
       'not-found',
       `there is no ${file}`,
       'Give the folder that the federation wrote (out of its app)',
     );
   }
-  const text = await readFile(file, 'utf8');
   const lines = text
     .split('\n')
     .flatMap((line, i) => (line === '' ? [] : [readLine(line, `line ${i + 1} of ${file}`)]));
@@ -110,10 +112,5 @@ const measuredNext = (next: RecordedRound | undefined): FederationRecord['evalua
     clients: next.clients.flatMap(({ train: _, dropped, ...client }) => (dropped ? [] : { ...client, down: 0, up: 0 })),
   };
 
-function readLine(text: string, where: string): Line {
-  try {
-    return lineSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new ThawError('bad-data', `${where} is damaged`, 'Remove the line, or restore the file', { cause });
-  }
-}
+const readLine = (text: string, what: string): Line =>
+  parseJson(text, lineSchema, { what, hint: 'Remove the line, or restore the file', code: 'bad-data' });

@@ -1,11 +1,10 @@
 export type { Space, SpaceInput, Values } from './space.ts';
+export { isSweep, type SweepPlanInput } from './state.ts';
 export {
-  isSweep,
   resumeSweep,
   type SweepEvent,
   type SweepHooks,
   type SweepOutcome,
-  type SweepPlanInput,
   type SweepRequest,
   sweep,
 } from './sweep.ts';

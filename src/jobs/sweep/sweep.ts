@@ -1,45 +1,33 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import * as z from 'zod';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
+import { isAddress } from '../../models/resolve.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../recipe/index.ts';
 import { openRun, takeLock } from '../../run/index.ts';
 import { type Metric, merit, openTask, type Scores } from '../../tasks/index.ts';
 import { parseConfig } from '../../training/index.ts';
-import { isAddress } from '../../models/resolve.ts';
 import type { JobEvent } from '../events.ts';
 import { fetchModel } from '../fetch-model.ts';
 import type { TrainOutcome } from '../finish.ts';
 import { shownPath } from '../paths.ts';
-import { isFinished } from '../record.ts';
-import { readRecord, resume } from '../resume.ts';
+import { isFinished, readRecord } from '../record.ts';
+import { resume } from '../resume.ts';
 import { train } from '../train.ts';
 import { writeResults } from './results.ts';
-import { checkSpace, drawFrom, gridOf, gridSize, type SpaceInput, spaceSchema, withValues } from './space.ts';
+import { checkSpace, drawFrom, gridOf, gridSize, withValues } from './space.ts';
+import {
+  isSweep,
+  planSchema,
+  readState,
+  STATE,
+  type SweepPlan,
+  type SweepPlanInput,
+  type SweepState,
+} from './state.ts';
 import { best, isBelowMedian, rungs } from './stopping.ts';
 import { meritAt, type RankedTrial, ranked, type Trial, type TrialRun } from './trials.ts';
-
-const whole = z.number().int().positive();
-
-/** What is tried, and how: with the model, the data and the other settings, all that decides a sweep. */
-const planSchema = z.strictObject({
-  try: spaceSchema,
-  /** Combinations: drawn at random, or of a grid the first so many. All of a grid, or twelve, unless given. */
-  trials: whole.optional(),
-  search: z.enum(['grid', 'random']).optional(),
-  /** Each combination is trained once with each seed, and is as good as their mean; the settings' own unless given. */
-  seeds: z.array(z.number().int().min(0)).min(1).optional(),
-  /** How poor trials are stopped early. */
-  stop: z.enum(['halving', 'median', 'none']).default('halving'),
-  /** halving: one trial of so many goes on. */
-  keep: z.number().int().min(2).default(3),
-  /** No trial is stopped before so many epochs. */
-  grace: whole.default(1),
-});
-export type SweepPlanInput = Omit<z.input<typeof planSchema>, 'try'> & { readonly try: SpaceInput };
-type SweepPlan = z.output<typeof planSchema>;
 
 export interface SweepRequest extends SweepPlanInput {
   readonly model: string;
@@ -80,18 +68,6 @@ export interface SweepOutcome {
   readonly trials: readonly RankedTrial[];
 }
 
-/** `sweep.json`: all that a sweep needs to go on. */
-interface SweepState {
-  readonly format: 1;
-  readonly model: string;
-  readonly data: string;
-  readonly settings: Record<string, unknown>;
-  readonly plan: SweepPlan;
-  readonly metric: Metric | null;
-  readonly trials: readonly Trial[];
-}
-
-const STATE = 'sweep.json';
 const DRAWN = 12;
 /** What frozen layers make of pictures serves all trials, and a trial is ranked under the rate that it had, or fails. */
 const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
@@ -112,7 +88,7 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
   const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
   const path = out === undefined ? freeFolder(data) : resolve(out);
-  if (!existsSync(join(path, STATE))) {
+  if (!isSweep(path)) {
     await makeFolder(path);
     return new Sweep(path, state, hooks).run();
   }
@@ -131,17 +107,6 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
 /** Goes on with a sweep. @throws ThawError `run-directory` where there is none */
 export async function resumeSweep(path: string, hooks: SweepHooks = {}): Promise<SweepOutcome> {
   return new Sweep(resolve(path), await readState(resolve(path)), hooks).run();
-}
-
-/** Whether there is a sweep at the path. */
-export const isSweep = (path: string): boolean => existsSync(join(path, STATE));
-
-async function readState(path: string): Promise<SweepState> {
-  try {
-    return JSON.parse(await readFile(join(path, STATE), 'utf8')) as SweepState;
-  } catch (cause) {
-    throw new ThawError('run-directory', `${join(path, STATE)} cannot be read`, 'Start the sweep again', { cause });
-  }
 }
 
 function freeFolder(data: string): string {

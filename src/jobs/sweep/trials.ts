@@ -6,7 +6,8 @@ import type { Values } from './space.ts';
  * `paused` after a rung or an interruption, and can go on; `stopped` by the rule that leaves poor ones behind; `failed` with its
  * `message`.
  */
-export type RunStatus = 'waiting' | 'paused' | 'stopped' | 'finished' | 'failed';
+export const RUN_STATUSES = ['waiting', 'paused', 'stopped', 'finished', 'failed'] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** A run directory of a trial, for one seed. */
 export interface TrialRun {
