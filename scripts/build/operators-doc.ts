@@ -51,9 +51,9 @@ export const LIMITS: Readonly<Record<string, string>> = {
   GroupNormalization: 'picture size known when compiling',
   LRN: 'picture size known when compiling',
   Attention: 'no past keys and values; the scores are not used as a result',
-  RNN: 'a fixed number of steps, which are written out; no `clip`, `layout` or sequence lengths',
+  RNN: 'a fixed number of steps, which are written out; no `layout`, for which ONNX Runtime has no kernel',
   GRU: 'as `RNN`',
-  LSTM: 'as `RNN`; no `input_forget`',
+  LSTM: 'as `RNN`',
   'com.microsoft.Attention': 'no masks with starts or of four axes, no past, no rotary embeddings',
   'com.microsoft.MultiHeadAttention':
     'separate queries, keys and values; no masks with starts, no past; the scores are not used as a result',
