@@ -1,7 +1,7 @@
 import type * as ort from 'onnxruntime-common';
-import { ThawError } from '../../errors.ts';
 import { withoutIntegerKernels } from '../integer-kernels.ts';
-import { firstLine, wrapSession } from '../ort-session.ts';
+import { loadError } from '../load-error.ts';
+import { wrapSession } from '../ort-session.ts';
 import type { Runtime } from '../session.ts';
 import { loadNative } from './packages.ts';
 import { REFUSED, refusalOf, UnreadRuns, withRefused } from './unread.ts';
@@ -51,14 +51,7 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
         const outputNames = wrapped.outputNames.filter((name) => name !== REFUSED);
         return { ...wrapped, outputNames, run: (feeds, fetches = outputNames) => wrapped.run(feeds, fetches) };
       } catch (cause) {
-        throw new ThawError(
-          'bad-model',
-          `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
-          'Check the file with `onnx.checker`, or export it again',
-          {
-            cause,
-          },
-        );
+        throw loadError(cause, device, 'Check the file with `onnx.checker`, or export it again');
       }
     },
   };

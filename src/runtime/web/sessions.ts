@@ -1,5 +1,6 @@
 import { ThawError } from '../../errors.ts';
 import { withoutIntegerKernels } from '../integer-kernels.ts';
+import { loadError } from '../load-error.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import { saysOutOfMemory } from '../out-of-memory.ts';
 import type { Runtime, Session } from '../session.ts';
@@ -59,12 +60,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
           ? new ThawError('device', `ONNX Runtime cannot start ${device}: ${firstLine(cause)}`, 'Use another device', {
               cause,
             })
-          : new ThawError(
-              'bad-model',
-              `ONNX Runtime cannot load the model: ${firstLine(cause)}`,
-              `Export it again, or use another device than ${device}`,
-              { cause },
-            );
+          : loadError(cause, device, `Export it again, or use another device than ${device}`);
       }
     },
   };
