@@ -13,11 +13,11 @@ from torch import nn
 OUTPUT = "logits"
 
 
-def torchscript(net: nn.Module, inputs, training=torch.onnx.TrainingMode.EVAL, opset: int = 17) -> onnx.ModelProto:
+def torchscript(net: nn.Module, inputs, training=torch.onnx.TrainingMode.EVAL, opset: int = 17, folding: bool = True) -> onnx.ModelProto:
     """The exporter that traces; folds batch norm into the convolution before it."""
     file = io.BytesIO()
     torch.onnx.export(
-        net, inputs.example(), file, dynamo=False, opset_version=opset, do_constant_folding=True, training=training,
+        net, inputs.example(), file, dynamo=False, opset_version=opset, do_constant_folding=folding, training=training,
         input_names=list(inputs.dynamic), output_names=[OUTPUT], dynamic_axes=inputs.dynamic | {OUTPUT: {0: "batch"}},
     )
     return onnx.load_model_from_string(file.getvalue())
@@ -26,6 +26,11 @@ def torchscript(net: nn.Module, inputs, training=torch.onnx.TrainingMode.EVAL, o
 def torchscript_kept(net: nn.Module, inputs) -> onnx.ModelProto:
     """Batch norm stays BatchNormalization, with frozen statistics."""
     return torchscript(net, inputs, torch.onnx.TrainingMode.PRESERVE)
+
+
+def torchscript_raw(net: nn.Module, inputs) -> onnx.ModelProto:
+    """Nothing folded: no batch norm, and no constant."""
+    return torchscript(net, inputs, torch.onnx.TrainingMode.PRESERVE, folding=False)
 
 
 def torchscript_old(net: nn.Module, inputs) -> onnx.ModelProto:
@@ -41,6 +46,10 @@ def dynamo(net: nn.Module, inputs) -> onnx.ModelProto:
         verbose=False,
     )
     return without_traces(program.model_proto)
+
+
+EVERY = {"folded": torchscript, "raw": torchscript_raw, "dynamo": dynamo}
+"""The ways of families.py, by the word of its table."""
 
 
 def optimized(export, level: onnxruntime.GraphOptimizationLevel):

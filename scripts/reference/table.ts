@@ -3,13 +3,12 @@
  *
  *     npx tsx scripts/reference/table.ts
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { readModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { compareNetwork } from '../../test/compare-network.ts';
 import { loadNetwork, networkNames, type ReferenceNetwork } from '../../test/reference.ts';
+import { markdownTable, writePart } from './page.ts';
 
-const PAGE = new URL('../../docs/networks.md', import.meta.url);
 const COLUMNS = [
   'network',
   'export',
@@ -22,12 +21,9 @@ const COLUMNS = [
   '1 − worst cosine',
 ];
 
-/** What stands between these lines is written here. */
-const [START, END] = ['<!-- table -->', '<!-- end of table -->'];
-
 const scientific = (value: number): string => value.toExponential(1);
 
-async function row(reference: ReferenceNetwork): Promise<string> {
+async function row(reference: ReferenceNetwork): Promise<(string | number)[]> {
   const comparisons = await compareNetwork(reference, nodeRuntime('cpu', { intraOpNumThreads: 1 }));
   const gradients = comparisons.flatMap((comparison) => comparison.gradients);
   const single = reference.runs.flatMap((run) => Object.values(run.gradients).map(({ float32 }) => float32));
@@ -35,7 +31,7 @@ async function row(reference: ReferenceNetwork): Promise<string> {
   const count = reference.parameters.reduce((all, name) => {
     return all + graph.initializers.get(name)!.shape.reduce((product, d) => product * d, 1);
   }, 0);
-  const cells = [
+  return [
     reference.network,
     reference.flavour,
     reference.source,
@@ -46,12 +42,8 @@ async function row(reference: ReferenceNetwork): Promise<string> {
     scientific(Math.max(...single)),
     scientific(Math.max(...gradients.map(({ cosine }) => 1 - cosine))),
   ];
-  return `| ${cells.join(' | ')} |`;
 }
 
-const rows: string[] = [];
+const rows: (string | number)[][] = [];
 for (const name of networkNames) rows.push(await row(loadNetwork(name)));
-const table = [`| ${COLUMNS.join(' | ')} |`, `|${' --- |'.repeat(COLUMNS.length)}`, ...rows].join('\n');
-const page = readFileSync(PAGE, 'utf8');
-const [before, after] = [page.split(START)[0], page.split(END)[1]];
-writeFileSync(PAGE, `${before}${START}\n${table}\n${END}${after}`);
+writePart('table', markdownTable(COLUMNS, rows));

@@ -37,8 +37,11 @@ class Pictures:
         return (torch.zeros(EXPORT_BATCH, *self.shape),)
 
     def runs(self, attempt: int) -> list[list[Entry]]:
-        shape = [len(self.labels), *self.shape]
-        return [[{"name": "input", "shape": shape, "seed": INPUT_SEED + attempt, "low": -WIDEST, "high": WIDEST}]]
+        return [self.exported_run(attempt)]
+
+    def exported_run(self, attempt: int) -> list[Entry]:
+        """An input of the size that the export had."""
+        return [{"name": "input", "shape": [len(self.labels), *self.shape], "seed": INPUT_SEED + attempt, "low": -WIDEST, "high": WIDEST}]
 
 
 class Tokens:
@@ -58,6 +61,9 @@ class Tokens:
     def runs(self, attempt: int) -> list[list[Entry]]:
         return [[self.entry(name, length, words, attempt) for name in self.names] for length, words in self.lengths]
 
+    def exported_run(self, attempt: int) -> list[Entry]:
+        return [self.entry(name, self.exported, [8, 5, 3], attempt) for name in self.names]
+
     def entry(self, name: str, length: int, words: list[int], attempt: int) -> Entry:
         shape = [len(words), length]
         generator = torch.Generator().manual_seed(100 * attempt + length)
@@ -70,6 +76,40 @@ class Tokens:
         return {"name": name, "shape": shape, "values": values}
 
 
+class Features:
+    """Floats of given shapes by input name, each with the batch first; an axis named in a shape is dynamic, with the sizes of `lengths`."""
+
+    labels = [1, 4, 7]
+    exported = 8
+    lengths = [7, 11]
+
+    def __init__(self, **shapes: list[int | str]):
+        self.shapes = shapes
+        self.dynamic = {
+            name: {0: "batch"} | {axis + 1: size for axis, size in enumerate(shape) if isinstance(size, str)} for name, shape in shapes.items()
+        }
+
+    def sized(self, name: str, length: int) -> list[int]:
+        return [length if isinstance(size, str) else size for size in self.shapes[name]]
+
+    def example(self) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.zeros(EXPORT_BATCH, *self.sized(name, self.exported)) for name in self.shapes)
+
+    def runs(self, attempt: int) -> list[list[Entry]]:
+        dynamic = any(isinstance(size, str) for shape in self.shapes.values() for size in shape)
+        return [self.entries(length, attempt) for length in (self.lengths if dynamic else self.lengths[:1])]
+
+    def exported_run(self, attempt: int) -> list[Entry]:
+        return self.entries(self.exported, attempt)
+
+    def entries(self, length: int, attempt: int) -> list[Entry]:
+        shapes = {name: [len(self.labels), *self.sized(name, length)] for name in self.shapes}
+        return [
+            {"name": name, "shape": shape, "seed": INPUT_SEED + 100 * i + attempt, "low": -WIDEST, "high": WIDEST}
+            for i, (name, shape) in enumerate(shapes.items())
+        ]
+
+
 @dataclass(frozen=True)
 class Task:
     """What a network of the named source is given.
@@ -78,14 +118,20 @@ class Task:
     """
 
     source: str
-    inputs: Pictures | Tokens = field(default_factory=Pictures)
+    inputs: Pictures | Tokens | Features = field(default_factory=Pictures)
     loss: str = "cross-entropy"
     margin: float = 2e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network(Task):
-    """A module without pretrained weights, in one way of exporting it."""
+class Family(Task):
+    """A module without pretrained weights, which families.py exports in every way of exporters.EVERY."""
 
     build: Callable[[], nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Family):
+    """A module in one way of exporting it."""
+
     export: Callable[[nn.Module, Pictures | Tokens], onnx.ModelProto] = exporters.torchscript
