@@ -56,7 +56,7 @@ class Tokens:
         self.dynamic = {name: {0: "batch", 1: "sequence"} for name in names}
 
     def example(self) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.ones(EXPORT_BATCH, self.exported, dtype=torch.int64) for _ in self.names)
+        return tuple(torch.ones(EXPORT_BATCH, self.exported, *([4] if name == "bbox" else []), dtype=torch.int64) for name in self.names)
 
     def runs(self, attempt: int) -> list[list[Entry]]:
         return [[self.entry(name, length, words, attempt) for name in self.names] for length, words in self.lengths]
@@ -69,6 +69,9 @@ class Tokens:
         generator = torch.Generator().manual_seed(100 * attempt + length)
         if name == "attention_mask":
             values = [int(i < count) for count in words for i in range(length)]
+        elif name == "bbox":  # left, top, right, bottom of each word
+            shape = [*shape, 4]
+            values = [value for _ in words for i in range(length) for value in (i, 2 * i, i + 3, 2 * i + 5)]
         elif name == "token_type_ids":
             values = [int(i >= count // 2) for count in words for i in range(length)]
         else:
