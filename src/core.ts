@@ -20,6 +20,9 @@ export * from './recipe/index.ts';
 export { answersBy, type OwnPart, type RoundClient } from './remote/index.ts';
 export * from './report/index.ts';
 export * from './runtime/index.ts';
+export * from './session/index.ts';
+// Not the runtime's, which has the same name.
+export { Session } from './session/index.ts';
 export * from './shapes/index.ts';
 export * from './tasks/index.ts';
 export * from './text/index.ts';

@@ -14,7 +14,13 @@ export { balancedOrder } from './balanced-order.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
-export { PICTURE_CACHE_BYTES, PictureCache, type PictureReader, type PictureSourceOptions } from './picture-source.ts';
+export {
+  PICTURE_CACHE_BYTES,
+  PictureCache,
+  type PictureReader,
+  PictureSource,
+  type PictureSourceOptions,
+} from './picture-source.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';
 export {
   batchShape,
@@ -36,6 +42,7 @@ export type {
   DataProblem,
   Dataset,
   LabelReading,
+  Noun,
   Preprocessing,
   Recalled,
   RowSizes,

@@ -20,6 +20,9 @@ export interface Preprocessing {
   readonly deviation: readonly number[];
 }
 
+/** The kind of a sample. */
+export type Noun = 'picture' | 'text';
+
 /** One labelled picture. */
 export interface Sample {
   /** An absolute path, or a name where the picture is in memory. */

@@ -8,14 +8,14 @@ import {
   optionsOf,
   prepareModel,
   refuseSettingsOfRuns,
-  type Sources,
   type TrainSettings,
   type TrainSettingsInput,
   trainingConfigOf,
   withClassWeights,
 } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { openTask } from '../tasks/index.ts';
+import type { Sources } from '../session/index.ts';
+import { openTask, type Task } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import type { FeatureCache } from '../training/index.ts';
 import { checkProximal, type RoundHooks, type RoundMode, type RoundOutcome, roundSettings, runRound } from './round.ts';
@@ -35,8 +35,8 @@ export interface PictureRoundRequest extends RoundMode {
 /** What a platform gives. */
 export interface PictureRoundPlatform {
   readonly runtime: Runtime;
-  /** The pictures, once it is known how the model takes them, labelled by the classes of the state. */
-  readonly open: (classes: readonly string[], preprocessing: Preprocessing, settings: TrainSettings) => Sources;
+  /** The pictures, once it is known how the model takes them, labelled by the classes of the task. */
+  readonly open: (task: Task, preprocessing: Preprocessing, settings: TrainSettings) => Sources;
   /** Kept from round to round, what frozen layers make of pictures is computed once. */
   readonly features: FeatureCache;
 }
@@ -79,7 +79,7 @@ export async function pictureRound(
     optionsOf(model, { config: sourceConfig }, task, settings, preprocessing),
   );
   checkTensors(state, prepared.network);
-  const sources = open(task.classes, preprocessing, settings);
+  const sources = open(task, preprocessing, settings);
   for (const split of evaluateOnly ? (['val'] as const) : (['train', 'val'] as const)) {
     if (sources[split].length) continue;
     throw new ThawError('bad-data', `there are no pictures in ${split}`, 'Add pictures of the classes');

@@ -3,9 +3,9 @@ import { checkPreprocessing, preprocessingSchema } from '../data/index.ts';
 import { checkJson } from '../json.ts';
 import type { ComparisonRow } from '../report/index.ts';
 import type { RunReader, RunSource } from '../run/index.ts';
+import type { InputFormat } from '../session/index.ts';
 import { factsSchema, type TaskFacts } from '../tasks/index.ts';
 import { textFormatSchema } from '../text/index.ts';
-import type { InputFormat } from './inputs.ts';
 
 /** The beginnings of a run, which it keeps in the `about` of its source. */
 export interface About {

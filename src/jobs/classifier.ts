@@ -7,13 +7,13 @@ import type { ResolvedModel } from '../models/index.ts';
 import { type Model, writeModel } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
+import type { InputFormat } from '../session/index.ts';
+import { inputFormatOf, knownLabels, noticeQuantized } from '../session/index.ts';
 import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { isText } from '../text/index.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
-import type { InputFormat } from './inputs.ts';
-import { knownLabels, noticeQuantized, preprocessingOf } from './opening.ts';
 
 /** A finished model: of a run, of a transformers.js folder, or a lone file. */
 export class Classifier {
@@ -43,7 +43,7 @@ export class Classifier {
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(await readModelFile(resolved.path));
     noticeQuantized(model, hooks);
-    const preprocessing = preprocessingOf(model, resolved, pictures, hooks);
+    const preprocessing = inputFormatOf(model, resolved, pictures, hooks);
     const task = taskOf(model, resolved, labels);
     const temperature = calibrated ? keptTemperature(resolved, task) : undefined;
     const [input] = dataInputsOf(model);

@@ -1,11 +1,11 @@
 import type { Dataset, Sample } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ClassifierSettings } from '../recipe/index.ts';
+import { describeData, keptReading, onClasses } from '../session/index.ts';
 import { type Assessment, type Evaluated, type Exhibit, TASKS, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { Classifier } from './classifier.ts';
 import type { JobHooks } from './events.ts';
 import { openLabelled, plainSource } from './inputs.ts';
-import { describeData, keptReading, onClasses } from './opening.ts';
 
 export interface EvaluateRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */

@@ -17,6 +17,7 @@ import { dataInputsOf, inputShapes, mergedState, networkOf, scoresOf } from '../
 import { openRun, type RunReader } from '../run/index.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { openDataset } from '../session/index.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { averagedState } from '../training/index.ts';
 import { VERSION } from '../version.ts';
@@ -25,8 +26,8 @@ import { Classifier } from './classifier.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { plainSource } from './inputs.ts';
-import { openTrainingData } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
+import { readFrom } from './platform.ts';
 import { readRecord } from './record.ts';
 import { readRunSettings } from './resume.ts';
 
@@ -138,12 +139,11 @@ async function compare(
   const settings = await readRunSettings(run);
   const { batch } = settings;
   const { identity } = await run.source();
-  const dataset = await openTrainingData(dataPath, preprocessing, settings, () => identity.classes, hooks).catch(
-    (error) => {
-      if (error instanceof ThawError) return undefined;
-      throw error;
-    },
-  );
+  const kept = () => identity.classes;
+  const dataset = await openDataset(preprocessing, settings, kept, readFrom(dataPath, hooks)).catch((error) => {
+    if (error instanceof ThawError) return undefined;
+    throw error;
+  });
   if (!dataset) return null;
   const classifier = await Classifier.open(run.path, { batch }, hooks, runtime);
   const source = plainSource(dataset.val, preprocessing);

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { cacheFolder } from '../models/index.ts';
 import type { TrainSettings } from '../recipe/index.ts';
 import { FeatureFolder } from '../run/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import { availableMemory } from '../runtime/node/memory.ts';
 import { FeatureCache } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import type { JobHooks } from './events.ts';
-import type { TrainingJob } from './training-job.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -19,7 +19,7 @@ export function cacheBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' |
 
 /** Where a training keeps what the frozen part of its network makes of pictures, as its settings say. */
 export async function openFeatures(
-  { settings, runtime }: Pick<TrainingJob, 'settings' | 'runtime'>,
+  { settings, runtime }: { readonly settings: TrainSettings; readonly runtime: Runtime },
   { onEvent }: JobHooks,
 ): Promise<FeatureCache> {
   const { cache, cacheDisk } = settings;
@@ -31,7 +31,7 @@ export async function openFeatures(
 }
 
 /** All that the same model and the same pixels may still come out differently by, in the last bits. */
-async function environmentKey(runtime: TrainingJob['runtime']): Promise<string> {
+async function environmentKey(runtime: Runtime): Promise<string> {
   const { onnxruntime, platform, cpu, device } = await environmentOf(runtime);
   return JSON.stringify([onnxruntime, platform, cpu, device, cpus().length]);
 }

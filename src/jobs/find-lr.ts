@@ -9,6 +9,7 @@ import {
   withClassWeights,
 } from '../recipe/index.ts';
 import type { RateTest } from '../report/index.ts';
+import { describeData, openSources, taskOf } from '../session/index.ts';
 import {
   CompiledStage,
   parseConfig,
@@ -23,8 +24,8 @@ import {
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { openFeatures } from './features.ts';
-import { describeData, openDataOf, openModel, taskOf } from './opening.ts';
-import { openSources } from './training-run.ts';
+import { fileReading } from './inputs.ts';
+import { openDataOf, openModel } from './opening.ts';
 
 export interface FindLrRequest {
   readonly model: string;
@@ -85,7 +86,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const plan = trainingPlan(config, { ...first, schedule }, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
   const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, { cache: features });
-  const { train } = openSources({ dataset, preprocessing, settings, task }, hooks);
+  const { train } = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
   /** Losses of the batches of the step under way. */

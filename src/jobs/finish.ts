@@ -3,7 +3,7 @@ import { isAverage } from '../artifacts/index.ts';
 import { drawPng } from '../data/node/index.ts';
 import { ThawError } from '../errors.ts';
 import { adapterTensors, type Verification, writeAdapters } from '../export/index.ts';
-import { checkModel, finishModel, type ModelCheck, measure, predicted, shippedCheckpoint } from '../recipe/index.ts';
+import { checkModel, finishModel, type ModelCheck, measure, predicted } from '../recipe/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
 import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, checkCheckpoint, planStages, type StopReason } from '../training/index.ts';
@@ -11,7 +11,7 @@ import type { JobHooks } from './events.ts';
 import { quoted, shownPath } from './paths.ts';
 import { type RunRecord, saveRecord } from './record.ts';
 import { describeRun, describeUnmeasured, type RunDescription } from './reports.ts';
-import type { FinishedTraining } from './training-job.ts';
+import type { FinishedTraining, TrainingJob } from './training-job.ts';
 
 /** How a training ended. Plain data. */
 export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evaluated = Evaluation> {
@@ -40,11 +40,11 @@ export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evalua
  * `model/` is written does not take the model away.
  */
 export async function finishRun<A extends Evaluated, E extends Evaluated>(
-  job: FinishedTraining,
+  { session, ...given }: TrainingJob,
   hooks: JobHooks,
 ): Promise<TrainOutcome<A, E>> {
-  const { run, record, about } = job;
-  const { preprocessing, sourceConfig } = about;
+  const job: FinishedTraining = { ...given, ...session.parts };
+  const { run, record } = job;
   const path = shownPath(run.path);
   const began = performance.now();
   const secondsSoFar = () => record.seconds + (performance.now() - began) / 1000;
@@ -54,8 +54,8 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
-  const best = shippedCheckpoint(job, job.config, kept);
-  const trained = { ...job, checkpoint: best, preprocessing, sourceConfig };
+  const trained = session.trained(kept);
+  const { checkpoint: best } = trained;
   // Of a federation whose server has no data, the clients measured.
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();

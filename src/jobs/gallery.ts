@@ -2,9 +2,9 @@ import { type Dataset, readAugmentation } from '../data/index.ts';
 import { preview, thumbnail } from '../data/node/index.ts';
 import type { TrainSettings } from '../recipe/index.ts';
 import type { Mistake } from '../report/index.ts';
+import type { InputFormat } from '../session/index.ts';
 import { isText } from '../text/index.ts';
 import type { Prediction } from '../training/index.ts';
-import type { InputFormat } from './inputs.ts';
 import { shownPath } from './paths.ts';
 
 /** Pixels of a mistake's picture at most. */

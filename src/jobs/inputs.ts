@@ -1,21 +1,16 @@
-/** Where jobs part by what a model takes: pictures or texts. */
-import type { BatchSource, DataProblem, Dataset, Preprocessing, Sample, TestView } from '../data/index.ts';
+/** Images and texts from files, as jobs open them. */
+import type { BatchSource, DataProblem, Dataset, Sample, TestView } from '../data/index.ts';
 import {
   type OpenDatasetOptions,
   openDataset,
   openPictures,
   openTexts,
-  PictureSource,
   readTexts,
+  sharpReader,
 } from '../data/node/index.ts';
-import type { Noun } from '../report/index.ts';
-import { isText, type TextFormat, TextSource } from '../text/index.ts';
+import { type InputFormat, plainSource as plain, type SourcePlatform } from '../session/index.ts';
+import { isText } from '../text/index.ts';
 import type { JobHooks } from './events.ts';
-
-/** How samples become a model's input. */
-export type InputFormat = Preprocessing | TextFormat;
-
-export const nounOf = (format: InputFormat): Noun => (isText(format) ? 'text' : 'picture');
 
 /** A data set of what the model takes. */
 export const openLabelled = (path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> =>
@@ -29,18 +24,20 @@ export const openUnlabelled = (
 ): Promise<{ samples: Sample[]; problems: DataProblem[] }> =>
   isText(format) ? readTexts(given) : openPictures(given, options);
 
-/** Samples as they are, in order, or of texts by their lengths. What cannot be read is told once. */
-export function plainSource(
+/** Reads images with sharp, and reports those that cannot be read. */
+export function fileReading({ onEvent }: Pick<JobHooks, 'onEvent'> = {}): SourcePlatform {
+  const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
+  return {
+    reader: sharpReader(),
+    onNotice,
+    onProblem: ({ file, reason }) => onNotice(`${file} is left out: ${reason}`),
+  };
+}
+
+/** Samples as they are, in order, or of texts by their lengths. Each one that cannot be read is reported once. */
+export const plainSource = (
   samples: readonly Sample[],
   format: InputFormat,
-  { onEvent }: JobHooks = {},
+  hooks: JobHooks = {},
   testViews?: readonly TestView[],
-): BatchSource {
-  if (isText(format)) return new TextSource({ samples, format });
-  return new PictureSource({
-    samples,
-    preprocessing: format,
-    testViews,
-    onProblem: ({ file, reason }) => onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
-  });
-}
+): BatchSource => plain(samples, format, fileReading(hooks), testViews);

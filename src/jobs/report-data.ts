@@ -1,16 +1,15 @@
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, Noun } from '../data/index.ts';
 import { dataMakeUp } from '../data/node/index.ts';
 import type { Measured } from '../recipe/index.ts';
 import { plural } from '../report/format.ts';
-import { curvesOf, type MakeUp, type Noun, type ReportData, type RunReport } from '../report/index.ts';
+import { curvesOf, type MakeUp, type ReportData, type RunReport } from '../report/index.ts';
+import { nounOf, sizesOf } from '../session/index.ts';
 import type { Evaluation } from '../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { samplePictures, worstMistakes } from './gallery.ts';
-import { nounOf } from './inputs.ts';
-import { sizesOf } from './opening.ts';
 import { quoted, shownPath } from './paths.ts';
 import { stageResults } from './record.ts';
 import type { FinishedTraining } from './training-job.ts';
@@ -124,7 +123,7 @@ export async function withPictures(
 }
 
 /** Pictures that are in two splits are named as the user would. */
-async function makeUpOf({ dataset, pictures }: FinishedTraining): Promise<MakeUp | null> {
+async function makeUpOf({ dataset, sources: { pictures } }: FinishedTraining): Promise<MakeUp | null> {
   const found = await dataMakeUp(dataset, (file) => pictures?.of(file));
   const twins = found?.twins?.map(({ kind, split, train, other }) => ({
     kind,

@@ -13,9 +13,9 @@ import {
   type TaskReport,
   taskCard,
 } from '../report/index.ts';
+import { nounOf } from '../session/index.ts';
 import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../tasks/index.ts';
 import { smallPicture } from './gallery.ts';
-import { nounOf } from './inputs.ts';
 import { quoted, shownPath } from './paths.ts';
 import { commandsFor, type Results, reportData, runReport, samplesOf, withPictures } from './report-data.ts';
 import type { FinishedTraining } from './training-job.ts';

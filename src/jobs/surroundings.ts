@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { pictureLibraries } from '../data/node/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import type { InputFormat } from '../session/index.ts';
 import { isText } from '../text/index.ts';
 import { environmentOf } from './environment.ts';
-import type { InputFormat } from './inputs.ts';
 
 /** What the last bits of a training may depend on besides its settings; kept in the run's record. */
 export type Surroundings = Readonly<Record<string, string>>;

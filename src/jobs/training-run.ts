@@ -1,25 +1,12 @@
 import { safetensorsParts } from '../artifacts/index.ts';
-import { type Dataset, PictureCache, readAugmentation } from '../data/index.ts';
-import { PictureSource } from '../data/node/index.ts';
-import { selectionText } from '../layers/index.ts';
-import { blendedPictures, trainingConfigOf } from '../recipe/index.ts';
-import type { Evaluated, TaskOutcome } from '../tasks/index.ts';
-import { isText, TextSource } from '../text/index.ts';
-import {
-  type Checkpoint,
-  type FeatureCache,
-  type StageInfo,
-  Trainer,
-  type TrainingConfig,
-  type TrainingEvent,
-  withState,
-} from '../training/index.ts';
-import type { About } from './about.ts';
+import type { RunWriter } from '../run/index.ts';
+import type { BestStore } from '../session/index.ts';
+import type { Evaluated } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
+import { type Checkpoint, type StageInfo, type TrainingEvent, withState } from '../training/index.ts';
 import { writeBatchPictures } from './batch-pictures.ts';
 import type { JobHooks } from './events.ts';
-import { openFeatures } from './features.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
-import { plainSource } from './inputs.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { TrainingJob } from './training-job.ts';
@@ -27,106 +14,53 @@ import type { TrainingJob } from './training-job.ts';
 /** Milliseconds. */
 const MINUTE = 60_000;
 
+/** Keeps the best weights in the run. @param run asked for once there are some */
+export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks): BestStore => ({
+  async put(checkpoint) {
+    await run()?.saveCheckpoint('best', checkpoint);
+    onEvent?.({ type: 'checkpoint', kind: 'best', epoch: checkpoint.progress.epoch });
+  },
+  get: async () => run()?.checkpoint('best'),
+});
+
 /**
- * Trains, from wherever the job stands, to the finished model and its report, writing everything into the run as it goes. When
- * asked to stop it ends the step under way, saves itself and says so in its outcome.
+ * Trains, from wherever the session stands, to the finished model and its report, writing everything into the run as it goes. When
+ * asked to stop it ends the step under way, saves itself and reports it in its outcome.
  */
 export async function runTraining<A extends Evaluated, E extends Evaluated>(
   job: TrainingJob,
   hooks: JobHooks,
 ): Promise<TrainOutcome<A, E>> {
-  const config = trainingConfigOf(job.settings);
-  const sources = openSources({ ...job, preprocessing: job.about.preprocessing }, hooks);
-  const features = await openFeatures(job, hooks);
-  const record = await trainedBy({ ...job, ...sources, config, features }, hooks);
-  const { val, test, pictures } = sources;
-  return await finishRun<A, E>({ ...job, config, record, val, test, pictures, features }, hooks);
+  const { session } = job;
+  const record = await trained(job, hooks);
+  // The trainer's state is not needed any more, and takes memory that finishing needs.
+  await session.release();
+  return await finishRun<A, E>({ ...job, record }, hooks);
 }
 
-/** What it took. By itself, since the trainer's state is not to be held while the model is finished. */
-async function trainedBy(
-  job: TrainingJob &
-    ReturnType<typeof openSources> & { readonly config: TrainingConfig; readonly features: FeatureCache },
-  hooks: JobHooks,
-): Promise<RunRecord> {
-  const { config, resume, dataset, task, train, val } = job;
-  const { preprocessing } = job.about;
-  const trainer = new Trainer(job);
-  const stop = () => trainer.interrupt();
+/** Runs the session to its end or until it is stopped. @returns the record of the run */
+async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
+  const { session } = job;
+  const { format, sources, task, config, resume } = session.parts;
+  const stop = () => session.stop();
   hooks.signal?.throwIfAborted();
   hooks.signal?.addEventListener('abort', stop);
   try {
-    hooks.onEvent?.({
-      type: 'plan',
-      stages: trainer.stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs })),
-      stepsPerEpoch: Math.ceil(dataset.train.length / config.batch),
-      done: resume?.progress.epoch ?? 0,
-    });
-    if (!resume && !isText(preprocessing))
-      await writeBatchPictures(
-        job.run,
-        { train, val },
-        { preprocessing, classes: task.classes, batchSize: config.batch },
-      );
-    const log = new RunLog(job, trainer, config);
-    for await (const event of trainer.run()) {
-      await log.take(event, hooks);
+    const { plan: stages, stepsPerEpoch } = session;
+    hooks.onEvent?.({ type: 'plan', stages, stepsPerEpoch, done: resume?.progress.epoch ?? 0 });
+    if (!resume && !isText(format)) {
+      const sheet = { preprocessing: format, classes: task.classes, batchSize: config.batch };
+      await writeBatchPictures(job.run, { train: sources.train, val: sources.val }, sheet);
+    }
+    const log = new RunLog(job);
+    for await (const event of session.run()) {
+      await log.take(event);
       hooks.onEvent?.(event);
     }
     return log.record;
   } finally {
     hooks.signal?.removeEventListener('abort', stop);
   }
-}
-
-/** The data set as the trainer takes it: training samples in a new order every epoch, pictures augmented; the others as they are. */
-export function openSources(
-  {
-    dataset,
-    preprocessing,
-    settings,
-    task,
-  }: Pick<TrainingJob, 'dataset' | 'settings' | 'task'> & Pick<About, 'preprocessing'>,
-  { onEvent }: JobHooks,
-) {
-  const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
-  if (isText(preprocessing)) {
-    const { seed } = settings;
-    const train = new TextSource({ samples: dataset.train, format: preprocessing, seed, shuffle });
-    if (train.cut) {
-      const message = `${train.cut} of ${train.length} training texts are longer than ${preprocessing.maxLength} tokens, and cut (--max-length)`;
-      onEvent?.({ type: 'notice', message });
-    }
-    const test = dataset.test.length ? plainSource(dataset.test, preprocessing) : undefined;
-    return { train, val: plainSource(dataset.val, preprocessing), test, pictures: undefined };
-  }
-  const cache = new PictureCache();
-  const common = {
-    preprocessing,
-    cache,
-    seed: settings.seed,
-    onProblem: ({ file, reason }: { file: string; reason: string }) =>
-      onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` }),
-  };
-  const augmentation = readAugmentation(settings.augment);
-  const order = (samples: Dataset['train']) =>
-    task.order?.(
-      samples.map(({ label }) => label),
-      settings,
-    );
-  const { train, val, test } = dataset;
-  // Always in the order of the first epoch.
-  const fixed = (samples: Dataset['train']) => {
-    const first = order(samples)?.(0);
-    return new PictureSource({ ...common, samples, order: first && (() => first) });
-  };
-  const pictures = new PictureSource({ ...common, samples: train, augmentation, shuffle, order: order(train) });
-  return {
-    train: blendedPictures(pictures, settings, preprocessing, task),
-    val: fixed(val),
-    test: test.length ? fixed(test) : undefined,
-    pictures: cache,
-  };
 }
 
 /** Listens to a training and keeps its run directory: metrics, checkpoints, artifacts, record. */
@@ -136,17 +70,13 @@ class RunLog {
   private readonly before: number;
   private saved = performance.now();
 
-  constructor(
-    private readonly job: TrainingJob,
-    private readonly trainer: Trainer<TaskOutcome, Evaluated>,
-    private readonly config: TrainingConfig,
-  ) {
+  constructor(private readonly job: TrainingJob) {
     this.record = job.record;
     this.before = job.record.seconds;
   }
 
-  async take(event: TrainingEvent<Evaluated>, hooks: JobHooks): Promise<void> {
-    const { run } = this.job;
+  async take(event: TrainingEvent<Evaluated>): Promise<void> {
+    const { run, session } = this.job;
     switch (event.type) {
       case 'before':
         this.record = { ...this.record, before: event.val };
@@ -159,20 +89,14 @@ class RunLog {
         const { computed, waited } = this.record.times ?? { computed: 0, waited: 0 };
         const times = { computed: computed + event.computed, waited: waited + event.waited };
         this.record = { ...this.record, times };
-        if (performance.now() - this.saved < this.job.settings.saveEvery * MINUTE) return;
-        return this.save(await this.trainer.checkpoint());
+        if (performance.now() - this.saved < session.parts.settings.saveEvery * MINUTE) return;
+        return this.save(await session.checkpoint());
       }
-      case 'epoch': {
-        const checkpoint = await this.trainer.checkpoint();
-        if (event.best) {
-          await run.saveCheckpoint('best', checkpoint);
-          hooks.onEvent?.({ type: 'checkpoint', kind: 'best', epoch: event.epoch });
-        }
+      case 'epoch':
         await run.appendRow(event);
-        return this.save(checkpoint);
-      }
+        return this.save(await session.checkpoint());
       case 'rollback':
-        return this.save(await this.trainer.checkpoint());
+        return this.save(await session.checkpoint());
       case 'stage-end':
         this.record = withStageEnd(this.record, event);
         // Before a checkpoint says that the stage is over: it would not be told again.
@@ -183,7 +107,7 @@ class RunLog {
           ...this.record,
           stopped: event.why === 'interrupted' ? null : (this.record.stopped ?? event.why),
         };
-        return this.save(await this.trainer.checkpoint());
+        return this.save(await session.checkpoint());
     }
   }
 
@@ -197,8 +121,9 @@ class RunLog {
 
   /** `artifacts/stage-N`: the stage's graphs as it begins. */
   private async writeArtifacts({ stage }: StageInfo): Promise<void> {
-    if (!this.job.settings.artifacts) return;
-    const { run, about, anatomy } = this.job;
+    const { run, about, session } = this.job;
+    const { settings, anatomy } = session.parts;
+    if (!settings.artifacts) return;
     const { network, plan, state, position } = await this.compiled(stage);
     await run.writeArtifacts(
       stage,
@@ -212,22 +137,22 @@ class RunLog {
 
   /** The trained parameters and their optimizer state take the place of those that the stage began with. */
   private async writeArtifactCheckpoint(stage: number): Promise<void> {
-    if (!this.job.settings.artifacts) return;
+    if (!this.job.session.parts.settings.artifacts) return;
     const { network, plan, state, position } = await this.compiled(stage);
     const checkpoint = safetensorsParts(artifactCheckpoint(network, plan, state, position));
     await this.job.run.writeFile(`artifacts/stage-${stage}/checkpoint.safetensors`, checkpoint);
   }
 
   private async compiled(stage: number) {
-    const { network } = this.job;
-    const { progress, state } = await this.trainer.checkpoint();
+    const { session } = this.job;
+    const { network, config } = session.parts;
+    const { progress, state } = await session.checkpoint();
     const { step, epoch } = progress;
-    const plan = this.trainer.planOf(this.trainer.stages[stage - 1]);
     return {
       network: withState(network, state),
-      plan,
+      plan: session.planOf(stage - 1),
       state,
-      position: { step, epoch, stage, seed: this.config.seed },
+      position: { step, epoch, stage, seed: config.seed },
     };
   }
 }

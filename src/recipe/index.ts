@@ -4,13 +4,6 @@ export { mergedState, withAdapters } from './adapters.ts';
 export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
 export { withEpochs } from './epochs.ts';
 export {
-  type FineTuned,
-  FineTuning,
-  type FineTuningPlatform,
-  type FineTuningRequest,
-  type Sources,
-} from './fine-tuning.ts';
-export {
   checkModel,
   type FinishedModel,
   finishModel,

@@ -26,9 +26,9 @@ import {
   type Quantized,
   refuseUntrainable,
   unrollLoops,
-  writeSequences,
   upgrade,
   withFloatWeights,
+  writeSequences,
 } from '../lowering/index.ts';
 import { type Dimension, type Model, producersIn, quantizedWeights, readModel, writeModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';

@@ -1,21 +1,29 @@
 import {
   type BatchSource,
   type Dataset,
-  PictureCache,
   type PictureReader,
   type Preprocessing,
-  readAugmentation,
   stratifiedSplit,
 } from '../data/index.ts';
-import { PictureSource } from '../data/picture-source.ts';
 import { ThawError } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
 import { pictureRound, type RoundOutcome } from '../federated/index.ts';
-import { selectionText } from '../layers/index.ts';
-import { blendedPictures, FineTuning, type Sources, type TrainSettings } from '../recipe/index.ts';
+import { readModel } from '../onnx/index.ts';
+import { readSettings, refuseSettingsOfRuns, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { classification } from '../tasks/index.ts';
 import {
+  type InputFormat,
+  inMemory,
+  openSession,
+  openSources,
+  plainSource,
+  type Session,
+  type SourcePlatform,
+} from '../session/index.ts';
+import type { Assessment, Evaluation, Prediction } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
+import {
+  type Checkpoint,
   FeatureCache,
   readCheckpoint,
   type StopReason,
@@ -70,12 +78,19 @@ export function serve(port: Port, platform: RemotePlatform): void {
   });
 }
 
+/** A session of pictures with one class each. */
+type PictureSession = Session<Prediction, Evaluation, Assessment>;
+
+/** From where a project continues. */
+interface Kept {
+  readonly last: Checkpoint;
+  readonly best?: Checkpoint;
+}
+
 /** What is open. */
 interface Open {
   readonly request: OpenRequest;
-  readonly fineTuning: FineTuning;
-  readonly dataset: Dataset;
-  readonly runtime: Runtime;
+  readonly session: PictureSession;
 }
 
 type Served = {
@@ -106,7 +121,7 @@ class Server implements Served {
     return this.locking(project, async (store) => {
       const opened = await this.begin(request);
       // The division of batches that memory asked for stays when the project is opened again.
-      const { batch, accumulate, memory } = this.opened().fineTuning.settings;
+      const { batch, accumulate, memory } = this.opened().session.parts.settings;
       const settings = { ...request.settings, batch, accumulate, memory };
       try {
         await keepProject(store, project, { ...request, settings });
@@ -145,12 +160,12 @@ class Server implements Served {
   }
 
   async train(): Promise<StopReason> {
-    const { fineTuning } = this.opened();
+    const { session } = this.opened();
     if (this.training) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
     this.training = true;
     let why: StopReason = 'finished';
     try {
-      for await (const event of fineTuning.run()) {
+      for await (const event of session.run()) {
         this.emit(event);
         if (event.type === 'end') why = event.why;
         if (event.type === 'epoch' || event.type === 'end') await this.keep(event);
@@ -181,23 +196,24 @@ class Server implements Served {
   }
 
   async stop(): Promise<void> {
-    this.current?.fineTuning.stop();
+    this.current?.session.stop();
     this.rounding?.abort();
     await this.proceed();
   }
 
   async predict(pictures: readonly PictureHandle[]): Promise<readonly Predicted[]> {
-    const { fineTuning } = this.opened();
-    const predictions = await this.whenFree(() =>
-      fineTuning.predict(this.sourceOf(pictures, fineTuning.preprocessing)),
-    );
+    const { session } = this.opened();
+    const predictions = await this.whenFree(() => session.predict(this.sourceOf(pictures, session.parts.format)));
     if (predictions.length < pictures.length) throw new ThawError('bad-data', 'the picture cannot be read');
     return predictions.map(({ predicted, probabilities }) => ({ label: predicted, probabilities: [...probabilities] }));
   }
 
   async finish(): Promise<Finished> {
-    const { fineTuning, request, dataset } = this.opened();
-    const { model, verification, evaluation, predictions } = await this.whenFree(() => fineTuning.finish());
+    const { session, request } = this.opened();
+    const { model, verification, measured } = await this.whenFree(() => session.finish());
+    if (!('val' in measured)) throw new ThawError('bad-data', 'no validation picture can be read', 'Put them back');
+    const { predictions, val: evaluation } = measured;
+    const { dataset } = session.parts;
     const mistakes = predictions
       .filter(({ label, predicted }) => label !== predicted)
       .map(({ index, label, predicted, probabilities }) => ({
@@ -222,9 +238,9 @@ class Server implements Served {
       const runtime = await this.platform.runtime(settings?.device ?? 'auto');
       const megabytes = settings?.cacheMemory ?? this.platform.cacheMemory ?? 1024;
       this.features ??= new FeatureCache({ maximumBytes: megabytes * 2 ** 20 });
-      const open: Parameters<typeof pictureRound>[1]['open'] = (classes, preprocessing, own) => {
-        const dataset = roundDatasetOf(request, classes);
-        return this.sourcesOf({ ...request, classes }, splitOf(dataset, own), preprocessing, own);
+      const open: Parameters<typeof pictureRound>[1]['open'] = (task, format, own) => {
+        const dataset = splitOf(roundDatasetOf(request, task.classes), own);
+        return openSources({ dataset, format, settings: own, task }, this.reading(request, own));
       };
       return await pictureRound(
         request,
@@ -255,7 +271,7 @@ class Server implements Served {
   private async putAway(): Promise<void> {
     const { current } = this;
     this.current = undefined;
-    await this.whenFree(async () => current?.fineTuning.release());
+    await this.whenFree(async () => current?.session.release());
     await this.unlock?.();
     this.unlock = undefined;
   }
@@ -285,76 +301,85 @@ class Server implements Served {
     throw new ThawError('bad-config', 'nothing is open', 'Open a model and pictures first');
   }
 
-  private async begin(request: OpenRequest, resume?: Parameters<typeof FineTuning.open>[1]['resume']): Promise<Opened> {
-    const runtime = await this.platform.runtime(request.settings?.device ?? 'auto');
+  private async begin(request: OpenRequest, kept?: Kept): Promise<Opened> {
+    const { model: encoded, preprocessorConfig: preprocessing, config, classes } = request;
+    const settings = { ...request.settings };
+    refuseSettingsOfRuns(settings);
+    checkClassNames(classes);
+    const runtime = await this.platform.runtime(settings.device ?? 'auto');
     const dataset = datasetOf(request);
-    const open = (preprocessing: Preprocessing, settings: TrainSettings) =>
-      this.sourcesOf(request, splitOf(dataset, settings), preprocessing, settings);
-    const fineTuning = await FineTuning.open(request, {
-      runtime,
-      open,
-      cacheMemory: this.platform.cacheMemory,
-      memory: this.platform.memory?.(),
-      resume,
-    });
-    this.current = { request, fineTuning, dataset: splitOf(dataset, fineTuning.settings), runtime };
+    const notices: string[] = [];
+    const files = { name: 'the model', source: 'the model', preprocessing, config };
+    const { session, recommended, memory } = await openSession(
+      { model: readModel(encoded), files, settings, resume: kept?.last },
+      {
+        ...this.reading(request, readSettings(settings)),
+        runtime,
+        dataset: async (format, _, own) => {
+          if (isText(format)) throw new ThawError('bad-model', 'the model reads texts, and pictures are given', TEXTS);
+          return splitOf(dataset, own);
+        },
+        features: async (own) => new FeatureCache({ maximumBytes: this.featureBytes(own) }),
+        featureBytes: (own) => this.featureBytes(own),
+        memory: this.platform.memory?.(),
+        best: inMemory(kept?.best),
+        onEvent: (event) => event.type === 'notice' && notices.push(event.message),
+      },
+    );
+    // One class each, since other tasks are refused.
+    this.current = { request, session: session as unknown as PictureSession };
     this.isKept = request.project !== undefined;
-    const { train, val } = this.current.dataset;
+    const { parts, plan, stepsPerEpoch } = session;
     return {
       device: runtime.device,
-      preprocessing: fineTuning.preprocessing,
-      classes: request.classes,
-      groups: fineTuning.groups,
-      stages: fineTuning.stages.map(({ train: what, epochs }) => ({ train: selectionText(what), epochs })),
-      stepsPerEpoch: fineTuning.stepsPerEpoch,
-      train: train.length,
-      val: val.length,
-      recommended: fineTuning.recommended,
-      memory: fineTuning.memory,
-      notices: fineTuning.notices,
-      epochsDone: resume?.last.progress.epoch ?? 0,
+      preprocessing: parts.format as Preprocessing,
+      classes,
+      groups: parts.anatomy.groups.map(({ name }) => name),
+      stages: plan,
+      stepsPerEpoch,
+      train: parts.dataset.train.length,
+      val: parts.dataset.val.length,
+      recommended,
+      memory,
+      notices,
+      epochsDone: kept?.last.progress.epoch ?? 0,
     };
   }
 
-  private sourcesOf(
-    request: Pick<OpenRequest, 'classes' | 'pictures'>,
-    dataset: Dataset,
-    preprocessing: Preprocessing,
-    settings: TrainSettings,
-  ): Sources {
-    const reader = this.platform.reader(new Map(request.pictures.map(({ picture }, i) => [String(i), picture])));
-    const onProblem = ({ file, reason }: { file: string; reason: string }) =>
-      this.emit({ type: 'problem', picture: Number(file), reason });
-    const { seed } = settings;
-    const megabytes = settings.cacheMemory ?? this.platform.cacheMemory;
-    const cache = new PictureCache(megabytes === undefined ? undefined : megabytes * 2 ** 20);
-    const augmentation = readAugmentation(settings.augment);
-    const shuffle = settings.sampling === 'balanced' ? 'balanced' : true;
-    const train = new PictureSource(
-      { samples: dataset.train, preprocessing, seed, augmentation, shuffle, cache, onProblem },
-      reader,
-    );
+  /** @throws ThawError `bad-config` for `disk`: there are no files */
+  private featureBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>): number {
+    if (cache === 'disk') throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
+    return cache === 'off' ? 0 : (cacheMemory ?? this.platform.cacheMemory ?? 1024) * 2 ** 20;
+  }
+
+  /** How the pictures of a request are read. */
+  private reading(
+    { pictures }: Pick<OpenRequest, 'pictures'>,
+    { cacheMemory }: Pick<TrainSettings, 'cacheMemory'>,
+  ): SourcePlatform {
+    const megabytes = cacheMemory ?? this.platform.cacheMemory;
     return {
-      train: blendedPictures(train, settings, preprocessing, classification(request.classes)),
-      val: new PictureSource({ samples: dataset.val, preprocessing, seed, cache, onProblem }, reader),
+      reader: this.platform.reader(new Map(pictures.map(({ picture }, i) => [String(i), picture]))),
+      pictureBytes: megabytes === undefined ? undefined : megabytes * 2 ** 20,
+      onProblem: ({ file, reason }) => this.emit({ type: 'problem', picture: Number(file), reason }),
     };
   }
 
   /** Pictures without labels, read once. */
-  private sourceOf(pictures: readonly PictureHandle[], preprocessing: Preprocessing): BatchSource {
+  private sourceOf(pictures: readonly PictureHandle[], format: InputFormat): BatchSource {
     const named = new Map(pictures.map((picture, i) => [String(i), picture]));
     const samples = [...named.keys()].map((file) => ({ file, label: 0 }));
-    return new PictureSource({ samples, preprocessing }, this.platform.reader(named));
+    return plainSource(samples, format, { reader: this.platform.reader(named) });
   }
 
   private async keep(event: TrainingEvent): Promise<void> {
-    const { request, fineTuning } = this.opened();
+    const { request, session } = this.opened();
     const { project } = request;
     if (project === undefined || !this.isKept) return;
     try {
-      if (event.type === 'epoch' && event.best)
-        await this.store.write(project, 'best.safetensors', writeCheckpoint(fineTuning.bestCheckpoint!));
-      await this.store.write(project, 'last.safetensors', writeCheckpoint(await fineTuning.checkpoint()));
+      const best = event.type === 'epoch' && event.best ? await session.bestCheckpoint() : undefined;
+      if (best) await this.store.write(project, 'best.safetensors', writeCheckpoint(best));
+      await this.store.write(project, 'last.safetensors', writeCheckpoint(await session.checkpoint()));
     } catch (error) {
       this.unsaved(error);
     }
@@ -433,6 +458,19 @@ function labelled({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures
 /** With a part of each class held out, where none is. */
 function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Dataset {
   return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
+}
+
+const TEXTS = 'Use `thaw train` for texts';
+
+/** @throws ThawError `bad-data` for fewer than two classes, and for names that are empty or given twice */
+function checkClassNames(classes: readonly string[]): void {
+  if (classes.length < 2)
+    throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
+  const empty = classes.findIndex((name) => typeof name !== 'string' || name.trim() === '');
+  if (empty >= 0) throw new ThawError('bad-data', `class ${empty} has no name`, 'Give each class a name of its own');
+  const twice = classes.find((name, i) => classes.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ThawError('bad-data', `two classes are named "${twice}"`, 'Give each class a name of its own');
 }
 
 const cardOf = ({ classes }: OpenRequest, accuracy: number, { holds, maxDifference }: Verification): string =>

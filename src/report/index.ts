@@ -14,7 +14,6 @@ export type {
   ComparisonRow,
   MakeUp,
   Mistake,
-  Noun,
   ReportData,
   ReportEnvironment,
   ReportStage,

@@ -1,4 +1,4 @@
-import type { DataProblem } from '../data/types.ts';
+import type { DataProblem, Noun } from '../data/types.ts';
 import type { TemperatureFit } from '../tasks/index.ts';
 import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '../training/events.ts';
 import type { Curves } from './curves.ts';
@@ -13,9 +13,6 @@ export interface ReportStage extends StageInfo {
   /** Factors on the stage's learning rate, for the layer groups that differ from 1. */
   readonly multipliers: readonly { readonly group: string; readonly multiplier: number }[];
 }
-
-/** What a model learns from, in the singular. */
-export type Noun = 'picture' | 'text';
 
 /** A validation picture or text that the finished model gets wrong. */
 export interface Mistake {

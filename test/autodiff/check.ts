@@ -259,7 +259,7 @@ async function forwardSession(forward: Forward): Promise<{ session: Session; pre
     } catch (error) {
       // The kernel is missing, or (com.microsoft) the operator has no such type at all.
       if (
-        !/NOT_IMPLEMENTED|Could not find an implementation|Type Error|not supported/i.test(
+        !/NOT_IMPLEMENTED|has no kernel|Type Error|not supported/i.test(
           String((error as Error).message),
         )
       )

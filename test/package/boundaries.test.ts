@@ -40,6 +40,7 @@ const modules = [
   'run',
   'export',
   'recipe',
+  'session',
   'federated',
   'flower',
   'remote',

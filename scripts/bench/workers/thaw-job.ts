@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { readAugmentation } from '../../../src/data/index.ts';
 import { fetchModel } from '../../../src/jobs/fetch-model.ts';
 import { train } from '../../../src/jobs/index.ts';
-import { openTrainingData, preprocessingOf } from '../../../src/jobs/opening.ts';
+import { readFrom } from '../../../src/jobs/platform.ts';
 import { readModelFile } from '../../../src/models/files.ts';
 import { readSettings, trainingConfigOf } from '../../../src/recipe/index.ts';
 import { packageVersion } from '../../../src/runtime/node/packages.ts';
+import { inputFormatOf, openDataset } from '../../../src/session/index.ts';
 import { planStages, trainingPlan } from '../../../src/training/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { JobDone, JobRequest, Recipe } from '../protocol.ts';
@@ -25,8 +26,8 @@ async function describe({ network, model, data, settings: own }: JobRequest): Pr
     throw new Error(`PyTorch's side is written for the cosine schedule and cross-entropy`);
   }
   const resolved = await fetchModel(model, {});
-  const preprocessing = preprocessingOf(await readModelFile(resolved.path), resolved, settings, {});
-  const pictures = await openTrainingData(data, preprocessing, settings, () => []);
+  const preprocessing = inputFormatOf(await readModelFile(resolved.path), resolved, settings, {});
+  const pictures = await openDataset(preprocessing, settings, () => [], readFrom(data));
   const prepared = await openNetwork(join(model, 'kept.onnx'), cpuRuntime(threads()), pictures.classes.length);
   const { anatomy } = prepared;
   return {

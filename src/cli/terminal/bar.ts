@@ -1,5 +1,5 @@
+import type { Noun } from '../../data/index.ts';
 import { decimal, duration } from '../../report/format.ts';
-import type { Noun } from '../../report/index.ts';
 import { type Colours, columnsOf, joined, type Styled } from './styled.ts';
 
 /** What a progress bar shows of a training. */

@@ -1,6 +1,6 @@
+import type { Noun } from '../../data/index.ts';
 import type { JobEvent } from '../../jobs/index.ts';
 import { decimal, plural } from '../../report/format.ts';
-import type { Noun } from '../../report/index.ts';
 import { recommendedText } from './recommended.ts';
 import { styled } from './styled.ts';
 import type { Terminal } from './terminal.ts';

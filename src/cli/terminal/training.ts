@@ -1,8 +1,8 @@
+import type { Noun } from '../../data/index.ts';
 import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
 import { quoted } from '../../jobs/paths.ts';
 import { continuedText } from '../../report/continued.ts';
 import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
-import type { Noun } from '../../report/index.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import { recommendedText } from './recommended.ts';

@@ -7,14 +7,15 @@ import { ThawError } from '../../errors.ts';
 import { readRoundState } from '../../federated/index.ts';
 import { readSettings, trainingConfigOf } from '../../recipe/index.ts';
 import { createRun, identifySamples, isFree } from '../../run/index.ts';
+import type { InputFormat } from '../../session/index.ts';
+import { describeData, keptReading, Session } from '../../session/index.ts';
 import { type Evaluated, TASKS, type Task } from '../../tasks/index.ts';
 import { START } from '../../training/index.ts';
 import type { About } from '../about.ts';
 import type { JobHooks } from '../events.ts';
 import { openFeatures } from '../features.ts';
 import { finishRun, type TrainOutcome } from '../finish.ts';
-import { type InputFormat, openLabelled, plainSource } from '../inputs.ts';
-import { describeData, keptReading } from '../opening.ts';
+import { openLabelled, plainSource } from '../inputs.ts';
 import { quoted, shownPath } from '../paths.ts';
 import { newRecord, type RunRecord, saveRecord } from '../record.ts';
 import { readStateFile } from '../round/index.ts';
@@ -107,17 +108,18 @@ export async function finishFederation(
     await run.saveCheckpoint('last', { progress, state: state.tensors });
     await saveRecord(run, record);
     const measured = dataset.val.length > 0;
-    const outcome = await finishRun<Evaluated, Evaluated>(
-      {
-        ...prepared,
-        ...{ run, about, settings, dataset, record, config },
-        val: measured ? plainSource(dataset.val, preprocessing, hooks) : noise(preprocessing, task, settings.seed),
-        test: dataset.test.length ? plainSource(dataset.test, preprocessing, hooks) : undefined,
-        features: await openFeatures({ settings, runtime }, hooks),
-        federation: federationOf(told, task.metric),
-      },
-      hooks,
-    );
+    const val = measured ? plainSource(dataset.val, preprocessing, hooks) : noise(preprocessing, task, settings.seed);
+    const test = dataset.test.length ? plainSource(dataset.test, preprocessing, hooks) : undefined;
+    const session = new Session({
+      ...prepared,
+      ...{ task, dataset, settings, config, runtime },
+      format: preprocessing,
+      sources: { train: val, val, test },
+      features: await openFeatures({ settings, runtime }, hooks),
+      sourceConfig: resolved.config,
+    });
+    const federation = federationOf(told, task.metric);
+    const outcome = await finishRun<Evaluated, Evaluated>({ session, run, about, record, federation }, hooks);
     if (outcome.status === 'finished') await run.madeWhole();
     return outcome;
   } finally {

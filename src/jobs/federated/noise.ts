@@ -1,9 +1,10 @@
 import type { Batch, BatchSource } from '../../data/index.ts';
 import { tensor } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
+import type { InputFormat } from '../../session/index.ts';
 import type { Task } from '../../tasks/index.ts';
 import { isText } from '../../text/index.ts';
-import { type InputFormat, plainSource } from '../inputs.ts';
+import { plainSource } from '../inputs.ts';
 
 const SAMPLES = 8;
 

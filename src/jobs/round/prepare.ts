@@ -12,20 +12,21 @@ import {
   type TrainSettingsInput,
 } from '../../recipe/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
+import {
+  describeData,
+  type InputFormat,
+  inputFormatOf,
+  knownLabels,
+  openDataset,
+  sizesOf,
+  taskOf,
+} from '../../session/index.ts';
 import { learnTask, openTask, type Task } from '../../tasks/index.ts';
 import { openRuntime } from '../environment.ts';
 import type { JobHooks } from '../events.ts';
 import { fetchModel } from '../fetch-model.ts';
-import type { InputFormat } from '../inputs.ts';
-import {
-  describeData,
-  knownLabels,
-  openTrainingData,
-  preprocessingOf,
-  sizesOf,
-  taskOf,
-  tellRecommended,
-} from '../opening.ts';
+import { tellRecommended } from '../opening.ts';
+import { readFrom } from '../platform.ts';
 
 export interface RoundInputs {
   readonly model: string;
@@ -59,7 +60,7 @@ export async function prepareRound(
   tellRecommended(recommended, hooks);
   const runtime = await openRuntime(settings.device, hooks);
   const model = await readModelFile(resolved.path);
-  const preprocessing = preprocessingOf(model, resolved, settings, hooks);
+  const preprocessing = inputFormatOf(model, resolved, settings, hooks);
   const { task, dataset } = await openLearning({ model, resolved, preprocessing, settings, data }, state, hooks);
   if (dataset) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();
@@ -89,10 +90,10 @@ async function openLearning(
     const task = openTask(state.task);
     if (data === undefined) return { task, dataset: undefined };
     const asKept = { ...settings, keepHead: true, labels: undefined };
-    return { task, dataset: await openTrainingData(data, preprocessing, asKept, () => task.classes, hooks) };
+    return { task, dataset: await openDataset(preprocessing, asKept, () => task.classes, readFrom(data, hooks)) };
   }
   if (data !== undefined) {
-    const dataset = await openTrainingData(data, preprocessing, settings, labels, hooks);
+    const dataset = await openDataset(preprocessing, settings, labels, readFrom(data, hooks));
     return { task: taskOf(model, dataset, settings), dataset };
   }
   if (settings.task === 'regression') {

@@ -12,10 +12,11 @@ import {
 } from '../../federated/index.ts';
 import { trainingConfigOf, withClassWeights } from '../../recipe/index.ts';
 import { machineOf } from '../../runtime/index.ts';
+import { openSources } from '../../session/index.ts';
 import { planStages, trainingPlan } from '../../training/index.ts';
 import type { JobHooks } from '../events.ts';
 import { openFeatures } from '../features.ts';
-import { openSources } from '../training-run.ts';
+import { fileReading } from '../inputs.ts';
 import { prepareRound, type RoundInputs } from './prepare.ts';
 
 export interface RoundRequest extends RoundInputs, RoundMode {
@@ -44,7 +45,7 @@ export async function round(request: RoundRequest, hooks: JobHooks = {}): Promis
     if (dataset[split].length) continue;
     throw new ThawError('bad-data', `${request.data} has nothing in ${split}`, 'Add pictures of the classes to it');
   }
-  const sources = openSources({ dataset, preprocessing, settings, task }, hooks);
+  const sources = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
   const features = await openFeatures({ settings, runtime }, hooks);
   const config = trainingConfigOf(settings);
   return runRound(

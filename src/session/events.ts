@@ -1,0 +1,44 @@
+import type { DataProblem, Noun } from '../data/index.ts';
+import type { ContinuedClasses, MemoryPlan, RecommendedSettings } from '../recipe/index.ts';
+import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
+import type { TrainingEvent } from '../training/index.ts';
+
+/** What a session reports besides the events of its training. Plain data. */
+export type SessionEvent =
+  | TrainingEvent<Evaluated>
+  | {
+      readonly type: 'model';
+      readonly name: string;
+      readonly parameters: number;
+      readonly groups: number;
+      /** Classes of the head that is trained. */
+      readonly classes: number;
+      /** What became of the model's own classes, where their weights are kept. */
+      readonly continued?: ContinuedClasses;
+    }
+  | {
+      readonly type: 'data';
+      /** What samples are. */
+      readonly noun: Noun;
+      readonly task: TaskName;
+      /** By which epochs are compared. */
+      readonly metric: Metric;
+      readonly classes: readonly string[];
+      readonly train: number;
+      readonly val: number;
+      readonly test: number;
+      readonly problems: readonly DataProblem[];
+    }
+  /** Settings that nobody gave, and that are as the model recommends. */
+  | { readonly type: 'recommended'; readonly settings: RecommendedSettings }
+  /** What the training is estimated to take. */
+  | ({ readonly type: 'memory' } & MemoryPlan)
+  /** Something worth knowing that stops nothing. */
+  | { readonly type: 'notice'; readonly message: string }
+  /** What is under way if nothing else reports it. */
+  | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' };
+
+/** Whoever listens to a session as it opens. */
+export interface SessionHooks {
+  readonly onEvent?: (event: SessionEvent) => void;
+}

@@ -1,0 +1,211 @@
+import { type Dataset, PICTURE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
+import { ThawError } from '../errors.ts';
+import { describeObstacle, describeOmissions, selectionText } from '../layers/index.ts';
+import { elementCount, type Model } from '../onnx/index.ts';
+import {
+  inputShapes,
+  keptBytes,
+  type MemoryPlan,
+  networkOf,
+  optionsOf,
+  type Prepared,
+  planMemory,
+  prepareModel,
+  type RecommendedSettings,
+  type TrainSettings,
+  type TrainSettingsInput,
+  textSizes,
+  trainingConfigOf,
+  withClassWeights,
+  withEpochs,
+  withRecommended,
+} from '../recipe/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Task } from '../tasks/index.ts';
+import { isText } from '../text/index.ts';
+import {
+  type Checkpoint,
+  checkCheckpoint,
+  type FeatureCache,
+  planStages,
+  trainingPlan,
+  withoutEffect,
+} from '../training/index.ts';
+import { describeData, knownLabels, openDataset, type ReadDataset, taskOf } from './dataset.ts';
+import type { SessionHooks } from './events.ts';
+import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
+import { type BestStore, Session } from './session.ts';
+import { openSources, type SourcePlatform } from './sources.ts';
+
+/** What to learn, and from which model. */
+export interface SessionRequest {
+  readonly model: Model;
+  readonly files: ModelFiles;
+  /** As in a `thaw.config` file. */
+  readonly settings?: TrainSettingsInput;
+  /** From where to continue a training that began with the same request. */
+  readonly resume?: Checkpoint;
+}
+
+/** What a platform provides: a device, data, memory and a place for the best weights. */
+export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'pictureBytes' | 'onProblem'>, SessionHooks {
+  readonly runtime: Runtime;
+  readonly dataset: ReadDataset;
+  /** Where the outputs of the frozen layers are kept. */
+  features(settings: TrainSettings): Promise<FeatureCache>;
+  /** Bytes that may be used to remember features. */
+  featureBytes(settings: TrainSettings): number;
+  /** Bytes that the training may take, if that is known. */
+  readonly memory?: number;
+  readonly best?: BestStore;
+  readonly signal?: AbortSignal;
+  /** Called once it is known what is learned from which data, before the model is prepared. */
+  begin?(learning: { readonly task: Task; readonly dataset: Dataset; readonly format: InputFormat }): Promise<void>;
+}
+
+/** An open session, and how it came to its settings. */
+export interface OpenedSession {
+  readonly session: Session;
+  /** Settings that nobody gave, and that are as the model recommends. */
+  readonly recommended: RecommendedSettings;
+  /** What it is estimated to take, if that is known of the device. */
+  readonly memory?: MemoryPlan;
+}
+
+/**
+ * Opens a fine-tuning: reads the data as the task and the model ask for, prepares the model with its head, and plans stages and memory.
+ *
+ * @throws ThawError for everything that the user can fix: a model without a head, classes without samples, settings that contradict each other
+ */
+export async function openSession(
+  { model, files, settings: given = {}, resume }: SessionRequest,
+  platform: SessionPlatform,
+): Promise<OpenedSession> {
+  const { onEvent, signal, runtime } = platform;
+  const { settings: asked, recommended } = withRecommended(given, files.config);
+  readAugmentation(asked.augment);
+  if (Object.keys(recommended).length) onEvent?.({ type: 'recommended', settings: recommended });
+  noticeQuantized(model, platform);
+  const format = inputFormatOf(model, files, asked, platform);
+  signal?.throwIfAborted();
+  const kept = () => knownLabels(model, files, asked.labels);
+  const dataset = await openDataset(format, asked, kept, platform.dataset);
+  const known = settled(asked, dataset);
+  const task = taskOf(model, dataset, known);
+  onEvent?.(describeData(dataset, task, format));
+  signal?.throwIfAborted();
+  await platform.begin?.({ task, dataset, format });
+  onEvent?.({ type: 'phase', phase: 'preparing' });
+  const prepared = await prepareModel(model, runtime, optionsOf(model, files, task, known, format));
+  onEvent?.({ type: 'model', name: files.name, ...sizesOf(prepared), continued: prepared.continued });
+  checkStages(known, prepared, platform);
+  const parts = { prepared, task, dataset, format, settings: known, sourceConfig: files.config, resume };
+  return { ...(await assemble(parts, platform)), recommended };
+}
+
+/** A training that stopped, as its host kept it. */
+export interface ReopenRequest {
+  /** The model with its head, for messages by this name. */
+  readonly source: Model;
+  readonly name: string;
+  readonly task: Task;
+  readonly format: InputFormat;
+  readonly settings: TrainSettings;
+  /** The classes that the data had. */
+  readonly classes: readonly string[];
+  readonly sourceConfig?: unknown;
+  /** The newest checkpoint, asked for once the model is prepared. */
+  checkpoint(): Promise<Checkpoint | undefined>;
+}
+
+/** Opens a session where it stopped. There may be less memory than when it began. */
+export async function reopenSession(request: ReopenRequest, platform: SessionPlatform): Promise<OpenedSession> {
+  const { source, name, task, format, settings, classes, sourceConfig } = request;
+  const { onEvent, runtime } = platform;
+  const dataset = await openDataset(format, settings, () => classes, platform.dataset);
+  onEvent?.(describeData(dataset, task, format));
+  await platform.begin?.({ task, dataset, format });
+  onEvent?.({ type: 'phase', phase: 'preparing' });
+  const { head, quantized, lora, distill, seed } = settings;
+  const inputs = inputShapes(source, format);
+  const network = await networkOf(source, runtime, { head, inputs, quantized, lora, distill, seed });
+  onEvent?.({ type: 'model', name, ...sizesOf(network) });
+  const resume = await request.checkpoint();
+  if (resume) {
+    const stages = planStages(trainingConfigOf(settings), network.anatomy).length;
+    checkCheckpoint(resume, network.network, stages);
+  }
+  const parts = { prepared: { ...network, source }, task, dataset, format, settings, sourceConfig, resume };
+  return { ...(await assemble(parts, platform)), recommended: {} };
+}
+
+/** The settings once the data is known: class weights and epochs. */
+function settled(settings: TrainSettings, { train, classes }: Dataset): TrainSettings {
+  const labels = train.map(({ label }) => label);
+  return withEpochs(withClassWeights(settings, labels, classes), labels.length, classes.length);
+}
+
+interface Assembly {
+  readonly prepared: Prepared;
+  readonly task: Task;
+  readonly dataset: Dataset;
+  readonly format: InputFormat;
+  readonly settings: TrainSettings;
+  readonly sourceConfig?: unknown;
+  readonly resume?: Checkpoint;
+}
+
+/** Plans the memory, and puts the session together. */
+async function assemble(
+  { prepared, task, dataset, format, settings: known, sourceConfig, resume }: Assembly,
+  platform: SessionPlatform,
+): Promise<Omit<OpenedSession, 'recommended'>> {
+  const { runtime, onEvent } = platform;
+  const { train, val } = dataset;
+  const { settings, memory } = await planMemory(prepared, known, {
+    runtime,
+    task,
+    samples: { train: train.length, val: val.length },
+    limit: platform.memory,
+    cache: platform.featureBytes(known),
+    ...(isText(format)
+      ? { sizes: textSizes(prepared, format.maxLength) }
+      : { pictures: { each: keptBytes(format), most: platform.pictureBytes ?? PICTURE_CACHE_BYTES } }),
+  });
+  if (memory) onEvent?.({ type: 'memory', ...memory });
+  platform.signal?.throwIfAborted();
+  if (train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with', 'Add some');
+  const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
+  const sources = openSources({ dataset, format, settings, task }, { ...platform, onNotice });
+  const features = await platform.features(settings);
+  const config = trainingConfigOf(settings);
+  const session = new Session(
+    { ...prepared, task, dataset, format, settings, config, runtime, sources, features, sourceConfig, resume },
+    platform.best,
+  );
+  return { session, memory };
+}
+
+/** What stages name must be there and be trainable: better reported now than when the last of them begins. */
+function checkStages(settings: TrainSettings, { anatomy, network }: Prepared, { onEvent }: SessionHooks): void {
+  const notice = (message: string) => onEvent?.({ type: 'notice', message });
+  const config = trainingConfigOf(settings);
+  const stages = planStages(config, anatomy);
+  const plans = stages.map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
+  for (const message of withoutEffect(network.model.graph, plans)) notice(message);
+  const frozen = describeOmissions(anatomy.omitted ?? []);
+  if (frozen) notice(frozen);
+  const [nearest] = anatomy.obstacles ?? [];
+  const wanted = planStages(config, { ...anatomy, obstacles: [] });
+  const last = (plan: typeof stages) => selectionText(plan.at(-1)?.train ?? '');
+  if (!nearest || last(wanted) === last(stages)) return;
+  notice(`${describeObstacle(nearest)}: Thaw trains ${last(stages)} at most, instead of ${last(wanted)}`);
+}
+
+/** The model's size as its event reports it. */
+export function sizesOf({ network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>) {
+  const { initializers } = network.model.graph;
+  const names = anatomy.groups.flatMap(({ parameters }) => parameters);
+  const parameters = names.reduce((all, name) => all + elementCount(initializers.get(name)!.shape), 0);
+  return { parameters, groups: anatomy.groups.length, classes: anatomy.head.classes };
+}

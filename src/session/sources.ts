@@ -1,0 +1,104 @@
+import {
+  type BatchSource,
+  type Dataset,
+  PictureCache,
+  type PictureReader,
+  PictureSource,
+  readAugmentation,
+  type Sample,
+  type TestView,
+} from '../data/index.ts';
+import { blendedPictures, type TrainSettings } from '../recipe/index.ts';
+import type { Task } from '../tasks/index.ts';
+import { isText, type TextFormat, TextSource } from '../text/index.ts';
+import type { InputFormat } from './input-format.ts';
+
+/** The splits of a data set in batches. */
+export interface Sources {
+  readonly train: BatchSource;
+  readonly val: BatchSource;
+  /** If there is a test set. */
+  readonly test?: BatchSource;
+  /** Where the sources keep decoded images; undefined if they read texts. */
+  readonly pictures?: PictureCache;
+}
+
+export interface SourceRequest {
+  readonly dataset: Pick<Dataset, 'train' | 'val' | 'test'>;
+  readonly format: InputFormat;
+  readonly settings: TrainSettings;
+  readonly task: Task;
+}
+
+/** How a platform reads images, and whom it tells of those that it cannot read. */
+export interface SourcePlatform {
+  readonly reader: PictureReader;
+  /** Bytes of decoded images that are kept. */
+  readonly pictureBytes?: number;
+  readonly onProblem?: (problem: { readonly file: string; readonly reason: string }) => void;
+  readonly onNotice?: (message: string) => void;
+}
+
+/** A data set as the trainer takes it: training samples in a new order every epoch, images augmented; the others unchanged. */
+export function openSources({ dataset, format, settings, task }: SourceRequest, platform: SourcePlatform): Sources {
+  return isText(format)
+    ? textSources(dataset, format, settings, platform)
+    : pictureSources({ dataset, settings, task }, format, platform);
+}
+
+function textSources(
+  { train, val, test }: SourceRequest['dataset'],
+  format: TextFormat,
+  { seed, sampling }: TrainSettings,
+  platform: SourcePlatform,
+): Sources {
+  const texts = new TextSource({ samples: train, format, seed, shuffle: shuffleOf(sampling) });
+  if (texts.cut) {
+    platform.onNotice?.(
+      `${texts.cut} of ${texts.length} training texts are longer than ${format.maxLength} tokens, and cut (--max-length)`,
+    );
+  }
+  const plain = (samples: readonly Sample[]) => plainSource(samples, format, platform);
+  return { train: texts, val: plain(val), test: test.length ? plain(test) : undefined };
+}
+
+function pictureSources(
+  { dataset: { train, val, test }, settings, task }: Omit<SourceRequest, 'format'>,
+  preprocessing: Exclude<InputFormat, TextFormat>,
+  { reader, pictureBytes, onProblem }: SourcePlatform,
+): Sources {
+  const cache = new PictureCache(pictureBytes);
+  const common = { preprocessing, cache, seed: settings.seed, onProblem };
+  const augmentation = readAugmentation(settings.augment);
+  const order = (samples: readonly Sample[]) =>
+    task.order?.(
+      samples.map(({ label }) => label),
+      settings,
+    );
+  // Always in the order of the first epoch.
+  const fixed = (samples: readonly Sample[]) => {
+    const first = order(samples)?.(0);
+    return new PictureSource({ ...common, samples, order: first && (() => first) }, reader);
+  };
+  const shuffle = shuffleOf(settings.sampling);
+  const pictures = new PictureSource({ ...common, samples: train, augmentation, shuffle, order: order(train) }, reader);
+  return {
+    train: blendedPictures(pictures, settings, preprocessing, task),
+    val: fixed(val),
+    test: test.length ? fixed(test) : undefined,
+    pictures: cache,
+  };
+}
+
+const shuffleOf = (sampling: TrainSettings['sampling']) => (sampling === 'balanced' ? 'balanced' : true);
+
+/** Samples as they are, in order; texts by their lengths. Each one that cannot be read is reported once. */
+export function plainSource(
+  samples: readonly Sample[],
+  format: InputFormat,
+  { reader, onProblem }: SourcePlatform,
+  testViews?: readonly TestView[],
+): BatchSource {
+  if (isText(format)) return new TextSource({ samples, format });
+  return new PictureSource({ samples, preprocessing: format, testViews, onProblem }, reader);
+}
