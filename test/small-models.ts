@@ -49,6 +49,14 @@ export function smallModel({ nodes, inputs, outputs, initializers = {}, types = 
   };
 }
 
+/** Maps `[N, C, …]` to their means `[N, C]` through a sequence whose members follow the batch, so that no gradient passes. */
+export const throughSequence = (from: string, to: string, name: string): NodeLine[] => [
+  ['SplitToSequence', [from], [`${to}.parts`]],
+  ['ConcatFromSequence', [`${to}.parts`], [`${to}.joined`], { axis: 0 }, name],
+  ['GlobalAveragePool', [`${to}.joined`], [`${to}.means`]],
+  ['Flatten', [`${to}.means`], [to]],
+];
+
 /** A float32 tensor of numbers between -1/2 and 1/2, the same for the same shape and seed. */
 export function weights(shape: readonly number[], seed = 1): Tensor {
   const random = new Random(seed, shape.join());

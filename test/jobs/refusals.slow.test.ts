@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inspectModel, type JobEvent, train, writeArtifacts } from '../../src/jobs/index.ts';
 import { type Model, writeModel } from '../../src/onnx/index.ts';
-import { smallModel, weights } from '../small-models.ts';
+import { smallModel, throughSequence, weights } from '../small-models.ts';
 import { makeProject, type Project, pretrained } from './project.ts';
 
 let project: Project;
@@ -34,7 +34,7 @@ describe('an operator without a gradient in the middle', () => {
       },
       nodes: [
         ['Conv', ['input', 'stem.weight'], ['s'], { pads: [1, 1, 1, 1], strides: [2, 2] }, '/stem/Conv'],
-        ['Det', ['s'], ['d'], {}, '/Det'],
+        ...throughSequence('s', 'd', '/joined'),
         ['MatMul', ['d', 'neck.weight'], ['n'], {}, '/neck/MatMul'],
         ['Relu', ['n'], ['r'], {}, '/neck/Relu'],
         ['Gemm', ['r', 'fc.weight'], ['output'], { transB: 1 }, '/fc/Gemm'],
@@ -46,7 +46,7 @@ describe('an operator without a gradient in the middle', () => {
 
   test('is known to inspect', async () => {
     expect(await inspectModel({ model })).toMatchObject({
-      unsupported: [{ operator: 'Det', node: '/Det' }],
+      unsupported: [{ operator: 'ConcatFromSequence', node: '/joined' }],
       trainable: 'last:2',
       plan: [{ train: 'head' }, { train: 'last:2' }],
     });
@@ -64,7 +64,7 @@ describe('an operator without a gradient in the middle', () => {
       stages: [{ train: 'head' }, { train: 'last:2' }],
     });
     expect(events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))).toEqual([
-      expect.stringMatching(/^Det node "\/Det".*no more than last:2 is trained, where all would have been$/),
+      expect.stringMatching(/^ConcatFromSequence node "\/joined".*Thaw trains last:2 at most, instead of all$/),
     ]);
   });
 
@@ -72,7 +72,7 @@ describe('an operator without a gradient in the middle', () => {
     const out = join(project.folder, 'by-name');
     const refusal = expect.objectContaining({
       code: 'unsupported-operator',
-      line: expect.stringMatching(/Det node "\/Det".*cuts off stem \(1 of 3 .*--trainable last:2$/),
+      line: expect.stringMatching(/ConcatFromSequence node "\/joined".*cuts off stem \(1 of 3 .*--trainable last:2$/),
     });
     const all = { ...settings, trainable: 'all' };
     await expect(train({ model, data: project.data, out, settings: all })).rejects.toThrow(refusal);

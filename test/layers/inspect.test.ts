@@ -5,7 +5,7 @@ import { readModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
 import { loadNetwork } from '../reference.ts';
-import { smallModel, weights } from '../small-models.ts';
+import { smallModel, throughSequence, weights } from '../small-models.ts';
 
 const runtime = nodeRuntime();
 
@@ -19,7 +19,7 @@ const small = smallModel({
   },
   nodes: [
     ['Conv', ['image', 'stem.weight'], ['maps'], {}, 'stem/Conv'],
-    ['Det', ['maps'], ['volumes'], {}, 'volume of eight'],
+    ...throughSequence('maps', 'volumes', 'joined'),
     ['Gemm', ['volumes', 'fc.weight', 'fc.bias'], ['logits'], { transB: 1 }, 'fc/Gemm'],
   ],
 });
@@ -35,7 +35,7 @@ test('says what can be trained, by the names that people know', async () => {
     ],
     head: { kind: 'gemm', features: 8, classes: 5 },
     batchNorm: 'none',
-    unsupported: [{ operator: 'Det', node: 'volume of eight', why: 'there is no rule for Det' }],
+    unsupported: [{ operator: 'ConcatFromSequence', node: 'joined', why: 'there is no rule for ConcatFromSequence' }],
     trainable: 'head',
     plan: [{ train: 'head' }],
   });
@@ -45,7 +45,7 @@ test('says what can be trained, by the names that people know', async () => {
   const table = inspectionTable(inspection, { batch: 4, head: 3e8, all: 3e8 });
   for (const text of [
     /^fc +2 +45$/m,
-    /the most that can be trained is --trainable head:\n +Det volume of eight/,
+    /the most that can be trained is --trainable head:\n +ConcatFromSequence joined/,
     /fc\/Gemm: 8 features, 5 classes/,
     /^memory +about 300 MB to train the head \(batch 4\)/m,
     /head for \d+ epochs$/m,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { groupsOf, obstaclesOf, refuseCutOff, trainableGroups } from '../../src/layers/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { inferShapes } from '../../src/shapes/index.ts';
-import { type NodeLine, smallModel, tensor, weights } from '../small-models.ts';
+import { type NodeLine, smallModel, tensor, throughSequence, weights } from '../small-models.ts';
 
 const runtime = nodeRuntime();
 
@@ -37,15 +37,22 @@ async function networkWith(between: readonly NodeLine[]) {
 const all = new Set(['stem.weight', 'neck.weight', 'fc.weight', 'fc.bias']);
 
 test('an operator without a rule cuts off what lies before it, and no more', async () => {
-  const { groups, obstacles } = await networkWith([['Det', ['maps'], ['eights'], {}, 'volume']]);
+  const { groups, obstacles } = await networkWith(throughSequence('maps', 'eights', 'joined'));
   expect(obstacles).toEqual([
-    { operator: 'Det', node: 'volume', why: 'there is no rule for Det', parameters: ['stem.weight'] },
+    {
+      operator: 'ConcatFromSequence',
+      node: 'joined',
+      why: 'there is no rule for ConcatFromSequence',
+      parameters: ['stem.weight'],
+    },
   ]);
   expect(trainableGroups(groups, obstacles)).toBe(2);
   expect(() => refuseCutOff(all, groups, obstacles)).toThrow(
     expect.objectContaining({
       code: 'unsupported-operator',
-      line: expect.stringMatching(/Det node "volume".*no rule.*cuts off stem \(1 of 4.*--trainable last:2$/),
+      line: expect.stringMatching(
+        /ConcatFromSequence node "joined".*no rule.*cuts off stem \(1 of 4.*--trainable last:2$/,
+      ),
     }),
   );
   refuseCutOff(new Set(['neck.weight', 'fc.weight']), groups, obstacles);
@@ -66,12 +73,12 @@ test('what a rule does not cover is an obstacle with its reason', async () => {
 test('an operator that no gradient has to pass is none', async () => {
   const { groups, obstacles } = await networkWith([
     // Computed from the picture alone, and from the shape of what trains.
-    ['Det', ['image'], ['volumes'], {}, 'of the picture'],
+    ...throughSequence('image', 'volumes', 'of the picture'),
     ['ReduceMean', ['volumes'], ['volume'], {}],
     ['Shape', ['maps'], ['sizes']],
     ['Cast', ['sizes'], ['floats'], { to: 1 }],
     ['Reshape', ['floats', 'square'], ['matrix']],
-    ['Det', ['matrix'], ['mean'], {}, 'of sizes'],
+    ['ReduceMean', ['matrix'], ['mean'], {}, 'of sizes'],
     ['GlobalAveragePool', ['maps'], ['pooled']],
     ['Mul', ['pooled', 'volume'], ['scaled']],
     ['Add', ['scaled', 'mean'], ['moved']],
