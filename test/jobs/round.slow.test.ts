@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
-import { PictureSource } from '../../src/data/node/index.ts';
+import { PictureSource } from '../../src/data/index.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
 import { firstState, round, train } from '../../src/jobs/index.ts';
 import { readModelFile } from '../../src/models/files.ts';
