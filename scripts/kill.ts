@@ -1,6 +1,7 @@
 /**
- * Kills trainings with `kill -9` at random instants, goes on with them and compares what they come to with trainings that were left
- * in peace: `npx tsx scripts/kill.ts [victim…] [--seed 1] [--kills 100]`, so many of each victim. Ends with 1 where one differs.
+ * Kills trainings, sweeps, exports and federated finishes with `kill -9` at random instants, runs them again until they are done, and
+ * compares every file with that of a command that was not killed: `npx tsx scripts/kill.ts [victim…] [--seed 1] [--kills 50]`, so many
+ * of each victim. Ends with 1 if one differs.
  */
 import { parseArgs } from 'node:util';
 import { makeProject } from '../test/jobs/project.ts';
@@ -10,7 +11,7 @@ import { VICTIMS } from '../test/survival/victims.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: 'string', default: '1' }, kills: { type: 'string', default: '100' } },
+  options: { seed: { type: 'string', default: '1' }, kills: { type: 'string', default: '50' } },
 });
 const project = await makeProject({ train: 6, val: 3 });
 try {
@@ -33,7 +34,7 @@ try {
     for (const instant of instants) counts.set(instant, (counts.get(instant) ?? 0) + 1);
     const faults = lives.flatMap((life) => life.faults);
     console.log(
-      `${victim.padEnd(10)} ${lives.length} trainings, ${instants.length} kills, ${faults.length} faults, ${seconds} s; killed after:`,
+      `${victim.padEnd(10)} ${lives.length} lives, ${instants.length} kills, ${faults.length} faults, ${seconds} s; killed after:`,
       [...counts].map(([instant, count]) => `${instant} ${count}`).join(', '),
     );
     if (faults.length) process.exitCode = 1;

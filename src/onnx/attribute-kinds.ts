@@ -48,11 +48,20 @@ const KINDS = new Map<string, readonly Kind[]>([
 /** Attributes that may hold any integer of 64 bits: "to the end", or contents. All others are sizes, axes, switches. */
 const ANY_INTEGER = new Set(['starts', 'ends', 'value_int', 'value_ints', 'seed']);
 
+/** Attributes that are 0 or 1. Of other numbers, some of ONNX Runtime's kernels take 1 as the only one that is on, and others 0 as the only one that is off. */
+const SWITCHES = new Set(
+  words(`
+    align_corners allowzero antialias broadcast ceil_mode center_point_box count_include_pad detect_negative detect_positive exclude_outside
+    exclusive fmod input_forget interleaved inverse is_case_sensitive is_causal is_test keepdims largest linear_before_reset
+    noop_with_empty_axes onesided output_sequence periodic reverse saturate select_last_index sorted spatial training_mode transA transB upper`),
+);
+
 /** What is wrong with an attribute of an operator of the standard, in words that follow its name; undefined where nothing is. */
 export function attributeFault(name: string, { kind, value }: Attribute): string | undefined {
   const kinds = KINDS.get(name);
   if (kinds && !kinds.includes(kind))
     return `is ${kind === 'opaque' ? 'not written as ONNX defines it' : `of the kind ${kind}`}, and has to be of the kind ${kinds.join(' or ')}`;
+  if (SWITCHES.has(name)) return value === 0 || value === 1 ? undefined : `is ${String(value)}, and has to be 0 or 1`;
   if (ANY_INTEGER.has(name)) return undefined;
   const integers = kind === 'int' ? [value] : kind === 'ints' ? value : [];
   const large = integers.find((integer) => typeof integer === 'bigint');

@@ -4,6 +4,7 @@ import { attributeFault } from './attribute-kinds.ts';
 import { elementCount } from './data-types.ts';
 import { refuseEndless } from './endless.ts';
 import type { Graph, Node } from './model.ts';
+import type { Tensor } from './tensor.ts';
 
 /** Elements that one sample of an input may have, and a batch that the file fixes. */
 const MOST_ELEMENTS = 2 ** 27;
@@ -38,9 +39,11 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
   );
   for (const name of made) checkName(name);
   const produced = new Set(nodes.flatMap((node) => node.outputs).filter((name) => name !== ''));
+  const constants = constantsIn(graph);
   const isThere = (name: string) => made.has(name) || (isOutside(name) && !produced.has(name));
   for (const node of nodes) {
     checkNode(node);
+    checkScales(node, constants);
     const later = node.inputs.find((name) => produced.has(name) && !made.has(name));
     if (later !== undefined)
       throw wrong(
@@ -73,14 +76,40 @@ function checkNode(node: Node): void {
   }
 }
 
+/** Tensors that the graph itself holds, by name. */
+const constantsIn = ({ initializers, nodes }: Graph): ReadonlyMap<string, Tensor> =>
+  new Map([
+    ...initializers,
+    ...nodes.flatMap(({ op, domain, attributes: { value }, outputs }) =>
+      op === 'Constant' && domain === '' && value?.kind === 'tensor' ? [[outputs[0], value.value] as const] : [],
+    ),
+  ]);
+
+/** ONNX Runtime ends its process at sizes below zero, which come of scales below zero. */
+function checkScales(node: Node, constants: ReadonlyMap<string, Tensor>): void {
+  const { op, domain, inputs, attributes } = node;
+  if (domain !== '' || (op !== 'Resize' && op !== 'Upsample')) return;
+  const { scales: own } = attributes;
+  const given = constants.get(op === 'Upsample' || inputs.length === 2 ? inputs[1] : inputs[2]);
+  const scales = own?.kind === 'floats' ? own.value : given?.type === 'float32' ? given.data : [];
+  const wrongScale = Array.from(scales as ArrayLike<number>).find((scale) => !(scale > 0 && scale <= LARGEST_SCALE));
+  if (wrongScale !== undefined)
+    throw wrong(
+      `${describe(node)} has the scale ${wrongScale}, and has to have scales above 0 and at most ${LARGEST_SCALE}`,
+    );
+}
+
+const LARGEST_SCALE = 2 ** 20;
+
 /** Longer names than exporters give: they are compared, split and printed. */
 const LONGEST_NAME = 4096;
 
-/** ONNX Runtime's JavaScript interface keeps values in objects, where `__proto__` is no key. */
+/** ONNX Runtime's JavaScript interface keeps values in objects, where `__proto__` is no key, and ends names at a NUL character. */
 function checkName(name: string): void {
   if (name.length > LONGEST_NAME)
     throw wrong(`the name "${name.slice(0, 40)}…" has more than ${LONGEST_NAME} characters`);
   if (name === '') throw wrong('a value of the model has no name');
+  if (name.includes('\0')) throw wrong(`the name "${name.slice(0, 40).replaceAll('\0', '\\0')}" has a NUL character`);
   if (name === '__proto__') throw wrong(`a value of the model is called "${name}", which JavaScript keeps for itself`);
 }
 

@@ -10,8 +10,9 @@ const target = TARGETS[name];
 mkdirSync(folder, { recursive: true });
 target.surround?.(folder);
 
-/** Files whose outcome was new: what is near them is tried as well. */
-const corpus = [...(await target.corpus())];
+const corpus = await target.corpus();
+/** Mutants that were taken, in a way that was new: they are mutated further. What was refused would be refused again, for the same reason. */
+const taken: Uint8Array[] = [];
 const known = new Set<string>();
 const LARGEST_CORPUS = 300;
 
@@ -23,28 +24,30 @@ function tellFault(i: number, content: Uint8Array, fault: string): void {
   tell({ i, fault });
 }
 
-async function outcome(content: Uint8Array): Promise<string> {
+async function outcome(content: Uint8Array): Promise<{ readonly found: string; readonly isTaken: boolean }> {
   try {
-    return await target.attempt(content, folder);
+    const found = await target.attempt(content, folder);
+    return { found, isTaken: target.isTaken?.(found) ?? true };
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
     if (/\n/.test(error.line)) throw new Error(`a message of several lines: ${error.line}`);
-    return classOf(`${error.code}: ${error.message}`);
+    return { found: classOf(`${error.code}: ${error.message}`), isTaken: false };
   }
 }
 
-for (const content of corpus.slice()) known.add(await outcome(content));
+for (const content of corpus) known.add((await outcome(content)).found);
 
 for (let i = Number(first); i < Number(first) + Number(count); i++) {
   const random = new Random(Number(seed), name, i);
-  const content = target.mutate(corpus[random.below(corpus.length)], random, corpus);
+  const from = taken.length && random.below(2) ? taken : corpus;
+  const content = target.mutate(from[random.below(from.length)], random, corpus);
   writeFileSync(join(folder, 'under-trial'), content);
   tell({ i });
   const began = performance.now();
   const used = process.cpuUsage();
   try {
-    const found = await outcome(content);
-    if (!known.has(found) && corpus.length < LARGEST_CORPUS && content.length < 200_000) corpus.push(content);
+    const { found, isTaken } = await outcome(content);
+    if (isTaken && !known.has(found) && taken.length < LARGEST_CORPUS && content.length < 200_000) taken.push(content);
     known.add(found);
     tell({ i, found });
   } catch (error) {

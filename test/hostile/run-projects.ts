@@ -64,7 +64,7 @@ async function stopped(
 }
 
 /** One round of one client, as the server of `thaw federated init` writes it down. */
-async function makeFederation(folder: string, { model, data }: Project): Promise<void> {
+export async function makeFederation(folder: string, { model, data }: Pick<Project, 'model' | 'data'>): Promise<void> {
   const stages = [{ train: 'head', epochs: 1, lr: 0.02 }];
   const settings = { device: 'cpu', batch: 6, schedule: 'constant', stages } as const;
   const classes = ['blue', 'green', 'red'];

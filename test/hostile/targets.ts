@@ -42,6 +42,8 @@ export interface Target {
   /** Files that are right. */
   corpus(): Promise<Uint8Array[]> | Uint8Array[];
   readonly mutate: Mutation;
+  /** Whether an outcome is one of a file that was taken, at least by a part of Thaw; any but a `ThawError` unless given. */
+  isTaken?(outcome: string): boolean;
   /** Milliseconds after which an attempt takes too long; two seconds unless given. */
   readonly slow?: number;
   /** Puts into the folder what the file has around it. */
@@ -173,6 +175,9 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     async attempt(content, folder) {
       return (await trainOnce(placeModel(content, folder), folder)).map(classOf).join(' | ');
     },
+    // A large input takes its time.
+    slow: 10_000,
+    isTaken: (outcome) => /inspected|artifacts of|trained:/.test(outcome),
   },
   /** Run directories, sweeps and federations, by the commands that read them. */
   'run directory': { ...runDirectory, slow: 20_000 },

@@ -48,6 +48,21 @@ describe('a graph that cannot be is refused where it is read', () => {
     ['a node without a result', modelOf([['Relu', ['x'], ['']]]), /Relu node "Relu\/" gives no value/],
     ['a node without an operator', modelOf([['', ['x'], ['y']]]), /the node "\/y" has no operator/],
     ['a name of JavaScript’s own', modelOf([['Relu', ['x'], ['__proto__']]], { outputs: {} }), /called "__proto__"/],
+    [
+      'a name with a NUL character',
+      modelOf([['Relu', ['a\0b'], ['y']]], { inputs: { 'a\0b': [1] } }),
+      /"a\\0b" has a NUL/,
+    ],
+    [
+      'a switch that is 64',
+      modelOf([['ReduceMean', ['x'], ['y'], { keepdims: 64 }]]),
+      /the attribute "keepdims" of ReduceMean node "ReduceMean\/y" is 64, and has to be 0 or 1/,
+    ],
+    [
+      'a size below zero',
+      modelOf([['Resize', ['x', '', 's'], ['y']]], { initializers: { s: tensor('float32', [2], () => -1) } }),
+      /Resize node "Resize\/y" has the scale -1/,
+    ],
     ['outputs of one name', twiceGiven(), /two outputs of the model are called "y"/],
     ['a size beyond all', modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [2 ** 60, 3] } }), /a dimension of 11529/],
     [

@@ -1,6 +1,6 @@
 /** Whether two runs came to the same, whatever became of them on the way: every file, but for times. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { bytesOf } from '../../src/onnx/index.ts';
 import { decodeCheckpoint } from '../../src/run/checkpoint.ts';
 import type { Checkpoint } from '../../src/training/index.ts';
@@ -10,10 +10,16 @@ const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;
 const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'surroundings', 'memory']);
 
 /** The best checkpoint is written twice where a kill comes between it and the last one: then there is one before it. */
-const MAY_BE = /^checkpoints\/best\/previous\.safetensors$/;
+const MAY_BE = /(^|\/)checkpoints\/best\/previous\.safetensors$/;
 
 /** Files that tell of times in their midst, or are pictures of such: that they are there, and whole, is all that is compared. */
-const TIMED = [/^report\.html$/, /^model\/README\.md$/, /^plots\//, /^events$/, /previous\.safetensors$/];
+const TIMED = [
+  /(report|sweep)\.html$/,
+  /model\/README\.md$/,
+  /(^|\/)plots\//,
+  /(^|\/)events$/,
+  /previous\.safetensors$/,
+];
 
 const withoutTimes = (text: string): unknown =>
   JSON.parse(text, (key, value) => (OF_THE_SITTING.has(key) ? undefined : value));
@@ -36,14 +42,14 @@ function ofCheckpoint({ progress, state, good }: Checkpoint): unknown {
 /** What a file says besides times, in a form that can be compared. */
 function contents(path: string, file: string): unknown {
   const bytes = readFileSync(path);
-  if (file.startsWith('checkpoints/') && file.endsWith('.safetensors')) {
+  if (/(^|\/)checkpoints\//.test(file) && file.endsWith('.safetensors')) {
     const { identity, ...checkpoint } = decodeCheckpoint(bytes);
     return file.includes('previous') ? 'whole' : { identity, ...(ofCheckpoint(checkpoint) as object) };
   }
   if (TIMED.some((pattern) => pattern.test(file))) return bytes.length > 0;
   if (file.endsWith('.json')) return withoutTimes(bytes.toString());
-  if (file === 'metrics.jsonl') return bytes.toString().trimEnd().split('\n').map(withoutTimes);
-  if (file === 'results.csv') return csvWithoutSeconds(bytes.toString());
+  if (file.endsWith('metrics.jsonl')) return bytes.toString().trimEnd().split('\n').map(withoutTimes);
+  if (/(results|sweep)\.csv$/.test(file)) return csvWithoutSeconds(bytes.toString());
   return bytes.toString('hex');
 }
 
@@ -61,7 +67,7 @@ const filesOf = (run: string): Map<string, string> =>
       .map((entry) => {
         const path = join(entry.parentPath, entry.name);
         const file = path.slice(run.length + 1);
-        return [EVENTS.test(basename(file)) ? 'events' : file, path];
+        return [EVENTS.test(basename(file)) ? join(dirname(file), 'events') : file, path];
       }),
   );
 

@@ -1,4 +1,4 @@
-// Whole trainings, each a process, killed with `kill -9` at random instants and gone on with: `scripts/kill.ts` does it hundreds of times.
+// Whole commands, each a process, killed with `kill -9` at random instants and run again: `scripts/kill.ts` does it hundreds of times.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeProject, type Project } from '../jobs/project.ts';
 import { killVictim } from './killing.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 describe(`killed at random instants (THAW_SURVIVAL_SEED=${seed})`, { concurrent: true, timeout: 600_000 }, () => {
-  test.each(Object.keys(VICTIMS))('the training "%s" comes to the same, to the bit', async (victim) => {
+  test.each(Object.keys(VICTIMS))('"%s" comes to the same, to the bit', async (victim) => {
     const lives = await killVictim(victim, { program, data: project.data, seed, kills: KILLS, seconds: SECONDS });
     expect(lives.flatMap(({ faults }) => faults)).toEqual([]);
     expect(lives.length).toBeGreaterThan(0);

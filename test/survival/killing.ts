@@ -1,14 +1,13 @@
-/** Kills trainings at random instants and goes on with them, until they are finished. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** Kills commands at random instants and runs them again, until they are finished. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stringify } from 'yaml';
 import { Random } from '../../src/random.ts';
-import { openRun } from '../../src/run/index.ts';
+import { openRun, unfinishedIn } from '../../src/run/index.ts';
 import { differences } from './comparison.ts';
 import { type Ended, type Running, start } from './program.ts';
-import { VICTIMS } from './victims.ts';
+import { type Place, succeeded, VICTIMS, type Victim } from './victims.ts';
 
 export interface KillOptions {
   readonly program: string;
@@ -18,11 +17,11 @@ export interface KillOptions {
   /** At least so many, unless they take more seconds than this. */
   readonly kills: number;
   readonly seconds?: number;
-  /** Told after each training. */
+  /** Called after each life. */
   readonly onLife?: (life: Life) => void;
 }
 
-/** One training from its first start to its end. */
+/** One run of a victim from its first start to its end. */
 export interface Life {
   readonly kills: number;
   /** By what was going on. */
@@ -31,17 +30,16 @@ export interface Life {
   readonly faults: readonly string[];
 }
 
-/** Trains a victim without a kill, then again and again with kills, until there were enough. @returns the lives */
+/** Runs a victim without a kill, then again and again with kills, until there were enough. @returns the lives */
 export async function killVictim(name: string, options: KillOptions): Promise<Life[]> {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-kills-'));
   try {
-    const config = join(folder, 'thaw.yaml');
-    writeFileSync(config, stringify(VICTIMS[name]));
-    const words = (out: string) => ['train', 'default', options.data, '--config', config, '--json', '--out', out];
-    const env = { THAW_CACHE: join(folder, 'cache') };
+    const victim = VICTIMS[name];
+    const place = { ...options, folder, env: { THAW_CACHE: join(folder, 'cache') } };
+    await victim.prepare?.(place);
     const whole = join(folder, 'whole');
-    const undisturbed = await start(options.program, words(whole), env).ended;
-    if (undisturbed.code !== 0) throw new Error(`${name} does not train: ${undisturbed.stderr}`);
+    victim.begin?.(place, whole);
+    const undisturbed = succeeded(await start(options.program, victim.words(place, whole), place.env).ended);
 
     const lives: Life[] = [];
     const { seconds = Number.POSITIVE_INFINITY } = options;
@@ -49,12 +47,13 @@ export async function killVictim(name: string, options: KillOptions): Promise<Li
     const late = () => performance.now() - began > seconds * 1000;
     for (let kills = 0; kills < options.kills && !late(); kills += lives.at(-1)!.kills) {
       const random = new Random(options.seed, name, lives.length);
-      const run = join(folder, `killed-${lives.length}`);
-      const life = await live(run, words(run), { ...options, env, random, undisturbed });
-      const faults = life.faults.length ? life.faults : differences(run, whole);
+      const out = join(folder, `killed-${lives.length}`);
+      victim.begin?.(place, out);
+      const life = await live(out, { ...place, victim, random, undisturbed });
+      const faults = life.faults.length ? life.faults : differences(out, whole);
       lives.push({ ...life, faults });
       options.onLife?.(lives.at(-1)!);
-      if (!faults.length) rmSync(run, { recursive: true });
+      if (!faults.length) rmSync(out, { recursive: true });
     }
     return lives;
   } finally {
@@ -62,26 +61,25 @@ export async function killVictim(name: string, options: KillOptions): Promise<Li
   }
 }
 
-interface Circumstances extends KillOptions {
-  readonly env: Readonly<Record<string, string>>;
+interface Circumstances extends Place {
+  readonly victim: Victim;
   readonly random: Random;
   readonly undisturbed: Ended;
 }
 
-async function live(run: string, words: readonly string[], to: Circumstances): Promise<Life> {
+async function live(out: string, to: Circumstances): Promise<Life> {
+  const { victim } = to;
   const instants: string[] = [];
   const faults: string[] = [];
   for (let kills = 0; faults.length === 0; kills++) {
-    const begun = existsSync(join(run, 'checkpoints', 'source.json'));
-    const running = start(to.program, begun ? ['resume', run, '--json'] : words, to.env);
+    const running = start(to.program, victim.words(to, out), to.env);
     await killedAtRandom(running, to);
     const ended = await running.ended;
     if (ended.code === 0) return { kills, instants, faults };
-    // It was killed when all was done, before it could say so.
-    if (ended.code === 2 && ended.stderr.includes('is finished')) return { kills, instants, faults };
-    instants.push(instantOf(ended, run));
+    if (ended.code === 2 && victim.done && ended.stderr.includes(victim.done)) return { kills, instants, faults };
+    instants.push(instantOf(ended, out));
     if (!ended.killed) faults.push(`after ${kills} kills it ended with ${ended.code}: ${ended.stderr.trim()}`);
-    else faults.push(...(await broken(run)));
+    for (const run of victim.runs ?? ['.']) faults.push(...(await broken(join(out, run))));
   }
   return { kills: instants.length, instants, faults };
 }
@@ -115,13 +113,17 @@ function instantOf({ stdout }: Ended, run: string): string {
   if (!existsSync(run)) return 'starting';
   const last = stdout.trimEnd().split('\n').at(-1);
   if (!last) return 'started';
+  // A command's answer takes several lines.
+  if (!last.startsWith('{"')) return 'answered';
   const { type, phase } = JSON.parse(last) as { type: string; phase?: string };
   return phase ?? type;
 }
 
-/** A run that nobody writes: every file of it is whole, and its newest checkpoints are. */
+/** A run that nobody writes: every file of it is whole, and its newest checkpoints are; or it says how it is made again. */
 async function broken(path: string): Promise<string[]> {
   const faults: string[] = [];
+  const unfinished = await unfinishedIn(path);
+  if (unfinished) return unfinished.command.startsWith('thaw federated finish ') ? [] : [unfinished.command];
   if (!existsSync(join(path, 'config.yaml'))) return faults;
   const run = await openRun(path);
   for (const kind of ['best', 'last'] as const) {
