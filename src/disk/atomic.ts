@@ -1,17 +1,39 @@
 /** Files that are whole or not there, whatever instant the process or the machine stops. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join, resolve, toNamespacedPath } from 'node:path';
 import { ThawError } from '../errors.ts';
 
 /** Bytes that are read back at a time. */
 const PIECE = 2 ** 20;
 
-const LEFTOVER = /^\..+\.[0-9a-f]{12}\.tmp$/;
+/** The file that it is of, the machine, the process, and what tells several from each other. */
+const LEFTOVER = /^\.(.+)\.([0-9a-f]{4})([0-9a-f]{8})[0-9a-f]{8}\.tmp$/;
+const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
 
 /** A name beside `path` for what is not finished. */
-export const beside = (path: string): string =>
-  join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+export const beside = (path: string): string => {
+  const pid = process.pid.toString(16).padStart(8, '0');
+  return join(dirname(path), `.${basename(path)}.${MACHINE}${pid}${randomBytes(4).toString('hex')}.tmp`);
+};
+
+/** Removes what processes of this machine left unfinished of a file, and that have ended. For a file in a folder without a lock. */
+export async function removeAbandoned(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    const [, file, machine, pid] = LEFTOVER.exec(name) ?? [];
+    if (file === basename(path) && machine === MACHINE && !isRunning(Number.parseInt(pid, 16)))
+      await removed(join(dirname(path), name));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
 
 /** Removes what a killed process left unfinished in a folder. Only for whoever holds the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {

@@ -7,6 +7,7 @@ export {
   holds,
   ignoring,
   makeFolder,
+  removeAbandoned,
   removed,
   removeLeftovers,
   replaceFolder,

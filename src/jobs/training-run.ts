@@ -81,10 +81,12 @@ class RunLog {
       case 'before':
         this.record = { ...this.record, before: event.val };
         return saveRecord(run, this.record);
-      case 'stage':
-        this.record = withStage(this.record, event);
+      case 'stage': {
+        const { type: _, ...stage } = event;
+        this.record = withStage(this.record, stage);
         await saveRecord(run, this.record);
-        return this.writeArtifacts(event);
+        return this.writeArtifacts(stage);
+      }
       case 'step': {
         const { computed, waited } = this.record.times ?? { computed: 0, waited: 0 };
         const times = { computed: computed + event.computed, waited: waited + event.waited };

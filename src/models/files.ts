@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
-import { writeAtomically } from '../disk/index.ts';
+import { removeAbandoned, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   bytesOf,
@@ -161,6 +161,7 @@ export interface WriteFileOptions {
 export async function writeModelFile(path: string, model: Model, options: WriteFileOptions = {}): Promise<void> {
   const target = resolve(path);
   const { externalData = weightBytes(model) > MESSAGE_LIMIT } = options;
+  for (const file of [target, `${target}_data`]) await removeAbandoned(file);
   if (!externalData) return writeAtomically(target, writeModel(model));
   const location = `${basename(target)}_data`;
   const { model: bytes, data } = writeModelWithExternalData(model, { location });

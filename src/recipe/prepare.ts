@@ -30,7 +30,15 @@ import {
   withFloatWeights,
   writeSequences,
 } from '../lowering/index.ts';
-import { type Dimension, type Model, producersIn, quantizedWeights, readModel, writeModel } from '../onnx/index.ts';
+import {
+  type Dimension,
+  type Model,
+  producersIn,
+  quantizedWeights,
+  readModel,
+  type Shape,
+  writeModel,
+} from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
@@ -87,8 +95,18 @@ export async function prepareModel(model: Model, runtime: Runtime, options: Prep
   }
   const { model: headed, continued } = withHead(model, options);
   const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
-  return { source, continued, ...(await networkOf(source, runtime, options)) };
+  const prepared = await networkOf(source, runtime, options);
+  const scores = prepared.network.values.get(prepared.output);
+  if (scores?.shape[0] !== 'batch') throw noRowOfEach(prepared.output, scores?.shape);
+  return { source, continued, ...prepared };
 }
+
+const noRowOfEach = (output: string, shape: Shape = []): ThawError =>
+  new ThawError(
+    'bad-model',
+    `the scores "${output}" are [${shape.join(', ')}], which is not a row for each sample of a batch`,
+    'Export the model so that its output begins with the batch',
+  );
 
 /** The model taking any batch, found out in single precision, since ONNX Runtime has few kernels for halves. */
 async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOptions): Promise<Model> {
@@ -144,6 +162,8 @@ export function anatomized(
 ): Omit<Prepared, 'source'> {
   const found = findHead(plain.model, { name: options.head });
   const output = scoresOf(plain.model, found.graphOutput);
+  const rows = plain.values.get(output)?.shape[0];
+  if (typeof rows !== 'string') throw noRowOfEach(output, plain.values.get(output)?.shape);
   const head = { ...found, graphOutput: beforeUnits(plain.model, output) };
   const { lora, seed = 0 } = options;
   const plainGroups = groupsOf(plain.model, found);

@@ -1,7 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { explained, holds, removeLeftovers, replaceFolder, writeAtomically } from '../../src/disk/index.ts';
+import {
+  beside,
+  explained,
+  holds,
+  removeAbandoned,
+  removeLeftovers,
+  replaceFolder,
+  writeAtomically,
+} from '../../src/disk/index.ts';
 import { temporaryFolders } from '../run/folders.ts';
 
 const temporaryFolder = temporaryFolders();
@@ -38,11 +47,24 @@ test('a folder is replaced as a whole or not at all', async () => {
 
 test('leftovers are told from files of the user', async () => {
   const folder = await temporaryFolder();
-  const names = ['.config.yaml.0123456789ab.tmp', 'notes.tmp', '.hidden', '.x.tmp'];
+  const names = ['.config.yaml.0123456789abcdef0123.tmp', 'notes.tmp', '.hidden', '.x.tmp'];
   for (const name of names) await writeFile(join(folder, name), '');
   await removeLeftovers(folder);
   await removeLeftovers(join(folder, 'nothing'));
   expect((await readdir(folder)).sort()).toEqual(names.slice(1).sort());
+});
+
+test('a file leaves nothing of processes that were killed, and what others write stays', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'model.onnx');
+  const named = (pid: number) => basename(beside(path)).replace(/([0-9a-f]{4})[0-9a-f]{8}/, `$1${hexOf(pid)}`);
+  const hexOf = (pid: number) => pid.toString(16).padStart(8, '0');
+  const ended = spawnSync(process.execPath, ['-e', '']).pid;
+  const elsewhere = named(ended).replace(/onnx\.[0-9a-f]{4}/, 'onnx.zzzz');
+  const kept = [named(process.pid), elsewhere, named(ended).replace('model', 'other')];
+  for (const name of [named(ended), ...kept]) await writeFile(join(folder, name), '');
+  await removeAbandoned(path);
+  expect((await readdir(folder)).sort()).toEqual(kept.sort());
 });
 
 test('a full disk is the user’s to mend; what we do not know is not', () => {

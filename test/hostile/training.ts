@@ -76,6 +76,7 @@ async function stepOf({ network, anatomy, output }: Prepared, trainable: string)
     const inputs = dataInputsOf(network.model).map(({ name }): Tensor => {
       const { type, shape } = network.values.get(name)!;
       const sizes = shape.map((d) => (typeof d === 'number' ? d : d === 'batch' ? batch : sequence));
+      if (type === 'string') throw new ThawError('bad-model', 'an input of strings, which no source fills', '');
       const data = isHalf(type)
         ? new Uint16Array(elementCount(sizes))
         : arrayFrom(type, new Array(elementCount(sizes)).fill(1));

@@ -236,7 +236,7 @@ test('what a killed process left unfinished is removed wherever a run writes', a
   await run.writeFile('plots/loss.png', '');
   await run.writeArtifacts(1, new Map([['training_model.onnx', 'x']]));
   await run.release();
-  const left = '.file.0123456789ab.tmp';
+  const left = '.file.0123456789abcdef0123.tmp';
   const folders = ['', 'checkpoints', 'checkpoints/last', 'plots', 'artifacts', 'artifacts/stage-1'];
   for (const folder of folders) await writeFile(join(run.path, folder, left), '');
   await (await resumeRun(run.path)).release();

@@ -35,7 +35,7 @@ test('a run that was killed before its source was whole is begun again under the
   const sources = join(run.path, 'checkpoints');
   await expect(createRun({ out: run.path, data: '' })).rejects.toThrow('already holds a run');
   await rm(join(sources, 'source.json'));
-  await writeFile(join(sources, '.source.json.0123456789ab.tmp'), '{');
+  await writeFile(join(sources, '.source.json.0123456789abcdef0123.tmp'), '{');
   // What is not of a beginning is kept.
   await writeFile(join(run.path, 'notes.txt'), 'mine');
   await expect(createRun({ out: run.path, data: '' })).rejects.toMatchObject({ code: 'run-directory' });

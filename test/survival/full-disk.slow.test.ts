@@ -56,7 +56,7 @@ function cases(code: string): number[] {
   const kinds = new Map<string, number[]>();
   for (const [i, { name, path }] of operations.entries()) {
     if (!FAULTS[code].refused.includes(name)) continue;
-    const kind = relative(whole, path).replace(/\.[0-9a-f]{12}\.tmp|\d+|plots\/.*/g, '');
+    const kind = relative(whole, path).replace(/\.[0-9a-f]{20}\.tmp|\d+|plots\/.*/g, '');
     kinds.set(kind, [...(kinds.get(kind) ?? []), i]);
   }
   const left = [...kinds.values()];
