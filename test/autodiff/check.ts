@@ -3,13 +3,11 @@ import { lower } from '../../src/lowering/index.ts';
 import {
   arrayFrom,
   type DataType,
-  type Dimension,
   elementCount,
   GraphBuilder,
   isFloat,
   type Node,
   numbersOf,
-  product,
   type Tensor,
   type Value,
   writeModel,
@@ -17,7 +15,8 @@ import {
 import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import type { Session } from '../../src/runtime/session.ts';
-import { draw, type Input, sizesAt } from './inputs.ts';
+import { dimensionFrom, type Sizes } from '../../src/shapes/dimensions.ts';
+import { draw, type Input } from './inputs.ts';
 
 /** Nodes to be differentiated, and what they are run with. */
 export interface Forward {
@@ -67,11 +66,12 @@ const runtime = nodeRuntime('cpu', { intraOpNumThreads: 1 });
 export async function compareGradients(forward: Forward, seed: string): Promise<Comparison[]> {
   const random = new Random(1, seed);
   const inputs = new Map([...forward.inputs].map(([name, input]) => [name, draw(input, random, BATCH)]));
-  const shapes = new Map([...(await symbolicShapes(forward, inputs)), ...(forward.declared ?? [])]);
+  const { shapes: found, sizes } = await symbolicShapes(forward, inputs);
+  const shapes = new Map([...found, ...(forward.declared ?? [])]);
   const types = forward.outputs.filter((name) => isFloat(shapes.get(name)!.type));
   const weights = new Map(
     types.map((name) => {
-      const shape = sizesAt(evaluated(shapes.get(name)!), 1);
+      const shape = sizes.get(name)!;
       return [
         name,
         {
@@ -191,29 +191,28 @@ function encode(forward: Forward, b: GraphBuilder, inputs: readonly Value[], out
   });
 }
 
-/** Types and shapes of all results, found by running with two batch sizes. */
-async function symbolicShapes(forward: Forward, inputs: ReadonlyMap<string, Tensor>): Promise<Map<string, Typed>> {
+/** Types and shapes of all results, found by running with two batch sizes, and their sizes in the larger one. */
+async function symbolicShapes(
+  forward: Forward,
+  inputs: ReadonlyMap<string, Tensor>,
+): Promise<{ shapes: Map<string, Typed>; sizes: Map<string, readonly number[]> }> {
   const { b, fed } = build(forward, 'float32', new Map());
   const names = forward.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
   const session = await runtime.load(encode(forward, b, fed, names));
   const smaller = new Map([...forward.inputs].map(([name, input]) => [name, draw(input, new Random(2), BATCH - 1)]));
   const [large, small] = [await session.run(feeds(forward, inputs)), await session.run(feeds(forward, smaller))];
   await session.release();
-  return new Map(
-    names.map((name) => {
-      const shape = large[name].shape.map(
-        (d, i): Dimension => (d === small[name].shape[i] ? d : product([d / BATCH, 'batch'])),
-      );
-      return [name, { type: large[name].type, shape }];
-    }),
-  );
+  const runs: Sizes[] = [{ batch: BATCH }, { batch: BATCH - 1 }];
+  return {
+    shapes: new Map(
+      names.map((name) => {
+        const shape = large[name].shape.map((d, i) => dimensionFrom([d, small[name].shape[i]], runs, `${name}.${i}`));
+        return [name, { type: large[name].type, shape }];
+      }),
+    ),
+    sizes: new Map(names.map((name) => [name, large[name].shape])),
+  };
 }
-
-/** Sizes of a symbolic shape with the batch of the comparison, as products of it. */
-const evaluated = ({ shape }: Typed): number[] =>
-  shape.map((d) =>
-    typeof d === 'number' ? d : d.split('*').reduce((all, part) => all * (part === 'batch' ? BATCH : Number(part)), 1),
-  );
 
 async function gradientModel(
   forward: Forward,

@@ -1,4 +1,4 @@
-import { axis, type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
+import { axis, divide, type GraphBuilder, isStatic, numbersOf, type Value } from '../../onnx/index.ts';
 import type { Rule, Rules } from '../rule.ts';
 
 // y has x's elements in x's order      ∂x = ∂y in x's shape
@@ -25,8 +25,11 @@ export function place(b: GraphBuilder, x: Value, at: number, start: number, size
   return b.pad(x, before, after);
 }
 
-/** The same where sizes are known only at run time: x lies at `start` of `like`'s axis, or before its end where `start` is negative. */
-function placeLike(b: GraphBuilder, x: Value, at: number, start: number, like: Value): Value {
+/** The same in an axis of `like`'s size, which may be known only at run time; a negative `start` counts from its end. */
+export function placeLike(b: GraphBuilder, x: Value, at: number, start: number, like: Value): Value {
+  const total = like.shape[at];
+  if (typeof total === 'number' && typeof x.shape[at] === 'number')
+    return place(b, x, at, start < 0 ? start + total : start, total);
   const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
   const before = start < 0 ? b.max(b.add(sizeOf(like), start), 0) : b.ints([start]);
   const after = b.sub(b.sub(sizeOf(like), before), sizeOf(x));
@@ -35,6 +38,22 @@ function placeLike(b: GraphBuilder, x: Value, at: number, start: number, like: V
   const pads = b.concat([...none(at), before, ...none(rank - 1), after, ...none(rank - 1 - at)], 0);
   const shape = x.shape.map((d, i) => (i === at ? like.shape[i] : d));
   return b.emit('Pad', [x, pads], [{ type: x.type, shape }])[0];
+}
+
+/** ∂y of a tile `[r₀·d₀, r₁·d₁, …]` as `[r₀, d₀, r₁, d₁, …]`, summed over the repeats, which are known at run time. */
+function sumOfRepeats(b: GraphBuilder, x: Value, repeats: Value, dy: Value): Value {
+  const pairs = b.emit(
+    'Concat',
+    [repeats, b.shapeOf(x)].map((sizes) => b.unsqueeze(sizes, [1])),
+    [{ type: 'int64', shape: [x.shape.length, 2] }],
+    { axis: 1 },
+  )[0];
+  const split = x.shape.flatMap((d, i) => [divide(dy.shape[i], d) ?? `${dy.name}.${i}`.replaceAll('*', '_'), d]);
+  const apart = b.emit('Reshape', [dy, b.reshape(pairs, [2 * x.shape.length])], [{ type: dy.type, shape: split }])[0];
+  return b.reduceSum(
+    apart,
+    x.shape.map((_, i) => 2 * i),
+  );
 }
 
 /** Moves data about; nothing is computed. */
@@ -119,9 +138,11 @@ export const shapes: Rules = {
   ],
 
   // y = x repeated     ∂x = ∂y summed over the repeats
-  Tile: ({ b, inputs: [x, repeats], dy: [dy], constant }) => [
+  Tile: ({ b, inputs: [x, repeats], dy: [dy], known }) => [
     () => {
-      const count = constant(repeats);
+      const contents = known(repeats);
+      if (!contents) return sumOfRepeats(b, x, repeats, dy);
+      const count = numbersOf(contents);
       const split = x.shape.flatMap((d, i) => (count[i] === 1 ? [d] : [count[i], d]));
       const over = count.flatMap((n, i) => (n === 1 ? [] : [i + count.slice(0, i).filter((m) => m !== 1).length]));
       return over.length ? b.reduceSum(b.reshape(dy, split), over) : dy;
