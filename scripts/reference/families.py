@@ -3,12 +3,14 @@
     python scripts/reference/families.py FOLDER [NAME...]    all of them where none is named; a name may be a pattern (bert*)
     python scripts/reference/families.py --list              their names
     python scripts/reference/families.py FOLDER --again      those as well that the folder has
+    python scripts/reference/families.py FOLDER --export raw this export only
     npx tsx scripts/reference/families.ts FOLDER             the fast half: Thaw on each of them, and the table in docs/networks.md
 
 FOLDER gets, for each family, NAME.json and NAME.safetensors (what PyTorch computes), and for each export NAME-EXPORT.onnx and
 NAME-EXPORT.json (where its initializers come from), with NAME-EXPORT-derived.safetensors where some are derived from parameters.
 """
 
+import argparse
 import fnmatch
 import json
 import logging
@@ -219,23 +221,29 @@ def whole(folder: Path, name: str, job, *rest) -> None:
     print(f"{stem}: {document.get('failed', 'done')} ({time.time() - start:.0f} s)", flush=True)
 
 
-def main(arguments: list[str]) -> None:
-    if arguments == ["--list"]:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("patterns", nargs="*", metavar="NAME")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--export", action="append", choices=list(exporters.EVERY))
+    options = parser.parse_args()
+    if options.list or not options.folder:
         print("\n".join(FAMILIES))
         return
-    again = "--again" in arguments
-    place, *patterns = [argument for argument in arguments if argument != "--again"]
-    folder = Path(place)
+    folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
+    missing = lambda stem: options.again or not (folder / f"{stem}.json").exists()
     for name in FAMILIES:
-        if patterns and not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+        if options.patterns and not any(fnmatch.fnmatch(name, pattern) for pattern in options.patterns):
             continue
-        if again or not (folder / f"{name}.json").exists():
+        if missing(name):
             whole(folder, name, write_reference)
         if "failed" in json.loads((folder / f"{name}.json").read_text()):
             continue
-        for export in exporters.EVERY:
-            if again or not (folder / f"{name}-{export}.json").exists():
+        for export in options.export or exporters.EVERY:
+            if missing(f"{name}-{export}"):
                 whole(folder, name, write_export, export)
 
 
@@ -243,4 +251,4 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
-    main(sys.argv[1:])
+    main()

@@ -301,15 +301,21 @@ export class GraphBuilder extends Emitter {
 
   // --- convolution and pooling -----------------------------------------------------------------------------------
 
-  /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. */
-  conv(x: Value, w: Value, bias: Value | undefined, attributes: SpatialAttributes & { group?: number }): Value {
+  /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. `spatial` is the size of the result, needed if x's is symbolic. */
+  conv(
+    x: Value,
+    w: Value,
+    bias: Value | undefined,
+    attributes: SpatialAttributes & { group?: number },
+    spatial?: readonly Dimension[],
+  ): Value {
     const { group = 1 } = attributes;
     const channels = w.shape[1];
     if (typeof channels === 'number' && x.shape[1] !== channels * group) {
       throw new Error(`Conv: input channels ${x.shape[1]} must match weight channels ${channels} x group ${group}`);
     }
     const kernel = w.shape.slice(2) as number[];
-    const shape = [x.shape[0], w.shape[0], ...convolvedShape(x.shape.slice(2), kernel, attributes)];
+    const shape = [x.shape[0], w.shape[0], ...(spatial ?? convolvedShape(x.shape.slice(2), kernel, attributes))];
     return this.emit('Conv', bias ? [x, w, bias] : [x, w], [{ type: x.type, shape }], {
       kernel_shape: kernel,
       strides: attributes.strides,

@@ -1,4 +1,4 @@
-import type { Dimension } from './shape.ts';
+import type { Dimension, Shape } from './shape.ts';
 
 /** Attributes that convolution and pooling share, by ONNX's names; one entry a spatial axis, `pads` begins then ends. */
 export interface SpatialAttributes {
@@ -30,22 +30,27 @@ export function convolvedShape(
 
 export const pooledShape = convolvedShape;
 
-/** Begin and end pads written out, whatever `auto_pad` says (ONNX `Conv`: SAME_UPPER puts the odd element at the end). */
-export function explicitPads(
-  spatial: readonly number[],
-  kernel: readonly number[],
-  attributes: SpatialAttributes & { readonly auto_pad?: string },
-): number[] {
+type Padded = SpatialAttributes & { readonly auto_pad?: string };
+
+/**
+ * Begin and end pads written out, whatever `auto_pad` says (ONNX `Conv`: SAME_UPPER puts the odd element at the end). Undefined if they depend
+ * on a size that is known only at run time.
+ */
+export function explicitPads(spatial: readonly number[], kernel: readonly number[], attributes: Padded): number[];
+export function explicitPads(spatial: Shape, kernel: readonly number[], attributes: Padded): number[] | undefined;
+export function explicitPads(spatial: Shape, kernel: readonly number[], attributes: Padded): number[] | undefined {
   const { auto_pad = 'NOTSET', strides, dilations, pads } = attributes;
   if (auto_pad === 'NOTSET') return [...(pads ?? kernel.flatMap(() => [0, 0]))];
   if (auto_pad === 'VALID') return kernel.flatMap(() => [0, 0]);
-  const total = kernel.map((k, i) => {
-    const stride = strides?.[i] ?? 1;
-    return Math.max(
-      0,
-      (Math.ceil(spatial[i] / stride) - 1) * stride + (dilations?.[i] ?? 1) * (k - 1) + 1 - spatial[i],
-    );
-  });
+  const total: number[] = [];
+  for (const [i, k] of kernel.entries()) {
+    const [size, stride, reach] = [spatial[i], strides?.[i] ?? 1, (dilations?.[i] ?? 1) * (k - 1)];
+    // Unstrided, there are as many windows as elements.
+    if (stride === 1) total.push(reach);
+    else if (typeof size === 'number')
+      total.push(Math.max(0, (Math.ceil(size / stride) - 1) * stride + reach + 1 - size));
+    else return undefined;
+  }
   const small = total.map((t) => Math.floor(t / 2));
   const large = total.map((t, i) => t - small[i]);
   return auto_pad === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];

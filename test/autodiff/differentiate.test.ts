@@ -88,15 +88,17 @@ describe('differentiate', () => {
     expect(differentiate(b, loss, ['x'], known).get('x')!.shape).toEqual([2, 3]);
   });
 
-  test('refuses a picture of unknown size', () => {
+  test('refuses an image of unknown size if the formula depends on it', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['batch', 2, 'height', 'width']);
     const w = b.input('w', 'float32', [2, 2, 3, 3]);
-    const y = append(b, 'Conv', [x, w]);
+    const y = append(b, 'Conv', [x, w], { auto_pad: 'SAME_UPPER', strides: [2, 2] });
     expect(() => differentiate(b, b.reduceSum(y), ['x'])).toThrowError(
       expect.objectContaining({
         code: 'unsupported-operator',
-        message: expect.stringMatching(/"the Conv" cannot be differentiated: its picture size is not fixed/),
+        message: expect.stringMatching(
+          /"the Conv" cannot be differentiated: its strides and auto_pad make its pads depend on a size/,
+        ),
       }),
     );
   });

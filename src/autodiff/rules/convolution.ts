@@ -1,15 +1,25 @@
-import { explicitPads, type Shape, tensor } from '../../onnx/index.ts';
+import { explicitPads, type Shape, type SpatialAttributes, tensor } from '../../onnx/index.ts';
 import { type ConvolutionAttributes, channelSum, convInputGradient, convWeightGradient } from '../adjoint.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
-/** Sizes of a picture, which must be fixed: pads and strides depend on them. */
+/** Sizes of an image, which must be fixed: the formula depends on them. */
 export function fixedSizes(shape: Shape, { refuse }: RuleContext): number[] {
   const spatial = shape.slice(2);
-  if (spatial.some((d) => typeof d !== 'number')) refuse('its picture size is not fixed: give one with --input');
+  if (spatial.some((d) => typeof d !== 'number')) refuse('its image size is not fixed: give one with --input');
   return spatial as number[];
 }
 
 type Spacing = Pick<ConvolutionAttributes, 'strides' | 'dilations'>;
+
+/** Pads written out. */
+export const padsOf = (
+  x: Shape,
+  kernel: readonly number[],
+  attributes: SpatialAttributes & { readonly auto_pad?: string },
+  { refuse }: RuleContext,
+): number[] =>
+  explicitPads(x.slice(2), kernel, attributes) ??
+  refuse('its strides and auto_pad make its pads depend on a size that is not fixed: give one with --input');
 
 /** Strides, dilations and groups written out. */
 const written = (kernel: readonly number[], attributes: RuleContext['attributes']) => ({
@@ -23,7 +33,7 @@ export const convolve: Rule = (context) => {
   const { b, inputs, dy, attributes } = context;
   const [x, w] = inputs;
   const kernel = w.shape.slice(2) as number[];
-  const pads = explicitPads(fixedSizes(x.shape, context), kernel, attributes);
+  const pads = padsOf(x.shape, kernel, attributes, context);
   const a: ConvolutionAttributes = { ...written(kernel, attributes), pads };
   return [
     () => convInputGradient(b, dy[0], w, x, a),
@@ -33,13 +43,10 @@ export const convolve: Rule = (context) => {
 };
 
 /** Pads of a transposed convolution, from the size of its result: what the specification calls `total_padding`, halved. */
-function transposedPads(
-  [input, output]: [number[], number[]],
-  kernel: readonly number[],
-  { strides, dilations }: Spacing,
-  { auto_pad = 'NOTSET', pads, output_padding, output_shape }: RuleContext['attributes'],
-): number[] {
+function transposedPads(context: RuleContext, kernel: readonly number[], { strides, dilations }: Spacing): number[] {
+  const { auto_pad = 'NOTSET', pads, output_padding, output_shape } = context.attributes;
   if (auto_pad === 'NOTSET' && !output_shape) return pads ?? kernel.flatMap(() => [0, 0]);
+  const [input, output] = [context.inputs[0], context.outputs[0]].map(({ shape }) => fixedSizes(shape, context));
   const total = kernel.map((k, i) =>
     Math.max(0, strides[i] * (input[i] - 1) + (output_padding?.[i] ?? 0) + (k - 1) * dilations[i] + 1 - output[i]),
   );
@@ -87,14 +94,13 @@ export const convolution: Rules = {
 
   // y = x ⋆ᵀ w + c, the transpose of a convolution     ∂x = ∂y ∗ w, ∂w = ∂y ⋆ x, ∂c = Σ ∂y
   ConvTranspose: (context) => {
-    const { b, inputs, outputs, dy, attributes } = context;
+    const { b, inputs, dy, attributes } = context;
     const [x, w] = inputs;
     const kernel = w.shape.slice(2) as number[];
-    const sizes = [fixedSizes(x.shape, context), fixedSizes(outputs[0].shape, context)] as [number[], number[]];
     const common = written(kernel, attributes);
-    const a: ConvolutionAttributes = { ...common, pads: transposedPads(sizes, kernel, common, attributes) };
+    const a: ConvolutionAttributes = { ...common, pads: transposedPads(context, kernel, common) };
     return [
-      () => b.conv(dy[0], w, undefined, a),
+      () => b.conv(dy[0], w, undefined, a, x.shape.slice(2)),
       () => convWeightGradient(b, dy[0], x, w, a),
       () => channelSum(b, dy[0]),
     ];

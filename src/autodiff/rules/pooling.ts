@@ -1,17 +1,18 @@
-import { explicitPads, product } from '../../onnx/index.ts';
+import { elementCount, isStatic, product, type Value } from '../../onnx/index.ts';
 import { averagePoolGradient, maxPoolGradient } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
-import { fixedSizes } from './convolution.ts';
+import { fixedSizes, padsOf } from './convolution.ts';
 
 /** The windows of a pool, everything written out. */
 function windows(context: RuleContext) {
   const { attributes, inputs } = context;
+  fixedSizes(inputs[0].shape, context);
   const kernel_shape: number[] = attributes.kernel_shape.map(Number);
   return {
     kernel_shape,
     strides: attributes.strides ?? kernel_shape.map(() => 1),
     dilations: attributes.dilations ?? kernel_shape.map(() => 1),
-    pads: explicitPads(fixedSizes(inputs[0].shape, context), kernel_shape, attributes),
+    pads: padsOf(inputs[0].shape, kernel_shape, attributes, context),
     ceil_mode: attributes.ceil_mode ?? 0,
   };
 }
@@ -65,8 +66,13 @@ export const pooling: Rules = {
   GlobalAveragePool: (context) => {
     const { b, inputs, dy } = context;
     const [x] = inputs;
-    const elements = fixedSizes(x.shape, context).reduce((all, d) => all * d, 1);
-    return [() => b.expand(b.mul(dy[0], 1 / elements), x.shape, x)];
+    const each = (): Value => {
+      const spatial = x.shape.slice(2);
+      if (isStatic(spatial)) return b.mul(dy[0], 1 / elementCount(spatial));
+      const sizes = b.cast(b.slice(b.shapeOf(x), 0, 2, x.shape.length), x.type);
+      return b.div(dy[0], b.reduce('ReduceProd', sizes));
+    };
+    return [() => b.expand(each(), x.shape, x)];
   },
 
   // y = greatest of each map           ∂x = ∂y·[x = y] / Σ [x = y]

@@ -1,7 +1,8 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
-import { family, type Lowering } from '../lowering.ts';
+import { type Family, family, type Lowering } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
+import { hasOpenSizes, inputGradientAtRunTime } from './at-run-time.ts';
 import { convSigned, type Geometry, geometry, isDepthwise, isPointwise, isUnstrided } from './geometry.ts';
 
 /** Below this, small convolutions waste most of a vector. */
@@ -142,6 +143,11 @@ const LOWERINGS: readonly Lowering<Call>[] = [
   { name: 'flipped', emit: (b, call) => flipped(standardLayout(b, call), call.dy, call.w, call) },
 ];
 
-export const inputGradient = family(({ inputs: [dy, w, x], attributes }) => {
+const withFixedSizes = family(({ inputs: [dy, w, x], attributes }) => {
   return { dy, w, x, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
 }, LOWERINGS);
+
+export const inputGradient: Family = (call) => {
+  const [dy, , x] = call.inputs;
+  return hasOpenSizes(x, dy) ? inputGradientAtRunTime(call) : withFixedSizes(call);
+};

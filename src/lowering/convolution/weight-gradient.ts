@@ -1,7 +1,8 @@
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type GraphBuilder, product, type Value } from '../../onnx/index.ts';
-import { family, type Lowering, type Machine } from '../lowering.ts';
+import { type Family, family, type Lowering, type Machine } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
+import { hasOpenSizes, weightGradientAtRunTime } from './at-run-time.ts';
 import { columns, copyingFilter } from './columns.ts';
 import { DEPTHWISE } from './depthwise.ts';
 import { type Geometry, geometry, isPointwise, isUnstrided } from './geometry.ts';
@@ -128,6 +129,11 @@ const LOWERINGS: readonly Lowering<WeightGradientCall>[] = [
   { name: 'products', emit: products },
 ];
 
-export const weightGradient = family(({ inputs: [x, dy, w], attributes, machine }) => {
+const withFixedSizes = family(({ inputs: [x, dy, w], attributes, machine }) => {
   return { x, dy, w, machine, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
 }, LOWERINGS);
+
+export const weightGradient: Family = (call) => {
+  const [x, dy] = call.inputs;
+  return hasOpenSizes(x, dy) ? weightGradientAtRunTime(call) : withFixedSizes(call);
+};

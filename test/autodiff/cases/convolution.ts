@@ -25,6 +25,13 @@ export const convolution: readonly Row[] = [
   ['Conv', { pads: [1, 1] }, [f32('batch', 2, 6), f32(3, 2, 3), f32(3)]],
   ['Conv', { strides: [2], group: 2, pads: [0, 1] }, [f32('batch', 2, 7), f32(2, 1, 3)]],
   ['Conv', { pads: [1, 0, 1, 1, 0, 1], strides: [1, 2, 1] }, [f32('batch', 2, 3, 4, 3), f32(2, 2, 2, 2, 3), f32(2)]],
+  // Along axes of unknown size.
+  ['Conv', { pads: [1, 1] }, [f32(2, 3, 'batch'), f32(4, 3, 3), f32(4)]],
+  ['Conv', { strides: [2], pads: [2, 1] }, [f32(2, 2, 'batch'), f32(2, 2, 2)]],
+  ['Conv', { strides: [3] }, [f32(2, 2, 'batch'), f32(2, 2, 1)]],
+  ['Conv', { group: 2, pads: [2, 2], dilations: [2] }, [f32(2, 4, 'batch'), f32(6, 2, 3), f32(6)]],
+  ['Conv', { auto_pad: 'SAME_UPPER' }, [f32('batch', 2, 'batch', 5), f32(3, 2, 2, 3)]],
+  ['Conv', { group: 3, strides: [1, 2], pads: [1, 1, 0, 2] }, [f32(2, 3, 'batch', 'batch'), f32(3, 1, 2, 3), f32(3)]],
 
   ['ConvTranspose', {}, [f32('batch', 2, 3, 4), f32(2, 3, 3, 3), f32(3)]],
   ['ConvTranspose', { strides: [2, 2] }, [f32('batch', 2, 3, 3), f32(2, 2, 2, 2), f32(2)]],
@@ -37,6 +44,7 @@ export const convolution: readonly Row[] = [
   ['ConvTranspose', { auto_pad: 'SAME_UPPER', strides: [2, 2] }, [f32('batch', 1, 3, 3), f32(1, 2, 3, 3)]],
   ['ConvTranspose', { auto_pad: 'SAME_LOWER', strides: [2, 2] }, [f32('batch', 1, 3, 3), f32(1, 2, 3, 3)]],
   ['ConvTranspose', { output_shape: [7, 8], strides: [2, 2] }, [f32('batch', 1, 3, 3), f32(1, 2, 4, 4)]],
+  ['ConvTranspose', { strides: [2], pads: [1, 0], output_padding: [1] }, [f32(2, 2, 'batch'), f32(2, 3, 4), f32(3)]],
   ['ConvTranspose', { strides: [2], pads: [1, 1] }, [f32('batch', 2, 4), f32(2, 3, 4)]],
   ['ConvTranspose', { strides: [1, 2, 1] }, [f32('batch', 1, 2, 2, 3), f32(1, 2, 2, 2, 2), f32(2)]],
 
@@ -79,6 +87,7 @@ export const convolution: readonly Row[] = [
   ['LpPool', { kernel_shape: [3, 2], p: 3, pads: [1, 0, 1, 0] }, [f32('batch', 1, 4, 4)]],
   ['LpPool', { kernel_shape: [2, 2], p: 1, strides: [2, 2], ceil_mode: 1 }, [f32('batch', 1, 5, 4)]],
 
+  ['GlobalAveragePool', {}, [f32(2, 3, 'batch')]],
   ['GlobalAveragePool', {}, [f32('batch', 2, 3, 4)]],
   ['GlobalAveragePool', {}, [f32('batch', 2, 5)]],
   ['GlobalMaxPool', {}, [f32('batch', 1, 3, 2)]],
