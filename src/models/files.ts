@@ -4,11 +4,11 @@ import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { removeAbandoned, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import {
-  bytesOf,
+  fitsOneFile,
   type Model,
+  modelParts,
   type ReadExternal,
   readModel,
-  writeModel,
   writeModelWithExternalData,
 } from '../onnx/index.ts';
 
@@ -160,14 +160,11 @@ export interface WriteFileOptions {
  */
 export async function writeModelFile(path: string, model: Model, options: WriteFileOptions = {}): Promise<void> {
   const target = resolve(path);
-  const { externalData = weightBytes(model) > MESSAGE_LIMIT } = options;
+  const { externalData = !fitsOneFile(model) } = options;
   for (const file of [target, `${target}_data`]) await removeAbandoned(file);
-  if (!externalData) return writeAtomically(target, writeModel(model));
+  if (!externalData) return writeAtomically(target, modelParts(model).parts);
   const location = `${basename(target)}_data`;
   const { model: bytes, data } = writeModelWithExternalData(model, { location });
   await writeAtomically(join(dirname(target), location), data);
   await writeAtomically(target, bytes);
 }
-
-const weightBytes = ({ graph }: Model): number =>
-  [...graph.initializers.values()].reduce((all, t) => all + (t.type === 'string' ? 0 : bytesOf(t).length), 0);

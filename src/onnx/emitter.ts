@@ -1,5 +1,6 @@
 import { type AttributeLike, toAttributes } from './attributes.ts';
 import { arrayFrom, bytesOf } from './data-types.ts';
+import { byteLengthOf } from './deferred.ts';
 import type { Attribute, Graph, Node } from './model.ts';
 import type { Shape } from './shape.ts';
 import type { DataType, Tensor } from './tensor.ts';
@@ -177,6 +178,6 @@ function signature(
 }
 
 function smallTensorKey(contents: Tensor): string | undefined {
-  if (!ArrayBuffer.isView(contents.data) || contents.data.byteLength > 256) return undefined;
+  if (contents.type === 'string' || byteLengthOf(contents) > 256) return undefined;
   return `${contents.type}[${contents.shape}]:${bytesOf(contents).join()}`;
 }

@@ -17,6 +17,7 @@ export {
   tensor,
   tensorFromBytes,
 } from './data-types.ts';
+export { byteLengthOf, deferredTensor, piecesOf, type Range, weightBytes } from './deferred.ts';
 export { ELEMENTWISE } from './elementwise.ts';
 export type { Typed, Value } from './emitter.ts';
 export { isGenerated } from './generated-names.ts';
@@ -50,4 +51,12 @@ export {
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export { capturedBy, MOST_COPIES, producersIn, readersIn, readsOf, subgraphs, throughIdentity } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
-export { type ModelWithExternalData, writeModel, writeModelWithExternalData } from './write.ts';
+export {
+  ExternalData,
+  fitsOneFile,
+  type ModelParts,
+  type ModelWithExternalData,
+  modelParts,
+  writeModel,
+  writeModelWithExternalData,
+} from './write.ts';

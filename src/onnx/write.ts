@@ -1,12 +1,14 @@
 import * as $protobuf from 'protobufjs/minimal.js';
+import { joined } from '../bytes.ts';
 import { ThawError } from '../errors.ts';
 import { bytesOf, codeOf } from './data-types.ts';
+import { byteLengthOf, piecesOf } from './deferred.ts';
 import { onnx } from './generated/onnx.js';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Protocol buffers end here: a message has at most 2 GiB. */
-const MESSAGE_LIMIT = 2 ** 31 - 1;
+export const MESSAGE_LIMIT = 2 ** 31 - 1;
 
 export interface WriteOptions {
   /** Name of the file beside the model that takes the large tensors' data. */
@@ -17,8 +19,8 @@ export interface WriteOptions {
 
 export interface ModelWithExternalData {
   readonly model: Uint8Array;
-  /** The external file's parts, to be written one after the other. */
-  readonly data: readonly Uint8Array[];
+  /** The external file's parts, to be written one after the other. A part is valid until the next is taken. */
+  readonly data: Iterable<Uint8Array>;
 }
 
 /**
@@ -27,40 +29,171 @@ export interface ModelWithExternalData {
  * @throws ThawError `bad-model` when it would pass the 2 GiB that such a message can have
  */
 export function writeModel(model: Model): Uint8Array {
-  const size = [...model.graph.initializers.values()].reduce(
-    (all, { data }) => all + (ArrayBuffer.isView(data) ? data.byteLength : 0),
-    0,
-  );
-  if (size > MESSAGE_LIMIT) {
+  const { length, parts } = modelParts(model);
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** An encoded model, to be written part by part. A part is valid until the next is taken. */
+export interface ModelParts {
+  readonly length: number;
+  readonly parts: Iterable<Uint8Array>;
+}
+
+/**
+ * `writeModel` in parts: the large tensors' data are their own bytes, not copied, and read from where they lie only when they are written.
+ *
+ * @throws ThawError `bad-model` when it would pass the 2 GiB that a message can have
+ */
+export function modelParts(model: Model): ModelParts {
+  const message = messageOf(model);
+  const length = lengthOf(message);
+  if (length > MESSAGE_LIMIT) {
     throw new ThawError(
       'bad-model',
-      `the weights take ${size} bytes, more than one ONNX file can hold`,
+      `the model takes ${length} bytes, more than one ONNX file can hold`,
       'Write it with external data',
     );
   }
-  return onnx.ModelProto.encode(modelProto(model, tensorProto)).finish();
+  return { length, parts: { [Symbol.iterator]: () => bytesIn(message) } };
+}
+
+/** Whether a model fits into one file. */
+export const fitsOneFile = (model: Model): boolean => lengthOf(messageOf(model)) <= MESSAGE_LIMIT;
+
+/** A message's bytes, with tensors among them. */
+type Message = readonly (Uint8Array | Tensor)[];
+
+const isTensor = (part: Uint8Array | Tensor): part is Tensor => !(part instanceof Uint8Array);
+
+const lengthOf = (message: Message): number =>
+  message.reduce((all, part) => all + (isTensor(part) ? byteLengthOf(part) : part.length), 0);
+
+/** Bytes that are worth a part of their own. */
+const WORTHWHILE = 2 ** 16;
+
+function* bytesIn(message: Message): Generator<Uint8Array> {
+  let small: Uint8Array[] = [];
+  for (const part of message) {
+    for (const piece of isTensor(part) ? piecesOf(part) : [part]) {
+      if (piece.length < WORTHWHILE) {
+        // A piece is valid until the next is taken.
+        small.push(isTensor(part) ? piece.slice() : piece);
+        continue;
+      }
+      if (small.length) yield joined(small);
+      small = [];
+      yield piece;
+    }
+  }
+  if (small.length) yield joined(small);
+}
+
+/** A field that holds a message, before its contents. */
+const opened = (field: number, length: number): Uint8Array =>
+  new $protobuf.Writer()
+    .uint32((field << 3) | 2)
+    .uint32(length)
+    .finish();
+
+/** Smaller tensors are encoded with the rest. */
+const APART = 4096;
+
+/** As `ModelProto.encode` would write it, field by field in their order. */
+function messageOf(model: Model): Message {
+  const graph = graphMessage(model.graph);
+  return [
+    onnx.ModelProto.encode(fieldsBefore(model)).finish(),
+    opened(GRAPH, lengthOf(graph)),
+    ...graph,
+    onnx.ModelProto.encode(fieldsAfter(model)).finish(),
+  ];
+}
+
+const GRAPH = 7;
+const INITIALIZER = 5;
+const RAW_DATA = 9;
+
+function graphMessage(graph: Graph): Message {
+  const { node, name, initializer: _, ...rest } = graphProto({ ...graph, initializers: new Map() }, tensorProto);
+  const initializers = [...graph.initializers].flatMap(([name, tensor]): Message => {
+    const contents = tensorMessage(name, tensor);
+    return [opened(INITIALIZER, lengthOf(contents)), ...contents];
+  });
+  return [onnx.GraphProto.encode({ node, name }).finish(), ...initializers, onnx.GraphProto.encode(rest).finish()];
+}
+
+function tensorMessage(name: string, tensor: Tensor): Message {
+  const size = byteLengthOf(tensor);
+  if (size < APART) return [onnx.TensorProto.encode(tensorProto(name, tensor)).finish()];
+  return [onnx.TensorProto.encode(tensorHeader(name, tensor)).finish(), opened(RAW_DATA, size), tensor];
 }
 
 /** Encodes a model whose large initializers lie in a second file. */
-export function writeModelWithExternalData(model: Model, options: WriteOptions): ModelWithExternalData {
-  const { location, threshold = 1024 } = options;
-  const data: Uint8Array[] = [];
-  let offset = 0;
-  const encode = (name: string, tensor: Tensor) => {
-    if (tensor.type === 'string' || bytesOf(tensor).length < threshold) return tensorProto(name, tensor);
-    const bytes = bytesOf(tensor);
-    const entries = { location, offset: String(offset), length: String(bytes.length) };
-    data.push(bytes);
-    offset += bytes.length;
-    return {
-      name,
-      dims: [...tensor.shape],
-      data_type: codeOf(tensor.type),
-      data_location: 1,
-      external_data: keyValues(entries),
+export function writeModelWithExternalData(model: Model, { location, threshold }: WriteOptions): ModelWithExternalData {
+  const file = new ExternalData(location, threshold);
+  return { model: file.encode(model), data: file.parts };
+}
+
+/** Offsets of large tensors are multiples of this, so that a runtime can map them into memory. */
+const PAGE = 4096;
+/** From this size on a page is worth it. */
+const LARGE = 2 ** 20;
+
+/** A file of tensors that several models may share: what they have in common is in it once. */
+export class ExternalData {
+  private readonly places = new Map<Tensor, { readonly offset: number; readonly padding: number }>();
+  private end = 0;
+
+  /** @param threshold tensors of at least this many bytes go into the file */
+  constructor(
+    readonly location: string,
+    private readonly threshold = 1024,
+  ) {}
+
+  /** The model, with its large initializers in this file. */
+  encode(model: Model): Uint8Array {
+    const encode = (name: string, tensor: Tensor) => {
+      const length = byteLengthOf(tensor);
+      if (tensor.type === 'string' || length < this.threshold) return tensorProto(name, tensor);
+      const entries = {
+        location: this.location,
+        offset: String(this.offsetOf(tensor, length)),
+        length: String(length),
+      };
+      return { ...tensorHeader(name, tensor), data_location: 1, external_data: keyValues(entries) };
     };
-  };
-  return { model: onnx.ModelProto.encode(modelProto(model, encode)).finish(), data };
+    return onnx.ModelProto.encode(modelProto(model, encode)).finish();
+  }
+
+  private offsetOf(tensor: Tensor, length: number): number {
+    const known = this.places.get(tensor);
+    if (known) return known.offset;
+    const padding = length < LARGE ? 0 : (PAGE - (this.end % PAGE)) % PAGE;
+    const offset = this.end + padding;
+    this.places.set(tensor, { offset, padding });
+    this.end = offset + length;
+    return offset;
+  }
+
+  get length(): number {
+    return this.end;
+  }
+
+  /** The file's parts, to be written one after the other. A part is valid until the next is taken. */
+  readonly parts: Iterable<Uint8Array> = { [Symbol.iterator]: () => this.pieces() };
+
+  private *pieces(): Generator<Uint8Array> {
+    for (const [tensor, { padding }] of this.places) {
+      if (padding) yield new Uint8Array(padding);
+      yield* piecesOf(tensor);
+    }
+  }
 }
 
 type EncodeTensor = (name: string, tensor: Tensor) => onnx.TensorProto.$Properties;
@@ -69,10 +202,18 @@ const keyValues = (record: Readonly<Record<string, string>>) =>
   Object.entries(record).map(([key, value]) => ({ key, value }));
 
 const modelProto = (model: Model, initializer: EncodeTensor): onnx.ModelProto.$Properties => ({
+  ...fieldsBefore(model),
+  graph: graphProto(model.graph, initializer),
+  ...fieldsAfter(model),
+});
+
+const fieldsBefore = (model: Model): onnx.ModelProto.$Properties => ({
   ir_version: model.irVersion,
   producer_name: model.producerName,
   producer_version: model.producerVersion,
-  graph: graphProto(model.graph, initializer),
+});
+
+const fieldsAfter = (model: Model): onnx.ModelProto.$Properties => ({
   opset_import: Object.entries(model.opsets).map(([domain, version]) => ({ domain, version })),
   metadata_props: keyValues(model.metadata),
   $unknowns: model.unknown as Uint8Array[] | undefined,
@@ -144,8 +285,14 @@ function reread<T>(bytes: Uint8Array, type: { decode(reader: Uint8Array | $proto
   return type.decode(reader);
 }
 
+const tensorHeader = (name: string, { shape, type }: Tensor): onnx.TensorProto.$Properties => ({
+  name,
+  dims: [...shape],
+  data_type: codeOf(type),
+});
+
 function tensorProto(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
-  const header = { name, dims: [...tensor.shape], data_type: codeOf(tensor.type) };
+  const header = tensorHeader(name, tensor);
   return tensor.type === 'string'
     ? { ...header, string_data: (tensor.data as readonly string[]).map(utf8) }
     : { ...header, raw_data: bytesOf(tensor) };

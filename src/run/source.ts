@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { readIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { bytesOf, type Model, readModel, writeModel, writeModelWithExternalData } from '../onnx/index.ts';
+import { type Model, modelParts, readModel, weightBytes, writeModelWithExternalData } from '../onnx/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export interface RunSource {
@@ -34,17 +34,12 @@ const notesSchema = z.object({
 });
 
 export async function saveSource(folder: string, { model, identity, about }: RunSource): Promise<void> {
-  const size = [...model.graph.initializers.values()].reduce(
-    (all, tensor) => all + (tensor.type === 'string' ? 0 : bytesOf(tensor).length),
-    0,
-  );
-  const { model: bytes, data } =
-    size > ONE_FILE_LIMIT
-      ? writeModelWithExternalData(model, { location: DATA })
-      : { model: writeModel(model), data: [] };
-  const files = { [MODEL]: digest([bytes]), ...(data.length && { [DATA]: digest(data) }) };
-  await writeAtomically(join(folder, MODEL), bytes);
-  if (data.length) await writeAtomically(join(folder, DATA), data);
+  const isLarge = weightBytes(model.graph.initializers) > ONE_FILE_LIMIT;
+  const external = isLarge ? writeModelWithExternalData(model, { location: DATA }) : undefined;
+  const parts = external ? [external.model] : modelParts(model).parts;
+  const files = { [MODEL]: digest(parts), ...(external && { [DATA]: digest(external.data) }) };
+  await writeAtomically(join(folder, MODEL), parts);
+  if (external) await writeAtomically(join(folder, DATA), external.data);
   else await rm(join(folder, DATA), { force: true });
   await writeAtomically(join(folder, NOTES), `${JSON.stringify({ format: 1, files, identity, about }, null, 2)}\n`);
 }
@@ -91,7 +86,7 @@ function partOf(data: Uint8Array, offset: number, length = data.length - offset)
   throw new ThawError('run-directory', `a tensor lies outside of ${DATA}, which has ${data.length} bytes`, NEW_RUN);
 }
 
-function digest(parts: readonly Uint8Array[]): string {
+function digest(parts: Iterable<Uint8Array>): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest('hex');

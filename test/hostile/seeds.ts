@@ -333,7 +333,7 @@ function fixedBatch(): Model {
 
 function external(): Seed {
   const { model, data } = writeModelWithExternalData(convolutional(), { location: 'weights.bin', threshold: 16 });
-  return { model, external: Buffer.concat(data) };
+  return { model, external: Buffer.concat([...data]) };
 }
 
 const inside = (model: Model): Seed => ({ model: writeModel(model) });

@@ -86,7 +86,7 @@ describe('external data', () => {
     mkdirSync(inside, { recursive: true });
     const written = writeModelWithExternalData(model, { location });
     writeFileSync(join(inside, 'model.onnx'), written.model);
-    writeFileSync(join(inside, 'data.bin'), Buffer.concat(written.data));
+    writeFileSync(join(inside, 'data.bin'), Buffer.concat([...written.data]));
     prepare?.(inside);
     return readModelFile(join(inside, 'model.onnx'));
   };

@@ -170,8 +170,9 @@ describe('tensors', () => {
       initializers: { a: weights([400]), small: weights([2]), b: tensor('int64', [300], (i) => i) },
     });
     const { model: bytes, data } = writeModelWithExternalData(model, { location: 'w.bin' });
-    expect(data).toHaveLength(2);
-    const all = new Uint8Array(data.flatMap((part) => [...part]));
+    const parts = [...data];
+    expect(parts).toHaveLength(2);
+    const all = new Uint8Array(parts.flatMap((part) => [...part]));
     const read = readModel(bytes, (location, offset, length) => {
       expect(location).toBe('w.bin');
       return all.slice(offset, length === undefined ? undefined : offset + length);
