@@ -12,5 +12,11 @@ export { type GraphMemory, graphMemory, type TypeOf, valueBytes } from './memory
 export { type DropoutPlan, PLAN_DEFAULTS, type Proximity, slotsOf, type TrainingPlan } from './plan.ts';
 export { repeated } from './repeated.ts';
 export { replaceable } from './replaceable.ts';
-export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from './safetensors.ts';
+export {
+  readSafetensors,
+  type Safetensors,
+  safetensorsParts,
+  safetensorsPieces,
+  writeSafetensors,
+} from './safetensors.ts';
 export { AVERAGE_WEIGHT, averageOf, decays, isAverage, isSum, SAMPLES, sumOf } from './update.ts';

@@ -32,6 +32,8 @@ export interface Manifest {
   readonly format: 'thaw-artifacts';
   readonly version: number;
   readonly source: { readonly sha256: string };
+  /** The file beside the graphs that holds their frozen weights; null if the graphs hold them. */
+  readonly externalData: string | null;
   /** Version of the standard operators in the graphs; the source's may be older. */
   readonly opset: number;
   readonly parameters: {
@@ -76,6 +78,8 @@ export interface ManifestContext {
   /** SHA-256 of the source model's file, in hexadecimal. */
   readonly sha256: string;
   readonly groups: readonly { readonly name: string; readonly parameters: readonly string[] }[];
+  /** Name of the file that the graphs have their frozen weights in, if not in their own. */
+  readonly externalData?: string;
   readonly omitted?: Manifest['parameters']['omitted'];
 }
 
@@ -84,7 +88,7 @@ export function manifestOf(
   network: Inference,
   plan: TrainingPlan,
   models: ArtifactModels,
-  { sha256, groups, omitted = [] }: ManifestContext,
+  { sha256, groups, externalData, omitted = [] }: ManifestContext,
 ): Manifest {
   const { initializers } = network.model.graph;
   const parameters = groups.flatMap((group) =>
@@ -113,6 +117,7 @@ export function manifestOf(
     format: 'thaw-artifacts',
     version: MANIFEST_VERSION,
     source: { sha256 },
+    externalData: externalData ?? null,
     opset: network.model.opsets[''],
     parameters: { trainable, frozen, omitted, trainableCount: total(trainable), frozenCount: total(frozen) },
     groups: groups.map(({ name, parameters: own }) => ({

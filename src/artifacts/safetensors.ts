@@ -1,6 +1,6 @@
 import { joined } from '../bytes.ts';
 import { ThawError } from '../errors.ts';
-import { bytesOf, type DataType, type Tensor, tensorFromBytes } from '../onnx/index.ts';
+import { byteLengthOf, bytesOf, type DataType, piecesOf, type Tensor, tensorFromBytes } from '../onnx/index.ts';
 
 /** Names of types in safetensors. */
 const TYPES: Partial<Record<DataType, string>> = {
@@ -31,7 +31,20 @@ export const writeSafetensors = (file: Safetensors): Uint8Array => joined(safete
  * A safetensors file in parts: eight bytes of header length and a JSON header padded with spaces to eight bytes in the first, then the data
  * (https://github.com/huggingface/safetensors#format), which are the tensors' own bytes, not copied.
  */
-export function safetensorsParts({ tensors, metadata }: Safetensors): Uint8Array[] {
+export const safetensorsParts = (file: Safetensors): Uint8Array[] => [
+  headerOf(file),
+  ...[...file.tensors.values()].map(bytesOf),
+];
+
+/** The same, without all of a tensor in memory if it lies in a file. A piece is valid until the next is taken. */
+export const safetensorsPieces = (file: Safetensors): Iterable<Uint8Array> => ({
+  *[Symbol.iterator]() {
+    yield headerOf(file);
+    for (const tensor of file.tensors.values()) yield* piecesOf(tensor);
+  },
+});
+
+function headerOf({ tensors, metadata }: Safetensors): Uint8Array {
   // No prototype: a tensor may have any name.
   const header: Record<string, unknown> = Object.assign(Object.create(null), { __metadata__: metadata });
   let offset = 0;
@@ -39,7 +52,7 @@ export function safetensorsParts({ tensors, metadata }: Safetensors): Uint8Array
     const dtype = TYPES[tensor.type];
     if (name === '__metadata__') throw new Error('no tensor can be called "__metadata__" in a safetensors file');
     if (!dtype) throw new Error(`safetensors cannot hold "${name}", which is ${tensor.type}`);
-    const { length } = bytesOf(tensor);
+    const length = byteLengthOf(tensor);
     header[name] = { dtype, shape: tensor.shape, data_offsets: [offset, offset + length] };
     offset += length;
   }
@@ -49,7 +62,7 @@ export function safetensorsParts({ tensors, metadata }: Safetensors): Uint8Array
   new DataView(first.buffer).setBigUint64(0, BigInt(headerLength), true);
   first.fill(0x20, 8);
   first.set(json, 8);
-  return [first, ...[...tensors.values()].map(bytesOf)];
+  return first;
 }
 
 /**

@@ -43,6 +43,12 @@ export async function removeLeftovers(folder: string): Promise<void> {
   );
 }
 
+/** What a file is to hold; parts are written one after the other. */
+export type Contents = Uint8Array | string | Iterable<Uint8Array>;
+
+const partsOf = (contents: Contents): Iterable<Uint8Array | string> =>
+  typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
+
 /** Writes parts one after the other into a new file, or at the end of one, and has them on the disk when it returns. */
 export async function writeFlushed(
   path: string,
@@ -110,14 +116,13 @@ export async function makeFolder(path: string): Promise<void> {
  */
 export async function writeAtomically(
   path: string,
-  contents: Uint8Array | string | Iterable<Uint8Array>,
+  contents: Contents,
   check?: (path: string) => Promise<void>,
 ): Promise<void> {
   const unfinished = beside(path);
-  const parts = typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
   try {
     await makeFolder(dirname(path));
-    await writeFlushed(unfinished, parts);
+    await writeFlushed(unfinished, partsOf(contents));
     await check?.(unfinished);
     await rename(unfinished, path);
     await flushFolder(dirname(path));
@@ -147,7 +152,7 @@ export const removed = (path: string): Promise<void> =>
  *
  * @throws ThawError `run-directory` when the disk is full or may not be written; the old folder is then as it was
  */
-export async function replaceFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+export async function replaceFolder(path: string, files: ReadonlyMap<string, Contents>): Promise<void> {
   const [fresh, old] = [beside(path), beside(path)];
   const folders = new Set([fresh]);
   try {
@@ -156,7 +161,7 @@ export async function replaceFolder(path: string, files: ReadonlyMap<string, Uin
       const folder = dirname(join(fresh, file));
       await makeFolder(folder);
       folders.add(folder);
-      await writeFlushed(join(fresh, file), [contents]);
+      await writeFlushed(join(fresh, file), partsOf(contents));
     }
     for (const folder of folders) await flushFolder(folder);
     const moved = await rename(path, old).then(() => true, ignoring('ENOENT'));

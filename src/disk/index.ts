@@ -1,6 +1,7 @@
 export {
   appendFlushed,
   beside,
+  type Contents,
   codeOf,
   explained,
   flushFolder,

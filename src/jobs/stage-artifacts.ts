@@ -3,13 +3,14 @@ import {
   manifestOf,
   optimizerModel,
   type Safetensors,
+  safetensorsPieces,
   slotsOf,
   type TrainingPlan,
   trainingModel,
-  writeSafetensors,
 } from '../artifacts/index.ts';
+import type { Contents } from '../disk/index.ts';
 import type { LayerGroup, Omission } from '../layers/index.ts';
-import { type Tensor, writeModel } from '../onnx/index.ts';
+import { ExternalData, type Model, modelParts, type Tensor, weightBytes } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 
 export interface ArtifactContext {
@@ -29,24 +30,42 @@ export interface ArtifactPosition {
   readonly seed: number;
 }
 
-/** The files of an artifact folder, by name. */
+/** Frozen weights of more bytes than this lie in a file of their own, well below the 2 GiB that an ONNX file can hold. */
+const ONE_FILE = 2 ** 30;
+
+/** The file that both graphs have their frozen weights in, if they are large. */
+const WEIGHTS = 'weights.onnx_data';
+
+/**
+ * The files of an artifact folder, by name. Large contents are parts, which are read from the model's file only as they are written.
+ *
+ * @param oneFile bytes of frozen weights up to which each graph is one file
+ */
 export function compileArtifacts(
   network: Inference,
   plan: TrainingPlan,
   state: ReadonlyMap<string, Tensor>,
   position: ArtifactPosition,
   context: ArtifactContext,
-): Map<string, Uint8Array | string> {
+  oneFile: number = ONE_FILE,
+): Map<string, Contents> {
   const training = trainingModel(network, plan);
   const evaluation = evaluationModel(network, plan);
   const optimizer = optimizerModel(network, plan);
   const models = { training, evaluation, optimizer };
-  const manifest = manifestOf(network, plan, models, context);
-  return new Map<string, Uint8Array | string>([
-    ['training_model.onnx', writeModel(training)],
-    ['eval_model.onnx', writeModel(evaluation)],
-    ['optimizer_model.onnx', writeModel(optimizer)],
-    ['checkpoint.safetensors', writeSafetensors(artifactCheckpoint(network, plan, state, position))],
+  const isLarge = [training, evaluation].some(({ graph }) => weightBytes(graph.initializers) > oneFile);
+  const weights = isLarge ? new ExternalData(WEIGHTS) : undefined;
+  const encoded = (model: Model): Contents => weights?.encode(model) ?? modelParts(model).parts;
+  const graphs: [string, Contents][] = [
+    ['training_model.onnx', encoded(training)],
+    ['eval_model.onnx', encoded(evaluation)],
+    ['optimizer_model.onnx', modelParts(optimizer).parts],
+  ];
+  const manifest = manifestOf(network, plan, models, { ...context, externalData: weights?.location });
+  return new Map<string, Contents>([
+    ...(weights ? [[WEIGHTS, weights.parts] as const] : []),
+    ...graphs,
+    ['checkpoint.safetensors', safetensorsPieces(artifactCheckpoint(network, plan, state, position))],
     ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`],
   ]);
 }

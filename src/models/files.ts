@@ -1,26 +1,25 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { removeAbandoned, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
-import {
-  fitsOneFile,
-  type Model,
-  modelParts,
-  type ReadExternal,
-  readModel,
-  writeModelWithExternalData,
-} from '../onnx/index.ts';
+import { fitsOneFile, type Model, modelParts, readModel, writeModelWithExternalData } from '../onnx/index.ts';
+import { type Deferral, ExternalFiles } from './external-files.ts';
+import { Skeleton } from './skeleton.ts';
 
 /** A protocol buffer, which an ONNX file is, has at most 2 GiB. */
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
+/** Tensors of a mebibyte or more stay in files of 256 MiB or more, until somebody asks for them. */
+const DEFERRAL: Deferral = { file: 2 ** 28, tensor: 2 ** 20 };
+
 /**
- * Reads an `.onnx` file, and of the files beside it the parts that its tensors lie in.
+ * Reads an `.onnx` file, and of the files beside it the parts that its tensors lie in. Large tensors of large files are read when somebody
+ * asks for their data; the files have to stay as they are until then.
  *
  * @throws ThawError `not-found` or `bad-model`, naming the file
  */
-export async function readModelFile(path: string): Promise<Model> {
+export async function readModelFile(path: string, deferral: Deferral = DEFERRAL): Promise<Model> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new ThawError('not-found', `there is no file ${path}`, 'Check the path of the model');
   if (found.isDirectory()) throw new ThawError('not-found', `${path} is a folder`, 'Give the .onnx file in it');
@@ -33,10 +32,11 @@ export async function readModelFile(path: string): Promise<Model> {
       'Export the model with external data',
     );
   }
-  const bytes = await readWhole(path, found.size).catch((cause: NodeJS.ErrnoException) => {
+  const own = randomUUID();
+  const bytes = await readBytes(path, found.size, deferral, own).catch((cause: NodeJS.ErrnoException) => {
     throw new ThawError('not-found', `${path} cannot be read (${cause.code})`, 'Check its permissions', { cause });
   });
-  const files = new ExternalFiles(path);
+  const files = new ExternalFiles(path, deferral, own);
   try {
     return readModel(bytes, files.read, { consume: true });
   } catch (error) {
@@ -44,6 +44,17 @@ export async function readModelFile(path: string): Promise<Model> {
     throw new ThawError(error.code, `${path}: ${error.message}`, error.hint, { cause: error });
   } finally {
     files.close();
+  }
+}
+
+/** The file's bytes; of a large file without its large tensors, which are then at places of the location `own`. */
+async function readBytes(path: string, size: number, deferral: Deferral, own: string): Promise<Uint8Array> {
+  if (size < deferral.file) return readWhole(path, size);
+  const file = await open(path);
+  try {
+    return new Skeleton(file.fd, size, deferral.tensor, own).bytes() ?? (await readWhole(path, size));
+  } finally {
+    await file.close();
   }
 }
 
@@ -60,91 +71,6 @@ async function readWhole(path: string, size: number): Promise<Uint8Array> {
     return bytes;
   } finally {
     await file.close();
-  }
-}
-
-interface External {
-  readonly descriptor: number;
-  readonly size: number;
-  /** By their place; tensors that share a place share its bytes. */
-  readonly parts: Map<string, Uint8Array>;
-  read: number;
-}
-
-/** Files that a model names for its tensors' data: only those in its own folder are read, only the parts asked for, and each once. */
-class ExternalFiles {
-  private readonly opened = new Map<string, External>();
-
-  private readonly folder: string;
-  /** Where its files really are: a download cache keeps links, the model's own among them, to one folder of contents. */
-  private readonly homes: readonly string[];
-
-  constructor(model: string) {
-    this.folder = dirname(model);
-    this.homes = [realpathSync(this.folder), dirname(realpathSync(model))];
-  }
-
-  readonly read: ReadExternal = (location, offset, length) => {
-    const file = this.opened.get(location) ?? this.open(location);
-    const { size, parts } = file;
-    const wanted = length ?? size - offset;
-    if (wanted < 0 || offset + wanted > size) {
-      throw new ThawError(
-        'bad-model',
-        `a tensor lies at bytes ${offset} to ${offset + Math.max(0, wanted)} of "${location}", which has ${size}`,
-        'The file is truncated or of another model: download or export both again',
-      );
-    }
-    const place = `${offset} ${wanted}`;
-    const bytes = parts.get(place) ?? this.part(file, location, offset, wanted);
-    parts.set(place, bytes);
-    return bytes;
-  };
-
-  private part(file: External, location: string, offset: number, wanted: number): Uint8Array {
-    file.read += wanted;
-    // A small file that thousands of tensors claim to fill would fill the memory.
-    if (file.read > file.size)
-      throw new ThawError('bad-model', `tensors overlap in "${location}"`, 'The model is damaged: export it again');
-    const bytes = new Uint8Array(wanted);
-    for (let done = 0; done < wanted; ) {
-      const count = readSync(file.descriptor, bytes, done, Math.min(wanted - done, 1 << 30), offset + done);
-      if (count === 0) throw new ThawError('bad-model', `"${location}" became shorter while it was read`, 'Try again');
-      done += count;
-    }
-    return bytes;
-  }
-
-  private open(location: string): External {
-    const outside = () =>
-      new ThawError(
-        'bad-model',
-        `the model keeps weights in "${location}", outside its own folder`,
-        'Move that file beside the model and export again; for safety nothing else is read',
-      );
-    if (location === '' || isAbsolute(location) || /^[A-Za-z]:|\\/.test(location)) throw outside();
-    if (location.split('/').includes('..')) throw outside();
-    const path = join(this.folder, location);
-    if (!existsSync(path)) {
-      throw new ThawError(
-        'bad-model',
-        `the model keeps weights in "${location}", which is not beside it`,
-        'Put that file into the same folder',
-      );
-    }
-    const real = realpathSync(path);
-    if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
-    // Before it is opened: a pipe would wait for whoever writes to it.
-    if (!statSync(real).isFile())
-      throw new ThawError('bad-model', `"${location}", where the model keeps weights, is no file`, 'Export it again');
-    const descriptor = openSync(real, 'r');
-    const file = { descriptor, size: fstatSync(descriptor).size, parts: new Map(), read: 0 };
-    this.opened.set(location, file);
-    return file;
-  }
-
-  close(): void {
-    for (const { descriptor } of this.opened.values()) closeSync(descriptor);
   }
 }
 

@@ -2,14 +2,18 @@ import * as $protobuf from 'protobufjs/minimal.js';
 import { ThawError } from '../errors.ts';
 import { checkGraph } from './check.ts';
 import { arrayFrom, arrayOf, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
+import { deferredTensor, type Range } from './deferred.ts';
 import { onnx } from './generated/onnx.js';
 import { checkLimits } from './limits.ts';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import { inOrder } from './order.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
-/** Gives the bytes of a tensor that lies in a file beside the model. Sizes are in bytes; no `length` means to the end. */
-export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array;
+/**
+ * Gives the bytes of a tensor that lies in a file beside the model, or how to get at them later. Sizes are in bytes; no `length` means to
+ * the end.
+ */
+export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array | Range;
 
 type Integer = number | { toNumber(): number; toString(): string };
 
@@ -186,7 +190,10 @@ class GraphReader {
   }
 
   private contents(proto: onnx.TensorProto.$Properties, type: DataType, shape: readonly number[]): Tensor {
-    if (proto.data_location === 1) return tensorFromBytes(type, shape, this.externalBytes(proto));
+    if (proto.data_location === 1) {
+      const bytes = this.externalBytes(proto);
+      return bytes instanceof Uint8Array ? tensorFromBytes(type, shape, bytes) : deferredTensor(type, shape, bytes);
+    }
     if (type === 'string') return strings(proto, shape);
     if (proto.raw_data?.length) return tensorFromBytes(type, shape, this.placed(proto.raw_data, type));
     const values =
@@ -216,7 +223,7 @@ class GraphReader {
     return target;
   }
 
-  private externalBytes(proto: onnx.TensorProto.$Properties): Uint8Array {
+  private externalBytes(proto: onnx.TensorProto.$Properties): Uint8Array | Range {
     const entries = Object.fromEntries((proto.external_data ?? []).map(({ key, value }) => [key ?? '', value ?? '']));
     if (!this.external) {
       throw new ThawError(

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
 import {
+  type Contents,
   codeOf,
   explained,
   flushFolder,
@@ -185,27 +186,27 @@ export class RunWriter extends RunReader {
   }
 
   /** `artifacts/stage-N/`, in place of what was there. @param stage counted from 1 */
-  writeArtifacts(stage: number, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  writeArtifacts(stage: number, files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder(join('artifacts', `stage-${stage}`), files);
   }
 
   /** `model/`, in place of what was there. */
-  writeModelFolder(files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  writeModelFolder(files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder('model', files);
   }
 
   /** `adapters/`, in place of what was there. */
-  writeAdapters(files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  writeAdapters(files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder('adapters', files);
   }
 
   /** Any other file of the run, by its path within it. */
-  async writeFile(file: string, contents: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
+  async writeFile(file: string, contents: Contents): Promise<void> {
     this.assertThere();
     return writeAtomically(join(this.path, file), contents);
   }
 
-  private async writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  private async writeFolder(folder: string, files: ReadonlyMap<string, Contents>): Promise<void> {
     this.assertThere();
     return replaceFolder(join(this.path, folder), files);
   }

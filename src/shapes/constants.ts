@@ -1,7 +1,7 @@
 import { elementCount, type Graph, isFloat, isGenerated, isQuantize, type Node, subgraphs } from '../onnx/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
-const SHAPE_ONLY = new Set(['Shape', 'Size']);
+export const SHAPE_ONLY = new Set(['Shape', 'Size']);
 const RANDOM = /^(Random|Multinomial|Bernoulli)/;
 
 /**

@@ -1,6 +1,7 @@
 import { ThawError } from '../errors.ts';
 import {
   arrayFrom,
+  byteLengthOf,
   type DataType,
   elementCount,
   type Model,
@@ -9,6 +10,7 @@ import {
   writeModel,
 } from '../onnx/index.ts';
 import type { Feeds, Runtime, Session } from '../runtime/session.ts';
+import { blanksOf, mayBeBlank } from './blank.ts';
 import { dataIndependent } from './constants.ts';
 
 /** Weights from this size on are fed, so that encoding and loading the model costs next to nothing. */
@@ -59,7 +61,7 @@ export class Probe {
       },
       runtime,
     );
-    return new Probe(types, session, weights, shapeOutputs, independent);
+    return new Probe(types, session, fedWith(light, weights, types), shapeOutputs, independent);
   }
 
   async observe(inputs: Feeds): Promise<Observation> {
@@ -83,7 +85,7 @@ export class Probe {
 /** The model with its large initializers as inputs, which are then fed without a copy. Declared shapes are left out. */
 export function withoutWeights(model: Model): { light: Model; weights: Record<string, Tensor> } {
   const { graph } = model;
-  const isFed = (t: Tensor) => FEEDABLE.has(t.type) && ArrayBuffer.isView(t.data) && t.data.byteLength >= FED;
+  const isFed = (t: Tensor) => FEEDABLE.has(t.type) && byteLengthOf(t) >= FED;
   const weights = Object.fromEntries([...graph.initializers].filter(([, tensor]) => isFed(tensor)));
   const inputs = graph.inputs.filter(({ name }) => !Object.hasOwn(weights, name));
   const fed = Object.entries(weights).map(([name, { type, shape }]) => ({ name, type, shape }));
@@ -97,6 +99,12 @@ export function withoutWeights(model: Model): { light: Model; weights: Record<st
     },
   };
   return { light, weights };
+}
+
+/** The weights, or zeros in place of float32 ones where shapes do not depend on them: large models are then neither read nor kept. */
+function fedWith(light: Model, weights: Readonly<Record<string, Tensor>>, types: ReadonlyMap<string, DataType>): Feeds {
+  const floats = Object.fromEntries(Object.entries(weights).filter(([, { type }]) => type === 'float32'));
+  return mayBeBlank(light.graph, new Set(Object.keys(floats)), types) ? { ...weights, ...blanksOf(floats) } : weights;
 }
 
 async function valueTypes(model: Model, names: readonly string[], runtime: Runtime): Promise<Map<string, DataType>> {

@@ -1,6 +1,7 @@
 /** How much memory a stage will take, before it is compiled by a runtime. */
 import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../artifacts/index.ts';
 import { ThawError } from '../errors.ts';
+import { weightBytes } from '../onnx/index.ts';
 import { type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { CHUNK } from './features/index.ts';
@@ -66,10 +67,7 @@ export class StageMemory {
     this.models = stepModels(network, plan, machine);
     const { initializers } = network.model.graph;
     const bytes = (shape: readonly number[]) => 4 * shape.reduce((all, d) => all * d, 1);
-    this.weights = [...initializers.values()].reduce(
-      (all, { data }) => all + (ArrayBuffer.isView(data) ? data.byteLength : 0),
-      0,
-    );
+    this.weights = weightBytes(initializers);
     const shapes = [...plan.trainable].map((name) => initializers.get(name)!.shape);
     this.trained = shapes.reduce((all, shape) => all + bytes(shape), 0);
     this.slots = shapes
