@@ -1,5 +1,6 @@
 /** Rounds of a federation on any platform: states, what one machine makes of them, and a node of a Flower federation. */
-export { type PictureRoundPlatform, type PictureRoundRequest, pictureRound } from './picture-round.ts';
+export { type OwnRoundRequest, ownRound } from './own-round.ts';
+export { type PreparedRound, prepareRound, type RoundInputs, type RoundPlatform } from './prepare.ts';
 export {
   checkProximal,
   type LocalRound,

@@ -49,7 +49,7 @@ export interface FirstUse {
  */
 export function constantReason({ name, tensor, node, isLayers, isRaw }: FirstUse): string | undefined {
   const count = elementCount(tensor.shape);
-  const content = recognize(tensor);
+  const content = recognize(tensor, isLayers && node.op !== 'Gather');
   if (content) return content;
   if (isLayers) return undefined;
   const isNameless = isGenerated(name);

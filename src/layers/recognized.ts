@@ -16,16 +16,19 @@ const MASKED = -100;
  * - sinusoids: every column a sampled sine or cosine, of positions on a line or on a square grid (Vaswani et al., 2017);
  * - coordinates: up to four columns, in which each value comes equally often, as in a grid's;
  * - blurs: depthwise filters that are all the same binomial filter (Zhang, 2019).
+ *
+ * @param isFilter of a convolution or a product: only evenly spaced numbers and blurs are no weights there
  */
-export function recognize(tensor: Tensor): string | undefined {
+export function recognize(tensor: Tensor, isFilter = false): string | undefined {
   const count = elementCount(tensor.shape);
   if (count < ENOUGH || count > MOST) return undefined;
   const x = isHalf(tensor.type) ? numbersOf(widened(tensor)) : (tensor.data as unknown as ArrayLike<number>);
-  if (isMask(x)) return 'a mask';
   if (isSpaced(x)) return 'evenly spaced numbers';
-  if (isGeometric(x)) return 'a geometric series';
   const { shape } = tensor;
   if (isBlur(x, shape)) return 'a blur';
+  if (isFilter) return undefined;
+  if (isMask(x)) return 'a mask';
+  if (isGeometric(x)) return 'a geometric series';
   const columns = shape.at(-1) ?? 1;
   if (isGrid(x, columns)) return 'coordinates of a grid';
   if (isSinusoids(x, columns)) return 'sinusoids of positions';
@@ -86,41 +89,69 @@ function isSinusoids(x: ArrayLike<number>, columns: number): boolean {
   const rows = x.length / columns;
   const isZeros = Array.from({ length: columns }, (_, c) => x[c]).every((value) => value === 0);
   const first = isZeros ? 1 : 0;
-  const side = Math.round(Math.sqrt(rows - first));
-  const isSquare = side * side === rows - first;
+  const count = rows - first;
+  const side = Math.round(Math.sqrt(count));
+  const isSquare = side * side === count;
   let moving = 0;
   for (let c = 0; c < columns; c++) {
-    const along = (start: number, step: number, count: number) =>
-      Array.from({ length: count }, (_, i) => x[(first + start + i * step) * columns + c]);
-    const line = along(0, 1, rows - first);
-    const ofLine = isSinusoid(line);
-    const ofGrid = () =>
-      isSquare && isOfAxis(line, side) && (isSinusoid(along(0, 1, side)) || isSinusoid(along(0, side, side)));
-    if (!ofLine && !ofGrid()) return false;
-    if (line.some((value) => Math.abs(value - line[0]) > 1e-3)) moving++;
+    /** Numbers of the column, so many rows apart. */
+    const along = (step: number, length: number): Series => ({
+      x,
+      from: first * columns + c,
+      step: step * columns,
+      length,
+    });
+    const line = along(1, count);
+    const isOnGrid = () =>
+      isSquare &&
+      (isSinusoid(along(1, side)) || isSinusoid(along(side, side))) &&
+      (repeats(line, side, 1) || repeats(line, 1, side));
+    if (!isSinusoid(line) && !isOnGrid()) return false;
+    if (at(line, 0) !== at(line, 1) || at(line, 0) !== at(line, side)) moving++;
   }
   return moving * 2 > columns;
 }
 
-/** On a grid of rows of `side`, a value that depends on one of the axes only. */
-function isOfAxis(line: readonly number[], side: number): boolean {
-  const ofColumn = line.every((value, i) => near(value, line[i % side], 1));
-  return ofColumn || line.every((value, i) => near(value, line[i - (i % side)], 1));
+/** Numbers of a tensor, evenly far apart. */
+interface Series {
+  readonly x: ArrayLike<number>;
+  readonly from: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+const at = ({ x, from, step }: Series, i: number) => x[from + i * step];
+
+/** Whether each number equals the one so many places before it, of those in runs of `run` that begin anew with every `period · run`. */
+function repeats(series: Series, period: number, run: number): boolean {
+  for (let i = 0; i < series.length; i++) {
+    const same = run === 1 ? i % period : i - (i % run);
+    if (!near(at(series, i), at(series, same), 1)) return false;
+  }
+  return true;
 }
 
 /** xₖ₊₁ + xₖ₋₁ = 2·cos ω·xₖ, which sines and cosines of evenly spaced angles fulfil; ω by least squares. */
-function isSinusoid(x: readonly number[]): boolean {
-  if (x.length < ENOUGH || x.some((value) => !(Math.abs(value) <= 1 + 1e-5))) return false;
+function isSinusoid(series: Series): boolean {
+  const { length } = series;
+  // Few numbers show most tensors to be something else.
+  return length >= ENOUGH && fits(series, Math.min(length, 8)) && (length <= 8 || fits(series, length));
+}
+
+function fits(series: Series, length: number): boolean {
   let product = 0;
   let square = 0;
-  for (let i = 1; i < x.length - 1; i++) {
-    product += (x[i + 1] + x[i - 1]) * x[i];
-    square += x[i] * x[i];
+  for (let i = 0; i < length; i++) {
+    const value = at(series, i);
+    if (!(Math.abs(value) <= 1 + 1e-5)) return false;
+    if (i === 0 || i === length - 1) continue;
+    product += (at(series, i + 1) + at(series, i - 1)) * value;
+    square += value * value;
   }
   const twice = square > 0 ? product / square : 0;
   let error = 0;
-  for (let i = 1; i < x.length - 1; i++) error += (x[i + 1] + x[i - 1] - twice * x[i]) ** 2;
-  return error <= 1e-8 * (square + 1e-12) * 4;
+  for (let i = 1; i < length - 1; i++) error += (at(series, i + 1) + at(series, i - 1) - twice * at(series, i)) ** 2;
+  return error <= 4e-8 * (square + 1e-12);
 }
 
 /** Few columns, in each of which every value comes equally often, and far less often different than there are rows. */

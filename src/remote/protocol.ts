@@ -5,7 +5,7 @@
 import type { Preprocessing } from '../data/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
-import type { PictureRoundRequest, RoundOutcome } from '../federated/index.ts';
+import type { RoundMode, RoundOutcome } from '../federated/index.ts';
 import type { MemoryPlan, RecommendedSettings, TrainSettingsInput } from '../recipe/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
 
@@ -35,9 +35,10 @@ export interface OpenRequest {
 }
 
 /** A round of a federation, on pictures whose classes the state knows by name. */
-export interface RemoteRoundRequest
-  extends PictureRoundRequest,
-    Pick<OpenRequest, 'classes' | 'pictures' | 'settings'> {}
+export interface RemoteRoundRequest extends RoundMode, Omit<OpenRequest, 'project'> {
+  /** The state that the round begins with: a safetensors file. */
+  readonly state: Uint8Array;
+}
 
 /** What is known once a project is open. */
 export interface Opened {

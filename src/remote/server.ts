@@ -1,13 +1,15 @@
 import {
   type BatchSource,
   type Dataset,
+  type LabelReading,
   type PictureReader,
   type Preprocessing,
   stratifiedSplit,
 } from '../data/index.ts';
+import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
-import { pictureRound, type RoundOutcome } from '../federated/index.ts';
+import { ownRound, type RoundOutcome } from '../federated/index.ts';
 import { readModel } from '../onnx/index.ts';
 import { readSettings, refuseSettingsOfRuns, type TrainSettings } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -15,7 +17,6 @@ import {
   type InputFormat,
   inMemory,
   openSession,
-  openSources,
   plainSource,
   type Session,
   type SourcePlatform,
@@ -234,17 +235,28 @@ class Server implements Served {
     this.rounding = rounding;
     try {
       await this.putAway();
-      const { settings } = request;
-      const runtime = await this.platform.runtime(settings?.device ?? 'auto');
-      const megabytes = settings?.cacheMemory ?? this.platform.cacheMemory ?? 1024;
-      this.features ??= new FeatureCache({ maximumBytes: megabytes * 2 ** 20 });
-      const open: Parameters<typeof pictureRound>[1]['open'] = (task, format, own) => {
-        const dataset = splitOf(roundDatasetOf(request, task.classes), own);
-        return openSources({ dataset, format, settings: own, task }, this.reading(request, own));
-      };
-      return await pictureRound(
-        request,
-        { runtime, open, features: this.features },
+      const { model: encoded, state, evaluateOnly, proximal, measure } = request;
+      const settings = { ...request.settings };
+      refuseSettingsOfRuns(settings);
+      const runtime = await this.platform.runtime(settings.device ?? 'auto');
+      this.features ??= new FeatureCache({ maximumBytes: this.featureBytes(readSettings(settings)) });
+      const features = this.features;
+      const model = () => readModel(encoded);
+      const inputs = { model, files: filesOf(request), sha256: await sha256(encoded), settings };
+      return await ownRound(
+        { ...inputs, state, evaluateOnly, proximal, measure },
+        {
+          ...this.reading(request, readSettings(settings)),
+          runtime,
+          dataset: async (format, { labels, classes = [] }, own) => {
+            refuseTexts(format);
+            refuseOtherTasks(labels);
+            return splitOf(roundDatasetOf(request, classes), own);
+          },
+          features: async () => features,
+          featureBytes: (own) => this.featureBytes(own),
+          signal: rounding.signal,
+        },
         {
           onEvent: (event) => event.type !== 'plan' && this.emit(event as TrainingEvent),
           signal: rounding.signal,
@@ -302,21 +314,20 @@ class Server implements Served {
   }
 
   private async begin(request: OpenRequest, kept?: Kept): Promise<Opened> {
-    const { model: encoded, preprocessorConfig: preprocessing, config, classes } = request;
+    const { model: encoded, classes } = request;
     const settings = { ...request.settings };
     refuseSettingsOfRuns(settings);
     checkClassNames(classes);
     const runtime = await this.platform.runtime(settings.device ?? 'auto');
     const dataset = datasetOf(request);
     const notices: string[] = [];
-    const files = { name: 'the model', source: 'the model', preprocessing, config };
     const { session, recommended, memory } = await openSession(
-      { model: readModel(encoded), files, settings, resume: kept?.last },
+      { model: readModel(encoded), files: filesOf(request), settings, resume: kept?.last },
       {
         ...this.reading(request, readSettings(settings)),
         runtime,
         dataset: async (format, _, own) => {
-          if (isText(format)) throw new ThawError('bad-model', 'the model reads texts, and pictures are given', TEXTS);
+          refuseTexts(format);
           return splitOf(dataset, own);
         },
         features: async (own) => new FeatureCache({ maximumBytes: this.featureBytes(own) }),
@@ -460,7 +471,30 @@ function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Datase
   return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
 }
 
-const TEXTS = 'Use `thaw train` for texts';
+/** What is around the model, by the names of its files. */
+const filesOf = ({
+  preprocessorConfig: preprocessing,
+  config,
+}: Pick<OpenRequest, 'preprocessorConfig' | 'config'>) => ({
+  ...{ name: 'the model', source: 'the model given' },
+  preprocessing,
+  config,
+});
+
+function refuseOtherTasks(labels: LabelReading): void {
+  if (labels.kind === 'class' && !labels.unseen) return;
+  const what = labels.kind === 'class' ? 'embeddings' : labels.kind;
+  throw new ThawError(
+    'bad-config',
+    `the federation learns ${what}, and a page has pictures of one class each`,
+    'Join it with thaw federated join',
+  );
+}
+
+function refuseTexts(format: InputFormat): void {
+  if (!isText(format)) return;
+  throw new ThawError('bad-model', 'the model reads texts, and pictures are given', 'Use `thaw train` for texts');
+}
 
 /** @throws ThawError `bad-data` for fewer than two classes, and for names that are empty or given twice */
 function checkClassNames(classes: readonly string[]): void {

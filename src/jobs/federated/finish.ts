@@ -66,7 +66,7 @@ export async function finishFederation(
   const { stages: _, ...common } = told.rounds.at(-1)!.settings;
   const given = readSettings({ ...common, stages: stages.map(({ stage: _, ...settings }) => settings) });
   const prepared = await prepareRound({ model, settings: given }, state, hooks);
-  const { resolved, preprocessing, task, runtime, settings, network, anatomy } = prepared;
+  const { resolved, format: preprocessing, task, runtime, settings, network, anatomy } = prepared;
   const dataset = await openMeasured(request.data, preprocessing, task, hooks);
   if (request.data !== undefined) hooks.onEvent?.(describeData(dataset, task, preprocessing));
   hooks.signal?.throwIfAborted();

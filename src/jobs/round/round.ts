@@ -1,23 +1,19 @@
 import { stepModels } from '../../artifacts/index.ts';
-import { ThawError } from '../../errors.ts';
 import {
-  checkProximal,
+  ownRound,
   type RoundMode,
   type RoundOutcome,
   type RoundState,
   readRoundState,
-  runRound,
   variancesOf,
   writeRoundState,
 } from '../../federated/index.ts';
-import { trainingConfigOf, withClassWeights } from '../../recipe/index.ts';
+import { trainingConfigOf } from '../../recipe/index.ts';
 import { machineOf } from '../../runtime/index.ts';
-import { openSources } from '../../session/index.ts';
 import { planStages, trainingPlan } from '../../training/index.ts';
 import type { JobHooks } from '../events.ts';
-import { openFeatures } from '../features.ts';
-import { fileReading } from '../inputs.ts';
-import { prepareRound, type RoundInputs } from './prepare.ts';
+import { nodePlatform } from '../platform.ts';
+import { openRoundModel, prepareRound, type RoundInputs } from './prepare.ts';
 
 export interface RoundRequest extends RoundInputs, RoundMode {
   readonly data: string;
@@ -25,33 +21,12 @@ export interface RoundRequest extends RoundInputs, RoundMode {
   readonly state: Uint8Array;
 }
 
-/**
- * One machine's part of a federation's round: trains on its own data from the state given, or measures it there. The optimizer starts
- * anew every round; the order of samples, augmentation and noise go on from where the state's epochs ended, so that the first round
- * gives the bits of `train`.
- *
- * @throws ThawError `bad-model` where the state is of another model, naming the digests of both; AbortError when asked to stop
- */
+/** One machine's part of a federation's round on data from files: see `ownRound`. */
 export async function round(request: RoundRequest, hooks: JobHooks = {}): Promise<RoundOutcome> {
-  const { proximal, evaluateOnly = false, measure } = request;
-  checkProximal(request);
-  const state = readRoundState(request.state);
-  const prepared = await prepareRound(request, state, hooks);
-  const { runtime, task, preprocessing } = prepared;
-  const dataset = prepared.dataset!;
-  const training = dataset.train.map(({ label }) => label);
-  const settings = withClassWeights(prepared.settings, training, dataset.classes);
-  for (const split of evaluateOnly ? (['val'] as const) : (['train', 'val'] as const)) {
-    if (dataset[split].length) continue;
-    throw new ThawError('bad-data', `${request.data} has nothing in ${split}`, 'Add pictures of the classes to it');
-  }
-  const sources = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
-  const features = await openFeatures({ settings, runtime }, hooks);
-  const config = trainingConfigOf(settings);
-  return runRound(
-    { state, prepared, task, sources, config, runtime, features, proximal, evaluateOnly, measure },
-    hooks,
-  );
+  const { data, state, proximal, evaluateOnly, measure } = request;
+  const { runtime, inputs } = await openRoundModel(request, hooks);
+  const asked = { ...inputs, state, proximal, evaluateOnly, measure };
+  return ownRound(asked, nodePlatform(runtime, data, hooks), hooks);
 }
 
 export interface FirstStateRequest extends RoundInputs {
