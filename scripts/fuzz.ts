@@ -70,7 +70,7 @@ async function tryOn(target: string): Promise<void> {
   console.log(
     `${target.padEnd(14)} ${count} files, ${counts.size} outcomes, ${faults.length} faults, ${peak} MiB, ${seconds} s`,
   );
-  for (const [kind, n] of kindsOf(counts)) console.log(`${String(n).padStart(8)}  ${kind}`);
+  for (const [kind, n] of kindsOf(counts, TARGETS[target].steps)) console.log(`${String(n).padStart(8)}  ${kind}`);
   if (values.outcomes)
     for (const [outcome, n] of [...counts].sort(([, a], [, b]) => b - a))
       console.log(`${String(n).padStart(8)}    ${outcome}`);
@@ -79,15 +79,14 @@ async function tryOn(target: string): Promise<void> {
   if (faults.length) process.exitCode = 1;
 }
 
-/** Counts of files that were taken and of those that were refused, by the error's code and the target's step. */
-function kindsOf(counts: ReadonlyMap<string, number>): [kind: string, n: number][] {
+/** Counts of files that were taken and of those that were refused, by the target's step and the error's code. */
+function kindsOf(counts: ReadonlyMap<string, number>, steps: readonly string[] = ['']): [kind: string, n: number][] {
   const kinds = new Map<string, number>();
   for (const [outcome, n] of counts) {
-    const steps = outcome.split(' | ');
+    const parts = steps.length > 1 ? outcome.split(' | ') : [outcome];
     for (const [i, step] of steps.entries()) {
-      const refused = /^([a-z]+(-[a-z]+)*): /.exec(step)?.[1];
-      const isCode = CODES.some((code) => code === refused);
-      const kind = `${steps.length > 1 ? `step ${i + 1}: ` : ''}${isCode ? `refused, ${refused}` : 'taken'}`;
+      const refused = CODES.find((code) => parts[i]?.startsWith(`${code}: `));
+      const kind = `${step && `${step}: `}${refused ? `refused, ${refused}` : 'taken'}`;
       kinds.set(kind, (kinds.get(kind) ?? 0) + n);
     }
   }

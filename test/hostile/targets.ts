@@ -42,6 +42,8 @@ export interface Target {
   /** Files that are right. */
   corpus(): Promise<Uint8Array[]> | Uint8Array[];
   readonly mutate: Mutation;
+  /** What is done to a file in turn, if an outcome names all of them, with ` | ` between. */
+  readonly steps?: readonly string[];
   /** Whether an outcome is one of a file that was taken, at least by a part of Thaw; any but a `ThawError` unless given. */
   isTaken?(outcome: string): boolean;
   /** Milliseconds after which an attempt takes too long; two seconds unless given. */
@@ -175,6 +177,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     async attempt(content, folder) {
       return (await trainOnce(placeModel(content, folder), folder)).map(classOf).join(' | ');
     },
+    steps: ['inspect', 'artifacts', 'training step'],
     // A large input takes its time.
     slow: 10_000,
     isTaken: (outcome) => /inspected|artifacts of|trained:/.test(outcome),
