@@ -18,7 +18,8 @@ export const LIMITS: Readonly<Record<string, string>> = {
   GlobalMaxPool: 'the greatest elements share the gradient',
   Einsum: 'diagonals (a label twice in one operand) of axes of fixed size',
   Slice: 'starts, axes and steps known when compiling; steps other than 1 along axes of fixed size',
-  Dropout: 'in inference mode; Thaw adds dropout of its own, with noise that can be repeated',
+  Dropout:
+    'rate known when compiling; in training mode, Thaw draws noise that can be repeated, and the finished model drops nothing',
   Pad: 'of the modes reflect, edge and wrap: pads known when compiling and not negative; those of reflect and wrap no wider than the axis; wrap along axes of fixed size',
   GatherND: 'indexed axes of fixed size',
   ScatterElements: '`reduction` max and min: the equal ones share the gradient',

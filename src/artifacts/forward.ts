@@ -4,9 +4,12 @@ import {
   findGelus,
   findScores,
   fold,
+  isTrainingDropout,
   placeConstants,
   placeCubicResize,
+  placeDropout,
   poolFirst,
+  rateOf,
   selectEarly,
   separateProjections,
   type TypedGraph,
@@ -59,6 +62,7 @@ export function placeForward(
   checkTrainable(plan.trainable, network.model.graph.initializers);
   checkNames(network.model.graph.initializers, network.values, plan);
   const { constants } = network;
+  const contents = (name: string) => constants.get(name) ?? network.model.graph.initializers.get(name);
   const dropouts = dropoutsByNode(plan);
   const dropoutsOf = (node: Node) => dropouts.get(nameOf(node)) ?? [];
   const stays = (node: Node) => dropoutsOf(node).length > 0 || isTrainedBatchNorm(node, plan);
@@ -110,7 +114,7 @@ export function placeForward(
       for (const { entry, at } of dropoutsOf(original)) {
         const from = now.get(entry.value) ?? entry.value;
         const key = `${at} ${from}`;
-        if (!dropped.has(key)) dropped.set(key, dropout(b, b.value(from), entry, noise));
+        if (!dropped.has(key)) dropped.set(key, drop(b, b.value(from), entry, noise).y);
         now.set(entry.value, dropped.get(key)!.name);
       }
       node = { ...node, inputs: node.inputs.map((name) => now.get(name) ?? name) };
@@ -126,7 +130,13 @@ export function placeForward(
       const typed = values.get(name);
       if (name && typed) b.declare({ name, ...typed });
     }
-    if (!isReached || !placeCubicResize(b, node, constants)) b.append(node);
+    if (isTrainingDropout(node, contents)) {
+      const x = b.value(node.inputs[0]);
+      // In the frozen part nothing is dropped.
+      const rate = mode === 'training' && isReached ? rateOf(node, contents) : 0;
+      if (rate === undefined) throw unknownRate(node);
+      placeDropout(b, node, x, rate ? drop(b, x, { value: x.name, rate }, noise) : undefined);
+    } else if (!isReached || !placeCubicResize(b, node, constants)) b.append(node);
   }
   // An output that is no tensor, such as a sequence, has no place in a training.
   const outputs = graph.outputs.filter(({ name }) => values.has(name)).map(({ name }) => b.value(name));
@@ -227,11 +237,23 @@ function checkNames(initializers: Graph['initializers'], values: Inference['valu
   );
 }
 
-/** x·1[noise ≥ rate] / (1 − rate), the noise being an input. */
-function dropout(b: GraphBuilder, x: Value, { value, rate, whole }: DropoutPlan, noise: Value[]): Value {
+const unknownRate = (node: Node): ThawError =>
+  new ThawError(
+    'bad-model',
+    `the rate of the Dropout node "${nameOf(node)}" is not known when compiling`,
+    'Export the model with a constant rate',
+  );
+
+/** y = x·kept / (1 − rate), and kept = 1[noise ≥ rate], the noise being an input. */
+function drop(
+  b: GraphBuilder,
+  x: Value,
+  { value, rate, whole }: Pick<DropoutPlan, 'value' | 'rate' | 'whole'>,
+  noise: Value[],
+): { y: Value; kept: Value } {
   const name = b.has(`${value}.noise`) ? `${value}.${noise.length}.noise` : `${value}.noise`;
   const drawn = b.input(name, 'float32', whole ? x.shape.map((d, i) => (i === 0 ? d : 1)) : x.shape);
   noise.push(drawn);
-  const kept = b.cast(b.greaterOrEqual(drawn, b.constant(tensor('float32', [], Float32Array.of(rate)))), 'float32');
-  return b.mul(x, b.mul(kept, 1 / (1 - rate)));
+  const kept = b.greaterOrEqual(drawn, b.constant(tensor('float32', [], Float32Array.of(rate))));
+  return { y: b.mul(x, b.mul(b.cast(kept, 'float32'), 1 / (1 - rate))), kept };
 }

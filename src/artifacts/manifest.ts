@@ -1,3 +1,4 @@
+import { isTrainingDropout, rateOf } from '../lowering/index.ts';
 import { elementCount, type Graph, type Model, type Tensor } from '../onnx/index.ts';
 import type { Clipping } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -111,7 +112,7 @@ export function manifestOf(
   // What would drop in the frozen part draws nothing.
   const noise = training.inputs.filter(({ name }) => name.endsWith('.noise'));
   const drawn = new Set(noise.flatMap(({ name }) => [/\.noise$/, /\.\d+\.noise$/].map((end) => name.replace(end, ''))));
-  const isDrawn = ({ value }: DropoutPlan) => drawn.has(value);
+  const isDrawn = ({ value }: Pick<DropoutPlan, 'value'>) => drawn.has(value);
   const outputs = new Set(network.model.graph.outputs.map(({ name }) => name));
   return {
     format: 'thaw-artifacts',
@@ -140,7 +141,9 @@ export function manifestOf(
     l2: plan.l2,
     l1: plan.l1 ?? 0,
     l2sp: plan.l2sp ? { alpha: plan.l2sp.alpha, beta: plan.l2sp.beta } : null,
-    dropout: (plan.dropout ?? []).filter(isDrawn).map(({ value, rate, whole }) => ({ value, rate, whole })),
+    dropout: [...(plan.dropout ?? []), ...ownDropouts(network)]
+      .filter(isDrawn)
+      .map(({ value, rate, whole }) => ({ value, rate, whole })),
     batchNorm: plan.batchNorm,
     operators: {
       training: operatorsOf(models.training.graph),
@@ -157,6 +160,14 @@ function typedNames({ inputs, outputs }: Graph): { inputs: TypedName[]; outputs:
     shape: shape ?? [],
   });
   return { inputs: inputs.map(typed), outputs: outputs.map(typed) };
+}
+
+/** The dropouts of a model that was exported in training mode. */
+function ownDropouts({ model: { graph }, constants }: Inference): Pick<DropoutPlan, 'value' | 'rate' | 'whole'>[] {
+  const contents = (name: string) => constants.get(name) ?? graph.initializers.get(name);
+  return graph.nodes
+    .filter((node) => isTrainingDropout(node, contents))
+    .map((node) => ({ value: node.inputs[0], rate: rateOf(node, contents) ?? 0 }));
 }
 
 /** Sorted, each once, those inside subgraphs included. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { checkPreprocessing, type Preprocessing, preprocessingSchema } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { checkJson } from '../json.ts';
+import { withoutTrainingDropout } from '../lowering/index.ts';
 import {
   type Attribute,
   dequantized,
@@ -40,7 +41,7 @@ const KEYS = {
 
 /**
  * The source's own graph with the weights that training left: same operators, opset, names and types (what trained in float32 is
- * rounded to the source's halves, or the whole numbers in which the source holds it). A tensor that `state` does not name keeps its very bytes. The optimizer's slots
+ * rounded to the source's halves, or the whole numbers in which the source holds it). Its dropouts drop nothing. A tensor that `state` does not name keeps its very bytes. The optimizer's slots
  * (`<parameter>.<slot>`) in `state` are left out.
  *
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
@@ -64,7 +65,9 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
     if (used.has(name) || isSlot(name, used)) continue;
     throw foreign(`the model has no parameter "${name}" to take its new value`);
   }
-  return { ...source, graph, metadata: withMetadata(source.metadata, metadata) };
+  const constants = new Map(graph.nodes.map((node) => [node.outputs[0], constantOf(node)]));
+  const evaluated = withoutTrainingDropout(graph, (name) => graph.initializers.get(name) ?? constants.get(name));
+  return { ...source, graph: evaluated, metadata: withMetadata(source.metadata, metadata) };
 }
 
 const foreign = (what: string): ThawError =>

@@ -1,6 +1,6 @@
 import { dependents, differentiate, operatorName, type UnsupportedOperator } from '../autodiff/index.ts';
 import { ThawError } from '../errors.ts';
-import { placeConstants } from '../lowering/index.ts';
+import { isTrainingDropout, placeConstants, placeDropout } from '../lowering/index.ts';
 import { GraphBuilder, isFloat, type Node, producersIn, readsOf } from '../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { LayerGroup } from './groups.ts';
@@ -72,7 +72,10 @@ function placeNetwork({ model: { graph }, values, constants }: Inference, traine
   for (const node of graph.nodes) {
     if (placeConstants(b, node, constants)) continue;
     for (const name of node.outputs) if (values.has(name)) b.declare({ name, ...values.get(name)! });
-    b.append(node);
+    // Training draws its noise elsewhere.
+    if (isTrainingDropout(node, (name) => constants.get(name) ?? graph.initializers.get(name)))
+      placeDropout(b, node, b.value(node.inputs[0]));
+    else b.append(node);
   }
   return b;
 }

@@ -4,6 +4,7 @@ export { chainsBySample, stacksBySample } from './by-sample/index.ts';
 export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';
 export { placeCubicResize } from './cubic-resize.ts';
+export { isTrainingDropout, placeDropout, rateOf, withoutTrainingDropout } from './dropout.ts';
 export { findFoldings, fold } from './folding.ts';
 export { findGelus } from './gelu.ts';
 export { heldInPlace } from './late.ts';

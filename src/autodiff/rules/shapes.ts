@@ -171,7 +171,7 @@ export const shapes: Rules = {
     () => b.emit('ReverseSequence', [dy, lengths], [dy], { batch_axis, time_axis })[0],
   ],
 
-  // The noise of dropout in training is drawn outside the graph, so what is left here is inference: y = x
+  // Training draws the noise of dropout outside the graph, so only inference is left here: y = x
   Dropout: ({ inputs: [, , training], dy: [dy], constant, refuse }) => {
     if (training && constant(training)[0]) refuse('it is in training mode, whose noise cannot be repeated');
     return [() => dy];
