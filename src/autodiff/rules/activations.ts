@@ -35,15 +35,15 @@ export const activations: Rules = {
   // y = max(x, 0)      ∂x = ∂y where y > 0
   Relu: ({ b, outputs: [y], dy: [dy] }) => [() => b.mul(dy, b.positive(y))],
 
-  // y = min(max(x, l), h)      ∂x = ∂y where l < y < h, ∂l = ∂y where x < l, ∂h = ∂y where x > h
+  // y = min(max(x, l), h)      ∂x = ∂y where l < y < h, ∂l = ∂y where x < l < h, ∂h = ∂y where max(x, l) > h
   Clip: (context) => {
     const { b, inputs, dy } = context;
     const [x, low, high] = inputs;
     const masks = [inside(context, low, true), inside(context, high, false)].filter((mask) => mask !== undefined);
     return [
       () => masks.reduce((gradient, mask) => b.mul(gradient, mask), dy[0]),
-      low && (() => b.where(b.less(x, low), dy[0], 0)),
-      high && (() => b.where(b.greater(x, high), dy[0], 0)),
+      low && (() => b.where(high ? b.and(b.less(x, low), b.less(low, high)) : b.less(x, low), dy[0], 0)),
+      high && (() => b.where(b.greater(low ? b.max(x, low) : x, high), dy[0], 0)),
     ];
   },
 

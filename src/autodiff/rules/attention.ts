@@ -15,29 +15,62 @@ export interface Scoring {
   readonly softcap?: number;
   /** Added to the scores: [batch, heads, queries, keys], or what broadcasts to that. */
   readonly biases?: readonly Value[];
+  /** Whether all keys of a query may be masked: its result is then zero. */
+  readonly maySeeNothing?: boolean;
 }
 
-/** A large negative number, which softmax makes zero of. */
-export const MASKED = -1e30;
+/** The least number, which masks a key. */
+export const MASKED = -3.4028234663852886e38;
 
-/** y = softmax(q·kᵀ·scale + biases)·v as [batch, heads, positions, features]; each head of keys serves a group of query heads. */
-export function attend(b: GraphBuilder, { q, k, v }: Heads, { scale, softcap = 0, biases = [] }: Scoring): Value {
-  const [batch, heads, positions, features] = q.shape;
+interface Attended {
+  /** [batch, heads, queries, features] */
+  readonly y: Value;
+  /** q·kᵀ·scale, then capped, then with the biases, then as probabilities, each [batch, heads, queries, keys]. */
+  readonly scores: readonly [
+    product: () => Value,
+    capped: () => Value,
+    biased: () => Value,
+    probabilities: () => Value,
+  ];
+}
+
+/** y = softmax(q·kᵀ·scale + biases)·v; each head of keys serves a group of query heads. */
+export function attend(b: GraphBuilder, { q, k, v }: Heads, scoring: Scoring): Attended {
+  const { scale, softcap = 0, biases = [], maySeeNothing = false } = scoring;
+  const [batch, heads, , features] = q.shape;
   const groups = k.shape[1] as number;
   const isGrouped = heads !== groups;
-  const apart = [batch, groups, (heads as number) / groups];
-  const grouped = (x: Value) => b.reshape(x, [...apart, ...x.shape.slice(2)]);
-  const shared = (x: Value) => (isGrouped ? b.unsqueeze(x, [2]) : x);
+  const apart = [groups, (heads as number) / groups];
+  const grouped = (x: Value, like?: Value) => {
+    const lead = x.shape.slice(0, -3);
+    return b.reshape(x, [...lead, ...apart, ...x.shape.slice(-2)], lead[0] === batch ? like : undefined);
+  };
+  const shared = (x: Value) => (isGrouped ? b.unsqueeze(x, [-3]) : x);
+  const ungrouped = (x: Value) => (isGrouped ? b.reshape(x, [batch, heads, ...x.shape.slice(3)]) : x);
   const alpha = scale ?? 1 / Math.sqrt(features as number);
   const product = b.fusedMatMul(isGrouped ? grouped(q) : q, shared(k), { transB: true, alpha });
   const capped = softcap ? b.mul(b.tanh(b.mul(product, 1 / softcap)), softcap) : product;
   const aligned = (bias: Value) => {
     if (!isGrouped || bias.shape.length < 3) return bias;
-    return bias.shape.at(-3) === 1 ? b.unsqueeze(bias, [-3]) : grouped(bias);
+    return bias.shape.at(-3) === 1 ? shared(bias) : grouped(bias, product);
   };
-  const scores = b.sum([capped, ...biases.map(aligned)]);
-  const y = b.matmul(b.softmax(scores), shared(v));
-  return isGrouped ? b.reshape(y, [batch, heads, positions, v.shape[3]]) : y;
+  const sum = biases.length ? b.sum(biases.map(aligned)) : undefined;
+  const bias = sum && maySeeNothing ? b.max(sum, MASKED) : sum;
+  const biased = bias ? b.add(capped, bias) : capped;
+  const probabilities = b.softmax(biased);
+  const seen = (x: Value) => {
+    if (!bias || !maySeeNothing) return x;
+    return b.mul(x, b.cast(b.greater(b.reduce('ReduceMax', bias, [-1], { keepdims: true }), MASKED), x.type));
+  };
+  return {
+    y: ungrouped(seen(b.matmul(probabilities, shared(v)))),
+    scores: [
+      () => ungrouped(product),
+      () => ungrouped(capped),
+      () => ungrouped(biased),
+      () => ungrouped(seen(probabilities)),
+    ],
+  };
 }
 
 /** [batch, positions, heads · features] as [batch, heads, positions, features], which 4-dimensional ones are already. */
@@ -55,37 +88,60 @@ export function split({ b, refuse }: RuleContext, x: Value, heads: number): Valu
 export const join = (b: GraphBuilder, x: Value, like: Value): Value =>
   like.shape.length === 4 ? x : b.reshape(b.transpose(x, [0, 2, 1, 3]), like.shape, like);
 
-/** `MASKED` for all keys but the last `window` up to the query's own position; else zero. [queries, keys] */
-export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, window = Number.POSITIVE_INFINITY): Value {
-  const query = b.unsqueeze(positionsOf(b, q, 2), [1]);
+/** Which keys a query sees. */
+interface Sight {
+  /** How many keys, up to its own position; all by default. */
+  readonly window?: number;
+  /** Keys before the first query: a number, or int64 [batch, 1, 1, 1]. */
+  readonly offset?: Value | number;
+}
+
+/** `MASKED` for all keys but the last up to the query's own position; else zero. [queries, keys], with a batch if the offset has one */
+export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, { window, offset = 0 }: Sight = {}): Value {
+  const place = b.unsqueeze(positionsOf(b, q, 2), [1]);
+  const query = offset === 0 ? place : b.add(place, offset);
   const key = b.unsqueeze(positionsOf(b, k, 2), [0]);
   const later = b.greater(key, query);
-  const masked = Number.isFinite(window) ? b.or(later, b.lessOrEqual(key, b.sub(query, window))) : later;
+  const masked = window === undefined ? later : b.or(later, b.lessOrEqual(key, b.sub(query, window)));
   return b.where(masked, b.scalar(MASKED), 0);
 }
 
-/** `MASKED` after the first `lengths` keys of each sample, int [batch]; else zero. [batch, 1, 1, keys] */
-export function beyond(b: GraphBuilder, lengths: Value, k: Value): Value {
-  const ends = b.cast(b.unsqueeze(lengths, [1, 2, 3]), 'int64');
-  return b.where(b.less(positionsOf(b, k, 2), ends), b.scalar(0), MASKED);
-}
+/** `MASKED` after the first `lengths` keys of each sample, int64 [batch, 1, 1, 1]; else zero. [batch, 1, 1, keys] */
+export const beyond = (b: GraphBuilder, lengths: Value, k: Value): Value =>
+  b.where(b.less(positionsOf(b, k, 2), lengths), b.scalar(0), MASKED);
+
+/** One number a sample, int64 [batch, 1, 1, 1]. */
+export const bySample = (b: GraphBuilder, lengths: Value): Value => b.cast(b.unsqueeze(lengths, [1, 2, 3]), 'int64');
+
+/** The number of positions of x, int64 without axes. */
+const lengthOf = (b: GraphBuilder, x: Value): Value =>
+  b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([2]))], [{ type: 'int64', shape: [] }])[0];
 
 export const attention: Rules = {
   Attention: (context) => {
-    const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
-    const [, , , , pastKey, pastValue, lengths] = inputs;
+    const { b, inputs, outputs, attributes, refuse, composed } = context;
+    const lengths = inputs[6] && bySample(b, inputs[6]);
     const { q_num_heads, kv_num_heads = q_num_heads, is_causal = 0, softcap = 0, scale } = attributes;
-    if (pastKey || pastValue) refuse('it continues from past keys and values');
-    if (reached[3]) refuse('its scores are used as a result');
-    return composed(([query, key, value, mask]) => {
+    const { qk_matmul_output_mode: mode = 0 } = attributes;
+    return composed(([query, key, value, mask, pastKey, pastValue]) => {
       const q = split(context, query, q_num_heads);
-      const [k, v] = [split(context, key, kv_num_heads), split(context, value, kv_num_heads)];
+      const present = (x: Value, past: Value | undefined, i: number) => {
+        const own = split(context, x, kv_num_heads);
+        if (!past) return own;
+        const like = outputs[i] ?? refuse('its present keys and values have no names');
+        return b.emit('Concat', [past, own], [like], { axis: 2 })[0];
+      };
+      const [k, v] = [present(key, pastKey, 1), present(value, pastValue, 2)];
+      const last = () => lengths && b.sub(lengths, lengthOf(b, q));
+      const offset = pastKey ? lengthOf(b, pastKey) : last();
       const biases = [
         ...(mask ? [mask.type === 'bool' ? b.where(mask, b.scalar(0), MASKED) : mask] : []),
-        ...(is_causal ? [causal(b, { q, k })] : []),
+        ...(is_causal ? [causal(b, { q, k }, { offset })] : []),
         ...(lengths ? [beyond(b, lengths, k)] : []),
       ];
-      return [join(b, attend(b, { q, k, v }, { scale, softcap, biases }), outputs[0]), k, v];
+      const maySeeNothing = Boolean(mask || lengths);
+      const { y, scores } = attend(b, { q, k, v }, { scale, softcap, biases, maySeeNothing });
+      return [join(b, y, outputs[0]), k, v, outputs[3] && scores[mode as 0]()];
     });
   },
 };

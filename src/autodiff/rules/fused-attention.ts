@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
-import { attend, beyond, causal, join, split } from './attention.ts';
+import { attend, beyond, bySample, causal, join, split } from './attention.ts';
 import { cached, rotate } from './rotary.ts';
 
 /**
@@ -8,7 +8,7 @@ import { cached, rotate } from './rotary.ts';
  * [batch], the number of keys that count.
  */
 function maskBias(b: GraphBuilder, mask: Value, k: Value, filter: number): Value {
-  if (mask.shape.length === 1) return b.mul(b.cast(b.less(beyond(b, mask, k), 0), 'float32'), filter);
+  if (mask.shape.length === 1) return b.mul(b.cast(b.less(beyond(b, bySample(b, mask), k), 0), 'float32'), filter);
   const masked = b.mul(b.sub(1, b.cast(mask, 'float32')), filter);
   return b.unsqueeze(masked, mask.shape.length === 2 ? [1, 2] : [1]);
 }
@@ -46,7 +46,7 @@ export const fusedAttention: Rules = {
         ...(unidirectional ? [causal(b, { q, k })] : []),
         ...(scores ? [scores] : []),
       ];
-      return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }), outputs[0])];
+      return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }).y, outputs[0])];
     });
   },
 
@@ -71,7 +71,7 @@ export const fusedAttention: Rules = {
         ...(unidirectional ? [causal(b, { q, k })] : []),
         ...(scores ? [scores] : []),
       ];
-      return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }), outputs[0]), k, v];
+      return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }).y, outputs[0]), k, v];
     });
   },
 
@@ -97,8 +97,8 @@ export const fusedAttention: Rules = {
         return rotate(b, part, { cos, sin, interleaved: Boolean(rotary_interleaved) });
       };
       const turned = { q: rotated(q), k: rotated(k), v };
-      const biases = [causal(b, turned, window > 0 ? window : undefined), ...(scores ? [scores] : [])];
-      return [join(b, attend(b, turned, { scale: scale || undefined, softcap, biases }), outputs[0]), turned.k, v];
+      const biases = [causal(b, turned, { window: window > 0 ? window : undefined }), ...(scores ? [scores] : [])];
+      return [join(b, attend(b, turned, { scale: scale || undefined, softcap, biases }).y, outputs[0]), turned.k, v];
     });
   },
 };

@@ -5,22 +5,26 @@ import type { RuleContext, Rules } from '../rule.ts';
 interface Standardized {
   /** x̂ = (x − mean x) / σ */
   readonly normal: Value;
-  /** 1 / σ = 1 / √(mean (x − mean x)² + ε) */
+  readonly mean: Value;
+  /** mean (x − mean x)² */
+  readonly variance: Value;
+  /** 1 / σ = 1 / √(variance + ε) */
   readonly inverse: Value;
 }
 
 function standardize(b: GraphBuilder, x: Value, axes: readonly number[], epsilon: number): Standardized {
   const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
   const d = b.sub(x, mean(x));
-  const inverse = b.reciprocal(b.sqrt(b.add(mean(b.square(d)), epsilon)));
-  return { normal: b.mul(d, inverse), inverse };
+  const variance = mean(b.square(d));
+  const inverse = b.reciprocal(b.sqrt(b.add(variance, epsilon)));
+  return { normal: b.mul(d, inverse), mean: mean(x), variance, inverse };
 }
 
 /** ∂x of x̂, given ∂x̂ = g:  (g − mean g − x̂·mean(g·x̂)) / σ */
 function standardizedGradient(
   b: GraphBuilder,
   g: Value,
-  { normal, inverse }: Standardized,
+  { normal, inverse }: Pick<Standardized, 'normal' | 'inverse'>,
   axes: readonly number[],
 ): Value {
   const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
@@ -81,14 +85,32 @@ export function layerNormalization(
   ];
 }
 
+/** y = s·x̂ + c with the batch's statistics, and the running ones r′ = m·r + (1 − m)·(mean or variance). */
+function batchNormTraining(
+  b: GraphBuilder,
+  [x, scale, shift, mean, variance]: readonly Value[],
+  epsilon: number,
+  momentum: number,
+): Value[] {
+  const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
+  const { normal, ...moments } = standardize(b, x, axes, epsilon);
+  const moved = (running: Value, batch: Value) =>
+    b.add(b.mul(running, momentum), b.mul(b.squeeze(batch, axes), 1 - momentum));
+  return [
+    b.add(b.mul(normal, byChannel(b, scale, x)), byChannel(b, shift, x)),
+    moved(mean, moments.mean),
+    moved(variance, moments.variance),
+  ];
+}
+
 export const normalization: Rules = {
   // Frozen statistics: y = s·(x − μ)/√(v + ε) + c
   // ∂x = ∂y·k, ∂s = Σ ∂y·(x − μ)/σ, ∂c = Σ ∂y, ∂μ = −k·Σ ∂y, ∂v = −k/2σ²·Σ ∂y·(x − μ), with k = s/σ
   // Those of the batch: y = s·x̂ + c
-  BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], reached, attributes, refuse }) => {
-    const { epsilon = 1e-5, training_mode = 0 } = attributes;
+  BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], reached, attributes, composed }) => {
+    const { epsilon = 1e-5, training_mode = 0, momentum = 0.9 } = attributes;
     if (training_mode) {
-      if (reached[1] || reached[2]) refuse('its running statistics are used as results');
+      if (reached[1] || reached[2]) return composed((values) => batchNormTraining(b, values, epsilon, momentum));
       const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
       const standardized = () => standardize(b, x, axes, epsilon);
       return [
@@ -115,6 +137,15 @@ export const normalization: Rules = {
   // y = s·x̂ + c over the last axes
   LayerNormalization: (context) => {
     const [, mean, inverse] = context.outputs;
+    const { b, reached, attributes, composed } = context;
+    if (reached[1] || reached[2]) {
+      return composed(([x, scale, shift]) => {
+        const axes = trailingAxes(x, attributes.axis ?? -1);
+        const { normal, ...moments } = standardize(b, x, axes, attributes.epsilon ?? 1e-5);
+        const scaled = b.mul(normal, scale);
+        return [shift ? b.add(scaled, shift) : scaled, moments.mean, moments.inverse];
+      });
+    }
     return layerNormalization(context, true, mean && inverse && { mean, inverse });
   },
 

@@ -1,5 +1,5 @@
 import { type Dimension, float } from '../../../src/onnx/index.ts';
-import { between, bools, f32, type Input, ints, omitted } from '../inputs.ts';
+import { between, bools, exactly, f32, frozen, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
 /** Queries, keys and values of 2 heads and 3 features. */
@@ -31,6 +31,10 @@ const groupedApart = [f32('batch', 4, 3, 3), f32('batch', 2, 5, 3), f32('batch',
 /** Of 4 keys, samples have 2, 3, 1, … that count. */
 const keyCounts: Input = { ...counts, type: 'int64' };
 
+const past = [f32('batch', 2, 2, 3), f32('batch', 2, 2, 3)];
+/** Of the four outputs, the result and the scores. */
+const scores = { outputs: [true, false, false, true] };
+
 /** Caches of cosines and sines for 2 pairs of features; any numbers do. */
 const angles = (...rows: Dimension[]) => [between(-1, 1, ...rows, 2), between(-0.9, 1.1, ...rows, 2)];
 const positions: Input = {
@@ -50,7 +54,7 @@ const prompt: (Input | undefined)[] = [
   { ...ints([4], []), type: 'int32' },
 ];
 const rotated = { ...groupQuery, do_rotary: 1 };
-export const attention: readonly Row[] = [
+const rows: readonly Row[] = [
   ['Attention', {}, apart],
   ['Attention', heads, flat],
   ['Attention', { ...heads, scale: float(0.3) }, [...flat, f32(3, 4)]],
@@ -68,6 +72,17 @@ export const attention: readonly Row[] = [
   ['Attention', { softcap: float(2) }, [...apart, bools([1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
   ['Attention', {}, [...apart, omitted, omitted, omitted, keyCounts]],
   ['Attention', { is_causal: 1 }, [...apart, omitted, omitted, omitted, keyCounts]],
+  ['Attention', { is_causal: 1 }, [...groupedApart, omitted, omitted, omitted, keyCounts]],
+  // The first query sees nothing.
+  ['Attention', {}, [...apart, bools([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0], 3, 4)]],
+  ['Attention', {}, [...apart, frozen(exactly([...Array(4).fill(-Infinity), 0, 1, 0, -1, 0, 0, -Infinity, 1], 3, 4))]],
+  ['Attention', {}, [...apart, omitted, ...past], { outputs: 3 }],
+  ['Attention', { is_causal: 1 }, [...apart, f32('batch', 1, 3, 6), ...past], { outputs: 3 }],
+  ['Attention', { ...grouped, is_causal: 1 }, [...groupedFlat, omitted, ...past], { outputs: 3 }],
+  ...[0, 1, 2, 3].flatMap((qk_matmul_output_mode): Row[] => [
+    ['Attention', { qk_matmul_output_mode }, [...apart, f32(3, 4)], scores],
+    ['Attention', { qk_matmul_output_mode, softcap: float(0.8) }, [...groupedApart, f32('batch', 4, 3, 5)], scores],
+  ]),
   ['Attention', {}, [...apart, f32('batch', 1, 3, 4), omitted, omitted, keyCounts]],
 
   ['RotaryEmbedding', {}, [f32('batch', 2, 3, 4), ...angles('batch', 3)]],
@@ -149,3 +164,11 @@ export const attention: readonly Row[] = [
     { outputs: 3 },
   ],
 ];
+
+/** ONNX Runtime's kernels compute with floats; for doubles it would run the specification's function in place of `Attention`. */
+export const attention: readonly Row[] = rows.map(([op, attributes, inputs, options]) => [
+  op,
+  attributes,
+  inputs,
+  { ...options, precision: 'single' },
+]);

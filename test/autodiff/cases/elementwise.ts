@@ -67,6 +67,7 @@ export const elementwise: readonly Row[] = [
   ['Clip', {}, [f32('batch', 4), scalar(-0.5)]],
   ['Clip', {}, [f32('batch', 4), omitted, scalar(0.5)]],
   ['Clip', {}, [f32('batch', 4), exactly([-0.5]), exactly([0.7])]],
+  ['Clip', {}, [f32('batch', 4), exactly([0.6]), exactly([-0.4])]],
   ['ThresholdedRelu', { alpha: float(0.5) }, [exactly([-1, 0.2, 0.4, 0.7, 1.5], 5)]],
   ['ThresholdedRelu', {}, [f32('batch', 3)]],
   // Its kernel for double computes in single.

@@ -14,7 +14,22 @@ export const normalization: readonly Row[] = [
     [f32('batch', 3, 2, 2), ...statistics(3)],
     { outputs: [true, false, false] },
   ],
+  ['BatchNormalization', { training_mode: 1 }, [f32('batch', 3, 2, 2), ...statistics(3)], { outputs: 3 }],
+  [
+    'BatchNormalization',
+    { training_mode: 1, momentum: float(0.4) },
+    [f32('batch', 2, 3), ...statistics(2)],
+    { outputs: [false, true, true] },
+  ],
   ['LayerNormalization', {}, [f32('batch', 3, 5), f32(5), f32(5)]],
+  ['LayerNormalization', {}, [f32('batch', 3, 5), f32(5), f32(5)], { outputs: 3, precision: 'single' }],
+  // Its statistics are floats whatever it normalizes.
+  [
+    'LayerNormalization',
+    { axis: 1 },
+    [f32('batch', 3, 2), f32(3, 2)],
+    { outputs: [false, true, true], precision: 'single' },
+  ],
   ['LayerNormalization', { axis: 1, epsilon: float(0.01) }, [f32('batch', 3, 2), f32(3, 2)]],
   ['LayerNormalization', {}, [f32('batch', 4), f32(4)]],
   ['RMSNormalization', {}, [f32('batch', 3, 5), f32(5)]],
