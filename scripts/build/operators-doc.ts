@@ -118,8 +118,9 @@ ${[...ZERO['']]
   .map((op) => `\`${op}\``)
   .join(', ')}
 
-\`If\` with a condition that is known when compiling is replaced by the branch that is taken, and a \`Loop\` or \`Scan\` whose number of
-steps is, ${MOST_STEPS} at most, by its steps, written out (a \`Loop\` with a condition that is computed is not). Otherwise no gradient follows
+\`If\` with a condition that is known when compiling is replaced by the branch that is taken. If the condition is computed, both branches
+are computed and one is chosen, provided that both run on any data and give results of one shape. A \`Loop\` or \`Scan\` whose number of
+steps is known, ${MOST_STEPS} at most, is replaced by its steps, written out (a \`Loop\` with a condition that is computed is not). Otherwise no gradient follows
 into subgraphs. Sequences whose members are known (\`SplitToSequence\` of a fixed size, \`SequenceConstruct\`, \`SequenceAt\`,
 \`ConcatFromSequence\` and the others) are replaced by tensors; other sequences are refused. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
 with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can be trained (\`--quantized straight-through\`), others not.

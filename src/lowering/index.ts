@@ -1,5 +1,5 @@
 export { assignBlocks, fromStored, type Stored, storable, storedShape, toStored } from './blocked/index.ts';
-export { inlineBranches } from './branches.ts';
+export { inlineBranches, type Selected, selectBranches } from './branches.ts';
 export { chainsBySample, stacksBySample } from './by-sample/index.ts';
 export { prune, withoutCopies } from './cleanup.ts';
 export { placeConstants } from './constants.ts';

@@ -25,6 +25,8 @@ import {
   inSinglePrecision,
   type Quantized,
   refuseUntrainable,
+  type Selected,
+  selectBranches,
   unrollLoops,
   upgrade,
   withFloatWeights,
@@ -37,6 +39,7 @@ import {
   quantizedWeights,
   readModel,
   type Shape,
+  sameShape,
   writeModel,
 } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -202,11 +205,36 @@ export async function inferNetwork(
 ): Promise<Inference> {
   refuseUntrainable(source, quantized);
   let network = await inferShapes(withFloatWeights(upgrade(inSinglePrecision(source))), runtime, { inputs });
+  /** First results of branches that cannot both be computed. */
+  const stays = new Set<string>();
   for (;;) {
     const unrolled = unrollLoops(inlineBranches(network.model, network.constants), network);
     const written = writeSequences(unrolled, network);
-    if (written === network.model) return network;
-    network = await inferShapes(written, runtime, { inputs });
+    if (written !== network.model) {
+      network = await inferShapes(written, runtime, { inputs });
+      continue;
+    }
+    const selected = selectBranches(network.model, network, stays);
+    if (!selected) return network;
+    const both = await inferSelected(selected, runtime, { inputs });
+    if (both) network = both;
+    else stays.add(selected.node);
+  }
+}
+
+/** Infers a model that computes both branches of an `If`; undefined if they do not run, or give results of different shapes. */
+async function inferSelected(
+  { model, results }: Selected,
+  runtime: Runtime,
+  options: Pick<PrepareOptions, 'inputs'>,
+): Promise<Inference | undefined> {
+  try {
+    const network = await inferShapes(model, runtime, options);
+    const shapeOf = (name: string) => network.values.get(name)?.shape ?? [];
+    return results.every(([a, b]) => sameShape(shapeOf(a), shapeOf(b))) ? network : undefined;
+  } catch (error) {
+    if (error instanceof ThawError && error.code === 'bad-model') return undefined;
+    throw error;
   }
 }
 

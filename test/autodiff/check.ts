@@ -257,11 +257,7 @@ async function forwardSession(forward: Forward): Promise<{ session: Session; pre
       return { session: await runtime.load(model('float64')), precision: 'double' };
     } catch (error) {
       // The kernel is missing, or (com.microsoft) the operator has no such type at all.
-      if (
-        !/NOT_IMPLEMENTED|has no kernel|Type Error|not supported/i.test(
-          String((error as Error).message),
-        )
-      )
+      if (!/NOT_IMPLEMENTED|has no kernel|Type Error|not supported/i.test(String((error as Error).message)))
         throw error;
     }
   }
