@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve, toNamespacedPath } from 'node:path';
+import type { Parts } from '../bytes.ts';
 import { ThawError } from '../errors.ts';
 
 /** Bytes that are read back at a time. */
@@ -44,7 +45,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /** What a file is to hold; parts are written one after the other. */
-export type Contents = Uint8Array | string | Iterable<Uint8Array>;
+export type Contents = string | Parts;
 
 const partsOf = (contents: Contents): Iterable<Uint8Array | string> =>
   typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;

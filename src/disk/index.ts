@@ -15,4 +15,4 @@ export {
   writeAtomically,
   writeFlushed,
 } from './atomic.ts';
-export { readIfThere, readTextIfThere } from './read.ts';
+export { digestIfThere, readIfThere, readTextIfThere } from './read.ts';

@@ -1,4 +1,6 @@
 /** Reading files that anybody may have changed: in their place may be a folder, a pipe, or more than memory holds. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { ThawError } from '../errors.ts';
 import { codeOf } from './atomic.ts';
@@ -20,7 +22,26 @@ interface Reading {
  *
  * @throws ThawError `run-directory` if it is not a file, is too large, or cannot be read
  */
-export async function readIfThere(path: string, { most = LARGEST, hint }: Reading = {}): Promise<Buffer | undefined> {
+export const readIfThere = (path: string, reading: Reading = {}): Promise<Buffer | undefined> =>
+  ifThere(path, reading, () => readFile(path));
+
+/**
+ * SHA-256 in hexadecimal of a file of any size; undefined if there is none.
+ *
+ * @throws ThawError `run-directory` if it is not a file, or cannot be read
+ */
+export const digestIfThere = (path: string, { hint }: Pick<Reading, 'hint'> = {}): Promise<string | undefined> =>
+  ifThere(path, { most: Number.POSITIVE_INFINITY, hint }, async () => {
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+    return hash.digest('hex');
+  });
+
+async function ifThere<T>(
+  path: string,
+  { most = LARGEST, hint }: Reading,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
   const refuse = (why: string, hint: string, cause?: unknown) =>
     new ThawError('run-directory', `${path} ${why}`, hint, { cause });
   try {
@@ -31,7 +52,7 @@ export async function readIfThere(path: string, { most = LARGEST, hint }: Readin
     if (!found.isFile()) throw refuse('is not a regular file', hint ?? 'Put the file back');
     if (found.size > most)
       throw refuse(`has ${found.size} bytes, more than ${most}`, hint ?? 'Put the right file back');
-    return await readFile(path);
+    return await read();
   } catch (error) {
     if (error instanceof ThawError) throw error;
     const code = codeOf(error) ?? '';

@@ -1,6 +1,15 @@
+import type { Parts } from '../bytes.ts';
 import { type Preprocessing, writePreprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Graph, type Model, renameValues, type ValueInfo, writeModel } from '../onnx/index.ts';
+import {
+  ExternalData,
+  fitsOneFile,
+  type Graph,
+  type Model,
+  renameValues,
+  type ValueInfo,
+  writeModel,
+} from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { isText, type TextFormat } from '../text/index.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
@@ -35,10 +44,9 @@ export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as
 
 /**
  * The folder that `pipeline('image-classification', folder)` or `pipeline('text-classification', folder)` of transformers.js loads: path within the folder → contents.
- *
- * @throws ThawError `bad-model` when the model is too large for one file
+ * Weights that are too many for one file lie in a second one.
  */
-export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Uint8Array> {
+export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Parts> {
   const { task, preprocessing, card, sourceConfig, notes = {} } = options;
   const config = isText(preprocessing)
     ? textConfig(task.config(), sourceConfig)
@@ -46,14 +54,23 @@ export function transformersFolder(options: TransformersOptions): ReadonlyMap<st
   const files = isText(preprocessing)
     ? tokenizerFiles(preprocessing)
     : { 'preprocessor_config.json': writePreprocessing(shippedPreprocessing(preprocessing)) };
+  const model = transformersModel(options);
+  const external = fitsOneFile(model) ? undefined : new ExternalData('model.onnx_data');
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
-  return new Map([
-    ['config.json', json(withNotes(config, notes))],
+  return new Map<string, Parts>([
+    ['config.json', json(withNotes(external ? inTwoFiles(config) : config, notes))],
     ...Object.entries(files).map(([name, contents]) => [name, json(contents)] as const),
-    ['onnx/model.onnx', writeModel(transformersModel(options))],
+    ['onnx/model.onnx', external?.encode(model) ?? writeModel(model)],
+    ...(external ? [['onnx/model.onnx_data', external.parts] as const] : []),
     ['README.md', text(card)],
   ]);
 }
+
+/** Tells transformers.js to fetch the second file. */
+const inTwoFiles = (config: Readonly<Record<string, unknown>>): Record<string, unknown> => ({
+  ...config,
+  'transformers.js_config': { ...(config['transformers.js_config'] as object), use_external_data_format: true },
+});
 
 const text = (contents: string): Uint8Array => new TextEncoder().encode(contents);
 

@@ -1,11 +1,10 @@
 import type { BatchSource } from '../data/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { type Loadable, loadSession, type Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type FedModel, feedsOf } from './feeds.ts';
 
 export interface VerifyOptions<O extends TaskOutcome> extends FedModel {
-  /** The encoded model. */
-  readonly model: Uint8Array;
+  readonly model: Loadable;
   readonly runtime: Runtime;
   readonly source: BatchSource;
   readonly batchSize: number;
@@ -34,7 +33,7 @@ export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions
   const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
   // Pictures may have to be decoded beside it.
-  const session = await runtime.load(model, { spinning: false, integerKernels });
+  const session = await loadSession(runtime, model, { spinning: false, integerKernels });
   let maxDifference = 0;
   let same = 0;
   let samples = 0;

@@ -4,9 +4,9 @@ import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { readModelFile } from '../models/files.ts';
 import type { ResolvedModel } from '../models/index.ts';
-import { type Model, writeModel } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
 import { type ClassifierSettings, dataInputsOf, readClassifierSettings, scoresOf } from '../recipe/index.ts';
-import type { Runtime, Session } from '../runtime/index.ts';
+import { loadable, loadSession, type Runtime, type Session } from '../runtime/index.ts';
 import type { InputFormat } from '../session/index.ts';
 import { inputFormatOf, knownLabels, noticeQuantized } from '../session/index.ts';
 import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
@@ -131,7 +131,7 @@ function meanOfViews(values: Float32Array, { labels, targets, indices }: Batch, 
   return [isClasses ? means.map((p) => Math.log(Math.max(p, 1e-37))) : means, batch] as const;
 }
 
-const open = (runtime: Runtime, model: Model): Promise<Session> => runtime.load(writeModel(model));
+const open = (runtime: Runtime, model: Model): Promise<Session> => loadSession(runtime, loadable(model));
 
 /** What a model of ours says of itself; others tell classes apart, or as their `config.json` says give labels each by itself. */
 function taskOf(model: Model, resolved: ResolvedModel, labels?: readonly string[]): Task {

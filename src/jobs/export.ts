@@ -12,11 +12,11 @@ import {
 } from '../export/index.ts';
 import { inSinglePrecision } from '../lowering/index.ts';
 import { writeModelFile } from '../models/files.ts';
-import { type Model, writeModel } from '../onnx/index.ts';
+import type { Model } from '../onnx/index.ts';
 import { dataInputsOf, inputShapes, mergedState, networkOf, scoresOf } from '../recipe/index.ts';
 import { openRun, type RunReader } from '../run/index.ts';
 import type { DeviceName } from '../runtime/devices.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { loadable, type Runtime } from '../runtime/index.ts';
 import { openDataset } from '../session/index.ts';
 import { openTask, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { averagedState } from '../training/index.ts';
@@ -152,7 +152,7 @@ async function compare(
   for await (const batch of classifier.predict(shipped)) expected.push(...batch);
   await classifier.release();
   return verifyExport({
-    model: writeModel(model),
+    model: loadable(model),
     runtime,
     source,
     preprocessing,

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { ThawError } from '../errors.ts';
-import type { Range, ReadExternal } from '../onnx/index.ts';
+import type { ByteRange, ReadExternal } from '../onnx/index.ts';
 import { FileRange, type KnownFile, readInto } from './file-range.ts';
 
 /** Which tensors stay in their files: those of at least `tensor` bytes in files of at least `file` bytes. */
@@ -14,7 +14,7 @@ interface External {
   readonly descriptor: number;
   readonly known: KnownFile;
   /** By their place; tensors that share a place share its bytes. */
-  readonly parts: Map<string, Uint8Array | Range>;
+  readonly parts: Map<string, Uint8Array | ByteRange>;
   read: number;
 }
 
@@ -54,7 +54,7 @@ export class ExternalFiles {
     return bytes;
   };
 
-  private part(file: External, offset: number, wanted: number): Uint8Array | Range {
+  private part(file: External, offset: number, wanted: number): Uint8Array | ByteRange {
     const { known, descriptor } = file;
     const { size } = known.stats;
     file.read += wanted;

@@ -1,7 +1,7 @@
 /** Parts of files that are read when somebody asks for them. */
 import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { ThawError } from '../errors.ts';
-import type { Range } from '../onnx/index.ts';
+import type { FilePlace, ByteRange } from '../onnx/index.ts';
 
 /** Bytes that are read at a time. */
 const PIECE = 4 * 2 ** 20;
@@ -15,7 +15,7 @@ export interface KnownFile {
 }
 
 /** A part of a file. What reads it later stops if the file is another one by then. */
-export class FileRange implements Range {
+export class FileRange implements ByteRange {
   constructor(
     private readonly file: KnownFile,
     private readonly offset: number,
@@ -35,6 +35,11 @@ export class FileRange implements Range {
       this.opened((descriptor) => readInto(descriptor, this.file.name, part, this.offset + done));
       yield part;
     }
+  }
+
+  place(): FilePlace {
+    this.opened(() => undefined);
+    return { path: this.file.path, offset: this.offset };
   }
 
   private opened(use: (descriptor: number) => void): void {

@@ -17,9 +17,23 @@ export {
   tensor,
   tensorFromBytes,
 } from './data-types.ts';
-export { byteLengthOf, deferredTensor, piecesOf, type Range, weightBytes } from './deferred.ts';
+export {
+  type ByteRange,
+  byteLengthOf,
+  deferredTensor,
+  type FilePlace,
+  piecesOf,
+  placeOf,
+  weightBytes,
+} from './deferred.ts';
 export { ELEMENTWISE } from './elementwise.ts';
 export type { Typed, Value } from './emitter.ts';
+export {
+  ExternalData,
+  encodeExternally,
+  type ModelWithExternalData,
+  writeModelWithExternalData,
+} from './external-data.ts';
 export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
@@ -51,12 +65,4 @@ export {
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export { capturedBy, MOST_COPIES, producersIn, readersIn, readsOf, subgraphs, throughIdentity } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
-export {
-  ExternalData,
-  fitsOneFile,
-  type ModelParts,
-  type ModelWithExternalData,
-  modelParts,
-  writeModel,
-  writeModelWithExternalData,
-} from './write.ts';
+export { fitsOneFile, type ModelParts, modelParts, writeModel } from './write.ts';

@@ -2,7 +2,7 @@ import * as $protobuf from 'protobufjs/minimal.js';
 import { ThawError } from '../errors.ts';
 import { checkGraph } from './check.ts';
 import { arrayFrom, arrayOf, dataTypeOf, elementCount, entryCount, tensorFromBytes } from './data-types.ts';
-import { deferredTensor, type Range } from './deferred.ts';
+import { type ByteRange, deferredTensor } from './deferred.ts';
 import { onnx } from './generated/onnx.js';
 import { checkLimits } from './limits.ts';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
@@ -13,7 +13,7 @@ import type { DataType, Tensor } from './tensor.ts';
  * Gives the bytes of a tensor that lies in a file beside the model, or how to get at them later. Sizes are in bytes; no `length` means to
  * the end.
  */
-export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array | Range;
+export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array | ByteRange;
 
 type Integer = number | { toNumber(): number; toString(): string };
 
@@ -223,7 +223,7 @@ class GraphReader {
     return target;
   }
 
-  private externalBytes(proto: onnx.TensorProto.$Properties): Uint8Array | Range {
+  private externalBytes(proto: onnx.TensorProto.$Properties): Uint8Array | ByteRange {
     const entries = Object.fromEntries((proto.external_data ?? []).map(({ key, value }) => [key ?? '', value ?? '']));
     if (!this.external) {
       throw new ThawError(

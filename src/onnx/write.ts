@@ -10,19 +10,6 @@ import type { Tensor } from './tensor.ts';
 /** Protocol buffers end here: a message has at most 2 GiB. */
 export const MESSAGE_LIMIT = 2 ** 31 - 1;
 
-export interface WriteOptions {
-  /** Name of the file beside the model that takes the large tensors' data. */
-  readonly location: string;
-  /** Tensors of at least this many bytes go there; 1024 by default, as in ONNX's own tools. */
-  readonly threshold?: number;
-}
-
-export interface ModelWithExternalData {
-  readonly model: Uint8Array;
-  /** The external file's parts, to be written one after the other. A part is valid until the next is taken. */
-  readonly data: Iterable<Uint8Array>;
-}
-
 /**
  * Encodes a model as one `ModelProto`.
  *
@@ -134,74 +121,12 @@ function tensorMessage(name: string, tensor: Tensor): Message {
   return [onnx.TensorProto.encode(tensorHeader(name, tensor)).finish(), opened(RAW_DATA, size), tensor];
 }
 
-/** Encodes a model whose large initializers lie in a second file. */
-export function writeModelWithExternalData(model: Model, { location, threshold }: WriteOptions): ModelWithExternalData {
-  const file = new ExternalData(location, threshold);
-  return { model: file.encode(model), data: file.parts };
-}
+export type EncodeTensor = (name: string, tensor: Tensor) => onnx.TensorProto.$Properties;
 
-/** Offsets of large tensors are multiples of this, so that a runtime can map them into memory. */
-const PAGE = 4096;
-/** From this size on a page is worth it. */
-const LARGE = 2 ** 20;
-
-/** A file of tensors that several models may share: what they have in common is in it once. */
-export class ExternalData {
-  private readonly places = new Map<Tensor, { readonly offset: number; readonly padding: number }>();
-  private end = 0;
-
-  /** @param threshold tensors of at least this many bytes go into the file */
-  constructor(
-    readonly location: string,
-    private readonly threshold = 1024,
-  ) {}
-
-  /** The model, with its large initializers in this file. */
-  encode(model: Model): Uint8Array {
-    const encode = (name: string, tensor: Tensor) => {
-      const length = byteLengthOf(tensor);
-      if (tensor.type === 'string' || length < this.threshold) return tensorProto(name, tensor);
-      const entries = {
-        location: this.location,
-        offset: String(this.offsetOf(tensor, length)),
-        length: String(length),
-      };
-      return { ...tensorHeader(name, tensor), data_location: 1, external_data: keyValues(entries) };
-    };
-    return onnx.ModelProto.encode(modelProto(model, encode)).finish();
-  }
-
-  private offsetOf(tensor: Tensor, length: number): number {
-    const known = this.places.get(tensor);
-    if (known) return known.offset;
-    const padding = length < LARGE ? 0 : (PAGE - (this.end % PAGE)) % PAGE;
-    const offset = this.end + padding;
-    this.places.set(tensor, { offset, padding });
-    this.end = offset + length;
-    return offset;
-  }
-
-  get length(): number {
-    return this.end;
-  }
-
-  /** The file's parts, to be written one after the other. A part is valid until the next is taken. */
-  readonly parts: Iterable<Uint8Array> = { [Symbol.iterator]: () => this.pieces() };
-
-  private *pieces(): Generator<Uint8Array> {
-    for (const [tensor, { padding }] of this.places) {
-      if (padding) yield new Uint8Array(padding);
-      yield* piecesOf(tensor);
-    }
-  }
-}
-
-type EncodeTensor = (name: string, tensor: Tensor) => onnx.TensorProto.$Properties;
-
-const keyValues = (record: Readonly<Record<string, string>>) =>
+export const keyValues = (record: Readonly<Record<string, string>>) =>
   Object.entries(record).map(([key, value]) => ({ key, value }));
 
-const modelProto = (model: Model, initializer: EncodeTensor): onnx.ModelProto.$Properties => ({
+export const modelProto = (model: Model, initializer: EncodeTensor): onnx.ModelProto.$Properties => ({
   ...fieldsBefore(model),
   graph: graphProto(model.graph, initializer),
   ...fieldsAfter(model),
@@ -285,13 +210,13 @@ function reread<T>(bytes: Uint8Array, type: { decode(reader: Uint8Array | $proto
   return type.decode(reader);
 }
 
-const tensorHeader = (name: string, { shape, type }: Tensor): onnx.TensorProto.$Properties => ({
+export const tensorHeader = (name: string, { shape, type }: Tensor): onnx.TensorProto.$Properties => ({
   name,
   dims: [...shape],
   data_type: codeOf(type),
 });
 
-function tensorProto(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
+export function tensorProto(name: string, tensor: Tensor): onnx.TensorProto.$Properties {
   const header = tensorHeader(name, tensor);
   return tensor.type === 'string'
     ? { ...header, string_data: (tensor.data as readonly string[]).map(utf8) }

@@ -1,3 +1,4 @@
+import type { Parts } from '../bytes.ts';
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import {
   exportModel,
@@ -5,17 +6,19 @@ import {
   shippedPreprocessing,
   TRANSFORMERS_NAMES,
   transformersFolder,
+  transformersModel,
   type Verification,
   verifyExport,
 } from '../export/index.ts';
-import { roundsValues, type Tensor, tensor } from '../onnx/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { inSinglePrecision } from '../lowering/index.ts';
+import { type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
+import { loadable, type Runtime } from '../runtime/index.ts';
 import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
 import { isText, type TextFormat } from '../text/index.ts';
 import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
-import { dataInputsOf, type Prepared, runnable } from './prepare.ts';
+import { dataInputsOf, type Prepared } from './prepare.ts';
 import { recommendationOf } from './recommended.ts';
 import type { TrainSettings } from './settings.ts';
 
@@ -116,7 +119,9 @@ export async function predicted<O extends TaskOutcome, A extends Evaluated>(
 /** A model that is ready to ship. */
 export interface FinishedModel {
   /** The `model/` folder with this model card: path within it → contents. */
-  folder(card: string): ReadonlyMap<string, Uint8Array>;
+  folder(card: string): ReadonlyMap<string, Parts>;
+  /** As the folder has it. */
+  readonly model: Model;
   /** Its preprocessing, which transformers.js can carry out. */
   readonly preprocessing: Preprocessing | TextFormat;
 }
@@ -152,12 +157,17 @@ export function finishModel<O extends TaskOutcome, A extends Evaluated>(
   const state = mergedState(trained, config.lora, checkpoint.state);
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
   const [input] = dataInputsOf(source);
+  const options = { model, task, preprocessing, input: input.name, output };
   const folder = (card: string) =>
     transformersFolder({
-      ...{ model, task, preprocessing, input: input.name, output, card, sourceConfig },
+      ...{ ...options, card, sourceConfig },
       notes: { temperature: calibration?.temperature ?? undefined, training: recommendationOf(settings) },
     });
-  return { folder, preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing) };
+  return {
+    folder,
+    model: transformersModel(options),
+    preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing),
+  };
 }
 
 /**
@@ -171,7 +181,8 @@ export async function checkModel<O extends TaskOutcome, A extends Evaluated>(
   finished: FinishedModel,
 ): Promise<ModelCheck> {
   const comparison = {
-    model: runnable(finished.folder('').get('onnx/model.onnx') as Uint8Array),
+    // As every device runs it.
+    model: loadable(inSinglePrecision(finished.model)),
     runtime,
     source: val,
     preprocessing,

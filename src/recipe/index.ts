@@ -34,7 +34,6 @@ export {
   type Prepared,
   type PrepareOptions,
   prepareModel,
-  runnable,
   scoresOf,
   withHead,
 } from './prepare.ts';

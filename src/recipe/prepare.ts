@@ -32,16 +32,7 @@ import {
   withFloatWeights,
   writeSequences,
 } from '../lowering/index.ts';
-import {
-  type Dimension,
-  type Model,
-  producersIn,
-  quantizedWeights,
-  readModel,
-  type Shape,
-  sameShape,
-  writeModel,
-} from '../onnx/index.ts';
+import { type Dimension, type Model, producersIn, quantizedWeights, type Shape, sameShape } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Inference, inferShapes } from '../shapes/index.ts';
 import type { Anatomy } from '../training/index.ts';
@@ -256,13 +247,6 @@ export function scoresOf({ graph }: Model, output: string): string {
   let node = producers.get(output);
   while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
   return node?.op === 'Softmax' ? node.inputs[0] : output;
-}
-
-/** An encoded model as every device runs it: halves as float32, all else as it is. */
-export function runnable(encoded: Uint8Array): Uint8Array {
-  const model = readModel(encoded);
-  const single = inSinglePrecision(model);
-  return single === model ? encoded : writeModel(single);
 }
 
 /** The inputs that take data. */

@@ -1,3 +1,4 @@
+import { wholeOf } from '../bytes.ts';
 import {
   type BatchSource,
   type Dataset,
@@ -225,7 +226,12 @@ class Server implements Served {
       }))
       .sort((a, b) => b.probability - a.probability);
     const card = cardOf(request, evaluation.accuracy, verification);
-    return { files: [...model.folder(card)], evaluation, verification, mistakes };
+    return {
+      files: Array.from(model.folder(card), ([name, contents]) => [name, wholeOf(contents)] as const),
+      evaluation,
+      verification,
+      mistakes,
+    };
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {

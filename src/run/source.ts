@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { readIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
+import { digestIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { type Model, modelParts, readModel, weightBytes, writeModelWithExternalData } from '../onnx/index.ts';
+import { readModelFile } from '../models/files.ts';
+import { type Model, modelParts, weightBytes, writeModelWithExternalData } from '../onnx/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export interface RunSource {
@@ -37,7 +38,7 @@ export async function saveSource(folder: string, { model, identity, about }: Run
   const isLarge = weightBytes(model.graph.initializers) > ONE_FILE_LIMIT;
   const external = isLarge ? writeModelWithExternalData(model, { location: DATA }) : undefined;
   const parts = external ? [external.model] : modelParts(model).parts;
-  const files = { [MODEL]: digest(parts), ...(external && { [DATA]: digest(external.data) }) };
+  const files = { [MODEL]: digestOf(parts), ...(external && { [DATA]: digestOf(external.data) }) };
   await writeAtomically(join(folder, MODEL), parts);
   if (external) await writeAtomically(join(folder, DATA), external.data);
   else await rm(join(folder, DATA), { force: true });
@@ -56,37 +57,31 @@ export async function loadSource(folder: string): Promise<RunSource> {
     );
   }
   const notes = parseJson(text, notesSchema, { what: path, hint: NEW_RUN });
-  const read = async (name: keyof typeof notes.files): Promise<Uint8Array> => {
-    const bytes = await readIfThere(join(folder, name));
-    if (bytes && digest([bytes]) === notes.files[name]) return bytes;
+  for (const [name, expected] of Object.entries(notes.files)) {
+    const file = join(folder, name);
+    const found = await digestIfThere(file);
+    if (found === expected) continue;
     throw new ThawError(
       'run-directory',
-      `${join(folder, name)} is ${bytes ? 'damaged: its checksum does not match' : 'missing'}`,
+      `${file} is ${found ? 'damaged: its checksum does not match' : 'missing'}`,
       NEW_RUN,
     );
-  };
-  const bytes = await read(MODEL);
-  const data = notes.files[DATA] === undefined ? undefined : await read(DATA);
-  return { model: modelOf(join(folder, MODEL), bytes, data), identity: notes.identity, about: notes.about };
+  }
+  return { model: await modelOf(join(folder, MODEL)), identity: notes.identity, about: notes.about };
 }
 
 const NEW_RUN = 'Start a new run with `thaw train`';
 
-function modelOf(path: string, bytes: Uint8Array, data: Uint8Array | undefined): Model {
+async function modelOf(path: string): Promise<Model> {
   try {
-    return readModel(bytes, data && ((_, offset, length) => partOf(data, offset, length)));
+    return await readModelFile(path);
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
-    throw new ThawError('run-directory', `${path}: ${error.message}`, NEW_RUN, { cause: error });
+    throw new ThawError('run-directory', error.message, NEW_RUN, { cause: error });
   }
 }
 
-function partOf(data: Uint8Array, offset: number, length = data.length - offset): Uint8Array {
-  if (length >= 0 && offset + length <= data.length) return data.subarray(offset, offset + length);
-  throw new ThawError('run-directory', `a tensor lies outside of ${DATA}, which has ${data.length} bytes`, NEW_RUN);
-}
-
-function digest(parts: Iterable<Uint8Array>): string {
+function digestOf(parts: Iterable<Uint8Array>): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest('hex');

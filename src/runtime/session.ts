@@ -1,4 +1,4 @@
-import type { DataType, Tensor } from '../onnx/index.ts';
+import type { DataType, Model, Tensor } from '../onnx/index.ts';
 
 /** What the rest of Thaw knows of a runtime. Tensors are plain: type, shape, data. */
 export interface SessionOptions {
@@ -64,4 +64,6 @@ export interface Runtime {
   readonly memory?: number;
   /** Prepares an encoded model for running. */
   load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  /** Prepares a model whose weights are too many to be encoded, from where they are. */
+  loadLarge?(model: Model, options?: SessionOptions): Promise<Session>;
 }

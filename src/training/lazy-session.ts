@@ -1,13 +1,13 @@
-import type { Runtime, Session, SessionOptions } from '../runtime/index.ts';
+import { type Loadable, loadSession, type Runtime, type Session, type SessionOptions } from '../runtime/index.ts';
 
 /** A model that becomes a session when it is first run. */
 export class LazySession {
   private session: Promise<Session> | undefined;
 
-  /** @param model its bytes, which are held until then */
+  /** @param model is held until then */
   constructor(
     private readonly runtime: Runtime,
-    private model: Uint8Array | undefined,
+    private model: Loadable | undefined,
     private readonly options: SessionOptions = {},
   ) {}
 
@@ -22,8 +22,8 @@ export class LazySession {
     await (await this.session)?.release();
   }
 
-  private load(model: Uint8Array): Promise<Session> {
+  private load(model: Loadable): Promise<Session> {
     this.model = undefined;
-    return this.runtime.load(model, this.options);
+    return loadSession(this.runtime, model, this.options);
   }
 }

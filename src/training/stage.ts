@@ -12,9 +12,9 @@ import {
 } from '../artifacts/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
 import { fromStored, type Stored, toStored } from '../lowering/index.ts';
-import { elementCount, sizeOf, type Tensor, tensor, type Value, writeModel } from '../onnx/index.ts';
+import { elementCount, sizeOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import { Random } from '../random.ts';
-import { copyTensor, type Layout, machineOf, nextOf, type Runtime, State } from '../runtime/index.ts';
+import { copyTensor, type Layout, loadable, machineOf, nextOf, type Runtime, State } from '../runtime/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
@@ -118,7 +118,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     const nexts = new Set([...state.keys()].map(nextOf));
     const load = (model: typeof models.step) => {
       const resident = model.graph.outputs.map(({ name }) => name).filter((name) => nexts.has(name));
-      return new LazySession(runtime, writeModel(model), resident.length ? { resident } : {});
+      return new LazySession(runtime, loadable(model), resident.length ? { resident } : {});
     };
     return new CompiledStage(
       [...plan.trainable],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { wholeOf } from '../../src/bytes.ts';
 import type { Preprocessing } from '../../src/data/index.ts';
 import { readPreprocessing } from '../../src/data/index.ts';
 import { PictureSource } from '../../src/data/node/index.ts';
@@ -64,7 +65,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
 
   test('the export agrees with the model, in batches', async () => {
     const verification = await verifyExport({
-      model: files.get('onnx/model.onnx')!,
+      model: wholeOf(files.get('onnx/model.onnx')!),
       runtime,
       source: new PictureSource({ samples: samples(), preprocessing }),
       preprocessing,
@@ -106,15 +107,15 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
   });
 
   test('the folder says what it needs to be loaded again', async () => {
-    const json = (file: string) => JSON.parse(new TextDecoder().decode(files.get(file)));
+    const json = (file: string) => JSON.parse(new TextDecoder().decode(wholeOf(files.get(file)!)));
     expect(labelsOf(json('config.json'))).toEqual(classes);
     const again = readPreprocessing(json('preprocessor_config.json'));
     expect(again).toMatchObject({ layout: 'nchw', width: SIZE, channels: changes.channels === 'bgr' ? 'bgr' : 'rgb' });
-    const shipped = readModel(files.get('onnx/model.onnx')!);
+    const shipped = readModel(wholeOf(files.get('onnx/model.onnx')!));
     expect(metadataOf(shipped)).toEqual({ version: '1', task: task.facts, preprocessing: again });
     expect(metadataOf(model)).toEqual({ version: '1', task: task.facts, preprocessing });
     expect(shipped.graph.inputs.map(({ name, shape }) => [name, shape?.[0]])).toEqual([['pixel_values', 'batch']]);
     expect(shipped.graph.outputs).toEqual([{ name: 'logits', type: 'float32', shape: ['batch', 3] }]);
-    expect(new TextDecoder().decode(files.get('README.md'))).toBe('# Ants');
+    expect(new TextDecoder().decode(wholeOf(files.get('README.md')!))).toBe('# Ants');
   });
 });

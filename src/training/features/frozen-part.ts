@@ -6,8 +6,8 @@ import {
   type TrainingPlan,
 } from '../../artifacts/index.ts';
 import type { Batch, Recalled, RowSizes } from '../../data/index.ts';
-import { symbolsOf, type Tensor, type Value, writeModel } from '../../onnx/index.ts';
-import type { Runtime } from '../../runtime/index.ts';
+import { symbolsOf, type Tensor, type Value } from '../../onnx/index.ts';
+import { loadable, type Runtime } from '../../runtime/index.ts';
 import type { Inference } from '../../shapes/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
@@ -54,7 +54,7 @@ export class FrozenPart {
     const parts = partsOf(network, plan, models.boundary.training, shared);
     if (!parts) {
       const { prefix } = models;
-      const whole = prefix && new LazySession(runtime, writeModel(prefix), BESIDE_DECODING);
+      const whole = prefix && new LazySession(runtime, loadable(prefix), BESIDE_DECODING);
       return new FrozenPart(cache, inputs, undefined, undefined, whole);
     }
     const { values, rest } = parts;

@@ -1,5 +1,4 @@
 import type { RowSizes } from '../../data/index.ts';
-import { sha256 } from '../../digest.ts';
 import {
   arrayOf,
   bytesOf,
@@ -9,10 +8,9 @@ import {
   type Tensor,
   tensor,
   type Value,
-  writeModel,
 } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
-import type { Runtime, SessionOptions } from '../../runtime/index.ts';
+import { digestOf, loadable, type Runtime, type SessionOptions } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureSpace } from './cache.ts';
 import { RowFormat } from './rows.ts';
@@ -54,9 +52,9 @@ export class Stretch {
     share: number,
     after?: Stretch,
   ): Promise<Stretch> {
-    const bytes = writeModel(model);
-    const digest = await sha256(bytes);
-    const session = new LazySession(runtime, bytes, BESIDE_DECODING);
+    const loaded = loadable(model);
+    const digest = await digestOf(loaded);
+    const session = new LazySession(runtime, loaded, BESIDE_DECODING);
     return new Stretch(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
   }
 
@@ -146,7 +144,7 @@ export class CountedValues {
     model: Model,
     private readonly inputs: readonly Value[],
   ) {
-    this.session = new LazySession(runtime, writeModel(model), BESIDE_DECODING);
+    this.session = new LazySession(runtime, loadable(model), BESIDE_DECODING);
   }
 
   at(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {

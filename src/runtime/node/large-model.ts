@@ -1,0 +1,77 @@
+/** A large model as onnxruntime-node takes it, its weights in files or in memory. */
+import { link, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  arrayOf,
+  byteLengthOf,
+  bytesOf,
+  encodeExternally,
+  type Model,
+  placeOf,
+  type Tensor,
+} from '../../onnx/index.ts';
+
+/** Smaller tensors are encoded with the model. */
+const LARGE = 2 ** 20;
+
+/** What `InferenceSession.create` takes. */
+export interface Source {
+  readonly model: Uint8Array | string;
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Removes what was made for it; the session is open by then. */
+  readonly close: () => Promise<void>;
+}
+
+/** What is done to an encoded model before it is loaded. */
+type Wrap = (encoded: Uint8Array) => Uint8Array;
+
+/**
+ * The weights where they lie on the disk: ONNX Runtime maps them into memory, and nothing is copied. It takes them from the model's own
+ * folder only, so they get a second name (a hard link) in one that is made for the purpose. Where that cannot be, they are read.
+ */
+export async function largeModel(model: Model, wrap: Wrap): Promise<Source> {
+  return (await linked(model, wrap)) ?? inMemory(model, wrap);
+}
+
+const isLarge = (tensor: Tensor): boolean => tensor.type !== 'string' && byteLengthOf(tensor) >= LARGE;
+
+async function linked(model: Model, wrap: Wrap): Promise<Source | undefined> {
+  // Windows does not remove a name of a file that is mapped.
+  if (process.platform === 'win32') return undefined;
+  const large = [...model.graph.initializers.values()].filter(isLarge);
+  const places = new Map(large.map((tensor) => [tensor, placeOf(tensor)]));
+  const isAligned = (tensor: Tensor) => {
+    const place = places.get(tensor);
+    return place && place.offset % (arrayOf(tensor.type)?.BYTES_PER_ELEMENT ?? 1) === 0;
+  };
+  if (!large.every(isAligned)) return undefined;
+  const paths = [...new Set([...places.values()].map((place) => place!.path))];
+  const folder = await mkdtemp(join(tmpdir(), 'thaw-'));
+  const close = () => rm(folder, { recursive: true, force: true });
+  try {
+    for (const [i, path] of paths.entries()) await link(path, join(folder, `weights-${i}`));
+    const file = join(folder, 'model.onnx');
+    const encoded = encodeExternally(model, (tensor) => {
+      const place = places.get(tensor);
+      return place && { location: `weights-${paths.indexOf(place.path)}`, offset: place.offset };
+    });
+    await writeFile(file, wrap(encoded));
+    return { model: file, close };
+  } catch {
+    // Another file system, or one without links.
+    await close();
+    return undefined;
+  }
+}
+
+function inMemory(model: Model, wrap: Wrap): Source {
+  const externalData: { path: string; data: Uint8Array }[] = [];
+  const encoded = encodeExternally(model, (tensor) => {
+    if (!isLarge(tensor)) return undefined;
+    const path = `weights-${externalData.length}`;
+    externalData.push({ path, data: bytesOf(tensor) });
+    return { location: path, offset: 0 };
+  });
+  return { model: wrap(encoded), externalData, close: async () => undefined };
+}
