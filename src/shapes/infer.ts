@@ -2,7 +2,7 @@ import { ThawError } from '../errors.ts';
 import { bytesOf, type Dimension, type Model, type Shape, type Tensor, type Typed } from '../onnx/index.ts';
 import type { Feeds, Runtime } from '../runtime/session.ts';
 import { freeBatch } from './batch.ts';
-import { dimensionFrom, planRuns, type Sizes } from './dimensions.ts';
+import { dimensionFrom, planCheck, planRuns, type Sizes } from './dimensions.ts';
 import type { Inference } from './inference.ts';
 import { type DataInput, dataInputs } from './inputs.ts';
 import { type Observation, Probe, sampleInput } from './probe.ts';
@@ -46,11 +46,18 @@ async function observeAll(
     const runs = planRuns(symbols, batch);
     const seen: Observation[] = [];
     for (const sizes of runs) seen.push(await probe.observe(feedsOf(inputs, sizes)));
-    return { runs, seen };
+    const check = planCheck(symbols, batch);
+    const checked = check && (await probe.observe(feedsOf(inputs, check)).catch(refusedSizes));
+    return checked ? { runs: [...runs, check], seen: [...seen, checked] } : { runs, seen };
   };
   const small = await attempt([1, 2]);
   // A graph may treat one sample differently, squeezing its dimension away; then two and three tell the truth.
   return ranksAgree(small.seen) ? small : attempt([2, 3]);
+}
+
+/** A model may take no sizes but some, such as up to its number of positions. */
+function refusedSizes(error: unknown): undefined {
+  if (!(error instanceof ThawError)) throw error;
 }
 
 const ranksAgree = ([first, ...others]: readonly Observation[]): boolean =>
@@ -74,6 +81,13 @@ function conclude(model: Model, inputs: readonly DataInput[], probe: Probe, { ru
   for (const { name, type, shape } of inputs) values.set(name, { type, shape });
   for (const [name, { type, shape }] of model.graph.initializers) values.set(name, { type, shape });
   const [first, ...others] = seen;
+  // Sizes that are the same in all runs are one, even if they are no product.
+  const opaque = new Map<string, string>();
+  const nameOf = (sizes: readonly number[], name: string): string => {
+    const key = sizes.join();
+    if (!opaque.has(key)) opaque.set(key, name.replaceAll('*', '_'));
+    return opaque.get(key)!;
+  };
   for (const [name, shape] of first.shapes) {
     const all = seen.map(({ shapes }) => shapes.get(name)!);
     if (all.some(({ length }) => length !== shape.length)) {
@@ -83,13 +97,10 @@ function conclude(model: Model, inputs: readonly DataInput[], probe: Probe, { ru
         'Export the model with fixed ranks',
       );
     }
-    const symbolic: Shape = shape.map((_, axis) =>
-      dimensionFrom(
-        all.map((s) => s[axis]),
-        runs,
-        `${name}.${axis}`.replaceAll('*', '_'),
-      ),
-    );
+    const symbolic: Shape = shape.map((_, axis) => {
+      const sizes = all.map((s) => s[axis]);
+      return dimensionFrom(sizes, runs) ?? nameOf(sizes, `${name}.${axis}`);
+    });
     values.set(name, { type: probe.types.get(name)!, shape: symbolic });
   }
   const constants = [...first.contents].filter(([name, content]) =>

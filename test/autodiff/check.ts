@@ -206,7 +206,7 @@ async function symbolicShapes(
   return {
     shapes: new Map(
       names.map((name) => {
-        const shape = large[name].shape.map((d, i) => dimensionFrom([d, small[name].shape[i]], runs, `${name}.${i}`));
+        const shape = large[name].shape.map((d, i) => dimensionFrom([d, small[name].shape[i]], runs) ?? `${name}.${i}`);
         return [name, { type: large[name].type, shape }];
       }),
     ),

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { dimensionFrom, planRuns } from '../../src/shapes/dimensions.ts';
+import { dimensionFrom, planCheck, planRuns } from '../../src/shapes/dimensions.ts';
 
 type Formula = (batch: number, sequence: number) => number;
 
-const runs = planRuns(['batch', 'sequence'], [1, 2]);
+const symbols = ['batch', 'sequence'];
+const runs = [...planRuns(symbols, [1, 2]), planCheck(symbols, [1, 2])!];
 const seenOf = (formula: Formula) => runs.map(({ batch, sequence }) => formula(batch, sequence));
 
 test.each<[string | number, Formula]>([
@@ -21,6 +22,13 @@ test.each<[string | number, Formula]>([
   ['8*batch*sequence+1', (b, s) => 8 * b * (s + 1)],
   ['unknown', (_, s) => Math.floor(s / 3)],
   ['unknown', (b, s) => b + s],
+  // The same for the first two sizes of a sequence, 5 and 7, as a number or a product.
+  ['unknown', (_, s) => 4 * Math.ceil(s / 4)],
+  ['unknown', (_, s) => 2 * Math.floor(s / 2) + 1],
 ])('%s', (expected, formula) => {
-  expect(dimensionFrom(seenOf(formula), runs, 'unknown')).toBe(expected);
+  expect(dimensionFrom(seenOf(formula), runs) ?? 'unknown').toBe(expected);
+});
+
+test('a batch alone needs no check', () => {
+  expect(planCheck(['batch'], [1, 2])).toBeUndefined();
 });

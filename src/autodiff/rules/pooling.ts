@@ -6,7 +6,6 @@ import { fixedSizes, padsOf } from './convolution.ts';
 /** The windows of a pool, everything written out. */
 function windows(context: RuleContext) {
   const { attributes, inputs } = context;
-  fixedSizes(inputs[0].shape, context);
   const kernel_shape: number[] = attributes.kernel_shape.map(Number);
   return {
     kernel_shape,

@@ -30,14 +30,43 @@ export function placeLike(b: GraphBuilder, x: Value, at: number, start: number, 
   const total = like.shape[at];
   if (typeof total === 'number' && typeof x.shape[at] === 'number')
     return place(b, x, at, start < 0 ? start + total : start, total);
-  const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
-  const before = start < 0 ? b.max(b.add(sizeOf(like), start), 0) : b.ints([start]);
-  const after = b.sub(b.sub(sizeOf(like), before), sizeOf(x));
+  const before = start < 0 ? b.max(b.add(sizeOf(b, like, at), start), 0) : b.ints([start]);
+  const after = b.sub(b.sub(sizeOf(b, like, at), before), sizeOf(b, x, at));
   const none = (count: number) => (count ? [b.ints(Array(count).fill(0))] : []);
   const rank = x.shape.length;
   const pads = b.concat([...none(at), before, ...none(rank - 1), after, ...none(rank - 1 - at)], 0);
   const shape = x.shape.map((d, i) => (i === at ? like.shape[i] : d));
   return b.emit('Pad', [x, pads], [{ type: x.type, shape }])[0];
+}
+
+/** The size of an axis at run time, int64 `[1]`. */
+const sizeOf = (b: GraphBuilder, x: Value, at: number): Value => b.gather(b.shapeOf(x), b.ints([at]));
+
+/** x in zeros of `like`'s size along one axis, at the positions that a slice takes. `bounds`: its start, end and, if there is one, step. */
+function scatterTaken(b: GraphBuilder, x: Value, at: number, like: Value, [start, end, step]: readonly Value[]): Value {
+  const size = sizeOf(b, like, at);
+  const all = b.emit(
+    'Range',
+    [b.scalar(0, 'int64'), b.squeeze(size, [0]), b.scalar(1, 'int64')],
+    [{ type: 'int64', shape: [like.shape[at]] }],
+  )[0];
+  const taken = b.emit(
+    'Slice',
+    [all, start, end, b.ints([0]), ...(step ? [step] : [])],
+    [{ type: 'int64', shape: [x.shape[at]] }],
+  )[0];
+  const rank = x.shape.length;
+  const positions = b.unsqueeze(
+    taken,
+    Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at),
+  );
+  const shape = x.shape.map((d, i) => (i === at ? like.shape[at] : d));
+  const sizes = b.concat(
+    x.shape.map((_, i) => (i === at ? size : sizeOf(b, x, i))),
+    0,
+  );
+  const zeros = b.emit('Expand', [b.scalar(0, x.type), sizes], [{ type: x.type, shape }])[0];
+  return b.scatterAdd(zeros, b.expand(positions, x.shape, x), x, at);
 }
 
 /** ∂y of a tile `[r₀·d₀, r₁·d₁, …]` as `[r₀, d₀, r₁, d₁, …]`, summed over the repeats, which are known at run time. */
@@ -91,19 +120,18 @@ export const shapes: Rules = {
       });
       return inputs.map((_, i) => () => b.slice(dy, at, ends[i] - known[i], ends[i]));
     }
-    const sizeOf = (value: Value) => b.gather(b.shapeOf(value), b.ints([at]));
     const starts: Value[] = [];
     const startOf = (i: number): Value => {
       if (starts.length === 0) starts.push(b.ints([0]));
       for (let k = starts.length; k <= i; k++) {
-        const before = sizeOf(inputs[k - 1]);
+        const before = sizeOf(b, inputs[k - 1], at);
         starts.push(k === 1 ? before : b.add(starts[k - 1], before));
       }
       return starts[i];
     };
     return inputs.map((x, i) => () => {
       const start = startOf(i);
-      return b.emit('Slice', [dy, start, b.add(start, sizeOf(x)), b.ints([at])], [x])[0];
+      return b.emit('Slice', [dy, start, b.add(start, sizeOf(b, x, at)), b.ints([at])], [x])[0];
     });
   },
 
@@ -116,17 +144,22 @@ export const shapes: Rules = {
   ],
 
   // y = x[start:end:step]      ∂x = ∂y with zeros where nothing was taken
-  Slice: ({ b, inputs: [x, starts, , axes, steps], dy: [dy], constant, refuse }) => [
+  Slice: ({ b, inputs: [x, starts, ends, axes, steps], dy: [dy], known, constant }) => [
     () => {
-      const from = constant(starts);
-      const step = steps ? constant(steps) : from.map(() => 1);
-      const along = axes ? constant(axes).map((a) => axis(a, x.shape.length)) : from.map((_, i) => i);
+      const numbers = (value: Value) => known(value) && numbersOf(known(value)!);
+      const count = starts.shape[0] as number;
+      const from = numbers(starts);
+      const step = steps ? numbers(steps) : Array<number>(count).fill(1);
+      const along = axes
+        ? constant(axes).map((a) => axis(a, x.shape.length))
+        : Array.from({ length: count }, (_, i) => i);
       return along.reduce((gradient, at, i) => {
         const [size, taken] = [x.shape[at], dy.shape[at]];
-        if (size === taken && step[i] > 0) return gradient;
-        if (typeof size !== 'number' || typeof taken !== 'number') {
-          if (step[i] !== 1) refuse(`it takes every ${step[i]}th element of an axis of unknown size`);
-          return placeLike(b, gradient, at, from[i], x);
+        if (size === taken && step && step[i] > 0) return gradient;
+        if (from && step?.[i] === 1 && typeof size !== 'number') return placeLike(b, gradient, at, from[i], x);
+        if (!from || !step || typeof size !== 'number' || typeof taken !== 'number') {
+          const bounds = [starts, ends, ...(steps ? [steps] : [])].map((value) => b.gather(value, b.ints([i])));
+          return scatterTaken(b, gradient, at, x, bounds);
         }
         const high = step[i] > 0 ? size : size - 1;
         const first = Math.min(Math.max(from[i] < 0 ? from[i] + size : from[i], 0), high);

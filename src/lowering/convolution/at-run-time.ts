@@ -9,13 +9,16 @@ interface Call {
   readonly dy: Value;
   readonly w: Value;
   readonly attributes: ConvolutionAttributes;
+}
+
+interface WeightCall extends Call {
   readonly machine: Machine;
 }
 
 export const hasOpenSizes = (x: Value, dy: Value): boolean => ![x, dy].every(({ shape }) => isStatic(shape.slice(2)));
 
 /** The windows' sum without pads, of which the pads are cut off; zeros follow where no window reaches. */
-function inputGradient(b: GraphBuilder, { x, dy, w, attributes }: Call): Value {
+export function gradientAtRunTime(b: GraphBuilder, { x, dy, w, attributes }: Call): Value {
   const { strides, dilations, group, pads } = attributes;
   const reached = x.shape.slice(2).map((_, i) => `${x.name}.reached.${i}`.replaceAll('*', '_'));
   const whole = b.convTranspose(dy, w, { strides, dilations, group }, reached);
@@ -25,7 +28,7 @@ function inputGradient(b: GraphBuilder, { x, dy, w, attributes }: Call): Value {
 }
 
 /** ∂w = Σₙ ∂y·(the elements of x under each tap)ᵀ. */
-function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: Call): Value {
+function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: WeightCall): Value {
   const { strides, dilations, group, pads } = attributes;
   const [filters, , ...kernel] = w.shape as number[];
   const [batch, channels] = x.shape as [Value['shape'][0], number];
@@ -46,11 +49,12 @@ function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: Call
   return b.reshape(b.reduceSum(b.fusedMatMul(left, right, { transB: true }), [0]), w.shape);
 }
 
-const candidate = (emit: (b: GraphBuilder, call: Call) => Value, call: Call): readonly Candidate[] => [
-  { name: 'at-run-time', suits: true, emit: (b) => emit(b, call) },
+/** The one way to write an adjoint whose sizes are open. */
+export const onlyCandidate = (emit: (b: GraphBuilder) => Value): readonly Candidate[] => [
+  { name: 'at-run-time', suits: true, emit },
 ];
 
-const described = ([x, dy, w]: readonly Value[], { attributes, machine }: AdjointCall): Call => ({
+const described = ([x, dy, w]: readonly Value[], { attributes, machine }: AdjointCall): WeightCall => ({
   x,
   dy,
   w,
@@ -60,8 +64,8 @@ const described = ([x, dy, w]: readonly Value[], { attributes, machine }: Adjoin
 
 export const inputGradientAtRunTime = (call: AdjointCall): readonly Candidate[] => {
   const [dy, w, x] = call.inputs;
-  return candidate(inputGradient, described([x, dy, w], call));
+  return onlyCandidate((b) => gradientAtRunTime(b, described([x, dy, w], call)));
 };
 
 export const weightGradientAtRunTime = (call: AdjointCall): readonly Candidate[] =>
-  candidate(weightGradient, described(call.inputs, call));
+  onlyCandidate((b) => weightGradient(b, described(call.inputs, call)));

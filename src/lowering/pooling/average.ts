@@ -1,7 +1,9 @@
 import { arrayFrom, type GraphBuilder, product, tensor, type Value } from '../../onnx/index.ts';
+import { hasOpenSizes, onlyCandidate } from '../convolution/at-run-time.ts';
 import { crop } from '../convolution/geometry.ts';
-import { family, type Lowering } from '../lowering.ts';
+import { type Family, family, type Lowering } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
+import { averageAtRunTime } from './at-run-time.ts';
 import { type Window, windowOf } from './window.ts';
 
 /** How many elements each window averages over, along one axis. */
@@ -68,4 +70,9 @@ const LOWERINGS: readonly Lowering<Window>[] = [
   },
 ];
 
-export const averagePoolGradient = family(windowOf, LOWERINGS);
+const withFixedSizes = family(windowOf, LOWERINGS);
+
+export const averagePoolGradient: Family = (call) => {
+  const [dy, x] = call.inputs;
+  return hasOpenSizes(x, dy) ? onlyCandidate((b) => averageAtRunTime(b, call)) : withFixedSizes(call);
+};

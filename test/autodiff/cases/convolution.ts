@@ -49,6 +49,15 @@ export const convolution: readonly Row[] = [
   ['ConvTranspose', { strides: [1, 2, 1] }, [f32('batch', 1, 2, 2, 3), f32(1, 2, 2, 2, 2), f32(2)]],
 
   ['MaxPool', { kernel_shape: [2, 2], strides: [2, 2] }, [f32('batch', 2, 4, 6)]],
+  ['MaxPool', { kernel_shape: [2], pads: [1, 0] }, [f32(2, 3, 'batch')]],
+  ['MaxPool', { kernel_shape: [2, 1], strides: [2, 1], ceil_mode: 1 }, [f32(2, 2, 'batch', 2)]],
+  ['AveragePool', { kernel_shape: [2], pads: [1, 1] }, [f32(2, 3, 'batch')]],
+  ['AveragePool', { kernel_shape: [2, 1], strides: [2, 1], ceil_mode: 1 }, [f32(2, 2, 'batch', 2)]],
+  [
+    'AveragePool',
+    { kernel_shape: [2, 2], strides: [2, 2], pads: [1, 0, 1, 1], ceil_mode: 1, count_include_pad: 1 },
+    [f32(2, 2, 'batch', 'batch')],
+  ],
   ['MaxPool', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }, [f32('batch', 2, 5, 6)]],
   ['MaxPool', { kernel_shape: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] }, [f32('batch', 2, 4, 4)]],
   ['MaxPool', { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }, [f32('batch', 1, 6, 6)]],

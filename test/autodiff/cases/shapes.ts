@@ -64,6 +64,10 @@ export const shapes: readonly Row[] = [
   ['Slice', {}, [f32('batch', 8), ints([100]), ints([-100]), ints([1]), ints([-3])]],
   ['Slice', {}, [f32('batch', 8, 5), ints([0, 1, 4]), ints([END, 7, 0]), ints([0, 1, 2]), ints([1, 3, -2])]],
   ['Slice', {}, [f32(4, 3), ints([1, 0]), ints([3, 2])]],
+  ['Slice', {}, [f32('batch', 8), fed(ints([2])), fed(ints([-1])), ints([1])]],
+  ['Slice', {}, [f32('batch', 8, 5), fed(ints([-1, 1])), fed(ints([-END, 9])), ints([0, 2]), fed(ints([-2, 3]))]],
+  ['Slice', {}, [f32('batch', 8), ints([100, 1]), ints([-100, END]), ints([0, 1]), ints([-1, 3])]],
+  ['Slice', {}, [f32(2, 'batch'), ints([-1]), ints([END]), ints([1]), ints([2])]],
 
   ['Slice', {}, [f32('batch', 2), ints([1]), ints([END]), ints([0])]],
   ['Slice', {}, [f32(2, 'batch', 2), ints([0]), ints([1]), ints([1])]],
