@@ -5,9 +5,8 @@ import { basename, join } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading } from '../types.ts';
+import { type SplitName, splitNames } from './split-names.ts';
 import { listTable } from './table.ts';
-
-export type SplitName = 'train' | 'val' | 'test';
 
 export interface Entry {
   /** Absolute. */
@@ -29,19 +28,6 @@ export interface Listing {
   /** Files that belong to no class. */
   readonly strays: readonly string[];
 }
-
-export const splitNames: ReadonlyMap<string, SplitName> = new Map(
-  Object.entries<SplitName>({
-    train: 'train',
-    training: 'train',
-    val: 'val',
-    valid: 'val',
-    validation: 'val',
-    dev: 'val',
-    test: 'test',
-    testing: 'test',
-  }),
-);
 
 const tableNames = ['metadata.csv', 'metadata.jsonl', 'labels.csv', 'labels.jsonl'];
 const isTable = (path: string): boolean => /\.(csv|jsonl|ndjson)$/i.test(path);

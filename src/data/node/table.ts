@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading } from '../types.ts';
-import { type Entry, type Listing, splitNames } from './listing.ts';
+import type { Entry, Listing } from './listing.ts';
+import { splitNames } from './split-names.ts';
 import { cell, type Row, readRows } from './rows.ts';
 
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
