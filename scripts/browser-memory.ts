@@ -11,7 +11,7 @@ import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { openDataset } from '../src/data/node/index.ts';
-import type { RemoteEvent } from '../src/remote/index.ts';
+import type { RemoteEvent } from '../src/worker/index.ts';
 import { bundleScripts, launch, runtimeAssets, serveFolders } from '../test/web/browser.ts';
 
 /** Times that memory is read in a training. */

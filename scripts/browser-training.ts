@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { checkPicture, openDataset } from '../src/data/node/index.ts';
-import { train } from '../src/jobs/index.ts';
+import { train } from '../src/node/commands/index.ts';
 import { readModel } from '../src/onnx/index.ts';
-import type { RemoteEvent } from '../src/remote/index.ts';
+import type { RemoteEvent } from '../src/worker/index.ts';
 import { bundleScripts, launch, runtimeAssets, serveFolders } from '../test/web/browser.ts';
 
 interface Epoch {

@@ -4,7 +4,7 @@
  * of each victim. Ends with 1 if one differs.
  */
 import { parseArgs } from 'node:util';
-import { makeProject } from '../test/jobs/project.ts';
+import { makeProject } from '../test/node/commands/project.ts';
 import { killVictim } from '../test/survival/killing.ts';
 import { buildThaw } from '../test/survival/program.ts';
 import { VICTIMS } from '../test/survival/victims.ts';

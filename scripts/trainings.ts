@@ -9,12 +9,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv } from 'node:process';
 import { MessageChannel } from 'node:worker_threads';
-import { resume, type TrainRequest, train } from '../src/jobs/index.ts';
-import type { TrainSettingsInput } from '../src/recipe/index.ts';
-import { connect, emitterPort, type OpenRequest, serve } from '../src/remote/index.ts';
-import { nodePlatform } from '../src/remote/node/platform.ts';
-import { COLOURS, makeProject, type Project } from '../test/jobs/project.ts';
-import { requestOf } from '../test/remote/request.ts';
+import { resume, type TrainRequest, train } from '../src/node/commands/index.ts';
+import type { TrainSettingsInput } from '../src/session/index.ts';
+import { connect, emitterPort, type OpenRequest, serve } from '../src/worker/index.ts';
+import { nodePlatform } from '../src/worker/node/platform.ts';
+import { COLOURS, makeProject, type Project } from '../test/node/commands/project.ts';
+import { requestOf } from '../test/worker/request.ts';
 
 const common: TrainSettingsInput = { device: 'cpu', batch: 6, epochs: 3, lr: 0.03, seed: 7, artifacts: false };
 const stages = [

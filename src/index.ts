@@ -11,11 +11,11 @@ export {
   preview,
   thumbnail,
 } from './data/node/index.ts';
-export * from './jobs/index.ts';
-export { readModelFile, writeModelFile } from './models/files.ts';
-export { type ResolvedModel, type ResolveOptions, resolveModel, startingPoints } from './models/index.ts';
-export { startThread, type ThreadOptions } from './remote/node/start-thread.ts';
-export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './run/index.ts';
+export * from './node/commands/index.ts';
+export { type Doctor, diagnose } from './node/doctor.ts';
+export { readModelFile, writeModelFile } from './node/models/files.ts';
+export { type ResolvedModel, type ResolveOptions, resolveModel, startingPoints } from './node/models/index.ts';
+export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './node/run/index.ts';
 export { chooseDevice, deviceOptions } from './runtime/node/devices.ts';
-export { type Doctor, diagnose } from './runtime/node/doctor.ts';
 export { nodeRuntime } from './runtime/node/sessions.ts';
+export { startThread, type ThreadOptions } from './worker/node/start-thread.ts';

@@ -1,8 +1,8 @@
-import { PLAN_DEFAULTS, type TrainingPlan, trainingModel } from '../src/artifacts/index.ts';
-import { upgrade } from '../src/lowering/index.ts';
+import { upgrade } from '../src/compiler/kernels/index.ts';
+import { inferShapes } from '../src/compiler/shapes/index.ts';
+import { PLAN_DEFAULTS, type TrainingPlan, trainingModel } from '../src/compiler/step/index.ts';
 import { readModel, type Tensor, writeModel } from '../src/onnx/index.ts';
 import type { Runtime } from '../src/runtime/index.ts';
-import { inferShapes } from '../src/shapes/index.ts';
 import { compareTensor, type ReferenceNetwork, type ReferenceRun } from './reference.ts';
 
 /** How far Thaw's run of one batch is from PyTorch's. */

@@ -1,5 +1,5 @@
 import { type Model, quantized, type Tensor } from '../src/onnx/index.ts';
-import { pretrained, SIDE } from './jobs/project.ts';
+import { pretrained, SIDE } from './node/commands/project.ts';
 import { type NodeLine, smallModel, tensor } from './small-models.ts';
 
 const scalar = (value: number): Tensor => tensor('float32', [], () => value);

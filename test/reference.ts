@@ -3,7 +3,7 @@
  * Weights and inputs are not stored: both sides compute them by the formula in scripts/reference/generator.py.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { LossName } from '../src/losses/index.ts';
+import type { LossName } from '../src/compiler/losses/index.ts';
 import { elementCount, readModel, type Tensor, tensor, writeModel } from '../src/onnx/index.ts';
 
 /** What pins a tensor without storing it. */

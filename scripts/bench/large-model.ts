@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { writeModelFile } from '../../src/models/files.ts';
+import { writeModelFile } from '../../src/node/models/files.ts';
 import { deferredTensor, type Model, type Tensor } from '../../src/onnx/index.ts';
 import { type NodeLine, smallModel, weights } from '../../test/small-models.ts';
 

@@ -5,9 +5,9 @@
  *     npx tsx scripts/bench/lowerings.ts [part of a layer's name] [part of an adjoint's name]
  */
 import * as ort from 'onnxruntime-node';
-import * as adjoint from '../../src/autodiff/adjoint.ts';
-import { FAMILIES } from '../../src/lowering/families.ts';
-import { lower, prune } from '../../src/lowering/index.ts';
+import * as adjoint from '../../src/compiler/autodiff/adjoint.ts';
+import { FAMILIES } from '../../src/compiler/kernels/families.ts';
+import { lower, prune } from '../../src/compiler/kernels/index.ts';
 import { convolvedShape, GraphBuilder, plainAttributes, type Value, writeModel } from '../../src/onnx/index.ts';
 
 const BATCH = 16;

@@ -10,7 +10,7 @@ const pbjs = require('protobufjs-cli/pbjs.js');
 const pbts = require('protobufjs-cli/pbts.js');
 
 /** Below src, without their ending. */
-export const PROTOCOLS = ['onnx/onnx', 'flower/fleet', 'report/event'];
+export const PROTOCOLS = ['onnx/onnx', 'federated/flower/fleet', 'report/event'];
 
 const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { FAMILIES, RULES } from '../../src/autodiff/registry.ts';
-import { ZERO } from '../../src/autodiff/zero.ts';
-import { MOST_STEPS } from '../../src/lowering/index.ts';
+import { FAMILIES, RULES } from '../../src/compiler/autodiff/registry.ts';
+import { ZERO } from '../../src/compiler/autodiff/zero.ts';
+import { MOST_STEPS } from '../../src/compiler/kernels/index.ts';
 
 /** What a rule does not cover, or how it chooses where the derivative is not unique. */
 export const LIMITS: Readonly<Record<string, string>> = {
@@ -27,7 +27,8 @@ export const LIMITS: Readonly<Record<string, string>> = {
   TopK: 'both outputs have names',
   Conv: '`auto_pad` with strides along axes of fixed size (`--input name:shape`)',
   ConvTranspose: '`auto_pad` and `output_shape` along axes of fixed size',
-  MaxPool: '`auto_pad` with strides along axes of fixed size; the first greatest element of a window takes the gradient',
+  MaxPool:
+    '`auto_pad` with strides along axes of fixed size; the first greatest element of a window takes the gradient',
   AveragePool: '`auto_pad` with strides along axes of fixed size',
   LpPool: 'image size known when compiling',
   Resize: 'image size, sizes and scales known when compiling, and so the crop of `tf_crop_and_resize`',
@@ -86,7 +87,7 @@ export function operatorsPage(): string {
   const count = Object.keys(RULES['']).length + Object.keys(RULES['com.microsoft']).length;
   return `# Operators that can be trained through
 
-<!-- Written by \`npx tsx scripts/build/operators-doc.ts\` from the rules in src/autodiff; do not edit. -->
+<!-- Written by \`npx tsx scripts/build/operators-doc.ts\` from the rules in src/compiler/autodiff; do not edit. -->
 
 Training a layer needs the gradient of every operator between it and the loss. Thaw has rules for ${count} operators; a gradient
 of zero is declared for ${ZERO[''].length} more. Every rule is compared with central differences by the test suite; a rounding that gradients

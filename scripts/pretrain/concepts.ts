@@ -1,6 +1,7 @@
 /** Which concepts the default model is pretrained on, and with which pictures. */
-import { heldOutConcepts, heldOutSets } from './held-out.ts';
+
 import type { Icon } from '../demo/icons.ts';
+import { heldOutConcepts, heldOutSets } from './held-out.ts';
 import { conceptOf } from './naming.ts';
 import { type IconSetDescription, iconSets } from './sets.ts';
 

@@ -3,11 +3,11 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSafetensors } from '../../src/artifacts/index.ts';
+import { readSafetensors } from '../../src/compiler/step/index.ts';
 import { exportModel } from '../../src/export/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
-import type { RecommendedSettings } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import type { RecommendedSettings } from '../../src/session/index.ts';
 import { classification, type Prediction } from '../../src/tasks/index.ts';
 import type { Progress } from '../../src/training/index.ts';
 import { foldBatchNorm } from './fold.ts';

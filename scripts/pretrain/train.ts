@@ -3,10 +3,10 @@
 // It may be stopped and started again: it goes on from .cache/pretrain/checkpoint.safetensors. Then scripts/pretrain/publish.ts.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
-import { findHead } from '../../src/layers/index.ts';
+import { inferShapes } from '../../src/compiler/shapes/index.ts';
+import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
+import { findHead } from '../../src/compiler/surgery/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { type Checkpoint, parseConfig, Trainer, trainingSchema } from '../../src/training/index.ts';
 import { defaultNetwork } from './network.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { ThawError } from '../errors.ts';
-import { quoted, shownPath } from '../jobs/paths.ts';
-import { isPath } from '../models/resolve.ts';
+import { quoted, shownPath } from '../node/commands/paths.ts';
+import { isPath } from '../node/models/resolve.ts';
 import { lackingWords } from './command.ts';
 import { settingName } from './flags.ts';
 

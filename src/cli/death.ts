@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { shortened } from '../graphemes.ts';
-import { quoted } from '../jobs/paths.ts';
+import { quoted } from '../node/commands/paths.ts';
 import { saysOutOfMemory } from '../runtime/out-of-memory.ts';
 import type { Ended } from './child.ts';
 import { STOP_SIGNALS } from './interrupt.ts';
@@ -49,7 +49,7 @@ function lastWords(said: string): string {
 async function afterwards(run: string | undefined): Promise<string> {
   if (run === undefined) return '';
   if (existsSync(join(run, 'sweep.json'))) return `. Go on with: thaw resume ${quoted(run)}`;
-  const { openRun, unfinishedIn } = await import('../run/index.ts');
+  const { openRun, unfinishedIn } = await import('../node/run/index.ts');
   const unfinished = await unfinishedIn(run);
   if (unfinished) return `. Make it again: ${unfinished.command}`;
   const checkpoint = await openRun(run)

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { ThawError } from '../errors.ts';
-import type { SweepPlanInput } from '../jobs/sweep/index.ts';
 import { nearest } from '../nearest.ts';
+import type { SweepPlanInput } from '../node/commands/sweep/index.ts';
 import type { Dimension } from '../onnx/index.ts';
 
 /** How the text after a flag becomes a value, by the flag's kind. */

@@ -1,8 +1,8 @@
+import { LOSSES } from '../compiler/losses/index.ts';
+import { OPTIMIZERS } from '../compiler/optimizers/index.ts';
+import { poolings } from '../compiler/surgery/index.ts';
 import { augmentationPolicies } from '../data/index.ts';
-import { poolings } from '../layers/index.ts';
-import { LOSSES } from '../losses/index.ts';
-import { OPTIMIZERS } from '../optimizers/index.ts';
-import { knownClasses } from '../recipe/known-classes.ts';
+import { knownClasses } from '../session/known-classes.ts';
 import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import { flagsOf } from './flags.ts';

@@ -1,5 +1,5 @@
 /** What the page, its preload script, the main process and the utility process call one another, and what they say. */
-import type { RemoteError } from '../remote/index.ts';
+import type { RemoteError } from '../worker/index.ts';
 
 /** Under this name the page finds what the preload script gives it. */
 export const BRIDGE = 'thawElectron';

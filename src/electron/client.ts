@@ -1,6 +1,6 @@
 /** For a page in Electron: training in the utility process, and files by dialogs. No Node, nothing of Electron's. */
 import { ThawError } from '../errors.ts';
-import { connect, type Port, type RemoteClient, type RemoteError, revive, webPort } from '../remote/index.ts';
+import { connect, type Port, type RemoteClient, type RemoteError, revive, webPort } from '../worker/index.ts';
 import {
   BRIDGE,
   type Bridge,

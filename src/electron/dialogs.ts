@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type BrowserWindow, dialog } from 'electron';
-import { replaceFolder } from '../disk/index.ts';
 import { ThawError } from '../errors.ts';
 import { fileNameProblem } from '../file-names.ts';
-import { readModelFile } from '../models/files.ts';
-import { resolveModel } from '../models/index.ts';
+import { replaceFolder } from '../node/disk/index.ts';
+import { readModelFile } from '../node/models/files.ts';
+import { resolveModel } from '../node/models/index.ts';
 import { writeModel } from '../onnx/index.ts';
 import type { ModelFiles, PickedModel, PickedPicture, PickPicturesOptions } from './channels.ts';
 

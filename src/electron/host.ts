@@ -3,7 +3,7 @@
  * were picked. It ends when the page's port does.
  */
 import type { ParentPort } from 'electron';
-import { type Answer, describe, emitterPort, type Port, type Request, serve } from '../remote/index.ts';
+import { type Answer, describe, emitterPort, type Port, type Request, serve } from '../worker/index.ts';
 import type { FromHost, ToHost } from './channels.ts';
 import { admittingPicked } from './pictures.ts';
 import { useWasmSharp } from './wasm-sharp.ts';
@@ -15,7 +15,7 @@ const picked = new Set<string>();
 /** What trains. It loads sharp, and must not before it is settled which sharp that is. */
 async function platform() {
   if (process.platform === 'linux') useWasmSharp();
-  const { nodePlatform } = await import('../remote/node/platform.ts');
+  const { nodePlatform } = await import('../worker/node/platform.ts');
   return nodePlatform;
 }
 const loaded = platform();

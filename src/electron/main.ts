@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { BrowserWindow, IpcMainInvokeEvent } from 'electron';
 import { ThawError } from '../errors.ts';
-import { describe } from '../remote/index.ts';
+import { describe } from '../worker/index.ts';
 import { CHANNELS, type ModelFiles, type PickPicturesOptions, type Reply } from './channels.ts';
 import { pickModel, pickPictures, saveModel } from './dialogs.ts';
 import { TrainingProcess } from './training-process.ts';

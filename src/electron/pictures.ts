@@ -1,6 +1,6 @@
 /** How pictures cross from the page to the utility process: as bytes, or as paths that were picked in a dialog. */
 import { ThawError } from '../errors.ts';
-import { type Answer, describe, type PictureHandle, type Port, type Request } from '../remote/index.ts';
+import { type Answer, describe, type PictureHandle, type Port, type Request } from '../worker/index.ts';
 
 /** Electron's message ports know no Blobs. */
 type Crossing = Uint8Array | string;

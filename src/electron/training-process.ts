@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannelMain, type MessagePortMain, type UtilityProcess, utilityProcess } from 'electron';
-import { describe, trainingEnded } from '../remote/index.ts';
+import { describe, trainingEnded } from '../worker/index.ts';
 import type { FromHost, ToHost } from './channels.ts';
 
 const HOST = fileURLToPath(new URL('./host.js', import.meta.url));

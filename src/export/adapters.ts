@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
+import { readSafetensors, writeSafetensors } from '../compiler/step/index.ts';
+import { type Adapter, adapterNames, type Pooling, poolings } from '../compiler/surgery/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Adapter, adapterNames, type Pooling, poolings } from '../layers/index.ts';
 import { type Tensor, tensor } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 import { notedOf, readNote, type TextNote } from './model.ts';

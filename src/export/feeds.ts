@@ -1,6 +1,6 @@
 import type { Batch, Preprocessing } from '../data/index.ts';
+import { isText, type TextFormat } from '../data/text/index.ts';
 import type { Tensor } from '../onnx/index.ts';
-import { isText, type TextFormat } from '../text/index.ts';
 import { shippedPictures } from './pictures.ts';
 
 /** A batch by the names of a model's inputs. */

@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import { withoutTrainingDropout } from '../compiler/kernels/index.ts';
 import { checkPreprocessing, type Preprocessing, preprocessingSchema } from '../data/index.ts';
+import { isText, type TextFormat } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { checkJson } from '../json.ts';
-import { withoutTrainingDropout } from '../lowering/index.ts';
 import {
   type Attribute,
   dequantized,
@@ -17,7 +18,6 @@ import {
   widened,
 } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
-import { isText, type TextFormat } from '../text/index.ts';
 
 /** What a finished model says of itself in its `metadata_props`. */
 export interface ExportMetadata {

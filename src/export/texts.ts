@@ -1,5 +1,5 @@
+import type { TextFormat } from '../data/text/index.ts';
 import { type Model, renameValues } from '../onnx/index.ts';
-import type { TextFormat } from '../text/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

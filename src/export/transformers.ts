@@ -1,5 +1,6 @@
 import type { Parts } from '../bytes.ts';
 import { type Preprocessing, writePreprocessing } from '../data/index.ts';
+import { isText, type TextFormat } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import {
   ExternalData,
@@ -11,7 +12,6 @@ import {
   writeModel,
 } from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { isText, type TextFormat } from '../text/index.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
 import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
 import { textConfig, textModel, tokenizerFiles } from './texts.ts';

@@ -1,6 +1,5 @@
 import { ThawError } from '../errors.ts';
-import { trainingConfigOf, withClassWeights } from '../recipe/index.ts';
-import { openSources, type SessionPlatform } from '../session/index.ts';
+import { openSources, type SessionPlatform, trainingConfigOf, withClassWeights } from '../session/index.ts';
 import { prepareRound, type RoundInputs } from './prepare.ts';
 import { checkProximal, type RoundHooks, type RoundMode, type RoundOutcome, runRound } from './round.ts';
 import { readRoundState } from './state.ts';

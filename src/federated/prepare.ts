@@ -2,21 +2,19 @@ import type { Dataset } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Model } from '../onnx/index.ts';
 import {
-  optionsOf,
-  type Prepared,
-  prepareModel,
-  type TrainSettings,
-  type TrainSettingsInput,
-} from '../recipe/index.ts';
-import {
   describeData,
   type InputFormat,
   inputFormatOf,
   knownLabels,
   type ModelFiles,
   openDataset,
+  optionsOf,
+  type Prepared,
+  prepareModel,
   type SessionPlatform,
   sizesOf,
+  type TrainSettings,
+  type TrainSettingsInput,
   taskOf,
 } from '../session/index.ts';
 import { learnTask, openTask, type Task } from '../tasks/index.ts';

@@ -1,10 +1,10 @@
+import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { selectionText } from '../layers/index.ts';
 import type { Tensor } from '../onnx/index.ts';
-import { type Prepared, type TrainSettingsInput, withRecommended } from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Sources } from '../session/index.ts';
+import { type Prepared, type TrainSettingsInput, withRecommended } from '../session/index.ts';
 import type { Evaluated, Scores, Task, TaskOutcome } from '../tasks/index.ts';
 import { type FeatureCache, START, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
 import { payloadOf, type RoundState, writeRoundState } from './state.ts';

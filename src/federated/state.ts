@@ -1,7 +1,7 @@
-import { readSafetensors, writeSafetensors } from '../artifacts/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
+import { readSafetensors, writeSafetensors } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import { bytesOf, type Graph, type Tensor } from '../onnx/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
 /** What travels between the machines of a federation: the parameters that train and the statistics that move, and whose they are. */

@@ -1,7 +1,7 @@
+import { isText, type TextFormat } from '../data/text/index.ts';
 import type { Preprocessing } from '../data/types.ts';
-import { countsOf, labelScores } from '../metrics/index.ts';
 import { publicAddress } from '../secrets.ts';
-import { isText, type TextFormat } from '../text/index.ts';
+import { countsOf, labelScores } from '../tasks/metrics/index.ts';
 import { assessed } from './assessed.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';

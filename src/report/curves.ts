@@ -6,7 +6,7 @@ import {
   precisionRecallCurve,
   ranking,
   rocCurve,
-} from '../metrics/index.ts';
+} from '../tasks/metrics/index.ts';
 
 /** A curve from 0 to 1 across, and the area under it. */
 export interface Curve {

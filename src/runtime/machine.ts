@@ -11,7 +11,7 @@ export interface MachineTraits {
    * Undefined where it has none: WebAssembly, GPUs, some ARM. Found out by having a map reordered, since nothing else tells.
    */
   readonly block?: number;
-  /** Grouped convolutions make a multiple of so many channels of each; see `Machine` in src/lowering. */
+  /** Grouped convolutions make a multiple of so many channels of each; see `Machine` in src/compiler/kernels. */
   readonly copies?: number;
   /** Whether tensors that are given for outputs are written where they are. */
   readonly inPlace?: boolean;

@@ -1,13 +1,13 @@
 /** The samples and labels of a session, as its task and its model read them. */
 import type { Dataset, LabelReading } from '../data/index.ts';
+import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { labelsOf, metadataOf } from '../export/index.ts';
 import type { Model } from '../onnx/index.ts';
-import type { TrainSettings } from '../recipe/index.ts';
 import { learnTask, openTask, TASKS, type Task, type TaskName } from '../tasks/index.ts';
-import { isText } from '../text/index.ts';
 import type { SessionEvent } from './events.ts';
 import { type InputFormat, type ModelFiles, nounOf } from './input-format.ts';
+import type { TrainSettings } from './settings.ts';
 
 /** How labels are read: `classes` are those that the model has already, in the order of its outputs. */
 export interface DatasetReading {

@@ -1,7 +1,9 @@
 import type { DataProblem, Noun } from '../data/index.ts';
-import type { ContinuedClasses, MemoryPlan, RecommendedSettings } from '../recipe/index.ts';
 import type { Evaluated, Metric, TaskName } from '../tasks/index.ts';
 import type { TrainingEvent } from '../training/index.ts';
+import type { ContinuedClasses } from './known-classes.ts';
+import type { MemoryPlan } from './memory.ts';
+import type { RecommendedSettings } from './recommended.ts';
 
 /** What a session reports besides the events of its training. Plain data. */
 export type SessionEvent =

@@ -1,4 +1,7 @@
 /** One fine-tuning, from a model and its data to a finished model, on any platform. */
+
+export { mergedState, withAdapters } from './adapters.ts';
+export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
 export {
   type DatasetReading,
   describeData,
@@ -9,8 +12,26 @@ export {
   type ReadDataset,
   taskOf,
 } from './dataset.ts';
+export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
+export {
+  checkModel,
+  type FinishedModel,
+  finishModel,
+  type Measured,
+  type ModelCheck,
+  measure,
+  predicted,
+  shippedCheckpoint,
+  type Trained,
+  type Unmeasured,
+} from './finish.ts';
+export { refuseSettingsOfRuns } from './host-settings.ts';
 export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, nounOf } from './input-format.ts';
+export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
+export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
+export { newHead, optionsOf } from './new-head.ts';
+export { ASSUMED, EXACT } from './notices.ts';
 export {
   type OpenedSession,
   openSession,
@@ -20,5 +41,36 @@ export {
   type SessionRequest,
   sizesOf,
 } from './open.ts';
+export {
+  blendedPictures,
+  type ChosenPreprocessing,
+  choosePreprocessing,
+  inputShapes,
+  openInputShapes,
+} from './pictures.ts';
+export {
+  anatomized,
+  dataInputsOf,
+  inferNetwork,
+  networkOf,
+  type Prepared,
+  type PrepareOptions,
+  prepareModel,
+  scoresOf,
+  withHead,
+} from './prepare.ts';
+export { type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
 export { type BestStore, inMemory, Session, type SessionParts, type SessionResult } from './session.ts';
+export {
+  type ClassifierSettings,
+  type PictureSettings,
+  readClassifierSettings,
+  readSettings,
+  settingNames,
+  type TextSettings,
+  type TrainSettings,
+  type TrainSettingsInput,
+  trainingConfigOf,
+} from './settings.ts';
 export { openSources, plainSource, type SourcePlatform, type Sources } from './sources.ts';
+export { chooseText, MAX_LENGTH, type TextFiles, takesTexts, textShapes } from './texts.ts';

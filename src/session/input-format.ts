@@ -1,17 +1,12 @@
 import type { Noun, Preprocessing } from '../data/index.ts';
+import { isText, type TextFormat } from '../data/text/index.ts';
 import { metadataOf } from '../export/index.ts';
 import { type Model, roundsValues } from '../onnx/index.ts';
-import {
-  ASSUMED,
-  choosePreprocessing,
-  chooseText,
-  EXACT,
-  type PictureSettings,
-  type TextSettings,
-  takesTexts,
-} from '../recipe/index.ts';
-import { isText, type TextFormat } from '../text/index.ts';
 import type { SessionHooks } from './events.ts';
+import { ASSUMED, EXACT } from './notices.ts';
+import { choosePreprocessing } from './pictures.ts';
+import type { PictureSettings, TextSettings } from './settings.ts';
+import { chooseText, takesTexts } from './texts.ts';
 
 /** How samples become a model's input. */
 export type InputFormat = Preprocessing | TextFormat;

@@ -1,28 +1,10 @@
+import { describeObstacle, describeOmissions, selectionText } from '../compiler/surgery/index.ts';
 import { type Dataset, PICTURE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
+import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
-import { describeObstacle, describeOmissions, selectionText } from '../layers/index.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
-import {
-  inputShapes,
-  keptBytes,
-  type MemoryPlan,
-  networkOf,
-  optionsOf,
-  type Prepared,
-  planMemory,
-  prepareModel,
-  type RecommendedSettings,
-  type TrainSettings,
-  type TrainSettingsInput,
-  textSizes,
-  trainingConfigOf,
-  withClassWeights,
-  withEpochs,
-  withRecommended,
-} from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { isText } from '../text/index.ts';
 import {
   type Checkpoint,
   checkCheckpoint,
@@ -31,10 +13,18 @@ import {
   trainingPlan,
   withoutEffect,
 } from '../training/index.ts';
+import { withClassWeights } from './class-balance.ts';
 import { describeData, knownLabels, openDataset, type ReadDataset, taskOf } from './dataset.ts';
+import { withEpochs } from './epochs.ts';
 import type { SessionHooks } from './events.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
+import { keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
+import { optionsOf } from './new-head.ts';
+import { inputShapes } from './pictures.ts';
+import { networkOf, type Prepared, prepareModel } from './prepare.ts';
+import { type RecommendedSettings, withRecommended } from './recommended.ts';
 import { type BestStore, Session } from './session.ts';
+import { type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
 import { openSources, type SourcePlatform } from './sources.ts';
 
 /** What to learn, and from which model. */

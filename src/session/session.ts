@@ -1,18 +1,5 @@
+import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource, Dataset } from '../data/index.ts';
-import { selectionText } from '../layers/index.ts';
-import {
-  checkModel,
-  type FinishedModel,
-  finishModel,
-  type Measured,
-  type ModelCheck,
-  measure,
-  type Prepared,
-  shippedCheckpoint,
-  type Trained,
-  type TrainSettings,
-  type Unmeasured,
-} from '../recipe/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Evaluated, Task, TaskOutcome } from '../tasks/index.ts';
 import {
@@ -22,7 +9,20 @@ import {
   type TrainingConfig,
   type TrainingEvent,
 } from '../training/index.ts';
+import {
+  checkModel,
+  type FinishedModel,
+  finishModel,
+  type Measured,
+  type ModelCheck,
+  measure,
+  shippedCheckpoint,
+  type Trained,
+  type Unmeasured,
+} from './finish.ts';
 import type { InputFormat } from './input-format.ts';
+import type { Prepared } from './prepare.ts';
+import type { TrainSettings } from './settings.ts';
 import type { Sources } from './sources.ts';
 
 /** Everything that a training consists of, once its model is prepared and its data is open. */

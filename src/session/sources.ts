@@ -8,10 +8,11 @@ import {
   type Sample,
   type TestView,
 } from '../data/index.ts';
-import { blendedPictures, type TrainSettings } from '../recipe/index.ts';
+import { isText, type TextFormat, TextSource } from '../data/text/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { isText, type TextFormat, TextSource } from '../text/index.ts';
 import type { InputFormat } from './input-format.ts';
+import { blendedPictures } from './pictures.ts';
+import type { TrainSettings } from './settings.ts';
 
 /** The splits of a data set in batches. */
 export interface Sources {

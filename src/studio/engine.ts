@@ -1,8 +1,8 @@
 import { inElectron, startProcess } from '../electron/client.ts';
 import { ThawError } from '../errors.ts';
-import { connect, type RemoteClient, webPort } from '../remote/index.ts';
 import type { WebPlatformOptions } from '../web/platform.ts';
 import WORKER from '../web/worker.ts?worker&url';
+import { connect, type RemoteClient, webPort } from '../worker/index.ts';
 import type { Surroundings } from './state/surroundings.ts';
 
 /** Starts who trains: in Electron a process, in a browser a worker. */

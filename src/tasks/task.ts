@@ -2,8 +2,9 @@
  * What a training is for: the one place that knows how labels, losses, metrics and answers of a kind of task hang together. Trainer,
  * recipe, export and jobs know tasks only by this.
  */
+
+import type { Tail } from '../compiler/surgery/index.ts';
 import type { Batch } from '../data/index.ts';
-import type { Tail } from '../layers/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
 import type { Exhibit } from './exhibits.ts';

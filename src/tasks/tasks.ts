@@ -1,5 +1,5 @@
+import type { LossName } from '../compiler/losses/index.ts';
 import type { Dataset, LabelReading } from '../data/index.ts';
-import type { LossName } from '../losses/index.ts';
 import { classification } from './classification/index.ts';
 import { embedding } from './embedding/index.ts';
 import type { FactsOf, TaskFacts, TaskName } from './facts.ts';

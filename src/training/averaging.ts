@@ -1,4 +1,4 @@
-import { averageOf, isAverage } from '../artifacts/index.ts';
+import { averageOf, isAverage } from '../compiler/step/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 
 /** An exponential moving average of the weights: each update moves it by 1 − decay of the way to the new ones. */

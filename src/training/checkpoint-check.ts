@@ -1,8 +1,9 @@
 /** Whether a checkpoint can be of a training: a damaged or foreign one must not train something else. */
-import { averageOf } from '../artifacts/index.ts';
+
+import type { Inference } from '../compiler/shapes/index.ts';
+import { averageOf } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Progress } from './progress.ts';
 

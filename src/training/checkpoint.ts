@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../artifacts/index.ts';
+import { readSafetensors, type Safetensors, writeSafetensors } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import { checkJson, parseJson } from '../json.ts';
 import type { Tensor } from '../onnx/index.ts';

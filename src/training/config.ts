@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { LOSSES, type LossName } from '../compiler/losses/index.ts';
+import { OPTIMIZERS, type OptimizerName } from '../compiler/optimizers/index.ts';
 import { ThawError } from '../errors.ts';
 import { wordsOf } from '../json.ts';
-import { LOSSES, type LossName } from '../losses/index.ts';
-import { OPTIMIZERS, type OptimizerName } from '../optimizers/index.ts';
 import { WARMUP_NAMES } from './averaging.ts';
 import { scheduleSchema } from './schedules.ts';
 

@@ -1,6 +1,6 @@
-import type { DropoutPlan } from '../artifacts/index.ts';
+import type { DropoutPlan } from '../compiler/step/index.ts';
+import { selectPlaces } from '../compiler/surgery/index.ts';
 import { ThawError } from '../errors.ts';
-import { selectPlaces } from '../layers/index.ts';
 import type { TrainingConfig } from './config.ts';
 import type { PlanAnatomy } from './plan.ts';
 

@@ -1,9 +1,10 @@
 /** How much memory a stage will take, before it is compiled by a runtime. */
-import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../artifacts/index.ts';
+
+import type { Inference } from '../compiler/shapes/index.ts';
+import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../compiler/step/index.ts';
 import { ThawError } from '../errors.ts';
 import { weightBytes } from '../onnx/index.ts';
 import { type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import { CHUNK } from './features/index.ts';
 
 /** Bytes that a training holds at its worst moment, by what they are for. */

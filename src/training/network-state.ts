@@ -1,5 +1,5 @@
+import type { Inference } from '../compiler/shapes/index.ts';
 import type { Tensor } from '../onnx/index.ts';
-import type { Inference } from '../shapes/index.ts';
 
 /** The network with parameters and statistics as training left them. */
 export function withState(network: Inference, state: ReadonlyMap<string, Tensor>): Inference {

@@ -1,5 +1,6 @@
-import { type Distillation, frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../artifacts/index.ts';
-import { ThawError } from '../errors.ts';
+import { OPTIMIZERS } from '../compiler/optimizers/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
+import { type Distillation, frozenBoundary, PLAN_DEFAULTS, type TrainingPlan } from '../compiler/step/index.ts';
 import {
   type Adapter,
   type Head,
@@ -12,10 +13,9 @@ import {
   selectionText,
   selectParameters,
   type Teacher,
-} from '../layers/index.ts';
-import { OPTIMIZERS } from '../optimizers/index.ts';
+} from '../compiler/surgery/index.ts';
+import { ThawError } from '../errors.ts';
 import { own } from '../own.ts';
-import type { Inference } from '../shapes/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { dropsOf } from './drops.ts';
 import type { Progress } from './progress.ts';

@@ -1,4 +1,10 @@
-import { type LayerGroup, lastGroups, type Selection, suggestPlan, trainableGroups } from '../layers/index.ts';
+import {
+  type LayerGroup,
+  lastGroups,
+  type Selection,
+  suggestPlan,
+  trainableGroups,
+} from '../compiler/surgery/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { Anatomy } from './plan.ts';
 

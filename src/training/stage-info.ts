@@ -1,5 +1,5 @@
-import type { TrainingPlan } from '../artifacts/index.ts';
-import type { Inference } from '../shapes/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
+import type { TrainingPlan } from '../compiler/step/index.ts';
 import type { Metric } from '../tasks/index.ts';
 import type { StageEnd, StageInfo } from './events.ts';
 import type { Anatomy } from './plan.ts';

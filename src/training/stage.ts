@@ -1,3 +1,5 @@
+import { fromStored, type Stored, toStored } from '../compiler/kernels/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
 import {
   AVERAGE_WEIGHT,
   averageOf,
@@ -9,13 +11,11 @@ import {
   stepModels,
   sumOf,
   type TrainingPlan,
-} from '../artifacts/index.ts';
+} from '../compiler/step/index.ts';
 import type { Batch, BatchOptions, BatchSource } from '../data/index.ts';
-import { fromStored, type Stored, toStored } from '../lowering/index.ts';
 import { elementCount, sizeOf, type Tensor, tensor, type Value } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import { copyTensor, type Layout, loadable, machineOf, nextOf, type Runtime, State } from '../runtime/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
 import { checkTensor } from './checkpoint-check.ts';

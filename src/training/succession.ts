@@ -1,8 +1,8 @@
-import { isAverage, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
+import { isAverage, type Proximity, type TrainingPlan } from '../compiler/step/index.ts';
 import type { Batch, BatchSource } from '../data/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';

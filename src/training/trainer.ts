@@ -1,9 +1,9 @@
-import { isSum, type Proximity, type TrainingPlan } from '../artifacts/index.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
+import { isSum, type Proximity, type TrainingPlan } from '../compiler/step/index.ts';
+import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
-import { selectionText } from '../layers/index.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
-import type { Inference } from '../shapes/index.ts';
 import type { Evaluated, Evaluation, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';

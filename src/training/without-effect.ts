@@ -1,4 +1,4 @@
-import type { DropoutPlan, TrainingPlan } from '../artifacts/index.ts';
+import type { DropoutPlan, TrainingPlan } from '../compiler/step/index.ts';
 import { type Graph, readsOf } from '../onnx/index.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** What a page has models and pictures as, made into what is sent to the worker. */
 import { ThawError } from '../errors.ts';
-import type { LabelledPicture, OpenRequest, RemoteRoundRequest } from '../remote/index.ts';
 import { publicAddress } from '../secrets.ts';
+import type { LabelledPicture, OpenRequest, RemoteRoundRequest } from '../worker/index.ts';
 
 /** An `.onnx` file's bytes, the file itself, or its address, which may be relative to the page. */
 export type PageModel = Uint8Array | Blob | URL | string;

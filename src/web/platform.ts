@@ -1,7 +1,7 @@
 import { canvasReader } from '../data/web/index.ts';
 import { ThawError } from '../errors.ts';
-import type { RemotePlatform } from '../remote/index.ts';
 import { webRuntime } from '../runtime/web/sessions.ts';
+import type { RemotePlatform } from '../worker/index.ts';
 import { privateStore } from './private-store.ts';
 
 /** Plain data. */

@@ -1,5 +1,5 @@
 import { ThawError } from '../errors.ts';
-import type { ProjectStore } from '../remote/index.ts';
+import type { ProjectStore } from '../worker/index.ts';
 
 const FOLDER = 'thaw';
 /** A worker that was ended gives its locks back within milliseconds. */

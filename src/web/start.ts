@@ -1,5 +1,5 @@
 import type { RoundOutcome } from '../federated/index.ts';
-import { connect, type Opened, type Predicted, type RemoteClient, webPort } from '../remote/index.ts';
+import { connect, type Opened, type Predicted, type RemoteClient, webPort } from '../worker/index.ts';
 import { blobsOf, type PageOpenRequest, type PagePicture, type PageRoundRequest, withBytes } from './given.ts';
 import type { WebPlatformOptions } from './platform.ts';
 

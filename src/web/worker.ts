@@ -1,5 +1,5 @@
 /** The worker's script. Its first message says where it is to find things; then it serves. */
-import { serve, webPort } from '../remote/index.ts';
+import { serve, webPort } from '../worker/index.ts';
 import { type WebPlatformOptions, webPlatform } from './platform.ts';
 
 declare const self: Worker;

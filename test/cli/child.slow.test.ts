@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainDeath, wasEnded } from '../../src/cli/death.ts';
-import { train } from '../../src/jobs/index.ts';
-import { openRun, resumeRun } from '../../src/run/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { train } from '../../src/node/commands/index.ts';
+import { openRun, resumeRun } from '../../src/node/run/index.ts';
 import { needs, SIGNALS } from '../needs.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 
 let project: Project;
 beforeAll(async () => {

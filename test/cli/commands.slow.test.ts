@@ -7,9 +7,9 @@ import { type Flags, flagName } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
 import { runThaw } from '../../src/cli/run.ts';
 import { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
-import { readSettings, settingNames } from '../../src/recipe/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { readSettings, settingNames } from '../../src/session/index.ts';
 import { needs, SIGNALS } from '../needs.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { thaw } from './streams.ts';
 
 let project: Project;

@@ -3,7 +3,7 @@ import { defineCommand, readWords } from '../../src/cli/command.ts';
 import type { Values } from '../../src/cli/flags.ts';
 import type { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
 import type { Dimension } from '../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
 
 const command = defineCommand({
   name: 'try',

@@ -8,7 +8,7 @@ import { tableLines } from '../../src/cli/terminal/table.ts';
 import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { shortened } from '../../src/graphemes.ts';
-import { quoted } from '../../src/jobs/paths.ts';
+import { quoted } from '../../src/node/commands/paths.ts';
 
 const plain = coloursOf(false);
 const bright = coloursOf(true);

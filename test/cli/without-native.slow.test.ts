@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type JobEvent, resume, train } from '../../src/jobs/index.ts';
-import { readModelFile } from '../../src/models/files.ts';
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import { type JobEvent, resume, train } from '../../src/node/commands/index.ts';
+import { readModelFile } from '../../src/node/models/files.ts';
 import { INSTALL_RUNTIME } from '../../src/runtime/node/install.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
 import { ONNXRUNTIME } from '../../src/version.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
 import { needs } from '../needs.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 
 const NATIVE = 'onnxruntime-node';
 const WEB = 'onnxruntime-web';

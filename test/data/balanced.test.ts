@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { balancedOrder } from '../../src/data/balanced-order.ts';
 import { Random } from '../../src/random.ts';
-import { readSettings, withClassWeights } from '../../src/recipe/index.ts';
+import { readSettings, withClassWeights } from '../../src/session/index.ts';
 
 const LABELS = [...new Array(20).fill(0), ...new Array(4).fill(1), ...new Array(7).fill(2)];
 const countOf = <T>(values: readonly T[], value: T) => values.filter((v) => v === value).length;

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { train } from '../../src/jobs/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { train } from '../../src/node/commands/index.ts';
 import { needs } from '../needs.ts';
-import { settings } from '../remote/request.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
+import { settings } from '../worker/request.ts';
 import type { Checked } from './app/page.ts';
 
 const run = promisify(execFile);

@@ -9,11 +9,11 @@ import type { BrowserWindow } from 'electron';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { pickModel, pickPictures, saveModel, startProcess } from '../../src/electron/client.ts';
 import { startTraining, type Training } from '../../src/electron/main.ts';
-import { firstState, round, train } from '../../src/jobs/index.ts';
-import type { OpenRequest, RemoteClient } from '../../src/remote/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { firstState, round, train } from '../../src/node/commands/index.ts';
+import type { OpenRequest, RemoteClient } from '../../src/worker/index.ts';
 import { needs } from '../needs.ts';
-import { modelOf, requestOf, settings } from '../remote/request.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
+import { modelOf, requestOf, settings } from '../worker/request.ts';
 import * as standIn from './stand-in.ts';
 
 vi.mock('electron', () => import('./stand-in.ts'));

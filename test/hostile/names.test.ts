@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { elementsIn, readModel, renameValues, writeModel } from '../../src/onnx/index.ts';
-import { readSettings, withClassWeights } from '../../src/recipe/index.ts';
+import { readSettings, withClassWeights } from '../../src/session/index.ts';
 import { SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
 

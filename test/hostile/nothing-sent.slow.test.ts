@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 
 let project: Project;
 let scratch: string;

@@ -17,10 +17,10 @@ import {
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
-import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
+import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import type { Tensor } from '../../src/onnx/index.ts';
 import type { Random } from '../../src/random.ts';
-import type { Project } from '../jobs/project.ts';
+import type { Project } from '../node/commands/project.ts';
 import { mutateBytes, mutateJson, mutateText, NAMES } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
 import { COMMANDS, contentOf, KINDS, type Kind, makeFolders } from './run-projects.ts';

@@ -1,8 +1,8 @@
 /** Folders that Thaw writes and reads again, one of each kind, and the commands that read them. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
 import { explainDeath } from '../../src/cli/death.ts';
+import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import {
   calibrate,
   evaluate,
@@ -17,9 +17,9 @@ import {
   round,
   sweep,
   train,
-} from '../../src/jobs/index.ts';
-import { openRun } from '../../src/run/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+} from '../../src/node/commands/index.ts';
+import { openRun } from '../../src/node/run/index.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 
 const SETTINGS = { device: 'cpu', batch: 3, lr: 0.02, views: 0, cache: 'off', saveEvery: 0 } as const;
 const STAGES = [

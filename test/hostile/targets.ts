@@ -3,22 +3,23 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { readSafetensors, writeSafetensors } from '../../src/artifacts/safetensors.ts';
 import { readConfigFile } from '../../src/cli/config-file.ts';
+import { readSafetensors, writeSafetensors } from '../../src/compiler/step/safetensors.ts';
 import { checkPicture } from '../../src/data/node/check.ts';
 import { decodePicture } from '../../src/data/node/decode.ts';
 import { listTable } from '../../src/data/node/table.ts';
 import { openTexts } from '../../src/data/node/texts.ts';
+import { TextTokenizer } from '../../src/data/text/index.ts';
 import { parseHeader, unsupportedFormat } from '../../src/data/web/header.ts';
 import { sha256 } from '../../src/digest.ts';
 import { ThawError } from '../../src/errors.ts';
 import { labelsOf, metadataOf } from '../../src/export/index.ts';
+import { flower } from '../../src/federated/flower/generated/fleet.js';
+import { unpackObject } from '../../src/federated/flower/objects.ts';
+import { unpackContent } from '../../src/federated/flower/records.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
-import { flower } from '../../src/flower/generated/fleet.js';
-import { unpackObject } from '../../src/flower/objects.ts';
-import { unpackContent } from '../../src/flower/records.ts';
-import { readModelFile } from '../../src/models/files.ts';
-import { resolveModel } from '../../src/models/index.ts';
+import { readModelFile } from '../../src/node/models/files.ts';
+import { resolveModel } from '../../src/node/models/index.ts';
 import { bytesOf, type Model, readModel, tensor, writeModel } from '../../src/onnx/index.ts';
 import type { Random } from '../../src/random.ts';
 import {
@@ -28,8 +29,7 @@ import {
   readSettings,
   takesTexts,
   withRecommended,
-} from '../../src/recipe/index.ts';
-import { TextTokenizer } from '../../src/text/index.ts';
+} from '../../src/session/index.ts';
 import { mutateBytes, mutateJson, mutateModel, mutateText } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
 import * as runDirectory from './run-directory.ts';

@@ -2,12 +2,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
-import { writeArtifacts } from '../../src/jobs/artifacts.ts';
-import { inspectModel } from '../../src/jobs/index.ts';
-import { readModelFile } from '../../src/models/files.ts';
+import { writeArtifacts } from '../../src/node/commands/artifacts.ts';
+import { inspectModel } from '../../src/node/commands/index.ts';
+import { readModelFile } from '../../src/node/models/files.ts';
 import { arrayFrom, elementCount, isHalf, type Tensor } from '../../src/onnx/index.ts';
-import { dataInputsOf, openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { dataInputsOf, openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/session/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { CompiledStage, parseConfig, trainingPlan, trainingSchema } from '../../src/training/index.ts';
 

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FileRange } from '../../src/models/file-range.ts';
-import { readModelFile, writeModelFile } from '../../src/models/files.ts';
+import { FileRange } from '../../src/node/models/file-range.ts';
+import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
 import { byteLengthOf, bytesOf, type Model, modelParts, piecesOf, writeModel } from '../../src/onnx/index.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
 

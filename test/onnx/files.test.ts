@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
-import { readModelFile, writeModelFile } from '../../src/models/files.ts';
+import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
 import { bytesOf, writeModel, writeModelWithExternalData } from '../../src/onnx/index.ts';
 import { encodeFields, message } from '../hostile/protobuf.ts';
 import { needs, PIPES } from '../needs.ts';

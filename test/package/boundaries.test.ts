@@ -6,46 +6,22 @@ import { VERSION } from '../../src/version.ts';
 
 /** A module imports only modules that stand before it here, which also rules out cycles. */
 const modules = [
-  'secrets',
-  'escapes',
-  'graphemes',
-  'errors',
-  'version',
-  'bytes',
-  'own',
-  'json',
-  'random',
-  'escape-markup',
-  'nearest',
-  'file-names',
-  'content-security',
-  'digest',
-  'disk',
+  // Files of one purpose each.
+  ...['secrets', 'escapes', 'graphemes', 'errors', 'version', 'bytes', 'own', 'json', 'random', 'escape-markup'],
+  ...['nearest', 'file-names', 'content-security', 'digest'],
   'onnx',
-  'models',
   'runtime',
-  'shapes',
-  'autodiff',
-  'lowering',
-  'layers',
-  'losses',
-  'optimizers',
-  'artifacts',
   'data',
-  'text',
-  'metrics',
+  'compiler',
   'tasks',
   'training',
-  'report',
-  'run',
   'export',
-  'recipe',
   'session',
+  'report',
   'federated',
-  'flower',
-  'remote',
+  'node',
+  'worker',
   'core',
-  'jobs',
   'electron',
   'web',
   'studio',
@@ -55,13 +31,13 @@ const modules = [
 
 /** Where Node's own modules may be used. Everything else is the core, which browsers run. */
 const nodeOnly =
-  /^(cli|disk|jobs|run|models|data\/node|remote\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host|wasm-sharp)\.ts$|^index\.ts$/;
+  /^(cli|node|data\/node|worker\/node|runtime\/node)\/|^electron\/(index|main|dialogs|training-process|host|wasm-sharp)\.ts$|^index\.ts$/;
 
 /** Which files may import the generated module of a `.proto`. */
 const messages: readonly [module: string, home: RegExp][] = [
   // It puts an output in front of an encoded model.
   ['onnx/generated/onnx.js', /^onnx\/|^runtime\/node\/unread\.ts$/],
-  ['flower/generated/fleet.js', /^flower\//],
+  ['federated/flower/generated/fleet.js', /^federated\/flower\//],
   ['report/generated/event.js', /^report\/tensorboard\.ts$/],
 ];
 
@@ -71,11 +47,11 @@ const homes: readonly [pattern: RegExp, home: RegExp][] = [
   [/^protobufjs/, /^onnx\//],
   [/^long$/, /^onnx\//],
   // The doctor tries whether it loads.
-  [/^sharp$/, /^data\/node\/|^runtime\/node\/doctor\.ts$/],
+  [/^sharp$/, /^data\/node\/|^node\/doctor\.ts$/],
   [/^electron$/, /^electron\//],
   [/^csv-parse/, /^data\/node\//],
-  [/^@huggingface\/hub$/, /^models\//],
-  [/^@huggingface\/tokenizers$/, /^text\//],
+  [/^@huggingface\/hub$/, /^node\/models\//],
+  [/^@huggingface\/tokenizers$/, /^data\/text\//],
   [/^(c12|picocolors|string-width)$/, /^cli\//],
   [/^(preact|@preact\/)/, /^studio\//],
 ];
@@ -126,11 +102,11 @@ test('the first words of the command line need little: everything else is loaded
 
 test('inspecting a model loads no other job, and nothing that reads pictures or tables or downloads', () => {
   const { files, packages } = loadedBy('cli/commands/inspect.ts');
-  expect([...files].filter((file) => /^(jobs|run|models\/hub)\b/.test(file)).sort()).toEqual([
-    'jobs/environment.ts',
-    'jobs/fetch-model.ts',
-    'jobs/inspect.ts',
-    'jobs/paths.ts',
+  expect([...files].filter((file) => /^node\/(commands|run|models\/hub)\b/.test(file)).sort()).toEqual([
+    'node/commands/environment.ts',
+    'node/commands/fetch-model.ts',
+    'node/commands/inspect.ts',
+    'node/commands/paths.ts',
   ]);
   expect([...files].filter((file) => file.startsWith('data/node/'))).toEqual([]);
   expect([...packages].sort()).toEqual([

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { commandsReference, REFERENCE } from '../../scripts/build/commands-reference.ts';
 import { changesSchema } from '../../src/data/augment/changes.ts';
 import { augmentationPolicies, readAugmentation } from '../../src/data/index.ts';
-import { readSettings, settingNames } from '../../src/recipe/index.ts';
+import { readSettings, settingNames } from '../../src/session/index.ts';
 
 const documents = [
   ...readdirSync('.').filter((file) => file.endsWith('.md')),

@@ -110,7 +110,7 @@ test('holds what users need and nothing else', () => {
     ...['templates/flower/pyproject.toml', 'templates/flower/thaw_federated/client_app.py'],
     ...['dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/web/index.js', 'dist/web/worker.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts'],
-    ...['dist/flower/generated/fleet.js', 'dist/flower/generated/fleet.d.ts'],
+    ...['dist/federated/flower/generated/fleet.js', 'dist/federated/flower/generated/fleet.d.ts'],
     ...['dist/report/generated/event.js', 'dist/report/generated/event.d.ts'],
     ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
     ...['dist/electron/index.d.ts', 'dist/electron/host.d.ts', 'dist/electron/client.js', 'dist/electron/client.d.ts'],

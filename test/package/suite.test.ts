@@ -30,7 +30,7 @@ const SLOW: Readonly<Record<string, RegExp>> = {
   'runs the command line as a process': /src\/cli\/main\.ts/,
   'kills processes': /'SIGKILL'/,
   'trains models from start to end':
-    /import \{[^}]*\b(train|resume|sweep|round|joinFederation)\b[^}]*\} from '[./]+src\/jobs\/index\.ts'/,
+    /import \{[^}]*\b(train|resume|sweep|round|joinFederation)\b[^}]*\} from '[./]+src\/node\/commands\/index\.ts'/,
 };
 
 test('every file is fast, slow or of a browser', () => {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { wilson } from '../../src/metrics/index.ts';
 import { renderReport } from '../../src/report/index.ts';
 import { gains } from '../../src/report/sections/training.ts';
 import type { ReportData } from '../../src/report/types.ts';
+import { wilson } from '../../src/tasks/metrics/index.ts';
 import { fixture, PIXEL } from './fixture.ts';
 import { type Element, find, hasClass, parse, text } from './wellformed.ts';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { renderDoctor } from '../../src/cli/terminal/doctor.ts';
+import { type Doctor, diagnose } from '../../src/node/doctor.ts';
 import { devices } from '../../src/runtime/devices.ts';
-import { type Doctor, diagnose } from '../../src/runtime/node/doctor.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { inferShapes } from '../../src/compiler/shapes/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import { webRuntime } from '../../src/runtime/web/sessions.ts';
-import { inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { parseConfig, Trainer, trainingSchema } from '../../src/training/index.ts';
 import { classifier, prepared, runtime } from '../training/network.ts';

@@ -3,15 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
-import { fetchTransport, SuperLink } from '../../src/flower/superlink.ts';
-import { transportTo } from '../../src/jobs/federated/transport.ts';
-import { findLr } from '../../src/jobs/find-lr.ts';
-import { resumeSweep, sweep, train } from '../../src/jobs/index.ts';
-import { resolveModel } from '../../src/models/index.ts';
+import { fetchTransport, SuperLink } from '../../src/federated/flower/superlink.ts';
+import { transportTo } from '../../src/node/commands/federated/transport.ts';
+import { findLr } from '../../src/node/commands/find-lr.ts';
+import { resumeSweep, sweep, train } from '../../src/node/commands/index.ts';
+import { resolveModel } from '../../src/node/models/index.ts';
 import { publicAddress, withoutSecrets } from '../../src/secrets.ts';
 import { thaw } from '../cli/streams.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
-import { FakeServer } from '../models/server.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
+import { FakeServer } from '../node/models/server.ts';
 
 /** In every user, password and query below. */
 const SECRET = 'swordfish';

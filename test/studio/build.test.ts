@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
 import { META_POLICY, POLICY, SECURITY_HEADERS } from '../../src/content-security.ts';
-import { type Serving, serve } from '../../src/jobs/serving.ts';
+import { type Serving, serve } from '../../src/node/commands/serving.ts';
 
 let folder: string;
 let files: readonly string[];

@@ -1,8 +1,9 @@
 /** A worker that does at once what it is told to, and no arithmetic. */
-import type { Finished, Opened, OpenRequest, RemoteClient, RemoteEvent } from '../../src/remote/index.ts';
-import type { Methods } from '../../src/remote/protocol.ts';
+
 import type { Surroundings } from '../../src/studio/state/surroundings.ts';
 import type { EpochRow, StopReason } from '../../src/training/index.ts';
+import type { Finished, Opened, OpenRequest, RemoteClient, RemoteEvent } from '../../src/worker/index.ts';
+import type { Methods } from '../../src/worker/protocol.ts';
 
 export const GROUPS = ['stem', 'block1', 'block2', 'head'];
 export const STAGES = [

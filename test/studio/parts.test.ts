@@ -1,7 +1,7 @@
 // What the studio's parts do without a page.
 import { describe, expect, test } from 'vitest';
 import { readAugmentation } from '../../src/data/index.ts';
-import { readSettings } from '../../src/recipe/index.ts';
+import { readSettings } from '../../src/session/index.ts';
 import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
 import { byFolder } from '../../src/studio/files/folders.ts';
 import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';

@@ -1,8 +1,8 @@
 /** Whether two runs came to the same, whatever became of them on the way: every file, but for times. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { decodeCheckpoint } from '../../src/node/run/checkpoint.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
-import { decodeCheckpoint } from '../../src/run/checkpoint.ts';
 import type { Checkpoint } from '../../src/training/index.ts';
 
 const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;

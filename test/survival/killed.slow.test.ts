@@ -1,6 +1,6 @@
 // Whole commands, each a process, killed with `kill -9` at random instants and run again: `scripts/kill.ts` does it hundreds of times.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { killVictim } from './killing.ts';
 import { buildThaw } from './program.ts';
 import { VICTIMS } from './victims.ts';

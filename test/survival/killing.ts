@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openRun, unfinishedIn } from '../../src/node/run/index.ts';
 import { Random } from '../../src/random.ts';
-import { openRun, unfinishedIn } from '../../src/run/index.ts';
 import { differences } from './comparison.ts';
 import { type Ended, type Running, start } from './program.ts';
 import { type Place, succeeded, VICTIMS, type Victim } from './victims.ts';

@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { resume, train } from '../../src/jobs/index.ts';
+import { resume, train } from '../../src/node/commands/index.ts';
+import { openRun } from '../../src/node/run/index.ts';
 import { Random } from '../../src/random.ts';
-import { openRun } from '../../src/run/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { differences } from './comparison.ts';
 import type { Operation } from './disk.ts';
 import { Journal, type Luck } from './power-loss.ts';

@@ -1,5 +1,5 @@
 /** A training of a second in this process, for disks that fail: two stages, a checkpoint after every step, all kinds of files. */
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
 
 export const TINY: TrainSettingsInput = {
   device: 'cpu',

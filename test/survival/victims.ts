@@ -2,7 +2,7 @@
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
 import { makeFederation } from '../hostile/run-projects.ts';
 import { type Ended, start } from './program.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readSafetensors, writeSafetensors } from '../../src/artifacts/index.ts';
+import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import { bytesOf, type Tensor } from '../../src/onnx/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import {

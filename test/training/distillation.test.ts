@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { networkOf, prepareModel } from '../../src/recipe/index.ts';
+import { networkOf, prepareModel } from '../../src/session/index.ts';
 import { parseConfig, type TrainingConfigInput, trainingPlan, trainingSchema } from '../../src/training/index.ts';
-import { expectSteps, fixture, penaltyModel as model, runtime, stepped } from '../artifacts/penalty-network.ts';
+import { expectSteps, fixture, penaltyModel as model, runtime, stepped } from '../compiler/step/penalty-network.ts';
 
 async function planned(distill: TrainingConfigInput['distill'], train = 'all') {
   const input: TrainingConfigInput = { distill, pretrainedRate: 1, optimizer: { name: 'sgd', momentum: 0 } };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { trainingModel } from '../../src/artifacts/index.ts';
+import { trainingModel } from '../../src/compiler/step/index.ts';
 import { type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
-import { networkOf } from '../../src/recipe/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { networkOf } from '../../src/session/index.ts';
 import {
   parseConfig,
   type TrainingConfigInput,

@@ -1,10 +1,10 @@
 // What frozen layers make of pictures is computed once, and the numbers are the same as if it were not.
 import { describe, expect, it } from 'vitest';
+import { inferShapes } from '../../src/compiler/shapes/index.ts';
+import { findHead, groupsOf } from '../../src/compiler/surgery/index.ts';
 import type { BatchSource } from '../../src/data/index.ts';
-import { findHead, groupsOf } from '../../src/layers/index.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
-import { inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import {
   type Checkpoint,

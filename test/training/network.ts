@@ -1,8 +1,9 @@
 /** A convolutional classifier of three layers, small enough to train in a test. */
-import { findHead, groupsOf } from '../../src/layers/index.ts';
+
+import { type Inference, inferShapes } from '../../src/compiler/shapes/index.ts';
+import { findHead, groupsOf } from '../../src/compiler/surgery/index.ts';
 import type { Model } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { type Inference, inferShapes } from '../../src/shapes/index.ts';
 import type { Anatomy } from '../../src/training/index.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../small-models.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { PLAN_DEFAULTS, trainingModel } from '../../src/artifacts/index.ts';
+import type { Inference } from '../../src/compiler/shapes/index.ts';
+import { PLAN_DEFAULTS, trainingModel } from '../../src/compiler/step/index.ts';
 import { type Tensor, tensor, writeModel } from '../../src/onnx/index.ts';
-import type { Inference } from '../../src/shapes/index.ts';
 import type { Checkpoint, Trainer, TrainingConfigInput } from '../../src/training/index.ts';
 import { ALL, BATCH, eventsOf, HEAD, numbers, of, outcome, saved, train, trainerOf } from './harness.ts';
 import { prepared, runtime } from './network.ts';

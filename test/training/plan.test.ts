@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Head, LayerGroup } from '../../src/compiler/surgery/index.ts';
 import { ThawError } from '../../src/errors.ts';
-import type { Head, LayerGroup } from '../../src/layers/index.ts';
 import {
   type Anatomy,
   parseConfig,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { repeated } from '../../src/artifacts/index.ts';
+import { repeated } from '../../src/compiler/step/index.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { parseConfig, Trainer, type TrainingConfigInput, trainingSchema } from '../../src/training/index.ts';

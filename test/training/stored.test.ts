@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { PLAN_DEFAULTS, stepModels, type TrainingPlan } from '../../src/artifacts/index.ts';
+import { fromStored, storable, storedShape, toStored } from '../../src/compiler/kernels/index.ts';
+import { type Inference, inferShapes } from '../../src/compiler/shapes/index.ts';
+import { PLAN_DEFAULTS, stepModels, type TrainingPlan } from '../../src/compiler/step/index.ts';
 import type { Batch } from '../../src/data/index.ts';
-import { fromStored, storable, storedShape, toStored } from '../../src/lowering/index.ts';
 import { GraphBuilder } from '../../src/onnx/index.ts';
 import { machineOf, type Runtime } from '../../src/runtime/index.ts';
-import { type Inference, inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { CompiledStage, type CompileOptions } from '../../src/training/index.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';

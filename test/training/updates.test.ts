@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isAverage, PLAN_DEFAULTS } from '../../src/artifacts/index.ts';
+import { inferShapes } from '../../src/compiler/shapes/index.ts';
+import { isAverage, PLAN_DEFAULTS } from '../../src/compiler/step/index.ts';
 import type { Batch } from '../../src/data/index.ts';
 import type { Tensor } from '../../src/onnx/index.ts';
-import { inferShapes } from '../../src/shapes/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { averagedState, CompiledStage, withState } from '../../src/training/index.ts';
 import { tensor } from '../small-models.ts';

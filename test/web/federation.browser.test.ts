@@ -3,11 +3,11 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { firstState, round } from '../../src/jobs/index.ts';
+import { firstState, round } from '../../src/node/commands/index.ts';
 import type { TensorData } from '../../src/onnx/index.ts';
-import { FakeSuperLink } from '../flower/fake-superlink.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
-import { askedRound, metricsOf, tensorsOf } from '../remote/asked-round.ts';
+import { FakeSuperLink } from '../federated/flower/fake-superlink.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
+import { askedRound, metricsOf, tensorsOf } from '../worker/asked-round.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { givenToPage, nodeInPage } from './page-node.ts';
 

@@ -8,10 +8,10 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../../scripts/test/browsers.ts';
 import { openDataset } from '../../src/data/node/index.ts';
-import { train } from '../../src/jobs/index.ts';
-import type { TrainSettingsInput } from '../../src/recipe/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { train } from '../../src/node/commands/index.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
 import { needs } from '../needs.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, runtimeAssets, serveFolders } from './browser.ts';
 import { difference } from './weights.ts';
 

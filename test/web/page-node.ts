@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openDataset } from '../../src/data/node/index.ts';
-import type { Project } from '../jobs/project.ts';
+import type { Project } from '../node/commands/project.ts';
 
 /** What a page is given of a project whose folder it finds at `project`. */
 export async function givenToPage(project: Project) {

@@ -9,7 +9,7 @@ import { extname, join } from 'node:path';
 import type { Browser, BrowserContext, Page, Worker } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/jobs/serving.ts';
+import { type Serving, serve } from '../../src/node/commands/serving.ts';
 import { launch } from './browser.ts';
 
 let folder: string;

@@ -7,7 +7,7 @@ import { unzipSync } from 'fflate';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildStudio } from '../../scripts/studio/build.ts';
-import { type Serving, serve } from '../../src/jobs/serving.ts';
+import { type Serving, serve } from '../../src/node/commands/serving.ts';
 import { readModel } from '../../src/onnx/index.ts';
 import { launch } from './browser.ts';
 

@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { NodeEvent } from '../../src/federated/flower/index.ts';
 import { readRoundState } from '../../src/federated/index.ts';
-import type { NodeEvent } from '../../src/flower/index.ts';
-import { firstState, type JobEvent, joinFederation, round } from '../../src/jobs/index.ts';
-import { FLOWER, flowerEnvironment, freePort, PYTHON, writeTestApp } from '../jobs/flower-python.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { firstState, type JobEvent, joinFederation, round } from '../../src/node/commands/index.ts';
+import { FLOWER, flowerEnvironment, freePort, PYTHON, writeTestApp } from '../node/commands/flower-python.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { givenToPage, nodeInPage } from './page-node.ts';
 

@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/data/node/index.ts';
-import { train } from '../../src/jobs/index.ts';
-import type { RemoteEvent } from '../../src/remote/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { train } from '../../src/node/commands/index.ts';
+import type { RemoteEvent } from '../../src/worker/index.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { difference } from './weights.ts';
 

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDataset } from '../../src/data/node/index.ts';
-import { makeProject, type Project } from '../jobs/project.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 
 const require = createRequire(import.meta.url);

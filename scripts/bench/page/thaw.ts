@@ -2,8 +2,8 @@
 import { env } from 'onnxruntime-web/wasm';
 import type { Batch } from '../../../src/data/index.ts';
 import { readModel } from '../../../src/onnx/index.ts';
-import { prepareModel } from '../../../src/recipe/index.ts';
 import { webRuntime } from '../../../src/runtime/web/sessions.ts';
+import { prepareModel } from '../../../src/session/index.ts';
 import type { CompiledStage } from '../../../src/training/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import { compileStage, trainableOf } from '../workers/stage.ts';

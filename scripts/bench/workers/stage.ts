@@ -1,7 +1,7 @@
 /** One stage of a training at Thaw's defaults, every layer at the whole rate; in Node and in a page. */
 import { elementCount } from '../../../src/onnx/index.ts';
-import type { Prepared } from '../../../src/recipe/index.ts';
 import type { Runtime } from '../../../src/runtime/index.ts';
+import type { Prepared } from '../../../src/session/index.ts';
 import { classification } from '../../../src/tasks/index.ts';
 import { CompiledStage, parseConfig, trainingPlan, trainingSchema } from '../../../src/training/index.ts';
 

@@ -1,10 +1,10 @@
 /** A network file ready to train, as `thaw train` makes it ready. */
 import type { InferenceSession } from 'onnxruntime-common';
-import { readModelFile } from '../../../src/models/files.ts';
-import { type Prepared, prepareModel } from '../../../src/recipe/index.ts';
+import { readModelFile } from '../../../src/node/models/files.ts';
 import type { Runtime } from '../../../src/runtime/index.ts';
 import { deviceOptions } from '../../../src/runtime/node/devices.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
+import { type Prepared, prepareModel } from '../../../src/session/index.ts';
 
 /** @param own session options beyond the device's */
 export const cpuRuntime = (threads: number, own: InferenceSession.SessionOptions = {}): Runtime =>

@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Manifest, readSafetensors } from '../../../src/artifacts/index.ts';
+import { type Manifest, readSafetensors } from '../../../src/compiler/step/index.ts';
 import { ThawError } from '../../../src/errors.ts';
-import { writeArtifacts } from '../../../src/jobs/artifacts.ts';
+import { writeArtifacts } from '../../../src/node/commands/artifacts.ts';
 import type { Tensor } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { type Export, type Origin, type Run, readExport } from './export.ts';

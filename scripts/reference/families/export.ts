@@ -1,7 +1,7 @@
 /** What families.py wrote of one export. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSafetensors } from '../../../src/artifacts/index.ts';
+import { readSafetensors } from '../../../src/compiler/step/index.ts';
 import type { Tensor } from '../../../src/onnx/index.ts';
 
 /** Where an initializer comes from (origins.py). */

@@ -1,8 +1,8 @@
+import { LOSSES } from '../../compiler/losses/index.ts';
+import { OPTIMIZERS } from '../../compiler/optimizers/index.ts';
 import { ThawError } from '../../errors.ts';
-import { writeArtifacts } from '../../jobs/artifacts.ts';
-import { quoted } from '../../jobs/paths.ts';
-import { LOSSES } from '../../losses/index.ts';
-import { OPTIMIZERS } from '../../optimizers/index.ts';
+import { writeArtifacts } from '../../node/commands/artifacts.ts';
+import { quoted } from '../../node/commands/paths.ts';
 import { compact, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { ANY_MODEL_WORD, INPUT_FLAG, only, PROCESSOR_FLAG, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';

@@ -1,5 +1,5 @@
-import { calibrate } from '../../jobs/calibrate.ts';
-import { quoted } from '../../jobs/paths.ts';
+import { calibrate } from '../../node/commands/calibrate.ts';
+import { quoted } from '../../node/commands/paths.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
 import { noTemperature } from '../../report/sections/probabilities.ts';
 import { defineCommand } from '../command.ts';

@@ -1,4 +1,4 @@
-import { diagnose } from '../../runtime/node/doctor.ts';
+import { diagnose } from '../../node/doctor.ts';
 import { defineCommand } from '../command.ts';
 import { renderDoctor } from '../terminal/doctor.ts';
 

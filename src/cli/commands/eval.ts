@@ -1,4 +1,4 @@
-import { measureModel } from '../../jobs/evaluate.ts';
+import { measureModel } from '../../node/commands/evaluate.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, DATA_WORD, FINISHED_WORD, SPLIT_FLAG } from '../shared-flags.ts';
 import { exhibitLines } from '../terminal/exhibits.ts';

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { exportRun } from '../../jobs/export.ts';
+import { exportRun } from '../../node/commands/export.ts';
 import { decimal, percent, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { PROCESSOR_FLAG } from '../shared-flags.ts';

@@ -1,10 +1,10 @@
 import { ThawError } from '../../errors.ts';
-import type { AppMessage, NodeEvent } from '../../flower/index.ts';
-import type { JobEvent } from '../../jobs/events.ts';
-import { finishFederation, joinFederation, writeFederatedApp } from '../../jobs/federated/index.ts';
-import { quoted } from '../../jobs/paths.ts';
+import type { AppMessage, NodeEvent } from '../../federated/flower/index.ts';
+import type { JobEvent } from '../../node/commands/events.ts';
+import { finishFederation, joinFederation, writeFederatedApp } from '../../node/commands/federated/index.ts';
+import { quoted } from '../../node/commands/paths.ts';
+import { unfinishedIn } from '../../node/run/index.ts';
 import { plural } from '../../report/format.ts';
-import { unfinishedIn } from '../../run/index.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { type Flags, flagsOf, settingName } from '../flags.ts';
 import { DEVICE_FLAG, underHeading } from '../shared-flags.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { findLr } from '../../jobs/find-lr.ts';
-import { quoted } from '../../jobs/paths.ts';
+import { findLr } from '../../node/commands/find-lr.ts';
+import { quoted } from '../../node/commands/paths.ts';
 import { decimal } from '../../report/format.ts';
 import { renderRateTest } from '../../report/index.ts';
 import { defineCommand } from '../command.ts';

@@ -8,7 +8,7 @@ interface Command extends Listed {
 }
 
 /**
- * The commands. Each one's file is loaded when it is asked for, and imports the jobs that it needs and not `jobs/index.ts`, so that help and the first
+ * The commands. Each one's file is loaded when it is asked for, and imports the jobs that it needs and not `node/commands/index.ts`, so that help and the first
  * error come at once: loading all of Thaw takes half a second.
  */
 export const COMMANDS: readonly Command[] = [

@@ -1,4 +1,4 @@
-import { inspectModel } from '../../jobs/inspect.ts';
+import { inspectModel } from '../../node/commands/inspect.ts';
 import { defineCommand } from '../command.ts';
 import { ANY_MODEL_WORD, INPUT_FLAG, PROCESSOR_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { inspectionTable } from '../terminal/inspection.ts';

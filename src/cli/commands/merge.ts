@@ -1,4 +1,4 @@
-import { merge } from '../../jobs/merge.ts';
+import { merge } from '../../node/commands/merge.ts';
 import { defineCommand } from '../command.ts';
 import { PROCESSOR_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';

@@ -1,4 +1,4 @@
-import { startingPoints } from '../../models/index.ts';
+import { startingPoints } from '../../node/models/index.ts';
 import { defineCommand } from '../command.ts';
 import { catalogueTable } from '../terminal/catalogue.ts';
 

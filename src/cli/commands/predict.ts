@@ -1,4 +1,4 @@
-import { answers } from '../../jobs/predict.ts';
+import { answers } from '../../node/commands/predict.ts';
 import { percent } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_WORD } from '../shared-flags.ts';

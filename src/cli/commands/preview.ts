@@ -1,5 +1,5 @@
-import { quoted } from '../../jobs/paths.ts';
-import { previewPictures } from '../../jobs/preview.ts';
+import { quoted } from '../../node/commands/paths.ts';
+import { previewPictures } from '../../node/commands/preview.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
 import { CONFIG_FLAG, DATA_WORD, only, PICTURE_FLAGS, underHeading } from '../shared-flags.ts';

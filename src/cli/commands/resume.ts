@@ -1,5 +1,5 @@
-import { resume } from '../../jobs/resume.ts';
-import { isSweep, resumeSweep } from '../../jobs/sweep/index.ts';
+import { resume } from '../../node/commands/resume.ts';
+import { isSweep, resumeSweep } from '../../node/commands/sweep/index.ts';
 import { tellingRun } from '../child.ts';
 import { defineCommand } from '../command.ts';
 import { SweepDisplay } from '../terminal/sweep.ts';

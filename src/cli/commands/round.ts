@@ -1,7 +1,7 @@
-import { writeAtomically } from '../../disk/index.ts';
 import { ThawError } from '../../errors.ts';
-import { quoted } from '../../jobs/paths.ts';
-import { firstState, readStateFile, round } from '../../jobs/round/index.ts';
+import { quoted } from '../../node/commands/paths.ts';
+import { firstState, readStateFile, round } from '../../node/commands/round/index.ts';
+import { writeAtomically } from '../../node/disk/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, withFlags } from '../config-file.ts';

@@ -1,4 +1,4 @@
-import { serveStudio } from '../../jobs/studio.ts';
+import { serveStudio } from '../../node/commands/studio.ts';
 import { defineCommand } from '../command.ts';
 
 const PORT = 5180;

@@ -1,5 +1,5 @@
-import { quoted } from '../../jobs/paths.ts';
-import { type SpaceInput, type SweepOutcome, sweep } from '../../jobs/sweep/index.ts';
+import { quoted } from '../../node/commands/paths.ts';
+import { type SpaceInput, type SweepOutcome, sweep } from '../../node/commands/sweep/index.ts';
 import { measured, plural, shown } from '../../report/format.ts';
 import { tellingRun } from '../child.ts';
 import { defineCommand } from '../command.ts';

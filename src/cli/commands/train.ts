@@ -1,4 +1,4 @@
-import { train } from '../../jobs/train.ts';
+import { train } from '../../node/commands/train.ts';
 import { tellingRun } from '../child.ts';
 import { defineCommand } from '../command.ts';
 import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';

@@ -1,4 +1,4 @@
-import { startingPoints } from '../../models/index.ts';
+import { startingPoints } from '../../node/models/index.ts';
 import { tableLines } from './table.ts';
 
 /** Columns of numbers. */

@@ -1,5 +1,5 @@
+import type { Doctor } from '../../node/doctor.ts';
 import { SLOWDOWN } from '../../runtime/node/devices.ts';
-import type { Doctor } from '../../runtime/node/doctor.ts';
 import { tableLines } from './table.ts';
 
 /** The diagnosis as lines of text. */

@@ -1,4 +1,4 @@
-import { type InspectedMemory, type Inspection, megabytes } from '../../layers/index.ts';
+import { type InspectedMemory, type Inspection, megabytes } from '../../compiler/surgery/index.ts';
 import { tableLines } from './table.ts';
 
 /**

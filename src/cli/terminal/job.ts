@@ -1,5 +1,5 @@
 import type { Noun } from '../../data/index.ts';
-import type { JobEvent } from '../../jobs/index.ts';
+import type { JobEvent } from '../../node/commands/index.ts';
 import { decimal, plural } from '../../report/format.ts';
 import { recommendedText } from './recommended.ts';
 import { styled } from './styled.ts';

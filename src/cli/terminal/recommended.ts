@@ -1,5 +1,5 @@
-import type { RecommendedSettings } from '../../recipe/index.ts';
 import { shown } from '../../report/format.ts';
+import type { RecommendedSettings } from '../../session/index.ts';
 
 /** What was taken of a model's recommendations in one line; of an object, what it changes. */
 export function recommendedText(settings: RecommendedSettings): string {

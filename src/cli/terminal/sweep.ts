@@ -1,4 +1,4 @@
-import type { SweepEvent } from '../../jobs/index.ts';
+import type { SweepEvent } from '../../node/commands/index.ts';
 import { measured, plural, shown } from '../../report/format.ts';
 import { type Metric, metricOf } from '../../tasks/index.ts';
 import { recommendedText } from './recommended.ts';

@@ -1,6 +1,6 @@
 import type { Noun } from '../../data/index.ts';
-import type { JobEvent, TrainOutcome } from '../../jobs/index.ts';
-import { quoted } from '../../jobs/paths.ts';
+import type { JobEvent, TrainOutcome } from '../../node/commands/index.ts';
+import { quoted } from '../../node/commands/paths.ts';
 import { continuedText } from '../../report/continued.ts';
 import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
 import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';

@@ -5,8 +5,8 @@ import { ThawError } from '../../errors.ts';
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading } from '../types.ts';
 import type { Entry, Listing } from './listing.ts';
-import { splitNames } from './split-names.ts';
 import { cell, type Row, readRows } from './rows.ts';
+import { splitNames } from './split-names.ts';
 
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
 const SPLIT = 'split';

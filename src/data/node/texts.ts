@@ -6,8 +6,8 @@ import { byCodeUnits, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, Sample } from '../types.ts';
 import type { OpenDatasetOptions } from './dataset.ts';
 import { type Listing, listDataset, listFiles } from './listing.ts';
-import { type SplitName, splitNames } from './split-names.ts';
 import { cell, type NumberedRow, readRows } from './rows.ts';
+import { type SplitName, splitNames } from './split-names.ts';
 
 const HINT = 'Give a CSV or JSON lines file with text and label, or a folder of .txt files for each class';
 const TABLE = /\.(csv|jsonl|ndjson)$/i;

@@ -1,5 +1,5 @@
 /** Charts of one share over another: ROC and precision-recall curves, and the reliability diagram. */
-import type { CalibrationBin } from '../../metrics/index.ts';
+import type { CalibrationBin } from '../../tasks/metrics/index.ts';
 import type { Curve } from '../curves.ts';
 import { count, percent, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';

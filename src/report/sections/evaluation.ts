@@ -1,4 +1,4 @@
-import { confusedPairs } from '../../metrics/index.ts';
+import { confusedPairs } from '../../tasks/metrics/index.ts';
 import { confusionMatrix } from '../charts/confusion.ts';
 import { count, percent, plural, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';

@@ -1,5 +1,5 @@
-import { countsOf, labelScores } from '../../metrics/index.ts';
 import type { Assessment, Evaluation } from '../../tasks/index.ts';
+import { countsOf, labelScores } from '../../tasks/metrics/index.ts';
 import { assessed } from '../assessed.ts';
 import { thawChart } from '../charts/thaw.ts';
 import { learners, rowOf } from '../federation/words.ts';

@@ -1,5 +1,5 @@
+import { isText } from '../../data/text/index.ts';
 import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
-import { isText } from '../../text/index.ts';
 import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';

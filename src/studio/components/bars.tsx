@@ -1,4 +1,4 @@
-import type { Predicted } from '../../remote/index.ts';
+import type { Predicted } from '../../worker/index.ts';
 import { tintOf } from './colours.ts';
 
 export interface BarsProps {

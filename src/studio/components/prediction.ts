@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useCallback, useEffect, useRef } from 'preact/hooks';
-import type { Predicted } from '../../remote/index.ts';
+import type { Predicted } from '../../worker/index.ts';
 import { useStudio } from '../context.ts';
 
 interface State {

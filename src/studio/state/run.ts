@@ -1,5 +1,5 @@
 /** How a training's events change what is known of it. */
-import type { RemoteEvent } from '../../remote/index.ts';
+import type { RemoteEvent } from '../../worker/index.ts';
 import type { Phase, Run } from './types.ts';
 
 export const NO_RUN: Run = {

@@ -1,4 +1,4 @@
-import type { TrainSettingsInput } from '../../recipe/index.ts';
+import type { TrainSettingsInput } from '../../session/index.ts';
 import type { StudioSettings } from './types.ts';
 
 /** How pictures are varied while they are learned. */

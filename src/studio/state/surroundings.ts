@@ -1,4 +1,4 @@
-import type { RemoteClient } from '../../remote/index.ts';
+import type { RemoteClient } from '../../worker/index.ts';
 
 /** What lies outside of the page's state. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 /** The training: asks the worker, follows its events, and holds what came out. */
 import { computed, signal } from '@preact/signals';
 import { ThawError } from '../../errors.ts';
-import type { Predicted, RemoteClient, RemoteEvent } from '../../remote/index.ts';
+import type { Predicted, RemoteClient, RemoteEvent } from '../../worker/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
 import { placeOf } from './problems.ts';

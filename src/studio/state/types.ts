@@ -1,6 +1,7 @@
 /** What the page knows, as plain data. */
-import type { Opened } from '../../remote/index.ts';
+
 import type { EpochRow, Evaluation, StageInfo, StopReason } from '../../training/index.ts';
+import type { Opened } from '../../worker/index.ts';
 
 export interface StudioPicture {
   readonly id: string;

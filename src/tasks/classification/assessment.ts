@@ -17,7 +17,7 @@ import {
   rankOf,
   topK,
   wilson,
-} from '../../metrics/index.ts';
+} from '../metrics/index.ts';
 import { evaluationOf } from './metrics.ts';
 import type { ClassScores, Evaluation, Prediction } from './types.ts';
 

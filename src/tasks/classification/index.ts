@@ -1,5 +1,5 @@
-import { logLoss } from '../../metrics/index.ts';
 import { elementCount, tensor } from '../../onnx/index.ts';
+import { logLoss } from '../metrics/index.ts';
 import type { Task } from '../task.ts';
 import { type Assessment, assess } from './assessment.ts';
 import { exhibits } from './exhibits.ts';

@@ -1,4 +1,4 @@
-import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../../metrics/index.ts';
+import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../metrics/index.ts';
 import type { Evaluation, Prediction } from './types.ts';
 
 /** Predictions from scores: the softmax of each row. @param logits `[N, C]` in row order */

@@ -7,7 +7,7 @@ import {
   logLoss,
   type Outcome,
   tempered,
-} from '../../metrics/index.ts';
+} from '../metrics/index.ts';
 import type { Prediction } from './types.ts';
 
 /** How good the probabilities are. */

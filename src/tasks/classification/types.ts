@@ -1,4 +1,4 @@
-import type { Outcome } from '../../metrics/index.ts';
+import type { Outcome } from '../metrics/index.ts';
 import type { Evaluated, TaskOutcome } from '../task.ts';
 
 export interface ClassScores {

@@ -1,4 +1,4 @@
-import { areaUnderRoc, averagePrecision, meanDefined, type Ranking, ranking } from '../../metrics/index.ts';
+import { areaUnderRoc, averagePrecision, meanDefined, type Ranking, ranking } from '../metrics/index.ts';
 import type { Evaluated, TaskOutcome } from '../task.ts';
 
 /** One sample's labels, and what was said of them. */

@@ -1,14 +1,14 @@
+import type { Inference } from '../../compiler/shapes/index.ts';
 import {
   dependsOnData,
   frozenBoundary,
   frozenModel,
   type StepModels,
   type TrainingPlan,
-} from '../../artifacts/index.ts';
+} from '../../compiler/step/index.ts';
 import type { Batch, Recalled, RowSizes } from '../../data/index.ts';
 import { symbolsOf, type Tensor, type Value } from '../../onnx/index.ts';
 import { loadable, type Runtime } from '../../runtime/index.ts';
-import type { Inference } from '../../shapes/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';

@@ -1,6 +1,6 @@
 /** The page that is tried in Electron itself, and before that with the stand-ins. `check` is called from outside. */
 import { pickModel, pickPictures, startProcess } from '../../../src/electron/client.ts';
-import type { OpenRequest } from '../../../src/remote/index.ts';
+import type { OpenRequest } from '../../../src/worker/index.ts';
 
 /** What came out, for the test to judge. */
 export interface Checked {

@@ -1,0 +1,186 @@
+import {
+  capturedBy,
+  type GraphBuilder,
+  isFloat,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  readsOf,
+  type Tensor,
+  type Value,
+} from '../../onnx/index.ts';
+import type { Recall } from './recompute.ts';
+import { differentiability, ruleFor } from './registry.ts';
+import type { RuleContext } from './rule.ts';
+import { UnsupportedOperator } from './unsupported.ts';
+
+/**
+ * Appends to the builder's graph the gradients of a scalar with respect to some of its values: reverse-mode automatic
+ * differentiation, node by node from the last to the first.
+ *
+ * @param loss a scalar of the graph
+ * @param wanted names of values (parameters, usually); nothing that only others would need is emitted
+ * @param known contents of values that are computed from constants and static shapes only
+ * @param refused takes what a gradient has to pass and cannot, and may throw it, which is the default; zeros go on in its place
+ * @param recall gives rules the values of the forward pass, which by default are kept until then
+ * @returns the gradient of each wanted value that the loss depends on, of that value's shape
+ * @throws ThawError `unsupported-operator` when a gradient has to pass through an operator without a rule
+ */
+export function differentiate(
+  b: GraphBuilder,
+  loss: Value,
+  wanted: readonly string[],
+  known: ReadonlyMap<string, Tensor> = new Map(),
+  refused: (error: UnsupportedOperator) => void = raise,
+  recall: Recall = keep,
+): Map<string, Value> {
+  const seeds = new Map([[loss.name, b.scalar(1, loss.type)]]);
+  const nodes = [...b.nodes];
+  const gradients = backpropagate({ b, known, nodes, active: dependents(b, nodes, wanted), refused, recall }, seeds);
+  return new Map(wanted.flatMap((name) => (gradients.has(name) ? [[name, gradients.get(name)!]] : [])));
+}
+
+const keep: Recall = (value) => value;
+
+const raise = (error: UnsupportedOperator): never => {
+  throw error;
+};
+
+interface Pass {
+  readonly b: GraphBuilder;
+  readonly known: ReadonlyMap<string, Tensor>;
+  readonly nodes: readonly Node[];
+  /** Values whose gradients are wanted, and all that depend on them. */
+  readonly active: ReadonlySet<string>;
+  readonly refused: (error: UnsupportedOperator) => void;
+  readonly recall: Recall;
+}
+
+/** From the gradients of some results of the nodes to those of all that they were computed from. */
+function backpropagate(pass: Pass, seeds: ReadonlyMap<string, Value>): Map<string, Value> {
+  const { b, nodes, active } = pass;
+  const gradients = new Map(seeds);
+  for (const node of [...nodes].reverse()) {
+    const reads = readsOf(node).filter((name) => active.has(name));
+    if (!reads.length || !node.outputs.some((name) => gradients.has(name))) continue;
+    for (const [name, gradient] of gradientsOf(pass, node, reads, gradients)) accumulate(b, gradients, name, gradient);
+  }
+  return gradients;
+}
+
+/** The gradients that one node gives to the active values that it reads, by input; where it can't, it is told and they are zero. */
+function gradientsOf(
+  pass: Pass,
+  node: Node,
+  reads: readonly string[],
+  gradients: ReadonlyMap<string, Value>,
+): (readonly [string, Value])[] {
+  const { b, active, refused } = pass;
+  try {
+    const captured = capturedBy(node).find((name) => active.has(name));
+    if (captured !== undefined)
+      throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
+    if (node.op !== 'DequantizeLinear' && standsForFloat(b, active, node) !== undefined)
+      throw new UnsupportedOperator(node, 'it computes in whole numbers');
+    const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
+    return node.inputs.flatMap((name, i) => {
+      const gradient = inputGradients[i];
+      if (!active.has(name) || gradient === 'zero') return [];
+      if (!gradient) throw new UnsupportedOperator(node, `the rule gives no gradient to its input "${name}"`);
+      return [[name, b.sumTo(gradient(), b.value(name).shape)] as const];
+    });
+  } catch (error) {
+    refused(asRefusal(error as Error, node));
+    // A sequence or an optional has no zeros of its own; nothing before it gets a gradient.
+    const floats = reads.filter((name) => b.has(name));
+    return floats.map((name) => [name, b.full(0, b.value(name), gradientType(b.value(name)))] as const);
+  }
+}
+
+/** Rules are written for what occurs; what the builder then cannot express (an unknown size, usually) is refused like the rest. */
+function asRefusal(error: Error, node: Node): UnsupportedOperator {
+  if (error instanceof UnsupportedOperator && error.node === node) return error;
+  return new UnsupportedOperator(node, error.message, { cause: error });
+}
+
+/** A float, also for the whole numbers that stand for one. */
+const gradientType = ({ type }: Value) => (isFloat(type) ? type : 'float32');
+
+function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string, gradient: Value): void {
+  const before = gradients.get(name);
+  gradients.set(name, before ? b.add(before, gradient) : gradient);
+}
+
+/**
+ * Names of all values that may change smoothly with the given ones, these included. A gradient stops at operators of derivative zero, and
+ * at the whole numbers that an operator with a rule computes (indices). Any other result counts, be it a float, a sequence, or what
+ * an operator without a rule computes: so no gradient is lost on the way to the loss without a refusal.
+ */
+export function dependents(b: GraphBuilder, nodes: readonly Node[], names: readonly string[]): Set<string> {
+  const result = new Set(names);
+  for (const node of nodes) {
+    const kind = differentiability(node.op, node.domain);
+    if (kind === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
+    const all = kind === 'none' || node.op === 'QuantizeLinear' || standsForFloat(b, result, node) !== undefined;
+    for (const output of node.outputs) {
+      if (output !== '' && (all || !b.has(output) || isFloat(b.value(output).type))) result.add(output);
+    }
+  }
+  return result;
+}
+
+/** An input that holds whole numbers, and in them what a gradient is wanted of. */
+const standsForFloat = (b: GraphBuilder, active: ReadonlySet<string>, { inputs }: Node): string | undefined =>
+  inputs.find((name) => active.has(name) && b.has(name) && !isFloat(b.value(name).type));
+
+function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Value>): RuleContext {
+  const { b, known, active, recall } = pass;
+  const trigger = node.outputs.map((name) => gradients.get(name)).find((gradient) => gradient !== undefined);
+  const value = (name: string) => (name === '' ? undefined : recall(b.value(name), trigger)) as Value;
+  const refuse = (why: string): never => {
+    throw new UnsupportedOperator(node, why);
+  };
+  const contents = (input: Value | undefined) => input && (known.get(input.name) ?? b.tensorOf(input));
+  const inputs = node.inputs.map(value);
+  const outputs = node.outputs.map(value);
+  const reached = node.outputs.map((name) => gradients.has(name));
+  const dy = outputs.map((output, i) => {
+    const gradient = gradients.get(node.outputs[i]);
+    return output && !gradient && isFloat(output.type) ? b.full(0, output) : (gradient as Value);
+  });
+  return {
+    b,
+    node,
+    inputs,
+    outputs,
+    dy,
+    reached,
+    attributes: plainAttributes(node),
+    known: contents,
+    constant: (input) => numbersOf(contents(input) ?? refuse(`its input "${input.name}" is not known when compiling`)),
+    composed: (compute) => {
+      // Copies under new names: all that is computed from them is new, and lies between them and the results.
+      const copies = inputs.map((input) => input && b.identity(input, `${input.name}.copy`));
+      const solve = () => {
+        const before = b.nodes.length;
+        const results = compute(copies);
+        const nodes = b.nodes.slice(before);
+        const seeds = new Map<string, Value>();
+        results.forEach((result, i) => {
+          if (result && reached[i]) accumulate(b, seeds, result.name, dy[i]);
+        });
+        const wanted = copies.filter((_, i) => active.has(node.inputs[i])).map(({ name }) => name);
+        const inner = { b, known, nodes, active: dependents(b, nodes, wanted), refused: raise, recall: keep };
+        return { read: new Set(nodes.flatMap(readsOf)), found: backpropagate(inner, seeds) };
+      };
+      let solved: ReturnType<typeof solve> | undefined;
+      return inputs.map((input, i) => () => {
+        solved ??= solve();
+        const { name } = copies[i];
+        if (!solved.read.has(name)) refuse(`the rule gives no gradient to its input "${input.name}"`);
+        return solved.found.get(name) ?? b.full(0, input);
+      });
+    },
+    refuse,
+  };
+}

@@ -1,0 +1,21 @@
+import { ThawError } from '../../errors.ts';
+import type { Node } from '../../onnx/index.ts';
+
+/** The operator as documentation names it: with its domain, unless that is the ONNX standard. */
+export const operatorName = ({ op, domain }: Node): string => (domain ? `${domain}.${op}` : op);
+
+/** A node that no gradient passes. */
+export class UnsupportedOperator extends ThawError {
+  constructor(
+    readonly node: Node,
+    readonly why: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      'unsupported-operator',
+      `${operatorName(node)} node "${node.name || node.outputs[0]}" cannot be differentiated: ${why}`,
+      'Freeze the layers before it (`thaw inspect` shows what can be trained)',
+      options,
+    );
+  }
+}

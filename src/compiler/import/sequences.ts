@@ -1,0 +1,161 @@
+import {
+  axis as axisAt,
+  freshName,
+  type Model,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  readsOf,
+  type Tensor,
+  tensor,
+  toAttributes,
+  valueNames,
+} from '../../onnx/index.ts';
+import type { KnownValues } from './loops.ts';
+
+/** Parts that a tensor is split into, up to which they are written out. */
+const MOST_PARTS = 1024;
+
+/**
+ * The model with tensors in place of sequences whose members are known when compiling, so that gradients can follow: `SplitToSequence`
+ * becomes `Split`, `ConcatFromSequence` becomes `Concat`, and `SequenceAt` the member itself. Those in subgraphs stay.
+ *
+ * @returns the model itself where there is none
+ */
+export function writeSequences(model: Model, { values, constants }: KnownValues): Model {
+  const { graph } = model;
+  const initializers = new Map(graph.initializers);
+  const names = valueNames(graph);
+  /** The tensors in each sequence. */
+  const members = new Map<string, readonly string[]>();
+  const nodes: Node[] = [];
+  const known = (name: string | undefined): number[] | undefined => {
+    const contents = name ? (initializers.get(name) ?? constants.get(name)) : undefined;
+    return contents && numbersOf(contents);
+  };
+  const emit = (label: string, op: string, inputs: readonly string[], outputs: readonly string[], attributes = {}) => {
+    const name = `${label}/${outputs[0]}`;
+    nodes.push({ name, op, domain: '', inputs, outputs, attributes: toAttributes(attributes) });
+  };
+  const constant = (label: string, contents: Tensor): string => {
+    const name = freshName(`${label}/constant`, names);
+    initializers.set(name, contents);
+    return name;
+  };
+  const integers = (numbers: readonly number[]) =>
+    tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
+
+  const split = (node: Node, label: string): readonly string[] | undefined => {
+    const [input, sizes] = node.inputs;
+    const { axis = 0, keepdims = 1 } = plainAttributes(node);
+    const shape = values.get(input)?.shape;
+    const at = shape && axisAt(axis, shape.length);
+    const size = at === undefined ? undefined : shape?.[at];
+    const given = sizes ? known(sizes) : [1];
+    if (typeof size !== 'number' || !given || at === undefined) return undefined;
+    const isOfEqual = !sizes || (initializers.get(sizes) ?? constants.get(sizes))?.shape.length === 0;
+    const [each] = given;
+    if (!given.every((part) => part >= 1)) return undefined;
+    const parts = isOfEqual
+      ? Array.from({ length: Math.ceil(size / each) }, (_, i) => Math.min(each, size - i * each))
+      : given;
+    if (!(parts.length >= 1 && parts.length <= MOST_PARTS)) return undefined;
+    const outputs = parts.map(() => freshName(`${label}/part`, names));
+    emit(label, 'Split', [input, constant(label, integers(parts))], outputs, { axis: at });
+    // Without sizes, the axis that was split can go.
+    if (sizes || keepdims !== 0) return outputs;
+    const axes = constant(label, integers([at]));
+    return outputs.map((part) => {
+      const squeezed = freshName(`${label}/member`, names);
+      emit(label, 'Squeeze', [part, axes], [squeezed]);
+      return squeezed;
+    });
+  };
+
+  const place = (name: string | undefined, length: number): number | undefined => {
+    const at = name ? known(name)?.[0] : length;
+    return at === undefined || !name ? at : at < 0 ? at + length : at;
+  };
+
+  /** The members of the sequence that a node makes, if they are known. */
+  const made = (node: Node, label: string): readonly string[] | undefined => {
+    const [first, second, third] = node.inputs;
+    const before = members.get(first);
+    switch (node.op) {
+      case 'SequenceEmpty':
+        return [];
+      case 'SequenceConstruct':
+        return node.inputs;
+      case 'SplitToSequence':
+        return split(node, label);
+      case 'Identity':
+        return before;
+      case 'SequenceInsert': {
+        const at = before && place(third, before.length);
+        return before && at !== undefined ? before.toSpliced(at, 0, second) : undefined;
+      }
+      case 'SequenceErase': {
+        const at = before && (second ? place(second, before.length) : before.length - 1);
+        return before && at !== undefined ? before.toSpliced(at, 1) : undefined;
+      }
+      default:
+        return undefined;
+    }
+  };
+
+  /** Writes a node that makes a tensor of a sequence. @returns whether it could */
+  const writeTensor = (node: Node, label: string): boolean => {
+    const [sequence, position] = node.inputs;
+    const [to] = node.outputs;
+    const all = members.get(sequence);
+    if (!all) return false;
+    if (node.op === 'SequenceLength') {
+      initializers.set(to, tensor('int64', [], BigInt64Array.of(BigInt(all.length))));
+      return true;
+    }
+    if (node.op === 'SequenceAt') {
+      const at = place(position, all.length);
+      if (at === undefined || !all[at]) return false;
+      emit(label, 'Identity', [all[at]], [to]);
+      return true;
+    }
+    if (node.op !== 'ConcatFromSequence' || !all.length) return false;
+    const { axis = 0, new_axis = 0 } = plainAttributes(node);
+    const axes = new_axis ? constant(label, integers([axis])) : undefined;
+    const parts = axes ? all.map((member) => [member, freshName(`${label}/member`, names)]) : [];
+    for (const [member, part] of parts) emit(label, 'Unsqueeze', [member, axes!], [part]);
+    emit(label, 'Concat', axes ? parts.map(([, part]) => part) : all, [to], { axis });
+    return true;
+  };
+
+  let written = false;
+  for (const node of graph.nodes) {
+    const label = node.name || node.outputs[0];
+    const isStandard = node.domain === '';
+    const isTensor = isStandard && writeTensor(node, label);
+    written ||= isTensor;
+    if (isTensor) continue;
+    const sequence = isStandard ? made(node, label) : undefined;
+    if (sequence) members.set(node.outputs[0], sequence);
+    nodes.push(node);
+  }
+  return written
+    ? { ...model, graph: { ...graph, nodes: withoutUnread(nodes, members, graph.outputs), initializers } }
+    : model;
+}
+
+/** The nodes without those that make sequences, or parts of them, that nothing reads any more. */
+function withoutUnread(
+  nodes: readonly Node[],
+  sequences: ReadonlyMap<string, unknown>,
+  outputs: readonly { readonly name: string }[],
+): Node[] {
+  const read = new Set(outputs.map(({ name }) => name));
+  const kept: Node[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (sequences.has(node.outputs[0]) && !node.outputs.some((name) => read.has(name))) continue;
+    kept.push(node);
+    for (const name of readsOf(node)) read.add(name);
+  }
+  return kept.reverse();
+}

@@ -1,0 +1,138 @@
+import { ThawError } from '../../errors.ts';
+import {
+  type Attribute,
+  freshName,
+  type Graph,
+  type Model,
+  type Node,
+  readsOf,
+  subgraphs,
+  type Tensor,
+  tensor,
+} from '../../onnx/index.ts';
+import { CONVERSIONS, refuse, type Scope } from './conversions.ts';
+
+/** The operator set that the builder writes for. */
+const TARGET = 18;
+const OLDEST = 7;
+/** The IR version that came with operator set 18. */
+const IR_VERSION = 8;
+
+/**
+ * A model of the same function whose operators are of set 18 or later, so that nothing else need know of older ones. `Constant`
+ * nodes become initializers, and initializers are no inputs.
+ *
+ * @throws ThawError `bad-model` for a node that means something which newer operators cannot say
+ */
+export function upgrade(model: Model): Model {
+  const version = model.opsets[''] ?? TARGET;
+  if (version < OLDEST) {
+    throw new ThawError(
+      'bad-model',
+      `the model's operator set ${version} is too old`,
+      'Export it again with operator set 17 or later',
+    );
+  }
+  const names = new Set<string>();
+  collectNames(model.graph, names);
+  const graph = upgradeGraph(model.graph, { version, names, outer: undefined });
+  graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  return {
+    ...model,
+    irVersion: Math.max(model.irVersion, IR_VERSION),
+    opsets: { ...model.opsets, '': Math.max(version, TARGET) },
+    graph,
+  };
+}
+
+interface Surroundings {
+  readonly version: number;
+  /** All names of the model, subgraphs included: a new one must not hide another. */
+  readonly names: Set<string>;
+  /** Looks a constant up in the graphs around this one. */
+  readonly outer: ((name: string) => Tensor | undefined) | undefined;
+}
+
+function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): Graph {
+  const graph: Graph = { ...source, nodes: [], initializers: new Map(source.initializers) };
+  const outputs = new Set(source.outputs.map(({ name }) => name));
+  const used = new Set([...outputs, ...source.nodes.flatMap(readsOf)]);
+  const ranks = ranksOf(source);
+  const contents = (name: string) => graph.initializers.get(name) ?? outer?.(name);
+  const fresh = (hint: string) => freshName(hint, names);
+
+  for (const old of source.nodes) {
+    const node = mapSubgraphs(old, (inner) => upgradeGraph(inner, { version, names, outer: contents }));
+    const constant = constantOf(node);
+    if (constant && !outputs.has(node.outputs[0])) {
+      graph.initializers.set(node.outputs[0], constant);
+      continue;
+    }
+    const conversion = node.domain === '' && Object.hasOwn(CONVERSIONS, node.op) ? CONVERSIONS[node.op] : undefined;
+    if (!conversion || version >= conversion.since) {
+      graph.nodes.push(node);
+      continue;
+    }
+    if (!node.inputs[0] || !node.outputs[0]) refuse(node, 'its first input or output is missing');
+    const scope: Scope = {
+      version,
+      contents,
+      fresh,
+      rank: (name) => ranks.get(name),
+      isUsed: (name) => used.has(name),
+      constant: (value, hint) => {
+        const name = fresh(`${node.outputs[0]}_${hint}`);
+        graph.initializers.set(name, value);
+        return name;
+      },
+    };
+    graph.nodes.push(...conversion.convert(node, scope));
+  }
+  return graph;
+}
+
+function collectNames(graph: Graph, names: Set<string>): void {
+  for (const { name } of [...graph.inputs, ...graph.outputs]) names.add(name);
+  for (const name of graph.initializers.keys()) names.add(name);
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) names.add(output);
+    for (const inner of subgraphs(node)) collectNames(inner, names);
+  }
+}
+
+/** Numbers of axes, as far as the model declares them or the operator says. */
+function ranksOf(graph: Graph): Map<string, number> {
+  const ranks = new Map<string, number>();
+  for (const { op, domain, outputs } of graph.nodes) {
+    if (domain === '' && (op === 'Gemm' || op === 'Flatten')) ranks.set(outputs[0], 2);
+  }
+  for (const { name, shape } of [...graph.valueInfo, ...graph.inputs, ...graph.outputs]) {
+    if (shape) ranks.set(name, shape.length);
+  }
+  return ranks;
+}
+
+function mapSubgraphs(node: Node, f: (graph: Graph) => Graph): Node {
+  if (subgraphs(node).length === 0) return node;
+  const attributes = Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => {
+    if (attribute.kind === 'graph') return [name, { kind: 'graph', value: f(attribute.value) }];
+    if (attribute.kind === 'graphs') return [name, { kind: 'graphs', value: attribute.value.map(f) }];
+    return [name, attribute];
+  });
+  return { ...node, attributes: Object.fromEntries(attributes) };
+}
+
+/** The contents of a `Constant` node; undefined for sparse ones. */
+function constantOf({ op, domain, attributes }: Node): Tensor | undefined {
+  if (op !== 'Constant' || domain !== '') return undefined;
+  for (const [name, { kind, value }] of Object.entries(attributes)) {
+    if (name === 'value' && kind === 'tensor') return value;
+    if (kind === 'float') return tensor('float32', [], Float32Array.of(value));
+    if (kind === 'floats') return tensor('float32', [value.length], Float32Array.from(value));
+    if (kind === 'int') return tensor('int64', [], BigInt64Array.of(BigInt(value)));
+    if (kind === 'ints') return tensor('int64', [value.length], BigInt64Array.from(value, BigInt));
+    if (kind === 'string') return tensor('string', [], [value]);
+    if (kind === 'strings') return tensor('string', [value.length], value);
+  }
+  return undefined;
+}

@@ -1,0 +1,36 @@
+import { floats, isStatic, type Shape, type Value } from '../../../onnx/index.ts';
+import { type Activation, NCHWC, type Region } from './region.ts';
+
+export interface ConvolutionCall {
+  readonly x: Value;
+  /** In the order that the blocks take, declared `[filled O, I/g, kh, kw]`. */
+  readonly filter: Value;
+  readonly bias?: Value;
+  /** Added to the result, before the activation. */
+  readonly sum?: Value;
+  readonly group: number;
+  readonly strides?: readonly number[];
+  readonly dilations?: readonly number[];
+  readonly pads: readonly number[];
+  readonly out: Shape;
+  readonly activation?: Activation;
+}
+
+/** The domain's `Conv`. */
+export function convolve({ b }: Region, call: ConvolutionCall): Value {
+  const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
+  const [filters, , ...kernel] = filter.shape;
+  const attributes = {
+    // Left out, it is the filter's.
+    kernel_shape: isStatic(kernel) ? kernel : undefined,
+    strides,
+    dilations,
+    pads,
+    group,
+    activation: activation?.name,
+    activation_params: activation?.parameters && floats(activation.parameters),
+  };
+  const output = { type: x.type, shape: [x.shape[0], filters, ...out] };
+  const inputs = sum ? [x, filter, bias, sum] : bias ? [x, filter, bias] : [x, filter];
+  return b.emit('Conv', inputs, [output], attributes, { domain: NCHWC })[0];
+}

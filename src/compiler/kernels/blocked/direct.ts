@@ -1,0 +1,210 @@
+import { type Dimension, product, type Value } from '../../../onnx/index.ts';
+import { type Geometry, isUnstrided } from '../convolution/geometry.ts';
+import { heldInPlace } from '../late.ts';
+import { sumOverBatch } from '../scan.ts';
+import { beyondPeriod, type Passage, periodOf } from './apart.ts';
+import { convolve } from './convolve.ts';
+import { copied, type Steps } from './copies.ts';
+import type { Region } from './region.ts';
+import { storedShape } from './stored.ts';
+
+/** From so many positions on, each picture is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
+const MANY_POSITIONS = 128;
+
+/** ONNX Runtime takes so many blocks of filters at a time; with what they have of ∂y they are to stay in a core's second cache. */
+const BLOCKS_AT_ONCE = 4;
+const CACHED_BYTES = 2 ** 20;
+
+/** A map whose channels lie in groups of `inner` side by side: its bytes are in the order `[N, outer, H, W, inner]`. */
+interface Map {
+  readonly value: Value;
+  readonly outer: number;
+  readonly inner: number;
+}
+
+/**
+ * Whether ∂w is written as a convolution in which ∂y is the filter. Columns of taps that are further apart than one pixel would need others
+ * to be left out between.
+ */
+export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
+
+/**
+ * ∂w of a map and a gradient in blocks, in the order that filters are stored in: `[O/B, I/B, taps, B inputs, B outputs]`.
+ *
+ * @param x map in blocks
+ * @param dy map in blocks
+ */
+export function directFilterGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  const { b, size } = region;
+  const { filters, channels, kernel } = sizes;
+  const blocks = b.transpose(gradientOf(region, sizes, x, dy), [1, 0, 2, 3, 4]);
+  return heldInPlace(b, b.reshape(blocks, storedShape([filters, channels, ...kernel], size)), dy);
+}
+
+/** The same in the standard order. */
+export function directWeightGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  return inStandardOrder(region, sizes, gradientOf(region, sizes, x, dy));
+}
+
+/** Of two maps in blocks: `[I/B, O/B, taps, B inputs, B outputs]`. */
+function gradientOf(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  const { b } = region;
+  const mirror = mirrored(region, sizes);
+  if (!mirror) return blocksOf(region, sizes, inBlocks(region, x), dy);
+  const exchanged = b.transpose(blocksOf(region, mirror, inBlocks(region, dy), x), [1, 0, 2, 4, 3]);
+  return b.reverse(exchanged, 2);
+}
+
+/**
+ * ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] as well, where nothing strides: a convolution of ∂y with x as the filter, which is better where ∂y's
+ * channels do not fill what ONNX Runtime takes at a time.
+ */
+function mirrored({ size }: Region, sizes: Geometry): Geometry | undefined {
+  const { filters, channels, kernel, dilations, begins, ends, spatial, out } = sizes;
+  const [first, last] = [begins, ends].map((pads) => pads.map((pad, i) => (kernel[i] - 1) * dilations[i] - pad));
+  const suits = filters < channels && filters < BLOCKS_AT_ONCE * size && isUnstrided(sizes);
+  if (!suits || [...first, ...last].some((pad) => pad < 0)) return undefined;
+  return {
+    ...sizes,
+    filters: channels,
+    channels: filters,
+    begins: first,
+    ends: last,
+    spatial: out,
+    out: spatial,
+    positions: product(spatial) as number,
+  };
+}
+
+/** ∂w of few channels that are not in blocks, such as a picture's. */
+export function directPlainGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+  return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
+}
+
+const inBlocks = ({ size }: Region, value: Value): Map => ({
+  value,
+  outer: (value.shape[1] as number) / size,
+  inner: size,
+});
+
+/** `[outer, O/B, taps, inner, B]` to `[O, I, kh, kw]`. */
+function inStandardOrder({ b }: Region, { filters, channels, kernel }: Geometry, blocks: Value): Value {
+  const [outer, outputs, , inner, size] = blocks.shape as number[];
+  const ordered = b.transpose(blocks, [1, 4, 0, 3, 2]);
+  const whole = b.reshape(ordered, [outputs * size, outer * inner, ...kernel]);
+  const some = outputs * size === filters ? whole : b.slice(whole, 0, 0, filters);
+  return outer * inner === channels ? some : b.slice(some, 1, 0, channels);
+}
+
+/**
+ * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX Runtime
+ * takes a map of few channels in the standard order, so that one of a single channel and W·B columns has the bytes of a block of x, in
+ * which a pixel is B columns; and filters over a single channel in the order that ∂y has in blocks. Nothing is moved, and no columns are made.
+ *
+ * @returns `[outer, O/B, taps, inner, B]`
+ */
+function blocksOf(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { kernel, positions } = sizes;
+  const atOnce = positions < MANY_POSITIONS && beyondPeriod(rowsIn(sizes)) >= 0;
+  const sum = (atOnce ? stacked : byPicture)(region, sizes, x, dy);
+  const filters = dy.shape[1] as number;
+  return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
+}
+
+/** One picture after the other, in bands of rows that stay in the caches. */
+function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
+  const { outer, inner } = x;
+  const filters = dy.shape[1] as number;
+  const bytes = 4 * positions * Math.min(filters, BLOCKS_AT_ONCE * size);
+  const bands = Math.min(out[0], Math.ceil(bytes / CACHED_BYTES));
+  const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
+  return sumOverBatch(b, [x.value, dy], start, (before, [picture, gradient]) => {
+    const map = b.reshape(picture, [1, ...picture.shape]);
+    const wide = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
+    const padded = b.reshape(wide, [outer, 1, spatial[0], (wide.shape[3] as number) * inner]);
+    const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
+    return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
+      (sum, [from, to]) => {
+        // The rows of x that the band's windows see, from those of the padding at the beginning to those at the end.
+        const first = from * strides[0] - begins[0];
+        const last = (to - 1) * strides[0] + (kernel[0] - 1) * dilations[0] - begins[0];
+        const seen = rowsOf(region, padded, 2, Math.max(0, first), Math.min(spatial[0], last + 1));
+        const band = rowsOf(region, rows, 1, from, to);
+        const pads = [Math.max(0, -first), 0, Math.max(0, last + 1 - spatial[0]), 0];
+        const filter = b.reshape(band, [filters, 1, to - from, out[1]]);
+        return correlate(region, sizes, { x: seen, inner, filter, pads, sum });
+      },
+      before,
+    );
+  });
+}
+
+const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number): Value =>
+  to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
+
+/** All pictures below each other, as many rows of zeros between that no window sees two of them. */
+function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+  const { b, size } = region;
+  const { out, strides, begins } = sizes;
+  const [n, filters] = dy.shape as [Dimension, number];
+  const rows = rowsIn(sizes);
+  const period = periodOf(rows);
+  const below = (value: Value, blocks: number, inner: number) => {
+    const [, , rows, columns] = value.shape as number[];
+    const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
+    return b.reshape(moved, [blocks, 1, product([n, rows]), columns * inner]);
+  };
+  const pictures = withinPads(region, sizes, x, period * strides[0]);
+  const gradients = copied(region, dy, [along(out[0], 0, period), along(out[1], 0, out[1])]);
+  return correlate(region, sizes, {
+    x: below(pictures, x.outer, x.inner),
+    inner: x.inner,
+    filter: b.reshape(below(gradients, filters / size, size), [filters, 1, product([n, period]), out[1]]),
+    pads: [begins[0], 0, beyondPeriod(rows), 0],
+  });
+}
+
+const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Geometry): Passage => ({
+  length: spatial[0],
+  out: out[0],
+  kernel: kernel[0],
+  stride: strides[0],
+  dilation: dilations[0],
+  begin: begins[0],
+});
+
+/** x with the columns that ∂y's windows see, those of the padding too, and zeros below to fill so many rows. */
+function withinPads(region: Region, { kernel, spatial, out, strides, begins }: Geometry, x: Map, rows: number): Value {
+  const columns = strides[1] * (out[1] - 1) + kernel[1];
+  const [height, width] = spatial;
+  // A convolution, where there are blocks: `Pad` uses one core.
+  return x.inner > 1
+    ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
+    : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);
+}
+
+const along = (length: number, shift: number, out: number): Steps => ({ stride: 1, shift, length, out });
+
+interface Correlation {
+  /** `[outer, 1, rows, columns·inner]` */
+  readonly x: Value;
+  readonly inner: number;
+  /** `[O, 1, rows, columns]`, in the order `[O/B, rows, columns, B]` */
+  readonly filter: Value;
+  readonly pads: readonly number[];
+  readonly sum?: Value;
+}
+
+function correlate(region: Region, { kernel, strides, dilations }: Geometry, call: Correlation): Value {
+  const { inner, ...rest } = call;
+  return convolve(region, {
+    ...rest,
+    group: 1,
+    strides: [dilations[0], 1],
+    dilations: [strides[0], strides[1] * inner],
+    out: [kernel[0], kernel[1] * inner],
+  });
+}

@@ -1,0 +1,92 @@
+import { arrayFrom, type GraphBuilder, tensor, type Value } from '../../../onnx/index.ts';
+
+/**
+ * Filters in the order that blocked convolutions take. A `Transpose` that moves single elements is slow; one of a whole matrix is
+ * quick, as are `Gather` of rows and moves of whole blocks, so each order is reached by these.
+ *
+ * All give a filter seen as `[outputs/B, inputs/B, kh, kw, B·B]` (by channel: `[C/B, 1, kh, kw, B]`), of which taps can be taken.
+ */
+
+/** w `[O, I, kh, kw]` as it is: `[O/B, I/B, taps, B inputs, B outputs]`. */
+export function forwardFilter(b: GraphBuilder, w: Value, size: number): Value {
+  const whole = filled(b, w, size);
+  const [o, i, kh, kw] = whole.shape as number[];
+  const taps = kh * kw;
+  const rows = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
+  const order = blocksOf(i, size).flatMap((inputs) => range(taps).flatMap((t) => inputs.map((c) => c * taps + t)));
+  return moved(b, gathered(b, rows, order), [i / size, o], [kh, kw], size);
+}
+
+/** A filter as it is stored, with inputs and outputs exchanged and its taps turned: as `turnedFilter` gives it. */
+export function turnedStored(b: GraphBuilder, filter: Value, [kh, kw]: readonly number[]): Value {
+  const [outputs, inputs, taps, size] = filter.shape as number[];
+  const columns = b.transpose(b.reshape(filter, [outputs * inputs * taps * size, size]), [1, 0]);
+  // Between the two, lest ONNX Runtime make one `Transpose` of them that moves single elements.
+  const reversed = b.gather(
+    b.reshape(columns, [size * outputs * inputs, taps, size]),
+    indices(b, range(taps).reverse()),
+    1,
+  );
+  const blocks = b.transpose(b.reshape(reversed, [size, outputs, inputs, taps, size]), [2, 1, 3, 0, 4]);
+  return b.reshape(blocks, [inputs, outputs, kh, kw, size * size]);
+}
+
+/** w with inputs and outputs exchanged and its taps turned by 180°: `[I/B, O/B, taps, B outputs, B inputs]`. */
+export function turnedFilter(b: GraphBuilder, w: Value, size: number): Value {
+  const whole = filled(b, w, size);
+  const [o, i, kh, kw] = whole.shape as number[];
+  const taps = kh * kw;
+  // [O, I·taps] → [I·taps, O] = [I, taps·O] → [taps·O, I]; a row is all inputs of one output's tap.
+  const matrix = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
+  const rows = taps === 1 ? b.reshape(whole, [o, i]) : b.transpose(b.reshape(matrix, [i, taps * o]), [1, 0]);
+  const order = blocksOf(o, size).flatMap((outputs) =>
+    range(taps).flatMap((t) => outputs.map((f) => (taps - 1 - t) * o + f)),
+  );
+  return moved(b, gathered(b, rows, order), [o / size, i], [kh, kw], size);
+}
+
+/** w `[C, 1, kh, kw]` of one filter a channel: `[C/B, taps, B]`, the taps turned by 180° if asked. */
+export function channelFilter(b: GraphBuilder, w: Value, size: number, turned: boolean): Value {
+  const [channels, , kh, kw] = w.shape as number[];
+  const full = Math.ceil(channels / size) * size;
+  const padded = b.pad(w, [0, 0, 0, 0], [full - channels, 0, 0, 0]);
+  const taps = kh * kw;
+  const blocks = b.transpose(b.reshape(padded, [full / size, size, taps]), [0, 2, 1]);
+  const ordered = turned && taps > 1 ? b.gather(blocks, indices(b, range(taps).reverse()), 1) : blocks;
+  return b.reshape(ordered, [full / size, 1, kh, kw, size]);
+}
+
+/** A filter over few channels that are not in blocks: `[O/B, I, taps, B outputs]`. */
+export function plainFilter(b: GraphBuilder, w: Value, size: number): Value {
+  const [o, i, kh, kw] = w.shape as number[];
+  const full = Math.ceil(o / size) * size;
+  const padded = b.pad(w, [0, 0, 0, 0], [full - o, 0, 0, 0]);
+  const rows = b.transpose(b.reshape(padded, [full, i * kh * kw]), [1, 0]);
+  return b.reshape(b.transpose(b.reshape(rows, [i * kh * kw, full / size, size]), [1, 0, 2]), [full, i, kh, kw]);
+}
+
+// ------------------------------------------------------------------------------------------------------------------
+
+/** Rows `[inputs/B · taps · B, outputs]` to `[outputs/B, inputs/B, kh, kw, B·B]`, by moves of whole blocks. */
+function moved(b: GraphBuilder, rows: Value, [blocks, outputs]: number[], [kh, kw]: number[], size: number): Value {
+  const count = rows.shape[0] as number;
+  const split = b.transpose(b.reshape(rows, [count, outputs / size, size]), [1, 0, 2]);
+  return b.reshape(split, [outputs / size, blocks, kh, kw, size * size]);
+}
+
+function filled(b: GraphBuilder, w: Value, size: number): Value {
+  const [o, i] = w.shape as number[];
+  const missing = (n: number) => Math.ceil(n / size) * size - n;
+  return b.pad(w, [0, 0, 0, 0], [missing(o), missing(i), 0, 0]);
+}
+
+const gathered = (b: GraphBuilder, rows: Value, order: readonly number[]): Value =>
+  order.every((row, i) => row === i) ? rows : b.gather(rows, indices(b, order), 0);
+
+const indices = (b: GraphBuilder, values: readonly number[]): Value =>
+  b.constant(tensor('int64', [values.length], arrayFrom('int64', values)), 'order');
+
+const range = (length: number) => Array.from({ length }, (_, i) => i);
+
+const blocksOf = (channels: number, size: number) =>
+  range(channels / size).map((block) => range(size).map((i) => block * size + i));

@@ -1,0 +1,53 @@
+import { type Dimension, product, type Value } from '../../../onnx/index.ts';
+import { beyondPeriod, periodOf } from './apart.ts';
+import { type ConvolutionCall, convolve } from './convolve.ts';
+import { copied } from './copies.ts';
+import type { Region } from './region.ts';
+
+/** Below so many columns most of a row is at its edges. */
+const NARROW = 12;
+
+/** From so many products for each element that is moved on, what is won is more than the moves take. */
+const MANY_PRODUCTS = 1500;
+
+/**
+ * A convolution of maps. ONNX Runtime computes six columns at a time, but those that see padding one by one: of seven they are two, and the other
+ * five are no six. So where maps are narrow, the pictures are put side by side, columns of zeros between them.
+ */
+export const convolveMap = (region: Region, call: ConvolutionCall): Value =>
+  isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
+
+function isNarrow({ x, filter, group, dilations, out }: ConvolutionCall, block: number): boolean {
+  const [filters, channels, ...kernel] = filter.shape as number[];
+  const taps = product(kernel) as number;
+  const products = (taps * filters * channels) / (filters + channels);
+  // Images that a network reads, of 3 channels, are not in blocks.
+  const inBlocks = channels % block === 0;
+  const plain = inBlocks && group === 1 && (dilations?.every((d) => d === 1) ?? true);
+  return plain && kernel[1] > 1 && x.shape[1] === channels && (out[1] as number) < NARROW && products >= MANY_PRODUCTS;
+}
+
+function sideBySide(region: Region, call: ConvolutionCall): Value {
+  const { b, size } = region;
+  const { x, filter, strides, pads, out } = call;
+  const [n, channels, height, width] = x.shape as [Dimension, number, number, number];
+  const [filters, , , kernel] = filter.shape as number[];
+  const [rows, columns] = out as number[];
+  const stride = strides?.[1] ?? 1;
+  const [top, begin, bottom] = pads;
+  const passage = { length: width, out: columns, kernel, stride, dilation: 1, begin };
+  const period = periodOf(passage);
+  const still = { stride: 1, shift: 0, length: height, out: height };
+  const apart = copied(region, x, [still, { stride: 1, shift: 0, length: width, out: period * stride }]);
+  const row = period * stride * size;
+  const beside = b.transpose(b.reshape(apart, [n, channels / size, height, row]), [1, 2, 0, 3]);
+  const result = convolve(region, {
+    ...call,
+    x: b.reshape(beside, [1, channels, height, product([n, period * stride])]),
+    pads: [top, begin, bottom, Math.max(0, beyondPeriod(passage))],
+    out: [rows, product([n, period])],
+  });
+  const pictures = b.transpose(b.reshape(result, [filters / size, rows, n, period * size]), [2, 0, 1, 3]);
+  const whole = b.slice(b.reshape(pictures, [n, filters / size, rows, period * size]), 3, 0, columns * size);
+  return b.reshape(whole, [n, filters, rows, columns]);
+}

@@ -1,0 +1,44 @@
+import { ELEMENTWISE, type GraphBuilder, type Node, readersIn, sameShape, type Value } from '../../../onnx/index.ts';
+import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
+import { fitOf } from './forward.ts';
+import { isMap } from './region.ts';
+
+/** What an update may do with a filter, wherever its elements lie. */
+const READERS = new Set([...ELEMENTWISE.keys(), 'ReduceSum']);
+
+/**
+ * The parameters that are best kept in blocks: filters of more than one tap (those of one are as quick to reorder as to turn) that fill
+ * whole blocks, and that convolutions, their gradients and elementwise operators alone read.
+ */
+export function storable(b: GraphBuilder, parameters: readonly Value[], size: number): Value[] {
+  const readers = readersIn(b.nodes);
+  const isFilterOf = (node: Node, name: string): boolean => {
+    if (node.domain === ADJOINT_DOMAIN) return /^Conv(Input|Weight)Gradient$/.test(node.op);
+    if (node.domain !== '' || !node.inputs.includes(name)) return false;
+    return READERS.has(node.op) || (node.op === 'Conv' && node.inputs[1] === name && isDense(b, node, size));
+  };
+  const leadsTo = (name: string, shape: Value['shape']): boolean =>
+    (readers.get(name) ?? []).some(({ op, outputs: [output] }) => {
+      if (op === 'Conv') return true;
+      // A normalization that was folded into the filter comes between.
+      return (
+        op === 'Mul' &&
+        sameShape(b.value(output).shape, shape) &&
+        readers.get(output)?.some((next) => next.op === 'Conv' && isFilterOf(next, output))
+      );
+    });
+  return parameters.filter(({ name, type, shape }) => {
+    if (type !== 'float32' || shape.length !== 4) return false;
+    const [o, i, kh, kw] = shape as number[];
+    if (o % size || i % size || kh * kw === 1) return false;
+    return leadsTo(name, shape) && (readers.get(name) ?? []).every((node) => isFilterOf(node, name));
+  });
+}
+
+/** Whether a convolution will take its maps in blocks and all of a filter's inputs. */
+function isDense(b: GraphBuilder, node: Node, size: number): boolean {
+  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => b.value(name).shape);
+  const [filters, channels] = w as number[];
+  const areMaps = isMap(x) && isMap(y) && y.slice(2).some((d) => d !== 1);
+  return areMaps && x[1] === channels && fitOf(size, { group: 1, channels, filters }) === 'dense';
+}

@@ -1,0 +1,61 @@
+import { type GraphBuilder, isStatic, type Node, type Shape, type Value } from '../../../onnx/index.ts';
+import { manyOfBatch } from '../scan.ts';
+
+/** Nodes that compute each sample of a batch from the same sample. */
+export interface Stretch {
+  /** The symbol of the batch. */
+  readonly batch: string;
+  readonly nodes: readonly Node[];
+}
+
+/** Whether a value has a sample for each of a result's. */
+export const runsAlong = (own: Shape, result: Shape): boolean =>
+  own.length === result.length && own[0] === result[0] && isStatic(own.slice(1));
+
+/** Whether a value is the same for all samples of a result. */
+const isRepeated = (own: Shape, result: Shape): boolean =>
+  isStatic(own) && (own.length < result.length || own[0] === 1);
+
+/** Whether an elementwise operator takes for each sample of a result what is in its place, or the same for all. */
+export const isBySample = (own: Shape, result: Shape): boolean => runsAlong(own, result) || isRepeated(own, result);
+
+/** The symbol of a result's batch, where all other sizes are known. */
+export function batchIn([batch, ...sample]: Shape): string | undefined {
+  return typeof batch === 'string' && isStatic(sample) ? batch : undefined;
+}
+
+/**
+ * Computes one sample after the other, so that what lies between stays in the caches: a loop that keeps an axis of one where the batch was, so that
+ * nodes stay as they are.
+ *
+ * @param results names of what is read outside
+ */
+export function placeBySample(b: GraphBuilder, { batch, nodes }: Stretch, results: readonly string[]): void {
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs).filter((name) => name !== '' && !made.has(name)));
+  const given = [...read].map((name) => b.value(name)).filter(({ shape }) => shape[0] === batch);
+  const single = ({ type, shape }: Value) => ({ type, shape: [1, ...shape.slice(1)] });
+  const found = manyOfBatch(
+    b,
+    given.map((value) => b.reshape(value, [batch, 1, ...value.shape.slice(1)])),
+    (elements) => {
+      const own = new Map(given.map(({ name }, i) => [name, elements[i]]));
+      for (const { op, domain, inputs, outputs, attributes } of nodes) {
+        const operands = inputs.map((name) => (name === '' ? undefined : (own.get(name) ?? b.value(name))));
+        const [result] = b.emit(op, operands, [single(b.value(outputs[0]))], attributes, { domain });
+        own.set(outputs[0], result);
+      }
+      return results.map((name) => own.get(name)!);
+    },
+  );
+  results.forEach((name, i) => {
+    b.append({
+      name: b.unique(`Squeeze/${name}`),
+      op: 'Squeeze',
+      domain: '',
+      inputs: [found[i].name, b.ints([1]).name],
+      outputs: [name],
+      attributes: {},
+    });
+  });
+}

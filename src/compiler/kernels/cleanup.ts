@@ -1,0 +1,39 @@
+import { capturedBy, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
+
+/** Nodes whose results take an output's name themselves, where an `Identity` would only copy them to it. */
+export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+  const kept = new Set(outputs);
+  // What a subgraph reads it reads by name.
+  const fixed = new Set(nodes.flatMap(capturedBy));
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const names = new Map<string, string>();
+  const copies = new Set<Node>();
+  for (const node of nodes) {
+    const [from] = node.inputs;
+    const [to] = node.outputs;
+    if (node.op !== 'Identity' || !kept.has(to) || !made.has(from)) continue;
+    if (kept.has(from) || fixed.has(from) || names.has(from)) continue;
+    names.set(from, to);
+    copies.add(node);
+  }
+  const rename = (name: string) => names.get(name) ?? name;
+  return nodes
+    .filter((node) => !copies.has(node))
+    .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+}
+
+/** Removes the nodes and initializers that no output depends on: ONNX Runtime would run them all the same. */
+export function prune(
+  graph: { nodes: Node[]; readonly initializers: Map<string, Tensor> },
+  outputs: readonly string[],
+): void {
+  const needed = new Set(outputs);
+  const live: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    live.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  graph.nodes = live.reverse();
+  for (const name of [...graph.initializers.keys()]) if (!needed.has(name)) graph.initializers.delete(name);
+}

@@ -1,0 +1,59 @@
+import { type GraphBuilder, product, type SpatialAttributes, tensor, type Value } from '../../../onnx/index.ts';
+import type { Machine } from '../lowering.ts';
+import type { Geometry } from './geometry.ts';
+
+/**
+ * A filter that copies each tap of a window into a channel of its own, and leaves more of them empty where the machine wants it.
+ *
+ * @param turned whether the taps are in the opposite order
+ */
+export function copyingFilter(
+  b: GraphBuilder,
+  channels: number,
+  kernel: readonly number[],
+  type: Value['type'],
+  { copies = 1 }: Machine,
+  turned = false,
+): Value {
+  const taps = product(kernel) as number;
+  const whole = Math.ceil(taps / copies) * copies;
+  const eye = new Float32Array(whole * taps);
+  for (let i = 0; i < taps; i++) eye[i * taps + (turned ? taps - 1 - i : i)] = 1;
+  const one = b.cast(b.constant(tensor('float32', [1, whole, taps], eye), 'eye'), type);
+  return b.reshape(b.expand(one, [channels, whole, taps]), [channels * whole, 1, ...kernel]);
+}
+
+/**
+ * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, and unlike slices and pads one
+ * that uses every core.
+ *
+ * @param filter from `copyingFilter`
+ */
+export function tapsUnder(b: GraphBuilder, x: Value, filter: Value, attributes: SpatialAttributes): Value {
+  const [batch, channels] = x.shape as [Value['shape'][0], number];
+  const [filters, , ...kernel] = filter.shape as number[];
+  const [taps, whole] = [product(kernel) as number, filters / channels];
+  const copied = b.conv(x, filter, undefined, { ...attributes, group: channels });
+  const seen = b.reshape(copied, [batch, channels, whole, ...copied.shape.slice(2)]);
+  return whole === taps ? seen : b.slice(seen, 2, 0, taps);
+}
+
+export const windowAttributes = ({ strides, dilations, begins, ends }: Geometry): SpatialAttributes => ({
+  strides,
+  dilations,
+  pads: [...begins, ...ends],
+});
+
+/**
+ * `im2col`: the elements of x under each tap, `[N, C·K, positions]` in the order of the weights, or in that of the filter.
+ *
+ * @param filter from `copyingFilter`, for windows of more than one element
+ */
+export function columns(b: GraphBuilder, x: Value, sizes: Geometry, filter: Value | undefined): Value {
+  const { batch, channels, taps, positions, strides, spatial } = sizes;
+  if (!filter) {
+    const seen = strides.reduce((rest, s, i) => (s === 1 ? rest : b.slice(rest, 2 + i, 0, spatial[i], s)), x);
+    return b.reshape(seen, [batch, channels, positions]);
+  }
+  return b.reshape(tapsUnder(b, x, filter, windowAttributes(sizes)), [batch, channels * taps, positions]);
+}

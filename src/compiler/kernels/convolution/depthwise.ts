@@ -1,0 +1,113 @@
+import { type GraphBuilder, product, tensor, type Value } from '../../../onnx/index.ts';
+import type { Lowering } from '../lowering.ts';
+import { sumOverBatch } from '../scan.ts';
+import { copyingFilter, tapsUnder } from './columns.ts';
+import { isDepthwise, isUnstrided } from './geometry.ts';
+import type { WeightGradientCall as Call } from './weight-gradient.ts';
+
+const isPlane = (call: Call) => isDepthwise(call) && call.filters === call.channels && call.kernel.length === 2;
+
+/** Where x lies under tap t of window o along one axis; undefined in the padding. */
+function under({ strides, dilations, begins, spatial }: Call, axis: number, o: number, t: number): number | undefined {
+  const at = o * strides[axis] + t * dilations[axis] - begins[axis];
+  return at >= 0 && at < spatial[axis] ? at : undefined;
+}
+
+const range = (length: number) => Array.from({ length }, (_, i) => i);
+
+/**
+ * Small maps: with ∂y and x as matrices of batch by position, ∂yᵀ·x `[positions, area]` holds the products of every position of
+ * ∂y with every one of x, summed over the batch; a constant matrix picks those of each tap.
+ */
+function outer(b: GraphBuilder, call: Call): Value {
+  const { x, dy, w, batch, channels, kernel, spatial, out, taps, positions } = call;
+  const area = product(spatial) as number;
+  const products = b.emit(
+    'FusedMatMul',
+    [b.reshape(dy, [batch, channels, positions]), b.reshape(x, [batch, channels, area])],
+    [{ type: x.type, shape: [channels, positions, area] }],
+    { transA: 1, transBatchA: 1, transBatchB: 1 },
+    { domain: 'com.microsoft' },
+  )[0];
+  const picked = new Float32Array(positions * area * taps);
+  for (const r of range(out[0])) {
+    for (const c of range(out[1])) {
+      for (const i of range(kernel[0])) {
+        for (const j of range(kernel[1])) {
+          const [row, column] = [under(call, 0, r, i), under(call, 1, c, j)];
+          if (row === undefined || column === undefined) continue;
+          const product = (r * out[1] + c) * area + row * spatial[1] + column;
+          picked[product * taps + i * kernel[1] + j] = 1;
+        }
+      }
+    }
+  }
+  const picking = b.cast(b.constant(tensor('float32', [positions * area, taps], picked), 'picked'), x.type);
+  return b.reshape(b.matmul(b.reshape(products, [channels, positions * area]), picking), w.shape);
+}
+
+/**
+ * Middling maps: with the rows of x under tap i as Vᵢ `[Ho, W]`, ∂yᵀ·Vᵢ `[Wo, W]` holds on the diagonal (o, o·stride +
+ * j·dilation − pad) what ∂w[i, j] sums.
+ */
+function diagonals(b: GraphBuilder, call: Call): Value {
+  const { x, dy, w, channels, kernel, spatial, strides, dilations, begins, ends, out } = call;
+  const [rows, width, outWidth] = [kernel[0], spatial[1], out[1]];
+  const attributes = {
+    strides: [strides[0], 1],
+    dilations: [dilations[0], 1],
+    pads: [begins[0], 0, ends[0], 0],
+  };
+  const filter = copyingFilter(b, channels, [rows, 1], x.type, call.machine);
+  const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
+    const one = b.reshape(picture, [1, channels, ...spatial]);
+    const under = tapsUnder(b, one, filter, attributes);
+    const right = b.reshape(under, [channels, rows, out[0], width]);
+    return b.add(before, b.fusedMatMul(b.reshape(gradient, [channels, 1, ...out]), right, { transA: true }));
+  });
+  const picked = new Float32Array(outWidth * width * kernel[1]);
+  for (const o of range(outWidth)) {
+    for (const j of range(kernel[1])) {
+      const column = under(call, 1, o, j);
+      if (column !== undefined) picked[(o * width + column) * kernel[1] + j] = 1;
+    }
+  }
+  const picking = b.cast(b.constant(tensor('float32', [outWidth * width, kernel[1]], picked), 'diagonals'), x.type);
+  return b.reshape(b.matmul(b.reshape(sum, [channels * rows, outWidth * width]), picking), w.shape);
+}
+
+/** Large maps: products and sums tap by tap, one picture at a time, which stays in the caches. */
+function tapByTap(b: GraphBuilder, call: Call): Value {
+  const { x, dy, w, channels, kernel, strides, dilations, begins, ends, out, positions } = call;
+  const start = b.expand(b.scalar(0, x.type), [channels, call.taps]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
+    const padded = b.pad(picture, [0, ...begins], [0, ...ends]);
+    const at = (axis: number, t: number): [number, number] => {
+      const first = t * dilations[axis];
+      return [first, first + (out[axis] - 1) * strides[axis] + 1];
+    };
+    const sums = range(kernel[0]).flatMap((i) => {
+      const rows = b.slice(padded, 1, ...at(0, i), strides[0]);
+      return range(kernel[1]).map((j) => {
+        const seen = b.slice(rows, 2, ...at(1, j), strides[1]);
+        return b.reduceSum(b.reshape(b.mul(seen, gradient), [channels, positions]), [1], { keepdims: true });
+      });
+    });
+    return b.add(before, b.concat(sums, 1));
+  });
+  return b.reshape(sum, w.shape);
+}
+
+/** Ways for one filter a channel in two dimensions. The limits are where they were measured to cross. */
+export const DEPTHWISE: readonly Lowering<Call>[] = [
+  {
+    name: 'outer',
+    // Beyond this, the constant matrix would be large.
+    applies: (call) => isPlane(call) && call.positions * (product(call.spatial) as number) * call.taps <= 2 ** 18,
+    suits: ({ positions }) => positions <= 49,
+    emit: outer,
+  },
+  { name: 'diagonals', applies: isPlane, suits: ({ out }) => out[1] <= 28, emit: diagonals },
+  { name: 'tap-by-tap', applies: isPlane, suits: isUnstrided, emit: tapByTap },
+];

@@ -1,0 +1,153 @@
+import type { GraphBuilder, Value } from '../../../onnx/index.ts';
+import type { ConvolutionAttributes } from '../../autodiff/index.ts';
+import { type Family, family, type Lowering } from '../lowering.ts';
+import { insertZeros } from '../zero-insertion.ts';
+import { hasOpenSizes, inputGradientAtRunTime } from './at-run-time.ts';
+import { convSigned, type Geometry, geometry, isDepthwise, isPointwise, isUnstrided } from './geometry.ts';
+
+/** Below this, small convolutions waste most of a vector. */
+const FEW_CHANNELS = 32;
+
+interface Call extends Geometry {
+  readonly dy: Value;
+  readonly w: Value;
+  readonly x: Value;
+}
+
+/** How pictures and filters are handled in one memory layout; what is written with these is right in each. */
+export interface Layout {
+  /** The filter turned by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
+  turned(w: Value): Value;
+  /** Every `step`-th tap of a turned filter along a spatial axis. */
+  taps(filter: Value, axis: number, start: number, end: number, step: number): Value;
+  /** An unstrided convolution whose pads may be negative: those elements of x are left out. */
+  conv(
+    x: Value,
+    filter: Value,
+    begins: readonly number[],
+    ends: readonly number[],
+    dilations?: readonly number[],
+  ): Value;
+  /** Spatial axis i gets strides[i] times as long, zeros between the elements. */
+  spread(x: Value, strides: readonly number[]): Value;
+  /** Maps of one size, interleaved along a spatial axis and cut to `size`. */
+  interleave(parts: readonly Value[], axis: number, size: number): Value;
+}
+
+const standardLayout = (b: GraphBuilder, { group, channels, filters, kernel, taps }: Geometry): Layout => ({
+  turned(w) {
+    const [o, c] = [filters / group, channels / group];
+    const exchanged = b.transpose(b.reshape(w, [group, o, c, taps]), [0, 2, 1, 3]);
+    return b.reshape(taps > 1 ? b.reverse(exchanged, 3) : exchanged, [channels, o, ...kernel]);
+  },
+  taps: (filter, axis, start, end, step) => b.slice(filter, 2 + axis, start, end, step),
+  conv: (x, filter, begins, ends, dilations) => convSigned(b, x, filter, begins, ends, { group, dilations }),
+  spread: (x, strides) => insertZeros(b, x, strides),
+  interleave(parts, axis, size) {
+    const at = 2 + axis;
+    const joined = b.concat(
+      parts.map((part) => b.unsqueeze(part, [at + 1])),
+      at + 1,
+    );
+    const { shape } = parts[0];
+    const length = (shape[at] as number) * parts.length;
+    const whole = b.reshape(joined, [...shape.slice(0, at), length, ...shape.slice(at + 1)]);
+    return length > size ? b.slice(whole, at, 0, size) : whole;
+  },
+});
+
+/** ∂x = full correlation of the spread ∂y with the turned filter. Right for every stride, dilation, pad and group. */
+export function flipped(layout: Layout, dy: Value, w: Value, sizes: Geometry): Value {
+  const { kernel, strides, dilations, begins, spatial, out } = sizes;
+  const before = kernel.map((k, i) => dilations[i] * (k - 1) - begins[i]);
+  const after = kernel.map((_, i) => spatial[i] - out[i] * strides[i] + begins[i]);
+  const spread = strides.every((s) => s === 1) ? dy : layout.spread(dy, strides);
+  return layout.conv(spread, layout.turned(w), before, after, dilations);
+}
+
+function transposed(b: GraphBuilder, call: Call): Value {
+  const { dy, w, kernel, strides, dilations, begins, ends, spatial, out, group } = call;
+  const output_padding = kernel.map(
+    (k, i) => spatial[i] + begins[i] + ends[i] - dilations[i] * (k - 1) - 1 - (out[i] - 1) * strides[i],
+  );
+  return b.convTranspose(dy, w, { strides, dilations, pads: [...begins, ...ends], group, output_padding }, spatial);
+}
+
+/** 1x1: ∂x = wᵀ·∂y in each position. */
+function pointwise(b: GraphBuilder, call: Call): Value {
+  const { dy, w, x, batch, group, channels, filters, positions } = call;
+  const groups = group === 1 ? [] : [group];
+  const left = b.reshape(w, [...groups, filters / group, channels / group]);
+  const right = b.reshape(dy, [batch, ...groups, filters / group, positions]);
+  return b.reshape(b.fusedMatMul(left, right, { transA: true }), x.shape);
+}
+
+/** Whether each phase has taps, and those side by side. */
+export const hasPhases = ({ kernel, strides, dilations }: Geometry): boolean =>
+  kernel.every((k, i) => k >= strides[i] && dilations[i] === 1);
+
+/**
+ * A strided convolution's ∂x by phases: positions h = s·a + r of one remainder r see only the taps i = q, q + s, …, where
+ * q = (r + pad) mod s: ∂x[s·a + r] = Σₜ ∂y[a + ⌊(r + pad)/s⌋ − t]·w[q + t·s]. One small unstrided convolution a phase; their results
+ * are interleaved.
+ */
+export function phases(layout: Layout, dy: Value, w: Value, sizes: Geometry): Value {
+  const { strides, spatial } = sizes;
+  const filter = layout.turned(w);
+  const interleave = (axis: number, chosen: readonly number[]): Value => {
+    if (axis === strides.length) return phase(layout, dy, filter, sizes, chosen);
+    const parts = Array.from({ length: strides[axis] }, (_, r) => interleave(axis + 1, [...chosen, r]));
+    return parts.length === 1 ? parts[0] : layout.interleave(parts, axis, spatial[axis]);
+  };
+  return interleave(0, []);
+}
+
+function phase(layout: Layout, dy: Value, filter: Value, sizes: Geometry, remainders: readonly number[]): Value {
+  const { kernel, strides, begins, spatial, out } = sizes;
+  const axes = remainders.map((r, i) => {
+    const s = strides[i];
+    const q = (r + begins[i]) % s;
+    const taps = Math.ceil((kernel[i] - q) / s);
+    const before = taps - 1 - Math.floor((r + begins[i]) / s);
+    return { q, taps, before, after: Math.ceil(spatial[i] / s) - out[i] + taps - 1 - before };
+  });
+  // In the turned filter tap i is at k - 1 - i: the phase's taps begin where the last of them is.
+  const sub = axes.reduce((rest, { q, taps }, i) => {
+    const s = strides[i];
+    return s === 1 ? rest : layout.taps(rest, i, kernel[i] - 1 - (q + (taps - 1) * s), kernel[i], s);
+  }, filter);
+  return layout.conv(
+    dy,
+    sub,
+    axes.map(({ before }) => before),
+    axes.map(({ after }) => after),
+  );
+}
+
+const LOWERINGS: readonly Lowering<Call>[] = [
+  { name: 'pointwise', applies: (call) => isPointwise(call) && isUnstrided(call), emit: pointwise },
+  {
+    name: 'transposed',
+    applies: ({ kernel, dilations, begins, ends }) =>
+      kernel.every((k, i) => begins[i] <= dilations[i] * (k - 1) && ends[i] <= dilations[i] * (k - 1)),
+    // Its second half, adding columns up into the picture, uses one core: worth it where there is little else to do.
+    suits: (call) => !isUnstrided(call) && (isDepthwise(call) || isPointwise(call) || call.channels < FEW_CHANNELS),
+    emit: transposed,
+  },
+  {
+    name: 'phases',
+    applies: (call) => !isUnstrided(call) && hasPhases(call),
+    suits: (call) => !isDepthwise(call),
+    emit: (b, call) => phases(standardLayout(b, call), call.dy, call.w, call),
+  },
+  { name: 'flipped', emit: (b, call) => flipped(standardLayout(b, call), call.dy, call.w, call) },
+];
+
+const withFixedSizes = family(({ inputs: [dy, w, x], attributes }) => {
+  return { dy, w, x, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
+}, LOWERINGS);
+
+export const inputGradient: Family = (call) => {
+  const [dy, , x] = call.inputs;
+  return hasOpenSizes(x, dy) ? inputGradientAtRunTime(call) : withFixedSizes(call);
+};

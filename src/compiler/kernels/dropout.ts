@@ -1,0 +1,40 @@
+import type { Graph, GraphBuilder, Node, Tensor, Value } from '../../onnx/index.ts';
+
+/** Whether a dropout draws noise wherever it runs, as models do that were exported in training mode. */
+export const isTrainingDropout = (node: Node, contents: (name: string) => Tensor | undefined): boolean =>
+  node.op === 'Dropout' && node.domain === '' && Boolean(contents(node.inputs[2] ?? '')?.data[0]);
+
+/** The rate of a dropout, 0.5 by default; undefined if it is not known when compiling. */
+export function rateOf({ inputs: [, rate] }: Node, contents: (name: string) => Tensor | undefined): number | undefined {
+  if (!rate) return 0.5;
+  const value = contents(rate)?.data[0];
+  return value === undefined ? undefined : Number(value);
+}
+
+/** The graph for evaluation: its dropouts change nothing. */
+export function withoutTrainingDropout(graph: Graph, contents: (name: string) => Tensor | undefined): Graph {
+  const nodes = graph.nodes.map((node) =>
+    isTrainingDropout(node, contents) ? { ...node, inputs: node.inputs.slice(0, 2) } : node,
+  );
+  return { ...graph, nodes };
+}
+
+/**
+ * Places the results of a dropout under the node's names.
+ *
+ * @param dropped the first result and which elements are kept; in evaluation all of x
+ */
+export function placeDropout(b: GraphBuilder, node: Node, x: Value, dropped?: { y: Value; kept: Value }): void {
+  const [y, mask = ''] = node.outputs;
+  const give = (from: Value, name: string) =>
+    b.append({
+      name: `${node.name}/${name}`,
+      op: 'Identity',
+      domain: '',
+      inputs: [from.name],
+      outputs: [name],
+      attributes: {},
+    });
+  give(dropped?.y ?? x, y);
+  if (mask !== '') give(dropped?.kept ?? b.full(1, x, 'bool'), mask);
+}

@@ -1,0 +1,104 @@
+import {
+  type Graph,
+  type GraphBuilder,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  readsOf,
+  type Tensor,
+  type Value,
+} from '../../onnx/index.ts';
+
+/** A convolution that takes its neighbours in: zeros put around its input, a normalization by fixed statistics of its result. */
+export interface Folding {
+  readonly pad?: { readonly node: Node; readonly amounts: readonly number[] };
+  readonly norm?: Node;
+}
+
+/**
+ * The convolutions of a graph that can take neighbours in, which nobody else reads.
+ *
+ * @param free whether a node may be taken apart; a normalization's statistics must then be fixed
+ */
+export function findFoldings(
+  { nodes, outputs, initializers }: Graph,
+  constants: ReadonlyMap<string, Tensor>,
+  free: (node: Node) => boolean,
+): ReadonlyMap<Node, Folding> {
+  const known = (name: string) => constants.get(name) ?? initializers.get(name);
+  const readers = new Map<string, number>();
+  const read = [...nodes.flatMap(readsOf), ...outputs.map(({ name }) => name)];
+  for (const name of read) readers.set(name, (readers.get(name) ?? 0) + 1);
+  const producers = new Map(nodes.map((node) => [node.outputs[0], node]));
+  const consumers = new Map(nodes.map((node) => [node.inputs[0], node]));
+  const isFixedNorm = ({ op, domain, inputs, attributes, outputs: [, ...more] }: Node) =>
+    op === 'BatchNormalization' &&
+    domain === '' &&
+    attributes.training_mode?.value !== 1 &&
+    inputs.slice(1).every((name) => initializers.has(name)) &&
+    more.every((name) => name === '');
+  const foldings = new Map<Node, Folding>();
+  for (const node of nodes) {
+    if (node.op !== 'Conv' || node.domain !== '' || !free(node)) continue;
+    const alone = (name: string, other: Node | undefined) =>
+      other && readers.get(name) === 1 && free(other) ? other : undefined;
+    const before = alone(node.inputs[0], producers.get(node.inputs[0]));
+    const after = alone(node.outputs[0], consumers.get(node.outputs[0]));
+    const amounts = before && zerosAround(before, node, known);
+    const pad = before && amounts && { node: before, amounts };
+    const norm = after && isFixedNorm(after) ? after : undefined;
+    if (pad || norm) foldings.set(node, { pad, norm });
+  }
+  return foldings;
+}
+
+/** The zeros that a `Pad` puts around a map, as a convolution's pads; undefined where it does anything else. */
+function zerosAround(
+  { op, domain, inputs, attributes }: Node,
+  conv: Node,
+  known: (name: string) => Tensor | undefined,
+): readonly number[] | undefined {
+  if (op !== 'Pad' || domain !== '' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant')
+    return undefined;
+  const { auto_pad = 'NOTSET' } = plainAttributes(conv);
+  if (auto_pad !== 'NOTSET' && auto_pad !== 'VALID') return undefined;
+  const [pads, value] = inputs.slice(1).map((name) => (name ? known(name) : undefined));
+  if (!pads || (inputs[2] && !(value && numbersOf(value).every((v) => v === 0)))) return undefined;
+  const amounts = numbersOf(pads);
+  const rank = amounts.length / 2;
+  if (amounts.some((amount, i) => amount < 0 || (i % rank < 2 && amount > 0))) return undefined;
+  return [...amounts.slice(2, rank), ...amounts.slice(rank + 2)];
+}
+
+/** The convolution alone, of which the result is what its neighbours and it gave. */
+export function fold(b: GraphBuilder, conv: Node, { pad, norm }: Folding): Node {
+  const padded = pad ? withPads(conv, pad.node, pad.amounts) : conv;
+  return norm ? withNorm(b, padded, norm) : padded;
+}
+
+function withPads(conv: Node, pad: Node, amounts: readonly number[]): Node {
+  const { auto_pad: _, ...attributes } = conv.attributes;
+  const { pads: own } = plainAttributes({ ...conv, attributes });
+  const pads = { kind: 'ints', value: amounts.map((p, i) => p + (own?.[i] ?? 0)) } as const;
+  return { ...conv, inputs: [pad.inputs[0], ...conv.inputs.slice(1)], attributes: { ...attributes, pads } };
+}
+
+/**
+ * (x ∗ w + c − μ)·k + β = x ∗ (w·k) + (c − μ)·k + β with k = γ/√(σ² + ε): products over weights in place of passes over maps, of
+ * which the gradients follow by themselves.
+ */
+function withNorm(b: GraphBuilder, conv: Node, norm: Node): Node {
+  const [scale, shift, mean, variance] = norm.inputs.slice(1).map((name) => b.value(name));
+  const [w, bias] = conv.inputs.slice(1).map((name) => (name ? b.value(name) : undefined)) as [Value, Value?];
+  const { epsilon = 1e-5 } = plainAttributes(norm);
+  const k = b.mul(scale, b.reciprocal(b.sqrt(b.add(variance, epsilon))));
+  const scaled = b.mul(
+    w,
+    b.reshape(
+      k,
+      w.shape.map((d, i) => (i === 0 ? d : 1)),
+    ),
+  );
+  const moved = b.add(b.mul(bias ? b.sub(bias, mean) : b.neg(mean), k), shift);
+  return { ...conv, inputs: [conv.inputs[0], scaled.name, moved.name], outputs: norm.outputs.slice(0, 1) };
+}

@@ -1,0 +1,35 @@
+import { type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
+import { family, type Lowering } from './lowering.ts';
+
+/**
+ * x as it is, by an operator that copies nothing and needs the trigger: `Reshape` to its own shape, of which the first axis is read off the
+ * trigger or, where they are not of a size, has zero times the trigger's added to it.
+ */
+export function bindLate(b: GraphBuilder, x: Value, trigger: Value): Value {
+  const [batch, ...rest] = x.shape;
+  if (!isStatic(rest)) return x;
+  const sizeOf = (value: Value) => b.slice(b.shapeOf(value), 0, 0, 1);
+  const other = sizeOf(trigger);
+  const first = trigger.shape[0] === batch ? other : b.add(sizeOf(x), b.sub(other, other));
+  const target = rest.length ? b.concat([first, b.ints(rest)], 0) : first;
+  return b.emit('Reshape', [x, target], [x])[0];
+}
+
+/**
+ * x of a known shape as it is, by an operator that copies nothing and that ONNX Runtime moves no `Transpose` past: it would move one behind each
+ * of its readers, and so make it several.
+ *
+ * @param trigger any value whose first axis is not known when compiling
+ */
+export function heldInPlace(b: GraphBuilder, x: Value, trigger: Value): Value {
+  const batch = b.slice(b.shapeOf(trigger), 0, 0, 1);
+  const zero = b.sub(batch, batch);
+  // All sizes, since a single one would be found out to follow from the others.
+  return b.emit('Reshape', [x, b.add(b.ints(x.shape as number[]), zero)], [x])[0];
+}
+
+const LOWERINGS: readonly Lowering<readonly Value[]>[] = [
+  { name: 'reshape', emit: (b, [x, trigger]) => bindLate(b, x, trigger) },
+];
+
+export const late = family(({ inputs }) => inputs, LOWERINGS);

@@ -1,0 +1,259 @@
+import {
+  axis,
+  ELEMENTWISE,
+  freshName,
+  type Graph,
+  isStatic,
+  type Node,
+  numbersOf,
+  plainAttributes,
+  readsOf,
+  type Shape,
+  sameShape,
+  type Tensor,
+  type Typed,
+  tensor,
+} from '../../onnx/index.ts';
+
+/** One position of an axis, which stays, with one element. */
+interface Selection {
+  readonly axis: number;
+  readonly index: number;
+}
+
+/** How a node computes one position of its result: the axes at which it takes one of its inputs each, none where it takes all of it. */
+interface Narrowing {
+  readonly axes: readonly (number | undefined)[];
+  /** The constant that takes the place of a second input which says the result's shape. */
+  readonly shape?: readonly number[];
+}
+
+/** The part of an inference that a graph is placed by. */
+export interface TypedGraph {
+  readonly graph: Graph;
+  readonly values: ReadonlyMap<string, Typed>;
+}
+
+/**
+ * The graph with what is computed of a sequence only where it is read: behind the last attention of an encoder whose head looks at its first
+ * token, all other tokens pass projections, normalizations and a perceptron for nothing, forward and backward. The `Gather` of that token is
+ * moved ahead of them.
+ *
+ * @param whole values that are read by their names, besides the graph's outputs
+ * @param free whether a node may be taken for another
+ */
+export function selectEarly(
+  { graph, values }: TypedGraph,
+  constants: ReadonlyMap<string, Tensor>,
+  whole: readonly string[],
+  free: (node: Node) => boolean,
+): TypedGraph {
+  const demands = new Demands([...whole, ...graph.outputs.map(({ name }) => name)]);
+  const known = (name: string) => constants.get(name) ?? graph.initializers.get(name);
+  const starts = new Map<Node, Selection>();
+  const pushed = new Map<Node, Narrowing>();
+  const unread = new Set<Node>();
+  for (const node of [...graph.nodes].reverse()) {
+    // What is known will be a constant, such as one size of a value: what it was read off is not needed for it.
+    if (node.outputs.every((name) => constants.has(name))) continue;
+    if (!node.outputs.some((name) => demands.has(name))) {
+      unread.add(node);
+      continue;
+    }
+    const start = free(node) ? selectionOf(node, values, known) : undefined;
+    const wanted = demands.only(node.outputs);
+    const narrowing = !start && wanted && free(node) ? narrowingOf(node, wanted, values) : undefined;
+    if (start) {
+      starts.set(node, start);
+      demands.select(node.inputs[0], start);
+    } else if (narrowing) {
+      pushed.set(node, narrowing);
+      node.inputs.forEach((name, i) => {
+        const at = narrowing.axes[i];
+        if (at === undefined) demands.take(name);
+        else demands.select(name, { axis: at, index: wanted!.index }, true);
+      });
+    } else for (const name of readsOf(node)) demands.take(name);
+  }
+  if (!pushed.size) return { graph, values };
+  const nodes = graph.nodes.filter((node) => !unread.has(node));
+  return rewritten({ graph: { ...graph, nodes }, values }, demands, starts, pushed);
+}
+
+/** What is read of each value. */
+class Demands {
+  private readonly taken: Set<string>;
+  private readonly selected = new Map<string, Map<string, { readonly selection: Selection; gathered: boolean }>>();
+
+  constructor(taken: readonly string[]) {
+    this.taken = new Set(taken);
+  }
+
+  take(name: string): void {
+    this.taken.add(name);
+  }
+
+  /** Whether anything of a value is read. */
+  has = (name: string): boolean => this.taken.has(name) || this.selected.has(name);
+
+  /** @param gathered by a node that has no `Gather` of its own */
+  select(name: string, selection: Selection, gathered = false): void {
+    const all = this.selected.get(name) ?? new Map();
+    this.selected.set(name, all);
+    const key = `${selection.axis} ${selection.index}`;
+    all.set(key, { selection, gathered: gathered || (all.get(key)?.gathered ?? false) });
+  }
+
+  /** The one selection that all readers of a node's one result make. */
+  only(outputs: readonly string[]): Selection | undefined {
+    const [name, ...more] = outputs;
+    const all = [...(this.selected.get(name)?.values() ?? [])];
+    return all.length === 1 && !this.taken.has(name) && more.every((other) => other === '')
+      ? all[0].selection
+      : undefined;
+  }
+
+  /** Selections of a value that is computed whole, and that nodes without a `Gather` of their own make. */
+  gathersOf(name: string): Selection[] {
+    return [...(this.selected.get(name)?.values() ?? [])].flatMap((one) => (one.gathered ? [one.selection] : []));
+  }
+}
+
+function rewritten(
+  { graph, values }: TypedGraph,
+  demands: Demands,
+  starts: ReadonlyMap<Node, Selection>,
+  pushed: ReadonlyMap<Node, Narrowing>,
+): TypedGraph {
+  const types = new Map(values);
+  const initializers = new Map(graph.initializers);
+  const taken = new Set([...types.keys(), ...initializers.keys()]);
+  const nodes: Node[] = [];
+  const names = new Map<string, string>();
+  const nameOf = (name: string, { axis, index }: Selection): string => {
+    const key = `${name} ${axis} ${index}`;
+    if (!names.has(key)) {
+      const { type, shape } = types.get(name)!;
+      names.set(key, freshName(`${name}.${index}`, taken));
+      types.set(names.get(key)!, { type, shape: shape.map((d, i) => (i === axis ? 1 : d)) });
+    }
+    return names.get(key)!;
+  };
+  const ints = (numbers: readonly number[]): string => {
+    const name = freshName(`positions/${numbers.join('_')}`, taken);
+    initializers.set(name, tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt)));
+    return name;
+  };
+  const standard = (op: string, inputs: readonly string[], output: string, at?: number): Node => ({
+    name: `${op}/${output}`,
+    op,
+    domain: '',
+    inputs,
+    outputs: [output],
+    attributes: at === undefined ? {} : { axis: { kind: 'int', value: at } },
+  });
+  const gather = (name: string) => {
+    for (const one of demands.gathersOf(name))
+      nodes.push(standard('Gather', [name, ints([one.index])], nameOf(name, one), one.axis));
+  };
+  const producers = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
+  for (const name of [...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]) gather(name);
+  for (const node of graph.nodes) {
+    const start = starts.get(node);
+    const narrowing = pushed.get(node);
+    if (start && pushed.has(producers.get(node.inputs[0])!)) {
+      const selected = nameOf(node.inputs[0], start);
+      const flat = types.get(node.outputs[0])!.shape.length < types.get(selected)!.shape.length;
+      nodes.push(
+        flat
+          ? standard('Squeeze', [selected, ints([start.axis])], node.outputs[0])
+          : standard('Identity', [selected], node.outputs[0]),
+      );
+    } else if (narrowing) {
+      const one = demands.only(node.outputs)!;
+      const inputs = node.inputs.map((name, i) => {
+        const at = narrowing.axes[i];
+        return at === undefined ? name : nameOf(name, { axis: at, index: one.index });
+      });
+      if (narrowing.shape) inputs[1] = ints(narrowing.shape);
+      // A shape of ours copies dimensions by 0, whatever the one before it did.
+      const attributes = narrowing.shape ? {} : node.attributes;
+      nodes.push({ ...node, attributes, inputs, outputs: [nameOf(node.outputs[0], one)] });
+      continue;
+    } else nodes.push(node);
+    for (const name of node.outputs) gather(name);
+  }
+  return { graph: { ...graph, nodes, initializers }, values: types };
+}
+
+type Known = (name: string) => Tensor | undefined;
+
+/** Of a `Gather` of one known position of a float value. */
+function selectionOf(node: Node, values: TypedGraph['values'], known: Known): Selection | undefined {
+  const { op, domain, inputs } = node;
+  if (op !== 'Gather' || domain !== '') return undefined;
+  const from = values.get(inputs[0]);
+  const index = known(inputs[1]);
+  if (from?.type !== 'float32' || index?.data.length !== 1 || index.shape.length > 1) return undefined;
+  return {
+    axis: axis(plainAttributes(node).axis ?? 0, from.shape.length),
+    index: numbersOf(index)[0],
+  };
+}
+
+/** Elementwise operators of `com.microsoft`, of which a second input is broadcast. */
+const ACTIVATIONS = ['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu'];
+const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'];
+
+function narrowingOf(node: Node, { axis: at }: Selection, values: TypedGraph['values']): Narrowing | undefined {
+  const { op, domain, inputs, outputs } = node;
+  const attributes = plainAttributes(node);
+  const shapes = inputs.map((name) => values.get(name)?.shape);
+  const result = values.get(outputs[0])!.shape;
+  const [x, w] = shapes;
+  if (!x) return undefined;
+  if (domain === '' ? ELEMENTWISE.has(op) : domain === 'com.microsoft' && ACTIVATIONS.includes(op)) {
+    return { axes: shapes.map((shape) => shape && alongside(shape, result, at)) };
+  }
+  if (op === 'FusedMatMul' && (attributes.transBatchA || attributes.transBatchB)) return undefined;
+  if ((op === 'MatMul' && domain === '') || op === 'FusedMatMul') {
+    if (!w || x.length < 2 || w.length < 2) return undefined;
+    const ofBatch = at < result.length - 2;
+    const row = x.length - (attributes.transA ? 1 : 2);
+    const column = w.length - (attributes.transB ? 2 : 1);
+    if (ofBatch) return { axes: [alongside(x, result, at), alongside(w, result, at)] };
+    return { axes: at === result.length - 2 ? [row, undefined] : [undefined, column] };
+  }
+  if (domain !== '' && op !== 'SimplifiedLayerNormalization') return undefined;
+  if (NORMALIZATIONS.includes(op)) {
+    return at < axis(attributes.axis ?? -1, x.length) ? { axes: [at] } : undefined;
+  }
+  switch (op) {
+    case 'Softmax':
+    case 'LogSoftmax':
+      return at === axis(attributes.axis ?? -1, x.length) ? undefined : { axes: [at] };
+    case 'Gemm':
+      if (at !== 0) return undefined;
+      return { axes: [attributes.transA ? 1 : 0, undefined, shapes[2] && alongside(shapes[2], result, 0)] };
+    case 'Transpose': {
+      const { perm = x.map((_, i) => x.length - 1 - i) } = attributes;
+      return { axes: [perm[at]] };
+    }
+    case 'Reshape': {
+      const after = result.slice(at + 1);
+      // 0 copies a dimension.
+      const shape = [...result.slice(0, at).map(() => 0), 1, ...after] as readonly number[];
+      return sameShape(x.slice(0, at + 1), result.slice(0, at + 1)) && isStatic(after) && !after.includes(0)
+        ? { axes: [at], shape }
+        : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The axis of an operand that a result's axis runs along; undefined where it is broadcast there. */
+function alongside(shape: Shape, result: Shape, at: number): number | undefined {
+  const own = at - (result.length - shape.length);
+  return own >= 0 && shape[own] !== 1 ? own : undefined;
+}

@@ -1,0 +1,37 @@
+import { elementCount, type Graph, isFloat, isGenerated, isQuantize, type Node, subgraphs } from '../../onnx/index.ts';
+
+/** Operators whose result does not depend on their input's contents, only on its shape. */
+export const SHAPE_ONLY = new Set(['Shape', 'Size']);
+const RANDOM = /^(Random|Multinomial|Bernoulli)/;
+
+/**
+ * Outputs of nodes that depend neither on the contents of the graph's inputs, nor on weights, which training may change, nor on
+ * chance; on their shapes they may.
+ */
+export function dataIndependent(graph: Graph): Set<string> {
+  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  // A single number with a name of its own may be a parameter too.
+  const weights = [...graph.initializers].filter(
+    ([name, { type, shape }]) => isFloat(type) && (elementCount(shape) > 1 || !isGenerated(name)),
+  );
+  // A rounded float may be a weight of any size: without training, it would have been rounded for good.
+  const rounded = graph.nodes.filter(isQuantize).map((node) => node.inputs[0]);
+  const tainted = new Set([...inputs, ...weights.map(([name]) => name), ...rounded]);
+  const independent = new Set<string>();
+  for (const node of graph.nodes) {
+    const clean = SHAPE_ONLY.has(node.op) || (!isRandom(node) && readNames(node).every((name) => !tainted.has(name)));
+    for (const output of node.outputs) if (output !== '') (clean ? independent : tainted).add(output);
+  }
+  return independent;
+}
+
+/** Names that a node reads, those that its subgraphs read included. */
+export function readNames(node: Node): string[] {
+  return [
+    ...node.inputs.filter((name) => name !== ''),
+    ...subgraphs(node).flatMap((graph) => graph.nodes.flatMap(readNames)),
+  ];
+}
+
+const isRandom = (node: Node): boolean =>
+  RANDOM.test(node.op) || subgraphs(node).some((graph) => graph.nodes.some(isRandom));

@@ -1,0 +1,123 @@
+import {
+  elementsIn,
+  type GraphBuilder,
+  isStatic,
+  type Node,
+  producersIn,
+  readersIn,
+  readsOf,
+  sameShape,
+  type Value,
+} from '../../onnx/index.ts';
+import { canBeLate } from '../autodiff/index.ts';
+import { heldInPlace } from '../kernels/index.ts';
+import { ELEMENT_BY_ELEMENT } from './replaceable.ts';
+
+/** Elements from which on a place of its own costs more than a few nodes. */
+const LARGE = 2 ** 14;
+
+/** A large parameter, the node that writes its next value, the operand that can be held back, and the nodes that read it. */
+interface Write {
+  readonly name: string;
+  readonly writer: Node;
+  readonly operand: string;
+  readonly readers: readonly Node[];
+}
+
+/**
+ * Puts the next values of large parameters behind all that reads these, so that they may be written over them: a product of the backward pass reads
+ * a weight at the time of its update, and nothing but an operand that has to wait for it says which comes first.
+ *
+ * What is computed of a parameter alone counts as reading it, up to where a batch comes in: a runtime may move a `Transpose` behind what reads it.
+ *
+ * @param outputs of the graph, `<name>.next` among them
+ * @returns names of the parameters that are read no more when their next value is written, in whatever order a runtime takes
+ */
+export function writeInPlace(b: GraphBuilder, outputs: readonly Value[]): Set<string> {
+  const writes = writesIn(b, outputs);
+  const writers = writes.map(({ writer }) => writer);
+  const precedes = precedenceIn(b.nodes, [...writers, ...writes.flatMap(({ readers }) => readers)]);
+  const holds = new Map<Node, { operand: string; triggers: Value[] }>();
+  const found = new Set<string>();
+  for (const { name, writer, operand, readers } of writes) {
+    const late = readers.filter((node) => !precedes(node, writer));
+    const triggers = late.flatMap((node) => varying(b, node) ?? []);
+    const ends = late.filter((node) => varying(b, node));
+    const isSettled = (node: Node) => ends.some((end) => end === node || precedes(node, end));
+    if (!late.every(isSettled) || ends.some((end) => writers.some((other) => precedes(other, end)))) continue;
+    if (triggers.length) holds.set(writer, { operand, triggers });
+    found.add(name);
+  }
+  for (const node of b.restart()) {
+    const hold = holds.get(node);
+    if (!hold) b.append(node);
+    else {
+      const held = hold.triggers.reduce((value, trigger) => heldInPlace(b, value, trigger), b.value(hold.operand));
+      b.append({ ...node, inputs: node.inputs.map((name) => (name === hold.operand ? held.name : name)) });
+    }
+  }
+  return found;
+}
+
+function writesIn(b: GraphBuilder, outputs: readonly Value[]): Write[] {
+  const producers = producersIn(b.nodes);
+  const readers = readersIn(b.nodes);
+  return outputs.flatMap(({ name: next }): Write[] => {
+    const name = next.replace(/\.next$/, '');
+    const writer = producers.get(next);
+    if (name === next || !writer || !b.has(name) || producers.has(name)) return [];
+    const { shape } = b.value(name);
+    if (!isStatic(shape) || elementsIn(shape) < LARGE) return [];
+    if (writer.domain !== '' || !ELEMENT_BY_ELEMENT.has(writer.op)) return [];
+    const operand = writer.inputs.findLast((input) => producers.has(input) && sameShape(b.value(input).shape, shape));
+    return operand === undefined ? [] : [{ name, writer, operand, readers: readersOfAlone(b, name, writer, readers) }];
+  });
+}
+
+/** The nodes that read a value or what is computed of it alone, up to where a batch comes in. */
+function readersOfAlone(
+  b: GraphBuilder,
+  name: string,
+  writer: Node,
+  readers: ReadonlyMap<string, readonly Node[]>,
+): Node[] {
+  const found = new Set<Node>();
+  const names = new Set([name]);
+  for (const read of names) {
+    for (const node of readers.get(read) ?? []) {
+      if (node === writer) continue;
+      found.add(node);
+      if (!varying(b, node)) for (const output of node.outputs) names.add(output);
+    }
+  }
+  return [...found];
+}
+
+/** A result that varies with the batch, which another value can be told to come after. */
+const varying = (b: GraphBuilder, { outputs }: Node): Value | undefined =>
+  outputs.flatMap((name) => (b.has(name) ? b.value(name) : [])).find(canBeLate);
+
+/** Whether one of the given nodes comes before another one, which is computed from what it computes. */
+function precedenceIn(nodes: readonly Node[], given: readonly Node[]): (before: Node, after: Node) => boolean {
+  const numbers = new Map([...new Set(given)].map((node, i) => [node, i]));
+  const words = Math.ceil(numbers.size / 32);
+  const sets = new Map<Node, Uint32Array>();
+  const producers = new Map<string, Node>();
+  for (const node of nodes) {
+    const set = new Uint32Array(words);
+    for (const name of readsOf(node)) {
+      const producer = producers.get(name);
+      if (!producer) continue;
+      const theirs = sets.get(producer)!;
+      for (let i = 0; i < words; i++) set[i] |= theirs[i];
+      const own = numbers.get(producer);
+      if (own !== undefined) set[own >> 5] |= 1 << (own & 31);
+    }
+    sets.set(node, set);
+    for (const name of node.outputs) producers.set(name, node);
+  }
+  return (before, after) => {
+    const number = numbers.get(before)!;
+    return ((sets.get(after)![number >> 5] >> (number & 31)) & 1) === 1;
+  };
+}

@@ -1,0 +1,107 @@
+import type { Tensor } from '../../onnx/index.ts';
+import type { LossName, LossOptions } from '../losses/index.ts';
+import {
+  type Clipping,
+  OPTIMIZERS,
+  type Optimizer,
+  type OptimizerName,
+  type OptimizerOptions,
+  type Slots,
+} from '../optimizers/index.ts';
+import type { Distillation } from './distillation.ts';
+
+/** Dropout in front of some nodes, which read `value` (Srivastava et al., 2014). */
+export interface DropoutPlan {
+  readonly value: string;
+  /** Names of the nodes; of the first output where a node has no name. */
+  readonly into: ReadonlySet<string>;
+  /** Part of the elements that is dropped, 0 to 1. */
+  readonly rate: number;
+  /** Drops all of a sample or nothing, with one draw each, as stochastic depth does (Huang et al., 2016). */
+  readonly whole?: boolean;
+}
+
+/** μ/2·Σ(w − w⁰)² for all parameters w that train, w⁰ being the values given, or the model's (FedProx: Li et al., 2020). */
+export interface Proximity {
+  readonly mu: number;
+  readonly from: ReadonlyMap<string, Tensor>;
+}
+
+/** What the compiler is to make of a network. */
+export interface TrainingPlan {
+  /** Names of the initializers that train. All others are constants. */
+  readonly trainable: ReadonlySet<string>;
+  /** The graph output that the loss looks at. */
+  readonly output: string;
+  readonly loss: LossName;
+  readonly lossOptions: LossOptions;
+  /** Labels of training are blended: the cross-entropy takes them as probabilities, and in evaluation as classes. */
+  readonly blendedLabels?: boolean;
+  readonly optimizer: OptimizerName;
+  readonly optimizerOptions: OptimizerOptions;
+  /** λ of the penalty λ·Σw² that is added to the loss for every trainable weight with two or more axes; 0 for none. */
+  readonly l2: number;
+  /** λ of the penalty λ·Σ|w|, of the same weights; 0 unless given. */
+  readonly l1?: number;
+  /** α/2·Σ(w − w⁰)² for pretrained weights, whose distance from their pretrained values it is, and β/2·Σw² for those that are `fresh`. */
+  readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
+  readonly proximal?: Proximity;
+  /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
+  readonly dropout?: readonly DropoutPlan[];
+  /** What the network is to take from the pretrained one, which is then part of it. */
+  readonly distillation?: Distillation;
+  /** Factor on the learning rate, by parameter; 1 where it is not named. */
+  readonly learningRateScales: ReadonlyMap<string, number>;
+  /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */
+  readonly stepOffsets: ReadonlyMap<string, number>;
+  /** Updates in which the rate of a parameter with such an offset rises in a line to its own; 0 for none. */
+  readonly thawWarmup?: number;
+  /**
+   * `frozen` normalizes with the running statistics; `training` normalizes with the batch's and moves the running ones, in
+   * layers whose scale or bias trains. A frozen layer's statistics never move.
+   */
+  readonly batchNorm: 'frozen' | 'training';
+  /** The backward pass computes results of activations and normalizations anew instead of keeping them: less memory, more time. */
+  readonly recompute?: boolean;
+  /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
+  readonly accumulate?: boolean;
+  /** A moving average of parameters and statistics is kept beside them, and evaluated. Artifacts on disk are the same with and without. */
+  readonly average?: boolean;
+  /** The optimizer's momentum is an input, `momentum`, which a schedule moves. */
+  readonly movesMomentum?: boolean;
+  /** Clips the gradients of an update, adaptively those of all parameters but a few. */
+  readonly clip?: Clipping & { readonly except?: ReadonlySet<string> };
+}
+
+export const PLAN_DEFAULTS = {
+  loss: 'cross-entropy',
+  lossOptions: {},
+  optimizer: 'adamw',
+  optimizerOptions: {},
+  l2: 0,
+  learningRateScales: new Map<string, number>(),
+  stepOffsets: new Map<string, number>(),
+  batchNorm: 'frozen',
+} as const;
+
+/** The graphs' input for the mask of the loss. */
+export const MASK = 'loss_mask';
+
+/** The options of the loss in training. */
+export const trainingOptions = ({ loss, lossOptions, blendedLabels }: TrainingPlan): LossOptions =>
+  blendedLabels && loss === 'cross-entropy' ? { ...lossOptions, softLabels: true } : lossOptions;
+
+/** The plan's optimizer, with all its hyper-parameters. */
+export function optimizerOf(plan: Pick<TrainingPlan, 'optimizer' | 'optimizerOptions'>): {
+  optimizer: Optimizer;
+  options: OptimizerOptions;
+} {
+  const optimizer: Optimizer = OPTIMIZERS[plan.optimizer];
+  return { optimizer, options: { ...optimizer.defaults, ...plan.optimizerOptions } };
+}
+
+/** Shapes of the optimizer's state for a parameter of this shape, by slot. */
+export function slotsOf(plan: TrainingPlan, shape: readonly number[]): Slots {
+  const { optimizer, options } = optimizerOf(plan);
+  return optimizer.slots(shape, options);
+}

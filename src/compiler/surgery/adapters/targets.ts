@@ -1,0 +1,202 @@
+import { ThawError } from '../../../errors.ts';
+import { elementCount, type Graph, type Node, plainAttributes, readersIn, type Tensor } from '../../../onnx/index.ts';
+import type { LayerGroup } from '../groups.ts';
+import { behind, type Head, producersOf } from '../head.ts';
+import { modulePath } from '../names.ts';
+import { type Selection, selectParameters } from '../selection.ts';
+
+/** Low-rank adapters (Hu et al., "LoRA", 2022): a frozen weight W acts as W + α/r · BA. */
+export interface LoraOptions {
+  /** r: columns of B and rows of A, in a grouped convolution those of each group. */
+  readonly rank: number;
+  /** α; the rank unless given, so that BA counts as it is. */
+  readonly alpha?: number;
+  /** The layers, in the language of `train`; an operator's name, or a module's path or its end (`query`), as well. */
+  readonly targets: Selection;
+  /** Part of what an adapter reads that training drops at random. */
+  readonly dropout?: number;
+}
+
+/** Operators that multiply by their second input: standard ones, and those that ONNX Runtime's optimizer makes of them. */
+const OPERATORS = {
+  '': ['MatMul', 'Gemm', 'Conv'],
+  'com.microsoft': ['FusedMatMul', 'FusedGemm', 'FusedConv', 'Attention'],
+} as const;
+type AdaptedOperator = (typeof OPERATORS)[keyof typeof OPERATORS][number];
+
+const isAdapted = ({ op, domain }: Node): boolean =>
+  Object.hasOwn(OPERATORS, domain) && (OPERATORS as Readonly<Record<string, readonly string[]>>)[domain].includes(op);
+
+/** A weight that an adapter can be added to, with the nodes that multiply by it. */
+export interface AdapterTarget {
+  readonly op: AdaptedOperator;
+  readonly weight: string;
+  readonly shape: readonly number[];
+  /** Whether the weight is stored as [outputs, inputs, …], as PyTorch does, or as [inputs, outputs]. */
+  readonly outputsFirst: boolean;
+  /** Groups of a convolution; 1 elsewhere. */
+  readonly group: number;
+  readonly nodes: readonly Node[];
+  /** The module that it belongs to: `encoder.layer.3.query`. */
+  readonly module: string;
+}
+
+/** α/r */
+export const scaleOf = ({ rank, alpha = rank }: Pick<LoraOptions, 'rank' | 'alpha'>): number => alpha / rank;
+
+/**
+ * The layers that get adapters. Left out are the head, which trains whole, weights that have other uses (a tied embedding), and layers
+ * whose adapter would have no fewer elements than the weight itself: depthwise convolutions, and small ones for their rank.
+ *
+ * @throws ThawError `bad-config` where nothing is left
+ */
+export function chooseTargets(
+  graph: Graph,
+  groups: readonly LayerGroup[],
+  head: Pick<Head, 'weight'>,
+  options: LoraOptions,
+): AdapterTarget[] {
+  const all = targetsOf(graph).filter(({ weight }) => weight !== head.weight);
+  if (!all.length) {
+    throw new ThawError(
+      'bad-config',
+      'the model has no MatMul, Gemm or Conv with a weight of its own besides the head, so that lora has nothing to adapt',
+      'Train without lora',
+    );
+  }
+  const chosen = select(all, groups, options.targets);
+  const closed = options.dropout ? chosen.find((target) => !canBeBeside(target)) : undefined;
+  if (closed) {
+    throw new ThawError(
+      'bad-config',
+      `lora.dropout: ${closed.op} of "${closed.weight}" takes its adapter into the weight, where nothing can be dropped before it`,
+      'Leave out the dropout, or choose other targets',
+    );
+  }
+  const smaller = chosen.filter((target) => adapterSize(target, options.rank) < elementCount(target.shape));
+  if (smaller.length) return smaller;
+  const largest = chosen.reduce((most, target) => Math.max(most, largestRank(target)), 0);
+  throw new ThawError(
+    'bad-config',
+    `adapters of rank ${options.rank} would be larger than the weights of ${options.targets} themselves`,
+    largest >= 1 ? `The largest rank that saves anything is ${largest}` : 'Choose other targets: these are depthwise',
+  );
+}
+
+/** Inputs and outputs of one position, a group's in a grouped convolution. */
+function sizes({ shape, outputsFirst, group }: AdapterTarget): { inputs: number; outputs: number } {
+  const [rows, columns] = [shape[0], elementCount(shape.slice(1))];
+  return outputsFirst ? { inputs: columns, outputs: rows / group } : { inputs: rows, outputs: columns };
+}
+
+function adapterSize(target: AdapterTarget, rank: number): number {
+  const { inputs, outputs } = sizes(target);
+  return target.group * rank * (inputs + outputs);
+}
+
+export const isConvolution = ({ op }: Pick<AdapterTarget, 'op'>): boolean => op === 'Conv' || op === 'FusedConv';
+
+/**
+ * Whether W + α/r · BA is the quicker way, or the only one. It costs the gradient of the whole weight, 2·inputs·outputs operations a
+ * position; an adapter beside the layer costs passes over what the layer reads and writes, but what it reads can be dropped.
+ */
+export function isWithin(target: AdapterTarget, { dropout = 0 }: Pick<LoraOptions, 'dropout'>): boolean {
+  if (!canBeBeside(target)) return true;
+  const { inputs, outputs } = sizes(target);
+  const [channels, passes] = isConvolution(target) ? [target.shape[1], PASSES.convolution] : [inputs, PASSES.product];
+  return dropout === 0 && inputs * outputs < passes * (channels + outputs);
+}
+
+/** The inside of one of ONNX Runtime's own operators is out of reach. */
+const canBeBeside = ({ nodes }: AdapterTarget): boolean => nodes.every(({ domain }) => domain === '');
+
+/**
+ * Multiplications in the time of an adapter's passes over one number; measured on the CPU provider, where few channels fill no block of a
+ * convolution's maps.
+ */
+const PASSES = { product: 80, convolution: 300 };
+
+/** The largest rank whose adapter is smaller than the weight. */
+function largestRank(target: AdapterTarget): number {
+  const { inputs, outputs } = sizes(target);
+  return Math.ceil((inputs * outputs) / (inputs + outputs)) - 1;
+}
+
+function select(all: readonly AdapterTarget[], groups: readonly LayerGroup[], targets: Selection): AdapterTarget[] {
+  const names = new Map<string, Set<AdapterTarget>>();
+  for (const target of all) {
+    for (const name of [target.weight, target.op, ...endsOf(target.module)]) {
+      const known = names.get(name);
+      if (known) known.add(target);
+      else names.set(name, new Set([target]));
+    }
+  }
+  const weights = new Set(all.map(({ weight }) => weight));
+  const adaptable = groups.map((group) => ({
+    ...group,
+    parameters: group.parameters.filter((name) => weights.has(name)),
+  }));
+  const selected = selectParameters(targets, adaptable, [...names.keys()]);
+  const found = new Set([...selected].flatMap((name) => [...(names.get(name) ?? [])]));
+  return all.filter((target) => found.has(target));
+}
+
+/** Parts of a path that its end may be named by. */
+const MOST_PARTS = 32;
+
+/** `a.b.c`, `b.c`, `c`. */
+function endsOf(path: string): string[] {
+  const parts = path.split('.').filter((part) => part !== '');
+  return parts.slice(-MOST_PARTS).map((_, i, last) => last.slice(i).join('.'));
+}
+
+/** Every weight that only `MatMul`, `Gemm` or `Conv` nodes multiply by. */
+export function targetsOf(graph: Graph): AdapterTarget[] {
+  const producers = producersOf(graph);
+  const readers = readersIn(graph.nodes);
+  const found = new Map<string, AdapterTarget & { readonly nodes: Node[] }>();
+  for (const node of graph.nodes) {
+    const target = targetAt(graph, node, producers);
+    const before = target && found.get(target.weight);
+    if (before) before.nodes.push(node);
+    else if (target) found.set(target.weight, { ...target, nodes: [...target.nodes] });
+  }
+  return [...found.values()].filter((target) => {
+    const own = new Set(target.nodes);
+    return usersOf(readers, target.weight).every(
+      (node) => own.has(node) && sameUse(target, targetAt(graph, node, producers)),
+    );
+  });
+}
+
+const sameUse = (a: AdapterTarget, b: AdapterTarget | undefined): boolean =>
+  a.op === b?.op && a.outputsFirst === b.outputsFirst && a.group === b.group;
+
+/** The nodes in which a weight meets something else. */
+function usersOf(readers: ReadonlyMap<string, readonly Node[]>, weight: string): Node[] {
+  const names = new Set([weight]);
+  const users = new Set<Node>();
+  for (const name of names) {
+    for (const node of readers.get(name) ?? []) {
+      if (node.op === 'Identity' || node.op === 'Transpose') names.add(node.outputs[0]);
+      else users.add(node);
+    }
+  }
+  return [...users];
+}
+
+function targetAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): AdapterTarget | undefined {
+  const { inputs } = node;
+  if (!isAdapted(node)) return undefined;
+  const op = node.op as AdaptedOperator;
+  const weight = behind(graph, inputs[1], producers);
+  if (weight?.tensor.type !== 'float32' || behind(graph, inputs[0], producers)) return undefined;
+  const { shape } = weight.tensor as Tensor;
+  const { group = 1, transA = 0, transB = 0 } = plainAttributes(node);
+  const common = { op, weight: weight.name, shape, nodes: [node], module: modulePath(weight.name, node).join('.') };
+  if (isConvolution({ op })) {
+    return weight.transposed || shape.length < 3 ? undefined : { ...common, outputsFirst: true, group: Number(group) };
+  }
+  if (shape.length !== 2 || Number(transA)) return undefined;
+  return { ...common, outputsFirst: Boolean(Number(transB)) !== weight.transposed, group: 1 };
+}

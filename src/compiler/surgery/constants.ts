@@ -1,0 +1,63 @@
+/** Which float initializers are constants of the arithmetic, and not parameters. */
+import { elementCount, isGenerated, type Node, type Tensor } from '../../onnx/index.ts';
+import { own } from '../../own.ts';
+import { isBinary, recognize, repeated } from './recognized.ts';
+
+/** Inputs that set an operator up, by position: no gradient is taken with respect to them. */
+const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  Resize: [undefined, 'its region', 'its scales'],
+  Upsample: [undefined, 'its scales'],
+  Dropout: [undefined, 'its rate'],
+  QuantizeLinear: [undefined, 'its scale'],
+  DequantizeLinear: [undefined, 'its scale'],
+  RotaryEmbedding: [undefined, 'its cosines', 'its cosines', 'its sines'],
+  STFT: [undefined, undefined, 'its window'],
+};
+
+/** The name of what an input sets up, if it does. */
+export const settingAt = ({ op }: Node, at: number): string | undefined => own(SETTINGS, op)?.[at];
+
+const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
+/** The last part of the name of a number that is no parameter. */
+const BOUND = /(^|[._/:])(eps|epsilon|min|max|lower|upper|lower_bound|upper_bound|pad_value)(:\d+)?$/i;
+const NORMALIZER = /(^|[._/])(\w+_)?(mean|means|std|stds|stdev|deviation|deviations|variance|var)(:\d+)?$/i;
+const STATISTIC = /(^|[._/])running_(mean|var)$/;
+const MASK = /mask|causal|tril/i;
+/** Channels of an image. */
+const CHANNELS = 4;
+
+/** How a graph first uses an initializer. */
+export interface FirstUse {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** The node in which it meets the data. */
+  readonly node: Node;
+  /** It is an operand that a layer is made of there: a convolution's filters, a normalization's scale. */
+  readonly isLayers: boolean;
+  /** The data is an input of the model, which no parameter has touched. */
+  readonly isRaw: boolean;
+}
+
+/**
+ * Why an initializer from which the loss can be reached is a constant all the same; undefined for parameters. In doubt it is a parameter.
+ *
+ * - A single number is a constant if an exporter made up its name, or its name says that it is a bound or an epsilon. Parameters keep
+ *   the path of their module (`logit_scale`, `gem.p`). A layer's own operand is a parameter in any case.
+ * - So is what normalizes the model's input: a single number, or by its name (`mean`, `std`), or 4 numbers at most under a made-up name.
+ * - So are running statistics by name, one number that is repeated under a made-up name, and zeros and ones that are called a mask.
+ * - So are the contents that `recognize` lists.
+ */
+export function constantReason({ name, tensor, node, isLayers, isRaw }: FirstUse): string | undefined {
+  const count = elementCount(tensor.shape);
+  const content = recognize(tensor, isLayers && node.op !== 'Gather');
+  if (content) return content;
+  if (isLayers) return undefined;
+  const isNameless = isGenerated(name);
+  if (count === 1 && (isNameless || BOUND.test(name))) return 'a single number';
+  if (STATISTIC.test(name)) return 'a running statistic';
+  const isNormalizer = count === 1 || NORMALIZER.test(name) || (isNameless && count <= CHANNELS);
+  if (isRaw && ARITHMETIC.has(node.op) && isNormalizer) return "it normalizes the model's input";
+  if (isNameless && repeated(tensor) !== undefined) return 'one number, repeated';
+  if ((isNameless || MASK.test(name)) && isBinary(tensor)) return 'a mask';
+  return undefined;
+}

@@ -1,0 +1,220 @@
+import { ThawError } from '../../errors.ts';
+import {
+  type Graph,
+  isDequantize,
+  isFloat,
+  isQuantize,
+  MOST_COPIES,
+  type Model,
+  type Node,
+  producersIn,
+  type Tensor,
+} from '../../onnx/index.ts';
+import { neededFor } from './flow.ts';
+import { isTail } from './tail.ts';
+
+/** The classifier: the last layer, whose outputs are the classes' scores. */
+export interface Head {
+  readonly kind: 'gemm' | 'matmul' | 'conv';
+  /** Its nodes, the product first, then the addition of the bias if that is a node of its own. */
+  readonly nodes: readonly string[];
+  /** Initializers; there may be no bias. */
+  readonly weight: string;
+  readonly bias?: string;
+  /** Whether the weight is stored as [classes, features, …], as PyTorch does, or as [features, classes]. */
+  readonly classesFirst: boolean;
+  readonly features: number;
+  readonly classes: number;
+  /** The value that it reads, and the one that it computes. */
+  readonly input: string;
+  readonly output: string;
+  /** Operators between it and the graph's output: Softmax, Flatten, Reshape, … */
+  readonly tail: readonly string[];
+  /** The graph's output that it feeds. */
+  readonly graphOutput: string;
+}
+
+/** What may follow the classifier; after a convolution also pooling and the activation that SqueezeNet has there. */
+const TAIL = new Set([
+  'Softmax',
+  'LogSoftmax',
+  'Sigmoid',
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Identity',
+  'Dropout',
+  'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
+]);
+const POOLING = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean', 'GlobalMaxPool', 'MaxPool', 'Relu']);
+
+/**
+ * Finds the classifier: the last Gemm, MatMul (+ Add) or 1x1 Conv before the model's first output.
+ *
+ * @param options.name the name of its node or weight, where it is another one
+ * @throws ThawError `bad-model` naming the layers that could be meant
+ */
+export function findHead(model: Model, options: { readonly name?: string } = {}): Head {
+  const { name } = options;
+  const head = name === undefined ? headOf(model) : headNamed(model, name);
+  if (head) return head;
+  const candidates = layersOf(model.graph)
+    .slice(-5)
+    .reverse()
+    .map((layer) => layer.nodes[0]);
+  const why =
+    name === undefined
+      ? 'no classifier was found before the output'
+      : `no Gemm, MatMul or 1x1 Conv with constant weights is called "${name}"`;
+  const hint = candidates.length
+    ? `Name it with --head: ${candidates.join(', ')}`
+    : 'A classifier ends in a Gemm, MatMul or 1x1 Conv with constant weights; thaw inspect shows what this model has';
+  throw new ThawError(
+    'bad-model',
+    `${why} "${model.graph.outputs[0]?.name}"`.replace(/called .*$/, `called "${name}"`),
+    hint,
+  );
+}
+
+/** The classifier before the first output, if there is one. */
+export function headOf({ graph }: Model): Head | undefined {
+  const producers = producersOf(graph);
+  let name = graph.outputs[0]?.name ?? '';
+  const tail: string[] = [];
+  for (;;) {
+    const node = producers.get(name);
+    if (!node) return undefined;
+    const layer = layerEndingAt(graph, node, producers);
+    if (layer) {
+      const pooled = tail.some((op) => POOLING.has(op));
+      return pooled && layer.kind !== 'conv'
+        ? undefined
+        : { ...layer, tail: tail.reverse(), graphOutput: graph.outputs[0].name };
+    }
+    if (!TAIL.has(node.op) && !POOLING.has(node.op) && !isTail(node)) return undefined;
+    tail.push(node.op);
+    name = node.inputs[0];
+  }
+}
+
+function headNamed({ graph }: Model, name: string): Head | undefined {
+  const layer = layersOf(graph).findLast(
+    ({ nodes, weight, bias, output }) => nodes.includes(name) || [weight, bias, output].includes(name),
+  );
+  if (!layer) return undefined;
+  const reached = new Set([layer.output]);
+  for (const { inputs, outputs } of graph.nodes)
+    if (inputs.some((one) => reached.has(one))) for (const output of outputs) if (output !== '') reached.add(output);
+  const target = graph.outputs.find((info) => reached.has(info.name)) ?? graph.outputs[0];
+  return { ...layer, tail: operatorsBetween(graph, layer.output, target.name), graphOutput: target.name };
+}
+
+type Layer = Omit<Head, 'tail' | 'graphOutput'>;
+
+/** Every layer that could be a classifier, in order. */
+function layersOf(graph: Graph): Layer[] {
+  const producers = producersOf(graph);
+  const consumed = new Set<string>();
+  const layers = graph.nodes.flatMap((node) => layerEndingAt(graph, node, producers) ?? []);
+  // A product whose bias is added by the next node is part of that layer.
+  for (const { nodes } of layers) for (const name of nodes.length > 1 ? nodes : []) consumed.add(name);
+  return layers.filter(({ nodes }) => nodes.length > 1 || !consumed.has(nodes[0]));
+}
+
+export const producersOf = (graph: Graph): Map<string, Node> => producersIn(graph.nodes);
+
+export const labelOf = (node: Node): string => node.name || node.outputs[0];
+
+/** The layer whose last node this is: Gemm, MatMul, 1x1 Conv, or the addition of a bias to one of them. */
+function layerEndingAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): Layer | undefined {
+  if (node.domain !== '') return undefined;
+  if (node.op !== 'Add') return product(graph, node, producers);
+  for (const [data, constant] of [node.inputs, [...node.inputs].reverse()]) {
+    const bias = behind(graph, constant, producers);
+    const before = producers.get(beforeRounding(data, producers));
+    const layer = bias && before && product(graph, before, producers);
+    if (!layer || layer.bias !== undefined || elements(bias.tensor) !== layer.classes) continue;
+    return { ...layer, nodes: [...layer.nodes, labelOf(node)], bias: bias.name, output: node.outputs[0] };
+  }
+  return undefined;
+}
+
+function product(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): Layer | undefined {
+  if (node.domain !== '') return undefined;
+  const weight = behind(graph, node.inputs[1], producers);
+  const bias = node.inputs[2] ? behind(graph, node.inputs[2], producers) : undefined;
+  if (!weight || (node.inputs[2] && !bias)) return undefined;
+  const { shape } = weight.tensor;
+  const common = {
+    nodes: [labelOf(node)],
+    weight: weight.name,
+    bias: bias?.name,
+    input: node.inputs[0],
+    output: node.outputs[0],
+  };
+  const matrix = (kind: 'gemm' | 'matmul', classesFirst: boolean): Layer | undefined => {
+    const [classes, features] = classesFirst ? shape : [shape[1], shape[0]];
+    return shape.length === 2 ? { kind, ...common, classesFirst, features, classes } : undefined;
+  };
+  if (node.op === 'Gemm') {
+    const { transA, transB } = node.attributes;
+    if (transA?.kind === 'int' && transA.value) return undefined;
+    return matrix('gemm', (transB?.kind === 'int' && Boolean(transB.value)) !== weight.transposed);
+  }
+  if (node.op === 'MatMul') return matrix('matmul', weight.transposed);
+  if (node.op !== 'Conv' || weight.transposed || shape.length < 3 || shape.slice(2).some((k) => k !== 1))
+    return undefined;
+  const group = node.attributes.group;
+  if (group?.kind === 'int' && Number(group.value) !== 1) return undefined;
+  return { kind: 'conv', ...common, classesFirst: true, features: shape[1], classes: shape[0] };
+}
+
+/** The value that is rounded to this one, or this one itself. */
+function beforeRounding(value: string, producers: ReadonlyMap<string, Node>): string {
+  const node = producers.get(value);
+  const rounding = node && isDequantize(node) ? producers.get(node.inputs[0]) : undefined;
+  return rounding && isQuantize(rounding) ? rounding.inputs[0] : value;
+}
+
+/** The initializer behind a value, through Identity, a matrix's Transpose, and what rounds floats or makes floats of whole numbers. */
+export function behind(
+  graph: Graph,
+  value: string | undefined,
+  producers: ReadonlyMap<string, Node>,
+): { name: string; tensor: Tensor; transposed: boolean } | undefined {
+  let name = value ?? '';
+  let transposed = false;
+  let floats = false;
+  for (let copies = 0; copies <= MOST_COPIES; copies++) {
+    const tensor = graph.initializers.get(name);
+    if (tensor) return floats || isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
+    const node = producers.get(name);
+    if (!node) return undefined;
+    if (isDequantize(node)) floats = true;
+    else if (node.op === 'Transpose') transposed = !transposed;
+    else if (node.op !== 'Identity' && !isQuantize(node)) return undefined;
+    name = node.inputs[0];
+  }
+  return undefined;
+}
+
+const elements = ({ shape }: Tensor) => shape.reduce((all, d) => all * d, 1);
+
+function operatorsBetween(graph: Graph, from: string, to: string): string[] {
+  const needed = neededFor(graph.nodes, [to]);
+  const reached = new Set([from]);
+  const operators: string[] = [];
+  for (const node of graph.nodes) {
+    if (!node.inputs.some((name) => reached.has(name)) || !node.outputs.some((name) => needed.has(name))) continue;
+    for (const output of node.outputs) reached.add(output);
+    operators.push(node.op);
+  }
+  return operators;
+}
+
+/** Whether the head's tail only rearranges and scales its scores, so that it can stay behind another head. */
+export const tailStays = ({ kind, tail }: Head): boolean =>
+  tail.every((op) => TAIL.has(op) || (kind === 'conv' && POOLING.has(op)));

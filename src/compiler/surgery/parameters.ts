@@ -1,0 +1,175 @@
+import { elementCount, type Graph, isDequantize, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
+import { own } from '../../own.ts';
+import { differentiability } from '../autodiff/index.ts';
+import { constantReason, type FirstUse, settingAt } from './constants.ts';
+import { reachedFrom } from './flow.ts';
+import { isTail } from './tail.ts';
+
+/**
+ * `weight`: of a layer that mixes (convolution, product, embedding), its bias included. `affine`: scales, offsets, tokens that adjust what
+ * layers compute. `statistic`: running mean and variance, which training does not change by gradients.
+ */
+export type Role = 'weight' | 'affine' | 'statistic';
+
+/** What an initializer is to the network. */
+export interface Use {
+  readonly name: string;
+  readonly role: Role;
+  /** Index of the first node in which it meets the data. */
+  readonly node: number;
+}
+
+/** Float initializers by what they are: parameters and running statistics in the order in which they meet the data, and why others are neither. */
+export interface Survey {
+  readonly uses: readonly Use[];
+  readonly constants: ReadonlyMap<string, string>;
+}
+
+/** Operands that a layer is made of, by position. */
+const ROLES: Readonly<Record<string, readonly (Role | undefined)[]>> = {
+  Conv: [undefined, 'weight', 'weight'],
+  ConvTranspose: [undefined, 'weight', 'weight'],
+  DeformConv: [undefined, 'weight', undefined, 'weight'],
+  Gemm: ['weight', 'weight', 'weight'],
+  MatMul: ['weight', 'weight'],
+  BatchNormalization: [undefined, 'affine', 'affine', 'statistic', 'statistic'],
+  LayerNormalization: [undefined, 'affine', 'affine'],
+  GroupNormalization: [undefined, 'affine', 'affine'],
+  InstanceNormalization: [undefined, 'affine', 'affine'],
+  RMSNormalization: [undefined, 'affine'],
+  PRelu: [undefined, 'weight'],
+  Gather: ['weight'],
+  LSTM: [undefined, 'weight', 'weight', 'weight', undefined, undefined, undefined, 'weight'],
+  GRU: [undefined, 'weight', 'weight', 'weight'],
+  RNN: [undefined, 'weight', 'weight', 'weight'],
+  // As ONNX Runtime's optimizer writes them.
+  FusedConv: [undefined, 'weight', 'weight'],
+  FusedGemm: ['weight', 'weight', 'weight'],
+  FusedMatMul: ['weight', 'weight'],
+  BiasGelu: [undefined, 'weight'],
+  FastGelu: [undefined, 'weight'],
+  Attention: [undefined, 'weight', 'weight'],
+  MultiHeadAttention: [undefined, undefined, undefined, 'weight'],
+  SimplifiedLayerNormalization: [undefined, 'affine'],
+  SkipLayerNormalization: [undefined, undefined, 'affine', 'affine', 'affine'],
+  SkipSimplifiedLayerNormalization: [undefined, undefined, 'affine', 'affine'],
+  EmbedLayerNormalization: [undefined, undefined, 'weight', 'weight', 'weight', 'affine', 'affine'],
+};
+
+/** Operators that only rearrange or round, so that what comes out of them is still the parameter. */
+const REARRANGING: ReadonlySet<string> = new Set(
+  'Identity Transpose Reshape Flatten Squeeze Unsqueeze Expand Tile Cast QuantizeLinear DequantizeLinear'.split(' '),
+);
+
+/** `TensorProto.DataType` of floats: FLOAT, FLOAT16, DOUBLE, BFLOAT16. */
+const FLOATS = new Set([1, 10, 11, 16]);
+
+/**
+ * Every float initializer from which an output can be reached by gradients is a parameter, except the constants that `constantReason`
+ * recognizes. It belongs to the node in which it, or what is computed from it and other constants, first meets the data.
+ *
+ * @param output the graph output that the loss looks at
+ */
+export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
+  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const data = reachedFrom(graph.nodes, inputs);
+  const smooth = smoothlyReaching(graph.nodes, output);
+  const producers = producersIn(graph.nodes);
+  const uses = new Map<string, Use>();
+  const constants = new Map<string, string>();
+  /** Values that depend on a parameter. */
+  const touched = new Set<string>();
+  const visited = new Set<string>();
+
+  /** The initializers that a value is computed from, and whether they reach it unchanged but for their order and type. */
+  function* behind(value: string): Generator<{ name: string; isDirect: boolean }> {
+    const open = [{ name: value, isDirect: true }];
+    for (let next = open.pop(); next; next = open.pop()) {
+      if (graph.initializers.has(next.name)) yield next;
+      const producer = visited.has(next.name) ? undefined : producers.get(next.name);
+      visited.add(next.name);
+      if (!producer) continue;
+      const isDirect = next.isDirect && REARRANGING.has(producer.op);
+      const read = gradientInputs(producer).filter((name) => !data.has(name));
+      open.push(...read.reverse().map((name) => ({ name, isDirect })));
+    }
+  }
+
+  const settle = (first: Omit<FirstUse, 'tensor' | 'isLayers'>, index: number, role: Role | undefined) => {
+    const { name } = first;
+    const tensor = graph.initializers.get(name)!;
+    if (!isFloat(tensor.type) || constants.has(name)) return;
+    const before = uses.get(name);
+    const reason = before ? undefined : constantReason({ ...first, tensor, isLayers: role !== undefined });
+    if (reason !== undefined) {
+      constants.set(name, reason);
+      return;
+    }
+    touched.add(name);
+    // A tensor that is shared by a weight and a statistic is a weight.
+    if (!before) uses.set(name, { name, role: role ?? 'affine', node: index });
+    else if (before.role === 'statistic') uses.set(name, { ...before, role: role ?? 'affine' });
+  };
+
+  const settleNode = (node: Node, index: number) => {
+    const roles = own(ROLES, node.op) ?? [];
+    const isRaw = !readsOf(node).some((name) => touched.has(name));
+    for (const value of gradientInputs(node)) {
+      if (data.has(value)) continue;
+      const found = [...behind(value)];
+      for (const { name, isDirect } of found) {
+        const role = isDirect ? roles[node.inputs.indexOf(value)] : undefined;
+        settle({ name, node, isRaw: isRaw && isDirect }, index, role);
+      }
+      if (found.some(({ name }) => touched.has(name))) touched.add(value);
+    }
+  };
+
+  for (const [index, node] of graph.nodes.entries()) {
+    if (!node.outputs.some((name) => data.has(name))) continue;
+    if (!isTail(node) && node.outputs.some((name) => smooth.has(name))) settleNode(node, index);
+    if (readsOf(node).some((name) => touched.has(name))) for (const name of node.outputs) touched.add(name);
+  }
+  // What reaches the output without ever meeting the data.
+  for (const [index, node] of graph.nodes.entries()) {
+    const isReached = !isTail(node) && node.outputs.some((name) => smooth.has(name));
+    if (isReached && !node.outputs.some((name) => data.has(name))) settleNode(node, index);
+  }
+  return { uses: [...uses.values()].sort((a, b) => a.node - b.node), constants };
+}
+
+/** The values from which an output can be reached by gradients. */
+function smoothlyReaching(nodes: readonly Node[], output: string): Set<string> {
+  const reaching = new Set([output]);
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => reaching.has(name))) continue;
+    for (const name of gradientInputs(node)) reaching.add(name);
+  }
+  return reaching;
+}
+
+/** The values that a gradient may go to from a node: none from operators of derivative zero, and from those that make whole numbers. */
+function gradientInputs(node: Node): string[] {
+  const { op, domain, inputs, attributes } = node;
+  const isWhole = op === 'Cast' && attributes.to?.kind === 'int' && !FLOATS.has(Number(attributes.to.value));
+  if (isWhole || differentiability(op, domain) === 'zero') return [];
+  return readsOf(node).filter((name) => settingAt(node, inputs.indexOf(name)) === undefined);
+}
+
+/**
+ * The graph with the contents of `Constant` nodes as initializers wherever they could be parameters (floats, more than one element) or what
+ * makes floats of quantized ones: some exporters write weights so.
+ */
+export function hoistConstants(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  const rounding = new Set(graph.nodes.flatMap((node) => (isDequantize(node) ? node.inputs : [])));
+  const nodes = graph.nodes.filter(({ op, domain, outputs, attributes }) => {
+    const value = op === 'Constant' && domain === '' ? attributes.value : undefined;
+    if (value?.kind !== 'tensor') return true;
+    const { type, shape } = value.value;
+    if ((!isFloat(type) || elementCount(shape) < 2) && !rounding.has(outputs[0])) return true;
+    initializers.set(outputs[0], value.value);
+    return false;
+  });
+  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes, initializers };
+}

@@ -1,0 +1,53 @@
+import type { Graph } from '../../onnx/index.ts';
+import { reachedFrom } from './flow.ts';
+import type { LayerGroup } from './groups.ts';
+import { labelOf } from './head.ts';
+import { selectParameters } from './selection.ts';
+
+/** A value between two layers, and who reads it. */
+export interface Place {
+  readonly value: string;
+  /** The node that computes it. */
+  readonly node: string;
+  /** The nodes that read it. */
+  readonly readers: readonly string[];
+}
+
+/**
+ * Every value that depends on the data and that a node reads.
+ *
+ * @param whole the graph with what was put beside its layers, which reads its values too
+ */
+export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
+  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const data = reachedFrom(graph.nodes, inputs);
+  const readers = new Map<string, string[]>();
+  for (const node of whole.nodes) {
+    for (const name of new Set(node.inputs)) {
+      const known = readers.get(name);
+      if (known) known.push(labelOf(node));
+      else readers.set(name, [labelOf(node)]);
+    }
+  }
+  return graph.nodes.flatMap((node) =>
+    node.outputs
+      .filter((value) => data.has(value) && readers.has(value))
+      .map((value) => ({ value, node: labelOf(node), readers: readers.get(value)! })),
+  );
+}
+
+/**
+ * The places that a name means: a layer group's name the end of the group; a value's or a node's name, a glob or `/regex/` on them,
+ * these values.
+ *
+ * @throws ThawError `bad-config` where it means none, with names that are near
+ */
+export function selectPlaces(name: string, places: readonly Place[], groups: readonly LayerGroup[]): readonly Place[] {
+  const at = groups.findIndex((group) => group.name === name);
+  const end = at >= 0 ? groups[at + 1]?.input : undefined;
+  if (end !== undefined) return places.filter(({ value }) => value === end);
+  const names = places.flatMap(({ value, node }) => [value, node]);
+  const ends = groups.map((group) => ({ ...group, parameters: [] }));
+  const found = selectParameters(name, ends, names);
+  return places.filter(({ value, node }) => found.has(value) || found.has(node));
+}

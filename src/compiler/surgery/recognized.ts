@@ -1,0 +1,181 @@
+/** Tensors that are constants by their contents: no training leaves such numbers behind. */
+import { elementCount, isHalf, numbersOf, type Tensor, widened } from '../../onnx/index.ts';
+
+/** Elements from which on contents count: fewer numbers fall into a pattern by chance. */
+const ENOUGH = 4;
+/** Elements of a tensor that is still looked at as a whole. */
+const MOST = 1 << 22;
+/** A bias of attention scores from which on softmax leaves nothing. */
+const MASKED = -100;
+
+/**
+ * What a tensor is that nobody trained, or undefined if it may be a parameter. Recognized are
+ *
+ * - masks: zeros and numbers of at most −100, or infinities;
+ * - evenly spaced numbers (positions, bins) and geometric series (frequencies, slopes), of four and more;
+ * - sinusoids: every column a sampled sine or cosine, of positions on a line or on a square grid (Vaswani et al., 2017);
+ * - coordinates: up to four columns, in which each value comes equally often, as in a grid's;
+ * - blurs: depthwise filters that are all the same binomial filter (Zhang, 2019).
+ *
+ * @param isFilter of a convolution or a product: only evenly spaced numbers and blurs are no weights there
+ */
+export function recognize(tensor: Tensor, isFilter = false): string | undefined {
+  const count = elementCount(tensor.shape);
+  if (count < ENOUGH || count > MOST) return undefined;
+  const x = isHalf(tensor.type) ? numbersOf(widened(tensor)) : (tensor.data as unknown as ArrayLike<number>);
+  if (isSpaced(x)) return 'evenly spaced numbers';
+  const { shape } = tensor;
+  if (isBlur(x, shape)) return 'a blur';
+  if (isFilter) return undefined;
+  if (isMask(x)) return 'a mask';
+  if (isGeometric(x)) return 'a geometric series';
+  const columns = shape.at(-1) ?? 1;
+  if (isGrid(x, columns)) return 'coordinates of a grid';
+  if (isSinusoids(x, columns)) return 'sinusoids of positions';
+  return undefined;
+}
+
+/** The only number in a tensor, which it repeats. */
+export function repeated(tensor: Tensor): number | undefined {
+  if (isHalf(tensor.type)) return repeated(widened(tensor));
+  const x = tensor.data as unknown as ArrayLike<number>;
+  for (let i = 1; i < x.length; i++) if (x[i] !== x[0]) return undefined;
+  return x[0];
+}
+
+/** Zeros and ones, of both some. */
+export function isBinary(tensor: Tensor): boolean {
+  if (isHalf(tensor.type)) return isBinary(widened(tensor));
+  const x = tensor.data as unknown as ArrayLike<number>;
+  let ones = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] !== 0 && x[i] !== 1) return false;
+    ones += x[i];
+  }
+  return ones > 0 && ones < x.length;
+}
+
+function isMask(x: ArrayLike<number>): boolean {
+  let masked = false;
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] <= MASKED || x[i] === Number.POSITIVE_INFINITY) masked = true;
+    else if (x[i] !== 0) return false;
+  }
+  return masked;
+}
+
+const near = (a: number, b: number, scale: number) => Math.abs(a - b) <= 1e-5 * scale;
+
+function isSpaced(x: ArrayLike<number>): boolean {
+  const step = (x[x.length - 1] - x[0]) / (x.length - 1);
+  if (!(Math.abs(step) > 0)) return false;
+  const scale = Math.max(Math.abs(step), 1e-2 * Math.abs(x[0]), 1e-2 * Math.abs(x[x.length - 1]));
+  for (let i = 0; i < x.length; i++) if (!near(x[i], x[0] + i * step, scale)) return false;
+  return true;
+}
+
+function isGeometric(x: ArrayLike<number>): boolean {
+  const ratio = (x[x.length - 1] / x[0]) ** (1 / (x.length - 1));
+  if (!(x[0] !== 0 && ratio > 0 && Math.abs(ratio - 1) > 1e-6)) return false;
+  for (let i = 0; i < x.length; i++) {
+    const expected = x[0] * ratio ** i;
+    if (!near(x[i], expected, Math.abs(expected))) return false;
+  }
+  return true;
+}
+
+/** Rows of `columns`; a first row of zeros, which some give a class token, may come before them. */
+function isSinusoids(x: ArrayLike<number>, columns: number): boolean {
+  const rows = x.length / columns;
+  const isZeros = Array.from({ length: columns }, (_, c) => x[c]).every((value) => value === 0);
+  const first = isZeros ? 1 : 0;
+  const count = rows - first;
+  const side = Math.round(Math.sqrt(count));
+  const isSquare = side * side === count;
+  let moving = 0;
+  for (let c = 0; c < columns; c++) {
+    /** Numbers of the column, so many rows apart. */
+    const along = (step: number, length: number): Series => ({
+      x,
+      from: first * columns + c,
+      step: step * columns,
+      length,
+    });
+    const line = along(1, count);
+    const isOnGrid = () =>
+      isSquare &&
+      (isSinusoid(along(1, side)) || isSinusoid(along(side, side))) &&
+      (repeats(line, side, 1) || repeats(line, 1, side));
+    if (!isSinusoid(line) && !isOnGrid()) return false;
+    if (at(line, 0) !== at(line, 1) || at(line, 0) !== at(line, side)) moving++;
+  }
+  return moving * 2 > columns;
+}
+
+/** Numbers of a tensor, evenly far apart. */
+interface Series {
+  readonly x: ArrayLike<number>;
+  readonly from: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+const at = ({ x, from, step }: Series, i: number) => x[from + i * step];
+
+/** Whether each number equals the one so many places before it, of those in runs of `run` that begin anew with every `period · run`. */
+function repeats(series: Series, period: number, run: number): boolean {
+  for (let i = 0; i < series.length; i++) {
+    const same = run === 1 ? i % period : i - (i % run);
+    if (!near(at(series, i), at(series, same), 1)) return false;
+  }
+  return true;
+}
+
+/** xₖ₊₁ + xₖ₋₁ = 2·cos ω·xₖ, which sines and cosines of evenly spaced angles fulfil; ω by least squares. */
+function isSinusoid(series: Series): boolean {
+  const { length } = series;
+  // Few numbers show most tensors to be something else.
+  return length >= ENOUGH && fits(series, Math.min(length, 8)) && (length <= 8 || fits(series, length));
+}
+
+function fits(series: Series, length: number): boolean {
+  let product = 0;
+  let square = 0;
+  for (let i = 0; i < length; i++) {
+    const value = at(series, i);
+    if (!(Math.abs(value) <= 1 + 1e-5)) return false;
+    if (i === 0 || i === length - 1) continue;
+    product += (at(series, i + 1) + at(series, i - 1)) * value;
+    square += value * value;
+  }
+  const twice = square > 0 ? product / square : 0;
+  let error = 0;
+  for (let i = 1; i < length - 1; i++) error += (at(series, i + 1) + at(series, i - 1) - twice * at(series, i)) ** 2;
+  return error <= 4e-8 * (square + 1e-12);
+}
+
+/** Few columns, in each of which every value comes equally often, and far less often different than there are rows. */
+function isGrid(x: ArrayLike<number>, columns: number): boolean {
+  const rows = x.length / columns;
+  if (columns > ENOUGH || columns < 2 || rows < 9) return false;
+  for (let c = 0; c < columns; c++) {
+    const times = new Map<number, number>();
+    for (let r = 0; r < rows; r++) {
+      const value = x[r * columns + c];
+      times.set(value, (times.get(value) ?? 0) + 1);
+      if (times.size * 2 > rows) return false;
+    }
+    if (times.size < 3 || new Set(times.values()).size > 1) return false;
+  }
+  return true;
+}
+
+/** Filters [channels, 1, k, k] that are all b·bᵀ for one row b of Pascal's triangle, divided by its sum. */
+function isBlur(x: ArrayLike<number>, [channels, inputs, k, width]: readonly number[]): boolean {
+  if (inputs !== 1 || k !== width || !(k > 1 && k < 8) || x.length !== channels * k * k) return false;
+  const row = Array.from({ length: k }, (_, i) => binomial(k - 1, i) / 2 ** (k - 1));
+  for (let i = 0; i < x.length; i++) if (!near(x[i], row[Math.floor(i / k) % k] * row[i % k], 1e-1)) return false;
+  return true;
+}
+
+const binomial = (n: number, k: number): number => (k === 0 ? 1 : (binomial(n, k - 1) * (n - k + 1)) / k);

@@ -1,0 +1,53 @@
+import { type Node, renamed, type Typed } from '../../onnx/index.ts';
+import type { Inference } from '../shapes/index.ts';
+import { neededFor } from './flow.ts';
+
+const PREFIX = 'teacher/';
+
+/** Names of values that the network as it came computes beside the one that trains. */
+export interface Teacher {
+  readonly features: string;
+  readonly scores: string;
+}
+
+/**
+ * A network with the pretrained one beside it, which reads the same input under names of its own and never trains: what it computes of a
+ * picture is part of what is frozen, and is remembered with it.
+ *
+ * @param network to which it is added
+ * @param pretrained as it came
+ * @param values what the head reads, and what it computes
+ */
+export function withTeacher(
+  network: Inference,
+  pretrained: Inference,
+  { features, scores }: Teacher,
+): { readonly network: Inference; readonly teacher: Teacher } {
+  const { graph } = pretrained.model;
+  const needed = neededFor(graph.nodes, [features, scores]);
+  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
+  const inputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const rename = (name: string) => (name === '' || inputs.has(name) ? name : `${PREFIX}${name}`);
+  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
+  const copy = renamed({ ...graph, nodes, initializers, valueInfo: [] }, rename);
+  const named = (node: Node): Node => ({ ...node, name: node.name && `${PREFIX}${node.name}` });
+  const renamedKeys = <V>(record: ReadonlyMap<string, V>) =>
+    [...record].map(([key, value]) => [rename(key), value] as const);
+  const whole = network.model.graph;
+  return {
+    network: {
+      ...network,
+      values: new Map<string, Typed>([...renamedKeys(pretrained.values), ...network.values]),
+      constants: new Map([...renamedKeys(pretrained.constants), ...network.constants]),
+      model: {
+        ...network.model,
+        graph: {
+          ...whole,
+          nodes: [...whole.nodes, ...copy.nodes.map(named)],
+          initializers: new Map([...whole.initializers, ...copy.initializers]),
+        },
+      },
+    },
+    teacher: { features: rename(features), scores: rename(scores) },
+  };
+}

@@ -1,0 +1,258 @@
+import { ThawError } from '../../errors.ts';
+import { publicAddress, withoutSecrets } from '../../secrets.ts';
+import { base64, type NodeIdentity } from './identity.ts';
+
+/** The version of Flower whose Fleet API is spoken here: another minor version has another. */
+export const FLOWER = '1.42';
+const VERSION = /^[\w.+-]{1,40}$/;
+
+/** Carries bytes to a SuperLink and back, by HTTP. */
+export interface Transport {
+  /** As people are told it. */
+  readonly address: string;
+  /**
+   * @param path of the Fleet API, beginning with a slash; with a body it is posted. Redirections are not followed
+   * @param request `limit` is how many bytes of an answer may be read: see `readWithin`
+   * @throws TooLarge, or whatever says that there was no answer
+   */
+  exchange(
+    path: string,
+    request: {
+      readonly body?: Uint8Array;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly signal: AbortSignal;
+      readonly limit: number;
+    },
+  ): Promise<{ readonly status: number; readonly body: Uint8Array }>;
+}
+
+/**
+ * Any platform's `fetch`. Browsers let a page ask its own origin only, since a SuperLink allows no others: a proxy there passes `/v1/fleet/`
+ * and `/openapi.json` on.
+ *
+ * @param address of the SuperLink or the proxy, with `https:`
+ */
+export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fetch): Transport => {
+  const base = String(address).replace(/\/+$/, '');
+  return {
+    address: publicAddress(base),
+    async exchange(path, { body, headers, signal, limit }) {
+      const response = await fetcher(base + path, {
+        method: body ? 'POST' : 'GET',
+        body: body as Uint8Array<ArrayBuffer> | undefined,
+        headers,
+        signal,
+        redirect: 'error',
+      });
+      const answer = response.body ? await readWithin(limit, partsOf(response.body)) : new Uint8Array();
+      return { status: response.status, body: answer };
+    },
+  };
+};
+
+async function* partsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * The parts of an answer in one piece.
+ *
+ * @throws TooLarge once there are more bytes than `limit`; the rest is not read
+ */
+export async function readWithin(limit: number, parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  // Parts are copied at once: many small ones would take far more memory than their bytes.
+  let bytes = new Uint8Array(Math.min(limit, 2 ** 16));
+  let length = 0;
+  for await (const part of parts) {
+    const end = length + part.length;
+    if (end > limit) throw new TooLarge(limit);
+    if (end > bytes.length) {
+      const larger = new Uint8Array(Math.min(limit, Math.max(end, 2 * bytes.length)));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(part, length);
+    length = end;
+  }
+  return bytes.subarray(0, length);
+}
+
+/** An answer has more bytes than it may have. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge';
+
+  constructor(limit: number) {
+    super(`more than ${limit} bytes`);
+  }
+}
+
+/** There was no answer, or none of the SuperLink itself: another try may do. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+/** The SuperLink answers that it won't. */
+export class Refused extends Error {
+  override readonly name: string = 'Refused';
+
+  constructor(
+    message: string,
+    readonly status: number,
+    /** Flower's own number for it. */
+    readonly code: number | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** An answer is none of a SuperLink's: of another form, or too large. */
+export class Malformed extends Refused {
+  override readonly name = 'Malformed';
+
+  constructor(message: string) {
+    super(message, 200, undefined);
+  }
+}
+
+/** What decodes a message of the Fleet API. */
+export interface Decoder<T> {
+  decode(bytes: Uint8Array): T;
+}
+
+/** Bytes of an answer. One that has no tensors is small; Flower's description of its API has some 300 KB. */
+const SMALL = 2 ** 16;
+const DESCRIPTION = 2 ** 23;
+
+/** Characters of an explanation that are taken. */
+const EXPLANATION = 300;
+
+/** Milliseconds for an answer; what carries tensors has as many as `LONG`. */
+const SHORT = 30_000;
+const LONG = 600_000;
+
+/** A SuperLink's Fleet API: signed requests, one at a time or several. */
+export class SuperLink {
+  constructor(
+    private readonly transport: Transport,
+    readonly identity: NodeIdentity,
+  ) {}
+
+  get address(): string {
+    return this.transport.address;
+  }
+
+  /**
+   * The SuperLink's version.
+   *
+   * @throws ThawError `network` where it is none that this speaks, or there is no SuperLink
+   */
+  async version(signal?: AbortSignal): Promise<string> {
+    const { status, body } = await this.exchange('/openapi.json', { headers: {}, signal, limit: DESCRIPTION });
+    const { title, version } = (jsonOf(body)?.info ?? {}) as Record<string, unknown>;
+    if (status !== 200 || title !== 'SuperLink API' || typeof version !== 'string' || !VERSION.test(version)) {
+      throw new ThawError(
+        'network',
+        `${this.address} is no SuperLink of Flower ${FLOWER}`,
+        'Give the address of its HTTP API, port 8000 unless it was told another',
+      );
+    }
+    if (version === FLOWER || version.startsWith(`${FLOWER}.`)) return version;
+    throw new ThawError(
+      'network',
+      `the SuperLink at ${this.address} is of Flower ${version}, and a client without Python speaks ${FLOWER} only`,
+      `Start one of Flower ${FLOWER}, or join with flower-supernode`,
+    );
+  }
+
+  /**
+   * @param method of the Fleet API, as in its path
+   * @param decoder of its answer
+   * @throws Unreachable, Refused, Malformed, AbortError
+   */
+  async call<T>(
+    method: string,
+    body: Uint8Array,
+    decoder: Decoder<T>,
+    { signal, long = false, limit = SMALL }: CallOptions = {},
+  ): Promise<T> {
+    const timestamp = new Date().toISOString();
+    const headers = {
+      accept: 'application/protobuf',
+      'content-type': 'application/protobuf',
+      'flwr-public-key': base64(this.identity.publicKey),
+      'flwr-timestamp': timestamp,
+      'flwr-signature': base64(await this.identity.sign(timestamp)),
+    };
+    const answer = await this.exchange(`/v1/fleet/${method}`, { headers, body, signal, long, limit });
+    if (answer.status !== 200) {
+      const { code, detail, extra } = jsonOf(answer.body) ?? {};
+      const said = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
+      throw new Refused(shortened(said), answer.status, typeof code === 'number' ? code : undefined);
+    }
+    try {
+      return decoder.decode(answer.body);
+    } catch (cause) {
+      throw this.malformed(method, `what is no message of Flower ${FLOWER} (${reasonOf(cause)})`);
+    }
+  }
+
+  malformed = (method: string, what: string): Malformed =>
+    new Malformed(`the SuperLink at ${this.address} answered ${method} with ${what}`);
+
+  private async exchange(
+    path: string,
+    {
+      headers,
+      body,
+      signal,
+      long,
+      limit,
+    }: CallOptions & { headers: Record<string, string>; body?: Uint8Array; limit: number },
+  ) {
+    const timeout = AbortSignal.timeout(long ? LONG : SHORT);
+    const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const request = { headers, body, signal: either, limit };
+    const answer = await this.transport.exchange(path, request).catch((cause: unknown) => {
+      signal?.throwIfAborted();
+      if (cause instanceof TooLarge) throw this.malformed(path, cause.message);
+      const why = timeout.aborted ? 'there was no answer in time' : reasonOf(cause);
+      throw new Unreachable(`cannot reach ${this.address}: ${why}`, { cause });
+    });
+    if (answer.body.length > limit) throw this.malformed(path, new TooLarge(limit).message);
+    if ([408, 425, 429, 502, 503, 504].includes(answer.status))
+      throw new Unreachable(`cannot reach ${this.address}: status ${answer.status}`);
+    return answer;
+  }
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Whether it carries tensors. */
+  readonly long?: boolean;
+  /** Bytes that the answer may have. */
+  readonly limit?: number;
+}
+
+/** A stranger's explanation on one line. */
+const shortened = (text: string): string => text.slice(0, EXPLANATION).replace(/\s+/g, ' ');
+
+/** The reason of a failed `fetch` is in its cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const { message, code } = cause as { readonly message?: string; readonly code?: string };
+  return shortened(withoutSecrets(String(message || code || cause)));
+}
+
+function jsonOf(body: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

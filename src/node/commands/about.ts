@@ -1,0 +1,55 @@
+import * as z from 'zod';
+import { checkPreprocessing, preprocessingSchema } from '../../data/index.ts';
+import { textFormatSchema } from '../../data/text/index.ts';
+import { checkJson } from '../../json.ts';
+import type { ComparisonRow } from '../../report/index.ts';
+import type { InputFormat } from '../../session/index.ts';
+import { factsSchema, type TaskFacts } from '../../tasks/index.ts';
+import type { RunReader, RunSource } from '../run/index.ts';
+
+/** The beginnings of a run, which it keeps in the `about` of its source. */
+export interface About {
+  /** As the user wrote them. */
+  readonly model: string;
+  readonly data: string;
+  /** Absolute. */
+  readonly dataPath: string;
+  /** The model's short name, and SHA-256 of its file. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly preprocessing: InputFormat;
+  readonly task: TaskFacts;
+  /** The model's `config.json`. */
+  readonly sourceConfig?: unknown;
+  readonly comparison?: readonly ComparisonRow[];
+}
+
+const aboutSchema = z.object({
+  model: z.string(),
+  data: z.string(),
+  dataPath: z.string(),
+  name: z.string(),
+  sha256: z.string(),
+  preprocessing: z.looseObject({ kind: z.unknown().optional() }),
+  task: factsSchema,
+  sourceConfig: z.unknown().optional(),
+  comparison: z
+    .array(z.object({ name: z.string(), accuracy: z.number(), seconds: z.number(), link: z.string().optional() }))
+    .optional(),
+});
+
+/**
+ * The model that a run trains, and the run's beginnings.
+ *
+ * @throws ThawError `run-directory` where they are missing or damaged
+ */
+export async function readSource(run: RunReader): Promise<Omit<RunSource, 'about'> & { readonly about: About }> {
+  const { model, identity, about: kept } = await run.source();
+  const source = { what: `the source of the run ${run.path}`, hint: 'Start a new run with `thaw train`' };
+  const about = checkJson(kept, aboutSchema, source);
+  const preprocessing =
+    about.preprocessing.kind === undefined
+      ? checkPreprocessing(checkJson(about.preprocessing, preprocessingSchema, source))
+      : checkJson(about.preprocessing, textFormatSchema, source);
+  return { model, identity, about: { ...about, preprocessing } };
+}

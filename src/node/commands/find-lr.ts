@@ -1,0 +1,132 @@
+import type { Batch, BatchSource } from '../../data/index.ts';
+import { ThawError } from '../../errors.ts';
+import type { RateTest } from '../../report/index.ts';
+import {
+  describeData,
+  openSources,
+  optionsOf,
+  prepareModel,
+  readSettings,
+  type TrainSettingsInput,
+  taskOf,
+  trainingConfigOf,
+  withClassWeights,
+} from '../../session/index.ts';
+import {
+  CompiledStage,
+  parseConfig,
+  planStages,
+  scheduleSchema,
+  smoothed,
+  suggestRates,
+  type TrainingConfig,
+  trainingPlan,
+  viewOf,
+} from '../../training/index.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { openFeatures } from './features.ts';
+import { fileReading } from './inputs.ts';
+import { openDataOf, openModel } from './opening.ts';
+
+export interface FindLrRequest {
+  readonly model: string;
+  readonly data: string;
+  /** The sweep's ends, 1e-6 and 1 unless given. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Of the sweep, 80 unless given. */
+  readonly steps?: number;
+  /** As for a training; what its first stage trains is what the test trains. */
+  readonly settings?: TrainSettingsInput;
+}
+
+/** Part of the running average, by which the test is ended, that a new loss does not change. */
+const INERTIA = 0.9;
+/** The test ends when the running average is so many times its lowest. */
+const TOO_HIGH = 3;
+
+/**
+ * Learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): on a copy that is thrown away,
+ * the rate rises exponentially from step to step while the loss is watched. Suggested is where it falls fastest.
+ */
+export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Promise<RateTest> {
+  const { from = 1e-6, to = 1, steps = 80 } = request;
+  if (!(from > 0 && to > from)) {
+    throw new ThawError(
+      'bad-config',
+      `the rates go from ${from} to ${to}`,
+      'The first must be above 0 and the smaller',
+    );
+  }
+  if (!(Number.isInteger(steps) && steps >= 10)) {
+    throw new ThawError('bad-config', `the test has ${steps} steps`, 'It needs 10 or more');
+  }
+  const { device, seed } = readSettings({ ...request.settings });
+  const runtime = await openRuntime(device, hooks);
+  const opened = await openModel(request, hooks);
+  const { resolved, model, settings, preprocessing } = opened;
+  const dataset = await openDataOf(opened, request.data, hooks);
+  const task = taskOf(model, dataset, settings);
+  const config = trainingConfigOf(
+    withClassWeights(
+      settings,
+      dataset.train.map(({ label }) => label),
+      dataset.classes,
+    ),
+  );
+  hooks.onEvent?.(describeData(dataset, task, preprocessing));
+  hooks.onEvent?.({ type: 'phase', phase: 'preparing' });
+  const { network, anatomy } = await prepareModel(
+    model,
+    runtime,
+    optionsOf(model, resolved, task, settings, preprocessing),
+  );
+  const [first] = planStages(config, anatomy);
+  // The rate is the test's, and momentum stays.
+  const schedule = parseConfig(scheduleSchema, 'constant');
+  const plan = trainingPlan(config, { ...first, schedule }, anatomy, anatomy.head.graphOutput);
+  const features = await openFeatures({ settings, runtime }, hooks);
+  const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, { cache: features });
+  const { train } = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
+  const losses: { lr: number; loss: number }[] = [];
+  let average = 0;
+  /** Losses of the batches of the step under way. */
+  let parts: number[] = [];
+  let lowest = Number.POSITIVE_INFINITY;
+  for await (const batch of endless(stage, train, config)) {
+    hooks.signal?.throwIfAborted();
+    const step = losses.length + 1;
+    const lr = from * (to / from) ** ((step - 1) / (steps - 1));
+    const [result] = await stage.train([{ batch, lr, step, part: parts.length }]);
+    parts.push(result.loss);
+    if (parts.length < config.accumulate) continue;
+    await stage.update({ lr, step });
+    const loss = parts.reduce((all, part) => all + part, 0) / parts.length;
+    parts = [];
+    if (!Number.isFinite(loss)) break;
+    losses.push({ lr, loss });
+    average = INERTIA * average + (1 - INERTIA) * loss;
+    const running = average / (1 - INERTIA ** step);
+    lowest = Math.min(lowest, running);
+    hooks.onEvent?.({ type: 'rate', step, steps, lr, loss, running });
+    if (step === steps || running > TOO_HIGH * lowest) break;
+  }
+  await stage.release();
+  const points = smoothed(losses);
+  const suggestions = suggestRates(points);
+  return { model: resolved.source, data: request.data, points, suggestions, suggestion: suggestions?.steep ?? null };
+}
+
+/** Epoch after epoch, in the views that a training of this stage shows. */
+async function* endless(
+  stage: CompiledStage,
+  source: BatchSource,
+  { batch: batchSize, views }: TrainingConfig,
+): AsyncGenerator<Batch> {
+  for (let epoch = 0; ; epoch++) {
+    const kept = stage.frozen.remembers && !source.fleeting;
+    const view = viewOf({ stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
+    yield* stage.batches(source, { epoch, view, batchSize });
+  }
+}

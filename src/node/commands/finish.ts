@@ -1,0 +1,170 @@
+import { join } from 'node:path';
+import { isAverage } from '../../compiler/step/index.ts';
+import { drawPng } from '../../data/node/index.ts';
+import { ThawError } from '../../errors.ts';
+import { adapterTensors, type Verification, writeAdapters } from '../../export/index.ts';
+import { checkModel, finishModel, type ModelCheck, measure, predicted } from '../../session/index.ts';
+import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../../tasks/index.ts';
+import { averagedState, type Checkpoint, checkCheckpoint, planStages, type StopReason } from '../../training/index.ts';
+import { REPORT_FILE } from '../run/index.ts';
+import type { JobHooks } from './events.ts';
+import { quoted, shownPath } from './paths.ts';
+import { type RunRecord, saveRecord } from './record.ts';
+import { describeRun, describeUnmeasured, type RunDescription } from './reports.ts';
+import type { FinishedTraining, TrainingJob } from './training-job.ts';
+
+/** How a training ended. Plain data. */
+export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evaluated = Evaluation> {
+  readonly status: 'finished' | 'interrupted';
+  readonly why: StopReason;
+  /** The run directory, as short as it can be said. */
+  readonly run: string;
+  readonly epochs: number;
+  /** The epoch whose weights were kept; null where none was finished. */
+  readonly bestEpoch: number | null;
+  /** Of the validation set: before training, and of the finished model. */
+  readonly before: E | null;
+  readonly after: A | null;
+  readonly test: A | null;
+  /** The temperature that `model/config.json` keeps, and what it does; null where the task has none. */
+  readonly calibration: TemperatureFit | null;
+  readonly seconds: number;
+  /** The folder to ship. */
+  readonly model: string | null;
+  /** The file to look at; null if it could not be written. */
+  readonly report: string | null;
+}
+
+/**
+ * Measures the best weights and writes `model/`, then checks the exported model against the trainer, and writes the report. What fails after
+ * `model/` is written does not take the model away.
+ */
+export async function finishRun<A extends Evaluated, E extends Evaluated>(
+  { session, ...given }: TrainingJob,
+  hooks: JobHooks,
+): Promise<TrainOutcome<A, E>> {
+  const job: FinishedTraining = { ...given, ...session.parts };
+  const { run, record } = job;
+  const path = shownPath(run.path);
+  const began = performance.now();
+  const secondsSoFar = () => record.seconds + (performance.now() - began) / 1000;
+  if (!record.stopped) return outcomeOf<A, E>(path, 'interrupted', record, await run.checkpoint('last'));
+  const { last, kept } = await checkpointsOf(job);
+  const interrupted = () => outcomeOf<A, E>(path, 'interrupted', record, last);
+
+  hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
+  if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
+  const trained = session.trained(kept);
+  const { checkpoint: best } = trained;
+  // Of a federation whose server has no data, the clients measured.
+  const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
+  if (hooks.signal?.aborted) return interrupted();
+  if (!measured.predictions.length) hooks.onEvent?.({ type: 'notice', message: UNMEASURED });
+  // What is exported takes whole pictures.
+  job.features.keepOnly([]);
+
+  hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
+  const finished = finishModel(trained, measured);
+  const results = { ...measured, best, last, seconds: secondsSoFar(), path };
+  const described =
+    'val' in results ? await describeRun(job, results, finished) : await describeUnmeasured(job, results, finished);
+  await run.writeModelFolder(finished.folder(described.card()));
+  if (job.config.lora)
+    await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
+  await saveRecord(run, { ...record, seconds: secondsSoFar(), task: measured.task.facts });
+  const check = await checkModel(trained, measured, finished);
+  reportCheck(check, !('val' in measured), hooks);
+  if (check.integerKernels || !check.verification.holds) await run.writeFile(CARD, described.card(check));
+  if (hooks.signal?.aborted) return interrupted();
+
+  hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
+  const reported = await writeReport(job, described, hooks);
+  const ended = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
+  await saveRecord(run, ended);
+  return {
+    ...outcomeOf<A, E>(path, 'finished', ended, last),
+    after: 'val' in measured ? (measured.val as A) : null,
+    test: 'val' in measured ? (measured.test as A | null) : null,
+    calibration: measured.calibration,
+    model: join(path, 'model'),
+    report: reported ? join(path, REPORT_FILE) : null,
+  };
+}
+
+const CARD = 'model/README.md';
+const UNMEASURED =
+  'no validation sample can be read any more: the model is finished, and its scores are those of its epoch during training';
+
+/** Charts first: a run with `report.html` has all of its report. @returns whether it was written; if not, only the report is missing */
+async function writeReport({ run }: FinishedTraining, described: RunDescription, { onEvent }: JobHooks) {
+  try {
+    const { html, plots } = await described.report();
+    for (const { name, svg } of plots) await run.writeFile(`plots/${name}.png`, await drawPng(svg));
+    await run.writeFile(REPORT_FILE, html);
+    return true;
+  } catch (error) {
+    // A disk that is full, say, is reported as it is everywhere else.
+    if (error instanceof ThawError && error.code === 'run-directory') throw error;
+    const reason = String((error as Error).message ?? error).split('\n')[0];
+    const again = `thaw resume ${quoted(shownPath(run.path))}`;
+    onEvent?.({
+      type: 'notice',
+      message: `the report could not be written (${reason}); the model is whole, and \`${again}\` tries again`,
+    });
+    return false;
+  }
+}
+
+function reportCheck({ verification, integerKernels }: ModelCheck, madeUp: boolean, { onEvent }: JobHooks): void {
+  const { maxDifference, samples, holds } = verification;
+  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, madeUp });
+  if (integerKernels) onEvent?.({ type: 'notice', message: integerKernelsNotice(integerKernels) });
+}
+
+const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verification): string =>
+  `the model is quantized: on this processor, ONNX Runtime's default session gives the same answer for ${Math.round(agreement * samples)} of ${samples} samples (largest difference ${maxDifference.toFixed(3)}). On x64 processors without VNNI, other programs have to set session.x64quantprecision to 1: see model/README.md`;
+
+/** Where the training ended, and the weights that it ships: without the optimizer's state, which is as large again or more. */
+async function checkpointsOf({ run, network, config, anatomy }: FinishedTraining) {
+  const last = await run.checkpoint('last');
+  const shipped = await run.shipped(last);
+  checkCheckpoint(shipped, network, planStages(config, anatomy).length);
+  const { initializers } = network.model.graph;
+  const weights = [...shipped.state].filter(([name]) => initializers.has(name) || isAverage(name));
+  return { last: { progress: last.progress, state: new Map() }, kept: { ...shipped, state: new Map(weights) } };
+}
+
+/** The adapters by themselves, for those who keep many beside one model. */
+function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkpoint) {
+  const { anatomy, about, settings, config } = job;
+  const { adapters = [], head } = anatomy;
+  const { rank, alpha = rank, dropout } = config.lora!;
+  const { sha256: model, preprocessing } = about;
+  const { keepHead, head: named, pooling } = settings;
+  const outputs = keepHead ? undefined : job.task.outputs;
+  const tensors = adapterTensors(state, adapters, head);
+  const set = { model, rank, alpha, head: named, outputs, pooling, task, preprocessing, tensors };
+  return writeAdapters(set, adapters, head, { dropout, model: about.model });
+}
+
+function outcomeOf<A extends Evaluated, E extends Evaluated>(
+  run: string,
+  status: TrainOutcome['status'],
+  record: RunRecord,
+  { progress }: Checkpoint,
+): TrainOutcome<A, E> {
+  return {
+    status,
+    why: record.stopped ?? 'interrupted',
+    run,
+    epochs: progress.epoch,
+    bestEpoch: progress.best?.epoch ?? null,
+    before: record.before as E | null,
+    after: null,
+    test: null,
+    calibration: null,
+    seconds: record.seconds,
+    model: null,
+    report: null,
+  };
+}

@@ -1,0 +1,66 @@
+import { type Dataset, readAugmentation } from '../../data/index.ts';
+import { preview, thumbnail } from '../../data/node/index.ts';
+import { isText } from '../../data/text/index.ts';
+import type { Mistake } from '../../report/index.ts';
+import type { InputFormat, TrainSettings } from '../../session/index.ts';
+import type { Prediction } from '../../training/index.ts';
+import { shownPath } from './paths.ts';
+
+/** Pixels of a mistake's picture at most. */
+const THUMBNAIL = 160;
+/** Characters of a mistake's text at most. */
+const LONGEST = 400;
+const MISTAKES = 24;
+const SAMPLES = 12;
+
+/** The validation pictures or texts that are wrong with the most confidence. */
+export async function worstMistakes(predictions: readonly Prediction[], dataset: Dataset): Promise<Mistake[]> {
+  const wrong = predictions
+    .filter(({ label, predicted }) => label !== predicted)
+    .map((p) => ({ ...p, probability: p.probabilities[p.predicted] }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, MISTAKES);
+  return Promise.all(
+    wrong.map(async ({ index, label, predicted, probability }) => {
+      const { file, text } = dataset.val[index];
+      return {
+        ...(text === undefined ? { thumbnail: await smallPicture(file) } : { text: text.slice(0, LONGEST) }),
+        file: shownPath(file),
+        label: dataset.classes[label],
+        predicted: dataset.classes[predicted],
+        probability,
+      };
+    }),
+  );
+}
+
+/** Undefined if the file has gone since training read it. */
+export const smallPicture = (file: string): Promise<string | undefined> =>
+  thumbnail(file, THUMBNAIL).catch(() => undefined);
+
+/** Positions of training pictures, the classes taking turns. */
+export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {
+  const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
+  // Samples of several labels or of numbers are of no class.
+  const groups = byClass.some(({ length }) => length > 0) ? byClass : [[...train.keys()]];
+  const turns = Array.from({ length: count }, (_, i) => groups[i % groups.length][Math.floor(i / groups.length)]);
+  return turns.filter((index) => index !== undefined);
+}
+
+/** Training pictures as the first epoch shows them, the classes taking turns. */
+export async function samplePictures(
+  { train, classes }: Dataset,
+  preprocessing: InputFormat,
+  { augment, seed }: Pick<TrainSettings, 'augment' | 'seed'>,
+): Promise<string[]> {
+  if (isText(preprocessing)) return [];
+  const chosen = inTurns({ train, classes }, SAMPLES);
+  const augmentation = readAugmentation(augment);
+  const pictures = await Promise.all(
+    // A picture that can't be decoded was reported when training met it.
+    chosen.map((index) =>
+      preview(train[index].file, preprocessing, augmentation, { seed, index, count: 1 }).catch(() => []),
+    ),
+  );
+  return pictures.flat();
+}

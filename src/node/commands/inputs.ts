@@ -1,0 +1,43 @@
+/** Images and texts from files, as jobs open them. */
+import type { BatchSource, DataProblem, Dataset, Sample, TestView } from '../../data/index.ts';
+import {
+  type OpenDatasetOptions,
+  openDataset,
+  openPictures,
+  openTexts,
+  readTexts,
+  sharpReader,
+} from '../../data/node/index.ts';
+import { isText } from '../../data/text/index.ts';
+import { type InputFormat, plainSource as plain, type SourcePlatform } from '../../session/index.ts';
+import type { JobHooks } from './events.ts';
+
+/** A data set of what the model takes. */
+export const openLabelled = (path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> =>
+  isText(format) ? openTexts(path, options) : openDataset(path, options);
+
+/** What a user wants to know of: files and folders of pictures; texts, and files and folders of them. */
+export const openUnlabelled = (
+  given: readonly string[],
+  format: InputFormat,
+  options: Pick<OpenDatasetOptions, 'strict' | 'signal'>,
+): Promise<{ samples: Sample[]; problems: DataProblem[] }> =>
+  isText(format) ? readTexts(given) : openPictures(given, options);
+
+/** Reads images with sharp, and reports those that cannot be read. */
+export function fileReading({ onEvent }: Pick<JobHooks, 'onEvent'> = {}): SourcePlatform {
+  const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
+  return {
+    reader: sharpReader(),
+    onNotice,
+    onProblem: ({ file, reason }) => onNotice(`${file} is left out: ${reason}`),
+  };
+}
+
+/** Samples as they are, in order, or of texts by their lengths. Each one that cannot be read is reported once. */
+export const plainSource = (
+  samples: readonly Sample[],
+  format: InputFormat,
+  hooks: JobHooks = {},
+  testViews?: readonly TestView[],
+): BatchSource => plain(samples, format, fileReading(hooks), testViews);

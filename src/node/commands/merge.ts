@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../../export/index.ts';
+import type { Model } from '../../onnx/index.ts';
+import type { DeviceName } from '../../runtime/devices.ts';
+import type { Runtime } from '../../runtime/index.ts';
+import { inputShapes, newHead, prepareModel, withAdapters } from '../../session/index.ts';
+import { openTask } from '../../tasks/index.ts';
+import { readIfThere } from '../disk/index.ts';
+import { readModelFile, writeModelFile } from '../models/files.ts';
+import type { ResolvedModel } from '../models/index.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
+import { shownPath } from './paths.ts';
+
+export interface MergeRequest {
+  /** The model that the adapters were trained beside. */
+  readonly model: string;
+  /** `adapters/` of a run, its `adapter_model.safetensors`, or the run. */
+  readonly adapters: string;
+  /** The file to write; `merged.onnx` beside the adapters unless given. */
+  readonly out?: string;
+  /** Where the model runs on tiny inputs; the processor unless given. */
+  readonly device?: DeviceName;
+}
+
+export interface MergeOutcome {
+  readonly file: string;
+  readonly bytes: number;
+  readonly classes: readonly string[];
+}
+
+/**
+ * Works adapters into the model that they were trained beside: plain ONNX with the model's own names, which says its classes and
+ * preprocessing.
+ *
+ * @throws ThawError `bad-data` where they are no adapters; `bad-config` where they belong to another model
+ */
+export async function merge(
+  { model, adapters, out, device }: MergeRequest,
+  hooks: JobHooks = {},
+): Promise<MergeOutcome> {
+  const path = adapterFile(adapters);
+  const set = readAdapters((await readIfThere(path)) ?? new Uint8Array());
+  const resolved = await fetchModel(model, hooks);
+  const sha256 = await resolved.sha256();
+  if (sha256 !== set.model) {
+    throw new ThawError(
+      'bad-config',
+      `${adapters} was trained beside another model than ${model} (SHA-256 ${set.model.slice(0, 12)}…, this one is ${sha256.slice(0, 12)}…)`,
+      'Give the model that the run began with: its config.yaml names it',
+    );
+  }
+  const runtime = await openRuntime(device, hooks);
+  const prepared = await prepare(await readModelFile(resolved.path), runtime, resolved, set);
+  const file = resolve(out ?? join(path, '..', 'merged.onnx'));
+  await writeModelFile(file, withAdapters(prepared, set));
+  return { file: shownPath(file), bytes: (await stat(file)).size, classes: openTask(set.task).classes };
+}
+
+const prepare = (
+  model: Model,
+  runtime: Runtime,
+  resolved: ResolvedModel,
+  { head, outputs, pooling, task, preprocessing }: AdapterSet,
+) =>
+  prepareModel(model, runtime, {
+    head,
+    ...newHead(model, resolved, openTask(task), { keepHead: outputs === undefined, knownClasses: 'redraw', pooling }),
+    inputs: inputShapes(model, preprocessing),
+  });
+
+function adapterFile(path: string): string {
+  const candidates = [path, join(path, ADAPTER_FILES.tensors), join(path, 'adapters', ADAPTER_FILES.tensors)];
+  const found = candidates.find((file) => file.endsWith('.safetensors') && existsSync(file));
+  if (found) return found;
+  throw new ThawError(
+    'bad-data',
+    `there are no adapters at ${path}`,
+    `Give a run that trained with lora, or its adapters/ folder with ${ADAPTER_FILES.tensors}`,
+  );
+}

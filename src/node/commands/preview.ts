@@ -1,0 +1,143 @@
+import { writeFile } from 'node:fs/promises';
+import {
+  type Batch,
+  batchShape,
+  blended,
+  drawBlend,
+  type Preprocessing,
+  readAugmentation,
+  type Sample,
+} from '../../data/index.ts';
+import { contactSheet, decodePicture, viewsOf } from '../../data/node/index.ts';
+import { isText } from '../../data/text/index.ts';
+import { ThawError } from '../../errors.ts';
+import { tensor } from '../../onnx/index.ts';
+import { Random } from '../../random.ts';
+import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../session/index.ts';
+import { tilesOf } from './batch-pictures.ts';
+import type { JobHooks } from './events.ts';
+import { inTurns } from './gallery.ts';
+import { openDataOf, openModel } from './opening.ts';
+import { shownPath } from './paths.ts';
+
+export interface PreviewRequest {
+  /** The model says how pictures become its input. */
+  readonly model: string;
+  readonly data: string;
+  /** A .png, .jpg or .webp; `preview.png` unless given. */
+  readonly out?: string;
+  /** Rows, 6 unless given: the classes take turns. */
+  readonly pictures?: number;
+  /** Augmented views of each, 7 unless given. */
+  readonly columns?: number;
+  /** As for a training. */
+  readonly settings?: TrainSettingsInput;
+}
+
+export interface Preview {
+  readonly file: string;
+  readonly pictures: readonly { readonly file: string; readonly label: string }[];
+}
+
+/** Pixels of a tile's longer side. */
+const SIDE = 128;
+
+/**
+ * A contact sheet of what a training will show: each picture as it is evaluated, then in the views of the training's first epochs. Batches that are
+ * blended are shown so, the pictures of the sheet taking each other's parts.
+ *
+ * @throws ThawError for settings, models and data that a training would refuse
+ */
+export async function previewPictures(request: PreviewRequest, hooks: JobHooks = {}): Promise<Preview> {
+  const { out = 'preview.png', pictures = 6, columns = 7 } = request;
+  const format = formatOf(out);
+  for (const [name, count] of Object.entries({ pictures, columns })) {
+    if (!(Number.isInteger(count) && count >= 1 && count <= 100))
+      throw new ThawError('bad-config', `--${name} is ${count}`, 'It must be a whole number from 1 to 100');
+  }
+  readAugmentation(readSettings({ ...request.settings }).augment);
+  const opened = await openModel(request, hooks);
+  const { settings, preprocessing } = opened;
+  const augmentation = readAugmentation(settings.augment);
+  if (isText(preprocessing)) {
+    throw new ThawError(
+      'bad-config',
+      `${request.model} reads texts, and a preview shows pictures`,
+      'Give a model of pictures',
+    );
+  }
+  const dataset = await openDataOf(opened, request.data, hooks);
+  const chosen = inTurns(dataset, pictures);
+  const batchOf = (rows: readonly Float32Array[]): Batch => ({
+    inputs: [tensor('float32', batchShape(preprocessing, rows.length), joined(rows))],
+    labels: BigInt64Array.from(chosen, (i) => BigInt(dataset.train[i].label)),
+    indices: chosen,
+  });
+  const plain = await Promise.all(chosen.map((i) => decodePicture(dataset.train[i].file, preprocessing)));
+  const { seed } = settings;
+  const views = await Promise.all(
+    chosen.map((index) =>
+      viewsOf(dataset.train[index].file, preprocessing, augmentation, { seed, index, count: columns }),
+    ),
+  );
+  const batches = [
+    batchOf(plain.map(({ data }) => data)),
+    ...Array.from({ length: columns }, (_, view) =>
+      mixedAs(settings, preprocessing, dataset.classes.length, view, batchOf(views.map((of) => of[view]))),
+    ),
+  ];
+  const tiles = batches.map((batch, view) =>
+    tilesOf(batch, preprocessing, dataset.classes).map((tile) =>
+      view === 0 || batch.targets ? tile : { ...tile, caption: `view ${view}` },
+    ),
+  );
+  const sheet = await contactSheet(
+    chosen.flatMap((_, row) => tiles.map((column) => column[row])),
+    columns + 1,
+    SIDE,
+  );
+  await writeFile(out, await sheet.toFormat(format, format === 'jpeg' ? { quality: 85 } : {}).toBuffer());
+  const shown = chosen.map((i) => dataset.train[i]);
+  return {
+    file: shownPath(out),
+    pictures: shown.map((sample) => ({
+      file: shownPath(sample.file),
+      label: labelOf(sample, dataset.classes, settings),
+    })),
+  };
+}
+
+/** @throws ThawError `bad-config` for a format that cannot be written */
+function formatOf(out: string): 'png' | 'jpeg' | 'webp' {
+  const [, name] = /\.(png|jpe?g|webp)$/i.exec(out) ?? [];
+  if (name === undefined)
+    throw new ThawError('bad-config', `a sheet cannot be written as ${out}`, 'Name a .png, .jpg or .webp');
+  const format = name.toLowerCase();
+  return format === 'jpg' ? 'jpeg' : (format as 'png' | 'jpeg' | 'webp');
+}
+
+/** The numbers of all rows, one after the other. */
+function joined(rows: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(rows.length * rows[0].length);
+  for (const [i, row] of rows.entries()) all.set(row, i * row.length);
+  return all;
+}
+
+/** A batch of the epoch that shows this view, blended as the settings say. */
+function mixedAs(
+  { seed, mixup, cutmix, mixProbability }: TrainSettings,
+  { width, height, layout }: Preprocessing,
+  classes: number,
+  view: number,
+  batch: Batch,
+): Batch {
+  if (mixup === 0 && cutmix === 0) return batch;
+  const random = new Random(seed, 'mix', view, batch.indices[0]);
+  return blended(batch, drawBlend({ mixup, cutmix, mixProbability }, { width, height }, random), { classes, layout });
+}
+
+/** What the data says of a picture, in words. */
+function labelOf({ label, targets }: Sample, classes: readonly string[], { task }: TrainSettings): string {
+  if (!targets) return classes[label];
+  return task === 'regression' ? targets.join(', ') : classes.filter((_, c) => targets[c] > 0).join(', ');
+}

@@ -1,0 +1,161 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { checkJson, parseJson, real } from '../../json.ts';
+import type { Times } from '../../report/index.ts';
+import type { ContinuedClasses, MemoryPlan } from '../../session/index.ts';
+import {
+  type Evaluated,
+  evaluatedSchema,
+  factsSchema,
+  type Metric,
+  merit,
+  metricOf,
+  scoresSchema,
+  type Task,
+  type TaskFacts,
+} from '../../tasks/index.ts';
+import {
+  type EpochRow,
+  type Finding,
+  findingSchema,
+  type Rollback,
+  rollbackSchema,
+  type StageEnd,
+  type StageInfo,
+  type StopReason,
+} from '../../training/index.ts';
+import { readTextIfThere } from '../disk/index.ts';
+import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
+export interface RunRecord {
+  /** What became of the model's own classes, where their weights were kept. */
+  readonly continued?: ContinuedClasses;
+  /** What the training was estimated to take, where that is known of the device. */
+  readonly memory?: MemoryPlan;
+  /** Of the validation set, before the first step. */
+  readonly before: Evaluated | null;
+  /** The stages that began, in order. */
+  readonly stages: readonly (StageInfo & { readonly why: StopReason | null } & Partial<
+      Pick<StageEnd, 'before' | 'after'>
+    >)[];
+  /** Where it began. */
+  readonly surroundings?: Surroundings;
+  /** When the run began, ISO 8601. */
+  readonly created: string;
+  /** Of all sittings. */
+  readonly seconds: number;
+  readonly times?: Times;
+  /** The task as it is shipped, once it is. */
+  readonly task?: TaskFacts;
+  /** Where the training went back to an epoch's start, and what looked wrong. */
+  readonly rollbacks?: readonly Rollback[];
+  readonly findings?: readonly Finding[];
+  /** How the training ended, once it has. */
+  readonly stopped: StopReason | null;
+}
+
+export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
+  continued,
+  before: null,
+  stages: [],
+  created: new Date().toISOString(),
+  seconds: 0,
+  stopped: null,
+});
+
+const names = z.array(z.string());
+const count = z.number().nonnegative();
+const stopReason = z.enum(['finished', 'target', 'until', 'plateau', 'interrupted']).nullable();
+const bytes = { base: count, model: count, state: count, values: count, batches: count, caches: count, total: count };
+
+const recordSchema = z.object({
+  continued: z.object({ kept: names, added: names, removed: names }).optional(),
+  memory: z
+    .object({
+      estimate: z.object(bytes),
+      limit: count.optional(),
+      divided: z.object({ batch: count, parts: count }).optional(),
+      notice: z.string().optional(),
+    })
+    .optional(),
+  before: z.looseObject({ loss: real }).nullable(),
+  stages: z.array(
+    z.object({
+      stage: z.number().int().positive(),
+      stages: z.number().int().positive(),
+      train: z.string(),
+      groups: names,
+      thawed: names,
+      trainable: count,
+      frozen: count,
+      epochs: count,
+      lr: z.number(),
+      why: stopReason,
+      before: scoresSchema.nullish(),
+      after: scoresSchema.optional(),
+    }),
+  ),
+  surroundings: z.record(z.string(), z.string()).optional(),
+  created: z.string().refine((time) => Number.isFinite(Date.parse(time)), 'it is not a time'),
+  seconds: count,
+  times: z.object({ computed: count, waited: count }).optional(),
+  task: factsSchema.optional(),
+  rollbacks: z.array(rollbackSchema).optional(),
+  findings: z.array(findingSchema).optional(),
+  stopped: stopReason,
+});
+
+const HINT = 'Remove it; what it said is then missing in the report';
+
+/** @throws ThawError `run-directory` where it is damaged */
+export async function readRecord(run: RunReader): Promise<RunRecord> {
+  const path = join(run.path, RECORD_FILE);
+  const text = await readTextIfThere(path);
+  if (text === undefined) return newRecord();
+  return parseJson(text, recordSchema, { what: path, hint: HINT });
+}
+
+/** @throws ThawError `run-directory` where what it says of the start is not of the task */
+export function checkRecord(run: RunReader, record: RunRecord, task: Task): RunRecord {
+  if (!record.before) return record;
+  const what = join(run.path, RECORD_FILE);
+  return { ...record, before: checkJson(record.before, evaluatedSchema(task), { what, hint: HINT }) };
+}
+
+/** The record with a stage that begins; one that goes on after a pause stays as it began, with the rate that it had then. */
+export function withStage(record: RunRecord, info: StageInfo): RunRecord {
+  const begun = record.stages.find(({ stage }) => stage === info.stage) ?? info;
+  return { ...record, stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...begun, why: null }] };
+}
+
+export const withStageEnd = (record: RunRecord, { stage, why, before, after }: StageEnd): RunRecord => ({
+  ...record,
+  stages: record.stages.map((info) => (info.stage === stage ? { ...info, why, before, after } : info)),
+});
+
+/** Whether a run has come to its end: its training is over, and its model and report are written. */
+export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolean =>
+  stopped !== null && task !== undefined && run.has('model') && run.has('report');
+
+export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
+  run.writeFile(RECORD_FILE, `${JSON.stringify(record, null, 2)}\n`);
+
+/** What the epochs of a stage came to. */
+export function stageResults(
+  rows: readonly EpochRow[],
+  stage: number,
+  metric: Metric,
+): { seconds: number; bestAccuracy: number | null } {
+  const own = rows.filter((row) => row.stage === stage);
+  return {
+    seconds: own.reduce((all, { seconds }) => all + seconds, 0),
+    bestAccuracy: own.length
+      ? metricOf(
+          metric,
+          own.map(({ val }) => val).reduce((a, b) => (merit(metric, b) > merit(metric, a) ? b : a)),
+        )
+      : null,
+  };
+}

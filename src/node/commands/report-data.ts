@@ -1,0 +1,176 @@
+import { basename, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Dataset, Noun } from '../../data/index.ts';
+import { dataMakeUp } from '../../data/node/index.ts';
+import { plural } from '../../report/format.ts';
+import { curvesOf, type MakeUp, type ReportData, type RunReport } from '../../report/index.ts';
+import type { Measured } from '../../session/index.ts';
+import { nounOf, sizesOf } from '../../session/index.ts';
+import type { Evaluation } from '../../tasks/index.ts';
+import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../../training/index.ts';
+import { environmentOf } from './environment.ts';
+import { samplePictures, worstMistakes } from './gallery.ts';
+import { quoted, shownPath } from './paths.ts';
+import { stageResults } from './record.ts';
+import type { FinishedTraining } from './training-job.ts';
+
+/** What came out of a training, as far as the report tells of it. */
+export interface Results extends Measured {
+  /** What is shipped, and where training stood when it ended. */
+  readonly best: Checkpoint;
+  readonly last: Checkpoint;
+  readonly seconds: number;
+  /** The run directory, as short as it can be said. */
+  readonly path: string;
+}
+
+/** What reports of all tasks say of a run, but for its pictures. */
+export async function runReport(
+  job: FinishedTraining,
+  { best, last, seconds, path }: Pick<Results, 'best' | 'last' | 'seconds' | 'path'>,
+  commands: ReportData['output']['commands'],
+): Promise<RunReport> {
+  const { record, about, task, source, settings, anatomy, runtime, federation } = job;
+  const { rows } = last.progress;
+  return {
+    title: federation
+      ? `${about.name} by ${plural(federation.clients.length, 'client')}`
+      : `${about.name} on ${basename(about.dataPath)}`,
+    federation,
+    created: record.created,
+    model: {
+      name: about.name,
+      source: about.model,
+      sha256: about.sha256,
+      parameters: sizesOf(job).parameters,
+      opset: source.opsets[''],
+      groups: anatomy.groups.map(({ name }) => name),
+      continued: record.continued,
+    },
+    plan: record.stages.map((stage) => ({
+      ...stage,
+      why: stage.why ?? 'finished',
+      ...stageResults(rows, stage.stage, task.metric),
+      multipliers: multipliersOf(job, stage),
+    })),
+    rows,
+    omitted: anatomy.omitted,
+    setbacks: [...(record.rollbacks ?? []), ...(record.findings ?? [])]
+      .map(({ epoch, message }) => ({ epoch, message }))
+      .sort((a, b) => a.epoch - b.epoch),
+    bestEpoch: best.progress.best?.epoch ?? null,
+    samples: [],
+    environment: { ...(await environmentOf(runtime)), estimatedMemory: record.memory?.estimate.total },
+    config: stringify({ model: about.model, data: about.data, ...settings }),
+    seconds,
+    times: record.times,
+    seed: settings.seed,
+    stopped: record.stopped ?? 'finished',
+    output: { path: join(path, 'model'), commands },
+  };
+}
+
+/** All that the model card says of a classifier's run, and the report but for its pictures. */
+export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
+  const { val, test, predictions, calibration, seconds, path } = results;
+  const { record, about, dataset, settings } = job;
+  const noun = nounOf(about.preprocessing);
+  const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
+  const count = (samples: Dataset['train']) =>
+    dataset.classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+  const calibrated = calibration !== null && calibration.temperature !== null;
+  const commands = commandsFor(path, noun, calibrated, job.federation ? undefined : again);
+  return {
+    ...(await runReport(job, results, commands)),
+    data: {
+      path: about.data,
+      noun,
+      classes: dataset.classes,
+      counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
+      problems: dataset.problems,
+      makeUp: null,
+    },
+    before: record.before as Evaluation | null,
+    after: val,
+    test,
+    calibration,
+    curves: curvesOf(predictions, dataset.classes),
+    mistakes: [],
+    comparison: about.comparison && [
+      ...about.comparison,
+      { name: `this run (${settings.preset})`, accuracy: val.accuracy, seconds },
+    ],
+  };
+}
+
+/** Augmented training pictures. */
+export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promise<string[]> =>
+  samplePictures(dataset, about.preprocessing, settings);
+
+/** The report with its pictures, which takes reading their files again. */
+export async function withPictures(
+  data: ReportData,
+  job: FinishedTraining,
+  { predictions }: Pick<Results, 'predictions'>,
+): Promise<ReportData> {
+  const makeUp = data.data.noun === 'picture' ? await makeUpOf(job) : null;
+  return {
+    ...data,
+    data: { ...data.data, makeUp },
+    samples: await samplesOf(job),
+    mistakes: await worstMistakes(predictions, job.dataset),
+  };
+}
+
+/** Pictures that are in two splits are named as the user would. */
+async function makeUpOf({ dataset, sources: { pictures } }: FinishedTraining): Promise<MakeUp | null> {
+  const found = await dataMakeUp(dataset, (file) => pictures?.of(file));
+  const twins = found?.twins?.map(({ kind, split, train, other }) => ({
+    kind,
+    split,
+    file: shownPath(train.file),
+    label: dataset.classes[train.label] ?? '',
+    other: shownPath(other.file),
+    otherLabel: dataset.classes[other.label] ?? '',
+  }));
+  return found && { ...found, twins: twins ?? null };
+}
+
+const EXAMPLES = {
+  picture: { one: 'PICTURE.jpg', many: 'PICTURES', pipeline: 'image-classification' },
+  text: { one: '"A text"', many: 'TEXTS.csv', pipeline: 'text-classification' },
+} as const;
+
+/** What to do next. */
+export const commandsFor = (
+  path: string,
+  noun: Noun,
+  calibrated: boolean,
+  again: string | undefined,
+): ReportData['output']['commands'] => [
+  { does: `Classify ${noun}s`, command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one}` },
+  ...(calibrated
+    ? [
+        {
+          does: `Classify ${noun}s, with probabilities that say how often it is right`,
+          command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one} --calibrated`,
+        },
+      ]
+    : []),
+  ...(again === undefined ? [] : [{ does: 'Train again with the same settings', command: again }]),
+  { does: `Measure it on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
+  {
+    does: 'Use it in JavaScript',
+    command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('${EXAMPLES[noun].pipeline}', ${JSON.stringify(`${path}/model`)});`,
+  },
+];
+
+/** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
+function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
+  const plan = planStages(config, anatomy)[stage - 1];
+  const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput);
+  return anatomy.groups
+    .filter(({ name }) => groups.includes(name))
+    .map(({ name, parameters }) => ({ group: name, multiplier: learningRateScales.get(parameters[0]) ?? 1 }))
+    .filter(({ multiplier }) => multiplier !== 1);
+}

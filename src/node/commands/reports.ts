@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import type { Preprocessing } from '../../data/index.ts';
+import { TRANSFORMERS_NAMES } from '../../export/index.ts';
+import {
+  modelCard,
+  type Plot,
+  renderReport,
+  renderTaskReport,
+  reportPlots,
+  type ShippedModel,
+  type ShownPictures,
+  type TaskReport,
+  taskCard,
+} from '../../report/index.ts';
+import type { FinishedModel, Measured, ModelCheck } from '../../session/index.ts';
+import { nounOf } from '../../session/index.ts';
+import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../../tasks/index.ts';
+import { smallPicture } from './gallery.ts';
+import { quoted, shownPath } from './paths.ts';
+import { commandsFor, type Results, reportData, runReport, samplesOf, withPictures } from './report-data.ts';
+import type { FinishedTraining } from './training-job.ts';
+
+/** What came out of a training of any task. */
+export type TaskResults = Measured<TaskOutcome, Evaluated> & Omit<Results, keyof Measured>;
+
+/** A finished run in words. The card needs no picture, so it can be written before anything that reads files. */
+export interface RunDescription {
+  /** @param check once the model's answers were compared with the trainer's */
+  card(check?: ModelCheck): string;
+  /** Reads pictures again. */
+  report(): Promise<{ readonly html: string; readonly plots: readonly Plot[] }>;
+}
+
+/** The report and the model card, and charts as pictures if the task has some. */
+export async function describeRun(
+  job: FinishedTraining,
+  results: TaskResults,
+  { preprocessing }: FinishedModel,
+): Promise<RunDescription> {
+  const shipped = (check?: ModelCheck): ShippedModel => ({ ...TRANSFORMERS_NAMES, preprocessing, ...check });
+  if (results.task.facts.task === 'classification') {
+    // A classification's outcomes and assessments are what its report takes.
+    const own = results as unknown as Results;
+    const data = await reportData(job, own);
+    return {
+      card: (check) => modelCard(data, shipped(check)),
+      report: async () => ({ html: renderReport(await withPictures(data, job, own)), plots: reportPlots(data) }),
+    };
+  }
+  const data = await taskReport(job, results);
+  return {
+    // Texts are classified only.
+    card: (check) => taskCard(data, { ...shipped(check), preprocessing: preprocessing as Preprocessing }),
+    report: async () => ({ html: renderTaskReport(await withShownPictures(data, job, results)), plots: [] }),
+  };
+}
+
+/** The same if the finished model could not be measured here: of a federation of which the clients alone have data, or of data that has gone. */
+export async function describeUnmeasured(
+  job: FinishedTraining,
+  results: Pick<TaskResults, 'best' | 'last' | 'seconds' | 'path'>,
+  { preprocessing }: FinishedModel,
+): Promise<RunDescription> {
+  const { task, about, settings, federation, dataset } = job;
+  const { metric } = task;
+  const { rows, best } = results.last.progress;
+  const shipped = rows.find(({ epoch }) => epoch === best?.epoch) ?? rows.at(-1);
+  const data: TaskReport = {
+    ...(await runReport(job, results, commandsFor(results.path, nounOf(about.preprocessing), false, undefined))),
+    task: settings.task,
+    noun: TASKS[settings.task].noun,
+    names: task.classes,
+    metric,
+    data: federation
+      ? { path: about.data, train: examplesOf(federation), val: 0, test: 0, problems: [] }
+      : { path: about.data, ...sizesOf(dataset), problems: dataset.problems },
+    before: null,
+    after: shipped ? metricOf(metric, shipped.val) : Number.NaN,
+    tested: null,
+    ...{ exhibits: [], testExhibits: [], pictures: [] },
+  };
+  return {
+    card: (check) => taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing, ...check }),
+    report: async () => ({ html: renderTaskReport({ ...data, samples: await samplesOf(job) }), plots: [] }),
+  };
+}
+
+const examplesOf = ({ clients }: NonNullable<FinishedTraining['federation']>): number =>
+  clients.reduce((all, { examples }) => all + examples, 0);
+
+const sizesOf = ({ train, val, test }: FinishedTraining['dataset']) => ({
+  train: train.length,
+  val: val.length,
+  test: test.length,
+});
+
+async function taskReport(job: FinishedTraining, results: TaskResults): Promise<TaskReport> {
+  const { task, predictions, val, test, path } = results;
+  const { about, dataset, record, settings } = job;
+  const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
+  return {
+    ...(await runReport(job, results, [
+      { does: 'Use it', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
+      { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} TABLE.csv` },
+      ...(job.federation ? [] : [{ does: 'Train again with the same settings', command: again }]),
+    ])),
+    task: settings.task,
+    noun: TASKS[settings.task].noun,
+    names: task.classes,
+    metric: task.metric,
+    data: { path: about.data, ...sizesOf(dataset), problems: dataset.problems },
+    before: record.before && metricOf(task.metric, record.before),
+    after: metricOf(task.metric, val),
+    tested: test && metricOf(task.metric, test),
+    exhibits: task.exhibits(val, predictions).filter(isNoPictures),
+    testExhibits: test
+      ? (task
+          .exhibits(test, [])
+          .filter((exhibit) => isNoPictures(exhibit) && exhibit.kind !== 'scatter') as TaskReport['exhibits'])
+      : [],
+    pictures: [],
+  };
+}
+
+async function withShownPictures(
+  data: TaskReport,
+  job: FinishedTraining,
+  { task, val, predictions }: TaskResults,
+): Promise<TaskReport> {
+  const exhibits = task.exhibits(val, predictions);
+  const pictures = exhibits.flatMap((exhibit) => (isNoPictures(exhibit) ? [] : [shownPictures(exhibit, job)]));
+  return { ...data, samples: await samplesOf(job), pictures: await Promise.all(pictures) };
+}
+
+const isNoPictures = (exhibit: Exhibit): exhibit is Exclude<Exhibit, Pictures> => exhibit.kind !== 'pictures';
+
+async function shownPictures(
+  { title, note, items }: Pictures,
+  { dataset: { val } }: FinishedTraining,
+): Promise<ShownPictures> {
+  // A file that has gone leaves an empty frame.
+  const small = async (index: number) => (await smallPicture(val[index].file)) ?? '';
+  return {
+    title,
+    note,
+    items: await Promise.all(
+      items.map(async ({ index, beside, said, truth }) => ({
+        thumbnail: await small(index),
+        beside: beside === undefined ? undefined : await small(beside),
+        file: shownPath(val[index].file),
+        said,
+        truth,
+      })),
+    ),
+  };
+}

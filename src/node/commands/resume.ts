@@ -1,0 +1,79 @@
+import { ThawError } from '../../errors.ts';
+import { readSettings, reopenSession, type TrainSettings } from '../../session/index.ts';
+import { type Assessment, type Evaluated, type Evaluation, openTask } from '../../tasks/index.ts';
+import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
+import { readSource } from './about.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import type { TrainOutcome } from './finish.ts';
+import { shownPath } from './paths.ts';
+import { nodePlatform } from './platform.ts';
+import { checkRecord, isFinished, readRecord } from './record.ts';
+import { surroundingsNotice, surroundingsOf } from './surroundings.ts';
+import { bestIn, runTraining } from './training-run.ts';
+
+/**
+ * Continues a run exactly where it stopped, from its own copy of the model.
+ *
+ * @throws ThawError `run-directory` where it cannot: no checkpoint, other pictures, already finished, in use
+ */
+export async function resume<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
+  path: string,
+  hooks: JobHooks = {},
+): Promise<TrainOutcome<A, E>> {
+  const { onEvent } = hooks;
+  const run = await resumeRun(path);
+  try {
+    const kept = await readRecord(run);
+    if (isFinished(run, kept)) {
+      const shown = shownPath(run.path);
+      throw new ThawError(
+        'run-directory',
+        `the run ${shown} is finished`,
+        `Use it: thaw predict ${shown} PICTURE. To train on: thaw train ${shown} DATA`,
+      );
+    }
+    onEvent?.({ type: 'run', path: shownPath(run.path) });
+    const { model, data, ...began } = await run.config();
+    const settings = readSettings(began);
+    const { model: source, identity, about } = await readSource(run);
+    const task = openTask(about.task);
+    const record = checkRecord(run, kept, task);
+    const runtime = await openRuntime(settings.device, hooks);
+    const { session, memory } = await reopenSession(
+      {
+        ...{ source, task, settings, name: about.name, sourceConfig: about.sourceConfig },
+        format: about.preprocessing,
+        classes: identity.classes,
+        async checkpoint() {
+          const newest = await run.newest();
+          if (newest?.notice) onEvent?.({ type: 'notice', message: newest.notice });
+          return newest;
+        },
+      },
+      {
+        ...nodePlatform(runtime, about.dataPath, hooks),
+        best: bestIn(() => run, hooks),
+        begin: async ({ dataset, format }) => {
+          const samples = await identifySamples(dataset, about.dataPath);
+          checkIdentity(identity, { model: identity.model, classes: dataset.classes, samples });
+          const changed = surroundingsNotice(record.surroundings, await surroundingsOf(runtime, format));
+          if (changed) onEvent?.({ type: 'notice', message: changed });
+        },
+      },
+    );
+    await run.rewindRows(session.parts.resume?.progress.rows ?? []);
+    // The checkpoint says by itself what batches it counts.
+    if (memory?.divided) await run.writeConfig({ model, data, ...session.parts.settings });
+    const job = { session, run, about, record: memory?.divided ? { ...record, memory } : record };
+    return await runTraining<A, E>(job, hooks);
+  } finally {
+    await run.release();
+  }
+}
+
+/** The settings of a run, from its `config.yaml`. */
+export async function readRunSettings(run: RunReader): Promise<TrainSettings> {
+  const { model: _model, data: _data, ...settings } = await run.config();
+  return readSettings(settings);
+}

@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { renderSweep, sweepCsv } from '../../../report/index.ts';
+import type { Metric } from '../../../tasks/index.ts';
+import { writeAtomically } from '../../disk/index.ts';
+import type { Space } from './space.ts';
+import type { RankedTrial } from './trials.ts';
+
+/** `sweep.csv` and `sweep.html`: the ranked trials as they are known so far. */
+export async function writeResults(
+  folder: string,
+  sweep: {
+    readonly model: string;
+    readonly data: string;
+    readonly metric: Metric | null;
+    readonly plan: { readonly try: Space };
+    readonly ranked: readonly RankedTrial[];
+  },
+): Promise<void> {
+  const { model, data, metric, plan, ranked: rows } = sweep;
+  const table = { model, data, metric, settings: Object.keys(plan.try), rows };
+  await writeAtomically(join(folder, 'sweep.csv'), sweepCsv(table));
+  await writeAtomically(join(folder, 'sweep.html'), renderSweep(table));
+}

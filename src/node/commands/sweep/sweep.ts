@@ -1,0 +1,321 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { ThawError } from '../../../errors.ts';
+import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../../session/index.ts';
+import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.ts';
+import { parseConfig } from '../../../training/index.ts';
+import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
+import { isAddress } from '../../models/resolve.ts';
+import { openRun, takeLock } from '../../run/index.ts';
+import type { JobEvent } from '../events.ts';
+import { fetchModel } from '../fetch-model.ts';
+import type { TrainOutcome } from '../finish.ts';
+import { shownPath } from '../paths.ts';
+import { isFinished, readRecord } from '../record.ts';
+import { resume } from '../resume.ts';
+import { train } from '../train.ts';
+import { writeResults } from './results.ts';
+import { checkSpace, drawFrom, gridOf, gridSize, withValues } from './space.ts';
+import {
+  isSweep,
+  planSchema,
+  readState,
+  STATE,
+  type SweepPlan,
+  type SweepPlanInput,
+  type SweepState,
+} from './state.ts';
+import { best, isBelowMedian, rungs } from './stopping.ts';
+import { meritAt, type RankedTrial, ranked, type Trial, type TrialRun } from './trials.ts';
+
+export interface SweepRequest extends SweepPlanInput {
+  readonly model: string;
+  readonly data: string;
+  /** The sweep's folder, in which each trial is a run directory; the first free `sweeps/NAME` unless given. */
+  readonly out?: string;
+  /** Of every trial, where the sweep does not say otherwise. */
+  readonly settings?: TrainSettingsInput;
+}
+
+export type SweepEvent =
+  | JobEvent
+  | { readonly type: 'sweep'; readonly path: string; readonly trials: number; readonly done: number }
+  /** A run of a trial begins or goes on, to this epoch at most. */
+  | {
+      readonly type: 'trial';
+      readonly trial: number;
+      readonly trials: number;
+      readonly seed: number;
+      /** Number of seeds of each trial. */
+      readonly seeds: number;
+      readonly values: Readonly<Record<string, unknown>>;
+      readonly until: number | null;
+    }
+  | ({ readonly type: 'trial-end'; readonly trial: number } & TrialRun);
+
+export interface SweepHooks {
+  readonly onEvent?: (event: SweepEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** How a sweep ended. Plain data. */
+export interface SweepOutcome {
+  readonly status: 'finished' | 'interrupted';
+  readonly path: string;
+  readonly metric: Metric | null;
+  /** The best first. */
+  readonly trials: readonly RankedTrial[];
+}
+
+const DRAWN = 12;
+/** What frozen layers make of pictures serves all trials, and a trial is ranked under the rate that it had, or fails. */
+const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
+
+/**
+ * Trains with many combinations of settings and ranks them. A sweep that was stopped, or killed, goes on where it was when it is asked for
+ * again.
+ *
+ * @throws ThawError for everything that the user can mend, such as a setting that does not exist, before anything is trained
+ */
+export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Promise<SweepOutcome> {
+  const { model: spec, data, out, settings = {}, ...rest } = request;
+  const plan = parseConfig(planSchema, rest);
+  checkSpace(plan.try);
+  const base = { ...OF_TRIALS, ...settings };
+  const trials = trialsOf(plan, base);
+  for (const { values } of trials) readSettings(withValues(base, values));
+  const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
+  const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
+  const path = out === undefined ? freeFolder(data) : resolve(out);
+  if (!isSweep(path)) {
+    await makeFolder(path);
+    return new Sweep(path, state, hooks).run();
+  }
+  const before = await readState(path);
+  const same = (a: SweepState, b: SweepState) =>
+    JSON.stringify([a.model, a.data, a.settings, a.plan]) === JSON.stringify([b.model, b.data, b.settings, b.plan]);
+  // As it comes back from its file.
+  if (same(before, JSON.parse(JSON.stringify(state)))) return new Sweep(path, before, hooks).run();
+  throw new ThawError(
+    'run-directory',
+    `${shownPath(path)} holds another sweep`,
+    `Go on with it: thaw resume ${shownPath(path)}, or choose another --out`,
+  );
+}
+
+/** Goes on with a sweep. @throws ThawError `run-directory` where there is none */
+export async function resumeSweep(path: string, hooks: SweepHooks = {}): Promise<SweepOutcome> {
+  return new Sweep(resolve(path), await readState(resolve(path)), hooks).run();
+}
+
+function freeFolder(data: string): string {
+  const name = basename(resolve(data)).replace(/\.[a-z]+$/i, '');
+  for (let n = 1; ; n++) if (!existsSync(resolve('sweeps', `${name}-${n}`))) return resolve('sweeps', `${name}-${n}`);
+}
+
+function trialsOf(plan: SweepPlan, settings: TrainSettingsInput): Trial[] {
+  const { search = Number.isFinite(gridSize(plan.try)) && !plan.trials ? 'grid' : 'random' } = plan;
+  const seed = settings.seed ?? 0;
+  const combinations =
+    search === 'grid' ? gridOf(plan.try).slice(0, plan.trials) : drawFrom(plan.try, plan.trials ?? DRAWN, seed);
+  const seeds = plan.seeds ?? [seed];
+  const digits = String(combinations.length).length;
+  return combinations.map((values, i) => {
+    const name = `trial-${String(i + 1).padStart(digits, '0')}`;
+    const runs = seeds.map((one): TrialRun => {
+      const path = seeds.length > 1 ? `${name}-seed-${one}` : name;
+      return { seed: one, path, status: 'waiting', epochs: [], seconds: 0 };
+    });
+    return { number: i + 1, values, runs };
+  });
+}
+
+const epochsOf = ({ stages, epochs }: TrainSettings): number =>
+  stages ? stages.reduce((all, stage) => all + stage.epochs, 0) : (epochs ?? 10);
+
+/** What spoils one trial but not the others. */
+const OWN_FAULTS = new Set(['diverged', 'bad-config', 'unsupported-operator']);
+
+class Sweep {
+  private metric: Metric | null;
+  private trials: Trial[];
+
+  constructor(
+    private readonly path: string,
+    private readonly state: SweepState,
+    private readonly hooks: SweepHooks,
+  ) {
+    this.metric = state.metric;
+    this.trials = [...state.trials];
+  }
+
+  async run(): Promise<SweepOutcome> {
+    const unlock = await takeLock(this.path);
+    try {
+      await removeLeftovers(this.path);
+      await this.save();
+      const done = this.trials.filter(({ runs }) => runs.every(isOver)).length;
+      this.hooks.onEvent?.({ type: 'sweep', path: shownPath(this.path), trials: this.trials.length, done });
+      const finished = await this[this.state.plan.stop]();
+      await this.save();
+      const outcome = { path: shownPath(this.path), metric: this.metric, trials: ranked(this.trials, this.metric) };
+      if (finished && outcome.trials.every(({ rank }) => rank === null)) {
+        const [{ message }] = outcome.trials;
+        throw new ThawError('diverged', `no trial could be trained: ${message}`, 'Try other values');
+      }
+      return { status: finished ? 'finished' : 'interrupted', ...outcome };
+    } finally {
+      await unlock();
+    }
+  }
+
+  /** @returns false where it was interrupted */
+  private async none(): Promise<boolean> {
+    for (const { number } of this.trials) if (!(await this.advance(number))) return false;
+    return true;
+  }
+
+  private async median(): Promise<boolean> {
+    for (const { number } of this.trials) {
+      const others = () => this.trials.slice(0, number - 1).flatMap(({ runs }) => runs.map((run) => this.course(run)));
+      const isPoor = (run: TrialRun) =>
+        run.epochs.length >= this.state.plan.grace && isBelowMedian(this.course(run), others());
+      if (!(await this.advance(number, undefined, isPoor))) return false;
+    }
+    return true;
+  }
+
+  /** Who goes on after a rung follows from the scores up to it, so that a sweep that goes on decides as it did before. */
+  private async halving(): Promise<boolean> {
+    const { settings, plan } = this.state;
+    const epochs = Math.max(...this.trials.map(({ values }) => epochsOf(readSettings(withValues(settings, values)))));
+    const all = rungs(epochs, this.trials.length, plan.grace, plan.keep);
+    let alive = this.trials.map(({ number }) => number);
+    for (const [i, rung] of all.entries()) {
+      const last = i === all.length - 1;
+      for (const number of alive) if (!(await this.advance(number, last ? undefined : rung))) return false;
+      if (last || !this.metric) break;
+      const { metric } = this;
+      const merits = alive.map((number) => meritAt(this.trial(number), metric, rung));
+      const chosen = best(merits, plan.keep).map((place) => alive[place]);
+      for (const number of alive) if (!chosen.includes(number)) this.leave(number);
+      alive = chosen.sort((a, b) => a - b);
+    }
+    return true;
+  }
+
+  private trial(number: number): Trial {
+    return this.trials[number - 1];
+  }
+
+  private course({ epochs }: TrialRun): number[] {
+    return this.metric ? epochs.map((scores) => merit(this.metric as Metric, scores)) : [];
+  }
+
+  /** Marks a trial as left behind. */
+  private leave(number: number): void {
+    for (const run of this.trial(number).runs) if (!isOver(run)) this.set(number, { ...run, status: 'stopped' });
+  }
+
+  private set(number: number, run: TrialRun): void {
+    this.trials = this.trials.map((trial) =>
+      trial.number === number
+        ? { ...trial, runs: trial.runs.map((other) => (other.seed === run.seed ? run : other)) }
+        : trial,
+    );
+  }
+
+  /**
+   * Trains a trial to an epoch, or to its end.
+   *
+   * @param isPoor asked after each epoch, whether to stop the run for good
+   * @returns false where it was interrupted
+   */
+  private async advance(number: number, until?: number, isPoor?: (run: TrialRun) => boolean): Promise<boolean> {
+    for (const run of this.trial(number).runs) {
+      if (isOver(run) || (until !== undefined && run.status === 'paused' && run.epochs.length >= until)) continue;
+      if (this.hooks.signal?.aborted) return false;
+      const { values, runs } = this.trial(number);
+      const of = { trial: number, trials: this.trials.length, seed: run.seed, seeds: runs.length };
+      this.hooks.onEvent?.({ type: 'trial', ...of, values, until: until ?? null });
+      const after = await this.go(number, run, until, isPoor);
+      this.set(number, after);
+      await this.save();
+      if (this.hooks.signal?.aborted && after.status === 'paused') return false;
+      this.hooks.onEvent?.({ type: 'trial-end', trial: number, ...after });
+    }
+    return true;
+  }
+
+  /** One sitting of a run. */
+  private async go(
+    number: number,
+    run: TrialRun,
+    until = Number.POSITIVE_INFINITY,
+    isPoor: (run: TrialRun) => boolean = () => false,
+  ): Promise<TrialRun> {
+    const { signal, onEvent } = this.hooks;
+    const stop = new AbortController();
+    const interrupt = () => stop.abort();
+    signal?.addEventListener('abort', interrupt);
+    const epochs: Scores[] = [];
+    let planned = 0;
+    let poor = false;
+    const take = (event: JobEvent): void => {
+      if (event.type === 'data') this.metric = event.metric;
+      if (event.type === 'plan') planned = event.stages.reduce((all, stage) => all + stage.epochs, 0);
+      if (event.type === 'epoch') {
+        epochs[event.epoch - 1] = event.val;
+        poor = event.epoch < planned && isPoor({ ...run, epochs });
+        if (event.epoch < planned && (poor || event.epoch >= until)) stop.abort();
+      }
+      onEvent?.(event);
+    };
+    try {
+      const hooks = { onEvent: take, signal: stop.signal };
+      const outcome = await this.sit(number, run, epochs, hooks);
+      const status = outcome.status === 'finished' ? 'finished' : poor ? 'stopped' : 'paused';
+      return { ...run, status, epochs, seconds: outcome.seconds };
+    } catch (error) {
+      if (stop.signal.aborted && (error as Error).name === 'AbortError') return { ...run, status: 'paused', epochs };
+      if (!(error instanceof ThawError && OWN_FAULTS.has(error.code))) throw error;
+      return { ...run, status: 'failed', epochs, message: error.line };
+    } finally {
+      signal?.removeEventListener('abort', interrupt);
+    }
+  }
+
+  /** Begins a run, or goes on with it. @param epochs gets the scores of those that are done */
+  private async sit(
+    number: number,
+    run: TrialRun,
+    epochs: Scores[],
+    hooks: { readonly onEvent: (event: JobEvent) => void; readonly signal: AbortSignal },
+  ): Promise<Pick<TrainOutcome, 'status' | 'seconds'>> {
+    const { model, data, settings } = this.state;
+    const path = join(this.path, run.path);
+    const there = existsSync(join(path, 'config.yaml')) ? await openRun(path) : undefined;
+    const last = await there?.newest();
+    if (there && last) {
+      const { progress } = last;
+      epochs.push(...progress.rows.map(({ val }) => val));
+      const record = await readRecord(there);
+      if (!isFinished(there, record)) return resume(path, hooks);
+      if (record.task) this.metric = openTask(record.task).metric;
+      return { status: 'finished', seconds: record.seconds };
+    }
+    await rm(path, { recursive: true, force: true });
+    const own = withValues({ ...settings, seed: run.seed }, this.trial(number).values);
+    return train({ model, data, out: path, settings: own as TrainSettingsInput }, hooks);
+  }
+
+  /** `sweep.json`, and the table of what is known so far. */
+  private async save(): Promise<void> {
+    const state: SweepState = { ...this.state, metric: this.metric, trials: this.trials };
+    await writeAtomically(join(this.path, STATE), `${JSON.stringify(state, null, 2)}\n`);
+    await writeResults(this.path, { ...state, ranked: ranked(this.trials, this.metric) });
+  }
+}
+
+const isOver = ({ status }: TrialRun): boolean => status === 'finished' || status === 'failed' || status === 'stopped';

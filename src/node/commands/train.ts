@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { readAugmentation } from '../../data/index.ts';
+import type { ComparisonRow } from '../../report/index.ts';
+import { openSession, readSettings, type TrainSettingsInput } from '../../session/index.ts';
+import type { Assessment, Evaluated, Evaluation } from '../../tasks/index.ts';
+import { readModelFile } from '../models/files.ts';
+import { createRun, identifySamples, type RunWriter } from '../run/index.ts';
+import type { About } from './about.ts';
+import { openRuntime } from './environment.ts';
+import type { JobHooks } from './events.ts';
+import { fetchModel } from './fetch-model.ts';
+import type { TrainOutcome } from './finish.ts';
+import { shownPath } from './paths.ts';
+import { nodePlatform } from './platform.ts';
+import { newRecord, saveRecord } from './record.ts';
+import { surroundingsOf } from './surroundings.ts';
+import { bestIn, runTraining } from './training-run.ts';
+
+export interface TrainRequest {
+  /** A path, an address, `hf:owner/name` or `default`. */
+  readonly model: string;
+  /** Class folders, or a table of files and labels. */
+  readonly data: string;
+  /** The run directory; the first free `runs/NAME` unless given. */
+  readonly out?: string;
+  readonly settings?: TrainSettingsInput;
+  /** Other ways to train the same thing, for the report to compare this one with. */
+  readonly comparison?: readonly ComparisonRow[];
+}
+
+/**
+ * The whole job: a pretrained model and labelled pictures become a fine-tuned model in a run directory.
+ *
+ * @typeParam A what the settings' task comes to, `E` the same in short
+ * @throws ThawError for everything that the user can fix; AbortError when asked to stop before there is something to save
+ */
+export async function train<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
+  request: TrainRequest,
+  hooks: JobHooks = {},
+): Promise<TrainOutcome<A, E>> {
+  const { device, augment } = readSettings({ ...request.settings });
+  readAugmentation(augment);
+  const runtime = await openRuntime(device, hooks);
+  const files = await fetchModel(request.model, hooks);
+  const model = await readModelFile(files.path);
+  // Of the file as it has been read.
+  const sha256 = await files.sha256();
+  let run: RunWriter | undefined;
+  try {
+    const { session, memory } = await openSession(
+      { model, files, settings: request.settings },
+      {
+        ...nodePlatform(runtime, request.data, hooks),
+        best: bestIn(() => run, hooks),
+        begin: async () => {
+          run = await createRun({ out: request.out, data: request.data });
+          hooks.onEvent?.({ type: 'run', path: shownPath(run.path) });
+        },
+      },
+    );
+    const { task, dataset, format, settings, source, continued } = session.parts;
+    const dataPath = resolve(request.data);
+    const about: About = {
+      model: files.source,
+      data: request.data,
+      dataPath,
+      name: files.name,
+      sha256,
+      preprocessing: format,
+      task: task.facts,
+      sourceConfig: files.config,
+      comparison: request.comparison,
+    };
+    const identity = { model: sha256, classes: dataset.classes, samples: await identifySamples(dataset, dataPath) };
+    const surroundings = await surroundingsOf(runtime, format);
+    const record = { ...newRecord(continued), memory, surroundings };
+    const written = run as RunWriter;
+    await written.writeConfig({ model: files.source, data: request.data, ...settings });
+    await saveRecord(written, record);
+    // With it the run can be continued.
+    await written.saveSource({ model: source, identity, about: { ...about } });
+    return await runTraining<A, E>({ session, run: written, about, record }, hooks);
+  } finally {
+    await run?.release();
+  }
+}

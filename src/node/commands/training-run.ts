@@ -1,0 +1,160 @@
+import { safetensorsParts } from '../../compiler/step/index.ts';
+import { isText } from '../../data/text/index.ts';
+import type { BestStore } from '../../session/index.ts';
+import type { Evaluated } from '../../tasks/index.ts';
+import { type Checkpoint, type StageInfo, type TrainingEvent, withState } from '../../training/index.ts';
+import type { RunWriter } from '../run/index.ts';
+import { writeBatchPictures } from './batch-pictures.ts';
+import type { JobHooks } from './events.ts';
+import { finishRun, type TrainOutcome } from './finish.ts';
+import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
+import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
+import type { TrainingJob } from './training-job.ts';
+
+/** Milliseconds. */
+const MINUTE = 60_000;
+
+/** Keeps the best weights in the run. @param run asked for once there are some */
+export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks): BestStore => ({
+  async put(checkpoint) {
+    await run()?.saveCheckpoint('best', checkpoint);
+    onEvent?.({ type: 'checkpoint', kind: 'best', epoch: checkpoint.progress.epoch });
+  },
+  get: async () => run()?.checkpoint('best'),
+});
+
+/**
+ * Trains, from wherever the session stands, to the finished model and its report, writing everything into the run as it goes. When
+ * asked to stop it ends the step under way, saves itself and reports it in its outcome.
+ */
+export async function runTraining<A extends Evaluated, E extends Evaluated>(
+  job: TrainingJob,
+  hooks: JobHooks,
+): Promise<TrainOutcome<A, E>> {
+  const { session } = job;
+  const record = await trained(job, hooks);
+  // The trainer's state is not needed any more, and takes memory that finishing needs.
+  await session.release();
+  return await finishRun<A, E>({ ...job, record }, hooks);
+}
+
+/** Runs the session to its end or until it is stopped. @returns the record of the run */
+async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
+  const { session } = job;
+  const { format, sources, task, config, resume } = session.parts;
+  const stop = () => session.stop();
+  hooks.signal?.throwIfAborted();
+  hooks.signal?.addEventListener('abort', stop);
+  try {
+    const { plan: stages, stepsPerEpoch } = session;
+    hooks.onEvent?.({ type: 'plan', stages, stepsPerEpoch, done: resume?.progress.epoch ?? 0 });
+    if (!resume && !isText(format)) {
+      const sheet = { preprocessing: format, classes: task.classes, batchSize: config.batch };
+      await writeBatchPictures(job.run, { train: sources.train, val: sources.val }, sheet);
+    }
+    const log = new RunLog(job);
+    for await (const event of session.run()) {
+      await log.take(event);
+      hooks.onEvent?.(event);
+    }
+    return log.record;
+  } finally {
+    hooks.signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** Listens to a training and keeps its run directory: metrics, checkpoints, artifacts, record. */
+class RunLog {
+  record: RunRecord;
+  private readonly began = performance.now();
+  private readonly before: number;
+  private saved = performance.now();
+
+  constructor(private readonly job: TrainingJob) {
+    this.record = job.record;
+    this.before = job.record.seconds;
+  }
+
+  async take(event: TrainingEvent<Evaluated>): Promise<void> {
+    const { run, session } = this.job;
+    switch (event.type) {
+      case 'before':
+        this.record = { ...this.record, before: event.val };
+        return saveRecord(run, this.record);
+      case 'stage': {
+        const { type: _, ...stage } = event;
+        this.record = withStage(this.record, stage);
+        await saveRecord(run, this.record);
+        return this.writeArtifacts(stage);
+      }
+      case 'step': {
+        const { computed, waited } = this.record.times ?? { computed: 0, waited: 0 };
+        const times = { computed: computed + event.computed, waited: waited + event.waited };
+        this.record = { ...this.record, times };
+        if (performance.now() - this.saved < session.parts.settings.saveEvery * MINUTE) return;
+        return this.save(await session.checkpoint());
+      }
+      case 'epoch':
+        await run.appendRow(event);
+        return this.save(await session.checkpoint());
+      case 'rollback':
+        return this.save(await session.checkpoint());
+      case 'stage-end':
+        this.record = withStageEnd(this.record, event);
+        // Before a checkpoint says that the stage is over: it would not be told again.
+        await saveRecord(run, this.record);
+        return this.writeArtifactCheckpoint(event.stage);
+      case 'end':
+        this.record = {
+          ...this.record,
+          stopped: event.why === 'interrupted' ? null : (this.record.stopped ?? event.why),
+        };
+        return this.save(await session.checkpoint());
+    }
+  }
+
+  private async save(checkpoint: Checkpoint): Promise<void> {
+    this.saved = performance.now();
+    const { rollbacks, findings } = checkpoint.progress;
+    this.record = { ...this.record, seconds: this.before + (this.saved - this.began) / 1000, rollbacks, findings };
+    await this.job.run.saveCheckpoint('last', checkpoint);
+    await saveRecord(this.job.run, this.record);
+  }
+
+  /** `artifacts/stage-N`: the stage's graphs as it begins. */
+  private async writeArtifacts({ stage }: StageInfo): Promise<void> {
+    const { run, about, session } = this.job;
+    const { settings, anatomy } = session.parts;
+    if (!settings.artifacts) return;
+    const { network, plan, state, position } = await this.compiled(stage);
+    await run.writeArtifacts(
+      stage,
+      compileArtifacts(network, plan, state, position, {
+        groups: anatomy.groups,
+        omitted: anatomy.omitted,
+        sha256: about.sha256,
+      }),
+    );
+  }
+
+  /** The trained parameters and their optimizer state take the place of those that the stage began with. */
+  private async writeArtifactCheckpoint(stage: number): Promise<void> {
+    if (!this.job.session.parts.settings.artifacts) return;
+    const { network, plan, state, position } = await this.compiled(stage);
+    const checkpoint = safetensorsParts(artifactCheckpoint(network, plan, state, position));
+    await this.job.run.writeFile(`artifacts/stage-${stage}/checkpoint.safetensors`, checkpoint);
+  }
+
+  private async compiled(stage: number) {
+    const { session } = this.job;
+    const { network, config } = session.parts;
+    const { progress, state } = await session.checkpoint();
+    const { step, epoch } = progress;
+    return {
+      network: withState(network, state),
+      plan: session.planOf(stage - 1),
+      state,
+      position: { step, epoch, stage, seed: config.seed },
+    };
+  }
+}

@@ -1,0 +1,109 @@
+import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join, sep } from 'node:path';
+import { ThawError } from '../../errors.ts';
+import type { ByteRange, ReadExternal } from '../../onnx/index.ts';
+import { FileRange, type KnownFile, readInto } from './file-range.ts';
+
+/** Which tensors stay in their files: those of at least `tensor` bytes in files of at least `file` bytes. */
+export interface Deferral {
+  readonly file: number;
+  readonly tensor: number;
+}
+
+interface External {
+  readonly descriptor: number;
+  readonly known: KnownFile;
+  /** By their place; tensors that share a place share its bytes. */
+  readonly parts: Map<string, Uint8Array | ByteRange>;
+  read: number;
+}
+
+/** Files that a model names for its tensors' data: only those in its own folder are read, only the parts asked for, and each once. */
+export class ExternalFiles {
+  private readonly opened = new Map<string, External>();
+
+  private readonly folder: string;
+  /** Where its files really are: a download cache keeps links, the model's own among them, to one folder of contents. */
+  private readonly homes: readonly string[];
+
+  constructor(
+    private readonly model: string,
+    private readonly deferral: Deferral,
+    /** The location that stands for the model's own file. */
+    private readonly own?: string,
+  ) {
+    this.folder = dirname(model);
+    this.homes = [realpathSync(this.folder), dirname(realpathSync(model))];
+  }
+
+  readonly read: ReadExternal = (location, offset, length) => {
+    const file = this.opened.get(location) ?? this.open(location);
+    const { known, parts } = file;
+    const { size } = known.stats;
+    const wanted = length ?? size - offset;
+    if (wanted < 0 || offset + wanted > size) {
+      throw new ThawError(
+        'bad-model',
+        `a tensor lies at bytes ${offset} to ${offset + Math.max(0, wanted)} of "${known.name}", which has ${size}`,
+        'The file is truncated or of another model: download or export both again',
+      );
+    }
+    const place = `${offset} ${wanted}`;
+    const bytes = parts.get(place) ?? this.part(file, offset, wanted);
+    parts.set(place, bytes);
+    return bytes;
+  };
+
+  private part(file: External, offset: number, wanted: number): Uint8Array | ByteRange {
+    const { known, descriptor } = file;
+    const { size } = known.stats;
+    file.read += wanted;
+    // A small file that thousands of tensors claim to fill would fill the memory.
+    if (file.read > size)
+      throw new ThawError('bad-model', `tensors overlap in "${known.name}"`, 'The model is damaged: export it again');
+    if (size >= this.deferral.file && wanted >= this.deferral.tensor) return new FileRange(known, offset, wanted);
+    const bytes = new Uint8Array(wanted);
+    readInto(descriptor, known.name, bytes, offset);
+    return bytes;
+  }
+
+  private open(location: string): External {
+    const isOwn = location === this.own;
+    const path = isOwn ? this.model : this.checked(location);
+    const descriptor = openSync(path, 'r');
+    const known = { path, name: isOwn ? this.model : location, stats: fstatSync(descriptor) };
+    const file = { descriptor, known, parts: new Map(), read: 0 };
+    this.opened.set(location, file);
+    return file;
+  }
+
+  /** The real path of a file that the model may name. */
+  private checked(location: string): string {
+    const outside = () =>
+      new ThawError(
+        'bad-model',
+        `the model keeps weights in "${location}", outside its own folder`,
+        'Move that file beside the model and export again; for safety nothing else is read',
+      );
+    if (location === '' || isAbsolute(location) || /^[A-Za-z]:|\\/.test(location)) throw outside();
+    if (location.split('/').includes('..')) throw outside();
+    const path = join(this.folder, location);
+    if (!existsSync(path)) {
+      throw new ThawError(
+        'bad-model',
+        `the model keeps weights in "${location}", which is not beside it`,
+        'Put that file into the same folder',
+      );
+    }
+    const real = realpathSync(path);
+    if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
+    // Before it is opened: a pipe would wait for whoever writes to it.
+    if (!statSync(real).isFile())
+      throw new ThawError('bad-model', `"${location}", where the model keeps weights, is no file`, 'Export it again');
+    return real;
+  }
+
+  close(): void {
+    for (const { descriptor } of this.opened.values()) closeSync(descriptor);
+  }
+}

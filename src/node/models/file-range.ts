@@ -1,0 +1,82 @@
+/** Parts of files that are read when somebody asks for them. */
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { ThawError } from '../../errors.ts';
+import type { ByteRange, FilePlace } from '../../onnx/index.ts';
+
+/** Bytes that are read at a time. */
+const PIECE = 4 * 2 ** 20;
+
+/** A file as it was when the model was read. */
+export interface KnownFile {
+  readonly path: string;
+  /** As the model or the user calls it. */
+  readonly name: string;
+  readonly stats: Stats;
+}
+
+/** A part of a file. What reads it later stops if the file is another one by then. */
+export class FileRange implements ByteRange {
+  constructor(
+    private readonly file: KnownFile,
+    private readonly offset: number,
+    readonly length: number,
+  ) {}
+
+  read(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    this.opened((descriptor) => readInto(descriptor, this.file.name, bytes, this.offset));
+    return bytes;
+  }
+
+  *pieces(): Generator<Uint8Array> {
+    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, this.length));
+    for (let done = 0; done < this.length; done += piece.length) {
+      const part = piece.subarray(0, Math.min(piece.length, this.length - done));
+      this.opened((descriptor) => readInto(descriptor, this.file.name, part, this.offset + done));
+      yield part;
+    }
+  }
+
+  place(): FilePlace {
+    this.opened(() => undefined);
+    return { path: this.file.path, offset: this.offset };
+  }
+
+  private opened(use: (descriptor: number) => void): void {
+    const descriptor = openUnchanged(this.file);
+    try {
+      use(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+function openUnchanged({ path, name, stats }: KnownFile): number {
+  const changed = (cause?: unknown) =>
+    new ThawError(
+      'bad-model',
+      `"${name}", which holds weights of the model, changed or disappeared while the model was in use`,
+      'Leave the file as it is until Thaw has finished, and start again',
+      { cause },
+    );
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (cause) {
+    throw changed(cause);
+  }
+  const now = fstatSync(descriptor);
+  if (now.size === stats.size && now.mtimeMs === stats.mtimeMs && now.ino === stats.ino) return descriptor;
+  closeSync(descriptor);
+  throw changed();
+}
+
+/** Fills the bytes from a place in a file. */
+export function readInto(descriptor: number, name: string, bytes: Uint8Array, from: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), from + done);
+    if (count === 0) throw new ThawError('bad-model', `"${name}" became shorter while it was read`, 'Try again');
+    done += count;
+  }
+}

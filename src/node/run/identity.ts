@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { relative, sep } from 'node:path';
+import * as z from 'zod';
+import type { Dataset } from '../../data/index.ts';
+import { ThawError } from '../../errors.ts';
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const identitySchema = z.object({
+  model: digest,
+  classes: z.array(z.string()),
+  samples: z.object({
+    sha256: digest,
+    train: z.number().int(),
+    val: z.number().int(),
+    test: z.number().int(),
+  }),
+});
+
+/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, labels and file size, or label and text. */
+export interface SampleIdentity {
+  readonly sha256: string;
+  readonly train: number;
+  readonly val: number;
+  readonly test: number;
+}
+
+/** What must stay the same from a run's start to its end. */
+export interface RunIdentity {
+  /** SHA-256 of the source model's file, in hexadecimal. */
+  readonly model: string;
+  readonly classes: readonly string[];
+  readonly samples: SampleIdentity;
+}
+
+/** @param root the data set's folder: it may move as a whole */
+export async function identifySamples(dataset: Dataset, root: string): Promise<SampleIdentity> {
+  const hash = createHash('sha256');
+  for (const split of ['train', 'val', 'test'] as const) {
+    const samples = dataset[split];
+    for (let from = 0; from < samples.length; from += 256) {
+      const lines = samples.slice(from, from + 256).map(async ({ file, label, targets, text }) => {
+        if (text !== undefined) return JSON.stringify([split, label, text]);
+        const size = await stat(file).then(
+          (found) => found.size,
+          () => -1,
+        );
+        return JSON.stringify([split, relative(root, file).split(sep).join('/'), label, size, ...(targets ?? [])]);
+      });
+      for (const line of await Promise.all(lines)) hash.update(`${line}\n`);
+    }
+  }
+  const { train, val, test } = dataset;
+  return { sha256: hash.digest('hex'), train: train.length, val: val.length, test: test.length };
+}
+
+/** @throws ThawError `run-directory` naming what has changed since the run began */
+export function checkIdentity(run: RunIdentity, now: RunIdentity): void {
+  const changed = (what: string) => {
+    throw new ThawError('run-directory', what, 'Restore it, or start a new run with `thaw train`');
+  };
+  if (run.model !== now.model) {
+    changed(
+      `the model has changed since the run began (SHA-256 ${run.model.slice(0, 12)}…, now ${now.model.slice(0, 12)}…)`,
+    );
+  }
+  if (JSON.stringify(run.classes) !== JSON.stringify(now.classes)) {
+    changed(`the classes have changed since the run began: ${listed(run.classes)}; now ${listed(now.classes)}`);
+  }
+  if (run.samples.sha256 === now.samples.sha256) return;
+  const counts = (['train', 'val', 'test'] as const)
+    .filter((split) => run.samples[split] !== now.samples[split])
+    .map((split) => `${split} had ${run.samples[split]} pictures, now ${now.samples[split]}`);
+  changed(`the data set has changed since the run began: ${counts.join(', ') || 'other files, labels or sizes'}`);
+}
+
+const listed = (classes: readonly string[]): string =>
+  classes.length > 8 ? `${classes.slice(0, 8).join(', ')} and ${classes.length - 8} more` : classes.join(', ');

@@ -1,0 +1,88 @@
+/** The model that a run trains, as it was before the first step: resuming and exporting need no other file. */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { ThawError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
+import { type Model, modelParts, weightBytes, writeModelWithExternalData } from '../../onnx/index.ts';
+import { digestIfThere, readTextIfThere, writeAtomically } from '../disk/index.ts';
+import { readModelFile } from '../models/files.ts';
+import { identitySchema, type RunIdentity } from './identity.ts';
+
+export interface RunSource {
+  /** With its new head in place. */
+  readonly model: Model;
+  readonly identity: RunIdentity;
+  /** Whatever else the caller needs to go on, as JSON: preprocessing, the model's name, … */
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
+const MODEL = 'source.onnx';
+const DATA = 'source.onnx.data';
+const NOTES = 'source.json';
+/** Larger models have their weights in a second file, well below the 2 GiB that one can hold. */
+const ONE_FILE_LIMIT = 2 ** 30;
+
+/** What a kill leaves in the folder before the notes are there, by which the rest is found. */
+export const isUnfinishedSource = (name: string): boolean => [MODEL, DATA].includes(name) || name.endsWith('.tmp');
+
+const notesSchema = z.object({
+  format: z.literal(1),
+  files: z.object({ [MODEL]: z.string(), [DATA]: z.string().optional() }),
+  identity: identitySchema,
+  about: z.record(z.string(), z.unknown()),
+});
+
+export async function saveSource(folder: string, { model, identity, about }: RunSource): Promise<void> {
+  const isLarge = weightBytes(model.graph.initializers) > ONE_FILE_LIMIT;
+  const external = isLarge ? writeModelWithExternalData(model, { location: DATA }) : undefined;
+  const parts = external ? [external.model] : modelParts(model).parts;
+  const files = { [MODEL]: digestOf(parts), ...(external && { [DATA]: digestOf(external.data) }) };
+  await writeAtomically(join(folder, MODEL), parts);
+  if (external) await writeAtomically(join(folder, DATA), external.data);
+  else await rm(join(folder, DATA), { force: true });
+  await writeAtomically(join(folder, NOTES), `${JSON.stringify({ format: 1, files, identity, about }, null, 2)}\n`);
+}
+
+/** @throws ThawError `run-directory` where it is missing or damaged */
+export async function loadSource(folder: string): Promise<RunSource> {
+  const path = join(folder, NOTES);
+  const text = await readTextIfThere(path);
+  if (text === undefined) {
+    throw new ThawError(
+      'run-directory',
+      `there is no ${path}: the run stopped before it began to train`,
+      'Start it again with `thaw train`',
+    );
+  }
+  const notes = parseJson(text, notesSchema, { what: path, hint: NEW_RUN });
+  for (const [name, expected] of Object.entries(notes.files)) {
+    const file = join(folder, name);
+    const found = await digestIfThere(file);
+    if (found === expected) continue;
+    throw new ThawError(
+      'run-directory',
+      `${file} is ${found ? 'damaged: its checksum does not match' : 'missing'}`,
+      NEW_RUN,
+    );
+  }
+  return { model: await modelOf(join(folder, MODEL)), identity: notes.identity, about: notes.about };
+}
+
+const NEW_RUN = 'Start a new run with `thaw train`';
+
+async function modelOf(path: string): Promise<Model> {
+  try {
+    return await readModelFile(path);
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    throw new ThawError('run-directory', error.message, NEW_RUN, { cause: error });
+  }
+}
+
+function digestOf(parts: Iterable<Uint8Array>): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}

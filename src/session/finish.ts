@@ -1,0 +1,204 @@
+import type { Parts } from '../bytes.ts';
+import { inSinglePrecision } from '../compiler/kernels/index.ts';
+import type { BatchSource, Preprocessing } from '../data/index.ts';
+import { isText, type TextFormat } from '../data/text/index.ts';
+import {
+  exportModel,
+  roundedState,
+  shippedPreprocessing,
+  TRANSFORMERS_NAMES,
+  transformersFolder,
+  transformersModel,
+  type Verification,
+  verifyExport,
+} from '../export/index.ts';
+import { type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
+import { loadable, type Runtime } from '../runtime/index.ts';
+import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
+import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
+import { VERSION } from '../version.ts';
+import { mergedState } from './adapters.ts';
+import { dataInputsOf, type Prepared } from './prepare.ts';
+import { recommendationOf } from './recommended.ts';
+import type { TrainSettings } from './settings.ts';
+
+export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> extends Prepared {
+  /** What is shipped. */
+  readonly checkpoint: Checkpoint;
+  readonly task: Task<O, Evaluated, A>;
+  readonly preprocessing: Preprocessing | TextFormat;
+  readonly config: TrainingConfig;
+  readonly settings: TrainSettings;
+  readonly runtime: Runtime;
+  readonly val: BatchSource;
+  /** Measured as well, where there is one. */
+  readonly test?: BatchSource;
+  readonly features?: FeatureCache;
+  /** The source's `config.json`. */
+  readonly sourceConfig?: unknown;
+}
+
+export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> {
+  /** The task as it is shipped, by which the rest is measured. */
+  readonly task: Task<O, Evaluated, A>;
+  /** Of every validation sample. */
+  readonly predictions: readonly O[];
+  readonly val: A;
+  readonly test: A | null;
+  /** Of the validation set, measured on the test set where there is one; null where the task has no probabilities. */
+  readonly calibration: TemperatureFit | null;
+}
+
+/**
+ * The state as it is shipped: averages in their weights' place where there are any, and rounded where the source has halves or whole
+ * numbers, so that what is measured is what is shipped. Adapters stay beside their weights, unless merging rounds: then the merged
+ * weights come with adapters that do nothing.
+ */
+export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, checkpoint: Checkpoint): Checkpoint {
+  const { source } = prepared;
+  const averaged = averagedState(checkpoint.state);
+  if (!lora) return { ...checkpoint, state: roundedState(source, averaged) };
+  const merged = mergedState(prepared, lora, averaged);
+  const rounded = roundedState(source, merged);
+  const { adapters = [] } = prepared.anatomy;
+  const state = new Map(averaged);
+  for (const [name, value] of rounded) {
+    if (value === merged.get(name)) continue;
+    state.set(name, value);
+    const adapter = adapters.find(({ weight }) => weight === name);
+    if (adapter) state.set(adapter.b, cleared(state.get(adapter.b) as Tensor));
+  }
+  return { ...checkpoint, state };
+}
+
+const cleared = ({ shape, data }: Tensor): Tensor => tensor('float32', shape, new Float32Array(data.length));
+
+/** A model of which no validation sample can be read: nothing was measured. */
+export type Unmeasured<O extends TaskOutcome, A extends Evaluated> = Pick<Measured<O, A>, 'task' | 'predictions'> & {
+  readonly calibration: null;
+};
+
+/** The checkpoint's weights on the validation set, and on the test set if there is one. */
+export async function measure<O extends TaskOutcome, A extends Evaluated>(
+  trained: Trained<O, A>,
+): Promise<Measured<O, A> | Unmeasured<O, A>> {
+  const { network, anatomy, val, test, config, runtime, features, checkpoint: resume } = trained;
+  const options = { network, anatomy, train: val, val, config, runtime, features, resume };
+  const trainer = new Trainer({ ...options, task: trained.task });
+  try {
+    const { loss, predictions } = await trainer.predict(val);
+    if (predictions.length === 0) return { task: trained.task, predictions, calibration: null };
+    const task = trained.task.settled(predictions);
+    const tested = test && (await trainer.predict(test));
+    return {
+      task,
+      predictions,
+      val: task.assess(predictions, loss, config.seed),
+      test: tested ? task.assess(tested.predictions, tested.loss, config.seed) : null,
+      calibration: task.temperature?.fit(predictions, { seed: config.seed, others: tested?.predictions }) ?? null,
+    };
+  } finally {
+    await trainer.release();
+  }
+}
+
+/** What a checkpoint makes of samples that measure nothing: only to compare the finished model with. */
+export async function predicted<O extends TaskOutcome, A extends Evaluated>(
+  trained: Trained<O, A>,
+): Promise<Unmeasured<O, A>> {
+  const { network, anatomy, val, config, runtime, checkpoint: resume, task } = trained;
+  const trainer = new Trainer({ network, anatomy, train: val, val, config, runtime, resume, task });
+  try {
+    const { predictions } = await trainer.predict(val);
+    return { task, predictions, calibration: null };
+  } finally {
+    await trainer.release();
+  }
+}
+
+/** A model that is ready to ship. */
+export interface FinishedModel {
+  /** The `model/` folder with this model card: path within it → contents. */
+  folder(card: string): ReadonlyMap<string, Parts>;
+  /** As the folder has it. */
+  readonly model: Model;
+  /** Its preprocessing, which transformers.js can carry out. */
+  readonly preprocessing: Preprocessing | TextFormat;
+}
+
+/** A finished model's answers next to the trainer's. */
+export interface ModelCheck {
+  readonly verification: Verification;
+  /** Of a quantized model: how far the answers of ONNX Runtime's integer kernels, its default, are from these on this processor. */
+  readonly integerKernels?: Verification;
+}
+
+/**
+ * Largest difference of a probability between a quantized model and its training. Both compute in float32, but the last bits of a sum
+ * depend on its order, and a value halfway between two integers may round to the other.
+ */
+const ROUNDED = 0.05;
+
+type Expected<O extends TaskOutcome, A extends Evaluated> = Pick<
+  Measured<O, A>,
+  'task' | 'predictions' | 'calibration'
+>;
+
+/**
+ * Exports a checkpoint.
+ *
+ * @param measured the shipped task and its temperature
+ */
+export function finishModel<O extends TaskOutcome, A extends Evaluated>(
+  trained: Omit<Trained<O, A>, 'task'>,
+  { task, calibration }: Pick<Expected<O, A>, 'task' | 'calibration'>,
+): FinishedModel {
+  const { source, output, checkpoint, preprocessing, config, settings, sourceConfig } = trained;
+  const state = mergedState(trained, config.lora, checkpoint.state);
+  const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
+  const [input] = dataInputsOf(source);
+  const options = { model, task, preprocessing, input: input.name, output };
+  const folder = (card: string) =>
+    transformersFolder({
+      ...{ ...options, card, sourceConfig },
+      notes: { temperature: calibration?.temperature ?? undefined, training: recommendationOf(settings) },
+    });
+  return {
+    folder,
+    model: transformersModel(options),
+    preprocessing: isText(preprocessing) ? preprocessing : shippedPreprocessing(preprocessing),
+  };
+}
+
+/**
+ * Compares an exported model's answers with the trainer's.
+ *
+ * @param measured the shipped task, and the trainer's predictions of the validation samples
+ */
+export async function checkModel<O extends TaskOutcome, A extends Evaluated>(
+  { source, preprocessing, runtime, val, config }: Omit<Trained<O, A>, 'task'>,
+  { task, predictions }: Pick<Expected<O, A>, 'task' | 'predictions'>,
+  finished: FinishedModel,
+): Promise<ModelCheck> {
+  const comparison = {
+    // As every device runs it.
+    model: loadable(inSinglePrecision(finished.model)),
+    runtime,
+    source: val,
+    preprocessing,
+    task,
+    shipped: true,
+    batchSize: config.batch,
+    expected: predictions,
+    ...TRANSFORMERS_NAMES,
+  };
+  if (!roundsValues(source.graph)) return { verification: await verifyExport(comparison) };
+  return {
+    verification: await verifyExport({ ...comparison, tolerance: ROUNDED }),
+    integerKernels: await verifyExport({
+      ...comparison,
+      tolerance: Number.POSITIVE_INFINITY,
+      integerKernels: true,
+    }),
+  };
+}

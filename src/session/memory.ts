@@ -1,0 +1,164 @@
+import { megabytes } from '../compiler/surgery/index.ts';
+import type { Preprocessing } from '../data/index.ts';
+import { machineOf, type Runtime } from '../runtime/index.ts';
+import type { Task } from '../tasks/index.ts';
+import { type MemoryEstimate, planStages, StageMemory, trainingPlan } from '../training/index.ts';
+import type { Prepared } from './prepare.ts';
+import { type TrainSettings, trainingConfigOf } from './settings.ts';
+
+/** What a training will take, and how its batches go through. Plain data. */
+export interface MemoryPlan {
+  /** Of the stage that takes most, with the batches as they go through. */
+  readonly estimate: MemoryEstimate;
+  /** Bytes that it may take; undefined where nobody knows. */
+  readonly limit?: number;
+  /** A batch that is divided: its samples, and the parts whose gradients make its update. */
+  readonly divided?: { readonly batch: number; readonly parts: number };
+  /** In one line, where it was divided or does not fit. */
+  readonly notice?: string;
+}
+
+export interface MemoryRequest {
+  readonly runtime: Runtime;
+  readonly task: Pick<Task, 'facts'>;
+  /** Numbers of samples. */
+  readonly samples: { readonly train: number; readonly val: number };
+  /** Bytes that the process may hold, where the platform knows. */
+  readonly limit?: number;
+  /** Bytes that may be used to remember features. */
+  readonly cache: number;
+  /** Of decoded pictures, one after the other, and how many bytes of them are kept. */
+  readonly pictures?: { readonly each: number; readonly most: number };
+  /** Of symbols other than the batch. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+/** Pictures are kept larger than the network takes them, so that they can be cropped. */
+const LARGER = 1.3;
+
+/** About the bytes of a decoded picture as it is kept. */
+export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
+  LARGER * 3 * width * height;
+
+/** Every open size of a text encoder but the batch is a text's `length`. */
+export function textSizes({ network }: Pick<Prepared, 'network'>, length: number): Record<string, number> {
+  const symbols = network.model.graph.inputs.flatMap(({ name }) => network.values.get(name)?.shape.slice(1) ?? []);
+  return Object.fromEntries(symbols.flatMap((d) => (typeof d === 'string' ? [[d, length]] : [])));
+}
+
+/** On the processor; what a graphics card has is not known. */
+const KNOWN = ['cpu', 'wasm'];
+
+/**
+ * Estimates what a training takes. Where that is more than there is, batches are divided into parts whose summed gradients make the same
+ * update; where this would change the result they are left whole, and it is said.
+ *
+ * @returns the settings as they then are; no plan for devices whose memory is not known
+ */
+export async function planMemory(
+  prepared: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  request: MemoryRequest,
+): Promise<{ settings: TrainSettings; memory?: MemoryPlan }> {
+  if (!KNOWN.includes(request.runtime.device)) return { settings };
+  const { runtime } = request;
+  const bounds = [request.limit, runtime.memory].filter((bound) => bound !== undefined);
+  const available = bounds.length ? Math.min(...bounds) : undefined;
+  const limit = typeof settings.memory === 'number' ? settings.memory : available;
+  const stages = await stagesOf(prepared, settings, runtime);
+  const estimate = (batch: number, accumulate = settings.accumulate > 1) =>
+    most(stages, { batch, accumulate }, settings, request);
+  const whole = estimate(settings.batch);
+  const fits = ({ total }: MemoryEstimate) => limit === undefined || total <= limit;
+  if (settings.memory === 'off' || fits(whole)) return { settings, memory: { estimate: whole, limit } };
+  const needs = `training takes about ${megabytes(whole.total)} with a batch of ${settings.batch}, and ${megabytes(limit!)} ${typeof settings.memory === 'number' ? 'are allowed' : 'are there'}`;
+  const why = changedBy(prepared, settings, request.task);
+  if (why) {
+    const notice = `${needs}: the system may end it. Its batches are not divided, since ${why} (a smaller --batch takes less)`;
+    return { settings, memory: { estimate: whole, limit, notice } };
+  }
+  for (let parts = 2; parts <= settings.batch; parts++) {
+    const batch = settings.batch / parts;
+    const divided = Number.isInteger(batch) && estimate(batch, true);
+    if (!divided || !fits(divided)) continue;
+    return {
+      settings: { ...settings, batch, accumulate: settings.accumulate * parts },
+      memory: {
+        estimate: divided,
+        limit,
+        divided: { batch: settings.batch, parts },
+        notice: `${needs}: each batch goes through in ${parts} parts of ${batch}, whose gradients make one update (about ${megabytes(divided.total)}; --memory off keeps it whole)`,
+      },
+    };
+  }
+  const least = estimate(1, true);
+  const notice = `${needs}, even one by one ${megabytes(least.total)}: the system may end it (fewer layers, or a smaller model, take less)`;
+  return { settings, memory: { estimate: whole, limit, notice } };
+}
+
+/** What a training takes by these settings before there is data, of which nothing is remembered then. */
+export async function memoryWithoutData(
+  prepared: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  request: Pick<MemoryRequest, 'runtime' | 'sizes'>,
+): Promise<MemoryEstimate> {
+  const { batch, accumulate } = settings;
+  const nothing = { samples: { train: 0, val: 0 }, cache: 0 };
+  const stages = await stagesOf(prepared, settings, request.runtime);
+  return most(stages, { batch, accumulate: accumulate > 1 }, settings, { ...nothing, ...request });
+}
+
+/**
+ * The stages among which is the one that takes most: those whose parameters are not all among another's.
+ *
+ * Their graphs are written for this alone and thrown away: 0.2 s for ResNet-50, 1 s for DenseNet-121, whose session takes 11 s to load. The
+ * one that takes most is usually the last: its graphs would have to be held while the others train, and what is computed of weights in them
+ * ahead would be of weights that these have changed since.
+ */
+async function stagesOf(
+  { network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  runtime: Runtime,
+) {
+  const config = trainingConfigOf(settings);
+  const plans = planStages(config, anatomy).map((stage) =>
+    trainingPlan(config, stage, anatomy, anatomy.head.graphOutput),
+  );
+  const within = (a: ReadonlySet<string>, b: ReadonlySet<string>) => [...a].every((name) => b.has(name));
+  const largest = plans.filter(
+    ({ trainable }, i) =>
+      !plans.some(
+        (other, j) => i !== j && within(trainable, other.trainable) && (j > i || !within(other.trainable, trainable)),
+      ),
+  );
+  const machine = await machineOf(runtime);
+  return largest.map((plan) => new StageMemory(network, { ...plan, average: config.ema !== undefined }, machine));
+}
+
+function most(
+  stages: readonly StageMemory[],
+  at: { readonly batch: number; readonly accumulate: boolean },
+  { views }: TrainSettings,
+  { samples, cache, pictures, sizes }: Omit<MemoryRequest, 'runtime' | 'task' | 'limit'>,
+): MemoryEstimate {
+  const rows = samples.train * Math.max(1, views) + samples.val;
+  const decoded = pictures ? Math.min(pictures.most, pictures.each * (samples.train + samples.val)) : 0;
+  return stages
+    .map((stage) => stage.at({ ...at, sizes, remembered: { rows, most: cache }, pictures: decoded }))
+    .reduce((a, b) => (b.total > a.total ? b : a));
+}
+
+/** Why a batch in parts is not the batch: something is taken over all its samples, and not from each by itself. */
+function changedBy(
+  { network }: Pick<Prepared, 'network'>,
+  settings: TrainSettings,
+  { facts }: MemoryRequest['task'],
+): string | undefined {
+  const { batchNorm, stages, loss } = settings;
+  const normalizes = [{ batchNorm }, ...(stages ?? [])].some((stage) => stage.batchNorm === 'training');
+  if (normalizes && network.model.graph.nodes.some(({ op }) => op === 'BatchNormalization'))
+    return 'batch normalization takes its statistics over the whole batch';
+  if (facts.task === 'embedding') return 'the loss compares the samples of a batch with each other';
+  if (loss.classWeights) return 'class weights are shared out over the whole batch';
+  return undefined;
+}

@@ -1,0 +1,256 @@
+import {
+  inlineBranches,
+  inPrecisionOf,
+  inSinglePrecision,
+  type Quantized,
+  refuseUntrainable,
+  type Selected,
+  selectBranches,
+  unrollLoops,
+  upgrade,
+  withFloatWeights,
+  writeSequences,
+} from '../compiler/kernels/index.ts';
+import { type Inference, inferShapes } from '../compiler/shapes/index.ts';
+import {
+  addHead,
+  beforeUnits,
+  type EncoderHead,
+  findHead,
+  groupsOf,
+  hoistConstants,
+  isClassifier,
+  type LoraOptions,
+  obstaclesOf,
+  omissionsOf,
+  placeAdapters,
+  placesOf,
+  replaceHead,
+  residualsOf,
+  type Tail,
+  withoutTail,
+  withTail,
+  withTeacher,
+} from '../compiler/surgery/index.ts';
+import { ThawError } from '../errors.ts';
+import { type Dimension, type Model, producersIn, quantizedWeights, type Shape, sameShape } from '../onnx/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Anatomy } from '../training/index.ts';
+import { type ClassNames, type ContinuedClasses, continueClasses } from './known-classes.ts';
+
+/** A model made ready to train. */
+export interface Prepared {
+  /** What is exported later: the model as it came, with its new head, taking any batch size. */
+  readonly source: Model;
+  /** What trains: the same in float32 and the newest operators. */
+  readonly network: Inference;
+  /** What training looks at, as the head's output. */
+  readonly anatomy: Anatomy;
+  /** The value that is shipped. */
+  readonly output: string;
+  /** What became of the model's own classes, where their weights are kept. */
+  readonly continued?: ContinuedClasses;
+}
+
+export interface PrepareOptions {
+  /** Name of the head's node or weight, where it is not the last layer. */
+  readonly head?: string;
+  /** Number of classes of the new head; without it the model keeps its own. */
+  readonly classes?: number;
+  /** What follows the new head. */
+  readonly tail?: Tail;
+  /** The classes by name, so that the new head keeps what the model knows of them. */
+  readonly names?: ClassNames;
+  /** Texts are read: a model without a classifier gets one on top of its encoder. */
+  readonly encoder?: Pick<EncoderHead, 'pooling' | 'features'>;
+  readonly seed?: number;
+  /** Shapes of inputs that the file leaves open, by name. */
+  readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
+  /** What becomes of a quantized model; it is refused unless given. */
+  readonly quantized?: Quantized;
+  /** Adapters beside the layers, drawn by the seed. */
+  readonly lora?: LoraOptions;
+  /** Puts the pretrained network beside the one that trains, where there is anything here. */
+  readonly distill?: { readonly of: 'features' | 'scores' };
+}
+
+/**
+ * Gives a model the head that it needs and finds out all that training has to know.
+ *
+ * @throws ThawError `bad-model` where it has no head, has sizes that are open, or does not run
+ */
+export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
+  if (options.distill?.of === 'scores' && options.classes !== undefined) {
+    throw new ThawError(
+      'bad-config',
+      'distill: the scores of the pretrained model are of other classes than the new head',
+      'Distil its features, or keep its head with --keep-head',
+    );
+  }
+  const { model: headed, continued } = withHead(model, options);
+  const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
+  const prepared = await networkOf(source, runtime, options);
+  const scores = prepared.network.values.get(prepared.output);
+  if (scores?.shape[0] !== 'batch') throw noRowOfEach(prepared.output, scores?.shape);
+  return { source, continued, ...prepared };
+}
+
+const noRowOfEach = (output: string, shape: Shape = []): ThawError =>
+  new ThawError(
+    'bad-model',
+    `the scores "${output}" are [${shape.join(', ')}], which is not a row for each sample of a batch`,
+    'Export the model so that its output begins with the batch',
+  );
+
+/** The model taking any batch, found out in single precision, since ONNX Runtime has few kernels for halves. */
+async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOptions): Promise<Model> {
+  const single = inSinglePrecision(model);
+  const { model: freed } = await inferShapes(single, runtime, { inputs: options.inputs });
+  return single === model ? freed : inPrecisionOf(model, freed);
+}
+
+/**
+ * The model with a new head for `classes`, or as it is where there are none to be told apart.
+ *
+ * @throws ThawError `bad-model` where it cannot be trained at all, or its head cannot be replaced
+ */
+export function withHead(
+  model: Model,
+  { head, classes, names, tail, encoder, seed = 0, quantized }: PrepareOptions,
+): Pick<Prepared, 'continued'> & { model: Model } {
+  refuseUntrainable(model, quantized);
+  const plain = { ...model, graph: hoistConstants(model.graph) };
+  if (classes === undefined) return { model: plain };
+  if (encoder && head === undefined && !isClassifier(plain))
+    return { model: addHead(plain, { ...encoder, classes, seed }) };
+  const bare = withoutTail(plain);
+  const found = findHead(bare, { name: head });
+  const continued = names && continueClasses(names, found.classes);
+  const { model: headed } = replaceHead(bare, found, { classes, seed, rows: continued?.rows });
+  if (tail && found.tail.includes('Relu')) {
+    throw new ThawError(
+      'bad-model',
+      `a Relu follows "${found.nodes[0]}", so that it can give no numbers below zero, which this task needs`,
+      'Choose another model, or name another head with --head',
+    );
+  }
+  const tailed = tail ? withTail(headed, tail, classes, found.kind === 'conv') : headed;
+  return { model: tailed, continued: continued?.classes };
+}
+
+/** What trains of a model that has its head already. */
+export async function networkOf(
+  source: Model,
+  runtime: Runtime,
+  options: Pick<PrepareOptions, 'head' | 'inputs' | 'quantized' | 'lora' | 'seed' | 'distill'> = {},
+): Promise<Omit<Prepared, 'source'>> {
+  const plain = await inferNetwork(source, runtime, options);
+  if (options.lora) refuseWholeNumbers(source);
+  return anatomized(plain, options);
+}
+
+/** A network as it trains, once it is found what is what in it. @throws ThawError `bad-model` where it has no head */
+export function anatomized(
+  plain: Inference,
+  options: Pick<PrepareOptions, 'head' | 'lora' | 'seed' | 'distill'>,
+): Omit<Prepared, 'source'> {
+  const found = findHead(plain.model, { name: options.head });
+  const output = scoresOf(plain.model, found.graphOutput);
+  const rows = plain.values.get(output)?.shape[0];
+  if (typeof rows !== 'string') throw noRowOfEach(output, plain.values.get(output)?.shape);
+  const head = { ...found, graphOutput: beforeUnits(plain.model, output) };
+  const { lora, seed = 0 } = options;
+  const plainGroups = groupsOf(plain.model, found);
+  const { groups, adapters, ...adapted } = lora
+    ? placeAdapters(plain, plainGroups, head, lora, seed)
+    : { network: plain, groups: plainGroups, adapters: undefined };
+  const { network, teacher } = options.distill
+    ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })
+    : { network: adapted.network, teacher: undefined };
+  const obstacles = obstaclesOf(network, groups, head.graphOutput);
+  const omitted = omissionsOf(plain.model.graph, plainGroups, head.graphOutput);
+  const residuals = residualsOf(plain.model.graph);
+  const places = placesOf(plain.model.graph, adapted.network.model.graph);
+  return { network, output, anatomy: { groups, head, obstacles, omitted, adapters, residuals, places, teacher } };
+}
+
+function refuseWholeNumbers({ graph }: Model): void {
+  if (!quantizedWeights(graph).size) return;
+  throw new ThawError(
+    'bad-config',
+    'adapters cannot be merged into weights that are held in whole numbers',
+    'Leave out lora, or give the model in float32',
+  );
+}
+
+/**
+ * A model as it trains: weights in float32, the newest operators, and without branches whose condition, loops whose number of steps and
+ * sequences whose members are known; with all that is known of it.
+ *
+ * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
+ */
+export async function inferNetwork(
+  source: Model,
+  runtime: Runtime,
+  { inputs, quantized }: Pick<PrepareOptions, 'inputs' | 'quantized'> = {},
+): Promise<Inference> {
+  refuseUntrainable(source, quantized);
+  let network = await inferShapes(withFloatWeights(upgrade(inSinglePrecision(source))), runtime, { inputs });
+  /** First results of branches that cannot both be computed. */
+  const stays = new Set<string>();
+  for (;;) {
+    const unrolled = unrollLoops(inlineBranches(network.model, network.constants), network);
+    const written = writeSequences(unrolled, network);
+    if (written !== network.model) {
+      network = await inferShapes(written, runtime, { inputs });
+      continue;
+    }
+    const selected = selectBranches(network.model, network, stays);
+    if (!selected) return network;
+    const both = await inferSelected(selected, runtime, { inputs });
+    if (both) network = both;
+    else stays.add(selected.node);
+  }
+}
+
+/** Infers a model that computes both branches of an `If`; undefined if they do not run, or give results of different shapes. */
+async function inferSelected(
+  { model, results }: Selected,
+  runtime: Runtime,
+  options: Pick<PrepareOptions, 'inputs'>,
+): Promise<Inference | undefined> {
+  try {
+    const network = await inferShapes(model, runtime, options);
+    const shapeOf = (name: string) => network.values.get(name)?.shape ?? [];
+    return results.every(([a, b]) => sameShape(shapeOf(a), shapeOf(b))) ? network : undefined;
+  } catch (error) {
+    if (error instanceof ThawError && error.code === 'bad-model') return undefined;
+    throw error;
+  }
+}
+
+/** Operators that only rearrange or round scores. */
+const REARRANGING = new Set([
+  'Identity',
+  'Flatten',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
+]);
+
+/** The value that a Softmax before the output makes probabilities of, or the output: what cross-entropy takes. */
+export function scoresOf({ graph }: Model, output: string): string {
+  const producers = producersIn(graph.nodes);
+  let node = producers.get(output);
+  while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
+  return node?.op === 'Softmax' ? node.inputs[0] : output;
+}
+
+/** The inputs that take data. */
+export const dataInputsOf = ({ graph }: Model) => graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+
+const hasFixedBatch = (model: Model): boolean =>
+  dataInputsOf(model).some(({ shape }) => typeof shape?.[0] === 'number');

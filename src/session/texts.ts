@@ -1,0 +1,81 @@
+import { checkLength, LENGTH, type TextFormat, TOKEN_INPUTS, type TokenInput } from '../data/text/index.ts';
+import { ThawError } from '../errors.ts';
+import type { Dimension, Model } from '../onnx/index.ts';
+import { dataInputsOf } from './prepare.ts';
+import type { TextSettings } from './settings.ts';
+
+/** What lies beside a text model, parsed. */
+export interface TextFiles {
+  readonly tokenizer?: unknown;
+  readonly tokenizerConfig?: unknown;
+  readonly config?: unknown;
+}
+
+/** Tokens of a text that are read, unless the user says otherwise and where the model can read so many. */
+export const MAX_LENGTH = 128;
+
+const isTokenInput = (name: string): name is TokenInput => (TOKEN_INPUTS as readonly string[]).includes(name);
+
+/** Whether a model reads tokens. */
+export const takesTexts = (model: Model): boolean => dataInputsOf(model).some(({ name }) => name === 'input_ids');
+
+/**
+ * How texts become a model's input.
+ *
+ * @param own what the model says in its own metadata
+ * @throws ThawError `bad-model` where it has inputs that no tokenizer fills, or no tokenizer; `bad-config` where texts are to be longer than
+ *   it can read
+ */
+export function chooseText(
+  model: Model,
+  { tokenizer, tokenizerConfig = {}, config }: TextFiles,
+  { maxLength }: TextSettings,
+  own?: { readonly maxLength: number },
+): TextFormat {
+  const inputs = dataInputsOf(model);
+  const odd = inputs.find(({ name, type }) => !isTokenInput(name) || (type !== 'int64' && type !== 'int32'));
+  if (odd) {
+    throw new ThawError(
+      'bad-model',
+      `the model's input "${odd.name}" (${odd.type}) is none that a tokenizer fills`,
+      `Export it with ${TOKEN_INPUTS.join(', ')} only`,
+    );
+  }
+  if (tokenizer === undefined) {
+    throw new ThawError(
+      'bad-model',
+      'the model reads tokens, and there is no tokenizer.json beside it',
+      'Put tokenizer.json and tokenizer_config.json into its folder',
+    );
+  }
+  const declared = inputs[0].shape?.[1];
+  const fixed = typeof declared === 'number' ? declared : undefined;
+  const limit = Math.min(fixed ?? Number.POSITIVE_INFINITY, positionsOf(config), lengthOf(tokenizerConfig));
+  const wanted = maxLength ?? own?.maxLength;
+  return {
+    kind: 'text',
+    maxLength: wanted === undefined ? Math.min(MAX_LENGTH, limit) : checkLength(wanted, limit),
+    ...(fixed === undefined ? {} : { fixedLength: fixed }),
+    inputs: inputs.map(({ name }) => name as TokenInput),
+    type: inputs[0].type as 'int64' | 'int32',
+    tokenizer,
+    tokenizerConfig,
+  };
+}
+
+/** Positions that the model has embeddings for; RoBERTa and its like count them from behind the padding token's. */
+function positionsOf(config: unknown): number {
+  const { max_position_embeddings: positions, model_type, pad_token_id } = (config ?? {}) as Record<string, unknown>;
+  if (typeof positions !== 'number' || positions <= 0) return Number.POSITIVE_INFINITY;
+  const counted = /roberta|camembert|mpnet|longformer|xlm-r/.test(String(model_type));
+  return counted ? positions - (typeof pad_token_id === 'number' ? pad_token_id : 1) - 1 : positions;
+}
+
+const lengthOf = (tokenizerConfig: unknown): number => {
+  const { model_max_length: length } = tokenizerConfig as Record<string, unknown>;
+  return typeof length === 'number' && length > 0 ? length : Number.POSITIVE_INFINITY;
+};
+
+/** The shapes of inputs that the file leaves open. */
+export const textShapes = (model: Model): Record<string, readonly Dimension[]> =>
+  Object.fromEntries(dataInputsOf(model).map(({ name }) => [name, ['batch', LENGTH]]));

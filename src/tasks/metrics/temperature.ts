@@ -1,0 +1,76 @@
+import { Random } from '../../random.ts';
+import type { Outcome } from './outcome.ts';
+import { LEAST, tempered } from './probabilities.ts';
+
+/** Beyond this the scores hardly matter, or nothing but them does. */
+const MOST = 2 ** 10;
+
+/**
+ * The temperature T for which the probabilities softmax(z/T) have the smallest log loss (Guo et al., "On calibration of modern
+ * neural networks", 2017). With β = 1/T the loss is convex: d/dβ = mean(Σ p_c·z_c − z_y), and d²/dβ² = mean of the variance of z
+ * under p; Newton's method, kept between bounds. No prediction changes by it.
+ *
+ * @returns null where there is no such T: no sample is wrong (any smaller T is better), or the scores are no better than chance
+ */
+export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'probabilities'>[]): number | null {
+  const scores = outcomes.map(({ probabilities, label }) => ({
+    z: Float64Array.from(probabilities, (p) => Math.log(Math.max(p, LEAST))),
+    label,
+  }));
+  const slopeAt = (beta: number) => {
+    let slope = 0;
+    let curvature = 0;
+    for (const { z, label } of scores) {
+      const greatest = z.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      let total = 0;
+      let first = 0;
+      let second = 0;
+      for (const value of z) {
+        const p = Math.exp(beta * (value - greatest));
+        total += p;
+        first += p * value;
+        second += p * value * value;
+      }
+      const mean = first / total;
+      slope += mean - z[label];
+      curvature += second / total - mean * mean;
+    }
+    return { slope: slope / scores.length, curvature: curvature / scores.length };
+  };
+  let low = 1 / MOST;
+  let high = MOST;
+  if (!(slopeAt(low).slope < 0 && slopeAt(high).slope > 0)) return null;
+  let beta = 1;
+  for (let i = 0; i < 100; i++) {
+    const { slope, curvature } = slopeAt(beta);
+    if (slope < 0) low = beta;
+    else high = beta;
+    const newton = beta - slope / curvature;
+    const next = newton > low && newton < high ? newton : Math.sqrt(low * high);
+    if (Math.abs(next - beta) <= 1e-12 * beta) break;
+    beta = next;
+  }
+  return 1 / beta;
+}
+
+/**
+ * The outcomes at temperatures that they had no part in: those of each part at the one that is fitted on all other parts. What is
+ * measured of them is what the temperature does for new samples, where there is no other set to measure it on.
+ */
+export function crossFitted<O extends Outcome>(
+  outcomes: readonly O[],
+  { seed, parts = 5 }: { readonly seed: number; readonly parts?: number },
+): O[] {
+  const order = new Random(seed, 'parts').shuffle([...outcomes.keys()]);
+  const part = new Uint32Array(outcomes.length);
+  order.forEach((index, place) => {
+    part[index] = place % parts;
+  });
+  const temperatures = Array.from({ length: parts }, (_, k) =>
+    fitTemperature(outcomes.filter((_, i) => part[i] !== k)),
+  );
+  return outcomes.map((outcome, i) => ({
+    ...outcome,
+    probabilities: tempered(outcome.probabilities, temperatures[part[i]] ?? 1),
+  }));
+}

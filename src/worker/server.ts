@@ -1,0 +1,536 @@
+import { wholeOf } from '../bytes.ts';
+import {
+  type BatchSource,
+  type Dataset,
+  type LabelReading,
+  type PictureReader,
+  type Preprocessing,
+  stratifiedSplit,
+} from '../data/index.ts';
+import { isText } from '../data/text/index.ts';
+import { sha256 } from '../digest.ts';
+import { ThawError } from '../errors.ts';
+import type { Verification } from '../export/index.ts';
+import { ownRound, type RoundOutcome } from '../federated/index.ts';
+import { readModel } from '../onnx/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import {
+  type InputFormat,
+  inMemory,
+  openSession,
+  plainSource,
+  readSettings,
+  refuseSettingsOfRuns,
+  type Session,
+  type SourcePlatform,
+  type TrainSettings,
+} from '../session/index.ts';
+import type { Assessment, Evaluation, Prediction } from '../tasks/index.ts';
+import {
+  type Checkpoint,
+  FeatureCache,
+  readCheckpoint,
+  type StopReason,
+  type TrainingEvent,
+  writeCheckpoint,
+} from '../training/index.ts';
+import type { Port } from './port.ts';
+import { keepProject, keptProject } from './projects.ts';
+import type {
+  Answer,
+  Finished,
+  Methods,
+  Opened,
+  OpenRequest,
+  PictureHandle,
+  Predicted,
+  RemoteEvent,
+  RemoteRoundRequest,
+  Request,
+} from './protocol.ts';
+import { METHODS } from './protocol.ts';
+import { describe } from './remote-error.ts';
+import type { ProjectStore } from './store.ts';
+
+/** What a platform gives to the training. */
+export interface RemotePlatform {
+  /** @throws ThawError `device` where a device asked for by name cannot be had */
+  runtime(device: TrainSettings['device']): Promise<Runtime>;
+  /** Reads pictures by the names under which they are here. */
+  reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
+  /** Megabytes for decoded pictures, and as many for what the frozen layers make of them, where the settings don't say. */
+  readonly cacheMemory?: number;
+  /** Bytes that a training that begins now may take, where that is known. */
+  memory?(): number;
+  /** Where projects are kept, if anywhere. */
+  readonly store?: ProjectStore;
+}
+
+/** Answers whoever is at the other end of the port, one training at a time. */
+export function serve(port: Port, platform: RemotePlatform): void {
+  const post = (answer: Answer) => port.post(answer);
+  const server = new Server(platform, (event) => post({ event }));
+  port.listen(async (message) => {
+    const { id, method, parameters } = message as Request;
+    try {
+      if (!METHODS.includes(method)) throw new Error(`there is no method "${method}"`);
+      const run = server[method] as (...parameters: readonly unknown[]) => unknown;
+      post({ id, result: await run.apply(server, [...parameters]) });
+    } catch (error) {
+      post({ id, error: describe(error) });
+    }
+  });
+}
+
+/** A session of pictures with one class each. */
+type PictureSession = Session<Prediction, Evaluation, Assessment>;
+
+/** From where a project continues. */
+interface Kept {
+  readonly last: Checkpoint;
+  readonly best?: Checkpoint;
+}
+
+/** What is open. */
+interface Open {
+  readonly request: OpenRequest;
+  readonly session: PictureSession;
+}
+
+type Served = {
+  readonly [M in keyof Methods]: (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
+};
+
+class Server implements Served {
+  private current: Open | undefined;
+  private training = false;
+  private paused: { readonly proceed: () => void; readonly promise: Promise<void> } | undefined;
+  private rounding: AbortController | undefined;
+  private features: FeatureCache | undefined;
+  private unlock: Awaited<ReturnType<ProjectStore['lock']>> | undefined;
+  /** Whether checkpoints of what is open are kept. */
+  private isKept = false;
+  /** What waits for the step under way to end: sessions are not run by two at once. */
+  private readonly between: (() => Promise<void>)[] = [];
+
+  constructor(
+    private readonly platform: RemotePlatform,
+    private readonly emit: (event: RemoteEvent) => void,
+  ) {}
+
+  async open(request: OpenRequest): Promise<Opened> {
+    const { project } = request;
+    await this.close();
+    if (project === undefined) return this.begin(request);
+    return this.locking(project, async (store) => {
+      const opened = await this.begin(request);
+      // The division of batches that memory asked for stays when the project is opened again.
+      const { batch, accumulate, memory } = this.opened().session.parts.settings;
+      const settings = { ...request.settings, batch, accumulate, memory };
+      try {
+        await keepProject(store, project, { ...request, settings });
+        return opened;
+      } catch (error) {
+        await store.remove(project).catch(() => {});
+        const { line } = this.unsaved(error);
+        return { ...opened, notices: [...opened.notices, line] };
+      }
+    });
+  }
+
+  async reopen(project: string): Promise<Opened> {
+    await this.close();
+    return this.locking(project, async (store) => {
+      const { request, last, best } = await keptProject(store, project);
+      const checkpoint = async (blob: Blob | undefined) =>
+        blob && readCheckpoint(new Uint8Array(await blob.arrayBuffer()));
+      const going = await checkpoint(last);
+      return this.begin(request, going && { last: going, best: await checkpoint(best) });
+    });
+  }
+
+  async projects(): Promise<readonly string[]> {
+    return (await this.platform.store?.projects()) ?? [];
+  }
+
+  async forget(project: string): Promise<void> {
+    if (this.current?.request.project === project) await this.close();
+    const unlock = await this.store.lock(project);
+    try {
+      await this.store.remove(project);
+    } finally {
+      await unlock();
+    }
+  }
+
+  async train(): Promise<StopReason> {
+    const { session } = this.opened();
+    if (this.training) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    this.training = true;
+    let why: StopReason = 'finished';
+    try {
+      for await (const event of session.run()) {
+        this.emit(event);
+        if (event.type === 'end') why = event.why;
+        if (event.type === 'epoch' || event.type === 'end') await this.keep(event);
+        await this.breathe();
+      }
+    } finally {
+      this.training = false;
+      await this.catchUp();
+    }
+    return why;
+  }
+
+  async pause(): Promise<void> {
+    if (this.paused) return;
+    let proceed = () => {};
+    const promise = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    this.paused = { proceed, promise };
+    this.emit({ type: 'paused' });
+  }
+
+  async proceed(): Promise<void> {
+    if (!this.paused) return;
+    this.paused.proceed();
+    this.paused = undefined;
+    this.emit({ type: 'proceeding' });
+  }
+
+  async stop(): Promise<void> {
+    this.current?.session.stop();
+    this.rounding?.abort();
+    await this.proceed();
+  }
+
+  async predict(pictures: readonly PictureHandle[]): Promise<readonly Predicted[]> {
+    const { session } = this.opened();
+    const predictions = await this.whenFree(() => session.predict(this.sourceOf(pictures, session.parts.format)));
+    if (predictions.length < pictures.length) throw new ThawError('bad-data', 'the picture cannot be read');
+    return predictions.map(({ predicted, probabilities }) => ({ label: predicted, probabilities: [...probabilities] }));
+  }
+
+  async finish(): Promise<Finished> {
+    const { session, request } = this.opened();
+    const { model, verification, measured } = await this.whenFree(() => session.finish());
+    if (!('val' in measured)) throw new ThawError('bad-data', 'no validation picture can be read', 'Put them back');
+    const { predictions, val: evaluation } = measured;
+    const { dataset } = session.parts;
+    const mistakes = predictions
+      .filter(({ label, predicted }) => label !== predicted)
+      .map(({ index, label, predicted, probabilities }) => ({
+        picture: Number(dataset.val[index].file),
+        label,
+        predicted,
+        probability: probabilities[predicted],
+      }))
+      .sort((a, b) => b.probability - a.probability);
+    const card = cardOf(request, evaluation.accuracy, verification);
+    return {
+      files: Array.from(model.folder(card), ([name, contents]) => [name, wholeOf(contents)] as const),
+      evaluation,
+      verification,
+      mistakes,
+    };
+  }
+
+  async round(request: RemoteRoundRequest): Promise<RoundOutcome> {
+    if (this.training || this.rounding)
+      throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    const rounding = new AbortController();
+    this.rounding = rounding;
+    try {
+      await this.putAway();
+      const { model: encoded, state, evaluateOnly, proximal, measure } = request;
+      const settings = { ...request.settings };
+      refuseSettingsOfRuns(settings);
+      const runtime = await this.platform.runtime(settings.device ?? 'auto');
+      this.features ??= new FeatureCache({ maximumBytes: this.featureBytes(readSettings(settings)) });
+      const features = this.features;
+      const model = () => readModel(encoded);
+      const inputs = { model, files: filesOf(request), sha256: await sha256(encoded), settings };
+      return await ownRound(
+        { ...inputs, state, evaluateOnly, proximal, measure },
+        {
+          ...this.reading(request, readSettings(settings)),
+          runtime,
+          dataset: async (format, { labels, classes = [] }, own) => {
+            refuseTexts(format);
+            refuseOtherTasks(labels);
+            return splitOf(roundDatasetOf(request, classes), own);
+          },
+          features: async () => features,
+          featureBytes: (own) => this.featureBytes(own),
+          signal: rounding.signal,
+        },
+        {
+          onEvent: (event) => event.type !== 'plan' && this.emit(event as TrainingEvent),
+          signal: rounding.signal,
+        },
+      );
+    } finally {
+      this.rounding = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.putAway();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------
+
+  private get store(): ProjectStore {
+    if (this.platform.store) return this.platform.store;
+    throw new ThawError('bad-config', 'there is nowhere to keep projects', 'Open it without a name for the project');
+  }
+
+  /** What is open ends. */
+  private async putAway(): Promise<void> {
+    const { current } = this;
+    this.current = undefined;
+    await this.whenFree(async () => current?.session.release());
+    await this.unlock?.();
+    this.unlock = undefined;
+  }
+
+  /** Opens a project that no other session has; the lock stays until it is put away. */
+  private async locking(project: string, open: (store: ProjectStore) => Promise<Opened>): Promise<Opened> {
+    const { store } = this;
+    this.unlock = await store.lock(project);
+    try {
+      return await open(store);
+    } catch (error) {
+      await this.putAway();
+      throw error;
+    }
+  }
+
+  /** Reports that the project is no longer kept. @throws what is not the storage's fault */
+  private unsaved(error: unknown): ThawError {
+    if (!(error instanceof ThawError && error.code === 'storage')) throw error;
+    this.isKept = false;
+    this.emit({ type: 'unsaved', message: error.message, hint: error.hint });
+    return error;
+  }
+
+  private opened(): Open {
+    if (this.current) return this.current;
+    throw new ThawError('bad-config', 'nothing is open', 'Open a model and pictures first');
+  }
+
+  private async begin(request: OpenRequest, kept?: Kept): Promise<Opened> {
+    const { model: encoded, classes } = request;
+    const settings = { ...request.settings };
+    refuseSettingsOfRuns(settings);
+    checkClassNames(classes);
+    const runtime = await this.platform.runtime(settings.device ?? 'auto');
+    const dataset = datasetOf(request);
+    const notices: string[] = [];
+    const { session, recommended, memory } = await openSession(
+      { model: readModel(encoded), files: filesOf(request), settings, resume: kept?.last },
+      {
+        ...this.reading(request, readSettings(settings)),
+        runtime,
+        dataset: async (format, _, own) => {
+          refuseTexts(format);
+          return splitOf(dataset, own);
+        },
+        features: async (own) => new FeatureCache({ maximumBytes: this.featureBytes(own) }),
+        featureBytes: (own) => this.featureBytes(own),
+        memory: this.platform.memory?.(),
+        best: inMemory(kept?.best),
+        onEvent: (event) => event.type === 'notice' && notices.push(event.message),
+      },
+    );
+    // One class each, since other tasks are refused.
+    this.current = { request, session: session as unknown as PictureSession };
+    this.isKept = request.project !== undefined;
+    const { parts, plan, stepsPerEpoch } = session;
+    return {
+      device: runtime.device,
+      preprocessing: parts.format as Preprocessing,
+      classes,
+      groups: parts.anatomy.groups.map(({ name }) => name),
+      stages: plan,
+      stepsPerEpoch,
+      train: parts.dataset.train.length,
+      val: parts.dataset.val.length,
+      recommended,
+      memory,
+      notices,
+      epochsDone: kept?.last.progress.epoch ?? 0,
+    };
+  }
+
+  /** @throws ThawError `bad-config` for `disk`: there are no files */
+  private featureBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>): number {
+    if (cache === 'disk') throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
+    return cache === 'off' ? 0 : (cacheMemory ?? this.platform.cacheMemory ?? 1024) * 2 ** 20;
+  }
+
+  /** How the pictures of a request are read. */
+  private reading(
+    { pictures }: Pick<OpenRequest, 'pictures'>,
+    { cacheMemory }: Pick<TrainSettings, 'cacheMemory'>,
+  ): SourcePlatform {
+    const megabytes = cacheMemory ?? this.platform.cacheMemory;
+    return {
+      reader: this.platform.reader(new Map(pictures.map(({ picture }, i) => [String(i), picture]))),
+      pictureBytes: megabytes === undefined ? undefined : megabytes * 2 ** 20,
+      onProblem: ({ file, reason }) => this.emit({ type: 'problem', picture: Number(file), reason }),
+    };
+  }
+
+  /** Pictures without labels, read once. */
+  private sourceOf(pictures: readonly PictureHandle[], format: InputFormat): BatchSource {
+    const named = new Map(pictures.map((picture, i) => [String(i), picture]));
+    const samples = [...named.keys()].map((file) => ({ file, label: 0 }));
+    return plainSource(samples, format, { reader: this.platform.reader(named) });
+  }
+
+  private async keep(event: TrainingEvent): Promise<void> {
+    const { request, session } = this.opened();
+    const { project } = request;
+    if (project === undefined || !this.isKept) return;
+    try {
+      const best = event.type === 'epoch' && event.best ? await session.bestCheckpoint() : undefined;
+      if (best) await this.store.write(project, 'best.safetensors', writeCheckpoint(best));
+      await this.store.write(project, 'last.safetensors', writeCheckpoint(await session.checkpoint()));
+    } catch (error) {
+      this.unsaved(error);
+    }
+  }
+
+  /** Between two events of a training: others' turn, and the place to be paused in. */
+  private async breathe(): Promise<void> {
+    // Messages are delivered by tasks, and a training that is nothing but promises would never let one in.
+    await new Promise((resolve) => setTimeout(resolve));
+    await this.catchUp();
+    while (this.paused) {
+      await Promise.race([this.paused.promise, new Promise((resolve) => setTimeout(resolve, 50))]);
+      await this.catchUp();
+    }
+  }
+
+  private async catchUp(): Promise<void> {
+    for (let task = this.between.shift(); task; task = this.between.shift()) await task();
+  }
+
+  private whenFree<T>(task: () => Promise<T>): Promise<T> {
+    if (!this.training) return task();
+    return new Promise((resolve, reject) => {
+      this.between.push(() => task().then(resolve, reject));
+    });
+  }
+}
+
+/** @throws ThawError `bad-data` naming the first picture whose label is no index into the classes */
+function checkLabels({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>): void {
+  const wrong = pictures.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
+  if (wrong < 0) return;
+  throw new ThawError(
+    'bad-data',
+    `picture ${wrong} has the label ${pictures[wrong].label}, and there are ${classes.length} classes`,
+    `Give each picture the index of its class, from 0 to ${classes.length - 1}`,
+  );
+}
+
+/** All pictures by their place, as training ones if nothing else is stated. */
+function datasetOf({ classes, pictures }: OpenRequest): Dataset {
+  checkLabels({ classes, pictures });
+  for (const [label, name] of classes.entries()) {
+    const count = pictures.filter((picture) => picture.label === label).length;
+    if (count < 2) {
+      throw new ThawError(
+        'bad-data',
+        `class "${name}" has ${count === 1 ? 'one picture' : 'no pictures'}`,
+        'Give each class at least two: one to learn from, one to check with',
+      );
+    }
+  }
+  return labelled({ classes, pictures }, classes);
+}
+
+/** The same by the classes of a federation, of which a machine may lack some. */
+function roundDatasetOf({ classes, pictures }: RemoteRoundRequest, known: readonly string[]): Dataset {
+  checkLabels({ classes, pictures });
+  const stranger = classes.find((name) => !known.includes(name));
+  if (stranger === undefined) return labelled({ classes, pictures }, known);
+  throw new ThawError('bad-data', `the federation has no class "${stranger}"`, `Its classes are ${known.join(', ')}`);
+}
+
+function labelled({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>, known: readonly string[]): Dataset {
+  const samples = pictures.map(({ label }, i) => ({ file: String(i), label: known.indexOf(classes[label]) }));
+  const isHeld = (_: unknown, i: number) => pictures[i].validation === true;
+  return {
+    classes: known,
+    train: samples.filter((sample, i) => !isHeld(sample, i)),
+    val: samples.filter(isHeld),
+    test: [],
+    problems: [],
+  };
+}
+
+/** With a part of each class held out, where none is. */
+function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Dataset {
+  return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
+}
+
+/** What is around the model, by the names of its files. */
+const filesOf = ({
+  preprocessorConfig: preprocessing,
+  config,
+}: Pick<OpenRequest, 'preprocessorConfig' | 'config'>) => ({
+  ...{ name: 'the model', source: 'the model given' },
+  preprocessing,
+  config,
+});
+
+function refuseOtherTasks(labels: LabelReading): void {
+  if (labels.kind === 'class' && !labels.unseen) return;
+  const what = labels.kind === 'class' ? 'embeddings' : labels.kind;
+  throw new ThawError(
+    'bad-config',
+    `the federation learns ${what}, and a page has pictures of one class each`,
+    'Join it with thaw federated join',
+  );
+}
+
+function refuseTexts(format: InputFormat): void {
+  if (!isText(format)) return;
+  throw new ThawError('bad-model', 'the model reads texts, and pictures are given', 'Use `thaw train` for texts');
+}
+
+/** @throws ThawError `bad-data` for fewer than two classes, and for names that are empty or given twice */
+function checkClassNames(classes: readonly string[]): void {
+  if (classes.length < 2)
+    throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
+  const empty = classes.findIndex((name) => typeof name !== 'string' || name.trim() === '');
+  if (empty >= 0) throw new ThawError('bad-data', `class ${empty} has no name`, 'Give each class a name of its own');
+  const twice = classes.find((name, i) => classes.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new ThawError('bad-data', `two classes are named "${twice}"`, 'Give each class a name of its own');
+}
+
+const cardOf = ({ classes }: OpenRequest, accuracy: number, { holds, maxDifference }: Verification): string =>
+  [
+    '---',
+    'library_name: transformers.js',
+    'pipeline_tag: image-classification',
+    '---',
+    '# A picture classifier',
+    '',
+    `Fine-tuned with Thaw for ${classes.length} classes. ${(100 * accuracy).toFixed(1)} % of the pictures held out for validation are recognized.`,
+    '',
+    ...(holds
+      ? []
+      : [`Its answers differ from those of the training by up to ${maxDifference}: measure it before you use it.`, '']),
+    '```js',
+    "import { pipeline } from '@huggingface/transformers';",
+    "const classify = await pipeline('image-classification', 'PATH OF THIS FOLDER');",
+    '```',
+    '',
+  ].join('\n');

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { inPrecisionOf, inSinglePrecision } from '../../../src/compiler/kernels/index.ts';
+import { inferShapes } from '../../../src/compiler/shapes/index.ts';
+import { isHalf, type Model, narrowed, writeModel } from '../../../src/onnx/index.ts';
+import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
+import { smallModel, tensor, tensorAttribute, weights } from '../../small-models.ts';
+
+const half = (type: 'float16' | 'bfloat16'): Model => {
+  const code = type === 'float16' ? 10 : 16;
+  const one = narrowed(
+    tensor('float32', [1], () => 1),
+    type,
+  );
+  const model = smallModel({
+    opset: 18,
+    inputs: { x: [1, 3] },
+    outputs: { y: [1, 3] },
+    types: { x: type, y: type },
+    initializers: { w: narrowed(weights([3, 3]), type), shape: tensor('int64', [1], () => 3) },
+    nodes: [
+      ['MatMul', ['x', 'w'], ['p']],
+      ['ConstantOfShape', ['shape'], ['ones'], { value: tensorAttribute(one) }],
+      ['Constant', [], ['more'], { value: tensorAttribute(one) }],
+      ['Cast', ['shape'], ['three'], { to: code }],
+      ['Cast', ['p'], ['single'], { to: 1 }],
+      ['Cast', ['single'], ['q'], { to: code }],
+      ['Sum', ['q', 'ones', 'more', 'three'], ['y']],
+    ],
+  });
+  return { ...model, graph: { ...model.graph, valueInfo: [{ name: 'p', type, shape: [1, 3] }] } };
+};
+
+test.each(['float16', 'bfloat16'] as const)('%s becomes float32 wherever a type is written', async (type) => {
+  const twin = inSinglePrecision(half(type));
+  const { graph } = twin;
+  const tensors = [...graph.initializers.values()].map((value) => value.type);
+  expect(tensors).toEqual(['float32', 'int64']);
+  expect([...graph.inputs, ...graph.outputs, ...graph.valueInfo].some((value) => isHalf(value.type))).toBe(false);
+  const session = await nodeRuntime().load(writeModel(twin));
+  const { y } = await session.run({ x: tensor('float32', [1, 3], () => 0) });
+  await session.release();
+  expect(y).toMatchObject({ type: 'float32', data: Float32Array.of(5, 5, 5) });
+});
+
+test('a model without halves is itself', () => {
+  const model = smallModel({ inputs: { x: [1] }, outputs: { y: [1] }, nodes: [['Cast', ['x'], ['y'], { to: 1 }]] });
+  expect(inSinglePrecision(model)).toBe(model);
+});
+
+test('a batch freed in the twin is freed in the model, types and weights its own', async () => {
+  const model = half('float16');
+  const { model: freed } = await inferShapes(inSinglePrecision(model), nodeRuntime());
+  const { graph } = inPrecisionOf(model, freed);
+  expect(graph.inputs).toEqual([{ name: 'x', type: 'float16', shape: ['batch', 3] }]);
+  expect(graph.outputs).toEqual([{ name: 'y', type: 'float16', shape: ['batch', 3] }]);
+  expect(graph.initializers).toEqual(model.graph.initializers);
+  expect(graph.nodes).toEqual(model.graph.nodes);
+});

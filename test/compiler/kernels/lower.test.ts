@@ -1,0 +1,160 @@
+import * as ort from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { channelSum, convInputGradient, convWeightGradient } from '../../../src/compiler/autodiff/adjoint.ts';
+import { lower, type Machine, prune, withoutCopies } from '../../../src/compiler/kernels/index.ts';
+import { type Attribute, type Graph, GraphBuilder, type Node } from '../../../src/onnx/index.ts';
+import { deviation, encode, random, run } from './harness.ts';
+
+const CONVOLUTION = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
+
+describe('lower', () => {
+  it('leaves no adjoint node and no trace of their domain', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const sum = channelSum(b, dy);
+    lower(b, [sum.name]);
+    expect(b.nodes.map(({ op, domain, outputs }) => [op, domain, ...outputs])).toEqual([['ReduceSum', '', sum.name]]);
+    expect([...b.domains]).toEqual(['']);
+  });
+
+  it('renames what read an adjoint', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const output = b.mul(channelSum(b, dy), 2);
+    lower(b, [output.name]);
+    expect(b.nodes[1].inputs[0]).toBe(b.nodes[0].outputs[0]);
+    expect(b.nodes[1].outputs[0]).toBe(output.name);
+  });
+
+  it('gives a kept adjoint its name by an Identity where its value was there already', async () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const same = b.reduceSum(dy, [0, 2, 3]);
+    const sum = channelSum(b, dy);
+    lower(b, [sum.name, same.name]);
+    const session = await ort.InferenceSession.create(encode(b, [dy], [same, sum]));
+    const results = await session.run({ dy: new ort.Tensor('float32', new Float32Array(200).fill(1), [2, 4, 5, 5]) });
+    expect([...(results[sum.name].data as Float32Array)]).toEqual([50, 50, 50, 50]);
+    expect(results[same.name].data).toEqual(results[sum.name].data);
+  });
+
+  it('moves a node up that a lowering shares with the rest of the graph', () => {
+    const b = new GraphBuilder();
+    const dy = b.input('dy', 'float32', ['batch', 4, 5, 5]);
+    const w = b.input('w', 'float32', [4, 4, 3, 3]);
+    const x = b.input('x', 'float32', ['batch', 4, 5, 5]);
+    const gradient = convInputGradient(b, dy, w, x, CONVOLUTION);
+    // The first thing the flipped filter needs, here after its reader.
+    const shared = b.reshape(w, [1, 4, 4, 9]);
+    lower(b, [gradient.name, shared.name], { choose: (_, all) => all.find(({ name }) => name === 'flipped')! });
+    expect(b.nodes.filter(({ op, inputs }) => op === 'Reshape' && inputs[0] === 'w')).toHaveLength(1);
+    const seen = new Set([...b.initializers.keys(), 'dy', 'w', 'x']);
+    for (const { inputs, outputs } of b.nodes) {
+      for (const input of inputs) expect(seen).toContain(input);
+      for (const output of outputs) seen.add(output);
+    }
+  });
+});
+
+describe('prune', () => {
+  it('removes nodes and constants that no output needs', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [4]);
+    const needed = b.add(x, 2);
+    b.mul(b.exp(x), 3);
+    prune(b, [needed.name]);
+    expect(b.nodes.map(({ op }) => op)).toEqual(['Add']);
+    expect(b.initializers.size).toBe(1);
+  });
+
+  it('keeps what only a subgraph reads', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [4]);
+    const condition = b.input('c', 'bool', []);
+    const outside = b.exp(x);
+    const read = (name: string, input: string): Attribute => {
+      const node: Node = { name, op: 'Neg', domain: '', inputs: [input], outputs: [`${name}_y`], attributes: {} };
+      const value: Graph = {
+        name,
+        nodes: [node],
+        inputs: [],
+        outputs: [{ name: `${name}_y`, type: 'float32' }],
+        initializers: new Map(),
+        valueInfo: [],
+      };
+      return { kind: 'graph', value };
+    };
+    const [y] = b.emit('If', [condition], [x], { then_branch: read('t', outside.name), else_branch: read('e', 'x') });
+    prune(b, [y.name]);
+    expect(b.nodes.map(({ op }) => op)).toEqual(['Exp', 'If']);
+  });
+});
+
+it('where a machine wants it, grouped convolutions make whole multiples of each channel', async () => {
+  const gradientOf = async (machine: Machine) => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 3, 12, 12]);
+    const dy = b.input('dy', 'float32', [2, 5, 12, 12]);
+    const w = b.input('w', 'float32', [5, 3, 3, 3]);
+    const attributes = { group: 1, strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1] };
+    const dw = convWeightGradient(b, x, dy, w, attributes);
+    lower(b, [dw.name], { machine });
+    const grouped = b.nodes.filter(({ op, attributes: { group } }) => op === 'Conv' && Number(group.value) > 1);
+    const session = await ort.InferenceSession.create(encode(b, [x, dy], [dw]), { logSeverityLevel: 3 });
+    const result = await run(session, { x: random(1, [2, 3, 12, 12]), dy: random(2, [2, 5, 12, 12]) });
+    return { multiples: grouped.map(({ outputs: [y] }) => (b.value(y).shape[1] as number) / 3), result };
+  };
+  const plain = await gradientOf({});
+  const whole = await gradientOf({ copies: 4 });
+  expect(plain.multiples).toEqual([9]);
+  expect(whole.multiples).toEqual([12]);
+  expect(deviation(whole.result, Float64Array.from(plain.result.data as Float32Array))).toBeLessThan(1e-6);
+});
+
+describe('withoutCopies', () => {
+  it('names results as the outputs that an Identity would copy them to, and what else reads them reads those', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    const z = b.add(y, x);
+    const outputs = [b.identity(y, 'y.next'), b.identity(z, 'z.next')];
+    const nodes = withoutCopies(
+      b.nodes,
+      outputs.map(({ name }) => name),
+    );
+    expect(nodes.map(({ op, inputs, outputs }) => [op, ...inputs, ...outputs])).toEqual([
+      ['Mul', 'x', 'scalar_2', 'y.next'],
+      ['Add', 'y.next', 'x', 'z.next'],
+    ]);
+  });
+
+  it('leaves copies of inputs, of outputs, and the second of one value', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    b.identity(x, 'same');
+    b.identity(y, 'first');
+    b.identity(y, 'second');
+    b.identity(b.value('first'), 'third');
+    const nodes = withoutCopies(b.nodes, ['same', 'first', 'second', 'third']);
+    expect(nodes.map(({ op, inputs, outputs }) => [op, ...inputs, ...outputs])).toEqual([
+      ['Mul', 'x', 'scalar_2', 'first'],
+      ['Identity', 'x', 'same'],
+      ['Identity', 'first', 'second'],
+      ['Identity', 'first', 'third'],
+    ]);
+  });
+
+  it('leaves a value that a subgraph reads by its name', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2]);
+    const y = b.mul(x, 2);
+    b.identity(y, 'y.next');
+    const inner = new GraphBuilder();
+    const sum = inner.add(inner.input(y.name, 'float32', [2]), inner.input('x', 'float32', [2]));
+    const branch = { kind: 'graph' as const, value: inner.graph('branch', [], [sum]) };
+    const condition = b.input('condition', 'bool', []);
+    b.emit('If', [condition], [x], { then_branch: branch, else_branch: branch });
+    expect(withoutCopies(b.nodes, ['y.next', 'if']).map(({ op }) => op)).toEqual(['Mul', 'Identity', 'If']);
+  });
+});

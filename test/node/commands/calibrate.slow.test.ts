@@ -1,0 +1,83 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { calibrate, evaluate, predict, type TrainOutcome, train } from '../../../src/node/commands/index.ts';
+import { tempered } from '../../../src/tasks/metrics/index.ts';
+import { makeProject, type Project, pretrained, saveModel } from './project.ts';
+
+let project: Project;
+let run: string;
+let outcome: TrainOutcome;
+const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+
+beforeAll(async () => {
+  project = await makeProject({ val: 8 });
+  // Two blue pictures that are said to be red: a model that knows better is wrong, and sure of it.
+  for (const name of ['a', 'b'])
+    copyFileSync(join(project.data, 'val', 'blue', '0.png'), join(project.data, 'val', 'red', `${name}.png`));
+  run = join(project.folder, 'run');
+  const stages = [{ train: 'all', epochs: 6 }];
+  const settings = { device: 'cpu', batch: 6, lr: 0.03, augment: 'none', labelSmoothing: 0, stages } as const;
+  outcome = await train({ model: project.model, data: project.data, out: run, settings });
+});
+afterAll(() => project.remove());
+
+test('a training fits a temperature and keeps it beside the model', () => {
+  const { calibration } = outcome;
+  expect(calibration).toMatchObject({ samples: 26, measured: 'parts' });
+  expect(Math.abs(calibration!.temperature! - 1)).toBeGreaterThan(0.1);
+  expect(calibration!.with.logLoss).not.toBe(calibration!.without.logLoss);
+  expect(config(join(run, 'model')).thaw.temperature).toBe(calibration!.temperature);
+});
+
+test('predictions are calibrated when asked, and only then', async () => {
+  const pictures = [join(project.data, 'val', 'red')];
+  const plain = await predict({ model: run, pictures });
+  const calibrated = await predict({ model: run, pictures, settings: { calibrated: true } });
+  expect(calibrated.map(({ label }) => label)).toEqual(plain.map(({ label }) => label));
+  plain.forEach(({ probabilities }, i) => {
+    const expected = tempered(Float32Array.from(Object.values(probabilities)), outcome.calibration!.temperature!);
+    expect(Object.values(calibrated[i].probabilities)).toEqual([...expected].map((p) => expect.closeTo(p, 6)));
+  });
+  const settings = { calibrated: true };
+  const measured = await evaluate({ model: run, data: project.data, settings });
+  expect(measured.accuracy).toBe(outcome.after!.accuracy);
+  expect(measured.logLoss).toBeLessThan(outcome.after!.logLoss - 0.005);
+});
+
+test('a temperature is fitted anew on other pictures', async () => {
+  const before = config(join(run, 'model'));
+  const fitted = await calibrate({ model: run, data: project.data, split: 'val' });
+  expect(fitted.file).toMatch(/config\.json$/);
+  expect(fitted.temperature).toBeCloseTo(outcome.calibration!.temperature!, 3);
+  expect(before.thaw.training).toBeDefined();
+  expect(config(join(run, 'model'))).toEqual({ ...before, thaw: { ...before.thaw, temperature: fitted.temperature } });
+});
+
+test('nothing is kept where nothing can be fitted, or there is no config.json', async () => {
+  const before = config(join(run, 'model'));
+  const right = await calibrate({ model: run, data: project.data, split: 'train' });
+  expect(right).toMatchObject({ temperature: null, file: null });
+  expect(right.with).toEqual(right.without);
+  expect(config(join(run, 'model'))).toEqual(before);
+  const lone = saveModel(project, 'lone', pretrained());
+  const labels = ['blue', 'green', 'red', 'x', 'y'];
+  expect(await calibrate({ model: lone, data: project.data, settings: { labels } })).toMatchObject({ file: null });
+});
+
+test('a model without a temperature is refused, and one with a wrong one', async () => {
+  const pictures = [join(project.data, 'val', 'red', '0.png')];
+  const folder = join(project.folder, 'other');
+  mkdirSync(folder);
+  copyFileSync(join(run, 'model', 'onnx', 'model.onnx'), join(folder, 'model.onnx'));
+  copyFileSync(join(run, 'model', 'preprocessor_config.json'), join(folder, 'preprocessor_config.json'));
+  const ask = () => predict({ model: folder, pictures, settings: { calibrated: true } });
+  const { thaw: _thaw, ...bare } = config(join(run, 'model'));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(bare));
+  await expect(ask()).rejects.toMatchObject({ code: 'bad-config', hint: expect.stringContaining('thaw calibrate') });
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...bare, thaw: { temperature: 0 } }));
+  await expect(ask()).rejects.toMatchObject({
+    code: 'bad-config',
+    message: expect.stringContaining('temperature is 0'),
+  });
+});

@@ -1,0 +1,121 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inspectModel, type JobEvent, train, writeArtifacts } from '../../../src/node/commands/index.ts';
+import { type Model, writeModel } from '../../../src/onnx/index.ts';
+import { smallModel, throughSequence, weights } from '../../small-models.ts';
+import { makeProject, type Project, pretrained } from './project.ts';
+
+let project: Project;
+beforeAll(async () => {
+  project = await makeProject({ train: 3, val: 1 });
+});
+afterAll(() => project.remove());
+
+function save(name: string, model: Model): string {
+  const folder = join(project.folder, name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'model.onnx'), writeModel(model));
+  const preprocessing = 'preprocessor_config.json';
+  writeFileSync(join(folder, preprocessing), readFileSync(join(project.model, preprocessing)));
+  return folder;
+}
+
+describe('an operator without a gradient in the middle', () => {
+  let model: string;
+  beforeAll(() => {
+    const blocked = smallModel({
+      inputs: { input: ['batch', 3, 16, 16] },
+      outputs: { output: ['batch', 5] },
+      initializers: {
+        'stem.weight': weights([8, 3, 3, 3], 1),
+        'neck.weight': weights([8, 8], 2),
+        'fc.weight': weights([5, 8], 3),
+      },
+      nodes: [
+        ['Conv', ['input', 'stem.weight'], ['s'], { pads: [1, 1, 1, 1], strides: [2, 2] }, '/stem/Conv'],
+        ...throughSequence('s', 'd', '/joined'),
+        ['MatMul', ['d', 'neck.weight'], ['n'], {}, '/neck/MatMul'],
+        ['Relu', ['n'], ['r'], {}, '/neck/Relu'],
+        ['Gemm', ['r', 'fc.weight'], ['output'], { transB: 1 }, '/fc/Gemm'],
+      ],
+    });
+    model = save('blocked', blocked);
+  });
+  const settings = { device: 'cpu', batch: 4, augment: 'none', epochs: 2 } as const;
+
+  test('is known to inspect', async () => {
+    expect(await inspectModel({ model })).toMatchObject({
+      unsupported: [{ operator: 'ConcatFromSequence', node: '/joined' }],
+      trainable: 'last:2',
+      plan: [{ train: 'head' }, { train: 'last:2' }],
+    });
+  });
+
+  test('ends the default plan before it, with a notice', async () => {
+    const events: JobEvent[] = [];
+    const out = join(project.folder, 'gradual');
+    const { status } = await train(
+      { model, data: project.data, out, settings },
+      { onEvent: (event) => events.push(event) },
+    );
+    expect(status).toBe('finished');
+    expect(events.find(({ type }) => type === 'plan')).toMatchObject({
+      stages: [{ train: 'head' }, { train: 'last:2' }],
+    });
+    expect(events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))).toEqual([
+      expect.stringMatching(/^ConcatFromSequence node "\/joined".*Thaw trains last:2 at most, instead of all$/),
+    ]);
+  });
+
+  test('refuses what is asked for by name, before anything is written', async () => {
+    const out = join(project.folder, 'by-name');
+    const refusal = expect.objectContaining({
+      code: 'unsupported-operator',
+      line: expect.stringMatching(/ConcatFromSequence node "\/joined".*cuts off stem \(1 of 3 .*--trainable last:2$/),
+    });
+    const all = { ...settings, trainable: 'all' };
+    await expect(train({ model, data: project.data, out, settings: all })).rejects.toThrow(refusal);
+    await expect(writeArtifacts({ model, out, trainable: 'all' })).rejects.toThrow(refusal);
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
+describe('a model that cannot be trained is refused in a line', () => {
+  const quantized = smallModel({
+    inputs: { input: ['batch', 3, 16, 16] },
+    outputs: { output: ['batch', 3] },
+    initializers: { scale: weights([]), 'fc.weight': weights([3, 768]) },
+    nodes: [
+      ['QuantizeLinear', ['input', 'scale'], ['whole'], {}, 'in'],
+      ['DequantizeLinear', ['whole', 'scale'], ['float'], {}, 'out'],
+      ['Flatten', ['float'], ['flat']],
+      ['Gemm', ['flat', 'fc.weight'], ['output'], { transB: 1 }, 'fc'],
+    ],
+  });
+  const { graph } = pretrained();
+  const blocked: Model = {
+    ...pretrained(),
+    graph: {
+      ...graph,
+      nodes: graph.nodes.map((node) => (node.op === 'Conv' ? { ...node, domain: 'com.microsoft.nchwc' } : node)),
+    },
+  };
+
+  test.each([
+    [
+      'quantized',
+      quantized,
+      /^the model is quantized \(QuantizeLinear node "in"\).*float model.*--quantize`; or .*--quantized straight-through`$/,
+    ],
+    ['in blocks', blocked, /com\.microsoft\.nchwc\.Conv node "\/stem\/Conv".*"extended"$/],
+  ])('%s', async (name, model, line) => {
+    const folder = save(name, model);
+    const out = join(project.folder, `${name} run`);
+    const refusal = expect.objectContaining({ code: 'bad-model', line: expect.stringMatching(line) });
+    await expect(train({ model: folder, data: project.data, out })).rejects.toThrow(refusal);
+    await expect(inspectModel({ model: folder })).rejects.toThrow(refusal);
+    await expect(writeArtifacts({ model: folder, out })).rejects.toThrow(refusal);
+    expect(existsSync(out)).toBe(false);
+  });
+});

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { catalogueTable } from '../../../src/cli/terminal/catalogue.ts';
+import { resolveModel, startingPoints } from '../../../src/node/models/index.ts';
+import { onnxBytes, sha256 } from './server.ts';
+
+let root: string;
+const model = onnxBytes();
+
+async function put(file: string, content: string | Uint8Array): Promise<string> {
+  const path = join(root, file);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+  return path;
+}
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'thaw-models-'));
+  await put('cats/onnx/model.onnx', model);
+  await put('cats/preprocessor_config.json', '{"size":96}');
+  await put('cats/config.json', '{"id2label":{"0":"cat"}}');
+  await put('lone/net.onnx', model);
+  await put('lone/preprocessor_config.json', '\uFEFF{"size":32}');
+  await put('runs/pets/config.yaml', 'seed: 1');
+  await put('runs/pets/model/onnx/model.onnx', model);
+  await put('runs/pets/model/config.json', '{}');
+  await put('runs/early/config.yaml', 'seed: 1');
+  await put('runs/early/checkpoints/last/checkpoint.safetensors', '');
+  await put('several/a.onnx', model);
+  await put('several/b.onnx', model);
+  await put('bad-json/model.onnx', model);
+  await put('bad-json/preprocessor_config.json', '{size');
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+describe('a model on disk', () => {
+  test('a transformers.js folder, with what belongs to it', async () => {
+    const resolved = await resolveModel(join(root, 'cats'));
+    expect(await resolved.sha256()).toBe(sha256(model));
+    expect(resolved).toEqual({
+      name: 'cats',
+      source: join(root, 'cats'),
+      path: join(root, 'cats/onnx/model.onnx'),
+      folder: join(root, 'cats'),
+      preprocessing: { size: 96 },
+      config: { id2label: { 0: 'cat' } },
+      sha256: expect.any(Function),
+    });
+  });
+
+  test('its bytes are read for their digest only when somebody asks for it', async () => {
+    const path = await put('changing/model.onnx', model);
+    const { sha256: digest } = await resolveModel(path);
+    const other = onnxBytes(2000);
+    await writeFile(path, other);
+    expect(await digest()).toBe(sha256(other));
+    await writeFile(path, model);
+    expect(await digest()).toBe(sha256(other));
+  });
+
+  test('its onnx file alone brings the same', async () => {
+    const resolved = await resolveModel(join(root, 'cats/onnx/model.onnx'));
+    expect(resolved).toMatchObject({ name: 'cats', folder: join(root, 'cats'), preprocessing: { size: 96 } });
+  });
+
+  test('a file takes the preprocessing beside it', async () => {
+    const resolved = await resolveModel(join(root, 'lone/net.onnx'));
+    expect(resolved).toMatchObject({ name: 'net', folder: join(root, 'lone'), preprocessing: { size: 32 } });
+    expect(resolved).not.toHaveProperty('config');
+  });
+
+  test('a run stands for its finished model, as its model folder does', async () => {
+    for (const spec of ['runs/pets', 'runs/pets/model'])
+      expect(await resolveModel(join(root, spec))).toMatchObject({
+        name: 'pets',
+        path: join(root, 'runs/pets/model/onnx/model.onnx'),
+        config: {},
+      });
+  });
+
+  test.each([
+    ['nowhere', 'not-found', /there is no model at/, /thaw models/],
+    ['runs/early', 'not-found', /no finished model yet/, /thaw resume/],
+    ['several', 'not-found', /several models: a\.onnx, b\.onnx/, /path of one/],
+    ['runs', 'not-found', /no ONNX model in/, /onnx\/model\.onnx/],
+    ['bad-json', 'bad-model', /preprocessor_config\.json is not JSON/, /Fix/],
+  ])('%s is refused', async (spec, code, message, hint) => {
+    await expect(resolveModel(join(root, spec))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  test('a name that looks like a repository is pointed to the hub', async () => {
+    await expect(resolveModel('Xenova/resnet-18')).rejects.toMatchObject({
+      hint: expect.stringContaining('hf:Xenova/resnet-18'),
+    });
+  });
+});
+
+describe('what is no ONNX model is named', () => {
+  test.each([
+    ['html', '<!DOCTYPE html><html></html>', /an HTML page/],
+    ['lfs', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n', /Git LFS pointer/],
+    ['zip', 'PK\x03\x04zipped', /PyTorch or zip/],
+    ['keras', Buffer.from('894844460d0a1a0a', 'hex'), /Keras HDF5/],
+    ['tflite', '\x1c\0\0\0TFL3 and more', /TensorFlow Lite/],
+    ['text', 'my model', /not an ONNX model/],
+    ['brackets', '"(":28B ', /not an ONNX model|truncated/],
+    ['empty', '', /empty/],
+    ['no graph', Buffer.from([0x08, 8]), /holds no graph/],
+    ['truncated', model.subarray(0, model.length - 7), /truncated/],
+    ['appended', Buffer.concat([model, Buffer.from('<html>')]), /damaged after its graph/],
+  ])('%s', async (name, content, message) => {
+    const path = await put(`impostors/${name}.onnx`, content);
+    await expect(resolveModel(path)).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringMatching(message),
+      hint: expect.any(String),
+    });
+  });
+
+  test('a damaged model is noticed however large it is', async () => {
+    const large = onnxBytes(3_000_000);
+    const path = await put('impostors/large.onnx', large.subarray(0, 2_999_999));
+    await expect(resolveModel(path)).rejects.toMatchObject({ message: expect.stringContaining('truncated') });
+  });
+});
+
+const embedded = existsSync(new URL('../../../artifacts/default/onnx/model.onnx', import.meta.url));
+
+test('default is the embedded model, and the list has it first', async () => {
+  if (embedded) {
+    const resolved = await resolveModel('default');
+    expect(resolved).toMatchObject({ name: 'default', source: 'default' });
+    expect(resolved.preprocessing).toBeDefined();
+    expect(startingPoints()[0]).toMatchObject({ model: 'default', command: 'thaw train default PICTURES' });
+    expect(startingPoints()[0].inputSize).toBeGreaterThan(0);
+  } else {
+    await expect(resolveModel('default')).rejects.toMatchObject({ code: 'not-found' });
+    expect(startingPoints().map(({ model }) => model)).not.toContain('default');
+  }
+});
+
+test('the catalogue: every entry can be given as a model, smallest first, and the table is aligned', () => {
+  const points = startingPoints();
+  expect(points.length).toBeGreaterThan(5);
+  for (const { model, command, licence } of points) {
+    expect(model).toMatch(/^(default|hf:[\w.-]+\/[\w.-]+)$/);
+    expect(command).toContain(model);
+    expect(licence).not.toBe('');
+  }
+  const sizes = points.map(({ megabytes }) => megabytes);
+  expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
+  const lines = catalogueTable().split('\n');
+  const column = lines[0].indexOf('licence');
+  for (const [i, { model, licence }] of points.entries()) {
+    expect(lines[i + 1].startsWith(model)).toBe(true);
+    expect(lines[i + 1].slice(column)).toBe(licence);
+  }
+});

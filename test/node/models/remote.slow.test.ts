@@ -1,0 +1,343 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Progress, type ResolvedModel, resolveModel } from '../../../src/node/models/index.ts';
+import { guarded } from '../../../src/node/models/network.ts';
+import { commit, FakeServer, onnxBytes, sha256 } from './server.ts';
+
+let server: FakeServer;
+let cacheDir: string;
+const model = onnxBytes(300_000);
+
+beforeEach(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'thaw-cache-'));
+  server = new FakeServer();
+  vi.stubEnv('HF_ENDPOINT', await server.start());
+  vi.stubEnv('HF_HOME', join(cacheDir, 'huggingface'));
+  for (const name of ['HF_TOKEN', 'HF_TOKEN_PATH', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE'])
+    vi.stubEnv(name, undefined);
+  server.files.set('ann/net/onnx/model.onnx', model);
+  server.files.set('ann/net/onnx/model.onnx_data', Buffer.from('external weights'));
+  server.files.set('ann/net/config.json', Buffer.from('{"id2label":{"0":"ant"}}'));
+  server.files.set('ann/net/preprocessor_config.json', Buffer.from('{"size":224}'));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.stop();
+  await rm(cacheDir, { recursive: true, force: true });
+});
+
+/** All that is known of a model, its digest too. */
+const whole = async (resolved: ResolvedModel) => ({ ...resolved, sha256: await resolved.sha256() });
+
+const parts = async () =>
+  (await readdir(cacheDir, { recursive: true })).filter((file) => file.toString().endsWith('.part'));
+
+describe('hf:', () => {
+  const resolve = (spec = 'hf:ann/net', onProgress?: (p: Progress) => void) =>
+    resolveModel(spec, { cacheDir, onProgress });
+
+  test('a model with its data and configuration, with progress', async () => {
+    const progress: Progress[] = [];
+    const resolved = await resolve('hf:ann/net', (p) => progress.push(p));
+    expect(resolved).toMatchObject({
+      name: 'net',
+      source: 'hf:ann/net',
+      preprocessing: { size: 224 },
+      config: { id2label: { 0: 'ant' } },
+    });
+    expect(await resolved.sha256()).toBe(sha256(model));
+    expect(resolved.path.startsWith(resolved.folder)).toBe(true);
+    expect(resolved.folder).toContain(commit);
+    expect(await readFile(resolved.path)).toEqual(model);
+    expect(await readFile(`${resolved.path}_data`, 'utf8')).toBe('external weights');
+    const last = progress.filter(({ file }) => file === 'model.onnx').at(-1);
+    expect(last).toEqual({ file: 'model.onnx', received: model.length, total: model.length });
+    expect(await parts()).toEqual([]);
+  });
+
+  test('a second use needs no network, by branch, by commit, or with the server gone', async () => {
+    const first = await resolve();
+    const requests = server.log.length;
+    expect(await whole(await resolve())).toEqual(await whole(first));
+    expect((await resolve(`hf:ann/net@${commit}`)).path).toBe(first.path);
+    expect(server.log.length).toBe(requests);
+    const offline = vi.fn(fetch);
+    expect(await whole(await resolveModel('hf:ann/net', { cacheDir, fetch: offline }))).toEqual(await whole(first));
+    expect(offline).not.toHaveBeenCalled();
+  });
+
+  test('a cached model that has changed on disk is fetched again', async () => {
+    const { path } = await resolve();
+    await writeFile(path, onnxBytes(300_001).subarray(0, model.length));
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+    await rm(`${path}_data`);
+    await resolve();
+    expect(await readFile(`${path}_data`, 'utf8')).toBe('external weights');
+  });
+
+  test('a transfer that is cut off goes on where it stopped', async () => {
+    server.cut = { after: 100_000, times: 1 };
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+    const resumed = server.ranges.filter((range) => !range.startsWith('bytes=0-'));
+    expect(resumed).toHaveLength(1);
+    expect(Number(/=(\d+)/.exec(resumed[0])?.[1])).toBeGreaterThan(0);
+  });
+
+  test('a transfer that stays cut off is an error, and the next use finishes it', async () => {
+    server.cut = { after: 50_000, times: 3 };
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/the transfer of hf:ann\/net\/onnx\/model\.onnx stopped at \d+ of 300\d+ bytes/),
+      hint: expect.stringContaining('goes on'),
+    });
+    expect(await parts()).toHaveLength(1);
+    server.ranges.length = 0;
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+    expect(server.ranges.some((range) => !range.startsWith('bytes=0-'))).toBe(true);
+    expect(await parts()).toEqual([]);
+  });
+
+  test('a transfer is ended when asked, and taken up by the next', async () => {
+    server.cut = { after: 100_000, times: 1 };
+    server.stall = true;
+    const asked = new AbortController();
+    const onProgress = ({ received }: { received: number }) => received > 0 && asked.abort();
+    await expect(resolveModel('hf:ann/net', { cacheDir, signal: asked.signal, onProgress })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await parts()).toHaveLength(1);
+    server.stall = false;
+    server.ranges.length = 0;
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+    expect(server.ranges.some((range) => !range.startsWith('bytes=0-'))).toBe(true);
+  });
+
+  test('what a killed process had fetched is taken up by the next', async () => {
+    server.cut = { after: 100_000, times: 1 };
+    server.stall = true;
+    const source = `import { resolveModel } from '${new URL('../../../src/node/models/index.ts', import.meta.url)}';
+      await resolveModel('hf:ann/net', { cacheDir: process.argv[1], onProgress: (p) => console.log(JSON.stringify(p)) });`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source, cacheDir]);
+    let printed = '';
+    for await (const text of child.stdout) {
+      printed += text;
+      if (/"model\.onnx","received":[1-9]/.test(printed)) break;
+    }
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(await parts()).toHaveLength(1);
+    server.ranges.length = 0;
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+    expect(server.ranges.some((range) => /bytes=[1-9]\d+-/.test(range))).toBe(true);
+    expect(await parts()).toEqual([]);
+  });
+
+  test('damage is noticed and nothing of it kept', async () => {
+    server.lie = 'f'.repeat(64);
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/arrived damaged: its SHA-256 is [0-9a-f]{64}, not f{64}/),
+    });
+    expect(await parts()).toEqual([]);
+    server.lie = undefined;
+    expect(await (await resolve()).sha256()).toBe(sha256(model));
+  });
+
+  test('more bytes than announced are not taken', async () => {
+    server.understate = 1000;
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/onnx\/model\.onnx(_data)? is larger than expected/),
+    });
+  });
+
+  test('many at once share one transfer', async () => {
+    const all = await Promise.all(Array.from({ length: 5 }, () => resolve()));
+    expect(new Set(all.map(({ path }) => path)).size).toBe(1);
+    expect(server.log.filter((line) => line === 'GET cdn/ann/net/onnx/model.onnx').length).toBeLessThanOrEqual(2);
+    expect(await parts()).toEqual([]);
+  });
+
+  test.each([
+    ['hf:ann/none', undefined, 404, 'not-found', /no revision main/, /thaw models/],
+    ['hf:ann/net', /^api/, 401, 'network', /private, gated or does not exist/, /set HF_TOKEN/],
+    ['hf:ann/net', /resolve/, 403, 'network', /private, gated or does not exist/, /Accept its terms/],
+    ['hf:ann/net', /^api/, 429, 'network', /answered 429/, /Wait/],
+    ['hf:ann/net', /^api/, 500, 'network', /answered 500/, /later/],
+  ])('%s: %s refused with %i', async (spec, path, status, code, message, hint) => {
+    if (path) server.refuse = { path, status };
+    await expect(resolve(spec)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  test('the token goes to the hub; without one the hint asks for it, with one for the terms', async () => {
+    vi.stubEnv('HF_TOKEN', 'hf_secret');
+    server.refuse = { path: /^ann\/net\/resolve.*onnx/, status: 403 };
+    const error = await resolve().catch((e) => e);
+    expect(error.line).toContain('with the account that HF_TOKEN belongs to');
+    expect(error.line).not.toContain('hf_secret');
+    expect(server.authorizations[0]).toBe('Bearer hf_secret');
+    vi.stubEnv('HF_TOKEN', 'secret');
+    await expect(resolve()).rejects.toMatchObject({ code: 'bad-config' });
+  });
+
+  test('names that would leave the cache are never asked for', async () => {
+    server.strangers = ['../../evil.onnx', 'onnx/model.onnx_data/../../../evil', '/etc/passwd', 'onnx/..\\evil.onnx'];
+    await resolve();
+    expect(server.log.filter((line) => line.includes('evil') || line.includes('passwd'))).toEqual([]);
+    for (const spec of ['hf:../net', 'hf:ann/..', 'hf:ann', 'hf:ann/net@../x', 'hf:ann/net@', 'hf:a/b/c', 'hf:.x/y'])
+      await expect(resolve(spec)).rejects.toMatchObject({ code: 'bad-config' });
+  });
+
+  test('a repository without ONNX weights says so', async () => {
+    server.files.set('ann/torch/model.safetensors', Buffer.from('x'));
+    await expect(resolve('hf:ann/torch')).rejects.toMatchObject({
+      code: 'not-found',
+      hint: expect.stringContaining('ONNX weights'),
+    });
+  });
+
+  test('weights that are no ONNX model are not kept', async () => {
+    server.files.set('ann/page/model.onnx', Buffer.from('<html>'));
+    await expect(resolve('hf:ann/page')).rejects.toMatchObject({ code: 'bad-model' });
+    expect(await parts()).toEqual([]);
+  });
+
+  test("a whole snapshot in Hugging Face's cache is used where it is", async () => {
+    const home = join(cacheDir, 'huggingface/hub/models--ann--net');
+    const files = { [`blobs/${sha256(model)}`]: model, 'refs/main': commit };
+    const configs = { 'config.json': '{}', 'preprocessor_config.json': '{"size":1}' };
+    const snapshot = Object.entries(configs).map(([file, text]) => [`snapshots/${commit}/${file}`, text] as const);
+    for (const [file, content] of [...Object.entries(files), ...snapshot]) {
+      await mkdir(dirname(join(home, file)), { recursive: true });
+      await writeFile(join(home, file), content);
+    }
+    const onnx = join(home, `snapshots/${commit}/onnx`);
+    await mkdir(onnx);
+    await symlink(`../../../../blobs/${sha256(model)}`, join(onnx, 'model.onnx'));
+    const resolved = await resolve();
+    expect(resolved).toMatchObject({ folder: dirname(onnx), preprocessing: { size: 1 } });
+    expect(await resolved.sha256()).toBe(sha256(model));
+    expect(server.log).toEqual([]);
+    // Half a snapshot says nothing about what is missing.
+    await rm(join(home, `snapshots/${commit}/config.json`));
+    expect((await resolve()).folder.startsWith(home)).toBe(false);
+  });
+});
+
+describe('an address', () => {
+  const resolve = (path: string) => resolveModel(server.url + path, { cacheDir });
+
+  test('a model with the configuration above it, then from the cache', async () => {
+    const resolved = await resolve('/ann/net/onnx/model.onnx?key=1');
+    expect(resolved).toMatchObject({ name: 'net', preprocessing: { size: 224 }, config: {} });
+    expect(await resolved.sha256()).toBe(sha256(model));
+    const requests = server.log.length;
+    expect(await whole(await resolve('/ann/net/onnx/model.onnx?key=1'))).toEqual(await whole(resolved));
+    expect(server.log.length).toBe(requests);
+  });
+
+  test('a model without configuration', async () => {
+    server.files.set('plain/small.onnx', model);
+    server.files.set('plain/config.json', Buffer.from('<html>the front page</html>'));
+    const resolved = await resolve('/plain/small.onnx');
+    expect(resolved.name).toBe('small');
+    expect(resolved).not.toHaveProperty('preprocessing');
+    expect(resolved).not.toHaveProperty('config');
+  });
+
+  test('the checksum in the address is verified', async () => {
+    const path = '/ann/net/onnx/model.onnx';
+    await expect(resolve(`${path}#sha256=${'0'.repeat(64)}`)).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('arrived damaged'),
+    });
+    await expect(resolve(`${path}#sha256=12`)).rejects.toMatchObject({ code: 'bad-config' });
+    expect(await (await resolve(`${path}#sha256=${sha256(model)}`)).sha256()).toBe(sha256(model));
+    // What is in the cache does not pass for something else either.
+    await expect(resolve(`${path}#sha256=${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'network' });
+  });
+
+  test.each([false, true])('a cut transfer ends well, even where the server knows no ranges (%s)', async (noRanges) => {
+    server.noRanges = noRanges;
+    server.cut = { after: 100_000, times: 2 };
+    expect(await (await resolve('/ann/net/onnx/model.onnx')).sha256()).toBe(sha256(model));
+    expect(await parts()).toEqual([]);
+  });
+
+  test('a file that changed on the server is not continued with other bytes', async () => {
+    server.cut = { after: 100_000, times: 3 };
+    await expect(resolve('/ann/net/onnx/model.onnx')).rejects.toMatchObject({ code: 'network' });
+    const other = onnxBytes(310_000);
+    server.files.set('ann/net/onnx/model.onnx', other);
+    expect(await (await resolve('/ann/net/onnx/model.onnx')).sha256()).toBe(sha256(other));
+  });
+
+  test.each([
+    ['/none.onnx', 'not-found', /there is nothing at/],
+    ['/page.onnx', 'bad-model', /an HTML page/],
+    ['/pointer.onnx', 'bad-model', /Git LFS pointer/],
+    ['/secret.onnx', 'network', /without permission/],
+  ])('%s is refused', async (path, code, message) => {
+    server.files.set('page.onnx', Buffer.from('<!doctype html>'));
+    server.files.set('pointer.onnx', Buffer.from('version https://git-lfs.github.com/spec/v1\n'));
+    server.refuse = { path: /^secret/, status: 403 };
+    const error = await resolve(`${path}?token=hidden`).catch((e) => e);
+    expect(error).toMatchObject({ name: 'ThawError', code, message: expect.stringMatching(message) });
+    expect(error.line).not.toContain('hidden');
+    expect(await parts()).toEqual([]);
+  });
+
+  test('other schemes, and plain http beyond this machine, are refused without a request', async () => {
+    const never = vi.fn();
+    for (const spec of ['http://example.com/a.onnx', 'ftp://example.com/a.onnx', 'file:///a.onnx', 'https:'])
+      await expect(resolveModel(spec, { cacheDir, fetch: never })).rejects.toMatchObject({ code: 'network' });
+    expect(never).not.toHaveBeenCalled();
+  });
+
+  const redirect = (location: string) => new Response(null, { status: 302, headers: { location } });
+
+  test('an encrypted address may not lead to a plain one', async () => {
+    const spy = vi.fn<typeof fetch>(async () => redirect('http://127.0.0.1:1/x'));
+    await expect(resolveModel('https://b.example/m.onnx', { cacheDir, fetch: spy })).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('not encrypted'),
+    });
+    expect(spy).toHaveBeenCalledTimes(1);
+  });
+
+  test('a redirect to another host goes without the token, and rounds end', async () => {
+    const seen: [string, string | null][] = [];
+    const spy: typeof fetch = async (url, init) => {
+      seen.push([String(url), new Headers(init?.headers).get('authorization')]);
+      return String(url).includes('a.example') ? redirect('https://b.example/x') : redirect('/y');
+    };
+    const headers = { authorization: 'Bearer hf_x' };
+    await expect(guarded(spy)('https://a.example/', { headers })).rejects.toMatchObject({
+      message: expect.stringContaining('redirects too often'),
+    });
+    expect(seen[0]).toEqual(['https://a.example/', 'Bearer hf_x']);
+    expect(seen[1]).toEqual(['https://b.example/x', null]);
+  });
+
+  test('no server, no name', async () => {
+    await expect(resolveModel('http://127.0.0.1:1/a.onnx', { cacheDir })).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('cannot reach 127.0.0.1:1'),
+    });
+  });
+
+  test('a cache that cannot be written', async () => {
+    await writeFile(join(cacheDir, 'file'), '');
+    await expect(
+      resolveModel(`${server.url}/ann/net/onnx/model.onnx`, { cacheDir: join(cacheDir, 'file') }),
+    ).rejects.toMatchObject({ code: 'bad-config', hint: expect.stringContaining('THAW_CACHE') });
+  });
+});

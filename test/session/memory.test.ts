@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { type MemoryRequest, planMemory, readSettings, type TrainSettingsInput } from '../../src/session/index.ts';
+import { classification } from '../../src/tasks/index.ts';
+import { type NetworkOptions, prepared, runtime } from '../training/network.ts';
+
+const request: MemoryRequest = {
+  runtime,
+  task: classification(['a', 'b', 'c']),
+  samples: { train: 100, val: 10 },
+  cache: 1e6,
+};
+
+const plan = async (settings: TrainSettingsInput, more: Partial<MemoryRequest> = {}, network: NetworkOptions = {}) =>
+  planMemory(await prepared(network), readSettings({ batch: 12, trainable: 'all', ...settings }), {
+    ...request,
+    ...more,
+  });
+
+/** Between what two batches take. */
+async function limitBetween(smaller: number, larger: number, network: NetworkOptions = {}): Promise<number> {
+  const totals = [smaller, larger].map(async (batch) => (await plan({ batch }, {}, network)).memory!.estimate.total);
+  const [a, b] = await Promise.all(totals);
+  expect(a).toBeLessThan(b);
+  return (a + b) / 2;
+}
+
+describe('the memory that a training takes', () => {
+  test('grows with the batch, with what trains and with the optimizer’s state', async () => {
+    const of = async (settings: TrainSettingsInput) => (await plan(settings)).memory!.estimate;
+    const usual = await of({});
+    expect((await of({ batch: 24 })).values).toBeGreaterThan(1.5 * usual.values);
+    expect((await of({ trainable: 'head' })).state).toBeLessThan(usual.state);
+    expect((await of({ optimizer: { name: 'sgd', momentum: 0 } })).state).toBeLessThan(
+      (await of({ optimizer: 'adam' })).state,
+    );
+    expect((await of({ ema: 0.9 })).state).toBeGreaterThan(usual.state);
+  });
+
+  test('is that of the stage that takes most', async () => {
+    const stages = [
+      { train: 'head', epochs: 1 },
+      { train: 'all', epochs: 1 },
+      { train: 'head', epochs: 1 },
+    ];
+    const [one, several] = [await plan({}), await plan({ trainable: undefined, stages })];
+    expect(several.memory!.estimate).toEqual(one.memory!.estimate);
+  });
+
+  test('which is there leaves the settings alone, as does one that nobody knows', async () => {
+    for (const limit of [1e12, undefined]) {
+      const { settings, memory } = await plan({}, { limit });
+      expect(settings).toEqual(readSettings({ batch: 12, trainable: 'all' }));
+      expect(memory?.notice).toBeUndefined();
+    }
+    expect(await plan({}, { limit: 1, runtime: { ...runtime, device: 'cuda' } })).not.toHaveProperty('memory');
+  });
+});
+
+describe('a batch that needs more than there is', () => {
+  test('goes through in the fewest parts that fit, which make the same update', async () => {
+    const limit = await limitBetween(4, 6);
+    const { settings, memory } = await plan({ accumulate: 2 }, { limit });
+    // Sums of gradients are held too.
+    expect(settings.batch * settings.accumulate).toBe(24);
+    expect(settings.batch).toBeLessThanOrEqual(4);
+    expect(memory!.divided).toEqual({ batch: 12, parts: 12 / settings.batch });
+    expect(memory!.estimate.total).toBeLessThanOrEqual(limit);
+    expect(memory!.notice).toContain(`in ${12 / settings.batch} parts of ${settings.batch}`);
+    // What fits is not divided again.
+    expect((await plan(settings, { limit })).settings).toEqual(settings);
+  });
+
+  test('may be bounded in words, and left whole', async () => {
+    expect(readSettings({ memory: '1.5GB' }).memory).toBe(1.5e9);
+    expect(readSettings({ memory: '512 MiB' }).memory).toBe(2 ** 29);
+    expect(() => readSettings({ memory: 'much' })).toThrow('memory');
+    const limit = await limitBetween(4, 6);
+    expect((await plan({ memory: limit })).settings.batch).toBeLessThan(12);
+    expect((await plan({ memory: 'off' }, { limit })).settings.batch).toBe(12);
+  });
+
+  test('is left whole, with a word on why, where its parts would come to something else', async () => {
+    const network = { batchNorm: true };
+    const limit = await limitBetween(4, 6, network);
+    const normalized = await plan({ batchNorm: 'training' }, { limit }, network);
+    expect(normalized.settings.batch).toBe(12);
+    expect(normalized.memory!.notice).toContain('batch normalization takes its statistics over the whole batch');
+    expect((await plan({ batchNorm: 'frozen' }, { limit }, network)).settings.batch).toBeLessThan(12);
+    const weighted = await plan({ loss: { classWeights: [1, 2, 3] } }, { limit });
+    expect(weighted.settings.batch).toBe(12);
+    expect(weighted.memory!.notice).toContain('class weights');
+  });
+
+  test('and is too much even in single samples stays whole, and is warned about', async () => {
+    const { settings, memory } = await plan({}, { limit: 1e6 });
+    expect(settings.batch).toBe(12);
+    expect(memory!.notice).toContain('even one by one');
+  });
+});

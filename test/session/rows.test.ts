@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
+import { prepareModel } from '../../src/session/index.ts';
+import { ints, smallModel, weights } from '../small-models.ts';
+
+test('scores of one sample, whatever the batch, are refused before anything is trained', async () => {
+  const model = smallModel({
+    inputs: { x: ['batch', 4] },
+    outputs: { y: [1, 3] },
+    initializers: { first: ints(0), 'fc.weight': weights([3, 4]) },
+    nodes: [
+      ['Gather', ['x', 'first'], ['one']],
+      ['Gemm', ['one', 'fc.weight'], ['y'], { transB: 1 }],
+    ],
+  });
+  await expect(prepareModel(model, nodeRuntime())).rejects.toMatchObject({
+    code: 'bad-model',
+    message: 'the scores "y" are [1, 3], which is not a row for each sample of a batch',
+  });
+});

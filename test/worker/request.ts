@@ -1,0 +1,35 @@
+/** The project of `test/node/commands/project.ts` as it is asked for at the other end of a channel. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDataset } from '../../src/data/node/index.ts';
+import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { Finished, OpenRequest } from '../../src/worker/index.ts';
+import type { Project } from '../node/commands/project.ts';
+
+export const settings: TrainSettingsInput = {
+  device: 'cpu',
+  batch: 6,
+  lr: 0.03,
+  stages: [
+    { train: 'head', epochs: 2 },
+    { train: 'last:2', epochs: 2 },
+  ],
+};
+
+/** Its pictures are paths. */
+export async function requestOf(project: Project): Promise<OpenRequest> {
+  const { classes, train, val } = await openDataset(project.data);
+  return {
+    model: readFileSync(join(project.model, 'model.onnx')),
+    preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
+    classes,
+    pictures: [
+      ...train.map(({ file, label }) => ({ picture: file, label })),
+      ...val.map(({ file, label }) => ({ picture: file, label, validation: true })),
+    ],
+    settings,
+  };
+}
+
+export const modelOf = (files: Finished['files']): Buffer =>
+  Buffer.from(files.find(([path]) => path === 'onnx/model.onnx')![1]);

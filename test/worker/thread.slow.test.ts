@@ -1,0 +1,86 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { connect, emitterPort, type OpenRequest, type RemoteClient, serve } from '../../src/worker/index.ts';
+import { nodePlatform } from '../../src/worker/node/platform.ts';
+import { startThread } from '../../src/worker/node/start-thread.ts';
+import { makeProject, type Project } from '../node/commands/project.ts';
+import { modelOf, requestOf, settings } from './request.ts';
+
+const script = new URL('../../src/worker/node/thread.ts', import.meta.url);
+
+let project: Project;
+let request: OpenRequest;
+const clients: RemoteClient[] = [];
+
+beforeAll(async () => {
+  project = await makeProject();
+  request = await requestOf(project);
+});
+afterAll(() => project.remove());
+afterEach(() => {
+  for (const client of clients.splice(0)) client.terminate();
+});
+
+const typescript = import.meta.resolve('tsx/esm/api');
+
+/** A thread of the sources, with what else it is to do. */
+const threadThat = (does = '') => {
+  const program = `import { register } from '${typescript}'; register(); await import('${script}'); ${does}`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+};
+
+function started(thread = threadThat()): RemoteClient {
+  const client = startThread({ thread });
+  clients.push(client);
+  return client;
+}
+
+/** Trains. @returns the model */
+async function trained(client: RemoteClient) {
+  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
+  expect(await client.train()).toBe('finished');
+  return modelOf((await client.finish()).files);
+}
+
+test('a worker thread trains to the bytes of this one', async () => {
+  const inThread = await trained(started());
+  const { port1, port2 } = new MessageChannel();
+  serve(emitterPort(port1), nodePlatform());
+  const client = connect(emitterPort(port2));
+  clients.push(client);
+  const here = await trained(client);
+  expect(inThread.equals(here)).toBe(true);
+});
+
+/** A thread that answers nothing, without ONNX Runtime: one that is ended in the middle of a run can take the process with it. */
+const silentThread = (does: string) =>
+  new Worker(
+    new URL(
+      `data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {}); ${does}`)}`,
+    ),
+  );
+
+test('a thread that fails rejects what waits and what is asked later, and says why', async () => {
+  const client = started(silentThread(`setTimeout(() => { throw new Error('out of luck'); }, 100);`));
+  const ended = {
+    name: 'ThawError',
+    code: 'ended',
+    message: `the training's worker thread has ended: out of luck`,
+    hint: expect.stringContaining('reopened'),
+  };
+  await expect(client.train()).rejects.toMatchObject(ended);
+  await expect(client.projects()).rejects.toMatchObject(ended);
+});
+
+test('a thread that exits rejects what waits', async () => {
+  const client = started(silentThread('setTimeout(() => process.exit(3), 100);'));
+  await expect(client.train()).rejects.toMatchObject({
+    code: 'ended',
+    message: expect.stringContaining('exited with'),
+  });
+});
+
+test('a thread that cannot start rejects what is asked of it', async () => {
+  const client = started(new Worker(new URL('nowhere.js', import.meta.url)));
+  await expect(client.projects()).rejects.toMatchObject({ code: 'ended', message: expect.stringContaining('nowhere') });
+});
