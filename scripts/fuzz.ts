@@ -25,7 +25,7 @@ const CODES: readonly ErrorCode[] = [
 ];
 
 /** Files that a process tries before the next one begins. */
-const SHARD = 2500;
+const SHARD = 1000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,6 +39,11 @@ const { values, positionals } = parseArgs({
     again: { type: 'string' },
   },
 });
+const unknown = positionals.find((name) => !Object.hasOwn(TARGETS, name));
+if (unknown !== undefined) {
+  console.error(`there is no target "${unknown}": ${Object.keys(TARGETS).join(', ')}`);
+  process.exit(2);
+}
 const [seed, first, count, jobs] = [values.seed, values.first, values.count, values.jobs].map(Number);
 
 if (values.again === undefined)

@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
   },
 });
 
-/** A matrix of noise that is drawn as it is written. */
+/** A matrix of noise, drawn when it is written. */
 function noise(seed: number): Tensor {
   const length = WIDTH * WIDTH * 4;
   const row = new Float32Array(WIDTH);

@@ -48,7 +48,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   RoiAlign: 'pictures of known size; mode max as ONNX Runtime computes it, the greatest of the weighted neighbours',
   GroupNormalization: 'image size known when compiling',
   LRN: 'image size known when compiling',
-  RNN: 'a fixed number of steps, which are written out; no `layout`, for which ONNX Runtime has no kernel',
+  RNN: 'a fixed number of steps is written out, any other is a loop; no `layout`, for which ONNX Runtime has no kernel',
   GRU: 'as `RNN`',
   LSTM: 'as `RNN`',
   'com.microsoft.Attention': 'no masks with starts or of four axes, no past, no rotary embeddings',
@@ -121,8 +121,9 @@ ${[...ZERO['']]
 
 \`If\` with a condition that is known when compiling is replaced by the branch that is taken. If the condition is computed, both branches
 are computed and one is chosen, provided that both run on any data and give results of one shape. A \`Loop\` or \`Scan\` whose number of
-steps is known, ${MOST_STEPS} at most, is replaced by its steps, written out (a \`Loop\` with a condition that is computed is not). Otherwise no gradient follows
-into subgraphs. Sequences whose members are known (\`SplitToSequence\` of a fixed size, \`SequenceConstruct\`, \`SequenceAt\`,
+steps is known, ${MOST_STEPS} at most, is replaced by its steps, written out. Gradients follow any other \`Loop\` too, also one whose number of steps or condition
+is computed from data: the loop remembers the values of each step, and a second loop runs through the steps from the last to the first. The
+values in it keep their shapes from step to step, and it contains no loop or branch. Otherwise no gradient follows into subgraphs. Sequences whose members are known (\`SplitToSequence\` of a fixed size, \`SequenceConstruct\`, \`SequenceAt\`,
 \`ConcatFromSequence\` and the others) are replaced by tensors; other sequences are refused. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
 with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can be trained (\`--quantized straight-through\`), others not.
 `;

@@ -103,6 +103,16 @@ export const INPUT_FLAG = flagsOf({
   },
 });
 
+/** Of models with several outputs. */
+export const OUTPUT_FLAG = flagsOf({
+  output: {
+    kind: 'text',
+    value: 'NAME',
+    does: 'the output that counts, if the model has several',
+    default: 'the first',
+  },
+});
+
 export const SPLIT_FLAG = flagsOf({
   split: {
     kind: 'one',
@@ -120,6 +130,7 @@ export const CALIBRATED_FLAG = flagsOf({
 /** What finished models take. */
 export const CLASSIFIER_FLAGS = flagsOf({
   ...DEVICE_FLAG,
+  ...OUTPUT_FLAG,
   labels: {
     kind: 'names',
     value: 'A,B,C',

@@ -6,7 +6,7 @@ import { knownClasses } from '../session/known-classes.ts';
 import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import { flagsOf } from './flags.ts';
-import { DEVICE_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
+import { DEVICE_FLAG, OUTPUT_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 
@@ -293,6 +293,7 @@ export const TRAIN_FLAGS = flagsOf({
   ...underHeading(
     {
       head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
+      ...OUTPUT_FLAG,
       'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
       'known-classes': {
         kind: 'one',

@@ -15,6 +15,8 @@ export interface AdapterSet {
   readonly alpha: number;
   /** Name of the head's node or weight, where it is not the last layer. */
   readonly head?: string;
+  /** The output that was trained for, if it was named. */
+  readonly output?: string;
   /** Outputs of the new head; none where the model kept its own. */
   readonly outputs?: number;
   /** How a text's vector was made of its tokens', where the head came on top of an encoder. */
@@ -34,6 +36,7 @@ const metadataSchema = z.object({
   rank: z.number().int().positive(),
   alpha: z.number().positive(),
   head: z.string().optional(),
+  output: z.string().optional(),
   outputs: z.number().int().positive().optional(),
   pooling: z.enum(poolings).default('auto'),
   task: z.unknown(),

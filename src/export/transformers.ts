@@ -45,8 +45,10 @@ export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as
 /**
  * The folder that `pipeline('image-classification', folder)` or `pipeline('text-classification', folder)` of transformers.js loads: path within the folder → contents.
  * Weights that are too many for one file lie in a second one.
+ *
+ * @param oneFile bytes of a model up to which it is one file; 2 GiB unless given
  */
-export function transformersFolder(options: TransformersOptions): ReadonlyMap<string, Parts> {
+export function transformersFolder(options: TransformersOptions, oneFile?: number): ReadonlyMap<string, Parts> {
   const { task, preprocessing, card, sourceConfig, notes = {} } = options;
   const config = isText(preprocessing)
     ? textConfig(task.config(), sourceConfig)
@@ -55,7 +57,7 @@ export function transformersFolder(options: TransformersOptions): ReadonlyMap<st
     ? tokenizerFiles(preprocessing)
     : { 'preprocessor_config.json': writePreprocessing(shippedPreprocessing(preprocessing)) };
   const model = transformersModel(options);
-  const external = fitsOneFile(model) ? undefined : new ExternalData('model.onnx_data');
+  const external = fitsOneFile(model, oneFile) ? undefined : new ExternalData('model.onnx_data');
   const json = (value: unknown) => text(`${JSON.stringify(value, null, 2)}\n`);
   return new Map<string, Parts>([
     ['config.json', json(withNotes(external ? inTwoFiles(config) : config, notes))],

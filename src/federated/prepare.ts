@@ -16,6 +16,7 @@ import {
   type TrainSettings,
   type TrainSettingsInput,
   taskOf,
+  withOutput,
 } from '../session/index.ts';
 import { learnTask, openTask, type Task } from '../tasks/index.ts';
 import { roundSettings } from './round.ts';
@@ -56,7 +57,7 @@ export async function prepareRound(
   if (state) checkSource(state, files.source, sha256);
   const { settings, recommended } = roundSettings(given, state, files.config);
   if (Object.keys(recommended).length) onEvent?.({ type: 'recommended', settings: recommended });
-  const model = await read();
+  const model = withOutput(await read(), settings.output);
   const format = inputFormatOf(model, files, settings, platform);
   const { task, dataset } = await openLearning({ model, files, format, settings }, state, platform);
   if (dataset) onEvent?.(describeData(dataset, task, format));

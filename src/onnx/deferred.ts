@@ -1,4 +1,4 @@
-/** Tensors whose contents stay where they are, such as in a file, until somebody asks for them. */
+/** Tensors whose contents stay in a file, say, until somebody asks for them. */
 import { arrayOf, bytesOf, entryCount, tensorFromBytes } from './data-types.ts';
 import type { DataType, Tensor, TensorData } from './tensor.ts';
 
@@ -8,7 +8,7 @@ export interface ByteRange {
   read(): Uint8Array;
   /** One after the other. A piece is valid until the next is taken. */
   pieces(): Iterable<Uint8Array>;
-  /** Where it lies on the disk, if it does. */
+  /** Its place on the disk, if it has one. */
   place?(): FilePlace;
 }
 

@@ -32,7 +32,7 @@ export class Emitter {
   private readonly values = new Map<string, Value>();
   private readonly names = new Set<string>();
   private readonly counters = new Map<string, number>();
-  private readonly known = new Map<string, readonly Value[]>();
+  private known = new Map<string, readonly Value[]>();
 
   unique(hint: string): string {
     let name = hint;
@@ -61,6 +61,20 @@ export class Emitter {
     this.nodes = [];
     this.known.clear();
     return nodes;
+  }
+
+  /** Emits the nodes of a subgraph, which may read all values emitted so far. Nodes emitted later outside are never merged with them. */
+  within<T>(emit: () => T): { readonly nodes: Node[]; readonly result: T } {
+    const { nodes: outside, known } = this;
+    this.nodes = [];
+    this.known = new Map(known);
+    try {
+      const result = emit();
+      return { nodes: this.nodes, result };
+    } finally {
+      this.nodes = outside;
+      this.known = known;
+    }
   }
 
   /** An input of the graph. */

@@ -6,7 +6,7 @@ import type { Tensor } from './tensor.ts';
 import { keyValues, modelProto, tensorHeader, tensorProto } from './write.ts';
 
 export interface WriteOptions {
-  /** Name of the file beside the model that takes the large tensors' data. */
+  /** Name of the file next to the model that takes the large tensors' data. */
   readonly location: string;
   /** Tensors of at least this many bytes go there; 1024 by default, as in ONNX's own tools. */
   readonly threshold?: number;
@@ -24,7 +24,7 @@ export function writeModelWithExternalData(model: Model, { location, threshold }
   return { model: file.encode(model), data: file.parts };
 }
 
-/** Encodes a model. @param locate says which initializers' data lie elsewhere, and where */
+/** Encodes a model. @param locate gives the place of an initializer's data, or undefined to encode them with the model */
 export function encodeExternally(
   model: Model,
   locate: (tensor: Tensor) => { readonly location: string; readonly offset: number } | undefined,
@@ -43,7 +43,7 @@ const PAGE = 4096;
 /** From this size on a page is worth it. */
 const LARGE = 2 ** 20;
 
-/** A file of tensors that several models may share: what they have in common is in it once. */
+/** A file of tensors that several models may share: a tensor of several models is in it once. */
 export class ExternalData {
   private readonly places = new Map<Tensor, { readonly offset: number; readonly padding: number }>();
   private end = 0;

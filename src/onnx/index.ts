@@ -38,7 +38,7 @@ export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 export { freshName, renamed, renameValues, valueNames } from './names.ts';
-export { inOrder } from './order.ts';
+export { inOrder, liveNodes } from './order.ts';
 export {
   dequantized,
   isDequantize,
@@ -63,6 +63,15 @@ export {
   symbolsOf,
 } from './shape.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
-export { capturedBy, MOST_COPIES, producersIn, readersIn, readsOf, subgraphs, throughIdentity } from './subgraphs.ts';
+export {
+  capturedBy,
+  innerNames,
+  MOST_COPIES,
+  producersIn,
+  readersIn,
+  readsOf,
+  subgraphs,
+  throughIdentity,
+} from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
 export { fitsOneFile, type ModelParts, modelParts, writeModel } from './write.ts';

@@ -1,6 +1,18 @@
 import type { Node } from './model.ts';
 import { producersIn, readsOf } from './subgraphs.ts';
 
+/** The nodes that an output depends on. */
+export function liveNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+  const needed = new Set(outputs);
+  const live: Node[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    live.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  return live.reverse();
+}
+
 /** Nodes after those that they read from, otherwise in the given order. In a circle there is no such order; it is left as it is. */
 export function inOrder(nodes: readonly Node[]): Node[] {
   const producers = producersIn(nodes);

@@ -33,6 +33,13 @@ export function capturedBy(node: Node): readonly string[] {
 
 const NO_NAMES: readonly string[] = [];
 
+/** Names of the values that a node's subgraphs are given and compute. */
+export const innerNames = (node: Node): readonly string[] =>
+  subgraphs(node).flatMap(({ inputs, nodes }) => [
+    ...inputs.map(({ name }) => name),
+    ...nodes.flatMap((inner) => [...inner.outputs, ...innerNames(inner)]),
+  ]);
+
 /** The node that computes each value, by its name. */
 export function producersIn(nodes: Iterable<Node>): Map<string, Node> {
   const producers = new Map<string, Node>();

@@ -8,7 +8,7 @@ import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Protocol buffers end here: a message has at most 2 GiB. */
-export const MESSAGE_LIMIT = 2 ** 31 - 1;
+const MESSAGE_LIMIT = 2 ** 31 - 1;
 
 /**
  * Encodes a model as one `ModelProto`.
@@ -33,7 +33,7 @@ export interface ModelParts {
 }
 
 /**
- * `writeModel` in parts: the large tensors' data are their own bytes, not copied, and read from where they lie only when they are written.
+ * `writeModel` in parts: data of large tensors are not copied, and are read from their file only when they are written.
  *
  * @throws ThawError `bad-model` when it would pass the 2 GiB that a message can have
  */
@@ -50,8 +50,8 @@ export function modelParts(model: Model): ModelParts {
   return { length, parts: { [Symbol.iterator]: () => bytesIn(message) } };
 }
 
-/** Whether a model fits into one file. */
-export const fitsOneFile = (model: Model): boolean => lengthOf(messageOf(model)) <= MESSAGE_LIMIT;
+/** Whether a model fits into one file. @param most bytes of a file, no more than a message can have */
+export const fitsOneFile = (model: Model, most: number = MESSAGE_LIMIT): boolean => lengthOf(messageOf(model)) <= most;
 
 /** A message's bytes, with tensors among them. */
 type Message = readonly (Uint8Array | Tensor)[];

@@ -1,3 +1,4 @@
+export { runGiven } from './given-model.ts';
 export { digestOf, type Loadable, loadable, loadSession } from './large.ts';
 export { type MachineTraits, machineOf, stepsPerRun } from './machine.ts';
 export { saysOutOfMemory } from './out-of-memory.ts';

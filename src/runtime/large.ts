@@ -21,7 +21,7 @@ export type Loadable = Uint8Array | Model;
 export const loadable = (model: Model, most: number = ENCODED): Loadable =>
   weightBytes(model.graph.initializers) > most ? model : writeModel(model);
 
-/** Loads a model with its weights where they are, if the runtime can, or else encoded. */
+/** Loads a model without encoding its weights if the runtime can, or else encoded. */
 export const loadSession = (runtime: Runtime, model: Loadable, options?: SessionOptions): Promise<Session> => {
   if (model instanceof Uint8Array) return runtime.load(model, options);
   return runtime.loadLarge?.(model, options) ?? runtime.load(writeModel(model), options);

@@ -47,7 +47,7 @@ const REASONS: readonly Reason[] = [
   },
 ];
 
-/** @param hint if the reason is none that Thaw knows */
+/** @param hint for a reason that Thaw does not know */
 export function loadError(cause: unknown, device: string, hint: string): ThawError {
   const message = firstLine(cause).replace(/^.*ERROR_MESSAGE: /, '');
   for (const reason of REASONS) {

@@ -41,6 +41,7 @@ export {
   type SessionRequest,
   sizesOf,
 } from './open.ts';
+export { withOutput } from './output.ts';
 export {
   blendedPictures,
   type ChosenPreprocessing,

@@ -20,6 +20,7 @@ import type { SessionHooks } from './events.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
 import { optionsOf } from './new-head.ts';
+import { withOutput } from './output.ts';
 import { inputShapes } from './pictures.ts';
 import { networkOf, type Prepared, prepareModel } from './prepare.ts';
 import { type RecommendedSettings, withRecommended } from './recommended.ts';
@@ -68,11 +69,12 @@ export interface OpenedSession {
  * @throws ThawError for everything that the user can fix: a model without a head, classes without samples, settings that contradict each other
  */
 export async function openSession(
-  { model, files, settings: given = {}, resume }: SessionRequest,
+  { model: given, files, settings: wanted = {}, resume }: SessionRequest,
   platform: SessionPlatform,
 ): Promise<OpenedSession> {
   const { onEvent, signal, runtime } = platform;
-  const { settings: asked, recommended } = withRecommended(given, files.config);
+  const { settings: asked, recommended } = withRecommended(wanted, files.config);
+  const model = withOutput(given, asked.output);
   readAugmentation(asked.augment);
   if (Object.keys(recommended).length) onEvent?.({ type: 'recommended', settings: recommended });
   noticeQuantized(model, platform);

@@ -2,12 +2,14 @@ import {
   inlineBranches,
   inPrecisionOf,
   inSinglePrecision,
+  openLoop,
   type Quantized,
   refuseUntrainable,
   type Selected,
   selectBranches,
   unrollLoops,
   upgrade,
+  valuesOf,
   withFloatWeights,
   writeSequences,
 } from '../compiler/kernels/index.ts';
@@ -206,10 +208,40 @@ export async function inferNetwork(
       continue;
     }
     const selected = selectBranches(network.model, network, stays);
-    if (!selected) return network;
-    const both = await inferSelected(selected, runtime, { inputs });
+    const both = selected && (await inferSelected(selected, runtime, { inputs }));
     if (both) network = both;
-    else stays.add(selected.node);
+    else if (selected) stays.add(selected.node);
+    else return await withOpenLoops(network, runtime, { inputs });
+  }
+}
+
+/** Adds the values inside loops that stay loops, so that gradients can follow. Loops that change shapes stay closed. */
+async function withOpenLoops(
+  network: Inference,
+  runtime: Runtime,
+  options: Pick<PrepareOptions, 'inputs'>,
+): Promise<Inference> {
+  let known = network;
+  const done = new Set<string>();
+  for (let loop = openLoop(known.model, known, done); loop; loop = openLoop(known.model, known, done)) {
+    done.add(loop.node);
+    const single = await unlessItFails(inferShapes(loop.single, runtime, options));
+    const inside = single && valuesOf(loop, single.values);
+    if (!inside || !(await unlessItFails(inferShapes(loop.listed, runtime, options)))) continue;
+    const values = new Map([...known.values, ...inside]);
+    for (const [name, { type, shape }] of loop.model.graph.initializers) values.set(name, { type, shape });
+    known = { ...known, model: loop.model, values };
+  }
+  return known;
+}
+
+/** Undefined if the model does not run. */
+async function unlessItFails(inference: Promise<Inference>): Promise<Inference | undefined> {
+  try {
+    return await inference;
+  } catch (error) {
+    if (error instanceof ThawError && error.code === 'bad-model') return undefined;
+    throw error;
   }
 }
 
@@ -219,14 +251,9 @@ async function inferSelected(
   runtime: Runtime,
   options: Pick<PrepareOptions, 'inputs'>,
 ): Promise<Inference | undefined> {
-  try {
-    const network = await inferShapes(model, runtime, options);
-    const shapeOf = (name: string) => network.values.get(name)?.shape ?? [];
-    return results.every(([a, b]) => sameShape(shapeOf(a), shapeOf(b))) ? network : undefined;
-  } catch (error) {
-    if (error instanceof ThawError && error.code === 'bad-model') return undefined;
-    throw error;
-  }
+  const network = await unlessItFails(inferShapes(model, runtime, options));
+  const shapeOf = (name: string) => network?.values.get(name)?.shape ?? [];
+  return results.every(([a, b]) => sameShape(shapeOf(a), shapeOf(b))) ? network : undefined;
 }
 
 /** Operators that only rearrange or round scores. */

@@ -40,6 +40,8 @@ export type TextSettings = z.output<typeof textsSchema>;
 /** What a finished model takes. */
 const classifierSchema = picturesSchema.extend({
   ...textsSchema.shape,
+  /** The output that counts, if the model has several; the first unless given. */
+  output: z.string().min(1).optional(),
   /** The classes in the order of the outputs, where the model does not say them. */
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
@@ -81,6 +83,8 @@ const schema = trainingSchema.extend({
   augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
   /** Name of the classifier's node or weight, where it is not the last layer. */
   head: z.string().min(1).optional(),
+  /** The output that counts, if the model has several; the first unless given. The trained model has this one alone. */
+  output: z.string().min(1).optional(),
   /** Goes on with the model's own classifier and labels. */
   keepHead: z.boolean().default(false),
   /** Classes of the data that the model knows by name keep their weights in the new head, or all are drawn. */

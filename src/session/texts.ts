@@ -76,6 +76,11 @@ const lengthOf = (tokenizerConfig: unknown): number => {
   return typeof length === 'number' && length > 0 ? length : Number.POSITIVE_INFINITY;
 };
 
-/** The shapes of inputs that the file leaves open. */
+/** The shapes of inputs that the file leaves open. What follows the length is an input's own, such as the four numbers of a box for each token. */
 export const textShapes = (model: Model): Record<string, readonly Dimension[]> =>
-  Object.fromEntries(dataInputsOf(model).map(({ name }) => [name, ['batch', LENGTH]]));
+  Object.fromEntries(
+    dataInputsOf(model).flatMap(({ name, shape = [null, null] }) => {
+      const open = shape.slice(2).some((d) => typeof d !== 'number');
+      return open ? [] : [[name, [...['batch', LENGTH].slice(0, shape.length), ...(shape.slice(2) as number[])]]];
+    }),
+  );

@@ -36,19 +36,19 @@ import {
 } from '../training/index.ts';
 import type { Port } from './port.ts';
 import { keepProject, keptProject } from './projects.ts';
-import type {
-  Answer,
-  Finished,
-  Methods,
-  Opened,
-  OpenRequest,
-  PictureHandle,
-  Predicted,
-  RemoteEvent,
-  RemoteRoundRequest,
-  Request,
+import {
+  type Answer,
+  type Finished,
+  METHODS,
+  type Methods,
+  type Opened,
+  type OpenRequest,
+  type PictureHandle,
+  type Predicted,
+  type RemoteEvent,
+  type RemoteRoundRequest,
+  type Request,
 } from './protocol.ts';
-import { METHODS } from './protocol.ts';
 import { describe } from './remote-error.ts';
 import type { ProjectStore } from './store.ts';
 

@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wholeOf } from '../../src/bytes.ts';
-import type { Preprocessing } from '../../src/data/index.ts';
-import { readPreprocessing } from '../../src/data/index.ts';
+import { type Preprocessing, readPreprocessing } from '../../src/data/index.ts';
 import { PictureSource } from '../../src/data/node/index.ts';
 import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
 import { readModel, writeModel } from '../../src/onnx/index.ts';
@@ -118,4 +117,25 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     expect(shipped.graph.outputs).toEqual([{ name: 'logits', type: 'float32', shape: ['batch', 3] }]);
     expect(new TextDecoder().decode(wholeOf(files.get('README.md')!))).toBe('# Ants');
   });
+});
+
+test('a model that is too large for one file has two, which transformers.js loads', async () => {
+  const preprocessing = preprocessingFor({});
+  const model = exportModel(classifier({}), new Map(), { version: '1', task: task.facts, preprocessing });
+  const options = { model, task, preprocessing, input: 'images', output: 'scores', card: '' };
+  const answers = async (name: string, oneFile?: number) => {
+    const files = transformersFolder(options, oneFile);
+    for (const [file, contents] of files) {
+      await mkdir(dirname(join(folder, name, file)), { recursive: true });
+      await writeFile(join(folder, name, file), wholeOf(contents));
+    }
+    const classify = await pipeline('image-classification', join(folder, name));
+    const found = await classify(join(folder, 'fitting.png'), { top_k: classes.length });
+    await classify.dispose();
+    return { found, names: [...files.keys()] };
+  };
+  const [one, two] = [await answers('one-file'), await answers('two-files', 1000)];
+  expect(one.names).not.toContain('onnx/model.onnx_data');
+  expect(two.names).toContain('onnx/model.onnx_data');
+  expect(two.found).toEqual(one.found);
 });

@@ -17,12 +17,12 @@ import {
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
-import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
-import type { Tensor } from '../../src/onnx/index.ts';
+import { readSafetensors } from '../../src/compiler/step/index.ts';
 import type { Random } from '../../src/random.ts';
 import type { Project } from '../node/commands/project.ts';
-import { mutateBytes, mutateJson, mutateText, NAMES } from './mutate.ts';
+import { mutateBytes, mutateJson, mutateText } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
+import { mutateSafetensors, sealed } from './mutate-safetensors.ts';
 import { COMMANDS, contentOf, KINDS, type Kind, makeFolders } from './run-projects.ts';
 
 /** What a mutant is: as JSON, so that a kept one says all by itself. */
@@ -69,14 +69,19 @@ const WRITTEN = /\.(png|jpg|html|md)$|^artifacts\/|tfevents/;
 /** What commands look for beside those. */
 const LOOKED_FOR = ['.lock', '.lock.takeover', 'unfinished.json', 'sweep.json', 'checkpoints', 'model', 'artifacts'];
 
-/** One more change, of a file that is read or of any. */
+/** One or two changes, of files that are read or of any. */
 export function mutate(content: Uint8Array, random: Random): Uint8Array {
+  const once = changedOnce(content, random);
+  return random.below(4) ? once : changedOnce(once, random);
+}
+
+function changedOnce(content: Uint8Array, random: Random): Uint8Array {
   const { command, changes } = decode(content);
   const [kind] = COMMANDS[command];
   const all = files.get(kind)!;
   const read = all.filter((file) => !WRITTEN.test(file));
   const file = pick(random, random.below(8) ? read : [...all, ...LOOKED_FOR, ...LOOKED_FOR]);
-  const kept = changes.filter((change) => change.file !== file).slice(-2);
+  const kept = changes.filter((change) => change.file !== file);
   return encode({ command, changes: [...kept, ...changesOf(kind, file, random)] });
 }
 
@@ -106,7 +111,7 @@ function changed(file: string, content: Uint8Array, random: Random): Uint8Array 
   if (random.below(12) === 0) return mutateBytes(content, random, [content]);
   if (file.endsWith('.json')) return mutateJson(content, random, [content]);
   if (file.endsWith('.jsonl')) return changedLine(content, random);
-  if (file.endsWith('.safetensors')) return changedState(content, random);
+  if (file.endsWith('.safetensors')) return mutateSafetensors(content, random);
   if (file.endsWith('.onnx')) return mutateGraph(content, random, [content]);
   // JSON is YAML.
   if (file.endsWith('.yaml') && random.below(2)) return jsonOf(parse(Buffer.from(content).toString()), random);
@@ -137,57 +142,6 @@ function changedSource(kind: Kind, file: string, random: Random): readonly Chang
   const told = JSON.parse(Buffer.from(contentOf(project, kind, notes)).toString());
   told.files['source.onnx'] = createHash('sha256').update(next).digest('hex');
   return [bytes(file, next), bytes(notes, Buffer.from(JSON.stringify(told)))];
-}
-
-const SIZES: readonly number[] = [0, 1, 2, 3, 7, 100, 2 ** 31];
-
-/** A checkpoint with other metadata or tensors, whose checksum is right. */
-function changedState(content: Uint8Array, random: Random): Uint8Array {
-  const { tensors, metadata } = readSafetensors(content);
-  const [told, kept] = [{ ...metadata } as Record<string, string>, new Map(tensors)];
-  for (let i = random.below(2); i >= 0; i--) {
-    if (random.below(3)) changeMetadata(told, random);
-    else changeTensor(kept, random);
-  }
-  return random.below(10) ? sealed(kept, told) : writeSafetensors({ tensors: kept, metadata: told });
-}
-
-/** With the checksum that is right, if it has one. */
-function sealed(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>): Uint8Array {
-  if (!('sha256' in metadata)) return writeSafetensors({ tensors, metadata });
-  const blank = '0'.repeat(64);
-  const unsealed = Buffer.from(writeSafetensors({ tensors, metadata: { ...metadata, sha256: blank } }));
-  const at = unsealed.indexOf(`"sha256":"${blank}`) + '"sha256":"'.length;
-  unsealed.write(createHash('sha256').update(unsealed).digest('hex'), at);
-  return unsealed;
-}
-
-function changeMetadata(metadata: Record<string, string>, random: Random): void {
-  const key = pick(
-    random,
-    Object.keys(metadata).filter((name) => name !== 'sha256'),
-  );
-  const value = Buffer.from(metadata[key]);
-  const change = random.below(8);
-  if (change === 0) delete metadata[key];
-  else if (change === 1) metadata[key] = pick(random, [...NAMES, '-1', '1e99', 'NaN', 'null', '{}', '[]']);
-  else metadata[key] = Buffer.from(mutateJson(value, random, [value])).toString();
-}
-
-function changeTensor(tensors: Map<string, Tensor>, random: Random): void {
-  const names = [...tensors.keys()];
-  if (!names.length) return;
-  const name = pick(random, names);
-  const value = tensors.get(name)!;
-  const change = random.below(6);
-  if (change === 0) tensors.delete(name);
-  else if (change === 1) tensors.set(pick(random, NAMES) || 'x', value);
-  else if (change === 2) tensors.set(name, { ...value, shape: [value.data.length, 1] });
-  else if (change === 3) tensors.set(name, { ...value, shape: [...value.shape].reverse() });
-  else if (change === 4) {
-    const size = pick(random, SIZES.slice(0, 6));
-    tensors.set(name, { type: 'float32', shape: [size], data: new Float32Array(size).fill(Number.NaN) });
-  } else tensors.set(name, { type: 'int64', shape: [2], data: new BigInt64Array(2) });
 }
 
 /** A change of one value in a file of JSON or YAML, in the first line of JSON lines, or in a checkpoint's metadata. */

@@ -32,6 +32,7 @@ import {
 } from '../../src/session/index.ts';
 import { mutateBytes, mutateJson, mutateModel, mutateText } from './mutate.ts';
 import { mutateGraph } from './mutate-graph.ts';
+import { mutateSafetensors } from './mutate-safetensors.ts';
 import * as runDirectory from './run-directory.ts';
 import { EXTERNAL, SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
@@ -44,7 +45,7 @@ export interface Target {
   readonly mutate: Mutation;
   /** What is done to a file in turn, if an outcome names all of them, with ` | ` between. */
   readonly steps?: readonly string[];
-  /** Whether an outcome is one of a file that was taken, at least by a part of Thaw; any but a `ThawError` unless given. */
+  /** Whether an outcome is one of a file that was taken, at least by a part of Thaw, and that is mutated further; any but a `ThawError` unless given. */
   isTaken?(outcome: string): boolean;
   /** Milliseconds after which an attempt takes too long; two seconds unless given. */
   readonly slow?: number;
@@ -152,6 +153,13 @@ function readModelOf(path: string): () => Model {
   };
 }
 
+/** A safetensors file in what it says, as a text or as bytes. */
+const mutateState: Mutation = (content, random, others) => {
+  const change = random.below(4);
+  if (change === 0) return mutateText(content, random, others);
+  return change === 1 || content.length < 8 ? mutateBytes(content, random, others) : mutateSafetensors(content, random);
+};
+
 export const TARGETS: Readonly<Record<string, Target>> = {
   /** A model as it is read, before ONNX Runtime sees anything of it. */
   model: {
@@ -183,7 +191,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     isTaken: (outcome) => /inspected|artifacts of|trained:/.test(outcome),
   },
   /** Run directories, sweeps and federations, by the commands that read them. */
-  'run directory': { ...runDirectory, slow: 20_000 },
+  'run directory': { ...runDirectory, slow: 20_000, isTaken: () => false },
   safetensors: {
     corpus: () => [
       writeSafetensors({
@@ -197,8 +205,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       }),
       writeSafetensors({ tensors: new Map(), metadata: {} }),
     ],
-    mutate: (content, random, others) =>
-      random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
+    mutate: mutateState,
     attempt: (content) => `${readSafetensors(content).tensors.size} tensors`,
   },
   'round state': {
@@ -214,8 +221,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
         ['fc.bias'],
       ),
     ],
-    mutate: (content, random, others) =>
-      random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
+    mutate: mutateState,
     attempt: (content) => readRoundState(content).task.task,
   },
   'flower object': {

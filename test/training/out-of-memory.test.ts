@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
-import type { Runtime } from '../../src/runtime/index.ts';
-import { saysOutOfMemory } from '../../src/runtime/index.ts';
+import { type Runtime, saysOutOfMemory } from '../../src/runtime/index.ts';
 import { eventsOf, trainerOf } from './harness.ts';
 import { runtime } from './network.ts';
 

@@ -169,7 +169,7 @@ function* errorsOf(exported: Export, run: Run, results: Readonly<Record<string, 
   }
   for (const [name, exact] of Object.entries(run.derived ?? {})) {
     const gradient = results[`${name}.grad`];
-    if (gradient) yield [name, compared(floats(gradient), floats(exact), 0)] as const;
+    if (gradient) yield [name, compared(floats(gradient), floats(exact), run.float32[name] ?? 0)] as const;
   }
 }
 

@@ -58,7 +58,7 @@ interface ExportFile {
   readonly failed?: string;
   readonly initializers?: Record<string, Origin>;
   readonly runs?: readonly number[];
-  readonly derived?: { readonly compared: boolean };
+  readonly derived?: { readonly compared: boolean; readonly float32?: Record<string, number> };
   readonly 'only as exported'?: string;
 }
 
@@ -88,7 +88,7 @@ export function readExport(folder: string, name: string): Export {
       value: about.runs[run].value,
       gradients: under(stored, `${run}/gradient/`),
       derived: file.derived?.compared ? under(computed, `${run}/gradient/`) : undefined,
-      float32: about.runs[run].float32,
+      float32: { ...about.runs[run].float32, ...file.derived?.float32 },
     })),
     onlyAsExported: file['only as exported'],
   };

@@ -5,7 +5,15 @@ import { writeArtifacts } from '../../node/commands/artifacts.ts';
 import { quoted } from '../../node/commands/paths.ts';
 import { compact, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
-import { ANY_MODEL_WORD, INPUT_FLAG, only, PROCESSOR_FLAG, QUANTIZED_FLAG, underHeading } from '../shared-flags.ts';
+import {
+  ANY_MODEL_WORD,
+  INPUT_FLAG,
+  OUTPUT_FLAG,
+  only,
+  PROCESSOR_FLAG,
+  QUANTIZED_FLAG,
+  underHeading,
+} from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -53,6 +61,7 @@ export const command = defineCommand({
     classes: { kind: 'number', value: 'N', does: 'a new head for so many classes' },
     'keep-head': { kind: 'switch', does: "keep the model's own head", default: 'unless --classes is given' },
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
+    ...OUTPUT_FLAG,
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     ...compiled,

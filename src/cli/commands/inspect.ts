@@ -1,6 +1,6 @@
 import { inspectModel } from '../../node/commands/inspect.ts';
 import { defineCommand } from '../command.ts';
-import { ANY_MODEL_WORD, INPUT_FLAG, PROCESSOR_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
+import { ANY_MODEL_WORD, INPUT_FLAG, OUTPUT_FLAG, PROCESSOR_FLAG, QUANTIZED_FLAG } from '../shared-flags.ts';
 import { inspectionTable } from '../terminal/inspection.ts';
 import { JobDisplay } from '../terminal/job.ts';
 
@@ -11,6 +11,7 @@ export const command = defineCommand({
   flags: {
     head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
     batch: { kind: 'number', value: 'N', does: 'for the estimate of memory', default: '16' },
+    ...OUTPUT_FLAG,
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     ...PROCESSOR_FLAG,

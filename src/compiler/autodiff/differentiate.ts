@@ -9,6 +9,7 @@ import {
   type Tensor,
   type Value,
 } from '../../onnx/index.ts';
+import { loopGradients } from './loops.ts';
 import type { Recall } from './recompute.ts';
 import { differentiability, ruleFor } from './registry.ts';
 import type { RuleContext } from './rule.ts';
@@ -77,6 +78,11 @@ function gradientsOf(
 ): (readonly [string, Value])[] {
   const { b, active, refused } = pass;
   try {
+    if (isLoop(node)) {
+      return loopGradients(b, node, reads, gradients, (nodes, seeds, wanted, recall) =>
+        backpropagate({ ...pass, nodes, active: dependents(b, nodes, wanted), refused: raise, recall }, seeds),
+      );
+    }
     const captured = capturedBy(node).find((name) => active.has(name));
     if (captured !== undefined)
       throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
@@ -121,13 +127,18 @@ export function dependents(b: GraphBuilder, nodes: readonly Node[], names: reado
   for (const node of nodes) {
     const kind = differentiability(node.op, node.domain);
     if (kind === 'zero' || !readsOf(node).some((name) => result.has(name))) continue;
-    const all = kind === 'none' || node.op === 'QuantizeLinear' || standsForFloat(b, result, node) !== undefined;
+    const all =
+      (kind === 'none' && !isLoop(node)) ||
+      node.op === 'QuantizeLinear' ||
+      standsForFloat(b, result, node) !== undefined;
     for (const output of node.outputs) {
       if (output !== '' && (all || !b.has(output) || isFloat(b.value(output).type))) result.add(output);
     }
   }
   return result;
 }
+
+const isLoop = ({ op, domain }: Node): boolean => op === 'Loop' && domain === '';
 
 /** An input that holds whole numbers, and in them what a gradient is wanted of. */
 const standsForFloat = (b: GraphBuilder, active: ReadonlySet<string>, { inputs }: Node): string | undefined =>

@@ -158,7 +158,7 @@ function varyingNames({ inputs, initializers, nodes }: Graph, constants: Readonl
 }
 
 /** Whether a node or one before it reads a float of several elements, its subgraphs included. */
-function dependsOnWeights(node: Node, graph: Graph): boolean {
+export function dependsOnWeights(node: Node, graph: Graph): boolean {
   const producers = producersIn(graph.nodes);
   const isWeight = ({ type, shape }: Tensor) => isFloat(type) && shape.some((d) => d > 1);
   const holds = (inner: Graph): boolean =>

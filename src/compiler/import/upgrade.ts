@@ -20,7 +20,7 @@ const IR_VERSION = 8;
 
 /**
  * A model of the same function whose operators are of set 18 or later, so that nothing else need know of older ones. `Constant`
- * nodes become initializers, and initializers are no inputs.
+ * nodes become initializers, initializers are no inputs, and no node ends in absent inputs.
  *
  * @throws ThawError `bad-model` for a node that means something which newer operators cannot say
  */
@@ -62,7 +62,9 @@ function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): G
   const fresh = (hint: string) => freshName(hint, names);
 
   for (const old of source.nodes) {
-    const node = mapSubgraphs(old, (inner) => upgradeGraph(inner, { version, names, outer: contents }));
+    const node = mapSubgraphs(withoutAbsentInputs(old), (inner) =>
+      upgradeGraph(inner, { version, names, outer: contents }),
+    );
     const constant = constantOf(node);
     if (constant && !outputs.has(node.outputs[0])) {
       graph.initializers.set(node.outputs[0], constant);
@@ -89,6 +91,12 @@ function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): G
     graph.nodes.push(...conversion.convert(node, scope));
   }
   return graph;
+}
+
+/** Inputs at the end that have no name are absent, which the standard also says by leaving them out. */
+function withoutAbsentInputs(node: Node): Node {
+  const count = node.inputs.findLastIndex((name) => name !== '') + 1;
+  return count === node.inputs.length ? node : { ...node, inputs: node.inputs.slice(0, count) };
 }
 
 function collectNames(graph: Graph, names: Set<string>): void {

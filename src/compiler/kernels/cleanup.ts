@@ -1,4 +1,4 @@
-import { capturedBy, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
+import { capturedBy, liveNodes, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
 
 /** Nodes whose results take an output's name themselves, where an `Identity` would only copy them to it. */
 export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]): Node[] {
@@ -27,13 +27,7 @@ export function prune(
   graph: { nodes: Node[]; readonly initializers: Map<string, Tensor> },
   outputs: readonly string[],
 ): void {
-  const needed = new Set(outputs);
-  const live: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue;
-    live.push(node);
-    for (const name of readsOf(node)) needed.add(name);
-  }
-  graph.nodes = live.reverse();
+  graph.nodes = liveNodes(graph.nodes, outputs);
+  const needed = new Set([...outputs, ...graph.nodes.flatMap(readsOf)]);
   for (const name of [...graph.initializers.keys()]) if (!needed.has(name)) graph.initializers.delete(name);
 }

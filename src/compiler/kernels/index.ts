@@ -16,6 +16,7 @@ export { findGelus } from './gelu.ts';
 export { heldInPlace } from './late.ts';
 export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
+export { type OpenLoop, openLoop, valuesOf } from './open-loops.ts';
 export { poolFirst } from './pool-first.ts';
 export { separateProjections } from './projections.ts';
 export { findScores } from './scores.ts';

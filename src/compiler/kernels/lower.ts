@@ -1,4 +1,12 @@
-import { type GraphBuilder, inOrder, plainAttributes } from '../../onnx/index.ts';
+import {
+  type Attribute,
+  type Graph,
+  type GraphBuilder,
+  inOrder,
+  type Node,
+  plainAttributes,
+  renamed,
+} from '../../onnx/index.ts';
 import { ADJOINT_DOMAIN } from '../autodiff/index.ts';
 import { FAMILIES } from './families.ts';
 import type { AdjointCall, Candidate, Machine } from './lowering.ts';
@@ -9,25 +17,40 @@ export type Choose = (call: AdjointCall, candidates: readonly Candidate[]) => Ca
 /** The first that suits, by the rules measured on the CPU provider. */
 export const preferred: Choose = (_, candidates) => candidates.find(({ suits }) => suits) ?? candidates.at(-1)!;
 
+interface LowerOptions {
+  readonly choose?: Choose;
+  readonly machine?: Machine;
+}
+
 /**
  * Replaces every adjoint node of the builder's graph by standard operators (and `com.microsoft` ones of the stock build).
  *
  * @param keep values that are to keep their names, such as the graph's outputs
  */
-export function lower(
-  b: GraphBuilder,
-  keep: readonly string[],
-  { choose = preferred, machine = {} }: { readonly choose?: Choose; readonly machine?: Machine } = {},
-): void {
+export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOptions = {}): void {
+  const { choose = preferred, machine = {} } = options;
   const nodes = b.nodes;
   const replaced = new Map<string, string>();
-  const renamed = new Map<string, string>();
   const kept = new Set(keep);
+  const named = new Map<string, string>();
   b.nodes = [];
+  /** A subgraph, lowered; its reads from outside have the new names. */
+  const inside = (graph: Graph): Graph => {
+    const { nodes } = b.within(() => {
+      b.nodes = renamed(graph, (name) => replaced.get(name) ?? name).nodes;
+      lower(
+        b,
+        graph.outputs.map(({ name }) => name),
+        options,
+      );
+    });
+    return { ...graph, nodes };
+  };
   for (const node of nodes) {
     const inputs = node.inputs.map((name) => replaced.get(name) ?? name);
     if (node.domain !== ADJOINT_DOMAIN) {
-      b.append({ ...node, inputs });
+      const attributes = withSubgraphs(node, inside);
+      b.append({ ...node, inputs, attributes });
       continue;
     }
     const values = inputs.map((name) => b.value(name));
@@ -38,14 +61,29 @@ export function lower(
     replaced.set(output, result.name);
     if (!kept.has(output)) continue;
     const fresh = b.nodes.slice(before).some(({ outputs }) => outputs.includes(result.name));
-    if (fresh && !renamed.has(result.name)) renamed.set(result.name, output);
+    if (fresh && !named.has(result.name)) named.set(result.name, output);
     else b.append({ ...IDENTITY, name: `Identity/${output}`, inputs: [result.name], outputs: [output] });
   }
   b.domains.delete(ADJOINT_DOMAIN);
-  const rename = (name: string) => renamed.get(name) ?? name;
+  const rename = (name: string) => named.get(name) ?? name;
   // A lowering that emits a node which the graph already has further down is given that one, so it has to move up.
   b.nodes = inOrder(
-    b.nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
+    b.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(rename),
+      outputs: node.outputs.map(rename),
+      attributes: named.size ? withSubgraphs(node, (graph) => renamed(graph, rename)) : node.attributes,
+    })),
+  );
+}
+
+/** The node's attributes with other subgraphs. */
+function withSubgraphs({ attributes }: Node, change: (graph: Graph) => Graph): Node['attributes'] {
+  if (!Object.values(attributes).some(({ kind }) => kind === 'graph')) return attributes;
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]): [string, Attribute] =>
+      attribute.kind === 'graph' ? [name, { kind: 'graph', value: change(attribute.value) }] : [name, attribute],
+    ),
   );
 }
 

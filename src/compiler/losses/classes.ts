@@ -1,6 +1,6 @@
 /**
- * Scores of classes, `[N, C]`, `[N, C, d…]` or `[N, d…, C]`. What is left of an output's shape without its classes are the places: a sample,
- * a pixel or a token, each with a label.
+ * Scores of classes, `[N, C]`, `[N, C, d…]` or `[N, d…, C]`. Each combination of the other indices is a place with a label: a sample, a pixel
+ * or a token.
  */
 import { ThawError } from '../../errors.ts';
 import { elementCount, type GraphBuilder, isStatic, type Shape, tensor, type Value } from '../../onnx/index.ts';
@@ -94,7 +94,7 @@ export function perClass(
 /** PyTorch's `ignore_index`. */
 const IGNORED = -100;
 
-/** int64 labels as vectors along the axis of the classes: 1 at the label's, 0 elsewhere and at all classes of what does not count. */
+/** int64 labels as vectors along the axis of the classes: 1 at the label's class, else 0. A place that does not count has zeros only. */
 export interface Labelled {
   readonly hot: Value;
   /** By place: 1 if it counts, 0 if its label is the ignored one. */

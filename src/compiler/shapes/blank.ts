@@ -9,7 +9,7 @@ import {
 } from '../../onnx/index.ts';
 import { readNames, SHAPE_ONLY } from './constants.ts';
 
-/** Float inputs that decide shapes, from the given one on. All other shapes follow from integers and truth values. */
+/** The first of an operator's float inputs that decide shapes. All other shapes follow from integers and truth values. */
 const SHAPING: Readonly<Record<string, number>> = { Resize: 1, Upsample: 1, OneHot: 1, Range: 0, Unique: 0 };
 
 /**

@@ -4,7 +4,10 @@ import type { Model, Tensor, Typed } from '../../onnx/index.ts';
 export interface Inference {
   /** The model that this describes: the one given, or its equal with a free batch where that was fixed. */
   readonly model: Model;
-  /** Type and shape of every tensor of the graph: inputs, initializers and outputs of nodes. Subgraphs' own values are not among them. */
+  /**
+   * Type and shape of every tensor of the graph: inputs, initializers and outputs of nodes. Of subgraphs, only the values of loops that
+   * gradients can follow are among them.
+   */
   readonly values: ReadonlyMap<string, Typed>;
   /**
    * Values computed only from constants and from shapes that do not vary: known when compiling. Initializers are not repeated here;

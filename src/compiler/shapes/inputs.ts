@@ -63,7 +63,7 @@ function declaredShape(info: ValueInfo, given: readonly Dimension[] | undefined)
   return given.map((d, i) => (typeof shape?.[i] === 'number' ? shape[i] : d));
 }
 
-/** Text's lengths stay symbols; a picture's sizes have to be numbers, since convolutions are compiled for them. */
+/** A sequence's length stays a symbol, also if each of its elements is a vector; an image's sizes have to be numbers. */
 function named(
   d: Dimension | null,
   axis: number,
@@ -71,7 +71,8 @@ function named(
   shape: readonly (Dimension | null)[],
 ): Dimension {
   if (typeof d === 'number') return d;
-  if (shape.length >= 3 || d === null)
+  const isSequence = axis === 1 && shape.slice(2).every((size) => typeof size === 'number');
+  if (!isSequence || d === null || shape.length > 3)
     throw sizesUnknown(name, `the shape [${shape.map((s) => s ?? '?').join(', ')}]`, shape);
   return d.replaceAll('*', '_') || `${name}.${axis}`;
 }

@@ -1,4 +1,3 @@
-import { ThawError } from '../../errors.ts';
 import {
   arrayFrom,
   byteLengthOf,
@@ -9,7 +8,7 @@ import {
   type Tensor,
   writeModel,
 } from '../../onnx/index.ts';
-import type { Feeds, Runtime, Session } from '../../runtime/session.ts';
+import { type Feeds, type Runtime, runGiven, type Session } from '../../runtime/index.ts';
 import { blanksOf, mayBeBlank } from './blank.ts';
 import { dataIndependent } from './constants.ts';
 
@@ -121,20 +120,12 @@ export const load = (model: Model, runtime: Runtime): Promise<Session> =>
   runtime.load(writeModel(model), { optimization: 'none', spinning: false });
 
 /** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
-export async function run(session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> {
-  try {
-    return await session.run({ ...weights, ...inputs });
-  } catch (cause) {
-    const [line] = String((cause as Error).message ?? cause).split('\n');
-    const sizes = Object.entries(inputs).map(([name, { shape }]) => `${name} [${shape}]`);
-    throw new ThawError(
-      'bad-model',
-      `ONNX Runtime cannot run the model on inputs of ${sizes.join(', ')}: ${line}`,
-      'Give the sizes that it takes with --input name:shape',
-      { cause },
-    );
-  }
-}
+export const run = (session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> =>
+  runGiven(
+    session,
+    { ...weights, ...inputs },
+    { inputs, hint: 'Give the sizes that it takes with --input name:shape' },
+  );
 
 /** An input's contents to measure with: a slow ramp for floats, so that samples differ; zeros for indices, ones for masks. */
 export function sampleInput(name: string, type: DataType, shape: readonly number[]): Tensor {

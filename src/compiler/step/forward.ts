@@ -3,6 +3,7 @@ import {
   axis,
   type Graph,
   type GraphBuilder,
+  innerNames,
   type Node,
   plainAttributes,
   readsOf,
@@ -126,7 +127,7 @@ export function placeForward(
       for (const statistic of batchNormTraining(b, node)) statistics.set(statistic.value.name, statistic);
       continue;
     }
-    for (const name of node.outputs) {
+    for (const name of [...node.outputs, ...innerNames(node)]) {
       const typed = values.get(name);
       if (name && typed) b.declare({ name, ...typed });
     }

@@ -69,8 +69,10 @@ export function findHead(model: Model, options: { readonly name?: string } = {})
     name === undefined
       ? 'no classifier was found before the output'
       : `no Gemm, MatMul or 1x1 Conv with constant weights is called "${name}"`;
+  const outputs = model.graph.outputs.map((output) => output.name);
+  const others = outputs.length > 1 ? `; or choose another output with --output: ${outputs.join(', ')}` : '';
   const hint = candidates.length
-    ? `Name it with --head: ${candidates.join(', ')}`
+    ? `Name it with --head: ${candidates.join(', ')}${others}`
     : 'A classifier ends in a Gemm, MatMul or 1x1 Conv with constant weights; thaw inspect shows what this model has';
   throw new ThawError(
     'bad-model',

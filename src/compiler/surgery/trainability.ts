@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { GraphBuilder, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
+import { GraphBuilder, innerNames, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
 import { dependents, differentiate, operatorName, type UnsupportedOperator } from '../autodiff/index.ts';
 import { isTrainingDropout, placeConstants, placeDropout } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -71,7 +71,9 @@ function placeNetwork({ model: { graph }, values, constants }: Inference, traine
   for (const { name } of graph.inputs) if (!b.has(name)) b.declare({ name, ...values.get(name)! });
   for (const node of graph.nodes) {
     if (placeConstants(b, node, constants)) continue;
-    for (const name of node.outputs) if (values.has(name)) b.declare({ name, ...values.get(name)! });
+    for (const name of [...node.outputs, ...innerNames(node)]) {
+      if (values.has(name)) b.declare({ name, ...values.get(name)! });
+    }
     // Training draws its noise elsewhere.
     if (isTrainingDropout(node, (name) => constants.get(name) ?? graph.initializers.get(name)))
       placeDropout(b, node, b.value(node.inputs[0]));

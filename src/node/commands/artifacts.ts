@@ -25,6 +25,7 @@ import {
   type PrepareOptions,
   scoresOf,
   withHead,
+  withOutput,
 } from '../../session/index.ts';
 import {
   type PlanAnatomy,
@@ -72,6 +73,8 @@ export interface ArtifactsRequest extends ArtifactSettings {
   readonly classes?: number;
   /** Name of the head's node or weight, where it is not the last layer. */
   readonly head?: string;
+  /** The output that the loss looks at, if the model has several; the first unless given. */
+  readonly output?: string;
   /** Shapes of inputs that the file leaves open. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
@@ -87,7 +90,7 @@ export interface ArtifactsRequest extends ArtifactSettings {
  * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
-  const { model, out: folder, trainable, classes, head, inputs, quantized, device, ...settings } = request;
+  const { model, out: folder, trainable, classes, head, output, inputs, quantized, device, ...settings } = request;
   const config = parseConfig(trainingSchema, { pretrainedRate: 1, ...settings });
   const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
@@ -97,7 +100,8 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   const { seed, lora, distill } = config;
   const train = trainable ?? (lora ? 'all' : 'head');
   const sha256 = await resolved.sha256();
-  const { model: source } = withHead(await readModelFile(resolved.path), { classes, head, quantized, seed });
+  const read = withOutput(await readModelFile(resolved.path), output);
+  const { model: source } = withHead(read, { classes, head, quantized, seed });
   const options = {
     inputs: { ...openInputShapes(source, resolved.preprocessing), ...inputs },
     ...{ head, quantized, lora, distill, seed },
@@ -111,7 +115,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     throw new ThawError(
       'bad-model',
       `the model has no parameters in "${train}"`,
-      'thaw inspect shows those that it has',
+      `thaw inspect shows those that it has${otherOutputs(source)}`,
     );
   }
   const plan = trainingPlan(
@@ -125,6 +129,10 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
   for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
   return JSON.parse(files.get('manifest.json') as string) as Manifest;
 }
+
+/** What a hint says of a model with several outputs. */
+const otherOutputs = ({ graph: { outputs } }: Model): string =>
+  outputs.length > 1 ? `; or choose another output with --output: ${outputs.map(({ name }) => name).join(', ')}` : '';
 
 const hasDropout = ({ dropout }: Pick<TrainingConfig, 'dropout'>) => typeof dropout !== 'number' || dropout > 0;
 
@@ -159,5 +167,9 @@ function outputOf(network: Inference, loss: TrainingConfig['loss'], head: Head |
   const output = takesScores ? scoresOf(network.model, head?.graphOutput ?? name) : name;
   const type = network.values.get(output)?.type;
   if (type === 'float32') return output;
-  throw new ThawError('bad-model', `the output "${output}" is ${type ?? 'no tensor'}`, 'A loss takes float32');
+  throw new ThawError(
+    'bad-model',
+    `the output "${output}" is ${type ?? 'no tensor'}`,
+    `A loss takes float32${otherOutputs(network.model)}`,
+  );
 }

@@ -4,16 +4,17 @@ import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../../export/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { loadable, loadSession, type Runtime, type Session } from '../../runtime/index.ts';
-import type { InputFormat } from '../../session/index.ts';
+import { loadable, loadSession, type Runtime, runGiven, type Session } from '../../runtime/index.ts';
 import {
   type ClassifierSettings,
   dataInputsOf,
+  type InputFormat,
   inputFormatOf,
   knownLabels,
   noticeQuantized,
   readClassifierSettings,
   scoresOf,
+  withOutput,
 } from '../../session/index.ts';
 import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../../tasks/index.ts';
 import { readModelFile } from '../models/files.ts';
@@ -44,11 +45,11 @@ export class Classifier {
    * @param given the runtime, unless the settings say the device
    */
   static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks, given?: Runtime): Promise<Classifier> {
-    const { labels, batch, device, calibrated, tta, ...pictures } = readClassifierSettings(settings);
+    const { labels, batch, device, calibrated, tta, output: named, ...pictures } = readClassifierSettings(settings);
     const runtime = given ?? (await openRuntime(device, hooks));
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
-    const model = inSinglePrecision(await readModelFile(resolved.path));
+    const model = inSinglePrecision(withOutput(await readModelFile(resolved.path), named));
     noticeQuantized(model, hooks);
     const preprocessing = inputFormatOf(model, resolved, pictures, hooks);
     const task = taskOf(model, resolved, labels);
@@ -85,7 +86,8 @@ export class Classifier {
   async *predict(source: BatchSource): AsyncGenerator<readonly TaskOutcome[]> {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
-      const { [name]: output } = await this.session.run(feedsOf(batch, this), [name]);
+      const hint = 'Use a model that takes such inputs, or export it again';
+      const { [name]: output } = await runGiven(this.session, feedsOf(batch, this), { outputs: [name], hint });
       const scores = output.data as Float32Array;
       const count = scores.length / batch.indices.length;
       if (count !== this.task.outputs) throw wrongCount(this.task, count);

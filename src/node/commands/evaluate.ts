@@ -1,7 +1,6 @@
 import type { Dataset, Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
-import type { ClassifierSettings } from '../../session/index.ts';
-import { describeData, keptReading, onClasses } from '../../session/index.ts';
+import { type ClassifierSettings, describeData, keptReading, onClasses } from '../../session/index.ts';
 import {
   type Assessment,
   type Evaluated,

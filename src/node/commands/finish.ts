@@ -140,10 +140,10 @@ function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkp
   const { adapters = [], head } = anatomy;
   const { rank, alpha = rank, dropout } = config.lora!;
   const { sha256: model, preprocessing } = about;
-  const { keepHead, head: named, pooling } = settings;
+  const { keepHead, head: named, output, pooling } = settings;
   const outputs = keepHead ? undefined : job.task.outputs;
   const tensors = adapterTensors(state, adapters, head);
-  const set = { model, rank, alpha, head: named, outputs, pooling, task, preprocessing, tensors };
+  const set = { model, rank, alpha, head: named, output, outputs, pooling, task, preprocessing, tensors };
   return writeAdapters(set, adapters, head, { dropout, model: about.model });
 }
 

@@ -14,6 +14,7 @@ import {
   readSettings,
   takesTexts,
   textSizes,
+  withOutput,
 } from '../../session/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { openRuntime } from './environment.ts';
@@ -24,6 +25,8 @@ export interface InspectRequest {
   readonly model: string;
   /** Name of the head's node or weight, where it is not the last layer. */
   readonly head?: string;
+  /** The output that counts, if the model has several; the first unless given. */
+  readonly output?: string;
   /** For the estimate of memory. */
   readonly batch?: number;
   /** Shapes of inputs that the file leaves open. */
@@ -44,7 +47,8 @@ export interface ModelInspection extends Inspection {
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
   // ONNX Runtime is loaded while the file is read.
-  const [model, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
+  const [read, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
+  const model = withOutput(read, request.output);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
   const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });

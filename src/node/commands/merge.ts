@@ -6,7 +6,7 @@ import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../../export/index
 import type { Model } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import type { Runtime } from '../../runtime/index.ts';
-import { inputShapes, newHead, prepareModel, withAdapters } from '../../session/index.ts';
+import { inputShapes, newHead, prepareModel, withAdapters, withOutput } from '../../session/index.ts';
 import { openTask } from '../../tasks/index.ts';
 import { readIfThere } from '../disk/index.ts';
 import { readModelFile, writeModelFile } from '../models/files.ts';
@@ -55,7 +55,7 @@ export async function merge(
     );
   }
   const runtime = await openRuntime(device, hooks);
-  const prepared = await prepare(await readModelFile(resolved.path), runtime, resolved, set);
+  const prepared = await prepare(withOutput(await readModelFile(resolved.path), set.output), runtime, resolved, set);
   const file = resolve(out ?? join(path, '..', 'merged.onnx'));
   await writeModelFile(file, withAdapters(prepared, set));
   return { file: shownPath(file), bytes: (await stat(file)).size, classes: openTask(set.task).classes };

@@ -6,6 +6,7 @@ import {
   openDataset,
   type RecommendedSettings,
   type TrainSettingsInput,
+  withOutput,
   withRecommended,
 } from '../../session/index.ts';
 import { readModelFile } from '../models/files.ts';
@@ -21,7 +22,7 @@ export async function openModel(
   const resolved = await fetchModel(spec, hooks);
   const { settings, recommended } = withRecommended(given, resolved.config);
   tellRecommended(recommended, hooks);
-  const model = await readModelFile(resolved.path);
+  const model = withOutput(await readModelFile(resolved.path), settings.output);
   noticeQuantized(model, hooks);
   return { resolved, model, settings, preprocessing: inputFormatOf(model, resolved, settings, hooks) };
 }

@@ -139,8 +139,11 @@ export const withStageEnd = (record: RunRecord, { stage, why, before, after }: S
 export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolean =>
   stopped !== null && task !== undefined && run.has('model') && run.has('report');
 
-export const saveRecord = (run: RunWriter, record: RunRecord): Promise<void> =>
-  run.writeFile(RECORD_FILE, `${JSON.stringify(record, null, 2)}\n`);
+/** Its parts in one order, whether the run was resumed or not. */
+export function saveRecord(run: RunWriter, record: RunRecord): Promise<void> {
+  const parts = Object.keys(recordSchema.shape).map((name) => [name, record[name as keyof RunRecord]]);
+  return run.writeFile(RECORD_FILE, `${JSON.stringify(Object.fromEntries(parts), null, 2)}\n`);
+}
 
 /** What the epochs of a stage came to. */
 export function stageResults(

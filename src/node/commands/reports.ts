@@ -12,8 +12,7 @@ import {
   type TaskReport,
   taskCard,
 } from '../../report/index.ts';
-import type { FinishedModel, Measured, ModelCheck } from '../../session/index.ts';
-import { nounOf } from '../../session/index.ts';
+import { type FinishedModel, type Measured, type ModelCheck, nounOf } from '../../session/index.ts';
 import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../../tasks/index.ts';
 import { smallPicture } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';

@@ -37,7 +37,7 @@ const ONE_FILE = 2 ** 30;
 const WEIGHTS = 'weights.onnx_data';
 
 /**
- * The files of an artifact folder, by name. Large contents are parts, which are read from the model's file only as they are written.
+ * The files of an artifact folder, by name. Large contents are parts, which are read from the model's file when they are written.
  *
  * @param oneFile bytes of frozen weights up to which each graph is one file
  */

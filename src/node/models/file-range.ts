@@ -6,7 +6,7 @@ import type { ByteRange, FilePlace } from '../../onnx/index.ts';
 /** Bytes that are read at a time. */
 const PIECE = 4 * 2 ** 20;
 
-/** A file as it was when the model was read. */
+/** A file, with its size and time when the model was read. */
 export interface KnownFile {
   readonly path: string;
   /** As the model or the user calls it. */
@@ -14,7 +14,7 @@ export interface KnownFile {
   readonly stats: Stats;
 }
 
-/** A part of a file. What reads it later stops if the file is another one by then. */
+/** A part of a file. A later read stops if the file has changed by then. */
 export class FileRange implements ByteRange {
   constructor(
     private readonly file: KnownFile,
@@ -57,7 +57,7 @@ function openUnchanged({ path, name, stats }: KnownFile): number {
     new ThawError(
       'bad-model',
       `"${name}", which holds weights of the model, changed or disappeared while the model was in use`,
-      'Leave the file as it is until Thaw has finished, and start again',
+      'Start again, and leave the file unchanged until Thaw has finished',
       { cause },
     );
   let descriptor: number;

@@ -14,8 +14,8 @@ const MESSAGE_LIMIT = 2 ** 31 - 1;
 const DEFERRAL: Deferral = { file: 2 ** 28, tensor: 2 ** 20 };
 
 /**
- * Reads an `.onnx` file, and of the files beside it the parts that its tensors lie in. Large tensors of large files are read when somebody
- * asks for their data; the files have to stay as they are until then.
+ * Reads an `.onnx` file, and from the files next to it the parts that hold its tensors. Large tensors of large files are read when somebody
+ * asks for their data; the files have to stay unchanged until then.
  *
  * @throws ThawError `not-found` or `bad-model`, naming the file
  */
@@ -75,7 +75,7 @@ async function readWhole(path: string, size: number): Promise<Uint8Array> {
 }
 
 export interface WriteFileOptions {
-  /** Whether large tensors go to `<name>.onnx_data` beside the file; by default only where one file cannot hold them. */
+  /** Whether large tensors go to `<name>.onnx_data` next to the file; by default only if one file cannot hold them. */
   readonly externalData?: boolean;
 }
 

@@ -41,7 +41,7 @@ export class Skeleton {
     private readonly location: string,
   ) {}
 
-  /** @returns undefined if the file is not what it should be: reading it as a whole gives the reason */
+  /** @returns undefined if the file is malformed: reading it as a whole gives the reason */
   bytes(): Uint8Array | undefined {
     try {
       return joined(this.message(0, this.size, (field) => (field.number === GRAPH ? this.graph(field) : undefined)));

@@ -19,16 +19,16 @@ const LARGE = 2 ** 20;
 export interface Source {
   readonly model: Uint8Array | string;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
-  /** Removes what was made for it; the session is open by then. */
+  /** Removes temporary files, once the session is open. */
   readonly close: () => Promise<void>;
 }
 
-/** What is done to an encoded model before it is loaded. */
+/** A change of an encoded model before it is loaded. */
 type Wrap = (encoded: Uint8Array) => Uint8Array;
 
 /**
- * The weights where they lie on the disk: ONNX Runtime maps them into memory, and nothing is copied. It takes them from the model's own
- * folder only, so they get a second name (a hard link) in one that is made for the purpose. Where that cannot be, they are read.
+ * ONNX Runtime maps weights that lie on the disk into memory, without a copy. It reads them only from the model's own folder, so they get a
+ * second name (a hard link) in a temporary one. If that fails, Thaw reads them and hands them over.
  */
 export async function largeModel(model: Model, wrap: Wrap): Promise<Source> {
   return (await linked(model, wrap)) ?? inMemory(model, wrap);
@@ -47,7 +47,7 @@ async function linked(model: Model, wrap: Wrap): Promise<Source | undefined> {
   };
   if (!large.every(isAligned)) return undefined;
   const paths = [...new Set([...places.values()].map((place) => place!.path))];
-  const folder = await mkdtemp(join(tmpdir(), 'thaw-'));
+  const folder = await mkdtemp(join(tmpdir(), 'thaw-weights-'));
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     for (const [i, path] of paths.entries()) await link(path, join(folder, `weights-${i}`));

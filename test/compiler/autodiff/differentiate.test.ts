@@ -57,6 +57,26 @@ describe('differentiate', () => {
     expect(b.tensorOf(gradients.get('x')!)?.data).toEqual(Float32Array.of(1));
   });
 
+  test('gives the rows zeros that an export guards from NaN', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['batch', 3]);
+    const weights = b.input('weights', 'float32', ['batch', 3]);
+    const scores = append(b, 'Softmax', [x], { axis: -1 });
+    const guarded = b.where(b.emit('IsNaN', [scores], [{ type: 'bool', shape: x.shape }])[0], 0, scores);
+    const gradient = differentiate(b, b.reduceSum(b.mul(guarded, weights)), ['x']).get('x')!;
+    const graph = b.graph('case', [x, weights], [gradient]);
+    const model = smallModel({ inputs: {}, outputs: {}, nodes: [], opset: 18 });
+    const session = await nodeRuntime('cpu').load(writeModel({ ...model, graph }));
+    const [ln2, masked] = [Math.log(2), Number.NEGATIVE_INFINITY];
+    const results = await session.run({
+      x: { type: 'float32', shape: [2, 3], data: Float32Array.of(ln2, 0, 0, masked, masked, masked) },
+      weights: { type: 'float32', shape: [2, 3], data: Float32Array.of(1, 0, 0, 1, 2, 3) },
+    });
+    await session.release();
+    const found = Array.from(results[gradient.name].data as Float32Array);
+    for (const [i, expected] of [0.25, -0.125, -0.125, 0, 0, 0].entries()) expect(found[i]).toBeCloseTo(expected, 6);
+  });
+
   test('refuses an operator without a rule, by node, but only in the way of a gradient', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2]);

@@ -242,6 +242,11 @@ describe('upgrade', () => {
     ]);
   });
 
+  it('leaves absent inputs out at the end of a node, and no others', () => {
+    const { graph } = upgrade(modelOf({ ...single(18, 'Relu'), nodes: [node('Clip', ['x', '', 'h', '', ''], ['y'])] }));
+    expect(graph.nodes[0].inputs).toEqual(['x', '', 'h']);
+  });
+
   it('takes initializers off the inputs', async () => {
     const after = await expectSame({
       opset: 9,

@@ -5,7 +5,7 @@ import type { DataType } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../../small-models.ts';
 
-/** Whether shapes may be found on zeros in place of `w`. @param types of what is not float32 */
+/** Whether shapes may be found on zeros in place of `w`. @param types of the values that are not float32 */
 const blank = (nodes: readonly NodeLine[], types: Readonly<Record<string, DataType>> = {}): boolean => {
   const { graph } = smallModel({ nodes, inputs: { x: ['n', 8] }, outputs: {} });
   const names = graph.nodes.flatMap(({ outputs }) => outputs);
@@ -76,10 +76,10 @@ describe('shapes may be found on zeros', () => {
     ],
     ['if weights are scales', [['Resize', ['x', '', 'w'], ['y']]], {}],
     ['if weights give a number of classes', [['OneHot', ['x', 'w', 'v'], ['y']]], {}],
-    ['if weights are told apart', [['Unique', ['w'], ['y']]], {}],
+    ['if equal weights are merged', [['Unique', ['w'], ['y']]], {}],
   ])('but not %s', (_, nodes, types) => expect(blank(nodes, types)).toBe(false));
 
-  it('but not if weights go into a branch, or a result is no tensor', () => {
+  it('but not if weights go into a branch, or a result is a sequence', () => {
     const branch = smallModel({ nodes: [['Mul', ['x', 'w'], ['y']]], inputs: {}, outputs: { y: [] } }).graph;
     const { graph } = smallModel({ nodes: [['If', ['c'], ['z']]], inputs: {}, outputs: {} });
     const [node] = graph.nodes;

@@ -101,6 +101,23 @@ describe('a model that is no run', () => {
     await expect(few).rejects.toMatchObject({ message: 'there are 2 labels, and the model has 5 outputs' });
   });
 
+  test('a model that ONNX Runtime cannot run on pictures is at fault itself', async () => {
+    const model = pretrained();
+    const { graph } = model;
+    const initializers = new Map([...graph.initializers, ['seven', tensor('int64', [1], BigInt64Array.of(7n))]]);
+    const nodes = graph.nodes.map((node) =>
+      node.op === 'Flatten' ? { ...node, op: 'Reshape', inputs: [node.inputs[0], 'seven'] } : node,
+    );
+    const broken = lone('broken', { ...model, graph: { ...graph, initializers, nodes } });
+    const pictures = [join(project.data, 'val', 'red')];
+    await expect(
+      predict({ model: broken, pictures, settings: { preprocessing: 'unit', labels: [...'abcde'], device: 'cpu' } }),
+    ).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringMatching(/ONNX Runtime cannot (run|load) the model/),
+    });
+  });
+
   test('is evaluated on classes that it has, by its own loss', async () => {
     const labels = ['blue', 'green', 'red', 'x', 'y'];
     const request = { model: lone('five'), data: project.data, settings: { labels, device: 'cpu' as const } };

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { JobEvent } from '../../../src/node/commands/index.ts';
-import { resume, train } from '../../../src/node/commands/index.ts';
+import { type JobEvent, resume, train } from '../../../src/node/commands/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;

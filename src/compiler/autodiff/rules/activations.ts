@@ -31,6 +31,23 @@ function inside({ b, known, outputs: [y] }: RuleContext, bound: Value | undefine
   return lower ? above(b, y, limit) : below(b, y, limit);
 }
 
+/**
+ * A softmax's result, with zeros in rows of NaN if the graph itself puts zeros there: exporters guard attention in this way from rows that are
+ * masked as a whole. Without it, NaN times the zero gradient of such a row is NaN.
+ */
+function withoutNaN({ b, node, outputs: [y], known }: RuleContext): Value {
+  const [name] = node.outputs;
+  const test = b.nodes.find(({ op, inputs }) => op === 'IsNaN' && inputs[0] === name);
+  const guard = b.nodes.find(({ op, inputs: [condition, , otherwise] }) => {
+    return op === 'Where' && condition === test?.outputs[0] && otherwise === name;
+  });
+  const zero = guard && known(b.value(guard.inputs[1]));
+  if (!zero || numbersOf(zero).some((number) => number !== 0)) return y;
+  // A value that is computed again has another name.
+  if (y.name === name) return b.value(guard.outputs[0]);
+  return b.where(b.emit('IsNaN', [y], [{ type: 'bool', shape: y.shape }])[0], 0, y);
+}
+
 export const activations: Rules = {
   // y = max(x, 0)      ∂x = ∂y where y > 0
   Relu: ({ b, outputs: [y], dy: [dy] }) => [() => b.mul(dy, b.positive(y))],
@@ -118,8 +135,16 @@ export const activations: Rules = {
   ],
 
   // y = softmax x      ∂x = y ⊙ (∂y − Σ ∂y⊙y)
-  Softmax: ({ b, outputs: [y], dy: [dy], attributes: { axis = -1 } }) => [
-    () => b.mul(y, b.sub(dy, b.reduceSum(b.mul(dy, y), [axis], { keepdims: true }))),
+  Softmax: (context) => [
+    () => {
+      const {
+        b,
+        dy: [dy],
+        attributes: { axis = -1 },
+      } = context;
+      const y = withoutNaN(context);
+      return b.mul(y, b.sub(dy, b.reduceSum(b.mul(dy, y), [axis], { keepdims: true })));
+    },
   ],
 
   // y = ln softmax x   ∂x = ∂y − eʸ·Σ ∂y

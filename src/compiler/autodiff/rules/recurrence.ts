@@ -1,5 +1,7 @@
 import { float, type GraphBuilder, type Value } from '../../../onnx/index.ts';
+import { emitLoop } from '../loops.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
+import { positionsOf } from './positions.ts';
 
 /** One step of a recurrent network: state in, state out; the first value of the state is the output h. */
 type Step = (cell: Cell, x: Value, state: readonly Value[]) => readonly Value[];
@@ -102,11 +104,58 @@ const lstm: Step = (cell, x, [h, c]) => {
   return [b.mul(output, k(next)), next];
 };
 
+/** One direction of a network, ready to run. */
+interface Run {
+  /** x·Wᵀ with the biases, [T, N, G·H] */
+  readonly all: Value;
+  readonly start: readonly Value[];
+  readonly advance: (
+    element: Value,
+    place: Value | number,
+    state: readonly Value[],
+  ) => { readonly state: readonly Value[]; readonly h: Value };
+  readonly isReversed: boolean;
+}
+
+/** Results of all steps [T, N, H] and the last state. */
+interface Ran {
+  readonly hs: Value;
+  readonly state: readonly Value[];
+}
+
+/** The steps one after the other. */
+function writtenOut(b: GraphBuilder, steps: number, { all, start, advance, isReversed }: Run): Ran {
+  const hs: Value[] = Array(steps);
+  let state = start;
+  for (let i = 0; i < steps; i++) {
+    const t = isReversed ? steps - 1 - i : i;
+    const next = advance(b.squeeze(b.slice(all, 0, t, t + 1), [0]), t, state);
+    state = next.state;
+    hs[t] = b.unsqueeze(next.h, [0]);
+  }
+  return { hs: b.concat(hs, 0), state };
+}
+
+/** The steps as a loop, if only a run knows how many there are. */
+function looped(b: GraphBuilder, x: Value, { all, start, advance, isReversed }: Run): Ran {
+  const [trips] = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([0]))], [{ type: 'int64', shape: [] }]);
+  const last = b.sub(trips, 1);
+  const body = (step: Value, states: readonly Value[]) => {
+    const t = isReversed ? b.sub(last, step) : step;
+    const { state, h } = advance(b.gather(all, t), t, states);
+    return { states: state, elements: [h] };
+  };
+  const { results, lists } = emitLoop(b, trips, start, body, x.shape[0]);
+  const [hs] = lists;
+  // In the order of the steps: a reversed direction gives the last one first.
+  return { hs: isReversed ? b.gather(hs, b.sub(last, positionsOf(b, x, 0))) : hs, state: results };
+}
+
 /**
- * A recurrent operator written out step by step, from X [T, N, I], W [D, G·H, I], R [D, G·H, H], the biases [D, 2·G·H], the lengths [N],
+ * A recurrent operator step by step, from X [T, N, I], W [D, G·H, I], R [D, G·H, H], the biases [D, 2·G·H], the lengths [N],
  * the initial state and LSTM's peepholes: Y [T, D, N, H], zero after a sequence's end, and the last state [D, N, H].
  */
-function unrolled(context: RuleContext, step: Step, states: number, defaults: readonly string[]) {
+function stepByStep(context: RuleContext, step: Step, states: number, defaults: readonly string[]) {
   const { b, attributes, refuse } = context;
   const { hidden_size: hidden, direction = 'forward' } = attributes;
   const names: string[] = attributes.activations ?? [...defaults, ...defaults];
@@ -114,8 +163,8 @@ function unrolled(context: RuleContext, step: Step, states: number, defaults: re
   const activations = activationsOf(b, names, attributes);
   return (inputs: readonly Value[]): Value[] => {
     const [x, weights, recurrent, bias, lengths, ...rest] = inputs;
-    const steps = x.shape[0] as number;
-    const ends = lengths && b.unsqueeze(lengths, [1]);
+    const [steps] = x.shape;
+    const ends = lengths && b.unsqueeze(b.cast(lengths, 'int64'), [1]);
     const directions = direction === 'bidirectional' ? ['forward', 'reverse'] : [direction];
     const runs = directions.map((towards, d) => {
       const at = (value: Value) => b.squeeze(b.slice(value, 0, d, d + 1), [0]);
@@ -133,43 +182,44 @@ function unrolled(context: RuleContext, step: Step, states: number, defaults: re
       };
       const projected = b.fusedMatMul(x, w, { transB: true });
       const all = biases ? b.add(projected, b.slice(biases, 0, 0, size)) : projected;
-      const xs = Array.from({ length: steps }, (_, t) => b.squeeze(b.slice(all, 0, t, t + 1), [0]));
-      const zero = () => b.full(0, gate(cell, xs[0], 0));
-      let state: readonly Value[] = Array.from({ length: states }, (_, i) => (rest[i] ? at(rest[i]) : zero()));
-      const hs: Value[] = Array(steps);
-      const order = xs.map((_, t) => (towards === 'reverse' ? steps - 1 - t : t));
-      for (const t of order) {
-        const next = step(cell, xs[t], state);
-        const isWithin = ends && b.greater(ends, b.scalar(t, ends.type));
-        state = isWithin ? next.map((value, i) => b.where(isWithin, value, state[i])) : next;
-        hs[t] = isWithin ? b.where(isWithin, next[0], 0) : next[0];
-      }
+      const first = () => b.squeeze(b.slice(all, 0, 0, 1), [0]);
+      const zero = () =>
+        b.full(0, gate(cell, typeof steps === 'number' ? first() : b.gather(all, b.scalar(0, 'int64')), 0));
+      const start = Array.from({ length: states }, (_, i) => (rest[i] ? at(rest[i]) : zero()));
+      /** One step of all sequences; those that have ended keep their states, and give zeros. */
+      const advance = (element: Value, place: Value | number, state: readonly Value[]) => {
+        const next = step(cell, element, state);
+        const isWithin = ends && b.greater(ends, place);
+        return {
+          state: isWithin ? next.map((value, i) => b.where(isWithin, value, state[i])) : next,
+          h: isWithin ? b.where(isWithin, next[0], 0) : next[0],
+        };
+      };
+      const run = { all, start, advance, isReversed: towards === 'reverse' };
+      const { hs, state } = typeof steps === 'number' ? writtenOut(b, steps, run) : looped(b, x, run);
       // A sequence without elements has no state, not even the first.
       const isEmpty = ends && b.equal(ends, b.scalar(0, ends.type));
       return { hs, state: isEmpty ? state.map((value) => b.where(isEmpty, 0, value)) : state };
     });
-    const rows = Array.from({ length: steps }, (_, t) =>
-      b.concat(
-        runs.map(({ hs }) => b.unsqueeze(hs[t], [0, 1])),
-        1,
-      ),
+    const y = b.concat(
+      runs.map(({ hs }) => b.unsqueeze(hs, [1])),
+      1,
     );
     const last = (i: number) =>
       b.concat(
         runs.map(({ state }) => b.unsqueeze(state[i], [0])),
         0,
       );
-    return [b.concat(rows, 0), ...Array.from({ length: states }, (_, i) => last(i))];
+    return [y, ...Array.from({ length: states }, (_, i) => last(i))];
   };
 }
 
 const recurrent =
   (step: Step, states: number, defaults: readonly string[]): Rule =>
   (context) => {
-    const { inputs, attributes, refuse, composed } = context;
-    if (typeof inputs[0].shape[0] !== 'number') refuse('its number of steps is not fixed');
+    const { attributes, refuse, composed } = context;
     if (attributes.layout) refuse('attribute layout');
-    return composed(unrolled(context, step, states, defaults));
+    return composed(stepByStep(context, step, states, defaults));
   };
 
 /** Recurrent networks, differentiated through all their steps. */

@@ -5,8 +5,14 @@ import { readSafetensors } from '../../../compiler/step/index.ts';
 import type { Dataset } from '../../../data/index.ts';
 import { ThawError } from '../../../errors.ts';
 import { readRoundState } from '../../../federated/index.ts';
-import type { InputFormat } from '../../../session/index.ts';
-import { describeData, keptReading, readSettings, Session, trainingConfigOf } from '../../../session/index.ts';
+import {
+  describeData,
+  type InputFormat,
+  keptReading,
+  readSettings,
+  Session,
+  trainingConfigOf,
+} from '../../../session/index.ts';
 import { type Evaluated, TASKS, type Task } from '../../../tasks/index.ts';
 import { START } from '../../../training/index.ts';
 import { createRun, identifySamples, isFree } from '../../run/index.ts';

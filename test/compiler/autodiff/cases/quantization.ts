@@ -1,6 +1,5 @@
 import type { AttributeLike } from '../../../../src/onnx/attributes.ts';
-import type { DataType, Node } from '../../../../src/onnx/index.ts';
-import { toAttributes } from '../../../../src/onnx/index.ts';
+import { type DataType, type Node, toAttributes } from '../../../../src/onnx/index.ts';
 import type { Forward } from '../check.ts';
 import { constant, exactly, f32, fed, type Input, ints } from '../inputs.ts';
 

@@ -9,6 +9,8 @@ const network = (gates: number, directions = 1) => [
   between(-1, 1, directions, 2 * gates, 2),
   between(-1, 1, directions, 4 * gates),
 ];
+/** Any number of steps of 3 sequences. */
+const open = ([, ...rest]: readonly Input[]) => [f32('batch', 3, 2), ...rest];
 const state = (directions = 1) => f32(directions, 'batch', 2);
 const size = { hidden_size: 2 };
 const both = { ...size, direction: 'bidirectional' };
@@ -93,8 +95,21 @@ const rows: readonly Row[] = [
   ['GRU', { ...both, activations: named('Sigmoid', 'Tanh', 'HardSigmoid', 'Softsign') }, network(3, 2), { outputs: 2 }],
 ];
 
+/** Of three sequences of any number of steps, one has ended after the first. */
+const ended: Input = { ...lengths, shape: [3], values: () => [1, 2, 2] };
+
+/** The same networks; the number of steps is that of samples elsewhere. */
+const anyLength: readonly Row[] = [
+  ['RNN', size, open(network(1)), { outputs: 2 }],
+  ['RNN', { ...size, direction: 'reverse' }, open(network(1)), { outputs: 2 }],
+  ['GRU', both, [...open(network(3, 2)), ended, f32(2, 3, 2)], { outputs: 2 }],
+  ['GRU', { ...size, linear_before_reset: 1 }, open(network(3)), { outputs: [true, false] }],
+  ['LSTM', size, [...open(network(4)), omitted, f32(1, 3, 2), f32(1, 3, 2), between(-1, 1, 1, 6)], { outputs: 3 }],
+  ['LSTM', both, [...open(network(4, 2)), ended], { outputs: 3 }],
+];
+
 /** ONNX Runtime takes doubles for these, then refuses to compute with them. */
-export const recurrence: readonly Row[] = rows.map(([op, attributes, inputs, options]) => [
+export const recurrence: readonly Row[] = [...rows, ...anyLength].map(([op, attributes, inputs, options]) => [
   op,
   attributes,
   inputs,

@@ -1,0 +1,123 @@
+import {
+  freshName,
+  type Graph,
+  isFloat,
+  type Model,
+  type Node,
+  renamed,
+  sameShape,
+  subgraphs,
+  type Typed,
+  tensor,
+  valueNames,
+} from '../../onnx/index.ts';
+import { dependsOnWeights } from '../import/branches.ts';
+import type { KnownValues } from '../import/loops.ts';
+
+/** A model with a loop whose values have names of their own. */
+export interface OpenLoop {
+  readonly model: Model;
+  /** The same giving the values of all steps as lists, which does not run if their shapes change. */
+  readonly listed: Model;
+  /** The same with a single step, whatever the data, to find the shapes. */
+  readonly single: Model;
+  /** The name of the list for each value in the loop. */
+  readonly lists: ReadonlyMap<string, string>;
+  /** The loop's first result. */
+  readonly node: string;
+  /** The number of a step, in the loop. */
+  readonly counter: string;
+  /** The names of each state before and after a step. */
+  readonly states: readonly (readonly [string, string])[];
+}
+
+/**
+ * Opens a `Loop` whose number of steps is not known, so that gradients can follow: no value in it shares its name with another, and its
+ * weights are the graph's.
+ *
+ * @param done names of the first results of those that are open, or stay closed
+ * @returns undefined without such a loop
+ */
+export function openLoop({ ...model }: Model, known: KnownValues, done: ReadonlySet<string>): OpenLoop | undefined {
+  const { graph } = model;
+  const at = graph.nodes.findIndex((node) => isOpenable(node, graph, known) && !done.has(node.outputs[0]));
+  if (at < 0) return undefined;
+  const node = graph.nodes[at];
+  const body = bodyOf(node)!;
+  const outside = valueNames({ ...graph, nodes: graph.nodes.filter((other) => other !== node) });
+  for (const name of [...node.inputs, ...node.outputs]) outside.add(name);
+  const taken = valueNames(graph);
+  const inner = [
+    ...body.inputs.map(({ name }) => name),
+    ...body.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== '')),
+  ];
+  const names = new Map(inner.filter((name) => outside.has(name)).map((name) => [name, freshName(name, taken)]));
+  const initializers = new Map(graph.initializers);
+  for (const [name, { type }] of body.initializers) {
+    if (!outside.has(name)) continue;
+    // A weight would no longer be found in the model that is exported.
+    if (isFloat(type)) return openLoop(model, known, new Set([...done, node.outputs[0]]));
+    names.set(name, freshName(name, taken));
+  }
+  const own = renamed(body, (name) => names.get(name) ?? name);
+  for (const [name, contents] of own.initializers) initializers.set(name, contents);
+  const opened: Graph = { ...own, initializers: new Map(), valueInfo: [] };
+  const [counter, , ...states] = opened.inputs.map(({ name }) => name);
+  const values = [...states, ...opened.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))];
+  const lists = new Map(values.map((name) => [name, freshName(`${name}/steps`, taken)]));
+  const copies = [...lists].map(([name, list]): Node => {
+    const output = freshName(`${name}/step`, taken);
+    return { name: list, op: 'Identity', domain: '', inputs: [name], outputs: [output], attributes: {} };
+  });
+  const listed: Graph = {
+    ...opened,
+    nodes: [...opened.nodes, ...copies],
+    outputs: [...opened.outputs, ...copies.map(({ outputs: [name] }) => ({ name }))],
+  };
+  const one = freshName(`${node.name || node.outputs[0]}/one`, taken);
+  const withBody = (value: Graph, outputs: readonly string[], inputs = node.inputs): Model => {
+    const loop: Node = { ...node, inputs, outputs, attributes: { ...node.attributes, body: { kind: 'graph', value } } };
+    return { ...model, graph: { ...graph, initializers, nodes: graph.nodes.with(at, loop) } };
+  };
+  const given = [...node.outputs, ...lists.values()];
+  const once = withBody(listed, given, [one, '', ...node.inputs.slice(2)]);
+  const trips = tensor('int64', [], BigInt64Array.of(1n));
+  return {
+    model: withBody(opened, node.outputs),
+    listed: withBody(listed, given),
+    single: { ...once, graph: { ...once.graph, initializers: new Map([...initializers, [one, trips]]) } },
+    lists,
+    node: node.outputs[0],
+    counter,
+    states: states.map((name, i) => [name, opened.outputs[1 + i].name]),
+  };
+}
+
+/**
+ * Types and shapes of an open loop's values.
+ *
+ * @param values of the model with a single step
+ * @returns undefined if a state changes its shape
+ */
+export function valuesOf(
+  { lists, counter, states }: OpenLoop,
+  values: ReadonlyMap<string, Typed>,
+): Map<string, Typed> | undefined {
+  const found = new Map<string, Typed>([[counter, { type: 'int64', shape: [] }]]);
+  for (const [name, list] of lists) {
+    const typed = values.get(list);
+    if (typed) found.set(name, { ...typed, shape: typed.shape.slice(1) });
+  }
+  const shapeOf = (name: string) => (found.get(name) ?? values.get(name))?.shape ?? [];
+  return states.every(([before, after]) => sameShape(shapeOf(before), shapeOf(after))) ? found : undefined;
+}
+
+const bodyOf = ({ attributes: { body } }: Node): Graph | undefined => (body?.kind === 'graph' ? body.value : undefined);
+
+/** Whether a loop gives floats that are computed from weights, and has no loops or branches inside. */
+function isOpenable(node: Node, graph: Graph, { values }: KnownValues): boolean {
+  const body = node.op === 'Loop' && node.domain === '' ? bodyOf(node) : undefined;
+  if (!body || body.nodes.some((inner) => subgraphs(inner).length)) return false;
+  const types = node.outputs.map((name) => values.get(name)?.type);
+  return types.includes('float32') && dependsOnWeights(node, graph);
+}
