@@ -44,6 +44,7 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
   for (const node of nodes) {
     checkNode(node);
     checkScales(node, constants);
+    checkControl(node, constants);
     const later = node.inputs.find((name) => produced.has(name) && !made.has(name));
     if (later !== undefined)
       throw wrong(
@@ -100,6 +101,16 @@ function checkScales(node: Node, constants: ReadonlyMap<string, Tensor>): void {
 }
 
 const LARGEST_SCALE = 2 ** 20;
+
+/** ONNX Runtime reads a number of steps and a condition as one element, and ends its process if there is none. */
+function checkControl(node: Node, constants: ReadonlyMap<string, Tensor>): void {
+  const { op, domain, inputs } = node;
+  if (domain !== '' || (op !== 'Loop' && op !== 'If')) return;
+  for (const name of inputs.slice(0, op === 'Loop' ? 2 : 1)) {
+    const elements = constants.get(name)?.data.length ?? 1;
+    if (elements !== 1) throw wrong(`${describe(node)} reads "${name}", which has ${elements} elements instead of one`);
+  }
+}
 
 /** Longer names than exporters give: they are compared, split and printed. */
 const LONGEST_NAME = 4096;

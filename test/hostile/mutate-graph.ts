@@ -362,7 +362,8 @@ const CHANGES: readonly Change[] = [
     } else if (weight.raw_data?.length && weight.data_type === 7) {
       const filled = new BigInt64Array(weight.raw_data.length / 8).fill(BigInt(pick(random, INTEGERS)));
       weight.raw_data = new Uint8Array(filled.buffer);
-    } else if (weight.raw_data?.length) weight.raw_data = weight.raw_data.slice().fill(random.below(256));
+    } else if (weight.raw_data?.length)
+      weight.raw_data = new Uint8Array(weight.raw_data.length).fill(random.below(256));
   }),
   weightChange((weight, random) => {
     Object.assign(weight, { raw_data: undefined, ...smallTensor(random) });

@@ -10,12 +10,12 @@ const EDGES = [0x00, 0x01, 0x7f, 0x80, 0xff];
 
 const BYTES: readonly Change<Uint8Array>[] = [
   (bytes, random) => {
-    const changed = bytes.slice();
+    const changed = new Uint8Array(bytes);
     for (let i = random.below(8); i >= 0; i--) changed[random.below(bytes.length)] ^= 1 << random.below(8);
     return changed;
   },
   (bytes, random) => {
-    const changed = bytes.slice();
+    const changed = new Uint8Array(bytes);
     for (let i = random.below(4); i >= 0; i--) changed[random.below(bytes.length)] = pick(random, EDGES);
     return changed;
   },
@@ -251,13 +251,13 @@ const TOKENS = [
   '\u2028',
 ];
 
-/** A text with words of it exchanged, left out, doubled, or its bytes changed. */
+/** A text with one to three words of it exchanged, left out or doubled, mostly one; or its bytes changed. */
 export function mutateText(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
-  if (random.below(4) === 0) return mutateBytes(bytes, random, others);
+  if (random.below(8) === 0) return mutateBytes(bytes, random, others);
   const words = Buffer.from(bytes)
     .toString('utf8')
     .split(/(\b|(?=[^\w\s])|\n)/);
-  for (let i = random.below(4); i >= 0; i--) {
+  for (let i = random.below(1 + random.below(3)); i >= 0; i--) {
     const at = random.below(words.length);
     const change = random.below(4);
     if (change === 0) words.splice(at, 1 + random.below(5));

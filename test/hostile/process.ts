@@ -24,23 +24,36 @@ function tellFault(i: number, content: Uint8Array, fault: string): void {
   tell({ i, fault });
 }
 
-async function outcome(content: Uint8Array): Promise<{ readonly found: string; readonly isTaken: boolean }> {
+interface Outcome {
+  readonly found: string;
+  readonly isRefused: boolean;
+  /** Whether it is worth mutating further. */
+  readonly isTaken: boolean;
+}
+
+async function outcome(content: Uint8Array): Promise<Outcome> {
   try {
     const found = await target.attempt(content, folder);
-    return { found, isTaken: target.isTaken?.(found) ?? true };
+    return { found, isRefused: false, isTaken: target.isTaken?.(found) ?? true };
   } catch (error) {
     if (!(error instanceof ThawError)) throw error;
     if (/\n/.test(error.line)) throw new Error(`a message of several lines: ${error.line}`);
-    return { found: classOf(`${error.code}: ${error.message}`), isTaken: false };
+    return { found: classOf(`${error.code}: ${error.message}`), isRefused: true, isTaken: false };
   }
 }
 
-for (const content of corpus) known.add((await outcome(content)).found);
+for (const content of corpus) {
+  const { found, isRefused } = await outcome(content);
+  // Mutants of a file that is refused say nothing.
+  if (isRefused) throw new Error(`a file of the corpus is refused: ${found}`);
+  known.add(found);
+}
 
 for (let i = Number(first); i < Number(first) + Number(count); i++) {
   const random = new Random(Number(seed), name, i);
   const from = taken.length && random.below(2) ? taken : corpus;
-  const content = target.mutate(from[random.below(from.length)], random, corpus);
+  // A copy: the slices of a `Buffer`, which a file may be, are itself.
+  const content = target.mutate(new Uint8Array(from[random.below(from.length)]), random, corpus);
   writeFileSync(join(folder, 'under-trial'), content);
   tell({ i });
   const began = performance.now();

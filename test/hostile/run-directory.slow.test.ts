@@ -29,7 +29,7 @@ test('every command works on an unchanged folder', async () => {
   expect(outcomes).toEqual([
     'resume: finished',
     'resume, without a report: finished',
-    'RUN already holds a run. Go on with it: thaw resume RUN, or choose another --out',
+    'train into it: it holds a run',
     'eval: number',
     'predict: red',
     'calibrate: temperature: number',

@@ -100,7 +100,14 @@ export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
   'resume, without a report': ['finished', async (path) => reportedAgain(path)],
   'train into it': [
     'stopped',
-    async (out, { model, data }) => (await train({ model, data, out, settings: QUICK })).status,
+    (out, { model, data }) =>
+      train({ model, data, out, settings: QUICK }).then(
+        ({ status }) => status,
+        (error: Error) => {
+          if (!error.message.includes('already holds a run')) throw error;
+          return 'it holds a run';
+        },
+      ),
   ],
   eval: ['finished', async (model, { data }) => typeof (await evaluate({ model, data })).accuracy],
   predict: ['finished', async (model, project) => (await predict({ model, pictures: [picture(project)] }))[0]?.label],

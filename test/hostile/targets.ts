@@ -88,6 +88,17 @@ async function attemptFlowerObject(content: Uint8Array): Promise<string> {
   return `${type} of ${unpackContent(root, objects, 1e6).size} records`;
 }
 
+/** Those of the message that are whole alone. */
+async function readFlowerObjects(): Promise<Uint8Array[]> {
+  const whole: Uint8Array[] = [];
+  for (const object of FLOWER_OBJECTS.values())
+    await attemptFlowerObject(object).then(
+      () => whole.push(object),
+      () => undefined,
+    );
+  return whole;
+}
+
 function readIds(body: Uint8Array): unknown {
   try {
     return flower.Message.decode(body).metadata?.run_id;
@@ -225,7 +236,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     attempt: (content) => readRoundState(content).task.task,
   },
   'flower object': {
-    corpus: () => [...FLOWER_OBJECTS.values()],
+    corpus: readFlowerObjects,
     mutate: (content, random, others) =>
       random.below(2) ? mutateText(content, random, others) : mutateBytes(content, random, others),
     attempt: attemptFlowerObject,
@@ -233,9 +244,9 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   config: {
     corpus: () => [
       text(['epochs: 3', 'lr: 0.01', 'optimizer: {name: adamw, weightDecay: 0.1}', 'schedule: cosine', 'seed: 1']),
-      text(['trainable: [head, "last:2"]', 'mixup: 0.2', 'labels: [a, b]', 'augment: true', 'freeze: all', 'batch: 8']),
+      text(['trainable: [head, "last:2"]', 'mixup: 0.2', 'labels: [a, b]', 'augment: light', 'ema: 0.9', 'batch: 8']),
       text(['stages:', '  - train: head', '    epochs: 2', '  - train: last:2', '    epochs: 3', 'target: 0.9']),
-      text(['{"epochs": 3, "lr": 0.001, "loss": {"name": "focal", "gamma": 2}, "classWeights": [1, 2]}']),
+      text(['{"epochs": 3, "lr": 0.001, "loss": {"name": "focal", "gamma": 2}, "rollbacks": {"most": 1}}']),
     ],
     mutate: mutateText,
     async attempt(content, folder) {
@@ -249,7 +260,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     corpus: () => [
       text(['file_name,label,split', 'a.png,cat,train', 'b.png,"dog, large",val', 'c.png,"a ""b""",test']),
       text(['file,label', 'a.png,cat', 'b.png,dog']),
-      text(['{"file_name": "a.png", "label": "cat"}', '{"file_name": "b.png", "labels": ["a", "b"], "x": 3}']),
+      text(['{"file_name": "a.png", "label": "cat"}', '{"file_name": "b.png", "label": "dog", "x": 3}']),
+      text(['{"file_name": "a.png", "labels": ["a"]}', '{"file_name": "b.png", "labels": ["a", "b"]}']),
     ],
     mutate: mutateText,
     surround: (folder) => {
@@ -257,7 +269,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     },
     async attempt(content, folder) {
       const path = place(content, folder, content[0] === 0x7b ? 'data.jsonl' : 'data.csv');
-      const kind = (['class', 'labels', 'numbers'] as const)[content.length % 3];
+      const kind = Buffer.from(content).includes('labels') ? 'labels' : 'class';
       return `${(await listTable(path, { kind })).entries.length} rows`;
     },
   },
@@ -268,6 +280,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
         '{"text": "fine", "label": "good"}',
         '{"text": "awful", "label": "bad"}',
         '{"text": "ok", "label": "bad"}',
+        '{"text": "well", "label": "good"}',
       ]),
     ],
     mutate: mutateText,
@@ -312,7 +325,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     corpus: () => [
       new Uint8Array(readFileSync('artifacts/default/preprocessor_config.json')),
       text([
-        '{"do_resize": true, "size": {"shortest_edge": 64}, "crop_size": {"height": 64, "width": 64}, "do_center_crop": true,',
+        '{"do_resize": true, "size": {"shortest_edge": 80}, "crop_size": {"height": 80, "width": 80}, "do_center_crop": true,',
         '"resample": 3, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "rescale_factor": 0.00392, "do_normalize": true}',
       ]),
     ],

@@ -63,6 +63,11 @@ describe('a graph that cannot be is refused where it is read', () => {
       modelOf([['Resize', ['x', '', 's'], ['y']]], { initializers: { s: tensor('float32', [2], () => -1) } }),
       /Resize node "Resize\/y" has the scale -1/,
     ],
+    [
+      'a loop whose number of steps is empty',
+      modelOf([['Loop', ['m', '', 'x'], ['y'], { body: body([]) }]], { initializers: { m: ints() } }),
+      /Loop node "Loop\/y" reads "m", which has 0 elements instead of one/,
+    ],
     ['outputs of one name', twiceGiven(), /two outputs of the model are called "y"/],
     ['a size beyond all', modelOf([['Relu', ['x'], ['y']]], { inputs: { x: [2 ** 60, 3] } }), /a dimension of 11529/],
     [
