@@ -67,6 +67,13 @@ export function redraw(graph: Graph, name: string, head: Head, { classes, seed, 
 const inBlocks = (name: string, type: string) =>
   new ThawError('bad-model', `the head's "${name}" is ${type} in blocks`, 'Give the model in float32');
 
+const unequal = (scale: string, name: string) =>
+  new ThawError(
+    'bad-model',
+    `the head's "${scale}" and "${name}" are not a number for each class`,
+    'The model is damaged, or was quantized wrongly: quantize it again',
+  );
+
 interface Kept {
   /** Index into the new contents. */
   readonly at: number;
@@ -134,6 +141,7 @@ function rescaled(
   return inputs.slice(1).flatMap((name): [string, Tensor][] => {
     const { type, data } = initializers.get(name) ?? {};
     if (!type || !data) return [];
+    if (data.length !== scales.length || widest < 0) throw unequal(inputs[1], name);
     const old = data as Float32Array;
     const next = new (old.constructor as Float32ArrayConstructor)(classes).map((_, c) => old[rows?.[c] ?? widest]);
     return [[name, { type, shape: [classes], data: next }]];
