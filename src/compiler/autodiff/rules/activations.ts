@@ -31,6 +31,16 @@ function inside({ b, known, outputs: [y] }: RuleContext, bound: Value | undefine
   return lower ? above(b, y, limit) : below(b, y, limit);
 }
 
+/** Whether a value, or a copy of it in another type, goes through `Where`: the specification of `Attention` asks its mask which rows to replace. */
+function isChosenFrom(b: GraphBuilder, value: string): boolean {
+  const names = new Set([value]);
+  return b.nodes.some(({ op, inputs, outputs }) => {
+    if (!inputs.some((name) => names.has(name))) return false;
+    if (op === 'Cast' || op === 'Identity') names.add(outputs[0]);
+    return op === 'Where';
+  });
+}
+
 /**
  * A softmax's result, with zeros in rows of NaN if the graph itself puts zeros there: exporters guard attention in this way from rows that are
  * masked as a whole. Without it, NaN times the zero gradient of such a row is NaN.
@@ -42,9 +52,10 @@ function withoutNaN({ b, node, outputs: [y], known }: RuleContext): Value {
     return op === 'Where' && condition === test?.outputs[0] && otherwise === name;
   });
   const zero = guard && known(b.value(guard.inputs[1]));
-  if (!zero || numbersOf(zero).some((number) => number !== 0)) return y;
+  const isZero = zero && numbersOf(zero).every((number) => number === 0);
   // A value that is computed again has another name.
-  if (y.name === name) return b.value(guard.outputs[0]);
+  if (isZero && y.name === name) return b.value(guard.outputs[0]);
+  if (!isZero && !isChosenFrom(b, name)) return y;
   return b.where(b.emit('IsNaN', [y], [{ type: 'bool', shape: y.shape }])[0], 0, y);
 }
 
