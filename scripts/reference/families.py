@@ -91,6 +91,8 @@ def attempt(oracle, family: Family, number: int) -> tuple[list[dict], float]:
         tensors = [entry_value(entry) for entry in entries]
         output = oracle.outputs(values, tensors, torch.float32)
         labels = torch.tensor(family.inputs.labels) if loss == "cross-entropy" else torch.rand(output.shape, generator=torch.Generator().manual_seed(7))
+        if not output.isfinite().all():
+            raise ValueError("the module's output is not finite")
         exact_output, value, exact = gradients(oracle, values, tensors, labels, loss, torch.float64)
         _, _, single = gradients(oracle, values, tensors, labels, loss, torch.float32)
         off = {key: relative(single[key], exact[key]) for key in exact}

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Quantized } from '../../compiler/kernels/index.ts';
 import type { Inference } from '../../compiler/shapes/index.ts';
-import type { Manifest } from '../../compiler/step/index.ts';
+import type { Manifest, TrainingPlan } from '../../compiler/step/index.ts';
 import {
   findHead,
   groupsOf,
@@ -90,24 +90,48 @@ export interface ArtifactsRequest extends ArtifactSettings {
  * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
-  const { model, out: folder, trainable, classes, head, output, inputs, quantized, device, ...settings } = request;
-  const config = parseConfig(trainingSchema, { pretrainedRate: 1, ...settings });
+  const { model, out: folder, device, ...rest } = request;
   const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
     throw new ThawError('bad-config', `${folder} is not empty`, 'Choose another --out');
   }
   const resolved = await fetchModel(model, hooks);
+  const sha256 = await resolved.sha256();
+  const source = await readModelFile(resolved.path);
+  const runtime = await openRuntime(device, hooks);
+  const { network, plan, anatomy, seed } = await planArtifacts(source, runtime, rest, resolved.preprocessing);
+  const position = { step: 0, epoch: 0, stage: 1, seed };
+  const { groups, omitted } = anatomy;
+  const files = compileArtifacts(network, plan, new Map(), position, { groups, omitted, sha256 });
+  for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
+  return JSON.parse(files.get('manifest.json') as string) as Manifest;
+}
+
+/** A model made ready, and what trains of it: all that the graphs are compiled from. */
+export interface PlannedArtifacts {
+  readonly network: Inference;
+  readonly plan: TrainingPlan;
+  readonly anatomy: PlanAnatomy;
+  readonly seed: number;
+}
+
+/** @param preprocessing the model's own, which says the size of its images */
+export async function planArtifacts(
+  model: Model,
+  runtime: Runtime,
+  request: Omit<ArtifactsRequest, 'model' | 'out' | 'device'>,
+  preprocessing?: unknown,
+): Promise<PlannedArtifacts> {
+  const { trainable, classes, head, output, inputs, quantized, ...settings } = request;
+  const config = parseConfig(trainingSchema, { pretrainedRate: 1, ...settings });
   const { seed, lora, distill } = config;
   const train = trainable ?? (lora ? 'all' : 'head');
-  const sha256 = await resolved.sha256();
-  const read = withOutput(await readModelFile(resolved.path), output);
-  const { model: source } = withHead(read, { classes, head, quantized, seed });
+  const { model: source } = withHead(withOutput(model, output), { classes, head, quantized, seed });
   const options = {
-    inputs: { ...openInputShapes(source, resolved.preprocessing), ...inputs },
+    inputs: { ...openInputShapes(source, preprocessing), ...inputs },
     ...{ head, quantized, lora, distill, seed },
   };
   const needsHead = head !== undefined || classes !== undefined || lora || distill || hasDropout(config);
-  const runtime = await openRuntime(device, hooks);
   const { network, anatomy } =
     needsHead || hasHead(source) ? await networkOf(source, runtime, options) : await headless(source, runtime, options);
   const { groups, omitted } = anatomy;
@@ -124,10 +148,7 @@ export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks 
     anatomy,
     outputOf(network, config.loss, anatomy.head),
   );
-  const position = { step: 0, epoch: 0, stage: 1, seed };
-  const files = compileArtifacts(network, plan, new Map(), position, { groups, omitted, sha256 });
-  for (const [file, contents] of files) await writeAtomically(join(out, file), contents);
-  return JSON.parse(files.get('manifest.json') as string) as Manifest;
+  return { network, plan, anatomy, seed };
 }
 
 /** What a hint says of a model with several outputs. */
