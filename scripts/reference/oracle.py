@@ -100,7 +100,8 @@ class GraphOracle:
         constants = {value.numpy().tobytes() for value in untouched}
         self.entries, self.statistics = [], set(statistics)
         floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-        floats = {name: value for name, value in floats.items() if value.size > 1 and value.tobytes() not in constants}
+        # One number repeated is the exporter's: the module's values differ from each other.
+        floats = {name: value for name, value in floats.items() if value.size > 1 and np.ptp(value) > 0 and value.tobytes() not in constants}
         reached = self.reached({name: torch.from_numpy(value.copy()) for name, value in floats.items()}, inputs)
         # A large one without influence (what an exporter folded for results that nobody reads) needs no values of its own.
         idle = [name for name, value in floats.items() if name not in reached and value.size > LARGE]
