@@ -10,7 +10,7 @@ const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
   Dropout: [undefined, 'its rate'],
   QuantizeLinear: [undefined, 'its scale'],
   DequantizeLinear: [undefined, 'its scale'],
-  RotaryEmbedding: [undefined, 'its cosines', 'its cosines', 'its sines'],
+  RotaryEmbedding: [undefined, 'its table', 'its table', 'its table'],
   STFT: [undefined, undefined, 'its window'],
 };
 
