@@ -45,10 +45,11 @@ export interface FirstUse {
  *   the path of their module (`logit_scale`, `gem.p`). A layer's own operand is a parameter in any case.
  * - So is what normalizes the model's input: a single number, or by its name (`mean`, `std`), or 4 numbers at most under a made-up name.
  * - So are running statistics by name, one number that is repeated under a made-up name, and zeros and ones that are called a mask.
- * - So are the contents that `recognize` lists.
+ * - So are the contents that `recognize` lists, and what has no elements, which some kernels take for an absent operand.
  */
 export function constantReason({ name, tensor, node, isLayers, isRaw }: FirstUse): string | undefined {
   const count = elementCount(tensor.shape);
+  if (count === 0) return 'it has no elements';
   const content = recognize(tensor, isLayers && node.op !== 'Gather');
   if (content) return content;
   if (isLayers) return undefined;

@@ -144,6 +144,13 @@ describe('constants', () => {
     expect(recognize(contents)).toBe(expected);
   });
 
+  test('a bias without elements, which ONNX Runtime takes for none, is no parameter', () => {
+    const initializers = { 'ln.weight': number(1.5, [8]), 'ln.bias': tensor('float32', [0], () => 0) };
+    expect(parametersOf(initializers, ['LayerNormalization', ['h', 'ln.weight', 'ln.bias'], ['z']])).toEqual([
+      'ln.weight',
+    ]);
+  });
+
   test('a sinusoid that training has moved is a parameter again', () => {
     const moved = sinusoid(20, 16);
     (moved.data as Float32Array)[37] += 0.01;
