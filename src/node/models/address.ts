@@ -157,7 +157,7 @@ async function* empty(): AsyncGenerator<Uint8Array> {}
 const CONFIGS = ['preprocessor_config.json', 'config.json', 'tokenizer.json', 'tokenizer_config.json'];
 
 async function fetchJson(model: URL, file: string, folder: string, fetcher: typeof fetch): Promise<void> {
-  const places = model.pathname.includes('/onnx/') ? ['./', '../../'] : ['./'];
+  const places = model.pathname.includes('/onnx/') ? ['./', '../'] : ['./'];
   for (const place of places) {
     const url = new URL(place + file, model);
     // The model's query may hold the key to the whole folder, or a signature for the model alone: then this is a 403.

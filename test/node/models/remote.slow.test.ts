@@ -221,7 +221,7 @@ describe('hf:', () => {
     }
     const onnx = join(home, `snapshots/${commit}/onnx`);
     await mkdir(onnx);
-    await symlink(`../../../../blobs/${sha256(model)}`, join(onnx, 'model.onnx'));
+    await symlink(`../../../blobs/${sha256(model)}`, join(onnx, 'model.onnx'));
     const resolved = await resolve();
     expect(resolved).toMatchObject({ folder: dirname(onnx), preprocessing: { size: 1 } });
     expect(await resolved.sha256()).toBe(sha256(model));
