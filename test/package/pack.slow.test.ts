@@ -140,6 +140,8 @@ test('all that its exports and its scripts name is there', () => {
     const code = readFileSync(join(project, folder, file), 'utf8');
     for (const [, target] of code.matchAll(/new URL\("([^"]+)", import\.meta\.url\)/g))
       files.push(join(folder, target));
+    for (const [, target] of code.matchAll(/\bpackageFile\("([^"]+)"\)/g))
+      files.push(join('node_modules/thaw', target));
   }
   expect(files).toContain(join(folder, 'preload.cjs'));
   expect(files).toContain('node_modules/thaw/artifacts/default');
@@ -172,7 +174,7 @@ test('a command loads few files, and the sources say where it was', async () => 
   expect(own.size).toBeLessThan(50);
   const refused = await output(process.execPath, command, 'inspect', 'nowhere.onnx', '--debug').catch((e) => e);
   expect(refused.code).toBe(2);
-  expect(refused.stderr).toMatch(/at locate \(.*src[\\/]models[\\/]folder\.ts:\d+/);
+  expect(refused.stderr).toMatch(/at locate \(.*src[\\/]node[\\/]models[\\/]folder\.ts:\d+/);
 });
 
 test('its studio is served with the ONNX Runtime that is installed', async () => {
