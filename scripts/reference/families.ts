@@ -27,6 +27,7 @@ const matches = (name: string): boolean =>
 
 const saved = join(folder, 'results.json');
 const results: Record<string, ExportResult> = existsSync(saved) ? JSON.parse(readFileSync(saved, 'utf8')) : {};
+for (const name of Object.keys(results)) if (!existsSync(join(folder, `${name}.json`))) delete results[name];
 const names = readdirSync(folder)
   .filter((file) => /^[^-]+-[^-]+\.json$/.test(file))
   .map((file) => file.slice(0, -'.json'.length))

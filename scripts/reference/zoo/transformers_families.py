@@ -100,7 +100,7 @@ TEXTS: dict[str, Family] = {
         n_head=2, d_head=16, d_inner=64,
     ),
     "clip_text": decoder("CLIPText", **ROTARY),
-    "siglip_text": decoder("SiglipText", **(ROTARY | dict(max_position_embeddings=11))),
+    "siglip_text": decoder("SiglipText", **ROTARY),
     "gpt2": decoder("GPT2", **GPT2),
     "gpt_neo": decoder("GPTNeo", hidden_size=32, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]], max_position_embeddings=32, window_size=4),
     "gpt_neox": decoder("GPTNeoX", **ROTARY),
