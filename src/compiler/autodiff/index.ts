@@ -1,5 +1,6 @@
 export { ADJOINT_DOMAIN, type ConvolutionAttributes, normalizeBatch } from './adjoint.ts';
 export { dependents, differentiate } from './differentiate.ts';
+export { gradientInputs, settingAt, smoothlyReaching } from './reach.ts';
 export { canBeLate, type Recall } from './recompute.ts';
 export { differentiability, hasRule } from './registry.ts';
 export type { InputGradient, Rule, RuleContext, Rules } from './rule.ts';

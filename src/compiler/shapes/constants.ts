@@ -1,4 +1,5 @@
 import { elementCount, type Graph, isFloat, isGenerated, isQuantize, type Node, subgraphs } from '../../onnx/index.ts';
+import { smoothlyReaching } from '../autodiff/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
 export const SHAPE_ONLY = new Set(['Shape', 'Size']);
@@ -10,9 +11,11 @@ const RANDOM = /^(Random|Multinomial|Bernoulli)/;
  */
 export function dataIndependent(graph: Graph): Set<string> {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const outputs = graph.outputs.map(({ name }) => name);
+  const reached = smoothlyReaching(graph.nodes, outputs);
   // A single number with a name of its own may be a parameter too.
   const weights = [...graph.initializers].filter(
-    ([name, { type, shape }]) => isFloat(type) && (elementCount(shape) > 1 || !isGenerated(name)),
+    ([name, { type, shape }]) => isFloat(type) && reached.has(name) && (elementCount(shape) > 1 || !isGenerated(name)),
   );
   // A rounded float may be a weight of any size: without training, it would have been rounded for good.
   const rounded = graph.nodes.filter(isQuantize).map((node) => node.inputs[0]);

@@ -1,25 +1,12 @@
 /** Which float initializers are constants of the arithmetic, and not parameters. */
 import { elementCount, isGenerated, type Node, type Tensor } from '../../onnx/index.ts';
-import { own } from '../../own.ts';
 import { isBinary, recognize, repeated } from './recognized.ts';
-
-/** Inputs that set an operator up, by position: no gradient is taken with respect to them. */
-const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
-  Resize: [undefined, 'its region', 'its scales'],
-  Upsample: [undefined, 'its scales'],
-  Dropout: [undefined, 'its rate'],
-  QuantizeLinear: [undefined, 'its scale'],
-  DequantizeLinear: [undefined, 'its scale'],
-  RotaryEmbedding: [undefined, 'its table', 'its table', 'its table'],
-  STFT: [undefined, undefined, 'its window'],
-};
-
-/** The name of what an input sets up, if it does. */
-export const settingAt = ({ op }: Node, at: number): string | undefined => own(SETTINGS, op)?.[at];
 
 const ARITHMETIC = new Set(['Add', 'Sub', 'Mul', 'Div']);
 /** The last part of the name of a number that is no parameter. */
-const BOUND = /(^|[._/:])(eps|epsilon|min|max|lower|upper|lower_bound|upper_bound|pad_value)(:\d+)?$/i;
+const BOUND = /(^|[._/:])(eps|epsilon|(\w+_)?(min|max)|lower|upper|lower_bound|upper_bound|pad_value)(_*\d+)?(:\d+)?$/i;
+/** The name of a `Constant` node's result: what a module's own code writes, while parameters are initializers. */
+const CONSTANT_NODE = /(^|\/)Constant(_\d+)?(_output_\d+)?$/;
 const NORMALIZER = /(^|[._/])(\w+_)?(mean|means|std|stds|stdev|deviation|deviations|variance|var)(:\d+)?$/i;
 const STATISTIC = /(^|[._/])running_(mean|var)$/;
 const MASK = /mask|causal|tril/i;
@@ -52,7 +39,8 @@ export function constantReason({ name, tensor, node, isLayers, isRaw }: FirstUse
   if (count === 0) return 'it has no elements';
   const content = recognize(tensor, isLayers && node.op !== 'Gather');
   if (content) return content;
-  if (isLayers) return undefined;
+  // Ones and zeros in place of a normalization's scale and offset, which the module does not have.
+  if (isLayers) return CONSTANT_NODE.test(name) && repeated(tensor) !== undefined ? 'one number, repeated' : undefined;
   const isNameless = isGenerated(name);
   if (count === 1 && (isNameless || BOUND.test(name))) return 'a single number';
   if (STATISTIC.test(name)) return 'a running statistic';

@@ -1,5 +1,5 @@
 import { elementCount, type Graph, isFloat, type Node, readsOf, subgraphs } from '../../onnx/index.ts';
-import { settingAt } from './constants.ts';
+import { settingAt } from '../autodiff/index.ts';
 import type { LayerGroup } from './groups.ts';
 import { labelOf } from './head.ts';
 import { surveyParameters } from './parameters.ts';

@@ -1,7 +1,7 @@
 import { elementCount, type Graph, isDequantize, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
 import { own } from '../../own.ts';
-import { differentiability } from '../autodiff/index.ts';
-import { constantReason, type FirstUse, settingAt } from './constants.ts';
+import { gradientInputs, smoothlyReaching } from '../autodiff/index.ts';
+import { constantReason, type FirstUse } from './constants.ts';
 import { reachedFrom } from './flow.ts';
 import { isTail } from './tail.ts';
 
@@ -61,9 +61,6 @@ const REARRANGING: ReadonlySet<string> = new Set(
   'Identity Transpose Reshape Flatten Squeeze Unsqueeze Expand Tile Cast QuantizeLinear DequantizeLinear'.split(' '),
 );
 
-/** `TensorProto.DataType` of floats: FLOAT, FLOAT16, DOUBLE, BFLOAT16. */
-const FLOATS = new Set([1, 10, 11, 16]);
-
 /**
  * Every float initializer from which an output can be reached by gradients is a parameter, except the constants that `constantReason`
  * recognizes. It belongs to the node in which it, or what is computed from it and other constants, first meets the data.
@@ -73,7 +70,7 @@ const FLOATS = new Set([1, 10, 11, 16]);
 export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
   const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
   const data = reachedFrom(graph.nodes, inputs);
-  const smooth = smoothlyReaching(graph.nodes, output);
+  const smooth = smoothlyReaching(graph.nodes, [output]);
   const producers = producersIn(graph.nodes);
   const uses = new Map<string, Use>();
   const constants = new Map<string, string>();
@@ -136,24 +133,6 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
     if (isReached && !node.outputs.some((name) => data.has(name))) settleNode(node, index);
   }
   return { uses: [...uses.values()].sort((a, b) => a.node - b.node), constants };
-}
-
-/** The values from which an output can be reached by gradients. */
-function smoothlyReaching(nodes: readonly Node[], output: string): Set<string> {
-  const reaching = new Set([output]);
-  for (const node of [...nodes].reverse()) {
-    if (!node.outputs.some((name) => reaching.has(name))) continue;
-    for (const name of gradientInputs(node)) reaching.add(name);
-  }
-  return reaching;
-}
-
-/** The values that a gradient may go to from a node: none from operators of derivative zero, and from those that make whole numbers. */
-function gradientInputs(node: Node): string[] {
-  const { op, domain, inputs, attributes } = node;
-  const isWhole = op === 'Cast' && attributes.to?.kind === 'int' && !FLOATS.has(Number(attributes.to.value));
-  if (isWhole || differentiability(op, domain) === 'zero') return [];
-  return readsOf(node).filter((name) => settingAt(node, inputs.indexOf(name)) === undefined);
 }
 
 /**

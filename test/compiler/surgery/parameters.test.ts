@@ -105,6 +105,12 @@ describe('constants', () => {
       { 'onnx::Add_7': number(0, [8]) },
       [['Add', ['h', 'onnx::Add_7'], ['z']]],
     ],
+    ['a bound of a ReLU', { Relu6_min__126: number(6) }, [['Min', ['h', 'Relu6_min__126'], ['z']]]],
+    [
+      'ones and zeros of a normalization that has none of its own',
+      { '/norm/Constant_1_output_0': number(1, [8]), '/norm/Constant_2_output_0': number(0, [8]) },
+      [['LayerNormalization', ['h', '/norm/Constant_1_output_0', '/norm/Constant_2_output_0'], ['z']]],
+    ],
     ['a mask', { bias: tensor('float32', [8], (i) => (i % 3 ? 0 : -100)) }, [['Add', ['h', 'bias'], ['z']]]],
     ['zeros and ones', { attn_mask: tensor('float32', [8], (i) => i % 2) }, [['Mul', ['h', 'attn_mask'], ['z']]]],
     [
