@@ -11,7 +11,7 @@ const GENERATED: readonly RegExp[] = [
   /_output_\d+$/,
   /^ortshared_/,
   // The newer PyTorch exporter: `val_12`, `lifted_tensor_0`, `_tensor_constant1`.
-  new RegExp(`^_?(to_copy|unsafe_view|${FOLDED.replaceAll(' ', '|')})(_\\d+)?$`),
+  new RegExp(`^_?(to_copy|unsafe_view|${FOLDED.replaceAll(' ', '|')})(_default)?(_\\d+)?$`),
   /^(c_)?_?(lifted_tensor|tensor_constant)_?\d*$/,
   // Operands of TensorFlow's arithmetic (`batchnorm/add/y:0`), and constants by any name of that kind.
   /\/[xy](:\d+)?$/,

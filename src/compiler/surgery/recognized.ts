@@ -74,11 +74,14 @@ function isSpaced(x: ArrayLike<number>): boolean {
   return true;
 }
 
+/** Each number may come twice: once for a sine, once for a cosine. */
 function isGeometric(x: ArrayLike<number>): boolean {
-  const ratio = (x[x.length - 1] / x[0]) ** (1 / (x.length - 1));
-  if (!(x[0] !== 0 && ratio > 0 && Math.abs(ratio - 1) > 1e-6)) return false;
+  const times = x[0] === x[1] ? 2 : 1;
+  const count = x.length / times;
+  const ratio = (x[x.length - 1] / x[0]) ** (1 / (count - 1));
+  if (!(count >= ENOUGH && x[0] !== 0 && ratio > 0 && Math.abs(ratio - 1) > 1e-6)) return false;
   for (let i = 0; i < x.length; i++) {
-    const expected = x[0] * ratio ** i;
+    const expected = x[0] * ratio ** Math.floor(i / times);
     if (!near(x[i], expected, Math.abs(expected))) return false;
   }
   return true;

@@ -97,6 +97,11 @@ describe('every float initializer that gradients reach is a parameter', () => {
 
 describe('constants', () => {
   test.each<[what: string, initializers: Record<string, Tensor>, nodes: NodeLine[]]>([
+    [
+      'a number of the newer exporter',
+      { scalar_tensor_default: number(2) },
+      [['Div', ['h', 'scalar_tensor_default'], ['z']]],
+    ],
     ['a number of the exporter', { val_3: number(0.125) }, [['Mul', ['h', 'val_3'], ['z']]]],
     ['an epsilon', { 'norm/eps': number(1e-5) }, [['Add', ['h', 'norm/eps'], ['z']]]],
     ['an operand of TensorFlow', { 'batchnorm/add/y:0': number(1e-3) }, [['Add', ['h', 'batchnorm/add/y:0'], ['z']]]],
@@ -135,6 +140,7 @@ describe('constants', () => {
   test.each<[string | undefined, Tensor]>([
     ['evenly spaced numbers', tensor('float32', [1, 16, 1, 1], (i) => i)],
     ['a geometric series', tensor('float32', [8], (i) => 10_000 ** (-i / 8))],
+    ['a geometric series', tensor('float32', [16], (i) => 10_000 ** (Math.floor(i / 2) / 8))],
     ['sinusoids of positions', sinusoid(20, 16)],
     ['coordinates of a grid', tensor('float32', [16, 2], (i) => (i % 2 ? (i >> 1) % 4 : Math.floor(i / 8)) / 2 - 1)],
     ['a blur', tensor('float32', [3, 1, 3, 3], (i) => ([1, 2, 1][Math.floor((i % 9) / 3)] * [1, 2, 1][i % 3]) / 16)],
