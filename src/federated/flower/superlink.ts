@@ -44,17 +44,23 @@ export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fe
         signal,
         redirect: 'error',
       });
-      const answer = response.body ? await readWithin(limit, partsOf(response.body)) : new Uint8Array();
+      const answer = response.body ? await readWithin(limit, partsOf(response.body, signal)) : new Uint8Array();
       return { status: response.status, body: answer };
     },
   };
 };
 
-async function* partsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The signal is watched here as well: Node 20 may forget it once the headers are there, when it has collected the request. */
+async function* partsOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
+  const stop = () => void reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
   try {
+    signal.throwIfAborted();
     for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+    signal.throwIfAborted();
   } finally {
+    signal.removeEventListener('abort', stop);
     await reader.cancel().catch(() => undefined);
   }
 }
