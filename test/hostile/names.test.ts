@@ -8,11 +8,15 @@ import { readSettings, withClassWeights } from '../../src/session/index.ts';
 import { SEEDS } from './seeds.ts';
 import { trainOnce } from './training.ts';
 
-test('parameters may have them', async () => {
+test('parameters and inputs may have them', async () => {
   const model = readModel(SEEDS['convolutions, batch norm, pooling']().model);
   const names = [...model.graph.initializers.keys()];
   const taken = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'];
-  const graph = renameValues(model.graph, new Map(names.slice(0, taken.length).map((name, i) => [name, taken[i]])));
+  const [input] = model.graph.inputs.map(({ name }) => name).filter((name) => !names.includes(name));
+  const graph = renameValues(
+    model.graph,
+    new Map([...names.slice(0, taken.length).map((name, i) => [name, taken[i]] as const), [input, 'toLocaleString']]),
+  );
   const folder = mkdtempSync(join(tmpdir(), 'thaw-names-'));
   try {
     const path = join(folder, 'model.onnx');

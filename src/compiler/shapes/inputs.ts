@@ -1,5 +1,6 @@
 import { ThawError } from '../../errors.ts';
 import type { DataType, Dimension, Model, Shape, ValueInfo } from '../../onnx/index.ts';
+import { own } from '../../own.ts';
 
 /** An input that takes data: no initializer. Its dimensions are known or have names. */
 export interface DataInput {
@@ -25,7 +26,7 @@ export function dataInputs(model: Model, given: Readonly<Record<string, readonly
   if (infos.length === 0) throw new ThawError('bad-model', 'the model has no input', 'Give a model that takes data');
   if (model.graph.outputs.length === 0)
     throw new ThawError('bad-model', 'the model has no output', 'Give a model that computes something');
-  const shapes = infos.map((info) => declaredShape(info, given[info.name]));
+  const shapes = infos.map((info) => declaredShape(info, own(given, info.name)));
   const main = Math.max(
     0,
     shapes.findIndex((shape) => shape.length >= 2),
