@@ -35,7 +35,7 @@ import {
   withTeacher,
 } from '../compiler/surgery/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Dimension, type Model, producersIn, quantizedWeights, type Shape, sameShape } from '../onnx/index.ts';
+import { type Dimension, elementsIn, type Model, producersIn, quantizedWeights, type Shape, sameShape } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Anatomy } from '../training/index.ts';
 import { type ClassNames, type ContinuedClasses, continueClasses } from './known-classes.ts';
@@ -93,7 +93,10 @@ export async function prepareModel(model: Model, runtime: Runtime, options: Prep
   const source = hasFixedBatch(headed) ? await withFreeBatch(headed, runtime, options) : headed;
   const prepared = await networkOf(source, runtime, options);
   const scores = prepared.network.values.get(prepared.output);
-  if (scores?.shape[0] !== 'batch') throw noRowOfEach(prepared.output, scores?.shape);
+  const [batch, ...row] = scores?.shape ?? [];
+  // Of images as maps of one pixel, of texts not one row for each token.
+  const isRow = row.every((d) => typeof d === 'number') && elementsIn(row) === prepared.anatomy.head.classes;
+  if (batch !== 'batch' || !isRow) throw noRowOfEach(prepared.output, scores?.shape);
   return { source, continued, ...prepared };
 }
 

@@ -18,3 +18,16 @@ test('scores of one sample, whatever the batch, are refused before anything is t
     message: 'the scores "y" are [1, 3], which is not a row for each sample of a batch',
   });
 });
+
+test('so are scores of each token', async () => {
+  const model = smallModel({
+    inputs: { x: ['batch', 'length', 4] },
+    outputs: { y: ['batch', 'length', 3] },
+    initializers: { 'fc.weight': weights([4, 3]) },
+    nodes: [['MatMul', ['x', 'fc.weight'], ['y']]],
+  });
+  await expect(prepareModel(model, nodeRuntime())).rejects.toMatchObject({
+    code: 'bad-model',
+    message: expect.stringContaining('which is not a row for each sample'),
+  });
+});
