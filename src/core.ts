@@ -4,6 +4,7 @@
  */
 
 export * from './compiler/autodiff/index.ts';
+export * from './compiler/import/index.ts';
 export * from './compiler/kernels/index.ts';
 export * from './compiler/losses/index.ts';
 export * from './compiler/optimizers/index.ts';

@@ -3,7 +3,7 @@ import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { FAMILIES, RULES } from '../../src/compiler/autodiff/registry.ts';
 import { ZERO } from '../../src/compiler/autodiff/zero.ts';
-import { MOST_STEPS } from '../../src/compiler/kernels/index.ts';
+import { MOST_STEPS } from '../../src/compiler/import/index.ts';
 
 /** What a rule does not cover, or how it chooses where the derivative is not unique. */
 export const LIMITS: Readonly<Record<string, string>> = {

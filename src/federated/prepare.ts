@@ -7,6 +7,7 @@ import {
   inputFormatOf,
   knownLabels,
   type ModelFiles,
+  noticeRecommended,
   openDataset,
   optionsOf,
   type Prepared,
@@ -56,7 +57,7 @@ export async function prepareRound(
   const { runtime, onEvent, signal } = platform;
   if (state) checkSource(state, files.source, sha256);
   const { settings, recommended } = roundSettings(given, state, files.config);
-  if (Object.keys(recommended).length) onEvent?.({ type: 'recommended', settings: recommended });
+  noticeRecommended(recommended, platform);
   const model = withOutput(await read(), settings.output);
   const format = inputFormatOf(model, files, settings, platform);
   const { task, dataset } = await openLearning({ model, files, format, settings }, state, platform);

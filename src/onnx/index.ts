@@ -37,7 +37,7 @@ export {
 export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
-export { freshName, renamed, renameValues, valueNames } from './names.ts';
+export { freshName, ownNames, renamed, renameValues, valueNames } from './names.ts';
 export { inOrder, liveNodes } from './order.ts';
 export {
   dequantized,

@@ -12,6 +12,13 @@ export function valueNames(graph: Graph, into = new Set<string>()): Set<string> 
   return into;
 }
 
+/** Names of the graph's own values, without those of its subgraphs. */
+export function ownNames({ inputs, initializers, nodes }: Graph): Set<string> {
+  const own = new Set([...inputs.map(({ name }) => name), ...initializers.keys()]);
+  for (const { outputs } of nodes) for (const name of outputs) own.add(name);
+  return own;
+}
+
 /** A name that `taken` does not hold; it holds it afterwards. */
 export function freshName(hint: string, taken: Set<string>): string {
   let name = hint;

@@ -1,5 +1,5 @@
 import type { Parts } from '../bytes.ts';
-import { inSinglePrecision } from '../compiler/kernels/index.ts';
+import { inSinglePrecision } from '../compiler/import/index.ts';
 import type { BatchSource, Preprocessing } from '../data/index.ts';
 import { isText, type TextFormat } from '../data/text/index.ts';
 import {

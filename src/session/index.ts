@@ -60,7 +60,7 @@ export {
   scoresOf,
   withHead,
 } from './prepare.ts';
-export { type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
+export { noticeRecommended, type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
 export { type BestStore, inMemory, Session, type SessionParts, type SessionResult } from './session.ts';
 export {
   type ClassifierSettings,

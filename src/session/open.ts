@@ -23,7 +23,7 @@ import { optionsOf } from './new-head.ts';
 import { withOutput } from './output.ts';
 import { inputShapes } from './pictures.ts';
 import { networkOf, type Prepared, prepareModel } from './prepare.ts';
-import { type RecommendedSettings, withRecommended } from './recommended.ts';
+import { noticeRecommended, type RecommendedSettings, withRecommended } from './recommended.ts';
 import { type BestStore, Session } from './session.ts';
 import { type TrainSettings, type TrainSettingsInput, trainingConfigOf } from './settings.ts';
 import { openSources, type SourcePlatform } from './sources.ts';
@@ -76,7 +76,7 @@ export async function openSession(
   const { settings: asked, recommended } = withRecommended(wanted, files.config);
   const model = withOutput(given, asked.output);
   readAugmentation(asked.augment);
-  if (Object.keys(recommended).length) onEvent?.({ type: 'recommended', settings: recommended });
+  noticeRecommended(recommended, platform);
   noticeQuantized(model, platform);
   const format = inputFormatOf(model, files, asked, platform);
   signal?.throwIfAborted();

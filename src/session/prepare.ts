@@ -12,7 +12,7 @@ import {
   valuesOf,
   withFloatWeights,
   writeSequences,
-} from '../compiler/kernels/index.ts';
+} from '../compiler/import/index.ts';
 import { type Inference, inferShapes } from '../compiler/shapes/index.ts';
 import {
   addHead,
@@ -35,7 +35,15 @@ import {
   withTeacher,
 } from '../compiler/surgery/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Dimension, elementsIn, type Model, producersIn, quantizedWeights, type Shape, sameShape } from '../onnx/index.ts';
+import {
+  type Dimension,
+  elementsIn,
+  type Model,
+  producersIn,
+  quantizedWeights,
+  type Shape,
+  sameShape,
+} from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Anatomy } from '../training/index.ts';
 import { type ClassNames, type ContinuedClasses, continueClasses } from './known-classes.ts';

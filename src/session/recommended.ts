@@ -1,5 +1,6 @@
 import { readAugmentation } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
+import type { SessionHooks } from './events.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from './settings.ts';
 
 /**
@@ -56,6 +57,11 @@ function recommendationIn(config: unknown): Record<string, unknown> {
     `${WHERE}.${unknown} is nothing that a model recommends`,
     `It may say ${RECOMMENDABLE.join(', ')}`,
   );
+}
+
+/** Tells what a training takes from the model's recommendation, if it takes anything. */
+export function noticeRecommended(settings: RecommendedSettings, { onEvent }: SessionHooks): void {
+  if (Object.keys(settings).length) onEvent?.({ type: 'recommended', settings });
 }
 
 function check(recommended: RecommendedSettings): void {

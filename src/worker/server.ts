@@ -1,16 +1,7 @@
 import { wholeOf } from '../bytes.ts';
-import {
-  type BatchSource,
-  type Dataset,
-  type LabelReading,
-  type PictureReader,
-  type Preprocessing,
-  stratifiedSplit,
-} from '../data/index.ts';
-import { isText } from '../data/text/index.ts';
+import type { BatchSource, PictureReader, Preprocessing } from '../data/index.ts';
 import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
-import type { Verification } from '../export/index.ts';
 import { ownRound, type RoundOutcome } from '../federated/index.ts';
 import { readModel } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -34,6 +25,8 @@ import {
   type TrainingEvent,
   writeCheckpoint,
 } from '../training/index.ts';
+import { cardOf } from './card.ts';
+import { checkClassNames, datasetOf, refuseOtherTasks, refuseTexts, roundDatasetOf, splitOf } from './dataset.ts';
 import type { Port } from './port.ts';
 import { keepProject, keptProject } from './projects.ts';
 import {
@@ -247,14 +240,15 @@ class Server implements Served {
       const settings = { ...request.settings };
       refuseSettingsOfRuns(settings);
       const runtime = await this.platform.runtime(settings.device ?? 'auto');
-      this.features ??= new FeatureCache({ maximumBytes: this.featureBytes(readSettings(settings)) });
-      const features = this.features;
+      const read = readSettings(settings);
+      this.features ??= new FeatureCache({ maximumBytes: this.featureBytes(read) });
+      const { features } = this;
       const model = () => readModel(encoded);
       const inputs = { model, files: filesOf(request), sha256: await sha256(encoded), settings };
       return await ownRound(
         { ...inputs, state, evaluateOnly, proximal, measure },
         {
-          ...this.reading(request, readSettings(settings)),
+          ...this.reading(request, read),
           runtime,
           dataset: async (format, { labels, classes = [] }, own) => {
             refuseTexts(format);
@@ -427,58 +421,6 @@ class Server implements Served {
   }
 }
 
-/** @throws ThawError `bad-data` naming the first picture whose label is no index into the classes */
-function checkLabels({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>): void {
-  const wrong = pictures.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
-  if (wrong < 0) return;
-  throw new ThawError(
-    'bad-data',
-    `picture ${wrong} has the label ${pictures[wrong].label}, and there are ${classes.length} classes`,
-    `Give each picture the index of its class, from 0 to ${classes.length - 1}`,
-  );
-}
-
-/** All pictures by their place, as training ones if nothing else is stated. */
-function datasetOf({ classes, pictures }: OpenRequest): Dataset {
-  checkLabels({ classes, pictures });
-  for (const [label, name] of classes.entries()) {
-    const count = pictures.filter((picture) => picture.label === label).length;
-    if (count < 2) {
-      throw new ThawError(
-        'bad-data',
-        `class "${name}" has ${count === 1 ? 'one picture' : 'no pictures'}`,
-        'Give each class at least two: one to learn from, one to check with',
-      );
-    }
-  }
-  return labelled({ classes, pictures }, classes);
-}
-
-/** The same by the classes of a federation, of which a machine may lack some. */
-function roundDatasetOf({ classes, pictures }: RemoteRoundRequest, known: readonly string[]): Dataset {
-  checkLabels({ classes, pictures });
-  const stranger = classes.find((name) => !known.includes(name));
-  if (stranger === undefined) return labelled({ classes, pictures }, known);
-  throw new ThawError('bad-data', `the federation has no class "${stranger}"`, `Its classes are ${known.join(', ')}`);
-}
-
-function labelled({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>, known: readonly string[]): Dataset {
-  const samples = pictures.map(({ label }, i) => ({ file: String(i), label: known.indexOf(classes[label]) }));
-  const isHeld = (_: unknown, i: number) => pictures[i].validation === true;
-  return {
-    classes: known,
-    train: samples.filter((sample, i) => !isHeld(sample, i)),
-    val: samples.filter(isHeld),
-    test: [],
-    problems: [],
-  };
-}
-
-/** With a part of each class held out, where none is. */
-function splitOf(dataset: Dataset, { valFraction, seed }: TrainSettings): Dataset {
-  return dataset.val.length ? dataset : { ...dataset, ...stratifiedSplit(dataset.train, valFraction, seed) };
-}
-
 /** What is around the model, by the names of its files. */
 const filesOf = ({
   preprocessorConfig: preprocessing,
@@ -488,49 +430,3 @@ const filesOf = ({
   preprocessing,
   config,
 });
-
-function refuseOtherTasks(labels: LabelReading): void {
-  if (labels.kind === 'class' && !labels.unseen) return;
-  const what = labels.kind === 'class' ? 'embeddings' : labels.kind;
-  throw new ThawError(
-    'bad-config',
-    `the federation learns ${what}, and a page has pictures of one class each`,
-    'Join it with thaw federated join',
-  );
-}
-
-function refuseTexts(format: InputFormat): void {
-  if (!isText(format)) return;
-  throw new ThawError('bad-model', 'the model reads texts, and pictures are given', 'Use `thaw train` for texts');
-}
-
-/** @throws ThawError `bad-data` for fewer than two classes, and for names that are empty or given twice */
-function checkClassNames(classes: readonly string[]): void {
-  if (classes.length < 2)
-    throw new ThawError('bad-data', `${classes.length} classes cannot be told apart`, 'Give at least two');
-  const empty = classes.findIndex((name) => typeof name !== 'string' || name.trim() === '');
-  if (empty >= 0) throw new ThawError('bad-data', `class ${empty} has no name`, 'Give each class a name of its own');
-  const twice = classes.find((name, i) => classes.indexOf(name) < i);
-  if (twice !== undefined)
-    throw new ThawError('bad-data', `two classes are named "${twice}"`, 'Give each class a name of its own');
-}
-
-const cardOf = ({ classes }: OpenRequest, accuracy: number, { holds, maxDifference }: Verification): string =>
-  [
-    '---',
-    'library_name: transformers.js',
-    'pipeline_tag: image-classification',
-    '---',
-    '# A picture classifier',
-    '',
-    `Fine-tuned with Thaw for ${classes.length} classes. ${(100 * accuracy).toFixed(1)} % of the pictures held out for validation are recognized.`,
-    '',
-    ...(holds
-      ? []
-      : [`Its answers differ from those of the training by up to ${maxDifference}: measure it before you use it.`, '']),
-    '```js',
-    "import { pipeline } from '@huggingface/transformers';",
-    "const classify = await pipeline('image-classification', 'PATH OF THIS FOLDER');",
-    '```',
-    '',
-  ].join('\n');

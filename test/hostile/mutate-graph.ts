@@ -2,6 +2,17 @@
 import { onnx } from '../../src/onnx/generated/onnx.js';
 import type { Random } from '../../src/random.ts';
 import { mutateModel, NAMES } from './mutate.ts';
+import {
+  ATTRIBUTES,
+  DOMAINS,
+  FLOATS,
+  INTEGERS,
+  OPERATORS,
+  SIZES,
+  STRINGS,
+  SYMBOLS,
+  VALUE_NAMES,
+} from './vocabulary.ts';
 
 type GraphProto = onnx.GraphProto.$Properties;
 type NodeProto = onnx.NodeProto.$Properties;
@@ -11,101 +22,6 @@ type ValueProto = onnx.ValueInfoProto.$Properties;
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)];
 const chance = (random: Random, one: number): boolean => random.below(one) === 0;
-
-const SIZES: readonly number[] = [-1, 0, 1, 2, 3, 4, 5, 7, 8, 64, 1000, 4096, -3, 2 ** 31, 2 ** 40, 2 ** 53];
-const INTEGERS: readonly number[] = [
-  0,
-  1,
-  -1,
-  2,
-  -2,
-  3,
-  4,
-  5,
-  7,
-  9,
-  10,
-  64,
-  255,
-  2 ** 31 - 1,
-  -(2 ** 31),
-  2 ** 53,
-  -(2 ** 62),
-];
-const FLOATS: readonly number[] = [0, 1, -1, 0.5, 1e-30, 1e30, -1e30, Number.NaN, Infinity, -Infinity, 2, 100];
-const STRINGS: readonly string[] = [
-  ...NAMES,
-  'nearest',
-  'linear',
-  'cubic',
-  'SAME_UPPER',
-  'VALID',
-  'tanh',
-  'none',
-  'ij,jk->ik',
-  'reflect',
-  'edge',
-  'sum',
-];
-
-/** Names that mean something to Thaw's own graphs. */
-const VALUE_NAMES: readonly string[] = [
-  ...NAMES,
-  'loss',
-  'labels',
-  'lr',
-  'step',
-  'momentum',
-  'fc.weight.grad',
-  'fc.weight.next',
-  'conv1.weight.exp_avg',
-  'r/thaw_shape',
-  'batch',
-  'a*b',
-  'teacher/x',
-  'thaw.units/Mul',
-  'valueOf',
-  'then',
-];
-const SYMBOLS: readonly string[] = [
-  'batch',
-  'N',
-  'sequence',
-  '',
-  '2*batch',
-  '*',
-  '__proto__',
-  'constructor',
-  '3',
-  'a+1',
-  '-1',
-];
-
-const OPERATORS =
-  `Relu Neg Abs Exp Log Sqrt Sigmoid Tanh Erf Softmax LogSoftmax Identity Cast Shape Size Flatten Reshape Transpose Squeeze
-Unsqueeze Expand Tile Concat Split Slice Gather GatherElements GatherND ScatterElements Pad Resize Upsample TopK ArgMax NonZero OneHot Range
-ConstantOfShape Constant Where Equal Less And Not Add Sub Mul Div Pow Mod Max Min Sum Mean MatMul Gemm Einsum Conv ConvTranspose MaxPool
-AveragePool GlobalAveragePool GlobalMaxPool LpPool BatchNormalization LayerNormalization InstanceNormalization GroupNormalization LRN
-ReduceSum ReduceMean ReduceMax ReduceProd ReduceL2 ReduceLogSumExp CumSum Clip LeakyRelu Elu Selu PRelu Gelu HardSigmoid HardSwish Mish
-Softplus Celu ThresholdedRelu Dropout If Loop Scan LSTM GRU RNN QuantizeLinear DequantizeLinear DynamicQuantizeLinear RandomNormalLike
-Bernoulli Trilu EyeLike DepthToSpace SpaceToDepth ReverseSequence GridSample RoiAlign Det Hardmax Attention constructor toString __proto__
-FusedMatMul BiasGelu Own`
-    .trim()
-    .split(/\s+/);
-const DOMAINS: readonly string[] = [
-  '',
-  'ai.onnx',
-  'com.microsoft',
-  'com.microsoft.nchwc',
-  'thaw',
-  'own',
-  '__proto__',
-  'constructor',
-];
-const ATTRIBUTES =
-  'axis axes perm keepdims transA transB alpha beta kernel_shape strides pads dilations group ceil_mode auto_pad epsilon to mode shape split num_outputs equation k largest allowzero training_mode value value_ints value_floats body then_branch else_branch num_scan_inputs scan_input_axes scan_output_directions hidden_size direction activations momentum count_include_pad output_padding stash_type spatial ratio min max scales starts ends'.split(
-    ' ',
-  );
 
 /** The graphs of a model, those inside nodes included. */
 function* graphsIn(graph: GraphProto, depth = 0): Generator<GraphProto> {

@@ -5,6 +5,7 @@ import {
   isFloat,
   type Model,
   type Node,
+  ownNames,
   producersIn,
   readsOf,
   renamed,
@@ -40,13 +41,6 @@ export function inlineBranches(model: Model, constants: ReadonlyMap<string, Tens
   });
   if (nodes.length === graph.nodes.length && nodes.every((node, i) => node === graph.nodes[i])) return model;
   return { ...model, graph: { ...graph, nodes, initializers } };
-}
-
-/** Names of the graph's values, without those of its subgraphs. */
-function ownNames(graph: Graph): Set<string> {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name);
-  return own;
 }
 
 /** Names that a branch's values take in the graph around it. */

@@ -6,6 +6,7 @@ import {
   type Model,
   type Node,
   numbersOf,
+  ownNames,
   producersIn,
   renamed,
   type Tensor,
@@ -62,8 +63,7 @@ export function unrollLoops(model: Model, known: KnownValues): Model {
   const { graph } = model;
   const initializers = new Map(graph.initializers);
   const names = valueNames(graph);
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...initializers.keys()]);
-  for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name);
+  const own = ownNames(graph);
   let count = graph.nodes.length;
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const steps = stepsOf(node, known, graph.initializers);

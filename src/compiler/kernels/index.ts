@@ -1,10 +1,3 @@
-export { inlineBranches, type Selected, selectBranches } from '../import/branches.ts';
-export { MOST_STEPS, unrollLoops } from '../import/loops.ts';
-export { inPrecisionOf, inSinglePrecision } from '../import/precision.ts';
-export { type Quantized, refuseUntrainable } from '../import/refuse.ts';
-export { writeSequences } from '../import/sequences.ts';
-export { withFloatWeights } from '../import/straight-through.ts';
-export { upgrade } from '../import/upgrade.ts';
 export { assignBlocks, fromStored, type Stored, storable, storedShape, toStored } from './blocked/index.ts';
 export { chainsBySample, stacksBySample } from './by-sample/index.ts';
 export { prune, withoutCopies } from './cleanup.ts';
@@ -16,7 +9,6 @@ export { findGelus } from './gelu.ts';
 export { heldInPlace } from './late.ts';
 export { lower } from './lower.ts';
 export type { Machine } from './lowering.ts';
-export { type OpenLoop, openLoop, valuesOf } from './open-loops.ts';
 export { poolFirst } from './pool-first.ts';
 export { separateProjections } from './projections.ts';
 export { findScores } from './scores.ts';

@@ -1,7 +1,5 @@
 import type { Graph, Node } from '../../onnx/index.ts';
-
-/** Operators whose result does not depend on their input's contents: no data flows through them. */
-const SHAPE_ONLY = new Set(['Shape', 'Size']);
+import { SHAPE_ONLY } from '../shapes/index.ts';
 
 /** A graph's nodes seen as what flows from its main input to its main output. */
 export interface DataFlow {

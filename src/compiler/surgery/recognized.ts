@@ -1,5 +1,5 @@
 /** Tensors that are constants by their contents: no training leaves such numbers behind. */
-import { elementCount, isHalf, numbersOf, type Tensor, widened } from '../../onnx/index.ts';
+import { elementCount, isHalf, type Tensor, widened } from '../../onnx/index.ts';
 
 /** Elements from which on contents count: fewer numbers fall into a pattern by chance. */
 const ENOUGH = 4;
@@ -22,7 +22,7 @@ const MASKED = -100;
 export function recognize(tensor: Tensor, isFilter = false): string | undefined {
   const count = elementCount(tensor.shape);
   if (count < ENOUGH || count > MOST) return undefined;
-  const x = isHalf(tensor.type) ? numbersOf(widened(tensor)) : (tensor.data as unknown as ArrayLike<number>);
+  const x = contentsOf(tensor);
   if (isSpaced(x)) return 'evenly spaced numbers';
   const { shape } = tensor;
   if (isBlur(x, shape)) return 'a blur';
@@ -37,16 +37,14 @@ export function recognize(tensor: Tensor, isFilter = false): string | undefined 
 
 /** The only number in a tensor, which it repeats. */
 export function repeated(tensor: Tensor): number | undefined {
-  if (isHalf(tensor.type)) return repeated(widened(tensor));
-  const x = tensor.data as unknown as ArrayLike<number>;
+  const x = contentsOf(tensor);
   for (let i = 1; i < x.length; i++) if (x[i] !== x[0]) return undefined;
   return x[0];
 }
 
 /** Zeros and ones, of both some. */
 export function isBinary(tensor: Tensor): boolean {
-  if (isHalf(tensor.type)) return isBinary(widened(tensor));
-  const x = tensor.data as unknown as ArrayLike<number>;
+  const x = contentsOf(tensor);
   let ones = 0;
   for (let i = 0; i < x.length; i++) {
     if (x[i] !== 0 && x[i] !== 1) return false;
@@ -54,6 +52,10 @@ export function isBinary(tensor: Tensor): boolean {
   }
   return ones > 0 && ones < x.length;
 }
+
+/** Its elements, halves as the numbers they stand for. */
+const contentsOf = (tensor: Tensor): ArrayLike<number> =>
+  (isHalf(tensor.type) ? widened(tensor) : tensor).data as unknown as ArrayLike<number>;
 
 function isMask(x: ArrayLike<number>): boolean {
   let masked = false;

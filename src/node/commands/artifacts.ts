@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Quantized } from '../../compiler/kernels/index.ts';
+import type { Quantized } from '../../compiler/import/index.ts';
 import type { Inference } from '../../compiler/shapes/index.ts';
 import type { Manifest, TrainingPlan } from '../../compiler/step/index.ts';
 import {

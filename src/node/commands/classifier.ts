@@ -1,4 +1,4 @@
-import { inSinglePrecision } from '../../compiler/kernels/index.ts';
+import { inSinglePrecision } from '../../compiler/import/index.ts';
 import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../../data/index.ts';
 import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { inSinglePrecision } from '../../compiler/kernels/index.ts';
+import { inSinglePrecision } from '../../compiler/import/index.ts';
 import { ThawError } from '../../errors.ts';
 import {
   type CompressedForm,

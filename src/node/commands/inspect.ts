@@ -1,4 +1,4 @@
-import type { Quantized } from '../../compiler/kernels/index.ts';
+import type { Quantized } from '../../compiler/import/index.ts';
 import type { Inference } from '../../compiler/shapes/index.ts';
 import { findHead, type InspectedMemory, type Inspection, inspect } from '../../compiler/surgery/index.ts';
 import { ThawError } from '../../errors.ts';

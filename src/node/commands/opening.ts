@@ -3,8 +3,8 @@ import {
   inputFormatOf,
   knownLabels,
   noticeQuantized,
+  noticeRecommended,
   openDataset,
-  type RecommendedSettings,
   type TrainSettingsInput,
   withOutput,
   withRecommended,
@@ -21,14 +21,10 @@ export async function openModel(
 ) {
   const resolved = await fetchModel(spec, hooks);
   const { settings, recommended } = withRecommended(given, resolved.config);
-  tellRecommended(recommended, hooks);
+  noticeRecommended(recommended, hooks);
   const model = withOutput(await readModelFile(resolved.path), settings.output);
   noticeQuantized(model, hooks);
   return { resolved, model, settings, preprocessing: inputFormatOf(model, resolved, settings, hooks) };
-}
-
-export function tellRecommended(settings: RecommendedSettings, { onEvent }: JobHooks): void {
-  if (Object.keys(settings).length) onEvent?.({ type: 'recommended', settings });
 }
 
 /** The data of a training with a model as `openModel` opened it. */

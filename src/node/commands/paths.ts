@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { packageFile } from '../package-files.ts';
 
-/** Of the package; the same way from `src/node/commands` and from `dist/node`. */
+/** Of the package. */
 export const TEMPLATES = packageFile('templates');
 
 /** A path as short as it can be said from where the user is. */

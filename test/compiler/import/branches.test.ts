@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inlineBranches } from '../../../src/compiler/kernels/index.ts';
+import { inlineBranches } from '../../../src/compiler/import/index.ts';
 import { type Graph, type Model, type Tensor, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { type NodeLine, smallModel, tensor, weights } from '../../small-models.ts';

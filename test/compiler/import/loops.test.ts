@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MOST_STEPS, unrollLoops } from '../../../src/compiler/kernels/index.ts';
+import { MOST_STEPS, unrollLoops } from '../../../src/compiler/import/index.ts';
 import { evaluationModel, PLAN_DEFAULTS, trainingModel } from '../../../src/compiler/step/index.ts';
 import { type Attribute, type Graph, type Model, numbersOf, type Tensor, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';

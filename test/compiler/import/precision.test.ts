@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inPrecisionOf, inSinglePrecision } from '../../../src/compiler/kernels/index.ts';
+import { inPrecisionOf, inSinglePrecision } from '../../../src/compiler/import/index.ts';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { isHalf, type Model, narrowed, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { writeSequences } from '../../../src/compiler/kernels/index.ts';
+import { writeSequences } from '../../../src/compiler/import/index.ts';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { groupsOf } from '../../../src/compiler/surgery/index.ts';
 import { inferNetwork } from '../../../src/session/index.ts';

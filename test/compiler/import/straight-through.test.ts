@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { withFloatWeights } from '../../../src/compiler/kernels/index.ts';
+import { withFloatWeights } from '../../../src/compiler/import/index.ts';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { type Model, readModel, type Tensor, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';

@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { upgrade } from '../../../src/compiler/kernels/index.ts';
+import { upgrade } from '../../../src/compiler/import/index.ts';
 import {
   type Attribute,
   type AttributeLike,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { upgrade } from '../../../src/compiler/kernels/index.ts';
+import { upgrade } from '../../../src/compiler/import/index.ts';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { PLAN_DEFAULTS, replaceable, stepModels } from '../../../src/compiler/step/index.ts';
 import { elementCount, GraphBuilder, readModel, type Value, writeModel } from '../../../src/onnx/index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { upgrade } from '../../../src/compiler/kernels/index.ts';
+import { upgrade } from '../../../src/compiler/import/index.ts';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { adapterNames, findHead, groupsOf, mergeAdapters, placeAdapters } from '../../../src/compiler/surgery/index.ts';
 import { readModel, type Tensor, writeModel } from '../../../src/onnx/index.ts';

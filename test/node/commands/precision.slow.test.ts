@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inSinglePrecision } from '../../../src/compiler/kernels/index.ts';
+import { inSinglePrecision } from '../../../src/compiler/import/index.ts';
 import {
   evaluate,
   exportRun,

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
-import { positionsOf } from './positions.ts';
+import { lengthOf, positionsOf } from './positions.ts';
 
 /** Queries [batch, heads, positions, features], keys and values with as many heads or a divisor of them. */
 export interface Heads {
@@ -113,10 +113,6 @@ export const beyond = (b: GraphBuilder, lengths: Value, k: Value): Value =>
 /** One number a sample, int64 [batch, 1, 1, 1]. */
 export const bySample = (b: GraphBuilder, lengths: Value): Value => b.cast(b.unsqueeze(lengths, [1, 2, 3]), 'int64');
 
-/** The number of positions of x, int64 without axes. */
-const lengthOf = (b: GraphBuilder, x: Value): Value =>
-  b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([2]))], [{ type: 'int64', shape: [] }])[0];
-
 export const attention: Rules = {
   Attention: (context) => {
     const { b, inputs, outputs, attributes, refuse, composed } = context;
@@ -132,8 +128,8 @@ export const attention: Rules = {
         return b.emit('Concat', [past, own], [like], { axis: 2 })[0];
       };
       const [k, v] = [present(key, pastKey, 1), present(value, pastValue, 2)];
-      const last = () => lengths && b.sub(lengths, lengthOf(b, q));
-      const offset = pastKey ? lengthOf(b, pastKey) : last();
+      const last = () => lengths && b.sub(lengths, lengthOf(b, q, 2));
+      const offset = pastKey ? lengthOf(b, pastKey, 2) : last();
       const biases = [
         ...(mask ? [mask.type === 'bool' ? b.where(mask, b.scalar(0), MASKED) : mask] : []),
         ...(is_causal ? [causal(b, { q, k }, { offset })] : []),

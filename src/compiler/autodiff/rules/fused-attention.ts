@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../../onnx/index.ts';
-import type { Rules } from '../rule.ts';
-import { attend, beyond, bySample, causal, join, split } from './attention.ts';
+import type { RuleContext, Rules } from '../rule.ts';
+import { attend, beyond, bySample, causal, type Heads, join, split } from './attention.ts';
 import { cached, rotate } from './rotary.ts';
 
 /**
@@ -11,6 +11,19 @@ function maskBias(b: GraphBuilder, mask: Value, k: Value, filter: number): Value
   if (mask.shape.length === 1) return b.mul(b.cast(b.less(beyond(b, bySample(b, mask), k), 0), 'float32'), filter);
   const masked = b.mul(b.sub(1, b.cast(mask, 'float32')), filter);
   return b.unsqueeze(masked, mask.shape.length === 2 ? [1, 2] : [1]);
+}
+
+/** What is added to the scores: the bias of a mask, that of the order of positions, and scores of the caller's own. */
+function biasesOf(
+  { b, attributes: { unidirectional = 0, mask_filter_value = -10000 } }: RuleContext,
+  { q, k }: Pick<Heads, 'q' | 'k'>,
+  { mask, scores }: { readonly mask?: Value; readonly scores?: Value },
+): Value[] {
+  return [
+    ...(mask ? [maskBias(b, mask, k, mask_filter_value)] : []),
+    ...(unidirectional ? [causal(b, { q, k })] : []),
+    ...(scores ? [scores] : []),
+  ];
 }
 
 /** Parts of the last axis, of these widths. */
@@ -27,7 +40,7 @@ export const fusedAttention: Rules = {
   // x·[Wq Wk Wv] + c, cut into queries, keys and values, then y = softmax(q·kᵀ·scale + masks)·v
   Attention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
-    const { num_heads: heads, unidirectional = 0, do_rotary = 0, qkv_hidden_sizes, mask_filter_value } = attributes;
+    const { num_heads: heads, do_rotary = 0, qkv_hidden_sizes } = attributes;
     const [, weights, , mask, past] = inputs;
     if (past || reached[1]) refuse('past keys and values');
     if (do_rotary) refuse('rotary embeddings');
@@ -41,11 +54,7 @@ export const fusedAttention: Rules = {
       const [q, k, v] = parts(b, bias ? b.add(product, bias) : product, widths).map((part) =>
         split(context, part, heads),
       );
-      const biases = [
-        ...(mask ? [maskBias(b, mask, k, mask_filter_value ?? -10000)] : []),
-        ...(unidirectional ? [causal(b, { q, k })] : []),
-        ...(scores ? [scores] : []),
-      ];
+      const biases = biasesOf(context, { q, k }, { mask, scores });
       return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }).y, outputs[0])];
     });
   },
@@ -54,7 +63,7 @@ export const fusedAttention: Rules = {
   MultiHeadAttention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const [query, key, value, , mask, , ...past] = inputs;
-    const { num_heads: heads, unidirectional = 0, mask_filter_value } = attributes;
+    const { num_heads: heads } = attributes;
     if (!key || !value) refuse('queries, keys and values packed together');
     if (past.some((x) => x !== undefined)) refuse('past keys and values');
     if (reached[3]) refuse('its scores are used as a result');
@@ -66,11 +75,7 @@ export const fusedAttention: Rules = {
         const isApart = input.shape.length === 4;
         return split(context, bias && !isApart ? b.add(input, shifts[i]) : input, heads);
       });
-      const biases = [
-        ...(mask ? [maskBias(b, mask, k, mask_filter_value ?? -10000)] : []),
-        ...(unidirectional ? [causal(b, { q, k })] : []),
-        ...(scores ? [scores] : []),
-      ];
+      const biases = biasesOf(context, { q, k }, { mask, scores });
       return [join(b, attend(b, { q, k, v }, { scale: attributes.scale || undefined, biases }).y, outputs[0]), k, v];
     });
   },

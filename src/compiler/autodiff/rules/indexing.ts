@@ -1,13 +1,7 @@
-import { axis, type GraphBuilder, isStatic, product, type Shape, tensor, type Value } from '../../../onnx/index.ts';
+import { axis, isStatic, product, type Shape, tensor, type Value } from '../../../onnx/index.ts';
 import type { InputGradient, RuleContext, Rules } from '../rule.ts';
-import { positionsOf } from './positions.ts';
+import { positionsOf, sizeOf } from './positions.ts';
 import { place } from './shapes.ts';
-
-/** 0, 1, 2, … down the rows of a matrix, int64 `[rows, 1]`. */
-function numbered(b: GraphBuilder, like: Value): Value {
-  const ones = b.full(1, b.slice(like, 1, 0, 1), 'int64');
-  return b.sub(b.emit('CumSum', [ones, b.scalar(0, 'int64')], [ones])[0], 1);
-}
 
 /** The places that a scattering operator writes to. */
 interface Places {
@@ -88,7 +82,10 @@ export const indexing: Rules = {
       const count = product(indices.shape.slice(0, -1));
       const tail = product(x.shape.slice(batch_dims + depth));
       const within = b.reshape(b.sum(columns), [batches, product(indices.shape.slice(batch_dims, -1))]);
-      const places = batch_dims === 0 ? within : b.add(within, b.mul(numbered(b, within), product(leading) as number));
+      const places =
+        batch_dims === 0
+          ? within
+          : b.add(within, b.mul(b.unsqueeze(positionsOf(b, within, 0), [1]), product(leading) as number));
       const flat = b.reshape(b.full(0, x), [product([batches, ...leading]), tail]);
       const updates = b.reshape(dy, [count, tail]);
       const rows = b.expand(b.reshape(places, [count, 1]), [count, tail], updates);
@@ -165,8 +162,7 @@ export const indexing: Rules = {
     const places = () => {
       const steps = positionsOf(b, u, at);
       const from = starts ? b.add(b.unsqueeze(starts, [1]), steps) : b.unsqueeze(steps, [0]);
-      const size = () => b.gather(b.shapeOf(x), b.ints([at]));
-      const within = mode === 'circular' ? b.binary('Mod', from, size()) : from;
+      const within = mode === 'circular' ? b.binary('Mod', from, sizeOf(b, x, at)) : from;
       const axes = x.shape.map((_, i) => i).filter((i) => i !== 0 && i !== at);
       return b.expand(b.unsqueeze(within, axes), u.shape, u);
     };

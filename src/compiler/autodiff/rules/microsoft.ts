@@ -7,6 +7,7 @@ import { indexing } from './indexing.ts';
 import { matrices } from './matrices.ts';
 import { layerNormalization } from './normalization.ts';
 import { padding } from './padding.ts';
+import { sizeOf } from './positions.ts';
 import { shapes } from './shapes.ts';
 
 /** ∂y before an activation with parameters that was fused behind an operator; all of these tell it from their result. */
@@ -105,7 +106,7 @@ export const microsoft: Rules = {
   EmbedLayerNormalization: ({ b, attributes, composed }) =>
     composed(([ids, segmentIds, words, positions, segments, scale, shift, , positionIds]) => {
       const [, length] = ids.shape;
-      const rows = b.gather(b.shapeOf(ids), b.ints([1]));
+      const rows = sizeOf(b, ids, 1);
       const firstRows = () =>
         b.emit(
           'Slice',

@@ -1,7 +1,7 @@
 import { float, type GraphBuilder, type Value } from '../../../onnx/index.ts';
 import { emitLoop } from '../loops.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
-import { positionsOf } from './positions.ts';
+import { lengthOf, positionsOf } from './positions.ts';
 
 /** One step of a recurrent network: state in, state out; the first value of the state is the output h. */
 type Step = (cell: Cell, x: Value, state: readonly Value[]) => readonly Value[];
@@ -138,7 +138,7 @@ function writtenOut(b: GraphBuilder, steps: number, { all, start, advance, isRev
 
 /** The steps as a loop, if only a run knows how many there are. */
 function looped(b: GraphBuilder, x: Value, { all, start, advance, isReversed }: Run): Ran {
-  const [trips] = b.emit('Squeeze', [b.gather(b.shapeOf(x), b.ints([0]))], [{ type: 'int64', shape: [] }]);
+  const trips = lengthOf(b, x, 0);
   const last = b.sub(trips, 1);
   const body = (step: Value, states: readonly Value[]) => {
     const t = isReversed ? b.sub(last, step) : step;

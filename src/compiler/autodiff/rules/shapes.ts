@@ -1,5 +1,6 @@
 import { axis, divide, type GraphBuilder, isStatic, numbersOf, type Value } from '../../../onnx/index.ts';
 import type { Rule, Rules } from '../rule.ts';
+import { positionsOf, sizeOf } from './positions.ts';
 
 // y has x's elements in x's order      ∂x = ∂y in x's shape
 const reshaped: Rule = ({ b, inputs: [x], dy: [dy] }) => [() => b.reshapeLike(dy, x)];
@@ -39,20 +40,11 @@ export function placeLike(b: GraphBuilder, x: Value, at: number, start: number, 
   return b.emit('Pad', [x, pads], [{ type: x.type, shape }])[0];
 }
 
-/** The size of an axis at run time, int64 `[1]`. */
-const sizeOf = (b: GraphBuilder, x: Value, at: number): Value => b.gather(b.shapeOf(x), b.ints([at]));
-
 /** x in zeros of `like`'s size along one axis, at the positions that a slice takes. `bounds`: its start, end and, if there is one, step. */
 function scatterTaken(b: GraphBuilder, x: Value, at: number, like: Value, [start, end, step]: readonly Value[]): Value {
-  const size = sizeOf(b, like, at);
-  const all = b.emit(
-    'Range',
-    [b.scalar(0, 'int64'), b.squeeze(size, [0]), b.scalar(1, 'int64')],
-    [{ type: 'int64', shape: [like.shape[at]] }],
-  )[0];
   const taken = b.emit(
     'Slice',
-    [all, start, end, b.ints([0]), ...(step ? [step] : [])],
+    [positionsOf(b, like, at), start, end, b.ints([0]), ...(step ? [step] : [])],
     [{ type: 'int64', shape: [x.shape[at]] }],
   )[0];
   const rank = x.shape.length;
@@ -62,7 +54,7 @@ function scatterTaken(b: GraphBuilder, x: Value, at: number, like: Value, [start
   );
   const shape = x.shape.map((d, i) => (i === at ? like.shape[at] : d));
   const sizes = b.concat(
-    x.shape.map((_, i) => (i === at ? size : sizeOf(b, x, i))),
+    x.shape.map((_, i) => sizeOf(b, i === at ? like : x, i)),
     0,
   );
   const zeros = b.emit('Expand', [b.scalar(0, x.type), sizes], [{ type: x.type, shape }])[0];

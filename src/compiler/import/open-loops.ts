@@ -11,8 +11,8 @@ import {
   tensor,
   valueNames,
 } from '../../onnx/index.ts';
-import { dependsOnWeights } from '../import/branches.ts';
-import type { KnownValues } from '../import/loops.ts';
+import { dependsOnWeights } from './branches.ts';
+import type { KnownValues } from './loops.ts';
 
 /** A model with a loop whose values have names of their own. */
 export interface OpenLoop {
