@@ -1,6 +1,6 @@
 // Gradual thawing, one layer group after another, until the accuracy is good enough:
 //
-//     npx thaw train default ./pictures --config examples/thaw.config.ts
+//     npx thaw train default ./images --config examples/thaw.config.ts
 import type { TrainSettingsInput } from 'thaw';
 
 export default {

@@ -1,10 +1,10 @@
-// Fine-tunes the embedded model on a folder of pictures, from JavaScript:
+// Fine-tunes the embedded model on a folder of images, from JavaScript:
 //
-//     node examples/train.js ./pictures
+//     node examples/train.js ./images
 import { train } from 'thaw';
 
 const outcome = await train(
-  { model: 'default', data: process.argv[2] ?? './pictures', settings: { epochs: 6 } },
+  { model: 'default', data: process.argv[2] ?? './images', settings: { epochs: 6 } },
   {
     onEvent(event) {
       if (event.type === 'epoch') console.log(`epoch ${event.epoch}: accuracy ${event.val.accuracy.toFixed(3)}`);

@@ -1,9 +1,9 @@
 /**
- * What a page's process holds while its worker trains for hundreds of stages, or with thousands of pictures, in a real Chromium on Linux:
+ * What a page's process holds while its worker trains for hundreds of stages, or with thousands of images, in a real Chromium on Linux:
  *
- *     npx tsx scripts/browser-memory.ts DATA [--model FOLDER] [--stages N] [--pictures N] [--cache-memory MB]
+ *     npx tsx scripts/browser-memory.ts DATA [--model FOLDER] [--stages N] [--images N] [--cache-memory MB]
  *
- * DATA has class folders of JPEGs; more pictures than there are become so by repeating them, each with other bytes behind its end, so that nothing takes
+ * DATA has class folders of JPEGs; more images than there are become so by repeating them, each with other bytes behind its end, so that nothing takes
  * two of them for one.
  */
 import { readFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     model: { type: 'string', default: 'artifacts/default' },
     stages: { type: 'string', default: '3' },
-    pictures: { type: 'string' },
+    images: { type: 'string' },
     'cache-memory': { type: 'string' },
   },
 });
@@ -62,11 +62,11 @@ try {
       const { thaw, measure } = globalThis as any;
       const read = async (from: string) => (await fetch(from)).blob();
       const blobs = await Promise.all(files.map(async ({ address, label }) => ({ label, blob: await read(address) })));
-      const pictures = Array.from({ length: count }, (_, i) => {
+      const images = Array.from({ length: count }, (_, i) => {
         const { label, blob } = blobs[i % blobs.length];
-        return { label, picture: i < blobs.length ? blob : new Blob([blob, String(i)], { type: blob.type }) };
+        return { label, image: i < blobs.length ? blob : new Blob([blob, String(i)], { type: blob.type }) };
       });
-      await measure(`${count} pictures given`);
+      await measure(`${count} images given`);
       const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
       let steps = 0;
       let every = Number.POSITIVE_INFINITY;
@@ -78,7 +78,7 @@ try {
         model: new Uint8Array(await (await read('/model/onnx/model.onnx')).arrayBuffer()),
         preprocessorConfig: JSON.parse(await (await read('/model/preprocessor_config.json')).text()),
         classes,
-        pictures,
+        images,
         settings: {
           device: 'cpu',
           stages: Array.from({ length: stages }, (_, i) => ({ train: i % 2 ? 'last:3' : 'head', epochs: 1 })),
@@ -92,7 +92,7 @@ try {
     {
       classes,
       files,
-      count: Number(values.pictures ?? files.length),
+      count: Number(values.images ?? files.length),
       stages: Number(values.stages),
       cacheMemory: values['cache-memory'] === undefined ? undefined : Number(values['cache-memory']),
       readings: READINGS,

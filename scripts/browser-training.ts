@@ -3,8 +3,8 @@
  *
  *     npx tsx scripts/browser-training.ts MODEL DATA [--settings JSON] [--device cpu|webgpu] [--threads N] [--png]
  *
- * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png both get the pictures as PNG
- * of the size that the model's pictures are resized to, so that no decoder has a part in what differs.
+ * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png both get the images as PNG
+ * of the size that the model's images are resized to, so that no decoder has a part in what differs.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { checkPicture, openDataset } from '../src/data/node/index.ts';
+import { checkImage, openDataset } from '../src/data/node/index.ts';
 import { train } from '../src/node/commands/index.ts';
 import { readModel } from '../src/onnx/index.ts';
 import type { RemoteEvent } from '../src/worker/index.ts';
@@ -47,11 +47,11 @@ const [modelFolder, given] = positionals.map((path) => resolve(path));
 const settings = JSON.parse(values.settings);
 const work = await mkdtemp(join(tmpdir(), 'thaw-browser-training-'));
 
-/** Every picture that can be read, as PNG whose short side is 256, where the long one follows. */
+/** Every image that can be read, as PNG whose short side is 256, where the long one follows. */
 async function asPng(from: string): Promise<string> {
   const { train, val } = await openDataset(from);
   for (const { file } of [...train, ...val]) {
-    if ('reason' in (await checkPicture(file, 'full'))) continue;
+    if ('reason' in (await checkImage(file, 'full'))) continue;
     const to = join(work, 'png', `${relative(from, file)}.png`);
     await mkdir(dirname(to), { recursive: true });
     await sharp(file).rotate().toColourspace('srgb').resize(256, 256, { fit: 'outside' }).png().toFile(to);
@@ -85,19 +85,19 @@ async function inPage(page: Page, data: string): Promise<Outcome> {
   const address = (file: string) => `/data/${relative(data, file).split('/').map(encodeURIComponent).join('/')}`;
   const request = {
     classes,
-    pictures: [
+    images: [
       ...train.map(({ file, label }) => ({ address: address(file), label, validation: false })),
       ...val.map(({ file, label }) => ({ address: address(file), label, validation: true })),
     ],
     settings: { ...settings, device: values.device },
     threads: values.threads && Number(values.threads),
   };
-  const { model, ...outcome } = await page.evaluate(async ({ classes, pictures, settings, threads }) => {
+  const { model, ...outcome } = await page.evaluate(async ({ classes, images, settings, threads }) => {
     // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
     const { thaw } = globalThis as any;
     const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
     const blobs = await Promise.all(
-      pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await (await fetch(address)).blob() })),
+      images.map(async ({ address, ...rest }) => ({ ...rest, image: await (await fetch(address)).blob() })),
     );
     const model = await bytes('/model/onnx/model.onnx');
     const json = async (name: string) => {
@@ -109,7 +109,7 @@ async function inPage(page: Page, data: string): Promise<Outcome> {
     const epochs: Extract<RemoteEvent, { type: 'epoch' }>[] = [];
     client.listen((event: RemoteEvent) => event.type === 'epoch' && epochs.push(event));
     const began = performance.now();
-    const { device } = await client.open({ model, preprocessorConfig, config, classes, pictures: blobs, settings });
+    const { device } = await client.open({ model, preprocessorConfig, config, classes, images: blobs, settings });
     await client.train();
     const { files, evaluation } = await client.finish();
     const seconds = (performance.now() - began) / 1000;

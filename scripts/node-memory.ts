@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { classification } from '../src/tasks/index.ts';
 import { parseConfig, Trainer, trainingSchema } from '../src/training/index.ts';
 import { prepared, runtime } from '../test/training/network.ts';
-import { SyntheticPictures } from '../test/training/source.ts';
+import { SyntheticImages } from '../test/training/source.ts';
 
 const { values } = parseArgs({ options: { stages: { type: 'string', default: '300' } } });
 const count = Number(values.stages);
@@ -18,8 +18,8 @@ const trainer = new Trainer({
   ...(await prepared()),
   runtime,
   task: classification(['red', 'green', 'blue']),
-  train: new SyntheticPictures(12, 1),
-  val: new SyntheticPictures(6, 2),
+  train: new SyntheticImages(12, 1),
+  val: new SyntheticImages(6, 2),
   config: parseConfig(trainingSchema, {
     batch: 6,
     // In turn: what is frozen, what it hands on and what the optimizer holds change from stage to stage.

@@ -1,7 +1,7 @@
 /**
  * Renders an invented run's report, to look at while working on its design:
  *
- *     npx tsx scripts/report-preview.ts report.html [number of classes] [folder of pictures]
+ *     npx tsx scripts/report-preview.ts report.html [number of classes] [folder of images]
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const NAMES = [
   'wasp',
 ];
 
-/** Pictures of a folder, or drawn ones, as small data URLs. */
+/** Images of a folder, or drawn ones, as small data URLs. */
 async function thumbnails(folder: string | undefined): Promise<string[]> {
   const files = folder
     ? (await readdir(folder, { recursive: true })).filter((file) => /\.(jpe?g|png|webp)$/i.test(file)).slice(0, 24)
@@ -47,7 +47,7 @@ async function thumbnails(folder: string | undefined): Promise<string[]> {
 
 const [path, number = '2', folder] = process.argv.slice(2);
 if (!path) {
-  console.error('Usage: npx tsx scripts/report-preview.ts report.html [number of classes] [folder of pictures]');
+  console.error('Usage: npx tsx scripts/report-preview.ts report.html [number of classes] [folder of images]');
   process.exit(2);
 }
 const classes = Array.from(

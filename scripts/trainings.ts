@@ -55,11 +55,11 @@ function digestOfRun(run: string): string {
   return digest(readFileSync(join(run, 'model/onnx/model.onnx')), ...numbers);
 }
 
-/** Tables of the project's pictures, and of texts. */
+/** Tables of the project's images, and of texts. */
 function writeTables({ folder }: Project): Readonly<Record<string, string>> {
   const rows = (Object.keys(COLOURS) as (keyof typeof COLOURS)[]).flatMap((name) =>
     Object.entries({ train: 8, val: 4 }).flatMap(([split, count]) =>
-      Array.from({ length: count }, (_, i) => ({ file: `pictures/${split}/${name}/${i}.png`, name, split })),
+      Array.from({ length: count }, (_, i) => ({ file: `images/${split}/${name}/${i}.png`, name, split })),
     ),
   );
   const labels = { blue: 'blue|cold', green: 'cold', red: 'warm' };

@@ -1,13 +1,13 @@
 /** Thaw in Node: the core, the jobs of the command line as functions, and what they stand on. */
 export * from './core.ts';
 export {
-  augmentPicture,
-  checkPicture,
-  decodePicture,
+  augmentImage,
+  checkImage,
+  decodeImage,
+  ImageSource,
   type OpenDatasetOptions,
   openDataset,
-  openPictures,
-  PictureSource,
+  openImages,
   preview,
   thumbnail,
 } from './data/node/index.ts';

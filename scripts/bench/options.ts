@@ -12,13 +12,13 @@ export interface BenchOptions {
   readonly warmup: number;
   /** Most times that a turn is taken which other work on the machine disturbs. */
   readonly attempts: number;
-  /** Whole trainings of each side, in the cases that read pictures, with seeds from 0. */
+  /** Whole trainings of each side, in the cases that read images, with seeds from 0. */
   readonly trainings: number;
   readonly threads: number;
   readonly batch: number;
   readonly classes: number;
   readonly interpreters: Interpreters;
-  /** Class folders of JPEGs, for the cases that read pictures. */
+  /** Class folders of JPEGs, for the cases that read images. */
   readonly data?: string;
   /** Markdown file whose sections are replaced. */
   readonly write?: string;

@@ -46,7 +46,7 @@ export interface PeakMemory {
   readonly bytes: number;
 }
 
-/** A whole training on a folder of pictures. */
+/** A whole training on a folder of images. */
 export interface JobRequest {
   /** As scripts/bench/python/networks.py names it. */
   readonly network: string;
@@ -82,7 +82,7 @@ export interface Recipe extends Pick<JobRequest, 'network' | 'model'> {
 export interface JobDone {
   /** From the request to the finished model. */
   readonly seconds: number;
-  /** The best on the validation pictures. */
+  /** The best on the validation images. */
   readonly accuracy: number;
   readonly epochs: readonly {
     readonly stage: number;

@@ -45,7 +45,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   DequantizeLinear: 'after `QuantizeLinear`; the scale is known when compiling, and does not train',
   'com.microsoft.QuantizeLinear': 'as `QuantizeLinear`',
   'com.microsoft.DequantizeLinear': 'as `DequantizeLinear`',
-  RoiAlign: 'pictures of known size; mode max as ONNX Runtime computes it, the greatest of the weighted neighbours',
+  RoiAlign: 'images of known size; mode max as ONNX Runtime computes it, the greatest of the weighted neighbours',
   GroupNormalization: 'image size known when compiling',
   LRN: 'image size known when compiling',
   RNN: 'a fixed number of steps is written out, any other is a loop; no `layout`, for which ONNX Runtime has no kernel',

@@ -5,8 +5,8 @@ finished round is lost.
 
 usage: faults.py MODEL SHARE SHARE MEASURED LABELS [THAW]
   MODEL     an .onnx file
-  SHARE     labelled pictures of a client
-  MEASURED  labelled pictures of the server
+  SHARE     labelled images of a client
+  MEASURED  labelled images of the server
   LABELS    a,b,c
   THAW      how Thaw is called: thaw unless given
 

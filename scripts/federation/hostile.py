@@ -5,8 +5,8 @@ what every round came to, and fails if a round is lost, a hostile client is not 
 
 usage: hostile.py MODEL SHARE SHARE MEASURED LABELS [THAW]
   MODEL     an .onnx file
-  SHARE     labelled pictures of an honest client
-  MEASURED  labelled pictures of the server
+  SHARE     labelled images of an honest client
+  MEASURED  labelled images of the server
   LABELS    a,b,c
   THAW      how Thaw is called: thaw unless given
 

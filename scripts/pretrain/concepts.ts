@@ -1,4 +1,4 @@
-/** Which concepts the default model is pretrained on, and with which pictures. */
+/** Which concepts the default model is pretrained on, and with which images. */
 
 import type { Icon } from '../demo/icons.ts';
 import { heldOutConcepts, heldOutSets } from './held-out.ts';
@@ -23,8 +23,8 @@ const brands = new Set(
 const disguises = heldOutConcepts.flatMap(({ drawnUnder }) => drawnUnder);
 const barred = new Set(heldOutConcepts.flatMap(({ words }) => words));
 
-/** A picture of the pretraining. */
-export interface Picture {
+/** An image of the pretraining. */
+export interface Image {
   readonly icon: Icon;
   /** Index into the concepts. */
   readonly label: number;
@@ -34,7 +34,7 @@ export interface Picture {
 export interface PretrainingSet {
   /** In alphabetical order. */
   readonly concepts: readonly string[];
-  readonly pictures: readonly Picture[];
+  readonly images: readonly Image[];
 }
 
 /** Whether a name has a word of a held-out concept, so that its drawing must not be seen in pretraining. */
@@ -47,7 +47,7 @@ export function namesHeldOut(name: string): boolean {
  * `mostDrawings` of a set. The artists that validate held-out concepts validate here, too.
  * @param drawings the icons of each set, by the set's name
  */
-export function selectPictures(drawings: ReadonlyMap<string, readonly Icon[]>): PretrainingSet {
+export function selectImages(drawings: ReadonlyMap<string, readonly Icon[]>): PretrainingSet {
   const byConcept = new Map<string, Map<string, Icon[]>>();
   for (const set of iconSets) {
     const seen = new Set<string>();
@@ -60,14 +60,14 @@ export function selectPictures(drawings: ReadonlyMap<string, readonly Icon[]>): 
     }
   }
   const chosen = [...byConcept].filter(([, sets]) => sets.size >= leastSets).sort(([a], [b]) => (a < b ? -1 : 1));
-  const pictures = chosen.flatMap(([, sets], label) =>
+  const images = chosen.flatMap(([, sets], label) =>
     iconSets.flatMap((set) =>
       oneOfEachStyle(sets.get(set.name) ?? [], set)
         .slice(0, mostDrawings)
         .map((icon) => ({ icon, label, split: isHeldOut(set.name) ? ('val' as const) : ('train' as const) })),
     ),
   );
-  return { concepts: chosen.map(([name]) => name), pictures };
+  return { concepts: chosen.map(([name]) => name), images };
 }
 
 /** Whether the set's drawings are for validation only. */

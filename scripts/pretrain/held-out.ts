@@ -5,7 +5,7 @@ export interface HeldOutConcept {
   /** Concepts (as `conceptOf` names them) whose drawings show it. */
   readonly drawnAs: readonly string[];
   /**
-   * Words that no picture of the pretraining may have in any of its names: the thing itself, its near-synonyms, what is drawn
+   * Words that no image of the pretraining may have in any of its names: the thing itself, its near-synonyms, what is drawn
    * as it, and, since a word bars every name that has it, all its compounds.
    */
   readonly words: readonly string[];
@@ -84,5 +84,5 @@ export const heldOutConcepts: readonly HeldOutConcept[] = [
 /** Icon sets whose drawings of these concepts train. The pretraining saw these artists draw other things. */
 export const transferSets = ['bx', 'carbon', 'la', 'lucide', 'mingcute', 'ri', 'tabler'] as const;
 
-/** Icon sets whose drawings of these concepts validate. No picture by these artists is in the pretraining's training set. */
+/** Icon sets whose drawings of these concepts validate. No image by these artists is in the pretraining's training set. */
 export const heldOutSets = ['akar-icons', 'bi', 'iconoir', 'jam', 'majesticons', 'uil'] as const;

@@ -1,9 +1,9 @@
-/** The default model's network: a small residual network (He et al., 2016) for 80x80 pictures, from random weights. */
+/** The default model's network: a small residual network (He et al., 2016) for 80x80 images, from random weights. */
 import { arrayFrom, float, GraphBuilder, type Model, tensor, type Value } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 
 const STEM = 24;
-/** Channels and blocks of each stage; each halves the picture's sides. */
+/** Channels and blocks of each stage; each halves the image's sides. */
 const STAGES = [
   { channels: 32, blocks: 1 },
   { channels: 64, blocks: 2 },
@@ -24,8 +24,8 @@ export function defaultNetwork(classes: number, seed: number): Model {
   /** Convolution without bias, normalization; weights as PyTorch's `kaiming_normal_(mode='fan_out')` (He et al., 2015). */
   function convNorm(x: Value, name: string, channels: number, kernel: number, stride: number, scale = 1): Value {
     const shape = [channels, x.shape[1] as number, kernel, kernel];
-    const deviation = Math.sqrt(2 / (channels * kernel * kernel));
-    const draws = Float32Array.from({ length: shape.reduce((p, d) => p * d, 1) }, () => random.normal() * deviation);
+    const std = Math.sqrt(2 / (channels * kernel * kernel));
+    const draws = Float32Array.from({ length: shape.reduce((p, d) => p * d, 1) }, () => random.normal() * std);
     const weight = b.initializer(`${name}.conv.weight`, tensor('float32', shape, draws));
     const pad = (kernel - 1) / 2;
     const y = b.conv(x, weight, undefined, { strides: [stride, stride], pads: [pad, pad, pad, pad] });

@@ -2,7 +2,7 @@
 import type { Random } from '../../src/random.ts';
 import { type Colour, inkAndPaper } from './colours.ts';
 
-/** Pixels a side of the painted picture. */
+/** Pixels a side of the painted image. */
 export const inputSide = 80;
 const area = inputSide * inputSide;
 
@@ -10,18 +10,18 @@ const area = inputSide * inputSide;
 export interface Look {
   readonly ink: Colour;
   readonly paper: Colour;
-  /** Side of the drawing's frame in picture sides, across and down; negative mirrors. */
+  /** Side of the drawing's frame in image sides, across and down; negative mirrors. */
   readonly scaleX: number;
   readonly scaleY: number;
   /** Radians, clockwise. */
   readonly rotation: number;
   readonly shear: number;
-  /** Where the frame's middle is, from the picture's middle, in sides. */
+  /** Where the frame's middle is, from the image's middle, in sides. */
   readonly shiftX: number;
   readonly shiftY: number;
   /** A second look at the map, so many of its pixels away: the larger of the two thickens lines, the mean blurs them. */
   readonly stroke: { readonly kind: 'plain' | 'thick' | 'blurred'; readonly dx: number; readonly dy: number };
-  /** Lightness that changes over the picture, in levels of 255: corner values of a `shade.side` x `shade.side` grid. */
+  /** Lightness that changes over the image, in levels of 255: corner values of a `shade.side` x `shade.side` grid. */
   readonly shade: { readonly side: number; readonly values: readonly number[] } | null;
   /** Half the range of even noise, in levels of 255. */
   readonly grain: number;
@@ -106,7 +106,7 @@ function sampleMap(
   dy: number,
   combine?: 'thick' | 'blurred',
 ): void {
-  // From picture pixels to map pixels: the inverse of scale, then shear, then rotation, then shift.
+  // From image pixels to map pixels: the inverse of scale, then shear, then rotation, then shift.
   const step = side / inputSide;
   const [cos, sin] = [Math.cos(look.rotation), Math.sin(look.rotation)];
   const [kx, ky] = [step / look.scaleX, step / look.scaleY];

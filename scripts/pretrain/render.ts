@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { ThawError } from '../../src/errors.ts';
 import { type Icon, readIconSet, svgOf } from '../demo/icons.ts';
-import { selectPictures } from './concepts.ts';
+import { selectImages } from './concepts.ts';
 import { iconSets } from './sets.ts';
 
 /** Pixels a side of a coverage map: somewhat more than the model's input, so that enlarged drawings stay sharp. */
@@ -18,7 +18,7 @@ export const mapSide = 96;
 /** Where the maps are kept; git ignores it. */
 export const cacheFolder = fileURLToPath(new URL('../../.cache/pretrain/', import.meta.url));
 
-export interface RenderedPicture {
+export interface RenderedImage {
   readonly set: string;
   readonly name: string;
   readonly label: number;
@@ -27,8 +27,8 @@ export interface RenderedPicture {
 
 export interface RenderedSet {
   readonly concepts: readonly string[];
-  readonly pictures: readonly RenderedPicture[];
-  /** `mapSide` x `mapSide` bytes a picture, in the pictures' order: 255 where all is ink, 0 where none is. */
+  readonly images: readonly RenderedImage[];
+  /** `mapSide` x `mapSide` bytes an image, in the images' order: 255 where all is ink, 0 where none is. */
   readonly coverage: Uint8Array;
 }
 
@@ -41,17 +41,17 @@ export async function coverageOf(icon: Icon): Promise<Uint8Array> {
     .toBuffer();
 }
 
-/** Draws all pictures into `folder`. */
+/** Draws all images into `folder`. */
 export async function renderPretrainingSet(folder = cacheFolder): Promise<void> {
   const drawings = new Map(iconSets.map(({ name }) => [name, readIconSet(name, import.meta.url)]));
-  const { concepts, pictures } = selectPictures(drawings);
+  const { concepts, images } = selectImages(drawings);
   await mkdir(folder, { recursive: true });
   const partial = join(folder, 'coverage.bin.partial');
   const file = await open(partial, 'w');
   let next = 0;
   const work = async () => {
-    for (let i = next++; i < pictures.length; i = next++) {
-      await file.write(await coverageOf(pictures[i].icon), 0, mapSide * mapSide, i * mapSide * mapSide);
+    for (let i = next++; i < images.length; i = next++) {
+      await file.write(await coverageOf(images[i].icon), 0, mapSide * mapSide, i * mapSide * mapSide);
     }
   };
   try {
@@ -59,9 +59,9 @@ export async function renderPretrainingSet(folder = cacheFolder): Promise<void> 
   } finally {
     await file.close();
   }
-  const index = pictures.map(({ icon, label, split }) => ({ set: icon.set, name: icon.name, label, split }));
+  const index = images.map(({ icon, label, split }) => ({ set: icon.set, name: icon.name, label, split }));
   await writeFile(join(folder, 'classes.json'), `${JSON.stringify(concepts, null, 1)}\n`);
-  await writeFile(join(folder, 'index.json'), JSON.stringify({ mapSide, concepts, pictures: index }));
+  await writeFile(join(folder, 'index.json'), JSON.stringify({ mapSide, concepts, images: index }));
   await rename(partial, join(folder, 'coverage.bin'));
 }
 
@@ -77,24 +77,24 @@ export async function readPretrainingSet(folder = cacheFolder): Promise<Rendered
       cause,
     });
   }
-  const { concepts, pictures } = JSON.parse(index) as Omit<RenderedSet, 'coverage'>;
-  if (coverage.length !== pictures.length * mapSide * mapSide) {
+  const { concepts, images } = JSON.parse(index) as Omit<RenderedSet, 'coverage'>;
+  if (coverage.length !== images.length * mapSide * mapSide) {
     throw new ThawError(
       'bad-data',
-      `${folder} holds ${coverage.length} bytes for ${pictures.length} pictures`,
+      `${folder} holds ${coverage.length} bytes for ${images.length} images`,
       'Run scripts/pretrain/render.ts again',
     );
   }
-  return { concepts, pictures, coverage };
+  return { concepts, images, coverage };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now();
   await renderPretrainingSet();
-  const { concepts, pictures } = await readPretrainingSet();
-  const val = pictures.filter(({ split }) => split === 'val').length;
+  const { concepts, images } = await readPretrainingSet();
+  const val = images.filter(({ split }) => split === 'val').length;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.error(
-    `${concepts.length} concepts, ${pictures.length - val} pictures to train on and ${val} to validate, in ${seconds} s`,
+    `${concepts.length} concepts, ${images.length - val} images to train on and ${val} to validate, in ${seconds} s`,
   );
 }

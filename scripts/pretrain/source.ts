@@ -1,9 +1,9 @@
-/** The pretraining pictures as the trainer takes data: painted anew each epoch to train on, always alike to validate. */
+/** The pretraining images as the trainer takes data: painted anew each epoch to train on, always alike to validate. */
 import type { Batch, BatchSource, Preprocessing } from '../../src/data/types.ts';
 import { tensor } from '../../src/onnx/index.ts';
 import { Random } from '../../src/random.ts';
 import { inputSide, paint, plainLook, randomLook } from './paint.ts';
-import { mapSide, type RenderedPicture, type RenderedSet } from './render.ts';
+import { mapSide, type RenderedImage, type RenderedSet } from './render.ts';
 
 /** What the model expects; `preprocessor_config.json` says the same. */
 export const preprocessing: Preprocessing = {
@@ -16,7 +16,7 @@ export const preprocessing: Preprocessing = {
   layout: 'nchw',
   scale: 1 / 255,
   mean: [0.5, 0.5, 0.5],
-  deviation: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
 };
 
 /** Words of concepts that are another thing in a mirror, or that nobody writes mirrored. */
@@ -38,14 +38,14 @@ export class IconSource implements BatchSource {
   private readonly mirrorable: readonly boolean[];
 
   /**
-   * @param options.split `train` paints each picture anew in every epoch, by seed, epoch and position, and shuffles; `val` paints
+   * @param options.split `train` paints each image anew in every epoch, by seed, epoch and position, and shuffles; `val` paints
    *   it always alike, in the set's order
    */
   constructor(
     private readonly set: RenderedSet,
-    private readonly options: { readonly split: RenderedPicture['split']; readonly seed: number },
+    private readonly options: { readonly split: RenderedImage['split']; readonly seed: number },
   ) {
-    this.positions = set.pictures.flatMap(({ split }, i) => (split === options.split ? [i] : []));
+    this.positions = set.images.flatMap(({ split }, i) => (split === options.split ? [i] : []));
     this.mirrorable = set.concepts.map(isMirrorable);
   }
 
@@ -70,7 +70,7 @@ export class IconSource implements BatchSource {
     const labels = new BigInt64Array(indices.length);
     indices.forEach((index, i) => {
       const position = this.positions[index];
-      const { label } = this.set.pictures[position];
+      const { label } = this.set.images[position];
       const random = split === 'train' ? new Random(seed, 'look', epoch, index) : new Random(seed, 'look', index);
       const look =
         split === 'train' ? randomLook(random, this.mirrorable[label] && random.chance(0.5)) : plainLook(random);

@@ -1,6 +1,6 @@
-"""Writes test/fixtures/augmentation.json: what torchvision's pixel operations make of a small picture, in uint8, and its mixup and CutMix of a batch.
+"""Writes test/fixtures/augmentation.json: what torchvision's pixel operations make of a small image, in uint8, and its mixup and CutMix of a batch.
 
-Pictures are base64 of rows from the top, three bytes a pixel. Operations and their numbers have Thaw's names.
+Images are base64 of rows from the top, three bytes a pixel. Operations and their numbers have Thaw's names.
 """
 
 import base64
@@ -15,7 +15,7 @@ from generator import rounded, uniform, write_json
 WIDTH, HEIGHT = 32, 24
 
 
-def picture() -> torch.Tensor:
+def image() -> torch.Tensor:
     """Waves with noise, dark and bright parts, pure colours, greys, and the extremes of the range."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     waves = np.stack([110 + 70 * np.sin(x / 5 + y / 9), 100 + 60 * np.cos(y / 4), 60 + 5 * x], -1)
@@ -59,13 +59,13 @@ N, CLASSES, SIDE = 3, 4, 6
 
 
 def mixed(transform: v2.MixUp | v2.CutMix, params: dict) -> dict:
-    """A batch of 3x6x6 pictures by given shares; numbers by the formula of generator.py, seed 7."""
+    """A batch of 3x6x6 images by given shares; numbers by the formula of generator.py, seed 7."""
     images = torch.from_numpy(uniform([N, 3, SIDE, SIDE], 7, -2, 2))
     labels = torch.tensor([2, 0, 3])
     params = params | {"labels": labels, "batch_size": N}
     rows = transform.transform(labels, params)
-    pictures = transform.transform(images, params)
-    return {"images": rounded(pictures.flatten().tolist(), 7), "targets": rounded(rows.flatten().tolist(), 7)}
+    images = transform.transform(images, params)
+    return {"images": rounded(images.flatten().tolist(), 7), "targets": rounded(rows.flatten().tolist(), 7)}
 
 
 BOX = (1, 0, 5, 3)
@@ -76,20 +76,20 @@ MIXED = [
 ]
 
 if __name__ == "__main__":
-    image = picture()
+    image = image()
     # One channel of a single value, another of a small range.
     flat = image.clone()
     flat[0] = 77
     flat[1] = flat[1] // 4 + 40
-    pictures = {"waves": image, "flat": flat}
+    images = {"waves": image, "flat": flat}
     path = write_json("augmentation.json", {
         "width": WIDTH,
         "height": HEIGHT,
-        "pictures": {name: encoded(value) for name, value in pictures.items()},
+        "images": {name: encoded(value) for name, value in images.items()},
         "cases": [
-            {"operation": name, "numbers": [] if number is None else [number], "picture": of, "expected": encoded(run(value, number))}
+            {"operation": name, "numbers": [] if number is None else [number], "image": of, "expected": encoded(run(value, number))}
             for name, number, run in CASES
-            for of, value in pictures.items() if of == "waves" or number is None
+            for of, value in images.items() if of == "waves" or number is None
         ],
         "perspective": [{"corners": corners, "expected": encoded(perspective(image, *corners))} for corners in CORNERS],
         "batch": rounded(uniform([N * 3 * SIDE * SIDE], 7, -2, 2).tolist(), 9),

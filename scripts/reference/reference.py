@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import onnx_torch
 from generator import FIXTURES, projections, rounded, uniform, write_json
 from oracle import GraphOracle, ModuleOracle, as_type, oracle_for
-from zoo.network import INPUT_SEED, Entry, Network, Pictures, Task, entry_value
+from zoo.network import INPUT_SEED, Entry, Network, Images, Task, entry_value
 
 ATTEMPTS = 40
 PERTURBATIONS = 4
@@ -126,9 +126,9 @@ def write_network(name: str, network: Network) -> None:
 
 
 def write_model(name: str, source: str, model: onnx.ModelProto) -> None:
-    """The fixture of a model that was made elsewhere, for pictures `input` of a fixed size and scores `logits`."""
+    """The fixture of a model that was made elsewhere, for images `input` of a fixed size and scores `logits`."""
     sizes = [dimension.dim_value for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:]]
-    inputs = Pictures(sizes[1], channels_last=sizes[-1] == 3)
+    inputs = Images(sizes[1], channels_last=sizes[-1] == 3)
     oracle = GraphOracle(model, [entry_value(entry) for entry in inputs.runs(0)[0]], [])
     write_fixture(name, Task(source, inputs), model, oracle)
 

@@ -1,4 +1,4 @@
-"""Writes Keras networks without pretrained weights as ONNX files, by tf2onnx: pictures in NHWC, with the transposes that it adds.
+"""Writes Keras networks without pretrained weights as ONNX files, by tf2onnx: images in NHWC, with the transposes that it adds.
 
     python -m venv .venv-tensorflow && .venv-tensorflow/bin/pip install tensorflow-cpu==2.21.0 tf2onnx==1.17.0
     .venv-tensorflow/bin/python scripts/reference/tensorflow_nets.py FOLDER

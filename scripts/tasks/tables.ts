@@ -71,14 +71,14 @@ await table('brightness', 'brightness', async (split, add) => {
 async function table(
   name: string,
   column: string,
-  fill: (split: Split, add: (picture: Buffer, value: string) => Promise<void>) => Promise<void>,
+  fill: (split: Split, add: (image: Buffer, value: string) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const rows = [`file_name,${column},split`];
   mkdirSync(join(out, name), { recursive: true });
   for (const split of SPLITS) {
-    await fill(split, async (picture, value) => {
+    await fill(split, async (image, value) => {
       const file = `${split}-${rows.length}.jpg`;
-      writeFileSync(join(out, name, file), picture);
+      writeFileSync(join(out, name, file), image);
       rows.push(`${file},${value},${split}`);
     });
   }

@@ -49,7 +49,7 @@ export function mainHelp(commands: readonly Listed[], version: string, width: nu
       c,
     ),
     '',
-    styled`${c.bold('Start')}  thaw train default PICTURES, with a folder of pictures for each class in PICTURES`,
+    styled`${c.bold('Start')}  thaw train default IMAGES, with a folder of images for each class in IMAGES`,
     '       thaw <command> --help shows every flag with its default',
   ];
 }

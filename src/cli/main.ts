@@ -36,9 +36,9 @@ else {
     process.exitCode = await runThaw(words, { stdout, env, stderr: beginChild(stopUnread) });
   } else {
     const ended = await inChild(words);
-    const { explainDeath, wasEnded } = await import('./death.ts');
+    const { explainProcessEnd, wasEnded } = await import('./process-end.ts');
     if (wasEnded(ended)) {
-      const { line, code } = await explainDeath(ended);
+      const { line, code } = await explainProcessEnd(ended);
       process.stderr.write(`thaw: ${printable(withoutSecrets(line))}\n`);
       process.exitCode = code;
     } else process.exitCode = ended.code ?? 1;

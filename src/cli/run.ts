@@ -9,7 +9,7 @@ import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Where the command line reads and writes: parts of `process`. */
-export interface Surroundings {
+export interface RunEnvironment {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,29 +29,29 @@ const asksForHelp = (words: readonly string[]): boolean => words.includes('--hel
  * @param words what follows `thaw`
  * @returns the exit code: 0 done, 2 where the user can mend it, 1 for a bug of ours, 130 where they stopped it
  */
-export async function runThaw(words: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function runThaw(words: readonly string[], environment: RunEnvironment): Promise<number> {
   try {
-    return await dispatch(words, surroundings);
+    return await dispatch(words, environment);
   } catch (error) {
-    return explain(asRefusal(error), words.includes('--debug'), surroundings.stderr);
+    return explain(asRefusal(error), words.includes('--debug'), environment.stderr);
   }
 }
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
-async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<number> {
+async function dispatch(words: readonly string[], environment: RunEnvironment): Promise<number> {
   const [name, ...rest] = words;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(surroundings, rest[0]);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(environment, rest[0]);
   if (name === '--version' || name === '-v') {
-    surroundings.stdout.write(`${version()}\n`);
+    environment.stdout.write(`${version()}\n`);
     return 0;
   }
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
-  if (asksForHelp(before)) return help(surroundings, name);
+  if (asksForHelp(before)) return help(environment, name);
   const [{ runCommand }, { cittyCommand }] = await Promise.all([import('citty'), import('./citty.ts')]);
-  const { result } = await runCommand(cittyCommand(spec, surroundings), { rawArgs: rest });
+  const { result } = await runCommand(cittyCommand(spec, environment), { rawArgs: rest });
   return (result as number | undefined) ?? 0;
 }
 
@@ -63,12 +63,12 @@ async function load(name: string): Promise<CommandSpec> {
   throw new ThawError('bad-config', `there is no command ${name}`, nearestHint(name, names));
 }
 
-async function help(surroundings: Surroundings, name?: string): Promise<number> {
+async function help(environment: RunEnvironment, name?: string): Promise<number> {
   const [{ commandHelp, mainHelp }, { Terminal }] = await Promise.all([
     import('./help.ts'),
     import('./terminal/terminal.ts'),
   ]);
-  const terminal = new Terminal({ json: false, ...surroundings });
+  const terminal = new Terminal({ json: false, ...environment });
   const { colours } = terminal;
   const width = Math.min(120, Math.max(60, terminal.width));
   const lines =

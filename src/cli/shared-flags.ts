@@ -30,10 +30,10 @@ export const FINISHED_WORD: Word = {
   name: 'run or model',
   does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name',
 };
-export const DATA_WORD: Word = { name: 'data', does: 'labelled pictures, as for thaw train' };
+export const DATA_WORD: Word = { name: 'data', does: 'labelled images, as for thaw train' };
 
-/** How pictures become input: for every command that looks at pictures. */
-export const PICTURE_FLAGS = flagsOf({
+/** How images become input: for every command that looks at images. */
+export const IMAGE_FLAGS = flagsOf({
   preprocessing: {
     kind: 'one',
     of: preprocessingPresets,
@@ -46,7 +46,7 @@ export const PICTURE_FLAGS = flagsOf({
   width: { kind: 'number', value: 'N', does: 'width alone' },
   height: { kind: 'number', value: 'N', does: 'height alone' },
   fit: { kind: 'one', of: ['stretch', 'crop', 'pad'], value: 'HOW', does: 'stretch, crop (the centre) or pad' },
-  'crop-fraction': { kind: 'number', value: 'N', does: 'part of the resized picture that crop keeps' },
+  'crop-fraction': { kind: 'number', value: 'N', does: 'part of the resized image that crop keeps' },
   interpolation: {
     kind: 'one',
     of: ['nearest', 'linear', 'cubic', 'lanczos3'],
@@ -55,9 +55,10 @@ export const PICTURE_FLAGS = flagsOf({
   },
   channels: { kind: 'one', of: ['rgb', 'bgr', 'grey'], value: 'ORDER', does: 'rgb, bgr or grey' },
   layout: { kind: 'one', of: ['nchw', 'nhwc'], value: 'ORDER', does: 'nchw or nhwc' },
-  scale: { kind: 'number', value: 'N', does: 'value = (pixel * scale - mean) / deviation, a pixel being 0 to 255' },
+  scale: { kind: 'number', value: 'N', does: 'value = (pixel * scale - mean) / std, a pixel being 0 to 255' },
   mean: { kind: 'numbers', value: 'R,G,B', does: 'subtracted from each channel, after scale' },
-  deviation: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by' },
+  std: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by its standard deviation' },
+  deviation: { kind: 'numbers', value: 'R,G,B', does: 'the former name of --std' },
 });
 
 /** How texts become input. */
@@ -136,17 +137,17 @@ export const CLASSIFIER_FLAGS = flagsOf({
     value: 'A,B,C',
     does: 'the classes in the order of the outputs, or a file with one a line, where the model does not say them',
   },
-  batch: { kind: 'number', value: 'N', does: 'pictures at a time', default: '16' },
+  batch: { kind: 'number', value: 'N', does: 'images at a time', default: '16' },
   tta: {
     kind: 'one',
     of: testViewNames,
     value: 'VIEWS',
-    does: `test-time augmentation, the mean over views of a picture: ${testViewNames.join(', ')}`,
+    does: `test-time augmentation, the mean over views of an image: ${testViewNames.join(', ')}`,
     default: 'none',
   },
-  strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+  strict: { kind: 'switch', does: 'stop at files that are no images instead of leaving them out' },
   ...TEXT_FLAGS,
-  ...underHeading(PICTURE_FLAGS, 'Preprocessing (where the model does not say it)'),
+  ...underHeading(IMAGE_FLAGS, 'Preprocessing (where the model does not say it)'),
 });
 
 /** For commands that read `thaw.config`. */

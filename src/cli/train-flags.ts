@@ -6,7 +6,7 @@ import { knownClasses } from '../session/known-classes.ts';
 import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import { flagsOf } from './flags.ts';
-import { DEVICE_FLAG, OUTPUT_FLAG, PICTURE_FLAGS, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
+import { DEVICE_FLAG, IMAGE_FLAGS, OUTPUT_FLAG, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
 
 const PREPROCESSING = 'Preprocessing (where the model does not say it)';
 
@@ -28,9 +28,9 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'number',
         value: 'N',
         does: 'of all stages together',
-        default: '10; up to 30 with few pictures a class',
+        default: '10; up to 30 with few images a class',
       },
-      batch: { kind: 'number', value: 'N', does: 'pictures a step', default: '16' },
+      batch: { kind: 'number', value: 'N', does: 'images a step', default: '16' },
       lr: {
         kind: 'number',
         value: 'N',
@@ -188,7 +188,7 @@ export const TRAIN_FLAGS = flagsOf({
       'stochastic-depth': {
         kind: 'number',
         value: 'N',
-        does: 'probability with which the last residual branch is left out for a picture, rising to it from the first',
+        does: 'probability with which the last residual branch is left out for an image, rising to it from the first',
         default: '0',
       },
       distill: {
@@ -204,19 +204,19 @@ export const TRAIN_FLAGS = flagsOf({
       augment: {
         kind: 'setting',
         value: 'NAME',
-        does: `random changes to training pictures: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
+        does: `random changes to training images: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
         default: `light${MODELS}`,
       },
       mixup: {
         kind: 'number',
         value: 'N',
-        does: 'blend pictures and labels of a batch two by two; α of the Beta distribution, 0.2 say',
+        does: 'blend images and labels of a batch two by two; α of the Beta distribution, 0.2 say',
         default: '0, never',
       },
       cutmix: {
         kind: 'number',
         value: 'N',
-        does: 'put a rectangle of one picture into another, labels by area; α, 1 say',
+        does: 'put a rectangle of one image into another, labels by area; α, 1 say',
         default: '0, never',
       },
       'mix-probability': {
@@ -228,7 +228,7 @@ export const TRAIN_FLAGS = flagsOf({
       views: {
         kind: 'number',
         value: 'N',
-        does: 'augmented views of each picture that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
+        does: 'augmented views of each image that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
         default: `3${MODELS}`,
       },
     },
@@ -252,15 +252,15 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'one',
         of: ['shuffle', 'balanced'],
         value: 'HOW',
-        does: 'shuffle shows each picture once an epoch, balanced as many of every class',
+        does: 'shuffle shows each image once an epoch, balanced as many of every class',
         default: 'shuffle',
       },
-      strict: { kind: 'switch', does: 'stop at files that are no pictures instead of leaving them out' },
+      strict: { kind: 'switch', does: 'stop at files that are no images instead of leaving them out' },
       verify: {
         kind: 'one',
         of: ['quick', 'full'],
         value: 'HOW',
-        does: 'quick, or full, which decodes every picture first',
+        does: 'quick, or full, which decodes every image first',
         default: 'quick',
       },
     },
@@ -284,7 +284,7 @@ export const TRAIN_FLAGS = flagsOf({
       'per-class': {
         kind: 'number',
         value: 'N',
-        does: 'of an embedding: pictures of each class in a batch',
+        does: 'of an embedding: images of each class in a batch',
         default: '4',
       },
     },
@@ -319,7 +319,7 @@ export const TRAIN_FLAGS = flagsOf({
     },
     'Texts',
   ),
-  ...underHeading(PICTURE_FLAGS, PREPROCESSING),
+  ...underHeading(IMAGE_FLAGS, PREPROCESSING),
   ...underHeading(
     {
       ...DEVICE_FLAG,
@@ -327,7 +327,7 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'one',
         of: ['memory', 'disk', 'off'],
         value: 'WHERE',
-        does: 'keep what the frozen layers make of pictures in memory, on disk (later runs use it too), or off',
+        does: 'keep what the frozen layers make of images in memory, on disk (later runs use it too), or off',
         default: 'memory',
       },
       'cache-memory': {

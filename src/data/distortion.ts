@@ -1,17 +1,17 @@
-/** Perspective and elastic distortion of a picture in the input's size: plain arithmetic, the same on every platform. */
+/** Perspective and elastic distortion of an image in the input's size: plain arithmetic, the same on every platform. */
 import { Random } from '../random.ts';
 import type { AugmentationDraw } from './augment/index.ts';
 import type { Pixels } from './pixels.ts';
 import type { Size } from './preprocessing.ts';
 
-/** For each pixel, row by row, the point of the picture that it shows; pixel i spans i to i + 1. */
+/** For each pixel, row by row, the point of the image that it shows; pixel i spans i to i + 1. */
 interface Field {
   readonly x: Float32Array;
   readonly y: Float32Array;
 }
 
 /**
- * @returns what distorts pictures of a size as drawn; undefined where they stay as they are. It fills in with a colour what comes into
+ * @returns what distorts images of a size as drawn; undefined where they stay as they are. It fills in with a colour what comes into
  * view from beyond the edge, or draws the edge out where it is given none.
  */
 export function distortionOf(
@@ -84,7 +84,7 @@ function weighted(
 /** Rows of a 3x3 matrix: (x, y) goes to (X/W, Y/W), (X, Y, W) = matrix (x, y, 1). */
 type Homography = readonly number[];
 
-/** From the picture with its corners moved inwards to the picture as it is. */
+/** From the image with its corners moved inwards to the image as it is. */
 function towardsCorners([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[], { width, height }: Size): Homography {
   const corners = [x0, y0, 1 - x1, y1, 1 - x2, 1 - y2, x3, 1 - y3];
   return adjugate(
@@ -92,7 +92,7 @@ function towardsCorners([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[], { w
   );
 }
 
-/** Columns of x and y from the unit square's sides to the picture's. */
+/** Columns of x and y from the unit square's sides to the image's. */
 const scaledTo = (width: number, height: number) => (value: number, i: number) => value / [width, height, 1][i % 3];
 
 /** The unit square to a quadrilateral, its corners clockwise from the top left (Heckbert, "Fundamentals of texture mapping", 1989). */

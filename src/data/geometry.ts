@@ -1,20 +1,20 @@
-/** Where the pixels of a model's input come from in a picture: the arithmetic that every platform's augmentation shares. */
+/** Where the pixels of a model's input come from in an image: the arithmetic that every platform's augmentation shares. */
 import { type AugmentationDraw, cropRectangle, type Move, type Rectangle } from './augment/index.ts';
 import { type Pixels, writePixels } from './pixels.ts';
 import { batchShape, resizedSide, type Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
-/** Where the model's input begins in a picture resized to `resizedSize`. */
-export function inputOrigin(picture: Size, p: Preprocessing): { left: number; top: number } {
+/** Where the model's input begins in an image resized to `resizedSize`. */
+export function inputOrigin(image: Size, p: Preprocessing): { left: number; top: number } {
   if (p.fit !== 'crop') return { left: 0, top: 0 };
-  return { left: Math.floor((picture.width - p.width) / 2), top: Math.floor((picture.height - p.height) / 2) };
+  return { left: Math.floor((image.width - p.width) / 2), top: Math.floor((image.height - p.height) / 2) };
 }
 
-/** Length of the shorter side of a picture to augment: so much larger than the input that a part of it can be cut out and still be sharp. */
+/** Length of the shorter side of an image to augment: so much larger than the input that a part of it can be cut out and still be sharp. */
 export const augmentedSide = (p: Preprocessing): number => Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
 
 /**
- * The size of a picture to augment, no larger than the picture. It has fractions: a shrunk picture is drawn to whole pixels, but shrunk by the same
+ * The size of an image to augment, no larger than the image. It has fractions: a shrunk image is drawn to whole pixels, but shrunk by the same
  * factor on both sides.
  */
 export function augmentedSize(p: Preprocessing, { width, height }: Size): Size {
@@ -22,23 +22,23 @@ export function augmentedSize(p: Preprocessing, { width, height }: Size): Size {
   return { width: width / shrink, height: height / shrink };
 }
 
-/** The part of the picture that fills the input, in pixels of the picture; it may reach beyond it. */
-function inputWindow(picture: Size, p: Preprocessing, draw: AugmentationDraw): Rectangle {
-  if (draw.crop) return cropRectangle(draw.crop, picture, p.width / p.height);
-  if (p.fit === 'stretch') return { left: 0, top: 0, width: picture.width, height: picture.height };
+/** The part of the image that fills the input, in pixels of the image; it may reach beyond it. */
+function inputWindow(image: Size, p: Preprocessing, draw: AugmentationDraw): Rectangle {
+  if (draw.crop) return cropRectangle(draw.crop, image, p.width / p.height);
+  if (p.fit === 'stretch') return { left: 0, top: 0, width: image.width, height: image.height };
   if (p.fit === 'pad') {
-    const side = Math.max(picture.width, picture.height);
+    const side = Math.max(image.width, image.height);
     return { left: 0, top: 0, width: side, height: side };
   }
-  const scale = resizedSide(p) / Math.min(picture.width, picture.height);
+  const scale = resizedSide(p) / Math.min(image.width, image.height);
   const width = p.width / scale;
   const height = p.height / scale;
-  return { left: (picture.width - width) / 2, top: (picture.height - height) / 2, width, height };
+  return { left: (image.width - width) / 2, top: (image.height - height) / 2, width, height };
 }
 
-/** A part of a picture and the size that it is resized to. */
+/** A part of an image and the size that it is resized to. */
 export interface Part {
-  /** In pixels of the picture, all of them in it. */
+  /** In pixels of the image, all of them in it. */
   readonly from: Rectangle;
   readonly resized: Size;
 }
@@ -49,11 +49,11 @@ export interface Cut extends Part {
   readonly top: number;
 }
 
-/** What a draw without moves cuts out; what lies beyond the picture is left out. */
-export function straightCut(picture: Size, p: Preprocessing, draw: AugmentationDraw): Cut {
-  const window = inputWindow(picture, p, draw);
-  const x = cutAxis(window.left, window.width, picture.width, p.width);
-  const y = cutAxis(window.top, window.height, picture.height, p.height);
+/** What a draw without moves cuts out; what lies beyond the image is left out. */
+export function straightCut(image: Size, p: Preprocessing, draw: AugmentationDraw): Cut {
+  const window = inputWindow(image, p, draw);
+  const x = cutAxis(window.left, window.width, image.width, p.width);
+  const y = cutAxis(window.top, window.height, image.height, p.height);
   return {
     from: { left: x.from, top: y.from, width: x.length, height: y.length },
     resized: { width: x.resized, height: y.resized },
@@ -72,7 +72,7 @@ function cutAxis(start: number, length: number, available: number, input: number
   return { from, length: to - from, at, resized: Math.max(1, end - at) };
 }
 
-/** How many pixels the edges of a picture are drawn out by. */
+/** How many pixels the edges of an image are drawn out by. */
 export interface Border {
   readonly left: number;
   readonly right: number;
@@ -133,12 +133,12 @@ const enlarged = ({ left, top, width, height }: Rectangle, factor: number): Rect
 
 /**
  * The window moved about its centre. In pixels of the input, a point q from the window's centre goes to `A q + t` from the input's
- * centre. First the part of the picture that can come into view is cut out and resized, so that shrinking smooths; then one affine
+ * centre. First the part of the image that can come into view is cut out and resized, so that shrinking smooths; then one affine
  * transform does the rest.
  */
-export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDraw): Warp {
+export function affineWarp(image: Size, p: Preprocessing, draw: AugmentationDraw): Warp {
   const { a, zoom, shift } = movement(draw.moves, p);
-  const window = enlarged(inputWindow(picture, p, draw), 1 / zoom);
+  const window = enlarged(inputWindow(image, p, draw), 1 / zoom);
 
   // Half the extent of A⁻¹ (input rectangle), with what interpolation and blur look at around it, and its centre A⁻¹(-t).
   const around = 1 + 3 * draw.blur;
@@ -147,8 +147,8 @@ export function affineWarp(picture: Size, p: Preprocessing, draw: AugmentationDr
     (Math.abs(a[2]) * p.width + Math.abs(a[0]) * p.height) / 2 + around,
   ];
   const centre = [-(a[3] * shift[0] - a[1] * shift[1]), -(-a[2] * shift[0] + a[0] * shift[1])];
-  const x = viewAxis(window.left, window.width, picture.width, p.width, centre[0], reach[0]);
-  const y = viewAxis(window.top, window.height, picture.height, p.height, centre[1], reach[1]);
+  const x = viewAxis(window.left, window.width, image.width, p.width, centre[0], reach[0]);
+  const y = viewAxis(window.top, window.height, image.height, p.height, centre[1], reach[1]);
 
   // What padding leaves free keeps the mean, as in evaluation.
   const extended = draw.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
@@ -198,7 +198,7 @@ function viewAxis(start: number, length: number, available: number, input: numbe
 }
 
 /**
- * What an affine transform draws of a picture: the bounding box of `matrix i`, in whole pixels as libvips rounds them, and then
+ * What an affine transform draws of an image: the bounding box of `matrix i`, in whole pixels as libvips rounds them, and then
  * shifted. `fraction` is what of the shift is left to interpolation.
  */
 export function drawnBox({
@@ -243,10 +243,10 @@ export interface Placed {
   readonly top: number;
 }
 
-/** A picture that is resized as the preprocessing says, as the model takes it: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
-export function inputOf(picture: Pixels, p: Preprocessing): { data: Float32Array; shape: readonly number[] } {
+/** An image that is resized as the preprocessing says, as the model takes it: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
+export function inputOf(image: Pixels, p: Preprocessing): { data: Float32Array; shape: readonly number[] } {
   const shape = batchShape(p, 1);
   const data = new Float32Array(shape.reduce((a, b) => a * b));
-  writePixels(picture, p, data, 0, inputOrigin(picture, p));
+  writePixels(image, p, data, 0, inputOrigin(image, p));
   return { data, shape };
 }

@@ -44,7 +44,7 @@ export function readPreprocessing(json: unknown, inputSize?: Size): Preprocessin
     layout: (own.layout ?? 'nchw') as Preprocessing['layout'],
     scale: flag(json, 'do_rescale', true) ? positive(json.rescale_factor ?? 1 / 255, 'rescale_factor') : 1,
     mean: numbers(normalize ? channelValues(json, ['image_mean', 'mean'], count) : new Array(count).fill(0)),
-    deviation: numbers(normalize ? channelValues(json, ['image_std', 'std'], count) : new Array(count).fill(1)),
+    std: numbers(normalize ? channelValues(json, ['image_std', 'std'], count) : new Array(count).fill(1)),
   });
 }
 
@@ -58,7 +58,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     const fraction = Math.min(target.width, target.height) / side;
     if (fraction > 1)
       refuse(
-        `it crops ${target.width}x${target.height} out of pictures resized to ${side}`,
+        `it crops ${target.width}x${target.height} out of images resized to ${side}`,
         'Make size at least as large as crop_size',
       );
     return { ...target, fit: 'crop' as const, cropFraction: fraction };
@@ -68,7 +68,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     const target = crop ?? inputSize;
     if (!target) refuse('it gives no size', 'Add "size": { "height": 224, "width": 224 }, or give the size yourself');
     return crop && !resize
-      ? refuse('it crops pictures without resizing them', 'Add "do_resize": true and a "size"')
+      ? refuse('it crops images without resizing them', 'Add "do_resize": true and a "size"')
       : stretch(target);
   }
   const type = String(json.image_processor_type ?? json.feature_extractor_type ?? '');
@@ -89,7 +89,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     if (crop) return cropped(crop, short);
     if (inputSize) return cropped(inputSize, short);
     return refuse(
-      'it resizes the shorter side only, so that pictures differ in size',
+      'it resizes the shorter side only, so that images differ in size',
       'Add "do_center_crop": true and a "crop_size"',
     );
   }
@@ -98,7 +98,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     const padded = json.pad_size === undefined ? { width: side, height: side } : fixedSize(json.pad_size, 'pad_size');
     if (!flag(json, 'do_pad', false) || padded.width !== side || padded.height !== side) {
       refuse(
-        'it resizes the longer side only, so that pictures differ in size',
+        'it resizes the longer side only, so that images differ in size',
         `Add "do_pad": true and "pad_size": { "height": ${side}, "width": ${side} }`,
       );
     }
@@ -107,7 +107,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
   const target = fixedSize(size, 'size');
   if (crop && (crop.width !== target.width || crop.height !== target.height)) {
     refuse(
-      `it stretches pictures to ${target.width}x${target.height} and then crops ${crop.width}x${crop.height}`,
+      `it stretches images to ${target.width}x${target.height} and then crops ${crop.width}x${crop.height}`,
       'Use "size": { "shortest_edge": … } to keep proportions, or leave out the crop',
     );
   }
@@ -197,7 +197,7 @@ export function writePreprocessing(p: Preprocessing): Json {
     rescale_factor: p.scale,
     do_normalize: true,
     image_mean: rgb(p.mean),
-    image_std: rgb(p.deviation),
+    image_std: rgb(p.std),
     ...(p.channels === 'bgr' && { do_flip_channel_order: true }),
     ...(Object.keys(own).length > 0 && { thaw: own }),
   };

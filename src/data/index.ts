@@ -12,15 +12,15 @@ export {
 } from './augment/index.ts';
 export { balancedOrder } from './balanced-order.ts';
 export { readPreprocessing, writePreprocessing } from './huggingface.ts';
+export {
+  IMAGE_CACHE_BYTES,
+  ImageCache,
+  type ImageReader,
+  ImageSource,
+  type ImageSourceOptions,
+} from './image-source.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
-export {
-  PICTURE_CACHE_BYTES,
-  PictureCache,
-  type PictureReader,
-  PictureSource,
-  type PictureSourceOptions,
-} from './picture-source.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';
 export {
   batchShape,
@@ -32,6 +32,7 @@ export {
   resizedSide,
   resizedSize,
   type Size,
+  withStd,
 } from './preprocessing.ts';
 export { byCodeUnits, splitByLabels, stratifiedSplit } from './split.ts';
 export { TEST_VIEWS, type TestView, type TestViews, testViewNames } from './test-views.ts';

@@ -1,6 +1,6 @@
-/** Which sizes of pictures are taken, on every platform. */
+/** Which sizes of images are taken, on every platform. */
 
-/** Larger pictures are refused: decoding them could take all memory. */
+/** Larger images are refused: decoding them could take all memory. */
 export const maximumPixels = 0x3fff * 0x3fff;
 
 /** Anything narrower shows nothing that could be learned. */
@@ -11,7 +11,7 @@ const maximumAspect = 100;
 export const tooLarge = (width: number, height: number): string =>
   `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximumPixels / 1e6)}`;
 
-/** Why a picture of this size is not trained on, in a few words; undefined where it is. */
+/** Why an image of this size is not trained on, in a few words; undefined where it is. */
 export function sizeProblem(width: number, height: number): string | undefined {
   if (Math.min(width, height) < minimumSide)
     return `${width}x${height} pixels, smaller than ${minimumSide}x${minimumSide}`;

@@ -1,4 +1,4 @@
-/** Blending the pictures of a batch and their labels: Zhang et al., "mixup", 2018; Yun et al., "CutMix", 2019. */
+/** Blending the images of a batch and their labels: Zhang et al., "mixup", 2018; Yun et al., "CutMix", 2019. */
 import { type Tensor, tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import type { Batch, BatchOptions, BatchSource } from './types.ts';
@@ -11,9 +11,9 @@ export interface Mixing {
   readonly mixProbability: number;
 }
 
-/** What is done to a batch: each picture takes a part of the one before it, the first one of the last one. */
+/** What is done to a batch: each image takes a part of the one before it, the first one of the last one. */
 export type Blend =
-  /** λ of the picture's own and 1 − λ of the other. */
+  /** λ of the image's own and 1 − λ of the other. */
   | { readonly kind: 'mixup'; readonly lambda: number }
   /** The rectangle is the other's. */
   | {
@@ -37,7 +37,7 @@ export const mixedSource = (source: BatchSource, options: MixedSourceOptions): B
 
 /**
  * A source whose batches are blended in pixels, their labels as `targets`. Which ones and how follows from the seed, the epoch and the
- * batch's first picture. Pictures are never asked for by key: a blend of two is not met again, so nothing is remembered of it.
+ * batch's first image. Images are never asked for by key: a blend of two is not met again, so nothing is remembered of it.
  */
 class MixedSource implements BatchSource {
   readonly fleeting = true;
@@ -96,8 +96,8 @@ export function blended(
   const rows = batch.targets ?? oneHot(batch.labels, classes);
   if (!blend) return { ...batch, targets: rows };
   const other = (i: number) => (i + count - 1) % count;
-  const [pictures] = batch.inputs;
-  const own = ownPart(blend, sizeOf(pictures, layout));
+  const [images] = batch.inputs;
+  const own = ownPart(blend, sizeOf(images, layout));
   const length = rows.length / count;
   const targets = new Float32Array(rows.length);
   for (let i = 0; i < rows.length; i++) {
@@ -105,7 +105,7 @@ export function blended(
     targets[i] = own * rows[i] + (1 - own) * rows[other(row) * length + column];
   }
   const labels = batch.labels.map((label, i) => (own >= 0.5 ? label : batch.labels[other(i)]));
-  return { ...batch, inputs: [withPartsOf(pictures, blend, layout, other)], targets, labels };
+  return { ...batch, inputs: [withPartsOf(images, blend, layout, other)], targets, labels };
 }
 
 function oneHot(labels: BigInt64Array, classes: number): Float32Array {
@@ -114,17 +114,17 @@ function oneHot(labels: BigInt64Array, classes: number): Float32Array {
   return rows;
 }
 
-/** Of pictures `[N, C, H, W]` or `[N, H, W, C]`. */
+/** Of images `[N, C, H, W]` or `[N, H, W, C]`. */
 const sizeOf = ({ shape }: Tensor, layout: 'nchw' | 'nhwc') =>
   layout === 'nchw' ? { width: shape[3], height: shape[2] } : { width: shape[2], height: shape[1] };
 
-/** Part of the label that stays the picture's own: of the pixels as well. */
+/** Part of the label that stays the image's own: of the pixels as well. */
 function ownPart(blend: Blend, { width, height }: { readonly width: number; readonly height: number }): number {
   if (blend.kind === 'mixup') return blend.lambda;
   return 1 - ((blend.right - blend.left) * (blend.bottom - blend.top)) / (width * height);
 }
 
-/** Pictures, each with its part of another. */
+/** Images, each with its part of another. */
 function withPartsOf(
   { shape, data }: Tensor,
   blend: Blend,

@@ -18,11 +18,11 @@ export interface WriteOptions {
   readonly verticalFlip?: boolean;
   /** In pixels of the input, after mirroring; filled with the mean, or with standard normal noise of a seed. */
   readonly erase?: Rectangle & { readonly noise?: number };
-  /** What lies outside of the picture; unless given, `black` where the preprocessing crops and `mean` where it pads. */
+  /** What lies outside of the image; unless given, `black` where the preprocessing crops and `mean` where it pads. */
   readonly outside?: 'black' | 'mean';
 }
 
-/** Writes one picture as float32, `[C, H, W]` or `[H, W, C]`, at `out[offset …]`. */
+/** Writes one image as float32, `[C, H, W]` or `[H, W, C]`, at `out[offset …]`. */
 export function writePixels(
   source: Pixels,
   p: Preprocessing,
@@ -30,7 +30,7 @@ export function writePixels(
   offset: number,
   options: WriteOptions,
 ): void {
-  const { width, height, scale, mean, deviation } = p;
+  const { width, height, scale, mean, std } = p;
   const { data } = source;
   const { left, top, horizontalFlip = false, verticalFlip = false, erase } = options;
   const { outside = p.fit === 'pad' ? 'mean' : 'black' } = options;
@@ -43,11 +43,11 @@ export function writePixels(
   const toRed = first * channelStep;
   const toGreen = middle * channelStep;
   const toBlue = last * channelStep;
-  const [redSlope, greenSlope, blueSlope] = [first, middle, last].map((c) => scale / deviation[c]);
-  const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / deviation[c]);
-  const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / deviation[c]));
+  const [redSlope, greenSlope, blueSlope] = [first, middle, last].map((c) => scale / std[c]);
+  const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / std[c]);
+  const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / std[c]));
 
-  // Columns of the input that show the picture: the others are filled.
+  // Columns of the input that show the image: the others are filled.
   const right = horizontalFlip ? left + width - source.width : -left;
   const begin = Math.min(width, Math.max(0, right));
   const end = Math.max(begin, Math.min(width, right + source.width));
@@ -99,14 +99,14 @@ const luma = (red: number, green: number, blue: number): number => 0.299 * red +
 
 /** The pixels that a model's numbers stand for: what `writePixels` wrote, rounded, values beyond 0 to 255 cut off. */
 export function readPixels(values: Float32Array, p: Preprocessing, offset: number): Pixels {
-  const { width, height, scale, mean, deviation } = p;
+  const { width, height, scale, mean, std } = p;
   const count = p.channels === 'grey' ? 1 : 3;
   const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, width * height] : [count, 1];
   const order = p.channels === 'grey' ? [0, 0, 0] : p.channels === 'bgr' ? [2, 1, 0] : [0, 1, 2];
   const data = new Uint8ClampedArray(width * height * 3);
   for (let i = 0; i < width * height; i++) {
     for (const [colour, c] of order.entries()) {
-      data[3 * i + colour] = (values[offset + i * pixelStep + c * channelStep] * deviation[c] + mean[c]) / scale;
+      data[3 * i + colour] = (values[offset + i * pixelStep + c * channelStep] * std[c] + mean[c]) / scale;
     }
   }
   return { data: new Uint8Array(data.buffer), width, height };

@@ -20,7 +20,7 @@ const presets = {
     crop: 224 / 256,
     scale: 1 / 255,
     mean: rgb(0.485, 0.456, 0.406),
-    deviation: rgb(0.229, 0.224, 0.225),
+    std: rgb(0.229, 0.224, 0.225),
   },
   clip: {
     size: 224,
@@ -28,17 +28,17 @@ const presets = {
     crop: 1,
     scale: 1 / 255,
     mean: rgb(0.48145466, 0.4578275, 0.40821073),
-    deviation: rgb(0.26862954, 0.26130258, 0.27577711),
+    std: rgb(0.26862954, 0.26130258, 0.27577711),
     interpolation: 'cubic',
   },
   /** Values from -1 to 1. */
-  inception: { size: 299, fit: 'crop', crop: 0.875, scale: 1 / 255, mean: half, deviation: half },
+  inception: { size: 299, fit: 'crop', crop: 0.875, scale: 1 / 255, mean: half, std: half },
   /** Values from -1 to 1, proportions not kept: the original vision transformers. */
-  vit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: half, deviation: half },
+  vit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: half, std: half },
   /** Values from 0 to 1. */
-  unit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: zero, deviation: one },
+  unit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: zero, std: one },
   /** Values from 0 to 255, as they are. */
-  raw: { size: 224, fit: 'stretch', crop: 1, scale: 1, mean: zero, deviation: one },
+  raw: { size: 224, fit: 'stretch', crop: 1, scale: 1, mean: zero, std: one },
 } as const;
 
 export type PreprocessingPreset = keyof typeof presets;
@@ -78,7 +78,7 @@ export function presetPreprocessing(
     layout: 'nchw',
     scale: chosen.scale,
     mean: inChannelOrder(chosen.mean, channels),
-    deviation: inChannelOrder(chosen.deviation, channels),
+    std: inChannelOrder(chosen.std, channels),
     ...given,
   });
 }
@@ -90,28 +90,38 @@ function inChannelOrder(values: readonly number[], channels: Preprocessing['chan
   return values;
 }
 
+/** Models of earlier versions say `deviation`. */
+export function withStd(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || !('deviation' in json) || 'std' in json) return json;
+  const { deviation: std, ...rest } = json;
+  return { ...rest, std };
+}
+
 /** Of its fields, the types; `checkPreprocessing` says which values make sense. */
-export const preprocessingSchema: z.ZodType<Preprocessing> = z.object({
-  width: z.number(),
-  height: z.number(),
-  fit: z.enum(['stretch', 'crop', 'pad']),
-  cropFraction: z.number(),
-  interpolation: z.enum(['nearest', 'linear', 'cubic', 'lanczos3']),
-  channels: z.enum(['rgb', 'bgr', 'grey']),
-  layout: z.enum(['nchw', 'nhwc']),
-  scale: z.number(),
-  mean: z.array(z.number()),
-  deviation: z.array(z.number()),
-});
+export const preprocessingSchema: z.ZodType<Preprocessing> = z.preprocess(
+  withStd,
+  z.object({
+    width: z.number(),
+    height: z.number(),
+    fit: z.enum(['stretch', 'crop', 'pad']),
+    cropFraction: z.number(),
+    interpolation: z.enum(['nearest', 'linear', 'cubic', 'lanczos3']),
+    channels: z.enum(['rgb', 'bgr', 'grey']),
+    layout: z.enum(['nchw', 'nhwc']),
+    scale: z.number(),
+    mean: z.array(z.number()),
+    std: z.array(z.number()),
+  }),
+);
 
 /** Length that the shorter side is resized to before the central crop. */
 export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>
   Math.round(Math.min(width, height) / cropFraction);
 
-/** The size that a picture is resized to, before the central crop or the padding; rounded as transformers.js does. */
-export function resizedSize(p: Preprocessing, picture: Size): Size {
+/** The size that an image is resized to, before the central crop or the padding; rounded as transformers.js does. */
+export function resizedSize(p: Preprocessing, image: Size): Size {
   if (p.fit === 'stretch') return { width: p.width, height: p.height };
-  const { width, height } = picture;
+  const { width, height } = image;
   const scale = p.fit === 'crop' ? resizedSide(p) / Math.min(width, height) : p.width / Math.max(width, height);
   const scaled = (length: number) => Math.max(1, Math.floor(Number((length * scale).toFixed(2))));
   return { width: scaled(width), height: scaled(height) };
@@ -143,7 +153,7 @@ export function checkPreprocessing(p: Preprocessing): Preprocessing {
   if (p.fit === 'pad' && p.width !== p.height)
     fail(`fit "pad" at ${p.width}x${p.height}`, 'Padding needs equal width and height');
   if (!Number.isFinite(p.scale) || p.scale <= 0) fail(`scale is ${p.scale}`, 'It must be above 0, as 1/255');
-  for (const field of ['mean', 'deviation'] as const) {
+  for (const field of ['mean', 'std'] as const) {
     const values = p[field];
     if (values.length !== count || !values.every(Number.isFinite)) {
       fail(
@@ -152,12 +162,11 @@ export function checkPreprocessing(p: Preprocessing): Preprocessing {
       );
     }
   }
-  if (p.deviation.some((d) => d <= 0))
-    fail(`deviation is ${JSON.stringify(p.deviation)}`, 'Every deviation must be above 0');
+  if (p.std.some((d) => d <= 0)) fail(`std is ${JSON.stringify(p.std)}`, 'Every standard deviation must be above 0');
   return p;
 }
 
-/** Shape of `count` pictures as the model takes them: `[N, C, H, W]` or `[N, H, W, C]`. */
+/** Shape of `count` images as the model takes them: `[N, C, H, W]` or `[N, H, W, C]`. */
 export function batchShape({ width, height, channels, layout }: Preprocessing, count: number): readonly number[] {
   const c = channels === 'grey' ? 1 : 3;
   return layout === 'nchw' ? [count, c, height, width] : [count, height, width, c];

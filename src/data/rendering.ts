@@ -1,4 +1,4 @@
-/** What becomes of a picture once its geometry is done: distortion, operations, blending, and the model's numbers. */
+/** What becomes of an image once its geometry is done: distortion, operations, blending, and the model's numbers. */
 import { type AugmentationDraw, erasedRectangle } from './augment/index.ts';
 import { distortionOf } from './distortion.ts';
 import { meanColour, type Placed } from './geometry.ts';
@@ -11,7 +11,7 @@ import type { Preprocessing } from './types.ts';
 export const copiesOf = (draw: AugmentationDraw): readonly AugmentationDraw[] =>
   draw.mix?.map(({ moves }) => ({ ...draw, moves: [...draw.moves, ...moves] })) ?? [draw];
 
-/** The picture turned anticlockwise by 0 to 3 quarters. */
+/** The image turned anticlockwise by 0 to 3 quarters. */
 export function turned({ data, width, height }: Pixels, quarters: number): Pixels {
   if (quarters === 0) return { data, width, height };
   const out = new Uint8Array(data.length);
@@ -30,7 +30,7 @@ export function turned({ data, width, height }: Pixels, quarters: number): Pixel
 }
 
 /**
- * Writes what a draw's geometry made of a picture, with what else was drawn, as float32 at `out[offset …]`.
+ * Writes what a draw's geometry made of an image, with what else was drawn, as float32 at `out[offset …]`.
  *
  * @param copies one for each of `copiesOf(draw)`
  */
@@ -53,16 +53,16 @@ export function writeDrawn(
   const mean = meanColour(p);
   const framed = copies.map((copy, i) => frame(copy, p, outsides[i] === 'mean' ? mean : [0, 0, 0]));
   const distorted = distort ? framed.map((pixels) => distort(pixels, draw.fill === 'edge' ? undefined : mean)) : framed;
-  const picture = mix
+  const image = mix
     ? blend(
         distorted.map((pixels, i) => operate(pixels, mix[i].operations)),
         mix,
       )
     : distorted[0];
-  writePixels(operate(picture, operations), p, out, offset, { left: 0, top: 0, horizontalFlip, verticalFlip, erase });
+  writePixels(operate(image, operations), p, out, offset, { left: 0, top: 0, horizontalFlip, verticalFlip, erase });
 }
 
-/** The model's input as pixels, what lies outside of the picture in a colour. */
+/** The model's input as pixels, what lies outside of the image in a colour. */
 function frame({ pixels, left, top }: Placed, { width, height }: Size, colour: readonly number[]): Pixels {
   if (left === 0 && top === 0 && pixels.width === width && pixels.height === height) return pixels;
   const data = new Uint8Array(width * height * 3);
@@ -78,11 +78,11 @@ function frame({ pixels, left, top }: Placed, { width, height }: Size, colour: r
   return { data, width, height };
 }
 
-/** Pictures of one size by their weights, whose sum is 1. */
-function blend(pictures: readonly Pixels[], weights: readonly { readonly weight: number }[]): Pixels {
-  const [{ width, height }] = pictures;
+/** Images of one size by their weights, whose sum is 1. */
+function blend(images: readonly Pixels[], weights: readonly { readonly weight: number }[]): Pixels {
+  const [{ width, height }] = images;
   const sums = new Float32Array(width * height * 3);
-  for (const [i, { data }] of pictures.entries()) {
+  for (const [i, { data }] of images.entries()) {
     const { weight } = weights[i];
     for (let at = 0; at < sums.length; at++) sums[at] += weight * data[at];
   }

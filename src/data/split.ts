@@ -6,7 +6,7 @@ export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b
 
 /**
  * Splits every class by itself, at random, so that both parts have all classes: `fraction` of each class, rounded, at least one
- * picture and not all of them. Both parts keep the order of `samples`.
+ * image and not all of them. Both parts keep the order of `samples`.
  *
  * @param samples in an order that does not depend on the machine
  */

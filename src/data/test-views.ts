@@ -1,9 +1,9 @@
-/** Test-time augmentation: views of one picture that a model is asked about, so that the mean of its answers can be taken. */
+/** Test-time augmentation: views of one image that a model is asked about, so that the mean of its answers can be taken. */
 import { inputOrigin } from './geometry.ts';
 import type { Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
-/** Where the input lies in the resized picture, from 0 (left, top) to 1; where evaluation has it unless given. */
+/** Where the input lies in the resized image, from 0 (left, top) to 1; where evaluation has it unless given. */
 export interface TestView {
   readonly x?: number;
   readonly y?: number;
@@ -20,7 +20,7 @@ const crops: readonly TestView[] = [
 ];
 const mirrored = (views: readonly TestView[]) => views.map((view) => ({ ...view, mirrored: true }));
 
-/** The corners and the middle, as torchvision's `five_crop` and `ten_crop` have them; `flip` is the picture and its mirror image. */
+/** The corners and the middle, as torchvision's `five_crop` and `ten_crop` have them; `flip` is the image and its mirror image. */
 export const TEST_VIEWS = {
   none: [middle],
   flip: [middle, ...mirrored([middle])],
@@ -34,16 +34,16 @@ export const testViewNames = Object.keys(TEST_VIEWS) as [TestViews, ...TestViews
 /** Part of a side that a crop takes at most: the 224 of 256 pixels that networks are evaluated by. */
 const CROP = 224 / 256;
 
-/** How a picture is resized for views: so much larger than the input that there is something to cut. */
+/** How an image is resized for views: so much larger than the input that there is something to cut. */
 export function viewedPreprocessing(p: Preprocessing, views: readonly TestView[]): Preprocessing {
   if (views.every(({ x }) => x === undefined)) return p;
   if (p.fit === 'crop') return { ...p, cropFraction: Math.min(p.cropFraction, CROP) };
   return { ...p, width: Math.round(p.width / CROP), height: Math.round(p.height / CROP) };
 }
 
-/** Where the input begins in a picture that was resized for views. */
-export function viewOrigin(picture: Size, p: Preprocessing, { x, y }: TestView): { left: number; top: number } {
-  if (x === undefined || y === undefined) return inputOrigin(picture, p);
+/** Where the input begins in an image that was resized for views. */
+export function viewOrigin(image: Size, p: Preprocessing, { x, y }: TestView): { left: number; top: number } {
+  if (x === undefined || y === undefined) return inputOrigin(image, p);
   const begin = (spare: number, at: number) => Math.max(0, Math.floor(spare * at));
-  return { left: begin(picture.width - p.width, x), top: begin(picture.height - p.height, y) };
+  return { left: begin(image.width - p.width, x), top: begin(image.height - p.height, y) };
 }

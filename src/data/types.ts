@@ -1,31 +1,31 @@
 import type { Tensor } from '../onnx/index.ts';
 
-/** How a decoded picture becomes a model's input: one description for training, evaluation, prediction and export. */
+/** How a decoded image becomes a model's input: one description for training, evaluation, prediction and export. */
 export interface Preprocessing {
   readonly width: number;
   readonly height: number;
   /**
    * `stretch` resizes to width x height; `crop` resizes the shorter side to `round(side / cropFraction)` and cuts the centre out;
-   * `pad` fits the picture into the top left corner of a square and fills the rest with the mean.
+   * `pad` fits the image into the top left corner of a square and fills the rest with the mean.
    */
   readonly fit: 'stretch' | 'crop' | 'pad';
-  /** Part of the resized picture that the central crop keeps; 1 where `fit` is not `crop`. 224 of 256 is 0.875. */
+  /** Part of the resized image that the central crop keeps; 1 where `fit` is not `crop`. 224 of 256 is 0.875. */
   readonly cropFraction: number;
   readonly interpolation: 'nearest' | 'linear' | 'cubic' | 'lanczos3';
   readonly channels: 'rgb' | 'bgr' | 'grey';
   readonly layout: 'nchw' | 'nhwc';
-  /** `value = (pixel * scale - mean) / deviation`, a pixel being 0 to 255; both lists in the order of `channels`. */
+  /** `value = (pixel * scale - mean) / std`, a pixel being 0 to 255; both lists in the order of `channels`. */
   readonly scale: number;
   readonly mean: readonly number[];
-  readonly deviation: readonly number[];
+  readonly std: readonly number[];
 }
 
 /** The kind of a sample. */
-export type Noun = 'picture' | 'text';
+export type Noun = 'image' | 'text';
 
-/** One labelled picture. */
+/** One labelled image. */
 export interface Sample {
-  /** An absolute path, or a name where the picture is in memory. */
+  /** An absolute path, or a name where the image is in memory. */
   readonly file: string;
   /** Index into the data set's classes. */
   readonly label: number;
@@ -36,7 +36,7 @@ export interface Sample {
 }
 
 /**
- * What a data set's labels are: one class a picture; several labels, in one column or in columns of 0 and 1; or numbers, in columns (all but
+ * What a data set's labels are: one class an image; several labels, in one column or in columns of 0 and 1; or numbers, in columns (all but
  * file and split unless named).
  */
 export type LabelReading =
@@ -70,11 +70,11 @@ export interface Recalled {
 /** Samples as the model takes them. */
 export interface Batch {
   /**
-   * What the model's data inputs take, in their order, one row a sample, without those that were recalled: of pictures float32
+   * What the model's data inputs take, in their order, one row a sample, without those that were recalled: of images float32
    * `[N, C, H, W]` or `[N, H, W, C]`, of texts int64 `[N, length]` each.
    */
   readonly inputs: readonly Tensor[];
-  /** Sizes beside the batch's that all rows have in common, by the name that the model's inputs have for them; none of pictures. */
+  /** Sizes beside the batch's that all rows have in common, by the name that the model's inputs have for them; none of images. */
   readonly sizes?: RowSizes;
   /** int64 `[N]`, of all samples. */
   readonly labels: BigInt64Array;
@@ -99,7 +99,7 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** Leaves out so many batches at the start (to resume). */
   readonly from?: number;
-  /** Seeds augmentation: epochs with the same view show the same of every picture. */
+  /** Seeds augmentation: epochs with the same view show the same of every image. */
   readonly view?: number;
   /** Asked for every sample before it is decoded, by its key: what is known takes the place of its rows. */
   readonly recall?: (key: string, sizes?: RowSizes) => Promise<Recalled | undefined>;
@@ -111,7 +111,7 @@ export interface BatchSource {
   readonly length: number;
   /** Their labels, where the source knows them. */
   readonly labels?: readonly number[];
-  /** Whether its pictures are never the same again, so that nothing is worth remembering of them. */
+  /** Whether its images are never the same again, so that nothing is worth remembering of them. */
   readonly fleeting?: boolean;
   /** The batches of one pass; the last one may be smaller. A source may pass over `view` and `recall`. */
   batches(options: BatchOptions): AsyncIterable<Batch>;

@@ -7,7 +7,7 @@ export const BRIDGE = 'thawElectron';
 export const CHANNELS = {
   start: 'thaw:start',
   ports: 'thaw:ports',
-  pickPictures: 'thaw:pick-pictures',
+  pickImages: 'thaw:pick-images',
   pickModel: 'thaw:pick-model',
   saveModel: 'thaw:save-model',
 } as const;
@@ -15,12 +15,12 @@ export const CHANNELS = {
 /** Electron keeps only the message of an error that a handler throws; hints and codes come as data. */
 export type Reply<T> = { readonly result: T } | { readonly error: RemoteError };
 
-export interface PickPicturesOptions {
-  /** Asks for folders, and gives the pictures in them and in their subfolders, instead of for pictures. */
+export interface PickImagesOptions {
+  /** Asks for folders, and gives the images in them and in their subfolders, instead of for images. */
   readonly folders?: boolean;
 }
 
-export interface PickedPicture {
+export interface PickedImage {
   /** To be given to `open` or `predict`, which take this path because it was picked. */
   readonly path: string;
   readonly name: string;
@@ -43,7 +43,7 @@ export type ModelFiles = readonly (readonly [path: string, contents: Uint8Array]
 export interface Bridge {
   /** Starts a utility process. Its two ports come as a message of the window, `{ type: 'thaw:ports', id }`. */
   start(id: number): Promise<Reply<void>>;
-  pickPictures(options?: PickPicturesOptions): Promise<Reply<readonly PickedPicture[]>>;
+  pickImages(options?: PickImagesOptions): Promise<Reply<readonly PickedImage[]>>;
   pickModel(): Promise<Reply<PickedModel | undefined>>;
   saveModel(files: ModelFiles): Promise<Reply<string | undefined>>;
 }

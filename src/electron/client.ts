@@ -6,14 +6,14 @@ import {
   type Bridge,
   CHANNELS,
   type ModelFiles,
+  type PickedImage,
   type PickedModel,
-  type PickedPicture,
-  type PickPicturesOptions,
+  type PickImagesOptions,
   type Reply,
 } from './channels.ts';
-import { sendingBytes } from './pictures.ts';
+import { sendingBytes } from './images.ts';
 
-export type { ModelFiles, PickedModel, PickedPicture, PickPicturesOptions } from './channels.ts';
+export type { ModelFiles, PickedImage, PickedModel, PickImagesOptions } from './channels.ts';
 
 const given = () => (globalThis as { readonly [BRIDGE]?: Bridge })[BRIDGE];
 
@@ -40,7 +40,7 @@ let started = 0;
 
 /**
  * Starts a utility process that trains with onnxruntime-node, in place of the one that this page had, and gives a client of it. Paths
- * are taken if `pickPictures` gave them. If the process ends by itself, calls are rejected with a ThawError `ended` that says why.
+ * are taken if `pickImages` gave them. If the process ends by itself, calls are rejected with a ThawError `ended` that says why.
  *
  * @throws ThawError `device` where the page has no preload script
  */
@@ -69,9 +69,9 @@ function processPort({ start }: Bridge, id: number): Port {
   };
 }
 
-/** Asks for pictures, or for folders of them. @returns none where the dialog was dismissed */
-export const pickPictures = (options?: PickPicturesOptions): Promise<readonly PickedPicture[]> =>
-  resultOf(bridge().pickPictures(options));
+/** Asks for images, or for folders of them. @returns none where the dialog was dismissed */
+export const pickImages = (options?: PickImagesOptions): Promise<readonly PickedImage[]> =>
+  resultOf(bridge().pickImages(options));
 
 /**
  * Asks for an `.onnx` file. @returns undefined where the dialog was dismissed

@@ -9,33 +9,33 @@ import { replaceFolder } from '../node/disk/index.ts';
 import { readModelFile } from '../node/models/files.ts';
 import { resolveModel } from '../node/models/index.ts';
 import { writeModel } from '../onnx/index.ts';
-import type { ModelFiles, PickedModel, PickedPicture, PickPicturesOptions } from './channels.ts';
+import type { ModelFiles, PickedImage, PickedModel, PickImagesOptions } from './channels.ts';
 
 /** What sharp reads. */
-const PICTURES = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'];
-const isPicture = (name: string) => !name.startsWith('.') && PICTURES.includes(name.split('.').at(-1)!.toLowerCase());
+const IMAGES = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'];
+const isImage = (name: string) => !name.startsWith('.') && IMAGES.includes(name.split('.').at(-1)!.toLowerCase());
 
 /** @returns what was picked, nothing where the dialog was dismissed */
-export async function pickPictures(
+export async function pickImages(
   window: BrowserWindow,
-  { folders = false }: PickPicturesOptions = {},
-): Promise<readonly PickedPicture[]> {
+  { folders = false }: PickImagesOptions = {},
+): Promise<readonly PickedImage[]> {
   const { filePaths } = await dialog.showOpenDialog(window, {
     properties: [folders ? 'openDirectory' : 'openFile', 'multiSelections'],
-    filters: folders ? undefined : [{ name: 'Pictures', extensions: PICTURES }],
+    filters: folders ? undefined : [{ name: 'Images', extensions: IMAGES }],
   });
-  const paths = folders ? (await Promise.all(filePaths.map(picturesIn))).flat() : filePaths;
+  const paths = folders ? (await Promise.all(filePaths.map(imagesIn))).flat() : filePaths;
   return paths.map((path) => ({ path, name: basename(path), folder: basename(dirname(path)) }));
 }
 
 /** Links are not followed: what they lead to was not picked. */
-async function picturesIn(folder: string): Promise<string[]> {
+async function imagesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const found = await Promise.all(
     entries.map((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return picturesIn(path);
-      return entry.isFile() && isPicture(entry.name) ? [path] : [];
+      if (entry.isDirectory()) return imagesIn(path);
+      return entry.isFile() && isImage(entry.name) ? [path] : [];
     }),
   );
   return found.flat().sort();

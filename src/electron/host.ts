@@ -5,7 +5,7 @@
 import type { ParentPort } from 'electron';
 import { type Answer, describe, emitterPort, type Port, type Request, serve } from '../worker/index.ts';
 import type { FromHost, ToHost } from './channels.ts';
-import { admittingPicked } from './pictures.ts';
+import { admittingPicked } from './images.ts';
 import { useWasmSharp } from './wasm-sharp.ts';
 
 const main: ParentPort = process.parentPort;

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { BrowserWindow, IpcMainInvokeEvent } from 'electron';
 import { ThawError } from '../errors.ts';
 import { describe } from '../worker/index.ts';
-import { CHANNELS, type ModelFiles, type PickPicturesOptions, type Reply } from './channels.ts';
-import { pickModel, pickPictures, saveModel } from './dialogs.ts';
+import { CHANNELS, type ModelFiles, type PickImagesOptions, type Reply } from './channels.ts';
+import { pickImages, pickModel, saveModel } from './dialogs.ts';
 import { TrainingProcess } from './training-process.ts';
 
 /** Path of the preload script, for `webPreferences`. */
@@ -53,12 +53,12 @@ export function startTraining({ window, origin, projects, host }: TrainingOption
     training = new TrainingProcess({ projects, host, allowed: [...picked] });
     webContents.postMessage(CHANNELS.ports, Number(id), training.ports);
   });
-  answer(CHANNELS.pickPictures, async (options?: PickPicturesOptions) => {
-    const pictures = await pickPictures(window, options);
-    const paths = pictures.map(({ path }) => path);
+  answer(CHANNELS.pickImages, async (options?: PickImagesOptions) => {
+    const images = await pickImages(window, options);
+    const paths = images.map(({ path }) => path);
     for (const path of paths) picked.add(path);
     await training?.allow(paths);
-    return pictures;
+    return images;
   });
   answer(CHANNELS.pickModel, () => pickModel(window));
   answer(CHANNELS.saveModel, (files: ModelFiles) => saveModel(window, files));
@@ -72,7 +72,7 @@ export function startTraining({ window, origin, projects, host }: TrainingOption
     end() {
       end();
       window.off('closed', end);
-      for (const channel of [CHANNELS.start, CHANNELS.pickPictures, CHANNELS.pickModel, CHANNELS.saveModel]) {
+      for (const channel of [CHANNELS.start, CHANNELS.pickImages, CHANNELS.pickModel, CHANNELS.saveModel]) {
         ipc.removeHandler(channel);
       }
     },

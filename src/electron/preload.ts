@@ -4,7 +4,7 @@ import { BRIDGE, type Bridge, CHANNELS } from './channels.ts';
 
 const bridge: Bridge = {
   start: (id) => ipcRenderer.invoke(CHANNELS.start, id),
-  pickPictures: (options) => ipcRenderer.invoke(CHANNELS.pickPictures, options),
+  pickImages: (options) => ipcRenderer.invoke(CHANNELS.pickImages, options),
   pickModel: () => ipcRenderer.invoke(CHANNELS.pickModel),
   saveModel: (files) => ipcRenderer.invoke(CHANNELS.saveModel, files),
 };

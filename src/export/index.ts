@@ -1,8 +1,8 @@
 export { ADAPTER_FILES, type AdapterSet, adapterTensors, readAdapters, writeAdapters } from './adapters.ts';
 export { type CompressedForm, compressWeights } from './compress.ts';
 export { type FedModel, feedsOf } from './feeds.ts';
+export { shippedPreprocessing } from './images.ts';
 export { type ExportMetadata, exportModel, metadataOf, roundedState } from './model.ts';
-export { shippedPreprocessing } from './pictures.ts';
 export {
   type ConfigNotes,
   labelsOf,

@@ -12,8 +12,8 @@ import {
   writeModel,
 } from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
+import { shippedInput, shippedPreprocessing, takeShippedImages } from './images.ts';
 import { metadataOf, withPreprocessing } from './model.ts';
-import { shippedInput, shippedPreprocessing, takeShippedPictures } from './pictures.ts';
 import { textConfig, textModel, tokenizerFiles } from './texts.ts';
 
 export interface TransformersOptions {
@@ -21,7 +21,7 @@ export interface TransformersOptions {
   readonly model: Model;
   readonly task: Pick<Task, 'outputs' | 'config'>;
   readonly preprocessing: Preprocessing | TextFormat;
-  /** Names of the picture input and of the raw scores in `model`. */
+  /** Names of the image input and of the raw scores in `model`. */
   readonly input: string;
   readonly output: string;
   /** `README.md` */
@@ -85,7 +85,7 @@ export function transformersModel({
   output,
 }: Pick<TransformersOptions, 'model' | 'task' | 'preprocessing' | 'input' | 'output'>): Model {
   if (isText(preprocessing)) return textModel(model, output, TRANSFORMERS_NAMES.output);
-  const adapted = takeShippedPictures(withOutput(model.graph, output, task.outputs), input, preprocessing);
+  const adapted = takeShippedImages(withOutput(model.graph, output, task.outputs), input, preprocessing);
   const entry = shippedInput(model.graph, adapted, input);
   const { input: pixelValues, output: logits } = TRANSFORMERS_NAMES;
   const graph = renameValues(
@@ -127,7 +127,7 @@ const MODEL_TYPES: readonly string[] = [
 ];
 
 /**
- * `config.json`. The source's `model_type` is kept where transformers.js classifies pictures with it; `resnet` runs every other
+ * `config.json`. The source's `model_type` is kept where transformers.js classifies images with it; `resnet` runs every other
  * graph.
  */
 export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: unknown): Record<string, unknown> {
@@ -159,7 +159,7 @@ export function temperatureOf(config: unknown): number | undefined {
   throw new ThawError(
     'bad-config',
     `config.json: thaw.temperature is ${JSON.stringify(temperature)}, and not a number above 0`,
-    'Fit it again: thaw calibrate MODEL PICTURES',
+    'Fit it again: thaw calibrate MODEL IMAGES',
   );
 }
 

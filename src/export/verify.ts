@@ -32,7 +32,7 @@ export interface Verification {
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
   const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
-  // Pictures may have to be decoded beside it.
+  // Images may have to be decoded beside it.
   const session = await loadSession(runtime, model, { spinning: false, integerKernels });
   let maxDifference = 0;
   let same = 0;

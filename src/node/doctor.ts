@@ -48,7 +48,7 @@ async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Probl
     const reason = String((error as Error).message).split('\n')[0];
     return {
       sharp: null,
-      problem: { what: `sharp, which reads pictures, can't be loaded: ${reason}`, howToMend: 'npm install sharp' },
+      problem: { what: `sharp, which reads images, can't be loaded: ${reason}`, howToMend: 'npm install sharp' },
     };
   }
 }

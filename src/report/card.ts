@@ -13,7 +13,7 @@ import type { ReportData } from './types.ts';
 export interface ShippedModel {
   /** A licence's identifier on the Hugging Face hub, such as `mit`; `unknown` where it is not given. */
   readonly license?: string;
-  /** Name of the graph's picture input; those that take tokens have names of their own. */
+  /** Name of the graph's image input; those that take tokens have names of their own. */
   readonly input: string;
   /** Name of its output: raw scores, one a class. */
   readonly output: string;
@@ -186,7 +186,7 @@ const stages = (data: ReportData): string => {
     .join('\n');
 };
 
-/** How Pillow resizes a picture as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
+/** How Pillow resizes an image as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
 export function pillow({
   width,
   height,
@@ -209,9 +209,9 @@ export function pillow({
   }[fit];
 }
 
-/** @param then what is done with `output`, the first picture's row */
+/** @param then what is done with `output`, the first image's row */
 export function python(input: string, preprocessing: Preprocessing, then: string): string {
-  const { channels, layout, scale, mean, deviation } = preprocessing;
+  const { channels, layout, scale, mean, std } = preprocessing;
   const grey = channels === 'grey';
   const order = layout === 'nchw' ? '.transpose(2, 0, 1)' : '';
   return `import json
@@ -221,22 +221,22 @@ from PIL import Image, ImageOps
 
 config = json.load(open('config.json'))
 session = onnxruntime.InferenceSession('onnx/model.onnx')
-image = ImageOps.exif_transpose(Image.open('picture.jpg')).convert('${grey ? 'L' : 'RGB'}')
+image = ImageOps.exif_transpose(Image.open('image.jpg')).convert('${grey ? 'L' : 'RGB'}')
 image = ${pillow(preprocessing)}
 pixels = np.asarray(image, np.float32)${grey ? '[..., None]' : channels === 'bgr' ? '[..., ::-1]' : ''}
-pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${deviation.join(', ')}])
+pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${std.join(', ')}])
 [output] = session.run(None, {${JSON.stringify(input)}: pixels${order}[None]})[0]
 ${then}`;
 }
 
 /** What the graph takes, in a sentence that goes on with what it gives. */
 export function inputOf(input: string, preprocessing: Preprocessing): string {
-  const { width, height, fit, channels, scale, mean, deviation } = preprocessing;
-  const colours = channels === 'grey' ? 'a grey picture' : channels.toUpperCase();
-  return `The input ${code(input)} is ${colours} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${deviation.join(', ')}]\``;
+  const { width, height, fit, channels, scale, mean, std } = preprocessing;
+  const colours = channels === 'grey' ? 'a grey image' : channels.toUpperCase();
+  return `The input ${code(input)} is ${colours} of ${width} x ${height} (${fit}), \`(pixel * ${scale} - [${mean.join(', ')}]) / [${std.join(', ')}]\``;
 }
 
-const NOUNS = { picture: 'Pictures', text: 'Texts' } as const;
+const NOUNS = { image: 'Images', text: 'Texts' } as const;
 
 const pythonWithTexts = ({ inputs, type }: TextFormat): string => `import json
 import numpy as np
@@ -270,7 +270,7 @@ export function usageOf({ input, preprocessing }: ShippedModel): { python: strin
   }
   return {
     python: python(input, preprocessing, "print(config['id2label'][str(output.argmax())])"),
-    example: "'picture.jpg'",
+    example: "'image.jpg'",
     input: inputOf(input, preprocessing),
   };
 }

@@ -76,11 +76,11 @@ export function date(iso: string): string {
   return `${day}, ${time.toISOString().slice(11, 16)} UTC`;
 }
 
-/** `1 picture`, `2 pictures` */
+/** `1 image`, `2 images` */
 export const plural = (number: number, noun: string, many = `${noun}s`): string =>
   `${count(number)} ${number === 1 ? noun : many}`;
 
-/** A number as an exhibit says it is to be told. */
+/** A number as an block says it is to be told. */
 export const told = (value: string | number | null, form: Form): string =>
   value === null
     ? '–'

@@ -2,9 +2,9 @@ import { clients } from './federation/index.ts';
 import { type Html, html } from './markup.ts';
 import { pageOf } from './page.ts';
 import { classTable, confusion } from './sections/evaluation.ts';
-import { mistakes, samples } from './sections/pictures.ts';
+import { mistakes, samples } from './sections/images.ts';
 import { calibration, curves } from './sections/probabilities.ts';
-import { dataMakeUp, nextSteps, record } from './sections/record.ts';
+import { datasetSummary, nextSteps, record } from './sections/record.ts';
 import { beforeAndAfter, comparison, summary } from './sections/summary.ts';
 import { stageTable, training } from './sections/training.ts';
 import type { ReportData } from './types.ts';
@@ -24,13 +24,13 @@ ${curves(data)}
 ${calibration(data)}
 ${mistakes(data)}
 ${samples(data)}
-${dataMakeUp(data)}
+${datasetSummary(data)}
 ${nextSteps(data)}
 ${record(data)}`,
   );
 
 /**
- * The report of a run as one HTML page that stands alone: pictures and style are inside, charts are inline SVG, and there is
+ * The report of a run as one HTML page that stands alone: images and style are inside, charts are inline SVG, and there is
  * no script, which its own content security policy also forbids. Every string of `data` is escaped.
  */
 export const renderReport = (data: ReportData): string => page(data).text;

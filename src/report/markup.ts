@@ -21,11 +21,11 @@ export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.reduce((text, string, i) => text + render(parts[i - 1]) + string));
 }
 
-const PICTURE = /^data:image\/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}$/;
+const IMAGE = /^data:image\/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}$/;
 
-/** A picture, or an empty frame where `source` is anything but an embedded bitmap. */
-export const picture = (source: string, alt: string): Html =>
-  PICTURE.test(source)
+/** An image, or an empty frame where `source` is anything but an embedded bitmap. */
+export const image = (source: string, alt: string): Html =>
+  IMAGE.test(source)
     ? html`<img src="${source}" alt="${alt}">`
     : html`<span class="frame" role="img" aria-label="${alt}"></span>`;
 

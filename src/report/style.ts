@@ -97,16 +97,16 @@ details[open] summary { margin-bottom: .6rem; }
 .pairs li { padding: .3rem 0; }
 .pairs b { font-weight: 600; }
 
-.pictures { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.6rem 1.2rem; }
-.pictures.tight { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: .5rem; }
-.pictures img, .frame { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; background: var(--ice); }
-.pictures blockquote { margin: 0; font-size: .86rem; line-height: 1.45; overflow-wrap: anywhere; max-height: 12rem; overflow: auto; }
-.pictures figcaption { display: grid; grid-template-columns: 1fr auto; font-size: .86rem; margin-top: .5rem; line-height: 1.4; }
-.pictures figcaption b { font-weight: 600; color: var(--warm); }
-.pictures figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.pictures .bar { grid-column: 1 / -1; margin: .25rem 0 .3rem; }
-.pictures figcaption span:not(.number), .pictures small { grid-column: 1 / -1; }
-.pictures img + img { margin-top: .3rem; }
+.images { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.6rem 1.2rem; }
+.images.tight { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: .5rem; }
+.images img, .frame { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; background: var(--ice); }
+.images blockquote { margin: 0; font-size: .86rem; line-height: 1.45; overflow-wrap: anywhere; max-height: 12rem; overflow: auto; }
+.images figcaption { display: grid; grid-template-columns: 1fr auto; font-size: .86rem; margin-top: .5rem; line-height: 1.4; }
+.images figcaption b { font-weight: 600; color: var(--warm); }
+.images figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.images .bar { grid-column: 1 / -1; margin: .25rem 0 .3rem; }
+.images figcaption span:not(.number), .images small { grid-column: 1 / -1; }
+.images img + img { margin-top: .3rem; }
 .scatter { width: 100%; max-width: 26rem; height: auto; font-size: 11px; }
 .scatter text { fill: var(--soft); }
 .scatter .grid { stroke: var(--line); stroke-width: .6; }

@@ -22,7 +22,7 @@ export interface SweepRow {
   readonly status: string;
   readonly epochs: number;
   readonly metric: number | null;
-  readonly deviation: number | null;
+  readonly std: number | null;
   readonly seconds: number;
   /** Run directories, beside the page. */
   readonly paths: readonly string[];
@@ -72,7 +72,7 @@ function tableRow(row: SweepRow, { settings, metric }: SweepTable): Html {
   const value =
     row.metric === null || !metric
       ? '–'
-      : html`${measured(metric, row.metric)}${row.deviation !== null && html` <small>± ${measured(metric, row.deviation)}</small>`}`;
+      : html`${measured(metric, row.metric)}${row.std !== null && html` <small>± ${measured(metric, row.std)}</small>`}`;
   const runs = row.paths.map((path) =>
     row.status === 'finished' ? link(`${path}/report.html`, path) : html`<code>${path}</code>`,
   );
@@ -105,23 +105,13 @@ export function sweepCsv({ settings, rows, metric }: SweepTable): string {
     const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = [
-    'rank',
-    'trial',
-    ...settings,
-    metric?.key ?? 'metric',
-    'deviation',
-    'epochs',
-    'seconds',
-    'state',
-    'runs',
-  ];
+  const header = ['rank', 'trial', ...settings, metric?.key ?? 'metric', 'std', 'epochs', 'seconds', 'state', 'runs'];
   const lines = rows.map((row) => [
     row.rank,
     row.number,
     ...settings.map((name) => row.values[name]),
     row.metric,
-    row.deviation,
+    row.std,
     row.epochs,
     row.seconds,
     row.status,

@@ -14,9 +14,9 @@ export interface ReportStage extends StageInfo {
   readonly multipliers: readonly { readonly group: string; readonly multiplier: number }[];
 }
 
-/** A validation picture or text that the finished model gets wrong. */
+/** A validation image or text that the finished model gets wrong. */
 export interface Mistake {
-  /** A small picture as a `data:image/…;base64,` URL (PNG, JPEG, WebP, GIF or AVIF), or the text. */
+  /** A small image as a `data:image/…;base64,` URL (PNG, JPEG, WebP, GIF or AVIF), or the text. */
   readonly thumbnail?: string;
   readonly text?: string;
   readonly file: string;
@@ -50,14 +50,14 @@ export interface ReportEnvironment {
   readonly estimatedMemory?: number;
 }
 
-/** What the pictures are: sizes, formats, and those that are in two splits. */
-export interface MakeUp {
+/** What the images are: sizes, formats, and those that are in two splits. */
+export interface DatasetSummary {
   readonly looked: number;
   readonly formats: readonly { readonly format: string; readonly count: number }[];
   readonly sizes: Readonly<Record<'smallest' | 'median' | 'largest', readonly [width: number, height: number]>>;
   readonly bytes: number;
-  /** Null where there were too many pictures to compare. */
-  readonly twins:
+  /** Null where there were too many images to compare. */
+  readonly duplicates:
     | readonly {
         readonly kind: 'same' | 'near' | 'mirrored';
         /** Of training, and of another split, with their labels. */
@@ -72,7 +72,7 @@ export interface MakeUp {
 
 /** Seconds of the whole run. */
 export interface Times {
-  /** Training steps computed, and waited for their pictures. */
+  /** Training steps computed, and waited for their images. */
   readonly computed: number;
   readonly waited: number;
 }
@@ -108,7 +108,7 @@ export interface RunReport {
   readonly setbacks?: readonly { readonly epoch: number; readonly message: string }[];
   /** The epoch whose weights were kept. */
   readonly bestEpoch: number | null;
-  /** Augmented training pictures as data URLs. */
+  /** Augmented training images as data URLs. */
   readonly samples: readonly string[];
   readonly environment: ReportEnvironment;
   /** The resolved configuration as YAML. */
@@ -134,14 +134,14 @@ export interface ReportData extends RunReport {
     /** What samples are. */
     readonly noun: Noun;
     readonly classes: readonly string[];
-    /** Pictures of each class, in the order of `classes`; `test` is empty where there is none. */
+    /** Images of each class, in the order of `classes`; `test` is empty where there is none. */
     readonly counts: {
       readonly train: readonly number[];
       readonly val: readonly number[];
       readonly test: readonly number[];
     };
     readonly problems: readonly DataProblem[];
-    readonly makeUp?: MakeUp | null;
+    readonly summary?: DatasetSummary | null;
   };
   /** Validation set before training and of the finished model; `test` where there is a test set. */
   readonly before: Evaluation | null;

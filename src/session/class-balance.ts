@@ -52,6 +52,6 @@ function weightsOf(
       `The classes are ${classes.join(', ')}`,
     );
   }
-  if (!labels) throw new ThawError('bad-config', 'the pictures do not tell their classes', 'Give classWeights by name');
+  if (!labels) throw new ThawError('bad-config', 'the images do not tell their classes', 'Give classWeights by name');
   return balancedWeights(classCounts(labels, classes.length));
 }

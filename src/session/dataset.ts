@@ -40,12 +40,12 @@ function refuseForTexts(task: TaskName, { mixup, cutmix }: Pick<TrainSettings, '
   if (task !== 'classification') {
     throw new ThawError(
       'bad-config',
-      `the model reads texts, and ${task} is for pictures`,
+      `the model reads texts, and ${task} is for images`,
       'Leave out --task: texts have one class each',
     );
   }
   if (mixup <= 0 && cutmix <= 0) return;
-  throw new ThawError('bad-config', 'mixup and cutmix blend pictures, and the model reads texts', 'Leave them out');
+  throw new ThawError('bad-config', 'mixup and cutmix blend images, and the model reads texts', 'Leave them out');
 }
 
 /** How a data set is read for a model that has its outputs already. */

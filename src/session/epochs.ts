@@ -2,11 +2,11 @@ import type { TrainSettings } from './settings.ts';
 
 /** Epochs of a plan that does not say how many; docs/defaults.md has the experiments. */
 const EPOCHS = { least: 10, most: 30 };
-/** How often pictures of a class should be shown, on average, for a new head to learn it. */
+/** How often images of a class should be shown, on average, for a new head to learn it. */
 const SHOWN = 300;
 
 /**
- * The settings with a number of epochs, once the data is known: ten, and more where they would show few pictures of each class. Left as
+ * The settings with a number of epochs, once the data is known: ten, and more where they would show few images of each class. Left as
  * they are where they say their epochs or stages.
  *
  * @param samples to train on

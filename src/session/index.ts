@@ -27,6 +27,13 @@ export {
   type Unmeasured,
 } from './finish.ts';
 export { refuseSettingsOfRuns } from './host-settings.ts';
+export {
+  blendedImages,
+  type ChosenPreprocessing,
+  choosePreprocessing,
+  inputShapes,
+  openInputShapes,
+} from './images.ts';
 export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, nounOf } from './input-format.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
@@ -43,13 +50,6 @@ export {
 } from './open.ts';
 export { withOutput } from './output.ts';
 export {
-  blendedPictures,
-  type ChosenPreprocessing,
-  choosePreprocessing,
-  inputShapes,
-  openInputShapes,
-} from './pictures.ts';
-export {
   anatomized,
   dataInputsOf,
   inferNetwork,
@@ -64,7 +64,7 @@ export { noticeRecommended, type RecommendedSettings, recommendationOf, withReco
 export { type BestStore, inMemory, Session, type SessionParts, type SessionResult } from './session.ts';
 export {
   type ClassifierSettings,
-  type PictureSettings,
+  type ImageSettings,
   readClassifierSettings,
   readSettings,
   settingNames,

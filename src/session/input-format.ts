@@ -3,15 +3,15 @@ import { isText, type TextFormat } from '../data/text/index.ts';
 import { metadataOf } from '../export/index.ts';
 import { type Model, roundsValues } from '../onnx/index.ts';
 import type { SessionHooks } from './events.ts';
-import { ASSUMED, EXACT } from './notices.ts';
-import { choosePreprocessing } from './pictures.ts';
-import type { PictureSettings, TextSettings } from './settings.ts';
+import { choosePreprocessing } from './images.ts';
+import { ASSUMED, EXACT, RENAMED_STD } from './notices.ts';
+import type { ImageSettings, TextSettings } from './settings.ts';
 import { chooseText, takesTexts } from './texts.ts';
 
 /** How samples become a model's input. */
 export type InputFormat = Preprocessing | TextFormat;
 
-export const nounOf = (format: InputFormat): Noun => (isText(format) ? 'text' : 'picture');
+export const nounOf = (format: InputFormat): Noun => (isText(format) ? 'text' : 'image');
 
 /** The files around a model, parsed, and how the user named it. */
 export interface ModelFiles {
@@ -30,13 +30,14 @@ export interface ModelFiles {
 export function inputFormatOf(
   model: Model,
   files: ModelFiles,
-  settings: PictureSettings & TextSettings,
+  settings: ImageSettings & TextSettings,
   { onEvent }: SessionHooks,
 ): InputFormat {
   const noted = metadataOf(model)?.preprocessing;
   if (takesTexts(model)) return chooseText(model, files, settings, noted && isText(noted) ? noted : undefined);
   const own = noted && !isText(noted) ? noted : undefined;
   const { preprocessing, from } = choosePreprocessing(model, files.preprocessing, settings, own);
+  if (settings.deviation) onEvent?.({ type: 'notice', message: RENAMED_STD });
   if (from === 'assumed') onEvent?.({ type: 'notice', message: ASSUMED });
   return preprocessing;
 }

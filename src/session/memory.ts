@@ -27,16 +27,16 @@ export interface MemoryRequest {
   readonly limit?: number;
   /** Bytes that may be used to remember features. */
   readonly cache: number;
-  /** Of decoded pictures, one after the other, and how many bytes of them are kept. */
-  readonly pictures?: { readonly each: number; readonly most: number };
+  /** Of decoded images, one after the other, and how many bytes of them are kept. */
+  readonly images?: { readonly each: number; readonly most: number };
   /** Of symbols other than the batch. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
 
-/** Pictures are kept larger than the network takes them, so that they can be cropped. */
+/** Images are kept larger than the network takes them, so that they can be cropped. */
 const LARGER = 1.3;
 
-/** About the bytes of a decoded picture as it is kept. */
+/** About the bytes of a decoded image as it is kept. */
 export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
   LARGER * 3 * width * height;
 
@@ -139,12 +139,12 @@ function most(
   stages: readonly StageMemory[],
   at: { readonly batch: number; readonly accumulate: boolean },
   { views }: TrainSettings,
-  { samples, cache, pictures, sizes }: Omit<MemoryRequest, 'runtime' | 'task' | 'limit'>,
+  { samples, cache, images, sizes }: Omit<MemoryRequest, 'runtime' | 'task' | 'limit'>,
 ): MemoryEstimate {
   const rows = samples.train * Math.max(1, views) + samples.val;
-  const decoded = pictures ? Math.min(pictures.most, pictures.each * (samples.train + samples.val)) : 0;
+  const decoded = images ? Math.min(images.most, images.each * (samples.train + samples.val)) : 0;
   return stages
-    .map((stage) => stage.at({ ...at, sizes, remembered: { rows, most: cache }, pictures: decoded }))
+    .map((stage) => stage.at({ ...at, sizes, remembered: { rows, most: cache }, images: decoded }))
     .reduce((a, b) => (b.total > a.total ? b : a));
 }
 

@@ -1,7 +1,7 @@
 import { namedClasses } from '../export/index.ts';
 import type { Model } from '../onnx/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { inputShapes } from './pictures.ts';
+import { inputShapes } from './images.ts';
 import type { PrepareOptions } from './prepare.ts';
 import type { TrainSettings } from './settings.ts';
 import { takesTexts } from './texts.ts';

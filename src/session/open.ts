@@ -1,5 +1,5 @@
 import { describeObstacle, describeOmissions, selectionText } from '../compiler/surgery/index.ts';
-import { type Dataset, PICTURE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
+import { type Dataset, IMAGE_CACHE_BYTES, readAugmentation } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { elementCount, type Model } from '../onnx/index.ts';
@@ -17,11 +17,11 @@ import { withClassWeights } from './class-balance.ts';
 import { describeData, knownLabels, openDataset, type ReadDataset, taskOf } from './dataset.ts';
 import { withEpochs } from './epochs.ts';
 import type { SessionHooks } from './events.ts';
+import { inputShapes } from './images.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { keptBytes, type MemoryPlan, planMemory, textSizes } from './memory.ts';
 import { optionsOf } from './new-head.ts';
 import { withOutput } from './output.ts';
-import { inputShapes } from './pictures.ts';
 import { networkOf, type Prepared, prepareModel } from './prepare.ts';
 import { noticeRecommended, type RecommendedSettings, withRecommended } from './recommended.ts';
 import { type BestStore, Session } from './session.ts';
@@ -39,7 +39,7 @@ export interface SessionRequest {
 }
 
 /** What a platform provides: a device, data, memory and a place for the best weights. */
-export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'pictureBytes' | 'onProblem'>, SessionHooks {
+export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'imageBytes' | 'onProblem'>, SessionHooks {
   readonly runtime: Runtime;
   readonly dataset: ReadDataset;
   /** Where the outputs of the frozen layers are kept. */
@@ -162,11 +162,11 @@ async function assemble(
     cache: platform.featureBytes(known),
     ...(isText(format)
       ? { sizes: textSizes(prepared, format.maxLength) }
-      : { pictures: { each: keptBytes(format), most: platform.pictureBytes ?? PICTURE_CACHE_BYTES } }),
+      : { images: { each: keptBytes(format), most: platform.imageBytes ?? IMAGE_CACHE_BYTES } }),
   });
   if (memory) onEvent?.({ type: 'memory', ...memory });
   platform.signal?.throwIfAborted();
-  if (train.length === 0) throw new ThawError('bad-data', 'there are no pictures to train with', 'Add some');
+  if (train.length === 0) throw new ThawError('bad-data', 'there are no images to train with', 'Add some');
   const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
   const sources = openSources({ dataset, format, settings, task }, { ...platform, onNotice });
   const features = await platform.features(settings);

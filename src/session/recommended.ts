@@ -4,7 +4,7 @@ import type { SessionHooks } from './events.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from './settings.ts';
 
 /**
- * What a model may say of its training: what follows from the pictures and the rates that it was made with. Epochs, stages and losses
+ * What a model may say of its training: what follows from the images and the rates that it was made with. Epochs, stages and losses
  * follow from the data and the task, all else is the machine's or the user's.
  */
 const RECOMMENDABLE = ['augment', 'views', 'lr', 'pretrainedRate', 'layerDecay'] as const;

@@ -12,8 +12,8 @@ import { knownClasses } from './known-classes.ts';
 const share = z.number().min(0).max(1);
 const names = z.array(z.string().min(1)).min(1);
 
-/** How pictures become input, where the model's folder does not say it, or to change what it says. */
-export const picturesSchema = z.strictObject({
+/** How images become input, where the model's folder does not say it, or to change what it says. */
+export const imagesSchema = z.strictObject({
   preprocessing: z.enum(preprocessingPresets as [string, ...string[]]).optional(),
   /** Width and height in pixels, where they are equal. */
   size: z.number().int().positive().optional(),
@@ -26,9 +26,11 @@ export const picturesSchema = z.strictObject({
   layout: z.enum(['nchw', 'nhwc']).optional(),
   scale: z.number().positive().optional(),
   mean: z.array(z.number()).optional(),
+  std: z.array(z.number().positive()).optional(),
+  /** The former name of `std`. */
   deviation: z.array(z.number().positive()).optional(),
 });
-export type PictureSettings = z.output<typeof picturesSchema>;
+export type ImageSettings = z.output<typeof imagesSchema>;
 
 /** How texts become input. */
 export const textsSchema = z.strictObject({
@@ -38,7 +40,7 @@ export const textsSchema = z.strictObject({
 export type TextSettings = z.output<typeof textsSchema>;
 
 /** What a finished model takes. */
-const classifierSchema = picturesSchema.extend({
+const classifierSchema = imagesSchema.extend({
   ...textsSchema.shape,
   /** The output that counts, if the model has several; the first unless given. */
   output: z.string().min(1).optional(),
@@ -46,7 +48,7 @@ const classifierSchema = picturesSchema.extend({
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
   device: z.enum(['auto', ...devices]).default('auto'),
-  /** Test-time augmentation: the mean of what it says of several views of a picture. */
+  /** Test-time augmentation: the mean of what it says of several views of an image. */
   tta: z.enum(testViewNames).default('none'),
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
@@ -66,7 +68,7 @@ function bytesOf(size: unknown): unknown {
 
 /** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
 const schema = trainingSchema.extend({
-  ...picturesSchema.shape,
+  ...imagesSchema.shape,
   ...textsSchema.shape,
   /** How a text encoder's vectors of tokens become one, where the model has no classifier. */
   pooling: z.enum(poolings).default('auto'),
@@ -77,7 +79,7 @@ const schema = trainingSchema.extend({
   threshold: z.union([z.literal('tuned'), z.coerce.number().gt(0).lt(1)]).default('tuned'),
   /** embedding: length of a vector. */
   embeddingSize: z.number().int().positive().default(128),
-  /** embedding: pictures of each class in a batch. */
+  /** embedding: images of each class in a batch. */
   perClass: z.number().int().min(2).default(4),
   /** A policy by name, or each change with its probability and range. */
   augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
@@ -95,16 +97,16 @@ const schema = trainingSchema.extend({
   labels: names.optional(),
   /** Part of each class that is held out where the data set has no `val`. */
   valFraction: z.number().gt(0).lt(1).default(0.2),
-  /** Stops at files that are no pictures instead of leaving them out. */
+  /** Stops at files that are no images instead of leaving them out. */
   strict: z.boolean().default(false),
   /** Weights of the classes in the cross-entropy: by name, or `balanced`, the rarer the heavier. Resolved to `loss.classWeights`. */
   classWeights: z.union([z.literal('balanced'), z.record(z.string(), z.number().positive())]).optional(),
-  /** Which pictures an epoch shows: each once, or as many of every class. */
+  /** Which images an epoch shows: each once, or as many of every class. */
   sampling: z.enum(['shuffle', 'balanced']).default('shuffle'),
-  /** `full` decodes every picture before training. */
+  /** `full` decodes every image before training. */
   verify: z.enum(['quick', 'full']).default('quick'),
   device: z.enum(['auto', ...devices]).default('auto'),
-  /** Where what the frozen part makes of pictures is kept: `disk` serves later runs too; `off` computes it anew every time. */
+  /** Where what the frozen part makes of images is kept: `disk` serves later runs too; `off` computes it anew every time. */
   cache: z.enum(['memory', 'disk', 'off']).default('memory'),
   /** Megabytes; without it a quarter of the free memory, 1024 at most. */
   cacheMemory: z.number().int().min(0).optional(),
@@ -192,7 +194,7 @@ function checkTask({ task, loss, targets, target, batch, perClass }: TrainSettin
   if (task === 'embedding' && batch % perClass !== 0) {
     throw new ThawError(
       'bad-config',
-      `a batch of ${batch} cannot be made of ${perClass} pictures of each class`,
+      `a batch of ${batch} cannot be made of ${perClass} images of each class`,
       'Choose a --batch that is so many times --per-class',
     );
   }
@@ -212,9 +214,16 @@ export function trainingConfigOf(settings: TrainSettings) {
   return parseConfig(trainingSchema, Object.fromEntries(own));
 }
 
+/** @throws ThawError `bad-config` if it is given by both of its names */
+function stdOf({ std, deviation }: ImageSettings) {
+  if (std && deviation)
+    throw new ThawError('bad-config', 'std and deviation are two names of one setting', 'Leave out deviation');
+  return std ?? deviation;
+}
+
 /** What the settings change of a preprocessing. */
-export function pictureChanges(settings: PictureSettings): Partial<Preprocessing> {
-  const { size, width, height, fit, cropFraction, interpolation, channels, layout, scale, mean, deviation } = settings;
+export function imageChanges(settings: ImageSettings): Partial<Preprocessing> {
+  const { size, width, height, fit, cropFraction, interpolation, channels, layout, scale, mean } = settings;
   const changes = {
     width: width ?? size,
     height: height ?? size,
@@ -225,7 +234,7 @@ export function pictureChanges(settings: PictureSettings): Partial<Preprocessing
     layout,
     scale,
     mean,
-    deviation,
+    std: stdOf(settings),
   };
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
 }

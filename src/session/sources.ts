@@ -1,17 +1,17 @@
 import {
   type BatchSource,
   type Dataset,
-  PictureCache,
-  type PictureReader,
-  PictureSource,
+  ImageCache,
+  type ImageReader,
+  ImageSource,
   readAugmentation,
   type Sample,
   type TestView,
 } from '../data/index.ts';
 import { isText, type TextFormat, TextSource } from '../data/text/index.ts';
 import type { Task } from '../tasks/index.ts';
+import { blendedImages } from './images.ts';
 import type { InputFormat } from './input-format.ts';
-import { blendedPictures } from './pictures.ts';
 import type { TrainSettings } from './settings.ts';
 
 /** The splits of a data set in batches. */
@@ -21,7 +21,7 @@ export interface Sources {
   /** If there is a test set. */
   readonly test?: BatchSource;
   /** Where the sources keep decoded images; undefined if they read texts. */
-  readonly pictures?: PictureCache;
+  readonly images?: ImageCache;
 }
 
 export interface SourceRequest {
@@ -33,9 +33,9 @@ export interface SourceRequest {
 
 /** How a platform reads images, and whom it tells of those that it cannot read. */
 export interface SourcePlatform {
-  readonly reader: PictureReader;
+  readonly reader: ImageReader;
   /** Bytes of decoded images that are kept. */
-  readonly pictureBytes?: number;
+  readonly imageBytes?: number;
   readonly onProblem?: (problem: { readonly file: string; readonly reason: string }) => void;
   readonly onNotice?: (message: string) => void;
 }
@@ -44,7 +44,7 @@ export interface SourcePlatform {
 export function openSources({ dataset, format, settings, task }: SourceRequest, platform: SourcePlatform): Sources {
   return isText(format)
     ? textSources(dataset, format, settings, platform)
-    : pictureSources({ dataset, settings, task }, format, platform);
+    : imageSources({ dataset, settings, task }, format, platform);
 }
 
 function textSources(
@@ -63,12 +63,12 @@ function textSources(
   return { train: texts, val: plain(val), test: test.length ? plain(test) : undefined };
 }
 
-function pictureSources(
+function imageSources(
   { dataset: { train, val, test }, settings, task }: Omit<SourceRequest, 'format'>,
   preprocessing: Exclude<InputFormat, TextFormat>,
-  { reader, pictureBytes, onProblem }: SourcePlatform,
+  { reader, imageBytes, onProblem }: SourcePlatform,
 ): Sources {
-  const cache = new PictureCache(pictureBytes);
+  const cache = new ImageCache(imageBytes);
   const common = { preprocessing, cache, seed: settings.seed, onProblem };
   const augmentation = readAugmentation(settings.augment);
   const order = (samples: readonly Sample[]) =>
@@ -79,15 +79,15 @@ function pictureSources(
   // Always in the order of the first epoch.
   const fixed = (samples: readonly Sample[]) => {
     const first = order(samples)?.(0);
-    return new PictureSource({ ...common, samples, order: first && (() => first) }, reader);
+    return new ImageSource({ ...common, samples, order: first && (() => first) }, reader);
   };
   const shuffle = shuffleOf(settings.sampling);
-  const pictures = new PictureSource({ ...common, samples: train, augmentation, shuffle, order: order(train) }, reader);
+  const images = new ImageSource({ ...common, samples: train, augmentation, shuffle, order: order(train) }, reader);
   return {
-    train: blendedPictures(pictures, settings, preprocessing, task),
+    train: blendedImages(images, settings, preprocessing, task),
     val: fixed(val),
     test: test.length ? fixed(test) : undefined,
-    pictures: cache,
+    images: cache,
   };
 }
 
@@ -101,5 +101,5 @@ export function plainSource(
   testViews?: readonly TestView[],
 ): BatchSource {
   if (isText(format)) return new TextSource({ samples, format });
-  return new PictureSource({ samples, preprocessing: format, testViews, onProblem }, reader);
+  return new ImageSource({ samples, preprocessing: format, testViews, onProblem }, reader);
 }

@@ -3,7 +3,7 @@ import { ThawError } from '../errors.ts';
 import type { WebPlatformOptions } from '../web/platform.ts';
 import WORKER from '../web/worker.ts?worker&url';
 import { connect, type RemoteClient, webPort } from '../worker/index.ts';
-import type { Surroundings } from './state/surroundings.ts';
+import type { StudioHost } from './state/host.ts';
 
 /** Starts who trains: in Electron a process, in a browser a worker. */
 export const startEngine = (): RemoteClient => (inElectron() ? startProcess() : startWorker());
@@ -19,7 +19,7 @@ function startWorker(): RemoteClient {
   const options: WebPlatformOptions = { assets: new URL(`ort-${__ORT_VERSION__}/`, document.baseURI).href };
   worker.postMessage(options);
   const port = webPort(worker);
-  const hint = 'Reload the page; your pictures are kept';
+  const hint = 'Reload the page; your images are kept';
   return connect({
     ...port,
     ended: (take) => port.ended!(({ message }) => take(new ThawError('ended', message, hint))),
@@ -31,7 +31,7 @@ const CONFIG = new URL('../../artifacts/default/config.json', import.meta.url);
 const PREPROCESSOR = new URL('../../artifacts/default/preprocessor_config.json', import.meta.url);
 
 /** The model that is served with the page. */
-export const embedded: Surroundings['embedded'] = async () => ({
+export const embedded: StudioHost['embedded'] = async () => ({
   model: new Uint8Array(await (await get(MODEL)).arrayBuffer()),
   preprocessorConfig: await (await get(PREPROCESSOR)).json(),
   config: await (await get(CONFIG)).json(),

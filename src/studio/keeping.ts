@@ -4,7 +4,7 @@ import { browserShelf, memoryShelf, type Shelf } from './state/shelf.ts';
 
 export interface Keeping {
   readonly shelf: Shelf;
-  /** See `Surroundings`. */
+  /** See `StudioHost`. */
   readonly project: string | undefined;
   /** Why nothing is kept, if so. */
   readonly notice: string | undefined;

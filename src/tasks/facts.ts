@@ -1,36 +1,40 @@
 import * as z from 'zod';
+import { withStd } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 
 const names = z.array(z.string());
 const numbers = z.array(z.number());
 
 /** What the data says of a task, and what is decided once training is over. */
-export const factsSchema = z.discriminatedUnion('task', [
-  z.strictObject({ task: z.literal('classification'), classes: names }),
-  /** Probabilities from which on each label is said, and whether they are yet to be chosen. */
-  z
-    .strictObject({
-      task: z.literal('multi-label'),
-      classes: names,
-      thresholds: numbers,
-      tuned: z.boolean().default(false),
-    })
-    .refine(({ classes, thresholds }) => thresholds.length === classes.length, 'each label needs a threshold'),
-  /** `classes` are the names of the numbers; mean and deviation of each among the training samples. */
-  z
-    .strictObject({
-      task: z.literal('regression'),
-      classes: names,
-      mean: numbers,
-      deviation: z.array(z.number().positive()),
-    })
-    .refine(
-      ({ classes, mean, deviation }) => mean.length === classes.length && deviation.length === classes.length,
-      'each number needs a mean and a deviation',
-    ),
-  /** The classes trained on, and the length of a vector. */
-  z.strictObject({ task: z.literal('embedding'), classes: names, size: z.number().int().positive() }),
-]);
+export const factsSchema = z.preprocess(
+  withStd,
+  z.discriminatedUnion('task', [
+    z.strictObject({ task: z.literal('classification'), classes: names }),
+    /** Probabilities from which on each label is said, and whether they are yet to be chosen. */
+    z
+      .strictObject({
+        task: z.literal('multi-label'),
+        classes: names,
+        thresholds: numbers,
+        tuned: z.boolean().default(false),
+      })
+      .refine(({ classes, thresholds }) => thresholds.length === classes.length, 'each label needs a threshold'),
+    /** `classes` are the names of the numbers; mean and standard deviation of each among the training samples. */
+    z
+      .strictObject({
+        task: z.literal('regression'),
+        classes: names,
+        mean: numbers,
+        std: z.array(z.number().positive()),
+      })
+      .refine(
+        ({ classes, mean, std }) => mean.length === classes.length && std.length === classes.length,
+        'each number needs a mean and a std',
+      ),
+    /** The classes trained on, and the length of a vector. */
+    z.strictObject({ task: z.literal('embedding'), classes: names, size: z.number().int().positive() }),
+  ]),
+);
 export type TaskFacts = z.output<typeof factsSchema>;
 export type TaskName = TaskFacts['task'];
 export type FactsOf<N extends TaskName> = Extract<TaskFacts, { task: N }>;

@@ -17,10 +17,10 @@ export {
   embedding,
 } from './embedding/index.ts';
 export { evaluatedSchema, metricSchema, scoresSchema } from './evaluated.ts';
-export type { Exhibit, Figures, Form, Pictures, Scatter, Table } from './exhibits.ts';
 export { type FactsOf, factsSchema, readFacts, type TaskFacts, type TaskName } from './facts.ts';
 export { type LabelsOutcome, type MultiLabelEvaluation, multiLabel, type ScoresOfLabel } from './multi-label/index.ts';
 export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
+export type { Figures, Form, Images, ReportBlock, Scatter, Table } from './report-blocks.ts';
 export {
   type Answer,
   type Evaluated,

@@ -7,8 +7,8 @@ import type { Tail } from '../compiler/surgery/index.ts';
 import type { Batch } from '../data/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
-import type { Exhibit } from './exhibits.ts';
 import type { TaskFacts } from './facts.ts';
+import type { ReportBlock } from './report-blocks.ts';
 
 /** One sample's outcome. */
 export interface TaskOutcome {
@@ -115,7 +115,7 @@ export interface Task<
   loss(outcomes: readonly O[]): number;
   answer(outcome: O): Answer;
   /** An evaluation for people: in a terminal, a report, a model card. */
-  exhibits(assessment: A, outcomes: readonly O[]): readonly Exhibit[];
+  reportBlocks(assessment: A, outcomes: readonly O[]): readonly ReportBlock[];
   /** Where answers are probabilities: the temperature that makes them say how often the model is right, and outcomes at one. */
   readonly temperature?: {
     fit(outcomes: readonly O[], options: { readonly seed: number; readonly others?: readonly O[] }): TemperatureFit;
@@ -123,7 +123,7 @@ export interface Task<
   };
 }
 
-/** A sample's targets, of a batch that has some; zeros where nothing is known, as of pictures to be predicted. */
+/** A sample's targets, of a batch that has some; zeros where nothing is known, as of images to be predicted. */
 export const targetRows = (targets: Float32Array | undefined, width: number, row: number): Float32Array =>
   targets?.slice(row * width, (row + 1) * width) ?? new Float32Array(width);
 

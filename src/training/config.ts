@@ -224,13 +224,13 @@ export const trainingSchema = z.strictObject({
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),
   /** Whether results of activations and normalizations are computed again where gradients need them, instead of kept. */
   recompute: z.boolean().default(false),
-  /** α of the Beta distribution by which two pictures of a batch are blended; 0 for never. */
+  /** α of the Beta distribution by which two images of a batch are blended; 0 for never. */
   mixup: z.number().min(0).default(0),
-  /** The same for a rectangle of one picture in another; where both are on, each batch takes one of them. */
+  /** The same for a rectangle of one image in another; where both are on, each batch takes one of them. */
   cutmix: z.number().min(0).default(0),
   /** Part of the batches that are blended, where `mixup` or `cutmix` is on. */
   mixProbability: share.default(1),
-  /** Augmented views of each picture that a stage shows in turn, where part of the network is frozen; 0 for a new one every epoch. */
+  /** Augmented views of each image that a stage shows in turn, where part of the network is frozen; 0 for a new one every epoch. */
   views: z.number().int().min(0).default(3),
 });
 

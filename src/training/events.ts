@@ -71,7 +71,7 @@ export type TrainingEvent<E = Evaluation> =
       readonly sofar: Scores;
       readonly lr: number;
       readonly samples: number;
-      /** Seconds the step waited for its pictures, and seconds it computed. */
+      /** Seconds the step waited for its images, and seconds it computed. */
       readonly waited: number;
       readonly computed: number;
     }

@@ -13,7 +13,7 @@ export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './fea
 export type { Finding } from './findings.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
-export { type Anatomy, type PlanAnatomy, type Standing, trainingPlan, viewOf } from './plan.ts';
+export { type Anatomy, type PlanAnatomy, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';
 export { isBetter, type Progress, START } from './progress.ts';
 export { findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';

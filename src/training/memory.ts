@@ -19,7 +19,7 @@ export interface MemoryEstimate {
   readonly values: number;
   /** Batches on their way. */
   readonly batches: number;
-  /** What is remembered of samples: decoded pictures, results of the frozen part. */
+  /** What is remembered of samples: decoded images, results of the frozen part. */
   readonly caches: number;
   readonly total: number;
 }
@@ -48,8 +48,8 @@ export interface MemoryOptions {
   readonly accumulate?: boolean;
   /** Samples whose features are remembered, and bytes that they may take at most. */
   readonly remembered?: { readonly rows: number; readonly most: number };
-  /** Bytes of decoded pictures. */
-  readonly pictures?: number;
+  /** Bytes of decoded images. */
+  readonly images?: number;
 }
 
 /** What one stage takes. */
@@ -76,13 +76,7 @@ export class StageMemory {
       .reduce((all, shape) => all + bytes(shape), 0);
   }
 
-  at({
-    batch,
-    sizes = {},
-    accumulate = this.plan.accumulate,
-    remembered,
-    pictures = 0,
-  }: MemoryOptions): MemoryEstimate {
+  at({ batch, sizes = {}, accumulate = this.plan.accumulate, remembered, images = 0 }: MemoryOptions): MemoryEstimate {
     const { models, network, plan } = this;
     const at = { ...sizes, batch };
     const inputs = network.model.graph.inputs.map(({ name }) => ({ name, ...network.values.get(name)! }));
@@ -107,7 +101,7 @@ export class StageMemory {
       state: times * (sets * this.trained + this.slots) - bytes(inPlace),
       values,
       batches: BATCHES * bytes(inputs, own),
-      caches: pictures + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),
+      caches: images + (remembered ? Math.min(remembered.most, remembered.rows * row) : 0),
     };
     return { ...parts, total: Object.values(parts).reduce((all, part) => all + part, 0) };
   }

@@ -49,10 +49,10 @@ export interface Anatomy extends PlanAnatomy {
 export const STAGES_BETWEEN_VIEWS = 2;
 
 /**
- * The augmented view that the epoch under way shows of each picture: those of a stage take turns. The next stage has others, since one that
+ * The augmented view that the epoch under way shows of each image: those of a stage take turns. The next stage has others, since one that
  * trains more would learn the same few by heart; the one after it has the first ones again, which the frozen layers know.
  *
- * @param views of each picture in a stage; 0 for a new one every epoch
+ * @param views of each image in a stage; 0 for a new one every epoch
  */
 export const viewOf = (
   { stage, stageEpoch, epoch }: Pick<Progress, 'stage' | 'stageEpoch' | 'epoch'>,
@@ -60,16 +60,16 @@ export const viewOf = (
 ): number => (views ? (stage % STAGES_BETWEEN_VIEWS) * views + (stageEpoch % views) : epoch);
 
 /** Where a training stands as a stage is compiled. */
-export interface Standing extends Pick<Progress, 'thawedAt' | 'step'> {
+export interface ThawProgress extends Pick<Progress, 'thawedAt' | 'step'> {
   readonly updatesPerEpoch: number;
 }
 
-const BEFORE: Standing = { thawedAt: {}, step: 0, updatesPerEpoch: 1 };
+const BEFORE: ThawProgress = { thawedAt: {}, step: 0, updatesPerEpoch: 1 };
 
 /**
  * What the compiler makes of one stage.
  *
- * @param standing before the first update unless given
+ * @param progress before the first update unless given
  * @throws ThawError `unsupported-operator` where an obstacle cuts off what the stage trains
  */
 export function trainingPlan(
@@ -77,7 +77,7 @@ export function trainingPlan(
   stage: StageConfig,
   anatomy: PlanAnatomy,
   output: string,
-  { thawedAt, step, updatesPerEpoch }: Standing = BEFORE,
+  { thawedAt, step, updatesPerEpoch }: ThawProgress = BEFORE,
 ): TrainingPlan {
   const { groups, obstacles = [], adapters = [], omitted } = anatomy;
   const all = groups.flatMap((group) => group.parameters);

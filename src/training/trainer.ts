@@ -11,7 +11,6 @@ import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageInfo, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
 import { type Finding, findingsOf } from './findings.ts';
-import { Pace } from './pace.ts';
 import type { Anatomy } from './plan.ts';
 import { planStages } from './presets.ts';
 import {
@@ -29,8 +28,9 @@ import { addBatch, meanScores } from './running.ts';
 import { inRuns } from './runs.ts';
 import type { CompiledStage, StepResult, TrainingStep } from './stage.ts';
 import { gainOf, layersOf } from './stage-info.ts';
+import { StageRunner } from './stage-runner.ts';
 import { verdict } from './stopping.ts';
-import { Succession } from './succession.ts';
+import { UpdateSchedule } from './update-schedule.ts';
 
 export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   /** The model, its new head in place. */
@@ -41,7 +41,7 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
   readonly val: BatchSource;
   readonly config: TrainingConfig;
   readonly runtime: Runtime;
-  /** What the frozen parts make of pictures; a gibibyte in memory unless given. */
+  /** What the frozen parts make of images; a gibibyte in memory unless given. */
   readonly features?: FeatureCache;
   /** From where to go on. */
   readonly resume?: Checkpoint;
@@ -56,8 +56,8 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
 export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   readonly stages: readonly StageConfig[];
   private progress: Progress;
-  private readonly pace: Pace;
-  private readonly succession: Succession<O>;
+  private readonly updates: UpdateSchedule;
+  private readonly runner: StageRunner<O>;
   /** Steps that may go into one run of a session. */
   private readonly several: number;
   /** To go back to where a loss goes wrong: the epoch's start. */
@@ -68,11 +68,11 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const { config, anatomy, train, task, runtime, resume, features = new FeatureCache() } = options;
     this.stages = planStages(config, anatomy);
     this.progress = inBatchesOf(resume?.progress ?? START, config.batch);
-    this.pace = new Pace(train, config, task.metric);
-    checkPlace(this.progress, this.pace.batchesPerEpoch);
+    this.updates = new UpdateSchedule(train, config, task.metric);
+    checkPlace(this.progress, this.updates.batchesPerEpoch);
     this.several = config.stepsPerRun ?? stepsPerRun(runtime);
-    const { stages, pace, several } = this;
-    this.succession = new Succession({ ...options, features, stages, pace, several: several > 1 }, resume?.state);
+    const { stages, updates, several } = this;
+    this.runner = new StageRunner({ ...options, features, stages, updates, several: several > 1 }, resume?.state);
     if (config.rollbacks.most) this.good = resume?.good ?? resume;
   }
 
@@ -86,7 +86,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     let why: StopReason = 'finished';
     try {
       if (this.progress.step === 0) {
-        await this.succession.open(await this.begin(this.stages[0]), this.progress);
+        await this.runner.open(await this.begin(this.stages[0]), this.progress);
         const val = await this.evaluate();
         this.progress = { ...this.progress, entry: task.scores(val) };
         yield { type: 'before', val };
@@ -107,7 +107,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const { config: training, task } = this.options;
     let stage = await this.begin(config);
     let why = verdict(config, training, this.progress, task.metric);
-    if (!why) await this.succession.open(stage, this.progress);
+    if (!why) await this.runner.open(stage, this.progress);
     yield { type: 'stage', ...this.describe(config) };
     if (this.progress.batch === 0) await this.keepGood();
     while (!why) {
@@ -139,12 +139,12 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     config: StageConfig,
   ): AsyncGenerator<TrainingEvent<E>, Fault | 'interrupted' | undefined> {
     const { accumulate } = this.options.config;
-    const epoch = await this.succession.open(stage, this.progress);
+    const epoch = await this.runner.open(stage, this.progress);
     let asked = performance.now();
-    for await (const batches of inRuns(epoch, () => this.pace.inNextRun(this.several, this.progress))) {
+    for await (const batches of inRuns(epoch, () => this.updates.inNextRun(this.several, this.progress))) {
       const began = performance.now();
       const steps = batches.map((batch, i) => {
-        return { batch, ...this.pace.positionOf(config, this.progress.batch + i, this.progress) };
+        return { batch, ...this.updates.positionOf(config, this.progress.batch + i, this.progress) };
       });
       const results = await stage.train(steps);
       const last = steps.at(-1)!;
@@ -161,7 +161,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     }
     if (this.progress.batch % accumulate) {
       // Too few batches are left for a whole update.
-      const rates = this.pace.ratesAt(config, this.progress.batch - 1, this.progress);
+      const rates = this.updates.ratesAt(config, this.progress.batch - 1, this.progress);
       await stage.update({ ...rates, step: this.progress.step + 1 });
       this.progress = withThawed({ ...this.progress, step: this.progress.step + 1 }, stage.trainable);
     }
@@ -184,11 +184,11 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const { epoch, batch, level } = this.progress;
     const fault = faultOf(this.progress, { seen: 'training', step: step.step, lr, loss }, level!.recent);
     const [samples, sofar] = [predictions.length, meanScores(scores, task)];
-    const at = { epoch: epoch + 1, step: batch, steps: this.pace.batchesPerEpoch };
+    const at = { epoch: epoch + 1, step: batch, steps: this.updates.batchesPerEpoch };
     return { event: { type: 'step', ...at, loss, sofar, lr, samples, waited, computed }, fault };
   }
 
-  /** The epoch's row, while the next one's pictures are being read. */
+  /** The epoch's row, while the next one's images are being read. */
   private async measureEpoch(
     stage: CompiledStage<O>,
     config: StageConfig,
@@ -197,11 +197,11 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
     const { epoch, stageEpoch, step, findings, seconds } = this.progress;
     const started = performance.now();
     const next = { ...this.progress, epoch: epoch + 1, stageEpoch: stageEpoch + 1, batch: 0 };
-    if (next.stageEpoch < config.epochs) await this.succession.open(stage, next);
+    if (next.stageEpoch < config.epochs) await this.runner.open(stage, next);
     if (this.progress.scores.count === 0) throw unreadable('training');
     const { loss, predictions } = await this.predict(source);
     if (predictions.length === 0) throw unreadable('validation');
-    const lr = this.pace.lastRate(config, this.progress);
+    const lr = this.updates.lastRate(config, this.progress);
     const fault = faultOf(this.progress, { seen: 'validation', step, lr, loss });
     if (fault) return fault;
     const evaluation = task.evaluation(predictions, loss);
@@ -220,7 +220,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   /** Goes back to the last good state. @throws ThawError `diverged` where that is no use */
   private async rollBack(fault: Fault): Promise<TrainingEvent<E>> {
     const { progress, state } = rolledBack(this.good, fault, this.options.config);
-    await this.succession.restart(state);
+    await this.runner.restart(state);
     this.progress = progress;
     this.good = { progress, state };
     return { type: 'rollback', ...progress.rollbacks.at(-1)! };
@@ -235,7 +235,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   /** Where the training stands, its tensors copied. */
   async checkpoint(): Promise<Checkpoint> {
     if (this.good?.progress === this.progress) return this.good;
-    const state = await this.succession.state();
+    const state = await this.runner.state();
     // Between updates the sums of gradients are zero.
     if (this.progress.batch % this.options.config.accumulate === 0)
       for (const name of [...state.keys()].filter(isSum)) state.delete(name);
@@ -250,18 +250,18 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 
   async predict(source: BatchSource): Promise<{ loss: number; predictions: readonly O[] }> {
     const last = this.stages[Math.min(this.progress.stage, this.stages.length - 1)];
-    const stage = this.succession.current ?? (await this.enter(last));
+    const stage = this.runner.current ?? (await this.enter(last));
     return stage.evaluate(source, this.options.config.batch);
   }
 
   /** Gives back what the stage under way holds of the runtime; its state is kept. For those who evaluate outside of `run()`. */
   release(): Promise<void> {
-    return this.succession.release(this.state);
+    return this.runner.release(this.state);
   }
 
   /** What the compiler makes of a stage as the training stands. */
   planOf(stage: StageConfig): TrainingPlan {
-    return this.succession.planOf(stage, this.progress);
+    return this.runner.planOf(stage, this.progress);
   }
 
   /** The stage with all that its steps take, so that what fails does before anything is computed. */
@@ -272,7 +272,7 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   }
 
   private enter(config: StageConfig): Promise<CompiledStage<O>> {
-    return this.succession.enter(config, this.progress, this.state);
+    return this.runner.enter(config, this.progress, this.state);
   }
 
   private readonly state = async () => (await this.checkpoint()).state;

@@ -27,13 +27,13 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
       }
       return webRuntime({ device: gpu ? 'webgpu' : 'wasm', assets, threads });
     },
-    reader: (pictures) =>
+    reader: (images) =>
       canvasReader((file) => {
-        const picture = pictures.get(file)!;
-        if (typeof picture !== 'string') return picture;
+        const image = images.get(file)!;
+        if (typeof image !== 'string') return image;
         throw new ThawError(
           'bad-data',
-          `${picture} is a path, and a page reads no files by path`,
+          `${image} is a path, and a page reads no files by path`,
           'Give the File itself',
         );
       }),

@@ -1,6 +1,6 @@
 import type { RoundOutcome } from '../federated/index.ts';
 import { connect, type Opened, type Predicted, type RemoteClient, webPort } from '../worker/index.ts';
-import { blobsOf, type PageOpenRequest, type PagePicture, type PageRoundRequest, withBytes } from './given.ts';
+import { blobsOf, type PageImage, type PageOpenRequest, type PageRoundRequest, withBytes } from './page-inputs.ts';
 import type { WebPlatformOptions } from './platform.ts';
 
 export interface WorkerOptions extends WebPlatformOptions {
@@ -8,15 +8,15 @@ export interface WorkerOptions extends WebPlatformOptions {
   readonly worker?: Worker;
 }
 
-/** A client that takes models and pictures as pages have them. */
+/** A client that takes models and images as pages have them. */
 export interface PageClient extends Omit<RemoteClient, 'open' | 'predict' | 'round'> {
   open(request: PageOpenRequest): Promise<Opened>;
-  predict(pictures: readonly PagePicture[]): Promise<readonly Predicted[]>;
+  predict(images: readonly PageImage[]): Promise<readonly Predicted[]>;
   round(request: PageRoundRequest): Promise<RoundOutcome>;
 }
 
 /**
- * Starts a worker that trains, and gives a client of it. The model, the pictures and all that is computed of them stay in the
+ * Starts a worker that trains, and gives a client of it. The model, the images and all that is computed of them stay in the
  * page.
  */
 export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageClient {
@@ -27,6 +27,6 @@ export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageCl
     ...client,
     open: async (request) => client.open(await withBytes(request)),
     round: async (request) => client.round(await withBytes(request)),
-    predict: async (pictures) => client.predict(await blobsOf(pictures)),
+    predict: async (images) => client.predict(await blobsOf(images)),
   };
 }

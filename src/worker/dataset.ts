@@ -1,48 +1,48 @@
-/** The pictures of a request as a dataset, and what is no dataset of a page. */
+/** The images of a request as a dataset, and what is no dataset of a page. */
 import { type Dataset, type LabelReading, stratifiedSplit } from '../data/index.ts';
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import type { InputFormat, TrainSettings } from '../session/index.ts';
 import type { OpenRequest, RemoteRoundRequest } from './protocol.ts';
 
-/** @throws ThawError `bad-data` naming the first picture whose label is no index into the classes */
-function checkLabels({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>): void {
-  const wrong = pictures.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
+/** @throws ThawError `bad-data` naming the first image whose label is no index into the classes */
+function checkLabels({ classes, images }: Pick<OpenRequest, 'classes' | 'images'>): void {
+  const wrong = images.findIndex(({ label }) => !Number.isInteger(label) || label < 0 || label >= classes.length);
   if (wrong < 0) return;
   throw new ThawError(
     'bad-data',
-    `picture ${wrong} has the label ${pictures[wrong].label}, and there are ${classes.length} classes`,
-    `Give each picture the index of its class, from 0 to ${classes.length - 1}`,
+    `image ${wrong} has the label ${images[wrong].label}, and there are ${classes.length} classes`,
+    `Give each image the index of its class, from 0 to ${classes.length - 1}`,
   );
 }
 
-/** All pictures by their place, as training ones if nothing else is stated. */
-export function datasetOf({ classes, pictures }: OpenRequest): Dataset {
-  checkLabels({ classes, pictures });
+/** All images by their place, as training ones if nothing else is stated. */
+export function datasetOf({ classes, images }: OpenRequest): Dataset {
+  checkLabels({ classes, images });
   for (const [label, name] of classes.entries()) {
-    const count = pictures.filter((picture) => picture.label === label).length;
+    const count = images.filter((image) => image.label === label).length;
     if (count < 2) {
       throw new ThawError(
         'bad-data',
-        `class "${name}" has ${count === 1 ? 'one picture' : 'no pictures'}`,
+        `class "${name}" has ${count === 1 ? 'one image' : 'no images'}`,
         'Give each class at least two: one to learn from, one to check with',
       );
     }
   }
-  return labelled({ classes, pictures }, classes);
+  return labelled({ classes, images }, classes);
 }
 
 /** The same by the classes of a federation, of which a machine may lack some. */
-export function roundDatasetOf({ classes, pictures }: RemoteRoundRequest, known: readonly string[]): Dataset {
-  checkLabels({ classes, pictures });
+export function roundDatasetOf({ classes, images }: RemoteRoundRequest, known: readonly string[]): Dataset {
+  checkLabels({ classes, images });
   const stranger = classes.find((name) => !known.includes(name));
-  if (stranger === undefined) return labelled({ classes, pictures }, known);
+  if (stranger === undefined) return labelled({ classes, images }, known);
   throw new ThawError('bad-data', `the federation has no class "${stranger}"`, `Its classes are ${known.join(', ')}`);
 }
 
-function labelled({ classes, pictures }: Pick<OpenRequest, 'classes' | 'pictures'>, known: readonly string[]): Dataset {
-  const samples = pictures.map(({ label }, i) => ({ file: String(i), label: known.indexOf(classes[label]) }));
-  const isHeld = (_: unknown, i: number) => pictures[i].validation === true;
+function labelled({ classes, images }: Pick<OpenRequest, 'classes' | 'images'>, known: readonly string[]): Dataset {
+  const samples = images.map(({ label }, i) => ({ file: String(i), label: known.indexOf(classes[label]) }));
+  const isHeld = (_: unknown, i: number) => images[i].validation === true;
   return {
     classes: known,
     train: samples.filter((sample, i) => !isHeld(sample, i)),
@@ -73,12 +73,12 @@ export function refuseOtherTasks(labels: LabelReading): void {
   const what = labels.kind === 'class' ? 'embeddings' : labels.kind;
   throw new ThawError(
     'bad-config',
-    `the federation learns ${what}, and a page has pictures of one class each`,
+    `the federation learns ${what}, and a page has images of one class each`,
     'Join it with thaw federated join',
   );
 }
 
 export function refuseTexts(format: InputFormat): void {
   if (!isText(format)) return;
-  throw new ThawError('bad-model', 'the model reads texts, and pictures are given', 'Use `thaw train` for texts');
+  throw new ThawError('bad-model', 'the model reads texts, and images are given', 'Use `thaw train` for texts');
 }

@@ -9,7 +9,7 @@ export interface RoundClient<Request> {
   stop(): Promise<void>;
 }
 
-/** A node's own: the model and the labelled pictures, as the client takes them, and what it decides for itself. */
+/** A node's own: the model and the labelled images, as the client takes them, and what it decides for itself. */
 export type OwnPart<Request> = Omit<Request, 'state' | 'evaluateOnly' | 'proximal' | 'settings'> & {
   readonly settings?: Pick<TrainSettingsInput, 'device' | 'cacheMemory'>;
 };

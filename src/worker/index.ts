@@ -6,11 +6,11 @@ export { emitterPort, type Port, webPort } from './port.ts';
 export type {
   Answer,
   Finished,
-  LabelledPicture,
+  ImageHandle,
+  LabelledImage,
   Mistake,
   Opened,
   OpenRequest,
-  PictureHandle,
   Predicted,
   RemoteError,
   RemoteEvent,

@@ -1,28 +1,28 @@
-/** A project as files: `project.json`, `model.onnx`, `pictures/N`, and the checkpoints `last` and `best`. */
+/** A project as files: `project.json`, `model.onnx`, `images/N`, and the checkpoints `last` and `best`. */
 import { ThawError } from '../errors.ts';
-import type { LabelledPicture, OpenRequest, PictureHandle } from './protocol.ts';
+import type { ImageHandle, LabelledImage, OpenRequest } from './protocol.ts';
 import type { ProjectStore } from './store.ts';
 
 interface ProjectFile {
-  readonly request: Omit<OpenRequest, 'model' | 'pictures'>;
-  /** Pictures that are paths stay where they are. */
-  readonly pictures: readonly (Omit<LabelledPicture, 'picture'> & { readonly path?: string })[];
+  readonly request: Omit<OpenRequest, 'model' | 'images'>;
+  /** Images that are paths stay where they are. */
+  readonly images: readonly (Omit<LabelledImage, 'image'> & { readonly path?: string })[];
 }
 
 /** Keeps what a training needs to be opened again; checkpoints of an earlier one by this name are gone. */
 export async function keepProject(store: ProjectStore, project: string, request: OpenRequest): Promise<void> {
-  const { model, pictures, ...rest } = request;
+  const { model, images, ...rest } = request;
   await store.remove(project);
   await store.write(project, 'model.onnx', model);
-  const entries: ProjectFile['pictures'][number][] = [];
-  for (const [i, { picture, ...labelled }] of pictures.entries()) {
-    if (typeof picture === 'string') entries.push({ ...labelled, path: picture });
+  const entries: ProjectFile['images'][number][] = [];
+  for (const [i, { image, ...labelled }] of images.entries()) {
+    if (typeof image === 'string') entries.push({ ...labelled, path: image });
     else {
-      await store.write(project, `pictures/${i}`, picture);
+      await store.write(project, `images/${i}`, image);
       entries.push(labelled);
     }
   }
-  const file: ProjectFile = { request: rest, pictures: entries };
+  const file: ProjectFile = { request: rest, images: entries };
   // Written last: a project without it was never whole.
   await store.write(project, 'project.json', new TextEncoder().encode(JSON.stringify(file)));
 }
@@ -33,16 +33,16 @@ export async function keptProject(store: ProjectStore, project: string) {
   const json = await store.read(project, 'project.json');
   const model = await store.read(project, 'model.onnx');
   if (!json || !model) throw missing();
-  const { request, pictures } = JSON.parse(await json.text()) as ProjectFile;
+  const { request, images } = JSON.parse(await json.text()) as ProjectFile;
   const restored = await Promise.all(
-    pictures.map(async ({ path, ...labelled }, i) => {
-      const picture: PictureHandle | undefined = path ?? (await store.read(project, `pictures/${i}`));
-      if (picture === undefined) throw missing();
-      return { ...labelled, picture };
+    images.map(async ({ path, ...labelled }, i) => {
+      const image: ImageHandle | undefined = path ?? (await store.read(project, `images/${i}`));
+      if (image === undefined) throw missing();
+      return { ...labelled, image };
     }),
   );
   return {
-    request: { ...request, model: new Uint8Array(await model.arrayBuffer()), pictures: restored } as OpenRequest,
+    request: { ...request, model: new Uint8Array(await model.arrayBuffer()), images: restored } as OpenRequest,
     last: await store.read(project, 'last.safetensors'),
     best: await store.read(project, 'best.safetensors'),
   };

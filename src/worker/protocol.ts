@@ -9,14 +9,14 @@ import type { RoundMode, RoundOutcome } from '../federated/index.ts';
 import type { MemoryPlan, RecommendedSettings, TrainSettingsInput } from '../session/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
 
-/** A picture's contents; on platforms with a file system, a path. */
-export type PictureHandle = Blob | string;
+/** An image's contents; on platforms with a file system, a path. */
+export type ImageHandle = Blob | string;
 
-export interface LabelledPicture {
-  readonly picture: PictureHandle;
+export interface LabelledImage {
+  readonly image: ImageHandle;
   /** Index into the classes. */
   readonly label: number;
-  /** Held out for validation; where no picture says so, a part of each class is, at random. */
+  /** Held out for validation; where no image says so, a part of each class is, at random. */
   readonly validation?: boolean;
 }
 
@@ -27,14 +27,14 @@ export interface OpenRequest {
   readonly preprocessorConfig?: unknown;
   readonly config?: unknown;
   readonly classes: readonly string[];
-  readonly pictures: readonly LabelledPicture[];
+  readonly images: readonly LabelledImage[];
   /** As in a `thaw.config` file. `device` is `auto` unless said. */
   readonly settings?: TrainSettingsInput;
   /** A name to keep the project and its checkpoints under, so that a later `reopen` goes on with it. */
   readonly project?: string;
 }
 
-/** A round of a federation, on pictures whose classes the state knows by name. */
+/** A round of a federation, on images whose classes the state knows by name. */
 export interface RemoteRoundRequest extends RoundMode, Omit<OpenRequest, 'project'> {
   /** The state that the round begins with: a safetensors file. */
   readonly state: Uint8Array;
@@ -59,7 +59,7 @@ export interface Opened {
   readonly notices: readonly string[];
   /** Epochs that are done already, where a kept project was opened again. */
   readonly epochsDone: number;
-  /** Pictures that cannot be read are found while training: see the `problem` events. */
+  /** Images that cannot be read are found while training: see the `problem` events. */
 }
 
 export interface Predicted {
@@ -68,10 +68,10 @@ export interface Predicted {
   readonly probabilities: readonly number[];
 }
 
-/** One validation picture that the finished model gets wrong. */
+/** One validation image that the finished model gets wrong. */
 export interface Mistake {
-  /** Its place among the pictures that were given. */
-  readonly picture: number;
+  /** Its place among the images that were given. */
+  readonly image: number;
   readonly label: number;
   readonly predicted: number;
   readonly probability: number;
@@ -97,12 +97,12 @@ export interface Methods {
   /** Trains to the end or until stopped; its events come in between. */
   train(): StopReason;
   pause(): void;
-  proceed(): void;
+  resume(): void;
   /** Ends the training after the step under way; `train` answers then. A round is given up: `round` is rejected. */
   stop(): void;
-  predict(pictures: readonly PictureHandle[]): readonly Predicted[];
+  predict(images: readonly ImageHandle[]): readonly Predicted[];
   finish(): Finished;
-  /** A federation's round, in place of what is open; what frozen layers make of the pictures is kept for the next. */
+  /** A federation's round, in place of what is open; what frozen layers make of the images is kept for the next. */
   round(request: RemoteRoundRequest): RoundOutcome;
   close(): void;
 }
@@ -110,18 +110,18 @@ export interface Methods {
 export type Method = keyof Methods;
 
 export const METHODS: readonly Method[] = [
-  ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'proceed', 'stop'] as const),
+  ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'resume', 'stop'] as const),
   ...(['predict', 'finish', 'round', 'close'] as const),
 ];
 
 export type RemoteEvent =
   | TrainingEvent
-  /** A picture that cannot be read, by its place among those given, and why. */
-  | { readonly type: 'problem'; readonly picture: number; readonly reason: string }
+  /** An image that cannot be read, by its place among those given, and why. */
+  | { readonly type: 'problem'; readonly image: number; readonly reason: string }
   /** The project's newest checkpoint could not be kept, and why. The training continues; predict, finish and download work. */
   | { readonly type: 'unsaved'; readonly message: string; readonly hint?: string }
   | { readonly type: 'paused' }
-  | { readonly type: 'proceeding' };
+  | { readonly type: 'resumed' };
 
 export interface RemoteError {
   readonly code?: ErrorCode;

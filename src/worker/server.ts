@@ -1,5 +1,5 @@
 import { wholeOf } from '../bytes.ts';
-import type { BatchSource, PictureReader, Preprocessing } from '../data/index.ts';
+import type { BatchSource, ImageReader, Preprocessing } from '../data/index.ts';
 import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 import { ownRound, type RoundOutcome } from '../federated/index.ts';
@@ -32,11 +32,11 @@ import { keepProject, keptProject } from './projects.ts';
 import {
   type Answer,
   type Finished,
+  type ImageHandle,
   METHODS,
   type Methods,
   type Opened,
   type OpenRequest,
-  type PictureHandle,
   type Predicted,
   type RemoteEvent,
   type RemoteRoundRequest,
@@ -49,9 +49,9 @@ import type { ProjectStore } from './store.ts';
 export interface RemotePlatform {
   /** @throws ThawError `device` where a device asked for by name cannot be had */
   runtime(device: TrainSettings['device']): Promise<Runtime>;
-  /** Reads pictures by the names under which they are here. */
-  reader(pictures: ReadonlyMap<string, PictureHandle>): PictureReader;
-  /** Megabytes for decoded pictures, and as many for what the frozen layers make of them, where the settings don't say. */
+  /** Reads images by the names under which they are here. */
+  reader(images: ReadonlyMap<string, ImageHandle>): ImageReader;
+  /** Megabytes for decoded images, and as many for what the frozen layers make of them, where the settings don't say. */
   readonly cacheMemory?: number;
   /** Bytes that a training that begins now may take, where that is known. */
   memory?(): number;
@@ -75,8 +75,8 @@ export function serve(port: Port, platform: RemotePlatform): void {
   });
 }
 
-/** A session of pictures with one class each. */
-type PictureSession = Session<Prediction, Evaluation, Assessment>;
+/** A session of images with one class each. */
+type ImageSession = Session<Prediction, Evaluation, Assessment>;
 
 /** From where a project continues. */
 interface Kept {
@@ -87,7 +87,7 @@ interface Kept {
 /** What is open. */
 interface Open {
   readonly request: OpenRequest;
-  readonly session: PictureSession;
+  readonly session: ImageSession;
 }
 
 type Served = {
@@ -97,7 +97,7 @@ type Served = {
 class Server implements Served {
   private current: Open | undefined;
   private training = false;
-  private paused: { readonly proceed: () => void; readonly promise: Promise<void> } | undefined;
+  private paused: { readonly resume: () => void; readonly promise: Promise<void> } | undefined;
   private rounding: AbortController | undefined;
   private features: FeatureCache | undefined;
   private unlock: Awaited<ReturnType<ProjectStore['lock']>> | undefined;
@@ -177,44 +177,44 @@ class Server implements Served {
 
   async pause(): Promise<void> {
     if (this.paused) return;
-    let proceed = () => {};
+    let resume = () => {};
     const promise = new Promise<void>((resolve) => {
-      proceed = resolve;
+      resume = resolve;
     });
-    this.paused = { proceed, promise };
+    this.paused = { resume, promise };
     this.emit({ type: 'paused' });
   }
 
-  async proceed(): Promise<void> {
+  async resume(): Promise<void> {
     if (!this.paused) return;
-    this.paused.proceed();
+    this.paused.resume();
     this.paused = undefined;
-    this.emit({ type: 'proceeding' });
+    this.emit({ type: 'resumed' });
   }
 
   async stop(): Promise<void> {
     this.current?.session.stop();
     this.rounding?.abort();
-    await this.proceed();
+    await this.resume();
   }
 
-  async predict(pictures: readonly PictureHandle[]): Promise<readonly Predicted[]> {
+  async predict(images: readonly ImageHandle[]): Promise<readonly Predicted[]> {
     const { session } = this.opened();
-    const predictions = await this.whenFree(() => session.predict(this.sourceOf(pictures, session.parts.format)));
-    if (predictions.length < pictures.length) throw new ThawError('bad-data', 'the picture cannot be read');
+    const predictions = await this.whenFree(() => session.predict(this.sourceOf(images, session.parts.format)));
+    if (predictions.length < images.length) throw new ThawError('bad-data', 'the image cannot be read');
     return predictions.map(({ predicted, probabilities }) => ({ label: predicted, probabilities: [...probabilities] }));
   }
 
   async finish(): Promise<Finished> {
     const { session, request } = this.opened();
     const { model, verification, measured } = await this.whenFree(() => session.finish());
-    if (!('val' in measured)) throw new ThawError('bad-data', 'no validation picture can be read', 'Put them back');
+    if (!('val' in measured)) throw new ThawError('bad-data', 'no validation image can be read', 'Put them back');
     const { predictions, val: evaluation } = measured;
     const { dataset } = session.parts;
     const mistakes = predictions
       .filter(({ label, predicted }) => label !== predicted)
       .map(({ index, label, predicted, probabilities }) => ({
-        picture: Number(dataset.val[index].file),
+        image: Number(dataset.val[index].file),
         label,
         predicted,
         probability: probabilities[predicted],
@@ -312,7 +312,7 @@ class Server implements Served {
 
   private opened(): Open {
     if (this.current) return this.current;
-    throw new ThawError('bad-config', 'nothing is open', 'Open a model and pictures first');
+    throw new ThawError('bad-config', 'nothing is open', 'Open a model and images first');
   }
 
   private async begin(request: OpenRequest, kept?: Kept): Promise<Opened> {
@@ -340,7 +340,7 @@ class Server implements Served {
       },
     );
     // One class each, since other tasks are refused.
-    this.current = { request, session: session as unknown as PictureSession };
+    this.current = { request, session: session as unknown as ImageSession };
     this.isKept = request.project !== undefined;
     const { parts, plan, stepsPerEpoch } = session;
     return {
@@ -365,22 +365,22 @@ class Server implements Served {
     return cache === 'off' ? 0 : (cacheMemory ?? this.platform.cacheMemory ?? 1024) * 2 ** 20;
   }
 
-  /** How the pictures of a request are read. */
+  /** How the images of a request are read. */
   private reading(
-    { pictures }: Pick<OpenRequest, 'pictures'>,
+    { images }: Pick<OpenRequest, 'images'>,
     { cacheMemory }: Pick<TrainSettings, 'cacheMemory'>,
   ): SourcePlatform {
     const megabytes = cacheMemory ?? this.platform.cacheMemory;
     return {
-      reader: this.platform.reader(new Map(pictures.map(({ picture }, i) => [String(i), picture]))),
-      pictureBytes: megabytes === undefined ? undefined : megabytes * 2 ** 20,
-      onProblem: ({ file, reason }) => this.emit({ type: 'problem', picture: Number(file), reason }),
+      reader: this.platform.reader(new Map(images.map(({ image }, i) => [String(i), image]))),
+      imageBytes: megabytes === undefined ? undefined : megabytes * 2 ** 20,
+      onProblem: ({ file, reason }) => this.emit({ type: 'problem', image: Number(file), reason }),
     };
   }
 
-  /** Pictures without labels, read once. */
-  private sourceOf(pictures: readonly PictureHandle[], format: InputFormat): BatchSource {
-    const named = new Map(pictures.map((picture, i) => [String(i), picture]));
+  /** Images without labels, read once. */
+  private sourceOf(images: readonly ImageHandle[], format: InputFormat): BatchSource {
+    const named = new Map(images.map((image, i) => [String(i), image]));
     const samples = [...named.keys()].map((file) => ({ file, label: 0 }));
     return plainSource(samples, format, { reader: this.platform.reader(named) });
   }

@@ -52,9 +52,9 @@ describe('a worker', () => {
 });
 
 describe('options', () => {
-  test('measure steps by default, and pictures where there are some', () => {
+  test('measure steps by default, and images where there are some', () => {
     expect(readOptions([])).toMatchObject({ cases: ['head', 'last:3', 'all'], batch: 16, rounds: 5 });
-    expect(readOptions(['--data', 'pictures'])).toMatchObject({
+    expect(readOptions(['--data', 'images'])).toMatchObject({
       cases: ['head', 'last:3', 'all', 'plan', 'head-epochs', 'last-epochs-resnet18', 'last-epochs-mobilenet_v2'],
     });
     const options = readOptions([]);
@@ -65,7 +65,7 @@ describe('options', () => {
     [['--models', 'lenet'], '--models: there is no "lenet"'],
     [['--contenders', 'thaw,caffe'], '--contenders: there is no "caffe"'],
     [['--rounds', '0'], '--rounds takes a whole number from 1, not "0"'],
-    [['--cases', 'plan'], '--cases plan reads pictures: give their folder with --data'],
+    [['--cases', 'plan'], '--cases plan reads images: give their folder with --data'],
   ])('%j are refused', (args, message) => {
     expect(() => readOptions(args)).toThrow(message);
   });

@@ -5,7 +5,7 @@ import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { explainDeath, wasEnded } from '../../src/cli/death.ts';
+import { explainProcessEnd, wasEnded } from '../../src/cli/process-end.ts';
 import { train } from '../../src/node/commands/index.ts';
 import { openRun, resumeRun } from '../../src/node/run/index.ts';
 import { needs, SIGNALS } from '../needs.ts';
@@ -147,7 +147,7 @@ test('an exception of Windows counts as a crash, an exit code of ours does not',
   const ended = { signal: null, words: '', killed: false };
   expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
   expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
-  expect((await explainDeath({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
+  expect((await explainProcessEnd({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
 });
 
 test('a process that a signal ended although it listened says what is saved', async () => {
@@ -157,7 +157,7 @@ test('a process that a signal ended although it listened says what is saved', as
     { model: project.model, data: project.data, out, settings: { epochs: 3, device: 'cpu' } },
     { signal: controller.signal, onEvent: (event) => event.type === 'epoch' && controller.abort() },
   );
-  const told = await explainDeath({ code: null, signal: 'SIGINT', words: '', killed: false, run: out });
+  const told = await explainProcessEnd({ code: null, signal: 'SIGINT', words: '', killed: false, run: out });
   expect(told).toEqual({
     line: `stopped. The last checkpoint (after 1 epoch) is whole; go on with: thaw resume ${out}`,
     code: 130,
@@ -166,7 +166,7 @@ test('a process that a signal ended although it listened says what is saved', as
 
 test('a process that was asked to stop before it listened has not crashed', async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const told = await explainDeath({ code: null, signal, words: '', killed: false });
+    const told = await explainProcessEnd({ code: null, signal, words: '', killed: false });
     expect(told).toEqual({ line: 'stopped; there was nothing to save yet', code: 130 });
   }
 });

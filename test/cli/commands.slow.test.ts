@@ -83,8 +83,8 @@ describe('what the user can mend costs one line and exit code 2', () => {
   const empty = (name: string) => {
     const folder = join(project.folder, name);
     mkdirSync(join(folder, 'cat'), { recursive: true });
-    const pictures = readFileSync(join(project.data, 'val', 'red', '0.png'));
-    for (const i of [0, 1]) writeFileSync(join(folder, 'cat', `${i}.png`), pictures);
+    const images = readFileSync(join(project.data, 'val', 'red', '0.png'));
+    for (const i of [0, 1]) writeFileSync(join(folder, 'cat', `${i}.png`), images);
     return folder;
   };
   const cases: [what: string, words: () => string[], line: RegExp][] = [
@@ -126,7 +126,7 @@ describe('what the user can mend costs one line and exit code 2', () => {
       },
       /cut\.onnx is truncated/,
     ],
-    ['missing pictures', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /there is no .*nowhere/],
+    ['missing images', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /there is no .*nowhere/],
     ['one class', () => ['train', project.model, empty('one'), '--device', 'cpu'], /only one class, "cat"/],
     [
       'an empty class',
@@ -141,9 +141,9 @@ describe('what the user can mend costs one line and exit code 2', () => {
     ['a shape that is none', () => ['inspect', 'm', '--input', 'x'], /--input takes NAME:SHAPE/],
     ['a run that is none', () => ['resume', project.folder], /is not a run/],
     [
-      'pictures that are none',
+      'images that are none',
       () => ['predict', project.model, join(project.model, 'model.onnx'), '--labels', 'a,b,c,d,e'],
-      /not a usable picture/,
+      /not a usable image/,
     ],
   ];
   test.each(cases)('%s', async (_, words, line) => {
@@ -184,11 +184,11 @@ describe('a training', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     expect(out).not.toMatch(/[\r\x1b]/);
-    expect(out).toMatch(/3 classes, 18 training, 9 validation pictures/);
+    expect(out).toMatch(/3 classes, 18 training, 9 validation images/);
     expect(out).toMatch(/stage 1\/1 head/);
     expect(out).toMatch(/epoch 2\/2 .*val loss/);
-    expect(out).toMatch(/Done in .*: validation accuracy .* on 9 pictures/);
-    expect(out).toContain(`thaw predict ${run} PICTURE`);
+    expect(out).toMatch(/Done in .*: validation accuracy .* on 9 images/);
+    expect(out).toContain(`thaw predict ${run} IMAGE`);
   });
 
   test('with --json gives lines of JSON on stdout and everything else on stderr', async () => {
@@ -264,10 +264,10 @@ describe('a finished run', () => {
     expect(people.out).toContain(`ROC area ${evaluation.rocAuc.toFixed(3)}`);
   });
 
-  test('labels pictures, with a note for what is none', async () => {
+  test('labels images, with a note for what is none', async () => {
     const folder = join(project.data, 'val', 'red');
     const other = join(project.folder, 'note.txt');
-    writeFileSync(other, 'no picture');
+    writeFileSync(other, 'no image');
     const { code, out } = await thaw(['predict', run, folder, other]);
     expect(code).toBe(0);
     expect(out.trim().split('\n')).toHaveLength(4);
@@ -333,13 +333,13 @@ test('Ctrl-C saves and exits with 130', SIGNALS, async () => {
   expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
 });
 
-test('Ctrl-C while the pictures are looked through ends it at once, in a line', SIGNALS, async () => {
+test('Ctrl-C while the images are looked through ends it at once, in a line', SIGNALS, async () => {
   const data = join(project.folder, 'many');
   for (const name of ['red', 'blue']) {
     mkdirSync(join(data, name), { recursive: true });
-    const [picture] = readdirSync(join(project.data, 'train', name));
+    const [image] = readdirSync(join(project.data, 'train', name));
     // Some seconds' worth.
-    for (let i = 0; i < 4000; i++) linkSync(join(project.data, 'train', name, picture), join(data, name, `${i}.png`));
+    for (let i = 0; i < 4000; i++) linkSync(join(project.data, 'train', name, image), join(data, name, `${i}.png`));
   }
   const out = join(project.folder, 'not-begun');
   const words = ['train', project.model, data, '--out', out, '--device', 'cpu', '--verify', 'full', '--json'];

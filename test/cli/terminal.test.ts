@@ -21,7 +21,7 @@ const state: BarState = {
   steps: 12,
   loss: 0.3141,
   metric: '90.0%',
-  noun: 'picture',
+  noun: 'image',
   speed: 52.4,
   left: 95,
 };
@@ -30,7 +30,7 @@ describe('the progress line', () => {
   test('has everything where there is room', () => {
     const line = String(progressLine(state, 120, plain));
     expect(line).toMatch(
-      /^epoch 4\/10 {2}━+─+ {2}stage 2\/3 {2}6\/12 {2}loss 0\.314 {2}90\.0% {2}52 pictures\/s {2}1.min.35.s left$/,
+      /^epoch 4\/10 {2}━+─+ {2}stage 2\/3 {2}6\/12 {2}loss 0\.314 {2}90\.0% {2}52 images\/s {2}1.min.35.s left$/,
     );
     const [bar] = /[━╸─]+/.exec(line)!;
     expect(bar.match(/━/g)!.length).toBe(bar.length / 2);
@@ -179,7 +179,7 @@ describe('a terminal', () => {
 });
 
 test.each([
-  [4, 1, /pictures are the bottleneck: 80% of the time/],
+  [4, 1, /images are the bottleneck: 80% of the time/],
   [0.5, 4.5, /computing is the bottleneck: only 10% of the time/],
   [0.3, 0.1, /^((?!bottleneck).)*$/s],
 ])('waiting %f s and computing %f s, a stage says what holds it up', (waited, computed, expected) => {

@@ -123,7 +123,7 @@ describe('without onnxruntime-node', () => {
       await thaw.exportRun({ run }, hooks);
       await thaw.merge({ model, adapters: run, out: join(folder, 'merged.onnx') }, hooks);
       const { accuracy } = await thaw.evaluate({ model: run, data }, hooks);
-      const answers = await thaw.predict({ model: run, pictures: [join(data, 'val/green/0.png')] }, hooks);
+      const answers = await thaw.predict({ model: run, images: [join(data, 'val/green/0.png')] }, hooks);
       const { suggestions } = await thaw.findLr({ model, data, out: join(folder, 'rates') }, hooks);
       console.log(JSON.stringify({ devices, parameters, verification, accuracy, answers: answers.length, suggestions }));`,
     );

@@ -11,9 +11,9 @@ import {
   presetPreprocessing,
   readAugmentation,
 } from '../../src/data/index.ts';
-import { augmentPicture, preview } from '../../src/data/node/index.ts';
+import { augmentImage, preview } from '../../src/data/node/index.ts';
 import { Random } from '../../src/random.ts';
-import { fromRgb, gradient, rgb, temporaryFolder } from './pictures.ts';
+import { fromRgb, gradient, rgb, temporaryFolder } from './images.ts';
 import { Differences, drawn, waves } from './web/compare.ts';
 
 const nothing: AugmentationDraw = {
@@ -22,7 +22,7 @@ const nothing: AugmentationDraw = {
 const side = 40;
 const plain = presetPreprocessing('raw', { size: side, layout: 'nhwc' });
 
-/** The picture's own size is the input's, so that what is not changed stays the same to the bit. */
+/** The image's own size is the input's, so that what is not changed stays the same to the bit. */
 async function augmented(
   data: Uint8Array,
   draw: Partial<AugmentationDraw>,
@@ -30,18 +30,18 @@ async function augmented(
   [width, height] = [side, side],
 ): Promise<Float32Array> {
   const out = new Float32Array(p.width * p.height * 3);
-  await augmentPicture({ data, width, height }, p, { ...nothing, ...draw }, out, 0);
+  await augmentImage({ data, width, height }, p, { ...nothing, ...draw }, out, 0);
   return out;
 }
 
 const at = (values: Float32Array, x: number, y: number) => [
   ...values.subarray((y * side + x) * 3, (y * side + x) * 3 + 3),
 ];
-const picture = gradient(side, side);
+const image = gradient(side, side);
 const mapped = (from: (x: number, y: number) => [number, number]) =>
   rgb(side, side, (x, y) => {
     const [sx, sy] = from(x, y);
-    return [...picture.subarray((sy * side + sx) * 3, (sy * side + sx) * 3 + 3)] as [number, number, number];
+    return [...image.subarray((sy * side + sx) * 3, (sy * side + sx) * 3 + 3)] as [number, number, number];
   });
 const expectNear = (actual: Float32Array, expected: Uint8Array, tolerance: number, margin = 0) => {
   for (let y = margin; y < side - margin; y++) {
@@ -58,17 +58,17 @@ const expectNear = (actual: Float32Array, expected: Uint8Array, tolerance: numbe
 
 describe('geometry', () => {
   it('changes nothing where nothing is drawn', async () => {
-    expect([...(await augmented(picture, {}))]).toEqual([...picture]);
+    expect([...(await augmented(image, {}))]).toEqual([...image]);
   });
 
   it('flips', async () => {
     expectNear(
-      await augmented(picture, { horizontalFlip: true }),
+      await augmented(image, { horizontalFlip: true }),
       mapped((x, y) => [side - 1 - x, y]),
       0,
     );
     expectNear(
-      await augmented(picture, { verticalFlip: true }),
+      await augmented(image, { verticalFlip: true }),
       mapped((x, y) => [x, side - 1 - y]),
       0,
     );
@@ -76,7 +76,7 @@ describe('geometry', () => {
 
   it('crops and enlarges', async () => {
     // The lower right quarter.
-    const values = await augmented(picture, { crop: { scale: 0.25, ratio: 1, x: 0.999, y: 0.999 } });
+    const values = await augmented(image, { crop: { scale: 0.25, ratio: 1, x: 0.999, y: 0.999 } });
     expectNear(
       values,
       mapped((x, y) => [20 + (x >> 1), 20 + (y >> 1)]),
@@ -84,7 +84,7 @@ describe('geometry', () => {
     );
   });
 
-  it('keeps crops inside of the picture, with the proportions and the area asked for', () => {
+  it('keeps crops inside of the image, with the proportions and the area asked for', () => {
     const random = new Random(1);
     for (let i = 0; i < 200; i++) {
       const crop = drawAugmentation(augmentationPolicies.light, random).crop!;
@@ -101,7 +101,7 @@ describe('geometry', () => {
   });
 
   it.each(['mean', 'edge'] as const)('turns by quarters and by half, anticlockwise, fill %s', async (fill) => {
-    const turned = (rotation: number) => augmented(picture, { moves: [['rotation', rotation]], fill });
+    const turned = (rotation: number) => augmented(image, { moves: [['rotation', rotation]], fill });
     expectNear(
       await turned(90),
       mapped((x, y) => [side - 1 - y, x]),
@@ -133,13 +133,13 @@ describe('geometry', () => {
         128,
       ];
     });
-    const values = await augmented(picture, { moves: [['rotation', 30]], fill: 'edge' });
+    const values = await augmented(image, { moves: [['rotation', 30]], fill: 'edge' });
     expectNear(values, expected, 3);
   });
 
   it('fills corners with the mean', async () => {
     const p = { ...plain, mean: [10, 20, 30] };
-    const values = await augmented(picture, { moves: [['rotation', 45]] }, p);
+    const values = await augmented(image, { moves: [['rotation', 45]] }, p);
     for (const [x, y] of [
       [0, 0],
       [39, 0],
@@ -163,7 +163,7 @@ describe('geometry', () => {
   });
 
   it('shifts and shears', async () => {
-    const shifted = await augmented(picture, {
+    const shifted = await augmented(image, {
       moves: [
         ['translationX', 0.25],
         ['translationY', -0.1],
@@ -175,14 +175,14 @@ describe('geometry', () => {
       mapped((x, y) => [Math.max(0, x - 10), Math.min(side - 1, y + 4)]),
       1,
     );
-    const sheared = await augmented(picture, { moves: [['shearX', 45]], fill: 'edge' });
+    const sheared = await augmented(image, { moves: [['shearX', 45]], fill: 'edge' });
     expectNear(
       sheared,
       mapped((x, y) => [Math.min(side - 1, Math.max(0, Math.round(x - (y - 19.5)))), y]),
       5,
       1,
     );
-    const upright = await augmented(picture, { moves: [['shearY', 45]], fill: 'edge' });
+    const upright = await augmented(image, { moves: [['shearY', 45]], fill: 'edge' });
     expectNear(
       upright,
       mapped((x, y) => [x, Math.min(side - 1, Math.max(0, Math.round(y - (x - 19.5))))]),
@@ -192,23 +192,23 @@ describe('geometry', () => {
   });
 
   it('zooms in and out', async () => {
-    const near = await augmented(picture, { moves: [['zoom', 2]] });
+    const near = await augmented(image, { moves: [['zoom', 2]] });
     expectNear(
       near,
       mapped((x, y) => [10 + (x >> 1), 10 + (y >> 1)]),
       4,
     );
-    const far = await augmented(picture, { moves: [['zoom', 0.5]] }, { ...plain, mean: [1, 2, 3] });
+    const far = await augmented(image, { moves: [['zoom', 0.5]] }, { ...plain, mean: [1, 2, 3] });
     expect(at(far, 5, 20)).toEqual([0, 0, 0]);
     expect(at(far, 20, 34)).toEqual([0, 0, 0]);
     expect(at(far, 12, 20)[0]).toBeCloseTo((5 / 39) * 255 - 1, -1);
-    const drawnOut = await augmented(picture, { moves: [['zoom', 0.5]], fill: 'edge' });
+    const drawnOut = await augmented(image, { moves: [['zoom', 0.5]], fill: 'edge' });
     expect(at(drawnOut, 2, 20)[0]).toBeLessThan(5);
     expect(at(drawnOut, 37, 20)[0]).toBeGreaterThan(250);
   });
 
   it('moves one after the other about the centre, whatever their number', async () => {
-    const there = await augmented(picture, {
+    const there = await augmented(image, {
       moves: [
         ['translationX', 0.25],
         ['rotation', 90],
@@ -234,10 +234,10 @@ describe('geometry', () => {
     const quarter = await augmented(wide, { quarterTurns: 1 }, p, [side, side / 2]);
     // The top right corner comes to the top left.
     expect([...quarter.subarray(0, 3)]).toEqual([255, 0, 128]);
-    const half = await augmented(picture, { quarterTurns: 2 });
-    expect([...half]).toEqual([...(await augmented(picture, { horizontalFlip: true, verticalFlip: true }))]);
+    const half = await augmented(image, { quarterTurns: 2 });
+    expect([...half]).toEqual([...(await augmented(image, { horizontalFlip: true, verticalFlip: true }))]);
     expectNear(
-      await augmented(picture, { quarterTurns: 3 }),
+      await augmented(image, { quarterTurns: 3 }),
       mapped((x, y) => [y, side - 1 - x]),
       0,
     );
@@ -301,23 +301,23 @@ describe('pixels', () => {
     const drawnOut = await augmented(grey, { perspective, fill: 'edge' }, p);
     expect(new Set(drawnOut)).toEqual(new Set([190]));
     const elastic = { alpha: 100, sigma: 2, seed: 3 };
-    const moved = await augmented(picture, { elastic, fill: 'edge' });
-    expect(await augmented(picture, { elastic, fill: 'edge' })).toEqual(moved);
-    expectNear(await augmented(picture, { elastic: { ...elastic, alpha: 0 } }), picture, 0);
+    const moved = await augmented(image, { elastic, fill: 'edge' });
+    expect(await augmented(image, { elastic, fill: 'edge' })).toEqual(moved);
+    expectNear(await augmented(image, { elastic: { ...elastic, alpha: 0 } }), image, 0);
     // A Gaussian of σ leaves 1 / (2σ√π) of noise, whose deviation is 1/√3: 4.1 pixels, where one is worth 6.5.
-    const shifts = [...moved].filter((_, i) => i % 3 === 0).map((value, i) => (value - picture[3 * i]) / 6.5);
-    const deviation = Math.sqrt(shifts.reduce((sum, shift) => sum + shift ** 2, 0) / shifts.length);
-    expect(deviation).toBeGreaterThan(2.5);
-    expect(deviation).toBeLessThan(5);
+    const shifts = [...moved].filter((_, i) => i % 3 === 0).map((value, i) => (value - image[3 * i]) / 6.5);
+    const std = Math.sqrt(shifts.reduce((sum, shift) => sum + shift ** 2, 0) / shifts.length);
+    expect(std).toBeGreaterThan(2.5);
+    expect(std).toBeLessThan(5);
   });
 
   it('noise has the deviation asked for, and is the same for the same seed', async () => {
     const grey = new Uint8Array(side * side * 3).fill(128);
     const noisy = await augmented(grey, { operations: [['noise', 0.04, 1]] });
     const mean = noisy.reduce((a, b) => a + b) / noisy.length;
-    const deviation = Math.sqrt(noisy.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noisy.length);
+    const std = Math.sqrt(noisy.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noisy.length);
     expect(Math.abs(mean - 128)).toBeLessThan(0.7);
-    expect(Math.abs(deviation - 0.04 * 255)).toBeLessThan(0.5);
+    expect(Math.abs(std - 0.04 * 255)).toBeLessThan(0.5);
     expect(await augmented(grey, { operations: [['noise', 0.04, 1]] })).toEqual(noisy);
     expect(await augmented(grey, { operations: [['noise', 0.04, 2]] })).not.toEqual(noisy);
   });
@@ -357,15 +357,15 @@ describe('pixels', () => {
   it('erases a rectangle with the mean, in either layout', async () => {
     const erasing = { area: 0.25, ratio: 1, x: 0, y: 0.999 };
     const p = { ...plain, mean: [1, 2, 3] };
-    const values = await augmented(picture, { erasing }, p);
+    const values = await augmented(image, { erasing }, p);
     expect(at(values, 0, 39)).toEqual([0, 0, 0]);
     expect(at(values, 19, 20)).toEqual([0, 0, 0]);
     expect(at(values, 20, 20)[2]).toBe(125);
-    const noisy = await augmented(picture, { erasing: { ...erasing, noise: 5 } }, p);
+    const noisy = await augmented(image, { erasing: { ...erasing, noise: 5 } }, p);
     const filled = Array.from({ length: 400 }, (_, i) => at(noisy, i % 20, 20 + Math.floor(i / 20))).flat();
     expect(Math.abs(filled.reduce((a, b) => a + b) / 1200)).toBeLessThan(0.1);
     expect(filled.reduce((a, b) => a + b * b, 0) / 1200).toBeCloseTo(1, 0);
-    const planes = await augmented(picture, { erasing }, { ...p, layout: 'nchw' });
+    const planes = await augmented(image, { erasing }, { ...p, layout: 'nchw' });
     expect(planes.every((value, i) => value === values[(i % (side * side)) * 3 + Math.floor(i / (side * side))])).toBe(
       true,
     );
@@ -392,7 +392,7 @@ describe('drawing', () => {
     );
   });
 
-  it('a greyscale picture has no other colours', () => {
+  it('a greyscale image has no other colours', () => {
     const a = { greyscale: { probability: 1 }, hue: { probability: 1, degrees: [5, 5] as [number, number] } };
     expect(drawAugmentation(a, new Random(1)).operations).toEqual([['greyscale']]);
   });
@@ -433,7 +433,7 @@ describe('configuration', () => {
   });
 });
 
-it('previews are pictures that differ', async () => {
+it('previews are images that differ', async () => {
   const file = `${temporaryFolder()}/p.png`;
   await fromRgb(gradient(80, 60), 80, 60).png().toFile(file);
   const p = presetPreprocessing('imagenet', { size: side });

@@ -72,7 +72,7 @@ describe('RandAugment', () => {
 });
 
 describe('AugMix', () => {
-  it('blends the picture and three chains of one to three operations', () => {
+  it('blends the image and three chains of one to three operations', () => {
     const all = draws({ augMix: { probability: 1 } });
     for (const { mix, moves, operations } of all) {
       expect(mix).toHaveLength(4);
@@ -81,7 +81,7 @@ describe('AugMix', () => {
       expect(stepsOf(mix![0])).toEqual([]);
       for (const chain of mix!.slice(1)) expect([1, 2, 3]).toContain(stepsOf(chain).length);
     }
-    // With α = 1 the picture's own part is uniform from 0 to 1.
+    // With α = 1 the image's own part is uniform from 0 to 1.
     const own = all.map(({ mix }) => mix![0].weight);
     expect(own.reduce((a, b) => a + b) / own.length).toBeCloseTo(0.5, 1);
     expect(own.filter((weight) => weight < 0.25).length / own.length).toBeCloseTo(0.25, 1);

@@ -6,7 +6,7 @@ import { readSettings, withClassWeights } from '../../src/session/index.ts';
 const LABELS = [...new Array(20).fill(0), ...new Array(4).fill(1), ...new Array(7).fill(2)];
 const countOf = <T>(values: readonly T[], value: T) => values.filter((v) => v === value).length;
 
-test('a balanced epoch shows as many pictures of every class, of a class each as often as the others', () => {
+test('a balanced epoch shows as many images of every class, of a class each as often as the others', () => {
   const order = balancedOrder(LABELS, new Random(3, 'order', 0));
   expect(order.length).toBe(LABELS.length);
   const shown = order.map((position) => LABELS[position]);

@@ -5,10 +5,10 @@ import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { mapConcurrently } from '../../src/data/concurrency.ts';
 import type { Sample } from '../../src/data/index.ts';
-import { openDataset, openPictures } from '../../src/data/node/index.ts';
+import { openDataset, openImages } from '../../src/data/node/index.ts';
 import { ThawError } from '../../src/errors.ts';
 import { needs, PIPES } from '../needs.ts';
-import { classFolders, flat, noisyJpeg, picture, temporaryFolder, write } from './pictures.ts';
+import { classFolders, flat, image, noisyJpeg, temporaryFolder, write } from './images.ts';
 
 const names = (root: string, samples: readonly Sample[]) => samples.map(({ file }) => relative(root, file));
 const refused = async (promise: Promise<unknown>, message: RegExp) => {
@@ -75,7 +75,7 @@ describe('class folders', () => {
     expect(data.problems).toEqual([]);
   });
 
-  it('sorts classes by code units and finds pictures in folders below', async () => {
+  it('sorts classes by code units and finds images in folders below', async () => {
     const root = await classFolders(temporaryFolder(), { é: 2, Z: 2, a: 2, 'a/more': 1, 10: 2, 9: 2 });
     const data = await openDataset(root, { valFraction: 0 });
     expect(data.classes).toEqual(['10', '9', 'Z', 'a', 'é']);
@@ -108,11 +108,11 @@ describe('class folders', () => {
   });
 });
 
-describe('files that are not pictures', () => {
+describe('files that are not images', () => {
   const spoiled = async () => {
     const root = await classFolders(temporaryFolder(), { a: 4, b: 4 });
     const jpeg = await noisyJpeg();
-    write(root, 'a/notes.jpg', 'no picture at all');
+    write(root, 'a/notes.jpg', 'no image at all');
     write(root, 'a/zero.png', '');
     write(root, 'a/cut.jpg', jpeg.subarray(0, jpeg.length / 2));
     write(root, 'b/cut.png', (await flat('#123456', 64, 64).png().toBuffer()).subarray(0, 90));
@@ -132,11 +132,11 @@ describe('files that are not pictures', () => {
       Object.fromEntries(data.problems.map(({ file, reason }) => [relative(root, file), reason.split(' (')[0]])),
     ).toEqual({
       'README.md': 'in no class folder',
-      'a/cut.jpg': 'broken picture',
-      'a/notes.jpg': 'not a picture',
+      'a/cut.jpg': 'broken image',
+      'a/notes.jpg': 'not an image',
       'a/zero.png': 'empty file',
       'b/bomb.png': '20000x20000 pixels: 400 megapixels, the limit is 268',
-      'b/cut.png': 'broken picture',
+      'b/cut.png': 'broken image',
       'b/dot.png': '1x1 pixels, smaller than 8x8',
       'b/drawing.svg': 'svg is not supported: save it as JPEG or PNG',
     });
@@ -181,22 +181,22 @@ describe('data sets that can not be trained on', () => {
       { 'train/a': 2, 'train/b': 2, 'val/a': 1, 'val/c': 1 },
       /class "c" is in val but not in train/,
     ],
-    ['a single picture to split', { a: 3, b: 1 }, /class "b" has one picture/],
+    ['a single image to split', { a: 3, b: 1 }, /class "b" has one image/],
   ])('%s', async (_, counts, message) => {
     await refused(openDataset(await classFolders(temporaryFolder(), counts)), message);
   });
 
-  it('a class without a usable picture', async () => {
+  it('a class without a usable image', async () => {
     const root = await classFolders(temporaryFolder(), { a: 3 });
     write(root, 'b/text.jpg', 'text');
-    await refused(openDataset(root), /class "b" is empty: none of its 1 files is a usable picture/);
+    await refused(openDataset(root), /class "b" is empty: none of its 1 files is a usable image/);
   });
 
-  it('no such folder, an empty one, one with pictures but no folders, a file', async () => {
+  it('no such folder, an empty one, one with images but no folders, a file', async () => {
     const root = temporaryFolder();
     await refused(openDataset(join(root, 'nowhere')), /there is no .*nowhere/);
     await refused(openDataset(root), /is empty/);
-    const file = write(root, '1.png', await picture(1));
+    const file = write(root, '1.png', await image(1));
     await refused(openDataset(root), /has no class folders/);
     await refused(openDataset(file), /neither a folder nor a CSV/);
     mkdirSync(join(root, 'train'));
@@ -206,62 +206,62 @@ describe('data sets that can not be trained on', () => {
 });
 
 describe('tables', () => {
-  const withPictures = async () => {
+  const withImages = async () => {
     const root = temporaryFolder();
-    for (const i of [1, 2, 3, 4]) write(root, `pictures/${i}.png`, await picture(i));
+    for (const i of [1, 2, 3, 4]) write(root, `images/${i}.png`, await image(i));
     return root;
   };
 
   it('CSV with splits, found in its folder', async () => {
-    const root = await withPictures();
+    const root = await withImages();
     const rows = [
       'file_name,label,split',
-      'pictures/1.png,"cat, small",train',
-      'pictures/2.png,dog,train',
-      'pictures/3.png,dog,validation',
-      'pictures/4.png,"cat, small",test',
+      'images/1.png,"cat, small",train',
+      'images/2.png,dog,train',
+      'images/3.png,dog,validation',
+      'images/4.png,"cat, small",test',
     ];
     write(root, 'metadata.csv', `\ufeff${rows.join('\r\n')}\r\n`);
     const data = await openDataset(root);
     expect(data.classes).toEqual(['cat, small', 'dog']);
     expect([names(root, data.train), names(root, data.val), names(root, data.test)]).toEqual([
-      ['pictures/1.png', 'pictures/2.png'],
-      ['pictures/3.png'],
-      ['pictures/4.png'],
+      ['images/1.png', 'images/2.png'],
+      ['images/3.png'],
+      ['images/4.png'],
     ]);
   });
 
   it('JSON lines, split by seed', async () => {
-    const root = await withPictures();
-    const rows = [1, 2, 3, 4].map((i) => JSON.stringify({ file_name: `pictures/${i}.png`, label: i % 2 }));
+    const root = await withImages();
+    const rows = [1, 2, 3, 4].map((i) => JSON.stringify({ file_name: `images/${i}.png`, label: i % 2 }));
     const data = await openDataset(write(root, 'any.jsonl', rows.join('\n')));
     expect(data.classes).toEqual(['0', '1']);
     expect([data.train.length, data.val.length]).toEqual([2, 2]);
   });
 
   it.each([
-    ['no label', 'file_name,label\npictures/1.png,a\npictures/2.png,\n', /line 3: no label for pictures\/2.png/],
-    ['no label column', 'file_name,klass\npictures/1.png,a\n', /no column label, only file_name, klass/],
+    ['no label', 'file_name,label\nimages/1.png,a\nimages/2.png,\n', /line 3: no label for images\/2.png/],
+    ['no label column', 'file_name,klass\nimages/1.png,a\n', /no column label, only file_name, klass/],
     [
       'no such file',
-      'file_name,label\npictures/1.png,a\npictures/9.png,b\n',
-      /1 of the files in .* do not exist: pictures\/9.png/,
+      'file_name,label\nimages/1.png,a\nimages/9.png,b\n',
+      /1 of the files in .* do not exist: images\/9.png/,
     ],
     ['no rows', 'file_name,label\n', /has no rows/],
     [
       'two labels for a file',
-      'file_name,label\npictures/1.png,a\npictures/1.png,b\n',
-      /line 3: pictures\/1.png was "a" before/,
+      'file_name,label\nimages/1.png,a\nimages/1.png,b\n',
+      /line 3: images\/1.png was "a" before/,
     ],
-    ['an unknown split', 'file_name,label,split\npictures/1.png,a,later\n', /line 2: split is "later"/],
-    ['too many columns', 'file_name,label\npictures/1.png,a,b,c\n', /line 2/],
+    ['an unknown split', 'file_name,label,split\nimages/1.png,a,later\n', /line 2: split is "later"/],
+    ['too many columns', 'file_name,label\nimages/1.png,a,b,c\n', /line 2/],
   ])('%s', async (_, text, message) => {
-    await refused(openDataset(write(await withPictures(), 'labels.csv', text)), message);
+    await refused(openDataset(write(await withImages(), 'labels.csv', text)), message);
   });
 
   it('a line that is no JSON', async () => {
     await refused(
-      openDataset(write(await withPictures(), 'a.jsonl', '{"file_name": "pictures/1.png", "label": "a"}\nnope')),
+      openDataset(write(await withImages(), 'a.jsonl', '{"file_name": "images/1.png", "label": "a"}\nnope')),
       /line 2 is not a JSON object/,
     );
   });
@@ -282,24 +282,21 @@ describe('with the classes of a model', () => {
   });
 });
 
-describe('pictures without labels', () => {
+describe('images without labels', () => {
   it('files and folders', async () => {
     const root = await classFolders(temporaryFolder(), { a: 2 });
     const text = write(root, 'a/text.txt', 'text');
-    const { samples, problems } = await openPictures([join(root, 'a/1.png'), join(root, 'a')]);
+    const { samples, problems } = await openImages([join(root, 'a/1.png'), join(root, 'a')]);
     expect(names(root, samples)).toEqual(['a/1.png', 'a/0.png', 'a/1.png']);
     expect(samples[0].label).toBe(-1);
-    expect(problems).toEqual([{ file: text, reason: 'not a picture' }]);
+    expect(problems).toEqual([{ file: text, reason: 'not an image' }]);
   });
 
-  it('refuses what is missing or no picture', async () => {
+  it('refuses what is missing or no image', async () => {
     const root = temporaryFolder();
-    await refused(openPictures([join(root, 'none.jpg')]), /there is no .*none.jpg/);
-    await refused(
-      openPictures([write(root, 'text.jpg', 'text')]),
-      /not a usable picture: .*text.jpg \(not a picture\)/,
-    );
-    await refused(openPictures([join(root)]), /not a usable picture/);
+    await refused(openImages([join(root, 'none.jpg')]), /there is no .*none.jpg/);
+    await refused(openImages([write(root, 'text.jpg', 'text')]), /not a usable image: .*text.jpg \(not an image\)/);
+    await refused(openImages([join(root)]), /not a usable image/);
   });
 });
 

@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { type Preprocessing, presetPreprocessing } from '../../src/data/index.ts';
-import { decodePicture, thumbnail } from '../../src/data/node/index.ts';
-import { flat, fromRgb, rgb, temporaryFolder, write } from './pictures.ts';
+import { decodeImage, thumbnail } from '../../src/data/node/index.ts';
+import { flat, fromRgb, rgb, temporaryFolder, write } from './images.ts';
 
 const raw = (changes: Partial<Preprocessing> & { size?: number } = {}) =>
   presetPreprocessing('raw', { layout: 'nhwc', ...changes });
@@ -14,7 +14,7 @@ const quarters = (side = 32) =>
   );
 
 async function pixels(content: Buffer, p: Preprocessing): Promise<Float32Array> {
-  return (await decodePicture(write(temporaryFolder(), 'picture', content), p)).data;
+  return (await decodeImage(write(temporaryFolder(), 'image', content), p)).data;
 }
 
 const near = (actual: ArrayLike<number>, expected: readonly number[], tolerance: number) => {
@@ -73,7 +73,7 @@ describe('formats', () => {
 });
 
 describe('geometry', () => {
-  it('turns pictures as EXIF says', async () => {
+  it('turns images as EXIF says', async () => {
     // Orientation 6: to be turned clockwise, so that the lower left quarter comes to the top left.
     const content = await fromRgb(quarters(), 32, 32).withMetadata({ orientation: 6 }).png().toBuffer();
     const values = await pixels(content, raw({ size: 2, interpolation: 'nearest' }));
@@ -123,7 +123,7 @@ describe('numbers', () => {
   });
 
   it('grey is one channel', async () => {
-    const { data, shape } = await decodePicture(
+    const { data, shape } = await decodeImage(
       write(temporaryFolder(), 'p', await four()),
       raw({ ...p, channels: 'grey' }),
     );
@@ -132,7 +132,7 @@ describe('numbers', () => {
   });
 
   it('normalizes channel by channel', async () => {
-    const normalized = { scale: 1 / 255, mean: [0.5, 0.25, 0.125], deviation: [0.5, 0.25, 0.2] };
+    const normalized = { scale: 1 / 255, mean: [0.5, 0.25, 0.125], std: [0.5, 0.25, 0.2] };
     const rgbValues = await pixels(await four(), raw({ ...p, ...normalized }));
     near(rgbValues, [1, -1, -0.625, -1, 3, -0.625, -1, -1, 4.375, 1, 3, 4.375], 1e-6);
     const bgrValues = await pixels(await four(), raw({ ...p, ...normalized, channels: 'bgr' }));

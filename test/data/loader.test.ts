@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import {
   augmentationPolicies,
   type Batch,
-  PictureCache,
-  type PictureSourceOptions,
+  ImageCache,
+  type ImageSourceOptions,
   presetPreprocessing,
   type Sample,
 } from '../../src/data/index.ts';
-import { PictureSource } from '../../src/data/node/index.ts';
-import { fromRgb, gradient, noisyJpeg, temporaryFolder, write } from './pictures.ts';
+import { ImageSource } from '../../src/data/node/index.ts';
+import { fromRgb, gradient, noisyJpeg, temporaryFolder, write } from './images.ts';
 
 const pixelsOf = ({ inputs }: Batch) => inputs[0].data as Float32Array;
 
@@ -26,12 +26,12 @@ async function samples(count: number): Promise<Sample[]> {
   );
 }
 
-const source = (list: readonly Sample[], options: Partial<PictureSourceOptions> = {}) =>
-  new PictureSource({ samples: list, preprocessing, seed: 5, ...options });
+const source = (list: readonly Sample[], options: Partial<ImageSourceOptions> = {}) =>
+  new ImageSource({ samples: list, preprocessing, seed: 5, ...options });
 
 async function epoch(
-  from: PictureSource,
-  options: Partial<Parameters<PictureSource['batches']>[0]> = {},
+  from: ImageSource,
+  options: Partial<Parameters<ImageSource['batches']>[0]> = {},
 ): Promise<Batch[]> {
   const batches: Batch[] = [];
   for await (const batch of from.batches({ epoch: 1, batchSize: 4, ...options })) batches.push(batch);
@@ -39,9 +39,9 @@ async function epoch(
 }
 
 /** Notes what is decoded. */
-class CountingCache extends PictureCache {
+class CountingCache extends ImageCache {
   readonly decoded = new Set<string>();
-  override get(...[file, conditions, decode]: Parameters<PictureCache['get']>) {
+  override get(...[file, conditions, decode]: Parameters<ImageCache['get']>) {
     this.decoded.add(file);
     return super.get(file, conditions, decode);
   }
@@ -89,7 +89,7 @@ describe('the same bytes', () => {
   it.each(['none', 'heavy'])('whatever concurrency, prefetch and cache: %s', async (policy) => {
     const list = await samples(10);
     const options = { shuffle: true, augmentation: augmentationPolicies[policy] };
-    const plain = await epoch(source(list, { ...options, cache: new PictureCache(0), concurrency: 1, prefetch: 1 }));
+    const plain = await epoch(source(list, { ...options, cache: new ImageCache(0), concurrency: 1, prefetch: 1 }));
     const cached = source(list, { ...options, concurrency: 8 });
     expect(await epoch(cached)).toEqual(plain);
     // From memory now: the files are gone.
@@ -108,10 +108,10 @@ describe('the same bytes', () => {
 
   it('the cache keeps to its limit', async () => {
     const list = await samples(3);
-    const cached = source(list, { cache: new PictureCache(40 * 27 * 3) });
+    const cached = source(list, { cache: new ImageCache(40 * 27 * 3) });
     await epoch(cached);
     for (const { file } of list) writeFileSync(file, '');
-    // One picture fits, the others have to be read again and are gone.
+    // One image fits, the others have to be read again and are gone.
     expect((await epoch(cached))[0].indices).toHaveLength(1);
     expect(cached.problems).toHaveLength(2);
   });
@@ -120,7 +120,7 @@ describe('the same bytes', () => {
 describe('what is recalled', () => {
   const light = { augmentation: augmentationPolicies.light, shuffle: true };
   const forgetful = async () => undefined;
-  const keysOf = async (from: PictureSource, options: Partial<Parameters<PictureSource['batches']>[0]> = {}) =>
+  const keysOf = async (from: ImageSource, options: Partial<Parameters<ImageSource['batches']>[0]> = {}) =>
     (await epoch(from, { recall: forgetful, ...options }))
       .flatMap(({ keys, indices }) => keys!.map((key, i) => ({ key: key!, index: indices[i] })))
       .sort((a, b) => a.index - b.index)
@@ -183,7 +183,7 @@ describe('broken files', () => {
     expect(pixelsOf(batches[0]).slice(2 * 1728)).toEqual(pixelsOf(third));
     expect(await epoch(spoiled)).toEqual(batches);
     expect(told.sort()).toEqual([1, 4, 5, 6, 7].map((i) => list[i].file).sort());
-    expect(spoiled.problems[0].reason).toMatch(/^broken picture \(/);
+    expect(spoiled.problems[0].reason).toMatch(/^broken image \(/);
   });
 });
 

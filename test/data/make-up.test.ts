@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { dataMakeUp, openDataset } from '../../src/data/node/index.ts';
+import { datasetSummary, openDataset } from '../../src/data/node/index.ts';
 import type { Pixels } from '../../src/data/pixels.ts';
 import { Random } from '../../src/random.ts';
-import { fromRgb, rgb } from './pictures.ts';
+import { fromRgb, rgb } from './images.ts';
 
 let folder: string;
 const at = (split: string, label: string, name: string) => join(folder, split, label, name);
 
 /** Soft blobs, different for each seed. */
-async function picture(seed: number, width = 96, height = 64): Promise<Buffer> {
+async function image(seed: number, width = 96, height = 64): Promise<Buffer> {
   const random = new Random(seed);
   const blobs = Array.from({ length: 5 }, () => ({
     x: random.between(0, width),
@@ -31,8 +31,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'thaw-make-up-'));
   for (const split of ['train', 'val'])
     for (const label of ['a', 'b']) mkdirSync(join(folder, split, label), { recursive: true });
-  for (let i = 0; i < 6; i++) writeFileSync(at('train', i % 2 ? 'b' : 'a', `${i}.png`), await picture(i));
-  writeFileSync(at('val', 'a', 'other.png'), await picture(100));
+  for (let i = 0; i < 6; i++) writeFileSync(at('train', i % 2 ? 'b' : 'a', `${i}.png`), await image(i));
+  writeFileSync(at('val', 'a', 'other.png'), await image(100));
   copyFileSync(at('train', 'a', '0.png'), at('val', 'a', 'copy.png'));
   const saved = sharp(at('train', 'b', '1.png'))
     .resize(60)
@@ -48,8 +48,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('tells sizes, formats and pictures that are in two splits', async () => {
-  const found = await dataMakeUp(await openDataset(folder));
+it('tells sizes, formats and images that are in two splits', async () => {
+  const found = await datasetSummary(await openDataset(folder));
   expect(found).toMatchObject({
     looked: 12,
     formats: [
@@ -58,20 +58,20 @@ it('tells sizes, formats and pictures that are in two splits', async () => {
     ],
     sizes: { smallest: [40, 40], median: [96, 64], largest: [96, 64] },
   });
-  const twins = found!.twins!.map(({ kind, train, other, split }) => [
+  const duplicates = found!.duplicates!.map(({ kind, train, other, split }) => [
     kind,
     basename(train.file),
     basename(other.file),
     split,
   ]);
-  expect(twins).toEqual([
+  expect(duplicates).toEqual([
     ['same', '0.png', 'copy.png', 'val'],
     ['near', '1.png', 'smaller.jpg', 'val'],
     ['mirrored', '3.png', 'turned.png', 'val'],
   ]);
 });
 
-it('finds the same from pictures that are decoded already, to whatever size', async () => {
+it('finds the same from images that are decoded already, to whatever size', async () => {
   const dataset = await openDataset(folder);
   const files = [...dataset.train, ...dataset.val].map(({ file }) => file);
   const decoded = new Map<string, Pixels>();
@@ -87,21 +87,21 @@ it('finds the same from pictures that are decoded already, to whatever size', as
     asked.push(file);
     return decoded.get(file);
   };
-  expect(await dataMakeUp(dataset, of)).toEqual(await dataMakeUp(dataset));
+  expect(await datasetSummary(dataset, of)).toEqual(await datasetSummary(dataset));
   expect(asked).toEqual(files);
-  // A picture is taken for what was decoded of it.
+  // An image is taken for what was decoded of it.
   const plain = { data: new Uint8Array(48 * 48 * 3), width: 48, height: 48 };
-  expect(await dataMakeUp(dataset, () => plain)).toMatchObject({ twins: [] });
+  expect(await datasetSummary(dataset, () => plain)).toMatchObject({ duplicates: [] });
 });
 
 it('leaves out what it cannot read', async () => {
   const missing = { file: join(folder, 'no.png'), label: 0 };
   const nothing = { classes: ['a'], train: [missing], val: [], test: [], problems: [] };
-  expect(await dataMakeUp(nothing)).toBeNull();
+  expect(await datasetSummary(nothing)).toBeNull();
   const train = [missing, { file: at('train', 'a', '0.png'), label: 0 }];
   const val = [{ file: at('val', 'a', 'copy.png'), label: 0 }];
-  expect(await dataMakeUp({ ...nothing, train, val })).toMatchObject({
+  expect(await datasetSummary({ ...nothing, train, val })).toMatchObject({
     looked: 2,
-    twins: [{ kind: 'same', train: train[1] }],
+    duplicates: [{ kind: 'same', train: train[1] }],
   });
 });

@@ -22,13 +22,13 @@ const batch: Batch = {
   indices: [7, 4, 9],
 };
 
-/** The pictures of a batch with the channels last. */
+/** The images of a batch with the channels last. */
 function channelsLast({ inputs: [{ shape }], ...rest }: Batch, images: Float32Array): Batch {
   const [count, channels, height, width] = shape;
   const size = channels * height * width;
   const out = images.map((_, i) => {
-    const [picture, place, channel] = [Math.floor(i / size), Math.floor((i % size) / channels), i % channels];
-    return images[picture * size + channel * height * width + place];
+    const [image, place, channel] = [Math.floor(i / size), Math.floor((i % size) / channels), i % channels];
+    return images[image * size + channel * height * width + place];
   });
   return { ...rest, inputs: [tensor('float32', [count, height, width, channels], out)] };
 }
@@ -47,7 +47,7 @@ describe('as torchvision', () => {
   });
 });
 
-it('counts a picture as what it shows more of, and blends targets that samples have', () => {
+it('counts an image as what it shows more of, and blends targets that samples have', () => {
   const mixup = { kind: 'mixup', lambda: 0.25 } as const;
   expect([...blended(batch, mixup, { classes: 4, layout: 'nchw' }).labels]).toEqual([3n, 2n, 0n]);
   const several = { ...batch, targets: Float32Array.of(1, 1, 0, 0, 1, 0) };

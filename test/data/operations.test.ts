@@ -8,11 +8,11 @@ import { Differences } from './web/compare.ts';
 interface Fixture {
   readonly width: number;
   readonly height: number;
-  readonly pictures: Readonly<Record<string, string>>;
+  readonly images: Readonly<Record<string, string>>;
   readonly cases: readonly {
     readonly operation: string;
     readonly numbers: readonly number[];
-    readonly picture: string;
+    readonly image: string;
     readonly expected: string;
   }[];
   readonly perspective: readonly { readonly corners: readonly number[]; readonly expected: string }[];
@@ -20,7 +20,7 @@ interface Fixture {
 const fixture: Fixture = JSON.parse(readFileSync(new URL('../fixtures/augmentation.json', import.meta.url), 'utf8'));
 const { width, height } = fixture;
 const bytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'));
-const picture = (name: string): Pixels => ({ data: bytes(fixture.pictures[name]), width, height });
+const image = (name: string): Pixels => ({ data: bytes(fixture.images[name]), width, height });
 
 function differences(actual: Pixels, expected: string): Differences {
   const found = new Differences();
@@ -32,9 +32,9 @@ function differences(actual: Pixels, expected: string): Differences {
 const TOLERANCE: Readonly<Record<string, number>> = { contrast: 1, saturation: 1, hue: 1, gamma: 1 };
 
 describe('as torchvision', () => {
-  it.each(fixture.cases)('$operation $numbers of $picture', ({ operation, numbers, picture: name, expected }) => {
+  it.each(fixture.cases)('$operation $numbers of $image', ({ operation, numbers, image: name, expected }) => {
     const { greatest, mean } = differences(
-      operate(picture(name), [[operation, ...numbers] as unknown as Operation]),
+      operate(image(name), [[operation, ...numbers] as unknown as Operation]),
       expected,
     );
     expect(greatest).toBeLessThanOrEqual(TOLERANCE[operation] ?? 0);
@@ -43,7 +43,7 @@ describe('as torchvision', () => {
 
   it.each(fixture.perspective)('perspective $corners', ({ corners, expected }) => {
     const distort = distortionOf({ perspective: corners }, { width, height })!;
-    const { greatest, mean } = differences(distort(picture('waves'), [0, 0, 0]), expected);
+    const { greatest, mean } = differences(distort(image('waves'), [0, 0, 0]), expected);
     expect(greatest).toBeLessThanOrEqual(1);
     expect(mean).toBeLessThan(0.01);
   });

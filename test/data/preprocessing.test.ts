@@ -7,11 +7,11 @@ import {
   resizedSize,
   writePreprocessing,
 } from '../../src/data/index.ts';
-import { decodePicture } from '../../src/data/node/index.ts';
-import { fromRgb, gradient, temporaryFolder } from './pictures.ts';
+import { decodeImage } from '../../src/data/node/index.ts';
+import { fromRgb, gradient, temporaryFolder } from './images.ts';
 
-const imagenet = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
-const normalize = { do_normalize: true, image_mean: imagenet.mean, image_std: imagenet.deviation };
+const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+const normalize = { do_normalize: true, image_mean: imagenet.mean, image_std: imagenet.std };
 
 describe('presets', () => {
   it('are changed field by field', () => {
@@ -38,7 +38,7 @@ describe('presets', () => {
     ['no-such', {}, /there is no preprocessing preset "no-such"/],
     ['imagenet', { size: 0 }, /width is 0/],
     ['imagenet', { mean: [0.5] }, /mean is \[0.5\]/],
-    ['imagenet', { deviation: [1, 0, 1] }, /deviation/],
+    ['imagenet', { std: [1, 0, 1] }, /std/],
     ['imagenet', { channels: 'cmyk' as never }, /channels is "cmyk"/],
     ['raw', { cropFraction: 0.5 }, /cropFraction is 0.5 but fit is "stretch"/],
     ['raw', { fit: 'pad' as const, width: 10, height: 20 }, /fit "pad" at 10x20/],
@@ -113,7 +113,7 @@ describe('preprocessor_config.json', () => {
     expect(readPreprocessing({ ...size, rescale_factor: 0.5 }).scale).toBe(0.5);
     expect(readPreprocessing({ ...size, do_normalize: false })).toMatchObject({
       mean: [0, 0, 0],
-      deviation: [1, 1, 1],
+      std: [1, 1, 1],
     });
     expect(readPreprocessing({ ...size, do_flip_channel_order: true })).toMatchObject({
       channels: 'bgr',
@@ -138,9 +138,9 @@ describe('preprocessor_config.json', () => {
     ['two means', { size: 224, ...normalize, image_mean: [1, 2] }, /image_mean is \[1,2\]/],
     ['an unknown filter', { size: 224, ...normalize, resample: 9 }, /resample is 9/],
     ['a rescale factor of 0', { size: 224, ...normalize, rescale_factor: 0 }, /rescale_factor is 0/],
-    ['no fixed size', { size: { shortest_edge: 224 }, ...normalize }, /pictures differ in size/],
+    ['no fixed size', { size: { shortest_edge: 224 }, ...normalize }, /images differ in size/],
     [
-      'a crop larger than the picture',
+      'a crop larger than the image',
       { size: { shortest_edge: 200 }, do_center_crop: true, crop_size: 224, ...normalize },
       /crops 224x224/,
     ],
@@ -174,11 +174,11 @@ describe('preprocessor_config.json', () => {
     async (p) => {
       const file = `${temporaryFolder()}/gradient.png`;
       await fromRgb(gradient(320, 240), 320, 240).png().toFile(file);
-      const ours = await decodePicture(file, p);
+      const ours = await decodeImage(file, p);
       const theirs = (await new ViTImageProcessor(writePreprocessing(p))([await RawImage.read(file)])).pixel_values;
       expect(theirs.dims).toEqual(ours.shape);
       const values = theirs.data as Float32Array;
-      const step = p.scale / Math.min(...p.deviation);
+      const step = p.scale / Math.min(...p.std);
       const errors = ours.data.map((value, i) => Math.abs(value - values[i]) / step);
       expect(errors.reduce((a, b) => Math.max(a, b))).toBeLessThan(9);
       expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(1.5);

@@ -3,18 +3,18 @@ import { type LabelReading, splitByLabels } from '../../src/data/index.ts';
 import { openDataset } from '../../src/data/node/index.ts';
 import { ThawError } from '../../src/errors.ts';
 import { Random } from '../../src/random.ts';
-import { picture, temporaryFolder, write } from './pictures.ts';
+import { image, temporaryFolder, write } from './images.ts';
 
 async function opened(name: string, text: string, labels: LabelReading, options = {}) {
   const root = temporaryFolder();
-  for (const i of [1, 2, 3, 4]) write(root, `${i}.png`, await picture(i));
+  for (const i of [1, 2, 3, 4]) write(root, `${i}.png`, await image(i));
   return openDataset(write(root, name, text), { labels, valFraction: 0, ...options });
 }
 
 const labels: LabelReading = { kind: 'labels' };
 const numbers: LabelReading = { kind: 'numbers' };
 
-describe('several labels a picture', () => {
+describe('several labels an image', () => {
   it('come in a column, between | or ;, quoted or not, or none', async () => {
     const text = 'file_name,labels,split\n1.png,"b | a",train\n2.png,,train\n3.png,c;b,val\n4.png,a,test\n';
     const { classes, train, val, test } = await opened('a.csv', text, labels);

@@ -1,8 +1,8 @@
 // Test-time augmentation: which pixels a view shows.
 import { expect, it, test } from 'vitest';
 import { type Preprocessing, presetPreprocessing, TEST_VIEWS, type TestViews } from '../../src/data/index.ts';
-import { PictureSource } from '../../src/data/node/index.ts';
-import { fromRgb, gradient, temporaryFolder } from './pictures.ts';
+import { ImageSource } from '../../src/data/node/index.ts';
+import { fromRgb, gradient, temporaryFolder } from './images.ts';
 
 const p = presetPreprocessing('raw', { size: 14, layout: 'nhwc', fit: 'crop', cropFraction: 14 / 16 });
 
@@ -10,7 +10,7 @@ async function rowsOf(views: TestViews | undefined, preprocessing: Preprocessing
   const file = `${temporaryFolder()}/p.png`;
   await fromRgb(gradient(32, 16), 32, 16).png().toFile(file);
   const samples = [0, 1, 2].map((label) => ({ file, label }));
-  const source = new PictureSource({ samples, preprocessing, testViews: views && TEST_VIEWS[views] });
+  const source = new ImageSource({ samples, preprocessing, testViews: views && TEST_VIEWS[views] });
   const batches = [];
   for await (const { inputs, indices, labels } of source.batches({ epoch: 0, batchSize }))
     batches.push({ data: inputs[0].data as Float32Array, indices, labels });
@@ -21,7 +21,7 @@ const row = (data: Float32Array, i: number) => [...data.subarray(i * size, (i + 
 const mirror = (pixels: readonly number[]) =>
   pixels.map((_, i) => pixels[(Math.floor(i / 42) * 14 + 13 - (Math.floor(i / 3) % 14)) * 3 + (i % 3)]);
 
-it('the picture as it is evaluated, and its mirror image', async () => {
+it('the image as it is evaluated, and its mirror image', async () => {
   const [{ data: plain }] = await rowsOf(undefined, p);
   const [{ data, indices, labels }] = await rowsOf('flip', p);
   expect(indices).toEqual([0, 0, 1, 1, 2, 2]);
@@ -30,7 +30,7 @@ it('the picture as it is evaluated, and its mirror image', async () => {
   expect(row(data, 1)).toEqual(mirror(row(plain, 0)));
 });
 
-it('the corners and the middle of the resized picture, and their mirror images', async () => {
+it('the corners and the middle of the resized image, and their mirror images', async () => {
   const [{ data: plain }] = await rowsOf(undefined, p);
   const [{ data }] = await rowsOf('ten-crop', p);
   // Red grows to the right, 255 over 31 pixels, green downwards, over 15.
@@ -51,7 +51,7 @@ test.each(['stretch', 'pad'] as const)('fit %s leaves something to cut', async (
   expect(data.every(Number.isFinite)).toBe(true);
 });
 
-it('a batch holds all views of its pictures', async () => {
+it('a batch holds all views of its images', async () => {
   const batches = await rowsOf('five-crop', p, 8);
   expect(batches.map(({ indices }) => indices)).toEqual([0, 1, 2].map((i) => new Array(5).fill(i)));
 });

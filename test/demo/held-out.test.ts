@@ -6,20 +6,20 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { heldOutConcepts, heldOutSets, transferSets } from '../../scripts/pretrain/held-out.ts';
 import {
-  drawHeldOutPictures,
-  type HeldOutPictures,
-  pictureSide,
-  selectHeldOutPictures,
-} from '../../scripts/pretrain/held-out-pictures.ts';
+  drawHeldOutImages,
+  type HeldOutImages,
+  imageSide,
+  selectHeldOutImages,
+} from '../../scripts/pretrain/held-out-images.ts';
 import { iconSets } from '../../scripts/pretrain/sets.ts';
 
 let folder: string;
-let drawn: HeldOutPictures;
-const selections = selectHeldOutPictures();
+let drawn: HeldOutImages;
+const selections = selectHeldOutImages();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thaw-held-out-'));
-  drawn = await drawHeldOutPictures(join(folder, 'first'));
+  drawn = await drawHeldOutImages(join(folder, 'first'));
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -29,7 +29,7 @@ async function filesOf(split: string): Promise<string[]> {
   return (await readdir(join(drawn.folder, split), { recursive: true })).filter((file) => file.endsWith('.png')).sort();
 }
 
-test('eighteen concepts, ten training pictures each, at least four to validate', async () => {
+test('eighteen concepts, ten training images each, at least four to validate', async () => {
   expect(drawn.concepts).toHaveLength(18);
   expect(drawn.concepts).toEqual([...drawn.concepts].sort());
   const [train, val] = [await filesOf('train'), await filesOf('val')];
@@ -57,14 +57,14 @@ test('no drawing is used twice', () => {
   expect(new Set(bodies).size).toBe(bodies.length);
 });
 
-test('a picture is opaque, of its size, and shows ink on paper', async () => {
+test('an image is opaque, of its size, and shows ink on paper', async () => {
   const [file] = await filesOf('val');
   const { data, info } = await sharp(join(drawn.folder, 'val', file))
     .removeAlpha()
     .greyscale()
     .raw()
     .toBuffer({ resolveWithObject: true });
-  expect([info.width, info.height]).toEqual([pictureSide, pictureSide]);
+  expect([info.width, info.height]).toEqual([imageSide, imageSide]);
   const paper = data[0];
   const inked = data.filter((level) => Math.abs(level - paper) > 40).length / data.length;
   expect(inked).toBeGreaterThan(0.02);
@@ -72,8 +72,8 @@ test('a picture is opaque, of its size, and shows ink on paper', async () => {
   expect((await sharp(join(drawn.folder, 'val', file)).stats()).isOpaque).toBe(true);
 });
 
-test('drawn again, every picture is the same', async () => {
-  const again = await drawHeldOutPictures(join(folder, 'second'));
+test('drawn again, every image is the same', async () => {
+  const again = await drawHeldOutImages(join(folder, 'second'));
   const hash = async (path: string) =>
     createHash('sha256')
       .update(await readFile(path))

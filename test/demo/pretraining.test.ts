@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { iconsOf, readIconSet } from '../../scripts/demo/icons.ts';
-import { isHeldOut, leastSets, mostDrawings, namesHeldOut, selectPictures } from '../../scripts/pretrain/concepts.ts';
+import { isHeldOut, leastSets, mostDrawings, namesHeldOut, selectImages } from '../../scripts/pretrain/concepts.ts';
 import { heldOutConcepts, heldOutSets, transferSets } from '../../scripts/pretrain/held-out.ts';
-import { selectHeldOutPictures } from '../../scripts/pretrain/held-out-pictures.ts';
+import { selectHeldOutImages } from '../../scripts/pretrain/held-out-images.ts';
 import { inputSide, paint, plainLook } from '../../scripts/pretrain/paint.ts';
 import { mapSide, type RenderedSet } from '../../scripts/pretrain/render.ts';
 import { iconSets } from '../../scripts/pretrain/sets.ts';
@@ -15,13 +15,13 @@ const pixelsOf = ({ inputs }: Batch) => inputs[0].data as Float32Array;
 
 /** The sets that the root installs: thirteen of the pretraining's, enough to select from. */
 const drawings = new Map([...transferSets, ...heldOutSets].map((set) => [set, readIconSet(set, import.meta.url)]));
-const selected = selectPictures(drawings);
+const selected = selectImages(drawings);
 
 test('pretraining takes concepts that many draw, at most three drawings a set', () => {
   expect(selected.concepts.length).toBeGreaterThan(150);
   expect(new Set(selected.concepts).size).toBe(selected.concepts.length);
   for (const label of selected.concepts.keys()) {
-    const sets = selected.pictures.filter((picture) => picture.label === label).map(({ icon }) => icon.set);
+    const sets = selected.images.filter((image) => image.label === label).map(({ icon }) => icon.set);
     expect(new Set(sets).size, selected.concepts[label]).toBeGreaterThanOrEqual(leastSets);
     for (const set of sets) expect(sets.filter((other) => other === set).length).toBeLessThanOrEqual(mostDrawings);
   }
@@ -33,10 +33,10 @@ test('pretraining shows nothing of the held-out concepts', () => {
     for (const concept of drawnAs) expect(selected.concepts).not.toContain(concept);
   }
   const heldOut = new Set(
-    selectHeldOutPictures().flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body)),
+    selectHeldOutImages().flatMap(({ train, val }) => [...train, ...val].map(({ body }) => body)),
   );
-  expect(selected.pictures.filter(({ icon }) => heldOut.has(icon.body))).toEqual([]);
-  for (const { icon } of selected.pictures) expect([icon.name, ...icon.aliases].filter(namesHeldOut)).toEqual([]);
+  expect(selected.images.filter(({ icon }) => heldOut.has(icon.body))).toEqual([]);
+  for (const { icon } of selected.images) expect([icon.name, ...icon.aliases].filter(namesHeldOut)).toEqual([]);
 });
 
 test.each(['camera-video', 'video-camera-off', 'photo-camera', 'bell-slash', 'tree-palm', 'headset', 'key2'])(
@@ -46,10 +46,10 @@ test.each(['camera-video', 'video-camera-off', 'photo-camera', 'bell-slash', 'tr
 
 test('a drawing that hides behind another name stays out', () => {
   const toy = (set: string) => iconsOf(set, { icons: { alert: { body: `<path d="${set}"/>` } } });
-  const { concepts, pictures } = selectPictures(new Map(iconSets.map(({ name }) => [name, toy(name)])));
+  const { concepts, images } = selectImages(new Map(iconSets.map(({ name }) => [name, toy(name)])));
   expect(concepts).toEqual(['alert']);
   // Fluent's alert is a bell.
-  expect(pictures.map(({ icon }) => icon.set)).toEqual(
+  expect(images.map(({ icon }) => icon.set)).toEqual(
     iconSets.map(({ name }) => name).filter((name) => name !== 'fluent'),
   );
 });
@@ -59,7 +59,7 @@ test('words that only begin alike stay in', () => {
 });
 
 test('the artists that validate held-out concepts are not trained on', () => {
-  for (const { icon, split } of selected.pictures) expect(split).toBe(isHeldOut(icon.set) ? 'val' : 'train');
+  for (const { icon, split } of selected.images) expect(split).toBe(isHeldOut(icon.set) ? 'val' : 'train');
   const artist = new Map(iconSets.map((set) => [set.name, set.artist]));
   const heldOut = new Set(heldOutSets.map((set) => artist.get(set)));
   expect(iconSets.filter((set) => !isHeldOut(set.name) && heldOut.has(set.artist))).toEqual([]);
@@ -88,10 +88,10 @@ function toySet(): RenderedSet {
     coverage[area + i] = x >= (3 * mapSide) / 4 ? 255 : 0;
     coverage[2 * area + i] = 255;
   }
-  const picture = (label: number, split: 'train' | 'val') => ({ set: 'toy', name: `${label}`, label, split });
+  const image = (label: number, split: 'train' | 'val') => ({ set: 'toy', name: `${label}`, label, split });
   return {
     concepts: ['arrow-left', 'square'],
-    pictures: [picture(0, 'train'), picture(1, 'train'), picture(1, 'val')],
+    images: [image(0, 'train'), image(1, 'train'), image(1, 'val')],
     coverage,
   };
 }
@@ -102,7 +102,7 @@ async function read(source: IconSource, epoch: number, batchSize: number, from =
   return batches;
 }
 
-test('the same seed, epoch and position give the same picture, another of these another', async () => {
+test('the same seed, epoch and position give the same image, another of these another', async () => {
   const source = (seed: number) => new IconSource(toySet(), { split: 'train', seed });
   const [whole] = await read(source(1), 3, 2);
   expect(whole.inputs[0].shape).toEqual([2, 3, inputSide, inputSide]);
@@ -115,7 +115,7 @@ test('the same seed, epoch and position give the same picture, another of these 
   expect(pixelsOf(whole).every((value) => value >= -1 && value <= 1)).toBe(true);
 });
 
-test('validation is the held-out pictures, alike in every epoch', async () => {
+test('validation is the held-out images, alike in every epoch', async () => {
   const source = new IconSource(toySet(), { split: 'val', seed: 5 });
   expect(source.length).toBe(1);
   const [batch] = await read(source, 0, 8);
@@ -127,9 +127,9 @@ test('paint puts ink where the map has it, and mirrors it if asked', () => {
   const { coverage } = toySet();
   const look = { ...plainLook(new Random(0)), ink: [255, 255, 255], paper: [0, 0, 0] } as const;
   const at = (x: number, scaleX: number) => {
-    const picture = new Float32Array(3 * inputSide * inputSide);
-    paint(picture, 0, coverage, 0, mapSide, { ...look, scaleX, scaleY: 1 }, new Random(0));
-    return picture[(inputSide / 2) * inputSide + x];
+    const image = new Float32Array(3 * inputSide * inputSide);
+    paint(image, 0, coverage, 0, mapSide, { ...look, scaleX, scaleY: 1 }, new Random(0));
+    return image[(inputSide / 2) * inputSide + x];
   };
   expect([at(8, 1), at(inputSide - 9, 1)]).toEqual([1, -1]);
   expect([at(8, -1), at(inputSide - 9, -1)]).toEqual([-1, 1]);
@@ -145,5 +145,5 @@ test('preprocessor_config.json says what the sources do', async () => {
   const config = JSON.parse(await readFile(path, 'utf8'));
   expect(config.size).toEqual({ width: preprocessing.width, height: preprocessing.height });
   expect(config.rescale_factor).toBe(preprocessing.scale);
-  expect([config.image_mean, config.image_std]).toEqual([preprocessing.mean, preprocessing.deviation]);
+  expect([config.image_mean, config.image_std]).toEqual([preprocessing.mean, preprocessing.std]);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserWindow } from 'electron';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { pickModel, pickPictures, saveModel, startProcess } from '../../src/electron/client.ts';
+import { pickImages, pickModel, saveModel, startProcess } from '../../src/electron/client.ts';
 import { startTraining, type Training } from '../../src/electron/main.ts';
 import { firstState, round, train } from '../../src/node/commands/index.ts';
 import type { OpenRequest, RemoteClient } from '../../src/worker/index.ts';
@@ -53,26 +53,26 @@ function started(): RemoteClient {
   return client;
 }
 
-/** Has the user pick all pictures of the project. */
+/** Has the user pick all images of the project. */
 async function picked() {
   standIn.picks.push([project.data]);
-  return pickPictures({ folders: true });
+  return pickImages({ folders: true });
 }
 
-const asBlobs = ({ pictures, ...rest }: OpenRequest): OpenRequest => ({
+const asBlobs = ({ images, ...rest }: OpenRequest): OpenRequest => ({
   ...rest,
-  pictures: pictures.map(({ picture, ...labelled }) => ({
+  images: images.map(({ image, ...labelled }) => ({
     ...labelled,
-    picture: new Blob([readFileSync(picture as string)]),
+    image: new Blob([readFileSync(image as string)]),
   })),
 });
 const long = { ...settings, stages: [{ train: 'all', epochs: 500 }] };
 
 test('a page trains in a process of its own on files that were picked, to the bytes of `thaw train`', async () => {
   const client = started();
-  const pictures = await picked();
-  expect(pictures).toHaveLength(36);
-  expect(pictures[0]).toMatchObject({ name: '0.png', folder: 'blue' });
+  const images = await picked();
+  expect(images).toHaveLength(36);
+  expect(images[0]).toMatchObject({ name: '0.png', folder: 'blue' });
   standIn.picks.push([join(project.model, 'model.onnx')]);
   const { name, ...model } = (await pickModel())!;
   expect(name).toBe('model');
@@ -132,7 +132,7 @@ test('paths that were not picked are refused, in what is opened and in what is r
   await client.open(request);
   await expect(client.predict([join(project.model, 'model.onnx')])).rejects.toMatchObject(refused);
   await expect(client.predict([{ length: 1 } as unknown as Blob])).rejects.toThrow();
-  expect(await client.predict([request.pictures[0].picture])).toHaveLength(1);
+  expect(await client.predict([request.images[0].image])).toHaveLength(1);
 });
 
 /** Libraries that a process of Linux has loaded. */
@@ -144,11 +144,11 @@ test('a round in the utility process gives the bits of one from files, and on Li
   const state = await firstState({ model: project.model, settings: { ...shared, labels: ['blue', 'green', 'red'] } });
   await picked();
   const client = started();
-  const { model, preprocessorConfig, classes, pictures } = request;
-  const outcome = await client.round({ model, preprocessorConfig, classes, pictures, state, settings: own });
+  const { model, preprocessorConfig, classes, images } = request;
+  const outcome = await client.round({ model, preprocessorConfig, classes, images, state, settings: own });
   expect(outcome).toEqual(await round({ model: project.model, data: project.data, state, settings: own }));
   await client.open(request);
-  await client.predict([request.pictures[0].picture]);
+  await client.predict([request.images[0].image]);
   if (process.platform === 'linux') {
     expect(librariesOf(process.pid)).toMatch(/sharp-linux/);
     expect(librariesOf(standIn.processes[0].child.pid!)).not.toMatch(/sharp-linux|libvips/);
@@ -169,12 +169,12 @@ test('a page is told what to install for decoding on Linux', needs(process.platf
 test('links in a picked folder are not followed', async () => {
   symlinkSync(join(project.data, 'val', 'red', '0.png'), join(folder, 'link.png'));
   symlinkSync(project.data, join(folder, 'more'));
-  writeFileSync(join(folder, 'notes.txt'), 'no picture');
+  writeFileSync(join(folder, 'notes.txt'), 'no image');
   standIn.picks.push([folder]);
-  expect(await pickPictures({ folders: true })).toEqual([]);
+  expect(await pickImages({ folders: true })).toEqual([]);
 });
 
-test('a kept project can be opened again in another process, pictures picked earlier included', async () => {
+test('a kept project can be opened again in another process, images picked earlier included', async () => {
   await picked();
   const first = started();
   await first.open({ ...request, project: 'kept' });
@@ -247,7 +247,7 @@ test('only the page of the origin may train or ask for files', async () => {
   await expect(pickModel()).rejects.toMatchObject(refused);
   standIn.frame.origin = 'app://studio';
   standIn.frame.parent = {};
-  await expect(pickPictures()).rejects.toMatchObject(refused);
+  await expect(pickImages()).rejects.toMatchObject(refused);
   standIn.frame.parent = null;
   expect(standIn.processes).toHaveLength(0);
 });
@@ -274,7 +274,7 @@ test('a model is written only into a new folder', async () => {
 });
 
 test('dismissed dialogs give nothing, and what is no model is refused', async () => {
-  expect(await pickPictures()).toEqual([]);
+  expect(await pickImages()).toEqual([]);
   expect(await pickModel()).toBeUndefined();
   standIn.picks.push([join(project.data, 'val', 'red', '0.png')]);
   await expect(pickModel()).rejects.toMatchObject({ code: 'bad-model', hint: expect.any(String) });

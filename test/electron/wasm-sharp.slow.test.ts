@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleNode } from '../../scripts/build/bundle-node.js';
-import { fromRgb, gradient } from '../data/pictures.ts';
+import { fromRgb, gradient } from '../data/images.ts';
 import { decoded } from './decoded.ts';
 
 const run = promisify(execFile);
@@ -24,16 +24,16 @@ test('every format and filter, and augmentation, give the pixels that native sha
 }, async () => {
   const [width, height] = [157, 111];
   const noisy = gradient(width, height).map((value, i) => (value + ((i * 2654435761) >>> 27)) & 255);
-  const picture = sharp(await fromRgb(noisy, width, height).png().toBuffer());
+  const image = sharp(await fromRgb(noisy, width, height).png().toBuffer());
   const files: string[] = [];
   for (const format of ['jpeg', 'png', 'webp', 'avif', 'gif', 'tiff'] as const) {
-    files.push(join(folder, `picture.${format}`));
-    writeFileSync(files.at(-1)!, await picture.clone().toFormat(format).toBuffer());
+    files.push(join(folder, `image.${format}`));
+    writeFileSync(files.at(-1)!, await image.clone().toFormat(format).toBuffer());
   }
   files.push(join(folder, 'turned.jpg'), join(folder, 'clear.png'), join(folder, 'cmyk.jpg'));
-  writeFileSync(files.at(-3)!, await picture.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer());
-  writeFileSync(files.at(-2)!, await picture.clone().ensureAlpha(0.4).png().toBuffer());
-  writeFileSync(files.at(-1)!, await picture.clone().toColourspace('cmyk').jpeg().toBuffer());
+  writeFileSync(files.at(-3)!, await image.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer());
+  writeFileSync(files.at(-2)!, await image.clone().ensureAlpha(0.4).png().toBuffer());
+  writeFileSync(files.at(-1)!, await image.clone().toColourspace('cmyk').jpeg().toBuffer());
   const { stdout } = await child('--import', 'tsx', 'test/electron/decode.ts', ...files);
   expect(JSON.parse(stdout)).toEqual(await decoded(files));
 });

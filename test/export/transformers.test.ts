@@ -5,13 +5,13 @@ import { env, pipeline } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wholeOf } from '../../src/bytes.ts';
 import { type Preprocessing, readPreprocessing } from '../../src/data/index.ts';
-import { PictureSource } from '../../src/data/node/index.ts';
+import { ImageSource } from '../../src/data/node/index.ts';
 import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
 import { readModel, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { classification, type Prediction } from '../../src/tasks/index.ts';
+import { writeImage } from './images.ts';
 import { classes, classifier, preprocessingFor, SIZE } from './networks.ts';
-import { writePicture } from './pictures.ts';
 
 const runtime = nodeRuntime();
 const task = classification(classes);
@@ -21,18 +21,18 @@ beforeAll(async () => {
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = folder;
-  await writePicture(join(folder, 'fitting.png'), SIZE, SIZE, 1);
-  await writePicture(join(folder, 'large.png'), SIZE * 3, SIZE * 3, 2);
+  await writeImage(join(folder, 'fitting.png'), SIZE, SIZE, 1);
+  await writeImage(join(folder, 'large.png'), SIZE * 3, SIZE * 3, 2);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const variants: Record<string, Partial<Preprocessing>> = {
   'NCHW, RGB': {},
   'NHWC, RGB': { layout: 'nhwc' },
-  'NCHW, BGR': { channels: 'bgr', mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.3, 0.1] },
-  'NHWC, BGR': { channels: 'bgr', layout: 'nhwc', mean: [0.4, 0.5, 0.6], deviation: [0.2, 0.3, 0.1] },
-  'NCHW, grey': { channels: 'grey', mean: [0.4], deviation: [0.2] },
-  'NHWC, grey': { channels: 'grey', layout: 'nhwc', mean: [0.4], deviation: [0.2] },
+  'NCHW, BGR': { channels: 'bgr', mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.1] },
+  'NHWC, BGR': { channels: 'bgr', layout: 'nhwc', mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.1] },
+  'NCHW, grey': { channels: 'grey', mean: [0.4], std: [0.2] },
+  'NHWC, grey': { channels: 'grey', layout: 'nhwc', mean: [0.4], std: [0.2] },
 };
 
 describe.each(Object.entries(variants))('%s', (name, changes) => {
@@ -48,11 +48,11 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     card: '# Ants',
   });
 
-  /** Predictions of the model as it came, a picture at a time: that is its declared batch. */
+  /** Predictions of the model as it came, an image at a time: that is its declared batch. */
   async function expected(): Promise<Prediction[]> {
     const session = await runtime.load(writeModel(model));
     const all: Prediction[] = [];
-    for await (const batch of new PictureSource({ samples: samples(), preprocessing }).batches({
+    for await (const batch of new ImageSource({ samples: samples(), preprocessing }).batches({
       epoch: 0,
       batchSize: 1,
     })) {
@@ -66,7 +66,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     const verification = await verifyExport({
       model: wholeOf(files.get('onnx/model.onnx')!),
       runtime,
-      source: new PictureSource({ samples: samples(), preprocessing }),
+      source: new ImageSource({ samples: samples(), preprocessing }),
       preprocessing,
       task,
       shipped: true,
@@ -98,7 +98,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
       }
       expect(answers[0].label).toBe(classes[predicted]);
     };
-    // The picture has the model's size: nothing but arithmetic in single precision can differ.
+    // The image has the model's size: nothing but arithmetic in single precision can differ.
     await compare('fitting.png', fitting, 1e-5);
     // Its resizing is libvips's `affine`, ours Pillow's.
     await compare('large.png', large, 0.03);

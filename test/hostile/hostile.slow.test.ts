@@ -8,7 +8,7 @@ const COUNTS = {
   config: 300,
   table: 500,
   texts: 300,
-  picture: 300,
+  image: 300,
   training: 200,
   'run directory': 120,
   preprocessing: 200,

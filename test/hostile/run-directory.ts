@@ -93,14 +93,14 @@ const bytes = (file: string, content: Uint8Array): Change => ({
 
 function changesOf(kind: Kind, file: string, random: Random): readonly Change[] {
   if (random.below(6) === 0) return [{ file, put: pick(random, PUTS) }];
-  if (!files.get(kind)!.includes(file)) return [bytes(file, madeUp(file, random))];
+  if (!files.get(kind)!.includes(file)) return [bytes(file, synthetic(file, random))];
   const content = contentOf(project, kind, file);
   if (file.endsWith('checkpoints/source.onnx') && random.below(4)) return changedSource(kind, file, random);
   return [bytes(file, changed(file, content, random))];
 }
 
 /** A file that a run rarely has. */
-function madeUp(file: string, random: Random): Uint8Array {
+function synthetic(file: string, random: Random): Uint8Array {
   const owner = { pid: process.pid, host: hostname(), began: null, boot: null, token: 'x' };
   const making = { what: 'something', command: 'thaw' };
   const json = Buffer.from(JSON.stringify(file.startsWith('.lock') ? owner : making));

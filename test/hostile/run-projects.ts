@@ -1,7 +1,7 @@
 /** Folders that Thaw writes and reads again, one of each kind, and the commands that read them. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { explainDeath } from '../../src/cli/death.ts';
+import { explainProcessEnd } from '../../src/cli/process-end.ts';
 import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import {
   calibrate,
@@ -92,7 +92,7 @@ export async function makeFederation(folder: string, { model, data }: Pick<Proje
 /** What is done with the copy of a folder at `path`. */
 type Command = (path: string, project: Project) => Promise<string>;
 
-const picture = ({ data }: Project) => join(data, 'val', 'red', '0.png');
+const image = ({ data }: Project) => join(data, 'val', 'red', '0.png');
 
 /** By name: the folder that is read, and the command. */
 export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
@@ -110,7 +110,7 @@ export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
       ),
   ],
   eval: ['finished', async (model, { data }) => typeof (await evaluate({ model, data })).accuracy],
-  predict: ['finished', async (model, project) => (await predict({ model, pictures: [picture(project)] }))[0]?.label],
+  predict: ['finished', async (model, project) => (await predict({ model, images: [image(project)] }))[0]?.label],
   calibrate: [
     'finished',
     async (model, { data }) => `temperature: ${typeof (await calibrate({ model, data })).temperature}`,
@@ -125,7 +125,7 @@ export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
   merge: ['adapters', async (adapters, { model }) => exported(await merge({ model, adapters }))],
   'resume, adapters': ['adapters', async (path) => reportedAgain(path)],
   rows: ['finished', async (path) => `${(await (await openRun(path)).rows()).length} rows`],
-  death: ['stopped', async (run) => (await explainDeath({ ...KILLED, run })).line.replace(run, '')],
+  death: ['stopped', async (run) => (await explainProcessEnd({ ...KILLED, run })).line.replace(run, '')],
   'resume, sweep': ['sweep', async (path) => (await resumeSweep(path)).status],
   'federated finish': ['federation', async (folder, { model }) => (await finishFederation({ folder, model })).status],
   'federated finish, measured': [

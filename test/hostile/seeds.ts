@@ -26,12 +26,12 @@ const graphOf = (small: SmallModel): Attribute => ({ kind: 'graph', value: small
 const positive = (shape: readonly number[]) => tensor('float32', shape, (i) => 0.5 + (i % 7) / 7);
 
 const SIDE = 6;
-const picture = { inputs: { pixels: ['batch', 3, SIDE, SIDE] }, outputs: { logits: ['batch', 3] } } as const;
+const image = { inputs: { pixels: ['batch', 3, SIDE, SIDE] }, outputs: { logits: ['batch', 3] } } as const;
 
 /** Convolution, batch normalization, activation, pooling, classifier. */
 const convolutional = (more: Partial<SmallModel> = {}): Model =>
   smallModel({
-    ...picture,
+    ...image,
     initializers: {
       'conv1.weight': weights([4, 3, 3, 3], 1),
       'bn1.weight': positive([4]),
@@ -114,7 +114,7 @@ const transformerWeights = {
 /** Patches, a class token, attention; the head reads the first token. */
 const vision = (): Model =>
   smallModel({
-    ...picture,
+    ...image,
     initializers: {
       ...transformerWeights,
       'patch.weight': weights([WIDTH, 3, 3, 3], 30),
@@ -172,7 +172,7 @@ const text = (): Model =>
 /** Operators as they were in set 9, attributes where inputs are now. */
 const old = (): Model =>
   smallModel({
-    ...picture,
+    ...image,
     opset: 9,
     initializers: {
       'conv.weight': weights([4, 3, 3, 3], 50),

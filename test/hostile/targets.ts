@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { readConfigFile } from '../../src/cli/config-file.ts';
 import { readSafetensors, writeSafetensors } from '../../src/compiler/step/safetensors.ts';
-import { checkPicture } from '../../src/data/node/check.ts';
-import { decodePicture } from '../../src/data/node/decode.ts';
+import { checkImage } from '../../src/data/node/check.ts';
+import { decodeImage } from '../../src/data/node/decode.ts';
 import { listTable } from '../../src/data/node/table.ts';
 import { openTexts } from '../../src/data/node/texts.ts';
 import { TextTokenizer } from '../../src/data/text/index.ts';
@@ -181,7 +181,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       const { path, preprocessing } = await resolveModel(placeModel(content, folder));
       const model = await readModelFile(path);
       refuseSecrets(model);
-      const kind = takesTexts(model) ? 'texts' : 'pictures';
+      const kind = takesTexts(model) ? 'texts' : 'images';
       openInputShapes(model, preprocessing);
       metadataOf(model);
       readModel(writeModel(model));
@@ -289,7 +289,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
       return `${(await openTexts(path)).classes.length} classes`;
     },
   },
-  picture: {
+  image: {
     async corpus() {
       const base = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#c84' } });
       return Promise.all([
@@ -312,12 +312,12 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     async attempt(content, folder) {
       parseHeader(content);
       unsupportedFormat(content);
-      const path = place(content, folder, 'picture.jpg');
-      const found = await checkPicture(path, 'quick');
+      const path = place(content, folder, 'image.jpg');
+      const found = await checkImage(path, 'quick');
       if ('reason' in found) return found.reason.replace(/\(.*/, '');
       const { preprocessing } = choosePreprocessing(plain(), undefined, {} as never);
-      // A picture that looks right and can't be decoded is left out, with its reason, where it is.
-      await decodePicture(path, preprocessing).catch(() => undefined);
+      // An image that looks right and can't be decoded is left out, with its reason, where it is.
+      await decodeImage(path, preprocessing).catch(() => undefined);
       return found.format;
     },
   },

@@ -64,7 +64,7 @@ describe('what is no model', () => {
     ['a page', new TextEncoder().encode('<!doctype html><html><body>Not found</body></html>'), /ONNX/],
     ['zeros', new Uint8Array(1000), /ONNX/],
     ['nested without end', new Uint8Array(10_000).fill(0x3a), /ONNX/],
-    ['a picture', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d), /ONNX/],
+    ['an image', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d), /ONNX/],
   ])('%s', (_, damaged, message) => {
     expect(outcome(damaged)).toBe('error');
     expect(() => readModel(damaged)).toThrow(message);

@@ -100,7 +100,7 @@ test('the first words of the command line need little: everything else is loaded
   expect(files.size).toBeLessThan(12);
 });
 
-test('inspecting a model loads no other job, and nothing that reads pictures or tables or downloads', () => {
+test('inspecting a model loads no other job, and nothing that reads images or tables or downloads', () => {
   const { files, packages } = loadedBy('cli/commands/inspect.ts');
   expect([...files].filter((file) => /^node\/(commands|run|models\/hub)\b/.test(file)).sort()).toEqual([
     'node/commands/environment.ts',

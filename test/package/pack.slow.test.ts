@@ -276,12 +276,12 @@ test('what is for pages has types that hold without Node’s', async () => {
   write(
     'page.ts',
     `import { readModel } from 'thaw/core';
-     import { pickPictures, startProcess } from 'thaw/electron/client';
+     import { pickImages, startProcess } from 'thaw/electron/client';
      export const nodes: number = readModel(new Uint8Array()).graph.nodes.length;
      export const opened = async (): Promise<number> => {
-       const pictures = await pickPictures({ folders: true });
-       const labelled = pictures.map(({ path }) => ({ picture: path, label: 0 }));
-       return (await startProcess().open({ model: new Uint8Array(), classes: ['a'], pictures: labelled })).train;
+       const images = await pickImages({ folders: true });
+       const labelled = images.map(({ path }) => ({ image: path, label: 0 }));
+       return (await startProcess().open({ model: new Uint8Array(), classes: ['a'], images: labelled })).train;
      };`,
   );
   const options = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] };

@@ -14,7 +14,7 @@ const preprocessing: Preprocessing = {
   layout: 'nchw',
   scale: 1 / 255,
   mean: [0.485, 0.456, 0.406],
-  deviation: [0.229, 0.224, 0.225],
+  std: [0.229, 0.224, 0.225],
 };
 const shipped = { input: 'pixel_values', output: 'logits', preprocessing };
 
@@ -169,7 +169,7 @@ describe('modelCard', () => {
     expect(padded).toContain('pixels[None]');
     const grey = modelCard(data, {
       ...shipped,
-      preprocessing: { ...preprocessing, fit: 'stretch', channels: 'grey', mean: [0.5], deviation: [0.5] },
+      preprocessing: { ...preprocessing, fit: 'stretch', channels: 'grey', mean: [0.5], std: [0.5] },
     });
     expect(grey).toContain("convert('L')");
     expect(grey).toContain('[..., None]');

@@ -266,7 +266,7 @@ describe('plots of shares', () => {
     expect(find(root, hasClass('bin'))).toHaveLength(1);
     expect(find(bin, named('rect'))[0].attributes).toMatchObject({ x: '201', y: '150', width: '138', height: '140' });
     expect(find(bin, named('circle'))[0].attributes).toMatchObject({ cx: '270', cy: '150' });
-    expect(text(find(bin, named('title'))[0])).toBe('4 pictures said with 75.0% on average: 50.0% right, 25.0% off');
+    expect(text(find(bin, named('title'))[0])).toBe('4 images said with 75.0% on average: 50.0% right, 25.0% off');
   });
 });
 

@@ -4,7 +4,7 @@ import type { ReportData } from '../../src/report/types.ts';
 import { assess, evaluationOf, softmax, temperatureFit } from '../../src/tasks/index.ts';
 import type { EpochRow, Prediction } from '../../src/training/events.ts';
 
-/** A transparent picture of one pixel. */
+/** A transparent image of one pixel. */
 export const PIXEL =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
@@ -36,10 +36,7 @@ function matrix(random: Random, classes: number, support: number, share: number)
 const GROUPS = ['stem', ...Array.from({ length: 16 }, (_, i) => `blocks.${i}`), 'head'];
 
 /** A run as it would look on a data set of these classes: three stages, ten epochs. */
-export function fixture(
-  classes: readonly string[] = ['ant', 'bee'],
-  pictures: readonly string[] = [PIXEL],
-): ReportData {
+export function fixture(classes: readonly string[] = ['ant', 'bee'], images: readonly string[] = [PIXEL]): ReportData {
   const random = new Random(7, classes.length);
   const support = classes.length > 20 ? 12 : 76;
   const predictions = predictionsOf(random, matrix(random, classes.length, support, 0.972));
@@ -84,8 +81,8 @@ export function fixture(
       groups: GROUPS,
     },
     data: {
-      path: 'pictures/hymenoptera',
-      noun: 'picture',
+      path: 'images/hymenoptera',
+      noun: 'image',
       classes,
       counts: {
         train: classes.map((_, i) => 121 + ((i * 17) % 23) * (i % 2 ? 1 : -1)),
@@ -94,9 +91,9 @@ export function fixture(
       },
       problems: [
         { file: 'train/ants/imageNotFound.gif', reason: 'a GIF of 1 x 1 pixels' },
-        { file: 'train/bees/notes.txt', reason: 'not a picture' },
+        { file: 'train/bees/notes.txt', reason: 'not an image' },
       ],
-      makeUp: {
+      summary: {
         looked: 397,
         formats: [
           { format: 'jpeg', count: 395 },
@@ -104,12 +101,12 @@ export function fixture(
         ],
         sizes: { smallest: [193, 130], median: [500, 374], largest: [2592, 1944] },
         bytes: 47_380_420,
-        twins: [
+        duplicates: [
           {
             kind: 'near',
-            file: `pictures/train/${classes[0]}/7.jpg`,
+            file: `images/train/${classes[0]}/7.jpg`,
             label: classes[0],
-            other: `pictures/val/${classes[1]}/9.jpg`,
+            other: `images/val/${classes[1]}/9.jpg`,
             otherLabel: classes[1],
             split: 'val',
           },
@@ -146,13 +143,13 @@ export function fixture(
     calibration: temperatureFit(predictions, { seed: 0 }),
     curves: curvesOf(predictions, classes),
     mistakes: Array.from({ length: 6 }, (_, i) => ({
-      thumbnail: pictures[i % pictures.length],
-      file: `pictures/hymenoptera/val/${at(i)}/2368${i}4_d2c4.jpg`,
+      thumbnail: images[i % images.length],
+      file: `images/hymenoptera/val/${at(i)}/2368${i}4_d2c4.jpg`,
       label: at(i),
       predicted: at(i + 1),
       probability: 0.98 - i * 0.07,
     })),
-    samples: Array.from({ length: 16 }, (_, i) => pictures[(i + 3) % pictures.length]),
+    samples: Array.from({ length: 16 }, (_, i) => images[(i + 3) % images.length]),
     environment: {
       thaw: '0.1.0',
       onnxruntime: '1.30.0',
@@ -165,14 +162,14 @@ export function fixture(
       peakMemory: 1.23e9,
     },
     config:
-      'model: models/efficientnet-lite0\ndata: pictures/hymenoptera\nseed: 0\nstages:\n  - train: head\n    epochs: 3\n    lr: 0.01\n  - train: last:3\n    epochs: 3\n    lr: 0.001\n  - train: last:8\n    epochs: 6\n    lr: 0.0003\n',
+      'model: models/efficientnet-lite0\ndata: images/hymenoptera\nseed: 0\nstages:\n  - train: head\n    epochs: 3\n    lr: 0.01\n  - train: last:3\n    epochs: 3\n    lr: 0.001\n  - train: last:8\n    epochs: 6\n    lr: 0.0003\n',
     seconds: 84.2,
     stopped: 'plateau',
     output: {
       path: 'runs/hymenoptera/model',
       commands: [
-        { does: 'Label pictures', command: 'thaw predict runs/hymenoptera new-pictures/*.jpg' },
-        { does: 'Measure it on other pictures', command: 'thaw eval runs/hymenoptera other-pictures' },
+        { does: 'Label images', command: 'thaw predict runs/hymenoptera new-images/*.jpg' },
+        { does: 'Measure it on other images', command: 'thaw eval runs/hymenoptera other-images' },
         {
           does: 'In JavaScript, with transformers.js',
           command: "await pipeline('image-classification', 'runs/hymenoptera/model')",

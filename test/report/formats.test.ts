@@ -69,7 +69,7 @@ test('sweep.csv keeps names and values of any kind in their cells', () => {
     status: 'finished',
     epochs: 1,
     metric: 0.5,
-    deviation: null,
+    std: null,
     seconds: 2,
     paths: ['p'],
   };

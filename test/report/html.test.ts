@@ -102,18 +102,18 @@ describe('renderReport', () => {
     'data:image/svg+xml;base64,PHN2Zy8+',
     'data:text/html;base64,eA==',
     'x" onerror="y',
-  ])('shows an empty frame instead of the picture %j', (thumbnail) => {
+  ])('shows an empty frame instead of the image %j', (thumbnail) => {
     const data = fixture();
     const root = page({ ...data, samples: [], mistakes: [{ ...data.mistakes[0], thumbnail }] });
     expect(find(root, named('img'))).toEqual([]);
     expect(find(section(root, 'mistakes'), hasClass('frame'))).toHaveLength(1);
   });
 
-  it('describes every picture and chart, and heads every table', () => {
+  it('describes every image and chart, and heads every table', () => {
     const root = page(fixture(['ant', 'bee', 'wasp']));
-    const pictures = find(root, named('img'));
-    expect(pictures).toHaveLength(6 + 16);
-    for (const { attributes } of pictures)
+    const images = find(root, named('img'));
+    expect(images).toHaveLength(6 + 16);
+    for (const { attributes } of images)
       expect(attributes).toMatchObject({ src: PIXEL, alt: expect.stringMatching(/\w/) });
     for (const svg of find(root, named('svg')).filter(({ attributes }) => attributes.role)) {
       expect(svg.attributes['aria-label']).toMatch(/\w{3}/);

@@ -25,7 +25,7 @@ describe.each(plots)('$name', ({ svg }) => {
     expect(svg).not.toMatch(/var\(|NaN|undefined/);
   });
 
-  it('becomes a picture of twice its size with something on it', async () => {
+  it('becomes an image of twice its size with something on it', async () => {
     const png = await drawPng(svg);
     const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg)!.map(Number);
     const { format, ...size } = await sharp(png).metadata();

@@ -5,7 +5,7 @@ import { webRuntime } from '../../src/runtime/web/sessions.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { parseConfig, Trainer, trainingSchema } from '../../src/training/index.ts';
 import { classifier, prepared, runtime } from '../training/network.ts';
-import { SyntheticPictures } from '../training/source.ts';
+import { SyntheticImages } from '../training/source.ts';
 
 /** The package's own entry for Node, which has WebAssembly only. */
 const wasm = webRuntime({ device: 'wasm', threads: 1, library: () => import('onnxruntime-web') });
@@ -16,8 +16,8 @@ async function finalState(on: typeof runtime) {
     network: await inferShapes(classifier({ batchNorm: true }), on),
     anatomy,
     task: classification(['red', 'green', 'blue']),
-    train: new SyntheticPictures(23, 1),
-    val: new SyntheticPictures(15, 2),
+    train: new SyntheticImages(23, 1),
+    val: new SyntheticImages(15, 2),
     config: parseConfig(trainingSchema, {
       batch: 6,
       lr: 0.02,

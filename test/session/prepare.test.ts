@@ -55,7 +55,7 @@ test('a branch that shapes decide on trains, and is exported in its If', async (
   expect(tensors).toEqual([[trained], [weights([8, 8], 2)]]);
 });
 
-test('pictures fill one input only', () => {
+test('images fill one input only', () => {
   const model = smallModel({
     inputs: { pixel_values: ['N', 3, 8, 8], mask: ['N'] },
     outputs: { logits: ['N', 3, 8, 8] },

@@ -1,6 +1,6 @@
 /** A worker that does at once what it is told to, and no arithmetic. */
 
-import type { Surroundings } from '../../src/studio/state/surroundings.ts';
+import type { StudioHost } from '../../src/studio/state/host.ts';
 import type { EpochRow, StopReason } from '../../src/training/index.ts';
 import type { Finished, Opened, OpenRequest, RemoteClient, RemoteEvent } from '../../src/worker/index.ts';
 import type { Methods } from '../../src/worker/protocol.ts';
@@ -73,7 +73,7 @@ export class FakeEngine {
   terminated = false;
   end: (reason: Error) => void = () => {};
   /** Lets a training go on that is held. */
-  proceed: (how: 'go on' | 'stop') => void = () => {};
+  resume: (how: 'go on' | 'stop') => void = () => {};
   private readonly listeners = new Set<(event: RemoteEvent) => void>();
   private done = 0;
 
@@ -103,9 +103,9 @@ export class FakeEngine {
       forget: answer('forget', () => {}),
       train: answer('train', () => this.train()),
       pause: answer('pause', () => this.emit({ type: 'paused' })),
-      proceed: answer('proceed', () => this.emit({ type: 'proceeding' })),
-      stop: answer('stop', () => this.proceed('stop')),
-      predict: answer('predict', (pictures) => pictures.map(() => ({ label: 1, probabilities: [0.25, 0.75] }))),
+      resume: answer('resume', () => this.emit({ type: 'resumed' })),
+      stop: answer('stop', () => this.resume('stop')),
+      predict: answer('predict', (images) => images.map(() => ({ label: 1, probabilities: [0.25, 0.75] }))),
       finish: answer('finish', () => finished),
       round: answer('round', () => {
         throw new Error('the studio takes part in no federation');
@@ -132,7 +132,7 @@ export class FakeEngine {
     for (const event of eventsFrom(this.done)) {
       if (event.type === 'step' && event.step === 1 && event.epoch === this.options.holdAt) {
         const how = await new Promise((resolve) => {
-          this.proceed = resolve;
+          this.resume = resolve;
         });
         if (how === 'stop') {
           this.emit({ type: 'end', why: 'interrupted', best: { epoch: 1, loss: 1, accuracy: 0.25 } });
@@ -174,13 +174,13 @@ const finished: Finished = {
       [1, 0],
     ],
   },
-  mistakes: [{ picture: 3, label: 1, predicted: 0, probability: 0.8 }],
+  mistakes: [{ image: 3, label: 1, predicted: 0, probability: 0.8 }],
 };
 
 /** @returns what the studio lies in, and its engines as they are started */
-export function surroundings(options: FakeOptions = {}, project: string | undefined = 'studio') {
+export function host(options: FakeOptions = {}, project: string | undefined = 'studio') {
   const engines: FakeEngine[] = [];
-  const around: Surroundings = {
+  const around: StudioHost = {
     start: () => {
       const engine = new FakeEngine(options);
       engines.push(engine);

@@ -35,7 +35,7 @@ async function open(context: BrowserContext): Promise<Page> {
     if (message.type() === 'error') complaints.push(message.text());
   });
   await page.goto(serving.address);
-  await page.waitForSelector('#pictures');
+  await page.waitForSelector('#images');
   return page;
 }
 

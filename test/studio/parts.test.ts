@@ -4,8 +4,8 @@ import { readAugmentation } from '../../src/data/index.ts';
 import { readSettings } from '../../src/session/index.ts';
 import { exampleDrawings } from '../../src/studio/drawing/examples.ts';
 import { byFolder } from '../../src/studio/files/folders.ts';
+import { listed } from '../../src/studio/files/images.ts';
 import { readOwnModel, withConfiguration } from '../../src/studio/files/models.ts';
-import { listed } from '../../src/studio/files/pictures.ts';
 import { arePhotographs, freeName, whatIsMissing, withClass } from '../../src/studio/state/classes.ts';
 import { epochsPlanned, follow, NO_RUN, plannedBands, progress, secondsLeft } from '../../src/studio/state/run.ts';
 import { EMBEDDED_SETTINGS, inWords, OWN_SETTINGS, trainSettings } from '../../src/studio/state/settings.ts';
@@ -20,40 +20,40 @@ describe('what is missing', () => {
     { id: '2', blob: new Blob() },
   ];
   test.each([
-    [[{ name: 'a', pictures: two }], 'One class alone cannot be told from another.'],
+    [[{ name: 'a', images: two }], 'One class alone cannot be told from another.'],
     [
       [
-        { name: 'a', pictures: two },
-        { name: ' ', pictures: two },
+        { name: 'a', images: two },
+        { name: ' ', images: two },
       ],
       'Class number 2 has no name.',
     ],
     [
       [
-        { name: 'a', pictures: two },
-        { name: 'a ', pictures: two },
+        { name: 'a', images: two },
+        { name: 'a ', images: two },
       ],
       'Two classes are called “a”.',
     ],
     [
       [
-        { name: 'a', pictures: two },
-        { name: 'b', pictures: [] },
+        { name: 'a', images: two },
+        { name: 'b', images: [] },
       ],
-      '“b” has no pictures yet.',
+      '“b” has no images yet.',
     ],
   ])('case %#', (classes, message) => {
     expect(whatIsMissing(classes.map((one, i) => ({ ...one, id: `c${i}` })))?.message).toBe(message);
   });
 
   test('is nothing with two classes of two', () => {
-    expect(whatIsMissing(['a', 'b'].map((name) => ({ id: name, name, pictures: two })))).toBeUndefined();
+    expect(whatIsMissing(['a', 'b'].map((name) => ({ id: name, name, images: two })))).toBeUndefined();
   });
 
   test('photographs are told from drawings by what cameras write', () => {
     const of = (...types: string[]) => [
-      { id: 'a', name: 'a', pictures: types.map((type, i) => ({ id: `${i}`, blob: new Blob([], { type }) })) },
-      { id: 'b', name: 'b', pictures: [] },
+      { id: 'a', name: 'a', images: types.map((type, i) => ({ id: `${i}`, blob: new Blob([], { type }) })) },
+      { id: 'b', name: 'b', images: [] },
     ];
     expect(arePhotographs(of('image/jpeg', 'image/jpeg', 'image/png'))).toBe(true);
     expect(arePhotographs(of('image/jpeg', 'image/png'))).toBe(false);
@@ -61,14 +61,14 @@ describe('what is missing', () => {
   });
 
   test('a new class has a name that is free', () => {
-    const classes = [{ id: '1', name: 'Class 3', pictures: [] }, ...withClass([], '2', 'x')];
+    const classes = [{ id: '1', name: 'Class 3', images: [] }, ...withClass([], '2', 'x')];
     expect(freeName(classes)).toBe('Class 4');
   });
 });
 
 describe('settings', () => {
   const variations: readonly StudioSettings['variation'][] = ['none', 'gentle', 'photos', 'strong'];
-  test.each(variations)('pictures varied %s are settings that the recipe takes', (variation) => {
+  test.each(variations)('images varied %s are settings that the recipe takes', (variation) => {
     for (const usual of [EMBEDDED_SETTINGS, OWN_SETTINGS]) {
       const settings = trainSettings({ ...usual, variation });
       expect(() => readAugmentation(readSettings({ ...settings }).augment)).not.toThrow();
@@ -91,7 +91,7 @@ describe('settings', () => {
 
 describe('a run', () => {
   const started = async (): Promise<Run> => {
-    const opened = await new FakeEngine().client.open({ model: new Uint8Array(), classes: ['a', 'b'], pictures: [] });
+    const opened = await new FakeEngine().client.open({ model: new Uint8Array(), classes: ['a', 'b'], images: [] });
     return { ...NO_RUN, phase: 'training', opened, trained: [0, 0, 0, 0] };
   };
 
@@ -125,7 +125,7 @@ describe('a run', () => {
     const run = await started();
     expect(follow(run, { type: 'paused' }).phase).toBe('paused');
     expect(follow({ ...run, phase: 'stopping' }, { type: 'paused' }).phase).toBe('stopping');
-    expect(follow({ ...run, phase: 'paused' }, { type: 'proceeding' }).phase).toBe('training');
+    expect(follow({ ...run, phase: 'paused' }, { type: 'resumed' }).phase).toBe('training');
   });
 });
 
@@ -179,9 +179,9 @@ describe('files', () => {
   });
 
   test('are listed in a few words', () => {
-    const refused = (...names: string[]) => names.map((name) => ({ name, reason: 'not a picture' }));
-    expect(listed(refused('a'))).toBe('“a” (not a picture)');
-    expect(listed(refused('a', 'b'))).toBe('“a” (not a picture) and “b” (not a picture)');
-    expect(listed(refused('a', 'b', 'c'))).toBe('“a” (not a picture) and 2 other files');
+    const refused = (...names: string[]) => names.map((name) => ({ name, reason: 'not an image' }));
+    expect(listed(refused('a'))).toBe('“a” (not an image)');
+    expect(listed(refused('a', 'b'))).toBe('“a” (not an image) and “b” (not an image)');
+    expect(listed(refused('a', 'b', 'c'))).toBe('“a” (not an image) and 2 other files');
   });
 });

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import { memoryShelf, type Shelf } from '../../src/studio/state/shelf.ts';
 import { Studio } from '../../src/studio/state/studio.ts';
-import { type FakeOptions, row, surroundings } from './fake-engine.ts';
+import { type FakeOptions, host, row } from './fake-engine.ts';
 
-const picture = (contents: string) => new Blob([contents], { type: 'image/png' });
+const image = (contents: string) => new Blob([contents], { type: 'image/png' });
 
 interface Given extends FakeOptions {
   readonly shelf?: Shelf;
@@ -18,23 +18,23 @@ afterEach(async () => {
   for (const studio of opened.splice(0)) await studio.saved();
 });
 
-/** Two classes, `a` and `b`, with two pictures each. */
+/** Two classes, `a` and `b`, with two images each. */
 function filled(given: Given = {}) {
   const { shelf = memoryShelf(), ...options } = given;
-  const { around, engines } = surroundings(options);
+  const { around, engines } = host(options);
   const studio = new Studio(shelf, around);
   opened.push(studio);
   for (const [i, name] of ['a', 'b'].entries()) {
     const { id } = studio.classes.value[i];
     studio.rename(id, name);
-    studio.addPictures(id, [picture(`${name}1`), picture(`${name}2`)]);
+    studio.addImages(id, [image(`${name}1`), image(`${name}2`)]);
   }
   return { studio, engines, shelf };
 }
 
 /** The page opened again on the same shelf. */
 async function reopened(shelf: Shelf, options: FakeOptions = {}) {
-  const { around, engines } = surroundings(options);
+  const { around, engines } = host(options);
   const studio = new Studio(shelf, around);
   opened.push(studio);
   await studio.restore();
@@ -43,10 +43,10 @@ async function reopened(shelf: Shelf, options: FakeOptions = {}) {
 
 const until = (holds: () => boolean) => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 20_000, interval: 1 });
 
-describe('pictures and classes', () => {
+describe('images and classes', () => {
   test('begin as two empty classes', () => {
-    const studio = new Studio(memoryShelf(), surroundings().around);
-    expect(studio.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+    const studio = new Studio(memoryShelf(), host().around);
+    expect(studio.classes.value.map(({ name, images }) => [name, images.length])).toEqual([
       ['Class 1', 0],
       ['Class 2', 0],
     ]);
@@ -56,17 +56,17 @@ describe('pictures and classes', () => {
     const { studio } = filled();
     studio.addClass();
     studio.addClasses([
-      { name: 'b', pictures: [picture('b3')] },
-      { name: 'c', pictures: [picture('c1')] },
+      { name: 'b', images: [image('b3')] },
+      { name: 'c', images: [image('c1')] },
     ]);
-    expect(studio.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+    expect(studio.classes.value.map(({ name, images }) => [name, images.length])).toEqual([
       ['a', 2],
       ['b', 3],
       ['c', 1],
     ]);
   });
 
-  test('pictures that are pasted go where the last ones went', () => {
+  test('images that are pasted go where the last ones went', () => {
     const { studio } = filled();
     const [a, b] = studio.classes.value;
     expect(studio.target).toBe(b.id);
@@ -78,13 +78,13 @@ describe('pictures and classes', () => {
 describe('training', () => {
   test('asks for what is missing, and asks nothing of the worker', async () => {
     const { studio, engines } = filled();
-    const { id, pictures } = studio.classes.value[1];
-    studio.removePicture(id, pictures[0].id);
+    const { id, images } = studio.classes.value[1];
+    studio.removeImage(id, images[0].id);
     await studio.train();
-    expect(studio.board.problems.value.pictures?.message).toBe('“b” has only one picture.');
+    expect(studio.board.problems.value.images?.message).toBe('“b” has only one image.');
     expect(engines).toHaveLength(0);
-    studio.addPictures(id, [picture('b3')]);
-    expect(studio.board.problems.value.pictures).toBeUndefined();
+    studio.addImages(id, [image('b3')]);
+    expect(studio.board.problems.value.images).toBeUndefined();
   });
 
   test('goes from opening to a finished model', async () => {
@@ -93,7 +93,7 @@ describe('training', () => {
     const [{ request, asked }] = engines;
     expect(asked).toEqual(['open', 'train', 'finish']);
     expect(request).toMatchObject({ classes: ['a', 'b'], project: 'studio', preprocessorConfig: { size: 80 } });
-    expect(request!.pictures.map(({ label }) => label)).toEqual([0, 0, 1, 1]);
+    expect(request!.images.map(({ label }) => label)).toEqual([0, 0, 1, 1]);
     const { run, result, ready, busy } = studio.teaching;
     expect(run.value).toMatchObject({ phase: 'done', why: 'finished', trained: [0, 0, 2, 4] });
     expect(run.value.rows.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
@@ -101,7 +101,7 @@ describe('training', () => {
     expect(result.value!.files[0][0]).toBe('onnx/model.onnx');
     expect(await result.value!.mistakes[0].blob.text()).toBe('b2');
     expect(studio.changed.value).toBe(false);
-    studio.addPictures(studio.classes.value[0].id, [picture('a3')]);
+    studio.addImages(studio.classes.value[0].id, [image('a3')]);
     expect(studio.changed.value).toBe(true);
   });
 
@@ -111,14 +111,14 @@ describe('training', () => {
     await until(() => studio.teaching.run.value.rows.length === 1);
     await studio.teaching.pause();
     expect(studio.teaching.run.value.phase).toBe('paused');
-    expect(await studio.teaching.predict(picture('x'))).toEqual({ label: 1, probabilities: [0.25, 0.75] });
-    await studio.teaching.proceed();
+    expect(await studio.teaching.predict(image('x'))).toEqual({ label: 1, probabilities: [0.25, 0.75] });
+    await studio.teaching.resume();
     expect(studio.teaching.run.value.phase).toBe('training');
     await studio.teaching.stop();
     await training;
     expect(studio.teaching.run.value).toMatchObject({ phase: 'interrupted', why: 'interrupted' });
     expect(studio.teaching.result.value).toBeDefined();
-    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'proceed', 'stop', 'finish']);
+    expect(engines[0].asked).toEqual(['open', 'train', 'pause', 'predict', 'resume', 'stop', 'finish']);
   });
 
   test('that is stopped before it has learned anything leaves nothing', async () => {
@@ -134,7 +134,7 @@ describe('training', () => {
 
   test.each([
     ['model', new ThawError('bad-model', 'it is no ONNX file', 'Give an .onnx')],
-    ['pictures', new ThawError('bad-data', 'nothing can be read', 'Give pictures')],
+    ['images', new ThawError('bad-data', 'nothing can be read', 'Give images')],
     ['train', new ThawError('diverged', 'the loss is no number', 'Lower the rate')],
     ['train', new TypeError('undefined is no function')],
   ] as const)('shows beside the %s what went wrong there', async (place, error) => {
@@ -146,14 +146,14 @@ describe('training', () => {
     expect(studio.teaching.run.value.phase).toBe('idle');
   });
 
-  test('marks the pictures that cannot be read', async () => {
+  test('marks the images that cannot be read', async () => {
     const { studio, engines } = filled({ holdAt: 1 });
     const training = studio.train();
     await until(() => studio.teaching.run.value.phase === 'training');
-    engines[0].emit({ type: 'problem', picture: 2, reason: 'no picture' });
-    engines[0].proceed('go on');
+    engines[0].emit({ type: 'problem', image: 2, reason: 'no image' });
+    engines[0].resume('go on');
     await training;
-    expect([...studio.teaching.unreadable.value]).toEqual([studio.classes.value[1].pictures[0].id]);
+    expect([...studio.teaching.unreadable.value]).toEqual([studio.classes.value[1].images[0].id]);
   });
 
   test('starts another worker after one has died', async () => {
@@ -163,30 +163,30 @@ describe('training', () => {
     engines[0].end(new ThawError('ended', 'the worker is out of memory', 'Reload'));
     expect(studio.board.problems.value.train?.message).toContain('out of memory');
     expect(studio.teaching.run.value.phase).toBe('resting');
-    void studio.teaching.proceed();
+    void studio.teaching.resume();
     await until(() => engines.length === 2);
     expect(engines[1].asked[0]).toBe('reopen');
   });
 });
 
 describe('a closed tab', () => {
-  test('keeps pictures, names, settings and the model', async () => {
+  test('keeps images, names, settings and the model', async () => {
     const { studio, shelf } = filled();
-    studio.choose({ name: 'own.onnx', model: picture('model'), preprocessorConfig: { size: 224 } });
+    studio.choose({ name: 'own.onnx', model: image('model'), preprocessorConfig: { size: 224 } });
     studio.set({ epochs: 7 });
-    studio.removePicture(studio.classes.value[0].id, studio.classes.value[0].pictures[0].id);
+    studio.removeImage(studio.classes.value[0].id, studio.classes.value[0].images[0].id);
     await studio.saved();
     const { studio: again } = await reopened(shelf);
-    expect(again.classes.value.map(({ name, pictures }) => [name, pictures.length])).toEqual([
+    expect(again.classes.value.map(({ name, images }) => [name, images.length])).toEqual([
       ['a', 1],
       ['b', 2],
     ]);
-    expect(await again.classes.value[0].pictures[0].blob.text()).toBe('a2');
+    expect(await again.classes.value[0].images[0].blob.text()).toBe('a2');
     expect(again.settings.value.epochs).toBe(7);
     expect(again.model.value).toMatchObject({ name: 'own.onnx', preprocessorConfig: { size: 224 } });
     // A new id is none of those that are taken.
-    const ids = () => again.classes.value.flatMap(({ id, pictures }) => [id, ...pictures.map((one) => one.id)]);
-    again.addPictures(again.addClass(), [picture('c')]);
+    const ids = () => again.classes.value.flatMap(({ id, images }) => [id, ...images.map((one) => one.id)]);
+    again.addImages(again.addClass(), [image('c')]);
     expect(new Set(ids()).size).toBe(ids().length);
   });
 
@@ -198,27 +198,27 @@ describe('a closed tab', () => {
     const { studio: again, engines } = await reopened(shelf, { epochsDone: 1 });
     expect(again.teaching.run.value).toMatchObject({ phase: 'resting', classes: ['a', 'b'] });
     expect(engines).toHaveLength(0);
-    await again.teaching.proceed();
+    await again.teaching.resume();
     expect(engines[0].asked).toEqual(['reopen', 'train', 'finish']);
     expect(again.teaching.run.value.rows).toEqual([1, 2, 3, 4].map(row));
     expect(again.teaching.run.value.phase).toBe('done');
   });
 
-  test('after the training has its model again, and pictures that were removed since', async () => {
+  test('after the training has its model again, and images that were removed since', async () => {
     const { studio, shelf } = filled();
     await studio.train();
     const [, b] = studio.classes.value;
-    studio.removePicture(b.id, b.pictures[1].id);
+    studio.removeImage(b.id, b.images[1].id);
     await studio.saved();
     const { studio: again, engines } = await reopened(shelf, { epochsDone: 4 });
     expect(engines[0].asked).toEqual(['reopen', 'finish']);
     expect(again.teaching.run.value.phase).toBe('done');
     expect(await again.teaching.result.value!.mistakes[0].blob.text()).toBe('b2');
     // The next training needs it no more.
-    again.addPictures(b.id, [picture('b3')]);
+    again.addImages(b.id, [image('b3')]);
     await again.train();
     await again.saved();
-    expect(await shelf.get(`picture/${b.pictures[1].id}`)).toBeUndefined();
+    expect(await shelf.get(`image/${b.images[1].id}`)).toBeUndefined();
   });
 
   test('that was told to start over keeps nothing', async () => {
@@ -228,7 +228,7 @@ describe('a closed tab', () => {
     await studio.saved();
     expect(engines.at(-1)!.asked).toEqual(['forget']);
     const { studio: again } = await reopened(shelf);
-    expect(again.pictures.value).toBe(0);
+    expect(again.images.value).toBe(0);
     expect(again.teaching.run.value.phase).toBe('idle');
   });
 
@@ -236,6 +236,6 @@ describe('a closed tab', () => {
     const shelf = { ...memoryShelf(), put: () => Promise.reject(new Error('the quota is used up')) };
     const { studio } = filled({ shelf });
     await studio.saved();
-    expect(studio.board.problems.value.pictures?.message).toContain('quota');
+    expect(studio.board.problems.value.images?.message).toContain('quota');
   });
 });

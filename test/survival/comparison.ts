@@ -7,12 +7,12 @@ import type { Checkpoint } from '../../src/training/index.ts';
 
 const EVENTS = /^events\.out\.tfevents\.\d+\.thaw$/;
 /** When, how long, in how much memory, where. */
-const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'surroundings', 'memory']);
+const OF_THE_SITTING = new Set(['seconds', 'times', 'created', 'environment', 'memory']);
 
 /** The best checkpoint is written twice where a kill comes between it and the last one: then there is one before it. */
 const MAY_BE = /(^|\/)checkpoints\/best\/previous\.safetensors$/;
 
-/** Files that tell of times in their midst, or are pictures of such: that they are there, and whole, is all that is compared. */
+/** Files that tell of times in their midst, or are images of such: that they are there, and whole, is all that is compared. */
 const TIMED = [
   /(report|sweep)\.html$/,
   /model\/README\.md$/,

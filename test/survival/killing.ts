@@ -11,7 +11,7 @@ import { type Place, succeeded, VICTIMS, type Victim } from './victims.ts';
 
 export interface KillOptions {
   readonly program: string;
-  /** Of pictures. */
+  /** Of images. */
   readonly data: string;
   readonly seed: number;
   /** At least so many, unless they take more seconds than this. */

@@ -1,4 +1,4 @@
-/** Commands to be killed: trainings, each with a setting of its own, on the embedded model and drawn pictures; sweeps, exports, federated finishes. */
+/** Commands to be killed: trainings, each with a setting of its own, on the embedded model and drawn images; sweeps, exports, federated finishes. */
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -9,7 +9,7 @@ import { type Ended, start } from './program.ts';
 /** What all lives of a victim have in common. */
 export interface Place {
   readonly program: string;
-  /** Of pictures. */
+  /** Of images. */
   readonly data: string;
   /** The victim's own. */
   readonly folder: string;
@@ -29,7 +29,7 @@ export interface Victim {
   readonly runs?: readonly string[];
 }
 
-/** Of all: several stages, augmentation, features on disk, pictures read ahead (as always), a checkpoint after every step. */
+/** Of all: several stages, augmentation, features on disk, images read ahead (as always), a checkpoint after every step. */
 const COMMON = { device: 'cpu', batch: 6, seed: 3, cache: 'disk', augment: 'medium', saveEvery: 0 } as const;
 
 const configOf = ({ folder }: Place) => join(folder, 'thaw.yaml');

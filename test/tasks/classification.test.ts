@@ -136,7 +136,7 @@ describe('assessment', () => {
     expect(assessed.confused[0]).toMatchObject({ label: expect.any(String), times: expect.any(Number) });
   });
 
-  it('leaves a class without pictures out of the areas', () => {
+  it('leaves a class without images out of the areas', () => {
     const { rocAuc, averagePrecision } = assessed.perClass[3];
     expect([rocAuc, averagePrecision]).toEqual([null, null]);
     const areas = assessed.perClass.slice(0, 3).map((own) => own.rocAuc!);

@@ -62,14 +62,14 @@ describe('numbers', () => {
 
   it('of one kind are compared by their error, of several by the variance told', () => {
     expect(task.metric).toMatchObject({ key: 'r2', better: 'higher' });
-    const one = regression({ task: 'regression', classes: ['weight'], mean: [30], deviation: [20] });
+    const one = regression({ task: 'regression', classes: ['weight'], mean: [30], std: [20] });
     expect(one.metric).toMatchObject({ key: 'mae', better: 'lower', form: 'number' });
   });
 
   it('that are all the same are refused', () => {
     const same = train.map((sample) => ({ ...sample, targets: [sample.targets[0], 7] }));
     expect(() => TASKS.regression.learn({ classes: ['weight', 'share'], train: same }, options)).toThrow(
-      '"share" is 7 in every training picture',
+      '"share" is 7 in every training image',
     );
   });
 });

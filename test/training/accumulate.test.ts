@@ -11,7 +11,7 @@ import {
   trainingSchema,
 } from '../../src/training/index.ts';
 import { prepared, runtime } from './network.ts';
-import { SyntheticPictures } from './source.ts';
+import { SyntheticImages } from './source.ts';
 
 const task = classification(['red', 'green', 'blue']);
 
@@ -20,15 +20,15 @@ const distance = (found: readonly number[], exact: readonly number[]): number =>
   Math.max(...exact.map((v, i) => Math.abs(found[i] - v))) / Math.max(...exact.map(Math.abs));
 
 describe('accumulated batches', () => {
-  /** 23 pictures: at 16 a step, one whole batch and one of 7. */
-  const train = new SyntheticPictures(23, 1);
+  /** 23 images: at 16 a step, one whole batch and one of 7. */
+  const train = new SyntheticImages(23, 1);
 
   async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) {
     return new Trainer({
       ...(await prepared()),
       task,
       train,
-      val: new SyntheticPictures(15, 2),
+      val: new SyntheticImages(15, 2),
       config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, ...config }),
       runtime,
       ...options,
@@ -46,7 +46,7 @@ describe('accumulated batches', () => {
     return { rates, ...(await trainer.checkpoint()) };
   }
 
-  it.each(['adam', 'sgd', 'adagrad'])('train as one batch of all their pictures does, by %s', async (optimizer) => {
+  it.each(['adam', 'sgd', 'adagrad'])('train as one batch of all their images does, by %s', async (optimizer) => {
     const whole = await finished(await trainerOf({ stages, optimizer, batch: 16, l2: 0.01 }));
     const parts = await finished(await trainerOf({ stages, optimizer, batch: 4, accumulate: 4, l2: 0.01 }));
     expect(parts.progress.step).toBe(whole.progress.step);

@@ -12,15 +12,15 @@ import {
   trainingSchema,
 } from '../../src/training/index.ts';
 import { prepared, runtime } from './network.ts';
-import { SyntheticPictures } from './source.ts';
+import { SyntheticImages } from './source.ts';
 
-const val = new SyntheticPictures(15, 2);
+const val = new SyntheticImages(15, 2);
 
 async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOptions> = {}) {
   return new Trainer({
     ...(await prepared({ batchNorm: true })),
     task: classification(['red', 'green', 'blue']),
-    train: new SyntheticPictures(23, 1),
+    train: new SyntheticImages(23, 1),
     val,
     config: parseConfig(trainingSchema, { batch: 6, lr: 0.03, pretrainedRate: 1, seed: 3, ...config }),
     runtime,

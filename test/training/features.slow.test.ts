@@ -1,4 +1,4 @@
-// What frozen layers make of pictures is computed once, and the numbers are the same as if it were not.
+// What frozen layers make of images is computed once, and the numbers are the same as if it were not.
 import { describe, expect, it } from 'vitest';
 import { inferShapes } from '../../src/compiler/shapes/index.ts';
 import { findHead, groupsOf } from '../../src/compiler/surgery/index.ts';
@@ -19,7 +19,7 @@ import {
 } from '../../src/training/index.ts';
 import { ints, type NodeLine, smallModel, weights } from '../small-models.ts';
 import { CLASSES, prepared, runtime, SIDE } from './network.ts';
-import { RecallablePictures, SyntheticPictures } from './source.ts';
+import { RecallableImages, SyntheticImages } from './source.ts';
 
 const TRAIN = 23;
 const VAL = 15;
@@ -30,18 +30,18 @@ const stages = [
 ];
 const gradual: TrainingConfigInput = { stages, views: 2, dropout: 0.2, lr: 0.02, pretrainedRate: 1, seed: 3 };
 
-interface Pictures {
+interface Images {
   readonly train: BatchSource;
   readonly val: BatchSource;
 }
 
-const pictures = (content?: string) => ({
-  train: new RecallablePictures(TRAIN, 1, content),
-  val: new RecallablePictures(VAL, 2, content),
+const images = (content?: string) => ({
+  train: new RecallableImages(TRAIN, 1, content),
+  val: new RecallableImages(VAL, 2, content),
 });
 
 async function trainerOf(
-  { train, val }: Pictures,
+  { train, val }: Images,
   features?: FeatureCache,
   config: TrainingConfigInput = gradual,
   options: Partial<TrainerOptions> = {},
@@ -73,7 +73,7 @@ async function outcome(trainer: Trainer) {
   };
 }
 
-const run = async (from: Pictures, options: FeatureCacheOptions, config?: TrainingConfigInput) =>
+const run = async (from: Images, options: FeatureCacheOptions, config?: TrainingConfigInput) =>
   finish(await trainerOf(from, new FeatureCache(options), config));
 
 /** The bytes, as a store on disk would hold them. */
@@ -90,10 +90,10 @@ describe('the numbers are the same', () => {
   it.each([0, 5 * 1024, 30 * 1024, 2 ** 20])(
     'with %i bytes of memory, cached in part or as a whole',
     async (maximumBytes) => {
-      const reference = await run(pictures(), { maximumBytes: 0 });
+      const reference = await run(images(), { maximumBytes: 0 });
       const features = new FeatureCache({ maximumBytes });
       let most = 0;
-      const trainer = await trainerOf(pictures(), features);
+      const trainer = await trainerOf(images(), features);
       for await (const _ of trainer.run()) most = Math.max(most, features.size);
       expect(await outcome(trainer)).toEqual(reference);
       expect(most).toBeLessThanOrEqual(maximumBytes);
@@ -102,28 +102,28 @@ describe('the numbers are the same', () => {
   );
 
   it.each([3, 9, 19])('stopped after step %i and resumed, with what was cached and without', async (at) => {
-    const whole = await run(pictures(), {});
+    const whole = await run(images(), {});
     for (const keeps of [true, false]) {
       const features = new FeatureCache();
-      const first = await trainerOf(pictures(), features);
+      const first = await trainerOf(images(), features);
       let steps = 0;
       for await (const { type } of first.run()) if (type === 'step' && ++steps === at) first.interrupt();
       const resume: Checkpoint = await first.checkpoint();
       expect(resume.progress.step).toBe(at);
-      const second = await trainerOf(pictures(), keeps ? features : undefined, gradual, { resume });
+      const second = await trainerOf(images(), keeps ? features : undefined, gradual, { resume });
       expect(await finish(second), `keeps ${keeps}`).toEqual(whole);
     }
   });
 
-  it('a source that cannot tell its pictures apart trains as well', async () => {
-    const plain = { train: new SyntheticPictures(TRAIN, 1), val: new SyntheticPictures(VAL, 2) };
+  it('a source that cannot tell its images apart trains as well', async () => {
+    const plain = { train: new SyntheticImages(TRAIN, 1), val: new SyntheticImages(VAL, 2) };
     const { rows } = await run(plain, {}, { ...gradual, dropout: 0 });
     expect(rows.at(-1)!.train.loss).toBeLessThan(rows[0].train.loss);
   });
 
   it('views are shown in turn: as many different ones a stage as are asked for, or a new one every epoch', async () => {
-    const twice = pictures();
-    const always = pictures();
+    const twice = images();
+    const always = images();
     await run(twice, { maximumBytes: 0 });
     await run(always, { maximumBytes: 0 }, { ...gradual, views: 0 });
     expect(new Set(twice.train.drawn).size).toBe(4 * TRAIN);
@@ -133,7 +133,7 @@ describe('the numbers are the same', () => {
 
   it('the stage after the next shows the same views, which the frozen layers know by then', async () => {
     const three = { ...gradual, stages: [...stages, { train: 'last:2', epochs: 3, lr: 0.01 }] };
-    const [known, anew] = [pictures(), pictures()];
+    const [known, anew] = [images(), images()];
     await run(known, {}, three);
     await run(anew, { maximumBytes: 0 }, three);
     expect(new Set(anew.train.drawn).size).toBe(4 * TRAIN);
@@ -143,7 +143,7 @@ describe('the numbers are the same', () => {
   });
 
   it('where everything trains, every epoch has views of its own', async () => {
-    const from = pictures();
+    const from = images();
     await run(from, {}, { trainable: 'all', epochs: 3, views: 1 });
     expect(new Set(from.train.drawn).size).toBe(3 * TRAIN);
   });
@@ -171,11 +171,11 @@ const roundingByPlace: Runtime = {
   },
 };
 
-describe('where a picture’s place in the batch changes its last bits', () => {
-  it('pictures are computed one at a time, and the numbers are the same whatever is cached', async () => {
+describe('where an image’s place in the batch changes its last bits', () => {
+  it('images are computed one at a time, and the numbers are the same whatever is cached', async () => {
     const finished = async (maximumBytes: number) => {
       const features = new FeatureCache({ maximumBytes });
-      return finish(await trainerOf(pictures(), features, gradual, { runtime: roundingByPlace }));
+      return finish(await trainerOf(images(), features, gradual, { runtime: roundingByPlace }));
     };
     const [none, some, all] = [await finished(0), await finished(5 * 1024), await finished(2 ** 20)];
     expect(some).toEqual(none);
@@ -183,23 +183,23 @@ describe('where a picture’s place in the batch changes its last bits', () => {
   });
 });
 
-describe('a picture is drawn once', () => {
-  it('for all epochs and stages, and so is every validation picture', async () => {
-    const from = pictures();
+describe('an image is drawn once', () => {
+  it('for all epochs and stages, and so is every validation image', async () => {
+    const from = images();
     await run(from, {});
     expect(from.train.drawn.length).toBe(4 * TRAIN);
     expect(new Set(from.train.drawn).size).toBe(4 * TRAIN);
     expect(from.val.drawn.length).toBe(VAL);
   });
 
-  it('a validation picture for other trainers with the same cache too, unless content or weights differ', async () => {
+  it('a validation image for other trainers with the same cache too, unless content or weights differ', async () => {
     const features = new FeatureCache();
-    const first = pictures();
+    const first = images();
     await finish(await trainerOf(first, features));
-    const again = pictures();
+    const again = images();
     await finish(await trainerOf(again, features));
     expect(again.val.drawn).toEqual([]);
-    const changed = pictures('b');
+    const changed = images('b');
     await finish(await trainerOf(changed, features));
     expect(changed.val.drawn.length).toBe(VAL);
 
@@ -207,13 +207,13 @@ describe('a picture is drawn once', () => {
     const { graph } = network.model;
     const initializers = new Map(graph.initializers).set('conv1.weight', weights([4, 3, 3, 3], 77));
     const other = { ...network, model: { ...network.model, graph: { ...graph, initializers } } };
-    const retrained = pictures();
+    const retrained = images();
     await finish(await trainerOf(retrained, features, gradual, { network: other, anatomy }));
     expect(retrained.val.drawn.length).toBe(VAL);
   });
 
   it('where later stages freeze what earlier ones trained, from then on', async () => {
-    const from = pictures();
+    const from = images();
     const config = {
       ...gradual,
       stages: [
@@ -224,40 +224,40 @@ describe('a picture is drawn once', () => {
     const cached = await run(from, {}, config);
     // Epochs 0 (another stage), 1, 2, and 3, which shows what 1 showed.
     expect(from.train.drawn.length).toBe(3 * TRAIN);
-    expect(cached).toEqual(await run(pictures(), { maximumBytes: 0 }, config));
+    expect(cached).toEqual(await run(images(), { maximumBytes: 0 }, config));
   });
 });
 
 describe('a store', () => {
   it('serves another process, which then draws nothing', async () => {
     const store = new MemoryStore();
-    const first = await run(pictures(), { store, environment: 'here' });
-    const from = pictures();
+    const first = await run(images(), { store, environment: 'here' });
+    const from = images();
     expect(await run(from, { store, environment: 'here' })).toEqual(first);
     expect([...from.train.drawn, ...from.val.drawn]).toEqual([]);
-    const elsewhere = pictures();
+    const elsewhere = images();
     await run(elsewhere, { store, environment: 'there' });
     expect(elsewhere.val.drawn.length).toBe(VAL);
   });
 
   it('serves what does not fit into memory', async () => {
-    const from = pictures();
+    const from = images();
     const store = new MemoryStore();
-    expect(await run(from, { store, maximumBytes: 0 })).toEqual(await run(pictures(), {}));
+    expect(await run(from, { store, maximumBytes: 0 })).toEqual(await run(images(), {}));
     expect(from.train.drawn.length).toBe(4 * TRAIN);
   });
 
   it('that gives too few bytes is not believed', async () => {
     const store = new MemoryStore();
-    const first = await run(pictures(), { store });
+    const first = await run(images(), { store });
     for (const [key, bytes] of store.kept) store.kept.set(key, bytes.subarray(4));
-    const from = pictures();
+    const from = images();
     expect(await run(from, { store })).toEqual(first);
     expect(from.val.drawn.length).toBe(VAL);
   });
 });
 
-/** A classifier whose flattening follows the batch, as exporters write it, and one that looks at all pictures of a batch at once. */
+/** A classifier whose flattening follows the batch, as exporters write it, and one that looks at all images of a batch at once. */
 async function unusual(kind: 'reshaped by size' | 'normalized by batch') {
   const middle: Record<typeof kind, NodeLine[]> = {
     'reshaped by size': [
@@ -300,27 +300,27 @@ async function unusual(kind: 'reshaped by size' | 'normalized by batch') {
   return { network, anatomy: { groups: groupsOf(network.model, head), head } };
 }
 
-describe('values that are no picture’s own', () => {
+describe('values that are no image’s own', () => {
   const config: TrainingConfigInput = { trainable: ['mix.weight', 'head'], epochs: 4, views: 2, lr: 0.02 };
 
   it('follow from the size of the batch, and the rest is remembered', async () => {
     const network = await unusual('reshaped by size');
-    const from = pictures();
+    const from = images();
     const cached = await finish(await trainerOf(from, undefined, config, network));
     expect(from.train.drawn.length).toBe(2 * TRAIN);
     const uncached = new FeatureCache({ maximumBytes: 0 });
-    expect(cached).toEqual(await finish(await trainerOf(pictures(), uncached, config, network)));
+    expect(cached).toEqual(await finish(await trainerOf(images(), uncached, config, network)));
   });
 
-  it('follow from all pictures of a batch, and nothing is remembered', async () => {
-    const from = pictures();
+  it('follow from all images of a batch, and nothing is remembered', async () => {
+    const from = images();
     const { rows } = await finish(await trainerOf(from, undefined, config, await unusual('normalized by batch')));
     expect(new Set(from.train.drawn).size).toBe(4 * TRAIN);
     expect(rows).toHaveLength(4);
   });
 });
 
-describe('the next epoch’s pictures', () => {
+describe('the next epoch’s images', () => {
   /** Notes when a pass over a source begins and ends. */
   const noted = (source: BatchSource, name: string, notes: string[]): BatchSource => ({
     length: source.length,
@@ -336,7 +336,7 @@ describe('the next epoch’s pictures', () => {
 
   it('are begun before the epoch is evaluated, and given up where there is no next epoch', async () => {
     const notes: string[] = [];
-    const { train, val } = pictures();
+    const { train, val } = images();
     const from = { train: noted(train, 'train', notes), val: noted(val, 'val', notes) };
     const config = { trainable: 'head', epochs: 5, patience: 2, lr: 1e-9, optimizer: 'sgd' } as const;
     await finish(await trainerOf(from, undefined, config));

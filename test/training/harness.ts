@@ -11,16 +11,16 @@ import {
   trainingSchema,
 } from '../../src/training/index.ts';
 import { type NetworkOptions, prepared, runtime } from './network.ts';
-import { SyntheticPictures } from './source.ts';
+import { SyntheticImages } from './source.ts';
 export const classes = ['red', 'green', 'blue'];
 export const task = classification(classes);
 export const HEAD = ['fc.weight', 'fc.bias'];
 export const ALL = ['conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias', ...HEAD];
 
-/** 23 pictures in batches of 6: three whole ones and one of 5. */
+/** 23 images in batches of 6: three whole ones and one of 5. */
 export const BATCH = 6;
-export const train = new SyntheticPictures(23, 1);
-export const val = new SyntheticPictures(15, 2);
+export const train = new SyntheticImages(23, 1);
+export const val = new SyntheticImages(15, 2);
 
 export async function trainerOf(
   config: TrainingConfigInput,

@@ -1,4 +1,4 @@
-// Blended pictures train with blended labels, and nothing is remembered of them.
+// Blended images train with blended labels, and nothing is remembered of them.
 import { describe, expect, it } from 'vitest';
 import { mixedSource } from '../../src/data/index.ts';
 import { bytesOf } from '../../src/onnx/index.ts';
@@ -12,14 +12,14 @@ import {
   trainingSchema,
 } from '../../src/training/index.ts';
 import { CLASSES, prepared, runtime } from './network.ts';
-import { RecallablePictures } from './source.ts';
+import { RecallableImages } from './source.ts';
 
 const mixed = { mixup: 0.8, cutmix: 1, mixProbability: 1 };
 const plain = { mixup: 0, cutmix: 0, mixProbability: 1 };
 
 async function run(mixing: typeof mixed, more: TrainingConfigInput = {}, stopAt?: number) {
-  const train = new RecallablePictures(23, 1);
-  const val = new RecallablePictures(15, 2);
+  const train = new RecallableImages(23, 1);
+  const val = new RecallableImages(15, 2);
   const features = new FeatureCache();
   const options = {
     ...(await prepared()),
@@ -60,11 +60,11 @@ describe('mixup and CutMix', () => {
     expect(once.rows.at(-1)!.train.loss).toBeGreaterThan(once.rows.at(-1)!.val.loss);
   });
 
-  it('draw every picture anew in every epoch, and remember those of the validation only', async () => {
-    const [blends, pictures] = [await run(mixed), await run(plain)];
+  it('draw every image anew in every epoch, and remember those of the validation only', async () => {
+    const [blends, images] = [await run(mixed), await run(plain)];
     expect(blends.drawn).toBe(4 * 23);
-    expect(pictures.drawn).toBe(2 * 23);
-    expect(pictures.remembered / blends.remembered).toBeCloseTo((2 * 23 + 15) / 15, 10);
+    expect(images.drawn).toBe(2 * 23);
+    expect(images.remembered / blends.remembered).toBeCloseTo((2 * 23 + 15) / 15, 10);
   });
 
   it.each(['bce-with-logits', 'kl', 'mse'] as const)('reach %s as numbers', async (loss) => {
@@ -74,11 +74,11 @@ describe('mixup and CutMix', () => {
   });
 
   it('train as without them where no batch is blended: one-hot rows are labels as well', async () => {
-    const [blends, pictures] = [
+    const [blends, images] = [
       await run({ ...plain, mixup: 0.5, mixProbability: 1e-12 }, { views: 0 }),
       await run(plain, { views: 0 }),
     ];
     const losses = ({ rows }: typeof blends) => rows.map(({ train }) => train.loss);
-    for (const [i, loss] of losses(pictures).entries()) expect(losses(blends)[i]).toBeCloseTo(loss, 5);
+    for (const [i, loss] of losses(images).entries()) expect(losses(blends)[i]).toBeCloseTo(loss, 5);
   });
 });

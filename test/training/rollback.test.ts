@@ -16,7 +16,7 @@ import {
   writeCheckpoint,
 } from '../../src/training/index.ts';
 import { prepared, runtime } from './network.ts';
-import { SyntheticPictures } from './source.ts';
+import { SyntheticImages } from './source.ts';
 
 const task = classification(['red', 'green', 'blue']);
 const BASE = { batch: 6, seed: 3, optimizer: 'sgd', schedule: 'constant', pretrainedRate: 1 } as const;
@@ -25,8 +25,8 @@ async function trainerOf(config: TrainingConfigInput, options: Partial<TrainerOp
   return new Trainer({
     ...(await prepared()),
     task,
-    train: new SyntheticPictures(23, 1),
-    val: new SyntheticPictures(15, 2),
+    train: new SyntheticImages(23, 1),
+    val: new SyntheticImages(15, 2),
     config: parseConfig(trainingSchema, { ...BASE, ...config }),
     runtime,
     ...options,
@@ -150,20 +150,20 @@ describe('a loss that goes wrong', () => {
   });
 });
 
-/** Pictures that are no numbers. */
+/** Images that are no numbers. */
 class Spoilt implements BatchSource {
   constructor(readonly length: number) {}
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
-    for await (const batch of new SyntheticPictures(this.length).batches(options)) {
+    for await (const batch of new SyntheticImages(this.length).batches(options)) {
       (batch.inputs[0].data as Float32Array).fill(Number.NaN);
       yield batch;
     }
   }
 }
 
-/** The same pictures with other labels. */
-class Relabelled extends SyntheticPictures {
+/** The same images with other labels. */
+class Relabelled extends SyntheticImages {
   constructor(
     length: number,
     seed: number,

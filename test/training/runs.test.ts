@@ -4,7 +4,7 @@ import type { Runtime } from '../../src/runtime/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { parseConfig, Trainer, type TrainingConfigInput, trainingSchema } from '../../src/training/index.ts';
 import { prepared, runtime } from './network.ts';
-import { SyntheticPictures } from './source.ts';
+import { SyntheticImages } from './source.ts';
 
 /** A runtime that counts the runs of its training sessions. */
 function counting(): { runtime: Runtime; runs: () => number } {
@@ -33,8 +33,8 @@ async function trainerOf(config: TrainingConfigInput, own: Runtime = runtime) {
     ...(await prepared()),
     task: classification(['red', 'green', 'blue']),
     // At 4 a batch five whole ones and one of 3.
-    train: new SyntheticPictures(23, 1),
-    val: new SyntheticPictures(15, 2),
+    train: new SyntheticImages(23, 1),
+    val: new SyntheticImages(15, 2),
     config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, batch: 4, ...config }),
     runtime: own,
   });
@@ -72,7 +72,7 @@ describe('several steps in one run', () => {
       return runs();
     };
     expect(await counted({})).toBe(6);
-    // 3 + 2 of four pictures, and one of three; 2 + 2 + 1 + 1 where two make an update, and three updates.
+    // 3 + 2 of four images, and one of three; 2 + 2 + 1 + 1 where two make an update, and three updates.
     expect(await counted({ stepsPerRun: 3 })).toBe(3);
     expect(await counted({ stepsPerRun: 3, accumulate: 2 })).toBe(7);
   });
@@ -90,8 +90,8 @@ describe('several steps in one run', () => {
       network,
       anatomy,
       task: classification(['red', 'green', 'blue']),
-      train: new SyntheticPictures(23, 1),
-      val: new SyntheticPictures(15, 2),
+      train: new SyntheticImages(23, 1),
+      val: new SyntheticImages(15, 2),
       config: parseConfig(trainingSchema, { lr: 0.02, pretrainedRate: 1, seed: 3, batch: 4, ...config }),
       runtime,
       resume,

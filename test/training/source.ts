@@ -6,7 +6,7 @@ import { CLASSES, SIDE } from './network.ts';
 const PIXELS = 3 * SIDE * SIDE;
 
 /** Noise in which a class shows as its channel being brighter, in another order every epoch. */
-export class SyntheticPictures implements BatchSource {
+export class SyntheticImages implements BatchSource {
   private readonly images: Float32Array[];
 
   constructor(
@@ -40,11 +40,11 @@ export class SyntheticPictures implements BatchSource {
   }
 }
 
-/** Synthetic pictures that can be told apart: views differ by noise of their own, and what is recalled is not drawn. */
-export class RecallablePictures implements BatchSource {
-  /** Keys of all pictures that had to be drawn. */
+/** Synthetic images that can be told apart: views differ by noise of their own, and what is recalled is not drawn. */
+export class RecallableImages implements BatchSource {
+  /** Keys of all images that had to be drawn. */
   readonly drawn: string[] = [];
-  private readonly plain: SyntheticPictures;
+  private readonly plain: SyntheticImages;
 
   /** @param content goes into the keys */
   constructor(
@@ -52,7 +52,7 @@ export class RecallablePictures implements BatchSource {
     private readonly seed = 1,
     private readonly content = 'a',
   ) {
-    this.plain = new SyntheticPictures(length, seed);
+    this.plain = new SyntheticImages(length, seed);
   }
 
   async *batches(options: BatchOptions): AsyncGenerator<Batch> {
@@ -65,10 +65,10 @@ export class RecallablePictures implements BatchSource {
       for (const [to, row] of rows.entries()) {
         this.drawn.push(keys[row]);
         const random = new Random(this.seed, 'view', view, indices[row]);
-        const picture = (inputs[0].data as Float32Array)
+        const image = (inputs[0].data as Float32Array)
           .subarray(row * PIXELS, (row + 1) * PIXELS)
           .map((value) => value + random.normal() * 0.1);
-        drawn.set(picture, to * PIXELS);
+        drawn.set(image, to * PIXELS);
       }
       yield { inputs: [tensor('float32', [rows.length, 3, SIDE, SIDE], drawn)], labels, indices, keys, recalled };
     }

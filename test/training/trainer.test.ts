@@ -93,7 +93,7 @@ describe('a training', () => {
     expect(of(events, 'stage-end')[1].after).toEqual(third);
   });
 
-  it('an epoch’s loss and accuracy are means over its pictures, the smaller batch counting less', async () => {
+  it('an epoch’s loss and accuracy are means over its images, the smaller batch counting less', async () => {
     const events = await eventsOf(await trainerOf({ trainable: 'head', epochs: 1 }));
     const steps = of(events, 'step');
     const mean = (values: readonly number[]) =>

@@ -48,11 +48,11 @@ const script = (given: object, back: string) => `
   const read = async (from) => (await fetch(from)).blob();
   try {
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-    const pictures = given.pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await read(address) }));
+    const images = given.images.map(async ({ address, ...rest }) => ({ ...rest, image: await read(address) }));
     await client.open({
       ...given,
       model: new Uint8Array(await (await read(given.model)).arrayBuffer()),
-      pictures: await Promise.all(pictures),
+      images: await Promise.all(images),
       project: 'colours',
     });
     await client.train();
@@ -104,7 +104,7 @@ describe('Firefox', needs(firefox, 'Firefox: install it, or set FIREFOX_PATH to 
       model: `/project/${basename(project.model)}/model.onnx`,
       preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
       classes,
-      pictures: [...labelled(first, false), ...labelled(val, true)],
+      images: [...labelled(first, false), ...labelled(val, true)],
       settings,
     };
     const { port } = inbox.address() as AddressInfo;

@@ -10,7 +10,7 @@ export async function givenToPage(project: Project) {
     model: `project/${basename(project.model)}/model.onnx`,
     preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
     classes,
-    pictures: [train, val].flatMap((samples) =>
+    images: [train, val].flatMap((samples) =>
       samples.map(({ file, label }) => ({
         address: `project/${file.slice(project.folder.length + 1)}`,
         label,
@@ -22,22 +22,22 @@ export async function givenToPage(project: Project) {
 
 /** Runs in the page: answers two messages and leaves. */
 export async function nodeInPage({
-  pictures,
+  images,
   ...own
 }: {
-  pictures: readonly { address: string; label: number; validation: boolean }[];
+  images: readonly { address: string; label: number; validation: boolean }[];
 }): Promise<string[]> {
   // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
   const { thaw } = globalThis as any;
   const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
   const labelled = await Promise.all(
-    pictures.map(async ({ address, ...rest }) => ({ ...rest, picture: await (await fetch(address)).blob() })),
+    images.map(async ({ address, ...rest }) => ({ ...rest, image: await (await fetch(address)).blob() })),
   );
   const stop = new AbortController();
   const events: string[] = [];
   await thaw.runNode({
     transport: thaw.fetchTransport(new URL('superlink', location.href)),
-    answer: thaw.answersBy(client, { ...own, pictures: labelled, settings: { device: 'cpu' } }),
+    answer: thaw.answersBy(client, { ...own, images: labelled, settings: { device: 'cpu' } }),
     signal: stop.signal,
     poll: 200,
     onEvent: ({ type, reason, error }: { type: string; reason?: string; error?: Error }) => {

@@ -1,4 +1,4 @@
-// What the studio may reach: nothing of another origin, neither from its page nor from a worker, which holds the pictures. A second server
+// What the studio may reach: nothing of another origin, neither from its page nor from a worker, which holds the images. A second server
 // notes every connection that is made to it.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -89,7 +89,7 @@ async function waysOut(pageOrWorker: Page | Worker, host: string): Promise<strin
   const open = await place.evaluate(async (to: string) => {
     const ways: Record<string, () => Promise<unknown>> = {
       fetch: () => fetch(`http://${to}/fetch`),
-      post: () => fetch(`http://${to}/post`, { method: 'POST', mode: 'no-cors', body: 'pictures' }),
+      post: () => fetch(`http://${to}/post`, { method: 'POST', mode: 'no-cors', body: 'images' }),
       socket: () =>
         new Promise((resolve, reject) => {
           const socket = new WebSocket(`ws://${to}/socket`);
@@ -160,7 +160,7 @@ async function workerOfFile(page: Page): Promise<Worker> {
 async function open(context: BrowserContext, address: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(address);
-  await page.waitForSelector('#pictures');
+  await page.waitForSelector('#images');
   return page;
 }
 
@@ -234,16 +234,16 @@ test('files are refused for what their first bytes say, before they are decoded'
   await page.addInitScript(decoded);
   await page.goto(serving.address);
   await page
-    .locator('#pictures input[type=file]')
+    .locator('#images input[type=file]')
     .first()
     .setInputFiles([
       { name: 'bomb.png', mimeType: 'image/png', buffer: bomb },
-      { name: 'notes.png', mimeType: 'image/png', buffer: Buffer.from('no picture at all') },
+      { name: 'notes.png', mimeType: 'image/png', buffer: Buffer.from('no image at all') },
     ]);
   const message = page.getByRole('alert').filter({ hasText: 'left out' });
   await message.waitFor();
   expect(await message.textContent()).toContain(
-    '“bomb.png” (30000x30000 pixels: 900 megapixels, the limit is 268) and “notes.png” (not a picture) were left out.',
+    '“bomb.png” (30000x30000 pixels: 900 megapixels, the limit is 268) and “notes.png” (not an image) were left out.',
   );
   expect(await page.evaluate('decoded')).toBe(0);
   await page.close();

@@ -1,4 +1,4 @@
-/** The studio as a person uses it, from the first picture to the downloaded model, in a real browser. */
+/** The studio as a person uses it, from the first image to the downloaded model, in a real browser. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

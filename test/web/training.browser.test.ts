@@ -14,7 +14,7 @@ let scripts: Awaited<ReturnType<typeof bundleScripts>>;
 let browser: Browser;
 let isolated: Site;
 let plain: Site;
-/** What the page is given: the model and each picture by its address. */
+/** What the page is given: the model and each image by its address. */
 let given: object;
 
 const settings = {
@@ -43,7 +43,7 @@ beforeAll(async () => {
     model: `project/${basename(project.model)}/model.onnx`,
     preprocessor: `project/${basename(project.model)}/preprocessor_config.json`,
     classes: dataset.classes,
-    pictures: [
+    images: [
       ...dataset.train.map(({ file, label }) => ({ address: address(file), label, validation: false })),
       ...dataset.val.map(({ file, label }) => ({ address: address(file), label, validation: true })),
     ],
@@ -65,19 +65,19 @@ async function openPage(site: Site): Promise<Page> {
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);
   await page.evaluate(async (about) => {
-    const { model, preprocessor, classes, pictures } = about as {
+    const { model, preprocessor, classes, images } = about as {
       model: string;
       preprocessor: string;
       classes: string[];
-      pictures: { address: string; label: number; validation: boolean }[];
+      images: { address: string; label: number; validation: boolean }[];
     };
     const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
     const request = {
       model: await bytes(model),
       preprocessorConfig: await (await fetch(preprocessor)).json(),
       classes,
-      pictures: await Promise.all(
-        pictures.map(async ({ address: from, ...rest }) => ({ ...rest, picture: await (await fetch(from)).blob() })),
+      images: await Promise.all(
+        images.map(async ({ address: from, ...rest }) => ({ ...rest, image: await (await fetch(from)).blob() })),
       ),
     };
     Object.assign(globalThis, { request });
@@ -155,7 +155,7 @@ describe('training in a browser gives the numbers of Node', () => {
   });
 });
 
-test('models and pictures are taken as a page has them', async () => {
+test('models and images are taken as a page has them', async () => {
   const page = await openPage(isolated);
   const { model } = given as { model: string };
   const outcome = await page.evaluate(
@@ -163,31 +163,31 @@ test('models and pictures are taken as a page has them', async () => {
       // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
       const { request, thaw } = globalThis as any;
       const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-      const canvasOf = async (picture: Blob) => {
-        const image = await createImageBitmap(picture);
+      const canvasOf = async (image: Blob) => {
+        const bitmap = await createImageBitmap(image);
         const canvas = document.createElement('canvas');
-        canvas.width = image.width;
-        canvas.height = image.height;
-        canvas.getContext('2d')!.drawImage(image, 0, 0);
-        return { image, canvas };
+        canvas.width = bitmap.width;
+        canvas.height = bitmap.height;
+        canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
+        return { bitmap, canvas };
       };
-      const pictures = await Promise.all(
-        request.pictures.map(async (labelled: { picture: Blob }, i: number) => {
-          const { image, canvas } = await canvasOf(labelled.picture);
-          return { ...labelled, picture: i % 2 ? image : canvas };
+      const images = await Promise.all(
+        request.images.map(async (labelled: { image: Blob }, i: number) => {
+          const { bitmap, canvas } = await canvasOf(labelled.image);
+          return { ...labelled, image: i % 2 ? bitmap : canvas };
         }),
       );
       const own = { ...settings, stages: undefined, trainable: 'head', epochs: 1, device: 'cpu' };
-      await client.open({ ...request, model: address, pictures, settings: own });
+      await client.open({ ...request, model: address, images, settings: own });
       await client.train();
-      const { picture } = request.pictures[0];
-      const { image, canvas } = await canvasOf(picture);
+      const { image } = request.images[0];
+      const { bitmap, canvas } = await canvasOf(image);
       const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
       const frame = new VideoFrame(canvas, { timestamp: 0 });
       const element = new Image();
-      element.src = URL.createObjectURL(picture);
+      element.src = URL.createObjectURL(image);
       await element.decode();
-      const answers = await client.predict([picture, canvas, image, pixels, frame, element]);
+      const answers = await client.predict([image, canvas, bitmap, pixels, frame, element]);
       frame.close();
       const file = new File([request.model], 'model.onnx');
       const opened = await client.open({ ...request, model: file, settings: own });
@@ -211,11 +211,7 @@ test('models and pictures are taken as a page has them', async () => {
   expect(others).toHaveLength(5);
   for (const answer of others) expect(answer).toEqual(expected);
   expect(outcome.train).toBe(24);
-  expect(outcome.wrong).toEqual([
-    'nowhere.onnx is not there (404)',
-    'a picture has no size yet',
-    'cat.png is no picture',
-  ]);
+  expect(outcome.wrong).toEqual(['nowhere.onnx is not there (404)', 'an image has no size yet', 'cat.png is no image']);
 });
 
 test('a page that was closed in the middle goes on in another', async () => {

@@ -45,7 +45,7 @@ test('transformers.js classifies as the training does', async () => {
     model: `project/${basename(project.model)}/model.onnx`,
     preprocessor: `project/${basename(project.model)}/preprocessor_config.json`,
     classes: dataset.classes,
-    pictures: [...dataset.train, ...dataset.val].map(({ file, label }) => ({ address: address(file), label })),
+    images: [...dataset.train, ...dataset.val].map(({ file, label }) => ({ address: address(file), label })),
   };
   const browser = await launch();
   const page = await browser.newPage();
@@ -55,19 +55,19 @@ test('transformers.js classifies as the training does', async () => {
   const content = `import * as transformers from '/scripts/transformers.js'; globalThis.transformers = transformers;`;
   await page.addScriptTag({ type: 'module', content });
   await page.waitForFunction(() => 'thaw' in globalThis && 'transformers' in globalThis);
-  const { zip, answers } = await page.evaluate(async ({ model, preprocessor, classes, pictures }) => {
+  const { zip, answers } = await page.evaluate(async ({ model, preprocessor, classes, images }) => {
     // biome-ignore lint/suspicious/noExplicitAny: the page's scripts put them there
     const { thaw, transformers } = globalThis as any;
     const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
     const labelled = await Promise.all(
-      pictures.map(async ({ address, label }) => ({ picture: await (await fetch(address)).blob(), label })),
+      images.map(async ({ address, label }) => ({ image: await (await fetch(address)).blob(), label })),
     );
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
     await client.open({
       model: await bytes(model),
       preprocessorConfig: await (await fetch(preprocessor)).json(),
       classes,
-      pictures: labelled,
+      images: labelled,
       settings: { device: 'cpu', epochs: 3, batch: 6, lr: 0.02, augment: 'none' },
     });
     await client.train();
@@ -82,9 +82,9 @@ test('transformers.js classifies as the training does', async () => {
     env.backends.onnx.wasm.wasmPaths = new URL('/own/', location.href).href;
     const classify = await pipeline('image-classification', 'trained', { device: 'wasm' });
     const answers = [];
-    for (const { picture, label } of labelled) {
-      const [own] = await client.predict([picture]);
-      answers.push({ label: classes[label], own, theirs: await classify(picture, { top_k: classes.length }) });
+    for (const { image, label } of labelled) {
+      const [own] = await client.predict([image]);
+      answers.push({ label: classes[label], own, theirs: await classify(image, { top_k: classes.length }) });
     }
     await classify.dispose();
     client.terminate();

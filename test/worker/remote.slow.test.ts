@@ -66,21 +66,21 @@ test('a training at the end of a channel gives the bytes of `thaw train`', async
   ]);
 });
 
-test('what the frozen layers make of pictures is kept as the settings say', async () => {
-  /** How often it is asked for pictures in a training. */
+test('what the frozen layers make of images is kept as the settings say', async () => {
+  /** How often it is asked for images in a training. */
   async function readings(own: OpenRequest['settings']): Promise<number> {
     let count = 0;
     const platform = nodePlatform();
     const { port1, port2 } = new MessageChannel();
     serve(emitterPort(port1), {
       ...platform,
-      // Decoded pictures are not kept either.
+      // Decoded images are not kept either.
       cacheMemory: 0,
-      reader: (pictures) => {
-        const counting = new Map(pictures);
+      reader: (images) => {
+        const counting = new Map(images);
         counting.get = (file) => {
           count++;
-          return pictures.get(file);
+          return images.get(file);
         };
         return platform.reader(counting);
       },
@@ -129,7 +129,7 @@ test('sessions are given back, stage after stage, in the end all of them', async
   await client.open({ ...request, settings: { ...settings, stages } });
   await client.train();
   await client.finish();
-  await client.predict([request.pictures[0].picture]);
+  await client.predict([request.images[0].image]);
   await client.open({ ...request, settings: { ...settings, stages: stages.slice(0, 2) } });
   await client.train();
   await client.close();
@@ -137,7 +137,7 @@ test('sessions are given back, stage after stage, in the end all of them', async
   expect(most).toBeLessThan(8);
 });
 
-test('pictures are told apart while the training goes on, and it can be paused and stopped', async () => {
+test('images are told apart while the training goes on, and it can be paused and stopped', async () => {
   const { client, events } = connected();
   await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 50 }] } });
   const trained = client.train();
@@ -149,15 +149,15 @@ test('pictures are told apart while the training goes on, and it can be paused a
     });
   });
   await client.pause();
-  const picture = new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))]);
-  const [prediction] = await client.predict([picture]);
+  const image = new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))]);
+  const [prediction] = await client.predict([image]);
   expect(prediction.probabilities).toHaveLength(3);
   expect(prediction.probabilities.reduce((all, p) => all + p, 0)).toBeCloseTo(1, 5);
   // Messages that were under way when it paused have come by now.
   const before = events.length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(events.length).toBe(before);
-  await client.proceed();
+  await client.resume();
   await client.stop();
   expect(await trained).toBe('interrupted');
 });
@@ -189,14 +189,14 @@ test('a kept project goes on where it stopped, to the same bytes', async () => {
 test('what is wrong comes back as an error with its code and what to do', async () => {
   const { client } = connected();
   await expect(client.train()).rejects.toMatchObject({ code: 'bad-config', message: 'nothing is open' });
-  await expect(client.open({ ...request, pictures: request.pictures.slice(0, 3) })).rejects.toMatchObject({
+  await expect(client.open({ ...request, images: request.images.slice(0, 3) })).rejects.toMatchObject({
     code: 'bad-data',
     hint: expect.stringContaining('at least two'),
   });
   await expect(client.open({ ...request, model: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad-model' });
   await expect(client.reopen('nowhere')).rejects.toMatchObject({ code: 'bad-config' });
   await client.open(request);
-  await expect(client.predict([new Blob(['no picture'])])).rejects.toMatchObject({ code: 'bad-data' });
+  await expect(client.predict([new Blob(['no image'])])).rejects.toMatchObject({ code: 'bad-data' });
 });
 
 test('batches that need more memory than there is go through in parts, and in a kept project stay so', async () => {
@@ -254,14 +254,14 @@ test.each([
 });
 
 test.each([
-  [[3], 'picture 0 has the label 3'],
-  [[-1], 'picture 0 has the label -1'],
-  [[0.5], 'picture 0 has the label 0.5'],
+  [[3], 'image 0 has the label 3'],
+  [[-1], 'image 0 has the label -1'],
+  [[0.5], 'image 0 has the label 0.5'],
 ] as const)('a label that is no index into the classes is refused: %o', async ([label], message) => {
   const { client } = connected();
-  const [first, ...others] = request.pictures;
-  const pictures = [{ ...first, label }, ...others];
-  await expect(client.open({ ...request, pictures })).rejects.toMatchObject({
+  const [first, ...others] = request.images;
+  const images = [{ ...first, label }, ...others];
+  await expect(client.open({ ...request, images })).rejects.toMatchObject({
     code: 'bad-data',
     message: expect.stringContaining(message),
   });

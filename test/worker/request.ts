@@ -16,16 +16,16 @@ export const settings: TrainSettingsInput = {
   ],
 };
 
-/** Its pictures are paths. */
+/** Its images are paths. */
 export async function requestOf(project: Project): Promise<OpenRequest> {
   const { classes, train, val } = await openDataset(project.data);
   return {
     model: readFileSync(join(project.model, 'model.onnx')),
     preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
     classes,
-    pictures: [
-      ...train.map(({ file, label }) => ({ picture: file, label })),
-      ...val.map(({ file, label }) => ({ picture: file, label, validation: true })),
+    images: [
+      ...train.map(({ file, label }) => ({ image: file, label })),
+      ...val.map(({ file, label }) => ({ image: file, label, validation: true })),
     ],
     settings,
   };

@@ -15,7 +15,7 @@ import { requestOf } from './request.ts';
 const SETTINGS = { batch: 6, lr: 0.03, trainable: 'head', epochs: 1, schedule: 'constant' } as const;
 
 let project: Project;
-let own: Pick<OpenRequest, 'model' | 'preprocessorConfig' | 'classes' | 'pictures'>;
+let own: Pick<OpenRequest, 'model' | 'preprocessorConfig' | 'classes' | 'images'>;
 let state: Uint8Array;
 let client: RemoteClient;
 beforeAll(async () => {
@@ -45,16 +45,16 @@ test('gives the bits of a round from files, whatever order the classes are in', 
   const expected = await native();
   expect(await client.round({ ...own, state, settings: CPU })).toEqual(expected);
   const classes = [...own.classes].reverse();
-  const pictures = own.pictures.map(({ label, ...rest }) => ({ ...rest, label: 2 - label }));
-  const turned = await client.round({ ...own, classes, pictures, state, settings: CPU });
+  const images = own.images.map(({ label, ...rest }) => ({ ...rest, label: 2 - label }));
+  const turned = await client.round({ ...own, classes, images, state, settings: CPU });
   expect(tensorsOf(turned.state!)).toEqual(tensorsOf(expected.state!));
   const measured = await client.round({ ...own, state: turned.state!, settings: CPU, evaluateOnly: true });
   expect(measured).toEqual(await native({ state: expected.state!, evaluateOnly: true }));
 });
 
 test('a machine may lack classes, and is refused with others and with another model', async () => {
-  const green = own.pictures.filter(({ label }) => label === 1).map((picture) => ({ ...picture, label: 0 }));
-  const outcome = await client.round({ ...own, classes: ['green'], pictures: green, state, settings: CPU });
+  const green = own.images.filter(({ label }) => label === 1).map((image) => ({ ...image, label: 0 }));
+  const outcome = await client.round({ ...own, classes: ['green'], images: green, state, settings: CPU });
   expect(outcome.examples).toBe(8);
   const wrong = { ...own, state, settings: CPU };
   await expect(client.round({ ...wrong, classes: ['blue', 'green', 'pink'] })).rejects.toThrow('no class "pink"');
@@ -73,7 +73,7 @@ test('a node answers by it', async () => {
   await vi.waitFor(() => expect(superlink.replies).toHaveLength(2), { timeout: 60_000 });
   stop.abort();
   await running;
-  // Its state has an epoch behind it: the order of pictures is that of the second.
+  // Its state has an epoch behind it: the order of images is that of the second.
   const before = writeRoundState({ ...readRoundState(state), epoch: 1 });
   const expected = await native({ state: before, measure: true });
   const [trained, measured] = superlink.replies.map(({ content }) => content!);

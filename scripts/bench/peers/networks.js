@@ -95,7 +95,7 @@ export function buildNetwork(name, classes, size, selection) {
 export const trainedElements = (network) =>
   network.trainableWeights.reduce((all, { shape }) => all + shape.reduce((a, b) => a * b, 1), 0);
 
-/** A batch as its tensors: pictures channels last, labels one-hot. */
+/** A batch as its tensors: images channels last, labels one-hot. */
 export const channelsLast = ({ inputs: [images], labels }, { batch, size, classes }) => ({
   images: tfc.tidy(() => tfc.transpose(tfc.tensor4d(images.data, [batch, 3, size, size]), [0, 2, 3, 1])),
   labels: tfc.tidy(() => tfc.cast(tfc.oneHot(tfc.tensor1d([...labels].map(Number), 'int32'), classes), 'float32')),

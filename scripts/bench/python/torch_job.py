@@ -1,4 +1,4 @@
-"""PyTorch as a contender: a whole training on pictures by the recipe that Thaw's defaults come to, with two loader workers."""
+"""PyTorch as a contender: a whole training on images by the recipe that Thaw's defaults come to, with two loader workers."""
 
 import copy
 import math
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2 as transforms
-from torchvision.transforms.v2 import functional as pictures
+from torchvision.transforms.v2 import functional as images
 
 from networks import build, set_trainable
 from protocol import serve, threads
@@ -33,27 +33,27 @@ class Samples(Dataset):
 
     def __getitem__(self, index: int):
         sample = self.samples[index]
-        with Image.open(sample["file"]) as picture:
-            return self.transform(picture.convert("RGB")), sample["label"]
+        with Image.open(sample["file"]) as image:
+            return self.transform(image.convert("RGB")), sample["label"]
 
 
 class Colour:
     """Brightness, contrast and saturation, each with its own probability and range."""
 
     CHANGES = {
-        "brightness": pictures.adjust_brightness,
-        "contrast": pictures.adjust_contrast,
-        "saturation": pictures.adjust_saturation,
+        "brightness": images.adjust_brightness,
+        "contrast": images.adjust_contrast,
+        "saturation": images.adjust_saturation,
     }
 
     def __init__(self, augmentation: dict) -> None:
         self.changes = [(change, augmentation[name]) for name, change in self.CHANGES.items() if name in augmentation]
 
-    def __call__(self, picture):
+    def __call__(self, image):
         for change, given in self.changes:
             if random.random() < given["probability"]:
-                picture = change(picture, random.uniform(*given["factor"]))
-        return picture
+                image = change(image, random.uniform(*given["factor"]))
+        return image
 
 
 def training_transform(recipe: dict):

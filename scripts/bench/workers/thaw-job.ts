@@ -1,4 +1,4 @@
-/** Thaw as a contender: `thaw train`, from a model file and a folder of pictures to the finished model. */
+/** Thaw as a contender: `thaw train`, from a model file and a folder of images to the finished model. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import type { JobDone, JobRequest, Recipe } from '../protocol.ts';
 import { serve, threads } from './serve.ts';
 import { cpuRuntime, openNetwork } from './thaw-network.ts';
 
-/** What Thaw's defaults come to for this model and these pictures. */
+/** What Thaw's defaults come to for this model and these images. */
 async function describe({ network, model, data, settings: own }: JobRequest): Promise<Recipe> {
   const settings = readSettings(own);
   const config = trainingConfigOf(settings);
@@ -26,15 +26,15 @@ async function describe({ network, model, data, settings: own }: JobRequest): Pr
   }
   const resolved = await fetchModel(model, {});
   const preprocessing = inputFormatOf(await readModelFile(resolved.path), resolved, settings, {});
-  const pictures = await openDataset(preprocessing, settings, () => [], readFrom(data));
-  const prepared = await openNetwork(join(model, 'kept.onnx'), cpuRuntime(threads()), pictures.classes.length);
+  const images = await openDataset(preprocessing, settings, () => [], readFrom(data));
+  const prepared = await openNetwork(join(model, 'kept.onnx'), cpuRuntime(threads()), images.classes.length);
   const { anatomy } = prepared;
   return {
     network,
     model,
-    classes: pictures.classes.length,
-    train: pictures.train,
-    val: pictures.val,
+    classes: images.classes.length,
+    train: images.train,
+    val: images.val,
     stages: planStages(config, anatomy).map((stage) => ({
       epochs: stage.epochs,
       lr: stage.lr ?? config.lr,

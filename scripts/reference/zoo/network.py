@@ -24,8 +24,8 @@ def entry_value(entry: Entry) -> torch.Tensor:
     return torch.from_numpy(uniform(entry["shape"], entry["seed"], entry["low"], entry["high"]))
 
 
-class Pictures:
-    """Normalized pictures [batch, 3, size, size], or with the channels last."""
+class Images:
+    """Normalized images [batch, 3, size, size], or with the channels last."""
 
     labels = [1, 4, 7]
     dynamic = {"input": {0: "batch"}}
@@ -121,7 +121,7 @@ class Task:
     """
 
     source: str
-    inputs: Pictures | Tokens | Features = field(default_factory=Pictures)
+    inputs: Images | Tokens | Features = field(default_factory=Images)
     loss: str = "cross-entropy"
     margin: float = 2e-4
 
@@ -137,4 +137,4 @@ class Family(Task):
 class Network(Family):
     """A module in one way of exporting it."""
 
-    export: Callable[[nn.Module, Pictures | Tokens], onnx.ModelProto] = exporters.torchscript
+    export: Callable[[nn.Module, Images | Tokens], onnx.ModelProto] = exporters.torchscript

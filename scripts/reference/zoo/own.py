@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import exporters
-from zoo.network import Network, Pictures
+from zoo.network import Network, Images
 
 
 def double_convolution(before: int, after: int) -> nn.Sequential:
@@ -16,7 +16,7 @@ def double_convolution(before: int, after: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Down twice by pooling; up once by a transposed convolution, once by bilinear interpolation; two maps of the picture's size."""
+    """Down twice by pooling; up once by a transposed convolution, once by bilinear interpolation; two maps of the image's size."""
 
     def __init__(self):
         super().__init__()
@@ -35,6 +35,6 @@ class UNet(nn.Module):
 
 
 NETWORKS: dict[str, Network] = {
-    f"unet-{flavour}": Network("written here", Pictures(32), "mse", build=UNet, export=export)
+    f"unet-{flavour}": Network("written here", Images(32), "mse", build=UNet, export=export)
     for flavour, export in {"folded": exporters.torchscript, "kept": exporters.torchscript_kept, "dynamo": exporters.dynamo}.items()
 }

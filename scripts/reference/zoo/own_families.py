@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from zoo.network import CLASSES, Family, Features, Pictures, Tokens
+from zoo.network import CLASSES, Family, Features, Images, Tokens
 
 VOCABULARY = 50
 
@@ -57,7 +57,7 @@ class Recurrent(nn.Module):
 
 
 class Coordinates(nn.Module):
-    """A network over constant coordinates, whose result modulates a picture's features (as hypernetworks and CoordConv do)."""
+    """A network over constant coordinates, whose result modulates an image's features (as hypernetworks and CoordConv do)."""
 
     def __init__(self):
         super().__init__()
@@ -73,9 +73,9 @@ class Coordinates(nn.Module):
 IDS = Tokens(VOCABULARY, "input_ids")
 
 FAMILIES: dict[str, Family] = {
-    "weight_norm": Family("own", Pictures(32), build=WeightNorm),
+    "weight_norm": Family("own", Images(32), build=WeightNorm),
     "ft_transformer": Family("own", Features(features=[6]), build=FeatureTransformer),
-    "coordinates": Family("own", Pictures(32), build=Coordinates),
+    "coordinates": Family("own", Images(32), build=Coordinates),
     "lstm": Family("own", IDS, build=lambda: Recurrent(nn.LSTM)),
     "gru": Family("own", IDS, build=lambda: Recurrent(nn.GRU)),
 }

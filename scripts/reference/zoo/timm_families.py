@@ -7,18 +7,18 @@ from timm.models import efficientnet, focalnet, gcvit, metaformer, mlp_mixer, ne
 from timm.layers import StdConv2d
 from torch import nn
 
-from zoo.network import CLASSES, Family, Pictures
+from zoo.network import CLASSES, Family, Images
 
 
 def family(name: str, size: int = 64, **options) -> Family:
     def build() -> nn.Module:
         return timm.create_model(name, pretrained=False, num_classes=CLASSES, **options)
-    return Family("timm", Pictures(size), build=build)
+    return Family("timm", Images(size), build=build)
 
 
 def of(make, size: int = 64, **options) -> Family:
     """The same from a model's class, where the function of the registered name fixes what would make it small."""
-    return Family("timm", Pictures(size), build=lambda: make(num_classes=CLASSES, **options))
+    return Family("timm", Images(size), build=lambda: make(num_classes=CLASSES, **options))
 
 
 PATCHES = dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2)

@@ -5,7 +5,7 @@ from timm.models import beit, efficientnet, ghostnet, mobilenetv3, swin_transfor
 from torch import nn
 
 import exporters
-from zoo.network import CLASSES, Network, Pictures
+from zoo.network import CLASSES, Network, Images
 
 
 def created(name: str, **options):
@@ -60,10 +60,10 @@ def vit_registers() -> nn.Module:
 
 
 def network(build, export=exporters.torchscript, inputs=None) -> Network:
-    return Network("timm", inputs or Pictures(), build=build, export=export)
+    return Network("timm", inputs or Images(), build=build, export=export)
 
 
-SMALL = Pictures(32)
+SMALL = Images(32)
 
 NETWORKS: dict[str, Network] = {
     "mobilenet_v1-folded": network(mobilenet_v1),

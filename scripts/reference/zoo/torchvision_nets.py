@@ -8,7 +8,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import efficientnet, inception
 
 import exporters
-from zoo.network import CLASSES, Network, Pictures
+from zoo.network import CLASSES, Network, Images
 
 
 def vgg11() -> nn.Module:
@@ -110,7 +110,7 @@ def folded(build):
 
 
 def torchvision(build, export=exporters.torchscript, inputs=None, margin: float = 2e-4) -> Network:
-    return Network("torchvision", inputs or Pictures(), margin=margin, build=build, export=export)
+    return Network("torchvision", inputs or Images(), margin=margin, build=build, export=export)
 
 
 def both_flavours(name: str, build) -> dict[str, Network]:
@@ -126,14 +126,14 @@ NETWORKS: dict[str, Network] = {
     "squeezenet1_1-folded": torchvision(folded(lambda: zoo.squeezenet1_1(num_classes=CLASSES))),
     "resnext-dynamo": torchvision(resnext, exporters.dynamo),
     "mobilenet_v3_small-dynamo": torchvision(WITH_BATCH_NORM["mobilenet_v3_small"], exporters.dynamo),
-    "inception_v3-folded": torchvision(folded(inception_v3), inputs=Pictures(80)),
+    "inception_v3-folded": torchvision(folded(inception_v3), inputs=Images(80)),
     "efficientnet_v2-kept": torchvision(efficientnet_v2, exporters.torchscript_kept),
     "efficientnet_v2-dynamo": torchvision(efficientnet_v2, exporters.dynamo),
-    "vit-torchscript": torchvision(vit, inputs=Pictures(32)),
-    "vit-dynamo": torchvision(vit, exporters.dynamo, Pictures(32)),
-    "vit-ort_extended": torchvision(vit, exporters.extended(exporters.torchscript), Pictures(32)),
-    "swin_v2-torchscript": torchvision(swin_v2, inputs=Pictures(32)),
-    "maxvit-kept": torchvision(maxvit, exporters.torchscript_kept, Pictures(32)),
+    "vit-torchscript": torchvision(vit, inputs=Images(32)),
+    "vit-dynamo": torchvision(vit, exporters.dynamo, Images(32)),
+    "vit-ort_extended": torchvision(vit, exporters.extended(exporters.torchscript), Images(32)),
+    "swin_v2-torchscript": torchvision(swin_v2, inputs=Images(32)),
+    "maxvit-kept": torchvision(maxvit, exporters.torchscript_kept, Images(32)),
     "convnext-torchscript": torchvision(convnext),
     "convnext-dynamo": torchvision(convnext, exporters.dynamo),
 }

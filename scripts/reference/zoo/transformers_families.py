@@ -3,7 +3,7 @@
 import transformers as tf
 from torch import nn
 
-from zoo.network import CLASSES, Family, Features, Pictures, Tokens
+from zoo.network import CLASSES, Family, Features, Images, Tokens
 
 VOCABULARY = 50
 SIZES = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
@@ -38,7 +38,7 @@ def text(stem: str, inputs=SEGMENTED, kind: str = "ForSequenceClassification", p
 
 def vision(stem: str, size: int = 32, kind: str = "ForImageClassification", part: str = "logits", **options) -> Family:
     settings = dict(image_size=size, patch_size=8) | SIZES | options
-    return family(f"{stem}{kind}", f"{stem}Config", Pictures(size), part, ["pixel_values"], **settings)
+    return family(f"{stem}{kind}", f"{stem}Config", Images(size), part, ["pixel_values"], **settings)
 
 
 DECODER = dict(vocab_size=VOCABULARY, pad_token_id=0, bos_token_id=1, eos_token_id=2, use_cache=False)
@@ -150,49 +150,49 @@ VISION: dict[str, Family] = {
         neck_hidden_sizes=[8, 16, 32, 32], fusion_hidden_size=16, is_hybrid=False,
     ),
     "swin_hf": family(
-        "SwinForImageClassification", "SwinConfig", Pictures(32), names=["pixel_values"], image_size=32, patch_size=2, window_size=4, embed_dim=16,
+        "SwinForImageClassification", "SwinConfig", Images(32), names=["pixel_values"], image_size=32, patch_size=2, window_size=4, embed_dim=16,
         depths=[1, 1], num_heads=[2, 4],
     ),
     "swin_v2_hf": family(
-        "Swinv2ForImageClassification", "Swinv2Config", Pictures(32), names=["pixel_values"], image_size=32, patch_size=2, window_size=4, embed_dim=16,
+        "Swinv2ForImageClassification", "Swinv2Config", Images(32), names=["pixel_values"], image_size=32, patch_size=2, window_size=4, embed_dim=16,
         depths=[1, 1], num_heads=[2, 4],
     ),
     "segformer": family(
-        "SegformerForSemanticSegmentation", "SegformerConfig", Pictures(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
+        "SegformerForSemanticSegmentation", "SegformerConfig", Images(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
         num_attention_heads=[1, 1, 2, 2], decoder_hidden_size=16,
     ),
     "glpn": family(
-        "GLPNForDepthEstimation", "GLPNConfig", Pictures(64), "predicted_depth", ["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
+        "GLPNForDepthEstimation", "GLPNConfig", Images(64), "predicted_depth", ["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
         num_attention_heads=[1, 1, 2, 2], decoder_hidden_size=16,
     ),
     "pvt": family(
-        "PvtForImageClassification", "PvtConfig", Pictures(64), names=["pixel_values"], image_size=64, depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
+        "PvtForImageClassification", "PvtConfig", Images(64), names=["pixel_values"], image_size=64, depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
         num_attention_heads=[1, 1, 2, 2],
     ),
     "mobilevit_hf": family(
-        "MobileViTForImageClassification", "MobileViTConfig", Pictures(64), names=["pixel_values"], image_size=64, hidden_sizes=[16, 24, 32],
+        "MobileViTForImageClassification", "MobileViTConfig", Images(64), names=["pixel_values"], image_size=64, hidden_sizes=[16, 24, 32],
         neck_hidden_sizes=[8, 8, 16, 24, 32, 32, 64],
     ),
     "poolformer_hf": family(
-        "PoolFormerForImageClassification", "PoolFormerConfig", Pictures(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
+        "PoolFormerForImageClassification", "PoolFormerConfig", Images(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
     ),
     "focalnet_hf": family(
-        "FocalNetForImageClassification", "FocalNetConfig", Pictures(64), names=["pixel_values"], image_size=64, embed_dim=16, depths=[1, 1, 1, 1],
+        "FocalNetForImageClassification", "FocalNetConfig", Images(64), names=["pixel_values"], image_size=64, embed_dim=16, depths=[1, 1, 1, 1],
         hidden_sizes=[16, 32, 64, 128],
     ),
     "convnext_v2_hf": family(
-        "ConvNextV2ForImageClassification", "ConvNextV2Config", Pictures(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
+        "ConvNextV2ForImageClassification", "ConvNextV2Config", Images(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 24, 32],
     ),
     "resnet_hf": family(
-        "ResNetForImageClassification", "ResNetConfig", Pictures(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[16, 32, 48, 64],
+        "ResNetForImageClassification", "ResNetConfig", Images(64), names=["pixel_values"], depths=[1, 1, 1, 1], hidden_sizes=[16, 32, 48, 64],
         embedding_size=8,
     ),
     "levit_hf": family(
-        "LevitForImageClassification", "LevitConfig", Pictures(64), names=["pixel_values"], image_size=64, hidden_sizes=[32, 48, 64],
+        "LevitForImageClassification", "LevitConfig", Images(64), names=["pixel_values"], image_size=64, hidden_sizes=[32, 48, 64],
         num_attention_heads=[2, 3, 4], depths=[1, 1, 1], key_dim=[8, 8, 8],
     ),
     "hiera_hf": family(
-        "HieraForImageClassification", "HieraConfig", Pictures(64), names=["pixel_values"], image_size=[64, 64], embed_dim=16, depths=[1, 1, 1, 1],
+        "HieraForImageClassification", "HieraConfig", Images(64), names=["pixel_values"], image_size=[64, 64], embed_dim=16, depths=[1, 1, 1, 1],
         num_heads=[1, 2, 4, 8], mask_ratio=0.0,
     ),
 }

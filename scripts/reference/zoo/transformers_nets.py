@@ -1,11 +1,11 @@
-"""Networks of Hugging Face transformers in small: text encoders with dynamic batch and sequence, and towers for pictures."""
+"""Networks of Hugging Face transformers in small: text encoders with dynamic batch and sequence, and towers for images."""
 
 import transformers
 from torch import nn
 from torch.nn import functional as F
 
 import exporters
-from zoo.network import CLASSES, Network, Pictures, Tokens
+from zoo.network import CLASSES, Network, Images, Tokens
 
 VOCABULARY = 50
 SIZES = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
@@ -25,7 +25,7 @@ class TextScores(nn.Module):
         return self.model(input_ids=input_ids, attention_mask=attention_mask, **segments).logits
 
 
-class PictureScores(nn.Module):
+class ImageScores(nn.Module):
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
@@ -49,7 +49,7 @@ class SentenceScores(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """CLIP's embedding of a picture, and a linear head on it."""
+    """CLIP's embedding of an image, and a linear head on it."""
 
     def __init__(self, model: nn.Module, features: int):
         super().__init__()
@@ -81,13 +81,13 @@ def minilm() -> nn.Module:
 
 def vit() -> nn.Module:
     config = transformers.ViTConfig(image_size=32, patch_size=8, num_labels=CLASSES, **SIZES)
-    return PictureScores(transformers.ViTForImageClassification(config))
+    return ImageScores(transformers.ViTForImageClassification(config))
 
 
 def dinov2() -> nn.Module:
-    """With position embeddings for another size of picture than it is given, so that they are interpolated."""
+    """With position embeddings for another size of image than it is given, so that they are interpolated."""
     config = transformers.Dinov2Config(image_size=48, patch_size=8, num_labels=CLASSES, mlp_ratio=2, **{k: v for k, v in SIZES.items() if k != "intermediate_size"})
-    return PictureScores(transformers.Dinov2ForImageClassification(config))
+    return ImageScores(transformers.Dinov2ForImageClassification(config))
 
 
 def clip() -> nn.Module:
@@ -95,7 +95,7 @@ def clip() -> nn.Module:
     return ImageTower(transformers.CLIPVisionModelWithProjection(config), 24)
 
 
-def network(build, export=exporters.torchscript, inputs=Pictures(32)) -> Network:
+def network(build, export=exporters.torchscript, inputs=Images(32)) -> Network:
     return Network("transformers", inputs, build=build, export=export)
 
 

@@ -10,10 +10,10 @@ export const command = defineCommand({
   name: 'calibrate',
   summary: 'fit a temperature, so that probabilities say how often the model is right',
   description:
-    'Give pictures that the model was not trained on. The temperature is kept in the config.json beside the model, which stays as it is; --calibrated of thaw predict and thaw eval divides the scores by it. thaw train fits one on its validation set.',
+    'Give images that the model was not trained on. The temperature is kept in the config.json beside the model, which stays as it is; --calibrated of thaw predict and thaw eval divides the scores by it. thaw train fits one on its validation set.',
   words: [FINISHED_WORD, DATA_WORD],
   flags: { ...SPLIT_FLAG, ...CLASSIFIER_FLAGS },
-  examples: ['thaw calibrate runs/pictures-1 other-pictures', 'thaw predict runs/pictures-1 new --calibrated'],
+  examples: ['thaw calibrate runs/images-1 other-images', 'thaw predict runs/images-1 new --calibrated'],
   async run({ words: [model, data], values, terminal, signal }) {
     const { split, strict, ...settings } = values;
     const display = new JobDisplay(terminal);
@@ -21,16 +21,16 @@ export const command = defineCommand({
     if (terminal.json) terminal.answer(outcome);
     const { temperature, samples, without, with: calibrated, file } = outcome;
     if (temperature === null) {
-      terminal.say(noTemperature(outcome, 'picture'));
+      terminal.say(noTemperature(outcome, 'image'));
       return 0;
     }
-    terminal.say(`temperature ${decimal(temperature)}, fitted on ${plural(samples, 'picture')}`);
+    terminal.say(`temperature ${decimal(temperature)}, fitted on ${plural(samples, 'image')}`);
     terminal.say(
-      `calibration error ${percent(without.calibration.error)} -> ${percent(calibrated.calibration.error)}   log loss ${decimal(without.logLoss)} -> ${decimal(calibrated.logLoss)}   (each fifth of the pictures at the temperature of the others)`,
+      `calibration error ${percent(without.calibration.error)} -> ${percent(calibrated.calibration.error)}   log loss ${decimal(without.logLoss)} -> ${decimal(calibrated.logLoss)}   (each fifth of the images at the temperature of the others)`,
     );
     terminal.say(
       file
-        ? `kept in ${file}: thaw predict ${quoted(model)} PICTURE --calibrated`
+        ? `kept in ${file}: thaw predict ${quoted(model)} IMAGE --calibrated`
         : 'there is no config.json to keep it in',
     );
     return 0;

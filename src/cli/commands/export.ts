@@ -17,7 +17,7 @@ export const command = defineCommand({
     out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'in the run' },
     ...PROCESSOR_FLAG,
   },
-  examples: ['thaw export runs/pictures-1', 'thaw export runs/pictures-1 --quantize'],
+  examples: ['thaw export runs/images-1', 'thaw export runs/images-1 --quantize'],
   async run({ words: [run], values, terminal, signal }) {
     const { quantize, fp16, out, device } = values;
     if (quantize && fp16) {
@@ -31,7 +31,7 @@ export const command = defineCommand({
     if (verification) {
       const { agreement, samples, maxDifference } = verification;
       terminal.say(
-        `It agrees with the model that the run ships on ${percent(agreement)} of ${plural(samples, 'validation picture')} (probabilities to ${decimal(maxDifference)})`,
+        `It agrees with the model that the run ships on ${percent(agreement)} of ${plural(samples, 'validation image')} (probabilities to ${decimal(maxDifference)})`,
       );
     }
     return 0;

@@ -20,7 +20,7 @@ const INIT = flagsOf({
     value: 'A,B,C',
     does: 'the classes of all machines, or a file with one a line',
   },
-  data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: pictures of each client, {} being its number' },
+  data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: images of each client, {} being its number' },
   strategy: { kind: 'text', value: 'NAME', does: 'fedavg, fedprox or fedadam', default: 'fedavg' },
 });
 
@@ -76,15 +76,15 @@ export const command = defineCommand({
     },
     {
       name: 'data',
-      does: 'join: labelled pictures of this machine, as for thaw train; finish: some to measure the model on, as for thaw eval',
+      does: 'join: labelled images of this machine, as for thaw train; finish: some to measure the model on, as for thaw eval',
       optional: true,
     },
   ],
   flags: FLAGS,
   examples: [
     "thaw federated init app --model model.onnx --labels cat,dog --data 'shares/{}'",
-    'thaw federated join 10.0.0.5:8000 pictures --root-certificates ca.crt',
-    'thaw federated finish app pictures',
+    'thaw federated join 10.0.0.5:8000 images --root-certificates ca.crt',
+    'thaw federated finish app images',
   ],
   async run(context) {
     const [what] = context.words;
@@ -128,7 +128,7 @@ async function join(context: Context): Promise<number> {
   } = context;
   refuseFlags({ ...INIT, ...FINISH }, context, 'join');
   if (data === undefined)
-    throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the pictures of this machine');
+    throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the images of this machine');
   const { model = 'default', insecure, rootCertificates, key, device, cache, cacheMemory, cacheDisk } = values;
   const display = new NodeDisplay(terminal);
   await joinFederation(

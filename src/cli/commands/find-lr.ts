@@ -28,7 +28,7 @@ export const command = defineCommand({
     config: { ...CONFIG_FLAG.config, under: 'Test' },
     ...without(TRAIN_FLAGS, NO_USE),
   },
-  examples: ['thaw find-lr default pictures', 'thaw find-lr model.onnx pictures --trainable last:3'],
+  examples: ['thaw find-lr default images', 'thaw find-lr model.onnx images --trainable last:3'],
   async run({ words, values, terminal, signal }) {
     const { from, to, steps, plot = 'find-lr.html', config, ...flags } = values;
     const file = await readConfigFile(config);

@@ -15,7 +15,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'train',
     usage: 'train <model> <data>',
-    summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
+    summary: 'fine-tune a model on your images: new head, training, evaluation, export, report',
     computes: true,
     load: () => import('./train.ts'),
   },
@@ -29,14 +29,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'eval',
     usage: 'eval <run or model> <data>',
-    summary: 'metrics of a finished model on labelled pictures',
+    summary: 'metrics of a finished model on labelled images',
     computes: true,
     load: () => import('./eval.ts'),
   },
   {
     name: 'predict',
     usage: 'predict <run or model> <images …>',
-    summary: 'label pictures or texts with a finished model',
+    summary: 'label images or texts with a finished model',
     computes: true,
     load: () => import('./predict.ts'),
   },
@@ -57,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'preview',
     usage: 'preview <model> <data>',
-    summary: 'a contact sheet of the pictures as a training will show them',
+    summary: 'a contact sheet of the images as a training will show them',
     load: () => import('./preview.ts'),
   },
   {

@@ -16,7 +16,7 @@ export const command = defineCommand({
     out: { kind: 'text', value: 'FILE', does: 'the .onnx file to write', default: 'beside the adapters' },
     ...PROCESSOR_FLAG,
   },
-  examples: ['thaw merge model.onnx runs/pictures-1/adapters --out cats.onnx'],
+  examples: ['thaw merge model.onnx runs/images-1/adapters --out cats.onnx'],
   async run({ words: [model, adapters], values, terminal, signal }) {
     const outcome = await merge({ model, adapters, ...values }, { onEvent: new JobDisplay(terminal).take, signal });
     if (terminal.json) terminal.answer(outcome);

@@ -10,25 +10,25 @@ const TEXT = 80;
 
 export const command = defineCommand({
   name: 'predict',
-  summary: 'label pictures or texts with a finished model',
+  summary: 'label images or texts with a finished model',
   words: [
     FINISHED_WORD,
     {
       name: 'images',
-      does: 'picture files, and folders of them; or texts, .txt files, tables with a column text',
+      does: 'image files, and folders of them; or texts, .txt files, tables with a column text',
       many: true,
     },
   ],
   flags: { ...CALIBRATED_FLAG, ...CLASSIFIER_FLAGS },
   examples: [
-    'thaw predict runs/pictures-1 new/*.jpg',
-    'thaw predict runs/pictures-1 new --json',
+    'thaw predict runs/images-1 new/*.jpg',
+    'thaw predict runs/images-1 new --json',
     "thaw predict runs/reviews-1 'Works well'",
   ],
-  async run({ words: [model, ...pictures], values, terminal, signal }) {
+  async run({ words: [model, ...images], values, terminal, signal }) {
     const { strict, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const answered = await answers({ model, pictures, strict, settings }, { onEvent: display.take, signal });
+    const answered = await answers({ model, images, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json)
       terminal.answer(
         answered.map(({ file, text, answer }) => ({ file, ...(text === undefined ? {} : { text }), ...answer })),

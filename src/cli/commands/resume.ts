@@ -12,7 +12,7 @@ export const command = defineCommand({
   summary: 'go on exactly where a run stopped',
   words: [{ name: 'run', does: 'a run directory, or a folder of thaw sweep, that was interrupted' }],
   flags: {},
-  examples: ['thaw resume runs/pictures-1'],
+  examples: ['thaw resume runs/images-1'],
   async run({ words: [run], terminal, signal }) {
     if (isSweep(run))
       return finish(await resumeSweep(run, { onEvent: tellingRun(new SweepDisplay(terminal).take), signal }), terminal);

@@ -13,12 +13,12 @@ export const command = defineCommand({
   name: 'round',
   summary: "one machine's round of a federation: from a trainable state to the next",
   description:
-    'A state is a safetensors file of the parameters that train, of which model, classes and seed it is. A round trains it on the data of this machine as thaw train would (--epochs, --trainable, or stages in the config file), or only measures it. What frozen layers make of pictures is kept on disk between rounds. See docs/federated.md.',
+    'A state is a safetensors file of the parameters that train, of which model, classes and seed it is. A round trains it on the data of this machine as thaw train would (--epochs, --trainable, or stages in the config file), or only measures it. What frozen layers make of images is kept on disk between rounds. See docs/federated.md.',
   words: [
     { name: 'model', does: 'the same on all machines, as for thaw train' },
     {
       name: 'data',
-      does: 'labelled pictures of this machine, as for thaw train; not needed for --init',
+      does: 'labelled images of this machine, as for thaw train; not needed for --init',
       optional: true,
     },
   ],
@@ -45,8 +45,8 @@ export const command = defineCommand({
   },
   examples: [
     'thaw round model.onnx --init --labels cat,dog --trainable head --out 0.safetensors',
-    'thaw round model.onnx pictures --in 0.safetensors --out 1.safetensors --epochs 2',
-    'thaw round model.onnx pictures --in 1.safetensors --evaluate --json',
+    'thaw round model.onnx images --in 0.safetensors --out 1.safetensors --epochs 2',
+    'thaw round model.onnx images --in 1.safetensors --evaluate --json',
   ],
   async run({ words: [model, data], values, terminal, signal }) {
     const { config, ...flags } = values;

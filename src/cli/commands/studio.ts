@@ -7,7 +7,7 @@ export const command = defineCommand({
   name: 'studio',
   summary: 'a page to make a classifier without programming, served to this machine only',
   description:
-    'Open the address that it prints. Pictures and models stay in the browser, and once opened it works without a network. It needs `onnxruntime-web` beside Thaw.',
+    'Open the address that it prints. Images and models stay in the browser, and once opened it works without a network. It needs `onnxruntime-web` beside Thaw.',
   words: [],
   flags: {
     port: { kind: 'number', value: 'N', does: 'where to serve it; 0 for any that is free', default: `${PORT}` },

@@ -58,8 +58,8 @@ export const command = defineCommand({
   words: [MODEL_WORD, { ...DATA_WORD, inConfig: true }],
   flags: { ...PLAN_FLAGS, ...TRAIN_FLAGS },
   examples: [
-    "thaw sweep default pictures --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
-    'thaw sweep model.onnx pictures --sweep sweep.yaml --epochs 20',
+    "thaw sweep default images --try 'lr=3e-4..1e-2:log' --try preset=gradual,full --trials 20",
+    'thaw sweep model.onnx images --sweep sweep.yaml --epochs 20',
   ],
   async run({ words, values, terminal, signal }) {
     const { config, sweep: planFile, out, try: tried, trials, search, seeds, stop, keep, grace, ...flags } = values;
@@ -87,11 +87,11 @@ export function finish(outcome: SweepOutcome, terminal: Terminal): number {
   terminal.say();
   const table = tableLines([
     ['rank', metric?.title ?? 'metric', ...settings, 'epochs', 'state', 'run'],
-    ...trials.map(({ rank, metric: value, deviation, values, epochs, status, paths }) => [
+    ...trials.map(({ rank, metric: value, std, values, epochs, status, paths }) => [
       String(rank ?? '–'),
       value === null || !metric
         ? '–'
-        : `${measured(metric, value)}${deviation === null ? '' : ` ± ${measured(metric, deviation)}`}`,
+        : `${measured(metric, value)}${std === null ? '' : ` ± ${measured(metric, std)}`}`,
       ...settings.map((name) => shown(values[name])),
       String(epochs),
       status,

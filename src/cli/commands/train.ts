@@ -10,10 +10,10 @@ export const INTERRUPTED = 130;
 
 export const command = defineCommand({
   name: 'train',
-  summary: 'fine-tune a model on your pictures: new head, training, evaluation, export, report',
+  summary: 'fine-tune a model on your images: new head, training, evaluation, export, report',
   description:
-    'PICTURES is a folder with a folder for each class, with or without train, val and test above them, or a CSV or JSON lines file with file_name and label. Everything goes into the run directory; Ctrl-C saves, thaw resume goes on.',
-  words: [MODEL_WORD, { name: 'data', does: 'labelled pictures', inConfig: true }],
+    'IMAGES is a folder with a folder for each class, with or without train, val and test above them, or a CSV or JSON lines file with file_name and label. Everything goes into the run directory; Ctrl-C saves, thaw resume goes on.',
+  words: [MODEL_WORD, { name: 'data', does: 'labelled images', inConfig: true }],
   flags: {
     out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'runs/NAME-1', under: 'Training' },
     config: {
@@ -25,10 +25,10 @@ export const command = defineCommand({
     ...TRAIN_FLAGS,
   },
   examples: [
-    'thaw train default pictures',
-    'thaw train hf:onnx-community/mobilenet_v2_0.35_96 pictures --epochs 20 --target 0.98',
-    "thaw train model.onnx pictures --trainable 'layer4.*,fc.*' --lr 3e-4",
-    'thaw train --config runs/pictures-1/config.yaml --seed 2',
+    'thaw train default images',
+    'thaw train hf:onnx-community/mobilenet_v2_0.35_96 images --epochs 20 --target 0.98',
+    "thaw train model.onnx images --trainable 'layer4.*,fc.*' --lr 3e-4",
+    'thaw train --config runs/images-1/config.yaml --seed 2',
   ],
   async run({ words, values, terminal, signal }) {
     const { config, out, ...flags } = values;

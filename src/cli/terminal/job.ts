@@ -8,7 +8,7 @@ import { downloadLine } from './training.ts';
 
 /** Shows the shorter jobs: notes that stay, and what is under way where someone watches. */
 export class JobDisplay {
-  private noun: Noun = 'picture';
+  private noun: Noun = 'image';
   private recommended: string | undefined;
   private device: string | undefined;
 

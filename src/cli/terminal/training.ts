@@ -102,8 +102,8 @@ export class TrainingDisplay {
     }
   }
 
-  private showCheck({ samples, maxDifference, holds, madeUp }: Event<'verified'>): void {
-    const on = `on ${plural(samples, madeUp ? 'made-up sample' : `validation ${this.noun}`)}`;
+  private showCheck({ samples, maxDifference, holds, synthetic }: Event<'verified'>): void {
+    const on = `on ${plural(samples, synthetic ? 'made-up sample' : `validation ${this.noun}`)}`;
     if (holds) {
       this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
       return;
@@ -114,7 +114,7 @@ export class TrainingDisplay {
   }
 
   private get noun(): Noun {
-    return this.data?.noun ?? 'picture';
+    return this.data?.noun ?? 'image';
   }
 
   private fact(name: string, text: Text): void {
@@ -243,7 +243,7 @@ export class TrainingDisplay {
     if (before)
       this.terminal.say(styled`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
     const all = this.stageWaited + this.stageComputed;
-    // Nothing holds up what is over at once, as where all that frozen layers make of the pictures is known.
+    // Nothing holds up what is over at once, as where all that frozen layers make of the images is known.
     if (all < 1) return;
     const waited = this.stageWaited / all;
     const text =

@@ -76,21 +76,21 @@ function singleAttribute(name: string, attribute: Attribute): Attribute {
 }
 
 /**
- * What was done to a model's twin in single precision, done to the model: inputs of its nodes, shapes of its inputs and outputs, and new
- * initializers are the twin's; weights and types are its own.
+ * What was done to a model's copy in single precision, done to the model: inputs of its nodes, shapes of its inputs and outputs, and new
+ * initializers are the copy's; weights and types are its own.
  */
-export function inPrecisionOf(model: Model, twin: Model): Model {
+export function inPrecisionOf(model: Model, copy: Model): Model {
   const { graph } = model;
   const typed = (own: readonly ValueInfo[]) => (value: ValueInfo, i: number) => ({ ...value, type: own[i].type });
   return {
-    ...twin,
+    ...copy,
     graph: {
-      ...twin.graph,
-      nodes: twin.graph.nodes.map(({ inputs }, i) => ({ ...graph.nodes[i], inputs })),
-      inputs: twin.graph.inputs.map(typed(graph.inputs)),
-      outputs: twin.graph.outputs.map(typed(graph.outputs)),
+      ...copy.graph,
+      nodes: copy.graph.nodes.map(({ inputs }, i) => ({ ...graph.nodes[i], inputs })),
+      inputs: copy.graph.inputs.map(typed(graph.inputs)),
+      outputs: copy.graph.outputs.map(typed(graph.outputs)),
       valueInfo: [],
-      initializers: new Map([...twin.graph.initializers].map(([name, t]) => [name, graph.initializers.get(name) ?? t])),
+      initializers: new Map([...copy.graph.initializers].map(([name, t]) => [name, graph.initializers.get(name) ?? t])),
     },
   };
 }

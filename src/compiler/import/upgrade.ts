@@ -45,7 +45,7 @@ export function upgrade(model: Model): Model {
   };
 }
 
-interface Surroundings {
+interface RunEnvironment {
   readonly version: number;
   /** All names of the model, subgraphs included: a new one must not hide another. */
   readonly names: Set<string>;
@@ -53,7 +53,7 @@ interface Surroundings {
   readonly outer: ((name: string) => Tensor | undefined) | undefined;
 }
 
-function upgradeGraph(source: Graph, { version, names, outer }: Surroundings): Graph {
+function upgradeGraph(source: Graph, { version, names, outer }: RunEnvironment): Graph {
   const graph: Graph = { ...source, nodes: [], initializers: new Map(source.initializers) };
   const outputs = new Set(source.outputs.map(({ name }) => name));
   const used = new Set([...outputs, ...source.nodes.flatMap(readsOf)]);

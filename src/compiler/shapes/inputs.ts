@@ -79,10 +79,10 @@ function named(
 }
 
 function sizesUnknown(name: string, what: string, shape?: readonly (Dimension | null)[]): ThawError {
-  const pictures = [3, 224, 224];
-  const example = shape?.map((d, i) => (i === 0 ? 'batch' : typeof d === 'number' ? d : (pictures[i - 1] ?? 8))) ?? [
+  const images = [3, 224, 224];
+  const example = shape?.map((d, i) => (i === 0 ? 'batch' : typeof d === 'number' ? d : (images[i - 1] ?? 8))) ?? [
     'batch',
-    ...pictures,
+    ...images,
   ];
   return new ThawError(
     'bad-model',

@@ -8,7 +8,7 @@ import {
   type Tensor,
   writeModel,
 } from '../../onnx/index.ts';
-import { type Feeds, type Runtime, runGiven, type Session } from '../../runtime/index.ts';
+import { type Feeds, type Runtime, runUserModel, type Session } from '../../runtime/index.ts';
 import { blanksOf, mayBeBlank } from './blank.ts';
 import { dataIndependent } from './constants.ts';
 
@@ -121,7 +121,7 @@ export const load = (model: Model, runtime: Runtime): Promise<Session> =>
 
 /** @throws ThawError `bad-model` with what ONNX Runtime says, which names the node */
 export const run = (session: Session, weights: Feeds, inputs: Feeds): Promise<Record<string, Tensor>> =>
-  runGiven(
+  runUserModel(
     session,
     { ...weights, ...inputs },
     { inputs, hint: 'Give the sizes that it takes with --input name:shape' },

@@ -44,7 +44,7 @@ export function batchNormTraining(b: GraphBuilder, node: Node): readonly { value
   ];
 }
 
-/** Mean and biased variance of each channel. Over the picture first, then over the batch: two separate axes at once are slow. */
+/** Mean and biased variance of each channel. Over the image first, then over the batch: two separate axes at once are slow. */
 function channelMoments(b: GraphBuilder, x: Value): { mean: Value; variance: Value } {
   const spatial = x.shape.slice(2).map((_, i) => i + 2);
   const channelMean = (v: Value) => b.reduceMean(b.reduceMean(v, spatial), [0]);

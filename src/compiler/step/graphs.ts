@@ -145,7 +145,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
     stored,
   });
   return {
-    // Compiled when asked for: where pictures can be told apart, their features are remembered by other models.
+    // Compiled when asked for: where images can be told apart, their features are remembered by other models.
     get prefix() {
       return prefixModel(network, plan, step.boundary);
     },

@@ -12,7 +12,7 @@ export interface Teacher {
 
 /**
  * A network with the pretrained one beside it, which reads the same input under names of its own and never trains: what it computes of a
- * picture is part of what is frozen, and is remembered with it.
+ * image is part of what is frozen, and is remembered with it.
  *
  * @param network to which it is added
  * @param pretrained as it came

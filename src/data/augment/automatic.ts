@@ -24,7 +24,7 @@ const move = (...one: Move) => ({ move: one });
 const operation = (...one: Operation) => ({ operation: one });
 const angle = (tangent: number) => (Math.atan(tangent) * 180) / Math.PI;
 
-/** The fourteen operations of AutoAugment's successors. Brightness, colour, contrast and sharpness go either way from the picture as it is. */
+/** The fourteen operations of AutoAugment's successors. Brightness, colour, contrast and sharpness go either way from the image as it is. */
 function spaceOf({ shear, translation, rotation, factor, bits: [most, fewer] }: Reach): readonly Step[] {
   return [
     () => undefined,
@@ -47,7 +47,7 @@ function spaceOf({ shear, translation, rotation, factor, bits: [most, fewer] }: 
 /** Of a 224 pixel wide input, TrivialAugment's 32 pixels. */
 const WIDE = spaceOf({ shear: 0.99, translation: 32 / 224, rotation: 135, factor: 0.99, bits: [8, 6] });
 const RAND = spaceOf({ shear: 0.3, translation: 150 / 331, rotation: 30, factor: 0.9, bits: [8, 4] });
-/** Without the identity: the picture itself is part of the blend. */
+/** Without the identity: the image itself is part of the blend. */
 const AUGMIX = spaceOf({ shear: 0.3, translation: 1 / 3, rotation: 30, factor: 0.9, bits: [4, 4] }).slice(1);
 
 const STRENGTHS = 31;

@@ -1,4 +1,4 @@
-/** What may happen to training pictures: plain JSON. */
+/** What may happen to training images: plain JSON. */
 import * as z from 'zod';
 
 const probability = z.number().min(0).max(1);
@@ -11,12 +11,12 @@ const factor = z.strictObject({ probability, factor: range(0, 10) });
 
 /** In the order in which they happen, except that all that moves pixels comes first, in one. */
 export const changesSchema = z.strictObject({
-  /** What comes into view from beyond the picture's edge: the mean colour, or the edge drawn out. */
+  /** What comes into view from beyond the image's edge: the mean colour, or the edge drawn out. */
   fill: z.enum(['mean', 'edge']).optional(),
 
-  /** By 90, 180 or 270 degrees: the whole picture, before anything is cut out. */
+  /** By 90, 180 or 270 degrees: the whole image, before anything is cut out. */
   quarterTurn: happening.optional(),
-  /** Cuts out a part of the picture: `scale` of its area, its proportions `ratio` times those of the input; instead of the fixed crop. */
+  /** Cuts out a part of the image: `scale` of its area, its proportions `ratio` times those of the input; instead of the fixed crop. */
   resizedCrop: z.strictObject({ probability, scale: range(0.01, 1), ratio: range(0.1, 10) }).optional(),
   horizontalFlip: happening.optional(),
   verticalFlip: happening.optional(),
@@ -43,7 +43,7 @@ export const changesSchema = z.strictObject({
   randAugment: z
     .strictObject({ probability, operations: whole(1, 14).optional(), magnitude: whole(0, 30).optional() })
     .optional(),
-  /** A blend of the picture and `width` chains of one to three operations, each of a strength up to `severity` of 10 (Hendrycks et al., 2020). */
+  /** A blend of the image and `width` chains of one to three operations, each of a strength up to `severity` of 10 (Hendrycks et al., 2020). */
   augMix: z
     .strictObject({
       probability,
@@ -55,15 +55,15 @@ export const changesSchema = z.strictObject({
 
   /** Multiplies every value. */
   brightness: factor.optional(),
-  /** 0 is the mean grey of what is seen, 1 the picture as it is. */
+  /** 0 is the mean grey of what is seen, 1 the image as it is. */
   contrast: factor.optional(),
-  /** 0 is greyscale, 1 the picture as it is. */
+  /** 0 is greyscale, 1 the image as it is. */
   saturation: factor.optional(),
   hue: z.strictObject({ probability, degrees: range(-180, 180) }).optional(),
   /** A power of every value from 0 to 1. */
   gamma: z.strictObject({ probability, gamma: range(0.05, 20) }).optional(),
   greyscale: happening.optional(),
-  /** 0 is smoothed, 1 the picture as it is, 2 sharpened. */
+  /** 0 is smoothed, 1 the image as it is, 2 sharpened. */
   sharpness: factor.optional(),
   /** Stretches each channel to all values from 0 to 255. */
   autocontrast: happening.optional(),

@@ -1,5 +1,5 @@
 /**
- * What happens to one picture in one epoch. Drawing is apart from carrying out, so that every platform draws the same.
+ * What happens to one image in one epoch. Drawing is apart from carrying out, so that every platform draws the same.
  */
 
 import type { Random } from '../../random.ts';
@@ -19,7 +19,7 @@ export interface Chain {
   readonly operations: readonly Operation[];
 }
 
-/** What happens to one picture. Everything is relative, so that it holds for any picture and input size. */
+/** What happens to one image. Everything is relative, so that it holds for any image and input size. */
 export interface AugmentationDraw extends Chain {
   /** Anticlockwise, before all else: 0 to 3. */
   readonly quarterTurns: number;
@@ -34,7 +34,7 @@ export interface AugmentationDraw extends Chain {
   readonly elastic?: { readonly alpha: number; readonly sigma: number; readonly seed: number };
   /** Standard deviation in pixels, 0 for none. */
   readonly blur: number;
-  /** Weighed copies of the picture to blend, each with a chain of its own that comes before `operations`. */
+  /** Weighed copies of the image to blend, each with a chain of its own that comes before `operations`. */
   readonly mix?: readonly (Chain & { readonly weight: number })[];
   readonly erasing?: {
     readonly area: number;
@@ -50,7 +50,7 @@ export interface AugmentationDraw extends Chain {
 export const isIdle = ({ fill: _, ...changes }: Augmentation): boolean =>
   Object.values(changes).every((change) => change === undefined);
 
-/** Draws what happens to one picture. */
+/** Draws what happens to one image. */
 export function drawAugmentation(a: Augmentation, random: Random): AugmentationDraw {
   const happens = (change: { probability: number } | undefined) =>
     change !== undefined && random.chance(change.probability);

@@ -22,12 +22,12 @@ function place(whole: { width: number; height: number }, area: number, ratio: nu
   };
 }
 
-/** The part of a picture that is cut out, in whole pixels, for an input of `width / height = aspect`. */
+/** The part of an image that is cut out, in whole pixels, for an input of `width / height = aspect`. */
 export const cropRectangle = (
   crop: NonNullable<AugmentationDraw['crop']>,
-  picture: { width: number; height: number },
+  image: { width: number; height: number },
   aspect: number,
-) => place(picture, crop.scale, crop.ratio * aspect, crop.x, crop.y);
+) => place(image, crop.scale, crop.ratio * aspect, crop.x, crop.y);
 
 /** The part of the input that is erased, in whole pixels. */
 export const erasedRectangle = (

@@ -13,43 +13,43 @@ async function run(pipeline: Sharp): Promise<Pixels> {
 }
 
 /**
- * Writes one augmented picture as float32 at `out[offset …]`. Geometry and blur are sharp's work, off the JavaScript thread; the rest
+ * Writes one augmented image as float32 at `out[offset …]`. Geometry and blur are sharp's work, off the JavaScript thread; the rest
  * is plain arithmetic that all platforms share.
  *
- * @param picture from `decodeLarge`
+ * @param image from `decodeLarge`
  */
-export async function augmentPicture(
-  picture: Pixels,
+export async function augmentImage(
+  image: Pixels,
   p: Preprocessing,
   draw: AugmentationDraw,
   out: Float32Array,
   offset: number,
 ): Promise<void> {
-  const upright = turned(picture, draw.quarterTurns);
+  const upright = turned(image, draw.quarterTurns);
   const copies = copiesOf(draw).map((copy) => (copy.moves.length ? warp(upright, p, copy) : cut(upright, p, copy)));
   writeDrawn(await Promise.all(copies), p, draw, out, offset);
 }
 
-const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Sharp =>
-  openPixels(picture)
+const partOf = (image: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Sharp =>
+  openPixels(image)
     .extract(from)
     .resize({ ...resized, fit: 'fill', kernel: interpolation });
 
-async function cut(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
-  const part = straightCut(picture, p, draw);
-  const pipeline = partOf(picture, part, p);
+async function cut(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
+  const part = straightCut(image, p, draw);
+  const pipeline = partOf(image, part, p);
   const pixels = await run(draw.blur > 0 ? pipeline.blur(draw.blur) : pipeline);
   return { pixels, left: part.left, top: part.top };
 }
 
-async function warp(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
-  const part = affineWarp(picture, p, draw);
-  let pipeline = partOf(picture, part, p);
+async function warp(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
+  const part = affineWarp(image, p, draw);
+  let pipeline = partOf(image, part, p);
   // sharp extends after it transforms, so this takes a pipeline of its own.
   if (part.border) pipeline = openPixels(await run(pipeline.extend({ ...part.border, extendWith: 'copy' })));
   const [r, g, b] = meanColour(p);
   const { left, top, fraction } = drawnBox(part);
-  // libvips returns the bounding box, and moves the picture within it by odx and ody.
+  // libvips returns the bounding box, and moves the image within it by odx and ody.
   pipeline = pipeline.affine([...part.matrix], {
     background: { r, g, b },
     interpolator: 'bilinear',

@@ -1,15 +1,15 @@
-/** Is a file a picture that can be trained on? By its content, never by its name. */
+/** Is a file an image that can be trained on? By its content, never by its name. */
 import { open, stat } from 'node:fs/promises';
 import type { Metadata } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
 import { sizeProblem } from '../limits.ts';
 import type { DataProblem } from '../types.ts';
-import { failureReason, openPicture, readHeader } from './decode.ts';
+import { failureReason, openImage, readHeader } from './decode.ts';
 
 /** `quick` reads headers and the ends of files, and decodes where these look odd; `full` decodes every file. */
 export type Verification = 'quick' | 'full';
 
-export interface CheckedPicture {
+export interface CheckedImage {
   readonly format: string;
   /** Colours of the palette at most; undefined where there is none. */
   readonly paletteColours?: number;
@@ -18,7 +18,7 @@ export interface CheckedPicture {
 const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
 
 /** What is wrong with a file, or what it is. */
-export async function checkPicture(file: string, verification: Verification): Promise<CheckedPicture | DataProblem> {
+export async function checkImage(file: string, verification: Verification): Promise<CheckedImage | DataProblem> {
   const problem = (reason: string): DataProblem => ({ file, reason });
   try {
     // Opening a pipe would wait for whoever writes to it.
@@ -31,7 +31,7 @@ export async function checkPicture(file: string, verification: Verification): Pr
     const unfit = sizeProblem(width, height);
     if (unfit) return problem(unfit);
     if (verification === 'full' || !endsWell(format, tail))
-      await openPicture(file).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
+      await openImage(file).resize(16, 16, { fit: 'fill' }).raw().toBuffer();
     return { format, paletteColours: metadata.isPalette ? 2 ** (metadata.bitsPerSample ?? 8) : undefined };
   } catch (error) {
     return problem(failureReason(error));
@@ -60,23 +60,23 @@ function endsWell(format: Metadata['format'], tail: Uint8Array): boolean {
   return format === 'gif' || format === 'webp';
 }
 
-export const isProblem = (result: CheckedPicture | DataProblem): result is DataProblem => 'reason' in result;
+export const isProblem = (result: CheckedImage | DataProblem): result is DataProblem => 'reason' in result;
 
 /** Checks files side by side; the results are in their order. */
-export async function checkPictures(
+export async function checkImages(
   files: readonly string[],
   verification: Verification,
   signal?: AbortSignal,
-): Promise<(CheckedPicture | DataProblem)[]> {
-  const results = await mapConcurrently(files, 16, (file) => checkPicture(file, verification), signal);
+): Promise<(CheckedImage | DataProblem)[]> {
+  const results = await mapConcurrently(files, 16, (file) => checkImage(file, verification), signal);
   return leaveOutPlaceholders(files, results);
 }
 
 /**
  * Downloaded photographs come with "image not found" graphics in their places. Where at least nine in ten files, and twenty in
- * all, are JPEGs, a picture with a palette of no more than 64 colours is taken for one.
+ * all, are JPEGs, an image with a palette of no more than 64 colours is taken for one.
  */
-function leaveOutPlaceholders(files: readonly string[], results: readonly (CheckedPicture | DataProblem)[]) {
+function leaveOutPlaceholders(files: readonly string[], results: readonly (CheckedImage | DataProblem)[]) {
   const photographs = results.filter((r) => !isProblem(r) && r.format === 'jpeg').length;
   if (photographs < 20 || photographs < 0.9 * results.length) return [...results];
   return results.map((result, i) => {

@@ -3,23 +3,23 @@ import { relative, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { byCodeUnits, splitByLabels, stratifiedSplit } from '../split.ts';
 import type { DataProblem, Dataset, LabelReading, Sample } from '../types.ts';
-import { checkPictures, isProblem, type Verification } from './check.ts';
+import { checkImages, isProblem, type Verification } from './check.ts';
 import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
 import { labelled, targetNames } from './targets.ts';
 
 export interface OpenDatasetOptions {
-  /** Decides which pictures are held out where the data set doesn't. */
+  /** Decides which images are held out where the data set doesn't. */
   readonly seed?: number;
   /** Part of each class that is held out for validation where the data set has no `val`, 0.2 unless given; 1 holds out all, where it has no splits. */
   readonly valFraction?: number;
-  /** Stops at the first sign of files that are not pictures; otherwise they are left out and listed. */
+  /** Stops at the first sign of files that are not images; otherwise they are left out and listed. */
   readonly strict?: boolean;
   /** The labels of a model, in the order of its outputs: the data set may hold some of them and no others. */
   readonly classes?: readonly string[];
-  /** One class a picture unless given. */
+  /** One class an image unless given. */
   readonly labels?: LabelReading;
   readonly verification?: Verification;
-  /** Ends the opening, which takes a while where there are many pictures. */
+  /** Ends the opening, which takes a while where there are many images. */
   readonly signal?: AbortSignal;
 }
 
@@ -38,22 +38,22 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   }
   const root = resolve(path);
   const listing = await listDataset(root, reading);
-  const { pictures, problems } = await usablePictures(root, listing, { ...options, strict });
+  const { images, problems } = await usableImages(root, listing, { ...options, strict });
   const classes = options.classes ?? targetNames(listing, reading);
-  if (listing.entries.length > 0 && pictures.length === 0) {
+  if (listing.entries.length > 0 && images.length === 0) {
     const first = problems[0];
     throw new ThawError(
       'bad-data',
-      `${path}: none of its ${problems.length} files is a usable picture (${first.file}: ${first.reason})`,
+      `${path}: none of its ${problems.length} files is a usable image (${first.file}: ${first.reason})`,
       'Put JPEG or PNG files into the class folders',
     );
   }
   if (options.classes) matchClasses(path, classes, listing);
-  else if (reading.kind === 'class') checkClasses(path, classes, listing, pictures, reading.unseen);
+  else if (reading.kind === 'class') checkClasses(path, classes, listing, images, reading.unseen);
 
   const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
   const sampleOf = labelled(classes, reading);
-  for (const entry of pictures) splits[entry.split ?? 'train'].push(sampleOf(entry));
+  for (const entry of images) splits[entry.split ?? 'train'].push(sampleOf(entry));
   const holdsOut = valFraction > 0 && !listing.entries.some(({ split }) => split === 'val');
   const hasSplits = listing.entries.some(({ split }) => split);
   if (valFraction === 1) {
@@ -66,12 +66,12 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   return { classes, ...splits, problems };
 }
 
-async function usablePictures(
+async function usableImages(
   root: string,
   { entries, strays }: Listing,
   { strict, verification = 'quick', signal }: OpenDatasetOptions,
 ) {
-  const results = await checkPictures(
+  const results = await checkImages(
     entries.map(({ file }) => file),
     verification,
     signal,
@@ -88,7 +88,7 @@ async function usablePictures(
       'Remove them, or leave out --strict',
     );
   }
-  return { pictures: entries.filter((_, i) => !isProblem(results[i])), problems };
+  return { images: entries.filter((_, i) => !isProblem(results[i])), problems };
 }
 
 function matchClasses(path: string, classes: readonly string[], { entries, emptyFolders }: Listing): void {
@@ -107,12 +107,12 @@ function matchClasses(path: string, classes: readonly string[], { entries, empty
   );
 }
 
-/** What training can't do without: two classes or more, each with pictures to train on. */
+/** What training can't do without: two classes or more, each with images to train on. */
 function checkClasses(
   path: string,
   classes: readonly string[],
   { entries, emptyFolders }: Listing,
-  pictures: readonly Entry[],
+  images: readonly Entry[],
   unseen = false,
 ): void {
   const fail = (message: string, hint: string): never => {
@@ -121,20 +121,20 @@ function checkClasses(
   const hasFiles = new Set(entries.map(({ label, split = 'train' }) => `${split} ${label}`));
   for (const [label, folder] of emptyFolders) {
     if (!hasFiles.has(`train ${label}`))
-      fail(`class "${label}" is empty (${folder})`, 'Put pictures into the folder, or remove it');
+      fail(`class "${label}" is empty (${folder})`, 'Put images into the folder, or remove it');
   }
-  const trained = new Set(pictures.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
+  const trained = new Set(images.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
   for (const label of classes) {
     if (trained.has(label) || (unseen && !hasFiles.has(`train ${label}`))) continue;
     if (hasFiles.has(`train ${label}`)) {
       const broken = entries.filter((entry) => entry.label === label && (entry.split ?? 'train') === 'train').length;
       fail(
-        `class "${label}" is empty: none of its ${broken} files is a usable picture`,
+        `class "${label}" is empty: none of its ${broken} files is a usable image`,
         'Put JPEG or PNG files into it, or remove it',
       );
     }
     const split = entries.find((entry) => entry.label === label)!.split;
-    fail(`class "${label}" is in ${split} but not in train`, 'Put some of its pictures into train, or remove it');
+    fail(`class "${label}" is in ${split} but not in train`, 'Put some of its images into train, or remove it');
   }
   if (classes.length < 2)
     fail(`it has only one class, "${classes[0]}"`, 'A classifier needs two classes or more: one folder for each');
@@ -147,33 +147,33 @@ function checkEnoughToSplit(path: string, classes: readonly string[], samples: r
   if (single < 0) return;
   throw new ThawError(
     'bad-data',
-    `${path}: class "${classes[single]}" has one picture, so that none can be held out for validation`,
-    'Add pictures, or put a val folder beside train',
+    `${path}: class "${classes[single]}" has one image, so that none can be held out for validation`,
+    'Add images, or put a val folder beside train',
   );
 }
 
 /**
- * Pictures without labels: files, and all files in folders.
+ * Images without labels: files, and all files in folders.
  *
  * @returns samples in the order given, folders sorted, all with label -1
- * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` where no picture is left
+ * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` where no image is left
  */
-export async function openPictures(
+export async function openImages(
   paths: readonly string[],
   options: Pick<OpenDatasetOptions, 'strict' | 'verification' | 'signal'> = {},
 ): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
   const files: string[] = [];
   for (const path of paths) {
     const kind = await stat(path).catch(() => undefined);
-    if (!kind) throw new ThawError('not-found', `there is no ${path}`, 'Give pictures or folders of pictures');
+    if (!kind) throw new ThawError('not-found', `there is no ${path}`, 'Give images or folders of images');
     files.push(...(kind.isDirectory() ? await listFiles(resolve(path)) : [resolve(path)]));
   }
-  const results = await checkPictures(files, options.verification ?? 'quick', options.signal);
+  const results = await checkImages(files, options.verification ?? 'quick', options.signal);
   const problems = results.filter(isProblem);
   const describe = ({ file, reason }: DataProblem) => `${file} (${reason})`;
   if (files.length === problems.length || (options.strict && problems.length > 0)) {
     const what = problems.length > 0 ? problems.slice(0, 3).map(describe).join(', ') : `${paths.join(', ')} (no files)`;
-    throw new ThawError('bad-data', `not a usable picture: ${what}`, 'JPEG, PNG, WebP, GIF, TIFF and AVIF can be read');
+    throw new ThawError('bad-data', `not a usable image: ${what}`, 'JPEG, PNG, WebP, GIF, TIFF and AVIF can be read');
   }
   return { samples: files.filter((_, i) => !isProblem(results[i])).map((file) => ({ file, label: -1 })), problems };
 }

@@ -8,21 +8,21 @@ import type { Preprocessing } from '../types.ts';
 /** The first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
 
-/** What decodes and resizes pictures: another version may round otherwise. How many threads it has makes no difference. */
-export const pictureLibraries = (): { readonly sharp: string; readonly libvips: string } => ({
+/** What decodes and resizes images: another version may round otherwise. How many threads it has makes no difference. */
+export const imageLibraries = (): { readonly sharp: string; readonly libvips: string } => ({
   sharp: sharp.versions.sharp ?? 'unknown',
   libvips: sharp.versions.vips,
 });
 
 /** A path, or a file's contents. */
-export type PictureFile = string | Uint8Array;
+export type ImageFile = string | Uint8Array;
 
-export const openPicture = (file: PictureFile): Sharp => sharp(file, options);
+export const openImage = (file: ImageFile): Sharp => sharp(file, options);
 
 export const openPixels = ({ data, width, height }: Pixels): Sharp =>
   sharp(data, { raw: { width, height, channels: 3 } });
 
-/** What the file says of itself, however large the picture. */
+/** What the file says of itself, however large the image. */
 export const readHeader = (file: string): Promise<Metadata> =>
   sharp(file, { ...options, limitInputPixels: false }).metadata();
 
@@ -37,22 +37,22 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
 }
 
 /**
- * The picture in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
+ * The image in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
  * PyTorch's (with `antialias`) do: bilinear, photographs come out within 2 of 255 of Pillow's.
  */
-export async function decodeResized(file: PictureFile, p: Preprocessing): Promise<Pixels> {
-  const picture = p.fit === 'stretch' ? p : (await openPicture(file).metadata()).autoOrient;
-  return toPixels(openPicture(file).resize({ ...resizedSize(p, picture), fit: 'fill', kernel: p.interpolation }));
+export async function decodeResized(file: ImageFile, p: Preprocessing): Promise<Pixels> {
+  const image = p.fit === 'stretch' ? p : (await openImage(file).metadata()).autoOrient;
+  return toPixels(openImage(file).resize({ ...resizedSize(p, image), fit: 'fill', kernel: p.interpolation }));
 }
 
 /**
- * A picture as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
+ * An image as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
  * sharp, but no larger than the file.
  */
-export function decodeLarge(file: PictureFile, p: Preprocessing): Promise<Pixels> {
+export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
-  return toPixels(openPicture(file).resize({ ...sized, kernel: p.interpolation }));
+  return toPixels(openImage(file).resize({ ...sized, kernel: p.interpolation }));
 }
 
 /**
@@ -61,8 +61,8 @@ export function decodeLarge(file: PictureFile, p: Preprocessing): Promise<Pixels
  * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
  * @throws Error from sharp where the file can't be decoded; `failureReason` puts it into words
  */
-export async function decodePicture(
-  file: PictureFile,
+export async function decodeImage(
+  file: ImageFile,
   p: Preprocessing,
 ): Promise<{ data: Float32Array; shape: readonly number[] }> {
   return inputOf(await decodeResized(file, p), p);
@@ -72,8 +72,8 @@ export async function decodePicture(
 export function failureReason(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).split('\n')[0].trim();
   if (/missing/.test(message)) return 'the file does not exist';
-  if (/unsupported image format/.test(message)) return 'not a picture';
+  if (/unsupported image format/.test(message)) return 'not an image';
   if (/exceeds pixel limit/.test(message)) return `more than ${Math.floor(maximumPixels / 1e6)} megapixels, the limit`;
   if (/heif.*(decod|compression|codec)|hevc/i.test(message)) return 'HEIC is not supported: save it as JPEG';
-  return `broken picture (${message.replace(/^Input file has corrupt header: /, '')})`;
+  return `broken image (${message.replace(/^Input file has corrupt header: /, '')})`;
 }

@@ -42,14 +42,14 @@ export async function listDataset(path: string, reading: LabelReading = { kind: 
     throw new ThawError(
       'not-found',
       `there is no ${path}`,
-      'Give a folder with one folder of pictures for each class, or a CSV file',
+      'Give a folder with one folder of images for each class, or a CSV file',
     );
   if (kind.isFile()) {
     if (isTable(path)) return listTable(path, reading);
     throw new ThawError(
       'bad-data',
       `${path} is neither a folder nor a CSV or JSON lines file`,
-      'Give a folder with one folder of pictures for each class',
+      'Give a folder with one folder of images for each class',
     );
   }
   const { folders, files } = await listFolder(path);
@@ -58,7 +58,7 @@ export async function listDataset(path: string, reading: LabelReading = { kind: 
   if (reading.kind === 'class') return listClassFolders(path, folders, files);
   throw new ThawError(
     'bad-data',
-    `${path} has no table, and ${reading.kind === 'labels' ? 'several labels' : 'numbers'} a picture can't be told by folders`,
+    `${path} has no table, and ${reading.kind === 'labels' ? 'several labels' : 'numbers'} an image can't be told by folders`,
     'Put a metadata.csv or metadata.jsonl there, with file_name and the labels',
   );
 }
@@ -68,7 +68,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     throw new ThawError(
       'bad-data',
       files.length === 0 ? `${path} is empty` : `${path} has no class folders`,
-      'It needs one folder of pictures for each class, or a metadata.csv with file_name and label',
+      'It needs one folder of images for each class, or a metadata.csv with file_name and label',
     );
   }
   const splitOf = (folder: string): SplitName | undefined => splitNames.get(folder.toLowerCase());
@@ -98,7 +98,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
       throw new ThawError(
         'bad-data',
         `${join(path, folder)} has no class folders`,
-        'It needs one folder of pictures for each class',
+        'It needs one folder of images for each class',
       );
     }
     for (const name of inside.folders) await addClass(join(path, folder, name), split);

@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { type PictureReader, type PictureSourceOptions, PictureSource as Source } from '../picture-source.ts';
-import { augmentPicture } from './augment.ts';
-import { decodeLarge, decodeResized, failureReason, type PictureFile } from './decode.ts';
+import { type ImageReader, type ImageSourceOptions, ImageSource as Source } from '../image-source.ts';
+import { augmentImage } from './augment.ts';
+import { decodeLarge, decodeResized, failureReason, type ImageFile } from './decode.ts';
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 /**
- * Reads pictures with sharp.
+ * Reads images with sharp.
  *
  * @param find what a sample's file stands for, where it is not a path itself
  */
-export const sharpReader = (
-  find: (file: string) => PictureFile | Promise<PictureFile> = (file) => file,
-): PictureReader => ({
+export const sharpReader = (find: (file: string) => ImageFile | Promise<ImageFile> = (file) => file): ImageReader => ({
   conditions: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`,
   digest: sha256,
   async digestOf(file) {
@@ -25,13 +23,13 @@ export const sharpReader = (
     const found = await find(file);
     return large ? decodeLarge(found, p) : decodeResized(found, p);
   },
-  augment: augmentPicture,
+  augment: augmentImage,
   failureReason,
 });
 
-/** Labelled picture files, read in batches with sharp. */
-export class PictureSource extends Source {
-  constructor(options: PictureSourceOptions) {
+/** Labelled image files, read in batches with sharp. */
+export class ImageSource extends Source {
+  constructor(options: ImageSourceOptions) {
     super(options, sharpReader());
   }
 }

@@ -1,17 +1,17 @@
-/** Pictures for people: thumbnails and what augmentation makes of them. */
+/** Images for people: thumbnails and what augmentation makes of them. */
 import sharp from 'sharp';
 import { Random } from '../../random.ts';
 import { type Augmentation, drawAugmentation } from '../augment/index.ts';
 import { readPixels } from '../pixels.ts';
 import type { Preprocessing } from '../types.ts';
-import { augmentPicture } from './augment.ts';
-import { decodeLarge, openPicture, openPixels } from './decode.ts';
+import { augmentImage } from './augment.ts';
+import { decodeLarge, openImage, openPixels } from './decode.ts';
 
 const dataUrl = (jpeg: Buffer): string => `data:image/jpeg;base64,${jpeg.toString('base64')}`;
 
-/** A JPEG `data:` URL of a picture that fits into a square of `size` pixels. */
+/** A JPEG `data:` URL of an image that fits into a square of `size` pixels. */
 export async function thumbnail(file: string, size: number): Promise<string> {
-  const pipeline = openPicture(file).resize(size, size, { fit: 'inside', withoutEnlargement: true });
+  const pipeline = openImage(file).resize(size, size, { fit: 'inside', withoutEnlargement: true });
   return dataUrl(await pipeline.flatten({ background: '#fff' }).jpeg({ quality: 80 }).toBuffer());
 }
 
@@ -20,32 +20,32 @@ export const drawPng = (svg: string): Promise<Uint8Array> => sharp(Buffer.from(s
 
 export interface ViewOptions {
   readonly seed?: number;
-  /** The picture's position in the training split. */
+  /** The image's position in the training split. */
   readonly index?: number;
   /** How many views, from the first. */
   readonly count?: number;
 }
 
-/** The numbers that a network is given of one picture, view after view as training shows them. */
+/** The numbers that a network is given of one image, view after view as training shows them. */
 export async function viewsOf(
   file: string,
   preprocessing: Preprocessing,
   augmentation: Augmentation,
   { seed = 0, index = 0, count = 4 }: ViewOptions = {},
 ): Promise<Float32Array[]> {
-  const picture = await decodeLarge(file, preprocessing);
+  const image = await decodeLarge(file, preprocessing);
   return Promise.all(
     Array.from({ length: count }, async (_, view) => {
       const { width, height, mean } = preprocessing;
       const values = new Float32Array(width * height * mean.length);
       const draw = drawAugmentation(augmentation, new Random(seed, 'augment', view, index));
-      await augmentPicture(picture, preprocessing, draw, values, 0);
+      await augmentImage(image, preprocessing, draw, values, 0);
       return values;
     }),
   );
 }
 
-/** What training shows of one picture, as JPEG `data:` URLs of the input's size. */
+/** What training shows of one image, as JPEG `data:` URLs of the input's size. */
 export async function preview(
   file: string,
   preprocessing: Preprocessing,
@@ -55,8 +55,8 @@ export async function preview(
   const views = await viewsOf(file, preprocessing, augmentation, options);
   return Promise.all(
     views.map(async (values) => {
-      const picture = openPixels(readPixels(values, preprocessing, 0));
-      return dataUrl(await picture.jpeg({ quality: 85 }).toBuffer());
+      const image = openPixels(readPixels(values, preprocessing, 0));
+      return dataUrl(await image.jpeg({ quality: 85 }).toBuffer());
     }),
   );
 }

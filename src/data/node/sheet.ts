@@ -1,4 +1,4 @@
-/** Many small pictures on one, with words below each. */
+/** Many small images on one, with words below each. */
 import sharp, { type OverlayOptions } from 'sharp';
 import { escapeMarkup } from '../../escape-markup.ts';
 import { shortened } from '../../graphemes.ts';
@@ -39,7 +39,7 @@ export async function contactSheet(
     left: GAP + (i % columns) * (width + GAP),
     top: GAP + Math.floor(i / columns) * (height + LINE),
   });
-  const pictures = tiles.map(async ({ pixels }, i): Promise<OverlayOptions> => {
+  const images = tiles.map(async ({ pixels }, i): Promise<OverlayOptions> => {
     const resized = openPixels(pixels).resize(width, height, {
       fit: 'fill',
       kernel: factor > 1 ? 'nearest' : 'lanczos3',
@@ -54,5 +54,5 @@ export async function contactSheet(
   });
   const words = `<svg xmlns="http://www.w3.org/2000/svg" width="${across}" height="${down}" font-family="sans-serif" font-size="${TEXT}" fill="#222">${captions.join('')}</svg>`;
   const white = sharp({ create: { width: across, height: down, channels: 3, background: '#fff' } });
-  return white.composite([...(await Promise.all(pictures)), { input: Buffer.from(words) }]).removeAlpha();
+  return white.composite([...(await Promise.all(images)), { input: Buffer.from(words) }]).removeAlpha();
 }

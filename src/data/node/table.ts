@@ -1,4 +1,4 @@
-/** A CSV or JSON lines file of pictures and what is said of them. */
+/** A CSV or JSON lines file of images and what is said of them. */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
@@ -11,14 +11,14 @@ import { splitNames } from './split-names.ts';
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
 const SPLIT = 'split';
 
-/** What a row says of its picture. */
+/** What a row says of its image. */
 type Said = Pick<Entry, 'label' | 'labels' | 'numbers'>;
 
 /** @throws ThawError `bad-data` naming the line and what is wrong with it */
 export async function listTable(path: string, reading: LabelReading): Promise<Listing> {
   const { rows, columns } = await readRows(path, '{"file_name": "a.jpg", "label": "cat"}');
   if (rows.length === 0)
-    throw new ThawError('bad-data', `${path} has no rows`, `It needs one row a picture: ${example(reading)}`);
+    throw new ThawError('bad-data', `${path} has no rows`, `It needs one row an image: ${example(reading)}`);
   const fileColumn = FILE.find((name) => columns.includes(name));
   if (!fileColumn) throw lacking(path, 'file_name', columns, reading);
   const { read, names } = reader(path, reading, columns, fileColumn);
@@ -113,7 +113,7 @@ const classReader =
     );
   };
 
-/** A list in JSON, or names between `|` or `;`. An empty one is a picture of none of the labels. */
+/** A list in JSON, or names between `|` or `;`. An empty one is an image of none of the labels. */
 const listReader =
   (column: string): Reader =>
   (row, where) => {

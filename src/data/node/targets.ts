@@ -1,4 +1,4 @@
-/** From what a data set says of its pictures to samples with labels or targets. */
+/** From what a data set says of its images to samples with labels or targets. */
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading, Sample } from '../types.ts';
 import type { Entry, Listing } from './listing.ts';

@@ -27,7 +27,7 @@ interface Texts {
 
 /**
  * Opens a data set of texts: a CSV or JSON lines file with `text`, `label` and maybe `split`; a folder with tables named `train`, and
- * maybe `val` and `test`; or folders of `.txt` files as of pictures. Texts without a letter are left out.
+ * maybe `val` and `test`; or folders of `.txt` files as of images. Texts without a letter are left out.
  *
  * @throws ThawError `not-found` or `bad-data`
  */

@@ -11,7 +11,7 @@ export const CHANNEL_ORDERS: readonly (readonly [number, number, number])[] = [
   [2, 1, 0],
 ];
 
-/** From 0 to 255; its fraction is cut off where it is stored. Comparisons, not `Math.min`: this is done for each value of a picture. */
+/** From 0 to 255; its fraction is cut off where it is stored. Comparisons, not `Math.min`: this is done for each value of an image. */
 const byte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
 
 /** @param write puts a pixel's new values to `out[at …]` */

@@ -2,7 +2,7 @@
 import { Random } from '../../random.ts';
 import type { Pixels } from '../pixels.ts';
 
-/** Standard normal numbers to choose from: drawing each anew takes ten times as long as the rest of a picture. */
+/** Standard normal numbers to choose from: drawing each anew takes ten times as long as the rest of an image. */
 let kept: Float32Array | undefined;
 
 export const DETAIL = {

@@ -28,7 +28,7 @@ function stepsOf(table: readonly number[], quality: number): readonly number[] {
   return table.map((step) => Math.min(255, Math.max(1, Math.floor((step * percent + 50) / 100))));
 }
 
-/** One of the three components, as many values as the picture or a quarter of them. */
+/** One of the three components, as many values as the image or a quarter of them. */
 interface Plane {
   readonly data: Float64Array;
   readonly width: number;

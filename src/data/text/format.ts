@@ -30,7 +30,7 @@ export const textFormatSchema: z.ZodType<TextFormat> = z.object({
   tokenizerConfig: z.unknown(),
 });
 
-/** What tells a format of texts from one of pictures. */
+/** What tells a format of texts from one of images. */
 export const isText = <T extends object>(format: T): format is Extract<T, { readonly kind: 'text' }> =>
   'kind' in format && format.kind === 'text';
 

@@ -8,33 +8,33 @@ import { blur, extend, extract, resize, transform } from './resample.ts';
 import { blurRadius } from './weights.ts';
 
 /**
- * Writes one augmented picture as float32 at `out[offset …]`.
+ * Writes one augmented image as float32 at `out[offset …]`.
  *
- * @param picture from `decodeLarge`
+ * @param image from `decodeLarge`
  */
-export function augmentPicture(
-  picture: Pixels,
+export function augmentImage(
+  image: Pixels,
   p: Preprocessing,
   draw: AugmentationDraw,
   out: Float32Array,
   offset: number,
 ): void {
-  const upright = turned(picture, draw.quarterTurns);
+  const upright = turned(image, draw.quarterTurns);
   const copies = copiesOf(draw).map((copy) => (copy.moves.length ? warp(upright, p, copy) : cut(upright, p, copy)));
   writeDrawn(copies, p, draw, out, offset);
 }
 
-const partOf = (picture: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Pixels =>
-  resize(extract(picture, from), resized, interpolation);
+const partOf = (image: Pixels, { from, resized }: Part, { interpolation }: Preprocessing): Pixels =>
+  resize(extract(image, from), resized, interpolation);
 
-function cut(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
-  const part = straightCut(picture, p, draw);
-  return { pixels: blur(partOf(picture, part, p), draw.blur), left: part.left, top: part.top };
+function cut(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
+  const part = straightCut(image, p, draw);
+  return { pixels: blur(partOf(image, part, p), draw.blur), left: part.left, top: part.top };
 }
 
-function warp(picture: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
-  const part = affineWarp(picture, p, draw);
-  const resized = partOf(picture, part, p);
+function warp(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
+  const part = affineWarp(image, p, draw);
+  const resized = partOf(image, part, p);
   const source = part.border ? extend(resized, part.border) : resized;
   // Only what the input shows, and what a blur of it looks at.
   const shown = clip(drawnBox(part), p, blurRadius(draw.blur));

@@ -1,4 +1,4 @@
-/** From what a page has of a picture to pixels, by the browser's own decoders: the counterpart of `src/data/node/decode.ts`. */
+/** From what a page has of an image to pixels, by the browser's own decoders: the counterpart of `src/data/node/decode.ts`. */
 import { ThawError } from '../../errors.ts';
 import { Slots } from '../concurrency.ts';
 import { augmentedSize, inputOf } from '../geometry.ts';
@@ -10,7 +10,7 @@ import { formatOf, parseHeader, unsupportedFormat } from './header.ts';
 import { resize } from './resample.ts';
 
 /** A `File` or another `Blob`, or what is decoded already: a bitmap, a canvas, `ImageData`, a video and its frames. */
-export type PictureFile = ImageBitmapSource;
+export type ImageFile = ImageBitmapSource;
 
 /** Bitmaps at a time: more would not be faster, and each may be as large as a photograph. */
 const decoding = new Slots(4);
@@ -22,31 +22,31 @@ const spare = 2;
 const rowsAtOnce = 256;
 
 /**
- * The picture in the size that `p` asks for, before its central crop.
+ * The image in the size that `p` asks for, before its central crop.
  *
  * @throws {ThawError} `bad-data`, or what the browser throws; `failureReason` puts it into words
  */
-export const decodeResized = (file: PictureFile, p: Preprocessing): Promise<Pixels> =>
+export const decodeResized = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
   decode(file, p, (size) => resizedSize(p, size));
 
-/** A picture as augmentation takes it: whole, and somewhat larger than the input, but no larger than the file. */
-export const decodeLarge = (file: PictureFile, p: Preprocessing): Promise<Pixels> =>
+/** An image as augmentation takes it: whole, and somewhat larger than the input, but no larger than the file. */
+export const decodeLarge = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
   decode(file, p, (size) => augmentedSize(p, size));
 
 /**
- * One picture as the model takes it.
+ * One image as the model takes it.
  *
  * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
  */
-export async function decodePicture(
-  file: PictureFile,
+export async function decodeImage(
+  file: ImageFile,
   p: Preprocessing,
 ): Promise<{ data: Float32Array; shape: readonly number[] }> {
   return inputOf(await decodeResized(file, p), p);
 }
 
-/** @param target the size wanted of an upright picture of a size; it may have fractions where it shrinks */
-function decode(file: PictureFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
+/** @param target the size wanted of an upright image of a size; it may have fractions where it shrinks */
+function decode(file: ImageFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
   return decoding.run(async () => {
     const stated = await checkedSize(file);
     const { bitmap, size } = await openBitmap(file, stated, target);
@@ -59,18 +59,18 @@ function decode(file: PictureFile, p: Preprocessing, target: (size: Size) => Siz
 }
 
 /**
- * The size of a picture, of a file as its header says it: nothing is decoded.
+ * The size of an image, of a file as its header says it: nothing is decoded.
  *
- * @throws ThawError `bad-data` if Thaw does not train on it: it is too large or too small, of another format, or no picture
+ * @throws ThawError `bad-data` if Thaw does not train on it: it is too large or too small, of another format, or no image
  */
-export async function checkedSize(file: PictureFile): Promise<Size> {
+export async function checkedSize(file: ImageFile): Promise<Size> {
   const stated = await statedSize(file);
   const problem = sizeProblem(stated.width, stated.height);
   if (problem) throw new ThawError('bad-data', problem);
   return stated;
 }
 
-async function statedSize(file: PictureFile): Promise<Size> {
+async function statedSize(file: ImageFile): Promise<Size> {
   if (!(file instanceof Blob)) return sizeOf(file);
   if (file.size === 0) throw new ThawError('bad-data', 'empty file');
   let bytes = new Uint8Array();
@@ -82,27 +82,27 @@ async function statedSize(file: PictureFile): Promise<Size> {
     if (header === undefined) break;
     if (header !== 'incomplete') return header;
   }
-  if (formatOf(bytes)) throw new ThawError('bad-data', 'broken picture (it does not say its size)');
+  if (formatOf(bytes)) throw new ThawError('bad-data', 'broken image (it does not say its size)');
   const format = unsupportedFormat(bytes);
-  throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG` : 'not a picture');
+  throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG` : 'not an image');
 }
 
 /** What is shown of a source that is no file. */
-function sizeOf(source: Exclude<PictureFile, Blob>): Size {
+function sizeOf(source: Exclude<ImageFile, Blob>): Size {
   if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight };
   if ('videoWidth' in source) return { width: source.videoWidth, height: source.videoHeight };
   if ('naturalWidth' in source) return { width: source.naturalWidth, height: source.naturalHeight };
   if (typeof source.width === 'number') return { width: source.width, height: source.height as number };
-  throw new ThawError('bad-data', 'not a picture');
+  throw new ThawError('bad-data', 'not an image');
 }
 
 /**
- * A bitmap that the browser has shrunk to about twice what is wanted, where the picture is larger, and the picture's own size. A header
- * leaves open which way up some pictures are (Exif in PNG, WebP and AVIF), and browsers differ in whether they turn first or shrink
+ * A bitmap that the browser has shrunk to about twice what is wanted, where the image is larger, and the image's own size. A header
+ * leaves open which way up some images are (Exif in PNG, WebP and AVIF), and browsers differ in whether they turn first or shrink
  * first: where a bitmap is not as long as asked for, it is made again with the sides exchanged.
  */
 async function openBitmap(
-  file: PictureFile,
+  file: ImageFile,
   stated: Size,
   target: (size: Size) => Size,
 ): Promise<{ bitmap: ImageBitmap; size: Size }> {
@@ -119,7 +119,7 @@ async function openBitmap(
   return { bitmap: await attempt(turned), size };
 }
 
-/** What to have a browser shrink a picture's width to; undefined where the picture is not much larger than wanted. */
+/** What to have a browser shrink an image's width to; undefined where the image is not much larger than wanted. */
 export function shrunkWidth(size: Size, wanted: Size): number | undefined {
   const scale = spare * Math.max(wanted.width / size.width, wanted.height / size.height);
   return scale < 0.75 ? Math.ceil(size.width * scale) : undefined;
@@ -135,7 +135,7 @@ const isLongEnough = (bitmap: Size, size: Size, wanted: Size): boolean =>
 
 let canvas: OffscreenCanvas | undefined;
 
-/** Over white; a few rows at a time, in one canvas for all pictures. */
+/** Over white; a few rows at a time, in one canvas for all images. */
 function readBitmap(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
   const rows = Math.min(height, rowsAtOnce);
@@ -159,11 +159,11 @@ function readBitmap(bitmap: ImageBitmap): Pixels {
   return { data, width, height };
 }
 
-/** Why a picture could not be read, in a few words. */
+/** Why an image could not be read, in a few words. */
 export function failureReason(error: unknown): string {
   if (error instanceof ThawError) return error.message;
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
   if (name === 'NotFoundError') return 'the file does not exist';
   if (name === 'NotReadableError') return 'the file cannot be read: it was changed or moved since it was chosen';
-  return `broken picture (${message.split('\n')[0].trim().replace(/\.$/, '')})`;
+  return `broken image (${message.split('\n')[0].trim().replace(/\.$/, '')})`;
 }

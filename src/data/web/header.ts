@@ -1,5 +1,5 @@
 /**
- * What a picture file says of itself in its first bytes, read before a browser decodes it: how large the picture is decides whether it is
+ * What an image file says of itself in its first bytes, read before a browser decodes it: how large the image is decides whether it is
  * decoded at all.
  */
 import type { Size } from '../preprocessing.ts';
@@ -13,7 +13,7 @@ type Format = 'jpeg' | 'png' | 'gif' | 'webp' | 'bmp' | 'avif';
 
 /**
  * @param bytes the beginning of a file
- * @returns `incomplete` where the size comes later; undefined where this is no picture of a known format, or a broken one
+ * @returns `incomplete` where the size comes later; undefined where this is no image of a known format, or a broken one
  */
 export function parseHeader(bytes: Uint8Array): Header | 'incomplete' | undefined {
   const format = formatOf(bytes);
@@ -80,7 +80,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
     return undefined;
   },
   avif(bytes, view) {
-    // Every picture of the file (tiles, alpha, thumbnail) has a box of its size. The whole one is the largest.
+    // Every image of the file (tiles, alpha, thumbnail) has a box of its size. The whole one is the largest.
     let largest: Size | undefined;
     for (let at = 4; at + 16 <= bytes.length; at++) {
       if (text(bytes, at, 4) !== 'ispe') continue;
@@ -114,7 +114,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
   },
 };
 
-/** Whether Exif says that the picture was held sideways, so that its width is its height. */
+/** Whether Exif says that the image was held sideways, so that its width is its height. */
 function isTurned(exif: Uint8Array): boolean {
   if (text(exif, 0, 6) !== 'Exif\0\0' || exif.length < 14) return false;
   const tiff = new DataView(exif.buffer, exif.byteOffset + 6, exif.byteLength - 6);

@@ -1,3 +1,3 @@
-export { augmentPicture } from './augment.ts';
-export { checkedSize, decodeLarge, decodePicture, decodeResized, failureReason, type PictureFile } from './decode.ts';
+export { augmentImage } from './augment.ts';
+export { checkedSize, decodeImage, decodeLarge, decodeResized, failureReason, type ImageFile } from './decode.ts';
 export { canvasReader } from './reader.ts';

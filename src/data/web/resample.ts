@@ -36,7 +36,7 @@ function keep(key: string, make: () => Weights | undefined): Weights | undefined
   return kept.get(key);
 }
 
-/** A rectangle of the picture, all of which lies in it; the picture itself where it is the whole. */
+/** A rectangle of the image, all of which lies in it; the image itself where it is the whole. */
 export function extract(source: Pixels, { left, top, width, height }: Rectangle): Pixels {
   if (left === 0 && top === 0 && width === source.width && height === source.height) return source;
   const data = new Uint8Array(width * height * 3);
@@ -47,7 +47,7 @@ export function extract(source: Pixels, { left, top, width, height }: Rectangle)
   return { data, width, height };
 }
 
-/** The picture with its edges drawn out. */
+/** The image with its edges drawn out. */
 export function extend(source: Pixels, border: Border): Pixels {
   const width = border.left + source.width + border.right;
   const height = border.top + source.height + border.bottom;
@@ -67,23 +67,23 @@ export function extend(source: Pixels, border: Border): Pixels {
 }
 
 /**
- * The picture in another size, proportions not kept. Shrinking smooths: the kernel grows as wide as the pixels become.
+ * The image in another size, proportions not kept. Shrinking smooths: the kernel grows as wide as the pixels become.
  *
  * @param size where it shrinks, it may have fractions: the factor is exact, and the whole pixels nearest to it are drawn about the centre
- * @returns the picture itself where the size is its own
+ * @returns the image itself where the size is its own
  */
 export function resize(source: Pixels, size: Size, interpolation: Interpolation): Pixels {
   const [width, height] = [Math.max(1, Math.round(size.width)), Math.max(1, Math.round(size.height))];
   if (interpolation === 'nearest') return resizeNearest(source, width, height);
-  let picture = source;
-  if (size.height < picture.height) {
-    for (const weights of shrinking(picture.height, size.height, interpolation)) picture = weighRows(picture, weights);
+  let image = source;
+  if (size.height < image.height) {
+    for (const weights of shrinking(image.height, size.height, interpolation)) image = weighRows(image, weights);
   }
-  if (size.width < picture.width) {
-    for (const weights of shrinking(picture.width, size.width, interpolation)) picture = weighColumns(picture, weights);
+  if (size.width < image.width) {
+    for (const weights of shrinking(image.width, size.width, interpolation)) image = weighColumns(image, weights);
   }
-  if (width === picture.width && height === picture.height) return picture;
-  return interpolation === 'linear' ? enlargeLinear(picture, width, height) : enlargeCubic(picture, width, height);
+  if (width === image.width && height === image.height) return image;
+  return interpolation === 'linear' ? enlargeLinear(image, width, height) : enlargeCubic(image, width, height);
 }
 
 function shrinking(input: number, output: number, interpolation: Exclude<Interpolation, 'nearest'>): Weights[] {
@@ -187,7 +187,7 @@ function enlargeLinear(source: Pixels, width: number, height: number): Pixels {
 }
 
 /**
- * Bilinear, without smoothing: pixel (x, y) of the result is what lies at index `inverse (x, y) + start` of the picture.
+ * Bilinear, without smoothing: pixel (x, y) of the result is what lies at index `inverse (x, y) + start` of the image.
  *
  * @param inverse rows of a 2x2 matrix
  * @param background red, green and blue of what lies outside; unless given, the edges are drawn out by a pixel
@@ -207,7 +207,7 @@ export function transform(
   const out = new Uint8Array(width * height * 3);
   let to = 0;
   for (let y = 0; y < height; y++) {
-    // In the surrounded picture, whose indices are one more.
+    // In the surrounded image, whose indices are one more.
     const rowX = b * y + start[0] + 1;
     const rowY = d * y + start[1] + 1;
     for (let x = 0; x < width; x++, to += 3) {
@@ -238,7 +238,7 @@ export function transform(
   return { data: out, width, height };
 }
 
-/** The picture with one pixel more on each side. */
+/** The image with one pixel more on each side. */
 function surround(source: Pixels, colour: readonly [number, number, number] | undefined): Pixels {
   const framed = extend(source, { left: 1, right: 1, top: 1, bottom: 1 });
   if (!colour) return framed;

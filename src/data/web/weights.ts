@@ -1,6 +1,6 @@
 /**
  * What each pixel of a line weighs in each pixel of a resized or blurred one. Kernels, positions and fixed-point rounding are those of
- * libvips 8.18, which sharp resizes with, so that a picture comes out of a browser as it does in Node.
+ * libvips 8.18, which sharp resizes with, so that an image comes out of a browser as it does in Node.
  */
 import type { Preprocessing } from '../types.ts';
 
@@ -205,7 +205,7 @@ export function blurRadius(sigma: number): number {
 
 /**
  * Gaussian blur of a line with sharp's small whole weights (20 in the centre). libvips brings them to a common power of two, which brightens or
- * darkens a picture by up to one in fifty; where it would be more, it divides.
+ * darkens an image by up to one in fifty; where it would be more, it divides.
  */
 export function blurringWeights(length: number, sigma: number): Weights {
   const radius = blurRadius(sigma);

@@ -19,7 +19,7 @@ const MOST: Readonly<Record<string, number>> = {
   'stages.epochs': 10_000,
 };
 
-/** Pixels of a batch, where the run says the size of pictures. */
+/** Pixels of a batch, where the run says the size of images. */
 const MOST_PIXELS = 2 ** 27;
 
 /** Of a machine's memory and disk it decides itself. */
@@ -46,7 +46,7 @@ export function readAskedSettings(given: unknown): TrainSettingsInput {
   }
   const { batch = 16, size = 1, width = size, height = size } = settings as Record<string, number>;
   if (batch * width * height > MOST_PIXELS)
-    throw refused(`the run asks for batches of ${batch} pictures of ${width} x ${height}`, 'Choose a smaller batch');
+    throw refused(`the run asks for batches of ${batch} images of ${width} x ${height}`, 'Choose a smaller batch');
   for (const path of CHOOSING) {
     for (const value of valuesAt(settings, path)) {
       const [slow] = slowPatterns(selectionIn(value));

@@ -18,7 +18,7 @@ export interface CalibrateOutcome extends TemperatureFit {
 const SEED = 0;
 
 /**
- * Fits a temperature on labelled pictures that the model was not trained on, and keeps it beside the model, where
+ * Fits a temperature on labelled images that the model was not trained on, and keeps it beside the model, where
  * `calibrated` finds it. The model itself stays as it is.
  *
  * @throws ThawError where the model does not say its classes, or the data has others

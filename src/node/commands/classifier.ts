@@ -4,7 +4,7 @@ import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../../export/index.ts';
 import type { Model } from '../../onnx/index.ts';
-import { loadable, loadSession, type Runtime, runGiven, type Session } from '../../runtime/index.ts';
+import { loadable, loadSession, type Runtime, runUserModel, type Session } from '../../runtime/index.ts';
 import {
   type ClassifierSettings,
   dataInputsOf,
@@ -36,7 +36,7 @@ export class Classifier {
     /** Where its JSON files are. */
     readonly folder: string,
     private readonly temperature: number | undefined,
-    /** What it is to be shown of each picture; the picture as it is unless given. */
+    /** What it is to be shown of each image; the image as it is unless given. */
     readonly testViews: readonly TestView[] | undefined,
   ) {}
 
@@ -45,25 +45,25 @@ export class Classifier {
    * @param given the runtime, unless the settings say the device
    */
   static async open(spec: string, settings: ClassifierSettings, hooks: JobHooks, given?: Runtime): Promise<Classifier> {
-    const { labels, batch, device, calibrated, tta, output: named, ...pictures } = readClassifierSettings(settings);
+    const { labels, batch, device, calibrated, tta, output: named, ...images } = readClassifierSettings(settings);
     const runtime = given ?? (await openRuntime(device, hooks));
     const resolved = await fetchModel(spec, hooks);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(withOutput(await readModelFile(resolved.path), named));
     noticeQuantized(model, hooks);
-    const preprocessing = inputFormatOf(model, resolved, pictures, hooks);
+    const preprocessing = inputFormatOf(model, resolved, images, hooks);
     const task = taskOf(model, resolved, labels);
     const temperature = calibrated ? keptTemperature(resolved, task) : undefined;
     const [input] = dataInputsOf(model);
     if (!isText(preprocessing) && input?.type !== 'float32') {
       throw new ThawError(
         'bad-model',
-        `the model's input "${input?.name}" is ${input?.type ?? 'no tensor'}, and pictures are float32`,
+        `the model's input "${input?.name}" is ${input?.type ?? 'no tensor'}, and images are float32`,
         'Export the model with a float32 input',
       );
     }
     if (isText(preprocessing) && tta !== 'none')
-      throw new ThawError('bad-config', 'views of --tta are of pictures, and the model reads texts', 'Leave it out');
+      throw new ThawError('bad-config', 'views of --tta are of images, and the model reads texts', 'Leave it out');
     checkOutputs(model, task);
     const session = await open(runtime, model);
     const { name, folder } = resolved;
@@ -87,7 +87,7 @@ export class Classifier {
     for await (const batch of source.batches({ epoch: 0, batchSize: this.batchSize })) {
       const { name, gives } = this.output;
       const hint = 'Use a model that takes such inputs, or export it again';
-      const { [name]: output } = await runGiven(this.session, feedsOf(batch, this), { outputs: [name], hint });
+      const { [name]: output } = await runUserModel(this.session, feedsOf(batch, this), { outputs: [name], hint });
       const scores = output.data as Float32Array;
       const count = scores.length / batch.indices.length;
       if (count !== this.task.outputs) throw wrongCount(this.task, count);
@@ -112,11 +112,11 @@ function keptTemperature({ source, config }: ResolvedModel, task: Task): number 
   throw new ThawError(
     'bad-config',
     `${source} keeps no temperature to be calibrated with`,
-    `Fit one on labelled pictures: thaw calibrate ${source} PICTURES`,
+    `Fit one on labelled images: thaw calibrate ${source} IMAGES`,
   );
 }
 
-/** One row a picture, where a picture has several that follow each other: of classes ln of the mean probability, else the mean output. */
+/** One row an image, where an image has several that follow each other: of classes ln of the mean probability, else the mean output. */
 function meanOfViews(values: Float32Array, { labels, targets, indices }: Batch, { facts, outputs }: Task) {
   const firsts = [...indices.keys()].filter((i) => indices[i] !== indices[i - 1]);
   const isClasses = facts.task === 'classification';

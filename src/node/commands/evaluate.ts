@@ -4,7 +4,7 @@ import { type ClassifierSettings, describeData, keptReading, onClasses } from '.
 import {
   type Assessment,
   type Evaluated,
-  type Exhibit,
+  type ReportBlock,
   TASKS,
   type Task,
   type TaskOutcome,
@@ -27,7 +27,7 @@ export interface EvaluateRequest {
 const SEED = 0;
 
 /**
- * Metrics of a finished model on labelled pictures.
+ * Metrics of a finished model on labelled images.
  *
  * @typeParam A what the model's task comes to
  * @throws ThawError where the model does not say its classes, or the data has others
@@ -43,13 +43,13 @@ export async function evaluate<A extends Evaluated = Assessment>(
 export async function measureModel(
   request: EvaluateRequest,
   hooks: JobHooks,
-): Promise<{ readonly assessment: Evaluated; readonly exhibits: readonly Exhibit[] }> {
+): Promise<{ readonly assessment: Evaluated; readonly reportBlocks: readonly ReportBlock[] }> {
   const { task, predictions } = await labelledPredictions(request, hooks);
   const assessment = task.assess(predictions, task.loss(predictions), SEED);
-  return { assessment, exhibits: task.exhibits(assessment, predictions) };
+  return { assessment, reportBlocks: task.reportBlocks(assessment, predictions) };
 }
 
-/** What the model says of the pictures, and where its JSON files are. */
+/** What the model says of the images, and where its JSON files are. */
 export async function labelledPredictions(
   request: EvaluateRequest,
   hooks: JobHooks,

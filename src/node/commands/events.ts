@@ -35,7 +35,7 @@ export type JobEvent =
       /** Whether the difference is rounding. */
       readonly holds: boolean;
       /** Samples of no meaning, where there are no others. */
-      readonly madeUp?: boolean;
+      readonly synthetic?: boolean;
     };
 
 /** How a job and its caller talk. */

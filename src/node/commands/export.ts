@@ -44,7 +44,7 @@ export interface ExportRequest {
 export interface ExportOutcome {
   readonly file: string;
   readonly bytes: number;
-  /** Against the model that the run ships, on its validation set; null if the run is not finished or the pictures are gone. */
+  /** Against the model that the run ships, on its validation set; null if the run is not finished or the images are gone. */
   readonly verification: Verification | null;
 }
 

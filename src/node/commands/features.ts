@@ -17,7 +17,7 @@ export function cacheBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' |
   return cacheMemory === undefined ? Math.min(2 ** 30, availableMemory() / 4) : cacheMemory * MEBIBYTE;
 }
 
-/** Where a training keeps what the frozen part of its network makes of pictures, as its settings say. */
+/** Where a training keeps what the frozen part of its network makes of images, as its settings say. */
 export async function openFeatures(
   { settings, runtime }: { readonly settings: TrainSettings; readonly runtime: Runtime },
   { onEvent }: JobHooks,

@@ -60,7 +60,7 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
   if (!measured.predictions.length) hooks.onEvent?.({ type: 'notice', message: UNMEASURED });
-  // What is exported takes whole pictures.
+  // What is exported takes whole images.
   job.features.keepOnly([]);
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
@@ -115,9 +115,9 @@ async function writeReport({ run }: FinishedTraining, described: RunDescription,
   }
 }
 
-function reportCheck({ verification, integerKernels }: ModelCheck, madeUp: boolean, { onEvent }: JobHooks): void {
+function reportCheck({ verification, integerKernels }: ModelCheck, synthetic: boolean, { onEvent }: JobHooks): void {
   const { maxDifference, samples, holds } = verification;
-  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, madeUp });
+  if (samples) onEvent?.({ type: 'verified', maxDifference, samples, holds, synthetic });
   if (integerKernels) onEvent?.({ type: 'notice', message: integerKernelsNotice(integerKernels) });
 }
 

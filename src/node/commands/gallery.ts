@@ -6,14 +6,14 @@ import type { InputFormat, TrainSettings } from '../../session/index.ts';
 import type { Prediction } from '../../training/index.ts';
 import { shownPath } from './paths.ts';
 
-/** Pixels of a mistake's picture at most. */
+/** Pixels of a mistake's image at most. */
 const THUMBNAIL = 160;
 /** Characters of a mistake's text at most. */
 const LONGEST = 400;
 const MISTAKES = 24;
 const SAMPLES = 12;
 
-/** The validation pictures or texts that are wrong with the most confidence. */
+/** The validation images or texts that are wrong with the most confidence. */
 export async function worstMistakes(predictions: readonly Prediction[], dataset: Dataset): Promise<Mistake[]> {
   const wrong = predictions
     .filter(({ label, predicted }) => label !== predicted)
@@ -24,7 +24,7 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
     wrong.map(async ({ index, label, predicted, probability }) => {
       const { file, text } = dataset.val[index];
       return {
-        ...(text === undefined ? { thumbnail: await smallPicture(file) } : { text: text.slice(0, LONGEST) }),
+        ...(text === undefined ? { thumbnail: await smallImage(file) } : { text: text.slice(0, LONGEST) }),
         file: shownPath(file),
         label: dataset.classes[label],
         predicted: dataset.classes[predicted],
@@ -35,10 +35,10 @@ export async function worstMistakes(predictions: readonly Prediction[], dataset:
 }
 
 /** Undefined if the file has gone since training read it. */
-export const smallPicture = (file: string): Promise<string | undefined> =>
+export const smallImage = (file: string): Promise<string | undefined> =>
   thumbnail(file, THUMBNAIL).catch(() => undefined);
 
-/** Positions of training pictures, the classes taking turns. */
+/** Positions of training images, the classes taking turns. */
 export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, count: number): number[] {
   const byClass = classes.map((_, label) => [...train.keys()].filter((i) => train[i].label === label));
   // Samples of several labels or of numbers are of no class.
@@ -47,8 +47,8 @@ export function inTurns({ train, classes }: Pick<Dataset, 'train' | 'classes'>, 
   return turns.filter((index) => index !== undefined);
 }
 
-/** Training pictures as the first epoch shows them, the classes taking turns. */
-export async function samplePictures(
+/** Training images as the first epoch shows them, the classes taking turns. */
+export async function sampleImages(
   { train, classes }: Dataset,
   preprocessing: InputFormat,
   { augment, seed }: Pick<TrainSettings, 'augment' | 'seed'>,
@@ -56,11 +56,11 @@ export async function samplePictures(
   if (isText(preprocessing)) return [];
   const chosen = inTurns({ train, classes }, SAMPLES);
   const augmentation = readAugmentation(augment);
-  const pictures = await Promise.all(
-    // A picture that can't be decoded was reported when training met it.
+  const images = await Promise.all(
+    // An image that can't be decoded was reported when training met it.
     chosen.map((index) =>
       preview(train[index].file, preprocessing, augmentation, { seed, index, count: 1 }).catch(() => []),
     ),
   );
-  return pictures.flat();
+  return images.flat();
 }

@@ -3,7 +3,7 @@ import type { BatchSource, DataProblem, Dataset, Sample, TestView } from '../../
 import {
   type OpenDatasetOptions,
   openDataset,
-  openPictures,
+  openImages,
   openTexts,
   readTexts,
   sharpReader,
@@ -16,13 +16,13 @@ import type { JobHooks } from './events.ts';
 export const openLabelled = (path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> =>
   isText(format) ? openTexts(path, options) : openDataset(path, options);
 
-/** What a user wants to know of: files and folders of pictures; texts, and files and folders of them. */
+/** What a user wants to know of: files and folders of images; texts, and files and folders of them. */
 export const openUnlabelled = (
   given: readonly string[],
   format: InputFormat,
   options: Pick<OpenDatasetOptions, 'strict' | 'signal'>,
 ): Promise<{ samples: Sample[]; problems: DataProblem[] }> =>
-  isText(format) ? readTexts(given) : openPictures(given, options);
+  isText(format) ? readTexts(given) : openImages(given, options);
 
 /** Reads images with sharp, and reports those that cannot be read. */
 export function fileReading({ onEvent }: Pick<JobHooks, 'onEvent'> = {}): SourcePlatform {

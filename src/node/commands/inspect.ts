@@ -39,7 +39,7 @@ export interface InspectRequest {
 
 /** What `thaw inspect` tells of a model. */
 export interface ModelInspection extends Inspection {
-  /** What `thaw train` would expect to take, without pictures and features that are remembered; null where it would refuse the model. */
+  /** What `thaw train` would expect to take, without images and features that are remembered; null where it would refuse the model. */
   readonly memory: InspectedMemory | null;
 }
 

@@ -10,14 +10,14 @@ export interface PredictRequest {
   /** A run, a model folder or file, an address, `hf:owner/name`. */
   readonly model: string;
   /** Files, and folders with all files in them; of a model that reads texts also texts themselves, and tables of them. */
-  readonly pictures: readonly string[];
-  /** Stops at a file that is no picture instead of leaving it out. */
+  readonly images: readonly string[];
+  /** Stops at a file that is no image instead of leaving it out. */
   readonly strict?: boolean;
   readonly settings?: ClassifierSettings;
 }
 
-/** What a picture shows or a text says, as a classifier has it. */
-export interface LabelledPicture {
+/** What an image shows or a text says, as a classifier has it. */
+export interface LabelledImage {
   readonly file: string;
   /** Where it is one. */
   readonly text?: string;
@@ -27,7 +27,7 @@ export interface LabelledPicture {
   readonly probabilities: Readonly<Record<string, number>>;
 }
 
-/** What a model says of a picture or a text. */
+/** What a model says of an image or a text. */
 export interface AnsweredSample extends Answer {
   /** Of a text where it stands: a file, or a line of a table. */
   readonly file: string;
@@ -35,12 +35,12 @@ export interface AnsweredSample extends Answer {
 }
 
 /**
- * What a finished model says of pictures.
+ * What a finished model says of images.
  *
  * @typeParam A what the model's task answers, the file besides
- * @returns in the order of the pictures; files that are none are told as notices and left out
+ * @returns in the order of the images; files that are none are told as notices and left out
  */
-export async function predict<A extends { readonly file: string } = LabelledPicture>(
+export async function predict<A extends { readonly file: string } = LabelledImage>(
   request: PredictRequest,
   hooks: JobHooks = {},
 ): Promise<A[]> {
@@ -55,13 +55,13 @@ export async function answers(request: PredictRequest, hooks: JobHooks): Promise
   const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
   try {
     const { task, preprocessing } = classifier;
-    const { samples, problems } = await openUnlabelled(request.pictures, preprocessing, {
+    const { samples, problems } = await openUnlabelled(request.images, preprocessing, {
       strict: request.strict,
       signal: hooks.signal,
     });
     for (const { file, reason } of problems)
       hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` });
-    const asWritten = request.pictures.every((path) => isAbsolute(path));
+    const asWritten = request.images.every((path) => isAbsolute(path));
     const named = ({ file, text }: Sample) =>
       text === undefined ? { file: asWritten ? file : relative(process.cwd(), file) } : { file, text };
     const answered = new Map<number, AnsweredSample>();

@@ -8,26 +8,26 @@ import {
   readAugmentation,
   type Sample,
 } from '../../data/index.ts';
-import { contactSheet, decodePicture, viewsOf } from '../../data/node/index.ts';
+import { contactSheet, decodeImage, viewsOf } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
 import { tensor } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../session/index.ts';
-import { tilesOf } from './batch-pictures.ts';
+import { tilesOf } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
 import { inTurns } from './gallery.ts';
 import { openDataOf, openModel } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface PreviewRequest {
-  /** The model says how pictures become its input. */
+  /** The model says how images become its input. */
   readonly model: string;
   readonly data: string;
   /** A .png, .jpg or .webp; `preview.png` unless given. */
   readonly out?: string;
   /** Rows, 6 unless given: the classes take turns. */
-  readonly pictures?: number;
+  readonly images?: number;
   /** Augmented views of each, 7 unless given. */
   readonly columns?: number;
   /** As for a training. */
@@ -36,22 +36,22 @@ export interface PreviewRequest {
 
 export interface Preview {
   readonly file: string;
-  readonly pictures: readonly { readonly file: string; readonly label: string }[];
+  readonly images: readonly { readonly file: string; readonly label: string }[];
 }
 
 /** Pixels of a tile's longer side. */
 const SIDE = 128;
 
 /**
- * A contact sheet of what a training will show: each picture as it is evaluated, then in the views of the training's first epochs. Batches that are
- * blended are shown so, the pictures of the sheet taking each other's parts.
+ * A contact sheet of what a training will show: each image as it is evaluated, then in the views of the training's first epochs. Batches that are
+ * blended are shown so, the images of the sheet taking each other's parts.
  *
  * @throws ThawError for settings, models and data that a training would refuse
  */
-export async function previewPictures(request: PreviewRequest, hooks: JobHooks = {}): Promise<Preview> {
-  const { out = 'preview.png', pictures = 6, columns = 7 } = request;
+export async function previewImages(request: PreviewRequest, hooks: JobHooks = {}): Promise<Preview> {
+  const { out = 'preview.png', images = 6, columns = 7 } = request;
   const format = formatOf(out);
-  for (const [name, count] of Object.entries({ pictures, columns })) {
+  for (const [name, count] of Object.entries({ images, columns })) {
     if (!(Number.isInteger(count) && count >= 1 && count <= 100))
       throw new ThawError('bad-config', `--${name} is ${count}`, 'It must be a whole number from 1 to 100');
   }
@@ -62,18 +62,18 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
   if (isText(preprocessing)) {
     throw new ThawError(
       'bad-config',
-      `${request.model} reads texts, and a preview shows pictures`,
-      'Give a model of pictures',
+      `${request.model} reads texts, and a preview shows images`,
+      'Give a model of images',
     );
   }
   const dataset = await openDataOf(opened, request.data, hooks);
-  const chosen = inTurns(dataset, pictures);
+  const chosen = inTurns(dataset, images);
   const batchOf = (rows: readonly Float32Array[]): Batch => ({
     inputs: [tensor('float32', batchShape(preprocessing, rows.length), joined(rows))],
     labels: BigInt64Array.from(chosen, (i) => BigInt(dataset.train[i].label)),
     indices: chosen,
   });
-  const plain = await Promise.all(chosen.map((i) => decodePicture(dataset.train[i].file, preprocessing)));
+  const plain = await Promise.all(chosen.map((i) => decodeImage(dataset.train[i].file, preprocessing)));
   const { seed } = settings;
   const views = await Promise.all(
     chosen.map((index) =>
@@ -100,7 +100,7 @@ export async function previewPictures(request: PreviewRequest, hooks: JobHooks =
   const shown = chosen.map((i) => dataset.train[i]);
   return {
     file: shownPath(out),
-    pictures: shown.map((sample) => ({
+    images: shown.map((sample) => ({
       file: shownPath(sample.file),
       label: labelOf(sample, dataset.classes, settings),
     })),
@@ -136,7 +136,7 @@ function mixedAs(
   return blended(batch, drawBlend({ mixup, cutmix, mixProbability }, { width, height }, random), { classes, layout });
 }
 
-/** What the data says of a picture, in words. */
+/** What the data says of an image, in words. */
 function labelOf({ label, targets }: Sample, classes: readonly string[], { task }: TrainSettings): string {
   if (!targets) return classes[label];
   return task === 'regression' ? targets.join(', ') : classes.filter((_, c) => targets[c] > 0).join(', ');

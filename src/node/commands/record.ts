@@ -26,7 +26,7 @@ import {
 } from '../../training/index.ts';
 import { readTextIfThere } from '../disk/index.ts';
 import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { RunEnvironment } from './run-environment.ts';
 
 /** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
 export interface RunRecord {
@@ -41,7 +41,7 @@ export interface RunRecord {
       Pick<StageEnd, 'before' | 'after'>
     >)[];
   /** Where it began. */
-  readonly surroundings?: Surroundings;
+  readonly environment?: RunEnvironment;
   /** When the run began, ISO 8601. */
   readonly created: string;
   /** Of all sittings. */
@@ -97,7 +97,7 @@ const recordSchema = z.object({
       after: scoresSchema.optional(),
     }),
   ),
-  surroundings: z.record(z.string(), z.string()).optional(),
+  environment: z.record(z.string(), z.string()).optional(),
   created: z.string().refine((time) => Number.isFinite(Date.parse(time)), 'it is not a time'),
   seconds: count,
   times: z.object({ computed: count, waited: count }).optional(),

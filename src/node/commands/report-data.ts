@@ -1,14 +1,14 @@
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Dataset, Noun } from '../../data/index.ts';
-import { dataMakeUp } from '../../data/node/index.ts';
+import { datasetSummary } from '../../data/node/index.ts';
 import { plural } from '../../report/format.ts';
-import { curvesOf, type MakeUp, type ReportData, type RunReport } from '../../report/index.ts';
+import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
 import type { Evaluation } from '../../tasks/index.ts';
 import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
-import { samplePictures, worstMistakes } from './gallery.ts';
+import { sampleImages, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
 import { stageResults } from './record.ts';
 import type { FinishedTraining } from './training-job.ts';
@@ -23,7 +23,7 @@ export interface Results extends Measured {
   readonly path: string;
 }
 
-/** What reports of all tasks say of a run, but for its pictures. */
+/** What reports of all tasks say of a run, but for its images. */
 export async function runReport(
   job: FinishedTraining,
   { best, last, seconds, path }: Pick<Results, 'best' | 'last' | 'seconds' | 'path'>,
@@ -69,7 +69,7 @@ export async function runReport(
   };
 }
 
-/** All that the model card says of a classifier's run, and the report but for its pictures. */
+/** All that the model card says of a classifier's run, and the report but for its images. */
 export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
   const { val, test, predictions, calibration, seconds, path } = results;
   const { record, about, dataset, settings } = job;
@@ -87,7 +87,7 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
       classes: dataset.classes,
       counts: { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) },
       problems: dataset.problems,
-      makeUp: null,
+      summary: null,
     },
     before: record.before as Evaluation | null,
     after: val,
@@ -102,29 +102,29 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
   };
 }
 
-/** Augmented training pictures. */
+/** Augmented training images. */
 export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promise<string[]> =>
-  samplePictures(dataset, about.preprocessing, settings);
+  sampleImages(dataset, about.preprocessing, settings);
 
-/** The report with its pictures, which takes reading their files again. */
-export async function withPictures(
+/** The report with its images, which takes reading their files again. */
+export async function withImages(
   data: ReportData,
   job: FinishedTraining,
   { predictions }: Pick<Results, 'predictions'>,
 ): Promise<ReportData> {
-  const makeUp = data.data.noun === 'picture' ? await makeUpOf(job) : null;
+  const summary = data.data.noun === 'image' ? await datasetSummaryOf(job) : null;
   return {
     ...data,
-    data: { ...data.data, makeUp },
+    data: { ...data.data, summary },
     samples: await samplesOf(job),
     mistakes: await worstMistakes(predictions, job.dataset),
   };
 }
 
-/** Pictures that are in two splits are named as the user would. */
-async function makeUpOf({ dataset, sources: { pictures } }: FinishedTraining): Promise<MakeUp | null> {
-  const found = await dataMakeUp(dataset, (file) => pictures?.of(file));
-  const twins = found?.twins?.map(({ kind, split, train, other }) => ({
+/** Images that are in two splits are named as the user would. */
+async function datasetSummaryOf({ dataset, sources: { images } }: FinishedTraining): Promise<DatasetSummary | null> {
+  const found = await datasetSummary(dataset, (file) => images?.of(file));
+  const duplicates = found?.duplicates?.map(({ kind, split, train, other }) => ({
     kind,
     split,
     file: shownPath(train.file),
@@ -132,11 +132,11 @@ async function makeUpOf({ dataset, sources: { pictures } }: FinishedTraining): P
     other: shownPath(other.file),
     otherLabel: dataset.classes[other.label] ?? '',
   }));
-  return found && { ...found, twins: twins ?? null };
+  return found && { ...found, duplicates: duplicates ?? null };
 }
 
 const EXAMPLES = {
-  picture: { one: 'PICTURE.jpg', many: 'PICTURES', pipeline: 'image-classification' },
+  image: { one: 'IMAGE.jpg', many: 'IMAGES', pipeline: 'image-classification' },
   text: { one: '"A text"', many: 'TEXTS.csv', pipeline: 'text-classification' },
 } as const;
 

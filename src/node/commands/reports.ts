@@ -8,29 +8,29 @@ import {
   renderTaskReport,
   reportPlots,
   type ShippedModel,
-  type ShownPictures,
+  type ShownImages,
   type TaskReport,
   taskCard,
 } from '../../report/index.ts';
 import { type FinishedModel, type Measured, type ModelCheck, nounOf } from '../../session/index.ts';
-import { type Evaluated, type Exhibit, metricOf, type Pictures, TASKS, type TaskOutcome } from '../../tasks/index.ts';
-import { smallPicture } from './gallery.ts';
+import { type Evaluated, type Images, metricOf, type ReportBlock, TASKS, type TaskOutcome } from '../../tasks/index.ts';
+import { smallImage } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
-import { commandsFor, type Results, reportData, runReport, samplesOf, withPictures } from './report-data.ts';
+import { commandsFor, type Results, reportData, runReport, samplesOf, withImages } from './report-data.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** What came out of a training of any task. */
 export type TaskResults = Measured<TaskOutcome, Evaluated> & Omit<Results, keyof Measured>;
 
-/** A finished run in words. The card needs no picture, so it can be written before anything that reads files. */
+/** A finished run in words. The card needs no image, so it can be written before anything that reads files. */
 export interface RunDescription {
   /** @param check once the model's answers were compared with the trainer's */
   card(check?: ModelCheck): string;
-  /** Reads pictures again. */
+  /** Reads images again. */
   report(): Promise<{ readonly html: string; readonly plots: readonly Plot[] }>;
 }
 
-/** The report and the model card, and charts as pictures if the task has some. */
+/** The report and the model card, and charts as images if the task has some. */
 export async function describeRun(
   job: FinishedTraining,
   results: TaskResults,
@@ -43,14 +43,14 @@ export async function describeRun(
     const data = await reportData(job, own);
     return {
       card: (check) => modelCard(data, shipped(check)),
-      report: async () => ({ html: renderReport(await withPictures(data, job, own)), plots: reportPlots(data) }),
+      report: async () => ({ html: renderReport(await withImages(data, job, own)), plots: reportPlots(data) }),
     };
   }
   const data = await taskReport(job, results);
   return {
     // Texts are classified only.
     card: (check) => taskCard(data, { ...shipped(check), preprocessing: preprocessing as Preprocessing }),
-    report: async () => ({ html: renderTaskReport(await withShownPictures(data, job, results)), plots: [] }),
+    report: async () => ({ html: renderTaskReport(await withShownImages(data, job, results)), plots: [] }),
   };
 }
 
@@ -76,7 +76,7 @@ export async function describeUnmeasured(
     before: null,
     after: shipped ? metricOf(metric, shipped.val) : Number.NaN,
     tested: null,
-    ...{ exhibits: [], testExhibits: [], pictures: [] },
+    ...{ reportBlocks: [], testExhibits: [], images: [] },
   };
   return {
     card: (check) => taskCard(data, { ...TRANSFORMERS_NAMES, preprocessing, ...check }),
@@ -99,8 +99,8 @@ async function taskReport(job: FinishedTraining, results: TaskResults): Promise<
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   return {
     ...(await runReport(job, results, [
-      { does: 'Use it', command: `thaw predict ${quoted(path)} PICTURE.jpg` },
-      { does: 'Measure it on other pictures', command: `thaw eval ${quoted(path)} TABLE.csv` },
+      { does: 'Use it', command: `thaw predict ${quoted(path)} IMAGE.jpg` },
+      { does: 'Measure it on other images', command: `thaw eval ${quoted(path)} TABLE.csv` },
       ...(job.federation ? [] : [{ does: 'Train again with the same settings', command: again }]),
     ])),
     task: settings.task,
@@ -111,34 +111,34 @@ async function taskReport(job: FinishedTraining, results: TaskResults): Promise<
     before: record.before && metricOf(task.metric, record.before),
     after: metricOf(task.metric, val),
     tested: test && metricOf(task.metric, test),
-    exhibits: task.exhibits(val, predictions).filter(isNoPictures),
+    reportBlocks: task.reportBlocks(val, predictions).filter(isNoImages),
     testExhibits: test
       ? (task
-          .exhibits(test, [])
-          .filter((exhibit) => isNoPictures(exhibit) && exhibit.kind !== 'scatter') as TaskReport['exhibits'])
+          .reportBlocks(test, [])
+          .filter((block) => isNoImages(block) && block.kind !== 'scatter') as TaskReport['reportBlocks'])
       : [],
-    pictures: [],
+    images: [],
   };
 }
 
-async function withShownPictures(
+async function withShownImages(
   data: TaskReport,
   job: FinishedTraining,
   { task, val, predictions }: TaskResults,
 ): Promise<TaskReport> {
-  const exhibits = task.exhibits(val, predictions);
-  const pictures = exhibits.flatMap((exhibit) => (isNoPictures(exhibit) ? [] : [shownPictures(exhibit, job)]));
-  return { ...data, samples: await samplesOf(job), pictures: await Promise.all(pictures) };
+  const reportBlocks = task.reportBlocks(val, predictions);
+  const images = reportBlocks.flatMap((block) => (isNoImages(block) ? [] : [shownImages(block, job)]));
+  return { ...data, samples: await samplesOf(job), images: await Promise.all(images) };
 }
 
-const isNoPictures = (exhibit: Exhibit): exhibit is Exclude<Exhibit, Pictures> => exhibit.kind !== 'pictures';
+const isNoImages = (block: ReportBlock): block is Exclude<ReportBlock, Images> => block.kind !== 'images';
 
-async function shownPictures(
-  { title, note, items }: Pictures,
+async function shownImages(
+  { title, note, items }: Images,
   { dataset: { val } }: FinishedTraining,
-): Promise<ShownPictures> {
+): Promise<ShownImages> {
   // A file that has gone leaves an empty frame.
-  const small = async (index: number) => (await smallPicture(val[index].file)) ?? '';
+  const small = async (index: number) => (await smallImage(val[index].file)) ?? '';
   return {
     title,
     note,

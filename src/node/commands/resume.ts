@@ -9,13 +9,13 @@ import type { TrainOutcome } from './finish.ts';
 import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { checkRecord, isFinished, readRecord } from './record.ts';
-import { surroundingsNotice, surroundingsOf } from './surroundings.ts';
+import { environmentNotice, runEnvironmentOf } from './run-environment.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 /**
  * Continues a run exactly where it stopped, from its own copy of the model.
  *
- * @throws ThawError `run-directory` where it cannot: no checkpoint, other pictures, already finished, in use
+ * @throws ThawError `run-directory` where it cannot: no checkpoint, other images, already finished, in use
  */
 export async function resume<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
   path: string,
@@ -30,7 +30,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
       throw new ThawError(
         'run-directory',
         `the run ${shown} is finished`,
-        `Use it: thaw predict ${shown} PICTURE. To train on: thaw train ${shown} DATA`,
+        `Use it: thaw predict ${shown} IMAGE. To train on: thaw train ${shown} DATA`,
       );
     }
     onEvent?.({ type: 'run', path: shownPath(run.path) });
@@ -57,7 +57,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
         begin: async ({ dataset, format }) => {
           const samples = await identifySamples(dataset, about.dataPath);
           checkIdentity(identity, { model: identity.model, classes: dataset.classes, samples });
-          const changed = surroundingsNotice(record.surroundings, await surroundingsOf(runtime, format));
+          const changed = environmentNotice(record.environment, await runEnvironmentOf(runtime, format));
           if (changed) onEvent?.({ type: 'notice', message: changed });
         },
       },

@@ -13,7 +13,7 @@ import type { TrainOutcome } from './finish.ts';
 import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { newRecord, saveRecord } from './record.ts';
-import { surroundingsOf } from './surroundings.ts';
+import { runEnvironmentOf } from './run-environment.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 export interface TrainRequest {
@@ -29,7 +29,7 @@ export interface TrainRequest {
 }
 
 /**
- * The whole job: a pretrained model and labelled pictures become a fine-tuned model in a run directory.
+ * The whole job: a pretrained model and labelled images become a fine-tuned model in a run directory.
  *
  * @typeParam A what the settings' task comes to, `E` the same in short
  * @throws ThawError for everything that the user can fix; AbortError when asked to stop before there is something to save
@@ -72,8 +72,8 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
       comparison: request.comparison,
     };
     const identity = { model: sha256, classes: dataset.classes, samples: await identifySamples(dataset, dataPath) };
-    const surroundings = await surroundingsOf(runtime, format);
-    const record = { ...newRecord(continued), memory, surroundings };
+    const environment = await runEnvironmentOf(runtime, format);
+    const record = { ...newRecord(continued), memory, environment };
     const written = run as RunWriter;
     await written.writeConfig({ model: files.source, data: request.data, ...settings });
     await saveRecord(written, record);

@@ -4,7 +4,7 @@ import type { BestStore } from '../../session/index.ts';
 import type { Evaluated } from '../../tasks/index.ts';
 import { type Checkpoint, type StageInfo, type TrainingEvent, withState } from '../../training/index.ts';
 import type { RunWriter } from '../run/index.ts';
-import { writeBatchPictures } from './batch-pictures.ts';
+import { writeBatchImages } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
 import { finishRun, type TrainOutcome } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
@@ -50,7 +50,7 @@ async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
     hooks.onEvent?.({ type: 'plan', stages, stepsPerEpoch, done: resume?.progress.epoch ?? 0 });
     if (!resume && !isText(format)) {
       const sheet = { preprocessing: format, classes: task.classes, batchSize: config.batch };
-      await writeBatchPictures(job.run, { train: sources.train, val: sources.val }, sheet);
+      await writeBatchImages(job.run, { train: sources.train, val: sources.val }, sheet);
     }
     const log = new RunLog(job);
     for await (const event of session.run()) {

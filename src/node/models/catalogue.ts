@@ -56,7 +56,7 @@ const rows: readonly Row[] = [
   ['hf:Xenova/vit-base-patch16-224', 'ViT base', 'transformer', 224, 86.6, 347, 'Apache-2.0'],
 ];
 
-const commandFor = (model: string) => `thaw train ${model} PICTURES`;
+const commandFor = (model: string) => `thaw train ${model} IMAGES`;
 
 /**
  * The model in the package, its numbers read off its files, so that they are those of whatever is there. Float32 weights are nearly all of

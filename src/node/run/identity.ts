@@ -71,7 +71,7 @@ export function checkIdentity(run: RunIdentity, now: RunIdentity): void {
   if (run.samples.sha256 === now.samples.sha256) return;
   const counts = (['train', 'val', 'test'] as const)
     .filter((split) => run.samples[split] !== now.samples[split])
-    .map((split) => `${split} had ${run.samples[split]} pictures, now ${now.samples[split]}`);
+    .map((split) => `${split} had ${run.samples[split]} images, now ${now.samples[split]}`);
   changed(`the data set has changed since the run began: ${counts.join(', ') || 'other files, labels or sizes'}`);
 }
 

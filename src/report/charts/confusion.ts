@@ -49,7 +49,7 @@ ${cell >= 32 && html`<text class="${share > 0.7 ? 'on' : ''}" x="${x + cell / 2}
 
   const right = sum(confusion.map((row, i) => row[i]));
   const all = sum(confusion.map(sum));
-  const svg = html`<svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} pictures on the diagonal. The table of classes below has the numbers.">
+  const svg = html`<svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} images on the diagonal. The table of classes below has the numbers.">
 <text class="axis" x="${margin}" y="14">predicted →</text>
 <text class="axis end" x="${margin - 8}" y="${top - 8}">truth ↓</text>
 <rect class="ground" x="${margin}" y="${top}" width="${n * cell}" height="${n * cell}"/>

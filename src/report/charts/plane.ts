@@ -92,7 +92,7 @@ export const reliabilityPlot = (bins: readonly CalibrationBin[], name: string, t
         const gap = Math.abs(accuracy - confidence);
         return html`<g class="bin ${tone}"><rect x="${across(low) + 1}" y="${down(accuracy)}" width="${round((high - low) * SIDE - 2)}" height="${round(accuracy * SIDE)}"/>
 <line x1="${across(confidence)}" x2="${across(confidence)}" y1="${down(confidence)}" y2="${down(accuracy)}"/><circle cx="${across(confidence)}" cy="${down(accuracy)}" r="3.5"/>
-<title>${count(number)} pictures said with ${percent(confidence)} on average: ${percent(accuracy)} right, ${percent(gap)} off</title></g>
+<title>${count(number)} images said with ${percent(confidence)} on average: ${percent(accuracy)} right, ${percent(gap)} off</title></g>
 `;
       }),
   );

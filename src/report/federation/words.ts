@@ -6,7 +6,7 @@ import type { FederationReport } from './types.ts';
 export const rowOf = ({ federation }: Pick<RunReport, 'federation'>): 'round' | 'epoch' =>
   federation ? 'round' : 'epoch';
 
-/** `4 clients, on 196 pictures of their own`: who learned. */
+/** `4 clients, on 196 images of their own`: who learned. */
 export const learners = ({ clients }: FederationReport, noun: string): string =>
   `${plural(clients.length, 'client')}, on ${plural(sum(clients.map(({ examples }) => examples)), noun)} of their own`;
 

@@ -26,7 +26,7 @@ ${
 export function classTable({ after }: ReportData): Html {
   const rows = [...after.perClass].sort((a, b) => (a.f1 || 0) - (b.f1 || 0));
   const table = (part: typeof rows): Html => html`<div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Class</th><th scope="col" class="number">Precision</th><th scope="col" class="number">Recall</th><th scope="col" class="number">F1</th><th scope="col" class="number">ROC area</th><th scope="col" class="number">PR area</th><th scope="col" class="wide"><span class="unseen">F1 as a bar</span></th><th scope="col" class="number">Pictures</th></tr></thead>
+<thead><tr><th scope="col">Class</th><th scope="col" class="number">Precision</th><th scope="col" class="number">Recall</th><th scope="col" class="number">F1</th><th scope="col" class="number">ROC area</th><th scope="col" class="number">PR area</th><th scope="col" class="wide"><span class="unseen">F1 as a bar</span></th><th scope="col" class="number">Images</th></tr></thead>
 <tbody>${part.map(
     ({ label, precision, recall, f1, rocAuc, averagePrecision, support }) =>
       html`<tr><th scope="row">${label}</th><td class="number">${percent(precision)}</td><td class="number">${percent(recall)}</td><td class="number">${score(f1)}</td><td class="number">${rocAuc === null ? '–' : score(rocAuc)}</td><td class="number">${averagePrecision === null ? '–' : score(averagePrecision)}</td><td class="wide">${bar(f1, 'warm')}</td><td class="number">${count(support)}</td></tr>`,

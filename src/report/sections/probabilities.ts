@@ -48,15 +48,15 @@ export function calibration({ calibration: fit }: ReportData): Html {
   const how =
     measured === 'other'
       ? 'The bars are of the test set, which had no part in it.'
-      : 'The bars are of the same pictures in five parts, each at the temperature that the other four give; that the same pictures chose the epoch remains.';
+      : 'The bars are of the same images in five parts, each at the temperature that the other four give; that the same images chose the epoch remains.';
   return section(
     'calibration',
     'Are the probabilities honest?',
     'Bars on the diagonal: of what it says with 80%, 80% is right. A thin line is how far a bar is off.',
     html`${
       temperature === null
-        ? html`<p>${noTemperature(fit, 'validation picture')}.</p>`
-        : html`<p>Divided by ${decimal(temperature)}, fitted on ${plural(samples, 'validation picture')}, the scores give the probabilities on the right; no prediction changes. The temperature is in the model's <code>config.json</code>, and <code>thaw predict --calibrated</code> uses it. ${how}</p>`
+        ? html`<p>${noTemperature(fit, 'validation image')}.</p>`
+        : html`<p>Divided by ${decimal(temperature)}, fitted on ${plural(samples, 'validation image')}, the scores give the probabilities on the right; no prediction changes. The temperature is in the model's <code>config.json</code>, and <code>thaw predict --calibrated</code> uses it. ${how}</p>`
     }
 <div class="charts">${columns.map(
       ({ name, scores, tone }) => html`<div><h3>${name}</h3>${reliabilityPlot(scores.calibration.bins, name, tone)}

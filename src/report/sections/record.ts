@@ -1,14 +1,14 @@
 import { continuedText } from '../continued.ts';
 import { bytes, count, duration, percent, plural, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
-import type { MakeUp, ReportData, RunReport } from '../types.ts';
+import type { DatasetSummary, ReportData, RunReport } from '../types.ts';
 import { bar, folded, section } from './section.ts';
 
 /** Rows of long lists that are shown unfolded. */
 const SHOWN = 12;
 
 /** How many samples of each class there are, and the files that were left out. */
-export function dataMakeUp({ data: { path, noun, classes, counts, problems, makeUp } }: ReportData): Html {
+export function datasetSummary({ data: { path, noun, classes, counts, problems, summary } }: ReportData): Html {
   const splits = [
     ...(sum(counts.train) > 0 ? [{ name: 'Training', numbers: counts.train }] : []),
     { name: 'Validation', numbers: counts.val },
@@ -30,7 +30,7 @@ ${total && html`<tfoot><tr><th scope="row">All</th>${splits.map(({ numbers }) =>
     html`<p>Read from <code>${path}</code>.</p>
 ${table(order.slice(0, SHOWN), true)}
 ${order.length > SHOWN && folded(plural(order.length - SHOWN, 'more class', 'more classes'), table(order.slice(SHOWN), false))}
-${makeUp && pictures(makeUp)}
+${summary && images(summary)}
 ${
   problems.length > 0 &&
   html`<h3>${plural(problems.length, 'file')} left out</h3>${list(problems.slice(0, SHOWN))}
@@ -41,8 +41,8 @@ ${problems.length > SHOWN && folded(`${plural(problems.length - SHOWN, 'more fil
 
 const KINDS = { same: 'the same', near: 'nearly the same', mirrored: 'the same, mirrored' } as const;
 
-/** Sizes and formats, and pictures that are in training and in what measures it. */
-function pictures({ looked, formats, sizes, bytes: size, twins }: MakeUp): Html {
+/** Sizes and formats, and images that are in training and in what measures it. */
+function images({ looked, formats, sizes, bytes: size, duplicates }: DatasetSummary): Html {
   const pixels = ([width, height]: readonly [number, number]) => `${width} × ${height}`;
   const facts: readonly (readonly [string, string])[] = [
     ['Sizes', `${pixels(sizes.smallest)} to ${pixels(sizes.largest)}`],
@@ -50,20 +50,20 @@ function pictures({ looked, formats, sizes, bytes: size, twins }: MakeUp): Html 
     ['Formats', formats.map(({ format, count: number }) => `${count(number)} ${format.toUpperCase()}`).join(', ')],
     ['Files', `${bytes(size)} in ${plural(looked, 'file')}`],
   ];
-  const list = (part: NonNullable<MakeUp['twins']>): Html =>
+  const list = (part: NonNullable<DatasetSummary['duplicates']>): Html =>
     html`<ul class="files">${part.map(
       ({ kind, file, label, other, otherLabel, split }) =>
         html`<li><code>${other}</code> of ${split === 'val' ? 'validation' : split} is ${KINDS[kind]} as <code>${file}</code> of training${label !== otherLabel && html`, and labelled <b>${otherLabel}</b> instead of <b>${label}</b>`}</li>`,
     )}</ul>`;
-  return html`<h3>Pictures</h3>
+  return html`<h3>Images</h3>
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${
-  twins === null
-    ? html`<p><small>Too many pictures to look for some that are in two splits.</small></p>`
-    : twins.length === 0
-      ? html`<p>No picture of training was found again, or nearly so, among those that measure it.</p>`
-      : html`<h3>${plural(twins.length, 'picture')} in two splits</h3><p>What was trained on measures nothing: remove them from one of the two.</p>${list(twins.slice(0, SHOWN))}
-${twins.length > SHOWN && folded(plural(twins.length - SHOWN, 'more picture'), list(twins.slice(SHOWN)))}`
+  duplicates === null
+    ? html`<p><small>Too many images to look for some that are in two splits.</small></p>`
+    : duplicates.length === 0
+      ? html`<p>No image of training was found again, or nearly so, among those that measure it.</p>`
+      : html`<h3>${plural(duplicates.length, 'image')} in two splits</h3><p>What was trained on measures nothing: remove them from one of the two.</p>${list(duplicates.slice(0, SHOWN))}
+${duplicates.length > SHOWN && folded(plural(duplicates.length - SHOWN, 'more image'), list(duplicates.slice(SHOWN)))}`
 }`;
 }
 

@@ -1,5 +1,5 @@
 import { isText } from '../../data/text/index.ts';
-import type { Exhibit, Pictures, TaskName } from '../../tasks/index.ts';
+import type { Images, ReportBlock, TaskName } from '../../tasks/index.ts';
 import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
@@ -13,7 +13,7 @@ interface Use {
   /** The hub's name for what it does, where it has one. */
   readonly pipeline?: string;
   readonly javascript: string;
-  /** With `output`, a picture's row. */
+  /** With `output`, an image's row. */
   readonly python: string;
   /** What the output is. */
   readonly output: string;
@@ -24,7 +24,7 @@ const SCORES = `import { AutoImageProcessor, AutoModelForImageClassification, Ra
 
 const processor = await AutoImageProcessor.from_pretrained('./model'); // this folder
 const model = await AutoModelForImageClassification.from_pretrained('./model');
-const { logits } = await model(await processor(await RawImage.read('picture.jpg')));`;
+const { logits } = await model(await processor(await RawImage.read('image.jpg')));`;
 
 const USES: Readonly<Record<Exclude<TaskName, 'classification'>, Use>> = {
   'multi-label': {
@@ -44,14 +44,14 @@ console.log(logits.data); // in the order of model.config.id2label`,
     python: `print({name: float(output[int(i)]) for i, name in config['id2label'].items()})`,
     output: 'the numbers, in their own units',
     limit:
-      'It says a number about every picture, whatever that shows, and was measured within the range of its training pictures only.',
+      'It says a number about every image, whatever that shows, and was measured within the range of its training images only.',
   },
   embedding: {
     pipeline: 'image-feature-extraction',
     javascript: `import { pipeline } from '@huggingface/transformers';
 
 const embed = await pipeline('image-feature-extraction', './model'); // this folder
-const { data } = await embed('picture.jpg'); // the dot product of two is their likeness, -1 to 1`,
+const { data } = await embed('image.jpg'); // the dot product of two is their likeness, -1 to 1`,
     python: 'print(output)  # the dot product of two is their likeness, -1 to 1',
     output: 'a unit vector',
     limit: 'What is alike is what its training classes made alike.',
@@ -88,21 +88,21 @@ function taskFrontMatter(data: TaskReport, shipped: ShippedModel): string {
 }
 
 /** Numbers and tables as Markdown; charts are in the report. */
-function scores(exhibit: Exclude<Exhibit, Pictures>): string {
-  if (exhibit.kind === 'scatter') return '';
-  if (exhibit.kind === 'figures') {
-    return exhibit.items.map(({ title, value, form }) => `- ${plain(title)}: ${told(value, form)}`).join('\n');
+function scores(block: Exclude<ReportBlock, Images>): string {
+  if (block.kind === 'scatter') return '';
+  if (block.kind === 'figures') {
+    return block.items.map(({ title, value, form }) => `- ${plain(title)}: ${told(value, form)}`).join('\n');
   }
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    line(exhibit.columns.map(({ title }) => plain(title))),
-    line(exhibit.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
-    ...exhibit.rows.map((row) => line(row.map((cell, i) => plain(told(cell, exhibit.columns[i].form))))),
+    line(block.columns.map(({ title }) => plain(title))),
+    line(block.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
+    ...block.rows.map((row) => line(row.map((cell, i) => plain(told(cell, block.columns[i].form))))),
   ].join('\n');
 }
 
-const list = (exhibits: TaskReport['exhibits']): string =>
-  exhibits
+const list = (reportBlocks: TaskReport['reportBlocks']): string =>
+  reportBlocks
     .map(scores)
     .filter((text) => text !== '')
     .join('\n\n');
@@ -123,10 +123,10 @@ export function taskCard(data: TaskReport, shipped: ShippedModel): string {
 
 ${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(lesson(data))}: ${metric.title} ${measured(metric, data.after)} on ${measuredOn(data)}.
 
-${data.exhibits.length ? `## Scores\n\n${list(data.exhibits)}\n` : ''}${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
+${data.reportBlocks.length ? `## Scores\n\n${list(data.reportBlocks)}\n` : ''}${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
 ## How it was trained
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(data.data.train, 'picture')}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(data.data.train, 'image')}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
 
 ${stages.join('\n') || 'No stage was run.'}
 
@@ -151,7 +151,7 @@ ${quantizedUse(shipped.integerKernels)}
 ## Limits
 
 ${disagreement(shipped)}- ${use.limit}
-- It was measured on pictures like those it was trained on. Measure it on your own before you rely on it.
-${chosenBy(data, data.tested !== null)}- Licence and biases of the model it started from, and of the pictures, carry over.
+- It was measured on images like those it was trained on. Measure it on your own before you rely on it.
+${chosenBy(data, data.tested !== null)}- Licence and biases of the model it started from, and of the images, carry over.
 `;
 }

@@ -3,36 +3,36 @@ import { clients, rowOf } from '../federation/index.ts';
 import { count, date, duration, measured, percent, plural } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import { pageOf } from '../page.ts';
-import { samples } from '../sections/pictures.ts';
+import { samples } from '../sections/images.ts';
 import { nextSteps, record } from '../sections/record.ts';
 import { section } from '../sections/section.ts';
 import { BRAND, figure, learnedFrom, WHY } from '../sections/summary.ts';
-import { gallery, results } from './exhibits.ts';
+import { gallery, results } from './report-blocks.ts';
 import { stageTable, training } from './training.ts';
 import type { TaskReport } from './types.ts';
 
 /** What the validation metric was measured on. */
 export function measuredOn({ federation, data: { val } }: TaskReport): string {
-  if (!federation) return `${plural(val, 'picture')} that it was not trained on`;
+  if (!federation) return `${plural(val, 'image')} that it was not trained on`;
   return val
-    ? `${plural(val, 'picture')} of the server`
+    ? `${plural(val, 'image')} of the server`
     : `${plural(federation.held, 'sample')} that the clients held back`;
 }
 
 /** The head of the page: what was done, how well it went, and the thaw itself. */
 function summary(data: TaskReport): Html {
-  const { model, plan, rows, metric, before, after, tested, data: pictures } = data;
+  const { model, plan, rows, metric, before, after, tested, data: images } = data;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
   const unmeasured = data.federation && !Number.isFinite(after);
   const share = model.parameters ? trained / model.parameters : 0;
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${lesson(data)} ${learnedFrom(data, plural(pictures.train, 'picture'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has measured its last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
+<p class="lede">${model.name} learned ${lesson(data)} ${learnedFrom(data, plural(images.train, 'image'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has measured its last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
 ${!unmeasured && figure(`Validation ${metric.title}`, measured(metric, after), before === null ? '' : `${measured(metric, before)} before training`)}
-${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `of ${plural(pictures.test, 'picture')}`)}
+${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `of ${plural(images.test, 'image')}`)}
 ${figure('Trained', percent(share, share < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
 ${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
@@ -44,14 +44,14 @@ ${rows.length > 0 && thawChart(data)}
 export const lesson = ({ task, noun, names }: Pick<TaskReport, 'task' | 'noun' | 'names'>): string =>
   task === 'embedding' ? `to embed ${plural(names.length, ...noun)}` : plural(names.length, ...noun);
 
-function dataMakeUp({ data: { path, train, val, test, problems }, federation }: TaskReport): Html {
+function datasetSummary({ data: { path, train, val, test, problems }, federation }: TaskReport): Html {
   if (federation && !val) return html``;
   const splits = [`${count(train)} training`, `${count(val)} validation`, ...(test ? [`${count(test)} test`] : [])];
   return section(
     'data',
     'Data',
     '',
-    html`<p>Read from <code>${path}</code>: ${splits.join(', ')} pictures.</p>
+    html`<p>Read from <code>${path}</code>: ${splits.join(', ')} images.</p>
 ${
   problems.length > 0 &&
   html`<h3>${plural(problems.length, 'file')} left out</h3>
@@ -65,14 +65,14 @@ export const renderTaskReport = (data: TaskReport): string =>
   pageOf(
     data,
     html`${summary(data)}
-${results('result', 'Validation', data.exhibits)}
+${results('result', 'Validation', data.reportBlocks)}
 ${results('test', 'Test set', data.testExhibits)}
 ${clients(data)}
 ${training(data)}
 ${stageTable(data)}
-${data.pictures.map(gallery)}
+${data.images.map(gallery)}
 ${samples(data)}
-${dataMakeUp(data)}
+${datasetSummary(data)}
 ${nextSteps(data)}
 ${record(data)}`,
   ).text;

@@ -1,11 +1,11 @@
 import type { DataProblem } from '../../data/types.ts';
-import type { Exhibit, Metric, Pictures, TaskName } from '../../tasks/index.ts';
+import type { Images, Metric, ReportBlock, TaskName } from '../../tasks/index.ts';
 import type { RunReport } from '../types.ts';
 
-/** Pictures worth a look, as they are shown. */
-export interface ShownPictures extends Pick<Pictures, 'title' | 'note'> {
+/** Images worth a look, as they are shown. */
+export interface ShownImages extends Pick<Images, 'title' | 'note'> {
   readonly items: readonly {
-    /** `data:` URLs, of the picture and of the one beside it. */
+    /** `data:` URLs, of the image and of the one beside it. */
     readonly thumbnail: string;
     readonly beside?: string;
     readonly file: string;
@@ -33,7 +33,7 @@ export interface TaskReport extends RunReport {
   readonly after: number;
   readonly tested: number | null;
   /** What there is to show of the validation set, and of the test set. */
-  readonly exhibits: readonly Exclude<Exhibit, Pictures>[];
-  readonly testExhibits: readonly Exclude<Exhibit, Pictures>[];
-  readonly pictures: readonly ShownPictures[];
+  readonly reportBlocks: readonly Exclude<ReportBlock, Images>[];
+  readonly testExhibits: readonly Exclude<ReportBlock, Images>[];
+  readonly images: readonly ShownImages[];
 }

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { blobOf } from '../files/pictures.ts';
+import { blobOf } from '../files/images.ts';
 import type { Problem } from '../state/types.ts';
 
-/** Pixels of a camera picture's side. */
+/** Pixels of a camera image's side. */
 const SIDE = 320;
 
 type Facing = 'user' | 'environment';

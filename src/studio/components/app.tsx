@@ -2,8 +2,8 @@ import { StudioContext } from '../context.ts';
 import type { Studio } from '../state/studio.ts';
 import { DownloadSection } from './download-section.tsx';
 import { Header } from './header.tsx';
+import { ImagesSection } from './images-section.tsx';
 import { MistakesSection } from './mistakes-section.tsx';
-import { PicturesSection } from './pictures-section.tsx';
 import { Steps } from './steps.tsx';
 import { TrainSection } from './train-section.tsx';
 import { TrySection } from './try-section.tsx';
@@ -19,7 +19,7 @@ export const App = ({ studio, notice }: AppProps) => (
   <StudioContext.Provider value={studio}>
     <Header notice={notice} />
     <main>
-      <PicturesSection />
+      <ImagesSection />
       <TrainSection />
       <TrySection />
       <MistakesSection />

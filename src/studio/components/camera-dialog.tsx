@@ -7,10 +7,10 @@ import { CameraView } from './camera-view.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 
-/** Milliseconds between two pictures while the button is held. */
+/** Milliseconds between two images while the button is held. */
 const EVERY = 160;
 
-/** Pictures of the camera into a class, for as long as a button (or the space bar on it) is held. */
+/** Images of the camera into a class, for as long as a button (or the space bar on it) is held. */
 export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; readonly onClose: () => void }) {
   const studio = useStudio();
   const camera = useCamera();
@@ -21,7 +21,7 @@ export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; 
 
   const take = async () => {
     const blob = await takeRef.current();
-    if (blob) studio.addPictures(entry.id, [blob]);
+    if (blob) studio.addImages(entry.id, [blob]);
   };
   const release = () => {
     clearInterval(timer.current);
@@ -37,9 +37,9 @@ export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; 
   useEffect(() => release, []);
 
   const isTrigger = ({ key }: KeyboardEvent) => key === ' ' || key === 'Enter';
-  const count = entry.pictures.length;
+  const count = entry.images.length;
   return (
-    <Dialog title={`Take pictures of “${entry.name}”`} onClose={onClose}>
+    <Dialog title={`Take images of “${entry.name}”`} onClose={onClose}>
       <CameraView camera={camera} />
       <footer>
         <button
@@ -66,9 +66,7 @@ export function CameraDialog({ entry, onClose }: { readonly entry: StudioClass; 
           <Icon name="camera" />
           Hold to take many
         </button>
-        <p aria-live="polite">
-          {count === 1 ? '1 picture' : `${count} pictures`} so far. Move and turn it while you hold.
-        </p>
+        <p aria-live="polite">{count === 1 ? '1 image' : `${count} images`} so far. Move and turn it while you hold.</p>
       </footer>
     </Dialog>
   );

@@ -11,28 +11,28 @@ import { takeIn } from './intake.ts';
 import { Thumbnails } from './thumbnails.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** One thing to tell from the others: its name and its pictures. */
+/** One thing to tell from the others: its name and its images. */
 export function ClassCard({ entry, index }: { readonly entry: StudioClass; readonly index: number }) {
   const studio = useStudio();
   const dialog = useSignal<'camera' | 'draw' | undefined>(undefined);
   const over = useSignal(false);
   const files = useRef<HTMLInputElement>(null);
-  const { id, name, pictures } = entry;
+  const { id, name, images } = entry;
   const shownName = name.trim() || `class ${index + 1}`;
 
   const close = () => {
     dialog.value = undefined;
   };
   const remove = () => {
-    const question = `Remove “${shownName}” and its ${pictures.length} pictures?`;
-    if (pictures.length === 0 || confirm(question)) studio.removeClass(id);
+    const question = `Remove “${shownName}” and its ${images.length} images?`;
+    if (images.length === 0 || confirm(question)) studio.removeClass(id);
   };
   return (
     <article
       class={`class ${over.value ? 'over' : ''}`}
       style={tintOf(index)}
       data-class={id}
-      aria-label={`${shownName}, ${pictures.length} pictures`}
+      aria-label={`${shownName}, ${images.length} images`}
       onDragOver={(event) => {
         event.preventDefault();
         event.stopPropagation();
@@ -64,7 +64,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           onInput={({ currentTarget }) => studio.rename(id, currentTarget.value)}
           onFocus={({ currentTarget }) => /^Class \d+$/.test(currentTarget.value) && currentTarget.select()}
         />
-        <span class="count">{pictures.length || ''}</span>
+        <span class="count">{images.length || ''}</span>
         <button type="button" class="bare" aria-label={`Remove class ${shownName}`} onClick={remove}>
           <Icon name="close" />
         </button>
@@ -105,7 +105,7 @@ export function ClassCard({ entry, index }: { readonly entry: StudioClass; reado
           }}
         />
       </div>
-      {pictures.length === 0 && <p class="hint dropping">or drop pictures here, or paste them</p>}
+      {images.length === 0 && <p class="hint dropping">or drop images here, or paste them</p>}
       <Thumbnails entry={entry} />
       <Trouble place={`class:${id}`} />
       {dialog.value === 'camera' && <CameraDialog entry={entry} onClose={close} />}

@@ -36,7 +36,7 @@ export function Curves({ run }: { readonly run: Run }) {
     lineChart({
       ...common,
       title: 'Right answers',
-      description: `${percent(last.val.accuracy)} of the pictures held back, ${percent(last.train.accuracy)} of those it learns from.`,
+      description: `${percent(last.val.accuracy)} of the images held back, ${percent(last.train.accuracy)} of those it learns from.`,
       series: [
         { name: 'learned from', look: 'train', values: rows.map(({ train }) => train.accuracy) },
         { name: 'held back', look: 'val', values: rows.map(({ val }) => val.accuracy) },
@@ -48,7 +48,7 @@ export function Curves({ run }: { readonly run: Run }) {
     lineChart({
       ...common,
       title: 'Error (loss)',
-      description: `${decimal(last.val.loss)} on the pictures held back, ${decimal(last.train.loss)} on those it learns from.`,
+      description: `${decimal(last.val.loss)} on the images held back, ${decimal(last.train.loss)} on those it learns from.`,
       series: [
         { name: 'learned from', look: 'train', values: rows.map(({ train }) => train.loss) },
         { name: 'held back', look: 'val', values: rows.map(({ val }) => val.loss) },

@@ -13,7 +13,7 @@ export function DrawDialog({ entry, onClose }: { readonly entry: StudioClass; re
   const add = async () => {
     const drawn = strokes.value;
     strokes.value = [];
-    studio.addPictures(entry.id, [await drawingBlob(drawn)]);
+    studio.addImages(entry.id, [await drawingBlob(drawn)]);
   };
   return (
     <Dialog title={`Draw “${entry.name}”`} onClose={onClose}>
@@ -23,8 +23,8 @@ export function DrawDialog({ entry, onClose }: { readonly entry: StudioClass; re
           Add it
         </button>
         <p aria-live="polite">
-          {entry.pictures.length === 1 ? '1 picture' : `${entry.pictures.length} pictures`} so far. Draw the next one a
-          little differently.
+          {entry.images.length === 1 ? '1 image' : `${entry.images.length} images`} so far. Draw the next one a little
+          differently.
         </p>
       </footer>
     </Dialog>

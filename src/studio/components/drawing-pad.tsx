@@ -15,7 +15,7 @@ const INKS = [
   { name: 'Red', colour: '#c9402a' },
 ] as const;
 
-/** The canvas has more points than the picture, for sharp lines on fine screens. */
+/** The canvas has more points than the image, for sharp lines on fine screens. */
 const CANVAS = 2 * SIDE;
 
 /** Paper to draw on with a mouse, a finger or a pen. Whoever shows it holds the strokes. */
@@ -63,7 +63,7 @@ export function DrawingPad({
         width={CANVAS}
         height={CANVAS}
         role="img"
-        aria-label={`${label}. ${drawn.length ? `${drawn.length} strokes so far.` : 'Empty.'} Drawn with a pointer; a file or a pasted picture does as well.`}
+        aria-label={`${label}. ${drawn.length ? `${drawn.length} strokes so far.` : 'Empty.'} Drawn with a pointer; a file or a pasted image does as well.`}
         onPointerDown={begin}
         onPointerMove={move}
       />

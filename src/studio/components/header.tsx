@@ -4,14 +4,14 @@ import { Brand } from './brand.tsx';
 /** @param notice something about this visit that is good to know */
 export function Header({ notice }: { readonly notice: string | undefined }) {
   const studio = useStudio();
-  const empty = studio.pictures.value === 0 && studio.teaching.run.value.phase === 'idle';
+  const empty = studio.images.value === 0 && studio.teaching.run.value.phase === 'idle';
   const startOver = () => {
-    if (confirm('Start over? All pictures and what was learned are forgotten.')) void studio.startOver();
+    if (confirm('Start over? All images and what was learned are forgotten.')) void studio.startOver();
   };
   return (
     <header class="top">
-      <a class="skip" href="#pictures">
-        Skip to the pictures
+      <a class="skip" href="#images">
+        Skip to the images
       </a>
       <div class="title">
         <Brand />
@@ -23,7 +23,7 @@ export function Header({ notice }: { readonly notice: string | undefined }) {
         </button>
       </div>
       <p class="promise">
-        Teach your computer to tell pictures apart. Everything stays on this device.
+        Teach your computer to tell images apart. Everything stays on this device.
         {notice && <span class="note">{notice}</span>}
       </p>
     </header>

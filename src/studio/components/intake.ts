@@ -1,14 +1,14 @@
 import { byFolder, type PlacedFile } from '../files/folders.ts';
-import { listed, PICTURES_TAKEN, type Refused, readPictures } from '../files/pictures.ts';
+import { IMAGES_TAKEN, listed, type Refused, readImages } from '../files/images.ts';
 import type { Studio } from '../state/studio.ts';
 import type { Place } from '../state/types.ts';
 
-/** Pictures into a class; what is none is named at it. */
+/** Images into a class; what is none is named at it. */
 export async function takeIn(studio: Studio, id: string, files: readonly File[]): Promise<void> {
   const place: Place = `class:${id}`;
   studio.board.clear(place);
-  const { pictures, refused } = await readPictures(files);
-  if (pictures.length) studio.addPictures(id, pictures);
+  const { images, refused } = await readImages(files);
+  if (images.length) studio.addImages(id, images);
   refuse(studio, place, refused);
 }
 
@@ -17,16 +17,16 @@ export async function takeInFolders(studio: Studio, placed: readonly PlacedFile[
   const folders = byFolder(placed);
   const loose = folders.get('') ?? [];
   folders.delete('');
-  const classes: { name: string; pictures: readonly Blob[] }[] = [];
+  const classes: { name: string; images: readonly Blob[] }[] = [];
   const wrong: Refused[] = [];
   for (const [name, files] of folders) {
-    const { pictures, refused } = await readPictures(files);
-    if (pictures.length) classes.push({ name, pictures });
+    const { images, refused } = await readImages(files);
+    if (images.length) classes.push({ name, images });
     wrong.push(...refused);
   }
-  studio.board.clear('pictures');
+  studio.board.clear('images');
   if (classes.length) studio.addClasses(classes);
-  refuse(studio, 'pictures', wrong);
+  refuse(studio, 'images', wrong);
   const { target } = studio;
   if (loose.length && target !== undefined) await takeIn(studio, target, loose);
 }
@@ -35,6 +35,6 @@ function refuse({ board }: Studio, place: Place, refused: readonly Refused[]): v
   if (!refused.length) return;
   board.show(place, {
     message: `${listed(refused)} ${refused.length === 1 ? 'was' : 'were'} left out.`,
-    hint: PICTURES_TAKEN,
+    hint: IMAGES_TAKEN,
   });
 }

@@ -7,7 +7,7 @@ import type { Run } from '../state/types.ts';
 /** Place on the ramp from meltwater to warm where a layer begins: blue is for ice. */
 const LEAST_WARM = 0.5;
 
-/** The network as it thaws: a block a layer group, the picture's side first. Ice is frozen; what learns warms up. */
+/** The network as it thaws: a block a layer group, the image's side first. Ice is frozen; what learns warms up. */
 export function Layers({ run }: { readonly run: Run }) {
   const { opened, stage, trained, phase } = run;
   if (!opened) return null;
@@ -29,7 +29,7 @@ export function Layers({ run }: { readonly run: Run }) {
           <i class="frozen" /> frozen <i class="warm" /> learning
         </span>
       </figcaption>
-      <ol aria-label="Layers, from the picture to the answer">
+      <ol aria-label="Layers, from the image to the answer">
         {groups.map((group, i) => {
           const lit = learning.has(group);
           const epochs = trained[i] ?? 0;
@@ -52,7 +52,7 @@ export function Layers({ run }: { readonly run: Run }) {
         })}
       </ol>
       <p class="ends" aria-hidden="true">
-        <span>picture</span>
+        <span>image</span>
         <span>answer</span>
       </p>
     </figure>

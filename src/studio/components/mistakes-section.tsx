@@ -1,13 +1,13 @@
 import { confusionMatrix } from '../../report/charts/index.ts';
 import { percent, plural } from '../../report/format.ts';
 import { useStudio } from '../context.ts';
-import { urlOf } from '../files/pictures.ts';
+import { urlOf } from '../files/images.ts';
 import { score } from './words.ts';
 
 /** Mistakes that are shown at most; the surest come first. */
 const SHOWN = 24;
 
-/** What it still gets wrong of the pictures that were held back. */
+/** What it still gets wrong of the images that were held back. */
 export function MistakesSection() {
   const result = useStudio().teaching.result.value;
   if (!result) return null;
@@ -20,12 +20,12 @@ export function MistakesSection() {
       </h2>
       {mistakes.length === 0 ? (
         <p class="lead">
-          None among the {plural(all, 'picture')} that were held back from the training. Try harder ones above.
+          None among the {plural(all, 'image')} that were held back from the training. Try harder ones above.
         </p>
       ) : (
         <>
           <p class="lead">
-            {mistakes.length} of the {plural(all, 'picture')} that were held back {mistakes.length === 1 ? 'is' : 'are'}{' '}
+            {mistakes.length} of the {plural(all, 'image')} that were held back {mistakes.length === 1 ? 'is' : 'are'}{' '}
             wrong. More like {mistakes.length === 1 ? 'it' : 'these'} would help.
           </p>
           <ul class="mistakes">

@@ -30,7 +30,7 @@ export function MoreSettings() {
         <legend class="unseen">Settings</legend>
         <label>
           <span>Rounds</span>
-          <small>How often it looks at every picture.</small>
+          <small>How often it looks at every image.</small>
           <input
             type="number"
             inputMode="numeric"
@@ -45,8 +45,8 @@ export function MoreSettings() {
           />
         </label>
         <Select
-          label="Vary the pictures"
-          about="So that it learns the thing, not the picture."
+          label="Vary the images"
+          about="So that it learns the thing, not the image."
           names={VARIATIONS}
           value={settings.variation}
           onChoose={(variation) => studio.set({ variation })}

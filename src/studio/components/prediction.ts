@@ -4,7 +4,7 @@ import type { Predicted } from '../../worker/index.ts';
 import { useStudio } from '../context.ts';
 
 interface State {
-  /** The newest picture that was not asked about yet. */
+  /** The newest image that was not asked about yet. */
   waiting?: Blob;
   /** Nothing is looked at. */
   empty: boolean;
@@ -13,7 +13,7 @@ interface State {
   gone: boolean;
 }
 
-/** Predictions of what is looked at: one at a time, always of the newest picture; what came in between is skipped. */
+/** Predictions of what is looked at: one at a time, always of the newest image; what came in between is skipped. */
 export function usePrediction() {
   const { teaching, board } = useStudio();
   const prediction = useSignal<Predicted | undefined>(undefined);
@@ -27,11 +27,11 @@ export function usePrediction() {
   }, []);
 
   const show = useCallback(
-    async (picture: Blob | undefined): Promise<void> => {
+    async (image: Blob | undefined): Promise<void> => {
       const now = state.current;
-      now.waiting = picture;
-      now.empty = !picture;
-      if (!picture) prediction.value = undefined;
+      now.waiting = image;
+      now.empty = !image;
+      if (!image) prediction.value = undefined;
       if (now.asked) return;
       now.asked = true;
       try {

@@ -33,7 +33,7 @@ export function Progress() {
       />
       <div class="row">
         {phase === 'paused' ? (
-          <button type="button" class="primary" onClick={() => teaching.proceed()}>
+          <button type="button" class="primary" onClick={() => teaching.resume()}>
             <Icon name="play" />
             Continue
           </button>

@@ -53,7 +53,7 @@ function Resting({ rounds }: { readonly rounds: number }) {
   return (
     <>
       <p class="note">The page was closed in the middle of training, after round {rounds}. Nothing is lost.</p>
-      <button type="button" class="primary wide" onClick={() => teaching.proceed()}>
+      <button type="button" class="primary wide" onClick={() => teaching.resume()}>
         <Icon name="play" />
         Continue
       </button>
@@ -69,8 +69,8 @@ function Score({ stale }: { readonly stale: boolean }) {
     <p class="score">
       <b>{Math.round((100 * right) / Math.max(1, all))}%</b>
       <span>
-        {right} of the {all} pictures that were held back from the training are right.
-        {stale && ' The pictures have changed since: train again to use them.'}
+        {right} of the {all} images that were held back from the training are right.
+        {stale && ' The images have changed since: train again to use them.'}
       </span>
     </p>
   );

@@ -5,14 +5,14 @@ import { useStudio } from '../context.ts';
 import { drawingBlob } from '../drawing/blob.ts';
 import type { Stroke } from '../drawing/strokes.ts';
 import { filesOfInput, filesOfTransfer } from '../files/folders.ts';
-import { listed, PICTURES_TAKEN, readPictures, urlOf } from '../files/pictures.ts';
+import { IMAGES_TAKEN, listed, readImages, urlOf } from '../files/images.ts';
 import { CameraView } from './camera-view.tsx';
 import { DrawingPad } from './drawing-pad.tsx';
 import { Icon } from './icon.tsx';
 
 interface InputProps {
-  /** Asks about a picture, or clears the answer. */
-  readonly show: (picture: Blob | undefined) => Promise<void>;
+  /** Asks about an image, or clears the answer. */
+  readonly show: (image: Blob | undefined) => Promise<void>;
   /** Changes whenever the model does. */
   readonly moment?: string;
 }
@@ -38,8 +38,8 @@ export function TryCamera({ show }: InputProps) {
   useEffect(() => {
     let gone = false;
     const look = async () => {
-      const picture = await take.current();
-      if (picture && !gone) await show(picture);
+      const image = await take.current();
+      if (image && !gone) await show(image);
       if (!gone) setTimeout(look, PAUSE);
     };
     void look();
@@ -52,9 +52,9 @@ export function TryCamera({ show }: InputProps) {
 
 export function TryFile({ show, moment }: InputProps) {
   const { board } = useStudio();
-  const picture = useSignal<Blob | undefined>(undefined);
+  const image = useSignal<Blob | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
-  const shown = picture.value;
+  const shown = image.value;
 
   useEffect(() => {
     void show(shown);
@@ -63,9 +63,9 @@ export function TryFile({ show, moment }: InputProps) {
   const take = async (files: readonly File[]) => {
     if (!files.length) return;
     board.clear('try');
-    const { pictures, refused } = await readPictures(files.slice(0, 1));
-    if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read.`, hint: PICTURES_TAKEN });
-    else picture.value = pictures[0];
+    const { images, refused } = await readImages(files.slice(0, 1));
+    if (refused.length) board.show('try', { message: `${listed(refused)} cannot be read.`, hint: IMAGES_TAKEN });
+    else image.value = images[0];
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping is one way more; the button is for all
@@ -81,7 +81,7 @@ export function TryFile({ show, moment }: InputProps) {
       {shown && <img src={urlOf(shown)} alt="What it looks at" />}
       <button type="button" class={shown ? 'quiet corner' : 'secondary'} onClick={() => input.current?.click()}>
         <Icon name="file" />
-        {shown ? 'Another' : 'Choose a picture'}
+        {shown ? 'Another' : 'Choose an image'}
       </button>
       {!shown && <p class="hint dropping">or drop it here, or paste it</p>}
       <input

@@ -10,7 +10,7 @@ export function timeLeft(seconds: number): string {
   return minutes <= 1 ? 'about a minute left' : `about ${minutes} minutes left`;
 }
 
-/** Pictures of the validation set that the finished model gets right, and all. */
+/** Images of the validation set that the finished model gets right, and all. */
 export function score({ evaluation }: Result): { readonly right: number; readonly all: number } {
   const all = evaluation.confusion.flat().reduce((sum, count) => sum + count, 0);
   return { right: evaluation.confusion.reduce((sum, row, i) => sum + row[i], 0), all };
@@ -33,7 +33,7 @@ export function announcement(run: Run, result: Result | undefined): string {
     case 'interrupted': {
       if (!result) return '';
       const { right, all } = score(result);
-      return `Ready: ${right} of ${all} pictures held back are right. Try it, or download the model.`;
+      return `Ready: ${right} of ${all} images held back are right. Try it, or download the model.`;
     }
     default:
       return '';

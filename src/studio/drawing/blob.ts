@@ -1,7 +1,7 @@
-import { blobOf } from '../files/pictures.ts';
+import { blobOf } from '../files/images.ts';
 import { drawStrokes, SIDE, type Stroke } from './strokes.ts';
 
-/** A drawing as a picture, `SIDE` pixels wide and high. */
+/** A drawing as an image, `SIDE` pixels wide and high. */
 export async function drawingBlob(strokes: readonly Stroke[], paper?: string): Promise<Blob> {
   const canvas = document.createElement('canvas');
   canvas.width = SIDE;

@@ -14,7 +14,7 @@ export interface Stroke {
 
 export const PAPER = '#ffffff';
 
-/** Pixels of a drawing's side as a picture: models look at 80 to 384. */
+/** Pixels of a drawing's side as an image: models look at 80 to 384. */
 export const SIDE = 320;
 
 /** Draws on paper that fills the context's canvas. */

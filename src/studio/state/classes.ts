@@ -1,5 +1,5 @@
-/** Classes and their pictures: each change gives a new list. */
-import type { Problem, StudioClass, StudioPicture } from './types.ts';
+/** Classes and their images: each change gives a new list. */
+import type { Problem, StudioClass, StudioImage } from './types.ts';
 
 type Classes = readonly StudioClass[];
 
@@ -13,7 +13,7 @@ export function freeName(classes: Classes): string {
 
 export const withClass = (classes: Classes, id: string, name = freeName(classes)): Classes => [
   ...classes,
-  { id, name, pictures: [] },
+  { id, name, images: [] },
 ];
 
 export const withoutClass = (classes: Classes, id: string): Classes => classes.filter((one) => one.id !== id);
@@ -24,14 +24,14 @@ const changed = (classes: Classes, id: string, change: (one: StudioClass) => Stu
 export const renamed = (classes: Classes, id: string, name: string): Classes =>
   changed(classes, id, (one) => ({ ...one, name }));
 
-export const withPictures = (classes: Classes, id: string, pictures: readonly StudioPicture[]): Classes =>
-  changed(classes, id, (one) => ({ ...one, pictures: [...one.pictures, ...pictures] }));
+export const withImages = (classes: Classes, id: string, images: readonly StudioImage[]): Classes =>
+  changed(classes, id, (one) => ({ ...one, images: [...one.images, ...images] }));
 
-export const withoutPicture = (classes: Classes, id: string, picture: string): Classes =>
-  changed(classes, id, (one) => ({ ...one, pictures: one.pictures.filter((other) => other.id !== picture) }));
+export const withoutImage = (classes: Classes, id: string, image: string): Classes =>
+  changed(classes, id, (one) => ({ ...one, images: one.images.filter((other) => other.id !== image) }));
 
-export const countPictures = (classes: Classes): number =>
-  classes.reduce((total, { pictures }) => total + pictures.length, 0);
+export const countImages = (classes: Classes): number =>
+  classes.reduce((total, { images }) => total + images.length, 0);
 
 /** Fewer than this learn badly: it is said, and forbids nothing. */
 export const FEW = 8;
@@ -47,19 +47,19 @@ export function whatIsMissing(classes: Classes): Problem | undefined {
   if (nameless >= 0) return { message: `Class number ${nameless + 1} has no name.`, hint: 'Give it one.' };
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) return { message: `Two classes are called “${twice}”.`, hint: 'Rename one of them.' };
-  const short = classes.find(({ pictures }) => pictures.length < LEAST);
+  const short = classes.find(({ images }) => images.length < LEAST);
   if (!short) return undefined;
-  const has = short.pictures.length === 1 ? 'only one picture' : 'no pictures yet';
+  const has = short.images.length === 1 ? 'only one image' : 'no images yet';
   return { message: `“${short.name}” has ${has}.`, hint: 'Each class needs at least two, and better ten.' };
 }
 
-/** The classes with so few pictures that more would help. */
+/** The classes with so few images that more would help. */
 export const withFew = (classes: Classes): readonly StudioClass[] =>
-  classes.filter(({ pictures }) => pictures.length < FEW);
+  classes.filter(({ images }) => images.length < FEW);
 
-/** Whether most pictures are photographs, as what cameras write tells: drawings and screenshots are PNG. */
+/** Whether most images are photographs, as what cameras write tells: drawings and screenshots are PNG. */
 export function arePhotographs(classes: Classes): boolean {
-  const isJpeg = ({ blob }: StudioPicture) => blob.type === 'image/jpeg';
-  const all = classes.flatMap(({ pictures }) => pictures);
+  const isJpeg = ({ blob }: StudioImage) => blob.type === 'image/jpeg';
+  const all = classes.flatMap(({ images }) => images);
   return all.filter(isJpeg).length > all.length / 2;
 }

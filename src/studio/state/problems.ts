@@ -15,12 +15,12 @@ export function problemOf(error: unknown): Problem {
   if ((error as Error | undefined)?.name === 'QuotaExceededError')
     return {
       message: 'The browser has no room left for this page, so what you add now is lost when you close it.',
-      hint: 'Download the model before you close the page. Remove pictures here, or data of other sites, to make room.',
+      hint: 'Download the model before you close the page. Remove images here, or data of other sites, to make room.',
     };
   const message = error instanceof Error ? error.message : String(error);
   return {
     message: sentence(message || 'something went wrong'),
-    hint: 'This should not happen. Reload the page; your pictures are kept.',
+    hint: 'This should not happen. Reload the page; your images are kept.',
   };
 }
 
@@ -28,5 +28,5 @@ export function problemOf(error: unknown): Problem {
 export function placeOf(error: unknown): Place {
   if (!(error instanceof ThawError)) return 'train';
   if (error.code === 'bad-model' || error.code === 'unsupported-operator') return 'model';
-  return error.code === 'bad-data' ? 'pictures' : 'train';
+  return error.code === 'bad-data' ? 'images' : 'train';
 }

@@ -5,7 +5,7 @@ import type { Phase, Run } from './types.ts';
 export const NO_RUN: Run = {
   phase: 'idle',
   classes: [],
-  pictures: [],
+  images: [],
   rows: [],
   trained: [],
   within: 0,
@@ -33,7 +33,7 @@ export function follow(run: Run, event: RemoteEvent): Run {
     }
     case 'paused':
       return run.phase === 'training' ? { ...run, phase: 'paused' } : run;
-    case 'proceeding':
+    case 'resumed':
       return run.phase === 'paused' ? { ...run, phase: 'training' } : run;
     case 'end':
       return { ...run, why: event.why };

@@ -1,7 +1,7 @@
 import type { TrainSettingsInput } from '../../session/index.ts';
 import type { StudioSettings } from './types.ts';
 
-/** How pictures are varied while they are learned. */
+/** How images are varied while they are learned. */
 const VARIATIONS = {
   none: 'none',
   // Neither mirrored nor recoloured: arrows and red things stay what they are.

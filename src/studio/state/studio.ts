@@ -1,22 +1,14 @@
 /** All that the page knows and can do. Components read its signals and call its methods; nothing else holds state that matters. */
 import { computed, signal } from '@preact/signals';
 import { Board } from './board.ts';
-import { countPictures, renamed, withClass, withoutClass, withoutPicture, withPictures } from './classes.ts';
-import {
-  type Draft,
-  readDraft,
-  readPicture,
-  removePictures,
-  writeModel,
-  writeOutline,
-  writePictures,
-} from './draft.ts';
+import { countImages, renamed, withClass, withImages, withoutClass, withoutImage } from './classes.ts';
+import { type Draft, readDraft, readImage, removeImages, writeImages, writeModel, writeOutline } from './draft.ts';
+import type { StudioHost } from './host.ts';
 import { problemOf } from './problems.ts';
 import { EMBEDDED_SETTINGS, OWN_SETTINGS } from './settings.ts';
 import type { Shelf } from './shelf.ts';
-import type { Surroundings } from './surroundings.ts';
 import { Teaching } from './teaching.ts';
-import type { OwnModel, StudioClass, StudioPicture, StudioSettings } from './types.ts';
+import type { OwnModel, StudioClass, StudioImage, StudioSettings } from './types.ts';
 
 /** Two empty classes to start with: one alone is none. */
 const beginning = (): readonly StudioClass[] => withClass(withClass([], '1'), '2');
@@ -31,18 +23,18 @@ export class Studio {
   /** Undefined for the embedded one. */
   readonly model = signal<OwnModel | undefined>(undefined);
   readonly settings = signal(EMBEDDED_SETTINGS);
-  readonly pictures = computed(() => countPictures(this.classes.value));
-  /** Whether classes or pictures are others than those of the run. */
+  readonly images = computed(() => countImages(this.classes.value));
+  /** Whether classes or images are others than those of the run. */
   readonly changed = computed(() => {
-    const { classes, pictures } = this.teaching.run.value;
+    const { classes, images } = this.teaching.run.value;
     const now = this.classes.value;
-    const ids = now.flatMap((one, label) => one.pictures.map(({ id }) => `${label}/${id}`));
+    const ids = now.flatMap((one, label) => one.images.map(({ id }) => `${label}/${id}`));
     return (
       classes.join('\n') !== now.map(({ name }) => name.trim()).join('\n') ||
-      ids.join() !== pictures.map(({ id, label }) => `${label}/${id}`).join()
+      ids.join() !== images.map(({ id, label }) => `${label}/${id}`).join()
     );
   });
-  /** Where pictures that are pasted go, when no class has the focus. */
+  /** Where images that are pasted go, when no class has the focus. */
   private last: string | undefined;
   private nextId = 3;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,12 +42,12 @@ export class Studio {
 
   constructor(
     private readonly shelf: Shelf,
-    surroundings: Surroundings,
+    host: StudioHost,
   ) {
-    this.teaching = new Teaching(surroundings, {
+    this.teaching = new Teaching(host, {
       board: this.board,
       keep: () => this.saveNow(),
-      pictureOf: (id) => this.pictureOf(id),
+      imageOf: (id) => this.imageOf(id),
     });
   }
 
@@ -66,7 +58,7 @@ export class Studio {
     this.classes.value = draft.classes;
     this.model.value = draft.model;
     this.settings.value = draft.settings;
-    const ids = [...draft.classes, ...draft.classes.flatMap(({ pictures }) => pictures), ...draft.run.pictures];
+    const ids = [...draft.classes, ...draft.classes.flatMap(({ images }) => images), ...draft.run.images];
     this.nextId = 1 + Math.max(2, ...ids.map(({ id }) => Number(id)));
     await this.teaching.restore(draft.run);
   }
@@ -74,49 +66,49 @@ export class Studio {
   addClass(name?: string): string {
     const id = this.freshId();
     this.classes.value = withClass(this.classes.value, id, name);
-    this.board.clear('pictures');
+    this.board.clear('images');
     this.save();
     return id;
   }
 
   rename(id: string, name: string): void {
     this.classes.value = renamed(this.classes.value, id, name);
-    this.board.clear('pictures');
+    this.board.clear('images');
     this.save();
   }
 
   removeClass(id: string): void {
-    const gone = this.classes.value.find((one) => one.id === id)?.pictures ?? [];
+    const gone = this.classes.value.find((one) => one.id === id)?.images ?? [];
     this.classes.value = withoutClass(this.classes.value, id);
-    this.board.clear('pictures', `class:${id}`);
-    this.discard(gone.map((picture) => picture.id));
+    this.board.clear('images', `class:${id}`);
+    this.discard(gone.map((image) => image.id));
   }
 
-  addPictures(id: string, blobs: readonly Blob[]): void {
-    const pictures = blobs.map((blob): StudioPicture => ({ id: this.freshId(), blob }));
+  addImages(id: string, blobs: readonly Blob[]): void {
+    const images = blobs.map((blob): StudioImage => ({ id: this.freshId(), blob }));
     this.last = id;
-    this.classes.value = withPictures(this.classes.value, id, pictures);
-    this.board.clear('pictures');
-    this.keep(async () => writePictures(this.shelf, pictures));
+    this.classes.value = withImages(this.classes.value, id, images);
+    this.board.clear('images');
+    this.keep(async () => writeImages(this.shelf, images));
   }
 
-  removePicture(id: string, picture: string): void {
-    this.classes.value = withoutPicture(this.classes.value, id, picture);
-    this.discard([picture]);
+  removeImage(id: string, image: string): void {
+    this.classes.value = withoutImage(this.classes.value, id, image);
+    this.discard([image]);
   }
 
   /** Adds whole classes; those that are still empty and unnamed make room. */
-  addClasses(classes: readonly { readonly name: string; readonly pictures: readonly Blob[] }[]): void {
+  addClasses(classes: readonly { readonly name: string; readonly images: readonly Blob[] }[]): void {
     this.classes.value = this.classes.value.filter(
-      ({ name, pictures }) => pictures.length > 0 || !/^(Class \d+)?$/.test(name.trim()),
+      ({ name, images }) => images.length > 0 || !/^(Class \d+)?$/.test(name.trim()),
     );
-    for (const { name, pictures } of classes) {
+    for (const { name, images } of classes) {
       const known = this.classes.value.find((one) => one.name === name);
-      this.addPictures(known?.id ?? this.addClass(name), pictures);
+      this.addImages(known?.id ?? this.addClass(name), images);
     }
   }
 
-  /** The class to which a picture goes that is given to none: the last one that got some, or the first. */
+  /** The class to which an image goes that is given to none: the last one that got some, or the first. */
   get target(): string | undefined {
     const ids = this.classes.value.map(({ id }) => id);
     return this.last !== undefined && ids.includes(this.last) ? this.last : ids[0];
@@ -139,7 +131,7 @@ export class Studio {
   /** Trains with what there is. */
   async train(): Promise<void> {
     const { classes, model, settings } = this;
-    const before = this.teaching.run.value.pictures.map(({ id }) => id);
+    const before = this.teaching.run.value.images.map(({ id }) => id);
     const training = this.teaching.start({ classes: classes.value, model: model.value, settings: settings.value });
     this.discard(before);
     await training;
@@ -168,19 +160,19 @@ export class Studio {
     return String(this.nextId++);
   }
 
-  private async pictureOf(id: string): Promise<Blob | undefined> {
-    const here = this.classes.value.flatMap(({ pictures }) => pictures).find((picture) => picture.id === id);
-    return here?.blob ?? readPicture(this.shelf, id);
+  private async imageOf(id: string): Promise<Blob | undefined> {
+    const here = this.classes.value.flatMap(({ images }) => images).find((image) => image.id === id);
+    return here?.blob ?? readImage(this.shelf, id);
   }
 
-  /** Takes pictures off the shelf that neither a class nor the run needs. */
+  /** Takes images off the shelf that neither a class nor the run needs. */
   private discard(ids: readonly string[]): void {
     const needed = new Set([
-      ...this.teaching.run.value.pictures.map(({ id }) => id),
-      ...this.classes.value.flatMap(({ pictures }) => pictures.map(({ id }) => id)),
+      ...this.teaching.run.value.images.map(({ id }) => id),
+      ...this.classes.value.flatMap(({ images }) => images.map(({ id }) => id)),
     ]);
     const gone = ids.filter((id) => !needed.has(id));
-    this.keep(() => removePictures(this.shelf, gone));
+    this.keep(() => removeImages(this.shelf, gone));
   }
 
   private save(): void {
@@ -208,7 +200,7 @@ export class Studio {
 
   private queue(write: () => Promise<void>): void {
     this.saving = this.saving.then(write).catch((error) => {
-      this.board.show('pictures', {
+      this.board.show('images', {
         message: `The browser cannot keep this: ${problemOf(error).message}`,
         hint: 'Go on, but do not close the page before you have downloaded the model.',
       });

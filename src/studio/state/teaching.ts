@@ -4,10 +4,10 @@ import { ThawError } from '../../errors.ts';
 import type { Predicted, RemoteClient, RemoteEvent } from '../../worker/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
+import type { StudioHost } from './host.ts';
 import { placeOf } from './problems.ts';
 import { follow, isBusy, NO_RUN } from './run.ts';
 import { trainSettings } from './settings.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { OwnModel, Phase, Result, Run, StudioClass, StudioSettings } from './types.ts';
 
 /** What a training is started with. */
@@ -21,17 +21,17 @@ export interface TeachingHooks {
   readonly board: Board;
   /** The run is worth keeping as it is now. */
   readonly keep: () => void;
-  /** A picture of the run, by its id. */
-  readonly pictureOf: (id: string) => Promise<Blob | undefined>;
+  /** An image of the run, by its id. */
+  readonly imageOf: (id: string) => Promise<Blob | undefined>;
 }
 
 export class Teaching {
   readonly run = signal<Run>(NO_RUN);
   readonly result = signal<Result | undefined>(undefined);
-  /** Ids of pictures that could not be read. */
+  /** Ids of images that could not be read. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
   readonly busy = computed(() => isBusy(this.run.value.phase));
-  /** Whether pictures can be tried: from the first layer that trains on. */
+  /** Whether images can be tried: from the first layer that trains on. */
   readonly ready = computed(() => {
     const { phase, opened } = this.run.value;
     return opened !== undefined && phase !== 'idle' && phase !== 'opening' && phase !== 'resting';
@@ -41,7 +41,7 @@ export class Teaching {
   private unwanted = false;
 
   constructor(
-    private readonly surroundings: Surroundings,
+    private readonly host: StudioHost,
     private readonly hooks: TeachingHooks,
   ) {}
 
@@ -49,28 +49,28 @@ export class Teaching {
   async start({ classes, model, settings }: Lesson): Promise<void> {
     if (this.busy.value) return;
     const { board } = this.hooks;
-    board.clear('pictures', 'model', 'train', 'try', 'download');
+    board.clear('images', 'model', 'train', 'try', 'download');
     const missing = whatIsMissing(classes);
-    if (missing) return board.show('pictures', missing);
-    const pictures = classes.flatMap((one, label) => one.pictures.map(({ id, blob }) => ({ id, blob, label })));
+    if (missing) return board.show('images', missing);
+    const images = classes.flatMap((one, label) => one.images.map(({ id, blob }) => ({ id, blob, label })));
     this.result.value = undefined;
     this.unreadable.value = new Set();
     this.run.value = {
       ...NO_RUN,
       phase: 'opening',
       classes: classes.map(({ name }) => name.trim()),
-      pictures: pictures.map(({ id, label }) => ({ id, label })),
+      images: images.map(({ id, label }) => ({ id, label })),
     };
     await this.work(async (client) => {
-      const { model: file, preprocessorConfig, config } = model ?? (await this.surroundings.embedded());
+      const { model: file, preprocessorConfig, config } = model ?? (await this.host.embedded());
       const opened = await client.open({
         model: file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file,
         preprocessorConfig,
         config,
         classes: this.run.value.classes,
-        pictures: pictures.map((one) => ({ picture: one.blob, label: one.label })),
+        images: images.map((one) => ({ image: one.blob, label: one.label })),
         settings: trainSettings(settings),
-        project: this.surroundings.project,
+        project: this.host.project,
       });
       this.change({ opened, trained: opened.groups.map(() => 0) });
       await this.train(client);
@@ -79,18 +79,18 @@ export class Teaching {
 
   /**
    * Takes up the run of an earlier visit: one that was finished is made ready to be tried, one that was under way waits for
-   * `proceed`.
+   * `resume`.
    */
   async restore(run: Run): Promise<void> {
     const { phase } = run;
-    if (phase === 'idle' || phase === 'opening' || !run.opened || this.surroundings.project === undefined) return;
+    if (phase === 'idle' || phase === 'opening' || !run.opened || this.host.project === undefined) return;
     if (phase !== 'done' && phase !== 'interrupted' && phase !== 'finishing') {
       this.run.value = { ...run, phase: 'resting', within: 0 };
       return;
     }
     this.run.value = { ...run, phase: 'finishing' };
     await this.work(async (client) => {
-      await client.reopen(this.surroundings.project!);
+      await client.reopen(this.host.project!);
       await this.finish(client);
     });
   }
@@ -100,14 +100,14 @@ export class Teaching {
   }
 
   /** Goes on after a pause, or where an earlier visit ended. */
-  async proceed(): Promise<void> {
+  async resume(): Promise<void> {
     const { phase, rows } = this.run.value;
-    if (phase === 'paused') return this.client?.proceed();
+    if (phase === 'paused') return this.client?.resume();
     if (phase !== 'resting') return;
     this.hooks.board.clear('train');
     this.change({ phase: 'opening' });
     await this.work(async (client) => {
-      const opened = await client.reopen(this.surroundings.project!);
+      const opened = await client.reopen(this.host.project!);
       // The last epoch that was kept may be one before the last that was shown, or one after it.
       this.change({ opened, rows: rows.filter(({ epoch }) => epoch <= opened.epochsDone) });
       await this.train(client);
@@ -124,11 +124,11 @@ export class Teaching {
   }
 
   /** Probabilities by the weights as they are, during a training too. */
-  async predict(picture: Blob): Promise<Predicted | undefined> {
+  async predict(image: Blob): Promise<Predicted | undefined> {
     // While the model is being measured and exported its sessions are somebody else's.
     await this.finishing;
     if (!this.ready.value) return undefined;
-    return (await this.client?.predict([picture]))?.[0];
+    return (await this.client?.predict([image]))?.[0];
   }
 
   /** Gives up whatever there is. */
@@ -138,7 +138,7 @@ export class Teaching {
     this.run.value = NO_RUN;
     this.result.value = undefined;
     this.unreadable.value = new Set();
-    const { project } = this.surroundings;
+    const { project } = this.host;
     if (project !== undefined) await this.started().forget(project);
   }
 
@@ -146,14 +146,14 @@ export class Teaching {
 
   private started(): RemoteClient {
     if (this.client) return this.client;
-    const client = this.surroundings.start();
+    const client = this.host.start();
     this.client = client;
     client.listen((event) => this.client === client && this.take(event));
     client.whenEnded((reason) => {
       if (this.client !== client) return;
       this.client = undefined;
       this.hooks.board.fail('train', reason);
-      const kept = this.run.value.rows.length > 0 && this.surroundings.project !== undefined;
+      const kept = this.run.value.rows.length > 0 && this.host.project !== undefined;
       this.change(kept ? { phase: 'resting', within: 0 } : { phase: 'idle', opened: undefined });
     });
     return client;
@@ -189,7 +189,7 @@ export class Teaching {
 
   private async finish(client: RemoteClient): Promise<void> {
     this.change({ phase: 'finishing' });
-    const { pictures, classes } = this.run.value;
+    const { images, classes } = this.run.value;
     const answer = client.finish();
     this.finishing = answer.then(
       () => undefined,
@@ -197,8 +197,8 @@ export class Teaching {
     );
     const { files, evaluation, mistakes } = await answer;
     const shown = await Promise.all(
-      mistakes.map(async ({ picture, ...mistake }) => {
-        const blob = await this.hooks.pictureOf(pictures[picture].id);
+      mistakes.map(async ({ image, ...mistake }) => {
+        const blob = await this.hooks.imageOf(images[image].id);
         return blob ? [{ ...mistake, blob }] : [];
       }),
     );
@@ -208,8 +208,8 @@ export class Teaching {
 
   private take(event: RemoteEvent): void {
     if (event.type === 'problem') {
-      const picture = this.run.value.pictures[event.picture];
-      if (picture) this.unreadable.value = new Set([...this.unreadable.value, picture.id]);
+      const image = this.run.value.images[event.image];
+      if (image) this.unreadable.value = new Set([...this.unreadable.value, image.id]);
       return;
     }
     if (event.type === 'unsaved') {

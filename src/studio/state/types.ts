@@ -3,7 +3,7 @@
 import type { EpochRow, Evaluation, StageInfo, StopReason } from '../../training/index.ts';
 import type { Opened } from '../../worker/index.ts';
 
-export interface StudioPicture {
+export interface StudioImage {
   readonly id: string;
   readonly blob: Blob;
 }
@@ -11,7 +11,7 @@ export interface StudioPicture {
 export interface StudioClass {
   readonly id: string;
   readonly name: string;
-  readonly pictures: readonly StudioPicture[];
+  readonly images: readonly StudioImage[];
 }
 
 /** A model file of the user's, with what lay beside it. */
@@ -37,7 +37,7 @@ export interface Problem {
 }
 
 /** What of the page a problem belongs to: it is shown there. `class:ID` is a class's card. */
-export type Place = 'pictures' | 'model' | 'train' | 'try' | 'download' | `class:${string}`;
+export type Place = 'images' | 'model' | 'train' | 'try' | 'download' | `class:${string}`;
 
 /** `resting`: it was under way when the page was closed, and can go on. */
 export type Phase =
@@ -56,8 +56,8 @@ export interface Run {
   readonly phase: Phase;
   /** Names, in the order of the outputs. */
   readonly classes: readonly string[];
-  /** The pictures in the order in which they were given. */
-  readonly pictures: readonly { readonly id: string; readonly label: number }[];
+  /** The images in the order in which they were given. */
+  readonly images: readonly { readonly id: string; readonly label: number }[];
   readonly opened?: Opened;
   /** The stage under way, or the last one. */
   readonly stage?: StageInfo;
@@ -66,14 +66,14 @@ export interface Run {
   readonly trained: readonly number[];
   /** Place in the epoch under way, from 0 to 1. */
   readonly within: number;
-  /** Accuracy on the validation pictures before training. */
+  /** Accuracy on the validation images before training. */
   readonly before?: number;
   /** Seconds of the steps of this stage so far, for what is left. */
   readonly pace: { readonly steps: number; readonly seconds: number };
   readonly why?: StopReason;
 }
 
-/** A validation picture that the finished model takes for something else. */
+/** A validation image that the finished model takes for something else. */
 export interface StudioMistake {
   readonly blob: Blob;
   readonly label: number;

@@ -2,9 +2,9 @@ import { elementCount, tensor } from '../../onnx/index.ts';
 import { logLoss } from '../metrics/index.ts';
 import type { Task } from '../task.ts';
 import { type Assessment, assess } from './assessment.ts';
-import { exhibits } from './exhibits.ts';
 import { evaluationOf, predictionsOf } from './metrics.ts';
 import { mismatchOf } from './mismatch.ts';
+import { reportBlocks } from './report-blocks.ts';
 import { atTemperature, temperatureFit } from './temperature-fit.ts';
 import type { Evaluation, Prediction } from './types.ts';
 
@@ -59,7 +59,7 @@ export const classification = (classes: readonly string[]): Task<Prediction, Eva
       const each = Object.fromEntries(classes.map((name, c) => [name, probabilities[c]]));
       return { answer: { label, probability, probabilities: each }, words: [label, probability] };
     },
-    exhibits,
+    reportBlocks,
     temperature: { fit: temperatureFit, apply: atTemperature },
   };
   return task;

@@ -1,6 +1,6 @@
 import { tensor } from '../../onnx/index.ts';
-import type { Exhibit } from '../exhibits.ts';
 import type { FactsOf } from '../facts.ts';
+import type { ReportBlock } from '../report-blocks.ts';
 import type { Task } from '../task.ts';
 import {
   assessEmbeddings,
@@ -58,12 +58,12 @@ export function embedding(
       answer: { embedding: [...vector] },
       words: [`[${[...vector.slice(0, 4)].map((value) => value.toFixed(3)).join(', ')}, …] of ${size}`],
     }),
-    exhibits: (assessment, outcomes) => [
-      ...exhibits(assessment),
+    reportBlocks: (assessment, outcomes) => [
+      ...reportBlocks(assessment),
       {
-        kind: 'pictures',
+        kind: 'images',
         title: 'Nearest, and yet another class',
-        note: 'A picture, and beside it the one that the model takes for the most like it.',
+        note: 'An image, and beside it the one that the model takes for the most like it.',
         items: outcomes
           .map((outcome, i) => ({ outcome, nearest: outcomes[nearestOf(outcomes, i)] }))
           .filter(({ outcome, nearest }) => nearest !== undefined && nearest.label !== outcome.label)
@@ -79,7 +79,7 @@ export function embedding(
   };
 }
 
-const exhibits = ({ recallAt, neighbours, mapAtR, perClass, loss }: EmbeddingAssessment): Exhibit[] => [
+const reportBlocks = ({ recallAt, neighbours, mapAtR, perClass, loss }: EmbeddingAssessment): ReportBlock[] => [
   {
     kind: 'figures',
     items: [
@@ -93,11 +93,11 @@ const exhibits = ({ recallAt, neighbours, mapAtR, perClass, loss }: EmbeddingAss
   {
     kind: 'table',
     title: 'Classes',
-    note: 'How many have a picture of their own class as the nearest of all others.',
+    note: 'How many have an image of their own class as the nearest of all others.',
     columns: [
       { title: 'class', form: 'text' },
       { title: 'recall at 1', form: 'share' },
-      { title: 'pictures', form: 'count' },
+      { title: 'images', form: 'count' },
     ],
     rows: perClass.map(({ label, recall1, support }) => [label, recall1, support]),
   },

@@ -1,7 +1,7 @@
 import { tensor } from '../../onnx/index.ts';
 import { namedOutputs } from '../classification/index.ts';
-import type { Exhibit } from '../exhibits.ts';
 import type { FactsOf } from '../facts.ts';
+import type { ReportBlock } from '../report-blocks.ts';
 import { type Task, targetRows } from '../task.ts';
 import {
   bestThresholds,
@@ -70,10 +70,10 @@ export function multiLabel(
       const probabilities = Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]]));
       return { answer: { labels, probabilities }, words: [labels.join(', ') || '(none)'] };
     },
-    exhibits: (assessment, outcomes) => [
-      ...exhibits(assessment),
+    reportBlocks: (assessment, outcomes) => [
+      ...reportBlocks(assessment),
       {
-        kind: 'pictures',
+        kind: 'images',
         title: 'Worst mistakes',
         note: 'What was said against what the data says, the farthest apart first. A wrong label in the data shows up here, too.',
         items: outcomes
@@ -97,7 +97,7 @@ function crossEntropy({ targets, probabilities }: LabelsOutcome): number {
   return losses.reduce((all, loss) => all + loss, 0) / losses.length;
 }
 
-const exhibits = (of: MultiLabelEvaluation): Exhibit[] => [
+const reportBlocks = (of: MultiLabelEvaluation): ReportBlock[] => [
   {
     kind: 'figures',
     items: [
@@ -120,7 +120,7 @@ const exhibits = (of: MultiLabelEvaluation): Exhibit[] => [
       { title: 'precision', form: 'share' },
       { title: 'recall', form: 'share' },
       { title: 'F1', form: 'score' },
-      { title: 'pictures', form: 'count' },
+      { title: 'images', form: 'count' },
     ],
     rows: of.perLabel.map((own) => [
       own.label,

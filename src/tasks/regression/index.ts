@@ -1,8 +1,8 @@
 import { ThawError } from '../../errors.ts';
 import { tensor } from '../../onnx/index.ts';
 import { namedOutputs } from '../classification/index.ts';
-import type { Exhibit } from '../exhibits.ts';
 import type { FactsOf } from '../facts.ts';
+import type { ReportBlock } from '../report-blocks.ts';
 import { type Metric, type Task, targetRows } from '../task.ts';
 import { evaluateNumbers, type NumberScores, type NumbersOutcome, type RegressionEvaluation, r2Of } from './metrics.ts';
 
@@ -21,12 +21,12 @@ const metricOf = (numbers: number): Metric =>
 export function regression(
   facts: FactsOf<'regression'>,
 ): Task<NumbersOutcome, RegressionEvaluation, RegressionEvaluation> {
-  const { classes: names, mean, deviation } = facts;
+  const { classes: names, mean, std } = facts;
   const width = names.length;
   const evaluation = (outcomes: readonly NumbersOutcome[], loss: number) => evaluateNumbers(outcomes, names, loss);
   const standardized = ({ targets, values }: NumbersOutcome) => ({
-    targets: names.map((_, c) => (targets[c] - mean[c]) / deviation[c]),
-    values: values.map((value, c) => (value - mean[c]) / deviation[c]),
+    targets: names.map((_, c) => (targets[c] - mean[c]) / std[c]),
+    values: values.map((value, c) => (value - mean[c]) / std[c]),
   });
   /** Squared error with each number in units of its deviation, the mean over the numbers. */
   const squaredError = (outcome: NumbersOutcome) => {
@@ -46,7 +46,7 @@ export function regression(
       tensor(
         'float32',
         [targets!.length / width, ...(shape.slice(1) as number[])],
-        targets!.map((target, i) => (target - mean[i % width]) / deviation[i % width]),
+        targets!.map((target, i) => (target - mean[i % width]) / std[i % width]),
       ),
     outcomes: (values, { targets, indices }, from) =>
       indices.map((index, row) => ({
@@ -54,7 +54,7 @@ export function regression(
         targets: targetRows(targets, width, row),
         values: names.map((_, c) => {
           const value = values[row * width + c];
-          return from === 'training' ? value * deviation[c] + mean[c] : value;
+          return from === 'training' ? value * std[c] + mean[c] : value;
         }),
       })),
     tally: (outcome) => {
@@ -82,7 +82,7 @@ export function regression(
     tail: {
       kind: 'units',
       steps: [
-        { op: 'Mul', constants: { deviation: tensor('float32', [width], Float32Array.from(deviation)) } },
+        { op: 'Mul', constants: { std: tensor('float32', [width], Float32Array.from(std)) } },
         { op: 'Add', constants: { mean: tensor('float32', [width], Float32Array.from(mean)) } },
       ],
     },
@@ -90,7 +90,7 @@ export function regression(
     /** In units of the deviations. */
     difference: (a, b) =>
       a.values.reduce((most, value, c) => {
-        const d = Math.abs(value - b.values[c]) / deviation[c];
+        const d = Math.abs(value - b.values[c]) / std[c];
         return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
       }, 0),
     same: (a, b) => said(a.values) === said(b.values),
@@ -101,16 +101,16 @@ export function regression(
       answer: { values: Object.fromEntries(names.map((name, c) => [name, values[c]])) },
       words: [said(values)],
     }),
-    exhibits: (assessment, outcomes) => [
-      ...exhibits(assessment),
+    reportBlocks: (assessment, outcomes) => [
+      ...reportBlocks(assessment),
       ...names.map((name, c) => ({
         kind: 'scatter' as const,
         title: name,
-        note: 'Each validation picture: what it is across, what the model says upwards. On the line it is right.',
+        note: 'Each validation image: what it is across, what the model says upwards. On the line it is right.',
         points: outcomes.map((outcome) => ({ x: outcome.targets[c], y: outcome.values[c] })),
       })),
       {
-        kind: 'pictures',
+        kind: 'images',
         title: 'Farthest off',
         note: 'What was said against what the data says. A wrong number in the data shows up here, too.',
         items: outcomes
@@ -126,9 +126,9 @@ export function regression(
 /** A number with four digits. */
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 
-const row = ({ name, mae, rmse, r2, mean, deviation }: NumberScores) => [name, mae, rmse, r2, mean, deviation];
+const row = ({ name, mae, rmse, r2, mean, std }: NumberScores) => [name, mae, rmse, r2, mean, std];
 
-const exhibits = (of: RegressionEvaluation): Exhibit[] => [
+const reportBlocks = (of: RegressionEvaluation): ReportBlock[] => [
   {
     kind: 'figures',
     items: [
@@ -148,7 +148,7 @@ const exhibits = (of: RegressionEvaluation): Exhibit[] => [
       { title: 'RMSE', form: 'number' },
       { title: 'R²', form: 'score' },
       { title: 'mean', form: 'number' },
-      { title: 'deviation', form: 'number' },
+      { title: 'std', form: 'number' },
     ],
     rows: of.perTarget.map(row),
   },
@@ -157,16 +157,14 @@ const exhibits = (of: RegressionEvaluation): Exhibit[] => [
 /** Mean and deviation of each number among the training samples. */
 export function learnUnits(names: readonly string[], rows: readonly (readonly number[])[]): FactsOf<'regression'> {
   const mean = names.map((_, c) => rows.reduce((all, row) => all + row[c], 0) / rows.length);
-  const deviation = names.map((_, c) =>
-    Math.sqrt(rows.reduce((all, row) => all + (row[c] - mean[c]) ** 2, 0) / rows.length),
-  );
-  const flat = deviation.findIndex((value) => !(value > 0));
+  const std = names.map((_, c) => Math.sqrt(rows.reduce((all, row) => all + (row[c] - mean[c]) ** 2, 0) / rows.length));
+  const flat = std.findIndex((value) => !(value > 0));
   if (flat >= 0) {
     throw new ThawError(
       'bad-data',
-      `"${names[flat]}" is ${mean[flat]} in every training picture, so that there is nothing to learn`,
+      `"${names[flat]}" is ${mean[flat]} in every training image, so that there is nothing to learn`,
       'Leave it out, by naming the others with --targets',
     );
   }
-  return { task: 'regression', classes: [...names], mean, deviation };
+  return { task: 'regression', classes: [...names], mean, std };
 }

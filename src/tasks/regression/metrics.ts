@@ -15,7 +15,7 @@ export interface NumberScores {
   readonly r2: number;
   /** Of the targets. */
   readonly mean: number;
-  readonly deviation: number;
+  readonly std: number;
 }
 
 /** Means over the numbers, each in its own units. */
@@ -50,7 +50,7 @@ export function evaluateNumbers(
       rmse: Math.sqrt(squared),
       r2: r2Of(squared, variance),
       mean,
-      deviation: Math.sqrt(variance),
+      std: Math.sqrt(variance),
     };
   });
   const over = (key: 'mae' | 'rmse' | 'r2') => meanOf(perTarget.map((own) => own[key]));

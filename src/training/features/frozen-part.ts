@@ -12,7 +12,7 @@ import { loadable, type Runtime } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';
-import { BESIDE_DECODING, CountedValues, pick, type SizedStretch, Stretch } from './stretch.ts';
+import { BESIDE_DECODING, CountedValues, pick, Segment, type SizedSegment } from './segment.ts';
 
 /** Part of the cache's memory for what several stages share: the other is for what the stage under way makes of it. */
 const TRUNK_SHARE = 0.75;
@@ -21,7 +21,7 @@ const TRUNK_SHARE = 0.75;
 const DATA = 'data';
 
 /**
- * The frozen part of a stage at work. Where later stages thaw more it runs in two stretches: the trunk, which stays frozen in them
+ * The frozen part of a stage at work. Where later stages thaw more it runs in two segments: the trunk, which stays frozen in them
  * too, and from there to where this stage's training begins. What either makes of a sample is remembered: its data is needed
  * once, and the next stage goes on from the trunk.
  */
@@ -30,10 +30,10 @@ export class FrozenPart {
     private readonly cache: FeatureCache,
     private readonly inputs: readonly Value[],
     /** Data to `trunk`'s values, and from there to the boundary where that is elsewhere; none where samples can't be told apart. */
-    private readonly stretches: { readonly trunk: Stretch; readonly rest?: Stretch } | undefined,
+    private readonly segments: { readonly trunk: Segment; readonly rest?: Segment } | undefined,
     /** Boundary values that follow from the number of samples and their sizes alone. */
     private readonly counted: CountedValues | undefined,
-    /** Takes whole batches, where there are no stretches. */
+    /** Takes whole batches, where there are no segments. */
     private readonly whole: LazySession | undefined,
   ) {}
 
@@ -60,29 +60,29 @@ export class FrozenPart {
     const { values, rest } = parts;
     const counted = parts.fixed && new CountedValues(runtime, parts.fixed, inputs);
     const ends = { from: inputs, to: values };
-    const trunk = await Stretch.open(runtime, parts.trunk, ends, counted, rest ? TRUNK_SHARE : 1);
+    const trunk = await Segment.open(runtime, parts.trunk, ends, counted, rest ? TRUNK_SHARE : 1);
     if (!rest) return new FrozenPart(cache, inputs, { trunk }, counted, undefined);
-    const second = await Stretch.open(runtime, rest.model, { from: values, to: rest.values }, counted, 1, trunk);
+    const second = await Segment.open(runtime, rest.model, { from: values, to: rest.values }, counted, 1, trunk);
     return new FrozenPart(cache, inputs, { trunk, rest: second }, counted, undefined);
   }
 
   /** Whether what it makes of a sample is remembered. */
   get remembers(): boolean {
-    return this.stretches !== undefined;
+    return this.segments !== undefined;
   }
 
   /** The models whose values it keeps in the cache. */
   get models(): readonly string[] {
-    const { trunk, rest } = this.stretches ?? {};
-    return [trunk, rest].flatMap((stretch) => (stretch ? [stretch.model] : []));
+    const { trunk, rest } = this.segments ?? {};
+    return [trunk, rest].flatMap((segment) => (segment ? [segment.model] : []));
   }
 
   /** What is known of a sample, as far along as it is known. */
   readonly recall = async (key: string, sizes: RowSizes = {}): Promise<Recalled | undefined> => {
-    const { trunk, rest } = this.stretches ?? {};
-    for (const stretch of [rest, trunk]) {
-      const bytes = stretch && (await this.cache.get(stretch.at(sizes).space, key));
-      if (bytes) return { form: stretch.model, bytes };
+    const { trunk, rest } = this.segments ?? {};
+    for (const segment of [rest, trunk]) {
+      const bytes = segment && (await this.cache.get(segment.at(sizes).space, key));
+      if (bytes) return { form: segment.model, bytes };
     }
     return undefined;
   };
@@ -94,10 +94,10 @@ export class FrozenPart {
    */
   async values(batch: Batch, names: readonly string[], lasting = true): Promise<Record<string, Tensor>> {
     const data = Object.fromEntries(this.inputs.map(({ name }, i) => [name, batch.inputs[i]]));
-    if (!this.stretches) return this.ofWholeBatch(data, names);
+    if (!this.segments) return this.ofWholeBatch(data, names);
     const { keys, recalled, sizes = {} } = batch;
-    const trunk = this.stretches.trunk.at(sizes);
-    const rest = this.stretches.rest?.at(sizes);
+    const trunk = this.segments.trunk.at(sizes);
+    const rest = this.segments.rest?.at(sizes);
     const drawn = trunk.from.view(data);
     let at = 0;
     const rows = batch.indices.map((_, i): Recalled => recalled?.[i] ?? { form: DATA, bytes: drawn[at++] });
@@ -108,7 +108,7 @@ export class FrozenPart {
   }
 
   async release(): Promise<void> {
-    const { trunk, rest } = this.stretches ?? {};
+    const { trunk, rest } = this.segments ?? {};
     await Promise.all([trunk, rest, this.counted, this.whole].map((part) => part?.release()));
   }
 
@@ -120,12 +120,12 @@ export class FrozenPart {
     return pick({ ...data, ...values }, names);
   }
 
-  /** Replaces the rows that are in the form that a stretch takes by what it makes of them, and remembers that. */
-  private async advance(stretch: SizedStretch, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
+  /** Replaces the rows that are in the form that a segment takes by what it makes of them, and remembers that. */
+  private async advance(segment: SizedSegment, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
     const waiting = [...rows.keys()].filter((i) => rows[i].form === form);
     if (!waiting.length) return;
-    const made = await stretch.compute(waiting.map((i) => rows[i].bytes));
-    const { space } = stretch;
+    const made = await segment.compute(waiting.map((i) => rows[i].bytes));
+    const { space } = segment;
     for (const [at, i] of waiting.entries()) {
       rows[i] = { form: space.model, bytes: made[at] };
       const key = keys?.[i];

@@ -2,7 +2,7 @@ import { sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
 import { availableMemory, memoryLimit } from '../../runtime/node/memory.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
-import type { PictureHandle } from '../protocol.ts';
+import type { ImageHandle } from '../protocol.ts';
 import type { RemotePlatform } from '../server.ts';
 import { folderStore } from './folder-store.ts';
 
@@ -22,12 +22,12 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
       const { device } = await chooseDevice(name);
       return nodeRuntime(device, deviceOptions(device));
     },
-    reader: (pictures) => sharpReader((file) => contentsOf(pictures.get(file)!)),
+    reader: (images) => sharpReader((file) => contentsOf(images.get(file)!)),
     cacheMemory: Math.min(1024, availableMemory() / 4 / 2 ** 20),
     memory: memoryLimit,
     store: folder === undefined ? undefined : folderStore(folder),
   };
 }
 
-const contentsOf = async (picture: PictureHandle): Promise<string | Uint8Array> =>
-  typeof picture === 'string' ? picture : new Uint8Array(await picture.arrayBuffer());
+const contentsOf = async (image: ImageHandle): Promise<string | Uint8Array> =>
+  typeof image === 'string' ? image : new Uint8Array(await image.arrayBuffer());

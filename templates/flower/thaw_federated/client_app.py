@@ -27,7 +27,7 @@ def train(message: Message, context: Context) -> Message:
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
-    """Answers with metrics on the validation pictures of this machine, and their number."""
+    """Answers with metrics on the validation images of this machine, and their number."""
     with TemporaryDirectory() as folder:
         outcome = run(message, context, Path(folder), "--evaluate")
     metrics = metrics_of({"num-examples": outcome["examples"], **measured(outcome["val"], outcome)})
@@ -40,7 +40,7 @@ def metrics_of(scores: dict) -> MetricRecord:
 
 
 def measured(scores: dict, outcome: dict) -> dict:
-    """Scores of the validation pictures, and the number of those."""
+    """Scores of the validation images, and the number of those."""
     return {"val-examples": outcome["held"], **{f"val-{name}": value for name, value in scores.items()}}
 
 
@@ -57,10 +57,10 @@ def run(message: Message, context: Context, folder: Path, *words: str | Path) ->
 
 
 def data_of(context: Context) -> str:
-    """Where this machine's pictures are."""
+    """Where this machine's images are."""
     if "data" in context.node_config:
         return str(context.node_config["data"])
     pattern = str(context.run_config["simulation-data"])
     if not pattern or "partition-id" not in context.node_config:
-        raise RuntimeError("where the pictures are is not said: start flower-supernode with --node-config 'data=\"/folder\"'")
+        raise RuntimeError("where the images are is not said: start flower-supernode with --node-config 'data=\"/folder\"'")
     return pattern.replace("{}", str(context.node_config["partition-id"]))

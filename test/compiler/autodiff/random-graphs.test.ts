@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compareGradients, type Forward } from './check.ts';
-import { randomFeatureGraph, randomPictureGraph } from './random-graphs.ts';
+import { randomFeatureGraph, randomImageGraph } from './random-graphs.ts';
 
 const SEEDS = Array.from({ length: 8 }, (_, i) => i + 1);
 
@@ -13,10 +13,10 @@ async function expectTrueGradients(forward: Forward, seed: string): Promise<void
 
 describe('gradients of random graphs agree with finite differences', () => {
   test.each(SEEDS)('features %i', (seed) => expectTrueGradients(randomFeatureGraph(seed), `features ${seed}`));
-  test.each(SEEDS)('pictures %i', (seed) => expectTrueGradients(randomPictureGraph(seed), `pictures ${seed}`));
+  test.each(SEEDS)('images %i', (seed) => expectTrueGradients(randomImageGraph(seed), `images ${seed}`));
 
   test('they are made of many operators', () => {
-    const graphs = SEEDS.flatMap((seed) => [randomFeatureGraph(seed), randomPictureGraph(seed)]);
+    const graphs = SEEDS.flatMap((seed) => [randomFeatureGraph(seed), randomImageGraph(seed)]);
     const operators = new Set(graphs.flatMap(({ nodes }) => nodes.map(({ op }) => op)));
     expect(operators.size).toBeGreaterThan(20);
   });

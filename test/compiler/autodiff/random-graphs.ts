@@ -106,8 +106,8 @@ export function randomFeatureGraph(seed: number): Forward {
   );
 }
 
-/** Pictures, as in a convolutional network. */
-export function randomPictureGraph(seed: number): Forward {
+/** Images, as in a convolutional network. */
+export function randomImageGraph(seed: number): Forward {
   const c = new Composer(seed, 4, 4, 4);
   const convolve = (x: Known, group: number, stride: number) => {
     const [channels, h, w] = x.shape;
@@ -140,7 +140,7 @@ export function randomPictureGraph(seed: number): Forward {
       const split = c.node('Reshape', [x.name, c.input(ints([0, 2, channels / 2, h, w]))], [2, channels / 2, h, w]);
       const shuffled = c.node('Transpose', [split.name], [channels / 2, 2, h, w], { perm: [0, 2, 1, 3, 4] });
       const joined = c.node('Reshape', [shuffled.name, c.input(ints([0, channels, h, w]))], x.shape);
-      // The values of rank 5 are no pictures.
+      // The values of rank 5 are no images.
       c.values.splice(-3, 2);
       return joined;
     },

@@ -27,7 +27,7 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = Object.fromEntries(
   ]).flat() as [string, number[]][],
 );
 
-/** Blocks of a vision transformer of any number of pictures, and the mean square of what they make. */
+/** Blocks of a vision transformer of any number of images, and the mean square of what they make. */
 function place(b: GraphBuilder) {
   const x = b.input('x', 'float32', ['N', TOKENS, WIDTH]);
   const w = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, b.input(name, 'float32', shape)]));

@@ -31,12 +31,12 @@ const half = (type: 'float16' | 'bfloat16'): Model => {
 };
 
 test.each(['float16', 'bfloat16'] as const)('%s becomes float32 wherever a type is written', async (type) => {
-  const twin = inSinglePrecision(half(type));
-  const { graph } = twin;
+  const single = inSinglePrecision(half(type));
+  const { graph } = single;
   const tensors = [...graph.initializers.values()].map((value) => value.type);
   expect(tensors).toEqual(['float32', 'int64']);
   expect([...graph.inputs, ...graph.outputs, ...graph.valueInfo].some((value) => isHalf(value.type))).toBe(false);
-  const session = await nodeRuntime().load(writeModel(twin));
+  const session = await nodeRuntime().load(writeModel(single));
   const { y } = await session.run({ x: tensor('float32', [1, 3], () => 0) });
   await session.release();
   expect(y).toMatchObject({ type: 'float32', data: Float32Array.of(5, 5, 5) });
@@ -47,7 +47,7 @@ test('a model without halves is itself', () => {
   expect(inSinglePrecision(model)).toBe(model);
 });
 
-test('a batch freed in the twin is freed in the model, types and weights its own', async () => {
+test('a batch freed in the single is freed in the model, types and weights its own', async () => {
   const model = half('float16');
   const { model: freed } = await inferShapes(inSinglePrecision(model), nodeRuntime());
   const { graph } = inPrecisionOf(model, freed);

@@ -18,14 +18,14 @@ describe.each([true, false])('one scale a channel: %s', (perChannel) => {
   const model = quantizedPretrained({ perChannel });
 
   test('float weights take the place of whole ones, and compute the same', async () => {
-    const twin = withFloatWeights(model);
-    const { initializers } = twin.graph;
+    const float = withFloatWeights(model);
+    const { initializers } = float.graph;
     for (const name of ['stem', 'block', 'fc']) {
       expect(initializers.get(`${name}.weight_quantized`)?.type).toBe('float32');
       expect(initializers.get(`${name}.bias_quantized`)?.type).toBe('float32');
     }
-    expect(await scoresOf(twin)).toEqual(await scoresOf(model));
-    expect(readModel(writeModel(twin)).graph.nodes.filter(({ op }) => op === 'DequantizeLinear')).toHaveLength(
+    expect(await scoresOf(float)).toEqual(await scoresOf(model));
+    expect(readModel(writeModel(float)).graph.nodes.filter(({ op }) => op === 'DequantizeLinear')).toHaveLength(
       model.graph.nodes.filter(({ op }) => op === 'DequantizeLinear').length - 3,
     );
   });
@@ -78,15 +78,15 @@ test('a weight that several read in one way has one float, one without a zero po
     'scale',
     tensor('float32', [], () => 0.01),
   );
-  const twin = withFloatWeights(twice);
-  expect(twin.graph.nodes.filter(({ op }) => op === 'QuantizeLinear')).toHaveLength(1);
+  const float = withFloatWeights(twice);
+  expect(float.graph.nodes.filter(({ op }) => op === 'QuantizeLinear')).toHaveLength(1);
   const run = async (encoded: Model) => {
     const session = await nodeRuntime().load(writeModel(encoded), { optimization: 'none' });
     const { output } = await session.run({ input: weights([2, 4]) });
     await session.release();
     return output;
   };
-  expect(await run(twin)).toEqual(await run(twice));
+  expect(await run(float)).toEqual(await run(twice));
 });
 
 test('a weight of one number is no constant, as it can train', async () => {

@@ -89,7 +89,7 @@ describe('convolutions and their gradients in blocks are those of the standard l
     ['dense', { x: [32, 7, 6], filters: 16, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     ['channels that do not fill blocks', { x: [24, 7, 6], filters: 40, kernel: [3, 3], pads: [1, 1, 1, 1] }],
     [
-      'few channels, as of a picture',
+      'few channels, as of an image',
       { x: [3, 13, 12], filters: 32, kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
     ],
     ['of some positions', { x: [32, 9, 12], filters: 48, kernel: [3, 3], pads: [1, 1, 1, 1] }],

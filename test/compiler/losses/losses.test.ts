@@ -190,7 +190,7 @@ describe('places', () => {
 });
 
 describe('losses of other outputs', () => {
-  it.each(['mse', 'l1', 'huber', 'bce-with-logits', 'focal'] as const)('%s takes pictures as well', async (name) => {
+  it.each(['mse', 'l1', 'huber', 'bce-with-logits', 'focal'] as const)('%s takes images as well', async (name) => {
     const shape = [2, 3, 2, 2];
     const values = Array.from({ length: 24 }, (_, i) => Math.sin(i + 1));
     const labels = values.map((_, i) => i % 2);

@@ -154,7 +154,7 @@ test('a model whose samples depend on each other is refused', async () => {
   expect((await rejection(inferShapes(mixing, runtime))).line).toMatch(/batches of 1 only: .*"y".*dynamic/);
 });
 
-test('unknown picture sizes are asked for, and taken when given', async () => {
+test('unknown image sizes are asked for, and taken when given', async () => {
   const open = smallModel({
     inputs: { pixel_values: ['N', 3, 'height', 'width'] },
     outputs: { y: ['N', 2, null, null] },

@@ -72,8 +72,8 @@ test('what a rule does not cover is an obstacle with its reason', async () => {
 
 test('an operator that no gradient has to pass is none', async () => {
   const { groups, obstacles } = await networkWith([
-    // Computed from the picture alone, and from the shape of what trains.
-    ...throughSequence('image', 'volumes', 'of the picture'),
+    // Computed from the image alone, and from the shape of what trains.
+    ...throughSequence('image', 'volumes', 'of the image'),
     ['ReduceMean', ['volumes'], ['volume'], {}],
     ['Shape', ['maps'], ['sizes']],
     ['Cast', ['sizes'], ['floats'], { to: 1 }],

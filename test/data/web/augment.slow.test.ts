@@ -11,10 +11,10 @@ import {
   presetPreprocessing,
   readAugmentation,
 } from '../../../src/data/index.ts';
-import { decodeLarge, augmentPicture as withSharp } from '../../../src/data/node/index.ts';
-import { augmentPicture } from '../../../src/data/web/index.ts';
+import { decodeLarge, augmentImage as withSharp } from '../../../src/data/node/index.ts';
+import { augmentImage } from '../../../src/data/web/index.ts';
 import { Random } from '../../../src/random.ts';
-import { temporaryFolder } from '../pictures.ts';
+import { temporaryFolder } from '../images.ts';
 import { Differences, noise, opened, waves } from './compare.ts';
 
 /** What moves pixels: sharp's work in Node. */
@@ -61,15 +61,15 @@ const leaping: Augmentation = readAugmentation({
 /** In 8-bit steps: the preset `raw`. */
 async function compare(
   differences: Differences,
-  picture: Pixels,
+  image: Pixels,
   p: Preprocessing,
   augmentation: Augmentation,
   random: Random,
 ): Promise<void> {
   const draw = drawAugmentation(augmentation, random);
   const [actual, expected] = [new Float32Array(p.width * p.height * 3), new Float32Array(p.width * p.height * 3)];
-  augmentPicture(picture, p, draw, actual, 0);
-  await withSharp(picture, p, draw, expected, 0);
+  augmentImage(image, p, draw, actual, 0);
+  await withSharp(image, p, draw, expected, 0);
   differences.add(actual, expected);
 }
 
@@ -87,8 +87,8 @@ async function comparedDrawings(augmentation: Augmentation): Promise<Differences
       ...{ width: side, height: fit === 'pad' ? side : 8 + random.below(100), fit, mean: [120, 110, 100] },
       ...{ cropFraction: fit === 'crop' ? 0.875 : 1, interpolation: interpolations[(i >> 2) % 3] },
     });
-    const picture = i % 2 ? waves(width, height) : noise(width, height, random);
-    await compare(differences, picture, p, augmentation, random);
+    const image = i % 2 ? waves(width, height) : noise(width, height, random);
+    await compare(differences, image, p, augmentation, random);
   }
   return differences;
 }
@@ -135,17 +135,17 @@ describe('all together', () => {
 
 it('goes to its place in a batch', () => {
   const p = presetPreprocessing('raw', { size: 8 });
-  const picture = noise(20, 20, new Random(1));
+  const image = noise(20, 20, new Random(1));
   const draw = drawAugmentation({}, new Random(1));
   const [alone, batch] = [new Float32Array(192), new Float32Array(3 * 192).fill(-1)];
-  augmentPicture(picture, p, draw, alone, 0);
-  augmentPicture(picture, p, draw, batch, 192);
+  augmentImage(image, p, draw, alone, 0);
+  augmentImage(image, p, draw, batch, 192);
   expect(batch.subarray(192, 384)).toEqual(alone);
   expect(new Set(batch.subarray(0, 192))).toEqual(new Set([-1]));
   expect(new Set(batch.subarray(384))).toEqual(new Set([-1]));
 });
 
-it('pictures from files, as large as photographs', async () => {
+it('images from files, as large as photographs', async () => {
   const folder = temporaryFolder();
   const p = presetPreprocessing('raw', { size: 224, fit: 'crop', cropFraction: 0.875 });
   const differences = new Differences();
@@ -156,9 +156,9 @@ it('pictures from files, as large as photographs', async () => {
     const grainy = data.map((value) => value * 0.9 + random.between(0, 25));
     const file = join(folder, `${i}.jpg`);
     writeFileSync(file, await opened({ data: grainy, width, height }).jpeg({ quality: 90 }).toBuffer());
-    const picture = await decodeLarge(file, p);
+    const image = await decodeLarge(file, p);
     for (let view = 0; view < 3; view++)
-      await compare(differences, picture, p, augmentationPolicies.heavy, new Random(0, 'augment', view, i));
+      await compare(differences, image, p, augmentationPolicies.heavy, new Random(0, 'augment', view, i));
   }
   expect(differences.mean).toBeLessThan(0.01);
   expect(differences.greatest).toBeLessThanOrEqual(3);

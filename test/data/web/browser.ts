@@ -28,9 +28,8 @@ export function fakeBrowser(shrinks: 'before' | 'after' | 'never' = 'after'): Fa
     const fail = () => {
       throw new DOMException('The source image could not be decoded.', 'InvalidStateError');
     };
-    const turn = (picture: Uint8Array) => sharp(picture).autoOrient().keepMetadata().png().toBuffer().catch(fail);
-    const shrink = (picture: Uint8Array) =>
-      sharp(picture).resize(resizeWidth).keepMetadata().png().toBuffer().catch(fail);
+    const turn = (image: Uint8Array) => sharp(image).autoOrient().keepMetadata().png().toBuffer().catch(fail);
+    const shrink = (image: Uint8Array) => sharp(image).resize(resizeWidth).keepMetadata().png().toBuffer().catch(fail);
     const made = shrinks === 'before' ? await turn(await shrink(bytes)) : await shrink(await turn(bytes));
     const { data, info } = await sharp(made).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
     state.open++;

@@ -1,8 +1,8 @@
-/** Pictures to compare two ways of drawing with, and how far apart the results are. */
+/** Images to compare two ways of drawing with, and how far apart the results are. */
 import sharp, { type Sharp } from 'sharp';
 import type { Pixels } from '../../../src/data/index.ts';
 import type { Random } from '../../../src/random.ts';
-import { fromRgb, rgb } from '../pictures.ts';
+import { fromRgb, rgb } from '../images.ts';
 
 /** Noise is the hardest to draw alike: neighbours have nothing in common. */
 export const noise = (width: number, height: number, random: Random): Pixels => ({

@@ -3,12 +3,12 @@ import type { Sharp } from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { inputOf } from '../../../src/data/geometry.ts';
 import { presetPreprocessing } from '../../../src/data/index.ts';
-import { decodeLarge as largeInNode, decodePicture as pictureInNode } from '../../../src/data/node/index.ts';
+import { decodeImage as imageInNode, decodeLarge as largeInNode } from '../../../src/data/node/index.ts';
 import { shrunkWidth } from '../../../src/data/web/decode.ts';
 import { parseHeader } from '../../../src/data/web/header.ts';
-import { canvasReader, decodeLarge, decodePicture, decodeResized, failureReason } from '../../../src/data/web/index.ts';
+import { canvasReader, decodeImage, decodeLarge, decodeResized, failureReason } from '../../../src/data/web/index.ts';
 import { Random } from '../../../src/random.ts';
-import { flat } from '../pictures.ts';
+import { flat } from '../images.ts';
 import { fakeBrowser } from './browser.ts';
 import { Differences, noise, opened, waves } from './compare.ts';
 
@@ -19,25 +19,25 @@ const file = async (pipeline: Sharp): Promise<Blob> => blob(new Uint8Array(await
 const p = presetPreprocessing('raw', { size: 32, fit: 'crop', cropFraction: 0.875 });
 
 describe('headers', () => {
-  const picture = () => flat('#a07030', 200, 120);
+  const image = () => flat('#a07030', 200, 120);
 
   it.each([
-    ['jpeg', () => picture().jpeg()],
+    ['jpeg', () => image().jpeg()],
     [
       'jpeg',
       () =>
-        picture()
+        image()
           .jpeg({ progressive: true })
           .withExif({ IFD0: { Copyright: 'x'.repeat(3000) } }),
     ],
-    ['png', () => picture().png()],
-    ['png', () => picture().png({ palette: true })],
-    ['gif', () => picture().gif()],
-    ['webp', () => picture().webp()],
-    ['webp', () => picture().webp({ lossless: true })],
-    ['webp', () => picture().ensureAlpha(0.5).webp()],
-    ['avif', () => picture().avif()],
-    ['avif', () => picture().ensureAlpha(0.5).avif()],
+    ['png', () => image().png()],
+    ['png', () => image().png({ palette: true })],
+    ['gif', () => image().gif()],
+    ['webp', () => image().webp()],
+    ['webp', () => image().webp({ lossless: true })],
+    ['webp', () => image().ensureAlpha(0.5).webp()],
+    ['avif', () => image().avif()],
+    ['avif', () => image().ensureAlpha(0.5).avif()],
   ])('%s', async (format, make) => {
     const bytes = new Uint8Array(await make().toBuffer());
     expect(parseHeader(bytes)).toEqual({ format, width: 200, height: 120 });
@@ -61,12 +61,12 @@ describe('headers', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('a JPEG held as Exif’s %i is upright', async (orientation) => {
-    const bytes = new Uint8Array(await picture().jpeg().withMetadata({ orientation }).toBuffer());
+    const bytes = new Uint8Array(await image().jpeg().withMetadata({ orientation }).toBuffer());
     const [width, height] = orientation < 5 ? [200, 120] : [120, 200];
     expect(parseHeader(bytes)).toEqual({ format: 'jpeg', width, height });
   });
 
-  it('what is no picture is none', () => {
+  it('what is no image is none', () => {
     const bytesOf = (text: string) => new TextEncoder().encode(text);
     for (const text of ['', 'x', '<svg/>', 'GIF88a and more', 'RIFF....WAVEfmt ', '\0\0\0\x18ftypisom\0\0\0\0mp42isom'])
       expect(parseHeader(bytesOf(text)), text).toBeUndefined();
@@ -88,17 +88,17 @@ describe('refused before decoding', () => {
     ['strips', bomb(9000, 20), '9000x20 pixels, more than 100 times as long as wide'],
     ['dots', bomb(4, 4), '4x4 pixels, smaller than 8x8'],
     ['nothing', blob(), 'empty file'],
-    ['text', blob('hello, I am no picture'), 'not a picture'],
+    ['text', blob('hello, I am no image'), 'not an image'],
     ['HEIC', ftyp('heic'), 'HEIC is not supported: save it as JPEG'],
     ['TIFF', blob('II*\0', 'x'.repeat(40)), 'TIFF is not supported: save it as JPEG'],
     [
       'a JPEG without a size',
       blob(new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff])),
-      'broken picture (it does not say its size)',
+      'broken image (it does not say its size)',
     ],
-  ])('%s', async (_, picture, reason) => {
+  ])('%s', async (_, image, reason) => {
     const browser = fakeBrowser();
-    const error = await decodeResized(picture, p).catch((thrown) => thrown);
+    const error = await decodeResized(image, p).catch((thrown) => thrown);
     expect(failureReason(error)).toBe(reason);
     expect(browser.asked).toEqual([]);
   });
@@ -107,7 +107,7 @@ describe('refused before decoding', () => {
     const browser = fakeBrowser();
     const whole = await file(opened(noise(64, 64, new Random(1))).png());
     const error = await decodeResized(whole.slice(0, whole.size >> 1), p).catch((thrown) => thrown);
-    expect(failureReason(error)).toBe('broken picture (The source image could not be decoded)');
+    expect(failureReason(error)).toBe('broken image (The source image could not be decoded)');
     expect(failureReason(new DOMException('gone', 'NotFoundError'))).toBe('the file does not exist');
     expect(failureReason(new DOMException('no', 'NotReadableError'))).toMatch(/^the file cannot be read/);
     expect(browser.open).toBe(0);
@@ -126,9 +126,9 @@ describe('decoding', () => {
     for (const fit of ['stretch', 'crop', 'pad'] as const) {
       const fitted = { ...p, fit, cropFraction: fit === 'crop' ? 0.875 : 1 };
       const bytes = new Uint8Array(await png.arrayBuffer());
-      const actual = await decodePicture(png, fitted);
+      const actual = await decodeImage(png, fitted);
       const large = [await decodeLarge(png, fitted), await largeInNode(bytes, fitted)];
-      const expected = await pictureInNode(bytes, fitted);
+      const expected = await imageInNode(bytes, fitted);
       expect(actual.shape).toEqual(expected.shape);
       differences.add(actual.data, expected.data);
       expect([large[0].width, large[0].height]).toEqual([large[1].width, large[1].height]);
@@ -139,9 +139,9 @@ describe('decoding', () => {
     expect(browser.open).toBe(0);
   });
 
-  it('puts transparent pictures over white', async () => {
+  it('puts transparent images over white', async () => {
     fakeBrowser();
-    const { data } = await decodePicture(await file(flat('#000', 32, 32).ensureAlpha(0.25).png()), {
+    const { data } = await decodeImage(await file(flat('#000', 32, 32).ensureAlpha(0.25).png()), {
       ...p,
       fit: 'stretch',
       cropFraction: 1,
@@ -149,16 +149,16 @@ describe('decoding', () => {
     for (const value of data) expect(Math.abs(value - 191)).toBeLessThanOrEqual(1);
   });
 
-  it('has the browser shrink large pictures to twice what is wanted', async () => {
+  it('has the browser shrink large images to twice what is wanted', async () => {
     const browser = fakeBrowser();
     const png = await file(opened(waves(1000, 700)).png());
-    const actual = await decodePicture(png, p);
+    const actual = await decodeImage(png, p);
     expect(browser.asked).toHaveLength(1);
     expect(browser.asked[0]).toMatchObject({ imageOrientation: 'from-image', resizeQuality: 'high' });
     // 37 pixels of 700, twice.
     expect(browser.asked[0].resizeWidth).toBe(Math.ceil((1000 * 74) / 700));
     const differences = new Differences();
-    differences.add(actual.data, (await pictureInNode(new Uint8Array(await png.arrayBuffer()), p)).data);
+    differences.add(actual.data, (await imageInNode(new Uint8Array(await png.arrayBuffer()), p)).data);
     expect(differences.mean).toBeLessThan(2);
   });
 
@@ -169,7 +169,7 @@ describe('decoding', () => {
   });
 
   it.each(['before', 'after', 'never'] as const)(
-    'turned pictures, in a browser that shrinks %s it turns',
+    'turned images, in a browser that shrinks %s it turns',
     async (shrinks) => {
       // Most often the other way round: headers of PNG do not tell, and large enough to be shrunk.
       for (const [width, height] of [
@@ -179,9 +179,9 @@ describe('decoding', () => {
         for (const orientation of [1, 6, 8]) {
           for (const format of ['jpeg', 'png'] as const) {
             const browser = fakeBrowser(shrinks);
-            const picture = await file(opened(waves(width, height))[format]().withMetadata({ orientation }));
-            const bytes = new Uint8Array(await picture.arrayBuffer());
-            const [actual, expected] = [await decodeLarge(picture, p), await largeInNode(bytes, p)];
+            const image = await file(opened(waves(width, height))[format]().withMetadata({ orientation }));
+            const bytes = new Uint8Array(await image.arrayBuffer());
+            const [actual, expected] = [await decodeLarge(image, p), await largeInNode(bytes, p)];
             expect([actual.width, actual.height], `${orientation} ${format}`).toEqual([
               expected.width,
               expected.height,
@@ -222,5 +222,5 @@ it('reads for batches: digests, decodes and augments', async () => {
   const reader = canvasReader(() => png);
   expect(await reader.digest('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   expect(await reader.digestOf('0')).toMatch(/^[0-9a-f]{64}$/);
-  expect(inputOf(await reader.decode('0', p, false), p).data).toEqual((await decodePicture(png, p)).data);
+  expect(inputOf(await reader.decode('0', p, false), p).data).toEqual((await decodeImage(png, p)).data);
 });

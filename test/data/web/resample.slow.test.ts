@@ -82,7 +82,7 @@ it('shrinks both sides by exactly one factor, as sharp does to fit into a frame'
   expect(differences.greatest).toBeLessThanOrEqual(1);
 });
 
-it('leaves a picture of the right size alone', () => {
+it('leaves an image of the right size alone', () => {
   const source = noise(9, 7, new Random(2));
   expect(resize(source, source, 'cubic')).toBe(source);
   expect(blur(source, 0)).toBe(source);

@@ -1,13 +1,13 @@
-/** The main process of the program that tests run in Electron itself: `electron FOLDER PICTURES MODEL SETTINGS`. Its last line is the result. */
+/** The main process of the program that tests run in Electron itself: `electron FOLDER IMAGES MODEL SETTINGS`. Its last line is the result. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { app, BrowserWindow, dialog, protocol } from 'electron';
 import { preload, startTraining } from '../../../src/electron/index.ts';
 
-const [pictures, model, settings] = process.argv.slice(-3);
+const [images, model, settings] = process.argv.slice(-3);
 const folder = import.meta.dirname;
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
-const picks = [[pictures], [model]];
+const picks = [[images], [model]];
 dialog.showOpenDialog = async () => ({ canceled: false, filePaths: picks.shift()! });
 
 // Not awaited: Electron is ready once this module is done.

@@ -1,5 +1,5 @@
 /** The page that is tried in Electron itself, and before that with the stand-ins. `check` is called from outside. */
-import { pickModel, pickPictures, startProcess } from '../../../src/electron/client.ts';
+import { pickImages, pickModel, startProcess } from '../../../src/electron/client.ts';
 import type { OpenRequest } from '../../../src/worker/index.ts';
 
 /** What came out, for the test to judge. */
@@ -27,15 +27,15 @@ const codeOf = (asked: Promise<unknown>): Promise<string> =>
 
 globalThis.check = async (settings) => {
   const client = startProcess();
-  const pictures = await pickPictures({ folders: true });
-  const classes = [...new Set(pictures.map(({ folder }) => folder))].sort();
+  const images = await pickImages({ folders: true });
+  const classes = [...new Set(images.map(({ folder }) => folder))].sort();
   // As `openDataset` lists them.
   const order = (validation: boolean) =>
-    pictures
+    images
       .filter(({ path }) => /[\\/]val[\\/]/.test(path) === validation)
-      .map(({ path, folder }) => ({ picture: path, label: classes.indexOf(folder), validation }));
+      .map(({ path, folder }) => ({ image: path, label: classes.indexOf(folder), validation }));
   const { name: _, ...model } = (await pickModel())!;
-  const request: OpenRequest = { ...model, classes, pictures: [...order(false), ...order(true)], settings };
+  const request: OpenRequest = { ...model, classes, images: [...order(false), ...order(true)], settings };
   await client.open(request);
   await client.train();
   const { files } = await client.finish();

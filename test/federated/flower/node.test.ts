@@ -188,12 +188,12 @@ describe('later', () => {
     let calls = 0;
     start(async ({ content }) => {
       if (calls++) return content;
-      throw new ThawError('bad-data', 'there are no pictures', 'Add some');
+      throw new ThawError('bad-data', 'there are no images', 'Add some');
     });
     await superlink.ask(QUESTION);
     await until(() => superlink.replies.length === 1);
     const { code, reason } = superlink.replies[0].error!;
-    expect([Number(code), reason]).toEqual([2, 'there are no pictures. Add some']);
+    expect([Number(code), reason]).toEqual([2, 'there are no images. Add some']);
     await superlink.ask(new Map([...QUESTION].slice(1)));
     await until(() => superlink.replies.length === 2);
     expect(types()).toEqual(['joined', 'message', 'failed', 'message', 'answered']);

@@ -12,7 +12,7 @@ const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.
 
 beforeAll(async () => {
   project = await makeProject({ val: 8 });
-  // Two blue pictures that are said to be red: a model that knows better is wrong, and sure of it.
+  // Two blue images that are said to be red: a model that knows better is wrong, and sure of it.
   for (const name of ['a', 'b'])
     copyFileSync(join(project.data, 'val', 'blue', '0.png'), join(project.data, 'val', 'red', `${name}.png`));
   run = join(project.folder, 'run');
@@ -31,9 +31,9 @@ test('a training fits a temperature and keeps it beside the model', () => {
 });
 
 test('predictions are calibrated when asked, and only then', async () => {
-  const pictures = [join(project.data, 'val', 'red')];
-  const plain = await predict({ model: run, pictures });
-  const calibrated = await predict({ model: run, pictures, settings: { calibrated: true } });
+  const images = [join(project.data, 'val', 'red')];
+  const plain = await predict({ model: run, images });
+  const calibrated = await predict({ model: run, images, settings: { calibrated: true } });
   expect(calibrated.map(({ label }) => label)).toEqual(plain.map(({ label }) => label));
   plain.forEach(({ probabilities }, i) => {
     const expected = tempered(Float32Array.from(Object.values(probabilities)), outcome.calibration!.temperature!);
@@ -45,7 +45,7 @@ test('predictions are calibrated when asked, and only then', async () => {
   expect(measured.logLoss).toBeLessThan(outcome.after!.logLoss - 0.005);
 });
 
-test('a temperature is fitted anew on other pictures', async () => {
+test('a temperature is fitted anew on other images', async () => {
   const before = config(join(run, 'model'));
   const fitted = await calibrate({ model: run, data: project.data, split: 'val' });
   expect(fitted.file).toMatch(/config\.json$/);
@@ -66,12 +66,12 @@ test('nothing is kept where nothing can be fitted, or there is no config.json', 
 });
 
 test('a model without a temperature is refused, and one with a wrong one', async () => {
-  const pictures = [join(project.data, 'val', 'red', '0.png')];
+  const images = [join(project.data, 'val', 'red', '0.png')];
   const folder = join(project.folder, 'other');
   mkdirSync(folder);
   copyFileSync(join(run, 'model', 'onnx', 'model.onnx'), join(folder, 'model.onnx'));
   copyFileSync(join(run, 'model', 'preprocessor_config.json'), join(folder, 'preprocessor_config.json'));
-  const ask = () => predict({ model: folder, pictures, settings: { calibrated: true } });
+  const ask = () => predict({ model: folder, images, settings: { calibrated: true } });
   const { thaw: _thaw, ...bare } = config(join(run, 'model'));
   writeFileSync(join(folder, 'config.json'), JSON.stringify(bare));
   await expect(ask()).rejects.toMatchObject({ code: 'bad-config', hint: expect.stringContaining('thaw calibrate') });

@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** The pictures with some classes called otherwise. */
+/** The images with some classes called otherwise. */
 function dataWith(name: string, names: Readonly<Record<string, string>>): string {
   const data = join(project.folder, name);
   cpSync(project.data, data, { recursive: true });

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import * as pictures from '../../../src/data/node/index.ts';
+import * as images from '../../../src/data/node/index.ts';
 import * as exporting from '../../../src/export/index.ts';
 import { evaluate, exportRun, type JobEvent, predict, resume, train } from '../../../src/node/commands/index.ts';
 import type { TrainSettingsInput } from '../../../src/session/index.ts';
@@ -12,7 +12,7 @@ vi.mock('../../../src/export/index.ts', { spy: true });
 vi.mock('../../../src/data/node/index.ts', { spy: true });
 afterEach(() => {
   vi.mocked(exporting.verifyExport).mockReset();
-  vi.mocked(pictures.drawPng).mockReset();
+  vi.mocked(images.drawPng).mockReset();
 });
 
 const SETTINGS: TrainSettingsInput = { device: 'cpu', batch: 6, epochs: 2, trainable: 'head', augment: 'none' };
@@ -66,7 +66,7 @@ test('a model whose answers differ from training is written, and the difference 
 
 test('a report that fails fails alone, and resuming writes it', async () => {
   const project = await fresh();
-  vi.mocked(pictures.drawPng).mockRejectedValueOnce(new Error('no font'));
+  vi.mocked(images.drawPng).mockRejectedValueOnce(new Error('no font'));
   const { out, outcome, notices } = await trained(project);
   expect(outcome).toMatchObject({ status: 'finished', report: null });
   expect(notices).toContainEqual(expect.stringMatching(/report could not be written \(no font\).*thaw resume/));
@@ -85,7 +85,7 @@ test('class names may have any character', async () => {
   expect(outcome.report).not.toBeNull();
 });
 
-describe('pictures that go away', () => {
+describe('images that go away', () => {
   test.each(['evaluating', 'exporting', 'reporting'] as const)('some, while %s', async (phase) => {
     const project = await fresh();
     const { outcome } = await trained(project, (event) => {
@@ -130,8 +130,8 @@ describe('a run that is not finished', () => {
   });
 
   test('is not predicted with, and the error gives the way', async () => {
-    const [picture] = imagesOf(project.data);
-    await expect(predict({ model: out, pictures: [picture] })).rejects.toThrow(
+    const [image] = imagesOf(project.data);
+    await expect(predict({ model: out, images: [image] })).rejects.toThrow(
       expect.objectContaining({ line: expect.stringMatching(/no finished model.*thaw resume.*thaw export/) }),
     );
   });

@@ -50,7 +50,7 @@ describe('the app', () => {
 
   test.each<[string, object, RegExp]>([
     ['a strategy that is not there', { strategy: 'fedsgd' }, /fedavg, fedprox, fedadam/],
-    ['one folder for all clients', { data: 'shares' }, /same pictures/],
+    ['one folder for all clients', { data: 'shares' }, /same images/],
     ['a comma in a label', { labels: ['a,b', 'c'] }, /has a comma/],
   ])('is refused with %s', async (_, more, message) => {
     const request = { folder: join(project.folder, 'refused'), ...more };
@@ -88,7 +88,7 @@ describe('with Flower', FLOWER, () => {
       },
     );
     const said = JSON.parse(stdout.trim().split('\n').at(-1)!);
-    // Of 13 pictures 4 are held out, of 9 two.
+    // Of 13 images 4 are held out, of 9 two.
     expect(said.counts).toEqual([9, 7]);
     expect(said.first).toEqual(['fc.bias', 'fc.weight']);
     expect(said.apart).toBeGreaterThan(1e-4);

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { explainDeath } from '../../../src/cli/death.ts';
+import { explainProcessEnd } from '../../../src/cli/process-end.ts';
 import { Terminal } from '../../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../../src/cli/terminal/training.ts';
 import { readSafetensors, writeSafetensors } from '../../../src/compiler/step/index.ts';
@@ -180,7 +180,7 @@ describe('a federation ends like any run', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(events.find(({ type }) => type === 'verified')).toMatchObject({ samples: 8, madeUp: true });
+    expect(events.find(({ type }) => type === 'verified')).toMatchObject({ samples: 8, synthetic: true });
     expect(events.at(-1)).toMatchObject({ type: 'done', after: null, calibration: null });
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
     expect(report).toMatch(/On 8 samples that the clients held back, its accuracy is <strong>58\.3%/);
@@ -229,7 +229,7 @@ describe('a finish that is cut off', () => {
     ])
       await expect(go()).rejects.toMatchObject({ line: expect.stringMatching(about) });
     const ended = { code: null, signal: 'SIGKILL', words: '', run, killed: false } as const;
-    expect((await explainDeath(ended)).line).toMatch(/Make it again: thaw federated finish/);
+    expect((await explainProcessEnd(ended)).line).toMatch(/Make it again: thaw federated finish/);
     const outcome = await finishFederation({ folder: place });
     expect(resolve(outcome.run)).toBe(run);
     for (const file of ['model/onnx/model.onnx', 'report.html']) expect(existsSync(join(run, file))).toBe(true);

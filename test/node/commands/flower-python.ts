@@ -11,7 +11,7 @@ export const PYTHON = findFlower();
 
 export const FLOWER = needs(PYTHON, 'Flower: `npm test` installs it for Python 3.11 or later');
 
-/** Two machines' pictures: one has few of some classes, the other has two classes only. */
+/** Two machines' images: one has few of some classes, the other has two classes only. */
 export const unevenShares = ({ folder, data }: Project): string[] =>
   [
     { blue: 8, green: 2, red: 3 },

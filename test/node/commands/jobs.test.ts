@@ -62,7 +62,7 @@ describe('preprocessing', () => {
   test("is the folder's, changed by what is given", () => {
     const { from, preprocessing } = choosePreprocessing(pretrained(), json, { mean: [1, 2, 3] });
     expect(from).toBe('folder');
-    expect(preprocessing).toMatchObject({ width: SIDE, mean: [1, 2, 3], deviation: [1, 1, 1] });
+    expect(preprocessing).toMatchObject({ width: SIDE, mean: [1, 2, 3], std: [1, 1, 1] });
   });
 
   test("is assumed to be ImageNet's at the model's own size where nothing says it", () => {
@@ -90,18 +90,18 @@ describe('preprocessing', () => {
 describe('a model that is no run', () => {
   test('needs labels, which a list gives, and its Softmax is not taken twice', async () => {
     const model = lone('softmax', pretrained({ softmax: true }));
-    const pictures = [join(project.data, 'val', 'red', '0.png')];
-    await expect(predict({ model, pictures })).rejects.toMatchObject({ code: 'bad-config' });
+    const images = [join(project.data, 'val', 'red', '0.png')];
+    await expect(predict({ model, images })).rejects.toMatchObject({ code: 'bad-config' });
     const labels = ['a', 'b', 'c', 'd', 'e'];
     const scale = { preprocessing: 'unit', labels, device: 'cpu' } as const;
-    const [softmax] = await predict({ model, pictures, settings: scale });
-    const [logits] = await predict({ model: lone('logits'), pictures, settings: scale });
+    const [softmax] = await predict({ model, images, settings: scale });
+    const [logits] = await predict({ model: lone('logits'), images, settings: scale });
     for (const label of labels) expect(softmax.probabilities[label]).toBeCloseTo(logits.probabilities[label], 5);
-    const few = predict({ model, pictures, settings: { labels: ['a', 'b'] } });
+    const few = predict({ model, images, settings: { labels: ['a', 'b'] } });
     await expect(few).rejects.toMatchObject({ message: 'there are 2 labels, and the model has 5 outputs' });
   });
 
-  test('a model that ONNX Runtime cannot run on pictures is at fault itself', async () => {
+  test('a model that ONNX Runtime cannot run on images is at fault itself', async () => {
     const model = pretrained();
     const { graph } = model;
     const initializers = new Map([...graph.initializers, ['seven', tensor('int64', [1], BigInt64Array.of(7n))]]);
@@ -109,9 +109,9 @@ describe('a model that is no run', () => {
       node.op === 'Flatten' ? { ...node, op: 'Reshape', inputs: [node.inputs[0], 'seven'] } : node,
     );
     const broken = lone('broken', { ...model, graph: { ...graph, initializers, nodes } });
-    const pictures = [join(project.data, 'val', 'red')];
+    const images = [join(project.data, 'val', 'red')];
     await expect(
-      predict({ model: broken, pictures, settings: { preprocessing: 'unit', labels: [...'abcde'], device: 'cpu' } }),
+      predict({ model: broken, images, settings: { preprocessing: 'unit', labels: [...'abcde'], device: 'cpu' } }),
     ).rejects.toMatchObject({
       code: 'bad-model',
       message: expect.stringMatching(/ONNX Runtime cannot (run|load) the model/),
@@ -126,7 +126,7 @@ describe('a model that is no run', () => {
     expect(confusion.flat().reduce((a, b) => a + b, 0)).toBe(6);
     const predicted = await predict({
       model: request.model,
-      pictures: [join(project.data, 'val')],
+      images: [join(project.data, 'val')],
       settings: request.settings,
     });
     const truth = (file: string) => file.split('/').at(-2)!;

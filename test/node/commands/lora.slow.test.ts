@@ -89,8 +89,8 @@ describe('adapters kept beside the model', () => {
     const { file, classes } = await merge({ model: project.model, adapters: run });
     expect(file).toMatch(/adapters.merged\.onnx$/);
     expect(classes).toEqual(['blue', 'green', 'red']);
-    const pictures = ['blue', 'red'].map((name) => join(project.data, 'val', name, '0.png'));
-    const [merged, shipped] = await Promise.all([file, run].map((model) => predict({ model, pictures })));
+    const images = ['blue', 'red'].map((name) => join(project.data, 'val', name, '0.png'));
+    const [merged, shipped] = await Promise.all([file, run].map((model) => predict({ model, images })));
     for (const [i, { probabilities }] of merged.entries())
       for (const [label, p] of Object.entries(probabilities)) expect(p).toBeCloseTo(shipped[i].probabilities[label], 5);
     expect((await evaluate({ model: file, data: project.data })).accuracy).toBe(1);
@@ -116,8 +116,8 @@ describe('adapters kept beside the model', () => {
     };
     await train({ model: project.model, data: table, out, settings });
     const { file } = await merge({ model: project.model, adapters: out });
-    const pictures = classes.map((name) => join(project.data, 'val', name, '0.png'));
-    const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, pictures })));
+    const images = classes.map((name) => join(project.data, 'val', name, '0.png'));
+    const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, images })));
     const numbersOf = (answers: typeof merged) =>
       answers.map((answer) => JSON.parse(JSON.stringify(answer)).values.number);
     expect(numbersOf(shipped).every((value) => value > 1)).toBe(true);

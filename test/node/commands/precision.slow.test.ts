@@ -115,7 +115,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     expect(accuracy).toBe(1);
     expect(loss).toBeCloseTo(outcome.after!.loss, 5);
     const file = join(project.data, 'val', 'red', '0.png');
-    const [{ label }] = await predict({ model: run, pictures: [file], settings: { device: 'cpu' } });
+    const [{ label }] = await predict({ model: run, images: [file], settings: { device: 'cpu' } });
     expect(label).toBe('red');
   });
 
@@ -153,7 +153,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
   });
 });
 
-test('ONNX Runtime runs the exported float16 model itself, as its twin in float32 does', async () => {
+test('ONNX Runtime runs the exported float16 model itself, as its float32 version does', async () => {
   const model = shipped(join(project.folder, 'float16-run'));
   const images = narrowed(weights([2, 3, 16, 16]), 'float16');
   const run = async (encoded: Model, input: Tensor) => {
@@ -163,9 +163,9 @@ test('ONNX Runtime runs the exported float16 model itself, as its twin in float3
     return logits;
   };
   const own = await run(model, images);
-  const twin = await run(inSinglePrecision(model), widened(images));
-  expect([own.type, twin.type]).toEqual(['float16', 'float32']);
+  const single = await run(inSinglePrecision(model), widened(images));
+  expect([own.type, single.type]).toEqual(['float16', 'float32']);
   const { buffer, byteOffset, length } = own.data as Uint16Array;
   const found = widened({ ...own, data: new Uint16Array(buffer, byteOffset, length) }).data as Float32Array;
-  for (const [i, value] of (twin.data as Float32Array).entries()) expect(found[i]).toBeCloseTo(value, 2);
+  for (const [i, value] of (single.data as Float32Array).entries()) expect(found[i]).toBeCloseTo(value, 2);
 });

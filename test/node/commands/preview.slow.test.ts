@@ -1,11 +1,11 @@
-// Pictures of what a network sees: the contact sheet of `thaw preview`, and a run's first batches.
+// Images of what a network sees: the contact sheet of `thaw preview`, and a run's first batches.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { presetPreprocessing, readPixels, writePixels } from '../../../src/data/index.ts';
 import { contactSheet } from '../../../src/data/node/index.ts';
-import { previewPictures, train } from '../../../src/node/commands/index.ts';
+import { previewImages, train } from '../../../src/node/commands/index.ts';
 import { Random } from '../../../src/random.ts';
 import { noise } from '../../data/web/compare.ts';
 import { COLOURS, makeProject, type Project, SIDE } from './project.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** Mean colour of a part of a picture file. */
+/** Mean colour of a part of an image file. */
 async function colourAt(file: string, left: number, top: number, side: number): Promise<number[]> {
   const { channels } = await sharp(
     await sharp(file).extract({ left, top, width: side, height: side }).png().toBuffer(),
@@ -39,10 +39,10 @@ test.each([
   { channels: 'bgr', layout: 'nhwc' },
 ] as const)('pixels are read from $channels $layout as they were written', ({ channels, layout }) => {
   const p = presetPreprocessing('imagenet', { width: 9, height: 7, channels, layout });
-  const picture = noise(9, 7, new Random(1));
+  const image = noise(9, 7, new Random(1));
   const values = new Float32Array(5 + 9 * 7 * 3);
-  writePixels(picture, p, values, 5, { left: 0, top: 0 });
-  expect(readPixels(values, p, 5)).toEqual(picture);
+  writePixels(image, p, values, 5, { left: 0, top: 0 });
+  expect(readPixels(values, p, 5)).toEqual(image);
 });
 
 test('a sheet has its tiles in rows, with words below', async () => {
@@ -57,27 +57,27 @@ test('a sheet has its tiles in rows, with words below', async () => {
   expect(below.some((value) => value < 120)).toBe(true);
 });
 
-test('thaw preview shows each picture as it is evaluated, then in views that differ, the same for a seed', async () => {
+test('thaw preview shows each image as it is evaluated, then in views that differ, the same for a seed', async () => {
   const out = join(project.folder, 'sheet.png');
-  const request = { ...project, out, pictures: 4, columns: 3, settings: { augment: 'heavy' } };
-  const { pictures } = await previewPictures(request);
-  expect(pictures.map(({ label }) => label)).toEqual(['blue', 'green', 'red', 'blue']);
+  const request = { ...project, out, images: 4, columns: 3, settings: { augment: 'heavy' } };
+  const { images } = await previewImages(request);
+  expect(images.map(({ label }) => label)).toEqual(['blue', 'green', 'red', 'blue']);
   const { width, height } = await sharp(out).metadata();
   expect([width, height]).toEqual([4 * 104 + 8, 4 * (96 + 22) + 8]);
   expect(isNear(await colourAt(out, 8, 8, 96), COLOURS.blue)).toBe(true);
   expect(isNear(await colourAt(out, 8, 8 + 118, 96), COLOURS.green)).toBe(true);
   expect(isNear(await colourAt(out, 8, 8 + 2 * 118, 96), COLOURS.red)).toBe(true);
   const first = await sharp(out).raw().toBuffer();
-  await previewPictures(request);
+  await previewImages(request);
   expect((await sharp(out).raw().toBuffer()).equals(first)).toBe(true);
-  await previewPictures({ ...request, settings: { augment: 'heavy', seed: 1 } });
+  await previewImages({ ...request, settings: { augment: 'heavy', seed: 1 } });
   expect((await sharp(out).raw().toBuffer()).equals(first)).toBe(false);
 });
 
 test('blends are shown as such', async () => {
   const out = join(project.folder, 'mixed.jpg');
   const settings = { augment: 'none', mixup: 1 };
-  await previewPictures({ ...project, out, pictures: 3, columns: 1, settings });
+  await previewImages({ ...project, out, images: 3, columns: 1, settings });
   const [blue, blend] = [await colourAt(out, 8, 8, 96), await colourAt(out, 8 + 104, 8, 96)];
   // Blue takes its other part from red, the last one.
   const share = (blend[0] - blue[0]) / (COLOURS.red[0] - blue[0]);
@@ -92,14 +92,14 @@ test('blends are shown as such', async () => {
 
 test.each([
   [{ out: 'sheet.gif' }, /sheet.gif/],
-  [{ pictures: 0 }, /--pictures is 0/],
+  [{ images: 0 }, /--images is 0/],
   [{ columns: 1.5 }, /--columns is 1.5/],
   [{ settings: { augment: 'wild' } }, /no augmentation policy "wild"/],
 ])('%j is refused', async (request, message) => {
-  await expect(previewPictures({ ...project, ...request })).rejects.toThrow(message);
+  await expect(previewImages({ ...project, ...request })).rejects.toThrow(message);
 });
 
-test('a run begins with pictures of its first batches', async () => {
+test('a run begins with images of its first batches', async () => {
   const out = join(project.folder, 'run');
   await train({
     ...project,
@@ -113,6 +113,6 @@ test('a run begins with pictures of its first batches', async () => {
     const shown = Math.floor(96 / SIDE) * SIDE;
     expect([width, height]).toEqual([4 * (shown + 8) + 8, 2 * (shown + 22) + 8]);
   }
-  // Validation pictures come in the order of their classes.
+  // Validation images come in the order of their classes.
   expect(isNear(await colourAt(join(out, 'val_batch0.jpg'), 8, 8, 96), COLOURS.blue)).toBe(true);
 });

@@ -1,16 +1,16 @@
-/** A small model and coloured pictures on disk, as a user has them. */
+/** A small model and coloured images on disk, as a user has them. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Model, writeModel } from '../../../src/onnx/index.ts';
 import { Random } from '../../../src/random.ts';
-import { fromRgb, rgb } from '../../data/pictures.ts';
+import { fromRgb, rgb } from '../../data/images.ts';
 import { smallModel, weights } from '../../small-models.ts';
 
 export const SIDE = 16;
 const FEATURES = 8;
 
-/** Two convolutions and a classifier of five classes that the pictures do not have, ending in Softmax if asked. */
+/** Two convolutions and a classifier of five classes that the images do not have, ending in Softmax if asked. */
 export function pretrained({ softmax = false } = {}) {
   return smallModel({
     inputs: { input: ['batch', 3, SIDE, SIDE] },
@@ -39,7 +39,7 @@ export function pretrained({ softmax = false } = {}) {
 export const COLOURS = { blue: [40, 60, 200], green: [40, 190, 60], red: [210, 40, 40] } as const;
 
 /** Noise around a colour. */
-async function colouredPicture(name: keyof typeof COLOURS, seed: number): Promise<Buffer> {
+async function colouredImage(name: keyof typeof COLOURS, seed: number): Promise<Buffer> {
   const random = new Random(seed, name);
   const noisy = (value: number) => Math.min(255, Math.max(0, value + random.between(-60, 60)));
   const pixels = rgb(SIDE, SIDE, () => COLOURS[name].map(noisy) as [number, number, number]);
@@ -53,7 +53,7 @@ export interface Project {
   remove(): void;
 }
 
-/** `model/model.onnx` with its preprocessing beside it, and `pictures/{train,val}/{blue,green,red}`. */
+/** `model/model.onnx` with its preprocessing beside it, and `images/{train,val}/{blue,green,red}`. */
 export async function makeProject({ train = 8, val = 4 } = {}): Promise<Project> {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-jobs-'));
   const model = join(folder, 'model');
@@ -70,15 +70,12 @@ export async function makeProject({ train = 8, val = 4 } = {}): Promise<Project>
       image_std: [0.25, 0.25, 0.25],
     }),
   );
-  const data = join(folder, 'pictures');
+  const data = join(folder, 'images');
   for (const [split, count] of Object.entries({ train, val })) {
     for (const name of Object.keys(COLOURS) as (keyof typeof COLOURS)[]) {
       mkdirSync(join(data, split, name), { recursive: true });
       for (let i = 0; i < count; i++)
-        writeFileSync(
-          join(data, split, name, `${i}.png`),
-          await colouredPicture(name, i + (split === 'val' ? 1000 : 0)),
-        );
+        writeFileSync(join(data, split, name, `${i}.png`), await colouredImage(name, i + (split === 'val' ? 1000 : 0)));
     }
   }
   return { folder, model, data, remove: () => rmSync(folder, { recursive: true, force: true }) };

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { findLr, type JobEvent, previewPictures, type TrainRequest, train } from '../../../src/node/commands/index.ts';
+import { findLr, type JobEvent, previewImages, type TrainRequest, train } from '../../../src/node/commands/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 const AUGMENT = { fill: 'edge', rotation: { probability: 1, degrees: [-20, 20] } };
@@ -61,7 +61,7 @@ test('a sheet and a range test take them as well', async () => {
   const hooks = { onEvent: (event: JobEvent) => event.type === 'recommended' && told.push(event) };
   const sheet = async (name: string, settings = {}) => {
     const out = join(project.folder, name);
-    await previewPictures({ model, data, out, pictures: 2, columns: 2, settings }, hooks);
+    await previewImages({ model, data, out, images: 2, columns: 2, settings }, hooks);
     return readFileSync(out);
   };
   const recommended = await sheet('recommended.png');

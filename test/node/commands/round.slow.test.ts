@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../../src/compiler/step/index.ts';
-import { PictureSource } from '../../../src/data/index.ts';
+import { ImageSource } from '../../../src/data/index.ts';
 import { readRoundState, writeRoundState } from '../../../src/federated/index.ts';
 import { firstState, round, train } from '../../../src/node/commands/index.ts';
 import { readModelFile } from '../../../src/node/models/files.ts';
@@ -70,7 +70,7 @@ describe('one machine, one round', () => {
 
   test('goes on where the last one ended: other orders and views, and no frozen part is computed twice', async () => {
     vi.stubEnv('THAW_CACHE', join(project.folder, 'fresh-cache'));
-    const read = vi.spyOn(PictureSource.prototype, 'batches');
+    const read = vi.spyOn(ImageSource.prototype, 'batches');
     const computed = vi.spyOn(FeatureFolder.prototype, 'set');
     const two = { ...HEAD, views: 2 };
     let state = await first(two);
@@ -139,7 +139,7 @@ test('a stage that thaws more adds to the state; what is in it stays', async () 
 });
 
 test('a machine may lack classes that others have', async () => {
-  const rows = [...Array(8).keys()].map((i) => `pictures/train/red/${i}.png,red`);
+  const rows = [...Array(8).keys()].map((i) => `images/train/red/${i}.png,red`);
   const table = join(project.folder, 'only-red.csv');
   writeFileSync(table, ['file_name,label', ...rows].join('\n'));
   const outcome = await round({ model: project.model, data: table, state: await first(), settings: HEAD });
@@ -171,7 +171,7 @@ describe('is refused', () => {
     await expect(go(writeRoundState({ ...state, tensors }))).rejects.toThrow(message);
   });
 
-  test('what is no state, other seeds and tasks, averages, pictures of a class that it does not know', async () => {
+  test('what is no state, other seeds and tasks, averages, images of a class that it does not know', async () => {
     const state = await first();
     await expect(go(writeSafetensors({ tensors: new Map(), metadata: {} }))).rejects.toThrow(/no state of a round/);
     await expect(go(state, { ...HEAD, seed: 5 })).rejects.toThrow('made with seed 0, not 5');

@@ -41,8 +41,8 @@ test('a run killed between its model and its report is not finished: resumed, it
   await expect(resume(out)).rejects.toThrow('is finished');
   const { task, ...record } = JSON.parse(readFileSync(join(out, 'record.json'), 'utf8'));
   expect(task).toBeDefined();
-  const surroundings = { ...record.surroundings, 'ONNX Runtime': '1.0.0', threads: '999', libvips: '8.0.0' };
-  writeFileSync(join(out, 'record.json'), JSON.stringify({ ...record, surroundings }));
+  const environment = { ...record.environment, 'ONNX Runtime': '1.0.0', threads: '999', libvips: '8.0.0' };
+  writeFileSync(join(out, 'record.json'), JSON.stringify({ ...record, environment }));
   rmSync(join(out, 'report.html'));
   const notices: string[] = [];
   const onEvent = (event: JobEvent) => event.type === 'notice' && notices.push(event.message);

@@ -132,7 +132,7 @@ describe('who goes on', () => {
       [3, null],
     ]);
     expect(order[1].metric).toBeCloseTo(0.75, 12);
-    expect(order[1].deviation).toBeCloseTo(Math.hypot(0.05, 0.05), 12);
+    expect(order[1].std).toBeCloseTo(Math.hypot(0.05, 0.05), 12);
     expect(meritAt(trials[1], accuracy, 1)).toBeCloseTo(0.6, 12);
     expect(ranked(trials.slice(0, 2), { ...accuracy, better: 'lower' })[0].number).toBe(2);
   });

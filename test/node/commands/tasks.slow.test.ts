@@ -1,4 +1,4 @@
-/** Every task from a table of pictures to a finished model that is used again. */
+/** Every task from a table of images to a finished model that is used again. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   const rows = names.flatMap((name) =>
     ['train', 'val'].flatMap((split) =>
       Array.from({ length: split === 'train' ? 8 : 4 }, (_, i) => ({
-        file: `pictures/${split}/${name}/${i}.png`,
+        file: `images/${split}/${name}/${i}.png`,
         name,
         split,
       })),
@@ -48,7 +48,7 @@ const settings = {
 } as const;
 const modelOf = (run: string) => readModel(new Uint8Array(readFileSync(join(run, 'model', 'onnx', 'model.onnx'))));
 const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
-const picture = (name: string) => join(project.data, 'val', name, '0.png');
+const image = (name: string) => join(project.data, 'val', name, '0.png');
 
 describe('several labels', () => {
   test('are learned, shipped by the conventions of transformers.js, told and measured', async () => {
@@ -67,7 +67,7 @@ describe('several labels', () => {
       id2label: { 0: 'blue', 1: 'cold', 2: 'warm' },
       thresholds: outcome.after!.perLabel.map(({ threshold }) => threshold),
     });
-    const [told] = await predict<{ file: string; labels: string[] }>({ model: run, pictures: [picture('blue')] });
+    const [told] = await predict<{ file: string; labels: string[] }>({ model: run, images: [image('blue')] });
     expect(told.labels).toEqual(['blue', 'cold']);
     const again = await evaluate<MultiLabelEvaluation>({ model: run, data: out('labels.csv') });
     expect(again.map).toBeCloseTo(outcome.after!.map, 6);
@@ -91,7 +91,7 @@ describe('numbers', () => {
     expect(outcome.after!.perTarget.map(({ name }) => name)).toEqual(['red', 'blue']);
     const [told] = await predict<{ file: string; values: Record<string, number> }>({
       model: run,
-      pictures: [picture('red')],
+      images: [image('red')],
     });
     expect(Math.abs(told.values.red - 3100)).toBeLessThan(500);
     expect(Math.abs(told.values.blue - 0.04)).toBeLessThan(0.06);
@@ -148,7 +148,7 @@ describe('embeddings', () => {
     expect(outcome.after!.mapAtR).toBeGreaterThan(0.9);
     const told = await predict<{ file: string; embedding: number[] }>({
       model: run,
-      pictures: [picture('red'), picture('blue')],
+      images: [image('red'), image('blue')],
     });
     for (const { embedding } of told) {
       expect(embedding).toHaveLength(6);

@@ -1,4 +1,4 @@
-// Test-time augmentation: the mean of what a model says of a picture's views.
+// Test-time augmentation: the mean of what a model says of an image's views.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { evaluate, predict } from '../../../src/node/commands/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;
-let picture: string;
+let image: string;
 let mirrored: string;
 const labels = ['a', 'b', 'c', 'd', 'e'];
 beforeAll(async () => {
@@ -20,37 +20,37 @@ beforeAll(async () => {
     .composite([corner])
     .png()
     .toBuffer();
-  [picture, mirrored] = ['picture.png', 'mirrored.png'].map((name) => join(project.folder, name));
-  await sharp(drawn).png().toFile(picture);
+  [image, mirrored] = ['image.png', 'mirrored.png'].map((name) => join(project.folder, name));
+  await sharp(drawn).png().toFile(image);
   await sharp(drawn).flop().png().toFile(mirrored);
 });
 afterAll(() => project.remove());
 
 const probabilitiesOf = async (file: string, tta: 'none' | 'flip' | 'ten-crop') => {
-  const [{ probabilities }] = await predict({ model: project.model, pictures: [file], settings: { labels, tta } });
+  const [{ probabilities }] = await predict({ model: project.model, images: [file], settings: { labels, tta } });
   return labels.map((label) => probabilities[label]);
 };
 
 describe('tta', () => {
-  test('flip is the mean of the picture and its mirror image', async () => {
-    const [one, other] = [await probabilitiesOf(picture, 'none'), await probabilitiesOf(mirrored, 'none')];
+  test('flip is the mean of the image and its mirror image', async () => {
+    const [one, other] = [await probabilitiesOf(image, 'none'), await probabilitiesOf(mirrored, 'none')];
     expect(one[0]).not.toBeCloseTo(other[0], 6);
-    const mean = await probabilitiesOf(picture, 'flip');
+    const mean = await probabilitiesOf(image, 'flip');
     for (const [c, p] of mean.entries()) expect(p).toBeCloseTo((one[c] + other[c]) / 2, 5);
     const same = await probabilitiesOf(mirrored, 'flip');
     for (const [c, p] of mean.entries()) expect(same[c]).toBeCloseTo(p, 5);
   });
 
-  test('answers come one a picture, in their order', async () => {
-    const pictures = [picture, mirrored, picture];
-    const said = await predict({ model: project.model, pictures, settings: { labels, tta: 'ten-crop', batch: 4 } });
-    expect(said.map(({ file }) => file)).toEqual(pictures);
+  test('answers come one an image, in their order', async () => {
+    const images = [image, mirrored, image];
+    const said = await predict({ model: project.model, images, settings: { labels, tta: 'ten-crop', batch: 4 } });
+    expect(said.map(({ file }) => file)).toEqual(images);
     expect(said[2].probabilities).toEqual(said[0].probabilities);
     const sum = Object.values(said[0].probabilities).reduce((a, b) => a + b);
     expect(sum).toBeCloseTo(1, 5);
   });
 
-  test('thaw eval counts every picture once', async () => {
+  test('thaw eval counts every image once', async () => {
     const names = ['blue', 'green', 'red', 'x', 'y'];
     const settings = { labels: names, tta: 'five-crop' as const };
     const { perClass } = await evaluate({ model: project.model, data: project.data, settings });
@@ -58,7 +58,7 @@ describe('tta', () => {
   });
 
   test('an unknown one is refused', async () => {
-    const request = { model: project.model, pictures: [picture], settings: { labels, tta: 'spin' as 'flip' } };
+    const request = { model: project.model, images: [image], settings: { labels, tta: 'spin' as 'flip' } };
     await expect(predict(request)).rejects.toMatchObject({ code: 'bad-config' });
   });
 });

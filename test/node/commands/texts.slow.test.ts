@@ -89,7 +89,7 @@ test('is predicted and evaluated alike as a run and as its folder, in the order 
   writeFileSync(file, 'the old hotel was poor\n');
   for (const model of [run, join(run, 'model')]) {
     expect(await evaluate({ model, data })).toMatchObject({ accuracy: outcome.after!.accuracy });
-    const said = await predict({ model, pictures: [...texts, file] });
+    const said = await predict({ model, images: [...texts, file] });
     expect(said.map(({ text }) => text)).toEqual([...texts, 'the old hotel was poor\n']);
     expect(said.map(({ file }) => file)).toEqual(['argument 1', 'argument 2', 'argument 3', file]);
     for (const { probabilities } of said) expect(Object.keys(probabilities)).toEqual(['bad', 'good']);
@@ -102,7 +102,7 @@ test('transformers.js says the same of it', async () => {
   const classify = await pipeline('text-classification', resolve(run, 'model'));
   const texts = rows.slice(0, 12).map(({ text }) => text);
   const theirs = (await classify(texts)) as { label: string; score: number }[];
-  const ours = await predict({ model: run, pictures: texts });
+  const ours = await predict({ model: run, images: texts });
   expect(theirs.map(({ label }) => label)).toEqual(ours.map(({ label }) => label));
   for (const [i, { score }] of theirs.entries()) expect(score).toBeCloseTo(ours[i].probability, 5);
 });
@@ -163,7 +163,7 @@ describe('data sets', () => {
 
   test('are folders of text files, too, and folders with a table a split', async () => {
     for (const label of ['a', 'b']) for (const i of [1, 2, 3]) write(`tree/${label}/${i}.txt`, `text ${label} ${i}`);
-    write('tree/a/picture.png', 'x');
+    write('tree/a/image.png', 'x');
     const tree = await openTexts(join(folder, 'tree'));
     expect(tree).toMatchObject({ classes: ['a', 'b'], problems: [{ reason: 'no .txt file' }] });
     expect([tree.train.length, tree.val.length]).toEqual([4, 2]);

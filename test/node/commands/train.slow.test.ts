@@ -152,13 +152,13 @@ describe('train', () => {
 
   test('is evaluated and predicted alike as a run, as its model folder and as plain ONNX', async () => {
     const settings = { device: 'cpu' } as const;
-    const picture = join(project.data, 'val', 'green', '0.png');
+    const image = join(project.data, 'val', 'green', '0.png');
     const plain = join(project.folder, 'same.onnx');
     await exportRun({ run, out: plain });
     for (const model of [run, join(run, 'model'), plain]) {
       expect(await evaluate({ model, data: project.data, settings })).toMatchObject({ accuracy: 1 });
-      const [{ file, label, probabilities }] = await predict({ model, pictures: [picture], settings });
-      expect({ file, label }).toEqual({ file: picture, label: 'green' });
+      const [{ file, label, probabilities }] = await predict({ model, images: [image], settings });
+      expect({ file, label }).toEqual({ file: image, label: 'green' });
       expect(Object.keys(probabilities)).toEqual(['blue', 'green', 'red']);
       expect(Object.values(probabilities).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
     }
@@ -241,7 +241,7 @@ describe('train', () => {
     expect(shippedBytes(out).equals(shippedBytes(run))).toBe(true);
   });
 
-  test('refuses to go on with other pictures', async () => {
+  test('refuses to go on with other images', async () => {
     const other = await makeProject({ train: 2, val: 1 });
     try {
       const out = join(other.folder, 'run');
@@ -293,7 +293,7 @@ test('takes the classes in an order that is given, if they are the classes of th
   await train({ ...request, settings: { ...settings, labels } });
   const config = JSON.parse(readFileSync(join(request.out, 'model', 'config.json'), 'utf8'));
   expect(Object.values(config.id2label)).toEqual(labels);
-  const [{ label }] = await predict({ model: request.out, pictures: [join(project.data, 'val', 'red', '1.png')] });
+  const [{ label }] = await predict({ model: request.out, images: [join(project.data, 'val', 'red', '1.png')] });
   expect(label).toBe('red');
   const wrong = train({
     ...request,

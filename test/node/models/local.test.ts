@@ -138,7 +138,7 @@ test('default is the embedded model, and the list has it first', async () => {
     const resolved = await resolveModel('default');
     expect(resolved).toMatchObject({ name: 'default', source: 'default' });
     expect(resolved.preprocessing).toBeDefined();
-    expect(startingPoints()[0]).toMatchObject({ model: 'default', command: 'thaw train default PICTURES' });
+    expect(startingPoints()[0]).toMatchObject({ model: 'default', command: 'thaw train default IMAGES' });
     expect(startingPoints()[0].inputSize).toBeGreaterThan(0);
   } else {
     await expect(resolveModel('default')).rejects.toMatchObject({ code: 'not-found' });

@@ -22,7 +22,7 @@ const model = smallModel({
 
 async function newRun() {
   const path = join(await temporaryFolder(), 'run');
-  const run = await createRun({ out: path, data: 'pictures' });
+  const run = await createRun({ out: path, data: 'images' });
   await run.writeConfig({ seed: 3, stages: [{ train: 'last:2', epochs: 1 }] });
   await run.saveSource({ model, identity, about: { input: 'x' } });
   return run;
@@ -89,13 +89,13 @@ test('runs without a name count up beside each other, also when they start toget
   const here = process.cwd();
   process.chdir(await temporaryFolder());
   try {
-    const runs = await Promise.all([1, 2, 3].map(() => createRun({ data: 'some where/my pictures' })));
-    expect(runs.map(({ name }) => name).sort()).toEqual(['my-pictures-1', 'my-pictures-2', 'my-pictures-3']);
+    const runs = await Promise.all([1, 2, 3].map(() => createRun({ data: 'some where/my images' })));
+    expect(runs.map(({ name }) => name).sort()).toEqual(['my-images-1', 'my-images-2', 'my-images-3']);
     for (const run of runs) await run.release();
     // Windows takes the first for a device, whatever follows the dot.
     for (const [data, name] of [
       ['nul.v2', '_nul.v2-1'],
-      ['pictures. ', 'pictures.--1'],
+      ['images. ', 'images.--1'],
       ['a:b', 'a-b-1'],
     ]) {
       const run = await createRun({ data });
@@ -260,7 +260,7 @@ test('what has changed since the run began is named', async () => {
   const edited = await identifySamples(dataset, folder);
   expect(() => checkIdentity(run, { ...run, samples: edited })).toThrow('other files, labels or sizes');
   const fewer = await identifySamples({ ...dataset, train: [] }, folder);
-  expect(() => checkIdentity(run, { ...run, samples: fewer })).toThrow('train had 1 pictures, now 0');
+  expect(() => checkIdentity(run, { ...run, samples: fewer })).toThrow('train had 1 images, now 0');
   expect(() => checkIdentity(run, { ...run, classes: ['ant'] })).toThrow('ant, bee; now ant');
   expect(() => checkIdentity(run, { ...run, model: 'c'.repeat(64) })).toThrow('the model has changed');
 });

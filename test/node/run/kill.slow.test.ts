@@ -37,7 +37,7 @@ describe('a run killed with kill -9', () => {
       banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
       logLevel: 'silent',
     });
-    const run = await createRun({ out: path, data: 'pictures' });
+    const run = await createRun({ out: path, data: 'images' });
     await run.writeConfig({ seed: 1 });
     await run.saveSource({ model, identity, about: {} });
     await run.release();
@@ -89,7 +89,7 @@ describe('a run killed with kill -9', () => {
       code: 'run-directory',
       message: `process ${child.pid} is at work in ${path}`,
     });
-    await expect(createRun({ out: path, data: 'pictures' })).rejects.toMatchObject({ code: 'run-directory' });
+    await expect(createRun({ out: path, data: 'images' })).rejects.toMatchObject({ code: 'run-directory' });
     child.kill('SIGKILL');
     await once(child, 'close');
     expect(JSON.parse(await readFile(join(path, '.lock'), 'utf8')).pid).toBe(child.pid);

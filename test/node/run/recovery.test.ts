@@ -16,7 +16,7 @@ const model = smallModel({
 });
 
 async function newRun(): Promise<RunWriter> {
-  const run = await createRun({ out: join(await temporaryFolder(), 'run'), data: 'pictures' });
+  const run = await createRun({ out: join(await temporaryFolder(), 'run'), data: 'images' });
   await run.writeConfig({ seed: 3 });
   await run.writeFile('record.json', '{}');
   await run.saveSource({ model, identity, about: {} });

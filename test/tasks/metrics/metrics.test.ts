@@ -186,12 +186,12 @@ describe('intervals', () => {
     const random = new Random(1);
     const values = Array.from({ length: 400 }, () => random.normal());
     const mean = values.reduce((a, b) => a + b) / 400;
-    const deviation = Math.sqrt(values.reduce((all, v) => all + (v - mean) ** 2, 0) / 400);
+    const std = Math.sqrt(values.reduce((all, v) => all + (v - mean) ** 2, 0) / 400);
     const of = (seed: number) =>
       bootstrap(400, (drawn) => ({ mean: drawn.reduce((all, i) => all + values[i], 0) / 400 }), { seed }).mean;
     const [low, high] = of(7);
-    expect(low).toBeCloseTo(mean - (1.96 * deviation) / 20, 2);
-    expect(high).toBeCloseTo(mean + (1.96 * deviation) / 20, 2);
+    expect(low).toBeCloseTo(mean - (1.96 * std) / 20, 2);
+    expect(high).toBeCloseTo(mean + (1.96 * std) / 20, 2);
     expect(of(7)).toEqual([low, high]);
     expect(of(8)).not.toEqual([low, high]);
   });

@@ -169,7 +169,7 @@ export const normalization: Rules = {
   GroupNormalization: ({ b, inputs: [x, scale, shift], dy: [dy], attributes, refuse }) => {
     const { epsilon = 1e-5, num_groups: groups } = attributes;
     const [, channels, ...spatial] = x.shape;
-    if ([channels, ...spatial].some((d) => typeof d !== 'number')) refuse('its picture size is not fixed');
+    if ([channels, ...spatial].some((d) => typeof d !== 'number')) refuse('its image size is not fixed');
     const size = [channels, ...spatial].reduce((all: number, d) => all * (d as number), 1);
     const members = (channels as number) / groups;
     const grouped = (value: Value) => b.reshape(value, [x.shape[0], groups, size / groups]);

@@ -24,7 +24,7 @@ export const resampling: Rules = {
           scales: sizes ? undefined : constant(scales),
           sizes: sizes && policy !== 'stretch' ? constant(sizes) : undefined,
         });
-        const resized = (found ?? refuse('its picture size is not fixed')).map((r) => ({
+        const resized = (found ?? refuse('its image size is not fixed')).map((r) => ({
           r,
           matrix: interpolation(r, attributes),
         }));

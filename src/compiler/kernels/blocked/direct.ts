@@ -8,7 +8,7 @@ import { copied, type Steps } from './copies.ts';
 import type { Region } from './region.ts';
 import { storedShape } from './stored.ts';
 
-/** From so many positions on, each picture is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
+/** From so many positions on, each image is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
 const MANY_POSITIONS = 128;
 
 /** ONNX Runtime takes so many blocks of filters at a time; with what they have of ∂y they are to stay in a core's second cache. */
@@ -76,7 +76,7 @@ function mirrored({ size }: Region, sizes: Geometry): Geometry | undefined {
   };
 }
 
-/** ∂w of few channels that are not in blocks, such as a picture's. */
+/** ∂w of few channels that are not in blocks, such as an image's. */
 export function directPlainGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
   return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
 }
@@ -107,13 +107,13 @@ function blocksOf(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
   const { kernel, positions } = sizes;
   const atOnce = positions < MANY_POSITIONS && beyondPeriod(rowsIn(sizes)) >= 0;
-  const sum = (atOnce ? stacked : byPicture)(region, sizes, x, dy);
+  const sum = (atOnce ? stacked : byImage)(region, sizes, x, dy);
   const filters = dy.shape[1] as number;
   return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
 }
 
-/** One picture after the other, in bands of rows that stay in the caches. */
-function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+/** One image after the other, in bands of rows that stay in the caches. */
+function byImage(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
   const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
   const { outer, inner } = x;
@@ -121,8 +121,8 @@ function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const bytes = 4 * positions * Math.min(filters, BLOCKS_AT_ONCE * size);
   const bands = Math.min(out[0], Math.ceil(bytes / CACHED_BYTES));
   const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
-  return sumOverBatch(b, [x.value, dy], start, (before, [picture, gradient]) => {
-    const map = b.reshape(picture, [1, ...picture.shape]);
+  return sumOverBatch(b, [x.value, dy], start, (before, [image, gradient]) => {
+    const map = b.reshape(image, [1, ...image.shape]);
     const wide = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
     const padded = b.reshape(wide, [outer, 1, spatial[0], (wide.shape[3] as number) * inner]);
     const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
@@ -145,7 +145,7 @@ function byPicture(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
 const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number): Value =>
   to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
 
-/** All pictures below each other, as many rows of zeros between that no window sees two of them. */
+/** All images below each other, as many rows of zeros between that no window sees two of them. */
 function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   const { b, size } = region;
   const { out, strides, begins } = sizes;
@@ -157,10 +157,10 @@ function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
     const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
     return b.reshape(moved, [blocks, 1, product([n, rows]), columns * inner]);
   };
-  const pictures = withinPads(region, sizes, x, period * strides[0]);
+  const images = withinPads(region, sizes, x, period * strides[0]);
   const gradients = copied(region, dy, [along(out[0], 0, period), along(out[1], 0, out[1])]);
   return correlate(region, sizes, {
-    x: below(pictures, x.outer, x.inner),
+    x: below(images, x.outer, x.inner),
     inner: x.inner,
     filter: b.reshape(below(gradients, filters / size, size), [filters, 1, product([n, period]), out[1]]),
     pads: [begins[0], 0, beyondPeriod(rows), 0],

@@ -64,8 +64,8 @@ function depthwiseWeightGradient(region: Region, node: Node): Value {
     b,
     [region.blocked(x).value, region.blocked(dy).value],
     start,
-    (before, [picture, gradient]) => {
-      const seen = crop(region, b.reshape(picture, [1, full, ...spatial]), [0, 0], ends);
+    (before, [image, gradient]) => {
+      const seen = crop(region, b.reshape(image, [1, full, ...spatial]), [0, 0], ends);
       const products = convolve(region, {
         x: seen,
         filter: b.reshape(gradient, [full, 1, ...out]),

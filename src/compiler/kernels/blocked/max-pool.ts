@@ -16,7 +16,7 @@ const BEYOND = 3e38;
 
 /**
  * ∂y goes to the first greatest element of each window, which is the first greatest in the first row whose greatest is the window's. So it goes to
- * rows first, of which each has one number a window, and from there to columns. One picture at a time, so that all this stays in the caches.
+ * rows first, of which each has one number a window, and from there to columns. One image at a time, so that all this stays in the caches.
  */
 export const maxPoolGradient: Handler = (region, node) => {
   const { b } = region;
@@ -29,10 +29,10 @@ export const maxPoolGradient: Handler = (region, node) => {
   const maps = [dy, x, y].map((name) => region.blocked(name).value);
   const one = ({ shape }: Value) => [1, ...shape.slice(1)];
   const value = eachOfBatch(b, maps, (elements) => {
-    const [gradient, picture, greatest] = elements.map((element, i) => b.reshape(element, one(maps[i])));
-    const ofRows = greatestOfRows(region, window, picture);
+    const [gradient, image, greatest] = elements.map((element, i) => b.reshape(element, one(maps[i])));
+    const ofRows = greatestOfRows(region, window, image);
     const alongColumns = alongAxis(region, window, 0, gradient, ofRows, greatest);
-    const result = alongAxis(region, window, 1, alongColumns, picture, ofRows);
+    const result = alongAxis(region, window, 1, alongColumns, image, ofRows);
     return b.reshape(result, result.shape.slice(1));
   });
   return [{ blocked: { value, channels } }];

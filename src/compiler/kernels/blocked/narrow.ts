@@ -12,7 +12,7 @@ const MANY_PRODUCTS = 1500;
 
 /**
  * A convolution of maps. ONNX Runtime computes six columns at a time, but those that see padding one by one: of seven they are two, and the other
- * five are no six. So where maps are narrow, the pictures are put side by side, columns of zeros between them.
+ * five are no six. So where maps are narrow, the images are put side by side, columns of zeros between them.
  */
 export const convolveMap = (region: Region, call: ConvolutionCall): Value =>
   isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
@@ -47,7 +47,7 @@ function sideBySide(region: Region, call: ConvolutionCall): Value {
     pads: [top, begin, bottom, Math.max(0, beyondPeriod(passage))],
     out: [rows, product([n, period])],
   });
-  const pictures = b.transpose(b.reshape(result, [filters / size, rows, n, period * size]), [2, 0, 1, 3]);
-  const whole = b.slice(b.reshape(pictures, [n, filters / size, rows, period * size]), 3, 0, columns * size);
+  const images = b.transpose(b.reshape(result, [filters / size, rows, n, period * size]), [2, 0, 1, 3]);
+  const whole = b.slice(b.reshape(images, [n, filters / size, rows, period * size]), 3, 0, columns * size);
   return b.reshape(whole, [n, filters, rows, columns]);
 }

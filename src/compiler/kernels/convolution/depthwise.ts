@@ -60,8 +60,8 @@ function diagonals(b: GraphBuilder, call: Call): Value {
   };
   const filter = copyingFilter(b, channels, [rows, 1], x.type, call.machine);
   const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
-  const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
-    const one = b.reshape(picture, [1, channels, ...spatial]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
+    const one = b.reshape(image, [1, channels, ...spatial]);
     const under = tapsUnder(b, one, filter, attributes);
     const right = b.reshape(under, [channels, rows, out[0], width]);
     return b.add(before, b.fusedMatMul(b.reshape(gradient, [channels, 1, ...out]), right, { transA: true }));
@@ -77,12 +77,12 @@ function diagonals(b: GraphBuilder, call: Call): Value {
   return b.reshape(b.matmul(b.reshape(sum, [channels * rows, outWidth * width]), picking), w.shape);
 }
 
-/** Large maps: products and sums tap by tap, one picture at a time, which stays in the caches. */
+/** Large maps: products and sums tap by tap, one image at a time, which stays in the caches. */
 function tapByTap(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, channels, kernel, strides, dilations, begins, ends, out, positions } = call;
   const start = b.expand(b.scalar(0, x.type), [channels, call.taps]);
-  const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
-    const padded = b.pad(picture, [0, ...begins], [0, ...ends]);
+  const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
+    const padded = b.pad(image, [0, ...begins], [0, ...ends]);
     const at = (axis: number, t: number): [number, number] => {
       const first = t * dilations[axis];
       return [first, first + (out[axis] - 1) * strides[axis] + 1];

@@ -14,7 +14,7 @@ interface Call extends Geometry {
   readonly x: Value;
 }
 
-/** How pictures and filters are handled in one memory layout; what is written with these is right in each. */
+/** How images and filters are handled in one memory layout; what is written with these is right in each. */
 export interface Layout {
   /** The filter turned by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
   turned(w: Value): Value;
@@ -130,7 +130,7 @@ const LOWERINGS: readonly Lowering<Call>[] = [
     name: 'transposed',
     applies: ({ kernel, dilations, begins, ends }) =>
       kernel.every((k, i) => begins[i] <= dilations[i] * (k - 1) && ends[i] <= dilations[i] * (k - 1)),
-    // Its second half, adding columns up into the picture, uses one core: worth it where there is little else to do.
+    // Its second half, adding columns up into the image, uses one core: worth it where there is little else to do.
     suits: (call) => !isUnstrided(call) && (isDepthwise(call) || isPointwise(call) || call.channels < FEW_CHANNELS),
     emit: transposed,
   },

@@ -91,18 +91,18 @@ function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
   return asWeight(b, b.gemm(rows(left), rows(right), undefined, { transB: true }), call);
 }
 
-/** Summed in a loop over the batch: the columns of one picture at a time, small enough for the caches. */
+/** Summed in a loop over the batch: the columns of one image at a time, small enough for the caches. */
 function looped(b: GraphBuilder, call: WeightGradientCall): Value {
   const { x, dy, channels, filters, taps, spatial, out } = call;
   const mirroring = takesColumnsOfGradient(call);
   const rows = mirroring ? [filters * taps, channels] : [filters, channels * taps];
   const start = b.expand(b.scalar(0, x.type), rows);
   const filter = filterOf(b, call);
-  const sum = sumOverBatch(b, [x, dy], start, (before, [picture, gradient]) => {
+  const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
     const one = {
       ...call,
       batch: 1,
-      x: b.reshape(picture, [1, channels, ...spatial]),
+      x: b.reshape(image, [1, channels, ...spatial]),
       dy: b.reshape(gradient, [1, filters, ...out]),
     };
     const { left, right } = operands(b, one, filter);

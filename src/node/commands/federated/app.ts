@@ -14,7 +14,7 @@ export interface FederatedAppRequest {
   readonly model?: string;
   /** The classes of all machines together. */
   readonly labels?: readonly string[];
-  /** Where the clients of a simulation have their pictures, `{}` being a client's number from 0. */
+  /** Where the clients of a simulation have their images, `{}` being a client's number from 0. */
   readonly data?: string;
   readonly strategy?: string;
 }
@@ -39,7 +39,7 @@ export async function writeFederatedApp(request: FederatedAppRequest): Promise<s
   if (data !== undefined && !data.includes('{}')) {
     throw new ThawError(
       'bad-config',
-      `all clients of a simulation would have the same pictures, ${data}`,
+      `all clients of a simulation would have the same images, ${data}`,
       'Write {} for the number of the client, as in shares/{}',
     );
   }

@@ -25,10 +25,10 @@ import { quoted, shownPath } from '../paths.ts';
 import { newRecord, type RunRecord, saveRecord } from '../record.ts';
 import { readStateFile } from '../round/index.ts';
 import { prepareRound } from '../round/prepare.ts';
-import { surroundingsOf } from '../surroundings.ts';
+import { runEnvironmentOf } from '../run-environment.ts';
 import { noise } from './noise.ts';
 import { readFederationRecord } from './record.ts';
-import { federationOf, rowsOf, stageInfos, stageSettings } from './told.ts';
+import { federationOf, rowsOf, stageInfos, stageSettings } from './summary.ts';
 
 export interface FinishFederationRequest {
   /** Where the server of a federation wrote its state and its record, or the app that has that in `federation`. */
@@ -102,7 +102,7 @@ export async function finishFederation(
       stages: infos.map((info) => ({ ...info, why: 'finished' })),
       seconds,
       stopped: 'finished',
-      surroundings: await surroundingsOf(runtime, preprocessing),
+      environment: await runEnvironmentOf(runtime, preprocessing),
     };
     await run.writeConfig({ model: resolved.source, data: about.data, ...settings });
     const identity = { model: about.sha256, classes: task.classes, samples };

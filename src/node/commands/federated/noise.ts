@@ -10,7 +10,7 @@ const SAMPLES = 8;
 
 /**
  * Samples of no meaning, to compare an exported model with its training on where there are no others. Nothing is measured on them.
- * Of pictures, normalized noise; of texts, the names of what there is to tell apart.
+ * Of images, normalized noise; of texts, the names of what there is to tell apart.
  */
 export function noise(format: InputFormat, task: Task, seed: number): BatchSource {
   if (isText(format)) {
@@ -20,10 +20,10 @@ export function noise(format: InputFormat, task: Task, seed: number): BatchSourc
   const { width, height, channels, layout } = format;
   const depth = channels === 'grey' ? 1 : 3;
   const shape = layout === 'nchw' ? [1, depth, height, width] : [1, height, width, depth];
-  return { length: SAMPLES, batches: () => pictures(shape, new Random(seed, 'noise'), task.outputs) };
+  return { length: SAMPLES, batches: () => images(shape, new Random(seed, 'noise'), task.outputs) };
 }
 
-async function* pictures(shape: readonly number[], random: Random, outputs: number): AsyncGenerator<Batch> {
+async function* images(shape: readonly number[], random: Random, outputs: number): AsyncGenerator<Batch> {
   const size = shape.reduce((all, side) => all * side, 1);
   for (let index = 0; index < SAMPLES; index++) {
     const pixels = Float32Array.from({ length: size }, () => random.between(-2, 2));

@@ -69,7 +69,7 @@ export interface SweepOutcome {
 }
 
 const DRAWN = 12;
-/** What frozen layers make of pictures serves all trials, and a trial is ranked under the rate that it had, or fails. */
+/** What frozen layers make of images serves all trials, and a trial is ranked under the rate that it had, or fails. */
 const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
 
 /**

@@ -41,7 +41,7 @@ export interface RankedTrial {
   readonly metric: number | null;
   readonly loss: number | null;
   /** Standard deviation of the metric over the seeds, where there are several. */
-  readonly deviation: number | null;
+  readonly std: number | null;
   readonly seconds: number;
   readonly paths: readonly string[];
   readonly message?: string;
@@ -108,7 +108,7 @@ function describe(trial: Trial, metric: Metric | null): Omit<RankedTrial, 'rank'
     epochs: Math.min(...runs.map(({ epochs }) => epochs.length)),
     metric: average,
     loss: whole ? mean(bests.map(({ loss }) => loss)) : null,
-    deviation:
+    std:
       average !== null && values.length > 1
         ? Math.sqrt(values.reduce((all, value) => all + (value - average) ** 2, 0) / (values.length - 1))
         : null,

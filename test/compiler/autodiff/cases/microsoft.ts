@@ -2,7 +2,7 @@ import { float, floats } from '../../../../src/onnx/index.ts';
 import { between, exactly, f32, fed, type Input, ints, omitted } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-/** A picture, and a convolution whose results stay within 2 of its biases, so that these say where the activation is. */
+/** An image, and a convolution whose results stay within 2 of its biases, so that these say where the activation is. */
 const image = (...biases: number[]) => [f32('batch', 2, 4, 4), between(-0.06, 0.06, 2, 2, 3, 3), exactly(biases, 2)];
 const fused = (activation: string, ...params: number[]) => ({
   activation,

@@ -2,7 +2,7 @@ import { float } from '../../../../src/onnx/index.ts';
 import { between, exactly, f32, fed, frozen, type Input, ints } from '../inputs.ts';
 import type { Row } from '../row.ts';
 
-const picture = f32('batch', 2, 3, 4);
+const image = f32('batch', 2, 3, 4);
 const volume = f32('batch', 2, 2, 3, 2);
 const grid = between(-0.95, 0.97, 'batch', 2, 3, 2);
 const beyond = between(-2.3, 2.4, 'batch', 2, 3, 2);
@@ -26,24 +26,24 @@ const ints32 = (...values: number[]): Input => ({ ...ints(values), type: 'int32'
 const whichImage = ints32(0, 1, 1);
 
 export const sampling: readonly Row[] = [
-  ['GridSample', {}, [picture, grid]],
-  ['GridSample', { align_corners: 1 }, [picture, grid]],
-  ['GridSample', {}, [picture, beyond]],
-  ['GridSample', { padding_mode: 'border' }, [picture, beyond]],
-  ['GridSample', { padding_mode: 'reflection' }, [picture, beyond]],
-  ['GridSample', { padding_mode: 'reflection', align_corners: 1 }, [picture, beyond]],
+  ['GridSample', {}, [image, grid]],
+  ['GridSample', { align_corners: 1 }, [image, grid]],
+  ['GridSample', {}, [image, beyond]],
+  ['GridSample', { padding_mode: 'border' }, [image, beyond]],
+  ['GridSample', { padding_mode: 'reflection' }, [image, beyond]],
+  ['GridSample', { padding_mode: 'reflection', align_corners: 1 }, [image, beyond]],
   ...['zeros', 'border', 'reflection'].flatMap((padding_mode): Row[] => [
-    ['GridSample', { mode: 'cubic', padding_mode }, [picture, beyond]],
-    ['GridSample', { mode: 'cubic', padding_mode, align_corners: 1 }, [picture, beyond]],
+    ['GridSample', { mode: 'cubic', padding_mode }, [image, beyond]],
+    ['GridSample', { mode: 'cubic', padding_mode, align_corners: 1 }, [image, beyond]],
     ['GridSample', { padding_mode }, [volume, between(-2.3, 2.4, 'batch', 2, 1, 2, 3)]],
   ]),
-  ['GridSample', { mode: 'bicubic' }, [picture, grid], { opset: 18 }],
+  ['GridSample', { mode: 'bicubic' }, [image, grid], { opset: 18 }],
   ['GridSample', { mode: 'nearest', align_corners: 1 }, [volume, between(-1.2, 1.3, 'batch', 1, 2, 2, 3)]],
-  ['com.microsoft.GridSample', {}, [picture, beyond]],
-  ['com.microsoft.GridSample', { mode: 'bicubic', padding_mode: 'border' }, [picture, beyond]],
-  ['com.microsoft.GridSample', { mode: 'nearest', align_corners: 1 }, [picture, frozen(grid)]],
-  ['GridSample', { mode: 'nearest' }, [picture, beyond]],
-  ['GridSample', { mode: 'nearest', padding_mode: 'border', align_corners: 1 }, [picture, grid]],
+  ['com.microsoft.GridSample', {}, [image, beyond]],
+  ['com.microsoft.GridSample', { mode: 'bicubic', padding_mode: 'border' }, [image, beyond]],
+  ['com.microsoft.GridSample', { mode: 'nearest', align_corners: 1 }, [image, frozen(grid)]],
+  ['GridSample', { mode: 'nearest' }, [image, beyond]],
+  ['GridSample', { mode: 'nearest', padding_mode: 'border', align_corners: 1 }, [image, grid]],
 
   // ONNX Runtime has no kernel for RoiAlign-22.
   [

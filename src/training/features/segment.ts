@@ -18,7 +18,7 @@ import { RowFormat } from './rows.ts';
 /** With two cores, threads that spin took a third off the time of the frozen layers and of what is decoded beside them (docs/performance.md). */
 export const BESIDE_DECODING: SessionOptions = { spinning: false };
 
-/** Samples that a stretch takes at a time. */
+/** Samples that a segment takes at a time. */
 export const CHUNK = 8;
 
 interface Ends {
@@ -26,9 +26,9 @@ interface Ends {
   readonly to: readonly Value[];
 }
 
-/** A stretch of the frozen part: from the data, or from another stretch's values, to its own. */
-export class Stretch {
-  private readonly known = new Map<string, SizedStretch>();
+/** A segment of the frozen part: from the data, or from another segment's values, to its own. */
+export class Segment {
+  private readonly known = new Map<string, SizedSegment>();
 
   private constructor(
     private readonly session: LazySession,
@@ -50,16 +50,16 @@ export class Stretch {
     ends: Ends,
     counted: CountedValues | undefined,
     share: number,
-    after?: Stretch,
-  ): Promise<Stretch> {
+    after?: Segment,
+  ): Promise<Segment> {
     const loaded = loadable(model);
     const digest = await digestOf(loaded);
     const session = new LazySession(runtime, loaded, BESIDE_DECODING);
-    return new Stretch(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
+    return new Segment(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
   }
 
   /** For rows of these sizes. */
-  at(sizes: RowSizes): SizedStretch {
+  at(sizes: RowSizes): SizedSegment {
     const key = JSON.stringify(sizes);
     const known = this.known.get(key) ?? this.sized(sizes);
     this.known.set(key, known);
@@ -70,16 +70,16 @@ export class Stretch {
     return this.session.release();
   }
 
-  private sized(sizes: RowSizes): SizedStretch {
+  private sized(sizes: RowSizes): SizedSegment {
     const to = new RowFormat(this.ends.to, sizes);
     const space = { model: this.model, bytes: to.bytes, share: this.share };
     const counted = async (count: number) => this.counted?.at(count, sizes);
-    return new SizedStretch(this.session, new RowFormat(this.ends.from, sizes), to, space, counted);
+    return new SizedSegment(this.session, new RowFormat(this.ends.from, sizes), to, space, counted);
   }
 }
 
-/** A stretch for rows of one size. */
-export class SizedStretch {
+/** A segment for rows of one size. */
+export class SizedSegment {
   private chunk: Promise<number> | undefined;
 
   constructor(

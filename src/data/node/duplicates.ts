@@ -1,4 +1,4 @@
-/** Pictures that show the same: compared in small, where scaling, compression and mirroring make no difference. */
+/** Images that show the same: compared in small, where scaling, compression and mirroring make no difference. */
 
 /** Width and height of what is compared. */
 export const THUMB = 16;
@@ -7,7 +7,7 @@ const VALUES = THUMB * THUMB * 3;
 /** 8-bit RGB, `THUMB` x `THUMB`, row by row. */
 export type Thumb = Uint8Array;
 
-export interface Twin {
+export interface Duplicate {
   /** `same` to the last value of the thumbnails, `near` within `NEAR`, `mirrored` within it after left and right are exchanged. */
   readonly kind: 'same' | 'near' | 'mirrored';
   /** Places in the two lists. */
@@ -30,8 +30,11 @@ interface Known {
   readonly mean: number;
 }
 
-/** For each picture of the second list its nearest in the first, where that is as good as the same. */
-export function findTwins(first: readonly (Thumb | undefined)[], second: readonly (Thumb | undefined)[]): Twin[] {
+/** For each image of the second list its nearest in the first, where that is as good as the same. */
+export function findDuplicates(
+  first: readonly (Thumb | undefined)[],
+  second: readonly (Thumb | undefined)[],
+): Duplicate[] {
   const known = first
     .flatMap((thumb, at): Known[] => (thumb ? [{ at, thumb, mean: meanOf(thumb) }] : []))
     .sort((a, b) => a.mean - b.mean);
@@ -39,9 +42,9 @@ export function findTwins(first: readonly (Thumb | undefined)[], second: readonl
     if (!thumb || deviationOf(thumb) < PLAIN) return [];
     const mirror = mirrored(thumb);
     const mean = meanOf(thumb);
-    let best: Twin | undefined;
+    let best: Duplicate | undefined;
     let least = NEAR * NEAR * VALUES;
-    // Means of pictures within NEAR are within NEAR.
+    // Means of images within NEAR are within NEAR.
     for (let i = firstAbove(known, mean - NEAR); i < known.length && known[i].mean <= mean + NEAR; i++) {
       for (const [kind, own] of [
         ['near', thumb],

@@ -1,12 +1,12 @@
 import { told } from '../../report/format.ts';
-import type { Exhibit, Figures, Table } from '../../tasks/index.ts';
+import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
-/** What a task has to show, as lines of text: single numbers on one, tables below. Pictures and charts are for reports. */
-export const exhibitLines = (exhibits: readonly Exhibit[]): string[] =>
-  exhibits.flatMap((exhibit) => {
-    if (exhibit.kind === 'figures') return [figureLine(exhibit)];
-    return exhibit.kind === 'table' ? ['', ...exhibitTable(exhibit)] : [];
+/** What a task has to show, as lines of text: single numbers on one, tables below. Images and charts are for reports. */
+export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
+  reportBlocks.flatMap((block) => {
+    if (block.kind === 'figures') return [figureLine(block)];
+    return block.kind === 'table' ? ['', ...exhibitTable(block)] : [];
   });
 
 const figureLine = ({ items }: Figures): string =>

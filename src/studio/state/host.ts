@@ -1,7 +1,7 @@
 import type { RemoteClient } from '../../worker/index.ts';
 
 /** What lies outside of the page's state. */
-export interface Surroundings {
+export interface StudioHost {
   /** Starts a worker (or a process) that trains. */
   start(): RemoteClient;
   /** The embedded model, as `open` takes it. */

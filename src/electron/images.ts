@@ -1,6 +1,6 @@
-/** How pictures cross from the page to the utility process: as bytes, or as paths that were picked in a dialog. */
+/** How images cross from the page to the utility process: as bytes, or as paths that were picked in a dialog. */
 import { ThawError } from '../errors.ts';
-import { type Answer, describe, type PictureHandle, type Port, type Request } from '../worker/index.ts';
+import { type Answer, describe, type ImageHandle, type Port, type Request } from '../worker/index.ts';
 
 /** Electron's message ports know no Blobs. */
 type Crossing = Uint8Array | string;
@@ -17,7 +17,7 @@ export function sendingBytes(port: Port): Port {
     post(message) {
       const request = message as Request;
       sent = sent
-        .then(() => withPictures(request, bytesOf))
+        .then(() => withImages(request, bytesOf))
         .then(
           (ready) => port.post(ready),
           (error) => answer({ id: request.id, error: describe(error) } satisfies Answer),
@@ -41,38 +41,34 @@ export const admittingPicked = (port: Port, picked: ReadonlySet<string>): Port =
     port.listen(async (message) => {
       const request = message as Request;
       try {
-        take(await withPictures(request, (picture) => admitted(picture, picked)));
+        take(await withImages(request, (image) => admitted(image, picked)));
       } catch (error) {
         port.post({ id: request.id, error: describe(error) } satisfies Answer);
       }
     }),
 });
 
-const bytesOf = async (picture: PictureHandle): Promise<Crossing> =>
-  typeof picture === 'string' ? picture : new Uint8Array(await picture.arrayBuffer());
+const bytesOf = async (image: ImageHandle): Promise<Crossing> =>
+  typeof image === 'string' ? image : new Uint8Array(await image.arrayBuffer());
 
-async function admitted(picture: unknown, picked: ReadonlySet<string>): Promise<PictureHandle> {
-  if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
-  if (typeof picture === 'string' && picked.has(picture)) return picture;
-  throw new ThawError(
-    'bad-data',
-    `the picture ${String(picture)} was not picked in a dialog`,
-    'Pick it, or give a Blob',
-  );
+async function admitted(image: unknown, picked: ReadonlySet<string>): Promise<ImageHandle> {
+  if (image instanceof Uint8Array) return new Blob([image as Uint8Array<ArrayBuffer>]);
+  if (typeof image === 'string' && picked.has(image)) return image;
+  throw new ThawError('bad-data', `the image ${String(image)} was not picked in a dialog`, 'Pick it, or give a Blob');
 }
 
-/** The request with each of its pictures changed. */
-async function withPictures(request: Request, change: (picture: PictureHandle) => Promise<unknown>): Promise<unknown> {
+/** The request with each of its images changed. */
+async function withImages(request: Request, change: (image: ImageHandle) => Promise<unknown>): Promise<unknown> {
   if (request.method === 'open' || request.method === 'round') {
     const [given] = request.parameters;
-    const pictures = await Promise.all(
-      given.pictures.map(async (labelled) => ({ ...labelled, picture: await change(labelled.picture) })),
+    const images = await Promise.all(
+      given.images.map(async (labelled) => ({ ...labelled, image: await change(labelled.image) })),
     );
-    return { ...request, parameters: [{ ...given, pictures }] };
+    return { ...request, parameters: [{ ...given, images }] };
   }
   if (request.method === 'predict') {
-    const [pictures] = request.parameters;
-    return { ...request, parameters: [await Promise.all(pictures.map(change))] };
+    const [images] = request.parameters;
+    return { ...request, parameters: [await Promise.all(images.map(change))] };
   }
   return request;
 }

@@ -13,13 +13,13 @@ import { Welcome } from './welcome.tsx';
 
 const EXAMPLES_EACH = 14;
 
-/** Where the pictures come from. */
-export function PicturesSection() {
+/** Where the images come from. */
+export function ImagesSection() {
   const studio = useStudio();
   const folder = useRef<HTMLInputElement>(null);
   const over = useSignal(false);
   const classes = studio.classes.value;
-  const few = withFew(classes).filter(({ pictures }) => pictures.length > 0);
+  const few = withFew(classes).filter(({ images }) => images.length > 0);
 
   useEffect(() => {
     const paste = async ({ clipboardData, target }: ClipboardEvent) => {
@@ -35,15 +35,15 @@ export function PicturesSection() {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const drawn = exampleDrawings(EXAMPLES_EACH, seed).map(async ({ name, drawings }) => ({
       name,
-      pictures: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
+      images: await Promise.all(drawings.map(({ strokes, paper }) => drawingBlob(strokes, paper))),
     }));
     studio.addClasses(await Promise.all(drawn));
   };
   return (
     <section
-      id="pictures"
+      id="images"
       class={over.value ? 'over' : ''}
-      aria-labelledby="pictures-title"
+      aria-labelledby="images-title"
       onDragOver={(event) => {
         event.preventDefault();
         over.value = true;
@@ -57,21 +57,21 @@ export function PicturesSection() {
         if (event.dataTransfer) await takeInFolders(studio, await filesOfTransfer(event.dataTransfer));
       }}
     >
-      <h2 id="pictures-title">
+      <h2 id="images-title">
         <span class="number">1</span> Show
       </h2>
-      <p class="lead">Pictures of each thing that it shall tell apart. Ten each are a good start.</p>
-      {studio.pictures.value === 0 && <Welcome onExamples={loadExamples} />}
+      <p class="lead">Images of each thing that it shall tell apart. Ten each are a good start.</p>
+      {studio.images.value === 0 && <Welcome onExamples={loadExamples} />}
       <div class="classes">
         {classes.map((entry, i) => (
           <ClassCard key={entry.id} entry={entry} index={i} />
         ))}
       </div>
-      <Trouble place="pictures" />
+      <Trouble place="images" />
       {few.length > 0 && (
         <p class="hint">
-          {few.length === 1 ? `“${few[0].name}” has` : `${few.length} classes have`} fewer than {FEW} pictures: more,
-          and more different ones, make it surer.
+          {few.length === 1 ? `“${few[0].name}” has` : `${few.length} classes have`} fewer than {FEW} images: more, and
+          more different ones, make it surer.
         </p>
       )}
       <div class="row">

@@ -1,21 +1,21 @@
-import type { Exhibit, Figures, Pictures, Scatter, Table } from '../../tasks/index.ts';
+import type { Figures, Images, ReportBlock, Scatter, Table } from '../../tasks/index.ts';
 import { linearScale } from '../charts/scale.ts';
 import { count, decimal, plural, told } from '../format.ts';
-import { type Html, html, picture } from '../markup.ts';
-import { fileName } from '../sections/pictures.ts';
+import { type Html, html, image } from '../markup.ts';
+import { fileName } from '../sections/images.ts';
 import { folded, section } from '../sections/section.ts';
-import type { ShownPictures } from './types.ts';
+import type { ShownImages } from './types.ts';
 
 /** Rows of long tables that are shown unfolded. */
 const SHOWN = 12;
 
 /** What a task has to show of a split, in one section. */
-export const results = (id: string, heading: string, exhibits: readonly Exclude<Exhibit, Pictures>[]): Html =>
-  exhibits.length === 0 ? html`` : section(id, heading, '', html`${exhibits.map(shown)}`);
+export const results = (id: string, heading: string, reportBlocks: readonly Exclude<ReportBlock, Images>[]): Html =>
+  reportBlocks.length === 0 ? html`` : section(id, heading, '', html`${reportBlocks.map(shown)}`);
 
-function shown(exhibit: Exclude<Exhibit, Pictures>): Html {
-  if (exhibit.kind === 'figures') return figures(exhibit);
-  return exhibit.kind === 'table' ? table(exhibit) : scatter(exhibit);
+function shown(block: Exclude<ReportBlock, Images>): Html {
+  if (block.kind === 'figures') return figures(block);
+  return block.kind === 'table' ? table(block) : scatter(block);
 }
 
 const figures = ({ items }: Figures): Html =>
@@ -45,24 +45,24 @@ function scatter({ title, note, points }: Scatter): Html {
   const up = (value: number) => (8 + (1 - scale.place(value)) * SIDE).toFixed(1);
   const [low, high] = [8 + SIDE, LEFT + SIDE];
   return html`<h3>${title}</h3><p>${note}</p>
-<svg class="scatter" viewBox="0 0 ${high + 12} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} pictures, what is said against what it is">
+<svg class="scatter" viewBox="0 0 ${high + 12} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} images, what is said against what it is">
 ${scale.ticks.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${high}" y1="${up(tick)}" y2="${up(tick)}"/><line class="grid" x1="${across(tick)}" x2="${across(tick)}" y1="8" y2="${low}"/><text x="${LEFT - 6}" y="${up(tick)}" dy="4" text-anchor="end">${decimal(tick)}</text><text x="${across(tick)}" y="${low + 16}" text-anchor="middle">${decimal(tick)}</text>`)}
 <line class="right" x1="${LEFT}" y1="${low}" x2="${high}" y2="8"/>
 ${finite.map(({ x, y }) => html`<circle class="point" cx="${across(x)}" cy="${up(y)}" r="3"/>`)}
 </svg>`;
 }
 
-/** Pictures, what is said of them and what they are. */
-export const gallery = ({ title, note, items }: ShownPictures, at: number): Html =>
+/** Images, what is said of them and what they are. */
+export const gallery = ({ title, note, items }: ShownImages, at: number): Html =>
   items.length === 0
     ? html``
     : section(
-        `pictures-${at + 1}`,
+        `images-${at + 1}`,
         title,
         note,
-        html`<ul class="pictures">${items.map(
+        html`<ul class="images">${items.map(
           ({ thumbnail, beside, file, said, truth }) => html`<li><figure>
-${picture(thumbnail, `${fileName(file)}: is ${truth}, said to be ${said}`)}${beside !== undefined && picture(beside, `The nearest one: ${said}`)}
+${image(thumbnail, `${fileName(file)}: is ${truth}, said to be ${said}`)}${beside !== undefined && image(beside, `The nearest one: ${said}`)}
 <figcaption><b title="${said}">${said}</b><span title="${truth}">is ${truth}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
         )}</ul>`,
       );

@@ -4,16 +4,16 @@ import type { Batch, BatchSource } from '../data/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
-import { Ahead } from './ahead.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
-import type { Pace } from './pace.ts';
 import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
+import { Prefetched } from './prefetched.ts';
 import type { Progress } from './progress.ts';
 import { CompiledStage, type StageState } from './stage.ts';
+import type { UpdateSchedule } from './update-schedule.ts';
 
-interface SuccessionOptions<O extends TaskOutcome> {
+interface StageRunnerOptions<O extends TaskOutcome> {
   readonly network: Inference;
   readonly anatomy: Anatomy;
   readonly task: Task<O>;
@@ -23,25 +23,25 @@ interface SuccessionOptions<O extends TaskOutcome> {
   readonly features: FeatureCache;
   readonly proximal?: Proximity;
   readonly stages: readonly StageConfig[];
-  readonly pace: Pace;
+  readonly updates: UpdateSchedule;
   /** Whether several steps go into one run. */
   readonly several: boolean;
 }
 
 /** Stages one after the other: the one that is compiled, the epoch whose samples it reads, and the state that it takes from those before. */
-export class Succession<O extends TaskOutcome> {
+export class StageRunner<O extends TaskOutcome> {
   private stage: CompiledStage<O> | undefined;
   /** What `stage` was compiled from. */
   private entered: StageConfig | undefined;
   /** The epoch whose samples are being read. */
-  private opened: { readonly epoch: number; readonly batches: Ahead<Batch> } | undefined;
+  private opened: { readonly epoch: number; readonly batches: Prefetched<Batch> } | undefined;
 
   /** State of the parameters that are not in the stage under way. */
   private carried: Map<string, Tensor>;
 
   /** @param state to begin with; what is missing is the model's */
   constructor(
-    private readonly options: SuccessionOptions<O>,
+    private readonly options: StageRunnerOptions<O>,
     state?: StageState,
   ) {
     this.carried = new Map(state);
@@ -83,15 +83,15 @@ export class Succession<O extends TaskOutcome> {
   }
 
   /** An epoch's batches, unless they are being read already: they are decoded beside whatever else there is to do before. */
-  async open(stage: CompiledStage<O>, progress: Progress): Promise<Ahead<Batch>> {
+  async open(stage: CompiledStage<O>, progress: Progress): Promise<Prefetched<Batch>> {
     const { stage: index, stageEpoch, epoch, batch } = progress;
     if (this.opened?.epoch === epoch) return this.opened.batches;
     await this.opened?.batches.close();
     const { train, config } = this.options;
-    // Where nothing is remembered, a picture shown again saves nothing.
+    // Where nothing is remembered, an image shown again saves nothing.
     const views = stage.frozen.remembers && !train.fleeting ? config.views : 0;
     const view = viewOf({ stage: index, stageEpoch, epoch }, views);
-    const batches = new Ahead(stage.batches(train, { epoch, view, batchSize: config.batch, from: batch }));
+    const batches = new Prefetched(stage.batches(train, { epoch, view, batchSize: config.batch, from: batch }));
     this.opened = { epoch, batches };
     return batches;
   }
@@ -121,8 +121,8 @@ export class Succession<O extends TaskOutcome> {
 
   /** What the compiler makes of a stage as the training stands. */
   planOf(stage: StageConfig, { thawedAt, step }: Progress): TrainingPlan {
-    const { anatomy, config, proximal, pace } = this.options;
-    const standing = { thawedAt, step, updatesPerEpoch: pace.updatesPerEpoch };
-    return { ...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, standing), proximal };
+    const { anatomy, config, proximal, updates } = this.options;
+    const thawProgress = { thawedAt, step, updatesPerEpoch: updates.updatesPerEpoch };
+    return { ...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, thawProgress), proximal };
   }
 }

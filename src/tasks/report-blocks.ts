@@ -36,8 +36,8 @@ export interface Scatter {
 }
 
 /** Samples worth a look, in this order. */
-export interface Pictures {
-  readonly kind: 'pictures';
+export interface Images {
+  readonly kind: 'images';
   readonly title: string;
   readonly note: string;
   readonly items: readonly {
@@ -50,4 +50,4 @@ export interface Pictures {
   }[];
 }
 
-export type Exhibit = Figures | Table | Scatter | Pictures;
+export type ReportBlock = Figures | Table | Scatter | Images;

@@ -6,7 +6,7 @@ import type { Progress } from './progress.ts';
 import { rateFactor } from './rollback.ts';
 import { scheduledMomentum, scheduleFactor } from './schedules.ts';
 
-export class Pace {
+export class UpdateSchedule {
   readonly batchesPerEpoch: number;
   readonly updatesPerEpoch: number;
 

@@ -1,22 +1,22 @@
-/** What a data set is made of: sizes and formats of its pictures, and pictures that are in two of its splits. */
+/** What a data set is made of: sizes and formats of its images, and images that are in two of its splits. */
 import { stat } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
 import type { Pixels } from '../pixels.ts';
 import type { Dataset, Sample } from '../types.ts';
-import { openPicture, openPixels, readHeader, toPixels } from './decode.ts';
-import { findTwins, THUMB, type Thumb, type Twin } from './twins.ts';
+import { openImage, openPixels, readHeader, toPixels } from './decode.ts';
+import { type Duplicate, findDuplicates, THUMB, type Thumb } from './duplicates.ts';
 
-/** The same picture, or nearly the same, in training and in another split. */
-export interface TwinPictures {
-  readonly kind: Twin['kind'];
+/** The same image, or nearly the same, in training and in another split. */
+export interface DuplicateImages {
+  readonly kind: Duplicate['kind'];
   readonly train: Sample;
   readonly other: Sample;
   readonly split: 'val' | 'test';
 }
 
-export interface DataMakeUp {
-  /** Pictures that were looked at: all of them, unless the data set is too large. */
+export interface DatasetSummary {
+  /** Images that were looked at: all of them, unless the data set is too large. */
   readonly looked: number;
   readonly formats: readonly { readonly format: string; readonly count: number }[];
   /** Upright, by the number of pixels. */
@@ -24,10 +24,10 @@ export interface DataMakeUp {
   /** Of all files that were looked at. */
   readonly bytes: number;
   /** Null where the data set is too large to be compared. */
-  readonly twins: readonly TwinPictures[] | null;
+  readonly duplicates: readonly DuplicateImages[] | null;
 }
 
-/** Pictures that are decoded for it at most. A photograph takes some milliseconds. */
+/** Images that are decoded for it at most. A photograph takes some milliseconds. */
 const MOST = 5000;
 const SLOTS = 32;
 
@@ -40,14 +40,14 @@ interface Look {
 }
 
 /**
- * Files that can't be read are left out: whoever trains on them is told. Null where no picture can be looked at.
+ * Files that can't be read are left out: whoever trains on them is told. Null where no image can be looked at.
  *
- * @param decoded a file's picture, in whatever size, where it is decoded already: decoding takes most of the time
+ * @param decoded a file's image, in whatever size, where it is decoded already: decoding takes most of the time
  */
-export async function dataMakeUp(
+export async function datasetSummary(
   dataset: Dataset,
   decoded: (file: string) => Pixels | undefined = () => undefined,
-): Promise<DataMakeUp | null> {
+): Promise<DatasetSummary | null> {
   const { train, val, test } = dataset;
   const all = [...train, ...val, ...test];
   const compared = all.length <= MOST;
@@ -65,7 +65,7 @@ export async function dataMakeUp(
     formats: [...counts].map(([format, count]) => ({ format, count })).sort((a, b) => b.count - a.count),
     sizes: { smallest: size(0), median: size(Math.floor(seen.length / 2)), largest: size(seen.length - 1) },
     bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
-    twins: compared
+    duplicates: compared
       ? await twinsAmong(
           dataset,
           looks.map((found) => found?.thumb),
@@ -75,34 +75,34 @@ export async function dataMakeUp(
 }
 
 /**
- * @param thumbs of all of them, which may be of pictures that were decoded to other sizes: pairs that look alike are compared once more,
+ * @param thumbs of all of them, which may be of images that were decoded to other sizes: pairs that look alike are compared once more,
  *   from their files
  */
 async function twinsAmong({ train, val, test }: Dataset, thumbs: readonly (Thumb | undefined)[]) {
   const others = [...val, ...test];
-  const alike = findTwins(thumbs.slice(0, train.length), thumbs.slice(train.length));
-  const settled = await mapConcurrently(alike, SLOTS, async ({ first, second }): Promise<TwinPictures[]> => {
+  const alike = findDuplicates(thumbs.slice(0, train.length), thumbs.slice(train.length));
+  const settled = await mapConcurrently(alike, SLOTS, async ({ first, second }): Promise<DuplicateImages[]> => {
     const pair = { train: train[first], other: others[second] };
-    const thumb = ({ file }: Sample) => thumbOf(openPicture(file)).catch(() => undefined);
+    const thumb = ({ file }: Sample) => thumbOf(openImage(file)).catch(() => undefined);
     const [own, its] = await Promise.all([thumb(pair.train), thumb(pair.other)]);
     const split = second < val.length ? 'val' : 'test';
-    return findTwins([own], [its]).map(({ kind }) => ({ kind, split, ...pair }));
+    return findDuplicates([own], [its]).map(({ kind }) => ({ kind, split, ...pair }));
   });
   return settled.flat();
 }
 
 async function look(file: string, compare: boolean, decoded: Pixels | undefined): Promise<Look> {
   const [{ format = 'unknown', autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
-  const thumb = compare ? await thumbOf(decoded ? openPixels(decoded) : openPicture(file)) : undefined;
+  const thumb = compare ? await thumbOf(decoded ? openPixels(decoded) : openImage(file)) : undefined;
   return { format, width: autoOrient.width, height: autoOrient.height, bytes: size, thumb };
 }
 
 /** Averaged from more than what is compared: a decoder that shrinks as it decodes is coarse in the smallest sizes. */
 const OVER = 4;
 
-async function thumbOf(picture: Sharp): Promise<Thumb> {
+async function thumbOf(image: Sharp): Promise<Thumb> {
   const side = THUMB * OVER;
-  const { data } = await toPixels(picture.resize(side, side, { fit: 'fill' }));
+  const { data } = await toPixels(image.resize(side, side, { fit: 'fill' }));
   const sums = new Float64Array(THUMB * THUMB * 3);
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++)

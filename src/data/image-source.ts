@@ -9,8 +9,8 @@ import { batchShape } from './preprocessing.ts';
 import { type TestView, viewedPreprocessing, viewOrigin } from './test-views.ts';
 import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from './types.ts';
 
-/** How a platform reads pictures. A file is whatever its samples name. */
-export interface PictureReader {
+/** How a platform reads images. A file is whatever its samples name. */
+export interface ImageReader {
   /** All that the pixels depend on besides the file, the preprocessing and the draw, such as versions of libraries. */
   readonly conditions: string;
   /** SHA-256 in hexadecimal, of text or of a file's contents. */
@@ -18,44 +18,44 @@ export interface PictureReader {
   digestOf(file: string): Promise<string>;
   /** @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
   decode(file: string, p: Preprocessing, large: boolean): Promise<Pixels>;
-  /** Writes what a draw makes of a picture that was decoded large. */
-  augment(picture: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;
+  /** Writes what a draw makes of an image that was decoded large. */
+  augment(image: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;
   /** Why a file could not be read, in a few words. */
   failureReason(error: unknown): string;
 }
 
-/** Bytes of decoded pictures that are kept, unless said otherwise. */
-export const PICTURE_CACHE_BYTES = 512 * 2 ** 20;
+/** Bytes of decoded images that are kept, unless said otherwise. */
+export const IMAGE_CACHE_BYTES = 512 * 2 ** 20;
 
-/** Decoded pictures by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
-export class PictureCache {
+/** Decoded images by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
+export class ImageCache {
   /** By file, and by what else they depend on. */
-  private readonly pictures = new Map<string, Map<string, Pixels>>();
+  private readonly images = new Map<string, Map<string, Pixels>>();
   /** Asked for while they are being decoded. */
   private readonly underWay = new Map<string, Promise<Pixels>>();
   private bytes = 0;
 
   /** @param maximumBytes one cache may serve several sources */
-  constructor(private readonly maximumBytes = PICTURE_CACHE_BYTES) {}
+  constructor(private readonly maximumBytes = IMAGE_CACHE_BYTES) {}
 
-  /** A file's whole picture as it was decoded for some purpose, if it is kept. */
+  /** A file's whole image as it was decoded for some purpose, if it is kept. */
   of(file: string): Pixels | undefined {
-    return this.pictures.get(file)?.values().next().value;
+    return this.images.get(file)?.values().next().value;
   }
 
-  /** @param conditions all that a decoded picture depends on besides its file */
+  /** @param conditions all that a decoded image depends on besides its file */
   async get(file: string, conditions: string, decode: () => Promise<Pixels>): Promise<Pixels> {
-    const kept = this.pictures.get(file)?.get(conditions);
+    const kept = this.images.get(file)?.get(conditions);
     if (kept) return kept;
     const key = `${conditions} ${file}`;
-    const picture = await (this.underWay.get(key) ?? this.begin(key, decode));
-    const size = picture.data.byteLength;
-    const ofFile = this.pictures.get(file) ?? new Map<string, Pixels>();
+    const image = await (this.underWay.get(key) ?? this.begin(key, decode));
+    const size = image.data.byteLength;
+    const ofFile = this.images.get(file) ?? new Map<string, Pixels>();
     if (!ofFile.has(conditions) && this.bytes + size <= this.maximumBytes) {
-      this.pictures.set(file, ofFile.set(conditions, picture));
+      this.images.set(file, ofFile.set(conditions, image));
       this.bytes += size;
     }
-    return picture;
+    return image;
   }
 
   private begin(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
@@ -65,13 +65,13 @@ export class PictureCache {
   }
 }
 
-export interface PictureSourceOptions {
+export interface ImageSourceOptions {
   readonly samples: readonly Sample[];
   readonly preprocessing: Preprocessing;
-  /** None unless given: every epoch shows the same pictures. */
+  /** None unless given: every epoch shows the same images. */
   readonly augmentation?: Augmentation;
   readonly seed?: number;
-  /** Each picture in these views, one row after the other; a batch holds all of a picture's. Not together with augmentation. */
+  /** Each image in these views, one row after the other; a batch holds all of an image's. Not together with augmentation. */
   readonly testViews?: readonly TestView[];
   /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
   readonly shuffle?: boolean | 'balanced';
@@ -80,11 +80,11 @@ export interface PictureSourceOptions {
   /** Batches made ahead, 3 unless given. */
   readonly prefetch?: number;
   /**
-   * Pictures in work at a time, 64 unless given. Few more than the threads would do, but ONNX Runtime in Node holds the JavaScript
+   * Images in work at a time, 64 unless given. Few more than the threads would do, but ONNX Runtime in Node holds the JavaScript
    * thread for a whole step, and in that time only what is already handed to sharp goes on.
    */
   readonly concurrency?: number;
-  readonly cache?: PictureCache;
+  readonly cache?: ImageCache;
   /** Called once for each file that can't be decoded. */
   readonly onProblem?: (problem: DataProblem) => void;
 }
@@ -108,28 +108,28 @@ function targetsOf(samples: readonly Sample[]): Pick<Batch, 'targets'> {
 }
 
 /**
- * Labelled picture files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
+ * Labelled image files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
  * the same epoch gives the same bytes whatever the concurrency and the cache.
  *
  * A file that turns out to be broken is left out of its batch, in every epoch, and listed in `problems`; a batch without any
- * picture left is not given out.
+ * image left is not given out.
  */
-export class PictureSource implements BatchSource {
+export class ImageSource implements BatchSource {
   readonly problems: DataProblem[] = [];
   private readonly slots: Slots;
-  private readonly cache: PictureCache;
+  private readonly cache: ImageCache;
   private readonly augmentation?: Augmentation;
   private readonly contents = new Map<string, Promise<string | undefined>>();
   /** What pixels depend on besides a file and what augmentation drew. */
   private readonly conditions: string;
 
   constructor(
-    private readonly options: PictureSourceOptions,
-    private readonly reader: PictureReader,
+    private readonly options: ImageSourceOptions,
+    private readonly reader: ImageReader,
   ) {
     this.conditions = JSON.stringify([options.preprocessing, reader.conditions]);
     this.slots = new Slots(options.concurrency ?? 64);
-    this.cache = options.cache ?? new PictureCache();
+    this.cache = options.cache ?? new ImageCache();
     if (options.augmentation && !isIdle(options.augmentation)) this.augmentation = options.augmentation;
   }
 
@@ -199,16 +199,16 @@ export class PictureSource implements BatchSource {
     const rows = Array.from(views, (_, i) => !recalled?.[i]);
     const size = batchShape(preprocessing, 1).reduce((a, b) => a * b);
     const places = placesOf(rows, size);
-    const images = new Float32Array(rows.filter(Boolean).length * size);
-    const whole = await inTurn(async (view, i) => !rows[i] || this.write(view, images, places[i]));
+    const values = new Float32Array(rows.filter(Boolean).length * size);
+    const whole = await inTurn(async (view, i) => !rows[i] || this.write(view, values, places[i]));
     const kept = [...views.keys()].filter((i) => whole[i]);
     if (kept.length === 0) return undefined;
     const drawn = kept.filter((i) => rows[i]);
     drawn.forEach((i, to) => {
-      images.copyWithin(size * to, places[i], places[i] + size);
+      values.copyWithin(size * to, places[i], places[i] + size);
     });
     return {
-      inputs: [tensor('float32', batchShape(preprocessing, drawn.length), images.subarray(0, drawn.length * size))],
+      inputs: [tensor('float32', batchShape(preprocessing, drawn.length), values.subarray(0, drawn.length * size))],
       labels: BigInt64Array.from(kept, (i) => BigInt(samples[views[i].index].label)),
       ...targetsOf(kept.map((i) => samples[views[i].index])),
       indices: kept.map((i) => views[i].index),
@@ -232,17 +232,17 @@ export class PictureSource implements BatchSource {
     return content;
   }
 
-  /** Whether the picture could be decoded. */
-  private async write({ index, draw, test }: View, images: Float32Array, offset: number): Promise<boolean> {
+  /** Whether the image could be decoded. */
+  private async write({ index, draw, test }: View, values: Float32Array, offset: number): Promise<boolean> {
     const { preprocessing: p, samples } = this.options;
     const { file } = samples[index];
-    const picture = await this.decode(file).catch((error) => this.failed(file, error));
-    if (!picture) return false;
-    if (draw) await this.reader.augment(picture, p, draw, images, offset);
+    const image = await this.decode(file).catch((error) => this.failed(file, error));
+    if (!image) return false;
+    if (draw) await this.reader.augment(image, p, draw, values, offset);
     else if (test) {
       const { mirrored: horizontalFlip } = test;
-      writePixels(picture, p, images, offset, { ...viewOrigin(picture, p, test), horizontalFlip });
-    } else writePixels(picture, p, images, offset, inputOrigin(picture, p));
+      writePixels(image, p, values, offset, { ...viewOrigin(image, p, test), horizontalFlip });
+    } else writePixels(image, p, values, offset, inputOrigin(image, p));
     return true;
   }
 

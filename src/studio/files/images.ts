@@ -1,19 +1,19 @@
-/** Pictures as they come in. */
+/** Images as they come in. */
 
 import { maximumPixels } from '../../data/limits.ts';
 import { checkedSize, failureReason } from '../../data/web/index.ts';
 
-/** Pixels of the longer side above which a picture is made smaller: models look at a few hundred. */
+/** Pixels of the longer side above which an image is made smaller: models look at a few hundred. */
 const LARGEST = 1024;
 /** Bytes up to which a file is kept as it is. */
 const SMALL = 1_000_000;
 
 /**
- * A picture that this browser can read, made smaller if it is large. Its header is checked before anything is decoded.
+ * An image that this browser can read, made smaller if it is large. Its header is checked before anything is decoded.
  *
  * @throws Error where it cannot be read; `failureReason` puts it into words
  */
-export async function readPicture(file: Blob): Promise<Blob> {
+export async function readImage(file: Blob): Promise<Blob> {
   await checkedSize(file);
   const bitmap = await createImageBitmap(file);
   try {
@@ -32,12 +32,12 @@ export async function readPicture(file: Blob): Promise<Blob> {
 /** What a canvas shows, as a file. */
 export const blobOf = (canvas: HTMLCanvasElement, type: 'image/png' | 'image/jpeg' = 'image/png'): Promise<Blob> =>
   new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the picture cannot be kept'))), type, 0.92);
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the image cannot be kept'))), type, 0.92);
   });
 
 export interface Incoming {
-  readonly pictures: readonly Blob[];
-  /** What is no picture, or none that Thaw or this browser reads. */
+  readonly images: readonly Blob[];
+  /** What is no image, or none that Thaw or this browser reads. */
   readonly refused: readonly Refused[];
 }
 
@@ -48,22 +48,22 @@ export interface Refused {
 }
 
 /** What to do about files that are refused. */
-export const PICTURES_TAKEN = `Pictures are JPEG, PNG, WebP, GIF, BMP or AVIF files of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
+export const IMAGES_TAKEN = `Images are JPEG, PNG, WebP, GIF, BMP or AVIF files of up to ${Math.floor(maximumPixels / 1e6)} megapixels.`;
 
-export async function readPictures(files: readonly File[]): Promise<Incoming> {
-  const pictures: Blob[] = [];
+export async function readImages(files: readonly File[]): Promise<Incoming> {
+  const images: Blob[] = [];
   const refused: Refused[] = [];
   for (const file of files) {
     try {
-      pictures.push(await readPicture(file));
+      images.push(await readImage(file));
     } catch (error) {
       refused.push({ name: file.name, reason: failureReason(error) });
     }
   }
-  return { pictures, refused };
+  return { images, refused };
 }
 
-/** “a.txt” (not a picture), “a.txt” (not a picture) and 3 other files */
+/** “a.txt” (not an image), “a.txt” (not an image) and 3 other files */
 export function listed(refused: readonly Refused[]): string {
   const [first, second, ...others] = refused.map(({ name, reason }) => `“${name}” (${reason})`);
   if (!second) return first;

@@ -1,5 +1,5 @@
 /**
- * Draws the concepts that the pretraining leaves out, from icon sets that `npm ci` installs: ten pictures of each to train on,
+ * Draws the concepts that the pretraining leaves out, from icon sets that `npm ci` installs: ten images of each to train on,
  * and other artists' drawings to validate.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -13,22 +13,22 @@ import { type HeldOutConcept, heldOutConcepts, heldOutSets, transferSets } from 
 import { conceptOf } from './naming.ts';
 import { iconSets } from './sets.ts';
 
-/** Training pictures of a concept. */
-export const picturesPerConcept = 10;
+/** Training images of a concept. */
+export const imagesPerConcept = 10;
 
-/** At most so many validation pictures of a concept by one artist. */
+/** At most so many validation images of a concept by one artist. */
 const mostOfAnArtist = 2;
 
 /** Pixels a side. */
-export const pictureSide = 128;
+export const imageSide = 128;
 
 /** What was drawn. */
-export interface HeldOutPictures {
+export interface HeldOutImages {
   /** Holds `train/CONCEPT/SET-NAME.png` and `val/CONCEPT/SET-NAME.png`: what `thaw train` takes. */
   readonly folder: string;
   /** In alphabetical order. */
   readonly concepts: readonly string[];
-  /** Number of pictures. */
+  /** Number of images. */
   readonly train: number;
   readonly val: number;
 }
@@ -40,16 +40,16 @@ export interface HeldOutSelection {
 }
 
 /** The drawings of each held-out concept: ten by the training artists, taking turns, and up to two by each validation artist. */
-export function selectHeldOutPictures(): HeldOutSelection[] {
+export function selectHeldOutImages(): HeldOutSelection[] {
   const drawingsOf = (sets: readonly string[]) => sets.map((set) => readIconSet(set, import.meta.url));
   const [trainDrawings, valDrawings] = [drawingsOf(transferSets), drawingsOf(heldOutSets)];
   return heldOutConcepts.map((concept) => {
-    const train = takeTurns(trainDrawings.map((icons) => showing(icons, concept))).slice(0, picturesPerConcept);
+    const train = takeTurns(trainDrawings.map((icons) => showing(icons, concept))).slice(0, imagesPerConcept);
     const val = takeTurns(valDrawings.map((icons) => showing(icons, concept).slice(0, mostOfAnArtist)));
-    if (train.length < picturesPerConcept) {
+    if (train.length < imagesPerConcept) {
       throw new ThawError(
         'bad-data',
-        `The icon sets have ${train.length} drawings of ${concept.name}, not ${picturesPerConcept}`,
+        `The icon sets have ${train.length} drawings of ${concept.name}, not ${imagesPerConcept}`,
       );
     }
     return { concept: concept.name, train, val };
@@ -57,22 +57,22 @@ export function selectHeldOutPictures(): HeldOutSelection[] {
 }
 
 /** Draws them as PNG files, the same each time: ink and paper in random colours, size and angle a little varied. */
-export async function drawHeldOutPictures(folder: string): Promise<HeldOutPictures> {
-  const selections = selectHeldOutPictures();
+export async function drawHeldOutImages(folder: string): Promise<HeldOutImages> {
+  const selections = selectHeldOutImages();
   const files = selections.flatMap(({ concept, train, val }) => [
     ...train.map((icon) => ({ icon, path: join(folder, 'train', concept) })),
     ...val.map((icon) => ({ icon, path: join(folder, 'val', concept) })),
   ]);
   for (const path of new Set(files.map(({ path }) => path))) await mkdir(path, { recursive: true });
   await Promise.all(
-    files.map(async ({ icon, path }) => writeFile(join(path, `${icon.set}-${icon.name}.png`), await drawPicture(icon))),
+    files.map(async ({ icon, path }) => writeFile(join(path, `${icon.set}-${icon.name}.png`), await drawImage(icon))),
   );
   const count = (split: 'train' | 'val') => selections.reduce((sum, selection) => sum + selection[split].length, 0);
   return { folder, concepts: selections.map(({ concept }) => concept), train: count('train'), val: count('val') };
 }
 
-/** One drawing as PNG, `pictureSide` x `pictureSide`; its name seeds colours, size and angle. */
-export async function drawPicture(icon: Icon): Promise<Buffer> {
+/** One drawing as PNG, `imageSide` x `imageSide`; its name seeds colours, size and angle. */
+export async function drawImage(icon: Icon): Promise<Buffer> {
   const random = new Random(0, 'demo', icon.set, icon.name);
   const { ink, paper } = inkAndPaper(random);
   const look = {
@@ -81,7 +81,7 @@ export async function drawPicture(icon: Icon): Promise<Buffer> {
     scale: random.between(0.65, 0.9),
     rotation: random.between(-10, 10),
   };
-  return sharp(Buffer.from(svgOf(icon, pictureSide, look)))
+  return sharp(Buffer.from(svgOf(icon, imageSide, look)))
     .png()
     .toBuffer();
 }

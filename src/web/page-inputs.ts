@@ -1,32 +1,34 @@
-/** What a page has models and pictures as, made into what is sent to the worker. */
+/** What a page has models and images as, made into what is sent to the worker. */
 import { ThawError } from '../errors.ts';
 import { publicAddress } from '../secrets.ts';
-import type { LabelledPicture, OpenRequest, RemoteRoundRequest } from '../worker/index.ts';
+import type { LabelledImage, OpenRequest, RemoteRoundRequest } from '../worker/index.ts';
 
 /** An `.onnx` file's bytes, the file itself, or its address, which may be relative to the page. */
 export type PageModel = Uint8Array | Blob | URL | string;
 
-/** A picture file, or whatever shows one: a canvas, an image, a camera's or a video's present frame. */
-export type PagePicture = Blob | Exclude<CanvasImageSource, SVGElement> | ImageData;
+/** An image file, or whatever shows one: a canvas, an image, a camera's or a video's present frame. */
+export type PageImage = Blob | Exclude<CanvasImageSource, SVGElement> | ImageData;
 
-export interface PageOpenRequest extends Omit<OpenRequest, 'model' | 'pictures'> {
+export interface PageOpenRequest extends Omit<OpenRequest, 'model' | 'images'> {
   readonly model: PageModel;
-  readonly pictures: readonly (Omit<LabelledPicture, 'picture'> & { readonly picture: PagePicture })[];
+  readonly images: readonly (Omit<LabelledImage, 'image'> & { readonly image: PageImage })[];
 }
 
-export interface PageRoundRequest extends Omit<RemoteRoundRequest, 'model' | 'pictures'> {
+export interface PageRoundRequest extends Omit<RemoteRoundRequest, 'model' | 'images'> {
   readonly model: PageModel;
-  readonly pictures: PageOpenRequest['pictures'];
+  readonly images: PageOpenRequest['images'];
 }
 
 /** Canvases and frames turned into files at a time: each is held uncompressed meanwhile. */
 const AT_A_TIME = 4;
 
 /** A request as it is sent. Of a model at an address, the JSON files around it come along, unless they are given. */
-export async function withBytes<
-  R extends Pick<PageOpenRequest, 'model' | 'pictures' | 'preprocessorConfig' | 'config'>,
->({ model, pictures, ...rest }: R) {
-  const blobs = await blobsOf(pictures.map(({ picture }) => picture));
+export async function withBytes<R extends Pick<PageOpenRequest, 'model' | 'images' | 'preprocessorConfig' | 'config'>>({
+  model,
+  images,
+  ...rest
+}: R) {
+  const blobs = await blobsOf(images.map(({ image }) => image));
   const isAddress = typeof model === 'string' || model instanceof URL;
   const { preprocessorConfig, config } = rest;
   const around = async (file: string) => (isAddress ? jsonAround(model, file) : undefined);
@@ -35,7 +37,7 @@ export async function withBytes<
     preprocessorConfig: preprocessorConfig ?? (await around('preprocessor_config.json')),
     config: config ?? (await around('config.json')),
     model: await bytesOfModel(model),
-    pictures: pictures.map((labelled, i) => ({ ...labelled, picture: blobs[i] })),
+    images: images.map((labelled, i) => ({ ...labelled, image: blobs[i] })),
   };
 }
 
@@ -79,34 +81,34 @@ async function jsonAround(model: string | URL, file: string): Promise<unknown> {
   return undefined;
 }
 
-export async function blobsOf(pictures: readonly PagePicture[]): Promise<Blob[]> {
+export async function blobsOf(images: readonly PageImage[]): Promise<Blob[]> {
   const blobs: Blob[] = [];
-  for (let at = 0; at < pictures.length; at += AT_A_TIME) {
-    blobs.push(...(await Promise.all(pictures.slice(at, at + AT_A_TIME).map(blobOf))));
+  for (let at = 0; at < images.length; at += AT_A_TIME) {
+    blobs.push(...(await Promise.all(images.slice(at, at + AT_A_TIME).map(blobOf))));
   }
   return blobs;
 }
 
 /** Files as they are, all else as PNG, which keeps every pixel. */
-async function blobOf(picture: PagePicture): Promise<Blob> {
-  if (picture instanceof Blob) return picture;
-  if (typeof picture !== 'object') {
-    throw new ThawError('bad-data', `${picture} is no picture`, 'Give a File, a Blob, a canvas, an image or a video');
+async function blobOf(image: PageImage): Promise<Blob> {
+  if (image instanceof Blob) return image;
+  if (typeof image !== 'object') {
+    throw new ThawError('bad-data', `${image} is no image`, 'Give a File, a Blob, a canvas, an image or a video');
   }
-  const { width, height } = sizeOf(picture);
+  const { width, height } = sizeOf(image);
   if (!width || !height) {
-    throw new ThawError('bad-data', 'a picture has no size yet', 'Wait until it is loaded, or the video plays');
+    throw new ThawError('bad-data', 'an image has no size yet', 'Wait until it is loaded, or the video plays');
   }
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d')!;
-  if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
-  else context.drawImage(picture, 0, 0, width, height);
+  if (image instanceof ImageData) context.putImageData(image, 0, 0);
+  else context.drawImage(image, 0, 0, width, height);
   return canvas.convertToBlob({ type: 'image/png' });
 }
 
-function sizeOf(picture: Exclude<PagePicture, Blob>): { readonly width: number; readonly height: number } {
-  if ('videoWidth' in picture) return { width: picture.videoWidth, height: picture.videoHeight };
-  if ('naturalWidth' in picture) return { width: picture.naturalWidth, height: picture.naturalHeight };
-  if ('displayWidth' in picture) return { width: picture.displayWidth, height: picture.displayHeight };
-  return picture;
+function sizeOf(image: Exclude<PageImage, Blob>): { readonly width: number; readonly height: number } {
+  if ('videoWidth' in image) return { width: image.videoWidth, height: image.videoHeight };
+  if ('naturalWidth' in image) return { width: image.naturalWidth, height: image.naturalHeight };
+  if ('displayWidth' in image) return { width: image.displayWidth, height: image.displayHeight };
+  return image;
 }

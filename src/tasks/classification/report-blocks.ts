@@ -1,4 +1,4 @@
-import type { Exhibit, Figures, Form, Table } from '../exhibits.ts';
+import type { Figures, Form, ReportBlock, Table } from '../report-blocks.ts';
 import type { Assessment } from './assessment.ts';
 
 /** Classes that a confusion table has room for. */
@@ -13,7 +13,7 @@ const item = (title: string, value: number | null, form: Form, interval?: Item['
 });
 
 /** What `thaw eval` shows. */
-export const exhibits = (assessment: Assessment): Exhibit[] => [
+export const reportBlocks = (assessment: Assessment): ReportBlock[] => [
   { kind: 'figures', items: [item('accuracy', assessment.accuracy, 'share', assessment.intervals.accuracy)] },
   {
     kind: 'figures',
@@ -55,7 +55,7 @@ const byClass = ({ perClass }: Assessment): Table => ({
     { title: 'F1', form: 'score' },
     { title: 'ROC', form: 'score' },
     { title: 'PR', form: 'score' },
-    { title: 'pictures', form: 'count' },
+    { title: 'images', form: 'count' },
   ],
   rows: perClass.map(({ label, precision, recall, f1, rocAuc, averagePrecision, support }) => [
     label,

@@ -9,7 +9,7 @@ import type { Feeds, Session } from './session.ts';
  * @param inputs whose shapes the error names
  * @throws ThawError `bad-model` with what ONNX Runtime says, which names the node
  */
-export async function runGiven(
+export async function runUserModel(
   session: Session,
   feeds: Feeds,
   {

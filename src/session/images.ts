@@ -12,7 +12,7 @@ import { ThawError } from '../errors.ts';
 import { type Dimension, isFloat, type Model } from '../onnx/index.ts';
 import { TASKS, type Task } from '../tasks/index.ts';
 import { dataInputsOf } from './prepare.ts';
-import { type PictureSettings, pictureChanges, type TrainSettings } from './settings.ts';
+import { type ImageSettings, imageChanges, type TrainSettings } from './settings.ts';
 import { takesTexts, textShapes } from './texts.ts';
 
 /** A model's preprocessing, and where it comes from. */
@@ -23,7 +23,7 @@ export interface ChosenPreprocessing {
 }
 
 /**
- * How pictures become a model's input: what its folder says, or a preset, with what the settings change.
+ * How images become a model's input: what its folder says, or a preset, with what the settings change.
  *
  * @param json its parsed `preprocessor_config.json`
  * @param own what the model says in its own metadata, where its folder says nothing
@@ -32,11 +32,11 @@ export interface ChosenPreprocessing {
 export function choosePreprocessing(
   model: Model,
   json: unknown,
-  settings: PictureSettings,
+  settings: ImageSettings,
   own?: Preprocessing,
 ): ChosenPreprocessing {
-  const input = pictureInput(model);
-  const changes = pictureChanges(settings);
+  const input = imageInput(model);
+  const changes = imageChanges(settings);
   const size = input.width && input.height ? { width: input.width, height: input.height } : undefined;
   const read = json === undefined ? own : readPreprocessing(json, size);
   if (read && settings.preprocessing === undefined) {
@@ -51,7 +51,7 @@ export function choosePreprocessing(
 }
 
 /** What the shape of the input tells: size where it is fixed, layout and channels. */
-function pictureInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'height' | 'layout' | 'channels'>> {
+function imageInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'height' | 'layout' | 'channels'>> {
   const shape = dataInputsOf(model)[0]?.shape;
   if (shape?.length !== 4) return {};
   const channels = (d: unknown) => d === 1 || d === 3;
@@ -72,8 +72,8 @@ function fits(model: Model, preprocessing: Preprocessing): void {
     const names = [input, ...others].map(({ name }) => name).join(', ');
     throw new ThawError(
       'bad-model',
-      `the model takes ${names}, and pictures fill one input only`,
-      'Use a model with one picture input',
+      `the model takes ${names}, and images fill one input only`,
+      'Use a model with one image input',
     );
   }
   const made = batchShape(preprocessing, 1);
@@ -81,7 +81,7 @@ function fits(model: Model, preprocessing: Preprocessing): void {
   if (type !== undefined && !isFloat(type)) {
     throw new ThawError(
       'bad-model',
-      `the model's input "${input.name}" takes ${type}, and pictures come as float32`,
+      `the model's input "${input.name}" takes ${type}, and images come as float32`,
       'Export the model with a float32 input',
     );
   }
@@ -91,7 +91,7 @@ function fits(model: Model, preprocessing: Preprocessing): void {
   if (!clash) return;
   throw new ThawError(
     'bad-config',
-    `the model's input "${input.name}" is [${shape.map((d) => d ?? '?').join(', ')}], and pictures come as [N, ${made.slice(1).join(', ')}]`,
+    `the model's input "${input.name}" is [${shape.map((d) => d ?? '?').join(', ')}], and images come as [N, ${made.slice(1).join(', ')}]`,
     'Change them with --size, --channels or --layout',
   );
 }
@@ -106,7 +106,7 @@ export function inputShapes(
   return { [input.name]: ['batch', ...batchShape(preprocessing, 1).slice(1)] };
 }
 
-/** The same, only where something says how large pictures are: for jobs that look at no pictures. */
+/** The same, only where something says how large images are: for jobs that look at no images. */
 export function openInputShapes(model: Model, json: unknown): Record<string, readonly Dimension[]> {
   if (takesTexts(model)) return textShapes(model);
   const shape = dataInputsOf(model)[0]?.shape;
@@ -115,11 +115,11 @@ export function openInputShapes(model: Model, json: unknown): Record<string, rea
 }
 
 /**
- * Training pictures with each batch blended as the settings say.
+ * Training images with each batch blended as the settings say.
  *
  * @throws ThawError `bad-config` where labels of the task cannot be blended
  */
-export function blendedPictures(
+export function blendedImages(
   source: BatchSource,
   { seed, mixup, cutmix, mixProbability }: Pick<TrainSettings, 'seed' | 'mixup' | 'cutmix' | 'mixProbability'>,
   { layout }: Preprocessing,

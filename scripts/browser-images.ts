@@ -1,7 +1,7 @@
 /**
- * How far a page's pictures are from Node's, and what thousands of them leave in memory, in a real Chromium:
+ * How far a page's images are from Node's, and what thousands of them leave in memory, in a real Chromium:
  *
- *     npx tsx scripts/browser-pictures.ts FOLDER [rounds]
+ *     npx tsx scripts/browser-images.ts FOLDER [rounds]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { drawAugmentation, type Pixels, presetPreprocessing, readAugmentation } from '../src/data/index.ts';
-import { augmentPicture, checkPicture, decodeLarge, decodePicture } from '../src/data/node/index.ts';
+import { augmentImage, checkImage, decodeImage, decodeLarge } from '../src/data/node/index.ts';
 import { Random } from '../src/random.ts';
 import { launch, serveFolders } from '../test/web/browser.ts';
 
@@ -20,22 +20,22 @@ type Kind = (typeof kinds)[number];
 /** Runs in a worker: decodes the file at an address, and sends 224x224 values and the time back. */
 const worker = `
   import { drawAugmentation, presetPreprocessing, readAugmentation } from './src/data/index.ts';
-  import { augmentPicture, decodeLarge, decodePicture } from './src/data/web/index.ts';
+  import { augmentImage, decodeLarge, decodeImage } from './src/data/web/index.ts';
   import { Random } from './src/random.ts';
 
   const p = presetPreprocessing('raw');
   async function drawn({ address, kind, index }) {
-    const picture = await (await fetch(address)).blob();
+    const image = await (await fetch(address)).blob();
     const start = performance.now();
     if (kind === 'resized') {
-      const { data } = await decodePicture(picture, p);
+      const { data } = await decodeImage(image, p);
       return { data, milliseconds: performance.now() - start };
     }
-    const large = await decodeLarge(picture, p);
+    const large = await decodeLarge(image, p);
     const decoded = performance.now();
     const data = new Float32Array(3 * 224 * 224);
     const draw = drawAugmentation(readAugmentation('heavy'), new Random(0, 'augment', 0, index));
-    augmentPicture(large, p, draw, data, 0);
+    augmentImage(large, p, draw, data, 0);
     return { data, milliseconds: performance.now() - decoded };
   }
   addEventListener('message', ({ data }) =>
@@ -59,7 +59,7 @@ const page = `
   });
 `;
 
-/** @returns asks the page's worker for one picture; its values come only where they are to be kept */
+/** @returns asks the page's worker for one image; its values come only where they are to be kept */
 async function openPage(opened: Page, address: string) {
   await opened.goto(address);
   await opened.addScriptTag({ content: page });
@@ -74,11 +74,11 @@ async function openPage(opened: Page, address: string) {
 const p = presetPreprocessing('raw');
 
 async function inNode(kind: Kind, file: string, index: number): Promise<Float32Array> {
-  if (kind === 'resized') return (await decodePicture(file, p)).data;
-  const picture: Pixels = await decodeLarge(file, p);
+  if (kind === 'resized') return (await decodeImage(file, p)).data;
+  const image: Pixels = await decodeLarge(file, p);
   const values = new Float32Array(3 * 224 * 224);
   const draw = drawAugmentation(readAugmentation('heavy'), new Random(0, 'augment', 0, index));
-  await augmentPicture(picture, p, draw, values, 0);
+  await augmentImage(image, p, draw, values, 0);
   return values;
 }
 
@@ -100,9 +100,9 @@ const rounds = Number(process.argv[3] ?? 0);
 const found = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
   /\.(jpe?g|png|webp)$/i.test(file),
 );
-const checked = await Promise.all(found.map((file) => checkPicture(join(root, file), 'full')));
+const checked = await Promise.all(found.map((file) => checkImage(join(root, file), 'full')));
 const files = found.filter((_, i) => !('reason' in checked[i])).sort();
-const scripts = mkdtempSync(join(tmpdir(), 'thaw-pictures-'));
+const scripts = mkdtempSync(join(tmpdir(), 'thaw-images-'));
 await build({
   stdin: { contents: worker, resolveDir: '.', loader: 'ts' },
   ...{ outdir: scripts, bundle: true, format: 'esm', platform: 'browser', target: 'es2022', logLevel: 'error' },
@@ -110,7 +110,7 @@ await build({
 const site = await serveFolders({ scripts, files: root }, false);
 const browser = await launch();
 try {
-  console.log(`${files.length} pictures of ${relative('.', root)}, Chromium ${browser.version()}`);
+  console.log(`${files.length} images of ${relative('.', root)}, Chromium ${browser.version()}`);
   const draw = await openPage(await browser.newPage(), site.address);
   for (const kind of kinds) {
     const means: number[] = [];
@@ -130,7 +130,7 @@ try {
   }
   for (let round = 0; round < rounds; round++) {
     for (const [i, file] of files.entries()) await draw('augmented', file, i, false);
-    console.log(`${(round + 1) * files.length} more pictures: ${await memoryOf(browser)} MiB`);
+    console.log(`${(round + 1) * files.length} more images: ${await memoryOf(browser)} MiB`);
   }
 } finally {
   await browser.close();

@@ -1,4 +1,4 @@
-/** Pictures made for the tests, in a folder that goes away with them. */
+/** Images made for the tests, in a folder that goes away with them. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -40,7 +40,7 @@ export const flat = (background: string, width = 24, height = 16) =>
   sharp({ create: { width, height, channels: 3, background } });
 
 /** A PNG of a flat colour that depends on `n`, so that no two are alike. */
-export const picture = (n: number): Promise<Buffer> =>
+export const image = (n: number): Promise<Buffer> =>
   flat(`rgb(${(n * 37) % 256}, ${(n * 91) % 256}, ${n % 256})`)
     .png()
     .toBuffer();
@@ -50,7 +50,7 @@ export async function classFolders(folder: string, counts: Readonly<Record<strin
   let n = 0;
   for (const [name, count] of Object.entries(counts)) {
     mkdirSync(join(folder, name), { recursive: true });
-    for (let i = 0; i < count; i++) write(folder, `${name}/${i}.png`, await picture(n++));
+    for (let i = 0; i < count; i++) write(folder, `${name}/${i}.png`, await image(n++));
   }
   return folder;
 }

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { Random } from '../../src/random.ts';
 
 /** A PNG with soft shapes in many colours, as unlike grey as can be: channels mixed up would show. */
-export async function writePicture(path: string, width: number, height: number, seed: number): Promise<void> {
+export async function writeImage(path: string, width: number, height: number, seed: number): Promise<void> {
   const random = new Random(seed);
   const waves = Array.from({ length: 3 }, () => [random.between(1, 3), random.between(1, 3), random.between(0, 6)]);
   const data = new Uint8Array(width * height * 3);

@@ -9,13 +9,13 @@ import { STOP_SIGNALS } from './interrupt.ts';
 /** What Windows has for signals: exit codes of processes that were ended by an exception. */
 const EXCEPTION = 0xc0000000;
 /** Of what it said last, so many characters are told. */
-const TOLD = 300;
+const MOST_CHARACTERS = 300;
 
 /** Whether a process was ended, instead of coming to its end. */
 export const wasEnded = ({ code, signal }: Ended): boolean => signal !== null || code === null || code >= EXCEPTION;
 
 /** Why a process ended and what to do now, on one line, and the exit code: 2 where the memory was too small, else 1. */
-export async function explainDeath(ended: Ended): Promise<{ line: string; code: number }> {
+export async function explainProcessEnd(ended: Ended): Promise<{ line: string; code: number }> {
   if (ended.killed) return { line: `ended at once${await afterwards(ended.run)}`, code: 130 };
   // Before it listened to them, or although it did.
   if (STOP_SIGNALS.some((name) => name === ended.signal)) {
@@ -43,7 +43,7 @@ function lastWords(said: string): string {
     .filter((line) => line && !/^-----|^\d+: |^#|^at /.test(line));
   const from = lines.findLastIndex((line) => /terminate called|fatal|assert/i.test(line));
   const words = lines.slice(from < 0 ? -1 : from).join(' ');
-  return shortened(words.replace(/\s+/g, ' '), TOLD);
+  return shortened(words.replace(/\s+/g, ' '), MOST_CHARACTERS);
 }
 
 async function afterwards(run: string | undefined): Promise<string> {

@@ -1,5 +1,5 @@
 /** Items of which the first is being made before anybody waits for it. */
-export class Ahead<T> {
+export class Prefetched<T> {
   private readonly iterator: AsyncIterator<T>;
   private readonly first: Promise<IteratorResult<T>>;
 

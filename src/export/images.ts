@@ -15,22 +15,22 @@ import {
   valueNames,
 } from '../onnx/index.ts';
 
-/** Grey by ITU-R BT.601, as training's pictures are made grey. */
+/** Grey by ITU-R BT.601, as training's images are made grey. */
 const LUMA = [0.299, 0.587, 0.114];
 
-/** How pictures are prepared for a model once `takeShippedPictures` has adapted it: planes of three channels. */
+/** How images are prepared for a model once `takeShippedImages` has adapted it: planes of three channels. */
 export function shippedPreprocessing(p: Preprocessing): Preprocessing {
   const planes: Preprocessing = { ...p, layout: 'nchw' };
   if (p.channels !== 'grey') return planes;
   const three = ([value]: readonly number[]) => [value, value, value];
-  return { ...planes, channels: 'rgb', mean: three(p.mean), deviation: three(p.deviation) };
+  return { ...planes, channels: 'rgb', mean: three(p.mean), std: three(p.std) };
 }
 
 /**
- * The graph taking pictures as `shippedPreprocessing(p)` says: `Conv` makes them grey (the weights of the channels sum to 1, so
+ * The graph taking images as `shippedPreprocessing(p)` says: `Conv` makes them grey (the weights of the channels sum to 1, so
  * that normalizing before is the same as after), `Transpose` moves the channels last.
  */
-export function takeShippedPictures(graph: Graph, input: string, p: Preprocessing): Graph {
+export function takeShippedImages(graph: Graph, input: string, p: Preprocessing): Graph {
   const type = graph.inputs.find(({ name }) => name === input)?.type ?? 'float32';
   const luma = tensor('float32', [1, 3, 1, 1], Float32Array.from(LUMA));
   const steps: [op: string, attributes: Node['attributes'], weights: Tensor[]][] = [];
@@ -62,20 +62,20 @@ export function takeShippedPictures(graph: Graph, input: string, p: Preprocessin
   };
 }
 
-/** Name of the picture input after `takeShippedPictures`. */
+/** Name of the image input after `takeShippedImages`. */
 export const shippedInput = (before: Graph, after: Graph, input: string): string =>
   after.inputs[before.inputs.findIndex(({ name }) => name === input)].name;
 
-/** Pictures of `p` as `shippedPreprocessing(p)` has them. `images`: float32, shape of `p`'s batches. */
-export function shippedPictures(images: Tensor, p: Preprocessing): Tensor {
+/** Images of `p` as `shippedPreprocessing(p)` has them. `values`: float32, shape of `p`'s batches. */
+export function shippedImages(values: Tensor, p: Preprocessing): Tensor {
   const grey = p.channels === 'grey';
-  if (p.layout === 'nchw' && !grey) return images;
-  const [count] = images.shape;
+  if (p.layout === 'nchw' && !grey) return values;
+  const [count] = values.shape;
   const { width, height } = p;
   const pixels = width * height;
   const own = grey ? 1 : 3;
   const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, pixels] : [own, 1];
-  const from = images.data as Float32Array;
+  const from = values.data as Float32Array;
   const to = new Float32Array(count * 3 * pixels);
   for (let i = 0; i < count * 3; i++) {
     const start = Math.floor(i / 3) * own * pixels + (grey ? 0 : i % 3) * channelStep;

@@ -2,7 +2,7 @@ import { type Batch, type BatchSource, type Preprocessing, readPixels } from '..
 import { contactSheet, type Tile } from '../../data/node/index.ts';
 import type { RunWriter } from '../run/index.ts';
 
-/** Pictures on one sheet at most. */
+/** Images on one sheet at most. */
 const MOST = 16;
 const COLUMNS = 4;
 const SIDE = 160;
@@ -11,7 +11,7 @@ const SIDE = 160;
  * `train_batch0.jpg` and `val_batch0.jpg`: the first batches as the network sees them, with their labels. They are made of the numbers that
  * it is given.
  */
-export async function writeBatchPictures(
+export async function writeBatchImages(
   run: Pick<RunWriter, 'writeFile'>,
   sources: { readonly train: BatchSource; readonly val: BatchSource },
   {
@@ -30,7 +30,7 @@ export async function writeBatchPictures(
   }
 }
 
-/** The pictures of a batch none of which was recalled. */
+/** The images of a batch none of which was recalled. */
 export function tilesOf(batch: Batch, preprocessing: Preprocessing, classes: readonly string[]): Tile[] {
   const values = batch.inputs[0].data as Float32Array;
   const size = values.length / batch.indices.length;
