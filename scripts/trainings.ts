@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { argv } from 'node:process';
 import { MessageChannel } from 'node:worker_threads';
 import { resume, type TrainRequest, train } from '../src/node/commands/index.ts';
-import type { TrainSettingsInput } from '../src/session/index.ts';
+import type { TrainingSettings, TrainSettingsInput } from '../src/session/index.ts';
 import { connect, emitterPort, type OpenRequest, serve } from '../src/worker/index.ts';
 import { nodePlatform } from '../src/worker/node/platform.ts';
 import { COLOURS, makeProject, type Project } from '../test/node/commands/project.ts';
 import { requestOf } from '../test/worker/request.ts';
 
-const common: TrainSettingsInput = { device: 'cpu', batch: 6, epochs: 3, lr: 0.03, seed: 7, artifacts: false };
+const common: TrainingSettings = { device: 'cpu', batch: 6, epochs: 3, lr: 0.03, seed: 7, artifacts: false };
 const stages = [
   { train: 'head', epochs: 2 },
   { train: 'all', epochs: 2, lr: 0.01 },
@@ -35,7 +35,7 @@ const IN_NODE: Readonly<Record<string, TrainSettingsInput>> = {
   vectors: { task: 'embedding', trainable: 'all', embeddingSize: 4, perClass: 2 },
 };
 
-const IN_PAGES: Readonly<Record<string, TrainSettingsInput>> = {
+const IN_PAGES: Readonly<Record<string, TrainingSettings>> = {
   defaults: {},
   stages: { stages, augment: 'none' },
   regularized: { stages, dropout: 0.2, mixup: 0.4, ema: 0.9, accumulate: 2 },
@@ -114,12 +114,14 @@ const print = async (name: string, work: () => Promise<string>) => {
 };
 try {
   for (const [name, more] of Object.entries(IN_NODE)) {
-    const settings = { ...common, ...more };
+    const { task, ...own } = more;
+    const settings: TrainingSettings = { ...common, ...own };
     if (settings.stages) delete settings.epochs;
     const request = {
       model: project.model,
       data: tables[name] ?? project.data,
       out: join(project.folder, name),
+      task,
       settings,
     };
     await print(`node ${name}`, async () => digestOfRun(await runOf(request)));

@@ -9,10 +9,10 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
-import { type TrainOutcome, type TrainRequest, train } from '../../src/node/commands/index.ts';
+import { type TrainingResult, type TrainRequest, train } from '../../src/node/commands/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import type { ComparisonRow } from '../../src/report/index.ts';
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 import { defaultNetwork } from '../pretrain/network.ts';
 import { openerFor, openFile } from './browser.ts';
 import { drawImages } from './images.ts';
@@ -23,7 +23,7 @@ const EMBEDDED = fileURLToPath(new URL('../../artifacts/default', import.meta.ur
  * Like the preset `gradual`, for images farther from the pretraining than usual: pretrained layers learn faster, and most epochs
  * train the whole network. docs/defaults.md compares it with other plans.
  */
-const gradualSettings: TrainSettingsInput = {
+const gradualSettings: TrainingSettings = {
   pretrainedRate: 0.3,
   stages: [
     { train: 'head', epochs: 10 },
@@ -81,8 +81,8 @@ if (!process.argv.includes('--no-open')) {
 
 async function run(
   name: string,
-  request: Omit<TrainRequest, 'data' | 'out'>,
-): Promise<{ name: string; outcome: TrainOutcome }> {
+  request: Omit<TrainRequest<'classification'>, 'data' | 'out'>,
+): Promise<{ name: string; outcome: TrainingResult<'classification'> }> {
   terminal.say(`── ${name} ──`);
   const display = new TrainingDisplay(terminal);
   const outcome = await train({ ...request, data, out: join(folder, folderOf(name)) }, { onEvent: display.take });

@@ -8,7 +8,7 @@ import { exportModel } from '../../src/export/index.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import type { RecommendedSettings } from '../../src/session/index.ts';
-import { classification, type Prediction } from '../../src/tasks/index.ts';
+import { type ClassOutcome, classification } from '../../src/tasks/index.ts';
 import type { Progress } from '../../src/training/index.ts';
 import { foldBatchNorm } from './fold.ts';
 import { defaultNetwork } from './network.ts';
@@ -47,7 +47,7 @@ writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n
 
 // The file as it is shipped, measured: what was folded and written must still be what was trained.
 const session = await nodeRuntime().load(bytes);
-const predictions: Prediction[] = [];
+const predictions: ClassOutcome[] = [];
 for await (const batch of new IconSource(set, { split: 'val', seed: 1 }).batches({
   epoch: 0,
   batchSize: 64,

@@ -14,7 +14,7 @@ import {
 } from '../export/index.ts';
 import { type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
 import { loadable, type Runtime } from '../runtime/index.ts';
-import type { Assessment, Evaluated, Prediction, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
+import type { Assessment, ClassOutcome, Evaluated, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
@@ -22,7 +22,7 @@ import { dataInputsOf, type Prepared } from './prepare.ts';
 import { recommendationOf } from './recommended.ts';
 import type { TrainSettings } from './settings.ts';
 
-export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> extends Prepared {
+export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluated = Assessment> extends Prepared {
   /** What is shipped. */
   readonly checkpoint: Checkpoint;
   readonly task: Task<O, Evaluated, A>;
@@ -38,7 +38,7 @@ export interface Trained<O extends TaskOutcome = Prediction, A extends Evaluated
   readonly sourceConfig?: unknown;
 }
 
-export interface Measured<O extends TaskOutcome = Prediction, A extends Evaluated = Assessment> {
+export interface Measured<O extends TaskOutcome = ClassOutcome, A extends Evaluated = Assessment> {
   /** The task as it is shipped, by which the rest is measured. */
   readonly task: Task<O, Evaluated, A>;
   /** Of every validation sample. */

@@ -36,6 +36,14 @@ export {
 } from './images.ts';
 export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, nounOf } from './input-format.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
+export {
+  checkTask,
+  type LoadedModel,
+  loadedModel,
+  type Ranked,
+  type ReaderOf,
+  type TopOptions,
+} from './loaded-model.ts';
 export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
 export { newHead, optionsOf } from './new-head.ts';
 export { ASSUMED, EXACT } from './notices.ts';
@@ -49,6 +57,7 @@ export {
   sizesOf,
 } from './open.ts';
 export { withOutput } from './output.ts';
+export { Predictor, type PredictorRequest } from './predictor.ts';
 export {
   anatomized,
   dataInputsOf,
@@ -63,12 +72,15 @@ export {
 export { noticeRecommended, type RecommendedSettings, recommendationOf, withRecommended } from './recommended.ts';
 export { type BestStore, inMemory, Session, type SessionParts, type SessionResult } from './session.ts';
 export {
-  type ClassifierSettings,
   type ImageSettings,
-  readClassifierSettings,
+  type PredictionSettings,
+  readPredictionSettings,
   readSettings,
   settingNames,
+  settingsOf,
+  type TaskRequest,
   type TextSettings,
+  type TrainingSettings,
   type TrainSettings,
   type TrainSettingsInput,
   trainingConfigOf,

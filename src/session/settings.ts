@@ -4,7 +4,7 @@ import { type Preprocessing, preprocessingPresets, testViewNames } from '../data
 import { ThawError } from '../errors.ts';
 import { nearestHint } from '../nearest.ts';
 import { devices } from '../runtime/devices.ts';
-import { TASKS, taskNames } from '../tasks/index.ts';
+import { TASKS, type TaskName, taskNames } from '../tasks/index.ts';
 import { parseConfig, trainingSchema } from '../training/index.ts';
 import { refuseContradictions, refuseOtherLabels } from './contradictions.ts';
 import { knownClasses } from './known-classes.ts';
@@ -40,7 +40,7 @@ export const textsSchema = z.strictObject({
 export type TextSettings = z.output<typeof textsSchema>;
 
 /** What a finished model takes. */
-const classifierSchema = imagesSchema.extend({
+const predictionSchema = imagesSchema.extend({
   ...textsSchema.shape,
   /** The output that counts, if the model has several; the first unless given. */
   output: z.string().min(1).optional(),
@@ -53,10 +53,10 @@ const classifierSchema = imagesSchema.extend({
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
 });
-export type ClassifierSettings = z.input<typeof classifierSchema>;
+export type PredictionSettings = z.input<typeof predictionSchema>;
 
 /** @throws ThawError `bad-config` naming the setting and what it takes */
-export const readClassifierSettings = (settings: ClassifierSettings) => parseConfig(classifierSchema, settings);
+export const readPredictionSettings = (settings: PredictionSettings) => parseConfig(predictionSchema, settings);
 
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, MIB: 2 ** 20, GIB: 2 ** 30 };
 
@@ -206,6 +206,28 @@ function withParts(input: Record<string, unknown>, name: string, given: Record<s
   const whole = input[name];
   const record = typeof whole === 'string' ? { name: whole } : (whole as object | undefined);
   return { [name]: { ...record, ...Object.fromEntries(defined) } };
+}
+
+/** As in a `thaw.config` file, without the task. */
+export type TrainingSettings = Omit<TrainSettingsInput, 'task'> & { readonly task?: undefined };
+
+/** What a library takes instead of a config file: the task stands beside the settings, so that types can follow from it. */
+export interface TaskRequest<T extends TaskName = TaskName> {
+  /** What to learn: `classification` unless given. The types of the result follow from it. */
+  readonly task?: T;
+  readonly settings?: TrainingSettings;
+}
+
+/**
+ * The settings with their task.
+ *
+ * @throws ThawError `bad-config` if the settings name another one
+ */
+export function settingsOf({ task, settings }: TaskRequest): TrainSettingsInput {
+  const named = (settings as TrainSettingsInput | undefined)?.task;
+  if (task !== undefined && named !== undefined && task !== named)
+    throw new ThawError('bad-config', `the task is ${task}, and the settings say ${named}`, 'Leave out settings.task');
+  return { ...settings, task: task ?? named };
 }
 
 /** The part of the settings that decides the numbers of the training. */

@@ -8,7 +8,7 @@ import {
   type Sample,
   type TestView,
 } from '../data/index.ts';
-import { isText, type TextFormat, TextSource } from '../data/text/index.ts';
+import { isText, type TextFormat, TextSource, type TextTokenizer } from '../data/text/index.ts';
 import type { Task } from '../tasks/index.ts';
 import { blendedImages } from './images.ts';
 import type { InputFormat } from './input-format.ts';
@@ -99,7 +99,8 @@ export function plainSource(
   format: InputFormat,
   { reader, onProblem }: SourcePlatform,
   testViews?: readonly TestView[],
+  tokenizer?: TextTokenizer,
 ): BatchSource {
-  if (isText(format)) return new TextSource({ samples, format });
+  if (isText(format)) return new TextSource({ samples, format, tokenizer });
   return new ImageSource({ samples, preprocessing: format, testViews, onProblem }, reader);
 }

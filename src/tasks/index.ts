@@ -9,7 +9,7 @@ export {
   type TemperatureFit,
   temperatureFit,
 } from './classification/temperature-fit.ts';
-export type { ClassScores, Evaluation, Prediction } from './classification/types.ts';
+export type { ClassOutcome, ClassScores, Evaluation } from './classification/types.ts';
 export {
   type EmbeddingAssessment,
   type EmbeddingEvaluation,
@@ -19,10 +19,19 @@ export {
 export { evaluatedSchema, metricSchema, scoresSchema } from './evaluated.ts';
 export { type FactsOf, factsSchema, readFacts, type TaskFacts, type TaskName } from './facts.ts';
 export { type LabelsOutcome, type MultiLabelEvaluation, multiLabel, type ScoresOfLabel } from './multi-label/index.ts';
+export type {
+  ClassPrediction,
+  EmbeddingPrediction,
+  EpochEvaluation,
+  LabelsPrediction,
+  NumbersPrediction,
+  Prediction,
+  TaskEvaluation,
+  TaskTypes,
+} from './prediction.ts';
 export { type NumberScores, type NumbersOutcome, type RegressionEvaluation, regression } from './regression/index.ts';
 export type { Figures, Form, Images, ReportBlock, Scatter, Table } from './report-blocks.ts';
 export {
-  type Answer,
   type Evaluated,
   type Labelled,
   type Metric,

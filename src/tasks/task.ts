@@ -8,6 +8,7 @@ import type { Batch } from '../data/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
 import type { TaskFacts } from './facts.ts';
+import type { Prediction } from './prediction.ts';
 import type { ReportBlock } from './report-blocks.ts';
 
 /** One sample's outcome. */
@@ -44,12 +45,6 @@ export type Labelled = Pick<Batch, 'labels' | 'targets' | 'indices'>;
 
 /** Sums over samples, of which metrics of what training has seen so far can be had. */
 export type Tally = Readonly<Record<string, number>>;
-
-/** What `thaw predict` says of a sample: `answer` as JSON, `words` for people, the value and how sure it is. */
-export interface Answer {
-  readonly answer: Readonly<Record<string, unknown>>;
-  readonly words: readonly [value: string, sureness?: number];
-}
 
 /**
  * @typeParam O what becomes of a sample
@@ -109,11 +104,13 @@ export interface Task<
   /** Its part of `config.json`, by the conventions of transformers.js. */
   config(): Readonly<Record<string, unknown>>;
 
-  // --- answers -------------------------------------------------------------------------------------------------
+  // --- predictions -------------------------------------------------------------------------------------------------
 
   /** Mean loss of what a finished model says; NaN where it cannot be had. */
   loss(outcomes: readonly O[]): number;
-  answer(outcome: O): Answer;
+  prediction(outcome: O): Prediction;
+  /** The prediction in words: its value, and the probability of it if there is one. */
+  words(outcome: O): readonly [value: string, probability?: number];
   /** An evaluation for people: in a terminal, a report, a model card. */
   reportBlocks(assessment: A, outcomes: readonly O[]): readonly ReportBlock[];
   /** Where answers are probabilities: the temperature that makes them say how often the model is right, and outcomes at one. */

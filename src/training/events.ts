@@ -4,7 +4,7 @@ import type { Evaluation, Scores } from '../tasks/index.ts';
 import type { Finding } from './findings.ts';
 import type { Rollback } from './rollback.ts';
 
-export type { AssessedClass, Assessment, ClassScores, Evaluation, Prediction, Scores } from '../tasks/index.ts';
+export type { AssessedClass, Assessment, ClassOutcome, ClassScores, Evaluation, Scores } from '../tasks/index.ts';
 
 /** One row of `metrics.jsonl`. */
 export interface EpochRow {

@@ -55,7 +55,7 @@ export function findingsOf<O extends TaskOutcome, E extends Evaluated>(
   ) {
     add(
       'constant',
-      `the model says ${task.answer(first).words[0]} of all ${outcomes.length} validation samples (classes of very different sizes, a rate too large or too small, or labels that don't belong to the samples?)`,
+      `the model says ${task.words(first)[0]} of all ${outcomes.length} validation samples (classes of very different sizes, a rate too large or too small, or labels that don't belong to the samples?)`,
     );
   }
   add('labels', task.mismatch?.(evaluation, row.train));

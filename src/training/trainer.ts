@@ -4,7 +4,7 @@ import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
-import type { Evaluated, Evaluation, Prediction, Task, TaskOutcome } from '../tasks/index.ts';
+import type { ClassOutcome, Evaluated, Evaluation, Task, TaskOutcome } from '../tasks/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -32,7 +32,7 @@ import { StageRunner } from './stage-runner.ts';
 import { verdict } from './stopping.ts';
 import { UpdateSchedule } from './update-schedule.ts';
 
-export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
+export interface TrainerOptions<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
   /** The model, its new head in place. */
   readonly network: Inference;
   readonly anatomy: Anatomy;
@@ -53,7 +53,7 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
  * Fine-tunes a network stage by stage. `run()` is the whole training as a stream of events; what listens to it (progress bars,
  * checkpoints, reports) may ask for a `checkpoint()` whenever it holds an event.
  */
-export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
+export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
   readonly stages: readonly StageConfig[];
   private progress: Progress;
   private readonly updates: UpdateSchedule;

@@ -6,7 +6,7 @@ import type { Preprocessing } from '../data/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
 import type { RoundMode, RoundOutcome } from '../federated/index.ts';
-import type { MemoryPlan, RecommendedSettings, TrainSettingsInput } from '../session/index.ts';
+import type { MemoryPlan, RecommendedSettings, TrainingSettings } from '../session/index.ts';
 import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
 
 /** An image's contents; on platforms with a file system, a path. */
@@ -29,7 +29,7 @@ export interface OpenRequest {
   readonly classes: readonly string[];
   readonly images: readonly LabelledImage[];
   /** As in a `thaw.config` file. `device` is `auto` unless said. */
-  readonly settings?: TrainSettingsInput;
+  readonly settings?: TrainingSettings;
   /** A name to keep the project and its checkpoints under, so that a later `reopen` goes on with it. */
   readonly project?: string;
 }

@@ -16,7 +16,7 @@ import {
   type SourcePlatform,
   type TrainSettings,
 } from '../session/index.ts';
-import type { Assessment, Evaluation, Prediction } from '../tasks/index.ts';
+import type { Assessment, ClassOutcome, Evaluation } from '../tasks/index.ts';
 import {
   type Checkpoint,
   FeatureCache,
@@ -76,7 +76,7 @@ export function serve(port: Port, platform: RemotePlatform): void {
 }
 
 /** A session of images with one class each. */
-type ImageSession = Session<Prediction, Evaluation, Assessment>;
+type ImageSession = Session<ClassOutcome, Evaluation, Assessment>;
 
 /** From where a project continues. */
 interface Kept {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type JobEvent, resume, train } from '../../src/node/commands/index.ts';
 import { readModelFile } from '../../src/node/models/files.ts';
 import { INSTALL_RUNTIME } from '../../src/runtime/node/install.ts';
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 import { ONNXRUNTIME } from '../../src/version.ts';
 import { needs } from '../needs.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
@@ -17,7 +17,7 @@ const NATIVE = 'onnxruntime-node';
 const WEB = 'onnxruntime-web';
 const INSTALL_WEB = `npm install ${WEB}@${ONNXRUNTIME}`;
 /** With momentum alone: Adam makes steps of rounding errors where gradients are zero. */
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   epochs: 3,
   batch: 6,
   seed: 3,

@@ -9,7 +9,7 @@ import { ImageSource } from '../../src/data/node/index.ts';
 import { exportModel, labelsOf, metadataOf, transformersFolder, verifyExport } from '../../src/export/index.ts';
 import { readModel, writeModel } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { classification, type Prediction } from '../../src/tasks/index.ts';
+import { type ClassOutcome, classification } from '../../src/tasks/index.ts';
 import { writeImage } from './images.ts';
 import { classes, classifier, preprocessingFor, SIZE } from './networks.ts';
 
@@ -49,9 +49,9 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
   });
 
   /** Predictions of the model as it came, an image at a time: that is its declared batch. */
-  async function expected(): Promise<Prediction[]> {
+  async function expected(): Promise<ClassOutcome[]> {
     const session = await runtime.load(writeModel(model));
-    const all: Prediction[] = [];
+    const all: ClassOutcome[] = [];
     for await (const batch of new ImageSource({ samples: samples(), preprocessing }).batches({
       epoch: 0,
       batchSize: 1,
@@ -87,7 +87,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     }
     const classify = await pipeline('image-classification', path);
     const [fitting, large] = await expected();
-    const compare = async (file: string, { probabilities, predicted }: Prediction, tolerance: number) => {
+    const compare = async (file: string, { probabilities, predicted }: ClassOutcome, tolerance: number) => {
       const answers = (await classify(join(folder, file), { top_k: classes.length })) as {
         label: string;
         score: number;

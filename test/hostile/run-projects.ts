@@ -5,19 +5,18 @@ import { explainProcessEnd } from '../../src/cli/process-end.ts';
 import { readSafetensors, writeSafetensors } from '../../src/compiler/step/index.ts';
 import {
   calibrate,
-  evaluate,
   exportRun,
   finishFederation,
   firstState,
   type JobEvent,
   merge,
-  predict,
   resume,
   resumeSweep,
   round,
   sweep,
   train,
 } from '../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../src/node/library/index.ts';
 import { openRun } from '../../src/node/run/index.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 

@@ -2,14 +2,14 @@ import { Random } from '../../src/random.ts';
 import { curvesOf } from '../../src/report/index.ts';
 import type { ReportData } from '../../src/report/types.ts';
 import { assess, evaluationOf, softmax, temperatureFit } from '../../src/tasks/index.ts';
-import type { EpochRow, Prediction } from '../../src/training/events.ts';
+import type { ClassOutcome, EpochRow } from '../../src/training/events.ts';
 
 /** A transparent image of one pixel. */
 export const PIXEL =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 /** Predictions that make up a confusion matrix, surer where they are right. */
-export function predictionsOf(random: Random, confusion: readonly (readonly number[])[]): Prediction[] {
+export function predictionsOf(random: Random, confusion: readonly (readonly number[])[]): ClassOutcome[] {
   const labels = confusion.flatMap((row, label) =>
     row.flatMap((times, predicted) => Array.from({ length: times }, () => ({ label, predicted }))),
   );

@@ -1,7 +1,7 @@
 /** A training of a second in this process, for disks that fail: two stages, a checkpoint after every step, all kinds of files. */
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 
-export const TINY: TrainSettingsInput = {
+export const TINY: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.03,

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 import { makeFederation } from '../hostile/run-projects.ts';
 import { type Ended, start } from './program.ts';
 
@@ -34,7 +34,7 @@ const COMMON = { device: 'cpu', batch: 6, seed: 3, cache: 'disk', augment: 'medi
 
 const configOf = ({ folder }: Place) => join(folder, 'thaw.yaml');
 
-const training = (settings: TrainSettingsInput): Victim => ({
+const training = (settings: TrainingSettings): Victim => ({
   async prepare(place) {
     writeFileSync(configOf(place), stringify(settings));
   },
@@ -45,7 +45,7 @@ const training = (settings: TrainSettingsInput): Victim => ({
   done: 'is finished',
 });
 
-const SHORT: TrainSettingsInput = { ...COMMON, lr: 0.02, stages: [{ train: 'head', epochs: 1 }] };
+const SHORT: TrainingSettings = { ...COMMON, lr: 0.02, stages: [{ train: 'head', epochs: 1 }] };
 
 /** A finished run in another form. @param flags of the form; `file` is what is written, in the run */
 const exporting = (flags: readonly string[], file: string): Victim => ({

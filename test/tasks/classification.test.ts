@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
 import {
   assess,
+  type ClassOutcome,
   evaluationOf,
-  type Prediction,
   predictionsOf,
   softmax,
   temperatureFit,
 } from '../../src/tasks/index.ts';
 
 /** A prediction with certain probabilities. */
-const certain = (label: number, predicted: number, classes: number): Prediction => ({
+const certain = (label: number, predicted: number, classes: number): ClassOutcome => ({
   index: 0,
   label,
   predicted,
@@ -81,7 +81,7 @@ describe('evaluation', () => {
   });
 
   it('top 5: the truth is among the five most probable', () => {
-    const of = (label: number): Prediction => ({
+    const of = (label: number): ClassOutcome => ({
       index: 0,
       label,
       predicted: 0,
@@ -169,7 +169,7 @@ describe('assessment', () => {
 
 describe('temperature', () => {
   /** Says `confidence` of 100 samples, of which so many are right. */
-  const saying = (confidence: number, right: number): Prediction[] =>
+  const saying = (confidence: number, right: number): ClassOutcome[] =>
     Array.from({ length: 100 }, (_, index) => ({
       ...{ index, label: index < right ? 0 : 1, predicted: 0 },
       probabilities: Float32Array.of(confidence, 1 - confidence),

@@ -67,16 +67,17 @@ describe('several labels a sample', () => {
     expect(multiLabel(facts([0.2, 0.3, 0.4])).settled(outcomes).facts).toEqual(facts([0.2, 0.3, 0.4]));
   });
 
-  it('have no average precision where no sample has one, and are answered by name', () => {
+  it('have no average precision where no sample has one, and are predicted by name', () => {
     const none = outcomes.map((outcome) => ({ ...outcome, targets: [outcome.targets[0], outcome.targets[1], 0] }));
     const task = multiLabel(facts(HALVES, true));
     expect(task.evaluation(none, 0).perLabel[2]).toMatchObject({ averagePrecision: null, support: 0, f1: 0 });
     expect(task.settled(none).facts).toMatchObject({ thresholds: [expect.any(Number), expect.any(Number), 0.5] });
-    expect(task.answer(outcomes[2])).toMatchObject({
-      answer: { labels: ['a', 'c'], probabilities: { a: expect.closeTo(0.7311, 4) } },
-      words: ['a, c'],
+    expect(task.prediction(outcomes[2])).toMatchObject({
+      labels: ['a', 'c'],
+      probabilities: { a: expect.closeTo(0.7311, 4) },
     });
-    expect(task.answer(outcomes[5]).words).toEqual(['b']);
+    expect(task.words(outcomes[2])).toEqual(['a, c']);
+    expect(task.words(outcomes[5])).toEqual(['b']);
     expect(task.config()).toMatchObject({ problem_type: 'multi_label_classification', id2label: { 0: 'a' } });
   });
 

@@ -37,7 +37,7 @@ describe('numbers', () => {
       expect(task.difference(outcome, shipped[i])).toBeLessThan(1e-6);
     }
     expect(task.evaluation(trained, 0)).toMatchObject({ r2: expect.closeTo(1, 9), mae: expect.closeTo(0, 5) });
-    expect(task.answer(shipped[1]).answer).toEqual({ values: { weight: 20, share: expect.closeTo(0.3, 6) } });
+    expect(task.prediction(shipped[1])).toEqual({ values: { weight: 20, share: expect.closeTo(0.3, 6) } });
   });
 
   it('are scored as scikit-learn does', () => {

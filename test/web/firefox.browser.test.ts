@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../../scripts/test/browsers.ts';
 import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/node/commands/index.ts';
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 import { needs } from '../needs.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, runtimeAssets, serveFolders } from './browser.ts';
@@ -17,7 +17,7 @@ import { difference } from './weights.ts';
 
 const firefox = findBrowser('firefox');
 
-const settings: TrainSettingsInput = {
+const settings: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.2,

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDataset } from '../../src/data/node/index.ts';
-import type { TrainSettingsInput } from '../../src/session/index.ts';
+import type { TrainingSettings } from '../../src/session/index.ts';
 import type { Finished, OpenRequest } from '../../src/worker/index.ts';
 import type { Project } from '../node/commands/project.ts';
 
-export const settings: TrainSettingsInput = {
+export const settings: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.03,

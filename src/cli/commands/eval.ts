@@ -1,4 +1,4 @@
-import { measureModel } from '../../node/commands/evaluate.ts';
+import { evaluate } from '../../node/commands/evaluate.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, DATA_WORD, FINISHED_WORD, SPLIT_FLAG } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
@@ -17,7 +17,7 @@ export const command = defineCommand({
   async run({ words: [model, data], values, terminal, signal }) {
     const { split, strict, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const measured = await measureModel({ model, data, split, strict, settings }, { onEvent: display.take, signal });
+    const measured = await evaluate({ model, data, split, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json) terminal.answer(measured.assessment);
     else for (const line of exhibitLines(measured.reportBlocks)) terminal.say(line);
     return 0;

@@ -1,4 +1,4 @@
-import { answers } from '../../node/commands/predict.ts';
+import { predict } from '../../node/commands/predict.ts';
 import { percent } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import { CALIBRATED_FLAG, CLASSIFIER_FLAGS, FINISHED_WORD } from '../shared-flags.ts';
@@ -28,14 +28,14 @@ export const command = defineCommand({
   async run({ words: [model, ...images], values, terminal, signal }) {
     const { strict, ...settings } = values;
     const display = new JobDisplay(terminal);
-    const answered = await answers({ model, images, strict, settings }, { onEvent: display.take, signal });
+    const predicted = await predict({ model, images, strict, settings }, { onEvent: display.take, signal });
     if (terminal.json)
       terminal.answer(
-        answered.map(({ file, text, answer }) => ({ file, ...(text === undefined ? {} : { text }), ...answer })),
+        predicted.map(({ file, text, prediction }) => ({ file, ...(text !== undefined && { text }), ...prediction })),
       );
     else {
-      const width = Math.max(...answered.map(({ words: [value] }) => columnsOf(value)));
-      for (const { file, text, words } of answered) {
+      const width = Math.max(...predicted.map(({ words: [value] }) => columnsOf(value)));
+      for (const { file, text, words } of predicted) {
         const [value, sureness] = words;
         const sure = sureness === undefined ? [] : [padded(percent(sureness), 6, 'start')];
         const about = text === undefined ? file : fitted(text.replace(/\s+/g, ' '), TEXT);

@@ -36,8 +36,9 @@ export const command = defineCommand({
     const subject = subjectOf('train', words, file);
     if (file.file) terminal.say(terminal.colours.dim(`config    ${file.file}`));
     const display = new TrainingDisplay(terminal);
+    const { task, ...settings } = withFlags(file, flags);
     const outcome = await train(
-      { ...subject, out: out ?? file.paths.out, settings: withFlags(file, flags) },
+      { ...subject, out: out ?? file.paths.out, task, settings },
       { onEvent: tellingRun(display.take), signal },
     );
     display.finish(outcome);

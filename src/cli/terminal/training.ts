@@ -1,9 +1,9 @@
 import type { Noun } from '../../data/index.ts';
-import type { JobEvent, TrainOutcome } from '../../node/commands/index.ts';
+import type { JobEvent, TrainingResult } from '../../node/commands/index.ts';
 import { quoted } from '../../node/commands/paths.ts';
 import { continuedText } from '../../report/continued.ts';
 import { bytes, compact, count, decimal, duration, measured, percent, plural } from '../../report/format.ts';
-import { type Evaluated, metricOf, TASKS } from '../../tasks/index.ts';
+import { metricOf, TASKS } from '../../tasks/index.ts';
 import { type BarState, progressLine } from './bar.ts';
 import { recommendedText } from './recommended.ts';
 import { columnsOf, joined, padded, type Styled, styled, type Text } from './styled.ts';
@@ -254,7 +254,7 @@ export class TrainingDisplay {
   }
 
   /** The last words: what came out, and what to do next. @param goOn after it was stopped; `thaw resume` unless given */
-  finish(outcome: TrainOutcome<Evaluated, Evaluated>, goOn?: string): void {
+  finish(outcome: TrainingResult, goOn?: string): void {
     if (this.terminal.json) this.terminal.line({ type: 'done', ...outcome });
     const { colours: c } = this.terminal;
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
@@ -294,7 +294,7 @@ export class TrainingDisplay {
 /** What shows a page in a browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
-function nextSteps({ run, report }: TrainOutcome<Evaluated, Evaluated>, noun: Noun): [Styled, string][] {
+function nextSteps({ run, report }: TrainingResult, noun: Noun): [Styled, string][] {
   const steps: [string, string][] = [
     [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use it'],
     [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on others'],

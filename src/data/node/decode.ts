@@ -14,10 +14,24 @@ export const imageLibraries = (): { readonly sharp: string; readonly libvips: st
   libvips: sharp.versions.vips,
 });
 
-/** A path, or a file's contents. */
-export type ImageFile = string | Uint8Array;
+/** Pixels, 8 bits a channel, row by row; `ImageData` of a canvas is such an image. */
+export interface RawImage {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
 
-export const openImage = (file: ImageFile): Sharp => sharp(file, options);
+/** A path, the contents of a file, or pixels. */
+export type ImageFile = string | Uint8Array | RawImage;
+
+export function openImage(file: ImageFile): Sharp {
+  if (typeof file === 'string' || file instanceof Uint8Array) return sharp(file, options);
+  const { data, width, height } = file;
+  // 1 is grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+  const channels = data.length / (width * height);
+  if (![1, 2, 3, 4].includes(channels)) throw new Error(`${data.length} bytes are not ${width} x ${height} pixels`);
+  return sharp(data, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } });
+}
 
 export const openPixels = ({ data, width, height }: Pixels): Sharp =>
   sharp(data, { raw: { width, height, channels: 3 } });

@@ -2,6 +2,7 @@ export { augmentImage } from './augment.ts';
 export { checkImage, type Verification } from './check.ts';
 export { type OpenDatasetOptions, openDataset, openImages } from './dataset.ts';
 export { type DatasetSummary, type DuplicateImages, datasetSummary } from './dataset-summary.ts';
+export type { ImageFile, RawImage } from './decode.ts';
 export { decodeImage, decodeLarge, failureReason, imageLibraries } from './decode.ts';
 export { ImageSource, sharpReader } from './loader.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';

@@ -5,7 +5,8 @@ import { type ImageReader, type ImageSourceOptions, ImageSource as Source } from
 import { augmentImage } from './augment.ts';
 import { decodeLarge, decodeResized, failureReason, type ImageFile } from './decode.ts';
 
-const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+const sha256 = (content: string | Uint8Array | Uint8ClampedArray): string =>
+  createHash('sha256').update(content).digest('hex');
 
 /**
  * Reads images with sharp.
@@ -17,7 +18,8 @@ export const sharpReader = (find: (file: string) => ImageFile | Promise<ImageFil
   digest: sha256,
   async digestOf(file) {
     const found = await find(file);
-    return sha256(typeof found === 'string' ? await readFile(found) : found);
+    if (typeof found === 'string') return sha256(await readFile(found));
+    return sha256(found instanceof Uint8Array ? found : found.data);
   },
   async decode(file, p, large) {
     const found = await find(file);

@@ -12,6 +12,8 @@ export interface TextSourceOptions {
   readonly seed?: number;
   /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
   readonly shuffle?: boolean | 'balanced';
+  /** Of the format; made anew unless given. */
+  readonly tokenizer?: TextTokenizer;
 }
 
 /** Samples of a batch, and the length to which all of them are padded. */
@@ -29,7 +31,7 @@ export class TextSource implements BatchSource {
   private readonly known = new Map<number, Encoded>();
 
   constructor(private readonly options: TextSourceOptions) {
-    this.tokenizer = new TextTokenizer(options.format);
+    this.tokenizer = options.tokenizer ?? new TextTokenizer(options.format);
   }
 
   get length(): number {

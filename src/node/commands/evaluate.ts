@@ -1,48 +1,29 @@
 import type { Dataset, Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
-import { type ClassifierSettings, describeData, keptReading, onClasses } from '../../session/index.ts';
-import {
-  type Assessment,
-  type Evaluated,
-  type ReportBlock,
-  TASKS,
-  type Task,
-  type TaskOutcome,
-} from '../../tasks/index.ts';
-import { Classifier } from './classifier.ts';
+import { describeData, keptReading, onClasses } from '../../session/index.ts';
+import { type Evaluated, type ReportBlock, TASKS, type Task, type TaskOutcome } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { openLabelled, plainSource } from './inputs.ts';
+import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
-export interface EvaluateRequest {
-  /** A run, a model folder or file, an address, `hf:owner/name`. */
-  readonly model: string;
+export interface EvaluateRequest extends Omit<OpenPredictorRequest, 'runtime'> {
   readonly data: string;
   /** Of the data set: `val` unless given, else `test`, else everything. */
   readonly split?: 'train' | 'val' | 'test';
   readonly strict?: boolean;
-  readonly settings?: ClassifierSettings;
 }
 
 /** Of the intervals. */
 const SEED = 0;
 
 /**
- * Metrics of a finished model on labelled images.
+ * Metrics of a finished model on labelled images or texts, and those to show.
  *
- * @typeParam A what the model's task comes to
- * @throws ThawError where the model does not say its classes, or the data has others
+ * @throws ThawError if the model does not name its classes, or the data has others
  */
-export async function evaluate<A extends Evaluated = Assessment>(
+export async function evaluate(
   request: EvaluateRequest,
   hooks: JobHooks = {},
-): Promise<A> {
-  return (await measureModel(request, hooks)).assessment as A;
-}
-
-/** The same, with what there is to show of it. */
-export async function measureModel(
-  request: EvaluateRequest,
-  hooks: JobHooks,
 ): Promise<{ readonly assessment: Evaluated; readonly reportBlocks: readonly ReportBlock[] }> {
   const { task, predictions } = await labelledPredictions(request, hooks);
   const assessment = task.assess(predictions, task.loss(predictions), SEED);
@@ -55,26 +36,26 @@ export async function labelledPredictions(
   hooks: JobHooks,
 ): Promise<{ readonly task: Task; readonly predictions: readonly TaskOutcome[]; readonly folder: string }> {
   checkSplit(request.split);
-  const classifier = await Classifier.open(request.model, request.settings ?? {}, hooks);
-  const { preprocessing, folder } = classifier;
-  const { facts, classes } = classifier.task;
-  const dataset = await openLabelled(request.data, preprocessing, {
+  const { predictor, folder } = await openPredictor(request, hooks);
+  const { format, testViews } = predictor.parts;
+  const { facts, classes } = predictor.task;
+  const dataset = await openLabelled(request.data, format, {
     ...keptReading(TASKS[facts.task].reads(), classes),
     valFraction: 0,
     signal: hooks.signal,
     strict: request.strict,
   });
-  const task = onClasses(classifier.task, dataset.classes);
-  hooks.onEvent?.(describeData(dataset, task, preprocessing));
+  const task = onClasses(predictor.task, dataset.classes);
+  hooks.onEvent?.(describeData(dataset, task, format));
   const samples = samplesOf(dataset, request);
-  const source = plainSource(samples, preprocessing, hooks, classifier.testViews);
+  const source = plainSource(samples, format, hooks, testViews);
   const predictions: TaskOutcome[] = [];
-  for await (const batch of classifier.predict(source)) {
+  for await (const batch of predictor.outcomes(source)) {
     hooks.signal?.throwIfAborted();
     predictions.push(...batch);
     hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
   }
-  await classifier.release();
+  await predictor.release();
   return { task, predictions, folder };
 }
 

@@ -21,10 +21,10 @@ import { VERSION } from '../../version.ts';
 import { writeModelFile } from '../models/files.ts';
 import { openRun, type RunReader } from '../run/index.ts';
 import { type About, readSource } from './about.ts';
-import { Classifier } from './classifier.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { plainSource } from './inputs.ts';
+import { openPredictor } from './open-predictor.ts';
 import { quoted, shownPath } from './paths.ts';
 import { readFrom } from './platform.ts';
 import { readRecord } from './record.ts';
@@ -144,12 +144,12 @@ async function compare(
     throw error;
   });
   if (!dataset) return null;
-  const classifier = await Classifier.open(run.path, { batch }, hooks, runtime);
+  const { predictor } = await openPredictor({ model: run.path, settings: { batch }, runtime }, hooks);
   const source = plainSource(dataset.val, preprocessing);
   const expected: TaskOutcome[] = [];
-  const shipped = plainSource(dataset.val, classifier.preprocessing);
-  for await (const batch of classifier.predict(shipped)) expected.push(...batch);
-  await classifier.release();
+  const shipped = plainSource(dataset.val, predictor.parts.format);
+  for await (const batch of predictor.outcomes(shipped)) expected.push(...batch);
+  await predictor.release();
   return verifyExport({
     model: loadable(model),
     runtime,

@@ -3,8 +3,15 @@ import { isAverage } from '../../compiler/step/index.ts';
 import { drawPng } from '../../data/node/index.ts';
 import { ThawError } from '../../errors.ts';
 import { adapterTensors, type Verification, writeAdapters } from '../../export/index.ts';
-import { checkModel, finishModel, type ModelCheck, measure, predicted } from '../../session/index.ts';
-import type { Assessment, Evaluated, Evaluation, TaskFacts, TemperatureFit } from '../../tasks/index.ts';
+import { checkModel, finishModel, type Measured, type ModelCheck, measure, predicted } from '../../session/index.ts';
+import type {
+  EpochEvaluation,
+  TaskEvaluation,
+  TaskFacts,
+  TaskName,
+  TaskOutcome,
+  TemperatureFit,
+} from '../../tasks/index.ts';
 import { averagedState, type Checkpoint, checkCheckpoint, planStages, type StopReason } from '../../training/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
 import type { JobHooks } from './events.ts';
@@ -13,44 +20,68 @@ import { type RunRecord, saveRecord } from './record.ts';
 import { describeRun, describeUnmeasured, type RunDescription } from './reports.ts';
 import type { FinishedTraining, TrainingJob } from './training-job.ts';
 
-/** How a training ended. Plain data. */
-export interface TrainOutcome<A extends Evaluated = Assessment, E extends Evaluated = Evaluation> {
-  readonly status: 'finished' | 'interrupted';
+/** How a training ended, discriminated by `status`. Plain data. */
+export type TrainingResult<T extends TaskName = TaskName> = {
   readonly why: StopReason;
   /** The run directory, as short as it can be said. */
   readonly run: string;
   readonly epochs: number;
-  /** The epoch whose weights were kept; null where none was finished. */
+  /** The epoch whose weights were kept; null if none was finished. */
   readonly bestEpoch: number | null;
-  /** Of the validation set: before training, and of the finished model. */
-  readonly before: E | null;
-  readonly after: A | null;
-  readonly test: A | null;
-  /** The temperature that `model/config.json` keeps, and what it does; null where the task has none. */
-  readonly calibration: TemperatureFit | null;
+  /** The validation set, measured before training. */
+  readonly before: EpochEvaluation<T> | null;
   readonly seconds: number;
+} & (FinishedResult<T> | UnmeasuredResult | InterruptedResult);
+
+/** Where a finished model is. */
+interface Shipped {
   /** The folder to ship. */
-  readonly model: string | null;
+  readonly model: string;
   /** The file to look at; null if it could not be written. */
   readonly report: string | null;
+}
+
+interface FinishedResult<T extends TaskName> extends Shipped {
+  readonly status: 'finished';
+  /** The finished model on the validation set. */
+  readonly after: TaskEvaluation<T>;
+  /** The finished model on the test set, if there is one. */
+  readonly test: TaskEvaluation<T> | null;
+  /** The temperature that `model/config.json` keeps, and its effect; null if the task has none. */
+  readonly calibration: TemperatureFit | null;
+}
+
+/** No validation sample could be read at the end. */
+interface UnmeasuredResult extends Shipped {
+  readonly status: 'unmeasured';
+  readonly after: null;
+  readonly test: null;
+  readonly calibration: null;
+}
+
+/** The run was saved, and `resume` continues it. */
+interface InterruptedResult {
+  readonly status: 'interrupted';
+  readonly after: null;
+  readonly test: null;
+  readonly calibration: null;
+  readonly model: null;
+  readonly report: null;
 }
 
 /**
  * Measures the best weights and writes `model/`, then checks the exported model against the trainer, and writes the report. What fails after
  * `model/` is written does not take the model away.
  */
-export async function finishRun<A extends Evaluated, E extends Evaluated>(
-  { session, ...given }: TrainingJob,
-  hooks: JobHooks,
-): Promise<TrainOutcome<A, E>> {
+export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
   const job: FinishedTraining = { ...given, ...session.parts };
   const { run, record } = job;
   const path = shownPath(run.path);
   const began = performance.now();
   const secondsSoFar = () => record.seconds + (performance.now() - began) / 1000;
-  if (!record.stopped) return outcomeOf<A, E>(path, 'interrupted', record, await run.checkpoint('last'));
+  if (!record.stopped) return interruptedResult(path, record, await run.checkpoint('last'));
   const { last, kept } = await checkpointsOf(job);
-  const interrupted = () => outcomeOf<A, E>(path, 'interrupted', record, last);
+  const interrupted = () => interruptedResult(path, record, last);
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
   if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
@@ -81,14 +112,13 @@ export async function finishRun<A extends Evaluated, E extends Evaluated>(
   const reported = await writeReport(job, described, hooks);
   const ended = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
   await saveRecord(run, ended);
-  return {
-    ...outcomeOf<A, E>(path, 'finished', ended, last),
-    after: 'val' in measured ? (measured.val as A) : null,
-    test: 'val' in measured ? (measured.test as A | null) : null,
-    calibration: measured.calibration,
-    model: join(path, 'model'),
-    report: reported ? join(path, REPORT_FILE) : null,
-  };
+  const facts = factsOf(path, ended, last);
+  const shipped = { model: join(path, 'model'), report: reported ? join(path, REPORT_FILE) : null };
+  if (!('val' in measured))
+    return { ...facts, ...shipped, status: 'unmeasured', after: null, test: null, calibration: null };
+  // What the task of this run measures, which its `task` names.
+  const { val, test, calibration } = measured as Measured<TaskOutcome, TaskEvaluation>;
+  return { ...facts, ...shipped, status: 'finished', after: val, test, calibration };
 }
 
 const CARD = 'model/README.md';
@@ -147,24 +177,16 @@ function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkp
   return writeAdapters(set, adapters, head, { dropout, model: about.model });
 }
 
-function outcomeOf<A extends Evaluated, E extends Evaluated>(
-  run: string,
-  status: TrainOutcome['status'],
-  record: RunRecord,
-  { progress }: Checkpoint,
-): TrainOutcome<A, E> {
-  return {
-    status,
-    why: record.stopped ?? 'interrupted',
-    run,
-    epochs: progress.epoch,
-    bestEpoch: progress.best?.epoch ?? null,
-    before: record.before as E | null,
-    after: null,
-    test: null,
-    calibration: null,
-    seconds: record.seconds,
-    model: null,
-    report: null,
-  };
-}
+const interruptedResult = (run: string, record: RunRecord, last: Checkpoint): TrainingResult => ({
+  ...factsOf(run, record, last),
+  ...{ status: 'interrupted', after: null, test: null, calibration: null, model: null, report: null },
+});
+
+const factsOf = (run: string, record: RunRecord, { progress }: Checkpoint) => ({
+  why: record.stopped ?? 'interrupted',
+  run,
+  epochs: progress.epoch,
+  bestEpoch: progress.best?.epoch ?? null,
+  before: record.before as EpochEvaluation | null,
+  seconds: record.seconds,
+});

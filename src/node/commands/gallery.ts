@@ -3,7 +3,7 @@ import { preview, thumbnail } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
 import type { Mistake } from '../../report/index.ts';
 import type { InputFormat, TrainSettings } from '../../session/index.ts';
-import type { Prediction } from '../../training/index.ts';
+import type { ClassOutcome } from '../../training/index.ts';
 import { shownPath } from './paths.ts';
 
 /** Pixels of a mistake's image at most. */
@@ -14,7 +14,7 @@ const MISTAKES = 24;
 const SAMPLES = 12;
 
 /** The validation images or texts that are wrong with the most confidence. */
-export async function worstMistakes(predictions: readonly Prediction[], dataset: Dataset): Promise<Mistake[]> {
+export async function worstMistakes(predictions: readonly ClassOutcome[], dataset: Dataset): Promise<Mistake[]> {
   const wrong = predictions
     .filter(({ label, predicted }) => label !== predicted)
     .map((p) => ({ ...p, probability: p.probabilities[p.predicted] }))

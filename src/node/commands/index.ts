@@ -1,7 +1,6 @@
 export { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { type CalibrateOutcome, calibrate } from './calibrate.ts';
-export { Classifier } from './classifier.ts';
-export { type EvaluateRequest, evaluate, measureModel } from './evaluate.ts';
+export { type EvaluateRequest, evaluate } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';
 export { type ExportOutcome, type ExportRequest, exportRun } from './export.ts';
 export {
@@ -15,10 +14,11 @@ export {
   writeFederatedApp,
 } from './federated/index.ts';
 export { type FindLrRequest, findLr } from './find-lr.ts';
-export type { TrainOutcome } from './finish.ts';
+export type { TrainingResult } from './finish.ts';
 export { type InspectRequest, inspectModel, type ModelInspection } from './inspect.ts';
 export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
-export { type AnsweredSample, answers, type LabelledImage, type PredictRequest, predict } from './predict.ts';
+export { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
+export { type PredictedSample, type PredictRequest, predict } from './predict.ts';
 export { type Preview, type PreviewRequest, previewImages } from './preview.ts';
 export { resume } from './resume.ts';
 export { type FirstStateRequest, firstState, type RoundRequest, round } from './round/index.ts';

@@ -1,11 +1,11 @@
 import { ThawError } from '../../errors.ts';
 import { readSettings, reopenSession, type TrainSettings } from '../../session/index.ts';
-import { type Assessment, type Evaluated, type Evaluation, openTask } from '../../tasks/index.ts';
+import { openTask, type TaskName } from '../../tasks/index.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
 import { readSource } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
-import type { TrainOutcome } from './finish.ts';
+import type { TrainingResult } from './finish.ts';
 import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { checkRecord, isFinished, readRecord } from './record.ts';
@@ -15,12 +15,14 @@ import { bestIn, runTraining } from './training-run.ts';
 /**
  * Continues a run exactly where it stopped, from its own copy of the model.
  *
+ * @param check called with the run's task; it throws if another one is expected
  * @throws ThawError `run-directory` where it cannot: no checkpoint, other images, already finished, in use
  */
-export async function resume<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
+export async function resume(
   path: string,
   hooks: JobHooks = {},
-): Promise<TrainOutcome<A, E>> {
+  check?: (task: TaskName) => void,
+): Promise<TrainingResult> {
   const { onEvent } = hooks;
   const run = await resumeRun(path);
   try {
@@ -38,6 +40,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     const settings = readSettings(began);
     const { model: source, identity, about } = await readSource(run);
     const task = openTask(about.task);
+    check?.(about.task.task);
     const record = checkRecord(run, kept, task);
     const runtime = await openRuntime(settings.device, hooks);
     const { session, memory } = await reopenSession(
@@ -66,7 +69,7 @@ export async function resume<A extends Evaluated = Assessment, E extends Evaluat
     // The checkpoint says by itself what batches it counts.
     if (memory?.divided) await run.writeConfig({ model, data, ...session.parts.settings });
     const job = { session, run, about, record: memory?.divided ? { ...record, memory } : record };
-    return await runTraining<A, E>(job, hooks);
+    return await runTraining(job, hooks);
   } finally {
     await run.release();
   }

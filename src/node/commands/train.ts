@@ -1,29 +1,28 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../../data/index.ts';
 import type { ComparisonRow } from '../../report/index.ts';
-import { openSession, readSettings, type TrainSettingsInput } from '../../session/index.ts';
-import type { Assessment, Evaluated, Evaluation } from '../../tasks/index.ts';
+import { openSession, readSettings, settingsOf, type TaskRequest } from '../../session/index.ts';
+import type { TaskName } from '../../tasks/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { createRun, identifySamples, type RunWriter } from '../run/index.ts';
 import type { About } from './about.ts';
 import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
-import type { TrainOutcome } from './finish.ts';
+import type { TrainingResult } from './finish.ts';
 import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { newRecord, saveRecord } from './record.ts';
 import { runEnvironmentOf } from './run-environment.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
-export interface TrainRequest {
+export interface TrainRequest<T extends TaskName = TaskName> extends TaskRequest<T> {
   /** A path, an address, `hf:owner/name` or `default`. */
   readonly model: string;
   /** Class folders, or a table of files and labels. */
   readonly data: string;
   /** The run directory; the first free `runs/NAME` unless given. */
   readonly out?: string;
-  readonly settings?: TrainSettingsInput;
   /** Other ways to train the same thing, for the report to compare this one with. */
   readonly comparison?: readonly ComparisonRow[];
 }
@@ -31,14 +30,14 @@ export interface TrainRequest {
 /**
  * The whole job: a pretrained model and labelled images become a fine-tuned model in a run directory.
  *
- * @typeParam A what the settings' task comes to, `E` the same in short
  * @throws ThawError for everything that the user can fix; AbortError when asked to stop before there is something to save
  */
-export async function train<A extends Evaluated = Assessment, E extends Evaluated = Evaluation>(
-  request: TrainRequest,
+export async function train<T extends TaskName = 'classification'>(
+  request: TrainRequest<T>,
   hooks: JobHooks = {},
-): Promise<TrainOutcome<A, E>> {
-  const { device, augment } = readSettings({ ...request.settings });
+): Promise<TrainingResult<T>> {
+  const settings = settingsOf(request);
+  const { device, augment } = readSettings({ ...settings });
   readAugmentation(augment);
   const runtime = await openRuntime(device, hooks);
   const files = await fetchModel(request.model, hooks);
@@ -48,7 +47,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
   let run: RunWriter | undefined;
   try {
     const { session, memory } = await openSession(
-      { model, files, settings: request.settings },
+      { model, files, settings },
       {
         ...nodePlatform(runtime, request.data, hooks),
         best: bestIn(() => run, hooks),
@@ -58,7 +57,7 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
         },
       },
     );
-    const { task, dataset, format, settings, source, continued } = session.parts;
+    const { task, dataset, format, source, continued } = session.parts;
     const dataPath = resolve(request.data);
     const about: About = {
       model: files.source,
@@ -75,11 +74,12 @@ export async function train<A extends Evaluated = Assessment, E extends Evaluate
     const environment = await runEnvironmentOf(runtime, format);
     const record = { ...newRecord(continued), memory, environment };
     const written = run as RunWriter;
-    await written.writeConfig({ model: files.source, data: request.data, ...settings });
+    await written.writeConfig({ model: files.source, data: request.data, ...session.parts.settings });
     await saveRecord(written, record);
     // With it the run can be continued.
     await written.saveSource({ model: source, identity, about: { ...about } });
-    return await runTraining<A, E>({ session, run: written, about, record }, hooks);
+    // Of the task that was asked for.
+    return (await runTraining({ session, run: written, about, record }, hooks)) as TrainingResult<T>;
   } finally {
     await run?.release();
   }

@@ -6,7 +6,7 @@ import { type Checkpoint, type StageInfo, type TrainingEvent, withState } from '
 import type { RunWriter } from '../run/index.ts';
 import { writeBatchImages } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
-import { finishRun, type TrainOutcome } from './finish.ts';
+import { finishRun, type TrainingResult } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { TrainingJob } from './training-job.ts';
@@ -27,15 +27,12 @@ export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks):
  * Trains, from wherever the session stands, to the finished model and its report, writing everything into the run as it goes. When
  * asked to stop it ends the step under way, saves itself and reports it in its outcome.
  */
-export async function runTraining<A extends Evaluated, E extends Evaluated>(
-  job: TrainingJob,
-  hooks: JobHooks,
-): Promise<TrainOutcome<A, E>> {
+export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
   const { session } = job;
   const record = await trained(job, hooks);
   // The trainer's state is not needed any more, and takes memory that finishing needs.
   await session.release();
-  return await finishRun<A, E>({ ...job, record }, hooks);
+  return await finishRun({ ...job, record }, hooks);
 }
 
 /** Runs the session to its end or until it is stopped. @returns the record of the run */

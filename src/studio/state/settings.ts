@@ -1,4 +1,4 @@
-import type { TrainSettingsInput } from '../../session/index.ts';
+import type { TrainingSettings } from '../../session/index.ts';
 import type { StudioSettings } from './types.ts';
 
 /** How images are varied while they are learned. */
@@ -18,7 +18,7 @@ export const OWN_SETTINGS: StudioSettings = { epochs: 10, variation: 'photos', p
 export const MOST_EPOCHS = 200;
 
 /** What the page does not ask for is as the model recommends, but for views: a page has less time than a command. */
-export function trainSettings({ epochs, variation, preset, device }: StudioSettings): TrainSettingsInput {
+export function trainSettings({ epochs, variation, preset, device }: StudioSettings): TrainingSettings {
   return { epochs, preset, device, augment: VARIATIONS[variation], views: VIEWS };
 }
 

@@ -19,7 +19,7 @@ import {
   wilson,
 } from '../metrics/index.ts';
 import { evaluationOf } from './metrics.ts';
-import type { ClassScores, Evaluation, Prediction } from './types.ts';
+import type { ClassOutcome, ClassScores, Evaluation } from './types.ts';
 
 /** A class against all others. Null where it, or everything else, has no samples. */
 export interface AssessedClass extends ClassScores {
@@ -62,7 +62,7 @@ const PAIRS = 10;
 
 /** @param loss mean loss of the predictions @param seed decides the resamples of the intervals */
 export function assess(
-  predictions: readonly Prediction[],
+  predictions: readonly ClassOutcome[],
   classes: readonly string[],
   loss: number,
   seed: number,
@@ -94,7 +94,7 @@ export function assess(
   };
 }
 
-function resampled(predictions: readonly Prediction[], classes: number, seed: number) {
+function resampled(predictions: readonly ClassOutcome[], classes: number, seed: number) {
   const losses = predictions.map((prediction) => logLoss([prediction]));
   return bootstrap(
     predictions.length,
@@ -109,7 +109,7 @@ function resampled(predictions: readonly Prediction[], classes: number, seed: nu
   );
 }
 
-function countDrawn(predictions: readonly Prediction[], classes: number, drawn: Uint32Array): ClassCounts {
+function countDrawn(predictions: readonly ClassOutcome[], classes: number, drawn: Uint32Array): ClassCounts {
   const zeros = () => new Array<number>(classes).fill(0);
   const counts = { support: zeros(), called: zeros(), hits: zeros() };
   for (const i of drawn) {

@@ -6,13 +6,13 @@ import { evaluationOf, predictionsOf } from './metrics.ts';
 import { mismatchOf } from './mismatch.ts';
 import { reportBlocks } from './report-blocks.ts';
 import { atTemperature, temperatureFit } from './temperature-fit.ts';
-import type { Evaluation, Prediction } from './types.ts';
+import type { ClassOutcome, Evaluation } from './types.ts';
 
 const LEAST = 1e-37;
 
 /** One class a sample. */
-export const classification = (classes: readonly string[]): Task<Prediction, Evaluation, Assessment> => {
-  const task: Task<Prediction, Evaluation, Assessment> = {
+export const classification = (classes: readonly string[]): Task<ClassOutcome, Evaluation, Assessment> => {
+  const task: Task<ClassOutcome, Evaluation, Assessment> = {
     facts: { task: 'classification', classes: [...classes] },
     classes,
     outputs: classes.length,
@@ -54,11 +54,12 @@ export const classification = (classes: readonly string[]): Task<Prediction, Eva
 
     /** Cross-entropy. Training computes it from scores, which do not underflow. */
     loss: (predictions) => logLoss(predictions, LEAST),
-    answer({ predicted, probabilities }) {
-      const [label, probability] = [classes[predicted], probabilities[predicted]];
-      const each = Object.fromEntries(classes.map((name, c) => [name, probabilities[c]]));
-      return { answer: { label, probability, probabilities: each }, words: [label, probability] };
-    },
+    prediction: ({ predicted, probabilities }) => ({
+      label: classes[predicted],
+      probability: probabilities[predicted],
+      probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c]])),
+    }),
+    words: ({ predicted, probabilities }) => [classes[predicted], probabilities[predicted]],
     reportBlocks,
     temperature: { fit: temperatureFit, apply: atTemperature },
   };

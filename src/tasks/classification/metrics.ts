@@ -1,12 +1,12 @@
 import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../metrics/index.ts';
-import type { Evaluation, Prediction } from './types.ts';
+import type { ClassOutcome, Evaluation } from './types.ts';
 
 /** Predictions from scores: the softmax of each row. @param logits `[N, C]` in row order */
 export function predictionsOf(
   logits: ArrayLike<number>,
   labels: ArrayLike<bigint>,
   indices: readonly number[],
-): Prediction[] {
+): ClassOutcome[] {
   const classes = logits.length / indices.length;
   return indices.map((index, row) => {
     const scores = Float32Array.from({ length: classes }, (_, c) => logits[row * classes + c]);
@@ -25,7 +25,11 @@ export function softmax(scores: Float32Array): Float32Array {
 const argMax = (values: Float32Array): number => values.reduce((best, v, i) => (v > values[best] ? i : best), 0);
 
 /** What the predictions come to. @param loss their mean loss */
-export function evaluationOf(predictions: readonly Prediction[], classes: readonly string[], loss: number): Evaluation {
+export function evaluationOf(
+  predictions: readonly ClassOutcome[],
+  classes: readonly string[],
+  loss: number,
+): Evaluation {
   const confusion = confusionMatrix(predictions, classes.length);
   const counts = countsOf(confusion);
   const { accuracy, macro } = labelScores(counts);

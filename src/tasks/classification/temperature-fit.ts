@@ -8,7 +8,7 @@ import {
   type Outcome,
   tempered,
 } from '../metrics/index.ts';
-import type { Prediction } from './types.ts';
+import type { ClassOutcome } from './types.ts';
 
 /** How good the probabilities are. */
 export interface ProbabilityScores {
@@ -39,8 +39,8 @@ export interface TemperatureFit {
  * @param seed shares the samples out among the parts
  */
 export function temperatureFit(
-  predictions: readonly Prediction[],
-  { seed, others }: { readonly seed: number; readonly others?: readonly Prediction[] },
+  predictions: readonly ClassOutcome[],
+  { seed, others }: { readonly seed: number; readonly others?: readonly ClassOutcome[] },
 ): TemperatureFit {
   const fitted = fitTemperature(predictions);
   const measured = others ? 'other' : 'parts';

@@ -19,4 +19,4 @@ export interface Evaluation extends Evaluated {
 }
 
 /** One sample's outcome, in the order of the split. */
-export interface Prediction extends Outcome, TaskOutcome {}
+export interface ClassOutcome extends Outcome, TaskOutcome {}

@@ -54,10 +54,10 @@ export function embedding(
     config: () => ({ hidden_size: size }),
 
     loss: () => Number.NaN,
-    answer: ({ embedding: vector }) => ({
-      answer: { embedding: [...vector] },
-      words: [`[${[...vector.slice(0, 4)].map((value) => value.toFixed(3)).join(', ')}, …] of ${size}`],
-    }),
+    prediction: ({ embedding: vector }) => ({ embedding: [...vector] }),
+    words: ({ embedding: vector }) => [
+      `[${[...vector.slice(0, 4)].map((value) => value.toFixed(3)).join(', ')}, …] of ${size}`,
+    ],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       {

@@ -65,11 +65,11 @@ export function multiLabel(
     config: () => ({ problem_type: 'multi_label_classification', ...namedOutputs(classes), thresholds }),
 
     loss: (outcomes) => outcomes.reduce((all, outcome) => all + crossEntropy(outcome), 0) / outcomes.length,
-    answer(outcome) {
-      const labels = saidOf(outcome);
-      const probabilities = Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]]));
-      return { answer: { labels, probabilities }, words: [labels.join(', ') || '(none)'] };
-    },
+    prediction: (outcome) => ({
+      labels: saidOf(outcome),
+      probabilities: Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]])),
+    }),
+    words: (outcome) => [saidOf(outcome).join(', ') || '(none)'],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       {

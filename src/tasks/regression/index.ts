@@ -97,10 +97,8 @@ export function regression(
     config: () => ({ problem_type: 'regression', ...namedOutputs(names) }),
 
     loss: (outcomes) => outcomes.reduce((all, outcome) => all + squaredError(outcome), 0) / outcomes.length,
-    answer: ({ values }) => ({
-      answer: { values: Object.fromEntries(names.map((name, c) => [name, values[c]])) },
-      words: [said(values)],
-    }),
+    prediction: ({ values }) => ({ values: Object.fromEntries(names.map((name, c) => [name, values[c]])) }),
+    words: ({ values }) => [said(values)],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       ...names.map((name, c) => ({

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { evaluate, train } from '../../../src/node/commands/index.ts';
+import { train } from '../../../src/node/commands/index.ts';
+import { evaluate } from '../../../src/node/library/index.ts';
 import { openRun } from '../../../src/node/run/index.ts';
 import { bytesOf, type Model, readModel, writeModel } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { smallModel, tensor, weights } from '../../small-models.ts';
 import { makeProject, type Project } from './project.ts';
 
@@ -48,9 +49,9 @@ function normalized(): Model {
   });
 }
 
-async function trained(name: string, stages: TrainSettingsInput['stages']) {
+async function trained(name: string, stages: TrainingSettings['stages']) {
   const out = join(project.folder, name);
-  const settings: TrainSettingsInput = { device: 'cpu', batch: 6, lr: 0.01, augment: 'none', artifacts: false, stages };
+  const settings: TrainingSettings = { device: 'cpu', batch: 6, lr: 0.01, augment: 'none', artifacts: false, stages };
   const outcome = await train({ model: project.model, data: project.data, out, settings });
   const { initializers } = readModel(readFileSync(join(out, 'model', 'onnx', 'model.onnx'))).graph;
   const before = normalized().graph.initializers;

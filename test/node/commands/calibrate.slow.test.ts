@@ -1,13 +1,14 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { calibrate, evaluate, predict, type TrainOutcome, train } from '../../../src/node/commands/index.ts';
+import { calibrate, type TrainingResult, train } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import { tempered } from '../../../src/tasks/metrics/index.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
 let project: Project;
 let run: string;
-let outcome: TrainOutcome;
+let outcome: TrainingResult<'classification'>;
 const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
 
 beforeAll(async () => {

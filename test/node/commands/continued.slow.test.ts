@@ -12,12 +12,12 @@ import {
   writeModel,
 } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
-import { prepareModel, type TrainSettingsInput } from '../../../src/session/index.ts';
+import { prepareModel, type TrainingSettings } from '../../../src/session/index.ts';
 import { quantizedPretrained } from '../../quantized-models.ts';
 import { weights } from '../../small-models.ts';
 import { makeProject, type Project, SIDE } from './project.ts';
 
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.02,
@@ -45,7 +45,7 @@ function dataWith(name: string, names: Readonly<Record<string, string>>): string
   return data;
 }
 
-async function trained(name: string, data: string, settings: TrainSettingsInput = {}) {
+async function trained(name: string, data: string, settings: TrainingSettings = {}) {
   const events: JobEvent[] = [];
   const out = join(project.folder, name);
   const request = { model: first, data, out, settings: { ...SETTINGS, ...settings } };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as images from '../../../src/data/node/index.ts';
 import * as exporting from '../../../src/export/index.ts';
-import { evaluate, exportRun, type JobEvent, predict, resume, train } from '../../../src/node/commands/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import { exportRun, type JobEvent, resume, train } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 vi.mock('../../../src/export/index.ts', { spy: true });
@@ -15,7 +16,7 @@ afterEach(() => {
   vi.mocked(images.drawPng).mockReset();
 });
 
-const SETTINGS: TrainSettingsInput = { device: 'cpu', batch: 6, epochs: 2, trainable: 'head', augment: 'none' };
+const SETTINGS: TrainingSettings = { device: 'cpu', batch: 6, epochs: 2, trainable: 'head', augment: 'none' };
 
 const projects: Project[] = [];
 const fresh = async (): Promise<Project> => {

@@ -15,16 +15,9 @@ import { Terminal } from '../../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../../src/cli/terminal/training.ts';
 import { readSafetensors, writeSafetensors } from '../../../src/compiler/step/index.ts';
 import { readRoundState } from '../../../src/federated/index.ts';
-import {
-  evaluate,
-  finishFederation,
-  firstState,
-  type JobEvent,
-  resume,
-  round,
-  train,
-} from '../../../src/node/commands/index.ts';
+import { finishFederation, firstState, type JobEvent, resume, round, train } from '../../../src/node/commands/index.ts';
 import { quoted } from '../../../src/node/commands/paths.ts';
+import { evaluate } from '../../../src/node/library/index.ts';
 import { openRun, unfinishedIn } from '../../../src/node/run/index.ts';
 import { bytesOf } from '../../../src/onnx/index.ts';
 import { thaw } from '../../cli/streams.ts';

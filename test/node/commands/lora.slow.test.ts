@@ -3,20 +3,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../../../src/compiler/step/index.ts';
 import { ThawError } from '../../../src/errors.ts';
-import {
-  evaluate,
-  exportRun,
-  merge,
-  predict,
-  resume,
-  type TrainOutcome,
-  train,
-} from '../../../src/node/commands/index.ts';
+import { exportRun, merge, resume, type TrainingResult, train } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import { bytesOf, type Model, narrowed, readModel } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.05,
@@ -31,7 +24,7 @@ const ADAPTERS = ['stem.weight', 'block.weight'].flatMap((name) => [`${name}.lor
 
 let project: Project;
 let run: string;
-let outcome: TrainOutcome;
+let outcome: TrainingResult<'classification'>;
 beforeAll(async () => {
   project = await makeProject();
   run = join(project.folder, 'lora');
@@ -108,13 +101,12 @@ describe('adapters kept beside the model', () => {
     const table = join(project.data, 'numbers.csv');
     writeFileSync(table, ['file_name,number,split', ...rows].join('\n'));
     const out = join(project.folder, 'numbers');
-    const settings: TrainSettingsInput = {
+    const settings: TrainingSettings = {
       ...SETTINGS,
-      task: 'regression',
       augment: 'none',
       stages: [{ train: 'all', epochs: 2 }],
     };
-    await train({ model: project.model, data: table, out, settings });
+    await train({ model: project.model, data: table, out, task: 'regression', settings });
     const { file } = await merge({ model: project.model, adapters: out });
     const images = classes.map((name) => join(project.data, 'val', name, '0.png'));
     const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, images })));
@@ -162,7 +154,7 @@ test('a model in halves is measured as it is shipped: merged and rounded', async
 
 test('settings that leave nothing to adapt are refused', async () => {
   const out = join(project.folder, 'refused');
-  const request = (lora: TrainSettingsInput['lora']) => ({
+  const request = (lora: TrainingSettings['lora']) => ({
     model: project.model,
     data: project.data,
     out,

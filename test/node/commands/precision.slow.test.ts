@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inSinglePrecision } from '../../../src/compiler/import/index.ts';
 import {
-  evaluate,
   exportRun,
   inspectModel,
   type JobEvent,
-  predict,
   resume,
-  type TrainOutcome,
+  type TrainingResult,
   train,
   writeArtifacts,
 } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import {
   bytesOf,
   isHalf,
@@ -24,11 +23,11 @@ import {
   writeModel,
 } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { weights } from '../../small-models.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.03,
@@ -72,7 +71,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
   const source = halved(type);
   let run: string;
   let folder: string;
-  let outcome: TrainOutcome;
+  let outcome: TrainingResult<'classification'>;
   const events: JobEvent[] = [];
   beforeAll(async () => {
     folder = save(type, source);

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { evaluate, exportRun, type JobEvent, resume, train, writeArtifacts } from '../../../src/node/commands/index.ts';
+import { exportRun, type JobEvent, resume, train, writeArtifacts } from '../../../src/node/commands/index.ts';
+import { evaluate } from '../../../src/node/library/index.ts';
 import { type Model, readModel, type Tensor } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { quantizedPretrained } from '../../quantized-models.ts';
 import { smallModel, weights } from '../../small-models.ts';
 import { makeProject, type Project, saveModel } from './project.ts';
 
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.02,

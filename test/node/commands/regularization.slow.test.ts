@@ -2,12 +2,12 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { resume, type TrainOutcome, train } from '../../../src/node/commands/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import { resume, type TrainingResult, train } from '../../../src/node/commands/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project } from './project.ts';
 
 /** Everything at once, on data in which one class is rare. */
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 4,
   lr: 0.05,
@@ -26,7 +26,7 @@ const SETTINGS: TrainSettingsInput = {
 
 let project: Project;
 let run: string;
-let outcome: TrainOutcome;
+let outcome: TrainingResult<'classification'>;
 beforeAll(async () => {
   project = await makeProject();
   for (const i of [0, 1, 2, 3, 4]) rmSync(join(project.data, 'train', 'red', `${i}.png`));

@@ -8,12 +8,12 @@ import { firstState, round, train } from '../../../src/node/commands/index.ts';
 import { readModelFile } from '../../../src/node/models/files.ts';
 import { FeatureFolder } from '../../../src/node/run/index.ts';
 import { bytesOf, type Tensor, tensor } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings, TrainSettingsInput } from '../../../src/session/index.ts';
 import { thaw } from '../../cli/streams.ts';
 import { makeProject, type Project, saveModel } from './project.ts';
 
 const CLASSES = ['blue', 'green', 'red'];
-const PLAN: TrainSettingsInput = {
+const PLAN: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.03,
@@ -24,7 +24,7 @@ const PLAN: TrainSettingsInput = {
     { train: 'last:2', epochs: 2 },
   ],
 };
-const HEAD: TrainSettingsInput = { ...PLAN, stages: undefined, trainable: 'head', epochs: 1 };
+const HEAD: TrainingSettings = { ...PLAN, stages: undefined, trainable: 'head', epochs: 1 };
 
 let project: Project;
 let cache: string;

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { evaluate, exportRun, predict, train } from '../../../src/node/commands/index.ts';
+import { exportRun, train } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import { readModel } from '../../../src/onnx/index.ts';
-import type { EmbeddingAssessment, MultiLabelEvaluation, RegressionEvaluation } from '../../../src/tasks/index.ts';
 import { COLOURS, makeProject, type Project } from './project.ts';
 
 let project: Project;
@@ -53,11 +53,12 @@ const image = (name: string) => join(project.data, 'val', name, '0.png');
 describe('several labels', () => {
   test('are learned, shipped by the conventions of transformers.js, told and measured', async () => {
     const run = out('labels');
-    const outcome = await train<MultiLabelEvaluation, MultiLabelEvaluation>({
+    const outcome = await train({
       model: project.model,
       data: out('labels.csv'),
       out: run,
-      settings: { ...settings, task: 'multi-label' },
+      task: 'multi-label',
+      settings,
     });
     expect(outcome.after!.map).toBeGreaterThan(Math.max(0.95, outcome.before!.map));
     expect(outcome.after!.subsetAccuracy).toBeGreaterThan(0.9);
@@ -67,9 +68,9 @@ describe('several labels', () => {
       id2label: { 0: 'blue', 1: 'cold', 2: 'warm' },
       thresholds: outcome.after!.perLabel.map(({ threshold }) => threshold),
     });
-    const [told] = await predict<{ file: string; labels: string[] }>({ model: run, images: [image('blue')] });
+    const [told] = await predict({ task: 'multi-label', model: run, images: [image('blue')] });
     expect(told.labels).toEqual(['blue', 'cold']);
-    const again = await evaluate<MultiLabelEvaluation>({ model: run, data: out('labels.csv') });
+    const again = await evaluate({ task: 'multi-label', model: run, data: out('labels.csv') });
     expect(again.map).toBeCloseTo(outcome.after!.map, 6);
     expect(again.loss).toBeCloseTo(outcome.after!.loss, 4);
     const rows = readFileSync(join(run, 'results.csv'), 'utf8').split('\n');
@@ -81,15 +82,17 @@ describe('several labels', () => {
 describe('numbers', () => {
   test('are learned standardized, and shipped in the user’s units', async () => {
     const run = out('numbers');
-    const outcome = await train<RegressionEvaluation, RegressionEvaluation>({
+    const outcome = await train({
       model: project.model,
       data: out('numbers.csv'),
       out: run,
-      settings: { ...settings, task: 'regression' },
+      task: 'regression',
+      settings,
     });
     expect(outcome.after!.r2).toBeGreaterThan(0.8);
     expect(outcome.after!.perTarget.map(({ name }) => name)).toEqual(['red', 'blue']);
-    const [told] = await predict<{ file: string; values: Record<string, number> }>({
+    const [told] = await predict({
+      task: 'regression',
       model: run,
       images: [image('red')],
     });
@@ -104,32 +107,33 @@ describe('numbers', () => {
       problem_type: 'regression',
       id2label: { 1: 'blue' },
     });
-    const again = await evaluate<RegressionEvaluation>({ model: run, data: out('numbers.csv') });
+    const again = await evaluate({ task: 'regression', model: run, data: out('numbers.csv') });
     expect(again.mae).toBeCloseTo(outcome.after!.mae, 2);
     expect((await exportRun({ run, out: out('numbers.onnx') })).verification!.maxDifference).toBeLessThan(1e-4);
   });
 
   test('go on from a finished model: with its head in its units, with a new one in new units', async () => {
-    const start = { data: out('numbers.csv'), model: out('numbers') };
-    const task = { ...settings, epochs: 1, lr: 1e-5, task: 'regression' } as const;
-    const kept = await train<RegressionEvaluation, RegressionEvaluation>({
+    const start = { data: out('numbers.csv'), model: out('numbers'), task: 'regression' } as const;
+    const short = { ...settings, epochs: 1, lr: 1e-5 };
+    const kept = await train({
       ...start,
       out: out('kept'),
-      settings: { ...task, keepHead: true },
+      settings: { ...short, keepHead: true },
     });
     expect(kept.before!.r2).toBeGreaterThan(0.8);
-    const other = await train<RegressionEvaluation, RegressionEvaluation>({
+    const other = await train({
       ...start,
       out: out('other'),
-      settings: { ...task, targets: ['blue'] },
+      settings: { ...short, targets: ['blue'] },
     });
     expect(other.before!.perTarget.map(({ name }) => name)).toEqual(['blue']);
     expect(modelOf(out('other')).graph.nodes.filter(({ op }) => op === 'Mul')).toHaveLength(1);
     const wrong = train({
       ...start,
+      task: 'embedding',
       data: project.data,
       out: out('wrong'),
-      settings: { ...settings, batch: 12, keepHead: true, task: 'embedding' },
+      settings: { ...settings, batch: 12, keepHead: true },
     });
     await expect(wrong).rejects.toThrow("the model's head is for regression");
   });
@@ -138,15 +142,17 @@ describe('numbers', () => {
 describe('embeddings', () => {
   test.each(['supervised-contrastive', 'info-nce', 'triplet'] as const)('are learned by %s', async (loss) => {
     const run = out(loss);
-    const outcome = await train<EmbeddingAssessment>({
+    const outcome = await train({
       model: project.model,
       data: project.data,
       out: run,
-      settings: { ...settings, lr: 0.02, batch: 12, task: 'embedding', embeddingSize: 6, perClass: 4, loss },
+      task: 'embedding',
+      settings: { ...settings, lr: 0.02, batch: 12, embeddingSize: 6, perClass: 4, loss },
     });
     expect(outcome.after!.recall1).toBe(1);
     expect(outcome.after!.mapAtR).toBeGreaterThan(0.9);
-    const told = await predict<{ file: string; embedding: number[] }>({
+    const told = await predict({
+      task: 'embedding',
       model: run,
       images: [image('red'), image('blue')],
     });
@@ -154,7 +160,7 @@ describe('embeddings', () => {
       expect(embedding).toHaveLength(6);
       expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
     }
-    const again = await evaluate<EmbeddingAssessment>({ model: run, data: project.data });
+    const again = await evaluate({ task: 'embedding', model: run, data: project.data });
     expect(again).toMatchObject({ recall1: 1, loss: Number.NaN });
   });
 });

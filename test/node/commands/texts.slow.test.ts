@@ -7,18 +7,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../../../src/compiler/step/index.ts';
 import { openTexts, readTexts } from '../../../src/data/node/index.ts';
 import {
-  evaluate,
   exportRun,
   findLr,
   type JobEvent,
   merge,
-  predict,
   resume,
-  type TrainOutcome,
+  type TrainingResult,
   train,
 } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import { bytesOf, readModel } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 
 const MODEL = 'test/fixtures/texts/bert';
 const GOOD = ['wonderful', 'great', 'lovely', 'fine'];
@@ -33,7 +32,7 @@ const rows = THINGS.flatMap((thing, t) =>
     split: t === 5 ? 'val' : 'train',
   })),
 );
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 8,
   lr: 0.03,
@@ -49,7 +48,7 @@ const SETTINGS: TrainSettingsInput = {
 let folder: string;
 let data: string;
 let run: string;
-let outcome: TrainOutcome;
+let outcome: TrainingResult<'classification'>;
 const events: JobEvent[] = [];
 
 beforeAll(async () => {
@@ -199,7 +198,7 @@ describe('data sets', () => {
 
 test('adapters of an encoder’s queries and values learn too, averaged as well, and merge into the shipped model', async () => {
   const out = join(folder, 'adapted');
-  const settings: TrainSettingsInput = {
+  const settings: TrainingSettings = {
     ...SETTINGS,
     lora: { rank: 4, alpha: 8, targets: ['query', 'value'] },
     ema: 0.8,

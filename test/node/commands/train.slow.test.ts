@@ -3,20 +3,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { readSafetensors } from '../../../src/compiler/step/index.ts';
-import {
-  evaluate,
-  exportRun,
-  type JobEvent,
-  predict,
-  resume,
-  type TrainOutcome,
-  train,
-} from '../../../src/node/commands/index.ts';
+import { exportRun, type JobEvent, resume, type TrainingResult, train } from '../../../src/node/commands/index.ts';
+import { evaluate, predict } from '../../../src/node/library/index.ts';
 import { bytesOf, type Model, readModel } from '../../../src/onnx/index.ts';
-import type { TrainSettingsInput } from '../../../src/session/index.ts';
+import type { TrainingSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project, pretrained } from './project.ts';
 
-const SETTINGS: TrainSettingsInput = {
+const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 6,
   lr: 0.03,
@@ -45,7 +38,7 @@ const rows = (run: string) =>
 
 describe('train', () => {
   let run: string;
-  let outcome: TrainOutcome;
+  let outcome: TrainingResult<'classification'>;
   const events: JobEvent[] = [];
   beforeAll(async () => {
     run = join(project.folder, 'whole');
@@ -203,7 +196,7 @@ describe('train', () => {
       readdirSync(join(folder, 'features'), { recursive: true, encoding: 'utf8' })
         .map((name) => join(folder, 'features', name))
         .filter((file) => statSync(file).isFile());
-    const trained = async (name: string, settings: TrainSettingsInput) => {
+    const trained = async (name: string, settings: TrainingSettings) => {
       const out = join(project.folder, name);
       await train({ model: project.model, data: project.data, out, settings: { ...SETTINGS, ...settings } });
       return shippedBytes(out).equals(shippedBytes(run));

@@ -13,13 +13,13 @@ import {
   Session,
   trainingConfigOf,
 } from '../../../session/index.ts';
-import { type Evaluated, TASKS, type Task } from '../../../tasks/index.ts';
+import { TASKS, type Task } from '../../../tasks/index.ts';
 import { START } from '../../../training/index.ts';
 import { createRun, identifySamples, isFree } from '../../run/index.ts';
 import type { About } from '../about.ts';
 import type { JobHooks } from '../events.ts';
 import { openFeatures } from '../features.ts';
-import { finishRun, type TrainOutcome } from '../finish.ts';
+import { finishRun, type TrainingResult } from '../finish.ts';
 import { openLabelled, plainSource } from '../inputs.ts';
 import { quoted, shownPath } from '../paths.ts';
 import { newRecord, type RunRecord, saveRecord } from '../record.ts';
@@ -54,7 +54,7 @@ const STATES = 'states';
 export async function finishFederation(
   request: FinishFederationRequest,
   hooks: JobHooks = {},
-): Promise<TrainOutcome<Evaluated, Evaluated>> {
+): Promise<TrainingResult> {
   const folder = stateFolder(request.folder);
   const bytes = await readStateFile(await stateFile(folder, request.round));
   const state = readRoundState(bytes);
@@ -124,7 +124,7 @@ export async function finishFederation(
       sourceConfig: resolved.config,
     });
     const federation = federationOf(told, task.metric);
-    const outcome = await finishRun<Evaluated, Evaluated>({ session, run, about, record, federation }, hooks);
+    const outcome = await finishRun({ session, run, about, record, federation }, hooks);
     if (outcome.status === 'finished') await run.madeWhole();
     return outcome;
   } finally {

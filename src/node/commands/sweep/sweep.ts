@@ -10,7 +10,7 @@ import { isAddress } from '../../models/resolve.ts';
 import { openRun, takeLock } from '../../run/index.ts';
 import type { JobEvent } from '../events.ts';
 import { fetchModel } from '../fetch-model.ts';
-import type { TrainOutcome } from '../finish.ts';
+import type { TrainingResult } from '../finish.ts';
 import { shownPath } from '../paths.ts';
 import { isFinished, readRecord } from '../record.ts';
 import { resume } from '../resume.ts';
@@ -292,7 +292,7 @@ class Sweep {
     run: TrialRun,
     epochs: Scores[],
     hooks: { readonly onEvent: (event: JobEvent) => void; readonly signal: AbortSignal },
-  ): Promise<Pick<TrainOutcome, 'status' | 'seconds'>> {
+  ): Promise<Pick<TrainingResult, 'status' | 'seconds'>> {
     const { model, data, settings } = this.state;
     const path = join(this.path, run.path);
     const there = existsSync(join(path, 'config.yaml')) ? await openRun(path) : undefined;
@@ -306,8 +306,9 @@ class Sweep {
       return { status: 'finished', seconds: record.seconds };
     }
     await rm(path, { recursive: true, force: true });
-    const own = withValues({ ...settings, seed: run.seed }, this.trial(number).values);
-    return train({ model, data, out: path, settings: own as TrainSettingsInput }, hooks);
+    const values = withValues({ ...settings, seed: run.seed }, this.trial(number).values);
+    const { task, ...own } = values as TrainSettingsInput;
+    return train({ model, data, out: path, task, settings: own }, hooks);
   }
 
   /** `sweep.json`, and the table of what is known so far. */

@@ -1,0 +1,13 @@
+/** Thaw as a library for Node: what the commands do, with types that follow from the task. */
+export {
+  type EvaluateRequest,
+  evaluate,
+  type FilePrediction,
+  type LoadOptions,
+  loadModel,
+  type ModelInput,
+  type PredictRequest,
+  predict,
+} from './finished.ts';
+export { Job, type JobOptions } from './job.ts';
+export { fineTune, type ResumeRequest, resume, type Training } from './training.ts';

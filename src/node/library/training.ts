@@ -1,0 +1,62 @@
+import { checkTask } from '../../session/index.ts';
+import type { TaskName } from '../../tasks/index.ts';
+import {
+  type JobEvent,
+  resume as resumeRun,
+  type TrainingResult,
+  type TrainRequest,
+  train,
+} from '../commands/index.ts';
+import { Job, type JobOptions } from './job.ts';
+
+/** A training under way: an async iterable of its events, with a `result`. */
+export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResult<T>>;
+
+/**
+ * Fine-tunes a pretrained model on labelled images or texts, and writes a run directory with the finished model and a report.
+ *
+ * @example
+ * ```ts
+ * import { fineTune } from 'thaw';
+ *
+ * const training = fineTune({ model: 'model.onnx', data: './images', settings: { epochs: 10 } });
+ * for await (const event of training) {
+ *   if (event.type === 'epoch') console.log(event.epoch, event.val.accuracy);
+ * }
+ * const result = await training.result;
+ * if (result.status === 'finished') console.log(result.model, result.after.accuracy);
+ * ```
+ * @returns at once; `result` is rejected with a ThawError for everything that the user can fix
+ */
+export const fineTune = <T extends TaskName = 'classification'>(
+  request: TrainRequest<T>,
+  options?: JobOptions,
+): Training<T> => new Job((hooks) => train(request, hooks), options);
+
+export interface ResumeRequest<T extends TaskName> {
+  /** The run directory. */
+  readonly run: string;
+  /** The task of the run: `classification` unless given. The types of the result follow from it. */
+  readonly task?: T;
+}
+
+/**
+ * Continues a run exactly where it stopped.
+ *
+ * @example
+ * ```ts
+ * import { resume } from 'thaw';
+ *
+ * const result = await resume({ run: 'runs/images-1' }).result;
+ * console.log(result.status, result.epochs);
+ * ```
+ * @returns at once; `result` is rejected with a ThawError `run-directory` if the run cannot be continued
+ */
+export const resume = <T extends TaskName = 'classification'>(
+  { run, task = 'classification' as T }: ResumeRequest<T>,
+  options?: JobOptions,
+): Training<T> =>
+  new Job(async (hooks) => {
+    const check = (found: TaskName) => checkTask(task, found);
+    return (await resumeRun(run, hooks, check)) as TrainingResult<T>;
+  }, options);

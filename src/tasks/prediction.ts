@@ -1,0 +1,73 @@
+import type { Assessment } from './classification/assessment.ts';
+import type { ClassOutcome, Evaluation } from './classification/types.ts';
+import type { EmbeddingAssessment, EmbeddingEvaluation, EmbeddingOutcome } from './embedding/metrics.ts';
+import type { TaskName } from './facts.ts';
+import type { LabelsOutcome, MultiLabelEvaluation } from './multi-label/metrics.ts';
+import type { NumbersOutcome, RegressionEvaluation } from './regression/metrics.ts';
+
+/** The class of an image or a text. */
+export interface ClassPrediction {
+  /** The most probable class. */
+  readonly label: string;
+  /** Its probability, from 0 to 1. */
+  readonly probability: number;
+  /** The probability of each class by its name; they sum to 1. */
+  readonly probabilities: Readonly<Record<string, number>>;
+}
+
+/** The labels of a sample, any number of them. */
+export interface LabelsPrediction {
+  /** Labels whose probability reaches their threshold, in the order of the model's outputs. */
+  readonly labels: readonly string[];
+  /** The probability of each label by its name, from 0 to 1, independent of the others. */
+  readonly probabilities: Readonly<Record<string, number>>;
+}
+
+/** The numbers of a sample. */
+export interface NumbersPrediction {
+  /** By name, in the units of the training data. */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** The vector of a sample. */
+export interface EmbeddingPrediction {
+  /** Of length 1: the dot product of two is their cosine similarity. */
+  readonly embedding: readonly number[];
+}
+
+/** The types that follow from a task's name. */
+export interface TaskTypes {
+  readonly classification: {
+    readonly prediction: ClassPrediction;
+    readonly outcome: ClassOutcome;
+    readonly epoch: Evaluation;
+    readonly evaluation: Assessment;
+  };
+  readonly 'multi-label': {
+    readonly prediction: LabelsPrediction;
+    readonly outcome: LabelsOutcome;
+    readonly epoch: MultiLabelEvaluation;
+    readonly evaluation: MultiLabelEvaluation;
+  };
+  readonly regression: {
+    readonly prediction: NumbersPrediction;
+    readonly outcome: NumbersOutcome;
+    readonly epoch: RegressionEvaluation;
+    readonly evaluation: RegressionEvaluation;
+  };
+  readonly embedding: {
+    readonly prediction: EmbeddingPrediction;
+    readonly outcome: EmbeddingOutcome;
+    readonly epoch: EmbeddingEvaluation;
+    readonly evaluation: EmbeddingAssessment;
+  };
+}
+
+/** A prediction of a model, for people and programs: labels by name, probabilities from 0 to 1. The same on every platform. */
+export type Prediction<T extends TaskName = TaskName> = TaskTypes[T]['prediction'];
+
+/** The metrics of a data set after an epoch. */
+export type EpochEvaluation<T extends TaskName = TaskName> = TaskTypes[T]['epoch'];
+
+/** All metrics of a data set, by a finished model. */
+export type TaskEvaluation<T extends TaskName = TaskName> = TaskTypes[T]['evaluation'];
