@@ -7,7 +7,7 @@ import { chosenBy, keptWeights, rowOf, trainedBy } from './federation/words.ts';
 import { count, decimal, duration, percent, plural, score, sum } from './format.ts';
 import { frontMatter } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
-import type { ReportData } from './types.ts';
+import type { CardRun, ClassifierCard } from './types.ts';
 
 /** What the model card says beyond the report. */
 export interface ShippedModel {
@@ -44,16 +44,16 @@ export function code(text: string): string {
 }
 
 /** Where others find the model: its address without what may be secret in it, but no path of the machine that trained. */
-export function originOf({ source, name }: ReportData['model']): string {
+export function originOf({ source, name }: Pick<CardRun['model'], 'source' | 'name'>): string {
   if (source.startsWith('hf:')) return source;
   if (!source.startsWith('https://')) return name;
   return publicAddress(source).replace(/#.*$/, '');
 }
 
-const pipelineOf = ({ noun }: ReportData['data']): string =>
+const pipelineOf = ({ noun }: Pick<ClassifierCard['data'], 'noun'>): string =>
   noun === 'text' ? 'text-classification' : 'image-classification';
 
-function classifierFrontMatter({ title, model, after, data }: ReportData, { license }: ShippedModel): string {
+function classifierFrontMatter({ title, model, after, data }: ClassifierCard, { license }: ShippedModel): string {
   const { macro, rocAuc } = after;
   const args = { average: 'macro' };
   const pipeline = pipelineOf(data);
@@ -77,7 +77,7 @@ function classifierFrontMatter({ title, model, after, data }: ReportData, { lice
 const optional = (value: number | null | undefined, format: (value: number) => string): string =>
   value === null || value === undefined ? '' : format(value);
 
-function scores({ before, after, test, data }: ReportData): string {
+function scores({ before, after, test, data }: ClassifierCard): string {
   const columns = [
     ...(before ? [{ name: 'before training', of: before }] : []),
     { name: 'validation', of: after },
@@ -138,7 +138,7 @@ function scores({ before, after, test, data }: ReportData): string {
 }
 
 /** Which classes are taken for which; nothing where none is. */
-const confused = ({ after }: ReportData): string[] =>
+const confused = ({ after }: ClassifierCard): string[] =>
   after.confused.length
     ? [
         `Most often confused: ${after.confused
@@ -150,7 +150,7 @@ const confused = ({ after }: ReportData): string[] =>
     : [];
 
 /** What the temperature is for, and how to use it; nothing where there is none. */
-function probabilities({ calibration, data }: ReportData): string[] {
+function probabilities({ calibration, data }: ClassifierCard): string[] {
   if (!calibration || calibration.temperature === null) return [];
   const { temperature, samples, measured, without, with: cooled } = calibration;
   const on =
@@ -165,7 +165,7 @@ function probabilities({ calibration, data }: ReportData): string[] {
   ];
 }
 
-const classes = ({ after, data }: ReportData): string =>
+const classes = ({ after, data }: ClassifierCard): string =>
   [
     `| Class | Precision | Recall | F1 | ${NOUNS[data.noun]} |`,
     '| --- | ---: | ---: | ---: | ---: |',
@@ -175,7 +175,7 @@ const classes = ({ after, data }: ReportData): string =>
     ),
   ].join('\n');
 
-const stages = (data: ReportData): string => {
+const stages = (data: ClassifierCard): string => {
   const { plan, rows } = data;
   return plan
     .map(({ stage, train, trainable, lr, seconds, bestAccuracy }) => {
@@ -279,7 +279,7 @@ export function usageOf({ input, preprocessing }: ShippedModel): { python: strin
  * `README.md` of the folder to ship: Hugging Face front matter, scores, classes, how it was trained, how to use it, limits.
  * Every string of `data` is escaped for Markdown or YAML.
  */
-export function modelCard(data: ReportData, shipped: ShippedModel): string {
+export function modelCard(data: ClassifierCard, shipped: ShippedModel): string {
   const { model, environment } = data;
   const { noun } = data.data;
   const usage = usageOf(shipped);

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { unicodeEscaped } from '../escapes.ts';
-import type { RunReport } from './types.ts';
+import type { CardRun } from './types.ts';
 
 /** A score by the name that the hub's `evaluate` has for it. */
 interface HubMetric {
@@ -11,7 +11,8 @@ interface HubMetric {
 }
 
 /** What the Hugging Face hub reads of a model card. */
-export interface FrontMatter extends Pick<RunReport, 'title' | 'model'> {
+export interface FrontMatter extends Pick<CardRun, 'title'> {
+  readonly model: Pick<CardRun['model'], 'source'>;
   readonly license?: string;
   /** The hub's name for what the model does, where it has one. */
   readonly pipeline?: string;

@@ -8,9 +8,11 @@ export { type RateTest, renderRateTest } from './rate-test.ts';
 export { renderSweep, type SweepTable, sweepCsv } from './sweep.ts';
 export { taskCard } from './task/card.ts';
 export { renderTaskReport } from './task/page.ts';
-export type { ShownImages, TaskReport } from './task/types.ts';
+export type { ShownImages, TaskCard, TaskReport } from './task/types.ts';
 export { epochScalars, eventFileHeader, scalarEvents } from './tensorboard.ts';
 export type {
+  CardRun,
+  ClassifierCard,
   ComparisonRow,
   DatasetSummary,
   Mistake,

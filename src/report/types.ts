@@ -127,6 +127,19 @@ export interface RunReport {
   };
 }
 
+/** What a model card says of the run that made the model. */
+export interface CardRun extends Pick<RunReport, 'title' | 'bestEpoch' | 'seconds' | 'federation'> {
+  readonly model: Pick<RunReport['model'], 'name' | 'source' | 'sha256' | 'parameters' | 'opset'>;
+  readonly plan: readonly Pick<ReportStage, 'stage' | 'train' | 'trainable' | 'lr' | 'seconds' | 'bestAccuracy'>[];
+  readonly rows: readonly Pick<EpochRow, 'stage'>[];
+  readonly environment: Pick<ReportEnvironment, 'thaw' | 'onnxruntime' | 'device'>;
+}
+
+/** All that the model card of a classifier says. */
+export interface ClassifierCard extends CardRun, Pick<ReportData, 'before' | 'after' | 'test' | 'calibration'> {
+  readonly data: Pick<ReportData['data'], 'path' | 'noun' | 'classes' | 'counts'>;
+}
+
 /** All that the report and the model card of a classifier say. */
 export interface ReportData extends RunReport {
   readonly data: {

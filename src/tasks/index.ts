@@ -20,9 +20,11 @@ export { evaluatedSchema, metricSchema, scoresSchema } from './evaluated.ts';
 export { type FactsOf, factsSchema, readFacts, type TaskFacts, type TaskName } from './facts.ts';
 export { type LabelsOutcome, type MultiLabelEvaluation, multiLabel, type ScoresOfLabel } from './multi-label/index.ts';
 export type {
+  ClassMistake,
   ClassPrediction,
   EmbeddingPrediction,
   EpochEvaluation,
+  LabelsMistake,
   LabelsPrediction,
   NumbersPrediction,
   Prediction,

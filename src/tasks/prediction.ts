@@ -35,16 +35,36 @@ export interface EmbeddingPrediction {
   readonly embedding: readonly number[];
 }
 
-/** The types that follow from a task's name. */
+/** A sample that the model takes for another class. */
+export interface ClassMistake {
+  /** The sample's position in its split. */
+  readonly index: number;
+  readonly label: string;
+  /** The predicted class, and its probability. */
+  readonly predicted: string;
+  readonly probability: number;
+}
+
+/** A sample with other predicted labels than the data says. */
+export interface LabelsMistake {
+  /** The sample's position in its split. */
+  readonly index: number;
+  readonly labels: readonly string[];
+  readonly predicted: readonly string[];
+}
+
+/** The types that follow from a task's name. `mistake` is missing if no answer of the task is simply wrong. */
 export interface TaskTypes {
   readonly classification: {
     readonly prediction: ClassPrediction;
+    readonly mistake: ClassMistake;
     readonly outcome: ClassOutcome;
     readonly epoch: Evaluation;
     readonly evaluation: Assessment;
   };
   readonly 'multi-label': {
     readonly prediction: LabelsPrediction;
+    readonly mistake: LabelsMistake;
     readonly outcome: LabelsOutcome;
     readonly epoch: MultiLabelEvaluation;
     readonly evaluation: MultiLabelEvaluation;

@@ -8,7 +8,7 @@ import type { Batch } from '../data/index.ts';
 import type { Tensor, Value } from '../onnx/index.ts';
 import type { TemperatureFit } from './classification/temperature-fit.ts';
 import type { TaskFacts } from './facts.ts';
-import type { Prediction } from './prediction.ts';
+import type { ClassMistake, LabelsMistake, Prediction } from './prediction.ts';
 import type { ReportBlock } from './report-blocks.ts';
 
 /** One sample's outcome. */
@@ -109,6 +109,8 @@ export interface Task<
   /** Mean loss of what a finished model says; NaN where it cannot be had. */
   loss(outcomes: readonly O[]): number;
   prediction(outcome: O): Prediction;
+  /** The wrong outcomes, the worst first. Missing if no answer of the task is simply wrong. */
+  mistakes?(outcomes: readonly O[]): readonly (ClassMistake | LabelsMistake)[];
   /** The prediction in words: its value, and the probability of it if there is one. */
   words(outcome: O): readonly [value: string, probability?: number];
   /** An evaluation for people: in a terminal, a report, a model card. */

@@ -30,6 +30,6 @@ export {
   scheduleSchema,
 } from './schedules.ts';
 export { CompiledStage, type CompileOptions } from './stage.ts';
-export { layersOf } from './stage-info.ts';
+export { layersOf, stageResults } from './stage-info.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { withoutEffect } from './without-effect.ts';

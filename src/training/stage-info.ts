@@ -1,7 +1,7 @@
 import type { Inference } from '../compiler/shapes/index.ts';
 import type { TrainingPlan } from '../compiler/step/index.ts';
-import type { Metric } from '../tasks/index.ts';
-import type { StageEnd, StageInfo } from './events.ts';
+import { type Metric, merit, metricOf } from '../tasks/index.ts';
+import type { EpochRow, StageEnd, StageInfo } from './events.ts';
 import type { Anatomy } from './plan.ts';
 import { isBetter, type Progress } from './progress.ts';
 
@@ -31,4 +31,22 @@ export function gainOf({ stage, entry, rows }: Progress, metric: Metric): Pick<S
   const own = rows.filter((row) => row.stage === stage + 1).map(({ val }) => val);
   const after = own.reduce((best, val) => (isBetter(metric, val, best) ? val : best));
   return { stage: stage + 1, before: entry, after };
+}
+
+/** What the epochs of a stage came to. */
+export function stageResults(
+  rows: readonly EpochRow[],
+  stage: number,
+  metric: Metric,
+): { seconds: number; bestAccuracy: number | null } {
+  const own = rows.filter((row) => row.stage === stage);
+  return {
+    seconds: own.reduce((all, { seconds }) => all + seconds, 0),
+    bestAccuracy: own.length
+      ? metricOf(
+          metric,
+          own.map(({ val }) => val).reduce((a, b) => (merit(metric, b) > merit(metric, a) ? b : a)),
+        )
+      : null,
+  };
 }

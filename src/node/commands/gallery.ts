@@ -3,7 +3,7 @@ import { preview, thumbnail } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
 import type { Mistake } from '../../report/index.ts';
 import type { InputFormat, TrainSettings } from '../../session/index.ts';
-import type { ClassOutcome } from '../../training/index.ts';
+import type { ClassMistake } from '../../tasks/index.ts';
 import { shownPath } from './paths.ts';
 
 /** Pixels of a mistake's image at most. */
@@ -13,26 +13,18 @@ const LONGEST = 400;
 const MISTAKES = 24;
 const SAMPLES = 12;
 
-/** The validation images or texts that are wrong with the most confidence. */
-export async function worstMistakes(predictions: readonly ClassOutcome[], dataset: Dataset): Promise<Mistake[]> {
-  const wrong = predictions
-    .filter(({ label, predicted }) => label !== predicted)
-    .map((p) => ({ ...p, probability: p.probabilities[p.predicted] }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index)
-    .slice(0, MISTAKES);
-  return Promise.all(
-    wrong.map(async ({ index, label, predicted, probability }) => {
-      const { file, text } = dataset.val[index];
+/** The validation images or texts that are wrong with the most confidence. @param mistakes in this order */
+export const worstMistakes = (mistakes: readonly ClassMistake[], { val }: Pick<Dataset, 'val'>): Promise<Mistake[]> =>
+  Promise.all(
+    mistakes.slice(0, MISTAKES).map(async ({ index, ...mistake }) => {
+      const { file, text } = val[index];
       return {
         ...(text === undefined ? { thumbnail: await smallImage(file) } : { text: text.slice(0, LONGEST) }),
         file: shownPath(file),
-        label: dataset.classes[label],
-        predicted: dataset.classes[predicted],
-        probability,
+        ...mistake,
       };
     }),
   );
-}
 
 /** Undefined if the file has gone since training read it. */
 export const smallImage = (file: string): Promise<string | undefined> =>

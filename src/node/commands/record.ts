@@ -7,15 +7,11 @@ import {
   type Evaluated,
   evaluatedSchema,
   factsSchema,
-  type Metric,
-  merit,
-  metricOf,
   scoresSchema,
   type Task,
   type TaskFacts,
 } from '../../tasks/index.ts';
 import {
-  type EpochRow,
   type Finding,
   findingSchema,
   type Rollback,
@@ -143,22 +139,4 @@ export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolea
 export function saveRecord(run: RunWriter, record: RunRecord): Promise<void> {
   const parts = Object.keys(recordSchema.shape).map((name) => [name, record[name as keyof RunRecord]]);
   return run.writeFile(RECORD_FILE, `${JSON.stringify(Object.fromEntries(parts), null, 2)}\n`);
-}
-
-/** What the epochs of a stage came to. */
-export function stageResults(
-  rows: readonly EpochRow[],
-  stage: number,
-  metric: Metric,
-): { seconds: number; bestAccuracy: number | null } {
-  const own = rows.filter((row) => row.stage === stage);
-  return {
-    seconds: own.reduce((all, { seconds }) => all + seconds, 0),
-    bestAccuracy: own.length
-      ? metricOf(
-          metric,
-          own.map(({ val }) => val).reduce((a, b) => (merit(metric, b) > merit(metric, a) ? b : a)),
-        )
-      : null,
-  };
 }

@@ -5,12 +5,11 @@ import { datasetSummary } from '../../data/node/index.ts';
 import { plural } from '../../report/format.ts';
 import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
-import type { Evaluation } from '../../tasks/index.ts';
-import { type Checkpoint, planStages, type StageInfo, trainingPlan } from '../../training/index.ts';
+import type { ClassMistake, Evaluation } from '../../tasks/index.ts';
+import { type Checkpoint, planStages, type StageInfo, stageResults, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { sampleImages, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
-import { stageResults } from './record.ts';
 import type { FinishedTraining } from './training-job.ts';
 
 /** What came out of a training, as far as the report tells of it. */
@@ -110,14 +109,15 @@ export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promi
 export async function withImages(
   data: ReportData,
   job: FinishedTraining,
-  { predictions }: Pick<Results, 'predictions'>,
+  { task, predictions }: Pick<Results, 'task' | 'predictions'>,
 ): Promise<ReportData> {
   const summary = data.data.noun === 'image' ? await datasetSummaryOf(job) : null;
   return {
     ...data,
     data: { ...data.data, summary },
     samples: await samplesOf(job),
-    mistakes: await worstMistakes(predictions, job.dataset),
+    // A classifier's.
+    mistakes: await worstMistakes((task.mistakes?.(predictions) ?? []) as ClassMistake[], job.dataset),
   };
 }
 

@@ -5,8 +5,8 @@ import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts'
 import { count, decimal, duration, measured, plural, told } from '../format.ts';
 import { frontMatter } from '../front-matter.ts';
 import { quantizedUse } from '../quantized.ts';
-import { lesson, measuredOn } from './page.ts';
-import type { TaskReport } from './types.ts';
+import type { TaskCard } from './types.ts';
+import { lesson, measuredOn } from './words.ts';
 
 /** How a model of each task is used. */
 interface Use {
@@ -74,10 +74,10 @@ console.log(await classify(${example}));`,
   };
 }
 
-const useOf = ({ task }: TaskReport, shipped: ShippedModel): Use =>
+const useOf = ({ task }: TaskCard, shipped: ShippedModel): Use =>
   task === 'classification' ? classifierUse(shipped) : USES[task];
 
-function taskFrontMatter(data: TaskReport, shipped: ShippedModel): string {
+function taskFrontMatter(data: TaskCard, shipped: ShippedModel): string {
   const { title, task, model, metric, after } = data;
   const { pipeline } = useOf(data, shipped);
   return frontMatter({
@@ -101,14 +101,14 @@ function scores(block: Exclude<ReportBlock, Images>): string {
   ].join('\n');
 }
 
-const list = (reportBlocks: TaskReport['reportBlocks']): string =>
+const list = (reportBlocks: TaskCard['reportBlocks']): string =>
   reportBlocks
     .map(scores)
     .filter((text) => text !== '')
     .join('\n\n');
 
 /** `README.md` of the folder to ship of any other task than classification, like that of `modelCard`; of a classifier, without tables of its classes. */
-export function taskCard(data: TaskReport, shipped: ShippedModel): string {
+export function taskCard(data: TaskCard, shipped: ShippedModel): string {
   const { model, environment, metric, plan, rows } = data;
   const use = useOf(data, shipped);
   const { preprocessing } = shipped;

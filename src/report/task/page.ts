@@ -10,14 +10,7 @@ import { BRAND, figure, learnedFrom, WHY } from '../sections/summary.ts';
 import { gallery, results } from './report-blocks.ts';
 import { stageTable, training } from './training.ts';
 import type { TaskReport } from './types.ts';
-
-/** What the validation metric was measured on. */
-export function measuredOn({ federation, data: { val } }: TaskReport): string {
-  if (!federation) return `${plural(val, 'image')} that it was not trained on`;
-  return val
-    ? `${plural(val, 'image')} of the server`
-    : `${plural(federation.held, 'sample')} that the clients held back`;
-}
+import { lesson, measuredOn } from './words.ts';
 
 /** The head of the page: what was done, how well it went, and the thaw itself. */
 function summary(data: TaskReport): Html {
@@ -39,10 +32,6 @@ ${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in
 ${rows.length > 0 && thawChart(data)}
 </header>`;
 }
-
-/** `12 labels`, or what else it learned. */
-export const lesson = ({ task, noun, names }: Pick<TaskReport, 'task' | 'noun' | 'names'>): string =>
-  task === 'embedding' ? `to embed ${plural(names.length, ...noun)}` : plural(names.length, ...noun);
 
 function datasetSummary({ data: { path, train, val, test, problems }, federation }: TaskReport): Html {
   if (federation && !val) return html``;

@@ -1,6 +1,6 @@
 import type { DataProblem } from '../../data/types.ts';
 import type { Images, Metric, ReportBlock, TaskName } from '../../tasks/index.ts';
-import type { RunReport } from '../types.ts';
+import type { CardRun, RunReport } from '../types.ts';
 
 /** Images worth a look, as they are shown. */
 export interface ShownImages extends Pick<Images, 'title' | 'note'> {
@@ -36,4 +36,11 @@ export interface TaskReport extends RunReport {
   readonly reportBlocks: readonly Exclude<ReportBlock, Images>[];
   readonly testExhibits: readonly Exclude<ReportBlock, Images>[];
   readonly images: readonly ShownImages[];
+}
+
+/** All that the model card of any other task than classification says. */
+export interface TaskCard
+  extends CardRun,
+    Pick<TaskReport, 'task' | 'noun' | 'names' | 'metric' | 'after' | 'tested' | 'reportBlocks' | 'testExhibits'> {
+  readonly data: Pick<TaskReport['data'], 'path' | 'train' | 'val'>;
 }

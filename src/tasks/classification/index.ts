@@ -59,6 +59,16 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
       probability: probabilities[predicted],
       probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c]])),
     }),
+    mistakes: (outcomes) =>
+      outcomes
+        .filter(({ label, predicted }) => label !== predicted)
+        .map(({ index, label, predicted, probabilities }) => ({
+          index,
+          label: classes[label],
+          predicted: classes[predicted],
+          probability: probabilities[predicted],
+        }))
+        .sort((a, b) => b.probability - a.probability || a.index - b.index),
     words: ({ predicted, probabilities }) => [classes[predicted], probabilities[predicted]],
     reportBlocks,
     temperature: { fit: temperatureFit, apply: atTemperature },

@@ -1,6 +1,7 @@
 import { tensor } from '../../onnx/index.ts';
 import { namedOutputs } from '../classification/index.ts';
 import type { FactsOf } from '../facts.ts';
+import type { LabelsMistake } from '../prediction.ts';
 import type { ReportBlock } from '../report-blocks.ts';
 import { type Task, targetRows } from '../task.ts';
 import {
@@ -28,6 +29,12 @@ export function multiLabel(
     evaluateLabels(outcomes, classes, thresholds, loss);
   const saidOf = ({ probabilities }: LabelsOutcome) => classes.filter((_, c) => probabilities[c] >= thresholds[c]);
   const isOf = ({ targets }: LabelsOutcome) => classes.filter((_, c) => targets[c] > 0);
+  const mistakes = (outcomes: readonly LabelsOutcome[]): LabelsMistake[] =>
+    outcomes
+      .filter((outcome) => saidOf(outcome).join('|') !== isOf(outcome).join('|'))
+      .map((outcome) => ({ outcome, loss: crossEntropy(outcome) }))
+      .sort((a, b) => b.loss - a.loss || a.outcome.index - b.outcome.index)
+      .map(({ outcome }) => ({ index: outcome.index, labels: isOf(outcome), predicted: saidOf(outcome) }));
   return {
     facts,
     classes,
@@ -69,6 +76,7 @@ export function multiLabel(
       labels: saidOf(outcome),
       probabilities: Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]])),
     }),
+    mistakes,
     words: (outcome) => [saidOf(outcome).join(', ') || '(none)'],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
@@ -76,15 +84,12 @@ export function multiLabel(
         kind: 'images',
         title: 'Worst mistakes',
         note: 'What was said against what the data says, the farthest apart first. A wrong label in the data shows up here, too.',
-        items: outcomes
-          .filter((outcome) => saidOf(outcome).join('|') !== isOf(outcome).join('|'))
-          .map((outcome) => ({ outcome, loss: crossEntropy(outcome) }))
-          .sort((a, b) => b.loss - a.loss || a.outcome.index - b.outcome.index)
+        items: mistakes(outcomes)
           .slice(0, SHOWN)
-          .map(({ outcome }) => ({
-            index: outcome.index,
-            said: saidOf(outcome).join(', ') || '(none)',
-            truth: isOf(outcome).join(', ') || '(none)',
+          .map(({ index, labels, predicted }) => ({
+            index,
+            said: predicted.join(', ') || '(none)',
+            truth: labels.join(', ') || '(none)',
           })),
       },
     ],
