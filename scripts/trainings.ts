@@ -11,6 +11,7 @@ import { argv } from 'node:process';
 import { MessageChannel } from 'node:worker_threads';
 import { resume, type TrainRequest, train } from '../src/node/commands/index.ts';
 import type { TrainingSettings, TrainSettingsInput } from '../src/session/index.ts';
+import type { TaskName } from '../src/tasks/index.ts';
 import { connect, emitterPort, type OpenRequest, serve } from '../src/worker/index.ts';
 import { nodePlatform } from '../src/worker/node/platform.ts';
 import { COLOURS, makeProject, type Project } from '../test/node/commands/project.ts';
@@ -92,14 +93,14 @@ async function interrupted(request: TrainRequest): Promise<string> {
   return request.out!;
 }
 
-async function inPage(request: OpenRequest): Promise<string> {
+async function inPage<T extends TaskName = 'classification'>(request: OpenRequest<T>): Promise<string> {
   const { port1, port2 } = new MessageChannel();
   serve(emitterPort(port1), nodePlatform());
   const client = connect(emitterPort(port2));
   try {
-    await client.open(request);
-    await client.train();
-    const { files } = await client.finish();
+    const training = await client.open(request);
+    await training.train();
+    const { files } = await training.finish();
     return digest(files.find(([path]) => path === 'onnx/model.onnx')![1]);
   } finally {
     client.terminate();

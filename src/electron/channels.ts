@@ -1,13 +1,14 @@
-/** What the page, its preload script, the main process and the utility process call one another, and what they say. */
-import type { RemoteError } from '../worker/index.ts';
+/** The channels and messages between the page, its preload script, the main process and the utility process. */
+import type { ModelRequest, RemoteError } from '../worker/index.ts';
 
-/** Under this name the page finds what the preload script gives it. */
+/** The name of the preload script's functions in the page. */
 export const BRIDGE = 'thawElectron';
 
 export const CHANNELS = {
   start: 'thaw:start',
   ports: 'thaw:ports',
   pickImages: 'thaw:pick-images',
+  pickTexts: 'thaw:pick-texts',
   pickModel: 'thaw:pick-model',
   saveModel: 'thaw:save-model',
 } as const;
@@ -15,35 +16,41 @@ export const CHANNELS = {
 /** Electron keeps only the message of an error that a handler throws; hints and codes come as data. */
 export type Reply<T> = { readonly result: T } | { readonly error: RemoteError };
 
-export interface PickImagesOptions {
-  /** Asks for folders, and gives the images in them and in their subfolders, instead of for images. */
+export interface PickOptions {
+  /** Asks for folders, and takes the files in them and in their subfolders. */
   readonly folders?: boolean;
 }
 
-export interface PickedImage {
-  /** To be given to `open` or `predict`, which take this path because it was picked. */
-  readonly path: string;
+interface PickedFile {
   readonly name: string;
   /** Name of the folder that holds it: its class, in a folder of classes. */
   readonly folder: string;
 }
 
-/** As `open` takes it. */
-export interface PickedModel {
+export interface PickedImage extends PickedFile {
+  /** An image for `open` or `predict`, which accept this path because it was picked. */
+  readonly path: string;
+}
+
+export interface PickedText extends PickedFile {
+  /** The contents of a `.txt` file. */
+  readonly text: string;
+}
+
+/** A model with the files next to it, as `open` takes them. */
+export interface PickedModel extends ModelRequest {
   readonly name: string;
-  readonly model: Uint8Array;
-  readonly preprocessorConfig?: unknown;
-  readonly config?: unknown;
 }
 
 /** Path within the model's folder, with `/`, and contents. */
 export type ModelFiles = readonly (readonly [path: string, contents: Uint8Array])[];
 
-/** What the preload script gives to the page; the page's functions are those of `thaw/electron/client`. */
+/** The preload script's functions, which `thaw/electron/client` calls. */
 export interface Bridge {
   /** Starts a utility process. Its two ports come as a message of the window, `{ type: 'thaw:ports', id }`. */
   start(id: number): Promise<Reply<void>>;
-  pickImages(options?: PickImagesOptions): Promise<Reply<readonly PickedImage[]>>;
+  pickImages(options?: PickOptions): Promise<Reply<readonly PickedImage[]>>;
+  pickTexts(options?: PickOptions): Promise<Reply<readonly PickedText[]>>;
   pickModel(): Promise<Reply<PickedModel | undefined>>;
   saveModel(files: ModelFiles): Promise<Reply<string | undefined>>;
 }

@@ -8,20 +8,21 @@ import {
   type ModelFiles,
   type PickedImage,
   type PickedModel,
-  type PickImagesOptions,
+  type PickedText,
+  type PickOptions,
   type Reply,
 } from './channels.ts';
-import { sendingBytes } from './images.ts';
+import { fromElectronPage } from './sending.ts';
 
-export type { ModelFiles, PickedImage, PickedModel, PickImagesOptions } from './channels.ts';
+export type { ModelFiles, PickedImage, PickedModel, PickedText, PickOptions } from './channels.ts';
 
-const given = () => (globalThis as { readonly [BRIDGE]?: Bridge })[BRIDGE];
+const exposed = () => (globalThis as { readonly [BRIDGE]?: Bridge })[BRIDGE];
 
-/** Whether the preload script has been here. */
-export const inElectron = (): boolean => given() !== undefined;
+/** Whether this page has the preload script. */
+export const inElectron = (): boolean => exposed() !== undefined;
 
 function bridge(): Bridge {
-  const found = given();
+  const found = exposed();
   if (found) return found;
   throw new ThawError(
     'device',
@@ -30,8 +31,8 @@ function bridge(): Bridge {
   );
 }
 
-async function resultOf<T>(asked: Promise<Reply<T>>): Promise<T> {
-  const reply = await asked;
+async function resultOf<T>(answer: Promise<Reply<T>>): Promise<T> {
+  const reply = await answer;
   if ('error' in reply) throw revive(reply.error);
   return reply.result;
 }
@@ -39,14 +40,15 @@ async function resultOf<T>(asked: Promise<Reply<T>>): Promise<T> {
 let started = 0;
 
 /**
- * Starts a utility process that trains with onnxruntime-node, in place of the one that this page had, and gives a client of it. Paths
- * are taken if `pickImages` gave them. If the process ends by itself, calls are rejected with a ThawError `ended` that says why.
+ * Starts a utility process that trains with onnxruntime-node, in place of the one that this page had, and gives a client of it. It
+ * accepts paths that `pickImages` gave. If the process ends without being asked to, calls are rejected with a ThawError `ended` that says
+ * why.
  *
- * @throws ThawError `device` where the page has no preload script
+ * @throws ThawError `device` if the page has no preload script
  */
-export const startProcess = (): RemoteClient => connect(sendingBytes(processPort(bridge(), started++)));
+export const startProcess = (): RemoteClient => connect(processPort(bridge(), started++), fromElectronPage);
 
-/** What is sent before the ports are there waits for them. */
+/** Messages wait until the ports are there. */
 function processPort({ start }: Bridge, id: number): Port {
   const arrived = new Promise<readonly MessagePort[]>((resolve, reject) => {
     const take = ({ source, data, ports }: MessageEvent) => {
@@ -59,7 +61,7 @@ function processPort({ start }: Bridge, id: number): Port {
   });
   const training = arrived.then(([port]) => webPort(port));
   const supervision = arrived.then(([, port]) => webPort(port));
-  // Who waits for an answer is told by `ended`.
+  // `ended` rejects the calls that wait.
   const quietly = (done: Promise<void>) => void done.catch(() => undefined);
   return {
     post: (message) => quietly(training.then((port) => port.post(message))),
@@ -69,19 +71,22 @@ function processPort({ start }: Bridge, id: number): Port {
   };
 }
 
-/** Asks for images, or for folders of them. @returns none where the dialog was dismissed */
-export const pickImages = (options?: PickImagesOptions): Promise<readonly PickedImage[]> =>
+/** Asks for images, or for folders of them. @returns none if the dialog was dismissed */
+export const pickImages = (options?: PickOptions): Promise<readonly PickedImage[]> =>
   resultOf(bridge().pickImages(options));
 
+/** Asks for `.txt` files, or for folders of them, and reads them. @returns none if the dialog was dismissed */
+export const pickTexts = (options?: PickOptions): Promise<readonly PickedText[]> =>
+  resultOf(bridge().pickTexts(options));
+
 /**
- * Asks for an `.onnx` file. @returns undefined where the dialog was dismissed
+ * Asks for an `.onnx` file, and reads the JSON files next to it. @returns undefined if the dialog was dismissed
  * @throws ThawError `bad-model`
  */
 export const pickModel = (): Promise<PickedModel | undefined> => resultOf(bridge().pickModel());
 
 /**
- * Asks for a folder and writes a new one into it with the files that `finish` gave. @returns its path, undefined where the dialog was
- * dismissed
- * @throws ThawError `run-directory` where it cannot be written
+ * Asks for a folder and writes a new one into it with the files that `finish` gave. @returns its path, undefined if the dialog was dismissed
+ * @throws ThawError `run-directory` if it cannot be written
  */
 export const saveModel = (files: ModelFiles): Promise<string | undefined> => resultOf(bridge().saveModel(files));

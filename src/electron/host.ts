@@ -5,7 +5,7 @@
 import type { ParentPort } from 'electron';
 import { type Answer, describe, emitterPort, type Port, type Request, serve } from '../worker/index.ts';
 import type { FromHost, ToHost } from './channels.ts';
-import { admittingPicked } from './images.ts';
+import { pickedOnly } from './sending.ts';
 import { useWasmSharp } from './wasm-sharp.ts';
 
 const main: ParentPort = process.parentPort;
@@ -31,7 +31,8 @@ main.on('message', ({ data, ports }) => {
     electronPort.on('close', () => process.exit(0));
     const port = emitterPort(electronPort);
     loaded.then(
-      (nodePlatform) => serve(admittingPicked(port, picked), nodePlatform({ folder: message.serve.projects })),
+      (nodePlatform) =>
+        serve(port, { ...nodePlatform({ folder: message.serve.projects }), checkPath: pickedOnly(picked) }),
       (error) => refuseAll(port, error),
     );
   } else {

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { BrowserWindow, IpcMainInvokeEvent } from 'electron';
 import { ThawError } from '../errors.ts';
 import { describe } from '../worker/index.ts';
-import { CHANNELS, type ModelFiles, type PickImagesOptions, type Reply } from './channels.ts';
-import { pickImages, pickModel, saveModel } from './dialogs.ts';
+import { CHANNELS, type ModelFiles, type PickOptions, type Reply } from './channels.ts';
+import { pickImages, pickModel, pickTexts, saveModel } from './dialogs.ts';
 import { TrainingProcess } from './training-process.ts';
 
 /** Path of the preload script, for `webPreferences`. */
@@ -53,13 +53,14 @@ export function startTraining({ window, origin, projects, host }: TrainingOption
     training = new TrainingProcess({ projects, host, allowed: [...picked] });
     webContents.postMessage(CHANNELS.ports, Number(id), training.ports);
   });
-  answer(CHANNELS.pickImages, async (options?: PickImagesOptions) => {
+  answer(CHANNELS.pickImages, async (options?: PickOptions) => {
     const images = await pickImages(window, options);
     const paths = images.map(({ path }) => path);
     for (const path of paths) picked.add(path);
     await training?.allow(paths);
     return images;
   });
+  answer(CHANNELS.pickTexts, (options?: PickOptions) => pickTexts(window, options));
   answer(CHANNELS.pickModel, () => pickModel(window));
   answer(CHANNELS.saveModel, (files: ModelFiles) => saveModel(window, files));
 
@@ -72,9 +73,8 @@ export function startTraining({ window, origin, projects, host }: TrainingOption
     end() {
       end();
       window.off('closed', end);
-      for (const channel of [CHANNELS.start, CHANNELS.pickImages, CHANNELS.pickModel, CHANNELS.saveModel]) {
-        ipc.removeHandler(channel);
-      }
+      const { ports: _, ...answered } = CHANNELS;
+      for (const channel of Object.values(answered)) ipc.removeHandler(channel);
     },
   };
 }

@@ -1,10 +1,11 @@
-/** The preload script of a sandboxed page: gives it a few functions, and none of Electron's. */
+/** The preload script of a sandboxed page: it exposes a few functions, and none of Electron's. */
 import { contextBridge, ipcRenderer } from 'electron';
 import { BRIDGE, type Bridge, CHANNELS } from './channels.ts';
 
 const bridge: Bridge = {
   start: (id) => ipcRenderer.invoke(CHANNELS.start, id),
   pickImages: (options) => ipcRenderer.invoke(CHANNELS.pickImages, options),
+  pickTexts: (options) => ipcRenderer.invoke(CHANNELS.pickTexts, options),
   pickModel: () => ipcRenderer.invoke(CHANNELS.pickModel),
   saveModel: (files) => ipcRenderer.invoke(CHANNELS.saveModel, files),
 };

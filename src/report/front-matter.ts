@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { unicodeEscaped } from '../escapes.ts';
 import type { CardRun } from './types.ts';
 
@@ -30,33 +29,43 @@ const UNSAFE = /[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{1
 /** The block at the top of a model card. All strings are quoted: YAML 1.1, which many still read, has more words for `true` than 1.2. */
 export function frontMatter({ title, model, license, pipeline, task, tag, data, metrics }: FrontMatter): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
-  const yaml = stringify(
-    {
-      license: license ?? 'unknown',
-      library_name: 'transformers.js',
-      pipeline_tag: pipeline,
-      base_model: base,
-      tags: ['onnx', 'thaw', tag],
-      'model-index': [
-        {
-          name: title,
-          results: [
-            {
-              task: { type: task },
-              dataset: {
-                name: data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path,
-                type: data.type,
-                split: 'validation',
-              },
-              metrics: metrics.map((metric) => ({ ...metric, value: rounded(metric.value) })),
+  const lines = linesOf({
+    license: license ?? 'unknown',
+    library_name: 'transformers.js',
+    pipeline_tag: pipeline,
+    base_model: base,
+    tags: ['onnx', 'thaw', tag],
+    'model-index': [
+      {
+        name: title,
+        results: [
+          {
+            task: { type: task },
+            dataset: {
+              name: data.path.split(/[\\/]/).filter(Boolean).pop() ?? data.path,
+              type: data.type,
+              split: 'validation',
             },
-          ],
-        },
-      ],
-    },
-    { defaultKeyType: 'PLAIN', defaultStringType: 'QUOTE_DOUBLE', doubleQuotedAsJSON: true, lineWidth: 0 },
-  );
-  return `---\n${unicodeEscaped(yaml, UNSAFE)}---`;
+            metrics: metrics.map((metric) => ({ ...metric, value: rounded(metric.value) })),
+          },
+        ],
+      },
+    ],
+  });
+  return `---\n${unicodeEscaped(`${lines.join('\n')}\n`, UNSAFE)}---`;
+}
+
+/** A value as YAML: JSON is YAML, and lists and objects go one entry a line, as people read them. Pages would load a whole package for it. */
+function linesOf(value: unknown): string[] {
+  if (Array.isArray(value))
+    return value.flatMap((entry) => linesOf(entry).map((line, i) => `${i === 0 ? '-' : ' '} ${line}`));
+  if (typeof value !== 'object' || value === null)
+    return [typeof value === 'number' && Number.isNaN(value) ? '.nan' : JSON.stringify(value)];
+  return Object.entries(value).flatMap(([key, entry]) => {
+    if (entry === undefined) return [];
+    const lines = linesOf(entry);
+    return typeof entry === 'object' ? [`${key}:`, ...lines.map((line) => `  ${line}`)] : [`${key}: ${lines[0]}`];
+  });
 }
 
 const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toFixed(4)) : Number.NaN);

@@ -1,21 +1,12 @@
 import { ThawError } from '../errors.ts';
 
 /**
- * Settings that only a run directory honours, with the value that asks for nothing; `undefined` if there is none. Everywhere else (pages,
- * Electron, threads, rounds of a federation in a page) they would be ignored.
+ * Settings that need files or a run directory, with the value that asks for nothing; `undefined` if there is none. Pages, Electron, threads
+ * and their rounds of a federation have neither.
  */
 const ONLY_IN_RUNS: Readonly<Record<string, unknown>> = {
-  task: 'classification',
-  targets: undefined,
-  threshold: undefined,
-  embeddingSize: undefined,
-  perClass: undefined,
-  keepHead: false,
-  labels: undefined,
   strict: false,
   verify: 'quick',
-  pooling: undefined,
-  maxLength: undefined,
   artifacts: false,
   saveEvery: undefined,
   cacheDisk: undefined,

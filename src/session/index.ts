@@ -37,10 +37,13 @@ export {
 export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, nounOf } from './input-format.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export {
+  callable,
   checkTask,
+  inputPredictions,
+  inputSource,
   type LoadedModel,
   loadedModel,
-  type Ranked,
+  type RankedPrediction,
   type ReaderOf,
   type TopOptions,
 } from './loaded-model.ts';

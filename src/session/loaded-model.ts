@@ -1,7 +1,8 @@
-import type { ImageReader } from '../data/index.ts';
+import type { BatchSource, ImageReader, TestView } from '../data/index.ts';
 import { isText, TextTokenizer } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Prediction, TaskName } from '../tasks/index.ts';
+import type { Prediction, Task, TaskName, TaskOutcome } from '../tasks/index.ts';
+import type { InputFormat } from './input-format.ts';
 import type { Predictor } from './predictor.ts';
 import { plainSource } from './sources.ts';
 
@@ -10,8 +11,10 @@ export interface Ranked {
   readonly top: readonly { readonly label: string; readonly probability: number }[];
 }
 
-/** A prediction, with its best labels if `topK` asks for them. */
-type RankedPrediction<T extends TaskName> = T extends 'classification' | 'multi-label' ? Prediction<T> & Ranked : never;
+/** A prediction with its best labels, which `topK` asks for. */
+export type RankedPrediction<T extends TaskName> = T extends 'classification' | 'multi-label'
+  ? Prediction<T> & Ranked
+  : never;
 
 export interface TopOptions {
   /** How many labels `top` lists. */
@@ -39,6 +42,21 @@ export interface LoadedModel<T extends TaskName, S> {
 /** How a platform reads the images of one call. */
 export type ReaderOf<S> = (samples: readonly S[]) => ImageReader;
 
+/** What is behind a loaded model, wherever it is. */
+export interface LoadedParts<T extends TaskName, S> extends Pick<LoadedModel<T, S>, 'task' | 'labels' | 'dispose'> {
+  predict(samples: readonly S[], options: Partial<TopOptions>): Promise<readonly Prediction[]>;
+}
+
+/** A model to be called, of its parts. */
+export function callable<T extends TaskName, S>({ predict, ...rest }: LoadedParts<T, S>): LoadedModel<T, S> {
+  const call = async (given: S | readonly S[], options: Partial<TopOptions> = {}) => {
+    const predictions = await predict((Array.isArray(given) ? given : [given]) as readonly S[], options);
+    return Array.isArray(given) ? predictions : predictions[0];
+  };
+  // The overloads say which of them it returns.
+  return Object.assign(call, rest) as unknown as LoadedModel<T, S>;
+}
+
 /**
  * A loaded model of a predictor.
  *
@@ -50,28 +68,27 @@ export function loadedModel<T extends TaskName, S>(
   task: T,
   readerOf: ReaderOf<S>,
 ): LoadedModel<T, S> {
-  const { facts, classes } = predictor.task;
-  checkTask(task, facts.task);
+  checkTask(task, predictor.task.facts.task);
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <R>(work: () => Promise<R>): Promise<R> => {
     const next = last.then(work, work);
     last = next.catch(() => undefined);
     return next;
   };
-  const { format } = predictor.parts;
+  const { format, testViews } = predictor.parts;
   const tokenizer = isText(format) ? new TextTokenizer(format) : undefined;
-  const predict = async (given: S | readonly S[], { topK }: Partial<TopOptions> = {}) => {
-    const samples = (Array.isArray(given) ? given : [given]) as readonly S[];
-    const predictions = await inTurn(() => predictionsOf(predictor, samples, readerOf, tokenizer));
-    const ranked = topK === undefined ? predictions : predictions.map((prediction) => withTop(prediction, topK));
-    return Array.isArray(given) ? ranked : ranked[0];
-  };
-  // The overloads say which of them it returns.
-  return Object.assign(predict, {
+  return callable({
     task,
-    labels: classes,
+    labels: predictor.task.classes,
+    predict: (samples, { topK }) =>
+      inTurn(async () => {
+        const source = inputSource(samples, { format, testViews, tokenizer, readerOf });
+        const outcomes: TaskOutcome[] = [];
+        for await (const batch of predictor.outcomes(source)) outcomes.push(...batch);
+        return inputPredictions(predictor.task, outcomes, topK);
+      }),
     dispose: () => inTurn(() => predictor.release()),
-  }) as unknown as LoadedModel<T, S>;
+  });
 }
 
 /** @throws ThawError `bad-config` */
@@ -80,29 +97,49 @@ export function checkTask(expected: TaskName, found: TaskName): void {
   throw new ThawError('bad-config', `the model's task is ${found}, not ${expected}`, `Give task: '${found}'`);
 }
 
-async function predictionsOf<S>(
-  predictor: Predictor,
-  given: readonly S[],
-  readerOf: ReaderOf<S>,
-  tokenizer: TextTokenizer | undefined,
-): Promise<Prediction[]> {
-  const { task, parts } = predictor;
-  const text = (sample: S, i: number) => {
-    if (typeof sample === 'string') return sample;
-    throw new ThawError('bad-data', `sample ${i} is not a text, and the model reads texts`, 'Give strings');
+/** How inputs without labels are read. */
+export interface InputReading<S> {
+  readonly format: InputFormat;
+  readonly readerOf: ReaderOf<S>;
+  readonly testViews?: readonly TestView[];
+  /** Of the format; made anew unless given. */
+  readonly tokenizer?: TextTokenizer;
+  /** A training also computes a loss, which takes so many targets of each. */
+  readonly targets?: number;
+}
+
+/**
+ * Images or texts without labels.
+ *
+ * @throws ThawError `bad-data` if one is not what the model reads; the source, if an image cannot be read
+ */
+export function inputSource<S>(
+  inputs: readonly S[],
+  { format, readerOf, testViews, tokenizer, targets }: InputReading<S>,
+): BatchSource {
+  const text = (input: S, i: number) => {
+    if (typeof input === 'string') return input;
+    throw new ThawError('bad-data', `input ${i} is not a text, and the model reads texts`, 'Give strings');
   };
-  const samples = given.map((sample, i) => ({
+  const samples = inputs.map((input, i) => ({
     ...{ file: String(i), label: 0 },
-    ...(tokenizer && { text: text(sample, i) }),
+    ...(isText(format) && { text: text(input, i) }),
+    ...(targets && { targets: new Array<number>(targets).fill(0) }),
   }));
   const onProblem = ({ file, reason }: { readonly file: string; readonly reason: string }) => {
     throw new ThawError('bad-data', `image ${file} cannot be read: ${reason}`, 'Give a file that shows an image');
   };
-  const predictions: Prediction[] = new Array(given.length);
-  const source = plainSource(samples, parts.format, { reader: readerOf(given), onProblem }, parts.testViews, tokenizer);
-  for await (const batch of predictor.outcomes(source))
-    for (const outcome of batch) predictions[outcome.index] = task.prediction(outcome);
-  return predictions;
+  return plainSource(samples, format, { reader: readerOf(inputs), onProblem }, testViews, tokenizer);
+}
+
+/** The predictions of outcomes, in the order of the inputs. @throws ThawError `bad-config` if `topK` cannot be had */
+export function inputPredictions(
+  task: Task,
+  outcomes: readonly TaskOutcome[],
+  topK: number | undefined,
+): readonly Prediction[] {
+  const inOrder = outcomes.toSorted((a, b) => a.index - b.index).map((outcome) => task.prediction(outcome));
+  return topK === undefined ? inOrder : inOrder.map((prediction) => withTop(prediction, topK));
 }
 
 /** @throws ThawError `bad-config` if the task has no probabilities, or `topK` is not a count */

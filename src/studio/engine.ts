@@ -5,12 +5,12 @@ import WORKER from '../web/worker.ts?worker&url';
 import { connect, type RemoteClient, webPort } from '../worker/index.ts';
 import type { StudioHost } from './state/host.ts';
 
-/** Starts who trains: in Electron a process, in a browser a worker. */
+/** Starts the training side: in Electron a process, in a browser a worker. */
 export const startEngine = (): RemoteClient => (inElectron() ? startProcess() : startWorker());
 
 /**
- * A worker takes the security policy of its own response, and a plain host sends none. One that is made of a blob takes its page's instead,
- * which index.html holds.
+ * A worker takes the security policy of its own response, and a plain host sends none. A worker from a blob takes the policy of its page,
+ * which index.html has.
  */
 function startWorker(): RemoteClient {
   const script = `import ${JSON.stringify(new URL(WORKER, document.baseURI).href)};`;
@@ -32,6 +32,7 @@ const PREPROCESSOR = new URL('../../artifacts/default/preprocessor_config.json',
 
 /** The model that is served with the page. */
 export const embedded: StudioHost['embedded'] = async () => ({
+  name: 'default',
   model: new Uint8Array(await (await get(MODEL)).arrayBuffer()),
   preprocessorConfig: await (await get(PREPROCESSOR)).json(),
   config: await (await get(CONFIG)).json(),

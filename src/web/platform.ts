@@ -1,18 +1,18 @@
 import { canvasReader } from '../data/web/index.ts';
 import { ThawError } from '../errors.ts';
-import { webRuntime } from '../runtime/web/sessions.ts';
-import type { RemotePlatform } from '../worker/index.ts';
+import { webRuntime, webRuntimeVersion } from '../runtime/web/sessions.ts';
+import type { ImageHandle, RemotePlatform } from '../worker/index.ts';
 import { privateStore } from './private-store.ts';
 
 /** Plain data. */
 export interface WebPlatformOptions {
-  /** Where ONNX Runtime's `.wasm` and `.mjs` files are served; beside the worker's script unless given. */
+  /** Where ONNX Runtime's `.wasm` and `.mjs` files are served; next to the worker's script unless given. */
   readonly assets?: string;
   /** Threads of WebAssembly; see `webRuntime`. */
   readonly threads?: number;
 }
 
-/** What a browser gives to a training: onnxruntime-web, its own decoders, and the origin's private files to keep projects in. */
+/** A browser's platform: onnxruntime-web, its own decoders, and the origin's private files to keep projects in. */
 export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlatform {
   return {
     async runtime(name) {
@@ -27,30 +27,34 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
       }
       return webRuntime({ device: gpu ? 'webgpu' : 'wasm', assets, threads });
     },
-    reader: (images) =>
-      canvasReader((file) => {
-        const image = images.get(file)!;
-        if (typeof image !== 'string') return image;
-        throw new ThawError(
-          'bad-data',
-          `${image} is a path, and a page reads no files by path`,
-          'Give the File itself',
-        );
-      }),
+    runtimeVersion: (device) => webRuntimeVersion(device === 'webgpu' ? 'webgpu' : 'wasm'),
+    reader: (images) => canvasReader((file) => blobOf(images.get(file)!)),
+    checkPath: (path) => {
+      throw pathInPage(path);
+    },
     cacheMemory: cacheMemory(),
     memory,
     store: privateStore(),
   };
 }
 
-/** @param software whether a graphics card that is played by the processor will do: WebAssembly is several times as fast */
+function blobOf(image: ImageHandle): Blob {
+  if (image instanceof Blob) return image;
+  if (typeof image === 'string') throw pathInPage(image);
+  return new Blob([image as Uint8Array<ArrayBuffer>]);
+}
+
+const pathInPage = (path: string): ThawError =>
+  new ThawError('bad-data', `"${path}" is a string, and a page reads no images by path`, 'Give the File itself');
+
+/** @param software whether a graphics card that the processor emulates will do: WebAssembly is several times as fast */
 async function hasWebGpu({ software }: { readonly software: boolean }): Promise<boolean> {
   const { gpu } = navigator as Partial<Navigator>;
   const adapter = await gpu?.requestAdapter().catch(() => null);
   return Boolean(adapter && (software || !adapter.info.isFallbackAdapter));
 }
 
-/** Gibibytes of the device's memory, of which browsers tell 8 at most, or nothing. */
+/** Gibibytes of the device's memory. Browsers report at most 8, or nothing. */
 const deviceMemory = (): number | undefined =>
   (navigator as Navigator & { readonly deviceMemory?: number }).deviceMemory;
 

@@ -1,23 +1,103 @@
-import type { Verification } from '../export/index.ts';
+import { selectionText } from '../compiler/surgery/index.ts';
+import { TRANSFORMERS_NAMES } from '../export/index.ts';
+import { plural } from '../report/format.ts';
+import { type CardRun, modelCard, type ShippedModel, taskCard } from '../report/index.ts';
+import { type Measured, nounOf, type SessionParts, sizesOf, type Unmeasured } from '../session/index.ts';
+import {
+  type Assessment,
+  type Evaluated,
+  type Evaluation,
+  type Images,
+  metricOf,
+  type ReportBlock,
+  TASKS,
+  type TaskOutcome,
+  type TemperatureFit,
+} from '../tasks/index.ts';
+import { type EpochRow, type StageConfig, stageResults } from '../training/index.ts';
+import { VERSION } from '../version.ts';
 import type { OpenRequest } from './protocol.ts';
+import { filesOf } from './reading.ts';
 
-/** The model card of a classifier that a page trained. @param accuracy on the images held out for validation, 0 … 1 */
-export const cardOf = ({ classes }: OpenRequest, accuracy: number, { holds, maxDifference }: Verification): string =>
-  [
-    '---',
-    'library_name: transformers.js',
-    'pipeline_tag: image-classification',
-    '---',
-    '# An image classifier',
-    '',
-    `Fine-tuned with Thaw for ${classes.length} classes. ${(100 * accuracy).toFixed(1)} % of the images held out for validation are recognized.`,
-    '',
-    ...(holds
-      ? []
-      : [`Its answers differ from those of the training by up to ${maxDifference}: measure it before you use it.`, '']),
-    '```js',
-    "import { pipeline } from '@huggingface/transformers';",
-    "const classify = await pipeline('image-classification', 'PATH OF THIS FOLDER');",
-    '```',
-    '',
-  ].join('\n');
+/** A finished training, as its model card takes it. */
+export interface CardRequest {
+  readonly request: OpenRequest;
+  readonly parts: SessionParts;
+  readonly measured: Measured<TaskOutcome, Evaluated> | Unmeasured<TaskOutcome, Evaluated>;
+  /** Of the validation set, before training. */
+  readonly before: Evaluated | null;
+  readonly rows: readonly EpochRow[];
+  readonly plan: readonly StageConfig[];
+  readonly bestEpoch: number | null;
+  /** Of the model's file. */
+  readonly sha256: string;
+  /** Its version, if it is known. */
+  readonly onnxruntime: string | null;
+  readonly shipped: Omit<ShippedModel, 'input' | 'output'>;
+}
+
+/** The model card of a finished training: the one that a run directory gets, without what only a run knows. */
+export function cardOf(asked: CardRequest): string {
+  const { request, parts, measured, before, rows } = asked;
+  const { task, dataset, settings, format } = parts;
+  const noun = nounOf(format);
+  const run = runOf(asked);
+  const path = request.project ?? `${noun}s`;
+  const shipped: ShippedModel = { ...TRANSFORMERS_NAMES, ...asked.shipped };
+  if (task.facts.task === 'classification' && 'val' in measured) {
+    const { classes } = dataset;
+    const count = (samples: typeof dataset.train) =>
+      classes.map((_, label) => samples.filter((sample) => sample.label === label).length);
+    // A classification's evaluations are what its card takes.
+    const own = { before, after: measured.val, test: measured.test } as {
+      readonly before: Evaluation | null;
+      readonly after: Assessment;
+      readonly test: Assessment | null;
+    };
+    const counts = { train: count(dataset.train), val: count(dataset.val), test: count(dataset.test) };
+    const calibration: TemperatureFit | null = measured.calibration;
+    return modelCard({ ...run, ...own, calibration, data: { path, noun, classes, counts } }, shipped);
+  }
+  const { metric } = task;
+  const kept = rows.find(({ epoch }) => epoch === asked.bestEpoch) ?? rows.at(-1);
+  const evaluation = 'val' in measured ? measured.val : kept?.val;
+  const test = 'test' in measured ? measured.test : null;
+  const blocks = (of: Evaluated | null, outcomes: readonly TaskOutcome[]) =>
+    of ? measured.task.reportBlocks(of, outcomes).filter(isForCards) : [];
+  return taskCard(
+    {
+      ...run,
+      ...{ task: settings.task, noun: TASKS[settings.task].noun, names: task.classes, metric },
+      data: { path, train: dataset.train.length, val: dataset.val.length },
+      after: evaluation ? metricOf(metric, evaluation) : Number.NaN,
+      tested: test && metricOf(metric, test),
+      reportBlocks: 'val' in measured ? blocks(measured.val, measured.predictions) : [],
+      testExhibits: blocks(test, []),
+    },
+    shipped,
+  );
+}
+
+const isForCards = (block: ReportBlock): block is Exclude<ReportBlock, Images> =>
+  block.kind !== 'images' && block.kind !== 'scatter';
+
+function runOf({ request, parts, rows, plan, bestEpoch, sha256, onnxruntime }: CardRequest): CardRun {
+  const { dataset, format, config, task, runtime, source: model } = parts;
+  const { name, source } = filesOf(request);
+  const samples = [dataset.train, dataset.val, dataset.test].reduce((all, { length }) => all + length, 0);
+  const stages = plan.flatMap(({ train, lr = config.lr }, i) => {
+    const row = rows.find(({ stage }) => stage === i + 1);
+    if (!row) return [];
+    const { trainable } = row;
+    return [{ stage: i + 1, train: selectionText(train), trainable, lr, ...stageResults(rows, i + 1, task.metric) }];
+  });
+  return {
+    title: `${name} on ${request.project ?? plural(samples, nounOf(format))}`,
+    model: { name, source, sha256, parameters: sizesOf(parts).parameters, opset: model.opsets[''] },
+    plan: stages,
+    rows,
+    bestEpoch,
+    environment: { thaw: VERSION, onnxruntime: onnxruntime ?? 'unknown', device: runtime.device },
+    seconds: rows.reduce((all, { seconds }) => all + seconds, 0),
+  };
+}

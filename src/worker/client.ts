@@ -1,70 +1,192 @@
+import { ThawError } from '../errors.ts';
+import type { RoundOutcome } from '../federated/index.ts';
+import { callable, type LoadedModel, type RankedPrediction, type TopOptions } from '../session/index.ts';
+import type { Prediction, TaskName } from '../tasks/index.ts';
+import type { StopReason } from '../training/index.ts';
+import { Calls } from './calls.ts';
+import { type FolderFiles, withFolder } from './model-files.ts';
 import type { Port } from './port.ts';
-import { type Answer, METHODS, type Method, type Methods, type RemoteEvent } from './protocol.ts';
-import { revive } from './remote-error.ts';
+import type {
+  ExpectedTask,
+  Finished,
+  ImageHandle,
+  InputHandle,
+  LoadRequest,
+  ModelRequest,
+  Opened,
+  OpenRequest,
+  RemoteEvent,
+  RemoteRoundRequest,
+} from './protocol.ts';
 
-type Asked<M extends Method> = (...parameters: Parameters<Methods[M]>) => Promise<ReturnType<Methods[M]>>;
+/** A model as a program has it: an `.onnx` file's bytes, or the files of a folder. */
+export type ModelSource = Uint8Array | FolderFiles;
 
 /**
- * Asks a server at the other end of a port; one trains at a time. Once the other side has ended, whatever waits and whatever is
- * asked later is rejected with the reason.
+ * A client of a worker, a thread or a utility process, which trains one model at a time. If the other side ends, calls are rejected with
+ * the reason.
+ *
+ * @typeParam I an image @typeParam M a model, both as the platform has them
  */
-export type RemoteClient = { readonly [M in Method]: Asked<M> } & {
+export interface RemoteClient<I = ImageHandle, M = ModelSource> {
+  /**
+   * Opens a model and samples for a training, in place of the one that is open. The types of what follows from it follow from `task`.
+   *
+   * @throws ThawError for everything that the user can fix
+   */
+  open<T extends TaskName = 'classification'>(request: OpenRequest<T, I, M>): Promise<RemoteTraining<T, I>>;
+  /** Opens a project that was kept, where it stopped. @throws ThawError `not-found`, or `bad-config` if it has another task */
+  reopen<T extends TaskName = 'classification'>(
+    project: string,
+    options?: ExpectedTask<T>,
+  ): Promise<RemoteTraining<T, I>>;
+  /** Names of the projects that are kept. */
+  projects(): Promise<readonly string[]>;
+  /** Removes a project. */
+  forget(project: string): Promise<void>;
+  /** Trains a round of a federation, in place of what is open. @throws AbortError if the signal stops it */
+  round<T extends TaskName = TaskName>(
+    request: RemoteRoundRequest<T, I, M>,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<RoundOutcome>;
+  /** Loads a finished model to predict with. It stays loaded whatever is trained. */
+  loadModel<T extends TaskName = 'classification'>(request: LoadRequest<T, M>): Promise<LoadedModel<T, I | string>>;
   /** Calls for every event from now on. @returns ends it */
   listen(take: (event: RemoteEvent) => void): () => void;
-  /** Calls with the reason if the other side ends by itself, whether or not something waits. */
+  /** Calls with the reason if the other side ends without being asked to, whether or not a call waits. */
   whenEnded(take: (reason: Error) => void): void;
   /** Ends the other side without waiting. */
   terminate(): void;
+}
+
+/** A training that is open at the other side, until `close` or another `open`, `reopen` or `round`. */
+export interface RemoteTraining<T extends TaskName = TaskName, I = ImageHandle> {
+  readonly opened: Opened<T>;
+  /** Trains to the end or until stopped. Its events come to `listen`. */
+  train(): Promise<StopReason>;
+  /** Pauses after the step under way. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the training after the step under way. */
+  stop(): Promise<void>;
+  /**
+   * Predictions of images or texts by the current weights, also during the training.
+   *
+   * @throws ThawError `bad-data` if an image cannot be read
+   */
+  predict(inputs: readonly (I | string)[]): Promise<readonly Prediction<T>[]>;
+  predict(inputs: readonly (I | string)[], options: TopOptions): Promise<readonly RankedPrediction<T>[]>;
+  /** Exports and measures the best weights. */
+  finish(): Promise<Finished<T>>;
+  close(): Promise<void>;
+}
+
+/** How what a platform has becomes what is sent. */
+export interface Sending<I, M> {
+  /** Images; texts stay as they are. */
+  inputs(inputs: readonly (I | string)[]): Promise<readonly InputHandle[]>;
+  /** The model, with the files next to it. */
+  model<R extends ModelRequest<M>>(request: R): Promise<Omit<R, 'model'> & ModelRequest>;
+}
+
+/** Images as they are, and models of bytes or of files. */
+export const asGiven: Sending<ImageHandle, ModelSource> = {
+  inputs: async (inputs) => inputs,
+  model: async ({ model, ...rest }) => (model instanceof Uint8Array ? { ...rest, model } : withFolder(rest, model)),
 };
 
 /** A client of whoever serves the port. */
-export function connect(port: Port): RemoteClient {
-  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-  const listeners = new Set<(event: RemoteEvent) => void>();
-  let next = 0;
-  let ended: Error | undefined;
-  const end = (reason: Error) => {
-    ended ??= reason;
-    for (const { reject } of waiting.values()) reject(ended);
-    waiting.clear();
+export function connect(port: Port): RemoteClient;
+export function connect<I, M>(port: Port, sending: Sending<I, M>): RemoteClient<I, M>;
+export function connect<I, M>(
+  port: Port,
+  // Without it, types are those of the first signature.
+  sending = asGiven as unknown as Sending<I, M>,
+): RemoteClient<I, M> {
+  const calls = new Calls(port);
+  const { ask } = calls;
+  /** Of the training or round that was asked for last; training handles of earlier ones are closed. */
+  let latest = 0;
+  let sent: Promise<unknown> = Promise.resolve();
+  /** What takes a while to be sent is sent in the order of the calls. */
+  const inTurn = <R>(prepare: () => Promise<R>): Promise<R> => {
+    const next = sent.then(prepare);
+    sent = next.catch(() => undefined);
+    return next;
   };
-  const watchers = new Set<(reason: Error) => void>();
-  port.ended?.((reason) => {
-    if (ended) return;
-    end(reason);
-    for (const take of watchers) take(reason);
-  });
-  port.listen((message) => {
-    const answer = message as Answer;
-    if ('event' in answer) {
-      for (const take of listeners) take(answer.event);
-      return;
-    }
-    const asked = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if ('error' in answer) asked?.reject(revive(answer.error));
-    else asked?.resolve(answer.result);
-  });
-  const ask = (method: Method, parameters: readonly unknown[]) =>
-    new Promise<unknown>((resolve, reject) => {
-      if (ended) throw ended;
-      const id = next++;
-      waiting.set(id, { resolve, reject });
-      port.post({ id, method, parameters });
-    });
-  const methods = Object.fromEntries(
-    METHODS.map((method) => [method, (...parameters: readonly unknown[]) => ask(method, parameters)]),
-  ) as { [M in Method]: Asked<M> };
+  const withHandles = async <R extends ModelRequest<M> & { readonly samples: readonly { readonly image?: I }[] }>(
+    request: R,
+  ) => {
+    const { samples, ...rest } = await sending.model(request);
+    const images = await sending.inputs(samples.flatMap(({ image }) => (image === undefined ? [] : [image])));
+    let next = 0;
+    return {
+      ...rest,
+      samples: samples.map((sample) => (sample.image === undefined ? sample : { ...sample, image: images[next++] })),
+    };
+  };
+  const handles = (inputs: readonly (I | string)[]) => inTurn(() => sending.inputs(inputs));
+  const training = <T extends TaskName>(opened: Opened, turn: number): RemoteTraining<T, I> => {
+    const whileOpen = async <R>(call: () => Promise<R>): Promise<R> => {
+      if (latest === turn) return call();
+      throw new ThawError('bad-config', 'this training is closed', 'Use the one that was opened last, or reopen it');
+    };
+    return {
+      // Its task was asked for, or checked.
+      opened: opened as Opened<T>,
+      train: () => whileOpen(() => ask('train')),
+      pause: () => whileOpen(() => ask('pause')),
+      resume: () => whileOpen(() => ask('resume')),
+      stop: () => whileOpen(() => ask('stop')),
+      predict: async (inputs: readonly (I | string)[], options: Partial<TopOptions> = {}) => {
+        const sendable = await handles(inputs);
+        return whileOpen(() => ask('predict', sendable, options)) as Promise<readonly never[]>;
+      },
+      finish: () => whileOpen(() => ask('finish')) as Promise<Finished<T>>,
+      close: () =>
+        whileOpen(() => {
+          latest++;
+          return ask('close');
+        }),
+    };
+  };
   return {
-    ...methods,
-    listen(take) {
-      listeners.add(take);
-      return () => listeners.delete(take);
+    open: async (request) => {
+      const sendable = await inTurn(() => withHandles(request));
+      const turn = ++latest;
+      // Its samples are handles now.
+      return training(await ask('open', sendable as unknown as OpenRequest), turn);
     },
-    whenEnded: (take) => void watchers.add(take),
-    terminate() {
-      port.close();
-      end(new Error('the training was ended from outside'));
+    reopen: async (project, { task = 'classification' as const } = {}) => {
+      const turn = ++latest;
+      return training(await ask('reopen', project, { task }), turn);
     },
+    projects: () => ask('projects'),
+    forget: (project) => ask('forget', project),
+    round: async (request, { signal } = {}) => {
+      const sendable = await inTurn(() => withHandles(request));
+      signal?.throwIfAborted();
+      latest++;
+      const stop = () => void ask('stop').catch(() => undefined);
+      signal?.addEventListener('abort', stop, { once: true });
+      try {
+        return await ask('round', sendable as unknown as RemoteRoundRequest);
+      } finally {
+        signal?.removeEventListener('abort', stop);
+      }
+    },
+    loadModel: async <T extends TaskName = 'classification'>(request: LoadRequest<T, M>) => {
+      const task = request.task ?? ('classification' as T);
+      const { id, labels } = await ask('load', { ...(await inTurn(() => sending.model(request))), task });
+      return callable<T, I | string>({
+        task,
+        labels,
+        predict: async (inputs, options) => ask('predictLoaded', id, await handles(inputs), options),
+        dispose: () => ask('unload', id),
+      });
+    },
+    listen: calls.listen,
+    whenEnded: calls.whenEnded,
+    terminate: calls.terminate,
   };
 }

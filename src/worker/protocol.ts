@@ -1,123 +1,212 @@
 /**
- * What a page and its worker (a window and its utility process, a program and its worker thread) say to each other. Everything is
- * plain data that structured cloning takes.
+ * The messages between a page and its worker (a window and its utility process, a program and its worker thread). Everything is plain data
+ * that structured cloning takes.
  */
-import type { Preprocessing } from '../data/index.ts';
+import type { Noun, Preprocessing } from '../data/index.ts';
+import type { TextFormat } from '../data/text/index.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Verification } from '../export/index.ts';
 import type { RoundMode, RoundOutcome } from '../federated/index.ts';
-import type { MemoryPlan, RecommendedSettings, TrainingSettings } from '../session/index.ts';
-import type { Evaluation, StopReason, TrainingEvent } from '../training/index.ts';
+import type {
+  MemoryPlan,
+  PredictionSettings,
+  RecommendedSettings,
+  SessionEvent,
+  TaskRequest,
+  TopOptions,
+} from '../session/index.ts';
+import type {
+  ClassMistake,
+  LabelsMistake,
+  Prediction,
+  TaskEvaluation,
+  TaskName,
+  TemperatureFit,
+} from '../tasks/index.ts';
+import type { StopReason } from '../training/index.ts';
 
-/** An image's contents; on platforms with a file system, a path. */
-export type ImageHandle = Blob | string;
+/** An image's contents; on platforms with files also a path. */
+export type ImageHandle = Blob | Uint8Array | string;
 
-export interface LabelledImage {
-  readonly image: ImageHandle;
-  /** Index into the classes. */
-  readonly label: number;
-  /** Held out for validation; where no image says so, a part of each class is, at random. */
-  readonly validation?: boolean;
+/** What a model predicts from: an image, or a text. */
+export type InputHandle = ImageHandle | string;
+
+/** The labels of a sample, by task. */
+export interface SampleLabels {
+  /** Its class. */
+  readonly classification: { readonly label: string };
+  readonly embedding: { readonly label: string };
+  /** Any number of labels; an empty list is a sample of none of them. */
+  readonly 'multi-label': { readonly labels: readonly string[] };
+  /** Numbers by name, in units of your choice. */
+  readonly regression: { readonly values: Readonly<Record<string, number>> };
 }
 
-export interface OpenRequest {
+/** A labelled image, or a labelled text for a model that reads texts. */
+export type LabelledSample<T extends TaskName = TaskName, I = ImageHandle> = SampleLabels[T] &
+  ({ readonly image: I; readonly text?: undefined } | { readonly text: string; readonly image?: undefined }) & {
+    /** If no sample is in `val`, a part of the training samples is held out (`valFraction`). `train` unless given. */
+    readonly split?: 'train' | 'val' | 'test';
+  };
+
+/** A model, and the files next to it. */
+export interface ModelRequest<M = Uint8Array> {
   /** An `.onnx` file. */
-  readonly model: Uint8Array;
-  /** What lies beside it, parsed: `preprocessor_config.json`, `config.json`. */
+  readonly model: M;
+  /** The model's name, for messages and its model card. */
+  readonly name?: string;
+  /** Where it comes from, such as its address, for the model card; its name unless given. */
+  readonly source?: string;
+  /** Parsed JSON: `preprocessor_config.json`, `config.json`, `tokenizer.json` and `tokenizer_config.json`. */
   readonly preprocessorConfig?: unknown;
   readonly config?: unknown;
-  readonly classes: readonly string[];
-  readonly images: readonly LabelledImage[];
-  /** As in a `thaw.config` file. `device` is `auto` unless said. */
-  readonly settings?: TrainingSettings;
-  /** A name to keep the project and its checkpoints under, so that a later `reopen` goes on with it. */
+  readonly tokenizer?: unknown;
+  readonly tokenizerConfig?: unknown;
+}
+
+/** @typeParam T the task @typeParam I an image @typeParam M a model, both as the platform has them */
+export interface OpenRequest<T extends TaskName = TaskName, I = ImageHandle, M = Uint8Array>
+  extends ModelRequest<M>,
+    TaskRequest<T> {
+  readonly samples: readonly LabelledSample<T, I>[];
+  /** The classes, labels or numbers in the order of the outputs. Unless given, the names in the samples, sorted. */
+  readonly classes?: readonly string[];
+  /** Keeps the training and its checkpoints under this name, so that `reopen` can continue it later. */
   readonly project?: string;
 }
 
-/** A round of a federation, on images whose classes the state knows by name. */
-export interface RemoteRoundRequest extends RoundMode, Omit<OpenRequest, 'project'> {
+/** A round of a federation. Its state names the classes and the task. */
+export interface RemoteRoundRequest<T extends TaskName = TaskName, I = ImageHandle, M = Uint8Array>
+  extends RoundMode,
+    Omit<OpenRequest<T, I, M>, 'project' | 'classes'> {
   /** The state that the round begins with: a safetensors file. */
   readonly state: Uint8Array;
 }
 
-/** What is known once a project is open. */
-export interface Opened {
+/** A finished model to predict with. */
+export interface LoadRequest<T extends TaskName = TaskName, M = Uint8Array> extends ModelRequest<M> {
+  /** The task of the model: `classification` unless given. Another task is an error. */
+  readonly task?: T;
+  readonly settings?: PredictionSettings;
+}
+
+/** A loaded model. */
+export interface Loaded {
+  readonly id: number;
+  readonly labels: readonly string[];
+}
+
+/** What is known once a training is open. */
+export interface Opened<T extends TaskName = TaskName> {
+  readonly task: T;
   readonly device: string;
-  readonly preprocessing: Preprocessing;
+  /** What samples are: images or texts. */
+  readonly noun: Noun;
+  /** How they become the model's input. */
+  readonly format: Preprocessing | Pick<TextFormat, 'kind' | 'maxLength'>;
+  /** Names of the classes, labels or numbers, in the order of the outputs. */
   readonly classes: readonly string[];
   /** Names of the layer groups, input side first. */
   readonly groups: readonly string[];
   readonly stages: readonly { readonly train: string; readonly epochs: number }[];
   readonly stepsPerEpoch: number;
+  /** Samples of each split. */
   readonly train: number;
   readonly val: number;
-  /** Settings that nobody gave, and that are as the model recommends. */
+  readonly test: number;
+  /** Settings that the model recommends, and the request leaves open. */
   readonly recommended: RecommendedSettings;
-  /** What the training is estimated to take, and whether its batches go through in parts; of one that begins, where it is known of the device. */
+  /** Estimated memory, and whether batches are divided to save some; undefined if it is not known of the device. */
   readonly memory?: MemoryPlan;
   /** Worth knowing before training, a line each: an assumed preprocessing, a project that cannot be kept. */
   readonly notices: readonly string[];
-  /** Epochs that are done already, where a kept project was opened again. */
+  /** Epochs that are done already, of a project that was reopened. */
   readonly epochsDone: number;
-  /** Images that cannot be read are found while training: see the `problem` events. */
 }
 
-export interface Predicted {
-  /** Index of the most probable class. */
-  readonly label: number;
-  readonly probabilities: readonly number[];
+/** A validation sample that the finished model gets wrong; `sample` is its place in the request. */
+export type Mistake<T extends TaskName = TaskName> = T extends 'classification'
+  ? Omit<ClassMistake, 'index'> & { readonly sample: number }
+  : T extends 'multi-label'
+    ? Omit<LabelsMistake, 'index'> & { readonly sample: number }
+    : never;
+
+/** A finished model, discriminated by `status` and, if the task is not known, by `task`. */
+export type Finished<T extends TaskName = TaskName> = T extends TaskName
+  ? {
+      readonly task: T;
+      /** The `model/` folder: path within it and contents. */
+      readonly files: readonly (readonly [path: string, contents: Uint8Array])[];
+      /** The finished model's predictions next to the trainer's; `holds` is false if Thaw or the runtime has a bug. */
+      readonly verification: Verification;
+      /** Of a quantized model: the same with ONNX Runtime's integer kernels, its default. */
+      readonly integerKernels?: Verification;
+    } & (MeasuredModel<T> | UnmeasuredModel)
+  : never;
+
+interface MeasuredModel<T extends TaskName> {
+  readonly status: 'finished';
+  /** The finished model on the validation set. */
+  readonly evaluation: TaskEvaluation<T>;
+  /** The finished model on the test set, if there is one. */
+  readonly test: TaskEvaluation<T> | null;
+  /** The temperature that `config.json` keeps, and its effect; null if the task has none. */
+  readonly calibration: TemperatureFit | null;
+  /** The worst first; null if no answer of the task is simply wrong. */
+  readonly mistakes: T extends 'classification' | 'multi-label' ? readonly Mistake<T>[] : null;
 }
 
-/** One validation image that the finished model gets wrong. */
-export interface Mistake {
-  /** Its place among the images that were given. */
-  readonly image: number;
-  readonly label: number;
-  readonly predicted: number;
-  readonly probability: number;
+/** No validation sample could be read. */
+interface UnmeasuredModel {
+  readonly status: 'unmeasured';
+  readonly evaluation: null;
+  readonly test: null;
+  readonly calibration: null;
+  readonly mistakes: null;
 }
 
-export interface Finished {
-  /** The `model/` folder: path within it and contents. */
-  readonly files: readonly (readonly [path: string, contents: Uint8Array])[];
-  readonly evaluation: Evaluation;
-  /** The model's answers next to the trainer's; `holds` is false if Thaw or the runtime has a bug. */
-  readonly verification: Verification;
-  readonly mistakes: readonly Mistake[];
+/** The task that the caller expects; another one is an error. */
+export interface ExpectedTask<T extends TaskName = TaskName> {
+  /** `classification` unless given. */
+  readonly task?: T;
 }
 
 /** What can be asked, with its answer. */
 export interface Methods {
   open(request: OpenRequest): Opened;
   /** Opens a project that was kept, where it stopped. */
-  reopen(project: string): Opened;
+  reopen(project: string, options: ExpectedTask): Opened;
   /** Names of the projects that are kept. */
   projects(): readonly string[];
   forget(project: string): void;
-  /** Trains to the end or until stopped; its events come in between. */
+  /** Trains to the end or until stopped, with events in between. */
   train(): StopReason;
   pause(): void;
   resume(): void;
-  /** Ends the training after the step under way; `train` answers then. A round is given up: `round` is rejected. */
+  /** Ends the training after the step under way; `train` answers then. A round is abandoned, and `round` rejected. */
   stop(): void;
-  predict(images: readonly ImageHandle[]): readonly Predicted[];
+  predict(inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
   finish(): Finished;
-  /** A federation's round, in place of what is open; what frozen layers make of the images is kept for the next. */
-  round(request: RemoteRoundRequest): RoundOutcome;
+  /** Closes the training. */
   close(): void;
+  /** A round of a federation; it closes the training. Outputs of the frozen layers are kept for the next round. */
+  round(request: RemoteRoundRequest): RoundOutcome;
+  load(request: LoadRequest): Loaded;
+  predictLoaded(id: number, inputs: readonly InputHandle[], options: Partial<TopOptions>): readonly Prediction[];
+  unload(id: number): void;
 }
 
 export type Method = keyof Methods;
 
 export const METHODS: readonly Method[] = [
-  ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'resume', 'stop'] as const),
-  ...(['predict', 'finish', 'round', 'close'] as const),
+  ...(['open', 'reopen', 'projects', 'forget', 'train', 'pause', 'resume', 'stop', 'predict', 'finish'] as const),
+  ...(['close', 'round', 'load', 'predictLoaded', 'unload'] as const),
 ];
 
 export type RemoteEvent =
-  | TrainingEvent
-  /** An image that cannot be read, by its place among those given, and why. */
-  | { readonly type: 'problem'; readonly image: number; readonly reason: string }
+  | SessionEvent
+  /** An image that cannot be read, by its place among the samples, and why. */
+  | { readonly type: 'problem'; readonly sample: number; readonly reason: string }
   /** The project's newest checkpoint could not be kept, and why. The training continues; predict, finish and download work. */
   | { readonly type: 'unsaved'; readonly message: string; readonly hint?: string }
   | { readonly type: 'paused' }

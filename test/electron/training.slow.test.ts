@@ -1,13 +1,13 @@
 // The whole way from a page to the utility process and back, with stand-ins for what Electron gives: see stand-in.ts. What they
 // cannot show, Electron itself does in electron.test.ts, where its binary is.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserWindow } from 'electron';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { pickImages, pickModel, saveModel, startProcess } from '../../src/electron/client.ts';
+import { pickImages, pickModel, pickTexts, saveModel, startProcess } from '../../src/electron/client.ts';
 import { startTraining, type Training } from '../../src/electron/main.ts';
 import { firstState, round, train } from '../../src/node/commands/index.ts';
 import type { OpenRequest, RemoteClient } from '../../src/worker/index.ts';
@@ -19,7 +19,7 @@ import * as standIn from './stand-in.ts';
 vi.mock('electron', () => import('./stand-in.ts'));
 
 let project: Project;
-let request: OpenRequest;
+let request: OpenRequest<'classification'>;
 let folder: string;
 let training: Training;
 const clients: RemoteClient[] = [];
@@ -59,10 +59,10 @@ async function picked() {
   return pickImages({ folders: true });
 }
 
-const asBlobs = ({ images, ...rest }: OpenRequest): OpenRequest => ({
+const asBlobs = ({ samples, ...rest }: OpenRequest<'classification'>): OpenRequest<'classification'> => ({
   ...rest,
-  images: images.map(({ image, ...labelled }) => ({
-    ...labelled,
+  samples: samples.map(({ image, label, split }) => ({
+    ...{ label, split },
     image: new Blob([readFileSync(image as string)]),
   })),
 });
@@ -74,14 +74,16 @@ test('a page trains in a process of its own on files that were picked, to the by
   expect(images).toHaveLength(36);
   expect(images[0]).toMatchObject({ name: '0.png', folder: 'blue' });
   standIn.picks.push([join(project.model, 'model.onnx')]);
-  const { name, ...model } = (await pickModel())!;
-  expect(name).toBe('model');
-  expect(await client.open({ ...request, ...model })).toMatchObject({ device: 'cpu', train: 24, val: 12 });
+  const model = (await pickModel())!;
+  expect(model.name).toBe('model');
+  const trained = await client.open({ ...request, ...model });
+  expect(trained.opened).toMatchObject({ device: 'cpu', train: 24, val: 12 });
   const epochs: string[] = [];
   client.listen(({ type }) => type === 'epoch' && epochs.push(type));
-  expect(await client.train()).toBe('finished');
+  expect(await trained.train()).toBe('finished');
   expect(epochs).toHaveLength(4);
-  const { files } = await client.finish();
+  const { files } = await trained.finish();
+  expect(Buffer.from(new Map(files).get('README.md')!).toString()).toContain('# model on 36 images');
   const run = join(folder, 'run');
   await train({ model: project.model, data: project.data, out: run, settings });
   expect(modelOf(files).equals(readFileSync(join(run, 'model', 'onnx', 'model.onnx')))).toBe(true);
@@ -111,14 +113,15 @@ test('the page that Electron itself is tried with gets what it expects', async (
 
 test('Blobs train like the files that they are of', async () => {
   const client = started();
-  await client.open(asBlobs(request));
-  await client.train();
-  const [red] = await client.predict([new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))])]);
-  expect(red.probabilities).toHaveLength(3);
-  const { files } = await client.finish();
+  const blobs = await client.open(asBlobs(request));
+  await blobs.train();
+  const [red] = await blobs.predict([new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))])]);
+  expect(Object.keys(red.probabilities)).toEqual(['blue', 'green', 'red']);
+  const { files } = await blobs.finish();
+  const classify = await client.loadModel({ model: files });
+  expect((await classify(new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))]))).label).toBe(red.label);
   await picked();
-  const other = started();
-  await other.open(request);
+  const other = await started().open(request);
   await other.train();
   expect(modelOf(files).equals(modelOf((await other.finish()).files))).toBe(true);
 });
@@ -129,10 +132,44 @@ test('paths that were not picked are refused, in what is opened and in what is r
   await expect(client.open({ ...request, project: 'mine' })).rejects.toMatchObject(refused);
   expect(await client.projects()).toEqual([]);
   await picked();
-  await client.open(request);
-  await expect(client.predict([join(project.model, 'model.onnx')])).rejects.toMatchObject(refused);
-  await expect(client.predict([{ length: 1 } as unknown as Blob])).rejects.toThrow();
-  expect(await client.predict([request.images[0].image])).toHaveLength(1);
+  const training = await client.open(request);
+  await expect(training.predict([join(project.model, 'model.onnx')])).rejects.toMatchObject(refused);
+  await expect(training.predict([{ length: 1 } as unknown as Blob])).rejects.toThrow('input 0 is not an image');
+  expect(await training.predict([request.samples[0].image!])).toHaveLength(1);
+});
+
+test('a page cannot have a kept project read a path that was not picked', async () => {
+  const client = started();
+  const { samples, ...rest } = asBlobs(request);
+  const forged = samples.map((sample, i) => (i ? sample : { ...sample, path: join(project.model, 'model.onnx') }));
+  const kept = await client.open({ ...rest, samples: forged, project: 'forged' });
+  await kept.close();
+  expect((await client.reopen('forged')).opened).toMatchObject({ train: 24, val: 12 });
+  expect(readFileSync(join(folder, 'projects', 'forged', 'project.json'), 'utf8')).not.toContain('model.onnx');
+});
+
+test('texts are picked with their contents, and trained on', async () => {
+  for (const label of ['good', 'bad']) {
+    mkdirSync(join(folder, 'reviews', label), { recursive: true });
+    for (const [i, word] of ['film', 'book', 'song', 'dinner'].entries())
+      writeFileSync(
+        join(folder, 'reviews', label, `${i}.txt`),
+        `the ${word} was ${label === 'good' ? 'fine' : 'poor'}`,
+      );
+  }
+  standIn.picks.push([join(folder, 'reviews')], ['test/fixtures/texts/bert/onnx/model.onnx']);
+  const texts = await pickTexts({ folders: true });
+  expect(texts[0]).toEqual({ name: '0.txt', folder: 'bad', text: 'the film was poor' });
+  const samples = texts.map(({ text, folder: label }) => ({ text, label }));
+  const model = (await pickModel())!;
+  const training = await started().open({
+    ...model,
+    samples,
+    settings: { device: 'cpu', epochs: 1, trainable: 'head' },
+  });
+  expect(training.opened).toMatchObject({ noun: 'text', classes: ['bad', 'good'], train: 6, val: 2 });
+  await training.train();
+  expect((await training.predict(['the song was fine']))[0].probability).toBeGreaterThanOrEqual(0.5);
 });
 
 /** Libraries that a process of Linux has loaded. */
@@ -144,27 +181,30 @@ test('a round in the utility process gives the bits of one from files, and on Li
   const state = await firstState({ model: project.model, settings: { ...shared, labels: ['blue', 'green', 'red'] } });
   await picked();
   const client = started();
-  const { model, preprocessorConfig, classes, images } = request;
-  const outcome = await client.round({ model, preprocessorConfig, classes, images, state, settings: own });
+  const outcome = await client.round({ ...request, state, settings: own });
   expect(outcome).toEqual(await round({ model: project.model, data: project.data, state, settings: own }));
-  await client.open(request);
-  await client.predict([request.images[0].image]);
+  const training = await client.open(request);
+  await training.predict([request.samples[0].image!]);
   if (process.platform === 'linux') {
     expect(librariesOf(process.pid)).toMatch(/sharp-linux/);
     expect(librariesOf(standIn.processes[0].child.pid!)).not.toMatch(/sharp-linux|libvips/);
   }
 });
 
-test('a page is told what to install for decoding on Linux', needs(process.platform === 'linux', 'Linux'), async () => {
-  vi.stubEnv('NODE_OPTIONS', `--require ${fileURLToPath(new URL('hide-wasm.cjs', import.meta.url))}`);
-  const client = started();
-  const { version } = JSON.parse(readFileSync('node_modules/sharp/package.json', 'utf8'));
-  const missing = { code: 'device', hint: `npm install @img/sharp-wasm32@${version}` };
-  await expect(client.projects()).rejects.toMatchObject(missing);
-  await picked();
-  await expect(client.open(request)).rejects.toMatchObject(missing);
-  vi.unstubAllEnvs();
-});
+test(
+  'a page gets the command to install what decodes on Linux',
+  needs(process.platform === 'linux', 'Linux'),
+  async () => {
+    vi.stubEnv('NODE_OPTIONS', `--require ${fileURLToPath(new URL('hide-wasm.cjs', import.meta.url))}`);
+    const client = started();
+    const { version } = JSON.parse(readFileSync('node_modules/sharp/package.json', 'utf8'));
+    const missing = { code: 'device', hint: `npm install @img/sharp-wasm32@${version}` };
+    await expect(client.projects()).rejects.toMatchObject(missing);
+    await picked();
+    await expect(client.open(request)).rejects.toMatchObject(missing);
+    vi.unstubAllEnvs();
+  },
+);
 
 test('links in a picked folder are not followed', async () => {
   symlinkSync(join(project.data, 'val', 'red', '0.png'), join(folder, 'link.png'));
@@ -177,26 +217,27 @@ test('links in a picked folder are not followed', async () => {
 test('a kept project can be opened again in another process, images picked earlier included', async () => {
   await picked();
   const first = started();
-  await first.open({ ...request, project: 'kept' });
+  const kept = await first.open({ ...request, project: 'kept' });
   first.listen(({ type }) => {
-    if (type === 'epoch') first.stop();
+    if (type === 'epoch') kept.stop();
   });
-  expect(await first.train()).toBe('interrupted');
+  expect(await kept.train()).toBe('interrupted');
   training.end();
   const window = new standIn.BrowserWindow() as unknown as BrowserWindow;
   training = startTraining({ window, origin: 'app://studio', projects: join(folder, 'projects') });
   const second = started();
   expect(await second.projects()).toEqual(['kept']);
-  expect((await second.reopen('kept')).epochsDone).toBeGreaterThan(0);
-  expect(await second.train()).toBe('finished');
+  const again = await second.reopen('kept');
+  expect(again.opened.epochsDone).toBeGreaterThan(0);
+  expect(await again.train()).toBe('finished');
 });
 
-test('when the process dies, what waits and what is asked later is rejected with the reason; another can be started', async () => {
+test('when the process dies, waiting and later calls are rejected with the reason; another can be started', async () => {
   await picked();
   const client = started();
-  const told: Error[] = [];
-  client.whenEnded((reason) => told.push(reason));
-  await client.open({ ...request, settings: long });
+  const reasons: Error[] = [];
+  client.whenEnded((reason) => reasons.push(reason));
+  const killed = await client.open({ ...request, settings: long });
   client.listen(({ type }) => {
     if (type === 'epoch') standIn.processes.at(-1)!.child.kill('SIGKILL');
   });
@@ -205,14 +246,14 @@ test('when the process dies, what waits and what is asked later is rejected with
     code: 'ended',
     message: expect.stringContaining("the training's process has ended: it exited with"),
   };
-  await expect(client.train()).rejects.toMatchObject(ended);
+  await expect(killed.train()).rejects.toMatchObject(ended);
   await expect(client.projects()).rejects.toMatchObject(ended);
-  expect(told).toEqual([expect.objectContaining({ code: 'ended' })]);
+  expect(reasons).toEqual([expect.objectContaining({ code: 'ended' })]);
   const next = started();
-  expect(await next.open(request)).toMatchObject({ train: 24 });
+  expect((await next.open(request)).opened).toMatchObject({ train: 24 });
 });
 
-test('an error that nobody catches ends the process and is told', async () => {
+test('an error that nobody catches ends the process and is reported', async () => {
   const client = started();
   await client.projects();
   const exited = new Promise((resolve) => {

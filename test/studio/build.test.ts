@@ -48,7 +48,7 @@ describe('the built page', () => {
   test('names no address but those of name spaces and in messages', () => {
     // Names that only look like addresses, and what messages advise to read: nothing is fetched from them.
     const known =
-      /^https?:\/\/(?:www\.w3\.org\/|json-schema\.org\/|www\.apache\.org\/licenses\/|web\.dev\/cross-origin-isolation|rolldown\.rs\/in-depth|\[)/;
+      /^https?:\/\/(?:www\.w3\.org\/|json-schema\.org\/|www\.apache\.org\/licenses\/|web\.dev\/cross-origin-isolation|rolldown\.rs\/in-depth|huggingface\.co\/docs\/transformers\.js|\[)/;
     const looked = files.filter((file) => /\.(?:m?js|css|html|svg|webmanifest)$/.test(file));
     const found = looked.flatMap((file) => read(file).match(/https?:\/\/[^\s"'`<>)]+/g) ?? []);
     expect(found.filter((address) => !known.test(address))).toEqual([]);

@@ -1,8 +1,19 @@
-/** A worker that does at once what it is told to, and no arithmetic. */
+/** A worker that answers at once, and does no arithmetic. */
 
 import type { StudioHost } from '../../src/studio/state/host.ts';
+import type { TaskEvaluation } from '../../src/tasks/index.ts';
 import type { EpochRow, StopReason } from '../../src/training/index.ts';
-import type { Finished, Opened, OpenRequest, RemoteClient, RemoteEvent } from '../../src/worker/index.ts';
+import {
+  type Answer,
+  connect,
+  describe,
+  type Finished,
+  type Opened,
+  type OpenRequest,
+  type RemoteClient,
+  type RemoteEvent,
+  type Request,
+} from '../../src/worker/index.ts';
 import type { Methods } from '../../src/worker/protocol.ts';
 
 export const GROUPS = ['stem', 'block1', 'block2', 'head'];
@@ -62,7 +73,7 @@ export interface FakeOptions {
   readonly epochsDone?: number;
   /** What a method throws. */
   readonly fails?: Partial<Record<keyof Methods, Error>>;
-  /** `train` stops before this epoch, and waits to be told what to do. */
+  /** `train` stops before this epoch, and waits for `resume`. */
   readonly holdAt?: number;
 }
 
@@ -72,61 +83,68 @@ export class FakeEngine {
   readonly client: RemoteClient;
   terminated = false;
   end: (reason: Error) => void = () => {};
-  /** Lets a training go on that is held. */
+  /** Continues a training that is held. */
   resume: (how: 'go on' | 'stop') => void = () => {};
-  private readonly listeners = new Set<(event: RemoteEvent) => void>();
+  private answer: (answer: Answer) => void = () => {};
   private done = 0;
 
   constructor(private readonly options: FakeOptions = {}) {
-    const answer =
-      <M extends keyof Methods>(
-        method: M,
-        work: (...parameters: Parameters<Methods[M]>) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>>,
-      ) =>
-      async (...parameters: Parameters<Methods[M]>) => {
-        this.asked.push(method);
-        const error = options.fails?.[method];
-        if (error) throw error;
-        return work(...parameters);
-      };
-    this.client = {
-      open: answer('open', (request) => {
-        this.request = request;
-        this.done = 0;
-        return this.opened(request.classes);
-      }),
-      reopen: answer('reopen', () => {
-        this.done = options.epochsDone ?? 0;
-        return { ...this.opened(['a', 'b']), epochsDone: this.done };
-      }),
-      projects: answer('projects', () => []),
-      forget: answer('forget', () => {}),
-      train: answer('train', () => this.train()),
-      pause: answer('pause', () => this.emit({ type: 'paused' })),
-      resume: answer('resume', () => this.emit({ type: 'resumed' })),
-      stop: answer('stop', () => this.resume('stop')),
-      predict: answer('predict', (images) => images.map(() => ({ label: 1, probabilities: [0.25, 0.75] }))),
-      finish: answer('finish', () => finished),
-      round: answer('round', () => {
-        throw new Error('the studio takes part in no federation');
-      }),
-      close: answer('close', () => {}),
+    this.client = connect({
+      post: (message) => void this.take(message as Request),
       listen: (take) => {
-        this.listeners.add(take);
-        return () => this.listeners.delete(take);
+        this.answer = take;
       },
-      whenEnded: (take) => {
-        this.end = take;
-      },
-      terminate: () => {
+      close: () => {
         this.terminated = true;
       },
-    };
+      ended: (take) => {
+        this.end = take;
+      },
+    });
   }
 
   emit(event: RemoteEvent): void {
-    for (const take of this.listeners) take(event);
+    this.answer({ event });
   }
+
+  private async take({ id, method, parameters }: Request): Promise<void> {
+    this.asked.push(method);
+    try {
+      const error = this.options.fails?.[method];
+      if (error) throw error;
+      const run = this.methods[method] as ((...parameters: readonly unknown[]) => unknown) | undefined;
+      if (!run) throw new Error(`the studio does not use ${method}`);
+      const result = await run(...parameters);
+      this.answer({ id, result });
+    } catch (error) {
+      this.answer({ id, error: describe(error) });
+    }
+  }
+
+  private readonly methods: {
+    readonly [M in keyof Methods]?: (
+      ...parameters: Parameters<Methods[M]>
+    ) => ReturnType<Methods[M]> | Promise<ReturnType<Methods[M]>>;
+  } = {
+    open: (request) => {
+      this.request = request;
+      this.done = 0;
+      return opened(request.classes!);
+    },
+    reopen: () => {
+      this.done = this.options.epochsDone ?? 0;
+      return { ...opened(['a', 'b']), epochsDone: this.done };
+    },
+    projects: () => [],
+    forget: () => {},
+    train: () => this.train(),
+    pause: () => this.emit({ type: 'paused' }),
+    resume: () => this.emit({ type: 'resumed' }),
+    stop: () => this.resume('stop'),
+    predict: (images) => images.map(() => PREDICTION),
+    finish: () => finished,
+    close: () => {},
+  };
 
   private async train(): Promise<StopReason> {
     for (const event of eventsFrom(this.done)) {
@@ -143,41 +161,46 @@ export class FakeEngine {
     }
     return 'finished';
   }
-
-  private opened = (classes: readonly string[]): Opened => ({
-    device: 'wasm',
-    // What of it matters is the worker's.
-    preprocessing: {} as Opened['preprocessing'],
-    classes,
-    groups: GROUPS,
-    stages: STAGES,
-    stepsPerEpoch: 4,
-    train: 4,
-    val: 2,
-    recommended: {},
-    notices: [],
-    epochsDone: 0,
-  });
 }
 
-const finished: Finished = {
+export const PREDICTION = { label: 'b', probability: 0.75, probabilities: { a: 0.25, b: 0.75 } };
+
+const opened = (classes: readonly string[]): Opened => ({
+  task: 'classification',
+  device: 'wasm',
+  noun: 'image',
+  // Only the worker uses it.
+  format: {} as Opened['format'],
+  classes,
+  groups: GROUPS,
+  stages: STAGES,
+  stepsPerEpoch: 4,
+  ...{ train: 4, val: 2, test: 0 },
+  recommended: {},
+  notices: [],
+  epochsDone: 0,
+});
+
+const finished: Finished<'classification'> = {
+  status: 'finished',
+  task: 'classification',
   verification: { samples: 2, maxDifference: 0, agreement: 1, holds: true },
   files: [['onnx/model.onnx', new Uint8Array([1, 2, 3])]],
+  // The part that the studio shows.
   evaluation: {
     loss: 0.5,
     accuracy: 0.5,
-    top5: 1,
-    f1: 0.4,
-    perClass: [],
     confusion: [
       [1, 0],
       [1, 0],
     ],
-  },
-  mistakes: [{ image: 3, label: 1, predicted: 0, probability: 0.8 }],
+  } as unknown as TaskEvaluation<'classification'>,
+  test: null,
+  calibration: null,
+  mistakes: [{ sample: 3, label: 'b', predicted: 'a', probability: 0.8 }],
 };
 
-/** @returns what the studio lies in, and its engines as they are started */
+/** @returns the host of a studio, and its engines as they are started */
 export function host(options: FakeOptions = {}, project: string | undefined = 'studio') {
   const engines: FakeEngine[] = [];
   const around: StudioHost = {

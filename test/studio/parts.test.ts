@@ -91,7 +91,11 @@ describe('settings', () => {
 
 describe('a run', () => {
   const started = async (): Promise<Run> => {
-    const opened = await new FakeEngine().client.open({ model: new Uint8Array(), classes: ['a', 'b'], images: [] });
+    const { opened } = await new FakeEngine().client.open({
+      model: new Uint8Array(),
+      classes: ['a', 'b'],
+      samples: [],
+    });
     return { ...NO_RUN, phase: 'training', opened, trained: [0, 0, 0, 0] };
   };
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ThawError } from '../../src/errors.ts';
 import { memoryShelf, type Shelf } from '../../src/studio/state/shelf.ts';
 import { Studio } from '../../src/studio/state/studio.ts';
-import { type FakeOptions, host, row } from './fake-engine.ts';
+import { type FakeOptions, host, PREDICTION, row } from './fake-engine.ts';
 
 const image = (contents: string) => new Blob([contents], { type: 'image/png' });
 
@@ -93,7 +93,7 @@ describe('training', () => {
     const [{ request, asked }] = engines;
     expect(asked).toEqual(['open', 'train', 'finish']);
     expect(request).toMatchObject({ classes: ['a', 'b'], project: 'studio', preprocessorConfig: { size: 80 } });
-    expect(request!.images.map(({ label }) => label)).toEqual([0, 0, 1, 1]);
+    expect(request!.samples).toMatchObject(['a', 'a', 'b', 'b'].map((label) => ({ label })));
     const { run, result, ready, busy } = studio.teaching;
     expect(run.value).toMatchObject({ phase: 'done', why: 'finished', trained: [0, 0, 2, 4] });
     expect(run.value.rows.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
@@ -111,7 +111,7 @@ describe('training', () => {
     await until(() => studio.teaching.run.value.rows.length === 1);
     await studio.teaching.pause();
     expect(studio.teaching.run.value.phase).toBe('paused');
-    expect(await studio.teaching.predict(image('x'))).toEqual({ label: 1, probabilities: [0.25, 0.75] });
+    expect(await studio.teaching.predict(image('x'))).toEqual(PREDICTION);
     await studio.teaching.resume();
     expect(studio.teaching.run.value.phase).toBe('training');
     await studio.teaching.stop();
@@ -150,7 +150,7 @@ describe('training', () => {
     const { studio, engines } = filled({ holdAt: 1 });
     const training = studio.train();
     await until(() => studio.teaching.run.value.phase === 'training');
-    engines[0].emit({ type: 'problem', image: 2, reason: 'no image' });
+    engines[0].emit({ type: 'problem', sample: 2, reason: 'no image' });
     engines[0].resume('go on');
     await training;
     expect([...studio.teaching.unreadable.value]).toEqual([studio.classes.value[1].images[0].id]);

@@ -9,7 +9,7 @@ import { FakeSuperLink } from '../federated/flower/fake-superlink.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { askedRound, metricsOf, tensorsOf } from '../worker/asked-round.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
-import { givenToPage, nodeInPage } from './page-node.ts';
+import { nodeInPage, ownPartOfPage } from './page-node.ts';
 
 // Adam would make whole steps of rounding errors where a gradient is next to zero.
 const SETTINGS = {
@@ -69,7 +69,7 @@ test('a page answers rounds with the numbers of Node, and leaves', async () => {
   const page = await (await browser.newContext()).newPage();
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);
-  const events = await page.evaluate(nodeInPage, await givenToPage(project));
+  const events = await page.evaluate(nodeInPage, await ownPartOfPage(project));
   await page.context().close();
   expect(events).toEqual(['joined', 'message', 'answered', 'message', 'answered', 'left']);
   expect([superlink.nodes.size, superlink.active.size]).toEqual([0, 0]);

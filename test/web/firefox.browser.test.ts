@@ -1,4 +1,4 @@
-/** Firefox, where it is installed or FIREFOX_PATH names it. It is not driven: its page trains by itself, and sends what came out. */
+/** Firefox, if it is installed or FIREFOX_PATH names it. No driver controls it: its page trains on its own, and sends the results. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../../scripts/test/browsers.ts';
-import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/node/commands/index.ts';
 import type { TrainingSettings } from '../../src/session/index.ts';
 import { needs } from '../needs.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
+import { samplesOf } from '../worker/request.ts';
 import { bundleScripts, runtimeAssets, serveFolders } from './browser.ts';
 import { difference } from './weights.ts';
 
@@ -41,24 +41,18 @@ interface Sent {
 }
 
 /** The page's script: a training that is kept, opened again and forgotten. */
-const script = (given: object, back: string) => `
+const script = (request: object, back: string) => `
   import * as thaw from '/scripts/thaw.js';
-  const given = ${JSON.stringify(given)};
+  const request = ${JSON.stringify(request)};
   const send = (sent) => fetch('${back}', { method: 'POST', mode: 'no-cors', body: JSON.stringify(sent) });
   const read = async (from) => (await fetch(from)).blob();
   try {
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-    const images = given.images.map(async ({ address, ...rest }) => ({ ...rest, image: await read(address) }));
-    await client.open({
-      ...given,
-      model: new Uint8Array(await (await read(given.model)).arrayBuffer()),
-      images: await Promise.all(images),
-      project: 'colours',
-    });
-    await client.train();
-    const { files, evaluation } = await client.finish();
-    await client.reopen('colours');
-    const again = await client.finish();
+    const samples = request.samples.map(async ({ address, ...rest }) => ({ ...rest, image: await read(address) }));
+    const training = await client.open({ ...request, samples: await Promise.all(samples), project: 'colours' });
+    await training.train();
+    const { files, evaluation } = await training.finish();
+    const again = await (await client.reopen('colours')).finish();
     await client.forget('colours');
     await send({
       isolated: crossOriginIsolated,
@@ -93,22 +87,17 @@ describe('Firefox', needs(firefox, 'Firefox: install it, or set FIREFOX_PATH to 
     await new Promise<void>((done) => {
       inbox.listen(0, '127.0.0.1', done);
     });
-    const { classes, train: first, val } = await openDataset(project.data);
-    const labelled = (samples: typeof first, validation: boolean) =>
-      samples.map(({ file, label }) => ({
-        address: `/project/${file.slice(project.folder.length + 1)}`,
-        label,
-        validation,
-      }));
-    const given = {
+    const samples = await samplesOf(project);
+    const request = {
       model: `/project/${basename(project.model)}/model.onnx`,
-      preprocessorConfig: JSON.parse(readFileSync(join(project.model, 'preprocessor_config.json'), 'utf8')),
-      classes,
-      images: [...labelled(first, false), ...labelled(val, true)],
+      samples: samples.map(({ image, ...rest }) => ({
+        address: `/project/${image!.slice(project.folder.length + 1)}`,
+        ...rest,
+      })),
       settings,
     };
     const { port } = inbox.address() as AddressInfo;
-    writeFileSync(join(scripts.folder, 'firefox.js'), script(given, `http://127.0.0.1:${port}/`));
+    writeFileSync(join(scripts.folder, 'firefox.js'), script(request, `http://127.0.0.1:${port}/`));
     const out = join(project.folder, 'native');
     const { after } = await train({ model: project.model, data: project.data, out, settings });
     native = { model: readFileSync(join(out, 'model', 'onnx', 'model.onnx')), accuracy: after!.accuracy };

@@ -12,7 +12,7 @@ import { firstState, type JobEvent, joinFederation, round } from '../../src/node
 import { FLOWER, flowerEnvironment, freePort, PYTHON, writeTestApp } from '../node/commands/flower-python.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
-import { givenToPage, nodeInPage } from './page-node.ts';
+import { nodeInPage, ownPartOfPage } from './page-node.ts';
 
 const LABELS = ['blue', 'green', 'red'];
 // Adam would make whole steps of rounding errors where a gradient is next to zero.
@@ -90,7 +90,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     const page = await (await browser.newContext()).newPage();
     await page.goto(site.address);
     await page.waitForFunction(() => 'thaw' in globalThis);
-    const inPage = page.evaluate(nodeInPage, await givenToPage(project));
+    const inPage = page.evaluate(nodeInPage, await ownPartOfPage(project));
     const flwr = join(dirname(PYTHON!), 'flwr');
     const { stdout } = await promisify(execFile)(flwr, ['run', app, 'test', '--stream'], {
       env: flowerEnvironment(project),

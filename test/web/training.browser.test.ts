@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDataset } from '../../src/data/node/index.ts';
 import { train } from '../../src/node/commands/index.ts';
 import type { RemoteEvent } from '../../src/worker/index.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
+import { samplesOf } from '../worker/request.ts';
 import { bundleScripts, launch, runtimeAssets, type Site, serveFolders } from './browser.ts';
 import { difference } from './weights.ts';
 
@@ -14,8 +14,12 @@ let scripts: Awaited<ReturnType<typeof bundleScripts>>;
 let browser: Browser;
 let isolated: Site;
 let plain: Site;
-/** What the page is given: the model and each image by its address. */
-let given: object;
+/** The request of the page: the model and each image by its address. */
+let request: {
+  readonly model: string;
+  readonly preprocessor: string;
+  readonly samples: readonly { readonly address: string; readonly label: string; readonly split?: string }[];
+};
 
 const settings = {
   batch: 6,
@@ -37,16 +41,14 @@ beforeAll(async () => {
   const folders = { scripts: scripts.folder, ort: runtimeAssets(), project: project.folder };
   isolated = await serveFolders(folders, true);
   plain = await serveFolders(folders, false);
-  const dataset = await openDataset(project.data);
-  const address = (file: string) => `project/${file.slice(project.folder.length + 1)}`;
-  given = {
+  const samples = await samplesOf(project);
+  request = {
     model: `project/${basename(project.model)}/model.onnx`,
     preprocessor: `project/${basename(project.model)}/preprocessor_config.json`,
-    classes: dataset.classes,
-    images: [
-      ...dataset.train.map(({ file, label }) => ({ address: address(file), label, validation: false })),
-      ...dataset.val.map(({ file, label }) => ({ address: address(file), label, validation: true })),
-    ],
+    samples: samples.map(({ image, ...rest }) => ({
+      address: `project/${image!.slice(project.folder.length + 1)}`,
+      ...rest,
+    })),
   };
 });
 afterAll(async () => {
@@ -57,31 +59,24 @@ afterAll(async () => {
   project?.remove();
 });
 
-/** A page that has the scripts at `thaw`, and the given things fetched. */
+/** A page that has the scripts at `thaw`, and the fetched request at `request`. */
 async function openPage(site: Site): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);
-  await page.evaluate(async (about) => {
-    const { model, preprocessor, classes, images } = about as {
-      model: string;
-      preprocessor: string;
-      classes: string[];
-      images: { address: string; label: number; validation: boolean }[];
-    };
+  await page.evaluate(async ({ model, preprocessor, samples }) => {
     const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
     const request = {
       model: await bytes(model),
       preprocessorConfig: await (await fetch(preprocessor)).json(),
-      classes,
-      images: await Promise.all(
-        images.map(async ({ address: from, ...rest }) => ({ ...rest, image: await (await fetch(from)).blob() })),
+      samples: await Promise.all(
+        samples.map(async ({ address: from, ...rest }) => ({ ...rest, image: await (await fetch(from)).blob() })),
       ),
     };
     Object.assign(globalThis, { request });
-  }, given);
+  }, request);
   expect(problems).toEqual([]);
   return page;
 }
@@ -95,7 +90,7 @@ interface Outcome {
   readonly zip: number;
 }
 
-/** Trains in the page's worker to the end, and brings back what came out. */
+/** Trains in the page's worker to the end, and brings back the results. */
 const trainIn = (page: Page, device: string): Promise<Outcome> =>
   page.evaluate(
     async ([settings, device]) => {
@@ -104,9 +99,10 @@ const trainIn = (page: Page, device: string): Promise<Outcome> =>
       const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
       const events: RemoteEvent[] = [];
       client.listen((event: RemoteEvent) => events.push(event));
-      const opened = await client.open({ ...request, settings: { ...(settings as object), device } });
-      await client.train();
-      const { files, evaluation } = await client.finish();
+      const training = await client.open({ ...request, settings: { ...(settings as object), device } });
+      const { opened } = training;
+      await training.train();
+      const { files, evaluation } = await training.finish();
       const zip = await thaw.folderAsZip(files);
       client.terminate();
       const model = files.find(([path]: [string]) => path === 'onnx/model.onnx')[1];
@@ -157,7 +153,7 @@ describe('training in a browser gives the numbers of Node', () => {
 
 test('models and images are taken as a page has them', async () => {
   const page = await openPage(isolated);
-  const { model } = given as { model: string };
+  const { model } = request;
   const outcome = await page.evaluate(
     async ([address, settings]) => {
       // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
@@ -171,36 +167,39 @@ test('models and images are taken as a page has them', async () => {
         canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
         return { bitmap, canvas };
       };
-      const images = await Promise.all(
-        request.images.map(async (labelled: { image: Blob }, i: number) => {
+      const samples = await Promise.all(
+        request.samples.map(async (labelled: { image: Blob }, i: number) => {
           const { bitmap, canvas } = await canvasOf(labelled.image);
           return { ...labelled, image: i % 2 ? bitmap : canvas };
         }),
       );
       const own = { ...settings, stages: undefined, trainable: 'head', epochs: 1, device: 'cpu' };
-      await client.open({ ...request, model: address, images, settings: own });
-      await client.train();
-      const { image } = request.images[0];
+      const training = await client.open({ ...request, model: address, samples, settings: own });
+      await training.train();
+      const { image } = request.samples[0];
       const { bitmap, canvas } = await canvasOf(image);
       const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
       const frame = new VideoFrame(canvas, { timestamp: 0 });
       const element = new Image();
       element.src = URL.createObjectURL(image);
       await element.decode();
-      const answers = await client.predict([image, canvas, bitmap, pixels, frame, element]);
+      const bytes = new Uint8Array(await image.arrayBuffer());
+      const answers = await training.predict([image, canvas, bitmap, pixels, frame, element, bytes]);
       frame.close();
       const file = new File([request.model], 'model.onnx');
-      const opened = await client.open({ ...request, model: file, settings: own });
+      const other = await client.open({ ...request, model: file, settings: own });
       const messageOf = ({ message }: Error) => message;
       const wrong = [
         await client.open({ ...request, model: 'nowhere.onnx' }).catch(messageOf),
-        await client.predict([document.createElement('video')]).catch(messageOf),
-        await client.predict(['cat.png']).catch(messageOf),
+        await client.open({ ...request, model: 'nowhere/' }).catch(messageOf),
+        await other.predict([document.createElement('video')]).catch(messageOf),
+        await other.predict([7]).catch(messageOf),
+        await other.predict(['cat.png']).catch(messageOf),
       ];
       client.terminate();
       return {
-        answers: answers.map(({ probabilities }: { probabilities: number[] }) => probabilities),
-        train: opened.train,
+        answers: answers.map(({ probabilities }: { probabilities: object }) => probabilities),
+        train: other.opened.train,
         wrong,
       };
     },
@@ -208,19 +207,26 @@ test('models and images are taken as a page has them', async () => {
   );
   await page.context().close();
   const [expected, ...others] = outcome.answers;
-  expect(others).toHaveLength(5);
+  expect(Object.keys(expected)).toEqual(['blue', 'green', 'red']);
+  expect(others).toHaveLength(6);
   for (const answer of others) expect(answer).toEqual(expected);
   expect(outcome.train).toBe(24);
-  expect(outcome.wrong).toEqual(['nowhere.onnx is not there (404)', 'an image has no size yet', 'cat.png is no image']);
+  expect(outcome.wrong).toEqual([
+    `${isolated.address}nowhere.onnx is not there (404)`,
+    `${isolated.address}nowhere/ has no onnx/model.onnx (404)`,
+    'an image has no size yet',
+    '7 is not an image',
+    '"cat.png" is a string, and a page reads no images by path',
+  ]);
 });
 
-test('a page that was closed in the middle goes on in another', async () => {
+test('a page that was closed in the middle of a training continues in another', async () => {
   const page = await openPage(isolated);
   const epochs = await page.evaluate(async (settings) => {
     // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
     const { request, thaw } = globalThis as any;
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-    await client.open({ ...request, settings: { ...settings, device: 'cpu' }, project: 'colours' });
+    const training = await client.open({ ...request, settings: { ...settings, device: 'cpu' }, project: 'colours' });
     const kept = new Promise<number>((resolve) => {
       let epochs = 0;
       client.listen(({ type }: RemoteEvent) => {
@@ -229,7 +235,7 @@ test('a page that was closed in the middle goes on in another', async () => {
         if (type === 'step' && epochs > 0) resolve(epochs);
       });
     });
-    void client.train().catch(() => undefined);
+    void training.train().catch(() => undefined);
     return kept;
   }, settings);
   expect(epochs).toBe(1);
@@ -243,11 +249,17 @@ test('a page that was closed in the middle goes on in another', async () => {
     // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
     const client = (globalThis as any).thaw.startWorker({ assets: new URL('/ort', location.href).href });
     const projects = await client.projects();
-    const opened = await client.reopen('colours');
-    const why = await client.train();
-    const { evaluation } = await client.finish();
+    const training = await client.reopen('colours');
+    const why = await training.train();
+    const { evaluation } = await training.finish();
     await client.forget('colours');
-    return { projects, done: opened.epochsDone, why, accuracy: evaluation.accuracy, left: await client.projects() };
+    return {
+      projects,
+      done: training.opened.epochsDone,
+      why,
+      accuracy: evaluation.accuracy,
+      left: await client.projects(),
+    };
   });
   await context.close();
   expect(outcome).toMatchObject({ projects: ['colours'], why: 'finished', left: [] });
@@ -255,9 +267,9 @@ test('a page that was closed in the middle goes on in another', async () => {
   expect(outcome.accuracy).toBeGreaterThan(0.8);
 });
 
-test('a worker that fails where nobody waits rejects what is asked of it, then and later', async () => {
+test('a worker that fails while no call waits rejects the calls, then and later', async () => {
   const page = await openPage(plain);
-  const said = await page.evaluate(async () => {
+  const messages = await page.evaluate(async () => {
     const script = `onmessage = () => setTimeout(() => { throw new Error('no memory is left'); });`;
     const worker = new Worker(URL.createObjectURL(new Blob([script])));
     // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
@@ -269,10 +281,10 @@ test('a worker that fails where nobody waits rejects what is asked of it, then a
   });
   await page.context().close();
   const why = 'the worker that trains has ended: Uncaught Error: no memory is left';
-  expect(said).toEqual([why, why, why]);
+  expect(messages).toEqual([why, why, why]);
 });
 
-test('a worker that cannot be loaded rejects what is asked of it', async () => {
+test('a worker that cannot be loaded rejects the calls', async () => {
   const page = await openPage(plain);
   const error = await page.evaluate(async () => {
     // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
@@ -296,8 +308,8 @@ test('two tabs do not open one project, and a tab that is closed gives it back',
         // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
         const { request, thaw } = globalThis as any;
         const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
-        const given = { ...request, settings: { ...(settings as object), device: 'cpu' }, project: 'shared' };
-        if (!about) return client.open(given).then(() => 'open');
+        const own = { ...request, settings: { ...(settings as object), device: 'cpu' }, project: 'shared' };
+        if (!about) return client.open(own).then(() => 'open');
         return client.reopen('shared').then(
           () => 'open',
           ({ code, message }: { code: string; message: string }) => `${code}: ${message}`,
@@ -316,9 +328,8 @@ test('two tabs do not open one project, and a tab that is closed gives it back',
   await context.close();
 });
 
-test('the JSON files around a model at an address come along', async () => {
+test('the JSON files next to a model at an address come along', async () => {
   const page = await openPage(isolated);
-  const { model } = given as { model: string };
   const outcome = await page.evaluate(
     async ([address, settings]) => {
       // biome-ignore lint/suspicious/noExplicitAny: what `openPage` put there
@@ -327,16 +338,22 @@ test('the JSON files around a model at an address come along', async () => {
       const own = { ...(settings as object), device: 'cpu' };
       const { preprocessorConfig: _, ...bare } = request;
       const found = await client.open({ ...bare, model: address, settings: own });
-      const told = await client.open({ ...request, settings: own });
+      const folder = await client.open({
+        ...bare,
+        model: new URL('./', new URL(address, location.href)),
+        settings: own,
+      });
+      const explicit = await client.open({ ...request, settings: own });
       const assumed = await client.open({ ...bare, settings: own });
       client.terminate();
-      return [found, told, assumed].map(({ preprocessing, notices }) => ({ preprocessing, notices }));
+      return [found, folder, explicit, assumed].map(({ opened: { format, notices } }) => ({ format, notices }));
     },
-    [model, settings] as const,
+    [request.model, settings] as const,
   );
   await page.context().close();
-  const [found, told, assumed] = outcome;
-  expect(found).toEqual(told);
+  const [found, folder, explicit, assumed] = outcome;
+  expect(found).toEqual(explicit);
+  expect(folder).toEqual(explicit);
   expect(found.notices).toEqual([]);
   expect(assumed.notices).toEqual([expect.stringContaining('preprocessing is assumed')]);
 });

@@ -20,7 +20,7 @@ import { makeProject, type Project } from '../node/commands/project.ts';
 import { modelOf, requestOf, settings } from './request.ts';
 
 let project: Project;
-let request: OpenRequest;
+let request: OpenRequest<'classification'>;
 const clients: RemoteClient[] = [];
 
 beforeAll(async () => {
@@ -45,15 +45,19 @@ function connected(folder?: string): { client: RemoteClient; events: RemoteEvent
 
 test('a training at the end of a channel gives the bytes of `thaw train`', async () => {
   const { client, events } = connected();
-  const opened = await client.open(request);
-  expect(opened).toMatchObject({ device: 'cpu', train: 24, val: 12, stepsPerEpoch: 4, epochsDone: 0 });
+  const training = await client.open(request);
+  const { opened } = training;
+  const sizes = { train: 24, val: 12, test: 0, stepsPerEpoch: 4, epochsDone: 0 };
+  expect(opened).toMatchObject({ device: 'cpu', task: 'classification', noun: 'image', ...sizes });
+  expect(opened.classes).toEqual(['blue', 'green', 'red']);
   expect(opened.stages).toEqual([
     { train: 'head', epochs: 2 },
     { train: 'last:2', epochs: 2 },
   ]);
-  expect(await client.train()).toBe('finished');
+  expect(await training.train()).toBe('finished');
   expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(4);
-  const { files, evaluation } = await client.finish();
+  expect(events.find(({ type }) => type === 'data')).toMatchObject({ noun: 'image', train: 24 });
+  const { files, evaluation } = await training.finish();
   const run = join(project.folder, 'whole');
   const outcome = await train({ model: project.model, data: project.data, out: run, settings: { ...settings } });
   expect(evaluation).toEqual(outcome.after);
@@ -87,8 +91,11 @@ test('what the frozen layers make of images is kept as the settings say', async 
     });
     const client = connect(emitterPort(port2));
     clients.push(client);
-    await client.open({ ...request, settings: { ...settings, augment: 'none', stages: undefined, ...own } });
-    await client.train();
+    const training = await client.open({
+      ...request,
+      settings: { ...settings, augment: 'none', stages: undefined, ...own },
+    });
+    await training.train();
     return count;
   }
   const head = { trainable: 'head', epochs: 4 };
@@ -126,21 +133,23 @@ test('sessions are given back, stage after stage, in the end all of them', async
   const client = connect(emitterPort(port2));
   clients.push(client);
   const stages = Array.from({ length: 30 }, (_, i) => ({ train: i % 2 ? 'head' : 'last:2', epochs: 1 }));
-  await client.open({ ...request, settings: { ...settings, stages } });
-  await client.train();
-  await client.finish();
-  await client.predict([request.images[0].image]);
-  await client.open({ ...request, settings: { ...settings, stages: stages.slice(0, 2) } });
-  await client.train();
-  await client.close();
+  const long = await client.open({ ...request, settings: { ...settings, stages } });
+  await long.train();
+  const { files } = await long.finish();
+  const classify = await client.loadModel({ model: files });
+  await long.predict([request.samples[0].image!]);
+  const short = await client.open({ ...request, settings: { ...settings, stages: stages.slice(0, 2) } });
+  await short.train();
+  await short.close();
+  await classify.dispose();
   expect(held).toBe(0);
   expect(most).toBeLessThan(8);
 });
 
-test('images are told apart while the training goes on, and it can be paused and stopped', async () => {
+test('predicts during the training, which can be paused and stopped', async () => {
   const { client, events } = connected();
-  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 50 }] } });
-  const trained = client.train();
+  const training = await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 50 }] } });
+  const trained = training.train();
   await new Promise<void>((resolve) => {
     const done = client.listen(({ type }) => {
       if (type !== 'epoch') return;
@@ -148,135 +157,110 @@ test('images are told apart while the training goes on, and it can be paused and
       resolve();
     });
   });
-  await client.pause();
+  await training.pause();
   const image = new Blob([readFileSync(join(project.data, 'val', 'red', '0.png'))]);
-  const [prediction] = await client.predict([image]);
-  expect(prediction.probabilities).toHaveLength(3);
-  expect(prediction.probabilities.reduce((all, p) => all + p, 0)).toBeCloseTo(1, 5);
+  const [{ label, probability, probabilities, top }] = await training.predict([image], { topK: 2 });
+  expect(Object.keys(probabilities)).toEqual(['blue', 'green', 'red']);
+  expect(Object.values(probabilities).reduce((all, p) => all + p)).toBeCloseTo(1, 5);
+  expect(top[0]).toEqual({ label, probability });
+  expect(top).toHaveLength(2);
   // Messages that were under way when it paused have come by now.
   const before = events.length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(events.length).toBe(before);
-  await client.resume();
-  await client.stop();
+  await training.resume();
+  await training.stop();
   expect(await trained).toBe('interrupted');
 });
 
-test('a kept project goes on where it stopped, to the same bytes', async () => {
+test('a kept project continues where it stopped, to the same bytes', async () => {
   const folder = join(project.folder, 'projects');
   const first = connected(folder);
-  await first.client.open({ ...request, project: 'My first/one' });
-  const trained = first.client.train();
+  const interrupted = await first.client.open({ ...request, project: 'My first/one' });
+  const trained = interrupted.train();
   first.client.listen(({ type }) => {
-    if (type === 'epoch') first.client.stop();
+    if (type === 'epoch') interrupted.stop();
   });
   expect(await trained).toBe('interrupted');
   first.client.terminate();
 
   const second = connected(folder);
   expect(await second.client.projects()).toEqual(['My first/one']);
-  expect((await second.client.reopen('My first/one')).epochsDone).toBeGreaterThan(0);
-  expect(await second.client.train()).toBe('finished');
-  const resumed = await second.client.finish();
-  const whole = connected();
-  await whole.client.open(request);
-  await whole.client.train();
-  expect(modelOf(resumed.files).equals(modelOf((await whole.client.finish()).files))).toBe(true);
+  const again = await second.client.reopen('My first/one');
+  expect(again.opened.epochsDone).toBeGreaterThan(0);
+  expect(await again.train()).toBe('finished');
+  const resumed = await again.finish();
+  const whole = await connected().client.open(request);
+  await whole.train();
+  expect(modelOf(resumed.files).equals(modelOf((await whole.finish()).files))).toBe(true);
   await second.client.forget('My first/one');
   expect(await second.client.projects()).toEqual([]);
 });
 
 test('what is wrong comes back as an error with its code and what to do', async () => {
   const { client } = connected();
-  await expect(client.train()).rejects.toMatchObject({ code: 'bad-config', message: 'nothing is open' });
-  await expect(client.open({ ...request, images: request.images.slice(0, 3) })).rejects.toMatchObject({
+  await expect(client.open({ ...request, samples: request.samples.slice(0, 3) })).rejects.toMatchObject({
     code: 'bad-data',
-    hint: expect.stringContaining('at least two'),
+    message: 'the samples have only one class, "blue"',
+    hint: expect.stringContaining('two classes or more'),
   });
   await expect(client.open({ ...request, model: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad-model' });
   await expect(client.reopen('nowhere')).rejects.toMatchObject({ code: 'bad-config' });
-  await client.open(request);
-  await expect(client.predict([new Blob(['no image'])])).rejects.toMatchObject({ code: 'bad-data' });
+  const training = await client.open(request);
+  await expect(training.predict([new Blob(['no image'])])).rejects.toMatchObject({ code: 'bad-data' });
+  await expect(training.predict([{} as Blob])).rejects.toMatchObject({ message: 'input 0 is not an image' });
+  const next = await client.open(request);
+  await expect(training.predict([])).rejects.toMatchObject({ code: 'bad-config', message: 'this training is closed' });
+  await next.close();
+  await expect(next.train()).rejects.toMatchObject({ code: 'bad-config', message: 'this training is closed' });
 });
 
 test('batches that need more memory than there is go through in parts, and in a kept project stay so', async () => {
   const folder = join(project.folder, 'divided');
   const open = connected(folder).client;
-  const { memory } = await open.open(request);
-  await open.close();
+  const unbounded = await open.open(request);
+  const { memory } = unbounded.opened;
+  await unbounded.close();
   const bounded = { ...request, settings: { ...settings, memory: memory!.estimate.total - 1 } };
-  const opened = await open.open({ ...bounded, project: 'one' });
+  const divided = await open.open({ ...bounded, project: 'one' });
+  const { opened } = divided;
   const { batch, parts } = opened.memory!.divided!;
   expect(batch).toBe(6);
   expect(parts).toBeGreaterThan(1);
   expect(opened.stepsPerEpoch).toBe(4 * parts);
-  await open.close();
+  await divided.close();
   const again = await connected(folder).client.reopen('one');
-  expect(again.stepsPerEpoch).toBe(4 * parts);
+  expect(again.opened.stepsPerEpoch).toBe(4 * parts);
 });
 
 test('a project takes what its model recommends, and does so again when it is reopened', async () => {
   const folder = join(project.folder, 'recommended');
   const open = connected(folder).client;
   const config = { thaw: { training: { augment: 'drawings', lr: 0.01 } } };
-  const opened = await open.open({ ...request, config, project: 'one' });
-  expect(opened.recommended).toEqual({ augment: 'drawings' });
-  await open.train();
-  const { files } = await open.finish();
+  const training = await open.open({ ...request, config, project: 'one' });
+  expect(training.opened.recommended).toEqual({ augment: 'drawings' });
+  await training.train();
+  const { files } = await training.finish();
   const shipped = JSON.parse(Buffer.from(new Map(files).get('config.json')!).toString());
   expect(shipped.thaw.training).toEqual({ augment: 'drawings', lr: settings.lr });
-  await open.close();
+  await training.close();
   const again = await connected(folder).client.reopen('one');
-  expect(again.recommended).toEqual({ augment: 'drawings' });
+  expect(again.opened.recommended).toEqual({ augment: 'drawings' });
 });
 
-test.each([
-  { task: 'regression' },
-  { task: 'multi-label' },
-  { task: 'embedding' },
-  { keepHead: true },
-  { labels: ['red', 'green', 'blue'] },
-  { strict: true },
-  { verify: 'full' },
-  { saveEvery: 1 },
-  { artifacts: true },
-  { cacheDisk: 10 },
-  { maxLength: 10 },
-] as const)('a setting that would be ignored is refused: %o', async (own) => {
-  const { client } = connected();
-  const [name] = Object.keys(own);
-  await expect(client.open({ ...request, settings: { ...settings, ...own } as typeof settings })).rejects.toMatchObject(
-    {
+test.each([{ strict: true }, { verify: 'full' }, { saveEvery: 1 }, { artifacts: true }, { cacheDisk: 10 }] as const)(
+  'a setting that would be ignored is refused: %o',
+  async (own) => {
+    const { client } = connected();
+    const [name] = Object.keys(own);
+    await expect(
+      client.open({ ...request, settings: { ...settings, ...own } as typeof settings }),
+    ).rejects.toMatchObject({
       code: 'bad-config',
       message: expect.stringContaining(`setting ${name}`),
-    },
-  );
-});
-
-test.each([
-  [[3], 'image 0 has the label 3'],
-  [[-1], 'image 0 has the label -1'],
-  [[0.5], 'image 0 has the label 0.5'],
-] as const)('a label that is no index into the classes is refused: %o', async ([label], message) => {
-  const { client } = connected();
-  const [first, ...others] = request.images;
-  const images = [{ ...first, label }, ...others];
-  await expect(client.open({ ...request, images })).rejects.toMatchObject({
-    code: 'bad-data',
-    message: expect.stringContaining(message),
-  });
-});
-
-test.each([
-  [['red', 'red', 'blue'], 'two classes are named "red"'],
-  [['red', ' ', 'blue'], 'class 1 has no name'],
-] as const)('class names are checked: %o', async (classes, message) => {
-  const { client } = connected();
-  await expect(client.open({ ...request, classes })).rejects.toMatchObject({
-    code: 'bad-data',
-    message: expect.stringContaining(message),
-  });
-});
+    });
+  },
+);
 
 test('a lone model takes its own preprocessing, and an assumed one is reported', async () => {
   const run = join(project.folder, 'own preprocessing');
@@ -284,12 +268,12 @@ test('a lone model takes its own preprocessing, and an assumed one is reported',
   const { file } = await exportRun({ run });
   const { client } = connected();
   const { preprocessorConfig: _, ...lone } = request;
-  const own = await client.open({ ...lone, model: readFileSync(file) });
-  const { preprocessing } = await client.open(request);
-  expect(own.preprocessing).toEqual(preprocessing);
+  const { opened: own } = await client.open({ ...lone, model: readFileSync(file) });
+  const { format } = (await client.open(request)).opened;
+  expect(own.format).toEqual(format);
   expect(own.notices).toEqual([]);
-  const assumed = await client.open(lone);
-  expect(assumed.preprocessing).not.toEqual(preprocessing);
+  const { opened: assumed } = await client.open(lone);
+  expect(assumed.format).not.toEqual(format);
   expect(assumed.notices).toEqual([expect.stringContaining("ImageNet's preprocessing is assumed")]);
 });
 
@@ -304,13 +288,13 @@ test('a project is open in one session at a time', async () => {
     clients.push(client);
     return client;
   });
-  await first.open({ ...request, project: 'mine' });
+  const mine = await first.open({ ...request, project: 'mine' });
   const taken = { code: 'storage', message: 'the project "mine" is open elsewhere' };
   await expect(second.open({ ...request, project: 'mine' })).rejects.toMatchObject(taken);
   await expect(second.reopen('mine')).rejects.toMatchObject(taken);
   await expect(second.forget('mine')).rejects.toMatchObject(taken);
   await second.open({ ...request, project: 'other' });
-  await first.close();
+  await mine.close();
   await second.reopen('mine');
 });
 
@@ -343,14 +327,14 @@ test.each(['model.onnx', 'last.safetensors'])('storage that is full (%s) does no
   clients.push(client);
   const events: RemoteEvent[] = [];
   client.listen((event) => events.push(event));
-  const { notices } = await client.open({ ...request, project: 'full' });
-  expect(notices).toEqual(file === 'model.onnx' ? ['the storage is full. Make room'] : []);
-  expect(await client.train()).toBe('finished');
+  const training = await client.open({ ...request, project: 'full' });
+  expect(training.opened.notices).toEqual(file === 'model.onnx' ? ['the storage is full. Make room'] : []);
+  expect(await training.train()).toBe('finished');
   expect(events.filter(({ type }) => type === 'unsaved')).toEqual([
     { type: 'unsaved', message: 'the storage is full', hint: 'Make room' },
   ]);
   expect(events.filter(({ type }) => type === 'epoch')).toHaveLength(4);
-  expect(modelOf((await client.finish()).files).length).toBeGreaterThan(0);
+  expect(modelOf((await training.finish()).files).length).toBeGreaterThan(0);
 });
 
 /** A store whose locks hold within a process too, as a browser's do. */

@@ -1,35 +1,28 @@
 // Rounds of a federation at the other end of a channel, and a node whose answers they are.
-import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { answersBy } from '../../src/core.ts';
 import { runNode } from '../../src/federated/flower/index.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
 import { firstState, round } from '../../src/node/commands/index.ts';
-import type { OpenRequest, RemoteClient } from '../../src/worker/index.ts';
+import { answersBy, type LabelledSample, type ModelRequest, type RemoteClient } from '../../src/worker/index.ts';
 import { startThread } from '../../src/worker/node/start-thread.ts';
 import { FakeSuperLink } from '../federated/flower/fake-superlink.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { askedRound, metricsOf, tensorsOf } from './asked-round.ts';
-import { requestOf } from './request.ts';
+import { modelIn, samplesOf } from './request.ts';
+import { threadOfSources } from './threads.ts';
 
 const SETTINGS = { batch: 6, lr: 0.03, trainable: 'head', epochs: 1, schedule: 'constant' } as const;
 
 let project: Project;
-let own: Pick<OpenRequest, 'model' | 'preprocessorConfig' | 'classes' | 'images'>;
+let own: ModelRequest & { readonly samples: readonly LabelledSample<'classification'>[] };
 let state: Uint8Array;
 let client: RemoteClient;
 beforeAll(async () => {
   project = await makeProject();
   vi.stubEnv('THAW_CACHE', `${project.folder}/cache`);
-  const { settings: _, ...request } = await requestOf(project);
-  own = request;
+  own = { ...modelIn(project), samples: await samplesOf(project) };
   state = await firstState({ model: project.model, settings: { ...SETTINGS, labels: ['blue', 'green', 'red'] } });
-  const [typescript, script] = [
-    import.meta.resolve('tsx/esm/api'),
-    new URL('../../src/worker/node/thread.ts', import.meta.url),
-  ];
-  const program = `import { register } from '${typescript}'; register(); await import('${script}');`;
-  client = startThread({ thread: new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`)) });
+  client = startThread({ thread: threadOfSources() });
 });
 afterAll(() => {
   client?.terminate();
@@ -41,25 +34,27 @@ const CPU = { ...SETTINGS, device: 'cpu' } as const;
 const native = (more: object = {}) =>
   round({ model: project.model, data: project.data, state, settings: CPU, ...more });
 
-test('gives the bits of a round from files, whatever order the classes are in', async () => {
+test('gives the bits of a round from files', async () => {
   const expected = await native();
   expect(await client.round({ ...own, state, settings: CPU })).toEqual(expected);
-  const classes = [...own.classes].reverse();
-  const images = own.images.map(({ label, ...rest }) => ({ ...rest, label: 2 - label }));
-  const turned = await client.round({ ...own, classes, images, state, settings: CPU });
-  expect(tensorsOf(turned.state!)).toEqual(tensorsOf(expected.state!));
-  const measured = await client.round({ ...own, state: turned.state!, settings: CPU, evaluateOnly: true });
+  const measured = await client.round({ ...own, state: expected.state!, settings: CPU, evaluateOnly: true });
   expect(measured).toEqual(await native({ state: expected.state!, evaluateOnly: true }));
 });
 
 test('a machine may lack classes, and is refused with others and with another model', async () => {
-  const green = own.images.filter(({ label }) => label === 1).map((image) => ({ ...image, label: 0 }));
-  const outcome = await client.round({ ...own, classes: ['green'], images: green, state, settings: CPU });
+  const samples = own.samples.filter(({ label }) => label === 'green');
+  const outcome = await client.round({ ...own, samples, state, settings: CPU });
   expect(outcome.examples).toBe(8);
   const wrong = { ...own, state, settings: CPU };
-  await expect(client.round({ ...wrong, classes: ['blue', 'green', 'pink'] })).rejects.toThrow('no class "pink"');
+  const pink = [...own.samples, { ...own.samples[0], label: 'pink' }];
+  await expect(client.round({ ...wrong, samples: pink })).rejects.toMatchObject({
+    code: 'bad-data',
+    message: 'samples[36] has the label "pink", and there is no such class',
+    hint: 'There are blue, green, red',
+  });
   const model = Uint8Array.from([...own.model, 0]);
   await expect(client.round({ ...wrong, model })).rejects.toThrow(readRoundState(state).source);
+  await expect(client.round({ ...wrong, task: 'embedding' })).rejects.toThrow('made with task classification');
 });
 
 test('a node answers by it', async () => {
@@ -89,7 +84,7 @@ test('a node answers by it', async () => {
   expect(metricsOf(measured)?.get('num-examples')).toBe(12n);
 });
 
-test('one that is stopped is given up, and the next is trained', async () => {
+test('a round that is stopped is abandoned, and the next is trained', async () => {
   const long = { ...CPU, epochs: 1000, patience: 1000 };
   const stepped = new Promise<void>((resolve) => {
     const end = client.listen(({ type }) => {
@@ -98,10 +93,11 @@ test('one that is stopped is given up, and the next is trained', async () => {
       resolve();
     });
   });
-  const given = client.round({ ...own, state, settings: long });
-  given.catch(() => undefined);
+  const stop = new AbortController();
+  const abandoned = client.round({ ...own, state, settings: long }, { signal: stop.signal });
+  abandoned.catch(() => undefined);
   await stepped;
-  await client.stop();
-  await expect(given).rejects.toThrow(/abort/i);
+  stop.abort();
+  await expect(abandoned).rejects.toThrow(/abort/i);
   expect((await client.round({ ...own, state, settings: CPU })).epochs).toBe(1);
 });

@@ -5,11 +5,10 @@ import { nodePlatform } from '../../src/worker/node/platform.ts';
 import { startThread } from '../../src/worker/node/start-thread.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { modelOf, requestOf, settings } from './request.ts';
-
-const script = new URL('../../src/worker/node/thread.ts', import.meta.url);
+import { threadOfSources } from './threads.ts';
 
 let project: Project;
-let request: OpenRequest;
+let request: OpenRequest<'classification'>;
 const clients: RemoteClient[] = [];
 
 beforeAll(async () => {
@@ -21,15 +20,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.terminate();
 });
 
-const typescript = import.meta.resolve('tsx/esm/api');
-
-/** A thread of the sources, with what else it is to do. */
-const threadThat = (does = '') => {
-  const program = `import { register } from '${typescript}'; register(); await import('${script}'); ${does}`;
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
-};
-
-function started(thread = threadThat()): RemoteClient {
+function started(thread = threadOfSources()): RemoteClient {
   const client = startThread({ thread });
   clients.push(client);
   return client;
@@ -37,9 +28,9 @@ function started(thread = threadThat()): RemoteClient {
 
 /** Trains. @returns the model */
 async function trained(client: RemoteClient) {
-  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
-  expect(await client.train()).toBe('finished');
-  return modelOf((await client.finish()).files);
+  const training = await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 12 }] } });
+  expect(await training.train()).toBe('finished');
+  return modelOf((await training.finish()).files);
 }
 
 test('a worker thread trains to the bytes of this one', async () => {
@@ -68,13 +59,13 @@ test('a thread that fails rejects what waits and what is asked later, and says w
     message: `the training's worker thread has ended: out of luck`,
     hint: expect.stringContaining('reopened'),
   };
-  await expect(client.train()).rejects.toMatchObject(ended);
+  await expect(client.open(request)).rejects.toMatchObject(ended);
   await expect(client.projects()).rejects.toMatchObject(ended);
 });
 
 test('a thread that exits rejects what waits', async () => {
   const client = started(silentThread('setTimeout(() => process.exit(3), 100);'));
-  await expect(client.train()).rejects.toMatchObject({
+  await expect(client.open(request)).rejects.toMatchObject({
     code: 'ended',
     message: expect.stringContaining('exited with'),
   });

@@ -69,6 +69,12 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
 const libraryFor = (device: WebRuntimeOptions['device']) => (): Promise<Ort> =>
   device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
 
+/** The version of ONNX Runtime that computes on a device; null if it does not say. */
+export async function webRuntimeVersion(device: WebRuntimeOptions['device']): Promise<string | null> {
+  const { env } = await libraryFor(device)();
+  return env.versions.web ?? null;
+}
+
 /** WebAssembly addresses 4 GiB. */
 const MOST_MEMORY = 2 ** 32;
 

@@ -1,29 +1,25 @@
-import type { Predicted } from '../../worker/index.ts';
+import type { Prediction } from '../../tasks/index.ts';
 import { tintOf } from './colours.ts';
 
 export interface BarsProps {
   readonly classes: readonly string[];
-  readonly prediction: Predicted | undefined;
+  readonly prediction: Prediction<'classification'> | undefined;
 }
 
 /** How sure it is of each class. */
 export function Bars({ classes, prediction }: BarsProps) {
-  const best = prediction && classes[prediction.label];
-  const share = (i: number) => prediction?.probabilities[i] ?? 0;
+  const best = prediction ? classes.indexOf(prediction.label) : -1;
   return (
     <div class="answers">
       <p class="verdict" aria-live="polite">
-        {best === undefined ? <span>What is it?</span> : <b style={tintOf(prediction!.label)}>{best}</b>}
+        {best < 0 ? <span>What is it?</span> : <b style={tintOf(best)}>{classes[best]}</b>}
       </p>
       <ul class="bars">
         {classes.map((name, i) => {
-          const percent = Math.round(100 * share(i));
+          const share = prediction?.probabilities[name] ?? 0;
+          const percent = Math.round(100 * share);
           return (
-            <li
-              key={i}
-              class={prediction?.label === i ? 'best' : ''}
-              style={{ ...tintOf(i), '--share': String(share(i)) }}
-            >
+            <li key={i} class={best === i ? 'best' : ''} style={{ ...tintOf(i), '--share': String(share) }}>
               <span class="label">{name}</span>
               <span class="bar" aria-hidden="true">
                 <i />

@@ -32,9 +32,9 @@ export function MistakesSection() {
             {mistakes.slice(0, SHOWN).map(({ blob, label, predicted, probability }) => (
               <li key={urlOf(blob)}>
                 <figure>
-                  <img src={urlOf(blob)} alt={`One of ${classes[label]}`} loading="lazy" />
+                  <img src={urlOf(blob)} alt={`One of ${label}`} loading="lazy" />
                   <figcaption>
-                    thought <b>{classes[predicted]}</b> ({percent(probability, 0)}), is {classes[label]}
+                    thought <b>{predicted}</b> ({percent(probability, 0)}), is {label}
                   </figcaption>
                 </figure>
               </li>

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useCallback, useEffect, useRef } from 'preact/hooks';
-import type { Predicted } from '../../worker/index.ts';
+import type { Prediction } from '../../tasks/index.ts';
 import { useStudio } from '../context.ts';
 
 interface State {
@@ -13,10 +13,10 @@ interface State {
   gone: boolean;
 }
 
-/** Predictions of what is looked at: one at a time, always of the newest image; what came in between is skipped. */
+/** Predictions of the newest image, one at a time. Images that came in between are skipped. */
 export function usePrediction() {
   const { teaching, board } = useStudio();
-  const prediction = useSignal<Predicted | undefined>(undefined);
+  const prediction = useSignal<Prediction<'classification'> | undefined>(undefined);
   const state = useRef<State>({ empty: true, asked: false, gone: false });
 
   useEffect(() => {

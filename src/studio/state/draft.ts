@@ -11,7 +11,7 @@ export interface Draft {
 
 /** What `outline` holds: images are ids. */
 interface Outline {
-  readonly version: 1;
+  readonly version: 2;
   readonly classes: readonly { readonly id: string; readonly name: string; readonly images: readonly string[] }[];
   readonly hasModel: boolean;
   readonly settings: StudioSettings;
@@ -22,7 +22,7 @@ const imageKey = (id: string) => `image/${id}`;
 
 export async function writeOutline(shelf: Shelf, { classes, model, settings, run }: Draft): Promise<void> {
   const outline: Outline = {
-    version: 1,
+    version: 2,
     classes: classes.map(({ id, name, images }) => ({ id, name, images: images.map((image) => image.id) })),
     hasModel: model !== undefined,
     settings,
@@ -43,10 +43,10 @@ export const removeImages = (shelf: Shelf, ids: readonly string[]): Promise<void
 export const readImage = async (shelf: Shelf, id: string): Promise<Blob | undefined> =>
   (await shelf.get(imageKey(id))) as Blob | undefined;
 
-/** Undefined where nothing was kept. An image that was not written to its end is left out. */
+/** Undefined if nothing was kept. An image that was not written to its end is left out. */
 export async function readDraft(shelf: Shelf): Promise<Draft | undefined> {
   const outline = (await shelf.get('outline')) as Outline | undefined;
-  if (outline?.version !== 1) return undefined;
+  if (outline?.version !== 2) return undefined;
   const imageOf = async (id: string): Promise<StudioImage[]> => {
     const blob = await readImage(shelf, id);
     return blob ? [{ id, blob }] : [];

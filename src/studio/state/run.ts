@@ -1,4 +1,5 @@
-/** How a training's events change what is known of it. */
+/** How a training's events change the state of its run. */
+import type { Evaluation } from '../../tasks/index.ts';
 import type { RemoteEvent } from '../../worker/index.ts';
 import type { Phase, Run } from './types.ts';
 
@@ -15,7 +16,8 @@ export const NO_RUN: Run = {
 export function follow(run: Run, event: RemoteEvent): Run {
   switch (event.type) {
     case 'before':
-      return { ...run, before: event.val.accuracy };
+      // The studio trains classifiers.
+      return { ...run, before: (event.val as Evaluation).accuracy };
     case 'stage': {
       const { type: _, ...stage } = event;
       return { ...run, stage, pace: { steps: 0, seconds: 0 } };

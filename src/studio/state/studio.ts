@@ -28,10 +28,11 @@ export class Studio {
   readonly changed = computed(() => {
     const { classes, images } = this.teaching.run.value;
     const now = this.classes.value;
-    const ids = now.flatMap((one, label) => one.images.map(({ id }) => `${label}/${id}`));
+    const shown = now.flatMap((one) => one.images.map(({ id }) => [id, one.name.trim()]));
+    const trained = images.map(({ id, label }) => [id, label]);
     return (
       classes.join('\n') !== now.map(({ name }) => name.trim()).join('\n') ||
-      ids.join() !== images.map(({ id, label }) => `${label}/${id}`).join()
+      JSON.stringify(shown) !== JSON.stringify(trained)
     );
   });
   /** Where images that are pasted go, when no class has the focus. */

@@ -1,7 +1,8 @@
-/** The training: asks the worker, follows its events, and holds what came out. */
+/** The training: asks the worker, follows its events, and holds the result. */
 import { computed, signal } from '@preact/signals';
 import { ThawError } from '../../errors.ts';
-import type { Predicted, RemoteClient, RemoteEvent } from '../../worker/index.ts';
+import type { Prediction } from '../../tasks/index.ts';
+import type { RemoteClient, RemoteEvent, RemoteTraining } from '../../worker/index.ts';
 import type { Board } from './board.ts';
 import { whatIsMissing } from './classes.ts';
 import type { StudioHost } from './host.ts';
@@ -37,6 +38,7 @@ export class Teaching {
     return opened !== undefined && phase !== 'idle' && phase !== 'opening' && phase !== 'resting';
   });
   private client: RemoteClient | undefined;
+  private training: RemoteTraining<'classification'> | undefined;
   private finishing: Promise<void> | undefined;
   private unwanted = false;
 
@@ -52,7 +54,9 @@ export class Teaching {
     board.clear('images', 'model', 'train', 'try', 'download');
     const missing = whatIsMissing(classes);
     if (missing) return board.show('images', missing);
-    const images = classes.flatMap((one, label) => one.images.map(({ id, blob }) => ({ id, blob, label })));
+    const images = classes.flatMap(({ name, images }) =>
+      images.map(({ id, blob }) => ({ id, blob, label: name.trim() })),
+    );
     this.result.value = undefined;
     this.unreadable.value = new Set();
     this.run.value = {
@@ -62,18 +66,19 @@ export class Teaching {
       images: images.map(({ id, label }) => ({ id, label })),
     };
     await this.work(async (client) => {
-      const { model: file, preprocessorConfig, config } = model ?? (await this.host.embedded());
-      const opened = await client.open({
+      const { model: file, name, ...around } = model ?? (await this.host.embedded());
+      const training = await client.open({
+        ...around,
+        name: name?.replace(/\.onnx$/i, ''),
         model: file instanceof Blob ? new Uint8Array(await file.arrayBuffer()) : file,
-        preprocessorConfig,
-        config,
         classes: this.run.value.classes,
-        images: images.map((one) => ({ image: one.blob, label: one.label })),
+        samples: images.map(({ blob: image, label }) => ({ image, label })),
         settings: trainSettings(settings),
         project: this.host.project,
       });
+      const { opened } = training;
       this.change({ opened, trained: opened.groups.map(() => 0) });
-      await this.train(client);
+      await this.train(training);
     });
   }
 
@@ -90,27 +95,27 @@ export class Teaching {
     }
     this.run.value = { ...run, phase: 'finishing' };
     await this.work(async (client) => {
-      await client.reopen(this.host.project!);
-      await this.finish(client);
+      await this.finish(await client.reopen(this.host.project!));
     });
   }
 
   async pause(): Promise<void> {
-    await this.client?.pause();
+    await this.training?.pause();
   }
 
-  /** Goes on after a pause, or where an earlier visit ended. */
+  /** Continues after a pause, or where an earlier visit ended. */
   async resume(): Promise<void> {
     const { phase, rows } = this.run.value;
-    if (phase === 'paused') return this.client?.resume();
+    if (phase === 'paused') return this.training?.resume();
     if (phase !== 'resting') return;
     this.hooks.board.clear('train');
     this.change({ phase: 'opening' });
     await this.work(async (client) => {
-      const opened = await client.reopen(this.host.project!);
+      const training = await client.reopen(this.host.project!);
+      const { opened } = training;
       // The last epoch that was kept may be one before the last that was shown, or one after it.
       this.change({ opened, rows: rows.filter(({ epoch }) => epoch <= opened.epochsDone) });
-      await this.train(client);
+      await this.train(training);
     });
   }
 
@@ -120,21 +125,22 @@ export class Teaching {
     if (phase === 'opening') this.unwanted = true;
     if (phase !== 'training' && phase !== 'paused') return;
     this.change({ phase: 'stopping' });
-    await this.client?.stop();
+    await this.training?.stop();
   }
 
   /** Probabilities by the weights as they are, during a training too. */
-  async predict(image: Blob): Promise<Predicted | undefined> {
-    // While the model is being measured and exported its sessions are somebody else's.
+  async predict(image: Blob): Promise<Prediction<'classification'> | undefined> {
+    // While the model is measured and exported, its sessions are in use.
     await this.finishing;
     if (!this.ready.value) return undefined;
-    return (await this.client?.predict([image]))?.[0];
+    return (await this.training?.predict([image]))?.[0];
   }
 
   /** Gives up whatever there is. */
   async reset(): Promise<void> {
     this.client?.terminate();
     this.client = undefined;
+    this.training = undefined;
     this.run.value = NO_RUN;
     this.result.value = undefined;
     this.unreadable.value = new Set();
@@ -152,6 +158,7 @@ export class Teaching {
     client.whenEnded((reason) => {
       if (this.client !== client) return;
       this.client = undefined;
+      this.training = undefined;
       this.hooks.board.fail('train', reason);
       const kept = this.run.value.rows.length > 0 && this.host.project !== undefined;
       this.change(kept ? { phase: 'resting', within: 0 } : { phase: 'idle', opened: undefined });
@@ -166,39 +173,43 @@ export class Teaching {
     try {
       await task(client);
     } catch (error) {
-      // If it has ended by itself, that has been told; after `reset` it is of no concern.
+      // If it has ended, `whenEnded` has reported it; after `reset` it is of no concern.
       if (this.client !== client) return;
       this.hooks.board.fail(placeOf(error), error);
       this.change({ phase: 'idle', opened: undefined });
     }
   }
 
-  private async train(client: RemoteClient): Promise<void> {
+  private async train(training: RemoteTraining<'classification'>): Promise<void> {
+    this.training = training;
     if (this.unwanted) {
       this.change({ phase: 'idle', opened: undefined });
-      return client.close();
+      return training.close();
     }
     this.change({ phase: 'training' });
-    const why = await client.train();
+    const why = await training.train();
     this.change({ why });
-    if (this.run.value.rows.length) return this.finish(client);
+    if (this.run.value.rows.length) return this.finish(training);
     // Nothing was learned.
     this.change({ phase: 'idle', opened: undefined });
-    await client.close();
+    await training.close();
   }
 
-  private async finish(client: RemoteClient): Promise<void> {
+  private async finish(training: RemoteTraining<'classification'>): Promise<void> {
+    this.training = training;
     this.change({ phase: 'finishing' });
     const { images, classes } = this.run.value;
-    const answer = client.finish();
+    const answer = training.finish();
     this.finishing = answer.then(
       () => undefined,
       () => undefined,
     );
     const { files, evaluation, mistakes } = await answer;
+    if (!evaluation)
+      throw new ThawError('bad-data', 'no image that was held back can be read', 'Replace them, and train again');
     const shown = await Promise.all(
-      mistakes.map(async ({ image, ...mistake }) => {
-        const blob = await this.hooks.imageOf(images[image].id);
+      mistakes.map(async ({ sample, ...mistake }) => {
+        const blob = await this.hooks.imageOf(images[sample].id);
         return blob ? [{ ...mistake, blob }] : [];
       }),
     );
@@ -208,7 +219,7 @@ export class Teaching {
 
   private take(event: RemoteEvent): void {
     if (event.type === 'problem') {
-      const image = this.run.value.images[event.image];
+      const image = this.run.value.images[event.sample];
       if (image) this.unreadable.value = new Set([...this.unreadable.value, image.id]);
       return;
     }

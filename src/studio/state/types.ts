@@ -1,6 +1,7 @@
 /** What the page knows, as plain data. */
 
-import type { EpochRow, Evaluation, StageInfo, StopReason } from '../../training/index.ts';
+import type { TaskEvaluation } from '../../tasks/index.ts';
+import type { EpochRow, StageInfo, StopReason } from '../../training/index.ts';
 import type { Opened } from '../../worker/index.ts';
 
 export interface StudioImage {
@@ -14,7 +15,7 @@ export interface StudioClass {
   readonly images: readonly StudioImage[];
 }
 
-/** A model file of the user's, with what lay beside it. */
+/** A model file of the user's, with the files next to it. */
 export interface OwnModel {
   readonly name: string;
   readonly model: Blob;
@@ -56,8 +57,8 @@ export interface Run {
   readonly phase: Phase;
   /** Names, in the order of the outputs. */
   readonly classes: readonly string[];
-  /** The images in the order in which they were given. */
-  readonly images: readonly { readonly id: string; readonly label: number }[];
+  /** The images in the order of the request, with their classes by name. */
+  readonly images: readonly { readonly id: string; readonly label: string }[];
   readonly opened?: Opened;
   /** The stage under way, or the last one. */
   readonly stage?: StageInfo;
@@ -73,17 +74,17 @@ export interface Run {
   readonly why?: StopReason;
 }
 
-/** A validation image that the finished model takes for something else. */
+/** A validation image that the finished model takes for another class. */
 export interface StudioMistake {
   readonly blob: Blob;
-  readonly label: number;
-  readonly predicted: number;
+  readonly label: string;
+  readonly predicted: string;
   readonly probability: number;
 }
 
 export interface Result {
   readonly classes: readonly string[];
-  readonly evaluation: Evaluation;
+  readonly evaluation: TaskEvaluation<'classification'>;
   readonly mistakes: readonly StudioMistake[];
   /** The `model/` folder. */
   readonly files: readonly (readonly [path: string, contents: Uint8Array])[];

@@ -1,27 +1,26 @@
 import { sharpReader } from '../../data/node/index.ts';
 import { chooseDevice, deviceOptions } from '../../runtime/node/devices.ts';
 import { availableMemory, memoryLimit } from '../../runtime/node/memory.ts';
+import { packageVersion } from '../../runtime/node/packages.ts';
 import { nodeRuntime } from '../../runtime/node/sessions.ts';
+import type { RemotePlatform } from '../platform.ts';
 import type { ImageHandle } from '../protocol.ts';
-import type { RemotePlatform } from '../server.ts';
 import { folderStore } from './folder-store.ts';
 
 /** Plain data. */
 export interface NodePlatformOptions {
-  /** Where projects are kept; nowhere unless given. */
+  /** The folder of the projects; none are kept unless given. */
   readonly folder?: string;
 }
 
-/**
- * What Node gives to a training at the end of a channel, in a worker thread or in Electron's utility process: onnxruntime-node,
- * sharp, and a folder to keep projects in.
- */
+/** Node's platform in a worker thread and in Electron's utility process: onnxruntime-node, sharp, and a folder for projects. */
 export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatform {
   return {
     async runtime(name) {
       const { device } = await chooseDevice(name);
       return nodeRuntime(device, deviceOptions(device));
     },
+    runtimeVersion: (device) => packageVersion(device === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node'),
     reader: (images) => sharpReader((file) => contentsOf(images.get(file)!)),
     cacheMemory: Math.min(1024, availableMemory() / 4 / 2 ** 20),
     memory: memoryLimit,
@@ -30,4 +29,4 @@ export function nodePlatform({ folder }: NodePlatformOptions = {}): RemotePlatfo
 }
 
 const contentsOf = async (image: ImageHandle): Promise<string | Uint8Array> =>
-  typeof image === 'string' ? image : new Uint8Array(await image.arrayBuffer());
+  image instanceof Blob ? new Uint8Array(await image.arrayBuffer()) : image;

@@ -2,9 +2,9 @@
 import { pickImages, pickModel, startProcess } from '../../../src/electron/client.ts';
 import type { OpenRequest } from '../../../src/worker/index.ts';
 
-/** What came out, for the test to judge. */
+/** The results, for the test to compare. */
 export interface Checked {
-  /** Of what a page with Node would have, its types. */
+  /** The types of what a page with Node would have. */
   readonly node: readonly string[];
   /** Of the trained model, in hexadecimal. */
   readonly sha256: string;
@@ -28,28 +28,27 @@ const codeOf = (asked: Promise<unknown>): Promise<string> =>
 globalThis.check = async (settings) => {
   const client = startProcess();
   const images = await pickImages({ folders: true });
-  const classes = [...new Set(images.map(({ folder }) => folder))].sort();
   // As `openDataset` lists them.
-  const order = (validation: boolean) =>
+  const samplesOf = (split: 'train' | 'val') =>
     images
-      .filter(({ path }) => /[\\/]val[\\/]/.test(path) === validation)
-      .map(({ path, folder }) => ({ image: path, label: classes.indexOf(folder), validation }));
-  const { name: _, ...model } = (await pickModel())!;
-  const request: OpenRequest = { ...model, classes, images: [...order(false), ...order(true)], settings };
-  await client.open(request);
-  await client.train();
-  const { files } = await client.finish();
+      .filter(({ path }) => /[\\/]val[\\/]/.test(path) === (split === 'val'))
+      .map(({ path, folder }) => ({ image: path, label: folder, split }));
+  const samples = [...samplesOf('train'), ...samplesOf('val')];
+  const request: OpenRequest<'classification'> = { ...(await pickModel())!, samples, settings };
+  const training = await client.open(request);
+  await training.train();
+  const { files } = await training.finish();
   const [, onnx] = files.find(([path]) => path === 'onnx/model.onnx')!;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', onnx as Uint8Array<ArrayBuffer>));
-  const refused = await codeOf(client.predict(['/etc/hostname']));
+  const refused = await codeOf(training.predict(['/etc/hostname']));
   client.listen(({ type }) => {
     if (type === 'step') globalThis.trainingOn = true;
   });
-  await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 5000 }] } });
+  const long = await client.open({ ...request, settings: { ...settings, stages: [{ train: 'all', epochs: 5000 }] } });
   return {
     node: ['require', 'process', 'module', 'Buffer'].map((name) => typeof Reflect.get(globalThis, name)),
     sha256: [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(''),
     refused,
-    ended: await codeOf(client.train()),
+    ended: await codeOf(long.train()),
   };
 };

@@ -1,0 +1,157 @@
+import { wholeOf } from '../bytes.ts';
+import { isText, TextTokenizer } from '../data/text/index.ts';
+import { sha256 } from '../digest.ts';
+import { readModel } from '../onnx/index.ts';
+import {
+  inMemory,
+  inputPredictions,
+  inputSource,
+  nounOf,
+  openSession,
+  readSettings,
+  refuseSettingsOfRuns,
+  type Session,
+  settingsOf,
+  type TopOptions,
+} from '../session/index.ts';
+import { type Evaluated, type Prediction, TASKS, type Task } from '../tasks/index.ts';
+import type { Checkpoint, EpochRow, TrainingEvent } from '../training/index.ts';
+import { cardOf } from './card.ts';
+import type { RemotePlatform } from './platform.ts';
+import type { Finished, InputHandle, Opened, OpenRequest, RemoteEvent } from './protocol.ts';
+import { featuresOf, filesOf, imagesReader, samplesReading, withClasses } from './reading.ts';
+
+/** The checkpoints from which a project continues. */
+export interface Kept {
+  readonly last: Checkpoint;
+  readonly best?: Checkpoint;
+}
+
+/** A training that is open. */
+export class OpenTraining {
+  /** The epochs so far, and what was measured before them in this sitting. */
+  private readonly rows: EpochRow[];
+  private before: Evaluated | null = null;
+  /** With what `finish` chooses, such as thresholds. */
+  private task: Task;
+  private tokenizer: TextTokenizer | undefined;
+
+  private constructor(
+    readonly request: OpenRequest,
+    readonly session: Session,
+    readonly opened: Opened,
+    private readonly platform: RemotePlatform,
+    kept: Kept | undefined,
+  ) {
+    this.rows = [...(kept?.last.progress.rows ?? [])];
+    this.task = session.parts.task;
+  }
+
+  /**
+   * @param kept where a project continues
+   * @throws ThawError for everything that the user can fix
+   */
+  static async open(
+    request: OpenRequest,
+    platform: RemotePlatform,
+    emit: (event: RemoteEvent) => void,
+    kept?: Kept,
+  ): Promise<OpenTraining> {
+    const settings = withClasses(settingsOf(request), request.classes);
+    refuseSettingsOfRuns(settings);
+    const runtime = await platform.runtime(settings.device ?? 'auto');
+    const notices: string[] = [];
+    const { session, recommended, memory } = await openSession(
+      { model: readModel(request.model), files: filesOf(request), settings, resume: kept?.last },
+      {
+        ...samplesReading(request.samples, readSettings(settings), platform, emit),
+        ...featuresOf(platform),
+        runtime,
+        memory: platform.memory?.(),
+        best: inMemory(kept?.best),
+        onEvent: (event) => {
+          emit(event);
+          if (event.type === 'notice') notices.push(event.message);
+        },
+      },
+    );
+    const { parts, plan, stepsPerEpoch } = session;
+    const { dataset, format, task } = parts;
+    const opened: Opened = {
+      task: task.facts.task,
+      device: runtime.device,
+      noun: nounOf(format),
+      format: isText(format) ? { kind: format.kind, maxLength: format.maxLength } : format,
+      classes: task.classes,
+      groups: parts.anatomy.groups.map(({ name }) => name),
+      stages: plan,
+      stepsPerEpoch,
+      ...{ train: dataset.train.length, val: dataset.val.length, test: dataset.test.length },
+      recommended,
+      memory,
+      notices,
+      epochsDone: kept?.last.progress.epoch ?? 0,
+    };
+    return new OpenTraining(request, session, opened, platform, kept);
+  }
+
+  async *run(): AsyncGenerator<TrainingEvent<Evaluated>> {
+    this.task = this.session.parts.task;
+    for await (const event of this.session.run()) {
+      if (event.type === 'before') this.before = event.val;
+      if (event.type === 'epoch') {
+        const { type: _, best: __, ...row } = event;
+        this.rows.push(row);
+      }
+      yield event;
+    }
+  }
+
+  async predict(inputs: readonly InputHandle[], { topK }: Partial<TopOptions>): Promise<readonly Prediction[]> {
+    const { format } = this.session.parts;
+    if (isText(format)) this.tokenizer ??= new TextTokenizer(format);
+    const readerOf = imagesReader(this.platform);
+    const { facts, outputs } = this.task;
+    const targets = TASKS[facts.task].reads().kind === 'class' ? undefined : outputs;
+    const source = inputSource(inputs, { format, readerOf, tokenizer: this.tokenizer, targets });
+    return inputPredictions(this.task, await this.session.predict(source), topK);
+  }
+
+  async finish(): Promise<Finished> {
+    const { session, request } = this;
+    const { parts } = session;
+    const { best } = (await session.bestCheckpoint())?.progress ?? {};
+    const { model, measured, ...check } = await session.finish();
+    this.task = measured.task;
+    const card = cardOf({
+      request,
+      parts,
+      measured,
+      ...{ before: this.before, rows: this.rows, plan: session.stages, bestEpoch: best?.epoch ?? null },
+      sha256: await sha256(request.model),
+      onnxruntime: await this.platform.runtimeVersion(parts.runtime.device),
+      shipped: { preprocessing: model.preprocessing, ...check },
+    });
+    const finished = {
+      task: measured.task.facts.task,
+      files: Array.from(model.folder(card), ([path, contents]) => [path, wholeOf(contents)] as const),
+      ...check,
+    };
+    if (!('val' in measured))
+      return { ...finished, status: 'unmeasured', evaluation: null, test: null, calibration: null, mistakes: null };
+    const { val: evaluation, test, calibration, predictions } = measured;
+    const mistakes = measured.task.mistakes?.(predictions).map(({ index, ...mistake }) => ({
+      sample: Number(parts.dataset.val[index].file),
+      ...mistake,
+    }));
+    // What this task measures and gets wrong, which `task` names.
+    return {
+      ...finished,
+      status: 'finished',
+      evaluation,
+      test,
+      calibration,
+      mistakes: mistakes ?? null,
+    } as unknown as Finished;
+  }
+}
