@@ -5,8 +5,8 @@ export function difference(a: Uint8Array, b: Uint8Array): number {
   const [x, y] = [a, b].map((bytes) => readModel(bytes).graph.initializers);
   return Math.max(
     ...[...x].map(([name, { data }]) => {
-      const other = y.get(name)!.data as Float32Array;
-      return Math.max(...Array.from(data as Float32Array, (value, i) => Math.abs(value - other[i])));
+      const other = y.get(name)!.data;
+      return Math.max(...Array.from(data as Float32Array, (value, i) => Math.abs(Number(value) - Number(other[i]))));
     }),
   );
 }
