@@ -68,7 +68,8 @@ export interface ModelRequest<M = Uint8Array> {
 export interface OpenRequest<T extends TaskName = TaskName, I = ImageHandle, M = Uint8Array>
   extends ModelRequest<M>,
     TaskRequest<T> {
-  readonly samples: readonly LabelledSample<T, I>[];
+  /** Of the task that is named: the task does not follow from them. */
+  readonly samples: NoInfer<readonly LabelledSample<T, I>[]>;
   /** The classes, labels or numbers in the order of the outputs. Unless given, the names in the samples, sorted. */
   readonly classes?: readonly string[];
   /** Keeps the training and its checkpoints under this name, so that `reopen` can continue it later. */
