@@ -1,10 +1,9 @@
 /**
- * What a page's process holds while its worker trains for hundreds of stages, or with thousands of images, in a real Chromium on Linux:
+ * The memory of a page's process while its worker trains for hundreds of stages, or with thousands of images, in a real Chromium on Linux:
  *
  *     npx tsx scripts/browser-memory.ts DATA [--model FOLDER] [--stages N] [--images N] [--cache-memory MB]
  *
- * DATA has class folders of JPEGs; more images than there are become so by repeating them, each with other bytes behind its end, so that nothing takes
- * two of them for one.
+ * DATA has class folders of JPEGs. For more images than there are, they are repeated with other bytes after their end, so that no two are the same.
  */
 import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
@@ -41,7 +40,7 @@ async function residentMemory(browser: Browser): Promise<number> {
 const { classes, train, val } = await openDataset(data);
 const files = [...train, ...val].map(({ file, label }) => ({
   address: `/data/${relative(data, file).split('/').map(encodeURIComponent).join('/')}`,
-  label,
+  label: classes[label],
 }));
 const scripts = await bundleScripts();
 const folders = { scripts: scripts.folder, ort: runtimeAssets(), model: values.model, data };
@@ -57,16 +56,16 @@ try {
   await page.goto(site.address);
   await page.waitForFunction(() => 'thaw' in globalThis);
   await page.evaluate(
-    async ({ classes, files, count, stages, cacheMemory, readings }) => {
+    async ({ files, count, stages, cacheMemory, readings }) => {
       // biome-ignore lint/suspicious/noExplicitAny: the page's own script, and the function from outside
       const { thaw, measure } = globalThis as any;
       const read = async (from: string) => (await fetch(from)).blob();
       const blobs = await Promise.all(files.map(async ({ address, label }) => ({ label, blob: await read(address) })));
-      const images = Array.from({ length: count }, (_, i) => {
+      const samples = Array.from({ length: count }, (_, i) => {
         const { label, blob } = blobs[i % blobs.length];
         return { label, image: i < blobs.length ? blob : new Blob([blob, String(i)], { type: blob.type }) };
       });
-      await measure(`${count} images given`);
+      await measure(`${count} images`);
       const client = thaw.startWorker({ assets: new URL('/ort', location.href).href });
       let steps = 0;
       let every = Number.POSITIVE_INFINITY;
@@ -74,23 +73,20 @@ try {
       client.listen((event: RemoteEvent) => {
         if (event.type === 'step' && ++steps % every === 0) measuring.push(measure(`after step ${steps}`));
       });
-      const opened = await client.open({
-        model: new Uint8Array(await (await read('/model/onnx/model.onnx')).arrayBuffer()),
-        preprocessorConfig: JSON.parse(await (await read('/model/preprocessor_config.json')).text()),
-        classes,
-        images,
+      const training = await client.open({
+        model: '/model/',
+        samples,
         settings: {
           device: 'cpu',
           stages: Array.from({ length: stages }, (_, i) => ({ train: i % 2 ? 'last:3' : 'head', epochs: 1 })),
           cacheMemory,
         },
       });
-      every = Math.ceil((opened.stepsPerEpoch * stages) / readings);
-      await client.train();
+      every = Math.ceil((training.opened.stepsPerEpoch * stages) / readings);
+      await training.train();
       await Promise.all(measuring);
     },
     {
-      classes,
       files,
       count: Number(values.images ?? files.length),
       stages: Number(values.stages),

@@ -4,7 +4,7 @@
  *     npx tsx scripts/browser-training.ts MODEL DATA [--settings JSON] [--device cpu|webgpu] [--threads N] [--png]
  *
  * MODEL is a folder with onnx/model.onnx and preprocessor_config.json, DATA has train and val with class folders. With --png both get the images as PNG
- * of the size that the model's images are resized to, so that no decoder has a part in what differs.
+ * of the size that the model's images are resized to, so that decoders make no difference.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -84,34 +84,27 @@ async function inPage(page: Page, data: string): Promise<Outcome> {
   const { classes, train, val } = await openDataset(data);
   const address = (file: string) => `/data/${relative(data, file).split('/').map(encodeURIComponent).join('/')}`;
   const request = {
-    classes,
-    images: [
-      ...train.map(({ file, label }) => ({ address: address(file), label, validation: false })),
-      ...val.map(({ file, label }) => ({ address: address(file), label, validation: true })),
+    samples: [
+      ...train.map(({ file, label }) => ({ address: address(file), label: classes[label], split: 'train' })),
+      ...val.map(({ file, label }) => ({ address: address(file), label: classes[label], split: 'val' })),
     ],
     settings: { ...settings, device: values.device },
     threads: values.threads && Number(values.threads),
   };
-  const { model, ...outcome } = await page.evaluate(async ({ classes, images, settings, threads }) => {
+  const { model, ...outcome } = await page.evaluate(async ({ samples, settings, threads }) => {
     // biome-ignore lint/suspicious/noExplicitAny: the page's own script put it there
     const { thaw } = globalThis as any;
-    const bytes = async (from: string) => new Uint8Array(await (await fetch(from)).arrayBuffer());
-    const blobs = await Promise.all(
-      images.map(async ({ address, ...rest }) => ({ ...rest, image: await (await fetch(address)).blob() })),
+    const labelled = await Promise.all(
+      samples.map(async ({ address, ...rest }) => ({ ...rest, image: await (await fetch(address)).blob() })),
     );
-    const model = await bytes('/model/onnx/model.onnx');
-    const json = async (name: string) => {
-      const response = await fetch(`/model/${name}`);
-      return response.ok ? response.json() : undefined;
-    };
-    const [preprocessorConfig, config] = await Promise.all(['preprocessor_config.json', 'config.json'].map(json));
     const client = thaw.startWorker({ assets: new URL('/ort', location.href).href, threads });
     const epochs: Extract<RemoteEvent, { type: 'epoch' }>[] = [];
     client.listen((event: RemoteEvent) => event.type === 'epoch' && epochs.push(event));
     const began = performance.now();
-    const { device } = await client.open({ model, preprocessorConfig, config, classes, images: blobs, settings });
-    await client.train();
-    const { files, evaluation } = await client.finish();
+    const training = await client.open({ model: '/model/', samples: labelled, settings });
+    const { device } = training.opened;
+    await training.train();
+    const { files, evaluation } = await training.finish();
     const seconds = (performance.now() - began) / 1000;
     const reader = new FileReader();
     const encoded = await new Promise<string>((done) => {

@@ -15,6 +15,7 @@ import type { TaskName } from '../src/tasks/index.ts';
 import { connect, emitterPort, type OpenRequest, serve } from '../src/worker/index.ts';
 import { nodePlatform } from '../src/worker/node/platform.ts';
 import { COLOURS, makeProject, type Project } from '../test/node/commands/project.ts';
+import { LESSONS, type Lesson } from '../test/worker/lessons.ts';
 import { requestOf } from '../test/worker/request.ts';
 
 const common: TrainingSettings = { device: 'cpu', batch: 6, epochs: 3, lr: 0.03, seed: 7, artifacts: false };
@@ -136,6 +137,10 @@ try {
     const { epochs, ...rest } = common;
     const settings = { ...rest, ...(more.stages ? {} : { epochs }), ...more };
     await print(`page ${name}`, () => inPage({ ...asked, settings }));
+  }
+  for (const [name, lessonOf] of Object.entries(LESSONS)) {
+    const { task, model, samples, settings } = lessonOf(project) as Lesson;
+    await print(`page ${name}`, () => inPage<TaskName>({ ...model, task, samples, settings }));
   }
 } finally {
   project.remove();
