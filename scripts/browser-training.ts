@@ -141,7 +141,7 @@ function difference(a: Uint8Array, b: Uint8Array): { readonly most: number; read
   for (const [name, { data }] of x) {
     const other = y.get(name)!.data as Float32Array;
     for (const [i, value] of (data as Float32Array).entries()) {
-      const apart = Math.abs(value - other[i]);
+      const apart = Math.abs(Number(value) - Number(other[i]));
       most = Math.max(most, apart);
       sum += apart;
       count++;
