@@ -42,7 +42,7 @@ export async function withBytes<R extends Pick<PageOpenRequest, 'model' | 'image
 }
 
 /** @throws ThawError `not-found` for an address that gives no file */
-async function bytesOfModel(model: PageModel): Promise<Uint8Array> {
+export async function bytesOfModel(model: PageModel): Promise<Uint8Array> {
   if (model instanceof Uint8Array) return model;
   if (model instanceof Blob) return new Uint8Array(await model.arrayBuffer());
   const response = await fetch(model).catch((cause: Error) => {

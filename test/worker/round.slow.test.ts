@@ -1,11 +1,10 @@
 // Rounds of a federation at the other end of a channel, and a node whose answers they are.
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { answersBy } from '../../src/core.ts';
 import { runNode } from '../../src/federated/flower/index.ts';
 import { readRoundState, writeRoundState } from '../../src/federated/index.ts';
 import { firstState, round } from '../../src/node/commands/index.ts';
-import type { OpenRequest, RemoteClient } from '../../src/worker/index.ts';
+import { answersBy, type OpenRequest, type RemoteClient } from '../../src/worker/index.ts';
 import { startThread } from '../../src/worker/node/start-thread.ts';
 import { FakeSuperLink } from '../federated/flower/fake-superlink.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
