@@ -10,6 +10,7 @@ import { prepareRound, type RoundInputs } from './prepare.ts';
 import { checkProximal, type RoundHooks, type RoundMode, type RoundOutcome, runRound } from './round.ts';
 import { readRoundState } from './state.ts';
 
+/** A round of a federation, as one machine takes part in it. */
 export interface OwnRoundRequest extends RoundInputs, RoundMode {
   /** The state that the round begins with: a safetensors file. */
   readonly state: Uint8Array;
