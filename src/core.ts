@@ -1,30 +1,40 @@
 /**
- * Thaw's core: everything that runs in a browser as in Node. It knows no files, no terminals and no ONNX Runtime; a `Runtime`
- * is given to it.
+ * The session on a platform of your own: it runs in browsers and in Node alike, and knows no files, no terminal and no ONNX Runtime. The
+ * platform gives it a `Runtime`, the data and a reader of images.
  */
-
-export * from './compiler/autodiff/index.ts';
-export * from './compiler/import/index.ts';
-export * from './compiler/kernels/index.ts';
-export * from './compiler/losses/index.ts';
-export * from './compiler/optimizers/index.ts';
-export * from './compiler/shapes/index.ts';
-export * from './compiler/step/index.ts';
-export * from './compiler/surgery/index.ts';
-export * from './data/index.ts';
-export * from './data/text/index.ts';
+export type {
+  Batch,
+  BatchSource,
+  Dataset,
+  ImageReader,
+  LabelReading,
+  Pixels,
+  Preprocessing,
+  Sample,
+} from './data/index.ts';
+export type { TextFormat } from './data/text/index.ts';
 export { type ErrorCode, ThawError } from './errors.ts';
-export * from './export/index.ts';
-export * from './federated/flower/index.ts';
-export * from './federated/index.ts';
-export * from './onnx/index.ts';
-export { Random, type RandomState } from './random.ts';
-export * from './report/index.ts';
-export * from './runtime/index.ts';
-export * from './session/index.ts';
-// Not the runtime's, which has the same name.
-export { Session } from './session/index.ts';
-export * from './tasks/index.ts';
-export * from './tasks/metrics/index.ts';
-export * from './training/index.ts';
-export { answersBy, type OwnPart, type RoundClient } from './worker/index.ts';
+export { type OwnRoundRequest, ownRound, type RoundOutcome } from './federated/index.ts';
+export { type Model, readModel, type Tensor, tensor, writeModel } from './onnx/index.ts';
+export type { Runtime, Session as RuntimeSession } from './runtime/index.ts';
+export {
+  type BestStore,
+  type DatasetReading,
+  type InputFormat,
+  type LoadedModel,
+  loadedModel,
+  type ModelFiles,
+  type OpenedSession,
+  openSession,
+  Predictor,
+  type ReadDataset,
+  type ReopenRequest,
+  reopenSession,
+  type Session,
+  type SessionEvent,
+  type SessionPlatform,
+  type SessionRequest,
+  type TrainSettingsInput as Config,
+} from './session/index.ts';
+export type { EpochEvaluation, Prediction, TaskEvaluation as Evaluation, TaskName } from './tasks/index.ts';
+export { type Checkpoint, FeatureCache, readCheckpoint, writeCheckpoint } from './training/index.ts';

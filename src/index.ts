@@ -1,21 +1,47 @@
-/** Thaw in Node: the core, the jobs of the command line as functions, and what they stand on. */
-export * from './core.ts';
+/** Thaw in Node: fine-tuning, finished models, and what is around them. Everything runs on this machine. */
+export { type ErrorCode, ThawError } from './errors.ts';
 export {
-  augmentImage,
-  checkImage,
-  decodeImage,
-  ImageSource,
-  type OpenDatasetOptions,
-  openDataset,
-  openImages,
-  preview,
-  thumbnail,
-} from './data/node/index.ts';
-export * from './node/commands/index.ts';
-export { type Doctor, diagnose } from './node/doctor.ts';
-export { readModelFile, writeModelFile } from './node/models/files.ts';
-export { type ResolvedModel, type ResolveOptions, resolveModel, startingPoints } from './node/models/index.ts';
-export { createRun, openRun, type RunReader, type RunWriter, resumeRun } from './node/run/index.ts';
-export { chooseDevice, deviceOptions } from './runtime/node/devices.ts';
+  calibrate,
+  exportRun as exportModel,
+  findLr as findLearningRate,
+  finishFederation,
+  firstState,
+  inspectModel as inspect,
+  type JobEvent as TrainingEvent,
+  type JobHooks as Hooks,
+  joinFederation,
+  type ModelInspection as Inspection,
+  merge as mergeAdapters,
+  previewImages as preview,
+  round as federatedRound,
+  serveStudio,
+  type TrainingResult,
+  writeArtifacts,
+  writeFederatedApp,
+} from './node/commands/index.ts';
+export { diagnose as doctor } from './node/doctor.ts';
+export {
+  evaluate,
+  type FilePrediction,
+  type FineTuneRequest,
+  fineTune,
+  type JobOptions,
+  loadModel,
+  type ModelInput,
+  predict,
+  resume,
+  resumeSweep,
+  type Sweep,
+  sweep,
+  type Training,
+} from './node/library/index.ts';
+export { startingPoints as listModels } from './node/models/index.ts';
 export { nodeRuntime } from './runtime/node/sessions.ts';
-export { startThread, type ThreadOptions } from './worker/node/start-thread.ts';
+export type {
+  LoadedModel,
+  PredictionSettings,
+  TrainingSettings,
+  TrainSettingsInput as Config,
+} from './session/index.ts';
+export type { EpochEvaluation, Prediction, TaskEvaluation as Evaluation, TaskName } from './tasks/index.ts';
+export { startThread } from './worker/node/start-thread.ts';

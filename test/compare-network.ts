@@ -1,7 +1,7 @@
 import { trainingModel } from '../src/compiler/step/index.ts';
-import { planArtifacts } from '../src/node/commands/artifacts.ts';
 import { readModel, type Tensor, writeModel } from '../src/onnx/index.ts';
 import type { Runtime } from '../src/runtime/index.ts';
+import { planGraphs } from '../src/session/index.ts';
 import { compareTensor, type ReferenceNetwork, type ReferenceRun } from './reference.ts';
 
 /** How far Thaw's run of one batch is from PyTorch's. */
@@ -25,7 +25,7 @@ export async function compareNetwork(
   layout: Parameters<typeof trainingModel>[2] = {},
 ): Promise<Comparison[]> {
   const { loss } = reference;
-  const { network, plan } = await planArtifacts(readModel(reference.model), runtime, { trainable: 'all', loss });
+  const { network, plan } = await planGraphs(readModel(reference.model), runtime, { trainable: 'all', loss });
   const { initializers } = network.model.graph;
   const parameters = Object.fromEntries([...plan.trainable].map((name) => [name, initializers.get(name)!]));
   const expected = new Set(reference.parameters);

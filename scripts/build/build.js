@@ -72,7 +72,9 @@ if (studio.status !== 0) process.exit(studio.status ?? 1);
 /** Modules that no page can reach are in node/ already; their types stay. */
 async function removeWhatOnlyNodeLoads() {
   const { metafile } = await build({
-    entryPoints: ['core', 'web/index', 'web/worker', 'electron/client'].map((name) => join(out, `${name}.js`)),
+    entryPoints: ['core', 'web/index', 'web/compiler', 'web/worker', 'electron/client'].map((name) =>
+      join(out, `${name}.js`),
+    ),
     outdir: out,
     bundle: true,
     format: 'esm',

@@ -9,6 +9,7 @@ const ENTRIES = {
   orphan: 'src/cli/orphan.js',
   index: 'src/index.ts',
   core: 'src/core.ts',
+  compiler: 'src/node/library/compiler.ts',
   thread: 'src/worker/node/thread.ts',
   probe: 'src/runtime/node/probe.js',
   'wasm-module': 'src/runtime/node/wasm-module.js',

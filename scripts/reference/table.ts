@@ -15,7 +15,7 @@ const COLUMNS = [
   'from',
   'operator set',
   'parameters',
-  'loss off by',
+  'loss error',
   'worst relative error',
   'PyTorch float32',
   '1 − worst cosine',

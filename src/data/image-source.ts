@@ -13,10 +13,11 @@ import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Samp
 export interface ImageReader {
   /** All that the pixels depend on besides the file, the preprocessing and the draw, such as versions of libraries. */
   readonly conditions: string;
-  /** SHA-256 in hexadecimal, of text or of a file's contents. */
+  /** SHA-256 in hexadecimal of text. */
   digest(text: string): string | Promise<string>;
+  /** SHA-256 in hexadecimal of a file's contents. */
   digestOf(file: string): Promise<string>;
-  /** @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
+  /** Decodes an image. @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
   decode(file: string, p: Preprocessing, large: boolean): Promise<Pixels>;
   /** Writes what a draw makes of an image that was decoded large. */
   augment(image: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;

@@ -47,7 +47,7 @@ const KEYS = {
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
  * @throws ThawError `bad-data` where they are another model's
  */
-export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata: ExportMetadata): Model {
+export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata?: ExportMetadata): Model {
   const used = new Set<string>();
   const round = rounding(source);
   const replaced = (name: string, tensor: Tensor): Tensor => {
@@ -67,7 +67,11 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
   }
   const constants = new Map(graph.nodes.map((node) => [node.outputs[0], constantOf(node)]));
   const evaluated = withoutTrainingDropout(graph, (name) => graph.initializers.get(name) ?? constants.get(name));
-  return { ...source, graph: evaluated, metadata: withMetadata(source.metadata, metadata) };
+  return {
+    ...source,
+    graph: evaluated,
+    metadata: metadata ? withMetadata(source.metadata, metadata) : source.metadata,
+  };
 }
 
 const foreign = (what: string): ThawError =>

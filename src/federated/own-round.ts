@@ -1,9 +1,16 @@
 import { ThawError } from '../errors.ts';
-import { openSources, type SessionPlatform, trainingConfigOf, withClassWeights } from '../session/index.ts';
+import {
+  openFeatures,
+  openSources,
+  type SessionPlatform,
+  trainingConfigOf,
+  withClassWeights,
+} from '../session/index.ts';
 import { prepareRound, type RoundInputs } from './prepare.ts';
 import { checkProximal, type RoundHooks, type RoundMode, type RoundOutcome, runRound } from './round.ts';
 import { readRoundState } from './state.ts';
 
+/** A round of a federation, as one machine takes part in it. */
 export interface OwnRoundRequest extends RoundInputs, RoundMode {
   /** The state that the round begins with: a safetensors file. */
   readonly state: Uint8Array;
@@ -35,7 +42,7 @@ export async function ownRound(
   }
   const onNotice = (message: string) => platform.onEvent?.({ type: 'notice', message });
   const sources = openSources({ dataset, format, settings, task }, { ...platform, onNotice });
-  const features = await platform.features(settings);
+  const features = await openFeatures(platform, settings);
   const config = trainingConfigOf(settings);
   const { runtime } = platform;
   return runRound(

@@ -83,6 +83,7 @@ export function tensorFromBytes(type: DataType, shape: readonly number[], bytes:
   return { type, shape, data: new array(aligned.buffer as ArrayBuffer, aligned.byteOffset, entries) };
 }
 
+/** A tensor of data in row order. */
 export const tensor = (type: DataType, shape: readonly number[], data: TensorData): Tensor => ({ type, shape, data });
 
 export const isFloat = (type: DataType): boolean =>

@@ -53,6 +53,7 @@ export interface Graph {
   unknown?: UnknownFields;
 }
 
+/** An ONNX model: `ModelProto` as plain data. */
 export interface Model {
   irVersion: number;
   /** Operator set version by domain; '' is the ONNX standard. */

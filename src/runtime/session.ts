@@ -1,6 +1,6 @@
 import type { DataType, Model, Tensor } from '../onnx/index.ts';
 
-/** What the rest of Thaw knows of a runtime. Tensors are plain: type, shape, data. */
+/** How a model is prepared for running. */
 export interface SessionOptions {
   /** `none` keeps every value observable; `all` is the default. */
   readonly optimization?: 'none' | 'all';
@@ -27,12 +27,15 @@ export interface Resident {
   release(): void;
 }
 
+/** A model that is loaded. */
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /** Element types by output name; what is no tensor, or has a type that JavaScript does not know, is left out. */
   readonly outputTypes: Readonly<Record<string, DataType>>;
   /**
+   * Runs the model.
+   *
    * @param feeds by input name
    * @param fetches the outputs wanted, all by default. A tensor given for an output is written in place, without a copy.
    */
@@ -52,11 +55,14 @@ export interface Session {
     readonly results: Record<string, Tensor>;
     readonly kept: Record<string, Resident>;
   }>;
+  /** Gives back the memory of the model. */
   release(): Promise<void>;
 }
 
+/** Values by the name of the input that takes them. */
 export type Feeds = Readonly<Record<string, Tensor | Resident>>;
 
+/** ONNX Runtime on one device. All of Thaw runs models through it. Tensors are plain data: type, shape, data. */
 export interface Runtime {
   /** The execution provider: `cpu`, `cuda`, … */
   readonly device: string;

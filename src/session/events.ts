@@ -42,5 +42,6 @@ export type SessionEvent =
 
 /** Whoever listens to a session as it opens. */
 export interface SessionHooks {
+  /** Called with each event, in order. */
   readonly onEvent?: (event: SessionEvent) => void;
 }

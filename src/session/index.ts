@@ -1,7 +1,18 @@
 /** One fine-tuning, from a model and its data to a finished model, on any platform. */
 
 export { mergedState, withAdapters } from './adapters.ts';
+export { type ArtifactContext, type ArtifactPosition, artifactCheckpoint, compileArtifacts } from './artifacts.ts';
 export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
+export {
+  type Compiled,
+  type CompileHostOptions,
+  type CompileOptions,
+  type CompileSource,
+  compileModel,
+  type FloatTensor,
+  type PlannedGraphs,
+  planGraphs,
+} from './compile.ts';
 export {
   type DatasetReading,
   describeData,
@@ -52,6 +63,7 @@ export { newHead, optionsOf } from './new-head.ts';
 export { ASSUMED, EXACT } from './notices.ts';
 export {
   type OpenedSession,
+  openFeatures,
   openSession,
   type ReopenRequest,
   reopenSession,

@@ -8,7 +8,7 @@ import type { Task } from '../tasks/index.ts';
 import {
   type Checkpoint,
   checkCheckpoint,
-  type FeatureCache,
+  FeatureCache,
   planStages,
   trainingPlan,
   withoutEffect,
@@ -42,10 +42,10 @@ export interface SessionRequest {
 export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'imageBytes' | 'onProblem'>, SessionHooks {
   readonly runtime: Runtime;
   readonly dataset: ReadDataset;
-  /** Where the outputs of the frozen layers are kept. */
-  features(settings: TrainSettings): Promise<FeatureCache>;
-  /** Bytes that may be used to remember features. */
-  featureBytes(settings: TrainSettings): number;
+  /** Where the outputs of the frozen layers are kept; in memory unless given. */
+  features?(settings: TrainSettings): Promise<FeatureCache>;
+  /** Bytes of memory that features may use. */
+  featureBytes?(settings: TrainSettings): number;
   /** Bytes that the training may take, if that is known. */
   readonly memory?: number;
   readonly best?: BestStore;
@@ -159,7 +159,7 @@ async function assemble(
     task,
     samples: { train: train.length, val: val.length },
     limit: platform.memory,
-    cache: platform.featureBytes(known),
+    cache: featureBytes(platform, known),
     ...(isText(format)
       ? { sizes: textSizes(prepared, format.maxLength) }
       : { images: { each: keptBytes(format), most: platform.imageBytes ?? IMAGE_CACHE_BYTES } }),
@@ -169,13 +169,33 @@ async function assemble(
   if (train.length === 0) throw new ThawError('bad-data', 'there are no images to train with', 'Add some');
   const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
   const sources = openSources({ dataset, format, settings, task }, { ...platform, onNotice });
-  const features = await platform.features(settings);
+  const features = await openFeatures(platform, settings);
   const config = trainingConfigOf(settings);
   const session = new Session(
     { ...prepared, task, dataset, format, settings, config, runtime, sources, features, sourceConfig, resume },
     platform.best,
   );
   return { session, memory };
+}
+
+/** Bytes of memory for features, if neither the platform nor `cacheMemory` says. */
+const FEATURE_BYTES = 512 * 2 ** 20;
+
+function featureBytes(platform: SessionPlatform, settings: TrainSettings): number {
+  if (settings.cache === 'off') return 0;
+  return platform.featureBytes?.(settings) ?? (settings.cacheMemory && settings.cacheMemory * 2 ** 20) ?? FEATURE_BYTES;
+}
+
+/**
+ * Where a platform keeps the outputs of the frozen layers.
+ *
+ * @throws ThawError `bad-config` if that is a disk, which the platform does not have
+ */
+export async function openFeatures(platform: SessionPlatform, settings: TrainSettings): Promise<FeatureCache> {
+  if (platform.features) return platform.features(settings);
+  if (settings.cache === 'disk')
+    throw new ThawError('bad-config', 'setting cache: there is no disk here', 'Use memory, or off');
+  return new FeatureCache({ maximumBytes: featureBytes(platform, settings) });
 }
 
 /** What stages name must be there and be trainable: better reported now than when the last of them begins. */

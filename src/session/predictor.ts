@@ -13,6 +13,7 @@ import { withOutput } from './output.ts';
 import { dataInputsOf, scoresOf } from './prepare.ts';
 import { type PredictionSettings, readPredictionSettings } from './settings.ts';
 
+/** A finished model, the files around it, and how it is used. */
 export interface PredictorRequest {
   readonly model: Model;
   readonly files: ModelFiles;
@@ -41,6 +42,7 @@ export class Predictor {
     private readonly session: RuntimeSession,
   ) {}
 
+  /** @throws ThawError if the model does not name its classes, or takes neither images nor texts */
   static async open(
     { model: given, files, settings = {} }: PredictorRequest,
     { runtime, ...hooks }: SessionHooks & { readonly runtime: Runtime },
@@ -97,6 +99,7 @@ export class Predictor {
     }
   }
 
+  /** Gives back the memory of the model. */
   release(): Promise<void> {
     return this.session.release();
   }

@@ -48,7 +48,9 @@ export interface SessionParts<
 
 /** Where the weights of the best epoch are kept. */
 export interface BestStore {
+  /** Keeps a checkpoint in place of the one before. */
   put(checkpoint: Checkpoint): Promise<void>;
+  /** The checkpoint that was kept last. */
   get(): Promise<Checkpoint | undefined>;
 }
 
@@ -96,6 +98,7 @@ export class Session<
     return this.trainer.planOf(this.stages[stage]);
   }
 
+  /** Trains to the end or until `stop()`. Pauses after each event until the next one is requested. */
   async *run(): AsyncGenerator<TrainingEvent<E>> {
     for await (const event of this.trainer.run()) {
       if (event.type === 'epoch' && event.best) await this.best.put(await this.checkpoint());

@@ -53,6 +53,7 @@ const predictionSchema = imagesSchema.extend({
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
 });
+/** How a finished model takes its samples and gives its predictions. */
 export type PredictionSettings = z.input<typeof predictionSchema>;
 
 /** @throws ThawError `bad-config` naming the setting and what it takes */
@@ -130,6 +131,7 @@ const parts = z.strictObject({
 });
 
 export type TrainSettings = z.output<typeof schema>;
+/** All settings of a training, as a `thaw.config` file has them; docs/configuration.md describes each. */
 export type TrainSettingsInput = z.input<typeof schema> & z.input<typeof parts>;
 
 /** Names of all settings, as in a config file. */

@@ -36,6 +36,7 @@ export interface SourcePlatform {
   readonly reader: ImageReader;
   /** Bytes of decoded images that are kept. */
   readonly imageBytes?: number;
+  /** Called with each sample that cannot be read. */
   readonly onProblem?: (problem: { readonly file: string; readonly reason: string }) => void;
   readonly onNotice?: (message: string) => void;
 }

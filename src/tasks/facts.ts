@@ -36,6 +36,7 @@ export const factsSchema = z.preprocess(
   ]),
 );
 export type TaskFacts = z.output<typeof factsSchema>;
+/** The name of a learning task. */
 export type TaskName = TaskFacts['task'];
 export type FactsOf<N extends TaskName> = Extract<TaskFacts, { task: N }>;
 

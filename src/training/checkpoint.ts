@@ -31,6 +31,7 @@ function parse(text: string, what: string): Progress {
   return checkJson({ ...START, ...parseJson(text, z.looseObject({}), source, revive) }, progressSchema, source);
 }
 
+/** A checkpoint as a safetensors file. */
 export const writeCheckpoint = (checkpoint: Checkpoint): Uint8Array => writeSafetensors(checkpointFile(checkpoint));
 
 /** A checkpoint as a safetensors file: the state as tensors, where the training stands in the metadata, beside what more it is to say. */

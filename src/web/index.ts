@@ -1,8 +1,12 @@
-/** Thaw in a page: training in a worker, or with the core's parts by hand. */
-export * from '../core.ts';
+/** Thaw in a page: training and finished models in a worker. Nothing leaves the page. */
+export { type ErrorCode, ThawError } from '../errors.ts';
+export { fetchTransport, runNode } from '../federated/flower/index.ts';
 export { type WebRuntimeOptions, webRuntime } from '../runtime/web/sessions.ts';
+export type { LoadedModel, PredictionSettings, TrainingSettings } from '../session/index.ts';
+export type { EpochEvaluation, Prediction, TaskEvaluation as Evaluation, TaskName } from '../tasks/index.ts';
+export { answersBy, type Finished, type Opened, type RemoteEvent } from '../worker/index.ts';
 export { folderAsZip } from './download.ts';
-export { type LoadOptions, loadModel } from './load-model.ts';
+export { loadModel } from './load-model.ts';
 export { modelFetch } from './model-fetch.ts';
 export type { PageImage, PageModel, PageOpenRequest } from './page-inputs.ts';
-export { type PageClient, startWorker, type WorkerOptions } from './start.ts';
+export { type PageClient, type PageTraining, startWorker, type WorkerOptions } from './start.ts';

@@ -41,6 +41,13 @@ export const fromPage: Sending<PageImage, PageModel> = {
   },
 };
 
+/** The bytes of a model without the files next to it. @throws ThawError `not-found` for an address that has no file */
+export async function bytesOfModel(model: Uint8Array | string): Promise<Uint8Array> {
+  if (model instanceof Uint8Array) return model;
+  const { response } = await fetchModel(new URL(model, location.href));
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 /** The model at an address. The JSON files next to it come along, unless they are given. */
 async function fetched<R extends Omit<ModelRequest, 'model'>>(address: URL, request: R) {
   const { response, url } = await fetchModel(address);

@@ -1,4 +1,5 @@
-import { connect, type RemoteClient, webPort } from '../worker/index.ts';
+import type { TaskName } from '../tasks/index.ts';
+import { connect, type RemoteClient, type RemoteTraining, webPort } from '../worker/index.ts';
 import { fromPage, type PageImage, type PageModel } from './page-inputs.ts';
 import type { WebPlatformOptions } from './platform.ts';
 
@@ -9,6 +10,9 @@ export interface WorkerOptions extends WebPlatformOptions {
 
 /** A client that takes models and images as pages have them. */
 export type PageClient = RemoteClient<PageImage, PageModel>;
+
+/** A training that is open in the worker. */
+export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining<T, PageImage>;
 
 /**
  * Starts a worker that trains and predicts, and gives a client of it. The model, the samples and the results stay in the page.

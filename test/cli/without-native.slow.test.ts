@@ -115,16 +115,17 @@ describe('without onnxruntime-node', () => {
       const [model, data, folder] = [${model}, ${data}, ${results}];
       const devices = [];
       const hooks = { onEvent: (event) => event.type === 'device' && devices.push(event.device) };
-      const { parameters } = await thaw.inspectModel({ model }, hooks);
+      const { parameters } = await thaw.inspect({ model }, hooks);
       await thaw.writeArtifacts({ model, out: join(folder, 'artifacts'), trainable: 'all' }, hooks);
       const run = join(folder, 'run');
-      await thaw.train({ model, data, out: run, settings: { epochs: 1, lora: { rank: 2 } } }, hooks);
-      const { verification } = await thaw.exportRun({ run, form: 'int8' }, hooks);
-      await thaw.exportRun({ run }, hooks);
-      await thaw.merge({ model, adapters: run, out: join(folder, 'merged.onnx') }, hooks);
+      const training = thaw.fineTune({ model, data, out: run, settings: { epochs: 1, lora: { rank: 2 } } });
+      for await (const event of training) hooks.onEvent(event);
+      const { verification } = await thaw.exportModel({ run, form: 'int8' }, hooks);
+      await thaw.exportModel({ run }, hooks);
+      await thaw.mergeAdapters({ model, adapters: run, out: join(folder, 'merged.onnx') }, hooks);
       const { accuracy } = await thaw.evaluate({ model: run, data }, hooks);
       const answers = await thaw.predict({ model: run, images: [join(data, 'val/green/0.png')] }, hooks);
-      const { suggestions } = await thaw.findLr({ model, data, out: join(folder, 'rates') }, hooks);
+      const { suggestions } = await thaw.findLearningRate({ model, data, out: join(folder, 'rates') }, hooks);
       console.log(JSON.stringify({ devices, parameters, verification, accuracy, answers: answers.length, suggestions }));`,
     );
     const { stdout, stderr } = await node(script);

@@ -18,7 +18,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeProject, type Project } from '../node/commands/project.ts';
 
 const run = promisify(execFile);
 const WINDOWS = process.platform === 'win32';
@@ -111,7 +112,6 @@ test('holds what users need and nothing else', () => {
     ...['dist/index.d.ts', 'dist/core.js', 'dist/core.d.ts', 'dist/web/index.js', 'dist/web/worker.js'],
     ...['dist/onnx/generated/onnx.js', 'dist/onnx/generated/onnx.d.ts'],
     ...['dist/federated/flower/generated/fleet.js', 'dist/federated/flower/generated/fleet.d.ts'],
-    ...['dist/report/generated/event.js', 'dist/report/generated/event.d.ts'],
     ...['dist/studio/index.html', 'dist/studio/service-worker.js', 'dist/studio/licenses.md'],
     ...['dist/electron/index.d.ts', 'dist/electron/host.d.ts', 'dist/electron/client.js', 'dist/electron/client.d.ts'],
   ];
@@ -126,14 +126,13 @@ test('holds what users need and nothing else', () => {
   expect(packed.size).toBeLessThan(8_000_000);
 });
 
+/** The files of an export, by conditions within conditions. */
+const filesOf = (target: unknown): string[] =>
+  typeof target === 'string' ? [target] : Object.values(target as object).flatMap(filesOf);
+
 test('all that its exports and its scripts name is there', () => {
   const { bin, exports } = JSON.parse(readFileSync(join(project, 'node_modules/thaw/package.json'), 'utf8'));
-  const named = [
-    ...Object.values(bin),
-    ...Object.values(exports).flatMap((target) =>
-      typeof target === 'string' ? [target] : Object.values(target as object),
-    ),
-  ];
+  const named = [...Object.values(bin), ...Object.values(exports).flatMap(filesOf)];
   const files = named.map((file) => join('node_modules/thaw', String(file)));
   const folder = 'node_modules/thaw/dist/node';
   for (const file of readdirSync(join(project, folder)).filter((name) => /js$/.test(name))) {
@@ -214,9 +213,9 @@ test('its library can be imported from JavaScript', async () => {
     'consumer.mjs',
     `import * as thaw from 'thaw';
      import * as core from 'thaw/core';
-     const bytes = thaw.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
+     const bytes = core.writeModel({ irVersion: 8, opsets: { '': 17 }, producerName: '', producerVersion: '', metadata: {},
        graph: { name: 'g', nodes: [], inputs: [], outputs: [], initializers: new Map(), valueInfo: [] } });
-     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.train, 'train' in core, thaw.nodeRuntime().device]));
+     console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.fineTune, 'fineTune' in core, thaw.nodeRuntime().device]));
      console.log(thaw.ThawError === core.ThawError);
      const thread = thaw.startThread();
      console.log(await thread.train().catch(({ code, message }) => code + ': ' + message));
@@ -238,29 +237,119 @@ async function typeErrors(files: readonly string[], options: object): Promise<st
   return output(process.execPath, tsc, '-p', 'tsconfig.json').catch(({ stdout }) => stdout);
 }
 
-test('its types hold in Node', async () => {
-  link('@types/node', 'node_modules/@types/node');
-  const examples = readdirSync('examples').filter((file) => /\.[jt]s$/.test(file));
-  for (const file of examples) write(file, readFileSync(join('examples', file), 'utf8'));
-  expect(examples.length).toBeGreaterThan(1);
-  write(
-    'consumer.ts',
-    `import { type Model, readModel, ThawError, type TrainOutcome, type TrainRequest, train } from 'thaw';
-     const model: Model = readModel(new Uint8Array());
-     const names: string[] = model.graph.nodes.map(({ op }) => op);
-     const job: (request: TrainRequest) => Promise<TrainOutcome> = train;
-     // @ts-expect-error there is a constructor to satisfy
-     new ThawError();
-     export { names, job };`,
+/** The five usages, as a project that is new has them. */
+const EXAMPLES = ['train.ts', 'server.ts', 'regression.ts', 'compile.ts', 'thaw.config.ts'];
+
+/** Code blocks of the documentation of functions: one file each. */
+function documentedExamples(): string[] {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => /\.ts$/.test(file));
+  const code = sources.map((file) => readFileSync(join('src', file), 'utf8')).join('\n');
+  const blocks = [...code.matchAll(/^ \* ```ts\n([\s\S]*?)^ \* ```/gm)].map(([, text]) =>
+    text!.replace(/^ \* ?/gm, ''),
   );
-  expect(
-    await typeErrors(['consumer.ts', ...examples], {
-      allowJs: true,
-      checkJs: true,
-      module: 'NodeNext',
-      types: ['node'],
-    }),
-  ).toBe('');
+  return blocks.map((text, i) => {
+    const file = `documented-${i}.ts`;
+    write(file, text);
+    return file;
+  });
+}
+
+describe('its types hold', () => {
+  beforeAll(() => {
+    link('@types/node', 'node_modules/@types/node');
+    for (const file of EXAMPLES) write(file, readFileSync(join('examples', file), 'utf8'));
+    write(
+      'consumer.ts',
+      `import { type Evaluation, fineTune, loadModel, ThawError, type Training } from 'thaw';
+       import { readModel } from 'thaw/core';
+       const names: string[] = readModel(new Uint8Array()).graph.nodes.map(({ op }) => op);
+       const training: Training<'regression'> = fineTune({ task: 'regression', model: 'm.onnx', data: 'd.csv' });
+       const result = await training.result;
+       if (result.status === 'finished') result.after satisfies Evaluation<'regression'>;
+       // @ts-expect-error an interrupted training has no evaluation
+       result.after.r2;
+       const embed = await loadModel('runs/a', { task: 'embedding' });
+       const [first, second]: { readonly embedding: readonly number[] }[] = await embed(['a.jpg', new Blob([])]);
+       // @ts-expect-error embeddings have no labels to rank
+       (await embed('a.jpg', { topK: 3 })).top;
+       // @ts-expect-error the task stands beside the settings
+       fineTune({ model: 'm.onnx', data: 'd', settings: { task: 'regression' } });
+       // @ts-expect-error there is a constructor to satisfy
+       new ThawError();
+       export { names, first, second };`,
+    );
+  });
+
+  const dom = { lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: ['node'], skipLibCheck: false };
+
+  test.each([
+    ['nodenext', { module: 'NodeNext' }],
+    ['bundler', { module: 'ESNext', moduleResolution: 'bundler' }],
+  ])('under %s', async (_name, options) => {
+    const files = ['consumer.ts', ...EXAMPLES, ...documentedExamples()];
+    expect(files.length).toBeGreaterThan(14);
+    expect(await typeErrors(files, { ...options, ...dom })).toBe('');
+  });
+});
+
+describe('its examples run', () => {
+  let images: Project;
+
+  beforeAll(async () => {
+    for (const name of ['tsx', 'esbuild']) link(name, join('node_modules', name));
+    images = await makeProject();
+  });
+  afterAll(() => images.remove());
+
+  const example = (name: string, ...args: string[]) =>
+    output(process.execPath, '--import', 'tsx', join('examples', name), ...args);
+
+  test('training with progress, and a server that classifies', async () => {
+    mkdirSync(join(project, 'examples'), { recursive: true });
+    for (const file of EXAMPLES) write(join('examples', file), readFileSync(join('examples', file), 'utf8'));
+    const said = await example('train.ts', images.data);
+    expect(said).toMatch(/stage 1 trains head\nepoch 1: accuracy 0\.\d+[\s\S]*epoch 6: /);
+    const [, folder] = /^(.*): accuracy [\d.]+$/m.exec(said.split('\n').at(-2)!)!;
+    const server = spawn(process.execPath, ['--import', 'tsx', 'examples/server.ts', folder!], {
+      cwd: project,
+      env: { ...process.env, PORT: '38127' },
+    });
+    try {
+      const image = readFileSync(join(images.data, 'val', 'red', '0.png'));
+      const post = (body: Uint8Array) => fetch('http://localhost:38127', { method: 'POST', body: body as BodyInit });
+      const response = await vi.waitFor(() => post(image), { timeout: 60_000, interval: 200 });
+      const top = (await response.json()) as { label: string; probability: number }[];
+      expect(top.map(({ label }) => label).sort()).toEqual(['blue', 'green', 'red']);
+      expect(top[0]!.probability).toBeGreaterThan(top[1]!.probability);
+      const refused = await post(Buffer.from('no image'));
+      expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('cannot be read')]);
+    } finally {
+      server.kill();
+    }
+  });
+
+  test('a regression', async () => {
+    const rows = ['blue', 'green', 'red'].flatMap((name, price) =>
+      Array.from({ length: 8 }, (_, i) => `${join(images.data, 'train', name, `${i}.png`)},${price}`),
+    );
+    write('prices.csv', ['file_name,price', ...rows].join('\n'));
+    const said = await example('regression.ts', 'prices.csv', join(images.data, 'val', 'red', '0.png'));
+    expect(said).toMatch(/^mean absolute error [\d.]+, R² -?[\d.]+\n\{ price: -?[\d.]+ \}/);
+  });
+
+  test('a step by hand', async () => {
+    const losses = [...(await example('compile.ts')).matchAll(/loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+    expect(losses).toHaveLength(10);
+    expect(losses[9]).toBeLessThan(losses[0]!);
+  });
+
+  test('in under 15 lines each', () => {
+    for (const file of EXAMPLES) {
+      const lines = readFileSync(join('examples', file), 'utf8').split('\n');
+      const code = lines.filter((line) => line.trim() && !line.startsWith('//'));
+      expect([file, code.length < 15]).toEqual([file, true]);
+    }
+  });
 });
 
 test('Electron’s own types hold in the example of it', async () => {

@@ -1,4 +1,5 @@
 /** The table of the families in docs/networks.md. */
+import { stripVTControlCharacters } from 'node:util';
 import { markdownTable, writePart } from '../page.ts';
 import type { ExportResult } from './compare.ts';
 
@@ -68,7 +69,7 @@ function lines(name: string, results: Readonly<Record<string, ExportResult>>): s
   };
   const parts = [
     ...listed('missing:', parameters!.missing),
-    ...listed('trained, but no parameter:', parameters!.extra),
+    ...listed('trained, but not a parameter:', parameters!.extra),
     ...listed(
       'wrong gradient:',
       gradients!.wrong.map((gradient) => gradient.name),
@@ -77,5 +78,5 @@ function lines(name: string, results: Readonly<Record<string, ExportResult>>): s
   return parts.length ? [`- \`${name}\`: ${parts.join('; ')}`] : [];
 }
 
-/** Short, and without what would end a table's cell. */
-const plain = (message: string): string => message.replaceAll('|', '\\|').slice(0, 200);
+/** Short, without colour codes, and with `|` escaped, which would end a table's cell. */
+const plain = (message: string): string => stripVTControlCharacters(message).replaceAll('|', '\\|').slice(0, 200);

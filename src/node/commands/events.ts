@@ -40,6 +40,7 @@ export type JobEvent =
 
 /** How a job and its caller talk. */
 export interface JobHooks {
+  /** Called with each event, in order. */
   readonly onEvent?: (event: JobEvent) => void;
   /** Asks the job to stop: a training saves itself first. */
   readonly signal?: AbortSignal;

@@ -55,6 +55,13 @@ const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx
  * The model of a run in another form: of its best epoch so far, if it is not finished. Without a form it is plain ONNX: the source's own
  * graph and names. Compressed models have transformers.js's names.
  *
+ * @example
+ * ```ts
+ * import { exportModel } from 'thaw';
+ *
+ * const { file, bytes } = await exportModel({ run: 'runs/images-1', form: 'int8' });
+ * console.log(file, bytes);
+ * ```
  * @throws ThawError `run-directory` if the run has no whole checkpoint
  */
 export async function exportRun(

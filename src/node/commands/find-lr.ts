@@ -49,6 +49,14 @@ const TOO_HIGH = 3;
 /**
  * Learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): on a copy that is thrown away,
  * the rate rises exponentially from step to step while the loss is watched. Suggested is where it falls fastest.
+ *
+ * @example
+ * ```ts
+ * import { findLearningRate } from 'thaw';
+ *
+ * const { suggestions } = await findLearningRate({ model: 'model.onnx', data: './images' });
+ * console.log(suggestions);
+ * ```
  */
 export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Promise<RateTest> {
   const { from = 1e-6, to = 1, steps = 80 } = request;

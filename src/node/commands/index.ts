@@ -1,4 +1,4 @@
-export { type ArtifactSettings, type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
+export { type ArtifactsRequest, writeArtifacts } from './artifacts.ts';
 export { type CalibrateOutcome, calibrate } from './calibrate.ts';
 export { type EvaluateRequest, evaluate } from './evaluate.ts';
 export type { JobEvent, JobHooks } from './events.ts';

@@ -43,7 +43,17 @@ export interface ModelInspection extends Inspection {
   readonly memory: InspectedMemory | null;
 }
 
-/** What a model is made of, and how it would be trained. Runs the model on tiny inputs. */
+/**
+ * Layer groups, parameters, the head and the stages of a model, and operators without a gradient. Runs the model on tiny inputs.
+ *
+ * @example
+ * ```ts
+ * import { inspect } from 'thaw';
+ *
+ * const { parameters, groups, unsupported } = await inspect({ model: 'model.onnx' });
+ * console.log(parameters, groups.length, unsupported);
+ * ```
+ */
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
   // ONNX Runtime is loaded while the file is read.

@@ -16,6 +16,7 @@ import { newRecord, saveRecord } from './record.ts';
 import { runEnvironmentOf } from './run-environment.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
+/** What to fine-tune, on which data, and how. */
 export interface TrainRequest<T extends TaskName = TaskName> extends TaskRequest<T> {
   /** A path, an address, `hf:owner/name` or `default`. */
   readonly model: string;

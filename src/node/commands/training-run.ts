@@ -1,6 +1,6 @@
 import { safetensorsParts } from '../../compiler/step/index.ts';
 import { isText } from '../../data/text/index.ts';
-import type { BestStore } from '../../session/index.ts';
+import { artifactCheckpoint, type BestStore, compileArtifacts } from '../../session/index.ts';
 import type { Evaluated } from '../../tasks/index.ts';
 import { type Checkpoint, type StageInfo, type TrainingEvent, withState } from '../../training/index.ts';
 import type { RunWriter } from '../run/index.ts';
@@ -8,7 +8,6 @@ import { writeBatchImages } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
 import { finishRun, type TrainingResult } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
-import { artifactCheckpoint, compileArtifacts } from './stage-artifacts.ts';
 import type { TrainingJob } from './training-job.ts';
 
 /** Milliseconds. */

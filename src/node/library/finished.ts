@@ -97,6 +97,14 @@ export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {
 /**
  * Predictions of files and folders, in their order. Files that are not images are reported as notices and skipped.
  *
+ * @example
+ * ```ts
+ * import { predict } from 'thaw';
+ *
+ * for (const { file, label, probability } of await predict({ model: 'runs/images-1', images: ['./new'] })) {
+ *   console.log(file, label, probability);
+ * }
+ * ```
  * @throws ThawError if the model cannot be read, or has another task
  */
 export async function predict<T extends TaskName = 'classification'>(

@@ -10,4 +10,13 @@ export {
   predict,
 } from './finished.ts';
 export { Job, type JobOptions } from './job.ts';
-export { fineTune, type ResumeRequest, resume, type Training } from './training.ts';
+export {
+  type FineTuneRequest,
+  fineTune,
+  type ResumeRequest,
+  resume,
+  resumeSweep,
+  type Sweep,
+  sweep,
+  type Training,
+} from './training.ts';

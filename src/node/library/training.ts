@@ -1,13 +1,20 @@
 import { checkTask } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import {
+  type TrainRequest as FineTuneRequest,
   type JobEvent,
   resume as resumeRun,
+  resumeSweep as resumeSweepRun,
+  sweep as runSweep,
+  type SweepEvent,
+  type SweepOutcome,
+  type SweepRequest,
   type TrainingResult,
-  type TrainRequest,
   train,
 } from '../commands/index.ts';
 import { Job, type JobOptions } from './job.ts';
+
+export type { FineTuneRequest };
 
 /** A training under way: an async iterable of its events, with a `result`. */
 export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResult<T>>;
@@ -29,7 +36,7 @@ export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResu
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix
  */
 export const fineTune = <T extends TaskName = 'classification'>(
-  request: TrainRequest<T>,
+  request: FineTuneRequest<T>,
   options?: JobOptions,
 ): Training<T> => new Job((hooks) => train(request, hooks), options);
 
@@ -60,3 +67,31 @@ export const resume = <T extends TaskName = 'classification'>(
     const check = (found: TaskName) => checkTask(task, found);
     return (await resumeRun(run, hooks, check)) as TrainingResult<T>;
   }, options);
+
+/** A sweep under way: an async iterable of its events, with a `result`. */
+export type Sweep = Job<SweepEvent, SweepOutcome>;
+
+/**
+ * Trains with many combinations of settings, stops poor ones early, and ranks them. The same request continues a sweep that was stopped.
+ *
+ * @example
+ * ```ts
+ * import { sweep } from 'thaw';
+ *
+ * const values = { lr: [0.001, 0.003], dropout: [0, 0.3] };
+ * const { trials } = await sweep({ model: 'model.onnx', data: './images', try: values }).result;
+ * console.log(trials[0].values);
+ * ```
+ * @returns at once; `result` is rejected with a ThawError for everything that the user can fix, before anything is trained
+ */
+export const sweep = (request: SweepRequest, options?: JobOptions): Sweep =>
+  new Job((hooks) => runSweep(request, hooks), options);
+
+/**
+ * Continues a sweep.
+ *
+ * @param folder the folder of the sweep
+ * @returns at once; `result` is rejected with a ThawError `run-directory` if there is none
+ */
+export const resumeSweep = (folder: string, options?: JobOptions): Sweep =>
+  new Job((hooks) => resumeSweepRun(folder, hooks), options);

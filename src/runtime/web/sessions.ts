@@ -5,6 +5,7 @@ import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import { saysOutOfMemory } from '../out-of-memory.ts';
 import type { Runtime, Session } from '../session.ts';
 
+/** Where ONNX Runtime's files are in a page, and on what it runs. */
 export interface WebRuntimeOptions {
   /** `webgpu`, or `wasm` for the processor. */
   readonly device: 'webgpu' | 'wasm';

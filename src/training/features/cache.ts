@@ -43,6 +43,7 @@ export class FeatureCache {
     return this.bytes;
   }
 
+  /** The features of a sample, if they are kept. */
   async get(space: FeatureSpace, key: string): Promise<Uint8Array | undefined> {
     const kept = this.spaces.get(space.model)?.get(key);
     if (kept) return kept;
@@ -52,7 +53,7 @@ export class FeatureCache {
     return stored;
   }
 
-  /** @param bytes not to be changed any more */
+  /** Keeps the features of a sample. @param bytes not to be changed any more */
   async set(space: FeatureSpace, key: string, bytes: Uint8Array): Promise<void> {
     this.keep(space, key, bytes);
     await this.options.store?.set(this.storeKey(space, key), bytes);

@@ -6,11 +6,11 @@ import type * as Ort from 'onnxruntime-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import { evaluationModel, type Manifest, readSafetensors, trainingModel } from '../../../src/compiler/step/index.ts';
-import { compileArtifacts } from '../../../src/node/commands/stage-artifacts.ts';
 import { replaceFolder } from '../../../src/node/disk/index.ts';
 import { readModelFile } from '../../../src/node/models/files.ts';
 import { type Tensor, writeModel } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
+import { compileArtifacts } from '../../../src/session/index.ts';
 import { smallModel, tensor, weights } from '../../small-models.ts';
 import { numbers, planOf, run } from './contract.ts';
 

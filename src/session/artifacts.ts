@@ -1,4 +1,5 @@
-import type { Inference } from '../../compiler/shapes/index.ts';
+import type { Parts } from '../bytes.ts';
+import type { Inference } from '../compiler/shapes/index.ts';
 import {
   evaluationModel,
   manifestOf,
@@ -8,10 +9,9 @@ import {
   slotsOf,
   type TrainingPlan,
   trainingModel,
-} from '../../compiler/step/index.ts';
-import type { LayerGroup, Omission } from '../../compiler/surgery/index.ts';
-import { ExternalData, type Model, modelParts, type Tensor, weightBytes } from '../../onnx/index.ts';
-import type { Contents } from '../disk/index.ts';
+} from '../compiler/step/index.ts';
+import type { LayerGroup, Omission } from '../compiler/surgery/index.ts';
+import { ExternalData, type Model, modelParts, type Tensor, weightBytes } from '../onnx/index.ts';
 
 export interface ArtifactContext {
   readonly groups: readonly LayerGroup[];
@@ -48,21 +48,21 @@ export function compileArtifacts(
   position: ArtifactPosition,
   context: ArtifactContext,
   oneFile: number = ONE_FILE,
-): Map<string, Contents> {
+): Map<string, string | Parts> {
   const training = trainingModel(network, plan);
   const evaluation = evaluationModel(network, plan);
   const optimizer = optimizerModel(network, plan);
   const models = { training, evaluation, optimizer };
   const isLarge = [training, evaluation].some(({ graph }) => weightBytes(graph.initializers) > oneFile);
   const weights = isLarge ? new ExternalData(WEIGHTS) : undefined;
-  const encoded = (model: Model): Contents => weights?.encode(model) ?? modelParts(model).parts;
-  const graphs: [string, Contents][] = [
+  const encoded = (model: Model): Parts => weights?.encode(model) ?? modelParts(model).parts;
+  const graphs: [string, string | Parts][] = [
     ['training_model.onnx', encoded(training)],
     ['eval_model.onnx', encoded(evaluation)],
     ['optimizer_model.onnx', modelParts(optimizer).parts],
   ];
   const manifest = manifestOf(network, plan, models, { ...context, externalData: weights?.location });
-  return new Map<string, Contents>([
+  return new Map<string, string | Parts>([
     ...(weights ? [[WEIGHTS, weights.parts] as const] : []),
     ...graphs,
     ['checkpoint.safetensors', safetensorsPieces(artifactCheckpoint(network, plan, state, position))],

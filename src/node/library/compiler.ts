@@ -1,0 +1,49 @@
+/** The compiler in Node: loss, gradients and optimizer of a model as ordinary ONNX graphs, in memory. */
+
+import { sha256 } from '../../digest.ts';
+import { ThawError } from '../../errors.ts';
+import { readModel } from '../../onnx/index.ts';
+import { type Compiled, type CompileHostOptions, type CompileSource, compileModel } from '../../session/index.ts';
+import { openRuntime } from '../commands/environment.ts';
+import { fetchModel } from '../commands/fetch-model.ts';
+import { readModelFile } from '../models/files.ts';
+
+export type { Manifest } from '../../compiler/step/index.ts';
+export type { Selection } from '../../compiler/surgery/index.ts';
+
+export type { Tensor } from '../../onnx/index.ts';
+export type { Compiled, CompileHostOptions as CompileOptions } from '../../session/index.ts';
+export { ThawError };
+
+/**
+ * Compiles loss, gradients and optimizer of a model into ordinary ONNX graphs, which any stock ONNX Runtime runs.
+ *
+ * @param model a path, an address, `hf:owner/name`, `default`, or the contents of an ONNX file without external data
+ * @example
+ * ```ts
+ * import { compile } from 'thaw/compiler';
+ *
+ * const { trainingModel, optimizerModel, manifest } = await compile('model.onnx', {
+ *   trainable: 'last:2',
+ *   loss: 'cross-entropy',
+ *   optimizer: { name: 'adamw', weightDecay: 0.05 },
+ * });
+ * console.log(trainingModel.length, optimizerModel.length, manifest.parameters.trainableCount);
+ * ```
+ * @throws ThawError `unsupported-operator` if a gradient would have to pass an operator without a rule; `bad-model`, `bad-config`
+ */
+export async function compile(
+  model: Uint8Array | string,
+  { device, assets, ...options }: CompileHostOptions = {},
+): Promise<Compiled> {
+  if (assets !== undefined)
+    throw new ThawError('bad-config', 'assets are for pages, and Node loads ONNX Runtime itself', 'Leave them out');
+  const [source, runtime] = await Promise.all([sourceOf(model), openRuntime(device)]);
+  return compileModel(source, options, runtime);
+}
+
+async function sourceOf(model: Uint8Array | string): Promise<CompileSource> {
+  if (typeof model !== 'string') return { model: readModel(model), sha256: await sha256(model) };
+  const { path, preprocessing, sha256: digest } = await fetchModel(model, {});
+  return { model: await readModelFile(path), sha256: await digest(), preprocessing };
+}

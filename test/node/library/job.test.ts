@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { Job } from '../../../src/node/library/index.ts';
+
+type Event = { readonly n: number };
+
+/** A job of three events, which ends early if it is stopped. */
+const counting = (options = {}) =>
+  new Job<Event, string>(async ({ onEvent, signal }) => {
+    for (let n = 1; n <= 3; n++) {
+      if (signal.aborted) return 'stopped';
+      onEvent({ n });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return 'done';
+  }, options);
+
+test('gives its events in order, and its result', async () => {
+  const job = counting();
+  const seen: number[] = [];
+  for await (const { n } of job) seen.push(n);
+  expect([seen, await job.result]).toEqual([[1, 2, 3], 'done']);
+});
+
+test('runs without a reader, and keeps its events for one that comes late', async () => {
+  const job = counting();
+  expect(await job.result).toBe('done');
+  const seen: number[] = [];
+  for await (const { n } of job) seen.push(n);
+  expect(seen).toEqual([1, 2, 3]);
+});
+
+test('is stopped by stop(), by a signal, and by leaving the loop', async () => {
+  const stopped = counting();
+  stopped.stop();
+  const controller = new AbortController();
+  const aborted = counting({ signal: controller.signal });
+  controller.abort();
+  const left = counting();
+  for await (const { n } of left) if (n === 1) break;
+  expect(await Promise.all([stopped, aborted, left].map(({ result }) => result))).toEqual(Array(3).fill('stopped'));
+});
+
+test('throws what it fails with, in the loop and as its result', async () => {
+  const job = new Job<Event, string>(async ({ onEvent }) => {
+    onEvent({ n: 1 });
+    throw new Error('broken');
+  });
+  const seen: number[] = [];
+  const reading = (async () => {
+    for await (const { n } of job) seen.push(n);
+  })();
+  await expect(reading).rejects.toThrow('broken');
+  await expect(job.result).rejects.toThrow('broken');
+  expect(seen).toEqual([1]);
+});

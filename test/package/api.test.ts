@@ -1,0 +1,70 @@
+// The public API: names are added on purpose only, and the examples in its documentation are TypeScript that holds.
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const API: Readonly<Record<string, { readonly file: string; readonly names: string }>> = {
+  thaw: {
+    file: 'src/index.ts',
+    names: `Config EpochEvaluation ErrorCode Evaluation FilePrediction FineTuneRequest Hooks Inspection JobOptions LoadedModel
+      ModelInput Prediction PredictionSettings Sweep TaskName ThawError Training TrainingEvent TrainingResult TrainingSettings
+      calibrate doctor evaluate exportModel federatedRound findLearningRate fineTune finishFederation firstState inspect
+      joinFederation listModels loadModel mergeAdapters nodeRuntime predict preview resume resumeSweep serveStudio startThread
+      sweep writeArtifacts writeFederatedApp`,
+  },
+  'thaw/core': {
+    file: 'src/core.ts',
+    names: `Batch BatchSource BestStore Checkpoint Config Dataset DatasetReading EpochEvaluation ErrorCode Evaluation FeatureCache
+      ImageReader InputFormat LabelReading LoadedModel Model ModelFiles OpenedSession OwnRoundRequest Pixels Prediction Predictor
+      Preprocessing ReadDataset ReopenRequest RoundOutcome Runtime RuntimeSession Sample Session SessionEvent SessionPlatform
+      SessionRequest TaskName Tensor TextFormat ThawError loadedModel openSession ownRound readCheckpoint readModel reopenSession
+      tensor writeCheckpoint writeModel`,
+  },
+  'thaw/compiler': {
+    file: 'src/node/library/compiler.ts',
+    names: 'CompileOptions Compiled Manifest Selection Tensor ThawError compile',
+  },
+  'thaw/compiler in a page': {
+    file: 'src/web/compiler.ts',
+    names: 'CompileOptions Compiled Manifest Selection Tensor ThawError compile',
+  },
+  'thaw/web': {
+    file: 'src/web/index.ts',
+    names: `EpochEvaluation ErrorCode Evaluation Finished LoadedModel Opened PageClient PageImage PageModel PageOpenRequest
+      PageTraining Prediction PredictionSettings RemoteEvent TaskName ThawError TrainingSettings WebRuntimeOptions WorkerOptions
+      answersBy fetchTransport folderAsZip loadModel modelFetch runNode startWorker webRuntime`,
+  },
+  'thaw/electron': { file: 'src/electron/index.ts', names: 'Training TrainingOptions preload startTraining' },
+};
+
+/** Names that a file exports: lists and declarations. Entries have no `export *`, which would export by accident. */
+function exportsOf(file: string): string[] {
+  const code = readFileSync(file, 'utf8');
+  expect(code).not.toMatch(/^export \*/m);
+  const lists = [...code.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) => list!.split(','));
+  const declared = [...code.matchAll(/^export (?:async )?(?:function|const|class|interface|type) (\w+)/gm)];
+  const listed = lists.map(
+    (name) =>
+      name
+        .trim()
+        .replace(/^type /, '')
+        .split(' as ')
+        .at(-1)!,
+  );
+  return [...listed, ...declared.map(([, name]) => name!)].filter(Boolean).sort();
+}
+
+test.each(Object.entries(API))('%s exports these names and no other', (_entry, { file, names }) => {
+  expect(exportsOf(file)).toEqual(names.split(/\s+/).sort());
+});
+
+test('the ten functions that people meet first have an example', () => {
+  const code = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.ts$/.test(file) && !file.includes('generated'))
+    .map((file) => readFileSync(`src/${file}`, 'utf8'))
+    .join('\n');
+  const examples = [...code.matchAll(/^ \* ```ts\n([\s\S]*?)^ \* ```/gm)].map(([, text]) => text!);
+  const first = `fineTune resume loadModel predict evaluate inspect findLearningRate sweep exportModel compile`.split(
+    ' ',
+  );
+  expect(first.filter((name) => !examples.some((text) => new RegExp(`import \\{ ${name} \\}`).test(text)))).toEqual([]);
+});
