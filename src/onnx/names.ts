@@ -1,5 +1,5 @@
-import type { Attribute, Graph, ValueInfo } from './model.ts';
-import { subgraphs } from './subgraphs.ts';
+import type { Graph, ValueInfo } from './model.ts';
+import { subgraphs, withSubgraphs } from './subgraphs.ts';
 
 /** Every name of a value in the graph and in its subgraphs. */
 export function valueNames(graph: Graph, into = new Set<string>()): Set<string> {
@@ -55,12 +55,9 @@ export function renamed(graph: Graph, rename: Rename): Graph {
   return {
     ...graph,
     nodes: graph.nodes.map((node) => ({
-      ...node,
+      ...withSubgraphs(node, (inner) => renamed(inner, rename)),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
-      attributes: Object.fromEntries(
-        Object.entries(node.attributes).map(([key, value]) => [key, renamedAttribute(value, rename)]),
-      ),
     })),
     inputs: graph.inputs.map(info),
     outputs: graph.outputs.map(info),
@@ -68,10 +65,4 @@ export function renamed(graph: Graph, rename: Rename): Graph {
     // What has no dense type keeps its name in its encoded form, and is only a note.
     valueInfo: graph.valueInfo.filter(({ name, opaque }) => !opaque || rename(name) === name).map(info),
   };
-}
-
-function renamedAttribute(attribute: Attribute, rename: Rename): Attribute {
-  if (attribute.kind === 'graph') return { kind: 'graph', value: renamed(attribute.value, rename) };
-  if (attribute.kind === 'graphs') return { kind: 'graphs', value: attribute.value.map((g) => renamed(g, rename)) };
-  return attribute;
 }
