@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findScores } from '../../../src/compiler/kernels/index.ts';
 import {
   GraphBuilder,
+  GraphView,
   type Node,
   plainAttributes,
   type Shape,
@@ -17,7 +18,7 @@ function found(write: Write, free: (node: Node) => boolean = () => true, shape: 
   const graph = b.graph('test', [q, k], [write(b, q, k)]);
   const names = ['q', 'k', ...graph.nodes.flatMap(({ outputs }) => outputs)];
   const values = new Map<string, Typed>(names.map((name) => [name, b.value(name)]));
-  return [...findScores(graph, values, new Map(), free).values()].map((node) => ({
+  return [...findScores(new GraphView(graph, { values }), free).values()].map((node) => ({
     ...plainAttributes(node),
     op: node.op,
     inputs: node.inputs,
