@@ -1,6 +1,5 @@
 import { ThawError } from '../../errors.ts';
 import {
-  type Attribute,
   freshName,
   type Graph,
   type Model,
@@ -9,6 +8,7 @@ import {
   subgraphs,
   type Tensor,
   tensor,
+  withSubgraphs,
 } from '../../onnx/index.ts';
 import { CONVERSIONS, refuse, type Scope } from './conversions.ts';
 
@@ -62,7 +62,7 @@ function upgradeGraph(source: Graph, { version, names, outer }: RunEnvironment):
   const fresh = (hint: string) => freshName(hint, names);
 
   for (const old of source.nodes) {
-    const node = mapSubgraphs(withoutAbsentInputs(old), (inner) =>
+    const node = withSubgraphs(withoutAbsentInputs(old), (inner) =>
       upgradeGraph(inner, { version, names, outer: contents }),
     );
     const constant = constantOf(node);
@@ -118,16 +118,6 @@ function ranksOf(graph: Graph): Map<string, number> {
     if (shape) ranks.set(name, shape.length);
   }
   return ranks;
-}
-
-function mapSubgraphs(node: Node, f: (graph: Graph) => Graph): Node {
-  if (subgraphs(node).length === 0) return node;
-  const attributes = Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => {
-    if (attribute.kind === 'graph') return [name, { kind: 'graph', value: f(attribute.value) }];
-    if (attribute.kind === 'graphs') return [name, { kind: 'graphs', value: attribute.value.map(f) }];
-    return [name, attribute];
-  });
-  return { ...node, attributes: Object.fromEntries(attributes) };
 }
 
 /** The contents of a `Constant` node; undefined for sparse ones. */
