@@ -3,6 +3,7 @@ import type { Inference } from '../shapes/index.ts';
 import { groupsOf } from './groups.ts';
 import { type Head, headOf } from './head.ts';
 import { type Omission, omissionsOf } from './omissions.ts';
+import { surveyParameters } from './parameters.ts';
 import { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 import { obstaclesOf, trainableGroups } from './trainability.ts';
 
@@ -38,8 +39,9 @@ export interface InspectionOptions {
 
 export function inspect(model: Model, inference: Inference, options: InspectionOptions = {}): Inspection {
   const { head = headOf(model) } = options;
-  const groups = groupsOf(model, head);
   const { graph } = model;
+  const survey = surveyParameters(graph, head?.graphOutput);
+  const groups = groupsOf(model, head, survey);
   const obstacles = obstaclesOf(inference, groups, head?.graphOutput ?? graph.outputs[0]?.name ?? '');
   const most = trainableGroups(groups, obstacles);
   const describe = ({ name }: { name: string }) => ({
@@ -55,7 +57,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     unsupported: obstacles.map(({ operator, node, why }) => ({ operator, node, why })),
     trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
-    omitted: omissionsOf(graph, groups, head?.graphOutput),
+    omitted: omissionsOf(graph, groups, survey, head?.graphOutput),
     plan: most > 0 ? suggestPlan(groups, most) : [],
   };
 }

@@ -4,15 +4,15 @@ import { neededFor } from './flow.ts';
 
 const PREFIX = 'teacher/';
 
-/** Names of values that the network as it came computes beside the one that trains. */
+/** Names of values that the pretrained network computes, next to the network that trains. */
 export interface Teacher {
   readonly features: string;
   readonly scores: string;
 }
 
 /**
- * A network with the pretrained one beside it, which reads the same input under names of its own and never trains: what it computes of a
- * image is part of what is frozen, and is remembered with it.
+ * A network next to a copy of the pretrained one, which reads the same input, has names of its own and never trains: what the copy computes of
+ * an image is part of the frozen features, and is cached with them.
  *
  * @param network to which it is added
  * @param pretrained as it came
