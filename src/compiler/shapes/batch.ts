@@ -4,7 +4,9 @@ import {
   arrayFrom,
   elementCount,
   type Graph,
+  GraphView,
   type Model,
+  makeNode,
   type Node,
   numbersOf,
   readsOf,
@@ -77,12 +79,10 @@ function declareFree(model: Model, fixed: number, inputs: readonly DataInput[]):
 
 /** `Reshape` to [batch, …]: the constant's first entry becomes -1 (what is left), or 0 (as in the input) where -1 is taken. */
 function freeReshapes(graph: Graph, fixed: number): Graph {
-  const constants = new Map(graph.initializers);
-  for (const { op, outputs, attributes } of graph.nodes)
-    if (op === 'Constant' && attributes.value?.kind === 'tensor') constants.set(outputs[0], attributes.value.value);
+  const view = new GraphView(graph);
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.map((node): Node => {
-    const target = node.op === 'Reshape' && node.domain === '' ? constants.get(node.inputs[1]) : undefined;
+    const target = node.op === 'Reshape' && node.domain === '' ? view.constant(node.inputs[1]) : undefined;
     const freed = target && freeTarget(target, fixed, node.attributes.allowzero);
     if (!freed) return node;
     const name = `${node.inputs[1]}/free_${node.outputs[0]}`;
@@ -107,9 +107,9 @@ function repeatTokens(graph: Graph): Graph {
     if (sample === undefined || tokens.length === 0) return [node];
     const [y] = node.outputs;
     const added: Node[] = [];
-    const emit = (op: string, inputs: string[], part: string, attributes: Node['attributes'] = {}): string => {
+    const emit = (op: string, inputs: string[], part: string, attributes = {}): string => {
       const name = `${y}/${part}`;
-      added.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+      added.push(makeNode(op, inputs, [name], attributes, { name }));
       return name;
     };
     const bound = (value: number): string => {
@@ -124,7 +124,7 @@ function repeatTokens(graph: Graph): Graph {
     const repeated = new Map(
       tokens.map((name, i) => {
         const rest = part(name, 1, MANY, `rest_${i}`);
-        const shape = emit('Concat', [batch, rest], `shape_${i}`, { axis: int(0) });
+        const shape = emit('Concat', [batch, rest], `shape_${i}`, { axis: 0 });
         return [name, emit('Expand', [name, shape], `repeated_${i}`)];
       }),
     );
@@ -135,8 +135,6 @@ function repeatTokens(graph: Graph): Graph {
 
 /** More than a value has axes. */
 const MANY = 64;
-
-const int = (value: number): Attribute => ({ kind: 'int', value });
 
 function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
   const entries = numbersOf(target);

@@ -1,4 +1,4 @@
-/** The frozen part of a network by itself: what it hands on, and models that compute a stretch of it. */
+/** The frozen part of a network by itself: what it hands on, and models that compute a segment of it. */
 
 import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../../onnx/index.ts';
 import { prune } from '../kernels/index.ts';
@@ -25,7 +25,7 @@ export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly
 }
 
 /**
- * An inference model of a frozen stretch.
+ * An inference model of a frozen segment.
  *
  * @param given values that it may take as inputs; its inputs are those that it needs
  * @param wanted values that it computes
