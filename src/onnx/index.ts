@@ -68,12 +68,10 @@ export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } fro
 export {
   capturedBy,
   innerNames,
-  producersIn,
   readersIn,
   readsOf,
   subgraph,
   subgraphs,
-  throughIdentity,
   withSubgraphs,
 } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';

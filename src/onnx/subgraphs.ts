@@ -82,14 +82,3 @@ function captured(graph: Graph): string[] {
   const read = [...graph.nodes.flatMap(readsOf), ...graph.outputs.map(({ name }) => name)];
   return read.filter((name) => !own.has(name));
 }
-
-/** What a value is a copy of. @param producers of the graph's values */
-export function throughIdentity(value: string, producers: ReadonlyMap<string, Node>): string {
-  let source = value;
-  for (let copies = 0; copies < 1000; copies++) {
-    const node = producers.get(source);
-    if (node?.op !== 'Identity' || node.domain !== '') break;
-    source = node.inputs[0];
-  }
-  return source;
-}
