@@ -9,7 +9,7 @@ import {
   plainAttributes,
   readsOf,
 } from '../../onnx/index.ts';
-import { ADJOINT_DOMAIN, SHAPE_ONLY } from './adjoint.ts';
+import { ADJOINT_DOMAIN, SHAPE_INPUTS } from './adjoint.ts';
 import { canBeLate, computedAnew, type Recall, resultsOf } from './recompute.ts';
 
 export interface Passes {
@@ -121,7 +121,7 @@ function survey({ forward, backward, data }: Passes) {
 }
 
 const contentsReadBy = (node: Node): readonly string[] => {
-  const ignored = node.domain === ADJOINT_DOMAIN ? SHAPE_ONLY[node.op] : undefined;
+  const ignored = node.domain === ADJOINT_DOMAIN ? SHAPE_INPUTS[node.op] : undefined;
   return ignored ? node.inputs.filter((_, i) => !ignored.includes(i)) : readsOf(node);
 };
 
