@@ -4,6 +4,7 @@ import { attributeFault } from './attribute-kinds.ts';
 import { elementCount } from './data-types.ts';
 import { refuseEndless } from './endless.ts';
 import type { Graph, Node } from './model.ts';
+import { labelOf } from './names.ts';
 import { subgraphs } from './subgraphs.ts';
 import { GraphView } from './view.ts';
 
@@ -66,7 +67,7 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
 function checkNode(node: Node): void {
   if (Math.max(node.name.length, node.op.length, node.domain.length) > LONGEST_NAME)
     throw wrong(`a node's name or operator has more than ${LONGEST_NAME} characters`);
-  if (node.op === '') throw wrong(`the node "${node.name || node.outputs[0]}" has no operator`);
+  if (node.op === '') throw wrong(`the node "${labelOf(node)}" has no operator`);
   if (node.outputs.every((name) => name === '')) throw wrong(`${describe(node)} gives no value`);
   if (node.domain !== '') return;
   for (const [name, attribute] of Object.entries(node.attributes)) {

@@ -2,6 +2,7 @@
 import { ThawError } from '../errors.ts';
 import { numbersOf } from './data-types.ts';
 import type { Graph, Node } from './model.ts';
+import { labelOf } from './names.ts';
 import { subgraph, subgraphs } from './subgraphs.ts';
 import type { Tensor } from './tensor.ts';
 import { GraphView } from './view.ts';
@@ -46,7 +47,7 @@ function checkLoop(node: Node, contents: Contents): void {
   if (after !== before && !isTrue(contentsIn(body, contents)(after))) return;
   throw new ThawError(
     'bad-model',
-    `Loop node "${node.name || node.outputs[0]}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
+    `Loop node "${labelOf(node)}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
     'Export the model again, with a loop that ends',
   );
 }

@@ -38,8 +38,8 @@ export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
 export { makeNode } from './make-node.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
-export { freshName, ownNames, renamed, renameValues, valueNames } from './names.ts';
-export { inOrder, liveNodes } from './order.ts';
+export { dataInputsOf, freshName, labelOf, ownNames, renamed, renameValues, valueNames } from './names.ts';
+export { inOrder, liveNodes, pruned } from './order.ts';
 export {
   dequantized,
   isDequantize,

@@ -1,5 +1,12 @@
-import type { Graph, ValueInfo } from './model.ts';
+import type { Graph, Node, ValueInfo } from './model.ts';
 import { subgraphs, withSubgraphs } from './subgraphs.ts';
+
+/** What messages and settings call a node: its name, or else that of its first result. */
+export const labelOf = ({ name, outputs }: Node): string => name || outputs[0];
+
+/** The inputs that take data: older files list initializers among the inputs. */
+export const dataInputsOf = ({ inputs, initializers }: Graph): ValueInfo[] =>
+  inputs.filter(({ name }) => !initializers.has(name));
 
 /** Every name of a value in the graph and in its subgraphs. */
 export function valueNames(graph: Graph, into = new Set<string>()): Set<string> {

@@ -12,15 +12,15 @@ export class Rewriter {
   readonly initializers: Map<string, Tensor>;
   /** Types and shapes, where the pass knows them. */
   readonly values: Map<string, Typed>;
-  private readonly taken: Set<string>;
 
+  /** @param taken names that are not free, to which new ones are added; those of the graph unless given */
   constructor(
     private readonly source: Graph,
     values: ReadonlyMap<string, Typed> = new Map(),
+    private readonly taken: Set<string> = valueNames(source, new Set(values.keys())),
   ) {
     this.initializers = new Map(source.initializers);
     this.values = new Map(values);
-    this.taken = valueNames(source, new Set(values.keys()));
   }
 
   /** The new graph. */

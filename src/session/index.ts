@@ -51,7 +51,6 @@ export {
 export { withOutput } from './output.ts';
 export {
   anatomized,
-  dataInputsOf,
   inferNetwork,
   networkOf,
   type Prepared,

@@ -38,6 +38,7 @@ import {
 import { ThawError } from '../errors.ts';
 import {
   type Dimension,
+  dataInputsOf,
   elementsIn,
   GraphView,
   type Model,
@@ -288,8 +289,5 @@ export function scoresOf({ graph }: Model, output: string): string {
   return node?.op === 'Softmax' ? node.inputs[0] : output;
 }
 
-/** The inputs that take data. */
-export const dataInputsOf = ({ graph }: Model) => graph.inputs.filter(({ name }) => !graph.initializers.has(name));
-
-const hasFixedBatch = (model: Model): boolean =>
-  dataInputsOf(model).some(({ shape }) => typeof shape?.[0] === 'number');
+const hasFixedBatch = ({ graph }: Model): boolean =>
+  dataInputsOf(graph).some(({ shape }) => typeof shape?.[0] === 'number');

@@ -1,8 +1,10 @@
 import {
   capturedBy,
+  dataInputsOf,
   type Graph,
   GraphView,
   isFloat,
+  labelOf,
   type Model,
   type Node,
   ownNames,
@@ -127,9 +129,9 @@ export function selectBranches(model: Model, known: KnownValues, stays: Readonly
 }
 
 /** Names of the floats that are computed from data. */
-function varyingNames({ inputs, initializers, nodes }: Graph, constants: ReadonlyMap<string, Tensor>): Set<string> {
-  const varying = new Set(inputs.map(({ name }) => name).filter((name) => !initializers.has(name)));
-  for (const node of nodes) {
+function varyingNames(graph: Graph, constants: ReadonlyMap<string, Tensor>): Set<string> {
+  const varying = new Set(dataInputsOf(graph).map(({ name }) => name));
+  for (const node of graph.nodes) {
     if (!readsOf(node).some((name) => varying.has(name))) continue;
     for (const output of node.outputs) if (output !== '' && !constants.has(output)) varying.add(output);
   }
@@ -171,7 +173,7 @@ function bothBranches(
 ) {
   const rewriter = new Rewriter(graph);
   const own = ownNames(graph);
-  const label = node.name || node.outputs[0];
+  const label = labelOf(node);
   const write = (op: string, inputs: readonly string[], to: string, attributes = {}): string => {
     own.add(to);
     return rewriter.emit(op, inputs, to, attributes, { name: `${label}/${to}` });

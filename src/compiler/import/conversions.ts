@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { makeNode, type Node, plainAttributes, type Tensor, tensor, toAttributes } from '../../onnx/index.ts';
+import { labelOf, makeNode, type Node, plainAttributes, type Tensor, tensor, toAttributes } from '../../onnx/index.ts';
 
 /** What a conversion may ask of the graph around a node. */
 export interface Scope {
@@ -33,7 +33,7 @@ const without = ({ attributes }: Node, ...names: readonly string[]): Node['attri
 export const refuse = (node: Node, why: string): never => {
   throw new ThawError(
     'bad-model',
-    `${node.op} node "${node.name || node.outputs[0]}" cannot be brought to operator set 18: ${why}`,
+    `${node.op} node "${labelOf(node)}" cannot be brought to operator set 18: ${why}`,
     'Export the model again with operator set 17 or later',
   );
 };

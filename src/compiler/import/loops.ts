@@ -3,6 +3,7 @@ import {
   type Graph,
   GraphView,
   isFloat,
+  labelOf,
   type Model,
   type Node,
   numbersOf,
@@ -161,7 +162,7 @@ function writeOut(
   shared: ReadonlyMap<string, string>,
   rewriter: Rewriter,
 ): void {
-  const label = node.name || node.outputs[0];
+  const label = labelOf(node);
   const constant = (hint: string, contents: Tensor): string => rewriter.constant(`${label}/${hint}`, contents);
   const integer = (hint: string, value: number, shape: readonly number[] = []): string =>
     constant(hint, tensor('int64', shape, BigInt64Array.of(BigInt(value))));
@@ -186,7 +187,7 @@ function writeOut(
     }
     const rename = (name: string) => now.get(name) ?? name;
     for (const copy of renamed(body, rename).nodes) {
-      rewriter.nodes.push({ ...copy, name: rewriter.fresh(`${label}/${copy.name || copy.outputs[0]}`) });
+      rewriter.nodes.push({ ...copy, name: rewriter.fresh(`${label}/${labelOf(copy)}`) });
     }
     current = results.slice(0, states.length).map(rename);
     given.forEach(({ name, axis, reversed }, i) => {

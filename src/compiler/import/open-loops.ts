@@ -3,6 +3,7 @@ import {
   type Graph,
   GraphView,
   isFloat,
+  labelOf,
   type Model,
   makeNode,
   type Node,
@@ -78,7 +79,7 @@ export function openLoop({ ...model }: Model, known: KnownValues, done: Readonly
     nodes: [...opened.nodes, ...copies],
     outputs: [...opened.outputs, ...copies.map(({ outputs: [name] }) => ({ name }))],
   };
-  const one = freshName(`${node.name || node.outputs[0]}/one`, taken);
+  const one = freshName(`${labelOf(node)}/one`, taken);
   const withBody = (body: Graph, outputs: readonly string[], inputs = node.inputs): Model => {
     const loop: Node = { ...node, inputs, outputs, attributes: toAttributes({ ...node.attributes, body }) };
     return { ...model, graph: { ...graph, initializers, nodes: graph.nodes.with(at, loop) } };

@@ -1,5 +1,6 @@
 import {
   axis as axisAt,
+  labelOf,
   type Model,
   makeNode,
   type Node,
@@ -117,7 +118,7 @@ export function writeSequences(model: Model, known: KnownValues): Model {
 
   let written = false;
   for (const node of graph.nodes) {
-    const label = node.name || node.outputs[0];
+    const label = labelOf(node);
     const isStandard = node.domain === '';
     const isTensor = isStandard && writeTensor(node, label);
     written ||= isTensor;

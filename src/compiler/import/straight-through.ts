@@ -3,6 +3,7 @@ import {
   dequantized,
   type Graph,
   isDequantize,
+  labelOf,
   type Model,
   makeNode,
   type Node,
@@ -67,7 +68,7 @@ function refuseOthers(graph: Graph, weights: ReadonlyMap<string, unknown>): void
   const [name] = other.inputs;
   throw new ThawError(
     'bad-model',
-    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${other.name || other.outputs[0]}" cannot be trained as it is quantized`,
+    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${labelOf(other)}" cannot be trained as it is quantized`,
     'What can are weights in 8, 16 or 32 bits with one scale, or one a channel; or give the float model',
   );
 }

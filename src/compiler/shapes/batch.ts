@@ -2,6 +2,7 @@ import { ThawError } from '../../errors.ts';
 import {
   type Attribute,
   arrayFrom,
+  dataInputsOf,
   elementCount,
   type Graph,
   GraphView,
@@ -96,7 +97,7 @@ function freeReshapes(graph: Graph, fixed: number): Graph {
 
 /** `Concat` of samples with what is the same for all, `[1, …]`, along another axis than the first: that is expanded to their batch. */
 function repeatTokens(graph: Graph): Graph {
-  const data = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const data = new Set(dataInputsOf(graph).map(({ name }) => name));
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (readsOf(node).some((name) => data.has(name))) for (const output of node.outputs) data.add(output);

@@ -4,16 +4,17 @@ import {
   arrayFrom,
   type Graph,
   GraphView,
+  labelOf,
   type Model,
   makeNode,
   type Node,
+  pruned,
   type Tensor,
   tensor,
   type ValueInfo,
 } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
-import { neededFor } from './flow.ts';
-import { headOf, labelOf } from './head.ts';
+import { headOf } from './head.ts';
 
 /** How a text's tokens become one vector: what the model gives for it, the first token's, or the mean over all tokens. */
 export const poolings = ['auto', 'pooler', 'cls', 'mean'] as const;
@@ -75,23 +76,19 @@ export function addHead(model: Model, head: EncoderHead): Model {
   const last = pooling.at(-1)?.outputs[0] ?? source.name;
   const gemm = node('Gemm', [last, weight, bias], OUTPUT, { transB: 1 }, `/${NAME}/Gemm`);
   const free = renamed(graph);
-  const nodes = [...free.nodes, ...pooling, gemm];
-  const needed = neededFor(nodes, [OUTPUT]);
-  return {
-    ...model,
-    graph: {
-      ...free,
-      nodes: nodes.filter(({ outputs }) => outputs.some((name) => needed.has(name))),
-      outputs: [{ name: OUTPUT, type: 'float32', shape: ['batch', head.classes] }],
-      initializers: new Map([
-        ...[...graph.initializers].filter(([name]) => needed.has(name)),
-        ...constants,
-        [weight, drawn(weight, [head.classes, features])],
-        [bias, drawn(bias, [head.classes])],
-      ]),
-      valueInfo: [],
-    },
-  };
+  const headed = pruned({
+    ...free,
+    nodes: [...free.nodes, ...pooling, gemm],
+    outputs: [{ name: OUTPUT, type: 'float32', shape: ['batch', head.classes] }],
+    initializers: new Map([
+      ...graph.initializers,
+      ...constants,
+      [weight, drawn(weight, [head.classes, features])],
+      [bias, drawn(bias, [head.classes])],
+    ]),
+    valueInfo: [],
+  });
+  return { ...model, graph: headed };
 }
 
 /** The encoder's vectors, and the nodes that make one of each text's. */

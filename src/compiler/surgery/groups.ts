@@ -1,4 +1,4 @@
-import { elementCount, type Graph, type Model } from '../../onnx/index.ts';
+import { elementCount, type Graph, labelOf, type Model } from '../../onnx/index.ts';
 import { dataFlow } from './flow.ts';
 import { type Head, headOf } from './head.ts';
 import { Heap } from './heap.ts';
@@ -53,7 +53,7 @@ export function groupsOf(
 ): LayerGroup[] {
   const { graph } = model;
   const segments = segmentsOf(graph, survey.uses);
-  const headNode = head ? graph.nodes.findIndex(({ name, outputs }) => (name || outputs[0]) === head.nodes[0]) : -1;
+  const headNode = head ? graph.nodes.findIndex((node) => labelOf(node) === head.nodes[0]) : -1;
   const at = segments.findIndex(({ last }) => last >= headNode);
   const cut = headNode < 0 || at < 0 ? segments.length : at;
   const body = segments.slice(0, cut);

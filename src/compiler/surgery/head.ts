@@ -6,6 +6,7 @@ import {
   isDequantize,
   isFloat,
   isQuantize,
+  labelOf,
   MOST_COPIES,
   type Model,
   type Node,
@@ -127,8 +128,6 @@ function layersOf(graph: Graph): Layer[] {
   for (const { nodes } of layers) for (const name of nodes.length > 1 ? nodes : []) consumed.add(name);
   return layers.filter(({ nodes }) => nodes.length > 1 || !consumed.has(nodes[0]));
 }
-
-export const labelOf = (node: Node): string => node.name || node.outputs[0];
 
 /** The layer whose last node this is: Gemm, MatMul, 1x1 Conv, or the addition of a bias to one of them. */
 function layerEndingAt(view: GraphView, node: Node): Layer | undefined {

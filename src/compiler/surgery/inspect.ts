@@ -1,4 +1,4 @@
-import type { Model, Node, Shape } from '../../onnx/index.ts';
+import { dataInputsOf, type Model, type Node, type Shape } from '../../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { groupsOf } from './groups.ts';
 import { type Head, headOf } from './head.ts';
@@ -49,7 +49,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     ...(inference.values.get(name) ?? { type: 'unknown', shape: [] }),
   });
   return {
-    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)).map(describe),
+    inputs: dataInputsOf(graph).map(describe),
     outputs: graph.outputs.map(describe),
     parameters: groups.reduce((all, { count }) => all + count, 0),
     groups: groups.map(({ name, parameters, statistics, count }) => ({ name, parameters, statistics, count })),

@@ -1,7 +1,6 @@
-import { elementCount, type Graph, GraphView, isFloat, type Node, subgraphs } from '../../onnx/index.ts';
+import { elementCount, type Graph, GraphView, isFloat, labelOf, type Node, subgraphs } from '../../onnx/index.ts';
 import { settingAt } from '../autodiff/index.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
 import type { Survey } from './parameters.ts';
 
 /** A float tensor that no stage trains, and why. */

@@ -1,5 +1,6 @@
 import {
   constantOf,
+  dataInputsOf,
   elementCount,
   type Graph,
   GraphView,
@@ -77,7 +78,7 @@ const REARRANGING: ReadonlySet<string> = new Set(
  * @param output the graph output that the loss looks at
  */
 export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const inputs = dataInputsOf(graph).map(({ name }) => name);
   const data = reachedFrom(graph.nodes, inputs);
   const smooth = smoothlyReaching(graph.nodes, [output]);
   const view = new GraphView(graph);

@@ -1,7 +1,6 @@
-import { type Graph, GraphView } from '../../onnx/index.ts';
+import { dataInputsOf, type Graph, GraphView, labelOf } from '../../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
 import { selectParameters } from './selection.ts';
 
 /** A value between two layers, and who reads it. */
@@ -19,7 +18,7 @@ export interface Place {
  * @param whole the graph with adapters, which read its values too
  */
 export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const inputs = dataInputsOf(graph).map(({ name }) => name);
   const data = reachedFrom(graph.nodes, inputs);
   const view = new GraphView(whole);
   return graph.nodes.flatMap((node) =>

@@ -5,16 +5,16 @@ import {
   GraphView,
   isDequantize,
   isQuantize,
-  liveNodes,
+  labelOf,
   type Model,
   makeNode,
   type Node,
   numbersOf,
-  readsOf,
+  pruned,
   type ValueInfo,
 } from '../../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
-import { type Head, labelOf, tailStays } from './head.ts';
+import { type Head, tailStays } from './head.ts';
 import { type NewHead, redraw } from './head-rows.ts';
 
 const NORMALIZING = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
@@ -111,14 +111,6 @@ function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped
     );
   }
   return { source: path[last].inputs[0], dropped: new Set(after.flatMap(({ outputs }) => outputs)) };
-}
-
-/** Without nodes and initializers that nothing needs any more. */
-function pruned(graph: Graph): Graph {
-  const outputs = graph.outputs.map(({ name }) => name);
-  const nodes = liveNodes(graph.nodes, outputs);
-  const needed = new Set([...outputs, ...nodes.flatMap(readsOf)]);
-  return { ...graph, nodes, initializers: new Map([...graph.initializers].filter(([name]) => needed.has(name))) };
 }
 
 /** Constants of Reshape after the head, and declared shapes, with the new number of classes. */

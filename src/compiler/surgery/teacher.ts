@@ -1,6 +1,5 @@
-import { type Node, renamed, type Typed } from '../../onnx/index.ts';
+import { dataInputsOf, type Node, pruned, renamed, type Typed } from '../../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { neededFor } from './flow.ts';
 
 const PREFIX = 'teacher/';
 
@@ -24,12 +23,10 @@ export function withTeacher(
   { features, scores }: Teacher,
 ): { readonly network: Inference; readonly teacher: Teacher } {
   const { graph } = pretrained.model;
-  const needed = neededFor(graph.nodes, [features, scores]);
-  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
-  const inputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const inputs = new Set(dataInputsOf(graph).map(({ name }) => name));
   const rename = (name: string) => (name === '' || inputs.has(name) ? name : `${PREFIX}${name}`);
-  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  const copy = renamed({ ...graph, nodes, initializers, valueInfo: [] }, rename);
+  const outputs = [features, scores].map((name) => ({ name }));
+  const copy = renamed(pruned({ ...graph, outputs, valueInfo: [] }), rename);
   const named = (node: Node): Node => ({ ...node, name: node.name && `${PREFIX}${node.name}` });
   const renamedKeys = <V>(record: ReadonlyMap<string, V>) =>
     [...record].map(([key, value]) => [rename(key), value] as const);

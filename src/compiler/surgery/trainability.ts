@@ -1,10 +1,9 @@
 import { ThawError } from '../../errors.ts';
-import { GraphBuilder, GraphView, innerNames, isFloat, type Node, readsOf } from '../../onnx/index.ts';
+import { GraphBuilder, GraphView, innerNames, isFloat, labelOf, type Node, readsOf } from '../../onnx/index.ts';
 import { dependents, differentiate, operatorName, type UnsupportedOperator } from '../autodiff/index.ts';
 import { isTrainingDropout, placeConstants, placeDropout } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
 import { lastGroups } from './plan.ts';
 
 /** A node that no gradient passes, and what it keeps from training. */

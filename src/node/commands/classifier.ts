@@ -3,11 +3,10 @@ import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../../d
 import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../../export/index.ts';
-import type { Model } from '../../onnx/index.ts';
+import { dataInputsOf, type Model } from '../../onnx/index.ts';
 import { loadable, loadSession, type Runtime, runUserModel, type Session } from '../../runtime/index.ts';
 import {
   type ClassifierSettings,
-  dataInputsOf,
   type InputFormat,
   inputFormatOf,
   knownLabels,
@@ -54,7 +53,7 @@ export class Classifier {
     const preprocessing = inputFormatOf(model, resolved, images, hooks);
     const task = taskOf(model, resolved, labels);
     const temperature = calibrated ? keptTemperature(resolved, task) : undefined;
-    const [input] = dataInputsOf(model);
+    const [input] = dataInputsOf(model.graph);
     if (!isText(preprocessing) && input?.type !== 'float32') {
       throw new ThawError(
         'bad-model',
