@@ -15,6 +15,8 @@ interface Knowledge {
   readonly values?: ReadonlyMap<string, Typed>;
   /** Contents, besides those of initializers. */
   readonly constants?: ReadonlyMap<string, Tensor>;
+  /** Initializers that train, so that their contents are not known. */
+  readonly trainable?: ReadonlySet<string>;
   /** Values that are read by their names, besides the graph's outputs. */
   readonly named?: readonly string[];
 }
@@ -76,6 +78,7 @@ export class GraphView {
 
   /** The contents of a value that is known, an initializer, or the result of a `Constant` node. */
   constant(name: string): Tensor | undefined {
+    if (this.known.trainable?.has(name)) return undefined;
     const contents = this.known.constants?.get(name) ?? this.initializers.get(name);
     const node = contents ? undefined : this.producer(name);
     return node ? constantOf(node) : contents;

@@ -88,7 +88,7 @@ export function placeForward(
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
   const dropped = new Map<string, Value>();
-  const view = new GraphView(graph, { values, constants });
+  const view = new GraphView(graph, { values, constants, trainable: plan.trainable });
   const foldings = findFoldings(view, (node) => !stays(node));
   const gelus = findGelus(view, (node) => !stays(node));
   const scores = findScores(view, (node) => !stays(node));
