@@ -4,9 +4,9 @@ import {
   arrayFrom,
   type DataType,
   type Model,
-  type Node,
+  makeNode,
   type Tensor,
-  toAttributes,
+  type toAttributes,
 } from '../src/onnx/index.ts';
 import { Random } from '../src/random.ts';
 
@@ -38,9 +38,7 @@ export function smallModel({ nodes, inputs, outputs, initializers = {}, types = 
     metadata: {},
     graph: {
       name: 'small',
-      nodes: nodes.map(([op, from, to, attributes = {}, name = `${op}/${to[0]}`]): Node => {
-        return { name, op, domain: '', inputs: from, outputs: to, attributes: toAttributes(attributes) };
-      }),
+      nodes: nodes.map(([op, from, to, attributes, name]) => makeNode(op, from, to, attributes, { name })),
       inputs: infos(inputs),
       outputs: infos(outputs),
       initializers: new Map(Object.entries(initializers)),

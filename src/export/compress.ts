@@ -3,18 +3,18 @@
  * has and that ONNX Runtime computes once, when it loads the model. So the file shrinks; speed and memory stay as they were.
  */
 import {
+  constantOf,
   freshName,
   type Graph,
   halfOf,
   MAX_HALF,
   type Model,
+  makeNode,
   type Node,
   type Tensor,
   tensor,
-  toAttributes,
   valueNames,
 } from '../onnx/index.ts';
-import { constantOf } from './model.ts';
 
 /** `fp16`: half precision. `int8`: 255 steps between -max and max, each output channel with a scale of its own. */
 export type CompressedForm = 'fp16' | 'int8';
@@ -42,15 +42,15 @@ export function compressWeights(model: Model, form: CompressedForm): Model {
     if (!parts) return false;
     const stored = freshName(`${name}.${form}`, taken);
     initializers.set(stored, parts.stored);
-    const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): void => {
-      expanding.push({ name: `${output}/${op}`, op, domain: '', inputs, outputs: [output], attributes });
+    const node = (op: string, inputs: string[], output: string, attributes = {}): void => {
+      expanding.push(makeNode(op, inputs, [output], attributes, { name: `${output}/${op}` }));
     };
-    if (!parts.scale) node('Cast', [stored], name, toAttributes({ to: 1 }));
+    if (!parts.scale) node('Cast', [stored], name, { to: 1 });
     else {
       const scale = freshName(`${name}.scale`, taken);
       const steps = freshName(`${name}.steps`, taken);
       initializers.set(scale, parts.scale);
-      node('Cast', [stored], steps, toAttributes({ to: 1 }));
+      node('Cast', [stored], steps, { to: 1 });
       node('Mul', [steps, scale], name);
     }
     return true;

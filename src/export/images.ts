@@ -3,17 +3,7 @@
  * nodes in front, in that export only.
  */
 import type { Preprocessing } from '../data/index.ts';
-import {
-  freshName,
-  type Graph,
-  isHalf,
-  type Node,
-  narrowed,
-  type Tensor,
-  tensor,
-  toAttributes,
-  valueNames,
-} from '../onnx/index.ts';
+import { type AttributeLike, type Graph, isHalf, narrowed, Rewriter, type Tensor, tensor } from '../onnx/index.ts';
 
 /** Grey by ITU-R BT.601, as training's images are made grey. */
 const LUMA = [0.299, 0.587, 0.114];
@@ -33,32 +23,26 @@ export function shippedPreprocessing(p: Preprocessing): Preprocessing {
 export function takeShippedImages(graph: Graph, input: string, p: Preprocessing): Graph {
   const type = graph.inputs.find(({ name }) => name === input)?.type ?? 'float32';
   const luma = tensor('float32', [1, 3, 1, 1], Float32Array.from(LUMA));
-  const steps: [op: string, attributes: Node['attributes'], weights: Tensor[]][] = [];
+  const steps: [op: string, attributes: Readonly<Record<string, AttributeLike>>, weights: Tensor[]][] = [];
   if (p.channels === 'grey') steps.push(['Conv', {}, [isHalf(type) ? narrowed(luma, type) : luma]]);
-  if (p.layout === 'nhwc') steps.push(['Transpose', toAttributes({ perm: [0, 2, 3, 1] }), []]);
+  if (p.layout === 'nhwc') steps.push(['Transpose', { perm: [0, 2, 3, 1] }, []]);
   if (steps.length === 0) return graph;
 
-  const taken = valueNames(graph);
-  const initializers = new Map(graph.initializers);
-  const entry = freshName(`${input}.planes`, taken);
+  const rewriter = new Rewriter(graph);
+  const entry = rewriter.fresh(`${input}.planes`);
   let from = entry;
-  const nodes = steps.map(([op, attributes, weights], i): Node => {
-    const to = i === steps.length - 1 ? input : freshName(`${input}.${op.toLowerCase()}`, taken);
-    const names = weights.map((weight) => {
-      const name = freshName(`${input}.${op.toLowerCase()}.weight`, taken);
-      initializers.set(name, weight);
-      return name;
-    });
-    const node: Node = { name: `${entry}/${op}`, op, domain: '', inputs: [from, ...names], outputs: [to], attributes };
-    from = to;
-    return node;
+  steps.forEach(([op, attributes, weights], i) => {
+    const hint = `${input}.${op.toLowerCase()}`;
+    const to = i === steps.length - 1 ? input : rewriter.fresh(hint);
+    const names = weights.map((weight) => rewriter.constant(`${hint}.weight`, weight));
+    from = rewriter.emit(op, [from, ...names], to, attributes, { name: `${entry}/${op}` });
   });
   const info = { name: entry, type, shape: ['batch', 3, p.height, p.width] };
   return {
     ...graph,
-    nodes: [...nodes, ...graph.nodes],
+    nodes: [...rewriter.nodes, ...graph.nodes],
     inputs: graph.inputs.map((value) => (value.name === input ? info : value)),
-    initializers,
+    initializers: rewriter.initializers,
   };
 }
 

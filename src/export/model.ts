@@ -5,9 +5,10 @@ import { isText, type TextFormat } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { checkJson } from '../json.ts';
 import {
-  type Attribute,
+  constantOf,
   dequantized,
   type Graph,
+  GraphView,
   isHalf,
   type Model,
   type Node,
@@ -16,6 +17,7 @@ import {
   quantizedWeights,
   type Tensor,
   widened,
+  withSubgraphs,
 } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
@@ -65,8 +67,8 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
     if (used.has(name) || isSlot(name, used)) continue;
     throw foreign(`the model has no parameter "${name}" to take its new value`);
   }
-  const constants = new Map(graph.nodes.map((node) => [node.outputs[0], constantOf(node)]));
-  const evaluated = withoutTrainingDropout(graph, (name) => graph.initializers.get(name) ?? constants.get(name));
+  const view = new GraphView(graph);
+  const evaluated = withoutTrainingDropout(graph, (name) => view.constant(name));
   return {
     ...source,
     graph: evaluated,
@@ -79,8 +81,6 @@ const foreign = (what: string): ThawError =>
 
 /** The graph with other contents of its initializers and `Constant` nodes, those in branches included. */
 function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => Tensor): Graph {
-  const inner = (attribute: Attribute): Attribute =>
-    attribute.kind === 'graph' ? { kind: 'graph', value: withTensors(attribute.value, replaced) } : attribute;
   return {
     ...graph,
     initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, replaced(name, tensor)])),
@@ -88,9 +88,7 @@ function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => T
       const value = constantOf(node);
       const next = value && replaced(node.outputs[0], value);
       if (next && next !== value) return { ...node, attributes: { value: { kind: 'tensor', value: next } } };
-      if (!Object.values(node.attributes).some(({ kind }) => kind === 'graph')) return node;
-      const attributes = Object.entries(node.attributes).map(([name, attribute]) => [name, inner(attribute)]);
-      return { ...node, attributes: Object.fromEntries(attributes) };
+      return withSubgraphs(node, (inner) => withTensors(inner, replaced));
     }),
   };
 }
@@ -112,19 +110,13 @@ export function roundedState(source: Model, state: ReadonlyMap<string, Tensor>):
 /** From a parameter's name and its value in float32 to what the source holds of it. */
 function rounding({ graph }: Model): (name: string, value: Tensor) => Tensor {
   const weights = quantizedWeights(graph);
-  const constants = new Map(graph.nodes.map((node) => [node.outputs[0], constantOf(node)]));
+  const view = new GraphView(graph);
   return (name, value) => {
-    const type = (graph.initializers.get(name) ?? constants.get(name))?.type;
+    const type = view.constant(name)?.type;
     if (isHalf(type)) return narrowed(value, type);
     const weight = weights.get(name);
     return weight ? quantized(value, weight.quantization) : value;
   };
-}
-
-/** The tensor of a `Constant` node that has one. */
-export function constantOf({ op, domain, attributes }: Node): Tensor | undefined {
-  if (op !== 'Constant' || domain !== '') return undefined;
-  return attributes.value?.kind === 'tensor' ? attributes.value.value : undefined;
 }
 
 const isSlot = (name: string, parameters: ReadonlySet<string>): boolean =>

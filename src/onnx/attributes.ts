@@ -1,8 +1,8 @@
-import type { Attribute, Node } from './model.ts';
+import type { Attribute, Graph, Node } from './model.ts';
 import type { Tensor } from './tensor.ts';
 
 /** What the builder takes for an attribute: numbers are integers, `float(x)` is a float. */
-export type AttributeLike = number | bigint | string | readonly number[] | Tensor | Attribute | undefined;
+export type AttributeLike = number | bigint | string | readonly number[] | Tensor | Graph | Attribute | undefined;
 
 export const float = (value: number): Attribute => ({ kind: 'float', value });
 export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value });
@@ -22,7 +22,9 @@ export function toAttribute(value: Exclude<AttributeLike, undefined>): Attribute
   if (typeof value === 'string') return { kind: 'string', value };
   if (typeof value === 'number') throw new Error(`attribute value ${value} is no integer: write float(${value})`);
   if (Array.isArray(value)) return { kind: 'ints', value: value as readonly number[] };
-  return 'kind' in (value as object) ? (value as Attribute) : { kind: 'tensor', value: value as Tensor };
+  const structure = value as Attribute | Graph | Tensor;
+  if ('kind' in structure) return structure;
+  return 'nodes' in structure ? { kind: 'graph', value: structure } : { kind: 'tensor', value: structure };
 }
 
 export const toAttributes = (record: Readonly<Record<string, AttributeLike>>): Record<string, Attribute> =>

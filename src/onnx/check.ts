@@ -4,7 +4,9 @@ import { attributeFault } from './attribute-kinds.ts';
 import { elementCount } from './data-types.ts';
 import { refuseEndless } from './endless.ts';
 import type { Graph, Node } from './model.ts';
-import type { Tensor } from './tensor.ts';
+import { labelOf } from './names.ts';
+import { subgraphs } from './subgraphs.ts';
+import { GraphView } from './view.ts';
 
 /** Elements that one sample of an input may have, and a batch that the file fixes. */
 const MOST_ELEMENTS = 2 ** 27;
@@ -39,21 +41,18 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
   );
   for (const name of made) checkName(name);
   const produced = new Set(nodes.flatMap((node) => node.outputs).filter((name) => name !== ''));
-  const constants = constantsIn(graph);
+  const view = new GraphView(graph);
   const isThere = (name: string) => made.has(name) || (isOutside(name) && !produced.has(name));
   for (const node of nodes) {
     checkNode(node);
-    checkScales(node, constants);
-    checkControl(node, constants);
+    checkScales(node, view);
+    checkControl(node, view);
     const later = node.inputs.find((name) => produced.has(name) && !made.has(name));
     if (later !== undefined)
       throw wrong(
         `${describe(node)} reads "${later}", which is computed from what it gives: the graph goes in a circle`,
       );
-    for (const attribute of Object.values(node.attributes)) {
-      if (attribute.kind === 'graph') checkScope(attribute.value, isThere);
-      if (attribute.kind === 'graphs') for (const inner of attribute.value) checkScope(inner, isThere);
-    }
+    for (const inner of subgraphs(node)) checkScope(inner, isThere);
     for (const name of node.outputs) {
       if (name === '') continue;
       checkName(name);
@@ -68,7 +67,7 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
 function checkNode(node: Node): void {
   if (Math.max(node.name.length, node.op.length, node.domain.length) > LONGEST_NAME)
     throw wrong(`a node's name or operator has more than ${LONGEST_NAME} characters`);
-  if (node.op === '') throw wrong(`the node "${node.name || node.outputs[0]}" has no operator`);
+  if (node.op === '') throw wrong(`the node "${labelOf(node)}" has no operator`);
   if (node.outputs.every((name) => name === '')) throw wrong(`${describe(node)} gives no value`);
   if (node.domain !== '') return;
   for (const [name, attribute] of Object.entries(node.attributes)) {
@@ -77,21 +76,12 @@ function checkNode(node: Node): void {
   }
 }
 
-/** Tensors that the graph itself holds, by name. */
-const constantsIn = ({ initializers, nodes }: Graph): ReadonlyMap<string, Tensor> =>
-  new Map([
-    ...initializers,
-    ...nodes.flatMap(({ op, domain, attributes: { value }, outputs }) =>
-      op === 'Constant' && domain === '' && value?.kind === 'tensor' ? [[outputs[0], value.value] as const] : [],
-    ),
-  ]);
-
 /** ONNX Runtime ends its process at sizes below zero, which come of scales below zero. */
-function checkScales(node: Node, constants: ReadonlyMap<string, Tensor>): void {
+function checkScales(node: Node, view: GraphView): void {
   const { op, domain, inputs, attributes } = node;
   if (domain !== '' || (op !== 'Resize' && op !== 'Upsample')) return;
   const { scales: own } = attributes;
-  const given = constants.get(op === 'Upsample' || inputs.length === 2 ? inputs[1] : inputs[2]);
+  const given = view.constant(op === 'Upsample' || inputs.length === 2 ? inputs[1] : inputs[2]);
   const scales = own?.kind === 'floats' ? own.value : given?.type === 'float32' ? given.data : [];
   const wrongScale = Array.from(scales as ArrayLike<number>).find((scale) => !(scale > 0 && scale <= LARGEST_SCALE));
   if (wrongScale !== undefined)
@@ -103,11 +93,11 @@ function checkScales(node: Node, constants: ReadonlyMap<string, Tensor>): void {
 const LARGEST_SCALE = 2 ** 20;
 
 /** ONNX Runtime reads a number of steps and a condition as one element, and ends its process if there is none. */
-function checkControl(node: Node, constants: ReadonlyMap<string, Tensor>): void {
+function checkControl(node: Node, view: GraphView): void {
   const { op, domain, inputs } = node;
   if (domain !== '' || (op !== 'Loop' && op !== 'If')) return;
   for (const name of inputs.slice(0, op === 'Loop' ? 2 : 1)) {
-    const elements = constants.get(name)?.data.length ?? 1;
+    const elements = view.constant(name)?.data.length ?? 1;
     if (elements !== 1) throw wrong(`${describe(node)} reads "${name}", which has ${elements} elements instead of one`);
   }
 }

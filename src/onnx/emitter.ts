@@ -1,7 +1,9 @@
 import { type AttributeLike, toAttributes } from './attributes.ts';
 import { arrayFrom, bytesOf } from './data-types.ts';
 import { byteLengthOf } from './deferred.ts';
+import { makeNode } from './make-node.ts';
 import type { Attribute, Graph, Node } from './model.ts';
+import { freshName } from './names.ts';
 import type { Shape } from './shape.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
@@ -31,17 +33,9 @@ export class Emitter {
   readonly domains = new Set<string>(['']);
   private readonly values = new Map<string, Value>();
   private readonly names = new Set<string>();
-  private readonly counters = new Map<string, number>();
   private known = new Map<string, readonly Value[]>();
 
-  unique(hint: string): string {
-    let name = hint;
-    let count = this.counters.get(hint) ?? 0;
-    while (this.names.has(name)) name = `${hint}_${++count}`;
-    this.counters.set(hint, count);
-    this.names.add(name);
-    return name;
-  }
+  unique = (hint: string): string => freshName(hint, this.names);
 
   /** Takes names of values and nodes that will be placed later. */
   reserve(names: Iterable<string>): void {
@@ -120,14 +114,8 @@ export class Emitter {
     const values = outputs.map(({ type, shape }, i) =>
       this.declare({ name: this.unique(i === 0 && as ? as : op.toLowerCase()), type, shape }),
     );
-    this.append({
-      name: this.unique(`${op}/${values[0].name}`),
-      op,
-      domain,
-      inputs: names,
-      outputs: values.map(({ name }) => name),
-      attributes: typed,
-    });
+    const results = values.map(({ name }) => name);
+    this.append(makeNode(op, names, results, typed, { name: this.unique(`${op}/${results[0]}`), domain }));
     if (key !== undefined) this.known.set(key, values);
     return values;
   }

@@ -2,8 +2,10 @@
 import { ThawError } from '../errors.ts';
 import { numbersOf } from './data-types.ts';
 import type { Graph, Node } from './model.ts';
-import { producersIn, subgraphs, throughIdentity } from './subgraphs.ts';
+import { labelOf } from './names.ts';
+import { subgraph, subgraphs } from './subgraphs.ts';
 import type { Tensor } from './tensor.ts';
+import { GraphView } from './view.ts';
 
 /** Steps of a loop that does not look whether it is done, beyond which it is taken for endless: the longest texts have some 100,000 tokens. */
 const MOST_STEPS = 10_000_000;
@@ -23,32 +25,29 @@ export function refuseEndless(graph: Graph, outer: Contents = () => undefined): 
   }
 }
 
-function contentsIn({ nodes, inputs, initializers }: Graph, outer: Contents): Contents {
-  const producers = producersIn(nodes);
-  const own = new Set(inputs.map(({ name }) => name));
+function contentsIn(graph: Graph, outer: Contents): Contents {
+  const view = new GraphView(graph);
+  const own = new Set(graph.inputs.map(({ name }) => name));
   return (name) => {
-    const source = throughIdentity(name, producers);
-    const node = producers.get(source);
-    if (!node) return initializers.get(source) ?? (own.has(source) ? undefined : outer(source));
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.value : undefined;
-    return value?.kind === 'tensor' ? value.value : undefined;
+    const source = view.original(name);
+    const isOwn = own.has(source) || view.producer(source);
+    return view.constant(source) ?? (isOwn ? undefined : outer(source));
   };
 }
 
 function checkLoop(node: Node, contents: Contents): void {
-  const { body } = node.attributes;
-  if (body?.kind !== 'graph') return;
+  const body = subgraph(node, 'body');
+  if (!body) return;
   const [trips, condition] = node.inputs;
   const steps = trips ? contents(trips) : undefined;
   const count = trips ? (steps?.type === 'int64' ? numbersOf(steps)[0] : 0) : Number.POSITIVE_INFINITY;
   if (!(count > MOST_STEPS) || (condition && !isTrue(contents(condition)))) return;
-  const producers = producersIn(body.value.nodes);
-  const after = throughIdentity(body.value.outputs[0]?.name ?? '', producers);
-  const before = body.value.inputs[1]?.name;
-  if (after !== before && !isTrue(contentsIn(body.value, contents)(after))) return;
+  const after = new GraphView(body).original(body.outputs[0]?.name ?? '');
+  const before = body.inputs[1]?.name;
+  if (after !== before && !isTrue(contentsIn(body, contents)(after))) return;
   throw new ThawError(
     'bad-model',
-    `Loop node "${node.name || node.outputs[0]}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
+    `Loop node "${labelOf(node)}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
     'Export the model again, with a loop that ends',
   );
 }

@@ -36,9 +36,10 @@ export {
 } from './external-data.ts';
 export { isGenerated } from './generated-names.ts';
 export { halfOf, isHalf, MAX_HALF, narrowed, widened } from './half.ts';
+export { makeNode } from './make-node.ts';
 export type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
-export { freshName, ownNames, renamed, renameValues, valueNames } from './names.ts';
-export { inOrder, liveNodes } from './order.ts';
+export { dataInputsOf, freshName, labelOf, ownNames, renamed, renameValues, valueNames } from './names.ts';
+export { inOrder, liveNodes, pruned } from './order.ts';
 export {
   dequantized,
   isDequantize,
@@ -50,6 +51,7 @@ export {
 } from './quantization.ts';
 export { type ReadExternal, readModel } from './read.ts';
 export { interpolation, type Resampling, resample, resamplings } from './resampling.ts';
+export { Rewriter } from './rewriter.ts';
 export {
   broadcast,
   type Dimension,
@@ -66,12 +68,12 @@ export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } fro
 export {
   capturedBy,
   innerNames,
-  MOST_COPIES,
-  producersIn,
   readersIn,
   readsOf,
+  subgraph,
   subgraphs,
-  throughIdentity,
+  withSubgraphs,
 } from './subgraphs.ts';
 export type { DataType, Tensor, TensorData } from './tensor.ts';
+export { constantOf, GraphView, MOST_COPIES } from './view.ts';
 export { fitsOneFile, type ModelParts, modelParts, writeModel } from './write.ts';

@@ -1,5 +1,12 @@
-import type { Attribute, Graph, ValueInfo } from './model.ts';
-import { subgraphs } from './subgraphs.ts';
+import type { Graph, Node, ValueInfo } from './model.ts';
+import { subgraphs, withSubgraphs } from './subgraphs.ts';
+
+/** What messages and settings call a node: its name, or else that of its first result. */
+export const labelOf = ({ name, outputs }: Node): string => name || outputs[0];
+
+/** The inputs that take data: older files list initializers among the inputs. */
+export const dataInputsOf = ({ inputs, initializers }: Graph): ValueInfo[] =>
+  inputs.filter(({ name }) => !initializers.has(name));
 
 /** Every name of a value in the graph and in its subgraphs. */
 export function valueNames(graph: Graph, into = new Set<string>()): Set<string> {
@@ -55,12 +62,9 @@ export function renamed(graph: Graph, rename: Rename): Graph {
   return {
     ...graph,
     nodes: graph.nodes.map((node) => ({
-      ...node,
+      ...withSubgraphs(node, (inner) => renamed(inner, rename)),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
-      attributes: Object.fromEntries(
-        Object.entries(node.attributes).map(([key, value]) => [key, renamedAttribute(value, rename)]),
-      ),
     })),
     inputs: graph.inputs.map(info),
     outputs: graph.outputs.map(info),
@@ -68,10 +72,4 @@ export function renamed(graph: Graph, rename: Rename): Graph {
     // What has no dense type keeps its name in its encoded form, and is only a note.
     valueInfo: graph.valueInfo.filter(({ name, opaque }) => !opaque || rename(name) === name).map(info),
   };
-}
-
-function renamedAttribute(attribute: Attribute, rename: Rename): Attribute {
-  if (attribute.kind === 'graph') return { kind: 'graph', value: renamed(attribute.value, rename) };
-  if (attribute.kind === 'graphs') return { kind: 'graphs', value: attribute.value.map((g) => renamed(g, rename)) };
-  return attribute;
 }

@@ -1,16 +1,29 @@
-import type { Node } from './model.ts';
+import type { Graph, Node } from './model.ts';
 import { producersIn, readsOf } from './subgraphs.ts';
 
-/** The nodes that an output depends on. */
-export function liveNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+/** The nodes that outputs depend on. @param given values whose producers do not count */
+export function liveNodes(
+  nodes: readonly Node[],
+  outputs: readonly string[],
+  given: ReadonlySet<string> = new Set(),
+): Node[] {
   const needed = new Set(outputs);
   const live: Node[] = [];
   for (const node of [...nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue;
+    if (!node.outputs.some((name) => needed.has(name) && !given.has(name))) continue;
     live.push(node);
     for (const name of readsOf(node)) needed.add(name);
   }
   return live.reverse();
+}
+
+/** The graph without the nodes and initializers that its outputs do not depend on. */
+export function pruned(graph: Graph): Graph {
+  const outputs = graph.outputs.map(({ name }) => name);
+  const nodes = liveNodes(graph.nodes, outputs);
+  const needed = new Set([...outputs, ...nodes.flatMap(readsOf)]);
+  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
+  return { ...graph, nodes, initializers };
 }
 
 /** Nodes after those that they read from, otherwise in the given order. In a circle there is no such order; it is left as it is. */

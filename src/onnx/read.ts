@@ -10,7 +10,7 @@ import { inOrder } from './order.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
 /**
- * Gives the bytes of a tensor that lies in a file beside the model, or how to get at them later. Sizes are in bytes; no `length` means to
+ * Gives the bytes of a tensor that lies in a file next to the model, or how to get at them later. Sizes are in bytes; no `length` means to
  * the end.
  */
 export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array | ByteRange;
@@ -38,7 +38,7 @@ export interface ReadOptions {
  * Reads an ONNX model of any operator set.
  *
  * @param bytes an encoded `ModelProto`; tensors of the result may be views of it
- * @param external how to get at tensors stored beside the model; without it such a model is refused
+ * @param external how to get at tensors stored next to the model; without it such a model is refused
  * @throws ThawError `bad-model` when the bytes are no ONNX model, end too early, or contradict themselves
  */
 export function readModel(bytes: Uint8Array, external?: ReadExternal, { consume = false }: ReadOptions = {}): Model {
@@ -229,7 +229,7 @@ class GraphReader {
       throw new ThawError(
         'bad-model',
         `the model keeps its weights in another file, "${entries.location}", which is not here`,
-        'Give the model as a path, with that file beside it',
+        'Give the model as a path, with that file next to it',
       );
     }
     const offset = Number(entries.offset ?? 0);

@@ -1,4 +1,4 @@
-import type { Graph, Node } from './model.ts';
+import type { Attribute, Graph, Node } from './model.ts';
 
 /** Graphs inside a node: the branches of `If`, the bodies of `Loop` and `Scan`. */
 export function subgraphs({ attributes }: Node): readonly Graph[] {
@@ -15,6 +15,22 @@ export function subgraphs({ attributes }: Node): readonly Graph[] {
 
 /** Of nearly all nodes; they are asked often. */
 const NONE: readonly Graph[] = [];
+
+/** The graph that an attribute of a node holds. */
+export function subgraph({ attributes }: Node, name: string): Graph | undefined {
+  const attribute = attributes[name];
+  return attribute?.kind === 'graph' ? attribute.value : undefined;
+}
+
+/** A node with other graphs inside, or the node itself if it has none. */
+export function withSubgraphs(node: Node, change: (graph: Graph) => Graph): Node {
+  if (!subgraphs(node).length) return node;
+  const attributes = Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => {
+    if (attribute.kind === 'graph') return [name, { kind: 'graph', value: change(attribute.value) }];
+    return [name, attribute.kind === 'graphs' ? { kind: 'graphs', value: attribute.value.map(change) } : attribute];
+  });
+  return { ...node, attributes: Object.fromEntries(attributes) };
+}
 
 /** Names of the values that a node reads, those that its subgraphs take from outside included. */
 export function readsOf(node: Node): readonly string[] {
@@ -45,20 +61,6 @@ export function producersIn(nodes: Iterable<Node>): Map<string, Node> {
   const producers = new Map<string, Node>();
   for (const node of nodes) for (const name of node.outputs) if (name !== '') producers.set(name, node);
   return producers;
-}
-
-/** Copies of copies that are followed: exporters write a few. */
-export const MOST_COPIES = 1000;
-
-/** What a value is a copy of. @param producers of the graph's values */
-export function throughIdentity(value: string, producers: ReadonlyMap<string, Node>): string {
-  let source = value;
-  for (let copies = 0; copies < MOST_COPIES; copies++) {
-    const node = producers.get(source);
-    if (node?.op !== 'Identity' || node.domain !== '') break;
-    source = node.inputs[0];
-  }
-  return source;
 }
 
 /** The nodes that read each value, by its name. */

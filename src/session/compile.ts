@@ -18,6 +18,7 @@ import {
   residualsOf,
   type Selection,
   selectParameters,
+  surveyParameters,
 } from '../compiler/surgery/index.ts';
 import { ThawError } from '../errors.ts';
 import { exportModel } from '../export/index.ts';
@@ -252,9 +253,10 @@ async function headless(
 ): Promise<{ network: Inference; anatomy: PlanAnatomy }> {
   const network = await inferNetwork(source, runtime, options);
   const { graph } = network.model;
-  const groups = groupsOf(network.model, undefined);
+  const survey = surveyParameters(graph);
+  const groups = groupsOf(network.model, undefined, survey);
   const obstacles = obstaclesOf(network, groups, graph.outputs[0].name);
-  const omitted = omissionsOf(graph, groups);
+  const omitted = omissionsOf(graph, groups, survey);
   return { network, anatomy: { groups, obstacles, omitted, residuals: residualsOf(graph) } };
 }
 

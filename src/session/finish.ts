@@ -12,13 +12,13 @@ import {
   type Verification,
   verifyExport,
 } from '../export/index.ts';
-import { type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
+import { dataInputsOf, type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
 import { loadable, type Runtime } from '../runtime/index.ts';
 import type { Assessment, ClassOutcome, Evaluated, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
 import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
-import { dataInputsOf, type Prepared } from './prepare.ts';
+import type { Prepared } from './prepare.ts';
 import { recommendationOf } from './recommended.ts';
 import type { TrainSettings } from './settings.ts';
 
@@ -156,7 +156,7 @@ export function finishModel<O extends TaskOutcome, A extends Evaluated>(
   const { source, output, checkpoint, preprocessing, config, settings, sourceConfig } = trained;
   const state = mergedState(trained, config.lora, checkpoint.state);
   const model = exportModel(source, state, { version: VERSION, task: task.facts, preprocessing });
-  const [input] = dataInputsOf(source);
+  const [input] = dataInputsOf(source.graph);
   const options = { model, task, preprocessing, input: input.name, output };
   const folder = (card: string) =>
     transformersFolder({

@@ -9,9 +9,8 @@ import {
 } from '../data/index.ts';
 import { isText, type TextFormat } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
-import { type Dimension, isFloat, type Model } from '../onnx/index.ts';
+import { type Dimension, dataInputsOf, isFloat, type Model } from '../onnx/index.ts';
 import { TASKS, type Task } from '../tasks/index.ts';
-import { dataInputsOf } from './prepare.ts';
 import { type ImageSettings, imageChanges, type TrainSettings } from './settings.ts';
 import { takesTexts, textShapes } from './texts.ts';
 
@@ -52,7 +51,7 @@ export function choosePreprocessing(
 
 /** What the shape of the input tells: size where it is fixed, layout and channels. */
 function imageInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'height' | 'layout' | 'channels'>> {
-  const shape = dataInputsOf(model)[0]?.shape;
+  const shape = dataInputsOf(model.graph)[0]?.shape;
   if (shape?.length !== 4) return {};
   const channels = (d: unknown) => d === 1 || d === 3;
   const last = !channels(shape[1]) && channels(shape[3]);
@@ -67,7 +66,7 @@ function imageInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'height
 }
 
 function fits(model: Model, preprocessing: Preprocessing): void {
-  const [input, ...others] = dataInputsOf(model);
+  const [input, ...others] = dataInputsOf(model.graph);
   if (others.length) {
     const names = [input, ...others].map(({ name }) => name).join(', ');
     throw new ThawError(
@@ -102,14 +101,14 @@ export function inputShapes(
   preprocessing: Preprocessing | Pick<TextFormat, 'kind'>,
 ): Record<string, readonly Dimension[]> {
   if (isText(preprocessing)) return textShapes(model);
-  const [input] = dataInputsOf(model);
+  const [input] = dataInputsOf(model.graph);
   return { [input.name]: ['batch', ...batchShape(preprocessing, 1).slice(1)] };
 }
 
 /** The same, only where something says how large images are: for jobs that look at no images. */
 export function openInputShapes(model: Model, json: unknown): Record<string, readonly Dimension[]> {
   if (takesTexts(model)) return textShapes(model);
-  const shape = dataInputsOf(model)[0]?.shape;
+  const shape = dataInputsOf(model.graph)[0]?.shape;
   const open = shape?.length === 4 && shape.slice(1).some((d) => typeof d !== 'number');
   return open && json !== undefined ? inputShapes(model, choosePreprocessing(model, json, {}).preprocessing) : {};
 }

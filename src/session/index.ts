@@ -75,7 +75,6 @@ export { withOutput } from './output.ts';
 export { Predictor, type PredictorRequest } from './predictor.ts';
 export {
   anatomized,
-  dataInputsOf,
   inferNetwork,
   networkOf,
   type Prepared,

@@ -3,14 +3,14 @@ import { type Batch, type BatchSource, TEST_VIEWS, type TestView } from '../data
 import { isText } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
-import type { Model } from '../onnx/index.ts';
+import { dataInputsOf, type Model } from '../onnx/index.ts';
 import { loadable, loadSession, type Runtime, type Session as RuntimeSession, runUserModel } from '../runtime/index.ts';
 import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
 import { knownLabels } from './dataset.ts';
 import type { SessionHooks } from './events.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
 import { withOutput } from './output.ts';
-import { dataInputsOf, scoresOf } from './prepare.ts';
+import { scoresOf } from './prepare.ts';
 import { type PredictionSettings, readPredictionSettings } from './settings.ts';
 
 /** A finished model, the files around it, and how it is used. */
@@ -53,7 +53,7 @@ export class Predictor {
     noticeQuantized(model, hooks);
     const format = inputFormatOf(model, files, reading, hooks);
     const task = taskOf(model, files, labels);
-    const [input] = dataInputsOf(model);
+    const [input] = dataInputsOf(model.graph);
     if (!isText(format) && input?.type !== 'float32') {
       throw new ThawError(
         'bad-model',

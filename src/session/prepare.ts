@@ -29,6 +29,7 @@ import {
   placesOf,
   replaceHead,
   residualsOf,
+  surveyParameters,
   type Tail,
   withoutTail,
   withTail,
@@ -37,9 +38,10 @@ import {
 import { ThawError } from '../errors.ts';
 import {
   type Dimension,
+  dataInputsOf,
   elementsIn,
+  GraphView,
   type Model,
-  producersIn,
   quantizedWeights,
   type Shape,
   sameShape,
@@ -173,7 +175,8 @@ export function anatomized(
   if (typeof rows !== 'string') throw noRowOfEach(output, plain.values.get(output)?.shape);
   const head = { ...found, graphOutput: beforeUnits(plain.model, output) };
   const { lora, seed = 0 } = options;
-  const plainGroups = groupsOf(plain.model, found);
+  const survey = surveyParameters(plain.model.graph, found.graphOutput);
+  const plainGroups = groupsOf(plain.model, found, survey);
   const { groups, adapters, ...adapted } = lora
     ? placeAdapters(plain, plainGroups, head, lora, seed)
     : { network: plain, groups: plainGroups, adapters: undefined };
@@ -181,7 +184,7 @@ export function anatomized(
     ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })
     : { network: adapted.network, teacher: undefined };
   const obstacles = obstaclesOf(network, groups, head.graphOutput);
-  const omitted = omissionsOf(plain.model.graph, plainGroups, head.graphOutput);
+  const omitted = omissionsOf(plain.model.graph, plainGroups, survey, head.graphOutput);
   const residuals = residualsOf(plain.model.graph);
   const places = placesOf(plain.model.graph, adapted.network.model.graph);
   return { network, output, anatomy: { groups, head, obstacles, omitted, adapters, residuals, places, teacher } };
@@ -281,14 +284,10 @@ const REARRANGING = new Set([
 
 /** The value that a Softmax before the output makes probabilities of, or the output: what cross-entropy takes. */
 export function scoresOf({ graph }: Model, output: string): string {
-  const producers = producersIn(graph.nodes);
-  let node = producers.get(output);
-  while (node && REARRANGING.has(node.op)) node = producers.get(node.inputs[0]);
+  const view = new GraphView(graph);
+  const node = view.producer(view.through(output, ({ op }) => REARRANGING.has(op)));
   return node?.op === 'Softmax' ? node.inputs[0] : output;
 }
 
-/** The inputs that take data. */
-export const dataInputsOf = ({ graph }: Model) => graph.inputs.filter(({ name }) => !graph.initializers.has(name));
-
-const hasFixedBatch = (model: Model): boolean =>
-  dataInputsOf(model).some(({ shape }) => typeof shape?.[0] === 'number');
+const hasFixedBatch = ({ graph }: Model): boolean =>
+  dataInputsOf(graph).some(({ shape }) => typeof shape?.[0] === 'number');

@@ -1,7 +1,6 @@
 import { checkLength, LENGTH, type TextFormat, TOKEN_INPUTS, type TokenInput } from '../data/text/index.ts';
 import { ThawError } from '../errors.ts';
-import type { Dimension, Model } from '../onnx/index.ts';
-import { dataInputsOf } from './prepare.ts';
+import { type Dimension, dataInputsOf, type Model } from '../onnx/index.ts';
 import type { TextSettings } from './settings.ts';
 
 /** What lies beside a text model, parsed. */
@@ -17,7 +16,7 @@ export const MAX_LENGTH = 128;
 const isTokenInput = (name: string): name is TokenInput => (TOKEN_INPUTS as readonly string[]).includes(name);
 
 /** Whether a model reads tokens. */
-export const takesTexts = (model: Model): boolean => dataInputsOf(model).some(({ name }) => name === 'input_ids');
+export const takesTexts = (model: Model): boolean => dataInputsOf(model.graph).some(({ name }) => name === 'input_ids');
 
 /**
  * How texts become a model's input.
@@ -32,7 +31,7 @@ export function chooseText(
   { maxLength }: TextSettings,
   own?: { readonly maxLength: number },
 ): TextFormat {
-  const inputs = dataInputsOf(model);
+  const inputs = dataInputsOf(model.graph);
   const odd = inputs.find(({ name, type }) => !isTokenInput(name) || (type !== 'int64' && type !== 'int32'));
   if (odd) {
     throw new ThawError(
@@ -79,7 +78,7 @@ const lengthOf = (tokenizerConfig: unknown): number => {
 /** The shapes of inputs that the file leaves open. What follows the length is an input's own, such as the four numbers of a box for each token. */
 export const textShapes = (model: Model): Record<string, readonly Dimension[]> =>
   Object.fromEntries(
-    dataInputsOf(model).flatMap(({ name, shape = [null, null] }) => {
+    dataInputsOf(model.graph).flatMap(({ name, shape = [null, null] }) => {
       const open = shape.slice(2).some((d) => typeof d !== 'number');
       return open ? [] : [[name, [...['batch', LENGTH].slice(0, shape.length), ...(shape.slice(2) as number[])]]];
     }),

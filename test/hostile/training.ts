@@ -5,9 +5,9 @@ import { ThawError } from '../../src/errors.ts';
 import { writeArtifacts } from '../../src/node/commands/artifacts.ts';
 import { inspectModel } from '../../src/node/commands/index.ts';
 import { readModelFile } from '../../src/node/models/files.ts';
-import { arrayFrom, elementCount, isHalf, type Tensor } from '../../src/onnx/index.ts';
+import { arrayFrom, dataInputsOf, elementCount, isHalf, type Tensor } from '../../src/onnx/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
-import { dataInputsOf, openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/session/index.ts';
+import { openInputShapes, type Prepared, prepareModel, takesTexts } from '../../src/session/index.ts';
 import { classification } from '../../src/tasks/index.ts';
 import { CompiledStage, parseConfig, trainingPlan, trainingSchema } from '../../src/training/index.ts';
 
@@ -73,7 +73,7 @@ async function stepOf({ network, anatomy, output }: Prepared, trainable: string)
   const stage = await CompiledStage.compile(network, plan, classification(CLASSES), nodeRuntime(), new Map(), 1);
   try {
     const [batch, sequence] = [2, 3];
-    const inputs = dataInputsOf(network.model).map(({ name }): Tensor => {
+    const inputs = dataInputsOf(network.model.graph).map(({ name }): Tensor => {
       const { type, shape } = network.values.get(name)!;
       const sizes = shape.map((d) => (typeof d === 'number' ? d : d === 'batch' ? batch : sequence));
       if (type === 'string') throw new ThawError('bad-model', 'an input of strings, which no source fills', '');

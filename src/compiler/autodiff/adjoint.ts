@@ -71,8 +71,8 @@ export const normalizeBatch = (
 export const geluGradient = (b: GraphBuilder, x: Value, dy: Value): Value =>
   b.emit('GeluGradient', [x, dy], [x], {}, { domain: ADJOINT_DOMAIN })[0];
 
-/** Inputs of adjoint operators of which only the shape is read, by their positions. */
-export const SHAPE_ONLY: Readonly<Record<string, readonly number[]>> = {
+/** Positions of the inputs of which adjoint operators read only the shape. */
+export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   ConvInputGradient: [2],
   ConvWeightGradient: [2],
   MaxPoolGradient: [2],

@@ -4,8 +4,10 @@ import {
   type GraphBuilder,
   isFloat,
   liveNodes,
+  makeNode,
   type Node,
   readsOf,
+  subgraph,
   type Typed,
   type Value,
 } from '../../onnx/index.ts';
@@ -32,7 +34,7 @@ interface Loop {
 }
 
 const loopOf = (b: GraphBuilder, node: Node): Loop => {
-  const body = node.attributes.body?.kind === 'graph' ? node.attributes.body.value : undefined;
+  const body = subgraph(node, 'body');
   if (!body) throw new UnsupportedOperator(node, 'it has no body');
   const [counter, , ...states] = body.inputs.map(({ name }) => name);
   const [, ...results] = body.outputs.map(({ name }) => name);
@@ -157,7 +159,7 @@ export function emitLoop(
     outputs.map((value) => value.name),
   );
   const info = ({ name: of, type, shape }: Value) => ({ name: of, type, shape });
-  const value: Graph = {
+  const graph: Graph = {
     name,
     nodes,
     inputs: [step, runs, ...given].map(info),
@@ -166,7 +168,7 @@ export function emitLoop(
     valueInfo: [],
   };
   const typed = [...states, ...elements.map(({ type, shape }) => ({ type, shape: [length, ...shape] }))];
-  const results = b.emit('Loop', [trips, undefined, ...states], typed, { body: { kind: 'graph', value } });
+  const results = b.emit('Loop', [trips, undefined, ...states], typed, { body: graph });
   return {
     results: results.slice(0, states.length),
     lists: results.slice(states.length),
@@ -213,10 +215,9 @@ class Remembered {
   place(read: ReadonlySet<string>): void {
     const { b, node, loop } = this;
     const lists = [...this.lists].filter(([name, list]) => name === loop.counter || read.has(list.name));
-    const copies = lists.map(([name, list]): Node => {
-      const output = b.unique(`${name}/step`);
-      return { name: list.name, op: 'Identity', domain: '', inputs: [name], outputs: [output], attributes: {} };
-    });
+    const copies = lists.map(([name, list]) =>
+      makeNode('Identity', [name], [b.unique(`${name}/step`)], {}, { name: list.name }),
+    );
     const value: Graph = {
       ...loop.body,
       nodes: [...loop.body.nodes, ...copies],

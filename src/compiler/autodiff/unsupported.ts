@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import type { Node } from '../../onnx/index.ts';
+import { labelOf, type Node } from '../../onnx/index.ts';
 
 /** The operator as documentation names it: with its domain, unless that is the ONNX standard. */
 export const operatorName = ({ op, domain }: Node): string => (domain ? `${domain}.${op}` : op);
@@ -13,7 +13,7 @@ export class UnsupportedOperator extends ThawError {
   ) {
     super(
       'unsupported-operator',
-      `${operatorName(node)} node "${node.name || node.outputs[0]}" cannot be differentiated: ${why}`,
+      `${operatorName(node)} node "${labelOf(node)}" cannot be differentiated: ${why}`,
       'Freeze the layers before it (`thaw inspect` shows what can be trained)',
       options,
     );

@@ -3,13 +3,13 @@ import {
   ELEMENTWISE,
   elementsIn,
   type GraphBuilder,
+  GraphView,
   isFloat,
   type Node,
   plainAttributes,
-  readersIn,
   readsOf,
 } from '../../onnx/index.ts';
-import { ADJOINT_DOMAIN, SHAPE_ONLY } from './adjoint.ts';
+import { ADJOINT_DOMAIN, SHAPE_INPUTS } from './adjoint.ts';
 import { canBeLate, computedAnew, type Recall, resultsOf } from './recompute.ts';
 
 export interface Passes {
@@ -53,14 +53,14 @@ const isProduct = ({ op, domain }: Node) => PRODUCTS.has(op) && (domain === '' |
  */
 export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | undefined {
   const { varying, kept } = survey(passes);
-  const readers = readersIn(passes.forward);
+  const view = new GraphView({ nodes: passes.forward });
   const remade = new Set<Node>();
   const stays = new Set([...kept, ...passes.data]);
   for (const node of passes.forward) {
     const [y] = node.outputs;
     if (isPartOfWeights(node, varying)) remade.add(node);
     if (!varying.has(y) || !kept.has(y) || !isOnePass(node) || !isFloat(b.value(y).type)) continue;
-    const isOperand = readers.get(y)?.some((reader) => {
+    const isOperand = view.readers(y).some((reader) => {
       const columns = isProduct(reader) && b.value(reader.outputs[0]).shape.at(-1);
       return typeof columns === 'number' && columns >= MANY_COLUMNS;
     });
@@ -121,7 +121,7 @@ function survey({ forward, backward, data }: Passes) {
 }
 
 const contentsReadBy = (node: Node): readonly string[] => {
-  const ignored = node.domain === ADJOINT_DOMAIN ? SHAPE_ONLY[node.op] : undefined;
+  const ignored = node.domain === ADJOINT_DOMAIN ? SHAPE_INPUTS[node.op] : undefined;
   return ignored ? node.inputs.filter((_, i) => !ignored.includes(i)) : readsOf(node);
 };
 

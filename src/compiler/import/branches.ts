@@ -1,18 +1,20 @@
 import {
   capturedBy,
-  freshName,
+  dataInputsOf,
   type Graph,
+  GraphView,
   isFloat,
+  labelOf,
   type Model,
   type Node,
   ownNames,
-  producersIn,
+  Rewriter,
   readsOf,
   renamed,
+  subgraph,
   subgraphs,
   type Tensor,
   tensor,
-  valueNames,
 } from '../../onnx/index.ts';
 import type { KnownValues } from './loops.ts';
 
@@ -20,27 +22,23 @@ import type { KnownValues } from './loops.ts';
  * The model with the branch that is taken in place of every `If` whose condition is known, so that gradients can follow. Those inside
  * other subgraphs stay.
  *
- * @param constants contents of values that are known when compiling, beside initializers
+ * @param constants contents of values that are known when compiling, besides initializers
  * @returns the model itself where there is none
  */
 export function inlineBranches(model: Model, constants: ReadonlyMap<string, Tensor>): Model {
   const { graph } = model;
-  const initializers = new Map(graph.initializers);
-  const taken = valueNames(graph);
+  const view = new GraphView(graph, { constants });
+  const rewriter = new Rewriter(graph);
   const own = ownNames(graph);
-  const nodes = graph.nodes.flatMap((node): Node[] => {
-    const condition = node.op === 'If' && node.domain === '' ? node.inputs[0] : undefined;
-    const known = condition === undefined ? undefined : (graph.initializers.get(condition) ?? constants.get(condition));
-    const branch = known && node.attributes[known.data[0] ? 'then_branch' : 'else_branch'];
-    const inlined = branch?.kind === 'graph' ? inline(node, branch.value, own, taken) : undefined;
-    if (!inlined) return [node];
-    for (const [name, contents] of inlined.initializers) initializers.set(name, contents);
-    for (const name of [...inlined.initializers.keys(), ...inlined.nodes.flatMap(({ outputs }) => outputs)])
-      own.add(name);
-    return inlined.nodes;
-  });
-  if (nodes.length === graph.nodes.length && nodes.every((node, i) => node === graph.nodes[i])) return model;
-  return { ...model, graph: { ...graph, nodes, initializers } };
+  let found = false;
+  for (const node of graph.nodes) {
+    const condition = node.op === 'If' && node.domain === '' ? view.constant(node.inputs[0]) : undefined;
+    const branch = condition && subgraph(node, condition.data[0] ? 'then_branch' : 'else_branch');
+    const isInlined = branch !== undefined && inline(node, branch, rewriter, own);
+    if (!isInlined) rewriter.nodes.push(node);
+    found ||= isInlined;
+  }
+  return found ? { ...model, graph: rewriter.graph } : model;
 }
 
 /** Names that a branch's values take in the graph around it. */
@@ -52,52 +50,39 @@ interface Inlining {
 }
 
 /**
- * The branch's nodes with its results under the given names, and what else it computes under names that are free. Undefined where a
- * weight would need another name: it would no longer be found in the model that is exported.
+ * Writes the branch's nodes with its results under the given names, and what else it computes under names that are free.
+ *
+ * @param own names of the graph around it, to which those that are written are added
+ * @returns whether it did: a weight may not get another name, under which it would no longer be found in the model that is exported
  */
 function inline(
   node: Node,
   branch: Graph,
-  own: ReadonlySet<string>,
-  taken: Set<string>,
+  rewriter: Rewriter,
+  own: Set<string>,
   { results: to, captured = new Map() }: Inlining = { results: node.outputs },
-): Graph | undefined {
+): boolean {
   const results = new Map(branch.outputs.map(({ name }, i) => [name, to[i]]));
   const names = new Map<string, string>(captured);
-  const computed = branch.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== '');
-  for (const name of computed) {
-    if (results.has(name)) names.set(name, results.get(name)!);
-    else if (own.has(name)) names.set(name, freshName(name, taken));
+  const clashing = [...branch.initializers].filter(([name]) => own.has(name));
+  if (clashing.some(([, { type }]) => isFloat(type))) return false;
+  for (const name of branch.nodes.flatMap(({ outputs }) => outputs)) {
+    if (name !== '' && results.has(name)) names.set(name, results.get(name)!);
+    else if (name !== '' && own.has(name)) names.set(name, rewriter.fresh(name));
   }
-  for (const [name, { type }] of branch.initializers) {
-    if (!own.has(name)) continue;
-    if (isFloat(type)) return undefined;
-    names.set(name, freshName(name, taken));
-  }
+  for (const [name] of clashing) names.set(name, rewriter.fresh(name));
   const rename = (name: string) => names.get(name) ?? name;
   const { nodes, initializers } = renamed(branch, rename);
-  // A result that the branch does not compute, but passes on, or gives twice.
-  const passed = branch.outputs.flatMap(({ name }, i): Node[] => {
+  for (const inner of nodes) rewriter.nodes.push(inner);
+  for (const [name, contents] of initializers) rewriter.initializers.set(name, contents);
+  branch.outputs.forEach(({ name }, i) => {
     const [from, as] = [rename(name), to[i]];
-    return from === as || as === '' ? [] : [standard('Identity', [from], as, node.name)];
+    // A result that the branch does not compute, but passes on, or gives twice.
+    if (from !== as && as !== '') rewriter.emit('Identity', [from], as, {}, { name: `${node.name}/${as}` });
   });
-  return { ...branch, nodes: [...nodes, ...passed], initializers };
+  for (const name of [...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs), ...to]) own.add(name);
+  return true;
 }
-
-const standard = (
-  op: string,
-  inputs: readonly string[],
-  output: string,
-  label: string,
-  attributes: Node['attributes'] = {},
-): Node => ({
-  name: `${label}/${output}`,
-  op,
-  domain: '',
-  inputs,
-  outputs: [output],
-  attributes,
-});
 
 /** What `Where` chooses from on the CPU. */
 const CHOSEN = new Set(['float32', 'float64', 'int32', 'int64', 'uint8']);
@@ -121,20 +106,22 @@ export interface Selected {
  */
 export function selectBranches(model: Model, known: KnownValues, stays: ReadonlySet<string>): Selected | undefined {
   const { graph } = model;
+  const view = new GraphView(graph);
   const varying = varyingNames(graph, known.constants);
   for (const [at, node] of graph.nodes.entries()) {
-    const { then_branch, else_branch } = node.attributes;
     if (node.op !== 'If' || node.domain !== '' || stays.has(node.outputs[0])) continue;
-    if (then_branch?.kind !== 'graph' || else_branch?.kind !== 'graph') continue;
+    const [then, otherwise] = ['then_branch', 'else_branch'].map((name) => subgraph(node, name));
+    if (!then || !otherwise) continue;
     const types = node.outputs.map((name) => known.values.get(name)?.type);
     if (!types.includes('float32') || !types.every((type) => type && CHOSEN.has(type))) continue;
-    if (!dependsOnWeights(node, graph)) continue;
-    const written = bothBranches(node, [then_branch.value, else_branch.value], graph, known, varying);
+    if (!dependsOnWeights(node, view)) continue;
+    const written = bothBranches(node, [then, otherwise], graph, known, varying);
     if (!written) continue;
-    const nodes = graph.nodes.flatMap((other, i) => (i === at ? written.nodes : [other]));
+    const { rewriter, results } = written;
+    const nodes = graph.nodes.toSpliced(at, 1, ...rewriter.nodes);
     return {
-      model: { ...model, graph: { ...graph, nodes, initializers: written.initializers } },
-      results: written.results,
+      model: { ...model, graph: { ...graph, nodes, initializers: rewriter.initializers } },
+      results,
       node: node.outputs[0],
     };
   }
@@ -142,9 +129,9 @@ export function selectBranches(model: Model, known: KnownValues, stays: Readonly
 }
 
 /** Names of the floats that are computed from data. */
-function varyingNames({ inputs, initializers, nodes }: Graph, constants: ReadonlyMap<string, Tensor>): Set<string> {
-  const varying = new Set(inputs.map(({ name }) => name).filter((name) => !initializers.has(name)));
-  for (const node of nodes) {
+function varyingNames(graph: Graph, constants: ReadonlyMap<string, Tensor>): Set<string> {
+  const varying = new Set(dataInputsOf(graph).map(({ name }) => name));
+  for (const node of graph.nodes) {
     if (!readsOf(node).some((name) => varying.has(name))) continue;
     for (const output of node.outputs) if (output !== '' && !constants.has(output)) varying.add(output);
   }
@@ -152,8 +139,7 @@ function varyingNames({ inputs, initializers, nodes }: Graph, constants: Readonl
 }
 
 /** Whether a node or one before it reads a float of several elements, its subgraphs included. */
-export function dependsOnWeights(node: Node, graph: Graph): boolean {
-  const producers = producersIn(graph.nodes);
+export function dependsOnWeights(node: Node, view: GraphView): boolean {
   const isWeight = ({ type, shape }: Tensor) => isFloat(type) && shape.some((d) => d > 1);
   const holds = (inner: Graph): boolean =>
     [...inner.initializers.values()].some(isWeight) || inner.nodes.some((n) => subgraphs(n).some(holds));
@@ -164,9 +150,9 @@ export function dependsOnWeights(node: Node, graph: Graph): boolean {
     for (const name of readsOf(next)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      const contents = graph.initializers.get(name);
+      const contents = view.initializers.get(name);
       if (contents && isWeight(contents)) return true;
-      const producer = producers.get(name);
+      const producer = view.producer(name);
       if (producer) open.push(producer);
     }
   }
@@ -185,44 +171,31 @@ function bothBranches(
   { values }: KnownValues,
   varying: ReadonlySet<string>,
 ) {
-  const initializers = new Map(graph.initializers);
-  const taken = valueNames(graph);
+  const rewriter = new Rewriter(graph);
   const own = ownNames(graph);
-  const label = node.name || node.outputs[0];
-  const nodes: Node[] = [];
-  const emit = (op: string, inputs: readonly string[], hint: string, attributes?: Node['attributes']): string => {
-    const output = freshName(hint, taken);
-    nodes.push(standard(op, inputs, output, label, attributes));
-    own.add(output);
-    return output;
+  const label = labelOf(node);
+  const write = (op: string, inputs: readonly string[], to: string, attributes = {}): string => {
+    own.add(to);
+    return rewriter.emit(op, inputs, to, attributes, { name: `${label}/${to}` });
   };
   // A whole number first, since a float with a name of its own may be a parameter.
-  const whole = freshName(`${label}/constant`, taken);
-  initializers.set(whole, tensor('int64', [], BigInt64Array.of(1n)));
-  const one = emit('Cast', [whole], `${label}/one`, { to: { kind: 'int', value: 1 } });
+  const whole = rewriter.constant(`${label}/constant`, tensor('int64', [], BigInt64Array.of(1n)));
+  const one = write('Cast', [whole], rewriter.fresh(`${label}/one`), { to: 1 });
   // Of one element, whatever its axes.
-  const condition = emit('Squeeze', [node.inputs[0]], `${label}/condition`);
+  const condition = write('Squeeze', [node.inputs[0]], rewriter.fresh(`${label}/condition`));
   const results = branches.map((branch, i) => {
     const side = i === 0 ? 'then' : 'else';
     const captured = new Map<string, string>();
     for (const name of capturedIn(node, branch)) {
       if (captured.has(name) || !varying.has(name) || values.get(name)?.type !== 'float32') continue;
       const inputs = i === 0 ? [condition, name, one] : [condition, one, name];
-      captured.set(name, emit('Where', inputs, `${name}_${side}`));
+      captured.set(name, write('Where', inputs, rewriter.fresh(`${name}_${side}`)));
     }
-    const given = node.outputs.map((name) => freshName(`${name}_${side}`, taken));
-    const inlined = inline(node, branch, own, taken, { results: given, captured });
-    if (!inlined) return undefined;
-    for (const [name, contents] of inlined.initializers) initializers.set(name, contents);
-    for (const name of [...inlined.initializers.keys(), ...inlined.nodes.flatMap(({ outputs }) => outputs)])
-      own.add(name);
-    nodes.push(...inlined.nodes);
-    return given;
+    const given = node.outputs.map((name) => rewriter.fresh(`${name}_${side}`));
+    return inline(node, branch, rewriter, own, { results: given, captured }) ? given : undefined;
   });
   const [then, other] = results;
   if (!then || !other) return undefined;
-  node.outputs.forEach((name, i) => {
-    nodes.push(standard('Where', [condition, then[i], other[i]], name, label));
-  });
-  return { nodes, initializers, results: then.map((name, i) => [name, other[i]] as const) };
+  for (const [i, name] of node.outputs.entries()) write('Where', [condition, then[i], other[i]], name);
+  return { rewriter, results: then.map((name, i) => [name, other[i]] as const) };
 }

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { type Attribute, type Node, plainAttributes, type Tensor, tensor } from '../../onnx/index.ts';
+import { labelOf, makeNode, type Node, plainAttributes, type Tensor, tensor, toAttributes } from '../../onnx/index.ts';
 
 /** What a conversion may ask of the graph around a node. */
 export interface Scope {
@@ -26,8 +26,6 @@ const int64 = (values: readonly (number | bigint)[]): Tensor =>
   tensor('int64', [values.length], BigInt64Array.from(values, BigInt));
 const floats = (values: readonly number[], shape: readonly number[] = [values.length]): Tensor =>
   tensor('float32', shape, Float32Array.from(values));
-const string = (value: string): Attribute => ({ kind: 'string', value });
-const int = (value: number): Attribute => ({ kind: 'int', value });
 
 const without = ({ attributes }: Node, ...names: readonly string[]): Node['attributes'] =>
   Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
@@ -35,7 +33,7 @@ const without = ({ attributes }: Node, ...names: readonly string[]): Node['attri
 export const refuse = (node: Node, why: string): never => {
   throw new ThawError(
     'bad-model',
-    `${node.op} node "${node.name || node.outputs[0]}" cannot be brought to operator set 18: ${why}`,
+    `${node.op} node "${labelOf(node)}" cannot be brought to operator set 18: ${why}`,
     'Export the model again with operator set 17 or later',
   );
 };
@@ -73,16 +71,15 @@ const flattening: Conversion = {
     const { axis = 1 } = plainAttributes(node);
     const axes = rank(x) ?? rank(y);
     if (axis === -1 || (axes !== undefined && Number(axis) === axes - 1)) {
-      return [{ ...node, attributes: { axis: int(-1) } }];
+      return [{ ...node, attributes: toAttributes({ axis: -1 }) }];
     }
     const [shape, flat, result] = ['shape', 'flat', 'flat_result'].map((part) => fresh(`${y}_${part}`));
-    const nodes: readonly Node[] = [
-      { name: shape, op: 'Shape', domain: '', inputs: [x], outputs: [shape], attributes: {} },
-      { name: flat, op: 'Flatten', domain: '', inputs: [x], outputs: [flat], attributes: { axis: int(Number(axis)) } },
-      { ...node, inputs: [flat], outputs: [result], attributes: { axis: int(-1) } },
-      { name: `${y}_unflatten`, op: 'Reshape', domain: '', inputs: [result, shape], outputs: [y], attributes: {} },
+    return [
+      makeNode('Shape', [x], [shape], {}, { name: shape }),
+      makeNode('Flatten', [x], [flat], { axis: Number(axis) }, { name: flat }),
+      { ...node, inputs: [flat], outputs: [result], attributes: toAttributes({ axis: -1 }) },
+      makeNode('Reshape', [result, shape], [y], {}, { name: `${y}_unflatten` }),
     ];
-    return nodes;
   },
 };
 
@@ -98,11 +95,11 @@ const resize: Conversion['convert'] = (node, { constant, contents }) => {
       ...node,
       op: 'Resize',
       inputs: [node.inputs[0], '', name],
-      attributes: {
-        mode: string(mode),
-        coordinate_transformation_mode: string('asymmetric'),
-        nearest_mode: string(shrinks ? 'ceil' : 'floor'),
-      },
+      attributes: toAttributes({
+        mode,
+        coordinate_transformation_mode: 'asymmetric',
+        nearest_mode: shrinks ? 'ceil' : 'floor',
+      }),
     },
   ];
 };
@@ -129,7 +126,8 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     convert: (node, scope) => {
       const [converted] = intsToInput('split', 1, 13).convert(node, scope);
       if (converted.inputs[1]) return [converted];
-      return [{ ...converted, attributes: { ...converted.attributes, num_outputs: int(node.outputs.length) } }];
+      const attributes = toAttributes({ ...converted.attributes, num_outputs: node.outputs.length });
+      return [{ ...converted, attributes }];
     },
   },
 
@@ -206,7 +204,7 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     convert: (node) => [
       {
         ...node,
-        attributes: { ...node.attributes, coordinate_transformation_mode: string('output_half_pixel') },
+        attributes: toAttributes({ ...node.attributes, coordinate_transformation_mode: 'output_half_pixel' }),
       },
     ],
   },

@@ -1,19 +1,20 @@
 import {
-  type Attribute,
-  freshName,
+  axis,
   type Graph,
+  GraphView,
   isFloat,
+  labelOf,
   type Model,
   type Node,
   numbersOf,
   ownNames,
-  producersIn,
+  plainAttributes,
+  Rewriter,
   renamed,
+  subgraph,
   type Tensor,
   type Typed,
   tensor,
-  throughIdentity,
-  valueNames,
 } from '../../onnx/index.ts';
 
 /** A loop of more steps than this stays as it is. */
@@ -61,46 +62,44 @@ interface Sliced {
  */
 export function unrollLoops(model: Model, known: KnownValues): Model {
   const { graph } = model;
-  const initializers = new Map(graph.initializers);
-  const names = valueNames(graph);
+  const view = new GraphView(graph, known);
+  const rewriter = new Rewriter(graph);
   const own = ownNames(graph);
   let count = graph.nodes.length;
-  const nodes = graph.nodes.flatMap((node): Node[] => {
-    const steps = stepsOf(node, known, graph.initializers);
+  let found = false;
+  for (const node of graph.nodes) {
+    const steps = stepsOf(node, view);
     const added = steps ? steps.count * steps.body.nodes.length : 0;
-    const shared = steps && count + added <= MOST_NODES ? sharedNames(steps.body, own, names) : undefined;
-    if (!steps || !shared) return [node];
+    const shared = steps && count + added <= MOST_NODES ? sharedNames(steps.body, own, rewriter) : undefined;
+    if (!steps || !shared) {
+      rewriter.nodes.push(node);
+      continue;
+    }
+    found = true;
     count += added;
-    for (const [name, as] of shared) initializers.set(as, steps.body.initializers.get(name)!);
+    for (const [name, as] of shared) rewriter.initializers.set(as, steps.body.initializers.get(name)!);
     for (const as of shared.values()) own.add(as);
-    return writtenOut(node, steps, shared, names, initializers);
-  });
-  const unchanged = nodes.length === graph.nodes.length && nodes.every((node, i) => node === graph.nodes[i]);
-  return unchanged ? model : { ...model, graph: { ...graph, nodes, initializers } };
+    writeOut(node, steps, shared, rewriter);
+  }
+  return found ? { ...model, graph: rewriter.graph } : model;
 }
 
-function stepsOf(node: Node, known: KnownValues, initializers: ReadonlyMap<string, Tensor>): Steps | undefined {
-  const body = node.attributes.body;
-  if (node.domain !== '' || body?.kind !== 'graph') return undefined;
-  const contents = (name: string) => initializers.get(name) ?? known.constants.get(name);
-  const steps =
-    node.op === 'Loop'
-      ? loop(node, body.value, contents)
-      : node.op === 'Scan'
-        ? scan(node, body.value, known)
-        : undefined;
+function stepsOf(node: Node, view: GraphView): Steps | undefined {
+  const body = node.domain === '' ? subgraph(node, 'body') : undefined;
+  if (!body) return undefined;
+  const steps = node.op === 'Loop' ? loop(node, body, view) : node.op === 'Scan' ? scan(node, body, view) : undefined;
   return steps && steps.count >= 1 && steps.count <= MOST_STEPS ? steps : undefined;
 }
 
-function loop(node: Node, body: Graph, contents: (name: string) => Tensor | undefined): Steps | undefined {
+function loop(node: Node, body: Graph, view: GraphView): Steps | undefined {
   const [trips, condition, ...states] = node.inputs;
   const [counter, before, ...stateInputs] = body.inputs.map(({ name }) => name);
   const [after, ...results] = body.outputs.map(({ name }) => name);
   const isTrue = (known: Tensor | undefined) => known !== undefined && Boolean(known.data[0]);
-  const limit = trips ? contents(trips) : undefined;
-  if (!limit || (condition && !isTrue(contents(condition)))) return undefined;
-  const source = throughIdentity(after, producersIn(body.nodes));
-  if (source !== before && !isTrue(body.initializers.get(source) ?? contents(source))) return undefined;
+  const limit = view.constant(trips);
+  if (!limit || (condition && !isTrue(view.constant(condition)))) return undefined;
+  const source = new GraphView(body).original(after);
+  if (source !== before && !isTrue(body.initializers.get(source) ?? view.constant(source))) return undefined;
   return {
     count: numbersOf(limit)[0],
     body,
@@ -114,30 +113,27 @@ function loop(node: Node, body: Graph, contents: (name: string) => Tensor | unde
   };
 }
 
-function scan({ inputs, attributes }: Node, body: Graph, { values }: KnownValues): Steps | undefined {
-  const several = Number(attributes.num_scan_inputs?.value ?? 0);
-  const count = inputs.length - several;
+function scan(node: Node, body: Graph, view: GraphView): Steps | undefined {
+  const { inputs } = node;
+  const attributes = plainAttributes(node);
+  const { scan_input_axes = [], scan_input_directions = [] } = attributes;
+  const { scan_output_axes = [], scan_output_directions = [] } = attributes;
+  const count = inputs.length - (attributes.num_scan_inputs ?? 0);
   const results = body.outputs.map(({ name }) => name);
-  const axisOf = (list: Attribute | undefined, i: number, rank: number) => {
-    const at = list?.kind === 'ints' ? Number(list.value[i] ?? 0) : 0;
-    return at < 0 ? at + rank : at;
-  };
-  const isReversed = (list: Attribute | undefined, i: number) => list?.kind === 'ints' && Number(list.value[i]) === 1;
-  const { scan_input_axes, scan_input_directions, scan_output_axes, scan_output_directions } = attributes;
   const taken = inputs.slice(count).map((from, i) => ({
     from,
     name: body.inputs[count + i].name,
-    axis: axisOf(scan_input_axes, i, values.get(from)?.shape.length ?? 0),
-    reversed: isReversed(scan_input_directions, i),
+    axis: axis(scan_input_axes[i] ?? 0, view.typeOf(from)?.shape.length ?? 0),
+    reversed: scan_input_directions[i] === 1,
   }));
-  const length = taken.length ? values.get(taken[0].from)?.shape[taken[0].axis] : undefined;
-  // A negative axis of a result would need its rank, which the body need not declare.
+  const length = taken.length ? view.typeOf(taken[0].from)?.shape[taken[0].axis] : undefined;
   const given = results.slice(count).map((name, i) => ({
     name,
-    axis: axisOf(scan_output_axes, i, Number.NaN),
-    reversed: isReversed(scan_output_directions, i),
+    axis: Number(scan_output_axes[i] ?? 0),
+    reversed: scan_output_directions[i] === 1,
   }));
-  if (typeof length !== 'number' || given.some(({ axis }) => Number.isNaN(axis))) return undefined;
+  // A negative axis of a result would need its rank, which the body need not declare.
+  if (typeof length !== 'number' || given.some((result) => result.axis < 0)) return undefined;
   return {
     count: length,
     body,
@@ -151,35 +147,27 @@ function scan({ inputs, attributes }: Node, body: Graph, { values }: KnownValues
 }
 
 /** The names of the body's initializers in the graph around it. Undefined where a weight could not keep its own. */
-function sharedNames(body: Graph, own: ReadonlySet<string>, names: Set<string>): Map<string, string> | undefined {
+function sharedNames(body: Graph, own: ReadonlySet<string>, rewriter: Rewriter): Map<string, string> | undefined {
   const shared = new Map<string, string>();
   for (const [name, { type }] of body.initializers) {
     if (own.has(name) && isFloat(type)) return undefined;
-    shared.set(name, own.has(name) ? freshName(name, names) : name);
+    shared.set(name, own.has(name) ? rewriter.fresh(name) : name);
   }
   return shared;
 }
 
-function writtenOut(
+function writeOut(
   node: Node,
   { count, body, states, stateInputs, fixed, counter, taken, results, given }: Steps,
   shared: ReadonlyMap<string, string>,
-  names: Set<string>,
-  initializers: Map<string, Tensor>,
-): Node[] {
-  const written: Node[] = [];
-  const label = node.name || node.outputs[0];
-  const constant = (hint: string, contents: Tensor): string => {
-    const name = freshName(`${label}/${hint}`, names);
-    initializers.set(name, contents);
-    return name;
-  };
-  const emit = (op: string, inputs: readonly string[], to: string, attributes: Node['attributes'] = {}): string => {
-    written.push({ name: `${label}/${to}`, op, domain: '', inputs, outputs: [to], attributes });
-    return to;
-  };
-  const along = (axis: number): Node['attributes'] => ({ axis: { kind: 'int', value: axis } });
-  const integer = (value: number, shape: readonly number[]) => tensor('int64', shape, BigInt64Array.of(BigInt(value)));
+  rewriter: Rewriter,
+): void {
+  const label = labelOf(node);
+  const constant = (hint: string, contents: Tensor): string => rewriter.constant(`${label}/${hint}`, contents);
+  const integer = (hint: string, value: number, shape: readonly number[] = []): string =>
+    constant(hint, tensor('int64', shape, BigInt64Array.of(BigInt(value))));
+  const emit = (op: string, inputs: readonly string[], to: string, attributes = {}): string =>
+    rewriter.emit(op, inputs, to, attributes, { name: `${label}/${to}` });
   const alike = new Map([
     ...shared,
     ...[...fixed].map(([name, contents]) => [name, constant(name, contents)] as const),
@@ -188,23 +176,23 @@ function writtenOut(
   let current = states;
   for (let step = 0; step < count; step++) {
     const now = new Map(alike);
-    if (counter !== undefined) now.set(counter, constant(`step_${step}`, integer(step, [])));
+    if (counter !== undefined) now.set(counter, integer(`step_${step}`, step));
     for (const [i, name] of stateInputs.entries()) now.set(name, current[i]);
     for (const { from, name, axis, reversed } of taken) {
-      const at = constant('at', integer(reversed ? count - 1 - step : step, []));
-      now.set(name, emit('Gather', [from, at], freshName(name, names), along(axis)));
+      const at = integer('at', reversed ? count - 1 - step : step);
+      now.set(name, emit('Gather', [from, at], rewriter.fresh(name), { axis }));
     }
     for (const name of body.nodes.flatMap(({ outputs }) => outputs)) {
-      if (name !== '') now.set(name, freshName(name, names));
+      if (name !== '') now.set(name, rewriter.fresh(name));
     }
     const rename = (name: string) => now.get(name) ?? name;
     for (const copy of renamed(body, rename).nodes) {
-      written.push({ ...copy, name: freshName(`${label}/${copy.name || copy.outputs[0]}`, names) });
+      rewriter.nodes.push({ ...copy, name: rewriter.fresh(`${label}/${labelOf(copy)}`) });
     }
     current = results.slice(0, states.length).map(rename);
     given.forEach(({ name, axis, reversed }, i) => {
-      const axes = constant('axes', integer(axis, [1]));
-      const element = emit('Unsqueeze', [rename(name), axes], freshName(`${label}/element`, names));
+      const axes = integer('axes', axis, [1]);
+      const element = emit('Unsqueeze', [rename(name), axes], rewriter.fresh(`${label}/element`));
       if (reversed) elements[i].unshift(element);
       else elements[i].push(element);
     });
@@ -212,7 +200,6 @@ function writtenOut(
   node.outputs.forEach((to, i) => {
     if (to === '') return;
     if (i < states.length) emit('Identity', [current[i]], to);
-    else emit('Concat', elements[i - states.length], to, along(given[i - states.length].axis));
+    else emit('Concat', elements[i - states.length], to, { axis: given[i - states.length].axis });
   });
-  return written;
 }

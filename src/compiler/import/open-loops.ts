@@ -1,14 +1,19 @@
 import {
   freshName,
   type Graph,
+  GraphView,
   isFloat,
+  labelOf,
   type Model,
+  makeNode,
   type Node,
   renamed,
   sameShape,
+  subgraph,
   subgraphs,
   type Typed,
   tensor,
+  toAttributes,
   valueNames,
 } from '../../onnx/index.ts';
 import { dependsOnWeights } from './branches.ts';
@@ -40,10 +45,11 @@ export interface OpenLoop {
  */
 export function openLoop({ ...model }: Model, known: KnownValues, done: ReadonlySet<string>): OpenLoop | undefined {
   const { graph } = model;
-  const at = graph.nodes.findIndex((node) => isOpenable(node, graph, known) && !done.has(node.outputs[0]));
+  const view = new GraphView(graph, known);
+  const at = graph.nodes.findIndex((node) => isOpenable(node, view) && !done.has(node.outputs[0]));
   if (at < 0) return undefined;
   const node = graph.nodes[at];
-  const body = bodyOf(node)!;
+  const body = subgraph(node, 'body')!;
   const outside = valueNames({ ...graph, nodes: graph.nodes.filter((other) => other !== node) });
   for (const name of [...node.inputs, ...node.outputs]) outside.add(name);
   const taken = valueNames(graph);
@@ -65,18 +71,17 @@ export function openLoop({ ...model }: Model, known: KnownValues, done: Readonly
   const [counter, , ...states] = opened.inputs.map(({ name }) => name);
   const values = [...states, ...opened.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))];
   const lists = new Map(values.map((name) => [name, freshName(`${name}/steps`, taken)]));
-  const copies = [...lists].map(([name, list]): Node => {
-    const output = freshName(`${name}/step`, taken);
-    return { name: list, op: 'Identity', domain: '', inputs: [name], outputs: [output], attributes: {} };
-  });
+  const copies = [...lists].map(([name, list]) =>
+    makeNode('Identity', [name], [freshName(`${name}/step`, taken)], {}, { name: list }),
+  );
   const listed: Graph = {
     ...opened,
     nodes: [...opened.nodes, ...copies],
     outputs: [...opened.outputs, ...copies.map(({ outputs: [name] }) => ({ name }))],
   };
-  const one = freshName(`${node.name || node.outputs[0]}/one`, taken);
-  const withBody = (value: Graph, outputs: readonly string[], inputs = node.inputs): Model => {
-    const loop: Node = { ...node, inputs, outputs, attributes: { ...node.attributes, body: { kind: 'graph', value } } };
+  const one = freshName(`${labelOf(node)}/one`, taken);
+  const withBody = (body: Graph, outputs: readonly string[], inputs = node.inputs): Model => {
+    const loop: Node = { ...node, inputs, outputs, attributes: toAttributes({ ...node.attributes, body }) };
     return { ...model, graph: { ...graph, initializers, nodes: graph.nodes.with(at, loop) } };
   };
   const given = [...node.outputs, ...lists.values()];
@@ -112,12 +117,9 @@ export function valuesOf(
   return states.every(([before, after]) => sameShape(shapeOf(before), shapeOf(after))) ? found : undefined;
 }
 
-const bodyOf = ({ attributes: { body } }: Node): Graph | undefined => (body?.kind === 'graph' ? body.value : undefined);
-
 /** Whether a loop gives floats that are computed from weights, and has no loops or branches inside. */
-function isOpenable(node: Node, graph: Graph, { values }: KnownValues): boolean {
-  const body = node.op === 'Loop' && node.domain === '' ? bodyOf(node) : undefined;
+function isOpenable(node: Node, view: GraphView): boolean {
+  const body = node.op === 'Loop' && node.domain === '' ? subgraph(node, 'body') : undefined;
   if (!body || body.nodes.some((inner) => subgraphs(inner).length)) return false;
-  const types = node.outputs.map((name) => values.get(name)?.type);
-  return types.includes('float32') && dependsOnWeights(node, graph);
+  return node.outputs.some((name) => view.typeOf(name)?.type === 'float32') && dependsOnWeights(node, view);
 }

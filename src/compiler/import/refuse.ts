@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { type Graph, isDequantize, isQuantize, type Node, subgraphs } from '../../onnx/index.ts';
+import { type Graph, isDequantize, isQuantize, labelOf, type Node, subgraphs } from '../../onnx/index.ts';
 
 /** Operators that compute in whole numbers, or make floats of them: of the standard, and as ONNX Runtime's tools write them. */
 const QUANTIZED =
@@ -45,4 +45,4 @@ export function refuseUntrainable({ graph }: { readonly graph: Graph }, policy: 
 const allNodes = (graph: Graph): Node[] =>
   graph.nodes.flatMap((node) => [node, ...subgraphs(node).flatMap((inner) => allNodes(inner))]);
 
-const describe = ({ op, name, outputs }: Node): string => `${op} node "${name || outputs[0]}"`;
+const describe = (node: Node): string => `${node.op} node "${labelOf(node)}"`;

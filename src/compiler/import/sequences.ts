@@ -1,15 +1,14 @@
 import {
   axis as axisAt,
-  freshName,
+  labelOf,
   type Model,
+  makeNode,
   type Node,
   numbersOf,
   plainAttributes,
+  Rewriter,
   readsOf,
-  type Tensor,
   tensor,
-  toAttributes,
-  valueNames,
 } from '../../onnx/index.ts';
 import type { KnownValues } from './loops.ts';
 
@@ -22,58 +21,46 @@ const MOST_PARTS = 1024;
  *
  * @returns the model itself where there is none
  */
-export function writeSequences(model: Model, { values, constants }: KnownValues): Model {
+export function writeSequences(model: Model, known: KnownValues): Model {
   const { graph } = model;
-  const initializers = new Map(graph.initializers);
-  const names = valueNames(graph);
+  const rewriter = new Rewriter(graph);
   /** The tensors in each sequence. */
   const members = new Map<string, readonly string[]>();
-  const nodes: Node[] = [];
-  const known = (name: string | undefined): number[] | undefined => {
-    const contents = name ? (initializers.get(name) ?? constants.get(name)) : undefined;
-    return contents && numbersOf(contents);
+  const contents = (name = '') => rewriter.initializers.get(name) ?? known.constants.get(name);
+  const numbers = (name: string | undefined): number[] | undefined => {
+    const found = contents(name);
+    return found && numbersOf(found);
   };
-  const emit = (label: string, op: string, inputs: readonly string[], outputs: readonly string[], attributes = {}) => {
-    const name = `${label}/${outputs[0]}`;
-    nodes.push({ name, op, domain: '', inputs, outputs, attributes: toAttributes(attributes) });
-  };
-  const constant = (label: string, contents: Tensor): string => {
-    const name = freshName(`${label}/constant`, names);
-    initializers.set(name, contents);
-    return name;
-  };
-  const integers = (numbers: readonly number[]) =>
-    tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
+  const emit = (label: string, op: string, inputs: readonly string[], to: string, attributes = {}): string =>
+    rewriter.emit(op, inputs, to, attributes, { name: `${label}/${to}` });
+  const integers = (label: string, ...values: readonly number[]): string => rewriter.ints(`${label}/constant`, values);
 
   const split = (node: Node, label: string): readonly string[] | undefined => {
     const [input, sizes] = node.inputs;
     const { axis = 0, keepdims = 1 } = plainAttributes(node);
-    const shape = values.get(input)?.shape;
+    const shape = known.values.get(input)?.shape;
     const at = shape && axisAt(axis, shape.length);
     const size = at === undefined ? undefined : shape?.[at];
-    const given = sizes ? known(sizes) : [1];
+    const given = sizes ? numbers(sizes) : [1];
     if (typeof size !== 'number' || !given || at === undefined) return undefined;
-    const isOfEqual = !sizes || (initializers.get(sizes) ?? constants.get(sizes))?.shape.length === 0;
+    const isOfEqual = !sizes || contents(sizes)?.shape.length === 0;
     const [each] = given;
     if (!given.every((part) => part >= 1)) return undefined;
     const parts = isOfEqual
       ? Array.from({ length: Math.ceil(size / each) }, (_, i) => Math.min(each, size - i * each))
       : given;
     if (!(parts.length >= 1 && parts.length <= MOST_PARTS)) return undefined;
-    const outputs = parts.map(() => freshName(`${label}/part`, names));
-    emit(label, 'Split', [input, constant(label, integers(parts))], outputs, { axis: at });
+    const outputs = parts.map(() => rewriter.fresh(`${label}/part`));
+    const inputs = [input, integers(label, ...parts)];
+    rewriter.nodes.push(makeNode('Split', inputs, outputs, { axis: at }, { name: `${label}/${outputs[0]}` }));
     // Without sizes, the axis that was split can go.
     if (sizes || keepdims !== 0) return outputs;
-    const axes = constant(label, integers([at]));
-    return outputs.map((part) => {
-      const squeezed = freshName(`${label}/member`, names);
-      emit(label, 'Squeeze', [part, axes], [squeezed]);
-      return squeezed;
-    });
+    const axes = integers(label, at);
+    return outputs.map((part) => emit(label, 'Squeeze', [part, axes], rewriter.fresh(`${label}/member`)));
   };
 
   const place = (name: string | undefined, length: number): number | undefined => {
-    const at = name ? known(name)?.[0] : length;
+    const at = name ? numbers(name)?.[0] : length;
     return at === undefined || !name ? at : at < 0 ? at + length : at;
   };
 
@@ -110,37 +97,38 @@ export function writeSequences(model: Model, { values, constants }: KnownValues)
     const all = members.get(sequence);
     if (!all) return false;
     if (node.op === 'SequenceLength') {
-      initializers.set(to, tensor('int64', [], BigInt64Array.of(BigInt(all.length))));
+      rewriter.initializers.set(to, tensor('int64', [], BigInt64Array.of(BigInt(all.length))));
       return true;
     }
     if (node.op === 'SequenceAt') {
       const at = place(position, all.length);
       if (at === undefined || !all[at]) return false;
-      emit(label, 'Identity', [all[at]], [to]);
+      emit(label, 'Identity', [all[at]], to);
       return true;
     }
     if (node.op !== 'ConcatFromSequence' || !all.length) return false;
     const { axis = 0, new_axis = 0 } = plainAttributes(node);
-    const axes = new_axis ? constant(label, integers([axis])) : undefined;
-    const parts = axes ? all.map((member) => [member, freshName(`${label}/member`, names)]) : [];
-    for (const [member, part] of parts) emit(label, 'Unsqueeze', [member, axes!], [part]);
-    emit(label, 'Concat', axes ? parts.map(([, part]) => part) : all, [to], { axis });
+    const axes = new_axis ? integers(label, axis) : undefined;
+    const parts = axes
+      ? all.map((part) => emit(label, 'Unsqueeze', [part, axes], rewriter.fresh(`${label}/member`)))
+      : all;
+    emit(label, 'Concat', parts, to, { axis });
     return true;
   };
 
   let written = false;
   for (const node of graph.nodes) {
-    const label = node.name || node.outputs[0];
+    const label = labelOf(node);
     const isStandard = node.domain === '';
     const isTensor = isStandard && writeTensor(node, label);
     written ||= isTensor;
     if (isTensor) continue;
     const sequence = isStandard ? made(node, label) : undefined;
     if (sequence) members.set(node.outputs[0], sequence);
-    nodes.push(node);
+    rewriter.nodes.push(node);
   }
   return written
-    ? { ...model, graph: { ...graph, nodes: withoutUnread(nodes, members, graph.outputs), initializers } }
+    ? { ...model, graph: { ...rewriter.graph, nodes: withoutUnread(rewriter.nodes, members, graph.outputs) } }
     : model;
 }
 

@@ -1,15 +1,16 @@
 import { ThawError } from '../../errors.ts';
 import {
   dequantized,
-  freshName,
   type Graph,
   isDequantize,
+  labelOf,
   type Model,
+  makeNode,
   type Node,
   quantizedWeights,
+  Rewriter,
   renamed,
   tensor,
-  valueNames,
 } from '../../onnx/index.ts';
 
 /**
@@ -25,45 +26,36 @@ export function withFloatWeights(model: Model): Model {
   const weights = quantizedWeights(graph);
   refuseOthers(graph, weights);
   if (weights.size === 0) return model;
-  const initializers = new Map(graph.initializers);
-  const taken = valueNames(graph);
+  const rewriter = new Rewriter(graph);
   const read = new Map<string, string>();
   const rounding = new Map<string, Node>();
   for (const [name, { quantization, nodes }] of weights) {
-    initializers.set(name, dequantized(graph.initializers.get(name)!, quantization));
-    if (quantization.type === 'int32') {
+    rewriter.initializers.set(name, dequantized(graph.initializers.get(name)!, quantization));
+    const { type } = quantization;
+    if (type === 'int32') {
       for (const { outputs } of nodes) read.set(outputs[0], name);
       continue;
     }
     const [{ domain, inputs, attributes }] = nodes;
     const [, scale, given] = inputs;
-    const zero = given || freshName(`${name}_zero_point`, taken);
-    if (!given) {
-      const { shape } = graph.initializers.get(scale)!;
-      initializers.set(zero, tensor(quantization.type, shape, new ZEROS[quantization.type](quantization.scale.length)));
-    }
-    const whole = freshName(`${name}_rounded`, taken);
+    const zeros = () => tensor(type, graph.initializers.get(scale)!.shape, new ZEROS[type](quantization.scale.length));
+    const zero = given || rewriter.constant(`${name}_zero_point`, zeros());
+    const whole = rewriter.fresh(`${name}_rounded`);
     const { axis } = attributes;
-    rounding.set(name, {
-      name: whole,
-      op: 'QuantizeLinear',
-      domain,
-      inputs: [name, scale, zero],
-      outputs: [whole],
-      attributes: axis ? { axis } : {},
-    });
+    rounding.set(name, makeNode('QuantizeLinear', [name, scale, zero], [whole], { axis }, { name: whole, domain }));
   }
   const placed = new Set<string>();
-  const nodes = graph.nodes.flatMap((node): Node[] => {
+  for (const node of graph.nodes) {
     const [name, ...rest] = node.inputs;
-    if (!isDequantize(node) || !weights.has(name)) return [node];
     const before = rounding.get(name);
-    if (!before) return [];
-    const first = !placed.has(name);
-    placed.add(name);
-    return [...(first ? [before] : []), { ...node, inputs: [before.outputs[0], ...rest] }];
-  });
-  return { ...model, graph: renamed({ ...graph, nodes, initializers }, (name) => read.get(name) ?? name) };
+    if (!isDequantize(node) || !weights.has(name)) rewriter.nodes.push(node);
+    else if (before) {
+      if (!placed.has(name)) rewriter.nodes.push(before);
+      placed.add(name);
+      rewriter.nodes.push({ ...node, inputs: [before.outputs[0], ...rest] });
+    }
+  }
+  return { ...model, graph: renamed(rewriter.graph, (name) => read.get(name) ?? name) };
 }
 
 const ZEROS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array } as const;
@@ -76,7 +68,7 @@ function refuseOthers(graph: Graph, weights: ReadonlyMap<string, unknown>): void
   const [name] = other.inputs;
   throw new ThawError(
     'bad-model',
-    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${other.name || other.outputs[0]}" cannot be trained as it is quantized`,
+    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${labelOf(other)}" cannot be trained as it is quantized`,
     'What can are weights in 8, 16 or 32 bits with one scale, or one a channel; or give the float model',
   );
 }

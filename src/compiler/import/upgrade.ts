@@ -1,16 +1,17 @@
 import { ThawError } from '../../errors.ts';
 import {
-  type Attribute,
-  freshName,
+  dataInputsOf,
   type Graph,
+  GraphView,
   type Model,
   type Node,
-  readsOf,
-  subgraphs,
+  Rewriter,
   type Tensor,
   tensor,
+  valueNames,
+  withSubgraphs,
 } from '../../onnx/index.ts';
-import { CONVERSIONS, refuse, type Scope } from './conversions.ts';
+import { CONVERSIONS, refuse } from './conversions.ts';
 
 /** The operator set that the builder writes for. */
 const TARGET = 18;
@@ -33,10 +34,8 @@ export function upgrade(model: Model): Model {
       'Export it again with operator set 17 or later',
     );
   }
-  const names = new Set<string>();
-  collectNames(model.graph, names);
-  const graph = upgradeGraph(model.graph, { version, names, outer: undefined });
-  graph.inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const graph = upgradeGraph(model.graph, { version, names: valueNames(model.graph), outer: undefined });
+  graph.inputs = dataInputsOf(graph);
   return {
     ...model,
     irVersion: Math.max(model.irVersion, IR_VERSION),
@@ -54,58 +53,44 @@ interface RunEnvironment {
 }
 
 function upgradeGraph(source: Graph, { version, names, outer }: RunEnvironment): Graph {
-  const graph: Graph = { ...source, nodes: [], initializers: new Map(source.initializers) };
-  const outputs = new Set(source.outputs.map(({ name }) => name));
-  const used = new Set([...outputs, ...source.nodes.flatMap(readsOf)]);
+  const view = new GraphView(source);
+  const rewriter = new Rewriter(source, new Map(), names);
   const ranks = ranksOf(source);
-  const contents = (name: string) => graph.initializers.get(name) ?? outer?.(name);
-  const fresh = (hint: string) => freshName(hint, names);
+  const contents = (name: string) => rewriter.initializers.get(name) ?? outer?.(name);
 
   for (const old of source.nodes) {
-    const node = mapSubgraphs(withoutAbsentInputs(old), (inner) =>
+    const node = withSubgraphs(withoutAbsentInputs(old), (inner) =>
       upgradeGraph(inner, { version, names, outer: contents }),
     );
+    const [output] = node.outputs;
     const constant = constantOf(node);
-    if (constant && !outputs.has(node.outputs[0])) {
-      graph.initializers.set(node.outputs[0], constant);
+    if (constant && !view.isOutput(output)) {
+      rewriter.initializers.set(output, constant);
       continue;
     }
     const conversion = node.domain === '' && Object.hasOwn(CONVERSIONS, node.op) ? CONVERSIONS[node.op] : undefined;
     if (!conversion || version >= conversion.since) {
-      graph.nodes.push(node);
+      rewriter.nodes.push(node);
       continue;
     }
-    if (!node.inputs[0] || !node.outputs[0]) refuse(node, 'its first input or output is missing');
-    const scope: Scope = {
+    if (!node.inputs[0] || !output) refuse(node, 'its first input or output is missing');
+    const converted = conversion.convert(node, {
       version,
       contents,
-      fresh,
+      fresh: (hint) => rewriter.fresh(hint),
       rank: (name) => ranks.get(name),
-      isUsed: (name) => used.has(name),
-      constant: (value, hint) => {
-        const name = fresh(`${node.outputs[0]}_${hint}`);
-        graph.initializers.set(name, value);
-        return name;
-      },
-    };
-    graph.nodes.push(...conversion.convert(node, scope));
+      isUsed: (name) => view.isOutput(name) || view.readers(name).length > 0,
+      constant: (value, hint) => rewriter.constant(`${output}_${hint}`, value),
+    });
+    rewriter.nodes.push(...converted);
   }
-  return graph;
+  return rewriter.graph;
 }
 
 /** Inputs at the end that have no name are absent, which the standard also says by leaving them out. */
 function withoutAbsentInputs(node: Node): Node {
   const count = node.inputs.findLastIndex((name) => name !== '') + 1;
   return count === node.inputs.length ? node : { ...node, inputs: node.inputs.slice(0, count) };
-}
-
-function collectNames(graph: Graph, names: Set<string>): void {
-  for (const { name } of [...graph.inputs, ...graph.outputs]) names.add(name);
-  for (const name of graph.initializers.keys()) names.add(name);
-  for (const node of graph.nodes) {
-    for (const output of node.outputs) names.add(output);
-    for (const inner of subgraphs(node)) collectNames(inner, names);
-  }
 }
 
 /** Numbers of axes, as far as the model declares them or the operator says. */
@@ -118,16 +103,6 @@ function ranksOf(graph: Graph): Map<string, number> {
     if (shape) ranks.set(name, shape.length);
   }
   return ranks;
-}
-
-function mapSubgraphs(node: Node, f: (graph: Graph) => Graph): Node {
-  if (subgraphs(node).length === 0) return node;
-  const attributes = Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => {
-    if (attribute.kind === 'graph') return [name, { kind: 'graph', value: f(attribute.value) }];
-    if (attribute.kind === 'graphs') return [name, { kind: 'graphs', value: attribute.value.map(f) }];
-    return [name, attribute];
-  });
-  return { ...node, attributes: Object.fromEntries(attributes) };
 }
 
 /** The contents of a `Constant` node; undefined for sparse ones. */

@@ -1,18 +1,17 @@
-import { capturedBy, liveNodes, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
+import { capturedBy, GraphView, liveNodes, type Node, readsOf, type Tensor } from '../../onnx/index.ts';
 
 /** Nodes whose results take an output's name themselves, where an `Identity` would only copy them to it. */
 export function withoutCopies(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const kept = new Set(outputs);
+  const view = new GraphView({ nodes }, { named: outputs });
   // What a subgraph reads it reads by name.
   const fixed = new Set(nodes.flatMap(capturedBy));
-  const made = new Set(nodes.flatMap((node) => node.outputs));
   const names = new Map<string, string>();
   const copies = new Set<Node>();
   for (const node of nodes) {
     const [from] = node.inputs;
     const [to] = node.outputs;
-    if (node.op !== 'Identity' || !kept.has(to) || !made.has(from)) continue;
-    if (kept.has(from) || fixed.has(from) || names.has(from)) continue;
+    if (node.op !== 'Identity' || !view.isOutput(to) || !view.producer(from)) continue;
+    if (view.isOutput(from) || fixed.has(from) || names.has(from)) continue;
     names.set(from, to);
     copies.add(node);
   }

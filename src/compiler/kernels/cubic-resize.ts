@@ -1,6 +1,7 @@
 import {
   type GraphBuilder,
   interpolation,
+  makeNode,
   type Node,
   numbersOf,
   plainAttributes,
@@ -29,6 +30,6 @@ export function placeCubicResize(b: GraphBuilder, node: Node, constants: Readonl
   const found = resamplings(b.value(x), b.value(output), attributes, { scales: factors && numbersOf(factors) });
   if (!found) return false;
   const result = found.reduce((y, r) => resample(b, y, r, interpolation(r, attributes), 'forward'), b.value(x));
-  b.append({ name: node.name, op: 'Identity', domain: '', inputs: [result.name], outputs: [output], attributes: {} });
+  b.append(makeNode('Identity', [result.name], [output], {}, { name: node.name }));
   return true;
 }

@@ -1,4 +1,4 @@
-import type { Graph, GraphBuilder, Node, Tensor, Value } from '../../onnx/index.ts';
+import { type Graph, type GraphBuilder, makeNode, type Node, type Tensor, type Value } from '../../onnx/index.ts';
 
 /** Whether a dropout draws noise wherever it runs, as models do that were exported in training mode. */
 export const isTrainingDropout = (node: Node, contents: (name: string) => Tensor | undefined): boolean =>
@@ -26,15 +26,8 @@ export function withoutTrainingDropout(graph: Graph, contents: (name: string) =>
  */
 export function placeDropout(b: GraphBuilder, node: Node, x: Value, dropped?: { y: Value; kept: Value }): void {
   const [y, mask = ''] = node.outputs;
-  const give = (from: Value, name: string) =>
-    b.append({
-      name: `${node.name}/${name}`,
-      op: 'Identity',
-      domain: '',
-      inputs: [from.name],
-      outputs: [name],
-      attributes: {},
-    });
+  const give = (from: Value, to: string) =>
+    b.append(makeNode('Identity', [from.name], [to], {}, { name: `${node.name}/${to}` }));
   give(dropped?.y ?? x, y);
   if (mask !== '') give(dropped?.kept ?? b.full(1, x, 'bool'), mask);
 }

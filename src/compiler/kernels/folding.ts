@@ -1,11 +1,10 @@
 import {
-  type Graph,
   type GraphBuilder,
+  type GraphView,
   type Node,
   numbersOf,
   plainAttributes,
-  readsOf,
-  type Tensor,
+  toAttributes,
   type Value,
 } from '../../onnx/index.ts';
 
@@ -20,49 +19,33 @@ export interface Folding {
  *
  * @param free whether a node may be taken apart; a normalization's statistics must then be fixed
  */
-export function findFoldings(
-  { nodes, outputs, initializers }: Graph,
-  constants: ReadonlyMap<string, Tensor>,
-  free: (node: Node) => boolean,
-): ReadonlyMap<Node, Folding> {
-  const known = (name: string) => constants.get(name) ?? initializers.get(name);
-  const readers = new Map<string, number>();
-  const read = [...nodes.flatMap(readsOf), ...outputs.map(({ name }) => name)];
-  for (const name of read) readers.set(name, (readers.get(name) ?? 0) + 1);
-  const producers = new Map(nodes.map((node) => [node.outputs[0], node]));
-  const consumers = new Map(nodes.map((node) => [node.inputs[0], node]));
+export function findFoldings(view: GraphView, free: (node: Node) => boolean): ReadonlyMap<Node, Folding> {
   const isFixedNorm = ({ op, domain, inputs, attributes, outputs: [, ...more] }: Node) =>
     op === 'BatchNormalization' &&
     domain === '' &&
     attributes.training_mode?.value !== 1 &&
-    inputs.slice(1).every((name) => initializers.has(name)) &&
+    inputs.slice(1).every((name) => view.initializers.has(name)) &&
     more.every((name) => name === '');
   const foldings = new Map<Node, Folding>();
-  for (const node of nodes) {
+  for (const node of view.nodes) {
     if (node.op !== 'Conv' || node.domain !== '' || !free(node)) continue;
-    const alone = (name: string, other: Node | undefined) =>
-      other && readers.get(name) === 1 && free(other) ? other : undefined;
-    const before = alone(node.inputs[0], producers.get(node.inputs[0]));
-    const after = alone(node.outputs[0], consumers.get(node.outputs[0]));
-    const amounts = before && zerosAround(before, node, known);
+    const before = view.inner(node.inputs[0]);
+    const amounts = before && free(before) ? zerosAround(before, node, view) : undefined;
     const pad = before && amounts && { node: before, amounts };
-    const norm = after && isFixedNorm(after) ? after : undefined;
+    const after = view.onlyReader(node.outputs[0]);
+    const isFolded = after?.inputs[0] === node.outputs[0] && free(after) && isFixedNorm(after);
+    const norm = isFolded ? after : undefined;
     if (pad || norm) foldings.set(node, { pad, norm });
   }
   return foldings;
 }
 
 /** The zeros that a `Pad` puts around a map, as a convolution's pads; undefined where it does anything else. */
-function zerosAround(
-  { op, domain, inputs, attributes }: Node,
-  conv: Node,
-  known: (name: string) => Tensor | undefined,
-): readonly number[] | undefined {
-  if (op !== 'Pad' || domain !== '' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant')
-    return undefined;
+function zerosAround({ op, inputs, attributes }: Node, conv: Node, view: GraphView): readonly number[] | undefined {
+  if (op !== 'Pad' || inputs[3] || (attributes.mode?.value ?? 'constant') !== 'constant') return undefined;
   const { auto_pad = 'NOTSET' } = plainAttributes(conv);
   if (auto_pad !== 'NOTSET' && auto_pad !== 'VALID') return undefined;
-  const [pads, value] = inputs.slice(1).map((name) => (name ? known(name) : undefined));
+  const [pads, value] = inputs.slice(1).map((name) => view.constant(name));
   if (!pads || (inputs[2] && !(value && numbersOf(value).every((v) => v === 0)))) return undefined;
   const amounts = numbersOf(pads);
   const rank = amounts.length / 2;
@@ -79,8 +62,12 @@ export function fold(b: GraphBuilder, conv: Node, { pad, norm }: Folding): Node 
 function withPads(conv: Node, pad: Node, amounts: readonly number[]): Node {
   const { auto_pad: _, ...attributes } = conv.attributes;
   const { pads: own } = plainAttributes({ ...conv, attributes });
-  const pads = { kind: 'ints', value: amounts.map((p, i) => p + (own?.[i] ?? 0)) } as const;
-  return { ...conv, inputs: [pad.inputs[0], ...conv.inputs.slice(1)], attributes: { ...attributes, pads } };
+  const pads = amounts.map((p, i) => p + (own?.[i] ?? 0));
+  return {
+    ...conv,
+    inputs: [pad.inputs[0], ...conv.inputs.slice(1)],
+    attributes: toAttributes({ ...attributes, pads }),
+  };
 }
 
 /**

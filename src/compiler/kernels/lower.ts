@@ -1,11 +1,11 @@
 import {
-  type Attribute,
   type Graph,
   type GraphBuilder,
   inOrder,
-  type Node,
+  makeNode,
   plainAttributes,
   renamed,
+  withSubgraphs,
 } from '../../onnx/index.ts';
 import { ADJOINT_DOMAIN } from '../autodiff/index.ts';
 import { FAMILIES } from './families.ts';
@@ -49,8 +49,7 @@ export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOp
   for (const node of nodes) {
     const inputs = node.inputs.map((name) => replaced.get(name) ?? name);
     if (node.domain !== ADJOINT_DOMAIN) {
-      const attributes = withSubgraphs(node, inside);
-      b.append({ ...node, inputs, attributes });
+      b.append({ ...withSubgraphs(node, inside), inputs });
       continue;
     }
     const values = inputs.map((name) => b.value(name));
@@ -62,29 +61,16 @@ export function lower(b: GraphBuilder, keep: readonly string[], options: LowerOp
     if (!kept.has(output)) continue;
     const fresh = b.nodes.slice(before).some(({ outputs }) => outputs.includes(result.name));
     if (fresh && !named.has(result.name)) named.set(result.name, output);
-    else b.append({ ...IDENTITY, name: `Identity/${output}`, inputs: [result.name], outputs: [output] });
+    else b.append(makeNode('Identity', [result.name], [output]));
   }
   b.domains.delete(ADJOINT_DOMAIN);
   const rename = (name: string) => named.get(name) ?? name;
   // A lowering that emits a node which the graph already has further down is given that one, so it has to move up.
   b.nodes = inOrder(
     b.nodes.map((node) => ({
-      ...node,
+      ...(named.size ? withSubgraphs(node, (graph) => renamed(graph, rename)) : node),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
-      attributes: named.size ? withSubgraphs(node, (graph) => renamed(graph, rename)) : node.attributes,
     })),
   );
 }
-
-/** The node's attributes with other subgraphs. */
-function withSubgraphs({ attributes }: Node, change: (graph: Graph) => Graph): Node['attributes'] {
-  if (!Object.values(attributes).some(({ kind }) => kind === 'graph')) return attributes;
-  return Object.fromEntries(
-    Object.entries(attributes).map(([name, attribute]): [string, Attribute] =>
-      attribute.kind === 'graph' ? [name, { kind: 'graph', value: change(attribute.value) }] : [name, attribute],
-    ),
-  );
-}
-
-const IDENTITY = { op: 'Identity', domain: '', attributes: {} };

@@ -9,7 +9,7 @@ export interface Machine {
    * where it is no multiple of 4.
    */
   readonly copies?: number;
-  /** Whether state is written where a run is told to write it, and may be written over itself. */
+  /** Whether a run writes state to given places, and may write it over itself. */
   readonly inPlace?: boolean;
 }
 

@@ -1,41 +1,39 @@
-import { freshName, type Node, producersIn, readersIn } from '../../onnx/index.ts';
+import { GraphView, type Node, Rewriter } from '../../onnx/index.ts';
+import { any, applyRules, op, rule } from './pattern.ts';
 import type { TypedGraph } from './selection.ts';
+
+const POOLED = op('MaxPool', op('Relu', any('x')).readOnce().as('relu'));
 
 /**
  * The graph with `MaxPool(Relu(x))` as `Relu(MaxPool(x))`, which is the same, since the greatest of several is cut off like each of them: the activation
  * and its gradient pass over the pooled map, a quarter of the other. Where x has no positive element under a window, neither order lets a gradient
  * through.
  *
- * @param whole values that are read by their names, besides the graph's outputs
+ * @param named values that are read by their names, besides the graph's outputs
  * @param free whether a node may be taken for another
  */
 export function poolFirst(
   { graph, values }: TypedGraph,
-  whole: readonly string[],
+  named: readonly string[],
   free: (node: Node) => boolean,
 ): TypedGraph {
-  const kept = new Set([...whole, ...graph.outputs.map(({ name }) => name)]);
-  const readers = readersIn(graph.nodes);
-  const producers = producersIn(graph.nodes);
-  const typed = new Map(values);
-  const taken = new Set([...values.keys(), ...graph.initializers.keys()]);
-  const rewritten = new Map<Node, readonly Node[]>();
-  for (const pool of graph.nodes) {
-    const [cut] = pool.inputs;
-    const relu = producers.get(cut);
-    const isPool = pool.op === 'MaxPool' && pool.domain === '' && pool.outputs.length === 1 && free(pool);
-    if (!isPool || relu?.op !== 'Relu' || relu.domain !== '' || !free(relu)) continue;
-    if (kept.has(cut) || readers.get(cut)!.length > 1) continue;
-    const [pooled] = pool.outputs;
-    const greatest = freshName(`${pooled}.greatest`, taken);
-    const { type, shape } = values.get(pooled)!;
-    typed.set(greatest, { type, shape });
-    rewritten.set(relu, []);
-    rewritten.set(pool, [
-      { ...pool, inputs: [relu.inputs[0]], outputs: [greatest] },
-      { ...relu, inputs: [greatest], outputs: [pooled] },
-    ]);
-  }
-  const nodes = graph.nodes.flatMap((node) => rewritten.get(node) ?? [node]);
-  return { graph: { ...graph, nodes }, values: typed };
+  const rewriter = new Rewriter(graph, values);
+  const swap = rule(POOLED, ({ x, relu }, pool): [Node, readonly Node[]][] | undefined => {
+    const [pooled, ...indices] = pool.outputs;
+    if (indices.length) return undefined;
+    const greatest = rewriter.fresh(`${pooled}.greatest`, values.get(pooled));
+    return [
+      [relu, []],
+      [
+        pool,
+        [
+          { ...pool, inputs: [x], outputs: [greatest] },
+          { ...relu, inputs: [greatest], outputs: [pooled] },
+        ],
+      ],
+    ];
+  });
+  const places = new Map([...applyRules([swap], new GraphView(graph, { named }), free).values()].flat());
+  const nodes = graph.nodes.flatMap((node) => places.get(node) ?? [node]);
+  return { graph: { ...graph, nodes }, values: rewriter.values };
 }

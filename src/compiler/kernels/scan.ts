@@ -71,7 +71,7 @@ function scan(
   const states = start.map(({ type, shape }) => b.input(b.unique(`${name}/sum`), type, shape));
   const elements = inputs.map(({ type, shape }) => b.input(b.unique(`${name}/element`), type, shape.slice(1)));
   const outputs = body(states, elements);
-  const value = {
+  const graph = {
     name,
     nodes: b.nodes,
     inputs: [...states, ...elements],
@@ -83,8 +83,5 @@ function scan(
   const results = outputs.map(({ type, shape }, i) =>
     i < start.length ? start[i] : { type, shape: [inputs[0].shape[0], ...shape] },
   );
-  return b.emit('Scan', [...start, ...inputs], results, {
-    num_scan_inputs: inputs.length,
-    body: { kind: 'graph', value },
-  });
+  return b.emit('Scan', [...start, ...inputs], results, { num_scan_inputs: inputs.length, body: graph });
 }

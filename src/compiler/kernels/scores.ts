@@ -1,13 +1,5 @@
-import {
-  float,
-  type Graph,
-  type Node,
-  numbersOf,
-  plainAttributes,
-  producersIn,
-  type Tensor,
-  type Typed,
-} from '../../onnx/index.ts';
+import { float, type GraphView, type Node, plainAttributes, toAttributes } from '../../onnx/index.ts';
+import { any, applyFirst, op, rule, scalar } from './pattern.ts';
 
 /** An operand of a product: a value, what it is multiplied by, whether its last two axes are swapped. */
 interface Operand {
@@ -16,44 +8,32 @@ interface Operand {
   readonly transposed: boolean;
 }
 
+const rankOf = (name: string, view: GraphView): number => view.typeOf(name)?.shape.length ?? 0;
+const isStack = (name: string, view: GraphView): boolean =>
+  view.typeOf(name)?.type === 'float32' && rankOf(name, view) > 2;
+
+const stack = any('name', isStack);
+/** What a value is of the one that it is computed from. */
+const STEPS = [
+  rule(op('Mul', stack, scalar('factor')), ({ name, factor }): Operand => ({ name, factor, transposed: false })),
+  rule(op('Div', stack, scalar('divisor')), ({ name, divisor }): Operand => {
+    return { name, factor: 1 / divisor, transposed: false };
+  }),
+  rule(op('Transpose', any('name')), ({ name }, node, view): Operand | undefined =>
+    swapsMatrices(node, rankOf(name, view)) ? { name, factor: 1, transposed: true } : undefined,
+  ),
+];
+
 /**
  * Products of stacks of matrices whose operands are scaled by known numbers or transposed, as attention's q/√s·(k/√s)ᵀ, as one operator by the
  * node that they are of: no scaled and no transposed copies are made, or kept for the gradient.
  *
  * @param free whether a node may be taken apart
  */
-export function findScores(
-  { nodes, initializers }: Graph,
-  values: ReadonlyMap<string, Typed>,
-  constants: ReadonlyMap<string, Tensor>,
-  free: (node: Node) => boolean,
-): ReadonlyMap<Node, Node> {
-  const producers = producersIn(nodes);
-  const isStack = (name: string) => {
-    const typed = values.get(name);
-    return typed?.type === 'float32' && typed.shape.length > 2;
-  };
-  const numberOf = (name: string): number | undefined => {
-    const known = constants.get(name) ?? initializers.get(name);
-    return known?.type === 'float32' && known.data.length === 1 && known.shape.length <= 1
-      ? numbersOf(known)[0]
-      : undefined;
-  };
-  /** What a value is of the one that it is computed from. */
+export function findScores(view: GraphView, free: (node: Node) => boolean): ReadonlyMap<Node, Node> {
   const stepOf = (name: string): Operand | undefined => {
-    const node = producers.get(name);
-    if (node?.domain !== '' || !free(node)) return undefined;
-    const [left, right] = node.inputs;
-    const [first, second] = [numberOf(left), right === undefined ? undefined : numberOf(right)];
-    if (node.op === 'Mul' && second !== undefined && isStack(left))
-      return { name: left, factor: second, transposed: false };
-    if (node.op === 'Mul' && first !== undefined && isStack(right))
-      return { name: right, factor: first, transposed: false };
-    if (node.op === 'Div' && second !== undefined && isStack(left))
-      return { name: left, factor: 1 / second, transposed: false };
-    if (node.op === 'Transpose' && swapsMatrices(node, values.get(left)!.shape.length))
-      return { name: left, factor: 1, transposed: true };
-    return undefined;
+    const node = view.producer(name);
+    return node && applyFirst(STEPS, node, view, free);
   };
   const operands = new Map<string, Operand>();
   const operandOf = (name: string): Operand => {
@@ -72,8 +52,9 @@ export function findScores(
     return operand;
   };
   const found = new Map<Node, Node>();
-  for (const node of nodes) {
-    if (node.op !== 'MatMul' || node.domain !== '' || !free(node) || !node.inputs.every(isStack)) continue;
+  for (const node of view.nodes) {
+    const isProduct = node.op === 'MatMul' && node.domain === '' && free(node);
+    if (!isProduct || !node.inputs.every((name) => isStack(name, view))) continue;
     const [a, b] = node.inputs.map(operandOf);
     if (a.name === node.inputs[0] && b.name === node.inputs[1]) continue;
     found.set(node, {
@@ -81,11 +62,11 @@ export function findScores(
       op: 'FusedMatMul',
       domain: 'com.microsoft',
       inputs: [a.name, b.name],
-      attributes: {
+      attributes: toAttributes({
         alpha: float(a.factor * b.factor),
-        transA: { kind: 'int', value: Number(a.transposed) },
-        transB: { kind: 'int', value: Number(b.transposed) },
-      },
+        transA: Number(a.transposed),
+        transB: Number(b.transposed),
+      }),
     });
   }
   return found;

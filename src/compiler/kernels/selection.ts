@@ -1,18 +1,18 @@
 import {
   axis,
   ELEMENTWISE,
-  freshName,
   type Graph,
+  GraphView,
   isStatic,
   type Node,
   numbersOf,
   plainAttributes,
+  Rewriter,
   readsOf,
   type Shape,
   sameShape,
   type Tensor,
   type Typed,
-  tensor,
 } from '../../onnx/index.ts';
 
 /** One position of an axis, which stays, with one element. */
@@ -39,17 +39,17 @@ export interface TypedGraph {
  * token, all other tokens pass projections, normalizations and a perceptron for nothing, forward and backward. The `Gather` of that token is
  * moved ahead of them.
  *
- * @param whole values that are read by their names, besides the graph's outputs
+ * @param named values that are read by their names, besides the graph's outputs
  * @param free whether a node may be taken for another
  */
 export function selectEarly(
   { graph, values }: TypedGraph,
   constants: ReadonlyMap<string, Tensor>,
-  whole: readonly string[],
+  named: readonly string[],
   free: (node: Node) => boolean,
 ): TypedGraph {
-  const demands = new Demands([...whole, ...graph.outputs.map(({ name }) => name)]);
-  const known = (name: string) => constants.get(name) ?? graph.initializers.get(name);
+  const demands = new Demands([...named, ...graph.outputs.map(({ name }) => name)]);
+  const view = new GraphView(graph, { values, constants });
   const starts = new Map<Node, Selection>();
   const pushed = new Map<Node, Narrowing>();
   const unread = new Set<Node>();
@@ -60,9 +60,9 @@ export function selectEarly(
       unread.add(node);
       continue;
     }
-    const start = free(node) ? selectionOf(node, values, known) : undefined;
+    const start = free(node) ? selectionOf(node, view) : undefined;
     const wanted = demands.only(node.outputs);
-    const narrowing = !start && wanted && free(node) ? narrowingOf(node, wanted, values) : undefined;
+    const narrowing = !start && wanted && free(node) ? narrowingOf(node, wanted, view) : undefined;
     if (start) {
       starts.set(node, start);
       demands.select(node.inputs[0], start);
@@ -125,50 +125,32 @@ function rewritten(
   starts: ReadonlyMap<Node, Selection>,
   pushed: ReadonlyMap<Node, Narrowing>,
 ): TypedGraph {
-  const types = new Map(values);
-  const initializers = new Map(graph.initializers);
-  const taken = new Set([...types.keys(), ...initializers.keys()]);
-  const nodes: Node[] = [];
+  const rewriter = new Rewriter(graph, values);
+  const types = rewriter.values;
+  const view = new GraphView(graph);
   const names = new Map<string, string>();
   const nameOf = (name: string, { axis, index }: Selection): string => {
     const key = `${name} ${axis} ${index}`;
-    if (!names.has(key)) {
-      const { type, shape } = types.get(name)!;
-      names.set(key, freshName(`${name}.${index}`, taken));
-      types.set(names.get(key)!, { type, shape: shape.map((d, i) => (i === axis ? 1 : d)) });
-    }
+    const { type, shape } = types.get(name)!;
+    const selected = { type, shape: shape.map((d, i) => (i === axis ? 1 : d)) };
+    if (!names.has(key)) names.set(key, rewriter.fresh(`${name}.${index}`, selected));
     return names.get(key)!;
   };
-  const ints = (numbers: readonly number[]): string => {
-    const name = freshName(`positions/${numbers.join('_')}`, taken);
-    initializers.set(name, tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt)));
-    return name;
-  };
-  const standard = (op: string, inputs: readonly string[], output: string, at?: number): Node => ({
-    name: `${op}/${output}`,
-    op,
-    domain: '',
-    inputs,
-    outputs: [output],
-    attributes: at === undefined ? {} : { axis: { kind: 'int', value: at } },
-  });
+  const ints = (numbers: readonly number[]): string => rewriter.ints(`positions/${numbers.join('_')}`, numbers);
   const gather = (name: string) => {
     for (const one of demands.gathersOf(name))
-      nodes.push(standard('Gather', [name, ints([one.index])], nameOf(name, one), one.axis));
+      rewriter.emit('Gather', [name, ints([one.index])], nameOf(name, one), { axis: one.axis });
   };
-  const producers = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
   for (const name of [...graph.inputs.map((input) => input.name), ...graph.initializers.keys()]) gather(name);
   for (const node of graph.nodes) {
     const start = starts.get(node);
     const narrowing = pushed.get(node);
-    if (start && pushed.has(producers.get(node.inputs[0])!)) {
+    if (start && pushed.has(view.producer(node.inputs[0])!)) {
       const selected = nameOf(node.inputs[0], start);
-      const flat = types.get(node.outputs[0])!.shape.length < types.get(selected)!.shape.length;
-      nodes.push(
-        flat
-          ? standard('Squeeze', [selected, ints([start.axis])], node.outputs[0])
-          : standard('Identity', [selected], node.outputs[0]),
-      );
+      const [to] = node.outputs;
+      const isFlat = types.get(to)!.shape.length < types.get(selected)!.shape.length;
+      if (isFlat) rewriter.emit('Squeeze', [selected, ints([start.axis])], to);
+      else rewriter.emit('Identity', [selected], to);
     } else if (narrowing) {
       const one = demands.only(node.outputs)!;
       const inputs = node.inputs.map((name, i) => {
@@ -178,22 +160,20 @@ function rewritten(
       if (narrowing.shape) inputs[1] = ints(narrowing.shape);
       // A shape of ours copies dimensions by 0, whatever the one before it did.
       const attributes = narrowing.shape ? {} : node.attributes;
-      nodes.push({ ...node, attributes, inputs, outputs: [nameOf(node.outputs[0], one)] });
+      rewriter.nodes.push({ ...node, attributes, inputs, outputs: [nameOf(node.outputs[0], one)] });
       continue;
-    } else nodes.push(node);
+    } else rewriter.nodes.push(node);
     for (const name of node.outputs) gather(name);
   }
-  return { graph: { ...graph, nodes, initializers }, values: types };
+  return { graph: rewriter.graph, values: types };
 }
 
-type Known = (name: string) => Tensor | undefined;
-
 /** Of a `Gather` of one known position of a float value. */
-function selectionOf(node: Node, values: TypedGraph['values'], known: Known): Selection | undefined {
+function selectionOf(node: Node, view: GraphView): Selection | undefined {
   const { op, domain, inputs } = node;
   if (op !== 'Gather' || domain !== '') return undefined;
-  const from = values.get(inputs[0]);
-  const index = known(inputs[1]);
+  const from = view.typeOf(inputs[0]);
+  const index = view.constant(inputs[1]);
   if (from?.type !== 'float32' || index?.data.length !== 1 || index.shape.length > 1) return undefined;
   return {
     axis: axis(plainAttributes(node).axis ?? 0, from.shape.length),
@@ -205,11 +185,11 @@ function selectionOf(node: Node, values: TypedGraph['values'], known: Known): Se
 const ACTIVATIONS = ['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu'];
 const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'];
 
-function narrowingOf(node: Node, { axis: at }: Selection, values: TypedGraph['values']): Narrowing | undefined {
+function narrowingOf(node: Node, { axis: at }: Selection, view: GraphView): Narrowing | undefined {
   const { op, domain, inputs, outputs } = node;
   const attributes = plainAttributes(node);
-  const shapes = inputs.map((name) => values.get(name)?.shape);
-  const result = values.get(outputs[0])!.shape;
+  const shapes = inputs.map((name) => view.typeOf(name)?.shape);
+  const result = view.typeOf(outputs[0])!.shape;
   const [x, w] = shapes;
   if (!x) return undefined;
   if (domain === '' ? ELEMENTWISE.has(op) : domain === 'com.microsoft' && ACTIVATIONS.includes(op)) {

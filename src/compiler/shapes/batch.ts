@@ -2,9 +2,12 @@ import { ThawError } from '../../errors.ts';
 import {
   type Attribute,
   arrayFrom,
+  dataInputsOf,
   elementCount,
   type Graph,
+  GraphView,
   type Model,
+  makeNode,
   type Node,
   numbersOf,
   readsOf,
@@ -77,12 +80,10 @@ function declareFree(model: Model, fixed: number, inputs: readonly DataInput[]):
 
 /** `Reshape` to [batch, …]: the constant's first entry becomes -1 (what is left), or 0 (as in the input) where -1 is taken. */
 function freeReshapes(graph: Graph, fixed: number): Graph {
-  const constants = new Map(graph.initializers);
-  for (const { op, outputs, attributes } of graph.nodes)
-    if (op === 'Constant' && attributes.value?.kind === 'tensor') constants.set(outputs[0], attributes.value.value);
+  const view = new GraphView(graph);
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.map((node): Node => {
-    const target = node.op === 'Reshape' && node.domain === '' ? constants.get(node.inputs[1]) : undefined;
+    const target = node.op === 'Reshape' && node.domain === '' ? view.constant(node.inputs[1]) : undefined;
     const freed = target && freeTarget(target, fixed, node.attributes.allowzero);
     if (!freed) return node;
     const name = `${node.inputs[1]}/free_${node.outputs[0]}`;
@@ -96,7 +97,7 @@ function freeReshapes(graph: Graph, fixed: number): Graph {
 
 /** `Concat` of samples with what is the same for all, `[1, …]`, along another axis than the first: that is expanded to their batch. */
 function repeatTokens(graph: Graph): Graph {
-  const data = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const data = new Set(dataInputsOf(graph).map(({ name }) => name));
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (readsOf(node).some((name) => data.has(name))) for (const output of node.outputs) data.add(output);
@@ -107,9 +108,9 @@ function repeatTokens(graph: Graph): Graph {
     if (sample === undefined || tokens.length === 0) return [node];
     const [y] = node.outputs;
     const added: Node[] = [];
-    const emit = (op: string, inputs: string[], part: string, attributes: Node['attributes'] = {}): string => {
+    const emit = (op: string, inputs: string[], part: string, attributes = {}): string => {
       const name = `${y}/${part}`;
-      added.push({ name, op, domain: '', inputs, outputs: [name], attributes });
+      added.push(makeNode(op, inputs, [name], attributes, { name }));
       return name;
     };
     const bound = (value: number): string => {
@@ -124,7 +125,7 @@ function repeatTokens(graph: Graph): Graph {
     const repeated = new Map(
       tokens.map((name, i) => {
         const rest = part(name, 1, MANY, `rest_${i}`);
-        const shape = emit('Concat', [batch, rest], `shape_${i}`, { axis: int(0) });
+        const shape = emit('Concat', [batch, rest], `shape_${i}`, { axis: 0 });
         return [name, emit('Expand', [name, shape], `repeated_${i}`)];
       }),
     );
@@ -135,8 +136,6 @@ function repeatTokens(graph: Graph): Graph {
 
 /** More than a value has axes. */
 const MANY = 64;
-
-const int = (value: number): Attribute => ({ kind: 'int', value });
 
 function freeTarget(target: Tensor, fixed: number, allowZero: Attribute | undefined): Tensor | undefined {
   const entries = numbersOf(target);

@@ -4,10 +4,11 @@ import {
   type Graph,
   isFloat,
   type Node,
+  readsOf,
   subgraphs,
   type Tensor,
 } from '../../onnx/index.ts';
-import { readNames, SHAPE_ONLY } from './constants.ts';
+import { SHAPE_ONLY } from './constants.ts';
 
 /** The first of an operator's float inputs that decide shapes. All other shapes follow from integers and truth values. */
 const SHAPING: Readonly<Record<string, number>> = { Resize: 1, Upsample: 1, OneHot: 1, Range: 0, Unique: 0 };
@@ -26,7 +27,7 @@ export function mayBeBlank(
 ): boolean {
   const weighted = new Set(weights);
   for (const node of nodes) {
-    if (SHAPE_ONLY.has(node.op) || !readNames(node).some((name) => weighted.has(name))) continue;
+    if (SHAPE_ONLY.has(node.op) || !readsOf(node).some((name) => weighted.has(name))) continue;
     if (subgraphs(node).length || shapes(node, weighted)) return false;
     for (const output of node.outputs) {
       if (output === '') continue;

@@ -1,4 +1,14 @@
-import { elementCount, type Graph, isFloat, isGenerated, isQuantize, type Node, subgraphs } from '../../onnx/index.ts';
+import {
+  dataInputsOf,
+  elementCount,
+  type Graph,
+  isFloat,
+  isGenerated,
+  isQuantize,
+  type Node,
+  readsOf,
+  subgraphs,
+} from '../../onnx/index.ts';
 import { smoothlyReaching } from '../autodiff/index.ts';
 
 /** Operators whose result does not depend on their input's contents, only on its shape. */
@@ -10,7 +20,7 @@ const RANDOM = /^(Random|Multinomial|Bernoulli)/;
  * chance; on their shapes they may.
  */
 export function dataIndependent(graph: Graph): Set<string> {
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const inputs = dataInputsOf(graph).map(({ name }) => name);
   const outputs = graph.outputs.map(({ name }) => name);
   const reached = smoothlyReaching(graph.nodes, outputs);
   // A single number with a name of its own may be a parameter too.
@@ -22,18 +32,10 @@ export function dataIndependent(graph: Graph): Set<string> {
   const tainted = new Set([...inputs, ...weights.map(([name]) => name), ...rounded]);
   const independent = new Set<string>();
   for (const node of graph.nodes) {
-    const clean = SHAPE_ONLY.has(node.op) || (!isRandom(node) && readNames(node).every((name) => !tainted.has(name)));
+    const clean = SHAPE_ONLY.has(node.op) || (!isRandom(node) && readsOf(node).every((name) => !tainted.has(name)));
     for (const output of node.outputs) if (output !== '') (clean ? independent : tainted).add(output);
   }
   return independent;
-}
-
-/** Names that a node reads, those that its subgraphs read included. */
-export function readNames(node: Node): string[] {
-  return [
-    ...node.inputs.filter((name) => name !== ''),
-    ...subgraphs(node).flatMap((graph) => graph.nodes.flatMap(readNames)),
-  ];
 }
 
 const isRandom = (node: Node): boolean =>

@@ -1,5 +1,12 @@
 import { ThawError } from '../../errors.ts';
-import type { DataType, Dimension, Model, Shape, ValueInfo } from '../../onnx/index.ts';
+import {
+  type DataType,
+  type Dimension,
+  dataInputsOf,
+  type Model,
+  type Shape,
+  type ValueInfo,
+} from '../../onnx/index.ts';
 import { own } from '../../own.ts';
 
 /** An input that takes data: no initializer. Its dimensions are known or have names. */
@@ -17,7 +24,7 @@ export interface DataInputs {
 
 /** The model's data inputs with the shapes that the user gives for them; the first dimension of the first is called `batch`. */
 export function dataInputs(model: Model, given: Readonly<Record<string, readonly Dimension[]>> = {}): DataInputs {
-  const infos = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name));
+  const infos = dataInputsOf(model.graph);
   const names = infos.map(({ name }) => name);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {

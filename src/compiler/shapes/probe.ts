@@ -4,7 +4,7 @@ import {
   type DataType,
   elementCount,
   type Model,
-  type Node,
+  makeNode,
   type Tensor,
   writeModel,
 } from '../../onnx/index.ts';
@@ -45,9 +45,9 @@ export class Probe {
     const independent = typed.filter((name) => clean.has(name));
     // ONNX Runtime begins at the last node that nobody reads, and goes back from there: each shape is taken when its value is made only if the
     // first value's comes last; else all values would be held until the network's end.
-    const shapeNodes = [...shapeOutputs].reverse().map(([name, output]): Node => {
-      return { name: output, op: 'Shape', domain: '', inputs: [name], outputs: [output], attributes: {} };
-    });
+    const shapeNodes = [...shapeOutputs]
+      .reverse()
+      .map(([name, output]) => makeNode('Shape', [name], [output], {}, { name: output }));
     const session = await load(
       {
         ...light,

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Node, Value } from '../../onnx/index.ts';
+import { type GraphBuilder, makeNode, type Node, type Value } from '../../onnx/index.ts';
 import { normalizeBatch } from '../autodiff/index.ts';
 import type { TrainingPlan } from './plan.ts';
 
@@ -27,14 +27,7 @@ export function batchNormTraining(b: GraphBuilder, node: Node): readonly { value
   const n = b.div(elements, x.shape[1] as number);
   const y = normalizeBatch(b, [x, scale, bias, moments.mean, moments.variance, n], attribute('epsilon', 1e-5));
   b.declare({ name: node.outputs[0], type: x.type, shape: x.shape });
-  b.append({
-    name: `${node.name}.output`,
-    op: 'Identity',
-    domain: '',
-    inputs: [y.name],
-    outputs: [node.outputs[0]],
-    attributes: {},
-  });
+  b.append(makeNode('Identity', [y.name], [node.outputs[0]], {}, { name: `${node.name}.output` }));
 
   const unbiased = b.mul(moments.variance, b.div(n, b.max(b.sub(n, 1), 1)));
   const moved = (running: Value, batch: Value) => b.add(b.mul(running, momentum), b.mul(batch, 1 - momentum));

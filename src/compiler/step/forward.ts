@@ -3,6 +3,7 @@ import {
   axis,
   type Graph,
   type GraphBuilder,
+  GraphView,
   innerNames,
   type Node,
   plainAttributes,
@@ -87,9 +88,10 @@ export function placeForward(
   const reached = new Set([...plan.trainable, ...moving]);
   const frozen = new Set<Node>();
   const dropped = new Map<string, Value>();
-  const foldings = findFoldings(graph, constants, (node) => !stays(node));
-  const gelus = findGelus(graph, constants, (node) => !stays(node));
-  const scores = findScores(graph, values, constants, (node) => !stays(node));
+  const view = new GraphView(graph, { values, constants, trainable: plan.trainable });
+  const foldings = findFoldings(view, (node) => !stays(node));
+  const gelus = findGelus(view, (node) => !stays(node));
+  const scores = findScores(view, (node) => !stays(node));
   const absorbed = new Set<Node>();
   for (const original of graph.nodes) {
     if (absorbed.has(original) || placeConstants(b, original, constants)) continue;

@@ -1,6 +1,6 @@
-/** The frozen part of a network by itself: what it hands on, and models that compute a stretch of it. */
+/** The frozen part of a network by itself: what it hands on, and models that compute a segment of it. */
 
-import { GraphBuilder, type Model, type Node, readsOf, type Value } from '../../onnx/index.ts';
+import { dataInputsOf, GraphBuilder, liveNodes, type Model, readsOf, type Value } from '../../onnx/index.ts';
 import { prune } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { placeForward } from './forward.ts';
@@ -25,7 +25,7 @@ export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly
 }
 
 /**
- * An inference model of a frozen stretch.
+ * An inference model of a frozen segment.
  *
  * @param given values that it may take as inputs; its inputs are those that it needs
  * @param wanted values that it computes
@@ -40,7 +40,8 @@ export function frozenModel(
   const b = new GraphBuilder();
   const { frozen, inputs } = placeForward(b, network, plan, 'evaluation');
   const names = new Set(given.map(({ name }) => name));
-  const nodes = between(b.nodes, names, wanted);
+  const outputs = wanted.map(({ name }) => name);
+  const nodes = liveNodes(b.nodes, outputs, names);
   if (!nodes.every((node) => frozen.has(node))) return undefined;
   const read = new Set(nodes.flatMap(readsOf));
   if (inputs.some(({ name }) => read.has(name) && !names.has(name))) return undefined;
@@ -51,22 +52,10 @@ export function frozenModel(
 
 /** Whether a value depends on what is in the data, and not only on its shape. */
 export function dependsOnData({ model: { graph } }: Inference, value: string): boolean {
-  const data = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const data = new Set(dataInputsOf(graph).map(({ name }) => name));
   for (const node of graph.nodes) {
     if (node.op === 'Shape' || node.op === 'Size') continue;
     if (readsOf(node).some((name) => data.has(name))) for (const output of node.outputs) data.add(output);
   }
   return data.has(value);
-}
-
-/** The nodes that compute the wanted values of the given ones. */
-function between(nodes: readonly Node[], given: ReadonlySet<string>, wanted: readonly Value[]): Node[] {
-  const needed = new Set(wanted.map(({ name }) => name));
-  const found: Node[] = [];
-  for (const node of [...nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name) && !given.has(name))) continue;
-    found.push(node);
-    for (const name of readsOf(node)) needed.add(name);
-  }
-  return found.reverse();
 }

@@ -1,10 +1,9 @@
 import {
   elementsIn,
   type GraphBuilder,
+  GraphView,
   isStatic,
   type Node,
-  producersIn,
-  readersIn,
   readsOf,
   sameShape,
   type Value,
@@ -60,31 +59,25 @@ export function writeInPlace(b: GraphBuilder, outputs: readonly Value[]): Set<st
 }
 
 function writesIn(b: GraphBuilder, outputs: readonly Value[]): Write[] {
-  const producers = producersIn(b.nodes);
-  const readers = readersIn(b.nodes);
+  const view = new GraphView(b);
   return outputs.flatMap(({ name: next }): Write[] => {
     const name = next.replace(/\.next$/, '');
-    const writer = producers.get(next);
-    if (name === next || !writer || !b.has(name) || producers.has(name)) return [];
+    const writer = view.producer(next);
+    if (name === next || !writer || !b.has(name) || view.producer(name)) return [];
     const { shape } = b.value(name);
     if (!isStatic(shape) || elementsIn(shape) < LARGE) return [];
     if (writer.domain !== '' || !ELEMENT_BY_ELEMENT.has(writer.op)) return [];
-    const operand = writer.inputs.findLast((input) => producers.has(input) && sameShape(b.value(input).shape, shape));
-    return operand === undefined ? [] : [{ name, writer, operand, readers: readersOfAlone(b, name, writer, readers) }];
+    const operand = writer.inputs.findLast((input) => view.producer(input) && sameShape(b.value(input).shape, shape));
+    return operand === undefined ? [] : [{ name, writer, operand, readers: readersOfAlone(b, name, writer, view) }];
   });
 }
 
 /** The nodes that read a value or what is computed of it alone, up to where a batch comes in. */
-function readersOfAlone(
-  b: GraphBuilder,
-  name: string,
-  writer: Node,
-  readers: ReadonlyMap<string, readonly Node[]>,
-): Node[] {
+function readersOfAlone(b: GraphBuilder, name: string, writer: Node, view: GraphView): Node[] {
   const found = new Set<Node>();
   const names = new Set([name]);
   for (const read of names) {
-    for (const node of readers.get(read) ?? []) {
+    for (const node of view.readers(read)) {
       if (node === writer) continue;
       found.add(node);
       if (!varying(b, node)) for (const output of node.outputs) names.add(output);
@@ -102,19 +95,18 @@ function precedenceIn(nodes: readonly Node[], given: readonly Node[]): (before: 
   const numbers = new Map([...new Set(given)].map((node, i) => [node, i]));
   const words = Math.ceil(numbers.size / 32);
   const sets = new Map<Node, Uint32Array>();
-  const producers = new Map<string, Node>();
+  const view = new GraphView({ nodes });
   for (const node of nodes) {
     const set = new Uint32Array(words);
     for (const name of readsOf(node)) {
-      const producer = producers.get(name);
-      if (!producer) continue;
-      const theirs = sets.get(producer)!;
+      const producer = view.producer(name);
+      const theirs = producer && sets.get(producer);
+      if (!theirs) continue;
       for (let i = 0; i < words; i++) set[i] |= theirs[i];
       const own = numbers.get(producer);
       if (own !== undefined) set[own >> 5] |= 1 << (own & 31);
     }
     sets.set(node, set);
-    for (const name of node.outputs) producers.set(name, node);
   }
   return (before, after) => {
     const number = numbers.get(before)!;

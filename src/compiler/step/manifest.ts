@@ -1,4 +1,4 @@
-import { elementCount, type Graph, type Model, type Tensor } from '../../onnx/index.ts';
+import { elementCount, type Graph, type Model, subgraphs, type Tensor } from '../../onnx/index.ts';
 import { isTrainingDropout, rateOf } from '../kernels/index.ts';
 import type { Clipping } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
@@ -174,12 +174,9 @@ function ownDropouts({ model: { graph }, constants }: Inference): Pick<DropoutPl
 function operatorsOf(graph: Graph): string[] {
   const found = new Set<string>();
   const visit = ({ nodes }: Graph): void => {
-    for (const { op, domain, attributes } of nodes) {
-      found.add(domain ? `${domain}.${op}` : op);
-      for (const attribute of Object.values(attributes)) {
-        if (attribute.kind === 'graph') visit(attribute.value);
-        if (attribute.kind === 'graphs') attribute.value.forEach(visit);
-      }
+    for (const node of nodes) {
+      found.add(node.domain ? `${node.domain}.${node.op}` : node.op);
+      for (const inner of subgraphs(node)) visit(inner);
     }
   };
   visit(graph);

@@ -1,5 +1,5 @@
 /** How much memory a graph's values take as ONNX Runtime runs it. */
-import { elementsIn, type Graph, type Node, producersIn, readsOf, subgraphs, type Typed } from '../../onnx/index.ts';
+import { elementsIn, type Graph, GraphView, type Node, readsOf, subgraphs, type Typed } from '../../onnx/index.ts';
 
 /** Type and shape of a graph's values, those of its subgraphs included; undefined for what is no tensor. */
 export type TypeOf = (name: string) => Typed | undefined;
@@ -137,12 +137,11 @@ const distinct = (node: Node): string[] => [...new Set(readsOf(node))];
 
 /** ONNX Runtime's order: depth first from the nodes that nobody reads, the last one first, and from each to what it reads, the last one first. */
 function inExecutionOrder(nodes: readonly Node[]): Node[] {
-  const places = new Map(nodes.map((node, i) => [node, i]));
-  const producers = producersIn(nodes);
+  const view = new GraphView({ nodes });
   const before = new Map(
     nodes.map((node) => {
-      const found = distinct(node).flatMap((name) => producers.get(name) ?? []);
-      return [node, [...new Set(found)].sort((a, b) => places.get(a)! - places.get(b)!)];
+      const found = distinct(node).flatMap((name) => view.producer(name) ?? []);
+      return [node, [...new Set(found)].sort((a, b) => view.place(a) - view.place(b))];
     }),
   );
   const read = new Set([...before.values()].flat());

@@ -1,4 +1,4 @@
-import { type Graph, type Model, type Node, renamed, type ValueInfo } from '../../onnx/index.ts';
+import { type Graph, type Model, makeNode, renamed, type ValueInfo } from '../../onnx/index.ts';
 
 const STEPS = 'steps';
 const NEXT = '.next';
@@ -27,17 +27,8 @@ export function repeated(step: Model, state: ReadonlySet<string>): Model {
     { ...graph, inputs: [...moved, ...given], outputs: outputs.map((name) => infos.get(name)!) },
     inner,
   );
-  const scan: Node = {
-    name: 'Scan',
-    op: 'Scan',
-    domain: '',
-    inputs: [...moved, ...given].map(({ name }) => name),
-    outputs,
-    attributes: {
-      num_scan_inputs: { kind: 'int', value: given.length },
-      body: { kind: 'graph', value: body },
-    },
-  };
+  const inputs = [...moved, ...given].map(({ name }) => name);
+  const scan = makeNode('Scan', inputs, outputs, { num_scan_inputs: given.length, body }, { name: 'Scan' });
   const taken = new Set(given);
   return {
     ...step,

@@ -1,17 +1,20 @@
 import { ThawError } from '../../errors.ts';
 import {
+  type AttributeLike,
   arrayFrom,
   type Graph,
+  GraphView,
+  labelOf,
   type Model,
+  makeNode,
   type Node,
+  pruned,
   type Tensor,
   tensor,
-  toAttributes,
   type ValueInfo,
 } from '../../onnx/index.ts';
 import { Random } from '../../random.ts';
-import { neededFor } from './flow.ts';
-import { headOf, labelOf, producersOf } from './head.ts';
+import { headOf } from './head.ts';
 
 /** How a text's tokens become one vector: what the model gives for it, the first token's, or the mean over all tokens. */
 export const poolings = ['auto', 'pooler', 'cls', 'mean'] as const;
@@ -33,7 +36,7 @@ const OUTPUT = 'logits';
 const FLOAT = 1;
 const NAME = 'classifier';
 
-/** Whether a text model tells classes apart already: its first output is scores `[batch, classes]` of a classifier. */
+/** Whether a text model is a classifier already: its first output is scores `[batch, classes]` of a classifier. */
 export function isClassifier(model: Model): boolean {
   const [output] = model.graph.outputs;
   const rank = output?.shape?.length;
@@ -55,7 +58,7 @@ export function addHead(model: Model, head: EncoderHead): Model {
     throw new ThawError(
       'bad-model',
       `the output "${source.name}" does not say how long its vectors are`,
-      'Put the config.json with hidden_size beside the model',
+      'Put the config.json with hidden_size next to the model',
     );
   }
   const bound = 1 / Math.sqrt(features);
@@ -73,23 +76,19 @@ export function addHead(model: Model, head: EncoderHead): Model {
   const last = pooling.at(-1)?.outputs[0] ?? source.name;
   const gemm = node('Gemm', [last, weight, bias], OUTPUT, { transB: 1 }, `/${NAME}/Gemm`);
   const free = renamed(graph);
-  const nodes = [...free.nodes, ...pooling, gemm];
-  const needed = neededFor(nodes, [OUTPUT]);
-  return {
-    ...model,
-    graph: {
-      ...free,
-      nodes: nodes.filter(({ outputs }) => outputs.some((name) => needed.has(name))),
-      outputs: [{ name: OUTPUT, type: 'float32', shape: ['batch', head.classes] }],
-      initializers: new Map([
-        ...[...graph.initializers].filter(([name]) => needed.has(name)),
-        ...constants,
-        [weight, drawn(weight, [head.classes, features])],
-        [bias, drawn(bias, [head.classes])],
-      ]),
-      valueInfo: [],
-    },
-  };
+  const headed = pruned({
+    ...free,
+    nodes: [...free.nodes, ...pooling, gemm],
+    outputs: [{ name: OUTPUT, type: 'float32', shape: ['batch', head.classes] }],
+    initializers: new Map([
+      ...graph.initializers,
+      ...constants,
+      [weight, drawn(weight, [head.classes, features])],
+      [bias, drawn(bias, [head.classes])],
+    ]),
+    valueInfo: [],
+  });
+  return { ...model, graph: headed };
 }
 
 /** The encoder's vectors, and the nodes that make one of each text's. */
@@ -139,20 +138,13 @@ const node = (
   op: string,
   inputs: string[],
   output: string,
-  attributes: Parameters<typeof toAttributes>[0] = {},
+  attributes: Readonly<Record<string, AttributeLike>> = {},
   name = output,
-): Node => ({
-  name,
-  op,
-  domain: '',
-  inputs,
-  outputs: [output],
-  attributes: toAttributes(attributes),
-});
+): Node => makeNode(op, inputs, [output], attributes, { name });
 
 /** The graph without a value of its own that has the output's name. */
 function renamed(graph: Graph): Graph {
-  const taken = producersOf(graph).get(OUTPUT);
+  const taken = new GraphView(graph).producer(OUTPUT);
   if (!taken) return graph;
   throw new ThawError(
     'bad-model',

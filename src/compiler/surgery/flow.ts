@@ -1,4 +1,4 @@
-import type { Graph, Node } from '../../onnx/index.ts';
+import { dataInputsOf, type Graph, type Node } from '../../onnx/index.ts';
 import { SHAPE_ONLY } from '../shapes/index.ts';
 
 /** A graph's nodes seen as what flows from its main input to its main output. */
@@ -23,7 +23,7 @@ export interface Cut {
  * not depend on the first are left out, as constants are.
  */
 export function dataFlow(graph: Graph): DataFlow {
-  const input = graph.inputs.find(({ name }) => !graph.initializers.has(name))?.name ?? '';
+  const input = dataInputsOf(graph)[0]?.name ?? '';
   const values = reachedFrom(graph.nodes, [input]);
   const needed = neededFor(graph.nodes, [graph.outputs[0]?.name ?? '']);
   const through = graph.nodes.map(

@@ -1,9 +1,9 @@
-import { elementCount, type Graph, type Model } from '../../onnx/index.ts';
+import { elementCount, type Graph, labelOf, type Model } from '../../onnx/index.ts';
 import { dataFlow } from './flow.ts';
 import { type Head, headOf } from './head.ts';
 import { Heap } from './heap.ts';
 import { blockName, commonName, modulePath } from './names.ts';
-import { surveyParameters, type Use } from './parameters.ts';
+import { type Survey, surveyParameters, type Use } from './parameters.ts';
 
 /** Part of a network that training freezes or thaws as one. */
 export interface LayerGroup {
@@ -41,14 +41,19 @@ interface Run {
 
 /**
  * The layer groups of a model, input side first; the last one is the head. They are divided only where all data flows through one
- * value, and named after the blocks that the exporter's names tell of.
+ * value, and named after the blocks in the exporter's names.
  *
  * @param head the classifier, if it is not the one that `findHead` finds
+ * @param survey of the model's parameters, if the caller has it
  */
-export function groupsOf(model: Model, head: Head | undefined = headOf(model)): LayerGroup[] {
+export function groupsOf(
+  model: Model,
+  head: Head | undefined = headOf(model),
+  survey: Survey = surveyParameters(model.graph, head?.graphOutput),
+): LayerGroup[] {
   const { graph } = model;
-  const segments = segmentsOf(graph, surveyParameters(graph, head?.graphOutput).uses);
-  const headNode = head ? graph.nodes.findIndex(({ name, outputs }) => (name || outputs[0]) === head.nodes[0]) : -1;
+  const segments = segmentsOf(graph, survey.uses);
+  const headNode = head ? graph.nodes.findIndex((node) => labelOf(node) === head.nodes[0]) : -1;
   const at = segments.findIndex(({ last }) => last >= headNode);
   const cut = headNode < 0 || at < 0 ? segments.length : at;
   const body = segments.slice(0, cut);

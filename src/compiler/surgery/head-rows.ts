@@ -29,8 +29,8 @@ export interface NewHead {
 
 /**
  * Gives a parameter of the head, and what quantizes it, new contents for the new classes. Rows of new classes are drawn evenly from
- * ±1/√features; beside rows that are kept, from no wider a range than has the same root mean square as those, so that a class which
- * knows nothing yet does not outshout those that do.
+ * ±1/√features; if rows are kept, from a range whose root mean square is at most theirs, so that the scores of a class that has learned
+ * nothing yet do not exceed the others'.
  */
 export function redraw(graph: Graph, name: string, head: Head, { classes, seed, rows }: NewHead): void {
   const { initializers } = graph;
@@ -56,7 +56,7 @@ export function redraw(graph: Graph, name: string, head: Head, { classes, seed, 
   if (isHalf(type)) initializers.set(name, narrowed(drawn, type));
   else if (isFloat(type)) initializers.set(name, { type, shape, data: arrayFrom(type, values) });
   else {
-    // Of the new size, so that the way of making floats of it can be told.
+    // Of the new size, so that its quantization can be found.
     initializers.set(name, { type, shape, data: arrayFrom(type, new Array(values.length).fill(0)) });
     const weight = quantizedWeights({ nodes: rounding, initializers, outputs: [] }).get(name);
     if (!weight) throw inBlocks(name, type);

@@ -1,13 +1,16 @@
 import { ThawError } from '../../errors.ts';
 import {
+  elementCount,
   type Graph,
+  GraphView,
   isDequantize,
   isFloat,
   isQuantize,
+  labelOf,
   MOST_COPIES,
   type Model,
   type Node,
-  producersIn,
+  plainAttributes,
   type Tensor,
 } from '../../onnx/index.ts';
 import { neededFor } from './flow.ts';
@@ -83,13 +86,13 @@ export function findHead(model: Model, options: { readonly name?: string } = {})
 
 /** The classifier before the first output, if there is one. */
 export function headOf({ graph }: Model): Head | undefined {
-  const producers = producersOf(graph);
+  const view = new GraphView(graph);
   let name = graph.outputs[0]?.name ?? '';
   const tail: string[] = [];
   for (;;) {
-    const node = producers.get(name);
+    const node = view.producer(name);
     if (!node) return undefined;
-    const layer = layerEndingAt(graph, node, producers);
+    const layer = layerEndingAt(view, node);
     if (layer) {
       const pooled = tail.some((op) => POOLING.has(op));
       return pooled && layer.kind !== 'conv'
@@ -118,36 +121,32 @@ type Layer = Omit<Head, 'tail' | 'graphOutput'>;
 
 /** Every layer that could be a classifier, in order. */
 function layersOf(graph: Graph): Layer[] {
-  const producers = producersOf(graph);
+  const view = new GraphView(graph);
   const consumed = new Set<string>();
-  const layers = graph.nodes.flatMap((node) => layerEndingAt(graph, node, producers) ?? []);
+  const layers = graph.nodes.flatMap((node) => layerEndingAt(view, node) ?? []);
   // A product whose bias is added by the next node is part of that layer.
   for (const { nodes } of layers) for (const name of nodes.length > 1 ? nodes : []) consumed.add(name);
   return layers.filter(({ nodes }) => nodes.length > 1 || !consumed.has(nodes[0]));
 }
 
-export const producersOf = (graph: Graph): Map<string, Node> => producersIn(graph.nodes);
-
-export const labelOf = (node: Node): string => node.name || node.outputs[0];
-
 /** The layer whose last node this is: Gemm, MatMul, 1x1 Conv, or the addition of a bias to one of them. */
-function layerEndingAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): Layer | undefined {
+function layerEndingAt(view: GraphView, node: Node): Layer | undefined {
   if (node.domain !== '') return undefined;
-  if (node.op !== 'Add') return product(graph, node, producers);
+  if (node.op !== 'Add') return product(view, node);
   for (const [data, constant] of [node.inputs, [...node.inputs].reverse()]) {
-    const bias = behind(graph, constant, producers);
-    const before = producers.get(beforeRounding(data, producers));
-    const layer = bias && before && product(graph, before, producers);
-    if (!layer || layer.bias !== undefined || elements(bias.tensor) !== layer.classes) continue;
+    const bias = behind(view, constant);
+    const before = view.producer(beforeRounding(view, data));
+    const layer = bias && before && product(view, before);
+    if (!layer || layer.bias !== undefined || elementCount(bias.tensor.shape) !== layer.classes) continue;
     return { ...layer, nodes: [...layer.nodes, labelOf(node)], bias: bias.name, output: node.outputs[0] };
   }
   return undefined;
 }
 
-function product(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): Layer | undefined {
+function product(view: GraphView, node: Node): Layer | undefined {
   if (node.domain !== '') return undefined;
-  const weight = behind(graph, node.inputs[1], producers);
-  const bias = node.inputs[2] ? behind(graph, node.inputs[2], producers) : undefined;
+  const weight = behind(view, node.inputs[1]);
+  const bias = node.inputs[2] ? behind(view, node.inputs[2]) : undefined;
   if (!weight || (node.inputs[2] && !bias)) return undefined;
   const { shape } = weight.tensor;
   const common = {
@@ -161,39 +160,31 @@ function product(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>)
     const [classes, features] = classesFirst ? shape : [shape[1], shape[0]];
     return shape.length === 2 ? { kind, ...common, classesFirst, features, classes } : undefined;
   };
-  if (node.op === 'Gemm') {
-    const { transA, transB } = node.attributes;
-    if (transA?.kind === 'int' && transA.value) return undefined;
-    return matrix('gemm', (transB?.kind === 'int' && Boolean(transB.value)) !== weight.transposed);
-  }
+  const { transA, transB, group = 1 } = plainAttributes(node);
+  if (node.op === 'Gemm') return transA ? undefined : matrix('gemm', Boolean(transB) !== weight.transposed);
   if (node.op === 'MatMul') return matrix('matmul', weight.transposed);
   if (node.op !== 'Conv' || weight.transposed || shape.length < 3 || shape.slice(2).some((k) => k !== 1))
     return undefined;
-  const group = node.attributes.group;
-  if (group?.kind === 'int' && Number(group.value) !== 1) return undefined;
+  if (Number(group) !== 1) return undefined;
   return { kind: 'conv', ...common, classesFirst: true, features: shape[1], classes: shape[0] };
 }
 
 /** The value that is rounded to this one, or this one itself. */
-function beforeRounding(value: string, producers: ReadonlyMap<string, Node>): string {
-  const node = producers.get(value);
-  const rounding = node && isDequantize(node) ? producers.get(node.inputs[0]) : undefined;
+function beforeRounding(view: GraphView, value: string): string {
+  const node = view.producer(value);
+  const rounding = node && isDequantize(node) ? view.producer(node.inputs[0]) : undefined;
   return rounding && isQuantize(rounding) ? rounding.inputs[0] : value;
 }
 
 /** The initializer behind a value, through Identity, a matrix's Transpose, and what rounds floats or makes floats of whole numbers. */
-export function behind(
-  graph: Graph,
-  value: string | undefined,
-  producers: ReadonlyMap<string, Node>,
-): { name: string; tensor: Tensor; transposed: boolean } | undefined {
-  let name = value ?? '';
+export function behind(view: GraphView, value = ''): { name: string; tensor: Tensor; transposed: boolean } | undefined {
+  let name = value;
   let transposed = false;
   let floats = false;
   for (let copies = 0; copies <= MOST_COPIES; copies++) {
-    const tensor = graph.initializers.get(name);
+    const tensor = view.initializers.get(name);
     if (tensor) return floats || isFloat(tensor.type) ? { name, tensor, transposed } : undefined;
-    const node = producers.get(name);
+    const node = view.producer(name);
     if (!node) return undefined;
     if (isDequantize(node)) floats = true;
     else if (node.op === 'Transpose') transposed = !transposed;
@@ -202,8 +193,6 @@ export function behind(
   }
   return undefined;
 }
-
-const elements = ({ shape }: Tensor) => shape.reduce((all, d) => all * d, 1);
 
 function operatorsBetween(graph: Graph, from: string, to: string): string[] {
   const needed = neededFor(graph.nodes, [to]);

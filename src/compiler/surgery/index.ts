@@ -19,7 +19,7 @@ export {
 } from './inspect.ts';
 export { type InspectedMemory, megabytes } from './memory.ts';
 export { describeOmissions, type Omission, omissionsOf } from './omissions.ts';
-export { hoistConstants } from './parameters.ts';
+export { hoistConstants, surveyParameters } from './parameters.ts';
 export { type Place, placesOf, selectPlaces } from './places.ts';
 export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';

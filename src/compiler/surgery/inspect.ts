@@ -1,8 +1,9 @@
-import type { Model, Node, Shape } from '../../onnx/index.ts';
+import { dataInputsOf, type Model, type Node, type Shape } from '../../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { groupsOf } from './groups.ts';
 import { type Head, headOf } from './head.ts';
 import { type Omission, omissionsOf } from './omissions.ts';
+import { surveyParameters } from './parameters.ts';
 import { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 import { obstaclesOf, trainableGroups } from './trainability.ts';
 
@@ -38,8 +39,9 @@ export interface InspectionOptions {
 
 export function inspect(model: Model, inference: Inference, options: InspectionOptions = {}): Inspection {
   const { head = headOf(model) } = options;
-  const groups = groupsOf(model, head);
   const { graph } = model;
+  const survey = surveyParameters(graph, head?.graphOutput);
+  const groups = groupsOf(model, head, survey);
   const obstacles = obstaclesOf(inference, groups, head?.graphOutput ?? graph.outputs[0]?.name ?? '');
   const most = trainableGroups(groups, obstacles);
   const describe = ({ name }: { name: string }) => ({
@@ -47,7 +49,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     ...(inference.values.get(name) ?? { type: 'unknown', shape: [] }),
   });
   return {
-    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)).map(describe),
+    inputs: dataInputsOf(graph).map(describe),
     outputs: graph.outputs.map(describe),
     parameters: groups.reduce((all, { count }) => all + count, 0),
     groups: groups.map(({ name, parameters, statistics, count }) => ({ name, parameters, statistics, count })),
@@ -55,7 +57,7 @@ export function inspect(model: Model, inference: Inference, options: InspectionO
     unsupported: obstacles.map(({ operator, node, why }) => ({ operator, node, why })),
     trainable: most > 0 ? lastGroups(most, groups.length) : null,
     batchNorm: batchNormState(graph.nodes),
-    omitted: omissionsOf(graph, groups, head?.graphOutput),
+    omitted: omissionsOf(graph, groups, survey, head?.graphOutput),
     plan: most > 0 ? suggestPlan(groups, most) : [],
   };
 }

@@ -1,8 +1,7 @@
-import { elementCount, type Graph, isFloat, type Node, readsOf, subgraphs } from '../../onnx/index.ts';
+import { elementCount, type Graph, GraphView, isFloat, labelOf, type Node, subgraphs } from '../../onnx/index.ts';
 import { settingAt } from '../autodiff/index.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
-import { surveyParameters } from './parameters.ts';
+import type { Survey } from './parameters.ts';
 
 /** A float tensor that no stage trains, and why. */
 export interface Omission {
@@ -18,23 +17,24 @@ export interface Omission {
  * The float initializers that are in no layer group: training never changes them. Those of subgraphs are among them.
  *
  * @param graph with constants hoisted, as `hoistConstants` does
+ * @param survey of the graph's parameters
  * @param output the graph output that the loss looks at
  */
 export function omissionsOf(
   graph: Graph,
   groups: readonly LayerGroup[],
+  { constants }: Survey,
   output = graph.outputs[0]?.name ?? '',
 ): Omission[] {
   const known = new Set(groups.flatMap(({ parameters, statistics }) => [...parameters, ...statistics]));
-  const { constants } = surveyParameters(graph, output);
-  const readers = firstReaders(graph.nodes);
+  const view = new GraphView(graph);
   const omitted = [...graph.initializers].flatMap(([name, { type, shape }]): Omission[] => {
     if (known.has(name) || !isFloat(type)) return [];
     const count = elementCount(shape);
-    const reader = readers.get(name);
-    if (reader === undefined) return [{ name, count, reason: 'nothing reads it' }];
-    const group = groups.find(({ nodes: [, last] }) => reader <= last)?.name;
-    return [{ name, count, reason: reasonOf(name, graph.nodes[reader], constants.get(name), output), group }];
+    const [reader] = view.readers(name);
+    if (!reader) return [{ name, count, reason: 'nothing reads it' }];
+    const group = groups.find(({ nodes: [, last] }) => view.place(reader) <= last)?.name;
+    return [{ name, count, reason: reasonOf(name, reader, constants.get(name), output), group }];
   });
   return [...omitted, ...graph.nodes.flatMap(withinSubgraphs)];
 }
@@ -59,15 +59,6 @@ function withinSubgraphs(node: Node): Omission[] {
       })),
     ...nodes.flatMap(withinSubgraphs),
   ]);
-}
-
-/** Index of the first node that reads each value. */
-function firstReaders(nodes: readonly Node[]): ReadonlyMap<string, number> {
-  const readers = new Map<string, number>();
-  nodes.forEach((node, index) => {
-    for (const name of readsOf(node)) if (!readers.has(name)) readers.set(name, index);
-  });
-  return readers;
 }
 
 /** The tensors of several numbers among them, on one line; undefined if there are none. */

@@ -1,4 +1,14 @@
-import { elementCount, type Graph, isDequantize, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
+import {
+  constantOf,
+  dataInputsOf,
+  elementCount,
+  type Graph,
+  GraphView,
+  isDequantize,
+  isFloat,
+  type Node,
+  readsOf,
+} from '../../onnx/index.ts';
 import { own } from '../../own.ts';
 import { gradientInputs, smoothlyReaching } from '../autodiff/index.ts';
 import { constantReason, type FirstUse } from './constants.ts';
@@ -68,10 +78,10 @@ const REARRANGING: ReadonlySet<string> = new Set(
  * @param output the graph output that the loss looks at
  */
 export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?? ''): Survey {
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const inputs = dataInputsOf(graph).map(({ name }) => name);
   const data = reachedFrom(graph.nodes, inputs);
   const smooth = smoothlyReaching(graph.nodes, [output]);
-  const producers = producersIn(graph.nodes);
+  const view = new GraphView(graph);
   const uses = new Map<string, Use>();
   const constants = new Map<string, string>();
   /** Values that depend on a parameter. */
@@ -83,7 +93,7 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
     const open = [{ name: value, isDirect: true }];
     for (let next = open.pop(); next; next = open.pop()) {
       if (graph.initializers.has(next.name)) yield next;
-      const producer = visited.has(next.name) ? undefined : producers.get(next.name);
+      const producer = visited.has(next.name) ? undefined : view.producer(next.name);
       visited.add(next.name);
       if (!producer) continue;
       const isDirect = next.isDirect && REARRANGING.has(producer.op);
@@ -142,12 +152,12 @@ export function surveyParameters(graph: Graph, output = graph.outputs[0]?.name ?
 export function hoistConstants(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);
   const rounding = new Set(graph.nodes.flatMap((node) => (isDequantize(node) ? node.inputs : [])));
-  const nodes = graph.nodes.filter(({ op, domain, outputs, attributes }) => {
-    const value = op === 'Constant' && domain === '' ? attributes.value : undefined;
-    if (value?.kind !== 'tensor') return true;
-    const { type, shape } = value.value;
-    if ((!isFloat(type) || elementCount(shape) < 2) && !rounding.has(outputs[0])) return true;
-    initializers.set(outputs[0], value.value);
+  const nodes = graph.nodes.filter((node) => {
+    const contents = constantOf(node);
+    if (!contents) return true;
+    const [name] = node.outputs;
+    if ((!isFloat(contents.type) || elementCount(contents.shape) < 2) && !rounding.has(name)) return true;
+    initializers.set(name, contents);
     return false;
   });
   return nodes.length === graph.nodes.length ? graph : { ...graph, nodes, initializers };

@@ -1,7 +1,6 @@
-import type { Graph } from '../../onnx/index.ts';
+import { dataInputsOf, type Graph, GraphView, labelOf } from '../../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
 import { selectParameters } from './selection.ts';
 
 /** A value between two layers, and who reads it. */
@@ -16,23 +15,18 @@ export interface Place {
 /**
  * Every value that depends on the data and that a node reads.
  *
- * @param whole the graph with what was put beside its layers, which reads its values too
+ * @param whole the graph with adapters, which read its values too
  */
 export function placesOf(graph: Graph, whole: Graph = graph): Place[] {
-  const inputs = graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name));
+  const inputs = dataInputsOf(graph).map(({ name }) => name);
   const data = reachedFrom(graph.nodes, inputs);
-  const readers = new Map<string, string[]>();
-  for (const node of whole.nodes) {
-    for (const name of new Set(node.inputs)) {
-      const known = readers.get(name);
-      if (known) known.push(labelOf(node));
-      else readers.set(name, [labelOf(node)]);
-    }
-  }
+  const view = new GraphView(whole);
   return graph.nodes.flatMap((node) =>
-    node.outputs
-      .filter((value) => data.has(value) && readers.has(value))
-      .map((value) => ({ value, node: labelOf(node), readers: readers.get(value)! })),
+    node.outputs.flatMap((value): Place[] => {
+      // What only a subgraph reads, nothing can be put in front of.
+      const readers = data.has(value) ? view.readers(value).filter(({ inputs }) => inputs.includes(value)) : [];
+      return readers.length ? [{ value, node: labelOf(node), readers: readers.map(labelOf) }] : [];
+    }),
   );
 }
 

@@ -2,15 +2,19 @@ import { ThawError } from '../../errors.ts';
 import {
   arrayFrom,
   type Graph,
+  GraphView,
   isDequantize,
   isQuantize,
+  labelOf,
   type Model,
+  makeNode,
   type Node,
   numbersOf,
+  pruned,
   type ValueInfo,
 } from '../../onnx/index.ts';
 import { reachedFrom } from './flow.ts';
-import { type Head, labelOf, producersOf, tailStays } from './head.ts';
+import { type Head, tailStays } from './head.ts';
 import { type NewHead, redraw } from './head-rows.ts';
 
 const NORMALIZING = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
@@ -69,14 +73,7 @@ function asLogits(graph: Graph, head: Head): Graph {
   if (source === head.graphOutput) return graph;
   const taken = graph.outputs.some(({ name }) => name === source);
   if (taken) {
-    const identity: Node = {
-      name: `${head.graphOutput}/logits`,
-      op: 'Identity',
-      domain: '',
-      inputs: [source],
-      outputs: [head.graphOutput],
-      attributes: {},
-    };
+    const identity = makeNode('Identity', [source], [head.graphOutput], {}, { name: `${head.graphOutput}/logits` });
     const nodes = graph.nodes.filter(({ outputs }) => !outputs.includes(head.graphOutput));
     return pruned({ ...graph, nodes: [...nodes, identity] });
   }
@@ -89,10 +86,10 @@ function asLogits(graph: Graph, head: Head): Graph {
 
 /** Walks from the output up to the head; what remains after Softmax and its like are stepped over ends in `source`. */
 function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped: Set<string> } {
-  const producers = producersOf(graph);
+  const view = new GraphView(graph);
   const path: Node[] = [];
   for (let name = head.graphOutput; name !== head.output; name = path.at(-1)!.inputs[0]) {
-    const node = producers.get(name);
+    const node = view.producer(name);
     if (!node) {
       throw new ThawError(
         'bad-model',
@@ -116,40 +113,14 @@ function withoutNormalizing(graph: Graph, head: Head): { source: string; dropped
   return { source: path[last].inputs[0], dropped: new Set(after.flatMap(({ outputs }) => outputs)) };
 }
 
-/** Without nodes and initializers that nothing needs any more. */
-function pruned(graph: Graph): Graph {
-  const needed = new Set(graph.outputs.map(({ name }) => name));
-  const kept: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue;
-    kept.push(node);
-    for (const name of namesRead(node)) needed.add(name);
-  }
-  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  return { ...graph, nodes: kept.reverse(), initializers };
-}
-
-/** Inputs of a node and everything that its subgraphs mention. */
-function namesRead(node: Node): string[] {
-  const inner = Object.values(node.attributes).flatMap((attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : [],
-  );
-  return [
-    ...node.inputs,
-    ...inner.flatMap(({ nodes, outputs }) => [...nodes.flatMap(namesRead), ...outputs.map(({ name }) => name)]),
-  ];
-}
-
 /** Constants of Reshape after the head, and declared shapes, with the new number of classes. */
 function resized(graph: Graph, head: Head, classes: number): Graph {
   const initializers = new Map(graph.initializers);
   const start = graph.nodes.find((node) => labelOf(node) === head.nodes.at(-1))?.outputs ?? [head.output];
   const after = reachedFrom(graph.nodes, start);
-  const constants = new Map(graph.initializers);
-  for (const { op, outputs, attributes } of graph.nodes)
-    if (op === 'Constant' && attributes.value?.kind === 'tensor') constants.set(outputs[0], attributes.value.value);
+  const view = new GraphView(graph);
   const nodes = graph.nodes.map((node): Node => {
-    const target = node.op === 'Reshape' && after.has(node.inputs[0]) ? constants.get(node.inputs[1]) : undefined;
+    const target = node.op === 'Reshape' && after.has(node.inputs[0]) ? view.constant(node.inputs[1]) : undefined;
     if (!target || !numbersOf(target).includes(head.classes)) return node;
     const name = `${node.inputs[1]}/${classes}_classes`;
     const sizes = numbersOf(target).map((size) => (size === head.classes ? classes : size));

@@ -10,7 +10,7 @@ export type Selection = string | readonly string[];
  *
  * @param groups layer groups, input side first, the head last
  * @param allNames the names of all parameters
- * @param omitted tensors that never train: who names one is told why
+ * @param omitted tensors that never train, with the reasons for error messages
  * @throws ThawError `bad-config` when a part of it names nothing, with the names that are near
  */
 export function selectParameters(

@@ -1,15 +1,5 @@
 /** Nodes of Thaw's own between a head and the graph's output, known by their names. */
-import {
-  freshName,
-  isHalf,
-  type Model,
-  type Node,
-  producersIn,
-  renameValues,
-  type Tensor,
-  toAttributes,
-  valueNames,
-} from '../../onnx/index.ts';
+import { GraphView, isHalf, type Model, type Node, Rewriter, renameValues, type Tensor } from '../../onnx/index.ts';
 
 /** One operator of a tail: it reads what comes before it, and constants. */
 export interface TailStep {
@@ -35,7 +25,7 @@ export interface Tail {
 const FLOAT = 1;
 
 const prefixOf = (kind: TailKind): string => `thaw.${kind}/`;
-const isOf = (node: Node | undefined, kind: TailKind): node is Node => node?.name.startsWith(prefixOf(kind)) ?? false;
+const isOf = (node: Node, kind: TailKind): boolean => node.name.startsWith(prefixOf(kind));
 
 export const isTail = (node: Node): boolean => isOf(node, 'units') || isOf(node, 'vector');
 
@@ -46,34 +36,20 @@ export const isTail = (node: Node): boolean => isOf(node, 'units') || isOf(node,
  */
 export function withTail(model: Model, { kind, steps }: Tail, width: number, maps: boolean): Model {
   const [output] = model.graph.outputs;
-  const taken = valueNames(model.graph);
-  const before = freshName(`${output.name}.head`, taken);
+  const rewriter = new Rewriter(model.graph);
+  const before = rewriter.fresh(`${output.name}.head`);
   const all: readonly TailStep[] = [
     ...(maps ? [{ op: 'Flatten', attributes: { axis: 1 } }] : []),
     ...(isHalf(output.type) ? [{ op: 'Cast', attributes: { to: FLOAT } }] : []),
     ...steps,
   ];
   const graph = renameValues(model.graph, new Map([[output.name, before]]));
-  const initializers = new Map(graph.initializers);
   let from = before;
-  const nodes = all.map(({ op, attributes = {}, constants = {} }, i): Node => {
+  all.forEach(({ op, attributes = {}, constants = {} }, i) => {
     const name = `${prefixOf(kind)}${op}`;
-    const inputs = Object.entries(constants).map(([key, tensor]) => {
-      const constant = freshName(`${prefixOf(kind)}${key}`, taken);
-      initializers.set(constant, tensor);
-      return constant;
-    });
-    const to = i === all.length - 1 ? output.name : freshName(`${name}.output`, taken);
-    const node: Node = {
-      name,
-      op,
-      domain: '',
-      inputs: [from, ...inputs],
-      outputs: [to],
-      attributes: toAttributes(attributes),
-    };
-    from = to;
-    return node;
+    const inputs = Object.entries(constants).map(([key, t]) => rewriter.constant(`${prefixOf(kind)}${key}`, t));
+    const to = i === all.length - 1 ? output.name : rewriter.fresh(`${name}.output`);
+    from = rewriter.emit(op, [from, ...inputs], to, attributes, { name });
   });
   const shape = [output.shape?.[0] ?? 'batch', width];
   const [, ...others] = graph.outputs;
@@ -81,8 +57,8 @@ export function withTail(model: Model, { kind, steps }: Tail, width: number, map
     ...model,
     graph: {
       ...graph,
-      nodes: [...graph.nodes, ...nodes],
-      initializers,
+      nodes: [...graph.nodes, ...rewriter.nodes],
+      initializers: rewriter.initializers,
       outputs: [{ name: output.name, type: 'float32', shape }, ...others],
       valueInfo: graph.valueInfo.filter(({ name }) => name !== before),
     },
@@ -93,9 +69,7 @@ export function withTail(model: Model, { kind, steps }: Tail, width: number, map
 export function withoutTail(model: Model): Model {
   const { graph } = model;
   const [output] = graph.outputs;
-  const producers = producersIn(graph.nodes);
-  let before = output?.name ?? '';
-  for (let node = producers.get(before); node && isTail(node); node = producers.get(before)) before = node.inputs[0];
+  const before = new GraphView(graph).through(output?.name ?? '', isTail);
   if (before === output?.name || output === undefined) return model;
   const nodes = graph.nodes.filter((node) => !isTail(node));
   const read = new Set(nodes.flatMap(({ inputs }) => inputs));
@@ -108,14 +82,5 @@ export function withoutTail(model: Model): Model {
 const ARITHMETIC = ['Mul', 'Add'];
 
 /** What comes before the arithmetic that brings a value into the user's units, or the value itself. */
-export function beforeUnits({ graph }: Model, output: string): string {
-  const producers = producersIn(graph.nodes);
-  let value = output;
-  for (
-    let node = producers.get(value);
-    isOf(node, 'units') && ARITHMETIC.includes(node.op);
-    node = producers.get(value)
-  )
-    value = node.inputs[0];
-  return value;
-}
+export const beforeUnits = ({ graph }: Model, output: string): string =>
+  new GraphView(graph).through(output, (node) => isOf(node, 'units') && ARITHMETIC.includes(node.op));

@@ -1,18 +1,17 @@
-import { type Node, renamed, type Typed } from '../../onnx/index.ts';
+import { dataInputsOf, type Node, pruned, renamed, type Typed } from '../../onnx/index.ts';
 import type { Inference } from '../shapes/index.ts';
-import { neededFor } from './flow.ts';
 
 const PREFIX = 'teacher/';
 
-/** Names of values that the network as it came computes beside the one that trains. */
+/** Names of values that the pretrained network computes, next to the network that trains. */
 export interface Teacher {
   readonly features: string;
   readonly scores: string;
 }
 
 /**
- * A network with the pretrained one beside it, which reads the same input under names of its own and never trains: what it computes of a
- * image is part of what is frozen, and is remembered with it.
+ * A network next to a copy of the pretrained one, which reads the same input, has names of its own and never trains: what the copy computes of
+ * an image is part of the frozen features, and is cached with them.
  *
  * @param network to which it is added
  * @param pretrained as it came
@@ -24,12 +23,10 @@ export function withTeacher(
   { features, scores }: Teacher,
 ): { readonly network: Inference; readonly teacher: Teacher } {
   const { graph } = pretrained.model;
-  const needed = neededFor(graph.nodes, [features, scores]);
-  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => needed.has(name)));
-  const inputs = new Set(graph.inputs.map(({ name }) => name).filter((name) => !graph.initializers.has(name)));
+  const inputs = new Set(dataInputsOf(graph).map(({ name }) => name));
   const rename = (name: string) => (name === '' || inputs.has(name) ? name : `${PREFIX}${name}`);
-  const initializers = new Map([...graph.initializers].filter(([name]) => needed.has(name)));
-  const copy = renamed({ ...graph, nodes, initializers, valueInfo: [] }, rename);
+  const outputs = [features, scores].map((name) => ({ name }));
+  const copy = renamed(pruned({ ...graph, outputs, valueInfo: [] }), rename);
   const named = (node: Node): Node => ({ ...node, name: node.name && `${PREFIX}${node.name}` });
   const renamedKeys = <V>(record: ReadonlyMap<string, V>) =>
     [...record].map(([key, value]) => [rename(key), value] as const);

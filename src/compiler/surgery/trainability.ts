@@ -1,10 +1,9 @@
 import { ThawError } from '../../errors.ts';
-import { GraphBuilder, innerNames, isFloat, type Node, producersIn, readsOf } from '../../onnx/index.ts';
+import { GraphBuilder, GraphView, innerNames, isFloat, labelOf, type Node, readsOf } from '../../onnx/index.ts';
 import { dependents, differentiate, operatorName, type UnsupportedOperator } from '../autodiff/index.ts';
 import { isTrainingDropout, placeConstants, placeDropout } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import type { LayerGroup } from './groups.ts';
-import { labelOf } from './head.ts';
 import { lastGroups } from './plan.ts';
 
 /** A node that no gradient passes, and what it keeps from training. */
@@ -12,7 +11,7 @@ export interface Obstacle {
   readonly operator: string;
   readonly node: string;
   readonly why: string;
-  /** The parameters behind it, which get no gradient; those that an obstacle nearer to the output cuts off are told there. */
+  /** The parameters behind it, which get no gradient; an obstacle nearer to the output lists the parameters that it cuts off. */
   readonly parameters: readonly string[];
 }
 
@@ -39,9 +38,9 @@ export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], o
   }));
 }
 
-/** For nodes one after the other, the parameters that are behind each and behind none before it. @param active what depends on parameters */
+/** For nodes one after the other, the parameters behind each that are behind no node before it. @param active what depends on parameters */
 function parametersBehind(nodes: readonly Node[], parameters: readonly string[], active: ReadonlySet<string>) {
-  const producers = producersIn(nodes);
+  const view = new GraphView({ nodes });
   const places = new Map(parameters.map((name, i) => [name, i]));
   const seen = new Set<string>();
   return (node: Node): string[] => {
@@ -53,7 +52,7 @@ function parametersBehind(nodes: readonly Node[], parameters: readonly string[],
         seen.add(name);
         const place = places.get(name);
         if (place !== undefined) found.push(place);
-        const producer = producers.get(name);
+        const producer = view.producer(name);
         if (producer) open.push(producer);
       }
     }

@@ -11,10 +11,10 @@ import {
   type Verification,
   verifyExport,
 } from '../../export/index.ts';
-import type { Model } from '../../onnx/index.ts';
+import { dataInputsOf, type Model } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
 import { loadable, type Runtime } from '../../runtime/index.ts';
-import { dataInputsOf, inputShapes, mergedState, networkOf, openDataset, scoresOf } from '../../session/index.ts';
+import { inputShapes, mergedState, networkOf, openDataset, scoresOf } from '../../session/index.ts';
 import { openTask, type Task, type TaskOutcome } from '../../tasks/index.ts';
 import { averagedState } from '../../training/index.ts';
 import { VERSION } from '../../version.ts';
@@ -78,7 +78,7 @@ export async function exportRun(
     task: task.facts,
     preprocessing,
   });
-  const [{ name: input }] = dataInputsOf(source);
+  const [{ name: input }] = dataInputsOf(source.graph);
   const output = scoresOf(source, source.graph.outputs[0].name);
   // Weights are compressed where the rest computes in float32, whatever the source does.
   const single = inSinglePrecision(plain);

@@ -89,7 +89,7 @@ describe('stacks of large matrices are multiplied sample by sample', () => {
       },
     ],
     [
-      'two stretches, of which each reads the other',
+      'two clusters, each of which reads the other',
       (b, [q, k, v]) => {
         const mixed = (x: Value) => b.reduceMean(x, [0], { keepdims: true });
         const [s, t] = [scores(b, q, k), scores(b, k, v)];

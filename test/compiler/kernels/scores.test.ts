@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { findScores } from '../../../src/compiler/kernels/index.ts';
 import {
   GraphBuilder,
+  GraphView,
   type Node,
   plainAttributes,
   type Shape,
   type Typed,
+  tensor,
   type Value,
 } from '../../../src/onnx/index.ts';
 
@@ -17,7 +19,7 @@ function found(write: Write, free: (node: Node) => boolean = () => true, shape: 
   const graph = b.graph('test', [q, k], [write(b, q, k)]);
   const names = ['q', 'k', ...graph.nodes.flatMap(({ outputs }) => outputs)];
   const values = new Map<string, Typed>(names.map((name) => [name, b.value(name)]));
-  return [...findScores(graph, values, new Map(), free).values()].map((node) => ({
+  return [...findScores(new GraphView(graph, { values }), free).values()].map((node) => ({
     ...plainAttributes(node),
     op: node.op,
     inputs: node.inputs,
@@ -43,6 +45,18 @@ describe('a product of scaled and transposed operands is one operator', () => {
     ['the other factor varies', (b, q, k) => b.matmul(q, b.mul(k, q))],
     ['there is no stack', (b, q, k) => b.matmul(q, b.mul(k, 2)), [4, 4]],
   ])('but not where %s', (_, write, shape) => expect(found(write, () => true, shape)).toEqual([]));
+
+  it('nor where the factor trains', () => {
+    const b = new GraphBuilder();
+    const [q, k] = ['q', 'k'].map((name) => b.input(name, 'float32', ['N', 2, 4, 4]));
+    const scale = b.initializer('scale', tensor('float32', [], Float32Array.of(0.5)));
+    const graph = b.graph('test', [q, k], [b.matmul(b.mul(q, scale), k)]);
+    const values = new Map<string, Typed>(['q', 'k', 'mul'].map((name) => [name, b.value(name)]));
+    const operands = (trainable: ReadonlySet<string>) =>
+      [...findScores(new GraphView(graph, { values, trainable }), () => true).values()].map(({ inputs }) => inputs);
+    expect(operands(new Set())).toEqual([['q', 'k']]);
+    expect(operands(new Set(['scale']))).toEqual([]);
+  });
 
   it('nor through what has to stay', () => {
     const write: Write = (b, q, k) => b.matmul(b.mul(q, 0.5), swapped(b, k));

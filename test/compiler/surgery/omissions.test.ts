@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeOmissions, groupsOf, omissionsOf } from '../../../src/compiler/surgery/index.ts';
+import { describeOmissions, groupsOf, omissionsOf, surveyParameters } from '../../../src/compiler/surgery/index.ts';
 import { smallModel, tensor, weights } from '../../small-models.ts';
 
 /** A classifier with a position embedding that a constant index picks, a normalized input, a resize, a threshold, and a table that nothing reads. */
@@ -36,7 +36,7 @@ const model = smallModel({
 test('float tensors that no stage trains are listed with the reason', () => {
   const groups = groupsOf(model);
   expect(groups.flatMap((group) => group.parameters)).toEqual(['fc1.weight', 'positions', 'fc2.weight']);
-  const omitted = omissionsOf(model.graph, groups);
+  const omitted = omissionsOf(model.graph, groups, surveyParameters(model.graph));
   const reasons = Object.fromEntries(omitted.map(({ name, reason }) => [name, reason]));
   expect(reasons).toEqual({
     mean: `a constant: it normalizes the model's input (in Sub node "normalize")`,

@@ -1,17 +1,17 @@
-import { ELEMENTWISE, type GraphBuilder, type Node, product, readersIn } from '../../../onnx/index.ts';
-import { batchIn, isBySample, placeBySample } from './stretch.ts';
+import { ELEMENTWISE, type GraphBuilder, GraphView, type Node, product } from '../../../onnx/index.ts';
+import { batchIn, isBySample, placeBySample } from './sample-loop.ts';
 
 /** Elements of a sample that need not go through memory, from which on a loop over the samples costs less than their passes. */
 const MANY_ELEMENTS = 2 ** 19;
 
 /**
- * Elementwise nodes whose results only others of them read, computed for one sample after the other, so that what lies between stays in the caches:
- * at once, each of them is a pass over memory where maps are large.
+ * Elementwise nodes whose results only others of them read, computed for one sample after the other, so that intermediate values stay in the
+ * caches: computed for all samples at once, each node is a pass over memory if maps are large.
  *
  * @param keep values that are read by their names, such as the graph's outputs
  */
 export function chainsBySample(b: GraphBuilder, keep: readonly string[]): void {
-  const chains = chainsIn(b, new Set(keep));
+  const chains = chainsIn(b, keep);
   const inChains = new Set(chains.flat());
   const byLast = new Map(chains.map((chain) => [chain.at(-1), chain]));
   for (const node of b.restart()) {
@@ -24,14 +24,14 @@ export function chainsBySample(b: GraphBuilder, keep: readonly string[]): void {
 /** Nodes in order, of which the last gives what is read elsewhere. */
 type Chain = readonly Node[];
 
-function chainsIn(b: GraphBuilder, kept: ReadonlySet<string>): Chain[] {
-  const readers = readersIn(b.nodes);
+function chainsIn(b: GraphBuilder, named: readonly string[]): Chain[] {
+  const view = new GraphView(b, { named });
   const chains = new Map<Node, Node[]>();
   for (const node of [...b.nodes].reverse()) {
     if (batchOf(b, node) === undefined) continue;
     const [output] = node.outputs;
-    const [reader, ...others] = readers.get(output) ?? [];
-    const chain = kept.has(output) ? undefined : chains.get(reader);
+    const [reader, ...others] = view.readers(output);
+    const chain = view.isOutput(output) ? undefined : chains.get(reader);
     const joins =
       chain && others.every((other) => chains.get(other) === chain) && shapeOf(b, chain[0]) === shapeOf(b, node);
     if (joins) chain.push(node);
@@ -43,7 +43,7 @@ function chainsIn(b: GraphBuilder, kept: ReadonlySet<string>): Chain[] {
 
 const shapeOf = (b: GraphBuilder, { outputs: [output] }: Node): string => b.value(output).shape.join();
 
-/** The symbol of the batch where a node computes the elements of samples, each of what is in its place or the same for all samples. */
+/** The symbol of the batch, if a node computes each sample's elements from the elements in the same places, or from values that samples share. */
 function batchOf(b: GraphBuilder, { op, domain, inputs, outputs }: Node): string | undefined {
   if (domain !== '' || !ELEMENTWISE.has(op) || op === 'Identity' || outputs.length !== 1) return undefined;
   const { shape } = b.value(outputs[0]);

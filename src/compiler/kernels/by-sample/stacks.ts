@@ -2,23 +2,22 @@ import {
   axis,
   ELEMENTWISE,
   type GraphBuilder,
+  GraphView,
   inOrder,
   type Node,
   numbersOf,
   plainAttributes,
-  producersIn,
   product,
-  readersIn,
   readsOf,
   type Shape,
 } from '../../../onnx/index.ts';
-import { batchIn, isBySample, placeBySample, runsAlong, type Stretch } from './stretch.ts';
+import { batchIn, isBySample, placeBySample, runsAlong, type SampleLoop } from './sample-loop.ts';
 
 /** Elements of a sample from which on a loop over the samples costs less than the passes over memory that it saves. */
 const MANY_ELEMENTS = 2 ** 17;
 
-/** A stretch whose nodes large values bind together. */
-interface Bound extends Stretch {
+/** Nodes that large values connect. */
+interface Cluster extends SampleLoop {
   readonly nodes: Node[];
   /** Values with a batch that they read or make. */
   readonly values: Set<string>;
@@ -31,53 +30,52 @@ interface Bound extends Stretch {
  * @param wanted names of the graph's outputs
  */
 export function stacksBySample(b: GraphBuilder, wanted: readonly string[]): void {
-  const stretches = stretchesIn(b).filter(({ nodes }) => nodes.length > 1);
-  if (!stretches.length) return;
-  const ends = new Map(stretches.map((stretch) => [stretch.nodes.at(-1)!, stretch]));
-  const within = new Set(stretches.flatMap(({ nodes }) => nodes));
-  const readers = readersIn(b.nodes);
-  const kept = new Set(wanted);
-  for (const node of b.restart()) {
-    const stretch = ends.get(node);
+  const clusters = clustersIn(b).filter(({ nodes }) => nodes.length > 1);
+  if (!clusters.length) return;
+  const ends = new Map(clusters.map((cluster) => [cluster.nodes.at(-1)!, cluster]));
+  const within = new Set(clusters.flatMap(({ nodes }) => nodes));
+  const nodes = b.restart();
+  const view = new GraphView({ nodes }, { named: wanted });
+  for (const node of nodes) {
+    const cluster = ends.get(node);
     if (!within.has(node)) b.append(node);
-    if (!stretch) continue;
-    const own = new Set(stretch.nodes);
-    const isRead = (name: string) => kept.has(name) || readers.get(name)?.some((reader) => !own.has(reader));
-    placeBySample(b, stretch, stretch.nodes.map(({ outputs: [name] }) => name).filter(isRead));
+    if (!cluster) continue;
+    const own = new Set(cluster.nodes);
+    const isRead = (name: string) => view.isOutput(name) || view.readers(name).some((reader) => !own.has(reader));
+    placeBySample(b, cluster, cluster.nodes.map(({ outputs: [name] }) => name).filter(isRead));
   }
   b.nodes = inOrder(b.nodes);
 }
 
-function stretchesIn(b: GraphBuilder): readonly Bound[] {
-  const producers = producersIn(b.nodes);
-  const stretches: Bound[] = [];
-  const stretchOf = new Map<Node, Bound>();
-  const places = new Map(b.nodes.map((node, i) => [node, i]));
+function clustersIn(b: GraphBuilder): readonly Cluster[] {
+  const view = new GraphView(b);
+  const clusters: Cluster[] = [];
+  const clusterOf = new Map<Node, Cluster>();
 
-  /** A place before which nothing depends on the stretch, what is to be computed together with something later included. */
-  const beginningOf = (stretch: Bound): number => {
+  /** A place before which nothing depends on the cluster, or on a later node that a loop computes together with it. */
+  const beginningOf = (cluster: Cluster): number => {
     const [first, last] = [0, -1].map(
       (i) =>
-        ({ nodes }: Bound) =>
-          places.get(nodes.at(i)!)!,
+        ({ nodes }: Cluster) =>
+          view.place(nodes.at(i)!),
     );
-    return stretches.reduceRight(
+    return clusters.reduceRight(
       (place, other) => (last(other) >= place ? Math.min(place, first(other)) : place),
-      first(stretch),
+      first(cluster),
     );
   };
 
-  /** Whether a node would come both before and after a stretch that it became a part of. */
-  const closesCircle = (node: Node, stretch: Bound): boolean => {
+  /** Whether a node would come both before and after a cluster that it became a part of. */
+  const closesCircle = (node: Node, cluster: Cluster): boolean => {
     const seen = new Set<Node>();
     const rest = [node];
-    const beginning = beginningOf(stretch);
+    const beginning = beginningOf(cluster);
     for (let next = rest.pop(); next; next = rest.pop()) {
-      const alongside = stretchOf.get(next)?.nodes ?? [next];
-      for (const name of alongside.flatMap(readsOf)) {
-        const before = producers.get(name);
-        if (!before || seen.has(before) || places.get(before)! < beginning) continue;
-        if (stretchOf.get(before) !== stretch) {
+      const together = clusterOf.get(next)?.nodes ?? [next];
+      for (const name of together.flatMap(readsOf)) {
+        const before = view.producer(name);
+        if (!before || seen.has(before) || view.place(before) < beginning) continue;
+        if (clusterOf.get(before) !== cluster) {
           seen.add(before);
           rest.push(before);
         } else if (next !== node) return true;
@@ -91,18 +89,18 @@ function stretchesIn(b: GraphBuilder): readonly Bound[] {
     if (batch === undefined) continue;
     const values = [...node.inputs, ...node.outputs].filter((name) => name !== '' && b.value(name).shape[0] === batch);
     if (!values.some((name) => isLarge(b, name))) continue;
-    const neighbour = stretches.findLast(
-      (stretch) =>
-        stretch.batch === batch && values.some((name) => stretch.values.has(name)) && !closesCircle(node, stretch),
+    const neighbour = clusters.findLast(
+      (cluster) =>
+        cluster.batch === batch && values.some((name) => cluster.values.has(name)) && !closesCircle(node, cluster),
     );
-    const stretch = neighbour ?? (isStackProduct(node) ? { batch, nodes: [], values: new Set<string>() } : undefined);
-    if (!stretch) continue;
-    if (!neighbour) stretches.push(stretch);
-    stretch.nodes.push(node);
-    for (const name of values) stretch.values.add(name);
-    stretchOf.set(node, stretch);
+    const cluster = neighbour ?? (isStackProduct(node) ? { batch, nodes: [], values: new Set<string>() } : undefined);
+    if (!cluster) continue;
+    if (!neighbour) clusters.push(cluster);
+    cluster.nodes.push(node);
+    for (const name of values) cluster.values.add(name);
+    clusterOf.set(node, cluster);
   }
-  return stretches;
+  return clusters;
 }
 
 const isStackProduct = ({ op }: Node) => op === 'MatMul' || op === 'FusedMatMul';

@@ -3,12 +3,12 @@ import { Random } from '../../../random.ts';
 import type { Inference } from '../../shapes/index.ts';
 import type { LayerGroup } from '../groups.ts';
 import type { Head } from '../head.ts';
-import { placeBeside } from './beside.ts';
 import { adapterNames } from './names.ts';
+import { placeParallel } from './parallel.ts';
 import { type AdapterTarget, chooseTargets, isConvolution, isWithin, type LoraOptions } from './targets.ts';
 import { adaptedWeight } from './within.ts';
 
-/** A network with adapters beside its layers. */
+/** A network with adapters in its layers or parallel to them. */
 export interface Adapted {
   readonly network: Inference;
   /** With the adapters among their parameters. */
@@ -16,7 +16,7 @@ export interface Adapted {
   readonly adapters: readonly Adapter[];
 }
 
-/** The two matrices beside a weight, as initializers of the network. */
+/** The two matrices of a weight's adapter, as initializers of the network. */
 export interface Adapter {
   readonly weight: string;
   readonly module: string;
@@ -30,7 +30,7 @@ export interface Adapter {
 
 /**
  * Gives each of the chosen layers an adapter, in the quicker of two ways: within the weight, W + α/r · BA computed anew in every step; or
- * beside the layer, y = layer(x) + α/r · B(A(x)), where A has the layer's own strides, pads and groups and B is a product (a 1x1
+ * parallel to the layer, y = layer(x) + α/r · B(A(x)), where A has the layer's own strides, pads and groups and B is a product (a 1x1
  * convolution). What is dropped before an adapter is dropped for it alone, which only the second way can do. A is drawn as PyTorch's
  * `Linear` and `Conv2d` are, B is zero, so that the network computes what it did.
  *
@@ -67,7 +67,7 @@ export function placeAdapters(
     if (!target || within.has(target.weight))
       b.append({ ...node, inputs: node.inputs.map((name) => adapted.get(name) ?? name) });
     else {
-      const read = placeBeside(b, node, target, options);
+      const read = placeParallel(b, node, target, options);
       const known = reads.get(target.weight);
       if (known) known.push(read);
       else reads.set(target.weight, [read]);

@@ -1,7 +1,7 @@
 import { ThawError } from '../../../errors.ts';
-import { elementCount, type Graph, type Node, plainAttributes, readersIn, type Tensor } from '../../../onnx/index.ts';
+import { elementCount, type Graph, GraphView, type Node, plainAttributes } from '../../../onnx/index.ts';
 import type { LayerGroup } from '../groups.ts';
-import { behind, type Head, producersOf } from '../head.ts';
+import { behind, type Head } from '../head.ts';
 import { modulePath } from '../names.ts';
 import { type Selection, selectParameters } from '../selection.ts';
 
@@ -65,7 +65,7 @@ export function chooseTargets(
     );
   }
   const chosen = select(all, groups, options.targets);
-  const closed = options.dropout ? chosen.find((target) => !canBeBeside(target)) : undefined;
+  const closed = options.dropout ? chosen.find((target) => !canBeParallel(target)) : undefined;
   if (closed) {
     throw new ThawError(
       'bad-config',
@@ -98,17 +98,17 @@ export const isConvolution = ({ op }: Pick<AdapterTarget, 'op'>): boolean => op 
 
 /**
  * Whether W + α/r · BA is the quicker way, or the only one. It costs the gradient of the whole weight, 2·inputs·outputs operations a
- * position; an adapter beside the layer costs passes over what the layer reads and writes, but what it reads can be dropped.
+ * position; an adapter parallel to the layer costs passes over what the layer reads and writes, but what it reads can be dropped.
  */
 export function isWithin(target: AdapterTarget, { dropout = 0 }: Pick<LoraOptions, 'dropout'>): boolean {
-  if (!canBeBeside(target)) return true;
+  if (!canBeParallel(target)) return true;
   const { inputs, outputs } = sizes(target);
   const [channels, passes] = isConvolution(target) ? [target.shape[1], PASSES.convolution] : [inputs, PASSES.product];
   return dropout === 0 && inputs * outputs < passes * (channels + outputs);
 }
 
 /** The inside of one of ONNX Runtime's own operators is out of reach. */
-const canBeBeside = ({ nodes }: AdapterTarget): boolean => nodes.every(({ domain }) => domain === '');
+const canBeParallel = ({ nodes }: AdapterTarget): boolean => nodes.every(({ domain }) => domain === '');
 
 /**
  * Multiplications in the time of an adapter's passes over one number; measured on the CPU provider, where few channels fill no block of a
@@ -152,20 +152,17 @@ function endsOf(path: string): string[] {
 
 /** Every weight that only `MatMul`, `Gemm` or `Conv` nodes multiply by. */
 export function targetsOf(graph: Graph): AdapterTarget[] {
-  const producers = producersOf(graph);
-  const readers = readersIn(graph.nodes);
+  const view = new GraphView(graph);
   const found = new Map<string, AdapterTarget & { readonly nodes: Node[] }>();
   for (const node of graph.nodes) {
-    const target = targetAt(graph, node, producers);
+    const target = targetAt(view, node);
     const before = target && found.get(target.weight);
     if (before) before.nodes.push(node);
     else if (target) found.set(target.weight, { ...target, nodes: [...target.nodes] });
   }
   return [...found.values()].filter((target) => {
     const own = new Set(target.nodes);
-    return usersOf(readers, target.weight).every(
-      (node) => own.has(node) && sameUse(target, targetAt(graph, node, producers)),
-    );
+    return usersOf(view, target.weight).every((node) => own.has(node) && sameUse(target, targetAt(view, node)));
   });
 }
 
@@ -173,11 +170,11 @@ const sameUse = (a: AdapterTarget, b: AdapterTarget | undefined): boolean =>
   a.op === b?.op && a.outputsFirst === b.outputsFirst && a.group === b.group;
 
 /** The nodes in which a weight meets something else. */
-function usersOf(readers: ReadonlyMap<string, readonly Node[]>, weight: string): Node[] {
+function usersOf(view: GraphView, weight: string): Node[] {
   const names = new Set([weight]);
   const users = new Set<Node>();
   for (const name of names) {
-    for (const node of readers.get(name) ?? []) {
+    for (const node of view.readers(name)) {
       if (node.op === 'Identity' || node.op === 'Transpose') names.add(node.outputs[0]);
       else users.add(node);
     }
@@ -185,13 +182,13 @@ function usersOf(readers: ReadonlyMap<string, readonly Node[]>, weight: string):
   return [...users];
 }
 
-function targetAt(graph: Graph, node: Node, producers: ReadonlyMap<string, Node>): AdapterTarget | undefined {
+function targetAt(view: GraphView, node: Node): AdapterTarget | undefined {
   const { inputs } = node;
   if (!isAdapted(node)) return undefined;
   const op = node.op as AdaptedOperator;
-  const weight = behind(graph, inputs[1], producers);
-  if (weight?.tensor.type !== 'float32' || behind(graph, inputs[0], producers)) return undefined;
-  const { shape } = weight.tensor as Tensor;
+  const weight = behind(view, inputs[1]);
+  if (weight?.tensor.type !== 'float32' || behind(view, inputs[0])) return undefined;
+  const { shape } = weight.tensor;
   const { group = 1, transA = 0, transB = 0 } = plainAttributes(node);
   const common = { op, weight: weight.name, shape, nodes: [node], module: modulePath(weight.name, node).join('.') };
   if (isConvolution({ op })) {

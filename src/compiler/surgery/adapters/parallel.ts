@@ -1,4 +1,4 @@
-import { type GraphBuilder, type Node, plainAttributes, tensor, type Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, makeNode, type Node, plainAttributes, tensor, type Value } from '../../../onnx/index.ts';
 import { adapterNames } from './names.ts';
 import type { Adapter } from './place.ts';
 import { type AdapterTarget, type LoraOptions, scaleOf } from './targets.ts';
@@ -6,7 +6,7 @@ import { type AdapterTarget, type LoraOptions, scaleOf } from './targets.ts';
 const typedOf = ({ type, shape }: Value) => ({ type, shape });
 
 /** The node under another name of its output, the adapter, and their sum under the output's own. */
-export function placeBeside(
+export function placeParallel(
   b: GraphBuilder,
   node: Node,
   target: AdapterTarget,
@@ -27,14 +27,7 @@ export function placeBeside(
     target.op === 'Conv'
       ? b.emit('Conv', [hidden, second], [typedOf(y)], { group: target.group })[0]
       : b.matmul(hidden, oriented(b, second, target));
-  b.append({
-    name: b.unique(`${y.name}/adapted`),
-    op: 'Add',
-    domain: '',
-    inputs: [base.name, delta.name],
-    outputs: [y.name],
-    attributes: {},
-  });
+  b.append(makeNode('Add', [base.name, delta.name], [y.name], {}, { name: b.unique(`${y.name}/adapted`) }));
   return { value: x.name, into: first };
 }
 

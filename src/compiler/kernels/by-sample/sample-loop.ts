@@ -1,8 +1,8 @@
-import { type GraphBuilder, isStatic, type Node, type Shape, type Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, isStatic, makeNode, type Node, type Shape, type Value } from '../../../onnx/index.ts';
 import { manyOfBatch } from '../scan.ts';
 
-/** Nodes that compute each sample of a batch from the same sample. */
-export interface Stretch {
+/** Nodes that compute each sample of a batch from the same sample, to be run in a loop over the samples. */
+export interface SampleLoop {
   /** The symbol of the batch. */
   readonly batch: string;
   readonly nodes: readonly Node[];
@@ -16,21 +16,21 @@ export const runsAlong = (own: Shape, result: Shape): boolean =>
 const isRepeated = (own: Shape, result: Shape): boolean =>
   isStatic(own) && (own.length < result.length || own[0] === 1);
 
-/** Whether an elementwise operator takes for each sample of a result what is in its place, or the same for all. */
+/** Whether an elementwise operator takes, for each sample of a result, the same sample or a value that all samples share. */
 export const isBySample = (own: Shape, result: Shape): boolean => runsAlong(own, result) || isRepeated(own, result);
 
-/** The symbol of a result's batch, where all other sizes are known. */
+/** The symbol of a result's batch, if all its other sizes are known. */
 export function batchIn([batch, ...sample]: Shape): string | undefined {
   return typeof batch === 'string' && isStatic(sample) ? batch : undefined;
 }
 
 /**
- * Computes one sample after the other, so that what lies between stays in the caches: a loop that keeps an axis of one where the batch was, so that
- * nodes stay as they are.
+ * Computes one sample after the other, so that intermediate values stay in the caches. In the loop, the batch is an axis of one, so that the
+ * nodes are the same as outside.
  *
- * @param results names of what is read outside
+ * @param results names of the values that are read outside
  */
-export function placeBySample(b: GraphBuilder, { batch, nodes }: Stretch, results: readonly string[]): void {
+export function placeBySample(b: GraphBuilder, { batch, nodes }: SampleLoop, results: readonly string[]): void {
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const read = new Set(nodes.flatMap(({ inputs }) => inputs).filter((name) => name !== '' && !made.has(name)));
   const given = [...read].map((name) => b.value(name)).filter(({ shape }) => shape[0] === batch);
@@ -49,13 +49,7 @@ export function placeBySample(b: GraphBuilder, { batch, nodes }: Stretch, result
     },
   );
   results.forEach((name, i) => {
-    b.append({
-      name: b.unique(`Squeeze/${name}`),
-      op: 'Squeeze',
-      domain: '',
-      inputs: [found[i].name, b.ints([1]).name],
-      outputs: [name],
-      attributes: {},
-    });
+    const squeeze = b.unique(`Squeeze/${name}`);
+    b.append(makeNode('Squeeze', [found[i].name, b.ints([1]).name], [name], {}, { name: squeeze }));
   });
 }

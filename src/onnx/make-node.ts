@@ -1,0 +1,16 @@
+import { type AttributeLike, toAttributes } from './attributes.ts';
+import type { Node } from './model.ts';
+
+export interface NodeOptions {
+  /** Made of the operator and the first output unless given. */
+  readonly name?: string;
+  readonly domain?: string;
+}
+
+export const makeNode = (
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, AttributeLike>> = {},
+  { name = `${op}/${outputs[0]}`, domain = '' }: NodeOptions = {},
+): Node => ({ name, op, domain, inputs, outputs, attributes: toAttributes(attributes) });
