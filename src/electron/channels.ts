@@ -16,6 +16,7 @@ export const CHANNELS = {
 /** Electron keeps only the message of an error that a handler throws; hints and codes come as data. */
 export type Reply<T> = { readonly result: T } | { readonly error: RemoteError };
 
+/** What a dialog lets the user pick. */
 export interface PickOptions {
   /** Asks for folders, and takes the files in them and in their subfolders. */
   readonly folders?: boolean;
@@ -27,11 +28,13 @@ interface PickedFile {
   readonly folder: string;
 }
 
+/** An image that the user picked. */
 export interface PickedImage extends PickedFile {
   /** An image for `open` or `predict`, which accept this path because it was picked. */
   readonly path: string;
 }
 
+/** A text file that the user picked. */
 export interface PickedText extends PickedFile {
   /** The contents of a `.txt` file. */
   readonly text: string;

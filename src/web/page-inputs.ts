@@ -21,6 +21,7 @@ export type PageModel = Uint8Array | Blob | URL | string | FolderFiles;
 /** An image file or its bytes, or what shows an image: a canvas, an image element, the current frame of a camera or a video. */
 export type PageImage = Blob | Uint8Array | Exclude<CanvasImageSource, SVGElement> | ImageData;
 
+/** What to fine-tune in a page: a model, labelled samples, and settings. */
 export type PageOpenRequest<T extends TaskName = 'classification'> = OpenRequest<T, PageImage, PageModel>;
 
 /** Canvases and frames turned into files at a time: each is held uncompressed meanwhile. */

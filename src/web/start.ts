@@ -3,6 +3,7 @@ import { connect, type RemoteClient, type RemoteTraining, webPort } from '../wor
 import { fromPage, type PageImage, type PageModel } from './page-inputs.ts';
 import type { WebPlatformOptions } from './platform.ts';
 
+/** Where the worker and ONNX Runtime's files are. */
 export interface WorkerOptions extends WebPlatformOptions {
   /** The worker, if a bundler makes it from `thaw/web/worker`; the one next to this script unless given. */
   readonly worker?: Worker;
@@ -21,6 +22,7 @@ export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining
  * ```ts
  * import { startWorker } from 'thaw/web';
  *
+ * const files = document.querySelector('input')!.files!;
  * const worker = startWorker({ assets: '/ort' });
  * const samples = [...files].map((image) => ({ image, label: image.name.startsWith('cat') ? 'cat' : 'dog' }));
  * const training = await worker.open({ model: '/models/resnet.onnx', samples });

@@ -204,6 +204,7 @@ export const METHODS: readonly Method[] = [
   ...(['close', 'round', 'load', 'predictLoaded', 'unload'] as const),
 ];
 
+/** An event of a training elsewhere, in order. */
 export type RemoteEvent =
   | SessionEvent
   /** An image that cannot be read, by its place among the samples, and why. */

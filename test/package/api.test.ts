@@ -34,6 +34,11 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
       answersBy fetchTransport folderAsZip loadModel modelFetch runNode startWorker webRuntime`,
   },
   'thaw/electron': { file: 'src/electron/index.ts', names: 'Training TrainingOptions preload startTraining' },
+  'thaw/electron/client': {
+    file: 'src/electron/client.ts',
+    names:
+      'ModelFiles PickOptions PickedImage PickedModel PickedText inElectron pickImages pickModel pickTexts saveModel startProcess',
+  },
 };
 
 /** Names that a file exports: lists and declarations. Entries have no `export *`, which would export by accident. */

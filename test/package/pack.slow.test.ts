@@ -238,7 +238,7 @@ async function typeErrors(files: readonly string[], options: object): Promise<st
 }
 
 /** The five usages, as a project that is new has them. */
-const EXAMPLES = ['train.ts', 'server.ts', 'regression.ts', 'compile.ts', 'thaw.config.ts'];
+const EXAMPLES = ['train.ts', 'server.ts', 'regression.ts', 'compile.ts', 'page.ts', 'thaw.config.ts'];
 
 /** Code blocks of the documentation of functions: one file each. */
 function documentedExamples(): string[] {
