@@ -2,18 +2,33 @@ import { type AttributeLike, toAttributes } from './attributes.ts';
 import { arrayFrom, bytesOf } from './data-types.ts';
 import { byteLengthOf } from './deferred.ts';
 import type { Attribute, Graph, Node } from './model.ts';
-import type { Shape } from './shape.ts';
+import { isStatic, type Shape, type Sizes } from './shape.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
-/** A value of a graph under construction: its name, and its type and shape, which are always known. */
-export interface Value {
+/**
+ * A value of a graph under construction: its name, type and shape.
+ *
+ * @typeParam S what is known of the shape: `readonly number[]` without symbols, or a tuple of its dimensions
+ */
+export interface Value<S extends Shape = Shape> {
   readonly name: string;
   readonly type: DataType;
-  readonly shape: Shape;
+  readonly shape: S;
 }
 
 /** Type and shape of an output that a node is to have. */
-export type Typed = Omit<Value, 'name'>;
+export type Typed<S extends Shape = Shape> = Omit<Value<S>, 'name'>;
+
+/** The values that a node with these outputs gives. */
+export type Emitted<O extends readonly Typed[]> = { readonly [I in keyof O]: Value<O[I]['shape']> };
+
+/** The value, by its shape without symbols. @throws where it has some */
+export function asStatic(value: Value): Value<readonly number[]> {
+  if (hasStaticShape(value)) return value;
+  throw new Error(`the shape of "${value.name}", [${value.shape}], is not known when compiling`);
+}
+
+const hasStaticShape = (value: Value): value is Value<readonly number[]> => isStatic(value.shape);
 
 export interface EmitOptions {
   readonly domain?: string;
@@ -49,7 +64,7 @@ export class Emitter {
   }
 
   /** Makes a value known by its name; the name is taken from then on. */
-  declare(value: Value): Value {
+  declare<S extends Shape>(value: Value<S>): Value<S> {
     this.names.add(value.name);
     this.values.set(value.name, value);
     return value;
@@ -78,12 +93,13 @@ export class Emitter {
   }
 
   /** An input of the graph. */
+  input<const S extends Shape>(name: string, type: DataType, shape: S): Value<Sizes<S>>;
   input(name: string, type: DataType, shape: Shape): Value {
     return this.declare({ name, type, shape });
   }
 
   /** A constant under a name of its own. */
-  initializer(name: string, contents: Tensor): Value {
+  initializer(name: string, contents: Tensor): Value<readonly number[]> {
     this.initializers.set(name, contents);
     return this.declare({ name, type: contents.type, shape: contents.shape });
   }
@@ -105,6 +121,13 @@ export class Emitter {
   }
 
   /** Emits a node with any number of outputs; an input left out is `undefined`. */
+  emit<const O extends readonly Typed[]>(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: O,
+    attributes?: Readonly<Record<string, AttributeLike>>,
+    options?: EmitOptions,
+  ): Emitted<O>;
   emit(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -133,6 +156,7 @@ export class Emitter {
   }
 
   /** A constant with the given contents; equal small ones are one. */
+  constant<const S extends readonly number[]>(contents: Tensor<S>, hint?: string): Value<Sizes<S>>;
   constant(contents: Tensor, hint = 'constant'): Value {
     const key = smallTensorKey(contents);
     const before = key === undefined ? undefined : this.known.get(key);

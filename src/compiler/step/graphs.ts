@@ -185,8 +185,7 @@ function storedState(
   const { optimizer } = optimizerOf(plan);
   if (!block || optimizer.byPlace) return new Map();
   return new Map(
-    storable(b, parameters, block).flatMap(({ name, shape: declared }) => {
-      const shape = declared as number[];
+    storable(b, parameters, block).flatMap(({ name, shape }) => {
       const slots = Object.entries(slotsOf(plan, shape)).filter(([, own]) => sameShape(own, shape));
       const names = [name, ...slots.map(([slot]) => `${name}.${slot}`), sumOf(name), averageOf(name)];
       return names.map((state) => [state, { shape, block }] as const);
@@ -354,7 +353,8 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   const wanted = outputs.map(({ name }) => name);
   if (machine?.block) {
     prune(b, wanted);
-    assignBlocks(b, wanted, machine.block, new Set([...stored.keys()].flatMap((name) => [name, `${name}.next`])));
+    const next = [...stored].map(([name, as]) => [`${name}.next`, as] as const);
+    assignBlocks(b, wanted, machine.block, new Map([...stored, ...next]));
   }
   lower(b, wanted, { machine });
   prune(b, wanted);

@@ -28,7 +28,7 @@ export function placeUpdate(
   const lr = b.input('lr', 'float32', []);
   const step = b.input('step', 'int64', []);
   const moved = plan.movesMomentum ? b.input('momentum', 'float32', []) : undefined;
-  const inputs = moved ? [lr, step, moved] : [lr, step];
+  const inputs: Value[] = moved ? [lr, step, moved] : [lr, step];
   const outputs: Value[] = [];
   for (const parameter of parameters) {
     const { name, type, shape } = parameter;

@@ -33,7 +33,7 @@ function place(b: GraphBuilder) {
   const w = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, b.input(name, 'float32', shape)]));
   const normalized = (value: Value, scale: Value) =>
     b.emit('LayerNormalization', [value, scale], [value], { axis: -1 })[0];
-  let sum = x;
+  let sum: Value = x;
   for (let i = 0; i < BLOCKS; i++) {
     const projected = b.matmul(normalized(sum, w[`${i}.norm1`]), w[`${i}.qkv`]);
     const heads = b.transpose(b.reshape(projected, ['N', TOKENS, 3, HEADS, WIDTH / HEADS]), [2, 0, 3, 1, 4]);
