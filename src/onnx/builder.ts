@@ -35,6 +35,19 @@ const COMPARISONS = {
   greaterOrEqual: 'GreaterOrEqual',
 };
 
+/** The codes of the types to which casts are emitted. */
+const CASTS: Readonly<Partial<Record<DataType, number>>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
 /**
  * Builds a graph of operators of opset 18 and later; each method is an ONNX operator and returns a value whose type and shape
  * are known. Axes may be negative. Shapes that do not fit are bugs of the caller and throw.
@@ -131,9 +144,7 @@ export class GraphBuilder extends Emitter {
 
   cast<S extends Shape>(x: Value<S>, to: DataType): Value<S> {
     if (x.type === to) return x;
-    const code = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16 }[
-      to as string
-    ];
+    const code = CASTS[to];
     if (code === undefined) throw new Error(`no cast to ${to} is emitted`);
     return this.unary('Cast', x, { to: code }, to);
   }
@@ -193,7 +204,8 @@ export class GraphBuilder extends Emitter {
 
   matmul(a: Value, b: Value): Value {
     if (a.shape.length < 2 || b.shape.length < 2) throw new Error('vectors are given to matmul as matrices');
-    const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), a.shape.at(-2)!, b.shape.at(-1)!];
+    const stack = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    const shape = [...stack, ...a.shape.slice(-2, -1), ...b.shape.slice(-1)];
     return this.emit('MatMul', [a, b], [{ type: a.type, shape }])[0];
   }
 
@@ -268,8 +280,8 @@ export class GraphBuilder extends Emitter {
     if (axes.length === 0) return x;
     const rank = x.shape.length + axes.length;
     const at = axes.map((a) => axis(a, rank));
-    const rest = [...x.shape];
-    const shape = Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : rest.shift()!));
+    let next = 0;
+    const shape = Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : x.shape[next++]));
     return this.emit('Unsqueeze', [x, this.ints(at)], [{ type: x.type, shape }])[0];
   }
 
@@ -428,8 +440,10 @@ const isSingle = (shape: Shape): boolean => shape.every((d) => d === 1);
 export const axis = (value: number | bigint, rank: number): number =>
   Number(value) < 0 ? Number(value) + rank : Number(value);
 
-const matrix = ({ shape }: Value, transposed: boolean): [Dimension, Dimension] =>
-  transposed ? [shape.at(-1)!, shape.at(-2)!] : [shape.at(-2)!, shape.at(-1)!];
+function matrix({ shape }: Value, transposed: boolean): [Dimension, Dimension] {
+  const [rows, columns] = shape.slice(-2);
+  return transposed ? [columns, rows] : [rows, columns];
+}
 
 /** The constant that `Reshape` takes, 0 copying a dimension and one -1 filling the rest; undefined where that cannot say it. */
 function reshapeTarget(from: Shape, to: Shape): number[] | undefined {

@@ -28,6 +28,13 @@ export function asStatic(value: Value): Value<readonly number[]> {
   throw new Error(`the shape of "${value.name}", [${value.shape}], is not known when compiling`);
 }
 
+/** The size of a value along an axis, which may be negative. @throws where it is symbolic */
+export function staticSize({ name, shape }: Value, axis: number): number {
+  const size = shape.at(axis);
+  if (typeof size === 'number') return size;
+  throw new Error(`the size of axis ${axis} of "${name}", [${shape}], is not known when compiling`);
+}
+
 const hasStaticShape = (value: Value): value is Value<readonly number[]> => isStatic(value.shape);
 
 export interface EmitOptions {

@@ -27,7 +27,7 @@ export {
   weightBytes,
 } from './deferred.ts';
 export { ELEMENTWISE } from './elementwise.ts';
-export { asStatic, type Typed, type Value } from './emitter.ts';
+export { asStatic, staticSize, type Typed, type Value } from './emitter.ts';
 export {
   ExternalData,
   encodeExternally,

@@ -36,7 +36,7 @@ export interface Forward {
   /** Data inputs, in the model's order. */
   readonly inputs: readonly Value[];
   /** The trainable parameters, as inputs. */
-  readonly parameters: readonly Value[];
+  readonly parameters: readonly Value<readonly number[]>[];
   /** Running statistics that training moves, as inputs, with their new values. */
   readonly statistics: readonly { readonly value: Value; readonly next?: Value }[];
   /** Inputs that take uniform random numbers in [0, 1). */
@@ -71,7 +71,7 @@ export function placeForward(
   // Some nodes are placed as several: what these are called must not be what a later node calls its own.
   b.reserve([...values.keys(), ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs])]);
   const moving = new Set(graph.nodes.filter((n) => isTrainedBatchNorm(n, plan)).flatMap((n) => n.inputs.slice(3, 5)));
-  const parameters: Value[] = [];
+  const parameters: Value<readonly number[]>[] = [];
   const statistics = new Map<string, { value: Value; next?: Value }>();
   for (const [name, contents] of graph.initializers) {
     if (plan.trainable.has(name)) parameters.push(b.input(name, contents.type, contents.shape));

@@ -1,4 +1,4 @@
-import { GraphBuilder, type Model, readsOf, sameShape, type Value } from '../../onnx/index.ts';
+import { asStatic, GraphBuilder, type Model, readsOf, sameShape, type Value } from '../../onnx/index.ts';
 import { dependents, differentiate, recomputed, recomputedFreely } from '../autodiff/index.ts';
 import {
   assignBlocks,
@@ -107,7 +107,7 @@ export function stepModels(network: Inference, plan: TrainingPlan, machine: Mach
   const training = new GraphBuilder();
   const { forward, targets, loss, samples, gradients: all } = backward(training, network, plan, plan.accumulate);
   const gradients = lastFirst(training, all);
-  const parameters = [...gradients.keys()].map((name) => training.value(name));
+  const parameters = [...gradients.keys()].map((name) => asStatic(training.value(name)));
   const update = samples
     ? placeSummation(training, samples, parameters, gradients)
     : placeUpdate(training, network, plan, parameters, gradients);
@@ -168,7 +168,7 @@ const typesIn =
 
 // ------------------------------------------------------------------------------------------------------------------
 
-function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPlan): Value[] {
+function placeParameters(b: GraphBuilder, { model }: Inference, plan: TrainingPlan): Value<readonly number[]>[] {
   return [...plan.trainable].map((name) => {
     const { type, shape } = model.graph.initializers.get(name)!;
     return b.input(name, type, shape);

@@ -20,7 +20,7 @@ export function placeUpdate(
   b: GraphBuilder,
   network: Inference,
   plan: TrainingPlan,
-  parameters: readonly Value[],
+  parameters: readonly Value<readonly number[]>[],
   whole: ReadonlyMap<string, Value>,
 ): Update {
   const gradients = plan.clip ? clipped(b, whole, plan.clip, unitsOf(network, plan, parameters)) : whole;
@@ -33,8 +33,7 @@ export function placeUpdate(
   for (const parameter of parameters) {
     const { name, type, shape } = parameter;
     const slots = Object.fromEntries(
-      // An initializer's shape has no symbols.
-      Object.entries(optimizer.slots(shape as readonly number[], options)).map(([slot, slotShape]) => [
+      Object.entries(optimizer.slots(shape, options)).map(([slot, slotShape]) => [
         slot,
         b.input(`${name}.${slot}`, type, slotShape),
       ]),
@@ -118,7 +117,7 @@ export function placeSummedUpdate(
   b: GraphBuilder,
   network: Inference,
   plan: TrainingPlan,
-  parameters: readonly Value[],
+  parameters: readonly Value<readonly number[]>[],
 ): Update {
   const { samples, sums } = placeSums(b, parameters);
   const means = new Map(parameters.map(({ name }, i) => [name, b.div(sums[i], samples)]));

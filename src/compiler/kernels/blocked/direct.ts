@@ -28,7 +28,7 @@ interface GroupedMap {
  */
 export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
 
-type Map = Value<PlaneMap>;
+type MapValue = Value<PlaneMap>;
 type Sizes = Geometry<Plane>;
 
 /**
@@ -37,7 +37,7 @@ type Sizes = Geometry<Plane>;
  * @param x map in blocks
  * @param dy map in blocks
  */
-export function directStoredGradient(region: Region, sizes: Sizes, x: Map, dy: Map): Value<StoredShape> {
+export function directStoredGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value<StoredShape> {
   const { b, size } = region;
   const { filters, channels, kernel } = sizes;
   const blocks = b.transpose(gradientOf(region, sizes, x, dy), [1, 0, 2, 3, 4]);
@@ -45,12 +45,12 @@ export function directStoredGradient(region: Region, sizes: Sizes, x: Map, dy: M
 }
 
 /** The same in the standard order. */
-export function directWeightGradient(region: Region, sizes: Sizes, x: Map, dy: Map): Value {
+export function directWeightGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
   return inStandardOrder(region, sizes, gradientOf(region, sizes, x, dy));
 }
 
 /** Of two maps in blocks: `[I/B, O/B, taps, B inputs, B outputs]`. */
-function gradientOf(region: Region, sizes: Sizes, x: Map, dy: Map): Taps {
+function gradientOf(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Taps {
   const { b } = region;
   const mirror = mirrored(region, sizes);
   if (!mirror) return blocksOf(region, sizes, inBlocks(region, x), dy);
@@ -80,11 +80,15 @@ function mirrored({ size }: Region, sizes: Sizes): Sizes | undefined {
 }
 
 /** ∂w of few channels that are not in blocks, such as an image's. */
-export function directPlainGradient(region: Region, sizes: Sizes, x: Map, dy: Map): Value {
+export function directPlainGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
   return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
 }
 
-const inBlocks = ({ size }: Region, value: Map): GroupedMap => ({ value, outer: value.shape[1] / size, inner: size });
+const inBlocks = ({ size }: Region, value: MapValue): GroupedMap => ({
+  value,
+  outer: value.shape[1] / size,
+  inner: size,
+});
 
 /** `[outer, O/B, taps, inner, B]` */
 type Taps = Value<readonly [number, number, number, number, number]>;
@@ -103,7 +107,7 @@ function inStandardOrder({ b }: Region, { filters, channels, kernel }: Sizes, bl
  * takes a map of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, in which a pixel
  * is B columns. It takes filters over a single channel in the order that ∂y has in blocks. So nothing is moved, and no columns are made.
  */
-function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: Map): Taps {
+function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Taps {
   const { b, size } = region;
   const { kernel, positions } = sizes;
   const atOnce = positions < MANY_POSITIONS && beyondPeriod(rowsIn(sizes)) >= 0;
@@ -113,7 +117,7 @@ function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: Map): Taps {
 }
 
 /** One image after the other, in bands of rows that stay in the caches. */
-function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: Map): Value {
+function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
   const { outer, inner } = x;
@@ -147,13 +151,13 @@ const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number)
   to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
 
 /** All images below each other, as many rows of zeros between that no window sees two of them. */
-function stacked(region: Region, sizes: Sizes, x: GroupedMap, dy: Map): Value {
+function stacked(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { out, strides, begins } = sizes;
   const [n, filters] = dy.shape;
   const rows = rowsIn(sizes);
   const period = periodOf(rows);
-  const below = (value: Map, blocks: number, inner: number) => {
+  const below = (value: MapValue, blocks: number, inner: number) => {
     const [, , rows, columns] = value.shape;
     const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
     return b.reshape(moved, [blocks, 1, product([n, rows]), columns * inner]);
@@ -183,7 +187,7 @@ function withinPads(
   { kernel, spatial, out, strides, begins }: Sizes,
   x: GroupedMap,
   rows: number,
-): Map {
+): MapValue {
   const columns = strides[1] * (out[1] - 1) + kernel[1];
   const [height, width] = spatial;
   // A convolution, where there are blocks: `Pad` uses one core.

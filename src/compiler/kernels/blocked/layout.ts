@@ -6,8 +6,8 @@ import { convolveMap } from './narrow.ts';
 import type { Plane, PlaneFilter, PlaneMap, Region } from './region.ts';
 import type { StoredShape } from './stored.ts';
 
-type Map = Value<PlaneMap>;
-export type BlockedLayout = Layout<Map, Value<PlaneFilter> | Value<StoredShape>, FilterInBlocks>;
+type MapValue = Value<PlaneMap>;
+export type BlockedLayout = Layout<MapValue, Value<PlaneFilter> | Value<StoredShape>, FilterInBlocks>;
 
 /** The layout in blocks, for the gradients of a convolution. Maps have their declared shapes. */
 export function blockedLayout(region: Region, sizes: Geometry<Plane>): BlockedLayout {
@@ -57,7 +57,7 @@ export function blockedLayout(region: Region, sizes: Geometry<Plane>): BlockedLa
 const isStored = (w: Value<PlaneFilter> | Value<StoredShape>): w is Value<StoredShape> => w.shape.length === 5;
 
 /** Interleaves maps of one size along a spatial axis and cuts the result to `length`. */
-export function interleave(region: Region, parts: readonly Map[], axis: number, length: number): Map {
+export function interleave(region: Region, parts: readonly MapValue[], axis: number, length: number): MapValue {
   const { b, size } = region;
   const [n, c, h, w] = parts[0].shape;
   const [rows, inner] = axis === 0 ? [h, w * size] : [h * w, size];
@@ -71,7 +71,7 @@ export function interleave(region: Region, parts: readonly Map[], axis: number, 
 }
 
 /** Maps without the elements that negative pads leave out. */
-export function crop({ b, size }: Region, x: Map, begins: readonly number[], ends: readonly number[]): Map {
+export function crop({ b, size }: Region, x: MapValue, begins: readonly number[], ends: readonly number[]): MapValue {
   if ([...begins, ...ends].every((p) => p >= 0)) return x;
   const [n, c, h, w] = x.shape;
   const [top, left, bottom, right] = [...begins, ...ends].map((p) => Math.max(0, -p));
