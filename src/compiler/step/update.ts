@@ -12,6 +12,17 @@ export interface Update {
   readonly outputs: readonly Value[];
 }
 
+/** The trainable parameters as inputs. */
+export const placeParameters = (
+  b: GraphBuilder,
+  { model }: Inference,
+  plan: TrainingPlan,
+): Value<readonly number[]>[] =>
+  [...plan.trainable].map((name) => {
+    const { type, shape } = model.graph.initializers.get(name)!;
+    return b.input(name, type, shape);
+  });
+
 /** min(t/W, 1) at a parameter's own update t, from 1: what is thawed late starts with small steps. */
 const risen = (b: GraphBuilder, t: Value, updates: number): Value => b.min(b.mul(b.cast(t, 'float32'), 1 / updates), 1);
 

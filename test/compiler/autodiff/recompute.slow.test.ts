@@ -69,7 +69,7 @@ function gradientsOf(
     const recall = choose(b, { forward, backward, data: ['x'], active: dependents(b, forward, names) });
     b.restart();
     b.nodes = [...forward];
-    gradients = differentiate(b, loss, names, new Map(), undefined, recall);
+    gradients = differentiate(b, loss, names, { recall });
   }
   const outputs = names.map((name) => b.identity(gradients.get(name)!, `${name}.grad`));
   const wanted = outputs.map(({ name }) => name);

@@ -167,7 +167,10 @@ describe.each(ways)('adapters $way against PyTorch in double precision: $name', 
 
   it('train as there, and merge into weights that compute the same', async () => {
     const { network, plan, plain, adapters: placed } = await adaptedOf(reference, within);
-    const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
+    const stage = await CompiledStage.compile({
+      ...{ network, plan, runtime, seed: 0 },
+      task: classification(['a', 'b', 'c']),
+    });
     for (const [i, step] of steps.entries()) {
       const [{ loss }] = await stage.train([{ batch: batchOf(step), lr, step: i + 1 }]);
       expect(Math.abs(loss - step.loss), `loss of step ${i + 1}`).toBeLessThan(2e-6);
