@@ -175,7 +175,7 @@ export function anatomized(
   const { lora, seed = 0 } = options;
   const plainGroups = groupsOf(plain.model, found);
   const { groups, adapters, ...adapted } = lora
-    ? placeAdapters(plain, plainGroups, head, lora, seed)
+    ? placeAdapters(plain, plainGroups, head, { ...lora, seed })
     : { network: plain, groups: plainGroups, adapters: undefined };
   const { network, teacher } = options.distill
     ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })

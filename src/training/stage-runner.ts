@@ -5,6 +5,7 @@ import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
+import { Evaluator } from './evaluator.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
 import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
@@ -40,6 +41,8 @@ export class StageRunner<O extends TaskOutcome> {
   private reading: { readonly epoch: number; readonly batches: Prefetched<Batch> } | undefined;
   /** State of the parameters that the compiled stage does not have. */
   private carried: Map<string, Tensor>;
+  /** Evaluates while no stage is compiled. */
+  private idleEvaluator: Promise<Evaluator<O>> | undefined;
 
   constructor(private readonly options: StageRunnerOptions<O>) {
     this.carried = new Map(options.initial);
@@ -67,9 +70,11 @@ export class StageRunner<O extends TaskOutcome> {
     return stage;
   }
 
-  /** The compiled stage, if there is one. */
-  get current(): CompiledStage<O> | undefined {
-    return this.entered?.stage;
+  /** An evaluator of the current weights: that of the compiled stage, or one without the graphs that train. */
+  async evaluator(progress: Progress): Promise<Evaluator<O>> {
+    if (this.entered) return this.entered.stage.evaluator;
+    this.idleEvaluator ??= Evaluator.open({ ...this.options, checkpoint: { progress, state: this.carried } });
+    return this.idleEvaluator;
   }
 
   /** The batches of an epoch. The first call begins to read them, next to whatever else is computed. */
@@ -89,11 +94,11 @@ export class StageRunner<O extends TaskOutcome> {
   /** A copy of all state: that of the compiled stage, and that of parameters which only earlier stages trained. */
   async state(): Promise<Map<string, Tensor>> {
     const state = new Map(this.carried);
-    for (const [name, tensor] of (await this.current?.state()) ?? []) state.set(name, tensor);
+    for (const [name, tensor] of (await this.entered?.stage.state()) ?? []) state.set(name, tensor);
     return state;
   }
 
-  /** Releases the sessions of the compiled stage and carries its state. */
+  /** Releases all sessions and carries the state of the compiled stage. */
   async release(): Promise<void> {
     await this.stopReading();
     if (this.entered) this.carried = new Map(await this.options.stateToCarry());
@@ -120,7 +125,10 @@ export class StageRunner<O extends TaskOutcome> {
   }
 
   private async releaseStage(): Promise<void> {
-    await this.entered?.stage.release();
+    const [stage, evaluator] = [this.entered?.stage, this.idleEvaluator];
     this.entered = undefined;
+    this.idleEvaluator = undefined;
+    await stage?.release();
+    await (await evaluator)?.release();
   }
 }

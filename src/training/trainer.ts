@@ -8,7 +8,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { trainEpoch } from './epoch.ts';
-import { Evaluator, type Predicted } from './evaluator.ts';
+import type { Predicted } from './evaluator.ts';
 import type { EpochRow, StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
 import { findingsOf } from './findings.ts';
@@ -47,21 +47,17 @@ export interface TrainerOptions<O extends TaskOutcome = Prediction, E extends Ev
 export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = Evaluation> {
   readonly stages: readonly StageConfig[];
   private progress: Progress;
-  private readonly features: FeatureCache;
   private readonly updates: UpdateSchedule;
   private readonly runner: StageRunner<O>;
   private readonly stepsPerRun: number;
   /** The start of the epoch, to which a rollback returns. */
   private epochStart: Checkpoint | undefined;
   private interrupted = false;
-  /** Evaluates between stages and outside of `run()`. */
-  private idleEvaluator: Promise<Evaluator<O>> | undefined;
 
   constructor(private readonly options: TrainerOptions<O, E>) {
     const { config, anatomy, train, task, runtime, resume, features = new FeatureCache() } = options;
     this.stages = planStages(config, anatomy);
     this.progress = withBatchSize(resume?.progress ?? START, config.batch);
-    this.features = features;
     this.updates = new UpdateSchedule(train, config, task.metric);
     checkPlace(this.progress, this.updates.batchesPerEpoch);
     this.stepsPerRun = config.stepsPerRun ?? stepsPerRun(runtime);
@@ -212,15 +208,8 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   }
 
   async predict(source: BatchSource): Promise<Predicted<O>> {
-    const evaluator = this.runner.current?.evaluator ?? (await this.evaluatorAlone());
+    const evaluator = await this.runner.evaluator(this.progress);
     return evaluator.predict(source, this.options.config.batch);
-  }
-
-  private evaluatorAlone(): Promise<Evaluator<O>> {
-    this.idleEvaluator ??= this.checkpoint().then((checkpoint) =>
-      Evaluator.open({ ...this.options, features: this.features, checkpoint }),
-    );
-    return this.idleEvaluator;
   }
 
   // --- stages ----------------------------------------------------------------------------------------------------
@@ -232,7 +221,6 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
 
   /** Compiles a stage and loads all that its steps need, so that errors come before anything is computed. */
   private async begin(config: StageConfig): Promise<CompiledStage<O>> {
-    await this.releaseEvaluator();
     const stage = await this.runner.enter(config, this.progress);
     await stage.ready();
     return stage;
@@ -243,15 +231,8 @@ export class Trainer<O extends TaskOutcome = Prediction, E extends Evaluated = E
   }
 
   /** Releases the sessions of the runtime. The state is kept. */
-  async release(): Promise<void> {
-    await this.runner.release();
-    await this.releaseEvaluator();
-  }
-
-  private async releaseEvaluator(): Promise<void> {
-    const evaluator = this.idleEvaluator;
-    this.idleEvaluator = undefined;
-    await (await evaluator)?.release();
+  release(): Promise<void> {
+    return this.runner.release();
   }
 }
 

@@ -31,8 +31,8 @@ export const maxPoolGradient: Handler = (region, node) => {
       return b.reshape(element, [1, ...row]);
     });
     const ofRows = greatestOfRows(region, window, image);
-    const alongColumns = alongAxis(region, window, 0, gradient, ofRows, greatest);
-    const result = alongAxis(region, window, 1, alongColumns, image, ofRows);
+    const alongColumns = alongAxis(region, window, 0, { dy: gradient, x: ofRows, y: greatest });
+    const result = alongAxis(region, window, 1, { dy: alongColumns, x: image, y: ofRows });
     return b.reshape(result, result.shape.slice(1));
   });
   return [{ blocked: { value: b.reshape(value, region.declared(x.shape)), channels: x.shape[1] } }];
@@ -53,18 +53,17 @@ function greatestOfRows({ b }: Region, window: SizedWindow, x: Value<PlaneMap>):
   return b.emit('MaxPool', [x], [output], attributes, { domain: NCHWC })[0];
 }
 
+interface Maps {
+  readonly dy: Value<PlaneMap>;
+  readonly x: Value<PlaneMap>;
+  readonly y: Value<PlaneMap>;
+}
+
 /**
  * ∂x where y is the greatest of windows along one axis. Tap after tap: where x under the tap equals y, the tap takes the part of ∂y that is
  * not taken yet. A convolution copies x for a tap; its sum with −y and its activation find in the same pass where the two are equal.
  */
-function alongAxis(
-  region: Region,
-  window: SizedWindow,
-  axis: 0 | 1,
-  dy: Value<PlaneMap>,
-  x: Value<PlaneMap>,
-  y: Value<PlaneMap>,
-): Value<PlaneMap> {
+function alongAxis(region: Region, window: SizedWindow, axis: 0 | 1, { dy, x, y }: Maps): Value<PlaneMap> {
   const { b } = region;
   const [kernel, stride, dilation, begin, length, out] = (
     ['kernel', 'strides', 'dilations', 'begins', 'spatial', 'out'] as const

@@ -36,7 +36,7 @@ function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: Weig
   const [batch] = x.shape;
   const channels = inputs * group;
   const taps = product(kernel);
-  const filter = copyingFilter(b, channels, kernel, x.type, machine);
+  const filter = copyingFilter(b, { channels, kernel, type: x.type, machine });
   const whole = filter.shape[0] / channels;
   const out = dy.shape.slice(2);
   const positions = product(out);

@@ -9,18 +9,19 @@ import {
 import type { Machine } from '../lowering.ts';
 import type { FilterShape, Geometry, MapShape } from './geometry.ts';
 
-/**
- * A filter that copies each tap of a window into a channel of its own, and leaves more of them empty where the machine wants it.
- *
- * @param turned whether the taps are in the opposite order
- */
+export interface CopyingFilter {
+  readonly channels: number;
+  readonly kernel: readonly number[];
+  readonly type: Value['type'];
+  readonly machine: Machine;
+  /** Whether the taps are in the opposite order. */
+  readonly turned?: boolean;
+}
+
+/** A filter that copies each tap of a window into a channel of its own, and leaves more of them empty if the machine needs it. */
 export function copyingFilter(
   b: GraphBuilder,
-  channels: number,
-  kernel: readonly number[],
-  type: Value['type'],
-  { copies = 1 }: Machine,
-  turned = false,
+  { channels, kernel, type, machine: { copies = 1 }, turned = false }: CopyingFilter,
 ): Value<FilterShape> {
   const taps = product(kernel);
   const whole = Math.ceil(taps / copies) * copies;
@@ -31,8 +32,8 @@ export function copyingFilter(
 }
 
 /**
- * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, and unlike slices and pads one
- * that uses every core.
+ * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, which uses every core; slices and
+ * pads use one.
  *
  * @param filter from `copyingFilter`
  */

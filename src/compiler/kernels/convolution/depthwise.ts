@@ -58,7 +58,7 @@ function diagonals(b: GraphBuilder, call: Call): Value {
     dilations: [dilations[0], 1],
     pads: [begins[0], 0, ends[0], 0],
   };
-  const filter = copyingFilter(b, channels, [rows, 1], x.type, call.machine);
+  const filter = copyingFilter(b, { channels, kernel: [rows, 1], type: x.type, machine: call.machine });
   const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
     const one = b.reshape(image, [1, channels, ...spatial]);

@@ -82,14 +82,19 @@ export const isUnstrided = ({ strides }: Geometry): boolean => strides.every((s)
 export const isPointwise = ({ taps, begins, ends }: Geometry): boolean =>
   taps === 1 && [...begins, ...ends].every((p) => p === 0);
 
+interface SignedPads {
+  readonly begins: readonly number[];
+  readonly ends: readonly number[];
+  readonly group: number;
+  readonly dilations?: readonly number[];
+}
+
 /** A convolution whose pads may be negative: those elements of x are left out. */
 export function convSigned(
   b: GraphBuilder,
   x: Value<MapShape>,
   w: Value<FilterShape>,
-  begins: readonly number[],
-  ends: readonly number[],
-  attributes: { readonly group: number; readonly dilations?: readonly number[] },
+  { begins, ends, ...attributes }: SignedPads,
 ): Value<MapShape> {
   const pads = [...begins, ...ends].map((p) => Math.max(p, 0));
   return b.conv(crop(b, x, begins, ends), w, undefined, { ...attributes, pads });

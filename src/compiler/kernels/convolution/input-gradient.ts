@@ -49,7 +49,7 @@ const standardLayout = (
     return b.reshape(taps > 1 ? b.reverse(exchanged, 3) : exchanged, [channels, o, ...kernel]);
   },
   taps: (filter, axis, start, end, step) => b.slice(filter, 2 + axis, start, end, step),
-  conv: (x, filter, begins, ends, dilations) => convSigned(b, x, filter, begins, ends, { group, dilations }),
+  conv: (x, filter, begins, ends, dilations) => convSigned(b, x, filter, { begins, ends, group, dilations }),
   spread: (x, strides) => insertZeros(b, x, strides),
   interleave(parts, axis, size) {
     const at = 2 + axis;

@@ -41,7 +41,7 @@ function filterOf(b: GraphBuilder, call: WeightGradientCall): Value<FilterShape>
   const { x, channels, filters, kernel, machine } = call;
   if (isPointwise(call)) return undefined;
   const turned = takesColumnsOfGradient(call);
-  return copyingFilter(b, turned ? filters : channels, kernel, x.type, machine, turned);
+  return copyingFilter(b, { channels: turned ? filters : channels, kernel, type: x.type, machine, turned });
 }
 
 /** What the rows of left times those of right are, as w. */

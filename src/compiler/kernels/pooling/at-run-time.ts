@@ -4,8 +4,17 @@ import { gradientAtRunTime } from '../convolution/at-run-time.ts';
 import type { AdjointCall } from '../lowering.ts';
 import { type Window, windowOf } from './window.ts';
 
-/** x with `amounts` of a constant at the ends of its spatial axes; the last two are int64 values. */
-function padded(b: GraphBuilder, x: Value, before: Value, after: Value, value: number, name: string): Value {
+interface Padding {
+  /** int64 values, one number a spatial axis. */
+  readonly before: Value;
+  readonly after: Value;
+  readonly value: number;
+  /** Names the sizes of the result. */
+  readonly name: string;
+}
+
+/** x with a constant value before and after its spatial axes. */
+function padded(b: GraphBuilder, x: Value, { before, after, value, name }: Padding): Value {
   const none = b.ints([0, 0]);
   const shape = [...x.shape.slice(0, 2), ...x.shape.slice(2).map((_, i) => `${name}.${i}`)];
   const inputs = [x, b.concat([none, before, none, after], 0), b.scalar(value, x.type)];
@@ -22,12 +31,14 @@ function counts(b: GraphBuilder, { x, dy, kernel, strides, dilations, begins, en
     [b.scalar(1, x.type), sizes],
     [{ type: x.type, shape: [1, 1, ...x.shape.slice(2)] }],
   )[0];
-  const around = padded(b, ones, b.ints(begins), b.ints(ends), Number(countIncludePad), name);
+  const pads = { before: b.ints(begins), after: b.ints(ends) };
+  const around = padded(b, ones, { ...pads, value: Number(countIncludePad), name });
   // With ceil_mode, the last windows reach beyond the pads.
   const reach = kernel.map((k, i) => dilations[i] * (k - 1) + 1 - strides[i]);
   const wanted = b.add(b.mul(spatialOf(dy), b.ints(strides)), b.ints(reach));
   const missing = b.max(b.sub(wanted, spatialOf(around)), b.ints(strides.map(() => 0)));
-  const whole = padded(b, around, b.ints(strides.map(() => 0)), missing, 0, `${name}.whole`);
+  const none = b.ints(strides.map(() => 0));
+  const whole = padded(b, around, { before: none, after: missing, value: 0, name: `${name}.whole` });
   const window = b.expand(b.scalar(1, x.type), [1, 1, ...kernel]);
   return b.conv(whole, window, undefined, { strides, dilations }, dy.shape.slice(2));
 }
