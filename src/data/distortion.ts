@@ -46,25 +46,25 @@ function displaced({ alpha, sigma, seed }: NonNullable<AugmentationDraw['elastic
   return { x, y };
 }
 
-/** By a Gaussian cut off at four standard deviations, the edges drawn out. */
+/** Smoothed by a Gaussian that is cut off at four standard deviations, with the edges extended. */
 function smoothed(values: Float32Array, { width, height }: Size, sigma: number): Float32Array {
   const radius = Math.ceil(4 * sigma);
   const bell = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
   const sum = bell.reduce((a, b) => a + b);
   const weights = Float32Array.from(bell, (weight) => weight / sum);
-  const across = weighted(values, width, height, 1, width, weights);
-  return weighted(across, height, width, width, 1, weights);
+  const across = weighted(values, { length: width, lines: height, step: 1, next: width }, weights);
+  return weighted(across, { length: height, lines: width, step: width, next: 1 }, weights);
 }
 
-/** Lines of `length` values `step` apart, each line `next` after the one before. */
-function weighted(
-  values: Float32Array,
-  length: number,
-  lines: number,
-  step: number,
-  next: number,
-  weights: Float32Array,
-): Float32Array {
+/** Lines of `length` values that are `step` apart. Each line begins `next` values after the one before. */
+interface Lines {
+  readonly length: number;
+  readonly lines: number;
+  readonly step: number;
+  readonly next: number;
+}
+
+function weighted(values: Float32Array, { length, lines, step, next }: Lines, weights: Float32Array): Float32Array {
   const radius = weights.length >> 1;
   const out = new Float32Array(values.length);
   const line = new Float32Array(length + 2 * radius);

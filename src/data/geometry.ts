@@ -147,8 +147,14 @@ export function affineWarp(image: Size, p: Preprocessing, draw: AugmentationDraw
     (Math.abs(a[2]) * p.width + Math.abs(a[0]) * p.height) / 2 + around,
   ];
   const centre = [-(a[3] * shift[0] - a[1] * shift[1]), -(-a[2] * shift[0] + a[0] * shift[1])];
-  const x = viewAxis(window.left, window.width, image.width, p.width, centre[0], reach[0]);
-  const y = viewAxis(window.top, window.height, image.height, p.height, centre[1], reach[1]);
+  const x = viewAxis({
+    ...{ start: window.left, length: window.width, available: image.width, input: p.width },
+    ...{ centre: centre[0], reach: reach[0] },
+  });
+  const y = viewAxis({
+    ...{ start: window.top, length: window.height, available: image.height, input: p.height },
+    ...{ centre: centre[1], reach: reach[1] },
+  });
 
   // What padding leaves free keeps the mean, as in evaluation.
   const extended = draw.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
@@ -170,11 +176,25 @@ export function affineWarp(image: Size, p: Preprocessing, draw: AugmentationDraw
   };
 }
 
+/** One axis of a window in an image. */
+interface WindowAxis {
+  readonly start: number;
+  readonly length: number;
+  /** Pixels of the image. */
+  readonly available: number;
+  /** Pixels of the model's input. */
+  readonly input: number;
+  /** Centre of the view, from the centre of the window, in pixels of the input. */
+  readonly centre: number;
+  /** Half the extent of the view. */
+  readonly reach: number;
+}
+
 /**
  * One axis of a warp: the pixels that may come into view, the length they are resized to, how a resized pixel lies to the
  * window's centre in pixels of the input (`stretch`, `origin`), and how many pixels are missing on either side.
  */
-function viewAxis(start: number, length: number, available: number, input: number, centre: number, reach: number) {
+function viewAxis({ start, length, available, input, centre, reach }: WindowAxis) {
   const scale = input / length;
   const middle = start + length / 2;
   const low = middle + (centre - reach) / scale;

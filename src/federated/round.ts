@@ -5,10 +5,18 @@ import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { type Prepared, type Sources, type TrainSettingsInput, withRecommended } from '../session/index.ts';
 import type { Evaluated, Scores, Task, TaskOutcome } from '../tasks/index.ts';
-import { type FeatureCache, START, Trainer, type TrainingConfig, type TrainingEvent } from '../training/index.ts';
+import {
+  type Checkpoint,
+  Evaluator,
+  type FeatureCache,
+  START,
+  Trainer,
+  type TrainingConfig,
+  type TrainingEvent,
+} from '../training/index.ts';
 import { payloadOf, type RoundState, writeRoundState } from './state.ts';
 
-/** What a round came to. */
+/** The outcome of a round. */
 export interface RoundOutcome {
   /** The new state; null where it was only measured. */
   readonly state: Uint8Array | null;
@@ -100,65 +108,62 @@ export function checkProximal({ proximal = 0 }: RoundMode): void {
 }
 
 /**
- * Trains a state on this machine's data, or measures it there. The optimizer starts anew every round; the order of samples,
- * augmentation and noise go on from where the state's epochs ended.
+ * Trains a state on this machine's data, or measures it there. The optimizer starts anew every round. The order of samples, augmentation
+ * and noise continue from the epochs of the state.
  *
  * @throws AbortError when asked to stop
  */
 export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promise<RoundOutcome> {
-  const { state, prepared, task, config, runtime, features, proximal = 0 } = round;
+  const { state, prepared, task, sources, config, runtime, features, proximal = 0 } = round;
   const { network, anatomy } = prepared;
-  const { val } = round.sources;
-  const train = laterViews(round.sources.train, config, state.epoch);
+  const { val } = sources;
+  const train = laterViews(sources.train, config, state.epoch);
   const updates = Math.ceil(Math.ceil(train.length / config.batch) / config.accumulate);
+  const progress = { ...START, epoch: state.epoch, step: state.epoch * updates };
+  const start = { progress, state: state.tensors };
+  const received = payloadOf(state.tensors);
+  const measured = round.evaluateOnly || round.measure ? await scoresOf(round, start) : null;
+  if (measured && round.evaluateOnly) {
+    return {
+      ...{ state: null, examples: val.length, epochs: 0, epoch: state.epoch },
+      ...{ train: null, before: null, val: measured, held: val.length },
+      bytes: { received, sent: 0 },
+    };
+  }
   const trainer = new Trainer({
-    network,
-    anatomy,
-    task,
-    train,
-    val,
-    config,
-    runtime,
-    features,
-    resume: { progress: { ...START, epoch: state.epoch, step: state.epoch * updates }, state: state.tensors },
+    ...{ network, anatomy, task, train, val, config, runtime, features, resume: start },
     proximal: proximal ? { mu: proximal, from: state.tensors } : undefined,
   });
-  const received = payloadOf(state.tensors);
-  if (round.evaluateOnly) {
-    try {
-      const scores = task.scores(await trainer.evaluate());
-      const { epoch } = state;
-      return {
-        state: null,
-        examples: val.length,
-        epochs: 0,
-        epoch,
-        train: null,
-        before: null,
-        val: scores,
-        held: val.length,
-        bytes: { received, sent: 0 },
-      };
-    } finally {
-      await trainer.release();
-    }
-  }
-  const before = round.measure ? task.scores(await trainer.evaluate()) : null;
-  const { progress, tensors } = await trained(trainer, train.length, config, hooks);
+  const { progress: reached, tensors } = await trained(trainer, train.length, config, hooks);
   const grown = ownTensors(network.model.graph.initializers, state.tensors, tensors);
-  const last = progress.rows.at(-1)!;
+  const last = reached.rows.at(-1)!;
   return {
-    state: writeRoundState({ ...state, epoch: progress.epoch, tensors: grown }),
+    state: writeRoundState({ ...state, epoch: reached.epoch, tensors: grown }),
     examples: train.length,
-    epochs: progress.epoch - state.epoch,
-    epoch: progress.epoch,
+    epochs: reached.epoch - state.epoch,
+    epoch: reached.epoch,
     train: last.train,
-    before,
+    before: measured,
     val: last.val,
     held: val.length,
     bytes: { received, sent: payloadOf(grown) },
   };
 }
+
+/** The scores of a checkpoint on this machine's validation set. */
+async function scoresOf(
+  { prepared, task, sources, config, runtime, features }: LocalRound,
+  checkpoint: Checkpoint,
+): Promise<Scores> {
+  const evaluator = await Evaluator.open({ ...prepared, task, config, runtime, features, checkpoint });
+  try {
+    const { loss, predictions } = await evaluator.predict(sources.val, config.batch);
+    return task.scores(task.evaluation(predictions, loss));
+  } finally {
+    await evaluator.release();
+  }
+}
+
 async function trained(
   trainer: Trainer<TaskOutcome, Evaluated>,
   samples: number,

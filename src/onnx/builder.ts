@@ -1,11 +1,27 @@
 import { type AttributeLike, float } from './attributes.ts';
 import { Emitter, type Value } from './emitter.ts';
-import { broadcast, type Dimension, divide, isStatic, product, type Shape, sameShape } from './shape.ts';
+import { broadcast, type Dimension, divide, isStatic, product, type Shape, type Sizes, sameShape } from './shape.ts';
 import { convolvedShape, pooledShape, type SpatialAttributes } from './spatial.ts';
 import type { DataType } from './tensor.ts';
 
 /** An operand: a plain number becomes a constant scalar of the other operand's type. */
 export type Operand = Value | number;
+
+/** The shape of an elementwise result: a number takes the other operand's, and two shapes without symbols give one. */
+type Broadcast<A extends Operand, B extends Operand> = B extends number
+  ? ShapeOf<A>
+  : A extends number
+    ? ShapeOf<B>
+    : ShapeOf<A> | ShapeOf<B> extends readonly number[]
+      ? readonly number[]
+      : Shape;
+
+type ShapeOf<V extends Operand> = V extends Value<infer S> ? S : never;
+
+/** The shape of a transposed value. */
+type Permuted<S extends Shape, P extends readonly number[]> = {
+  readonly [I in keyof P]: P[I] extends keyof S ? S[P[I]] : Dimension;
+};
 
 export interface ReduceOptions {
   readonly keepdims?: boolean;
@@ -19,6 +35,19 @@ const COMPARISONS = {
   greaterOrEqual: 'GreaterOrEqual',
 };
 
+/** The codes of the types to which casts are emitted. */
+const CASTS: Readonly<Partial<Record<DataType, number>>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
 /**
  * Builds a graph of operators of opset 18 and later; each method is an ONNX operator and returns a value whose type and shape
  * are known. Axes may be negative. Shapes that do not fit are bugs of the caller and throw.
@@ -27,14 +56,28 @@ export class GraphBuilder extends Emitter {
   // --- elementwise -----------------------------------------------------------------------------------------------
 
   /** Any elementwise function of one input: `Exp`, `Sigmoid`, … */
-  unary(op: string, x: Value, attributes: Record<string, AttributeLike> = {}, type: DataType = x.type): Value {
+  unary<S extends Shape>(
+    op: string,
+    x: Value<S>,
+    attributes: Record<string, AttributeLike> = {},
+    type: DataType = x.type,
+  ): Value<S> {
     return this.emit(op, [x], [{ type, shape: x.shape }], attributes)[0];
   }
 
   /** Any broadcasting function of two inputs. */
+  binary<A extends Operand, B extends Operand>(op: string, a: A, b: B, type?: DataType): Value<Broadcast<A, B>>;
   binary(op: string, a: Operand, b: Operand, type?: DataType): Value {
     const [x, y] = this.sameRank(...this.operands(a, b));
     return this.emit(op, [x, y], [{ type: type ?? x.type, shape: broadcast(x.shape, y.shape) }])[0];
+  }
+
+  /** A product or quotient: by 1 it is the operand itself. */
+  private scaled<A extends Operand, B extends Operand>(op: 'Mul' | 'Div', a: A, b: B): Value<Broadcast<A, B>>;
+  private scaled(op: 'Mul' | 'Div', a: Operand, b: Operand): Value {
+    if (b === 1 && typeof a !== 'number') return a;
+    if (a === 1 && typeof b !== 'number' && op === 'Mul') return b;
+    return this.binary(op, a, b);
   }
 
   /**
@@ -60,48 +103,48 @@ export class GraphBuilder extends Emitter {
     return [a, typeof b === 'number' ? this.scalar(b, a.type) : b];
   }
 
-  add = (a: Operand, b: Operand): Value => this.binary('Add', a, b);
-  sub = (a: Operand, b: Operand): Value => this.binary('Sub', a, b);
-  mul = (a: Operand, b: Operand): Value => (b === 1 ? (a as Value) : a === 1 ? (b as Value) : this.binary('Mul', a, b));
-  div = (a: Operand, b: Operand): Value => (b === 1 ? (a as Value) : this.binary('Div', a, b));
-  pow = (a: Value, b: Operand): Value => this.binary('Pow', a, b);
-  max = (a: Operand, b: Operand): Value => this.binary('Max', a, b);
-  min = (a: Operand, b: Operand): Value => this.binary('Min', a, b);
-  equal = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.equal, a, b, 'bool');
-  less = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.less, a, b, 'bool');
-  greater = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.greater, a, b, 'bool');
-  lessOrEqual = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.lessOrEqual, a, b, 'bool');
-  greaterOrEqual = (a: Operand, b: Operand): Value => this.binary(COMPARISONS.greaterOrEqual, a, b, 'bool');
-  and = (a: Value, b: Value): Value => this.binary('And', a, b, 'bool');
-  or = (a: Value, b: Value): Value => this.binary('Or', a, b, 'bool');
-  not = (x: Value): Value => this.unary('Not', x);
+  add = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary('Add', a, b);
+  sub = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary('Sub', a, b);
+  mul = <A extends Operand, B extends Operand>(a: A, b: B) => this.scaled('Mul', a, b);
+  div = <A extends Operand, B extends Operand>(a: A, b: B) => this.scaled('Div', a, b);
+  pow = <A extends Value, B extends Operand>(a: A, b: B) => this.binary('Pow', a, b);
+  max = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary('Max', a, b);
+  min = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary('Min', a, b);
+  equal = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary(COMPARISONS.equal, a, b, 'bool');
+  less = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary(COMPARISONS.less, a, b, 'bool');
+  greater = <A extends Operand, B extends Operand>(a: A, b: B) => this.binary(COMPARISONS.greater, a, b, 'bool');
+  lessOrEqual = <A extends Operand, B extends Operand>(a: A, b: B) =>
+    this.binary(COMPARISONS.lessOrEqual, a, b, 'bool');
+  greaterOrEqual = <A extends Operand, B extends Operand>(a: A, b: B) =>
+    this.binary(COMPARISONS.greaterOrEqual, a, b, 'bool');
+  and = <A extends Value, B extends Value>(a: A, b: B) => this.binary('And', a, b, 'bool');
+  or = <A extends Value, B extends Value>(a: A, b: B) => this.binary('Or', a, b, 'bool');
+  not = <S extends Shape>(x: Value<S>) => this.unary('Not', x);
 
-  neg = (x: Value): Value => this.unary('Neg', x);
-  abs = (x: Value): Value => this.unary('Abs', x);
-  sign = (x: Value): Value => this.unary('Sign', x);
-  exp = (x: Value): Value => this.unary('Exp', x);
-  log = (x: Value): Value => this.unary('Log', x);
-  sqrt = (x: Value): Value => this.unary('Sqrt', x);
-  reciprocal = (x: Value): Value => this.unary('Reciprocal', x);
-  sigmoid = (x: Value): Value => this.unary('Sigmoid', x);
-  tanh = (x: Value): Value => this.unary('Tanh', x);
-  erf = (x: Value): Value => this.unary('Erf', x);
-  softplus = (x: Value): Value => this.unary('Softplus', x);
-  identity = (x: Value, as?: string): Value => this.emit('Identity', [x], [x], {}, { as })[0];
-  square = (x: Value): Value => this.mul(x, x);
+  neg = <S extends Shape>(x: Value<S>) => this.unary('Neg', x);
+  abs = <S extends Shape>(x: Value<S>) => this.unary('Abs', x);
+  sign = <S extends Shape>(x: Value<S>) => this.unary('Sign', x);
+  exp = <S extends Shape>(x: Value<S>) => this.unary('Exp', x);
+  log = <S extends Shape>(x: Value<S>) => this.unary('Log', x);
+  sqrt = <S extends Shape>(x: Value<S>) => this.unary('Sqrt', x);
+  reciprocal = <S extends Shape>(x: Value<S>) => this.unary('Reciprocal', x);
+  sigmoid = <S extends Shape>(x: Value<S>) => this.unary('Sigmoid', x);
+  tanh = <S extends Shape>(x: Value<S>) => this.unary('Tanh', x);
+  erf = <S extends Shape>(x: Value<S>) => this.unary('Erf', x);
+  softplus = <S extends Shape>(x: Value<S>) => this.unary('Softplus', x);
+  identity = <S extends Shape>(x: Value<S>, as?: string) => this.emit('Identity', [x], [x], {}, { as })[0];
+  square = <S extends Shape>(x: Value<S>): Value<S> => this.emit('Mul', [x, x], [x])[0];
 
   /** max(0, min(1, αx + β)) */
-  hardSigmoid = (x: Value, alpha: number, beta: number): Value =>
+  hardSigmoid = <S extends Shape>(x: Value<S>, alpha: number, beta: number) =>
     this.unary('HardSigmoid', x, { alpha: float(alpha), beta: float(beta) });
 
   /** 1 where x > 0, else 0, in one pass over memory: a hard sigmoid so steep that it is a step. */
-  positive = (x: Value): Value => this.hardSigmoid(x, 1e30, 0);
+  positive = <S extends Shape>(x: Value<S>) => this.hardSigmoid(x, 1e30, 0);
 
-  cast(x: Value, to: DataType): Value {
+  cast<S extends Shape>(x: Value<S>, to: DataType): Value<S> {
     if (x.type === to) return x;
-    const code = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16 }[
-      to as string
-    ];
+    const code = CASTS[to];
     if (code === undefined) throw new Error(`no cast to ${to} is emitted`);
     return this.unary('Cast', x, { to: code }, to);
   }
@@ -153,14 +196,16 @@ export class GraphBuilder extends Emitter {
       : summed;
   }
 
-  softmax = (x: Value, over = -1): Value => this.unary('Softmax', x, { axis: axis(over, x.shape.length) });
-  logSoftmax = (x: Value, over = -1): Value => this.unary('LogSoftmax', x, { axis: axis(over, x.shape.length) });
+  softmax = <S extends Shape>(x: Value<S>, over = -1) => this.unary('Softmax', x, { axis: axis(over, x.shape.length) });
+  logSoftmax = <S extends Shape>(x: Value<S>, over = -1) =>
+    this.unary('LogSoftmax', x, { axis: axis(over, x.shape.length) });
 
   // --- matrices --------------------------------------------------------------------------------------------------
 
   matmul(a: Value, b: Value): Value {
     if (a.shape.length < 2 || b.shape.length < 2) throw new Error('vectors are given to matmul as matrices');
-    const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), a.shape.at(-2)!, b.shape.at(-1)!];
+    const stack = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    const shape = [...stack, ...a.shape.slice(-2, -1), ...b.shape.slice(-1)];
     return this.emit('MatMul', [a, b], [{ type: a.type, shape }])[0];
   }
 
@@ -190,19 +235,21 @@ export class GraphBuilder extends Emitter {
   /**
    * @param like a value of the target shape, needed where more than one of its dimensions is symbolic
    */
+  reshape<const S extends Shape>(x: Value, shape: S, like?: Value): Value<Sizes<S>>;
   reshape(x: Value, shape: Shape, like?: Value): Value {
     if (sameShape(x.shape, shape)) return x;
-    const known = isSingle(x.shape) ? this.tensorOf(x) : undefined;
-    if (known) return this.constant({ ...known, shape: shape as readonly number[] }, x.name);
+    const known = isSingle(x.shape) && isStatic(shape) && this.tensorOf(x);
+    if (known) return this.constant({ ...known, shape }, x.name);
     const target = reshapeTarget(x.shape, shape);
     if (target) return this.emit('Reshape', [x, this.ints(target)], [{ type: x.type, shape }])[0];
     if (!like) throw new Error(`Reshape: [${x.shape}] to [${shape}] needs a value of that shape`);
     return this.emit('Reshape', [x, this.shapeOf(like)], [{ type: x.type, shape }])[0];
   }
 
-  reshapeLike = (x: Value, like: Value): Value => this.reshape(x, like.shape, like);
+  reshapeLike = <S extends Shape>(x: Value, like: Value<S>) => this.reshape(x, like.shape, like);
 
   /** Broadcasts to the shape, which `like` has at run time. */
+  expand<const S extends Shape>(x: Value, shape: S, like?: Value): Value<Sizes<S>>;
   expand(x: Value, shape: Shape, like?: Value): Value {
     if (sameShape(x.shape, shape)) return x;
     const target = isStatic(shape) ? this.ints(shape) : like && this.shapeOf(like);
@@ -210,6 +257,7 @@ export class GraphBuilder extends Emitter {
     return this.emit('Expand', [x, target], [{ type: x.type, shape }])[0];
   }
 
+  transpose<S extends Shape, const P extends readonly number[]>(x: Value<S>, permutation: P): Value<Permuted<S, P>>;
   transpose(x: Value, permutation: readonly number[]): Value {
     if (permutation.every((p, i) => p === i)) return x;
     return this.emit('Transpose', [x], [{ type: x.type, shape: permutation.map((p) => x.shape[p]) }], {
@@ -232,23 +280,23 @@ export class GraphBuilder extends Emitter {
     if (axes.length === 0) return x;
     const rank = x.shape.length + axes.length;
     const at = axes.map((a) => axis(a, rank));
-    const rest = [...x.shape];
-    const shape = Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : rest.shift()!));
+    let next = 0;
+    const shape = Array.from({ length: rank }, (_, i) => (at.includes(i) ? 1 : x.shape[next++]));
     return this.emit('Unsqueeze', [x, this.ints(at)], [{ type: x.type, shape }])[0];
   }
 
+  concat<S extends Shape>(values: readonly Value<S>[], over: number): Value<Sizes<S>>;
   concat(values: readonly Value[], over: number): Value {
     const at = axis(over, values[0].shape.length);
-    const sizes = values.map((v) => v.shape[at]);
-    const total = sizes.every((d) => typeof d === 'number')
-      ? sizes.reduce((a: number, d) => a + (d as number), 0)
-      : undefined;
-    if (total === undefined) throw new Error('Concat: symbolic sizes are not added');
+    const sizes: Shape = values.map((v) => v.shape[at]);
+    if (!isStatic(sizes)) throw new Error('Concat: symbolic sizes are not added');
+    const total = sizes.reduce((a, d) => a + d, 0);
     const shape = values[0].shape.map((d, i) => (i === at ? total : d));
     return this.emit('Concat', values, [{ type: values[0].type, shape }], { axis: at })[0];
   }
 
   /** x[start:end:step] along one axis; `end` may be beyond it, and with a negative step before it. */
+  slice<S extends Shape>(x: Value<S>, over: number, start: number, end: number, step?: number): Value<Sizes<S>>;
   slice(x: Value, over: number, start: number, end: number, step = 1): Value {
     const at = axis(over, x.shape.length);
     const size = x.shape[at];
@@ -262,12 +310,22 @@ export class GraphBuilder extends Emitter {
   }
 
   /** The whole axis backwards. */
-  reverse = (x: Value, over: number): Value => this.slice(x, over, -1, Number.MIN_SAFE_INTEGER, -1);
+  reverse = <S extends Shape>(x: Value<S>, over: number) => this.slice(x, over, -1, Number.MIN_SAFE_INTEGER, -1);
 
   /** Pads with a constant: `before[i]` and `after[i]` elements along axis i; negative ones cut off. */
+  pad<S extends Shape>(
+    x: Value<S>,
+    before: readonly number[],
+    after: readonly number[],
+    value?: number,
+  ): Value<Sizes<S>>;
   pad(x: Value, before: readonly number[], after: readonly number[], value = 0): Value {
     if ([...before, ...after].every((p) => p === 0)) return x;
-    const shape = x.shape.map((d, i) => (before[i] + after[i] === 0 ? d : (d as number) + before[i] + after[i]));
+    const shape = x.shape.map((d, i) => {
+      if (before[i] + after[i] === 0) return d;
+      if (typeof d !== 'number') throw new Error(`Pad: axis ${i} of [${x.shape}] is symbolic`);
+      return d + before[i] + after[i];
+    });
     const fill = value === 0 ? undefined : this.scalar(value, x.type);
     return this.emit(
       'Pad',
@@ -284,16 +342,17 @@ export class GraphBuilder extends Emitter {
     return this.emit('Gather', [x, indices], [{ type: x.type, shape }], { axis: at })[0];
   }
 
-  gatherElements = (x: Value, indices: Value, over: number): Value =>
+  gatherElements = <S extends Shape>(x: Value, indices: Value<S>, over: number) =>
     this.emit('GatherElements', [x, indices], [{ type: x.type, shape: indices.shape }], {
       axis: axis(over, x.shape.length),
     })[0];
 
   /** x with `updates` added at the indices along one axis. */
-  scatterAdd = (x: Value, indices: Value, updates: Value, over: number): Value =>
+  scatterAdd = <S extends Shape>(x: Value<S>, indices: Value, updates: Value, over: number) =>
     this.emit('ScatterElements', [x, indices, updates], [x], { axis: axis(over, x.shape.length), reduction: 'add' })[0];
 
   /** Zeros (or another value) of the shape that `like` has. */
+  full<S extends Shape>(value: number, like: Value<S>, type?: DataType): Value<S>;
   full(value: number, like: Value, type: DataType = like.type): Value {
     if (isStatic(like.shape)) return this.expand(this.scalar(value, type), like.shape);
     return this.emit('Expand', [this.scalar(value, type), this.shapeOf(like)], [{ type, shape: like.shape }])[0];
@@ -302,6 +361,20 @@ export class GraphBuilder extends Emitter {
   // --- convolution and pooling -----------------------------------------------------------------------------------
 
   /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. `spatial` is the size of the result, needed if x's is symbolic. */
+  conv<D extends Dimension = number>(
+    x: Value,
+    w: Value<readonly [number, ...Shape]>,
+    bias: Value | undefined,
+    attributes: SpatialAttributes & { group?: number },
+    spatial?: readonly D[],
+  ): Value<readonly [Dimension, number, ...D[]]>;
+  conv(
+    x: Value,
+    w: Value,
+    bias: Value | undefined,
+    attributes: SpatialAttributes & { group?: number },
+    spatial?: readonly Dimension[],
+  ): Value;
   conv(
     x: Value,
     w: Value,
@@ -314,7 +387,7 @@ export class GraphBuilder extends Emitter {
     if (typeof channels === 'number' && x.shape[1] !== channels * group) {
       throw new Error(`Conv: input channels ${x.shape[1]} must match weight channels ${channels} x group ${group}`);
     }
-    const kernel = w.shape.slice(2) as number[];
+    const kernel = kernelOf(w);
     const shape = [x.shape[0], w.shape[0], ...(spatial ?? convolvedShape(x.shape.slice(2), kernel, attributes))];
     return this.emit('Conv', bias ? [x, w, bias] : [x, w], [{ type: x.type, shape }], {
       kernel_shape: kernel,
@@ -326,16 +399,16 @@ export class GraphBuilder extends Emitter {
   }
 
   /** `ConvTranspose`; `spatial` is the size that the result is to have. */
-  convTranspose(
+  convTranspose<D extends Dimension>(
     x: Value,
-    w: Value,
+    w: Value<readonly [Dimension, number, ...Shape]>,
     attributes: SpatialAttributes & { group?: number; output_padding?: readonly number[] },
-    spatial: readonly Dimension[],
-  ): Value {
+    spatial: readonly D[],
+  ): Value<readonly [Dimension, number, ...D[]]> {
     const { group = 1 } = attributes;
-    const shape = [x.shape[0], product([w.shape[1], group]), ...spatial];
+    const shape = [x.shape[0], w.shape[1] * group, ...spatial] as const;
     return this.emit('ConvTranspose', [x, w], [{ type: x.type, shape }], {
-      kernel_shape: w.shape.slice(2) as number[],
+      kernel_shape: kernelOf(w),
       strides: attributes.strides,
       dilations: attributes.dilations,
       pads: attributes.pads,
@@ -354,14 +427,23 @@ export class GraphBuilder extends Emitter {
   }
 }
 
+/** Sizes of a filter's windows. */
+function kernelOf(w: Value): readonly number[] {
+  const kernel = w.shape.slice(2);
+  if (isStatic(kernel)) return kernel;
+  throw new Error(`the windows of "${w.name}", [${w.shape}], have no fixed size`);
+}
+
 const isSingle = (shape: Shape): boolean => shape.every((d) => d === 1);
 
 /** A non-negative axis. */
 export const axis = (value: number | bigint, rank: number): number =>
   Number(value) < 0 ? Number(value) + rank : Number(value);
 
-const matrix = ({ shape }: Value, transposed: boolean): [Dimension, Dimension] =>
-  transposed ? [shape.at(-1)!, shape.at(-2)!] : [shape.at(-2)!, shape.at(-1)!];
+function matrix({ shape }: Value, transposed: boolean): [Dimension, Dimension] {
+  const [rows, columns] = shape.slice(-2);
+  return transposed ? [columns, rows] : [rows, columns];
+}
 
 /** The constant that `Reshape` takes, 0 copying a dimension and one -1 filling the rest; undefined where that cannot say it. */
 function reshapeTarget(from: Shape, to: Shape): number[] | undefined {

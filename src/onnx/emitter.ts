@@ -4,18 +4,40 @@ import { byteLengthOf } from './deferred.ts';
 import { makeNode } from './make-node.ts';
 import type { Attribute, Graph, Node } from './model.ts';
 import { freshName } from './names.ts';
-import type { Shape } from './shape.ts';
+import { isStatic, type Shape, type Sizes } from './shape.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
-/** A value of a graph under construction: its name, and its type and shape, which are always known. */
-export interface Value {
+/**
+ * A value of a graph under construction: its name, type and shape.
+ *
+ * @typeParam S what is known of the shape: `readonly number[]` without symbols, or a tuple of its dimensions
+ */
+export interface Value<S extends Shape = Shape> {
   readonly name: string;
   readonly type: DataType;
-  readonly shape: Shape;
+  readonly shape: S;
 }
 
 /** Type and shape of an output that a node is to have. */
-export type Typed = Omit<Value, 'name'>;
+export type Typed<S extends Shape = Shape> = Omit<Value<S>, 'name'>;
+
+/** The values that a node with these outputs gives. */
+export type Emitted<O extends readonly Typed[]> = { readonly [I in keyof O]: Value<O[I]['shape']> };
+
+/** The value, by its shape without symbols. @throws where it has some */
+export function asStatic(value: Value): Value<readonly number[]> {
+  if (hasStaticShape(value)) return value;
+  throw new Error(`the shape of "${value.name}", [${value.shape}], is not known when compiling`);
+}
+
+/** The size of a value along an axis, which may be negative. @throws where it is symbolic */
+export function staticSize({ name, shape }: Value, axis: number): number {
+  const size = shape.at(axis);
+  if (typeof size === 'number') return size;
+  throw new Error(`the size of axis ${axis} of "${name}", [${shape}], is not known when compiling`);
+}
+
+const hasStaticShape = (value: Value): value is Value<readonly number[]> => isStatic(value.shape);
 
 export interface EmitOptions {
   readonly domain?: string;
@@ -43,7 +65,7 @@ export class Emitter {
   }
 
   /** Makes a value known by its name; the name is taken from then on. */
-  declare(value: Value): Value {
+  declare<S extends Shape>(value: Value<S>): Value<S> {
     this.names.add(value.name);
     this.values.set(value.name, value);
     return value;
@@ -72,12 +94,13 @@ export class Emitter {
   }
 
   /** An input of the graph. */
+  input<const S extends Shape>(name: string, type: DataType, shape: S): Value<Sizes<S>>;
   input(name: string, type: DataType, shape: Shape): Value {
     return this.declare({ name, type, shape });
   }
 
   /** A constant under a name of its own. */
-  initializer(name: string, contents: Tensor): Value {
+  initializer(name: string, contents: Tensor): Value<readonly number[]> {
     this.initializers.set(name, contents);
     return this.declare({ name, type: contents.type, shape: contents.shape });
   }
@@ -99,6 +122,13 @@ export class Emitter {
   }
 
   /** Emits a node with any number of outputs; an input left out is `undefined`. */
+  emit<const O extends readonly Typed[]>(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: O,
+    attributes?: Readonly<Record<string, AttributeLike>>,
+    options?: EmitOptions,
+  ): Emitted<O>;
   emit(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -121,6 +151,7 @@ export class Emitter {
   }
 
   /** A constant with the given contents; equal small ones are one. */
+  constant<const S extends readonly number[]>(contents: Tensor<S>, hint?: string): Value<Sizes<S>>;
   constant(contents: Tensor, hint = 'constant'): Value {
     const key = smallTensorKey(contents);
     const before = key === undefined ? undefined : this.known.get(key);

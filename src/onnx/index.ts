@@ -27,7 +27,7 @@ export {
   weightBytes,
 } from './deferred.ts';
 export { ELEMENTWISE } from './elementwise.ts';
-export type { Typed, Value } from './emitter.ts';
+export { asStatic, staticSize, type Typed, type Value } from './emitter.ts';
 export {
   ExternalData,
   encodeExternally,
@@ -60,6 +60,7 @@ export {
   isStatic,
   product,
   type Shape,
+  type Sizes,
   sameShape,
   sizeOf,
   symbolsOf,

@@ -6,6 +6,9 @@ import { own } from '../own.ts';
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
 
+/** A shape of the same rank, of which only the kinds of dimensions are known: numbers where `S` has numbers. */
+export type Sizes<S extends Shape> = { readonly [I in keyof S]: S[I] extends number ? number : Dimension };
+
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((d) => typeof d === 'number');
 
 interface Monomial {
@@ -26,6 +29,8 @@ function format({ factor, symbols }: Monomial): Dimension {
 }
 
 /** The product of dimensions; 1 of none. */
+export function product(dimensions: readonly number[]): number;
+export function product(dimensions: Shape): Dimension;
 export function product(dimensions: Shape): Dimension {
   const parts = dimensions.map(parse);
   return format({

@@ -42,7 +42,7 @@ async function probe(runtime: Runtime): Promise<number | undefined> {
   if (!session) return undefined;
   // Channel c at position p holds 2c + p.
   const data = Float32Array.from({ length: 2 * CHANNELS }, (_, i) => i);
-  const results = await session.run({ x: tensor('float32', x.shape as number[], data) }).catch(() => undefined);
+  const results = await session.run({ x: tensor('float32', x.shape, data) }).catch(() => undefined);
   await session.release();
   const found = results?.[outputs[0].name].data as Float32Array | undefined;
   const size = found?.indexOf(1) ?? -1;

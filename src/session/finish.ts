@@ -15,7 +15,13 @@ import {
 import { dataInputsOf, type Model, roundsValues, type Tensor, tensor } from '../onnx/index.ts';
 import { loadable, type Runtime } from '../runtime/index.ts';
 import type { Assessment, ClassOutcome, Evaluated, Task, TaskOutcome, TemperatureFit } from '../tasks/index.ts';
-import { averagedState, type Checkpoint, type FeatureCache, Trainer, type TrainingConfig } from '../training/index.ts';
+import {
+  averagedState,
+  type Checkpoint,
+  Evaluator,
+  type FeatureCache,
+  type TrainingConfig,
+} from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import { mergedState } from './adapters.ts';
 import type { Prepared } from './prepare.ts';
@@ -73,7 +79,7 @@ export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, 
 
 const cleared = ({ shape, data }: Tensor): Tensor => tensor('float32', shape, new Float32Array(data.length));
 
-/** A model of which no validation sample can be read: nothing was measured. */
+/** A model without readable validation samples: nothing was measured. */
 export type Unmeasured<O extends TaskOutcome, A extends Evaluated> = Pick<Measured<O, A>, 'task' | 'predictions'> & {
   readonly calibration: null;
 };
@@ -82,14 +88,13 @@ export type Unmeasured<O extends TaskOutcome, A extends Evaluated> = Pick<Measur
 export async function measure<O extends TaskOutcome, A extends Evaluated>(
   trained: Trained<O, A>,
 ): Promise<Measured<O, A> | Unmeasured<O, A>> {
-  const { network, anatomy, val, test, config, runtime, features, checkpoint: resume } = trained;
-  const options = { network, anatomy, train: val, val, config, runtime, features, resume };
-  const trainer = new Trainer({ ...options, task: trained.task });
+  const { val, test, config } = trained;
+  const evaluator = await Evaluator.open(trained);
   try {
-    const { loss, predictions } = await trainer.predict(val);
+    const { loss, predictions } = await evaluator.predict(val, config.batch);
     if (predictions.length === 0) return { task: trained.task, predictions, calibration: null };
     const task = trained.task.settled(predictions);
-    const tested = test && (await trainer.predict(test));
+    const tested = test && (await evaluator.predict(test, config.batch));
     return {
       task,
       predictions,
@@ -98,21 +103,21 @@ export async function measure<O extends TaskOutcome, A extends Evaluated>(
       calibration: task.temperature?.fit(predictions, { seed: config.seed, others: tested?.predictions }) ?? null,
     };
   } finally {
-    await trainer.release();
+    await evaluator.release();
   }
 }
 
-/** What a checkpoint makes of samples that measure nothing: only to compare the finished model with. */
+/** Predictions of the validation samples that measure nothing: the finished model is only compared with them. */
 export async function predicted<O extends TaskOutcome, A extends Evaluated>(
   trained: Trained<O, A>,
 ): Promise<Unmeasured<O, A>> {
-  const { network, anatomy, val, config, runtime, checkpoint: resume, task } = trained;
-  const trainer = new Trainer({ network, anatomy, train: val, val, config, runtime, resume, task });
+  const { val, config, task } = trained;
+  const evaluator = await Evaluator.open({ ...trained, features: undefined });
   try {
-    const { predictions } = await trainer.predict(val);
+    const { predictions } = await evaluator.predict(val, config.batch);
     return { task, predictions, calibration: null };
   } finally {
-    await trainer.release();
+    await evaluator.release();
   }
 }
 

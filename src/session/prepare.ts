@@ -178,7 +178,7 @@ export function anatomized(
   const survey = surveyParameters(plain.model.graph, found.graphOutput);
   const plainGroups = groupsOf(plain.model, found, survey);
   const { groups, adapters, ...adapted } = lora
-    ? placeAdapters(plain, plainGroups, head, lora, seed)
+    ? placeAdapters(plain, plainGroups, head, { ...lora, seed })
     : { network: plain, groups: plainGroups, adapters: undefined };
   const { network, teacher } = options.distill
     ? withTeacher(adapted.network, plain, { features: head.input, scores: head.graphOutput })

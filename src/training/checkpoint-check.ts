@@ -23,7 +23,7 @@ const refuse = (what: string): never => {
  * @throws ThawError `run-directory` naming the first thing that is not so
  */
 export function checkCheckpoint(checkpoint: Checkpoint, { model }: Pick<Inference, 'model'>, stages: number): void {
-  const { progress, state, good } = checkpoint;
+  const { progress, state, epochStart } = checkpoint;
   const { initializers } = model.graph;
   checkProgress(progress, stages);
   for (const name of Object.keys(progress.thawedAt))
@@ -34,7 +34,7 @@ export function checkCheckpoint(checkpoint: Checkpoint, { model }: Pick<Inferenc
       if (kept) checkTensor(key, kept, own);
     }
   }
-  if (good) checkCheckpoint(good, { model }, stages);
+  if (epochStart) checkCheckpoint(epochStart, { model }, stages);
 }
 
 /** @throws ThawError `run-directory` where a tensor of the state is of another type or shape than it has to be */

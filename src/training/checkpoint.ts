@@ -6,26 +6,26 @@ import type { Tensor } from '../onnx/index.ts';
 import { type Progress, START } from './progress.ts';
 import { progressSchema } from './progress-schema.ts';
 
-/** All that a training needs to go on: by name the parameters that ever trained, their optimizer state, moving statistics. */
+/** All that a training needs to continue: the parameters that trained so far, their optimizer state and moving statistics, by name. */
 export interface Checkpoint {
   readonly progress: Progress;
   readonly state: ReadonlyMap<string, Tensor>;
-  /** Within an epoch: its start, to which a loss that goes wrong sends the training back. */
-  readonly good?: Checkpoint;
+  /** Within an epoch: the checkpoint of its start, to which a rollback returns. */
+  readonly epochStart?: Checkpoint;
 }
 
 const FORMAT = '1';
-/** Before the names of the epoch's start. */
-const GOOD = 'good:';
+/** Prefix of the tensors of the epoch's start. */
+const START_PREFIX = 'good:';
 
-// JSON has no word for what is not finite, and no value of a progress is one of these words.
+// JSON cannot write these numbers. No string of a progress is one of these words.
 const NOT_FINITE = ['NaN', 'Infinity', '-Infinity'];
 const stringify = (value: unknown): string =>
   JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v));
 const revive = (_: string, value: unknown) => (NOT_FINITE.includes(value as string) ? Number(value) : value);
 const HINT = 'Start a new run with `thaw train`';
 
-/** What an older version did not write is as at the start. */
+/** Fields that an older version did not write have their values at the start. */
 function parse(text: string, what: string): Progress {
   const source = { what, hint: HINT };
   return checkJson({ ...START, ...parseJson(text, z.looseObject({}), source, revive) }, progressSchema, source);
@@ -34,9 +34,9 @@ function parse(text: string, what: string): Progress {
 /** A checkpoint as a safetensors file. */
 export const writeCheckpoint = (checkpoint: Checkpoint): Uint8Array => writeSafetensors(checkpointFile(checkpoint));
 
-/** A checkpoint as a safetensors file: the state as tensors, where the training stands in the metadata, beside what more it is to say. */
+/** A checkpoint as a safetensors file: the state as tensors, the progress in the metadata. @param more metadata */
 export function checkpointFile(
-  { progress, state, good }: Checkpoint,
+  { progress, state, epochStart }: Checkpoint,
   more: Readonly<Record<string, string>> = {},
 ): Safetensors {
   const metadata = {
@@ -46,13 +46,13 @@ export function checkpointFile(
     epoch: String(progress.epoch),
     stage: String(progress.stage),
     progress: stringify(progress),
-    ...(good && { good: stringify(good.progress) }),
+    ...(epochStart && { good: stringify(epochStart.progress) }),
   };
-  const start = [...(good?.state ?? [])].map(([name, tensor]) => [`${GOOD}${name}`, tensor] as const);
+  const start = [...(epochStart?.state ?? [])].map(([name, tensor]) => [`${START_PREFIX}${name}`, tensor] as const);
   return { tensors: new Map([...state, ...start]), metadata };
 }
 
-/** @throws ThawError `run-directory` where it has another format, or does not say where the training stands */
+/** @throws ThawError `run-directory` if it has another format, or no progress */
 export function readCheckpoint(
   bytes: Uint8Array,
 ): Checkpoint & { readonly metadata: Readonly<Record<string, string>> } {
@@ -66,11 +66,11 @@ export function readCheckpoint(
   }
   const progress = parse(metadata.progress ?? '', 'the progress of the checkpoint');
   if (metadata.good === undefined) return { state: tensors, progress, metadata };
-  const state = new Map([...tensors].filter(([name]) => !name.startsWith(GOOD)));
-  const start = [...tensors].filter(([name]) => name.startsWith(GOOD));
-  const good = {
+  const state = new Map([...tensors].filter(([name]) => !name.startsWith(START_PREFIX)));
+  const start = [...tensors].filter(([name]) => name.startsWith(START_PREFIX));
+  const epochStart = {
     progress: parse(metadata.good, 'the start of the epoch in the checkpoint'),
-    state: new Map(start.map(([name, tensor]) => [name.slice(GOOD.length), tensor])),
+    state: new Map(start.map(([name, tensor]) => [name.slice(START_PREFIX.length), tensor])),
   };
-  return { state, progress, good, metadata };
+  return { state, progress, epochStart, metadata };
 }

@@ -1,4 +1,4 @@
-/** What training tells the outside: plain data, so that it can cross a worker's boundary or become a line of JSON. */
+/** The events of a training: plain data, so that they can cross a worker's boundary or become lines of JSON. */
 import type { Evaluation, Scores } from '../tasks/index.ts';
 
 import type { Finding } from './findings.ts';
@@ -21,12 +21,12 @@ export interface EpochRow {
   readonly seconds: number;
 }
 
-/** One stage as it is about to run: what the plan's words came to on this model. */
+/** A stage that is about to run, and what the plan selects in this model. */
 export interface StageInfo {
   /** Counted from 1. */
   readonly stage: number;
   readonly stages: number;
-  /** As configured (`head`, `last:2`, …), without what is said twice; parts of a list have a comma and a space between them. */
+  /** The selection as configured (`head`, `last:2`, …), without repeats. The parts of a list are separated by a comma and a space. */
   readonly train: string;
   /** Names of the layer groups with a trainable parameter, input side first. */
   readonly groups: readonly string[];
@@ -43,11 +43,11 @@ export interface StageInfo {
 /** `target` ends the training; `until` and `plateau` end a stage before its last epoch. */
 export type StopReason = 'finished' | 'target' | 'until' | 'plateau' | 'interrupted';
 
-/** What a stage came to. */
+/** The outcome of a stage. */
 export interface StageEnd {
   /** Counted from 1. */
   readonly stage: number;
-  /** Of this sitting. */
+  /** Since the stage began or was resumed. */
   readonly seconds: number;
   readonly why: StopReason;
   /** Validation scores before the stage, and of its best epoch. */
@@ -55,30 +55,33 @@ export interface StageEnd {
   readonly after: Scores;
 }
 
-/** @typeParam E what the task evaluates to */
+/** A batch was trained. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly epoch: number;
+  /** Counted from 1 within the epoch. */
+  readonly step: number;
+  readonly steps: number;
+  /** Of this batch. */
+  readonly loss: number;
+  /** Loss and metrics of the epoch so far. */
+  readonly sofar: Scores;
+  readonly lr: number;
+  readonly samples: number;
+  /** Seconds the step waited for its images, and seconds it computed. */
+  readonly waited: number;
+  readonly computed: number;
+}
+
+/** @typeParam E the task's evaluation */
 export type TrainingEvent<E = Evaluation> =
   | { readonly type: 'before'; readonly val: E }
   | ({ readonly type: 'stage' } & StageInfo)
-  | {
-      readonly type: 'step';
-      readonly epoch: number;
-      /** Counted from 1 within the epoch. */
-      readonly step: number;
-      readonly steps: number;
-      /** Of this batch. */
-      readonly loss: number;
-      /** Loss and metrics of the epoch so far. */
-      readonly sofar: Scores;
-      readonly lr: number;
-      readonly samples: number;
-      /** Seconds the step waited for its images, and seconds it computed. */
-      readonly waited: number;
-      readonly computed: number;
-    }
+  | StepEvent
   | ({ readonly type: 'epoch'; readonly best: boolean } & EpochRow)
-  /** A loss has gone wrong: the epoch begins again, `to` being the head's learning rate in place of `lr`. */
+  /** A loss went wrong: the epoch begins again, with the learning rate `to` of the head instead of `lr`. */
   | ({ readonly type: 'rollback'; readonly to: number; readonly message: string } & Rollback)
-  /** Something looks wrong, and the training goes on. */
+  /** Something looks wrong. The training continues. */
   | ({ readonly type: 'finding' } & Finding)
   | ({ readonly type: 'stage-end' } & StageEnd)
   | { readonly type: 'checkpoint'; readonly kind: 'last' | 'best'; readonly epoch: number }

@@ -8,6 +8,7 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
+export { Evaluator, type EvaluatorOptions, type Predicted } from './evaluator.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
@@ -29,7 +30,7 @@ export {
   scheduleFactor,
   scheduleSchema,
 } from './schedules.ts';
-export { CompiledStage, type CompileOptions } from './stage.ts';
+export { CompiledStage, type StageOptions } from './stage.ts';
 export { layersOf, stageResults } from './stage-info.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { withoutEffect } from './without-effect.ts';

@@ -80,12 +80,12 @@ export class StageMemory {
     const { models, network, plan } = this;
     const at = { ...sizes, batch };
     const inputs = network.model.graph.inputs.map(({ name }) => ({ name, ...network.values.get(name)! }));
-    const bytes = (values: readonly { readonly name: string }[], typeOf = models.types.step, rows = at) =>
+    const bytes = (values: readonly { readonly name: string }[], typeOf = models.typeOf, rows = at) =>
       values.reduce((all, { name }) => all + valueBytes(typeOf(name), rows), 0);
     const own = (name: string) => network.values.get(name);
-    const boundary = models.boundary.training.filter(({ name }) => !inputs.some((input) => input.name === name));
-    const step = graphMemory(models.step.graph, models.types.step, at);
-    const evaluation = graphMemory(models.evaluation.graph, models.types.evaluation, at);
+    const boundary = models.boundary.filter(({ name }) => !inputs.some((input) => input.name === name));
+    const step = graphMemory(models.step.graph, models.typeOf, at);
+    const evaluation = graphMemory(models.evaluation.model.graph, models.evaluation.typeOf, at);
     const frozen = boundary.length
       ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
       : 0;
@@ -94,7 +94,7 @@ export class StageMemory {
     const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));
     const times = this.machine.inPlace ? STATE : STATE_ELSEWHERE;
     const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
-    const row = boundary.length ? bytes(boundary, models.types.step, { ...at, batch: 1 }) : 0;
+    const row = boundary.length ? bytes(boundary, models.typeOf, { ...at, batch: 1 }) : 0;
     const parts = {
       base: BASE,
       model: MODEL * this.weights,

@@ -57,11 +57,11 @@ export const START: Progress = {
 };
 
 /**
- * The same place in batches of another size: a machine with less memory goes on with parts of them.
+ * The same place in batches of another size: a machine with less memory continues with smaller ones.
  *
- * @throws ThawError `run-directory` where it lies within one of them
+ * @throws ThawError `run-directory` if the place is within one of them
  */
-export function inBatchesOf(p: Progress, batchSize: number): Progress {
+export function withBatchSize(p: Progress, batchSize: number): Progress {
   if (p.batchSize === batchSize) return p;
   const batch = p.batchSize ? (p.batch * p.batchSize) / batchSize : p.batch;
   if (Number.isInteger(batch)) return { ...p, batch, batchSize };

@@ -1,4 +1,4 @@
-/** When a loss has gone wrong, and from where a training then goes on. */
+/** When a loss has gone wrong, and how the training continues then. */
 import { ThawError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { TrainingConfig } from './config.ts';
@@ -6,9 +6,9 @@ import type { Progress } from './progress.ts';
 
 /** A loss that has gone wrong. */
 export interface Fault {
-  /** In which it was seen, counted from 1. */
+  /** The epoch, counted from 1. */
   readonly epoch: number;
-  /** Number of the update over the whole run, from 1: the one that the batch was for, or the last one before the validation. */
+  /** Number of the update over the whole run, from 1: the update that the batch is part of, or the last one before the validation. */
   readonly step: number;
   readonly seen: 'training' | 'validation';
   readonly reason: 'not-finite' | 'exploded';
@@ -17,7 +17,7 @@ export interface Fault {
   readonly lr: number;
 }
 
-/** A training that went back to its epoch's start. Plain data. */
+/** A return to the start of the epoch. Plain data. */
 export interface Rollback extends Fault {
   /** The head's learning rate at the same step from then on. */
   readonly to: number;
@@ -25,7 +25,7 @@ export interface Rollback extends Fault {
   readonly message: string;
 }
 
-/** Losses of a stage's batches, by which one that explodes is known. */
+/** The level of the losses of a stage's batches. A loss far above it has exploded. */
 export interface LossLevel {
   /** Of the stage's first batch, before any of its updates. */
   readonly first: number;
@@ -35,8 +35,8 @@ export interface LossLevel {
 
 const NEWEST = 0.2;
 /**
- * A loss explodes at so many times the stage's first, or 1 where that is less: a trained model's loss may be near 0. In validation
- * it may be high for other reasons: a sure model, and labels that it has not learned.
+ * A loss has exploded at so many times the first one of the stage, or 1 if that is less: the loss of a trained model may be near 0. A
+ * validation loss may be high for other reasons: the model is very sure, and has not learned these labels.
  */
 const EXPLOSION = { training: 10, validation: 1000 };
 
@@ -44,9 +44,9 @@ export const withLoss = (level: LossLevel | null, loss: number): LossLevel =>
   level ? { first: level.first, recent: (1 - NEWEST) * level.recent + NEWEST * loss } : { first: loss, recent: loss };
 
 /**
- * What is wrong with a loss; undefined where nothing is.
+ * The fault of a loss; undefined if it has none.
  *
- * @param recent what the loss is judged by, where that is not itself: of batches
+ * @param recent the loss that is judged; a batch is judged by the moving average
  */
 export function faultOf(
   { epoch, level }: Pick<Progress, 'epoch' | 'level'>,
@@ -58,18 +58,22 @@ export function faultOf(
   return reason ? { epoch: epoch + 1, step: at.step, seen: at.seen, reason, loss: at.loss, lr: at.lr } : undefined;
 }
 
-/** On the learning rate, after the rollbacks so far. */
+/** The factor on the learning rate after the rollbacks so far. */
 export const rateFactor = ({ rollbacks }: TrainingConfig, progress: Progress): number =>
   rollbacks.factor ** progress.rollbacks.length;
 
 /**
- * Where to go on after a fault: the good state, with one more rollback in its progress.
+ * The checkpoint to continue from after a fault: the start of the epoch, with one more rollback in its progress.
  *
- * @param good the last state whose losses were right; none where rollbacks are off
- * @throws ThawError `diverged` where it cannot help, or has been tried as often as is allowed
+ * @param epochStart undefined if rollbacks are off
+ * @throws ThawError `diverged` if a rollback cannot help, or there were as many as are allowed
  */
-export function rolledBack(good: Checkpoint | undefined, fault: Fault, { rollbacks }: TrainingConfig): Checkpoint {
-  const { progress, state } = good ?? {};
+export function rolledBack(
+  epochStart: Checkpoint | undefined,
+  fault: Fault,
+  { rollbacks }: TrainingConfig,
+): Checkpoint {
+  const { progress, state } = epochStart ?? {};
   const before = progress?.rollbacks ?? [];
   if (!progress || !state || before.length >= rollbacks.most) throw diverged(fault, before);
   // The same weights would give the same loss again, whatever the rate.

@@ -1,11 +1,38 @@
 import type { Inference } from '../compiler/shapes/index.ts';
 import type { TrainingPlan } from '../compiler/step/index.ts';
+import { selectionText } from '../compiler/surgery/index.ts';
 import { type Metric, merit, metricOf } from '../tasks/index.ts';
+import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageEnd, StageInfo } from './events.ts';
 import type { Anatomy } from './plan.ts';
 import { isBetter, type Progress } from './progress.ts';
+import { rateFactor } from './rollback.ts';
 
-/** What a stage's plan comes to on a model: which layers, and how much of it trains. @param earlier plans of the stages before it */
+interface StageOf {
+  readonly network: Inference;
+  readonly anatomy: Anatomy;
+  readonly config: TrainingConfig;
+}
+
+/** A stage as its event reports it. @param planOf the plan of a stage */
+export function stageInfo(
+  { network, anatomy, config: training }: StageOf,
+  stage: StageConfig,
+  stages: readonly StageConfig[],
+  progress: Progress,
+  planOf: (stage: StageConfig) => TrainingPlan,
+): StageInfo {
+  return {
+    stage: progress.stage + 1,
+    stages: stages.length,
+    train: selectionText(stage.train),
+    ...layersOf(network, anatomy, planOf(stage), stages.slice(0, progress.stage).map(planOf)),
+    epochs: stage.epochs,
+    lr: (stage.lr ?? training.lr) * rateFactor(training, progress),
+  };
+}
+
+/** The layers that a plan trains, and the number of parameters. @param earlier plans of the stages before */
 export function layersOf(
   { model }: Inference,
   { groups }: Pick<Anatomy, 'groups'>,
@@ -26,7 +53,7 @@ export function layersOf(
   };
 }
 
-/** The stage under way, and the validation scores before it and of its best epoch. */
+/** The current stage, and the validation scores before it and of its best epoch. */
 export function gainOf({ stage, entry, rows }: Progress, metric: Metric): Pick<StageEnd, 'stage' | 'before' | 'after'> {
   const own = rows.filter((row) => row.stage === stage + 1).map(({ val }) => val);
   const after = own.reduce((best, val) => (isBetter(metric, val, best) ? val : best));

@@ -5,12 +5,14 @@ import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
+import { Evaluator } from './evaluator.ts';
 import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
 import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { Prefetched } from './prefetched.ts';
 import type { Progress } from './progress.ts';
-import { CompiledStage, type StageState } from './stage.ts';
+import { CompiledStage } from './stage.ts';
+import type { StageState } from './stage-state.ts';
 import type { UpdateSchedule } from './update-schedule.ts';
 
 interface StageRunnerOptions<O extends TaskOutcome> {
@@ -24,105 +26,109 @@ interface StageRunnerOptions<O extends TaskOutcome> {
   readonly proximal?: Proximity;
   readonly stages: readonly StageConfig[];
   readonly updates: UpdateSchedule;
-  /** Whether several steps go into one run. */
-  readonly several: boolean;
+  /** Whether several steps go into one run of a session. */
+  readonly multiStep: boolean;
+  /** The state that the training begins with. The model's values are used for everything that it lacks. */
+  readonly initial?: StageState;
+  /** The current state. Called when a stage has to make room for another one. */
+  stateToCarry(): Promise<StageState>;
 }
 
-/** Stages one after the other: the one that is compiled, the epoch whose samples it reads, and the state that it takes from those before. */
+/** Compiles one stage after the other, reads its epochs ahead, and carries the state from stage to stage. */
 export class StageRunner<O extends TaskOutcome> {
-  private stage: CompiledStage<O> | undefined;
-  /** What `stage` was compiled from. */
-  private entered: StageConfig | undefined;
+  private entered: { readonly config: StageConfig; readonly stage: CompiledStage<O> } | undefined;
   /** The epoch whose samples are being read. */
-  private opened: { readonly epoch: number; readonly batches: Prefetched<Batch> } | undefined;
-
-  /** State of the parameters that are not in the stage under way. */
+  private reading: { readonly epoch: number; readonly batches: Prefetched<Batch> } | undefined;
+  /** State of the parameters that the compiled stage does not have. */
   private carried: Map<string, Tensor>;
+  /** Evaluates while no stage is compiled. */
+  private idleEvaluator: Promise<Evaluator<O>> | undefined;
 
-  /** @param state to begin with; what is missing is the model's */
-  constructor(
-    private readonly options: StageRunnerOptions<O>,
-    state?: StageState,
-  ) {
-    this.carried = new Map(state);
+  constructor(private readonly options: StageRunnerOptions<O>) {
+    this.carried = new Map(options.initial);
   }
 
-  /** The compiled stage. @param leave the state as it is, asked for where another stage has to make room */
-  async enter(config: StageConfig, progress: Progress, leave: () => Promise<StageState>): Promise<CompiledStage<O>> {
-    if (this.entered === config && this.stage) return this.stage;
-    await this.release(leave);
-    const { network, runtime, task, config: training, features, stages, several } = this.options;
-    const plan = this.planOf(config, progress);
-    const index = stages.indexOf(config);
-    const rest = stages.slice(index).map((stage) => this.planOf(stage, progress));
-    this.stage = await CompiledStage.compile(
-      withState(network, this.carried),
-      plan,
-      task,
-      runtime,
-      this.carried,
-      training.seed,
-      {
-        cache: features,
-        shared: sharedPlan(network, rest),
-        lasting: rest.length > STAGES_BETWEEN_VIEWS,
-        averaging: training.ema,
-        several,
-      },
-    );
-    // The stage has those of what it trains; what is frozen again stays as it was trained.
+  /** Compiles a stage, unless it is compiled already. */
+  async enter(config: StageConfig, progress: Progress): Promise<CompiledStage<O>> {
+    if (this.entered?.config === config) return this.entered.stage;
+    await this.release();
+    const { network, runtime, task, config: training, features: cache, stages, multiStep } = this.options;
+    const plans = stages.slice(stages.indexOf(config)).map((stage) => this.planOf(stage, progress));
+    const stage = await CompiledStage.compile({
+      ...{ task, runtime, cache, multiStep, carried: this.carried },
+      network: withState(network, this.carried),
+      plan: plans[0],
+      seed: training.seed,
+      averaging: training.ema,
+      shared: sharedPlan(network, plans),
+      viewsReturn: plans.length > STAGES_BETWEEN_VIEWS,
+    });
+    // The stage has the averages of the parameters that it trains. A parameter that is frozen again keeps its last value.
     for (const name of [...this.carried.keys()].filter(isAverage)) this.carried.delete(name);
-    features.keepOnly(this.stage.frozen.models);
-    this.entered = config;
-    return this.stage;
+    cache.keepOnly(stage.frozen.models);
+    this.entered = { config, stage };
+    return stage;
   }
 
-  /** The stage that is compiled, if any is. */
-  get current(): CompiledStage<O> | undefined {
-    return this.stage;
+  /** An evaluator of the current weights: that of the compiled stage, or one without the graphs that train. */
+  async evaluator(progress: Progress): Promise<Evaluator<O>> {
+    if (this.entered) return this.entered.stage.evaluator;
+    this.idleEvaluator ??= Evaluator.open({ ...this.options, checkpoint: { progress, state: this.carried } });
+    return this.idleEvaluator;
   }
 
-  /** An epoch's batches, unless they are being read already: they are decoded beside whatever else there is to do before. */
-  async open(stage: CompiledStage<O>, progress: Progress): Promise<Prefetched<Batch>> {
+  /** The batches of an epoch. The first call begins to read them, next to whatever else is computed. */
+  async prefetch(stage: CompiledStage<O>, progress: Progress): Promise<Prefetched<Batch>> {
     const { stage: index, stageEpoch, epoch, batch } = progress;
-    if (this.opened?.epoch === epoch) return this.opened.batches;
-    await this.opened?.batches.close();
+    if (this.reading?.epoch === epoch) return this.reading.batches;
+    await this.reading?.batches.close();
     const { train, config } = this.options;
-    // Where nothing is remembered, an image shown again saves nothing.
-    const views = stage.frozen.remembers && !train.fleeting ? config.views : 0;
+    // Showing a view again saves nothing if no features are cached.
+    const views = stage.frozen.caches && !train.fleeting ? config.views : 0;
     const view = viewOf({ stage: index, stageEpoch, epoch }, views);
-    const batches = new Prefetched(stage.batches(train, { epoch, view, batchSize: config.batch, from: batch }));
-    this.opened = { epoch, batches };
-    return batches;
+    const options = { epoch, view, batchSize: config.batch, from: batch };
+    this.reading = { epoch, batches: new Prefetched(stage.frozen.batches(train, options)) };
+    return this.reading.batches;
   }
 
-  /** A copy of all state: of the stage under way, and of what only earlier ones trained. */
+  /** A copy of all state: that of the compiled stage, and that of parameters which only earlier stages trained. */
   async state(): Promise<Map<string, Tensor>> {
     const state = new Map(this.carried);
-    for (const [name, tensor] of (await this.stage?.state()) ?? []) state.set(name, tensor);
+    for (const [name, tensor] of (await this.entered?.stage.state()) ?? []) state.set(name, tensor);
     return state;
   }
 
-  /** Gives back what the stage under way holds of the runtime. @param leave the state to go on with */
-  async release(leave: () => Promise<StageState>): Promise<void> {
-    await this.opened?.batches.close();
-    this.opened = undefined;
-    if (!this.stage) return;
-    this.carried = new Map(await leave());
-    await this.stage.release();
-    this.stage = undefined;
+  /** Releases all sessions and carries the state of the compiled stage. */
+  async release(): Promise<void> {
+    await this.stopReading();
+    if (this.entered) this.carried = new Map(await this.options.stateToCarry());
+    await this.releaseStage();
   }
 
-  /** Goes on with another state, which the next stage entered takes. */
+  /** Replaces the state. The next stage entered begins with it. */
   async restart(state: StageState): Promise<void> {
-    await this.release(async () => state);
+    await this.stopReading();
+    await this.releaseStage();
     this.carried = new Map(state);
   }
 
-  /** What the compiler makes of a stage as the training stands. */
+  /** The training plan of a stage, by the current progress. */
   planOf(stage: StageConfig, { thawedAt, step }: Progress): TrainingPlan {
     const { anatomy, config, proximal, updates } = this.options;
     const thawProgress = { thawedAt, step, updatesPerEpoch: updates.updatesPerEpoch };
     return { ...trainingPlan(config, stage, anatomy, anatomy.head.graphOutput, thawProgress), proximal };
+  }
+
+  private async stopReading(): Promise<void> {
+    await this.reading?.batches.close();
+    this.reading = undefined;
+  }
+
+  private async releaseStage(): Promise<void> {
+    const [stage, evaluator] = [this.entered?.stage, this.idleEvaluator];
+    this.entered = undefined;
+    this.idleEvaluator = undefined;
+    await stage?.release();
+    await (await evaluator)?.release();
   }
 }

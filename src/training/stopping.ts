@@ -3,8 +3,8 @@ import type { StageConfig, TrainingConfig } from './config.ts';
 import type { StopReason } from './events.ts';
 import type { Progress } from './progress.ts';
 
-/** Why a stage ends where it stands, after so many epochs; undefined where it goes on. */
-export function verdict(
+/** Why a stage ends after its last epoch so far; undefined if it continues. */
+export function stopReason(
   stage: StageConfig,
   { target, patience }: Pick<TrainingConfig, 'target' | 'patience'>,
   { rows, stageEpoch, stale }: Progress,

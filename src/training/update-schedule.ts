@@ -1,4 +1,4 @@
-/** How an epoch is divided into batches and updates, and the rate that the schedule has for each. */
+/** How an epoch is divided into batches and updates, and the learning rate of each. */
 import type { BatchSource } from '../data/index.ts';
 import type { Metric } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -19,7 +19,7 @@ export class UpdateSchedule {
     this.updatesPerEpoch = Math.ceil(this.batchesPerEpoch / config.accumulate);
   }
 
-  /** Learning rate of the head, and momentum where the schedule moves it. @param batch of the epoch under way, from 0 */
+  /** Learning rate of the head, and momentum if the schedule moves it. @param batch of the current epoch, from 0 */
   ratesAt(stage: StageConfig, batch: number, progress: Progress): { readonly lr: number; readonly momentum?: number } {
     const { config, metric, updatesPerEpoch: stepsPerEpoch } = this;
     const { stage: index, stageEpoch, rows } = progress;
@@ -40,7 +40,7 @@ export class UpdateSchedule {
     return this.ratesAt(stage, Math.max(0, progress.batch - 1), progress).lr;
   }
 
-  /** What a batch's update needs to know. @param index of the batch in the epoch under way, from 0 */
+  /** The place of a batch in the training, and its rates. @param index of the batch in the current epoch, from 0 */
   positionOf(stage: StageConfig, index: number, progress: Progress) {
     const { accumulate } = this.config;
     const update = (batch: number) => Math.floor(batch / accumulate);
@@ -51,9 +51,19 @@ export class UpdateSchedule {
     };
   }
 
-  /** Batches in the next run of a session, which ends with the update that it is part of. @param several that may be in one */
-  inNextRun(several: number, { batch }: Progress): number {
+  /** Batches in the next run of a session. A run ends with the update that its batches are part of. @param most that may be in one */
+  inNextRun(most: number, { batch }: Progress): number {
     const { accumulate } = this.config;
-    return accumulate === 1 ? several : Math.min(several, accumulate - (batch % accumulate));
+    return accumulate === 1 ? most : Math.min(most, accumulate - (batch % accumulate));
+  }
+
+  /** Whether a batch is the last one of its update. @param part number of the batch within the update, from 0 */
+  completes(part: number): boolean {
+    return part + 1 === this.config.accumulate;
+  }
+
+  /** Whether some batches of an update are done, and not all. */
+  isWithinUpdate({ batch }: Progress): boolean {
+    return batch % this.config.accumulate !== 0;
   }
 }

@@ -70,7 +70,10 @@ async function step(path: string): Promise<string> {
 async function stepOf({ network, anatomy, output }: Prepared, trainable: string): Promise<void> {
   const config = parseConfig(trainingSchema, {});
   const plan = trainingPlan(config, { train: trainable, epochs: 1 }, anatomy, output);
-  const stage = await CompiledStage.compile(network, plan, classification(CLASSES), nodeRuntime(), new Map(), 1);
+  const stage = await CompiledStage.compile({
+    ...{ network, plan, runtime: nodeRuntime(), seed: 1 },
+    task: classification(CLASSES),
+  });
   try {
     const [batch, sequence] = [2, 3];
     const inputs = dataInputsOf(network.model.graph).map(({ name }): Tensor => {

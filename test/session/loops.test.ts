@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { evaluationModel, stepModels, trainingModel } from '../../src/compiler/step/index.ts';
+import { evaluationModel, prefixModel, stepModels, trainingModel } from '../../src/compiler/step/index.ts';
 import { groupsOf, obstaclesOf } from '../../src/compiler/surgery/index.ts';
 import type { Graph, Model, Tensor } from '../../src/onnx/index.ts';
 import { machineOf } from '../../src/runtime/index.ts';
@@ -268,7 +268,8 @@ test.each([false, true])('a convolution in a loop trains as in its graph, in blo
   const plan = planOf(parameters, { optimizer: 'sgd', optimizerOptions: {} });
   const initial = Object.fromEntries(parameters.map((name) => [name, network.model.graph.initializers.get(name)!]));
   const gradients = await run(trainingModel(network, plan), { ...data, ...initial });
-  const { prefix, step, stored } = stepModels(network, plan, machine);
+  const { boundary, step, stored } = stepModels(network, plan, machine);
+  const prefix = prefixModel(network, plan, boundary);
   expect(stored.size).toBe(0);
   const state = Object.fromEntries(
     step.graph.inputs.flatMap(({ name, shape }) => {

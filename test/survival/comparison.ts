@@ -24,7 +24,7 @@ const TIMED = [
 const withoutTimes = (text: string): unknown =>
   JSON.parse(text, (key, value) => (OF_THE_SITTING.has(key) ? undefined : value));
 
-function ofCheckpoint({ progress, state, good }: Checkpoint): unknown {
+function ofCheckpoint({ progress, state, epochStart }: Checkpoint): unknown {
   return {
     progress: withoutTimes(
       JSON.stringify(progress, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? `${v}` : v)),
@@ -35,7 +35,7 @@ function ofCheckpoint({ progress, state, good }: Checkpoint): unknown {
       tensor.shape,
       Buffer.from(bytesOf(tensor)).toString('hex'),
     ]),
-    good: good && ofCheckpoint(good),
+    epochStart: epochStart && ofCheckpoint(epochStart),
   };
 }
 

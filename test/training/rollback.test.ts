@@ -117,7 +117,7 @@ describe('a loss that goes wrong', () => {
       const first = await trainerOf(config);
       for await (const { type } of first.run()) if (type === at) first.interrupt();
       const checkpoint = await first.checkpoint();
-      expect(checkpoint.good === undefined).toBe(at !== 'step');
+      expect(checkpoint.epochStart === undefined).toBe(at !== 'step');
       const second = await trainerOf(config, { resume: saved(checkpoint) });
       await eventsOf(second);
       const [a, b] = [await second.checkpoint(), await whole.checkpoint()];

@@ -5,8 +5,8 @@ import { PLAN_DEFAULTS, stepModels, type TrainingPlan } from '../../src/compiler
 import type { Batch } from '../../src/data/index.ts';
 import { GraphBuilder } from '../../src/onnx/index.ts';
 import { machineOf, type Runtime } from '../../src/runtime/index.ts';
-import { classification } from '../../src/tasks/index.ts';
-import { CompiledStage, type CompileOptions } from '../../src/training/index.ts';
+import { classification, type TaskOutcome } from '../../src/tasks/index.ts';
+import { CompiledStage, type StageOptions } from '../../src/training/index.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
 import { runtime } from './network.ts';
 
@@ -81,16 +81,15 @@ const batch = (step: number): Batch => ({
 });
 
 /** The state after three updates, and the losses. */
-async function trained(on: Runtime, own: Partial<TrainingPlan>, options: CompileOptions) {
-  const stage = await CompiledStage.compile(
-    await network(),
-    { ...plan, ...own },
-    classification(CLASSES),
-    on,
-    new Map(),
-    0,
-    options,
-  );
+async function trained(on: Runtime, own: Partial<TrainingPlan>, options: Partial<StageOptions<TaskOutcome>>) {
+  const stage = await CompiledStage.compile({
+    network: await network(),
+    plan: { ...plan, ...own },
+    task: classification(CLASSES),
+    runtime: on,
+    seed: 0,
+    ...options,
+  });
   const losses: number[] = [];
   for (let step = 1; step <= 3; step++) {
     for (let part = 0; part < (own.accumulate ? 2 : 1); part++) {
@@ -105,7 +104,7 @@ async function trained(on: Runtime, own: Partial<TrainingPlan>, options: Compile
       yield batch(0);
     },
   };
-  losses.push((await stage.evaluate(source, 4)).loss);
+  losses.push((await stage.evaluator.predict(source, 4)).loss);
   const state = await stage.state();
   await stage.release();
   return { losses, state };
@@ -118,7 +117,7 @@ describe('filters that are kept in blocks between steps', () => {
     expect(block, 'ONNX Runtime has no blocked layout on this machine').toBeGreaterThan(0);
   });
 
-  const cases: readonly [string, Partial<TrainingPlan>, CompileOptions?][] = [
+  const cases: readonly [string, Partial<TrainingPlan>, Partial<StageOptions<TaskOutcome>>?][] = [
     ['AdamW', {}],
     ['SGD with momentum', { optimizer: 'sgd', optimizerOptions: { momentum: 0.9, weightDecay: 0.1 } }],
     ['LAMB, by the norms of whole parameters', { optimizer: 'lamb', optimizerOptions: { epsilon: 1e-2 } }],

@@ -46,7 +46,12 @@ const plan = {
   batchNorm: 'training',
 } as const;
 const compile = async (network = inferShapes(batchNormNetwork(initial), runtime), accumulate = false, ema = false) =>
-  CompiledStage.compile(await network, { ...plan, accumulate }, classification(['a', 'b']), runtime, new Map(), 0, {
+  CompiledStage.compile({
+    network: await network,
+    plan: { ...plan, accumulate },
+    task: classification(['a', 'b']),
+    runtime,
+    seed: 0,
     averaging: ema ? { decay, warmup: 'power' } : undefined,
   });
 
@@ -83,9 +88,9 @@ describe('updates with a moving average, against PyTorch and timm in double prec
     const network = await inferShapes(batchNormNetwork(initial), runtime);
     const shipped = await compile(Promise.resolve(withState(network, averaged)));
     const raw = await compile(Promise.resolve(withState(network, await stage.state())));
-    const { loss, predictions } = await stage.evaluate(source, 3);
-    expect({ loss, predictions }).toEqual(await shipped.evaluate(source, 3));
-    expect(loss).not.toBe((await raw.evaluate(source, 3)).loss);
+    const { loss, predictions } = await stage.evaluator.predict(source, 3);
+    expect({ loss, predictions }).toEqual(await shipped.evaluator.predict(source, 3));
+    expect(loss).not.toBe((await raw.evaluator.predict(source, 3)).loss);
     await Promise.all([stage, shipped, raw].map((one) => one.release()));
   });
 });

@@ -25,12 +25,11 @@ export function trainableOf(prepared: Prepared, training: TrainingOf): { names: 
 
 export function compileStage(prepared: Prepared, training: TrainingOf, runtime: Runtime): Promise<CompiledStage> {
   const classes = Array.from({ length: prepared.anatomy.head.classes }, (_, i) => String(i));
-  return CompiledStage.compile(
-    prepared.network,
-    planOf(prepared, training),
-    classification(classes),
+  return CompiledStage.compile({
+    network: prepared.network,
+    plan: planOf(prepared, training),
+    task: classification(classes),
     runtime,
-    new Map(),
-    0,
-  );
+    seed: 0,
+  });
 }

@@ -15,15 +15,21 @@ import { differentiability, ruleFor } from './registry.ts';
 import type { RuleContext } from './rule.ts';
 import { UnsupportedOperator } from './unsupported.ts';
 
+export interface DifferentiateOptions {
+  /** Contents of values that are computed from constants and static shapes only. */
+  readonly known?: ReadonlyMap<string, Tensor>;
+  /** Takes an operator that a gradient has to pass and cannot. By default it throws; if it does not, the gradient is zero. */
+  readonly refused?: (error: UnsupportedOperator) => void;
+  /** Gives rules the values of the forward pass. By default they are kept until then. */
+  readonly recall?: Recall;
+}
+
 /**
  * Appends to the builder's graph the gradients of a scalar with respect to some of its values: reverse-mode automatic
  * differentiation, node by node from the last to the first.
  *
  * @param loss a scalar of the graph
  * @param wanted names of values (parameters, usually); nothing that only others would need is emitted
- * @param known contents of values that are computed from constants and static shapes only
- * @param refused takes what a gradient has to pass and cannot, and may throw it, which is the default; zeros go on in its place
- * @param recall gives rules the values of the forward pass, which by default are kept until then
  * @returns the gradient of each wanted value that the loss depends on, of that value's shape
  * @throws ThawError `unsupported-operator` when a gradient has to pass through an operator without a rule
  */
@@ -31,9 +37,7 @@ export function differentiate(
   b: GraphBuilder,
   loss: Value,
   wanted: readonly string[],
-  known: ReadonlyMap<string, Tensor> = new Map(),
-  refused: (error: UnsupportedOperator) => void = raise,
-  recall: Recall = keep,
+  { known = new Map(), refused = raise, recall = keep }: DifferentiateOptions = {},
 ): Map<string, Value> {
   const seeds = new Map([[loss.name, b.scalar(1, loss.type)]]);
   const nodes = [...b.nodes];

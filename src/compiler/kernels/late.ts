@@ -1,11 +1,11 @@
-import { type GraphBuilder, isStatic, type Value } from '../../onnx/index.ts';
+import { type GraphBuilder, isStatic, type Shape, type Value } from '../../onnx/index.ts';
 import { family, type Lowering } from './lowering.ts';
 
 /**
  * x as it is, by an operator that copies nothing and needs the trigger: `Reshape` to its own shape, of which the first axis is read off the
  * trigger or, where they are not of a size, has zero times the trigger's added to it.
  */
-export function bindLate(b: GraphBuilder, x: Value, trigger: Value): Value {
+export function bindLate<S extends Shape>(b: GraphBuilder, x: Value<S>, trigger: Value): Value<S> {
   const [batch, ...rest] = x.shape;
   if (!isStatic(rest)) return x;
   const sizeOf = (value: Value) => b.slice(b.shapeOf(value), 0, 0, 1);
@@ -21,11 +21,11 @@ export function bindLate(b: GraphBuilder, x: Value, trigger: Value): Value {
  *
  * @param trigger any value whose first axis is not known when compiling
  */
-export function heldInPlace(b: GraphBuilder, x: Value, trigger: Value): Value {
+export function heldInPlace<S extends readonly number[]>(b: GraphBuilder, x: Value<S>, trigger: Value): Value<S> {
   const batch = b.slice(b.shapeOf(trigger), 0, 0, 1);
   const zero = b.sub(batch, batch);
   // All sizes, since a single one would be found out to follow from the others.
-  return b.emit('Reshape', [x, b.add(b.ints(x.shape as number[]), zero)], [x])[0];
+  return b.emit('Reshape', [x, b.add(b.ints(x.shape), zero)], [x])[0];
 }
 
 const LOWERINGS: readonly Lowering<readonly Value[]>[] = [

@@ -1,4 +1,4 @@
-import type { Value } from '../../onnx/index.ts';
+import { product, type Value } from '../../onnx/index.ts';
 import { norm, optimizer, shrunk } from './optimizer.ts';
 
 /** Means along one of the last two axes: a row's has the last axis 1, a column's the one before. */
@@ -17,7 +17,7 @@ export const adafactor = optimizer({
     const { b, parameter, gradient: g, slots, lr, options } = context;
     const t = b.cast(context.step, 'float32');
     const rootMean = (x: Value) => b.div(norm(b, x), Math.sqrt(size));
-    const size = (parameter.shape as number[]).reduce((all, length) => all * length, 1);
+    const size = product(parameter.shape);
     const weight = b.pow(t, options.beta2Decay);
     const square = b.square(g);
     const moved = (slot: Value, x: Value) => b.add(slot, b.mul(b.sub(x, slot), weight));

@@ -16,10 +16,10 @@ function matrixOf([rows, ...rest]: readonly number[]): [number, number] | undefi
  * A matrix of the same singular vectors whose singular values are near 1: X = G/‖G‖, then X = aX + (bXXᵀ + c(XXᵀ)²)X some times
  * (Newton-Schulz), from the right where that makes the smaller product.
  */
-function orthogonalized(b: GraphBuilder, matrix: Value, iterations: number): Value {
-  const [rows, columns] = matrix.shape as number[];
+function orthogonalized(b: GraphBuilder, matrix: Value<readonly [number, number]>, iterations: number): Value {
+  const [rows, columns] = matrix.shape;
   const wide = rows <= columns;
-  let x = b.div(matrix, b.max(norm(b, matrix), LEAST));
+  let x: Value = b.div(matrix, b.max(norm(b, matrix), LEAST));
   for (let i = 0; i < iterations; i++) {
     const gram = b.fusedMatMul(x, x, { transA: !wide, transB: wide });
     const update = b.add(b.mul(gram, B), b.mul(b.matmul(gram, gram), C));
@@ -54,8 +54,8 @@ export const muon = optimizer({
   slots: (shape, options) =>
     matrixOf(shape) ? { momentum: shape } : adamw.slots(shape, { ...options, amsgrad: false }),
   update(context) {
-    const { b, gradient, slots, lr, options } = context;
-    const matrix = matrixOf(gradient.shape as number[]);
+    const { b, parameter, gradient, slots, lr, options } = context;
+    const matrix = matrixOf(parameter.shape);
     if (!matrix) return adamw.update({ ...context, options: { ...options, amsgrad: false } });
     const v = average(b, slots.momentum, options.momentum, gradient);
     const direction = options.nesterov ? average(b, v, options.momentum, gradient) : v;

@@ -34,7 +34,7 @@ export interface OptimizerOptions {
 /** Values of one parameter at one step. */
 export interface UpdateContext<Options extends OptimizerOptions = OptimizerOptions> {
   readonly b: GraphBuilder;
-  readonly parameter: Value;
+  readonly parameter: Value<readonly number[]>;
   readonly gradient: Value;
   /** The parameter's state, by slot. */
   readonly slots: Readonly<Record<string, Value>>;
@@ -91,7 +91,7 @@ export const norm = (b: GraphBuilder, x: Value): Value => b.sqrt(b.reduceSum(b.s
 
 /** 1 + z/2·(1 + z/3·(1 + …)) = (eᶻ − 1)/z: for |z| < 1/4 the terms left out are below a float's last digit. */
 export const exponentialSeries = (b: GraphBuilder, z: Value): Value =>
-  [7, 6, 5, 4, 3, 2].reduce((rest: Value | number, k) => b.add(b.mul(b.mul(z, 1 / k), rest), 1), 1) as Value;
+  [6, 5, 4, 3, 2].reduce<Value>((rest, k) => b.add(b.mul(b.mul(z, 1 / k), rest), 1), b.add(b.mul(z, 1 / 7), 1));
 
 /** Below this |z|, 1 − eᶻ would lose digits in single precision. */
 const SMALL = 0.25;

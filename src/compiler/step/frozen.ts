@@ -1,20 +1,20 @@
-/** The frozen part of a network by itself: what it hands on, and models that compute a segment of it. */
+/** The frozen part of a network alone: its boundary, and models that compute all of it or a segment. */
 
 import { dataInputsOf, GraphBuilder, liveNodes, type Model, readsOf, type Value } from '../../onnx/index.ts';
 import { prune } from '../kernels/index.ts';
 import type { Inference } from '../shapes/index.ts';
+import { finish } from './assemble.ts';
 import { placeForward } from './forward.ts';
-import { finish } from './graphs.ts';
 import type { TrainingPlan } from './plan.ts';
 
-/** The values that what trains, and all that comes after it, takes from frozen nodes or from the data inputs. */
+/** The values that the rest of the network takes from frozen nodes or from the data inputs. */
 export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly Value[] {
   const b = new GraphBuilder();
   const forward = placeForward(b, network, plan, 'evaluation');
   prune(b, [plan.output]);
   const fromData = new Set(forward.inputs.map(({ name }) => name));
   const boundary = new Set<string>();
-  // What is computed of weights alone crosses no boundary: it is constant on either side.
+  // Values of weights alone are constants on both sides of the boundary.
   for (const node of b.nodes) {
     const read = readsOf(node).filter((name) => fromData.has(name));
     if (!read.length) continue;
@@ -24,12 +24,22 @@ export function frozenBoundary(network: Inference, plan: TrainingPlan): readonly
   return [...boundary].map((name) => b.value(name));
 }
 
+/** The frozen part as an inference model, from the data inputs to the boundary; undefined if the boundary has only data inputs. */
+export function prefixModel(network: Inference, plan: TrainingPlan, boundary: readonly Value[]): Model | undefined {
+  const b = new GraphBuilder();
+  const forward = placeForward(b, network, plan, 'evaluation');
+  const dataNames = new Set(forward.inputs.map(({ name }) => name));
+  const outputs = boundary.filter(({ name }) => !dataNames.has(name));
+  if (!outputs.length) return undefined;
+  return finish(b, network.model, { name: 'thaw_prefix', inputs: forward.inputs, outputs });
+}
+
 /**
- * An inference model of a frozen segment.
+ * An inference model of a segment of the frozen part.
  *
  * @param given values that it may take as inputs; its inputs are those that it needs
  * @param wanted values that it computes
- * @returns undefined where they cannot be computed of what is given alone
+ * @returns undefined if they cannot be computed from the given values alone
  */
 export function frozenModel(
   network: Inference,
@@ -50,7 +60,7 @@ export function frozenModel(
   return finish(b, network.model, { name: 'thaw_frozen', inputs: used, outputs: wanted });
 }
 
-/** Whether a value depends on what is in the data, and not only on its shape. */
+/** Whether a value depends on the contents of the data, and not only on its shape. */
 export function dependsOnData({ model: { graph } }: Inference, value: string): boolean {
   const data = new Set(dataInputsOf(graph).map(({ name }) => name));
   for (const node of graph.nodes) {

@@ -1,4 +1,5 @@
 import {
+  asStatic,
   elementsIn,
   type GraphBuilder,
   GraphView,
@@ -51,7 +52,8 @@ export function writeInPlace(b: GraphBuilder, outputs: readonly Value[]): Set<st
     const hold = holds.get(node);
     if (!hold) b.append(node);
     else {
-      const held = hold.triggers.reduce((value, trigger) => heldInPlace(b, value, trigger), b.value(hold.operand));
+      let held = asStatic(b.value(hold.operand));
+      for (const trigger of hold.triggers) held = heldInPlace(b, held, trigger);
       b.append({ ...node, inputs: node.inputs.map((name) => (name === hold.operand ? held.name : name)) });
     }
   }

@@ -1,12 +1,6 @@
+export { evaluationModel, optimizerModel, trainingModel } from './artifact-models.ts';
 export type { Distillation } from './distillation.ts';
-export { dependsOnData, frozenBoundary, frozenModel } from './frozen.ts';
-export {
-  evaluationModel,
-  optimizerModel,
-  type StepModels,
-  stepModels,
-  trainingModel,
-} from './graphs.ts';
+export { dependsOnData, frozenBoundary, frozenModel, prefixModel } from './frozen.ts';
 export { MANIFEST_VERSION, type Manifest, manifestOf } from './manifest.ts';
 export { type GraphMemory, graphMemory, type TypeOf, valueBytes } from './memory.ts';
 export { type DropoutPlan, PLAN_DEFAULTS, type Proximity, slotsOf, type TrainingPlan } from './plan.ts';
@@ -19,4 +13,5 @@ export {
   safetensorsPieces,
   writeSafetensors,
 } from './safetensors.ts';
+export { type EvaluationStep, evaluationStep, type StepModels, stepModels } from './step-models.ts';
 export { AVERAGE_WEIGHT, averageOf, decays, isAverage, isSum, SAMPLES, sumOf } from './update.ts';

@@ -12,6 +12,17 @@ export interface Update {
   readonly outputs: readonly Value[];
 }
 
+/** The trainable parameters as inputs. */
+export const placeParameters = (
+  b: GraphBuilder,
+  { model }: Inference,
+  plan: TrainingPlan,
+): Value<readonly number[]>[] =>
+  [...plan.trainable].map((name) => {
+    const { type, shape } = model.graph.initializers.get(name)!;
+    return b.input(name, type, shape);
+  });
+
 /** min(t/W, 1) at a parameter's own update t, from 1: what is thawed late starts with small steps. */
 const risen = (b: GraphBuilder, t: Value, updates: number): Value => b.min(b.mul(b.cast(t, 'float32'), 1 / updates), 1);
 
@@ -20,7 +31,7 @@ export function placeUpdate(
   b: GraphBuilder,
   network: Inference,
   plan: TrainingPlan,
-  parameters: readonly Value[],
+  parameters: readonly Value<readonly number[]>[],
   whole: ReadonlyMap<string, Value>,
 ): Update {
   const gradients = plan.clip ? clipped(b, whole, plan.clip, unitsOf(network, plan, parameters)) : whole;
@@ -28,13 +39,12 @@ export function placeUpdate(
   const lr = b.input('lr', 'float32', []);
   const step = b.input('step', 'int64', []);
   const moved = plan.movesMomentum ? b.input('momentum', 'float32', []) : undefined;
-  const inputs = moved ? [lr, step, moved] : [lr, step];
+  const inputs: Value[] = moved ? [lr, step, moved] : [lr, step];
   const outputs: Value[] = [];
   for (const parameter of parameters) {
     const { name, type, shape } = parameter;
     const slots = Object.fromEntries(
-      // An initializer's shape has no symbols.
-      Object.entries(optimizer.slots(shape as readonly number[], options)).map(([slot, slotShape]) => [
+      Object.entries(optimizer.slots(shape, options)).map(([slot, slotShape]) => [
         slot,
         b.input(`${name}.${slot}`, type, slotShape),
       ]),
@@ -118,7 +128,7 @@ export function placeSummedUpdate(
   b: GraphBuilder,
   network: Inference,
   plan: TrainingPlan,
-  parameters: readonly Value[],
+  parameters: readonly Value<readonly number[]>[],
 ): Update {
   const { samples, sums } = placeSums(b, parameters);
   const means = new Map(parameters.map(({ name }, i) => [name, b.div(sums[i], samples)]));

@@ -27,7 +27,10 @@ export function obstaclesOf(network: Inference, groups: readonly LayerGroup[], o
   const b = placeNetwork(network, new Set(trained));
   const nodes = [...b.nodes];
   const refusals: UnsupportedOperator[] = [];
-  differentiate(b, b.reduceSum(b.value(output)), trained, network.constants, (error) => refusals.push(error));
+  differentiate(b, b.reduceSum(b.value(output)), trained, {
+    known: network.constants,
+    refused: (error) => refusals.push(error),
+  });
   if (refusals.length === 0) return [];
   const behind = parametersBehind(nodes, trained, dependents(b, nodes, trained));
   return refusals.map(({ node, why }) => ({

@@ -41,18 +41,21 @@ const kernels: Readonly<Record<Exclude<Preprocessing['interpolation'], 'nearest'
   lanczos3: { radius: 3, at: (x) => (Math.abs(x) > 3 ? 0 : sinc(x) * sinc(x / 3)) },
 };
 
-/**
- * @param first of line `i`: the position of its first weight, which may lie before the line
- * @param weightsOf of line `i`; what falls beyond either end of the line goes to its last pixel there
- */
-function lineUp(
-  length: number,
-  input: number,
-  stride: number,
-  rounding: { readonly offset: number; readonly factor: number },
-  first: (i: number) => number,
-  weightsOf: (i: number) => ArrayLike<number>,
-): Weights {
+interface WeightedLine {
+  /** Pixels of the result. */
+  readonly length: number;
+  /** Pixels of the line that is resized or blurred. */
+  readonly input: number;
+  /** The most weights of a pixel. */
+  readonly stride: number;
+  readonly rounding: { readonly offset: number; readonly factor: number };
+  /** The position of the first weight of pixel `i`, which may lie before the line. */
+  readonly first: (i: number) => number;
+  /** The weights of pixel `i`. Those beyond an end of the line go to its last pixel there. */
+  readonly weightsOf: (i: number) => ArrayLike<number>;
+}
+
+function lineUp({ length, input, stride, rounding, first, weightsOf }: WeightedLine): Weights {
   const starts = new Int32Array(length);
   const counts = new Int32Array(length);
   const values = new Int32Array(length * stride);
@@ -82,14 +85,14 @@ export function averagingWeights(input: number, output: number): Weights | undef
   // libvips multiplies by the inverse in 24 bits, rounded down.
   const rounding = { offset: by >> 1, factor: Math.floor(2 ** 24 / by) / 2 ** 24 };
   const ones = new Int32Array(by).fill(1);
-  return lineUp(
-    Math.ceil(input / by),
+  return lineUp({
+    length: Math.ceil(input / by),
     input,
-    by,
+    stride: by,
     rounding,
-    (i) => i * by,
-    () => ones,
-  );
+    first: (i) => i * by,
+    weightsOf: () => ones,
+  });
 }
 
 const wholeLength = (length: number): number => Math.max(1, Math.round(length));
@@ -116,14 +119,14 @@ export function shrinkingWeights(
   };
   const length = wholeLength(output);
   const positions = shrunkPositions(length, shrink, (length * whole - input) / by);
-  return lineUp(
+  return lineUp({
     length,
-    Math.ceil(input / by),
-    points,
-    { offset: one / 2, factor: 1 / one },
-    (i) => Math.floor(positions[i]) - (Math.ceil(points / 2) - 1),
-    (i) => mask(phaseOf(positions[i])),
-  );
+    input: Math.ceil(input / by),
+    stride: points,
+    rounding: { offset: one / 2, factor: 1 / one },
+    first: (i) => Math.floor(positions[i]) - (Math.ceil(points / 2) - 1),
+    weightsOf: (i) => mask(phaseOf(positions[i])),
+  });
 }
 
 /** Input over output as sharp and libvips hand it on, inverted twice: an ulp decides what becomes of positions that are whole. */
@@ -159,14 +162,14 @@ export function enlargingWeights(input: number, output: number): Weights {
   const masks = Array.from({ length: phases + 1 }, (_, phase) =>
     Int32Array.from({ length: 4 }, (_, i) => Math.trunc(at(i - 1 - phase / phases) * one)),
   );
-  return lineUp(
-    output,
+  return lineUp({
+    length: output,
     input,
-    4,
-    { offset: one / 2, factor: 1 / one },
-    (i) => Math.floor(position(i)) - 1,
-    (i) => masks[phaseOf(position(i))],
-  );
+    stride: 4,
+    rounding: { offset: one / 2, factor: 1 / one },
+    first: (i) => Math.floor(position(i)) - 1,
+    weightsOf: (i) => masks[phaseOf(position(i))],
+  });
 }
 
 /**
@@ -225,12 +228,12 @@ export function blurringWeights(length: number, sigma: number): Weights {
   const rounding = isClose
     ? { offset: 2 ** (bits - 1), factor: 2 ** -bits }
     : { offset: (sum >> 1) + 0.5, factor: 1 / sum };
-  return lineUp(
+  return lineUp({
     length,
-    length,
-    size,
+    input: length,
+    stride: size,
     rounding,
-    (i) => i - radius,
-    () => mask,
-  );
+    first: (i) => i - radius,
+    weightsOf: () => mask,
+  });
 }

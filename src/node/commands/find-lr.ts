@@ -95,7 +95,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const schedule = parseConfig(scheduleSchema, 'constant');
   const plan = trainingPlan(config, { ...first, schedule }, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
-  const stage = await CompiledStage.compile(network, plan, task, runtime, new Map(), seed, { cache: features });
+  const stage = await CompiledStage.compile({ network, plan, task, runtime, seed, cache: features });
   const { train } = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
@@ -133,8 +133,8 @@ async function* endless(
   { batch: batchSize, views }: TrainingConfig,
 ): AsyncGenerator<Batch> {
   for (let epoch = 0; ; epoch++) {
-    const kept = stage.frozen.remembers && !source.fleeting;
+    const kept = stage.frozen.caches && !source.fleeting;
     const view = viewOf({ stage: 0, stageEpoch: epoch, epoch }, kept ? views : 0);
-    yield* stage.batches(source, { epoch, view, batchSize });
+    yield* stage.frozen.batches(source, { epoch, view, batchSize });
   }
 }

@@ -3,10 +3,10 @@ import {
   dependsOnData,
   frozenBoundary,
   frozenModel,
-  type StepModels,
+  prefixModel,
   type TrainingPlan,
 } from '../../compiler/step/index.ts';
-import type { Batch, Recalled, RowSizes } from '../../data/index.ts';
+import type { Batch, BatchOptions, BatchSource, Recalled, RowSizes } from '../../data/index.ts';
 import { symbolsOf, type Tensor, type Value } from '../../onnx/index.ts';
 import { loadable, type Runtime } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
@@ -14,22 +14,33 @@ import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';
 import { BESIDE_DECODING, CountedValues, pick, Segment, type SizedSegment } from './segment.ts';
 
-/** Part of the cache's memory for what several stages share: the other is for what the stage under way makes of it. */
+/** Part of the cache's memory for features that several stages share. The rest is for those of the current stage alone. */
 const TRUNK_SHARE = 0.75;
 
 /** The form of a row that is the sample itself. */
 const DATA = 'data';
 
+export interface FrozenPartOptions {
+  readonly network: Inference;
+  readonly plan: TrainingPlan;
+  /** Values that the rest of the stage takes. */
+  readonly boundary: readonly Value[];
+  readonly runtime: Runtime;
+  readonly cache: FeatureCache;
+  /** The plan of the part that stays frozen in later stages too, if they thaw more. */
+  readonly shared?: TrainingPlan;
+}
+
 /**
- * The frozen part of a stage at work. Where later stages thaw more it runs in two segments: the trunk, which stays frozen in them
- * too, and from there to where this stage's training begins. What either makes of a sample is remembered: its data is needed
- * once, and the next stage goes on from the trunk.
+ * Runs the frozen part of a stage and caches its results, the features of a sample. If later stages thaw more, it runs in two segments: the
+ * trunk, which stays frozen in these stages too, and the rest up to the first layer that trains. So the data of a sample is needed once,
+ * and the next stage continues from the trunk.
  */
 export class FrozenPart {
   private constructor(
     private readonly cache: FeatureCache,
     private readonly inputs: readonly Value[],
-    /** Data to `trunk`'s values, and from there to the boundary where that is elsewhere; none where samples can't be told apart. */
+    /** From the data to the trunk's values, and from there to the boundary. None if samples can't be told apart. */
     private readonly segments: { readonly trunk: Segment; readonly rest?: Segment } | undefined,
     /** Boundary values that follow from the number of samples and their sizes alone. */
     private readonly counted: CountedValues | undefined,
@@ -37,47 +48,43 @@ export class FrozenPart {
     private readonly whole: LazySession | undefined,
   ) {}
 
-  /**
-   * Nothing is loaded before it is needed.
-   *
-   * @param shared plan of what stays frozen in later stages too, where they thaw more
-   */
-  static async compile(
-    network: Inference,
-    plan: TrainingPlan,
-    models: StepModels,
-    runtime: Runtime,
-    cache: FeatureCache,
-    shared?: TrainingPlan,
-  ): Promise<FrozenPart> {
+  /** Nothing is loaded before it is needed. */
+  static async compile(options: FrozenPartOptions): Promise<FrozenPart> {
+    const { network, plan, boundary, runtime, cache } = options;
     const inputs = inputsOf(network);
-    const parts = partsOf(network, plan, models.boundary.training, shared);
+    const parts = partsOf(options);
     if (!parts) {
-      const { prefix } = models;
+      const prefix = prefixModel(network, plan, boundary);
       const whole = prefix && new LazySession(runtime, loadable(prefix), BESIDE_DECODING);
       return new FrozenPart(cache, inputs, undefined, undefined, whole);
     }
     const { values, rest } = parts;
     const counted = parts.fixed && new CountedValues(runtime, parts.fixed, inputs);
-    const ends = { from: inputs, to: values };
-    const trunk = await Segment.open(runtime, parts.trunk, ends, counted, rest ? TRUNK_SHARE : 1);
+    const share = rest ? TRUNK_SHARE : 1;
+    const trunk = await Segment.open({ runtime, model: parts.trunk, from: inputs, to: values, counted, share });
     if (!rest) return new FrozenPart(cache, inputs, { trunk }, counted, undefined);
-    const second = await Segment.open(runtime, rest.model, { from: values, to: rest.values }, counted, 1, trunk);
+    const ends = { from: values, to: rest.values, after: trunk };
+    const second = await Segment.open({ runtime, model: rest.model, ...ends, counted, share: 1 });
     return new FrozenPart(cache, inputs, { trunk, rest: second }, counted, undefined);
   }
 
-  /** Whether what it makes of a sample is remembered. */
-  get remembers(): boolean {
+  /** Whether it caches features. */
+  get caches(): boolean {
     return this.segments !== undefined;
   }
 
-  /** The models whose values it keeps in the cache. */
+  /** The models whose results it keeps in the cache. */
   get models(): readonly string[] {
     const { trunk, rest } = this.segments ?? {};
     return [trunk, rest].flatMap((segment) => (segment ? [segment.model] : []));
   }
 
-  /** What is known of a sample, as far along as it is known. */
+  /** The batches of a source, without the data of samples whose features are cached. */
+  batches(source: BatchSource, options: BatchOptions): AsyncIterable<Batch> {
+    return source.batches(this.caches ? { ...options, recall: this.recall } : options);
+  }
+
+  /** The cached features of a sample: those of the last segment that has some. */
   readonly recall = async (key: string, sizes: RowSizes = {}): Promise<Recalled | undefined> => {
     const { trunk, rest } = this.segments ?? {};
     for (const segment of [rest, trunk]) {
@@ -88,11 +95,11 @@ export class FrozenPart {
   };
 
   /**
-   * The named values of the boundary for a batch, some of whose samples may have been recalled.
+   * The named values of the boundary for a batch. Some of its samples may be recalled from the cache.
    *
-   * @param lasting whether later stages show these very samples, and are to find them at the end of the trunk
+   * @param cacheTrunk whether the features of the trunk are worth caching: if later stages show these very samples
    */
-  async values(batch: Batch, names: readonly string[], lasting = true): Promise<Record<string, Tensor>> {
+  async values(batch: Batch, names: readonly string[], cacheTrunk = true): Promise<Record<string, Tensor>> {
     const data = Object.fromEntries(this.inputs.map(({ name }, i) => [name, batch.inputs[i]]));
     if (!this.segments) return this.ofWholeBatch(data, names);
     const { keys, recalled, sizes = {} } = batch;
@@ -101,7 +108,7 @@ export class FrozenPart {
     const drawn = trunk.from.view(data);
     let at = 0;
     const rows = batch.indices.map((_, i): Recalled => recalled?.[i] ?? { form: DATA, bytes: drawn[at++] });
-    await this.advance(trunk, rows, DATA, lasting || !rest ? keys : undefined);
+    await this.advance(trunk, rows, DATA, cacheTrunk || !rest ? keys : undefined);
     if (rest) await this.advance(rest, rows, trunk.space.model, keys);
     const stacked = (rest ?? trunk).to.stack(rows.map(({ bytes }) => bytes));
     return pick({ ...stacked, ...(await this.counted?.at(rows.length, sizes)) }, names);
@@ -120,7 +127,7 @@ export class FrozenPart {
     return pick({ ...data, ...values }, names);
   }
 
-  /** Replaces the rows that are in the form that a segment takes by what it makes of them, and remembers that. */
+  /** Replaces the rows of the form that a segment takes by its results, and caches these. */
   private async advance(segment: SizedSegment, rows: Recalled[], form: string, keys: Batch['keys']): Promise<void> {
     const waiting = [...rows.keys()].filter((i) => rows[i].form === form);
     if (!waiting.length) return;
@@ -134,8 +141,8 @@ export class FrozenPart {
   }
 }
 
-/** The stage's frozen part in models; undefined where what it hands on is not each sample's own. */
-function partsOf(network: Inference, plan: TrainingPlan, boundary: readonly Value[], shared?: TrainingPlan) {
+/** The frozen part in models; undefined if its results are not each sample's own. */
+function partsOf({ network, plan, boundary, shared }: FrozenPartOptions) {
   const inputs = inputsOf(network);
   const end = sortValues(network, boundary);
   const model = end && frozenModel(network, plan, inputs, end.bySample);
@@ -148,7 +155,7 @@ function partsOf(network: Inference, plan: TrainingPlan, boundary: readonly Valu
   };
 }
 
-/** The frozen part in two, at the end of what `shared` keeps frozen as well; undefined where it can't be had so. */
+/** The frozen part in two, cut at the end of the part that `shared` keeps frozen as well; undefined if it can't be cut there. */
 function splitAt(network: Inference, plan: TrainingPlan, shared: TrainingPlan, wanted: readonly Value[]) {
   const middle = sortValues(network, frozenBoundary(network, shared));
   const trunk = middle && frozenModel(network, shared, inputsOf(network), middle.bySample);
@@ -160,7 +167,7 @@ function splitAt(network: Inference, plan: TrainingPlan, shared: TrainingPlan, w
   return model && { values, trunk, rest: { model, values: wanted }, fixed: middle.fixed };
 }
 
-/** Values that are each sample's own, and those that follow from the number of samples and their sizes; undefined where there are others. */
+/** Values that are each sample's own, and those that follow from the number and the sizes of samples; undefined if there are others. */
 function sortValues(network: Inference, boundary: readonly Value[]) {
   const inputs = inputsOf(network);
   const [batch] = inputs[0].shape;

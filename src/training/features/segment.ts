@@ -15,10 +15,10 @@ import { LazySession } from '../lazy-session.ts';
 import type { FeatureSpace } from './cache.ts';
 import { RowFormat } from './rows.ts';
 
-/** With two cores, threads that spin took a third off the time of the frozen layers and of what is decoded beside them (docs/performance.md). */
+/** With two cores, threads that don't spin save a third of the time of the frozen layers and of decoding (docs/performance.md). */
 export const BESIDE_DECODING: SessionOptions = { spinning: false };
 
-/** Samples that a segment takes at a time. */
+/** Chunk size, in samples. */
 export const CHUNK = 8;
 
 interface Ends {
@@ -26,36 +26,35 @@ interface Ends {
   readonly to: readonly Value[];
 }
 
-/** A segment of the frozen part: from the data, or from another segment's values, to its own. */
+export interface SegmentOptions extends Ends {
+  readonly runtime: Runtime;
+  readonly model: Model;
+  /** The segment that computes `from`; none if `from` is the data. */
+  readonly after?: Segment;
+  /** Inputs that follow from the number and the sizes of samples. */
+  readonly counted: CountedValues | undefined;
+  /** Part of the cache's memory. */
+  readonly share: number;
+}
+
+/** A segment of the frozen part: it computes its own values from the data, or from another segment's values. */
 export class Segment {
   private readonly known = new Map<string, SizedSegment>();
 
   private constructor(
     private readonly session: LazySession,
     private readonly ends: Ends,
-    /** Names what it computes: digests of its model and of those before. */
+    /** The digests of its model and of those before. */
     readonly model: string,
     private readonly counted: CountedValues | undefined,
     private readonly share: number,
   ) {}
 
-  /**
-   * @param counted inputs that follow from the number of samples and their sizes
-   * @param share of the cache's memory
-   * @param after what `from` is computed by, where it is not the data
-   */
-  static async open(
-    runtime: Runtime,
-    model: Model,
-    ends: Ends,
-    counted: CountedValues | undefined,
-    share: number,
-    after?: Segment,
-  ): Promise<Segment> {
+  static async open({ runtime, model, from, to, after, counted, share }: SegmentOptions): Promise<Segment> {
     const loaded = loadable(model);
     const digest = await digestOf(loaded);
     const session = new LazySession(runtime, loaded, BESIDE_DECODING);
-    return new Segment(session, ends, after ? `${after.model} ${digest}` : digest, counted, share);
+    return new Segment(session, { from, to }, after ? `${after.model} ${digest}` : digest, counted, share);
   }
 
   /** For rows of these sizes. */
@@ -91,7 +90,7 @@ export class SizedSegment {
     private readonly counted: (count: number) => Promise<Record<string, Tensor> | undefined>,
   ) {}
 
-  /** What it makes of each row: the same bytes whichever rows are asked for together. */
+  /** The result for each row: the same bytes, whichever rows are computed together. */
   async compute(rows: readonly Uint8Array[]): Promise<Uint8Array[]> {
     this.chunk ??= this.findChunk();
     const size = await this.chunk;
@@ -100,7 +99,7 @@ export class SizedSegment {
     return made;
   }
 
-  /** The batch is always of `count`, the last row repeated where there are fewer: kernels are chosen by its size. */
+  /** The batch always has `count` rows (the last one is repeated), because ONNX Runtime chooses kernels by its size. */
   private async run(rows: readonly Uint8Array[], count: number): Promise<Uint8Array[]> {
     const session = await this.session.get();
     const feeds = { ...(await this.counted(count)), ...this.from.stack(rows, count) };
@@ -108,8 +107,8 @@ export class SizedSegment {
   }
 
   /**
-   * How many rows may be computed together: some kernels round by a row's place in the batch, and then it is one at a time. Found out
-   * with noise, so that it is the same for all samples.
+   * How many rows may be computed together: one, if a kernel rounds by a row's place in the batch. This is tried with noise, so that it
+   * is the same for all samples.
    */
   private async findChunk(): Promise<number> {
     if (this.from.parts.some(({ type }) => type !== 'float32')) return 1;
@@ -133,12 +132,12 @@ export class SizedSegment {
   }
 }
 
-/** Values that follow from the number of samples and their sizes, such as a shape to reshape to: computed once for each. */
+/** Values that follow from the number and the sizes of samples, such as a shape to reshape to. They are computed once for each. */
 export class CountedValues {
   private readonly session: LazySession;
   private readonly known = new Map<string, Promise<Record<string, Tensor>>>();
 
-  /** @param inputs that take the data */
+  /** @param inputs the data inputs */
   constructor(
     runtime: Runtime,
     model: Model,

@@ -105,7 +105,7 @@ describe('differentiate', () => {
     const axes = b.input('axes', 'int64', [1]);
     const loss = b.reduceSum(append(b, 'ReduceSum', [x, axes], { keepdims: 1 }));
     const known = new Map([['axes', { type: 'int64', shape: [1], data: BigInt64Array.of(1n) } as const]]);
-    expect(differentiate(b, loss, ['x'], known).get('x')!.shape).toEqual([2, 3]);
+    expect(differentiate(b, loss, ['x'], { known }).get('x')!.shape).toEqual([2, 3]);
   });
 
   test('refuses an image of unknown size if the formula depends on it', () => {

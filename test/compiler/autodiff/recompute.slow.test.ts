@@ -33,7 +33,7 @@ function place(b: GraphBuilder) {
   const w = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, b.input(name, 'float32', shape)]));
   const normalized = (value: Value, scale: Value) =>
     b.emit('LayerNormalization', [value, scale], [value], { axis: -1 })[0];
-  let sum = x;
+  let sum: Value = x;
   for (let i = 0; i < BLOCKS; i++) {
     const projected = b.matmul(normalized(sum, w[`${i}.norm1`]), w[`${i}.qkv`]);
     const heads = b.transpose(b.reshape(projected, ['N', TOKENS, 3, HEADS, WIDTH / HEADS]), [2, 0, 3, 1, 4]);
@@ -69,7 +69,7 @@ function gradientsOf(
     const recall = choose(b, { forward, backward, data: ['x'], active: dependents(b, forward, names) });
     b.restart();
     b.nodes = [...forward];
-    gradients = differentiate(b, loss, names, new Map(), undefined, recall);
+    gradients = differentiate(b, loss, names, { recall });
   }
   const outputs = names.map((name) => b.identity(gradients.get(name)!, `${name}.grad`));
   const wanted = outputs.map(({ name }) => name);

@@ -232,7 +232,7 @@ describe('what lies between convolutions stays in blocks', () => {
       [32, 16, 3, 3].map((d, i) => (i < 2 ? d * size : d)),
     );
     const { name } = b.sumTo(b.mul(w, w), [w.shape[0], 1, 1, 1]);
-    assignBlocks(b, [name], size, new Set(['w']));
+    assignBlocks(b, [name], size, new Map([['w', { shape: w.shape, block: size }]]));
     expect(b.nodes.map(({ op }) => op)).not.toContain('Transpose');
   });
 

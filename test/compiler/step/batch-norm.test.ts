@@ -67,7 +67,10 @@ describe('batch norm with its batch statistics, against PyTorch in double precis
 
   it('three steps of training, the last of a smaller batch, leave its parameters and statistics', async () => {
     const network = await inferShapes(model, runtime);
-    const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
+    const stage = await CompiledStage.compile({
+      ...{ network, plan, runtime, seed: 0 },
+      task: classification(['a', 'b', 'c']),
+    });
     for (const [i, step] of fixture.steps.entries()) {
       const [{ loss }] = await stage.train([{ batch: batchOf(step), lr: fixture.lr, step: i + 1 }]);
       expect(loss).toBeCloseTo(step.loss, 5);

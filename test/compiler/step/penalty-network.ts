@@ -7,7 +7,7 @@ import { tensor } from '../../../src/onnx/index.ts';
 import { nodeRuntime } from '../../../src/runtime/node/sessions.ts';
 import { classification } from '../../../src/tasks/index.ts';
 import { CompiledStage, withState } from '../../../src/training/index.ts';
-import type { StageState } from '../../../src/training/stage.ts';
+import type { StageState } from '../../../src/training/stage-state.ts';
 import { smallModel } from '../../small-models.ts';
 
 /** What three steps come to. */
@@ -57,8 +57,8 @@ const batchOf = (i: number) => ({
   indices: [0, 1, 2, 3],
 });
 
-const compile = (network: Inference, plan: TrainingPlan, carried: StageState = new Map()) =>
-  CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, carried, 0);
+const compile = (network: Inference, plan: TrainingPlan, carried?: StageState) =>
+  CompiledStage.compile({ network, plan, task: classification(['a', 'b', 'c']), runtime, seed: 0, carried });
 
 const step = async (stage: CompiledStage, i: number): Promise<number> =>
   (await stage.train([{ batch: batchOf(i), lr: fixture.lr, step: i + 1 }]))[0].loss;

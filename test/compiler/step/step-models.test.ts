@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { inferShapes } from '../../../src/compiler/shapes/index.ts';
 import {
   evaluationModel,
+  evaluationStep,
   optimizerModel,
+  prefixModel,
   stepModels,
   type TrainingPlan,
   trainingModel,
@@ -64,8 +66,9 @@ describe('the trainer’s graphs against the artifacts', () => {
     const trained = await run(trainingModel(network, plan), feeds);
     const updated = await run(optimizerModel(network, plan), { ...feeds, ...trained });
 
-    const boundary = models.prefix ? await run(models.prefix, feeds) : {};
-    expect(models.boundary.training.every(({ name }) => name in boundary || name === 'pixel_values')).toBe(true);
+    const prefix = prefixModel(network, plan, models.boundary);
+    const boundary = prefix ? await run(prefix, feeds) : {};
+    expect(models.boundary.every(({ name }) => name in boundary || name === 'pixel_values')).toBe(true);
     const step = await run(models.step, { ...feeds, ...boundary });
     expect(step.loss.shape).toEqual([]);
     close(step.loss, trained.loss);
@@ -77,16 +80,18 @@ describe('the trainer’s graphs against the artifacts', () => {
     for (const name of nexts) close(step[name], updated[name] ?? trained[name]);
 
     const evaluated = await run(evaluationModel(network, plan), feeds);
-    const evaluation = await run(models.evaluation, { ...feeds, ...boundary });
+    const evaluation = await run(models.evaluation.model, { ...feeds, ...boundary });
     close(evaluation.loss, evaluated.loss);
     close(evaluation.logits, evaluated.logits);
-    expect(models.boundary.training).toEqual(expect.arrayContaining([...models.boundary.evaluation]));
+    expect(models.boundary).toEqual(expect.arrayContaining([...models.evaluation.boundary]));
+    expect(evaluationStep(network, plan).model.graph).toEqual(models.evaluation.model.graph);
   });
 
   it('the frozen part is the prefix’s alone', async () => {
     const network = await networkOf();
-    const { prefix, step, boundary } = stepModels(network, planOf(HEAD));
-    expect(boundary.training.map(({ name }) => name)).toEqual(['f2']);
+    const { step, boundary } = stepModels(network, planOf(HEAD));
+    const prefix = prefixModel(network, planOf(HEAD), boundary);
+    expect(boundary.map(({ name }) => name)).toEqual(['f2']);
     expect(prefix!.graph.nodes.map(({ op }) => op)).toEqual([
       'Conv',
       'Relu',
@@ -97,7 +102,8 @@ describe('the trainer’s graphs against the artifacts', () => {
     ]);
     expect(step.graph.nodes.some(({ op }) => op === 'Conv')).toBe(false);
     for (const name of BACKBONE) expect(step.graph.initializers.has(name)).toBe(false);
-    expect(stepModels(network, planOf([...BACKBONE, ...HEAD])).prefix).toBeUndefined();
+    const all = planOf([...BACKBONE, ...HEAD]);
+    expect(prefixModel(network, all, stepModels(network, all).boundary)).toBeUndefined();
   });
 
   it('what is computed of frozen weights alone is no boundary value', async () => {
@@ -116,8 +122,8 @@ describe('the trainer’s graphs against the artifacts', () => {
     });
     const network = await inferShapes(model, runtime);
     const { step, evaluation, boundary } = stepModels(network, planOf(['bias']));
-    expect(boundary.training.map(({ name }) => name)).toEqual(['h']);
-    expect(boundary.evaluation.map(({ name }) => name)).toEqual(['h']);
-    for (const { graph } of [step, evaluation]) expect([...graph.initializers.keys()]).toContain('last');
+    expect(boundary.map(({ name }) => name)).toEqual(['h']);
+    expect(evaluation.boundary.map(({ name }) => name)).toEqual(['h']);
+    for (const { graph } of [step, evaluation.model]) expect([...graph.initializers.keys()]).toContain('last');
   });
 });

@@ -141,5 +141,5 @@ it('a trainable parameter inside a branch is refused, for no gradient would foll
     /If node "If\/chosen" cannot be differentiated: it takes "w" into its subgraph/,
   );
   expect(gradientsOf(trainingModel(network, planOf(['v'])).graph)).toEqual(['v']);
-  expect(stepModels(network, planOf(['v'])).boundary.training.map(({ name }) => name)).toEqual(['chosen']);
+  expect(stepModels(network, planOf(['v'])).boundary.map(({ name }) => name)).toEqual(['chosen']);
 });

@@ -34,7 +34,7 @@ describe('adapters of whole networks leave their outputs alone, and merge into w
     const head = findHead(plain.model);
     const groups = groupsOf(plain.model, head);
     const lora = { rank: 1, alpha: 2, targets };
-    const { network, adapters } = placeAdapters(plain, groups, head, lora, 0);
+    const { network, adapters } = placeAdapters(plain, groups, head, { ...lora, seed: 0 });
     const { inputs } = reference.runs[0];
     const run = async ({ model }: typeof network) => {
       const session = await runtime.load(writeModel(model));

@@ -101,14 +101,8 @@ async function adaptedOf(reference: Case, within: boolean) {
   const { rank, alpha } = reference;
   const plain = await inferShapes(modelOf(reference), runtime);
   const head = findHead(plain.model);
-  const adapted = placeAdapters(
-    plain,
-    groupsOf(plain.model, head),
-    head,
-    { rank, alpha, targets: 'all' },
-    0,
-    () => within,
-  );
+  const options = { rank, alpha, targets: 'all', seed: 0, goesWithin: () => within };
+  const adapted = placeAdapters(plain, groupsOf(plain.model, head), head, options);
   const start = Object.entries(reference.adapters).map(([name, pinned]) => [ours(name), stored(name, pinned)] as const);
   const network = withState(adapted.network, new Map(start));
   const trainable = new Set([...start.map(([name]) => name), ...HEAD]);
@@ -167,7 +161,10 @@ describe.each(ways)('adapters $way against PyTorch in double precision: $name', 
 
   it('train as there, and merge into weights that compute the same', async () => {
     const { network, plan, plain, adapters: placed } = await adaptedOf(reference, within);
-    const stage = await CompiledStage.compile(network, plan, classification(['a', 'b', 'c']), runtime, new Map(), 0);
+    const stage = await CompiledStage.compile({
+      ...{ network, plan, runtime, seed: 0 },
+      task: classification(['a', 'b', 'c']),
+    });
     for (const [i, step] of steps.entries()) {
       const [{ loss }] = await stage.train([{ batch: batchOf(step), lr, step: i + 1 }]);
       expect(Math.abs(loss - step.loss), `loss of step ${i + 1}`).toBeLessThan(2e-6);
@@ -196,7 +193,7 @@ describe('the layers that get adapters', () => {
     const plain = await inferShapes(model, runtime);
     const head = findHead(plain.model);
     const groups = groupsOf(plain.model, head);
-    return placeAdapters(plain, groups, head, { rank: 1, targets: 'all', ...options }, 0).adapters;
+    return placeAdapters(plain, groups, head, { rank: 1, targets: 'all', seed: 0, ...options }).adapters;
   }
   const chosen = async (options: Partial<LoraOptions>) => (await placed(options)).map(({ weight }) => weight);
 
@@ -274,7 +271,7 @@ describe('the layers that get adapters', () => {
     const plain = await inferShapes(modelOf(reference), runtime);
     const head = findHead(plain.model);
     const drawn = (seed: number) => {
-      const { network } = placeAdapters(plain, groupsOf(plain.model, head), head, { rank: 2, targets: 'all' }, seed);
+      const { network } = placeAdapters(plain, groupsOf(plain.model, head), head, { rank: 2, targets: 'all', seed });
       return (name: string) => network.model.graph.initializers.get(name)!;
     };
     const { a, b } = adapterNames('mix.weight');
@@ -351,7 +348,7 @@ describe('adapters of the operators that ONNX Runtime’s optimizer writes', () 
   async function opened(options = lora) {
     const network = await inferShapes(model, runtime);
     const head = findHead(network.model);
-    return { plain: network, ...placeAdapters(network, groupsOf(network.model, head), head, options, 0) };
+    return { plain: network, ...placeAdapters(network, groupsOf(network.model, head), head, { ...options, seed: 0 }) };
   }
   const inputs = { x: weights([2, 3, 4, 4], 7), labels: tensor('int64', [2], BigInt64Array.of(2n, 0n)) };
   /** Gradients of what trains, by name. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { inspectModel, type JobEvent, resume, train } from '../../../src/node/commands/index.ts';
 import { openRun } from '../../../src/node/run/index.ts';
-import { inBatchesOf, START } from '../../../src/training/progress.ts';
+import { START, withBatchSize } from '../../../src/training/progress.ts';
 import { makeProject, type Project } from './project.ts';
 
 let project: Project;
@@ -113,8 +113,8 @@ test('a run that goes on where there is less memory sends its batches through in
 
 test('a place within an epoch is the same in batches of another size, and none within one of them', () => {
   const place = { ...START, batch: 3, batchSize: 12 };
-  expect(inBatchesOf(place, 4)).toMatchObject({ batch: 9, batchSize: 4 });
-  expect(inBatchesOf(place, 12)).toBe(place);
-  expect(inBatchesOf(START, 12)).toMatchObject({ batch: 0, batchSize: 12 });
-  expect(() => inBatchesOf(place, 5)).toThrow(/3 batches of 12.* batches of 5/);
+  expect(withBatchSize(place, 4)).toMatchObject({ batch: 9, batchSize: 4 });
+  expect(withBatchSize(place, 12)).toBe(place);
+  expect(withBatchSize(START, 12)).toMatchObject({ batch: 0, batchSize: 12 });
+  expect(() => withBatchSize(place, 5)).toThrow(/3 batches of 12.* batches of 5/);
 });

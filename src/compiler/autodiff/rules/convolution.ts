@@ -1,12 +1,19 @@
-import { explicitPads, type Shape, type SpatialAttributes, tensor } from '../../../onnx/index.ts';
+import {
+  asStatic,
+  explicitPads,
+  isStatic,
+  type Shape,
+  type SpatialAttributes,
+  staticSize,
+  tensor,
+} from '../../../onnx/index.ts';
 import { type ConvolutionAttributes, channelSum, convInputGradient, convWeightGradient } from '../adjoint.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
 /** Sizes of an image, which must be fixed: the formula depends on them. */
-export function fixedSizes(shape: Shape, { refuse }: RuleContext): number[] {
-  const spatial = shape.slice(2);
-  if (spatial.some((d) => typeof d !== 'number')) refuse('its image size is not fixed: give one with --input');
-  return spatial as number[];
+export function fixedSizes(shape: Shape, { refuse }: RuleContext): readonly number[] {
+  const spatial: Shape = shape.slice(2);
+  return isStatic(spatial) ? spatial : refuse('its image size is not fixed: give one with --input');
 }
 
 type Spacing = Pick<ConvolutionAttributes, 'strides' | 'dilations'>;
@@ -32,7 +39,7 @@ const written = (kernel: readonly number[], attributes: RuleContext['attributes'
 export const convolve: Rule = (context) => {
   const { b, inputs, dy, attributes } = context;
   const [x, w] = inputs;
-  const kernel = w.shape.slice(2) as number[];
+  const kernel = asStatic(w).shape.slice(2);
   const pads = padsOf(x.shape, kernel, attributes, context);
   const a: ConvolutionAttributes = { ...written(kernel, attributes), pads };
   return [
@@ -84,7 +91,7 @@ export const convolution: Rules = {
       const [batch, channels, ...spatial] = dy.shape;
       const [before, after] = [pads.slice(0, kernel.length), pads.slice(kernel.length)];
       const padded = b.pad(dy, [0, 0, ...before], [0, 0, ...after]);
-      const sizes = spatial.map((d, i) => (d as number) + before[i] + after[i]);
+      const sizes = spatial.map((_, i) => staticSize(padded, 2 + i));
       const elements = windowElements(sizes, kernel, { strides, dilations });
       const places = b.constant(tensor('int64', [elements.length], BigInt64Array.from(elements, BigInt)), 'windows');
       const flat = b.reshape(padded, [batch, channels, sizes.reduce((all, d) => all * d, 1)]);
@@ -96,7 +103,7 @@ export const convolution: Rules = {
   ConvTranspose: (context) => {
     const { b, inputs, dy, attributes } = context;
     const [x, w] = inputs;
-    const kernel = w.shape.slice(2) as number[];
+    const kernel = asStatic(w).shape.slice(2);
     const common = written(kernel, attributes);
     const a: ConvolutionAttributes = { ...common, pads: transposedPads(context, kernel, common) };
     return [

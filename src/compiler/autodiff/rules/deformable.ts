@@ -26,12 +26,12 @@ export const deformable: Rules = {
     const { b, inputs, outputs, attributes, refuse, composed } = context;
     const [input, weights] = inputs;
     const { group = 1, offset_group = 1 } = attributes;
-    const [batch, channels, ...spatial] = input.shape;
-    const [, filters, ...places] = outputs[0].shape;
-    const kernel = weights.shape.slice(2);
-    const fixed: readonly (readonly (number | string)[])[] = [[channels, ...spatial], [filters, ...places], kernel];
-    if (!fixed.every(isStatic) || kernel.length !== 2) return refuse('its input is not an image of fixed size');
-    const [[c, ...sizes], [o, ...result], [rows, columns]] = fixed as readonly (readonly number[])[];
+    const [batch, ...image] = input.shape;
+    const [, ...windows] = outputs[0].shape;
+    const [, , ...kernel] = weights.shape;
+    if (!isStatic(image) || !isStatic(windows) || !isStatic(kernel) || kernel.length !== 2)
+      return refuse('its input is not an image of fixed size');
+    const [[c, ...sizes], [o, ...result], [rows, columns]] = [image, windows, kernel];
     const [perWindow, count] = [rows * columns, result[0] * result[1]];
     const { strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0] } = attributes;
     return composed(([x, w, offset, bias, mask]) => {

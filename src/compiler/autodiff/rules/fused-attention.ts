@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, staticSize, type Value } from '../../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 import { attend, beyond, bySample, causal, type Heads, join, split } from './attention.ts';
 import { cached, rotate } from './rotary.ts';
@@ -47,8 +47,7 @@ export const fusedAttention: Rules = {
     const isCounted = mask?.shape.length === 1 && mask.shape[0] === inputs[0].shape[0];
     if (mask && !isCounted && mask.shape.length !== 2 && mask.shape.length !== 3)
       refuse('a mask with starts, or of four axes');
-    const third = (weights.shape[1] as number) / 3;
-    const widths: number[] = qkv_hidden_sizes?.map(Number) ?? [third, third, third];
+    const widths: number[] = qkv_hidden_sizes?.map(Number) ?? Array(3).fill(staticSize(weights, 1) / 3);
     return composed(([x, w, bias, , , scores]) => {
       const product = b.matmul(x, w);
       const [q, k, v] = parts(b, bias ? b.add(product, bias) : product, widths).map((part) =>
@@ -69,8 +68,8 @@ export const fusedAttention: Rules = {
     if (reached[3]) refuse('its scores are used as a result');
     if (mask?.shape.length === 1 && mask.shape[0] !== query.shape[0]) refuse('a mask with starts');
     return composed(([x, y, z, bias, , scores]) => {
-      const width = query.shape[2] as number;
-      const shifts = bias ? parts(b, bias, [width, width, (bias.shape[0] as number) - 2 * width]) : [];
+      const width = bias && staticSize(query, 2);
+      const shifts = bias ? parts(b, bias, [width, width, staticSize(bias, 0) - 2 * width]) : [];
       const [q, k, v] = [x, y, z].map((input, i) => {
         const isApart = input.shape.length === 4;
         return split(context, bias && !isApart ? b.add(input, shifts[i]) : input, heads);
@@ -91,7 +90,7 @@ export const fusedAttention: Rules = {
     if (reached[3]) refuse('its scores are used as a result');
     if (smooth_softmax || rest.some((x) => x !== undefined)) refuse('a sink, a norm or a cache of whole numbers');
     return composed(([x, y, z, , , , , cosines, sines, ids, scores]) => {
-      const features = (query.shape[2] as number) / (key ? heads : heads + 2 * groups);
+      const features = staticSize(query, 2) / (key ? heads : heads + 2 * groups);
       const packed = [heads, groups, groups].map((count) => count * features);
       const [q, k, v] = (key ? [x, y, z] : parts(b, x, packed)).map((part, i) =>
         split(context, part, i === 0 ? heads : groups),

@@ -1,4 +1,12 @@
-import { type GraphBuilder, isStatic, tensor, type Value } from '../../../onnx/index.ts';
+import {
+  type GraphBuilder,
+  isStatic,
+  product,
+  type Shape,
+  staticSize,
+  tensor,
+  type Value,
+} from '../../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
 /** Positions along one axis of `size` elements, which integers are exactly on. */
@@ -97,8 +105,8 @@ export function interpolated(
     const index = neighbour
       .map((tap) => clamp(b, tap))
       .reduce((all, at, i) => b.add(b.mul(all, neighbour[i].size), at));
-    const channels = pixels.shape.at(-2) as number;
-    const shape = [...index.shape.slice(0, -2), channels, index.shape.at(-1)!];
+    const channels = staticSize(pixels, -2);
+    const shape = [...index.shape.slice(0, -2), channels, ...index.shape.slice(-1)];
     const repeats = b.ints(shape.map((_, i) => (i === shape.length - 2 ? channels : 1)));
     const [everywhere] = b.emit('Expand', [b.cast(index, 'int64'), repeats], [{ type: 'int64', shape }]);
     const weights = [
@@ -114,20 +122,19 @@ export function interpolated(
 const sample: Rule = ({ b, inputs: [input], attributes, refuse, composed }: RuleContext) => {
   const { mode = 'linear', align_corners = 0, padding_mode: padding = 'zeros' } = attributes;
   const sampling: Sampling = { align: Boolean(align_corners), padding };
-  const [, channels, ...spatial] = input.shape;
-  const sizes: readonly number[] =
-    isStatic(spatial) && typeof channels === 'number' ? spatial : refuse('its input has no fixed size');
+  const image = input.shape.slice(1);
+  if (!isStatic(image)) return refuse('its input has no fixed size');
+  const [channels, ...sizes] = image;
   return composed(([x, grid]) => {
-    const [c, samples] = [channels as number, grid.shape.slice(1, -1)];
-    const count = (samples as number[]).reduce((all, d) => all * d, 1);
-    const elements = sizes.reduce((all, d) => all * d, 1);
-    const pixels = b.reshape(x, [x.shape[0], c, elements]);
+    const samples = grid.shape.slice(1, -1);
+    const count = product(samples);
+    const pixels = b.reshape(x, [x.shape[0], channels, product(sizes)]);
     const along = sizes.map((size, i) => {
       const column = sizes.length - 1 - i;
       const at = b.reshape(b.slice(grid, -1, column, column + 1), [grid.shape[0], 1, count]);
       return taps(b, { at: spreadOut(b, at, size, sampling), size }, mode, sampling);
     });
-    return [b.reshape(interpolated(b, pixels, along, padding), [x.shape[0], c, ...samples])];
+    return [b.reshape(interpolated(b, pixels, along, padding), [x.shape[0], channels, ...samples])];
   });
 };
 
@@ -156,9 +163,9 @@ export const affineGrid: Rules = {
   // grid = base·θᵀ        ∂θ = ∂gridᵀ·base
   AffineGrid: ({ b, inputs: [theta], outputs: [grid], dy: [dy], attributes: { align_corners = 0 }, refuse }) => [
     () => {
-      const sizes = grid.shape.slice(1, -1);
+      const sizes: Shape = grid.shape.slice(1, -1);
       if (!isStatic(sizes)) return refuse('its size is not fixed');
-      const [axes, elements] = [sizes.length, (sizes as readonly number[]).reduce((all, d) => all * d, 1)];
+      const [axes, elements] = [sizes.length, product(sizes)];
       const base = tensor('float32', [elements, axes + 1], baseCoordinates(sizes, Boolean(align_corners)));
       const flat = b.reshape(dy, [grid.shape[0], elements, axes]);
       const columns = b.cast(b.constant(base, 'base'), theta.type);

@@ -1,4 +1,4 @@
-import { axis, isStatic, product, type Shape, tensor, type Value } from '../../../onnx/index.ts';
+import { axis, isStatic, product, type Shape, staticSize, tensor, type Value } from '../../../onnx/index.ts';
 import type { InputGradient, RuleContext, Rules } from '../rule.ts';
 import { positionsOf, sizeOf } from './positions.ts';
 import { place } from './shapes.ts';
@@ -71,7 +71,7 @@ export const indexing: Rules = {
   GatherND: ({ b, inputs: [x, indices], dy: [dy], attributes: { batch_dims = 0 }, refuse }) => [
     () => {
       const batches = product(x.shape.slice(0, batch_dims));
-      const depth = indices.shape.at(-1) as number;
+      const depth = staticSize(indices, -1);
       const leading: Shape = x.shape.slice(batch_dims, batch_dims + depth);
       if (!isStatic(leading)) return refuse('it indexes an axis of unknown size');
       const strides = leading.map((_, i) => leading.slice(i + 1).reduce((all, d) => all * d, 1));
@@ -83,9 +83,7 @@ export const indexing: Rules = {
       const tail = product(x.shape.slice(batch_dims + depth));
       const within = b.reshape(b.sum(columns), [batches, product(indices.shape.slice(batch_dims, -1))]);
       const places =
-        batch_dims === 0
-          ? within
-          : b.add(within, b.mul(b.unsqueeze(positionsOf(b, within, 0), [1]), product(leading) as number));
+        batch_dims === 0 ? within : b.add(within, b.mul(b.unsqueeze(positionsOf(b, within, 0), [1]), product(leading)));
       const flat = b.reshape(b.full(0, x), [product([batches, ...leading]), tail]);
       const updates = b.reshape(dy, [count, tail]);
       const rows = b.expand(b.reshape(places, [count, 1]), [count, tail], updates);

@@ -3,7 +3,7 @@ import type { RuleContext, Rules } from '../rule.ts';
 
 // y = a·b of stacks of matrices        ∂a = ∂y·bᵀ, ∂b = aᵀ·∂y
 function stackedProduct({ b }: RuleContext, x: Value, w: Value, dy: Value): [() => Value, () => Value] {
-  const flat = (value: Value) => b.reshape(value, [product(value.shape.slice(0, -1)), value.shape.at(-1)!]);
+  const flat = (value: Value) => b.reshape(value, [product(value.shape.slice(0, -1)), ...value.shape.slice(-1)]);
   return [
     () => b.fusedMatMul(dy, w, { transB: true }),
     // With one matrix for the whole stack, the sum over the stack is part of the product.

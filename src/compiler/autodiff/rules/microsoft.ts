@@ -1,4 +1,4 @@
-import { axis, float, type GraphBuilder, tensor, type Value } from '../../../onnx/index.ts';
+import { axis, float, type GraphBuilder, isStatic, type Shape, tensor, type Value } from '../../../onnx/index.ts';
 import { geluGradient } from '../adjoint.ts';
 import type { InputGradient, Rule, RuleContext, Rules } from '../rule.ts';
 import { activations, tanhGeluGradient } from './activations.ts';
@@ -169,11 +169,10 @@ export const microsoft: Rules = {
   // y = act(w ∗ x + c) channel by channel along the last axis, no later element counting; before x lie the state's elements, or zeros
   CausalConvWithState: ({ b, inputs: [input, weights], outputs, attributes, refuse, composed }) => {
     const { activation = 'none', ndim = 1 } = attributes;
-    const [kernel] = weights.shape.slice(2);
-    const [, channels, length] = input.shape;
     if (ndim !== 1) refuse('more than one axis');
-    if (![kernel, channels, length].every((d) => typeof d === 'number')) return refuse('its length is not fixed');
-    const [size, group, steps] = [kernel, channels, length] as number[];
+    const sizes: Shape = [...weights.shape.slice(2, 3), ...input.shape.slice(1, 3)];
+    if (!isStatic(sizes)) return refuse('its length is not fixed');
+    const [size, group, steps] = sizes;
     return composed(([x, w, bias, state]) => {
       const whole = state ? b.concat([state, x], 2) : b.pad(x, [0, 0, size - 1], [0, 0, 0]);
       const sum = b.conv(whole, w, bias, { group });

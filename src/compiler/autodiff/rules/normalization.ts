@@ -1,4 +1,4 @@
-import { axis, type GraphBuilder, product, sameShape, type Value } from '../../../onnx/index.ts';
+import { axis, type GraphBuilder, isStatic, product, sameShape, type Value } from '../../../onnx/index.ts';
 import { channelSum } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
@@ -168,10 +168,11 @@ export const normalization: Rules = {
   // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]; s and c by channel or, in operator set 18, by group
   GroupNormalization: ({ b, inputs: [x, scale, shift], dy: [dy], attributes, refuse }) => {
     const { epsilon = 1e-5, num_groups: groups } = attributes;
-    const [, channels, ...spatial] = x.shape;
-    if ([channels, ...spatial].some((d) => typeof d !== 'number')) refuse('its image size is not fixed');
-    const size = [channels, ...spatial].reduce((all: number, d) => all * (d as number), 1);
-    const members = (channels as number) / groups;
+    const image = x.shape.slice(1);
+    if (!isStatic(image)) return refuse('its image size is not fixed');
+    const [channels] = image;
+    const size = product(image);
+    const members = channels / groups;
     const grouped = (value: Value) => b.reshape(value, [x.shape[0], groups, size / groups]);
     const standardized = () => standardize(b, grouped(x), [2], epsilon);
     const spread = (value: Value) =>
@@ -216,7 +217,7 @@ export const normalization: Rules = {
         const image = b.emit(
           'Reshape',
           [value, b.ints([0, 1, Number(channels), -1])],
-          [{ type: value.type, shape: [n, 1, channels, spatial.reduce((all: number, d) => all * (d as number), 1)] }],
+          [{ type: value.type, shape: [n, 1, channels, product(spatial)] }],
         )[0];
         return b.reshapeLike(b.mul(b.averagePool(image, [size, 1], { pads, count_include_pad: 1 }), size), x);
       };

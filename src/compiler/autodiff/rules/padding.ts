@@ -16,18 +16,16 @@ function cutOut(
   return b.emit('Slice', [dy, ...[start, end, at].map((v) => b.ints([v]))], [{ type: dy.type, shape }])[0];
 }
 
-/**
- * The transpose of padding one axis with copies of its own: the margins of ∂y are added to the elements that they copy. `x` has the
- * axis's size without them.
- */
-function foldMargins(
-  b: GraphBuilder,
-  dy: Value,
-  at: number,
-  [before, after]: readonly [number, number],
-  x: Value,
-  mode: string,
-): Value {
+interface Margins {
+  readonly at: number;
+  readonly sides: readonly [before: number, after: number];
+  /** Has the size of the axis without margins. */
+  readonly x: Value;
+  readonly mode: string;
+}
+
+/** The transpose of padding one axis with copies of its own elements: the margins of ∂y are added to the elements that they copy. */
+function foldMargins(b: GraphBuilder, dy: Value, { at, sides: [before, after], x, mode }: Margins): Value {
   const margin = (copied: Value, reflectedAt: number, edge: number, wrappedAt: number): Value => {
     if (mode === 'edge') return placeLike(b, b.reduceSum(copied, [at], { keepdims: true }), at, edge, x);
     return mode === 'reflect'
@@ -66,7 +64,7 @@ export const padding: Rules = {
         refuse(`pads of mode ${mode} that are wider than the axis`);
     }
     // Axis by axis: what is not folded yet is still as long as ∂y.
-    return [() => moved.reduce((gradient, i) => foldMargins(b, gradient, i, sides(i), x, mode), dy)];
+    return [() => moved.reduce((gradient, i) => foldMargins(b, gradient, { at: i, sides: sides(i), x, mode }), dy)];
   },
 
   // y = the centre of x, or x in the centre of zeros       ∂x = the same, back to the size of x

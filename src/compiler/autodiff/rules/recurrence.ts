@@ -1,4 +1,4 @@
-import { float, type GraphBuilder, type Value } from '../../../onnx/index.ts';
+import { float, type GraphBuilder, staticSize, type Value } from '../../../onnx/index.ts';
 import { emitLoop } from '../loops.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 import { lengthOf, positionsOf } from './positions.ts';
@@ -169,7 +169,7 @@ function stepByStep(context: RuleContext, step: Step, states: number, defaults: 
     const runs = directions.map((towards, d) => {
       const at = (value: Value) => b.squeeze(b.slice(value, 0, d, d + 1), [0]);
       const w = at(weights);
-      const size = w.shape[0] as number;
+      const size = staticSize(w, 0);
       const biases = bias && at(bias);
       const cell: Cell = {
         b,

@@ -1,4 +1,4 @@
-import { axis, type Operand, type Value } from '../../../onnx/index.ts';
+import { axis, isStatic, type Operand, product, type Shape, type Value } from '../../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 import { positionsOf } from './positions.ts';
 
@@ -25,8 +25,8 @@ function reduction({ b, inputs: [x, axes], outputs: [y], dy: [dy], attributes, c
     },
     /** Number of elements behind each result. */
     get count(): Operand {
-      const sizes = over.map((i) => x.shape[i]);
-      if (sizes.every((d) => typeof d === 'number')) return sizes.reduce((all: number, d) => all * (d as number), 1);
+      const sizes: Shape = over.map((i) => x.shape[i]);
+      if (isStatic(sizes)) return product(sizes);
       return b.cast(b.reduce('ReduceProd', b.gather(b.shapeOf(x), b.ints(over)), [0]), x.type);
     },
     spread: (value: Value) => b.expand(value, x.shape, x),

@@ -1,4 +1,4 @@
-import { interpolation, type Resampling, resample, resamplings } from '../../../onnx/index.ts';
+import { interpolation, product, type Resampling, resample, resamplings } from '../../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 
 /** By how much an axis was repeated, if that is all that was done to it. */
@@ -33,9 +33,8 @@ export const resampling: Rules = {
           return along ? repeats(along.r, along.matrix) : 1;
         });
         if (times.length > 2 && times[0] === 1 && times[1] === 1 && times.every((n) => n !== undefined)) {
-          const kernel = times.slice(2) as number[];
-          const elements = kernel.reduce((all, k) => all * k, 1);
-          return b.mul(b.averagePool(dy[0], kernel, { strides: kernel }), elements);
+          const kernel = times.slice(2);
+          return b.mul(b.averagePool(dy[0], kernel, { strides: kernel }), product(kernel));
         }
         return resized.reduce((gradient, { r, matrix }) => resample(b, gradient, r, matrix, 'back'), dy[0]);
       },

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, staticSize, type Value } from '../../../onnx/index.ts';
 import type { InputGradient, Rule, RuleContext, Rules } from '../rule.ts';
 import { split } from './attention.ts';
 import { positionsOf } from './positions.ts';
@@ -13,8 +13,7 @@ interface Rotation {
 
 /** The first and the second features of the pairs, [batch, heads, positions, pairs], and the features that do not rotate. */
 function pairsOf(b: GraphBuilder, x: Value, { cos, interleaved }: Rotation): [Value, Value, Value | undefined] {
-  const pairs = cos.shape[3] as number;
-  const features = x.shape[3] as number;
+  const [pairs, features] = [staticSize(cos, 3), staticSize(x, 3)];
   const rest = features > 2 * pairs ? b.slice(x, 3, 2 * pairs, features) : undefined;
   if (interleaved) return [b.slice(x, 3, 0, 2 * pairs, 2), b.slice(x, 3, 1, 2 * pairs, 2), rest];
   return [b.slice(x, 3, 0, pairs), b.slice(x, 3, pairs, 2 * pairs), rest];
@@ -23,6 +22,7 @@ function pairsOf(b: GraphBuilder, x: Value, { cos, interleaved }: Rotation): [Va
 /** y₁ = x₁·cos − x₂·sin, y₂ = x₂·cos + x₁·sin for each pair of features of x, [batch, heads, positions, features]. */
 export function rotate(b: GraphBuilder, x: Value, rotation: Rotation): Value {
   const { cos, sin, interleaved } = rotation;
+  const rotating = 2 * staticSize(cos, 3);
   const [first, second, rest] = pairsOf(b, x, rotation);
   const turned = [b.sub(b.mul(first, cos), b.mul(second, sin)), b.add(b.mul(second, cos), b.mul(first, sin))];
   const whole = interleaved
@@ -31,8 +31,8 @@ export function rotate(b: GraphBuilder, x: Value, rotation: Rotation): Value {
           turned.map((part) => b.unsqueeze(part, [4])),
           4,
         ),
-        [...x.shape.slice(0, 3), 2 * (cos.shape[3] as number)],
-        x.shape[3] === 2 * (cos.shape[3] as number) ? x : undefined,
+        [...x.shape.slice(0, 3), rotating],
+        x.shape[3] === rotating ? x : undefined,
       )
     : b.concat(turned, 3);
   return rest ? b.concat([whole, rest], 3) : whole;
@@ -59,7 +59,7 @@ const rotary =
     if (is_packed_batching || scale !== 1) refuse('packed batches and a scale');
     const byFormula = composed((copies) => {
       const [x, cos, sin, ids] = order(copies);
-      const apart = split(context, x, num_heads || (x.shape.at(-1) as number) / (2 * (cos.shape.at(-1) as number)));
+      const apart = split(context, x, num_heads || staticSize(x, -1) / (2 * staticSize(cos, -1)));
       const [c, s] = [cos, sin].map((cache) => cached(b, cache, ids, apart));
       const y = rotate(b, apart, { cos: c, sin: s, interleaved: Boolean(interleaved) });
       return [x.shape.length === 4 ? y : b.reshapeLike(b.transpose(y, [0, 2, 1, 3]), outputs[0])];

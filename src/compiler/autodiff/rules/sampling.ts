@@ -1,4 +1,4 @@
-import { type GraphBuilder, product, tensor, type Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, isStatic, product, tensor, type Value } from '../../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 import { clamp, inside, type Positions, type Tap, taps } from './grid-sample.ts';
 
@@ -100,10 +100,10 @@ export const sampling: Rules = {
   MaxRoiPool: ({ b, inputs: [input], attributes, refuse, composed }) => {
     const [rows, columns]: number[] = attributes.pooled_shape.map(Number);
     const { spatial_scale: scale = 1 } = attributes;
-    const [count, c, h, w] = input.shape;
-    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
+    const [count, ...image] = input.shape;
+    if (!isStatic(image)) return refuse('its input is not an image of fixed size');
+    const [channels, height, width] = image;
     return composed(([x, regions]) => {
-      const [channels, height, width] = [c, h, w] as number[];
       const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
       const [image, left, top, right, bottom] = [0, 1, 2, 3, 4].map((i) => b.slice(regions, 1, i, i + 1));
       const corners = [left, top, right, bottom].map((corner) => rounded(b, b.mul(corner, scale)));
@@ -124,10 +124,10 @@ export const sampling: Rules = {
   RoiAlign: ({ b, inputs: [input], attributes, refuse, composed }) => {
     const { mode = 'avg', output_height: rows = 1, output_width: columns = 1, sampling_ratio: ratio = 0 } = attributes;
     const { spatial_scale: scale = 1, coordinate_transformation_mode: corners = 'half_pixel' } = attributes;
-    const [count, c, h, w] = input.shape;
-    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
+    const [count, ...image] = input.shape;
+    if (!isStatic(image)) return refuse('its input is not an image of fixed size');
+    const [channels, height, width] = image;
     return composed(([x, regions, batch]) => {
-      const [channels, height, width] = [c, h, w] as number[];
       const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
       const [left, top, right, bottom] = [0, 1, 2, 3].map((i) =>
         b.unsqueeze(b.sub(b.mul(b.slice(regions, 1, i, i + 1), scale), corners === 'half_pixel' ? 0.5 : 0), [2]),
@@ -172,11 +172,11 @@ export const cropping: Rules = {
   // y = the crop of an image, its corners in 0 … 1, resized so that corners meet corners; a constant outside of the image
   CropAndResize: ({ b, inputs: [input, , , size], attributes, constant, refuse, composed }) => {
     const { mode = 'bilinear', extrapolation_value: outside = 0 } = attributes;
-    const [count, c, h, w] = input.shape;
-    if (![c, h, w].every((d) => typeof d === 'number')) refuse('its input is not an image of fixed size');
+    const [count, ...image] = input.shape;
+    if (!isStatic(image)) return refuse('its input is not an image of fixed size');
+    const [channels, height, width] = image;
     const [rows, columns] = constant(size);
     return composed(([x, regions, batch]) => {
-      const [channels, height, width] = [c, h, w] as number[];
       const pixels = b.reshape(b.transpose(x, [1, 0, 2, 3]), [channels, product([count, height, width])]);
       const along = (corner: number, points: number, elements: number): [Value, readonly Tap[]] => {
         const [start, end] = [corner, corner + 2].map((i) => b.mul(b.slice(regions, 1, i, i + 1), elements - 1));

@@ -1,4 +1,4 @@
-import { axis, divide, type GraphBuilder, isStatic, numbersOf, type Value } from '../../../onnx/index.ts';
+import { axis, divide, type GraphBuilder, isStatic, numbersOf, staticSize, type Value } from '../../../onnx/index.ts';
 import type { Rule, Rules } from '../rule.ts';
 import { positionsOf, sizeOf } from './positions.ts';
 
@@ -7,7 +7,6 @@ const reshaped: Rule = ({ b, inputs: [x], dy: [dy] }) => [() => b.reshapeLike(dy
 
 /** Zeros between the elements along an axis, `step − 1` after each. */
 function spreadOut(b: GraphBuilder, x: Value, at: number, step: number): Value {
-  const size = x.shape[at];
   if (step === 1) return x;
   const wide = b.unsqueeze(x, [at + 1]);
   const after = wide.shape.map((_, i) => (i === at + 1 ? step - 1 : 0));
@@ -16,13 +15,13 @@ function spreadOut(b: GraphBuilder, x: Value, at: number, step: number): Value {
     wide.shape.map(() => 0),
     after,
   );
-  return b.reshape(padded, [...x.shape.slice(0, at), (size as number) * step, ...x.shape.slice(at + 1)]);
+  return b.reshape(padded, [...x.shape.slice(0, at), staticSize(x, at) * step, ...x.shape.slice(at + 1)]);
 }
 
 /** Pads (or cuts) one axis with zeros so that x lies at `start` of `size` elements. */
 export function place(b: GraphBuilder, x: Value, at: number, start: number, size: number): Value {
   const before = x.shape.map((_, i) => (i === at ? start : 0));
-  const after = x.shape.map((d, i) => (i === at ? size - start - (d as number) : 0));
+  const after = x.shape.map((_, i) => (i === at ? size - start - staticSize(x, at) : 0));
   return b.pad(x, before, after);
 }
 
@@ -138,8 +137,11 @@ export const shapes: Rules = {
   // y = x[start:end:step]      ∂x = ∂y with zeros where nothing was taken
   Slice: ({ b, inputs: [x, starts, ends, axes, steps], dy: [dy], known, constant }) => [
     () => {
-      const numbers = (value: Value) => known(value) && numbersOf(known(value)!);
-      const count = starts.shape[0] as number;
+      const numbers = (value: Value) => {
+        const contents = known(value);
+        return contents && numbersOf(contents);
+      };
+      const count = staticSize(starts, 0);
       const from = numbers(starts);
       const step = steps ? numbers(steps) : Array<number>(count).fill(1);
       const along = axes
@@ -177,9 +179,9 @@ export const shapes: Rules = {
   // y[n, c, h·s + i, w·s + j] = x[n, (i, j, c), h, w] (DCR) or x[n, (c, i, j), h, w] (CRD)        ∂x = the way back
   DepthToSpace: ({ b, inputs: [x], dy: [dy], attributes: { blocksize: s, mode = 'DCR' } }) => [
     () => {
-      const [n, c, h, w] = x.shape;
-      const blocks = b.reshape(dy, [n, (c as number) / (s * s), h, s, w, s]);
-      return b.reshape(b.transpose(blocks, mode === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]), [n, c, h, w], x);
+      const [n, , h, w] = x.shape;
+      const blocks = b.reshape(dy, [n, staticSize(x, 1) / (s * s), h, s, w, s]);
+      return b.reshape(b.transpose(blocks, mode === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]), x.shape, x);
     },
   ],
   SpaceToDepth: ({ b, inputs: [x], dy: [dy], attributes: { blocksize } }) => [

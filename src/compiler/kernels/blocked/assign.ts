@@ -4,7 +4,7 @@ import { elementwiseHandlers } from './elementwise.ts';
 import { FORWARD } from './forward.ts';
 import { GRADIENTS } from './gradients.ts';
 import { type Handler, Region } from './region.ts';
-import { storedShape } from './stored.ts';
+import { type Stored, storedShape } from './stored.ts';
 
 const STANDARD = { ...elementwiseHandlers, ...FORWARD };
 
@@ -14,28 +14,27 @@ function handlerOf({ op, domain }: Node): Handler | undefined {
 }
 
 /**
- * Rewrites convolutions, their gradients and what lies between them for maps in blocks of channels. A convolution takes its maps in
- * blocks; what follows stays in blocks as far as it can, so that little is reordered to and fro.
+ * Rewrites convolutions, their gradients and the nodes between them for maps in blocks of channels. A convolution takes its maps in
+ * blocks. The nodes after it stay in blocks as far as they can, so that few values are reordered.
  *
  * @param keep values that keep their names and the standard order, such as the graph's outputs
- * @param size channels in a block, as the machine has it
- * @param stored inputs and kept values that are filters in the order of blocks; they are declared anew, by their `storedShape`
+ * @param size channels in a block on this machine
+ * @param stored inputs and kept values that are filters in the order of blocks, by name. They are declared with their `storedShape`.
  */
 export function assignBlocks(
   b: GraphBuilder,
   keep: readonly string[],
   size: number,
-  stored: ReadonlySet<string> = new Set(),
+  stored: ReadonlyMap<string, Stored> = new Map(),
 ): void {
   const nodes = b.restart();
   const uses = new Map<string, number>();
   for (const name of [...nodes.flatMap(readsOf), ...keep]) uses.set(name, (uses.get(name) ?? 0) + 1);
   const region = new Region(b, size, uses);
   const kept = new Set(keep);
-  for (const name of stored) {
+  for (const [name, { shape }] of stored) {
     if (kept.has(name) || !b.has(name)) continue;
-    const { type, shape } = b.value(name);
-    region.place(name, { filter: { name, type, shape: storedShape(shape as number[], size) } });
+    region.place(name, { stored: { name, type: b.value(name).type, shape: storedShape(shape, size) } });
   }
   for (const node of nodes) {
     const results = handlerOf(node)?.(region, node);
@@ -45,15 +44,13 @@ export function assignBlocks(
       });
       continue;
     }
-    // A subgraph reads by name, a node what the name now stands for.
+    // A subgraph reads values by their own names, a node by the names that now stand for them.
     for (const name of capturedBy(node)) region.keepName(name);
     b.append({ ...node, inputs: node.inputs.map((name) => region.nameOf(name)) });
   }
-  for (const name of keep) stored.has(name) ? region.keepFilter(name) : region.keepName(name);
-  for (const name of stored) {
-    if (!b.has(name)) continue;
-    const { type, shape } = b.value(name);
-    b.declare({ name, type, shape: storedShape(shape as number[], size) });
+  for (const name of keep) stored.has(name) ? region.keepStored(name) : region.keepName(name);
+  for (const [name, { shape }] of stored) {
+    if (b.has(name)) b.declare({ name, type: b.value(name).type, shape: storedShape(shape, size) });
   }
   b.nodes = inOrder(b.nodes);
 }

@@ -1,10 +1,11 @@
-import { floats, isStatic, type Shape, type Value } from '../../../onnx/index.ts';
+import { type Dimension, floats, isStatic, type Shape, type Value } from '../../../onnx/index.ts';
 import { type Activation, NCHWC, type Region } from './region.ts';
 
-export interface ConvolutionCall {
+/** @typeParam D sizes of the result */
+export interface ConvolutionCall<D extends Dimension = number> {
   readonly x: Value;
-  /** In the order that the blocks take, declared `[filled O, I/g, kh, kw]`. */
-  readonly filter: Value;
+  /** In the order of blocks, declared `[filled O, I/g, kh, kw]`. */
+  readonly filter: Value<readonly [number, ...Shape]>;
   readonly bias?: Value;
   /** Added to the result, before the activation. */
   readonly sum?: Value;
@@ -12,12 +13,15 @@ export interface ConvolutionCall {
   readonly strides?: readonly number[];
   readonly dilations?: readonly number[];
   readonly pads: readonly number[];
-  readonly out: Shape;
+  readonly out: readonly [D, D];
   readonly activation?: Activation;
 }
 
 /** The domain's `Conv`. */
-export function convolve({ b }: Region, call: ConvolutionCall): Value {
+export function convolve<D extends Dimension>(
+  { b }: Region,
+  call: ConvolutionCall<D>,
+): Value<readonly [Dimension, number, D, D]> {
   const { x, filter, bias, sum, group, strides, dilations, pads, out, activation } = call;
   const [filters, , ...kernel] = filter.shape;
   const attributes = {
@@ -30,7 +34,7 @@ export function convolve({ b }: Region, call: ConvolutionCall): Value {
     activation: activation?.name,
     activation_params: activation?.parameters && floats(activation.parameters),
   };
-  const output = { type: x.type, shape: [x.shape[0], filters, ...out] };
   const inputs = sum ? [x, filter, bias, sum] : bias ? [x, filter, bias] : [x, filter];
+  const output = { type: x.type, shape: [x.shape[0], filters, ...out] } as const;
   return b.emit('Conv', inputs, [output], attributes, { domain: NCHWC })[0];
 }

@@ -1,6 +1,6 @@
-import { tensor, type Value } from '../../../onnx/index.ts';
+import type { Value } from '../../../onnx/index.ts';
 import { convolve } from './convolve.ts';
-import type { Activation, Region } from './region.ts';
+import type { Activation, PlaneMap, Region } from './region.ts';
 
 /** Along an axis, positions p = stride·i + shift of x, for i from 0 to `out`. */
 export interface Steps {
@@ -11,19 +11,25 @@ export interface Steps {
 }
 
 /** x at the given positions, zero beyond it: a convolution by channel of a filter that is 1 in one place. */
-export function copied(region: Region, x: Value, steps: readonly Steps[], sum?: Value, activation?: Activation): Value {
+export function copied(
+  region: Region,
+  x: Value<PlaneMap>,
+  steps: readonly [Steps, Steps],
+  sum?: Value,
+  activation?: Activation,
+): Value<PlaneMap> {
   const { b, size } = region;
-  const channels = x.shape[1] as number;
-  const axes = steps.map(({ stride, shift, length, out }) => {
+  const [, channels] = x.shape;
+  const [rows, columns] = steps.map(({ stride, shift, length, out }) => {
     const begin = Math.max(0, -shift);
     const place = Math.max(0, shift);
-    // The filter is as long as its pads at the end are not negative.
+    // Long enough that its pads at the end are not negative.
     const unpadded = length + begin - (out - 1) * stride;
     const kernel = Math.max(place + 1, unpadded - stride + 1);
     return { begin, place, kernel, end: Math.max(0, kernel - unpadded) };
   });
-  const [rows, columns] = axes;
-  if (!sum && axes.every(({ kernel }) => kernel === 1) && steps.every(({ length, out }) => length === out)) return x;
+  const isWhole = rows.kernel === 1 && columns.kernel === 1 && steps.every(({ length, out }) => length === out);
+  if (!sum && isWhole) return x;
   const taps = rows.kernel * columns.kernel;
   const place = rows.place * columns.kernel + columns.place;
   const data = Float32Array.from({ length: channels * taps }, (_, i) =>
@@ -31,12 +37,12 @@ export function copied(region: Region, x: Value, steps: readonly Steps[], sum?: 
   );
   return convolve(region, {
     x,
-    filter: b.constant(tensor('float32', [channels, 1, rows.kernel, columns.kernel], data), 'copy'),
+    filter: b.constant({ type: 'float32', shape: [channels, 1, rows.kernel, columns.kernel], data }, 'copy'),
     sum,
     group: channels,
     strides: steps.map(({ stride }) => stride),
     pads: [rows.begin, columns.begin, rows.end, columns.end],
-    out: steps.map(({ out }) => out),
+    out: [steps[0].out, steps[1].out],
     activation,
   });
 }

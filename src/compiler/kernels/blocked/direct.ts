@@ -1,12 +1,12 @@
-import { type Dimension, product, type Value } from '../../../onnx/index.ts';
+import { product, type Shape, type Value } from '../../../onnx/index.ts';
 import { type Geometry, isUnstrided } from '../convolution/geometry.ts';
 import { heldInPlace } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { beyondPeriod, type Passage, periodOf } from './apart.ts';
 import { convolve } from './convolve.ts';
 import { copied, type Steps } from './copies.ts';
-import type { Region } from './region.ts';
-import { storedShape } from './stored.ts';
+import type { Plane, PlaneMap, Region } from './region.ts';
+import { type StoredShape, storedShape } from './stored.ts';
 
 /** From so many positions on, each image is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
 const MANY_POSITIONS = 128;
@@ -16,25 +16,28 @@ const BLOCKS_AT_ONCE = 4;
 const CACHED_BYTES = 2 ** 20;
 
 /** A map whose channels lie in groups of `inner` side by side: its bytes are in the order `[N, outer, H, W, inner]`. */
-interface Map {
-  readonly value: Value;
+interface GroupedMap {
+  readonly value: Value<PlaneMap>;
   readonly outer: number;
   readonly inner: number;
 }
 
 /**
- * Whether ∂w is written as a convolution in which ∂y is the filter. Columns of taps that are further apart than one pixel would need others
- * to be left out between.
+ * Whether ∂w is written as a convolution in which ∂y is the filter. If columns of taps were further apart than one pixel, the columns between
+ * them would have to be left out.
  */
 export const suitsDirect = ({ group, dilations }: Geometry): boolean => group === 1 && dilations[1] === 1;
 
+type MapValue = Value<PlaneMap>;
+type Sizes = Geometry<Plane>;
+
 /**
- * ∂w of a map and a gradient in blocks, in the order that filters are stored in: `[O/B, I/B, taps, B inputs, B outputs]`.
+ * ∂w of a map and a gradient in blocks, in the order of stored filters: `[O/B, I/B, taps, B inputs, B outputs]`.
  *
  * @param x map in blocks
  * @param dy map in blocks
  */
-export function directFilterGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+export function directStoredGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value<StoredShape> {
   const { b, size } = region;
   const { filters, channels, kernel } = sizes;
   const blocks = b.transpose(gradientOf(region, sizes, x, dy), [1, 0, 2, 3, 4]);
@@ -42,12 +45,12 @@ export function directFilterGradient(region: Region, sizes: Geometry, x: Value, 
 }
 
 /** The same in the standard order. */
-export function directWeightGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+export function directWeightGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
   return inStandardOrder(region, sizes, gradientOf(region, sizes, x, dy));
 }
 
 /** Of two maps in blocks: `[I/B, O/B, taps, B inputs, B outputs]`. */
-function gradientOf(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+function gradientOf(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Taps {
   const { b } = region;
   const mirror = mirrored(region, sizes);
   if (!mirror) return blocksOf(region, sizes, inBlocks(region, x), dy);
@@ -59,7 +62,7 @@ function gradientOf(region: Region, sizes: Geometry, x: Value, dy: Value): Value
  * ∂w[o, c, r, s] = Σ ∂y[o, i − r, j − s]·x[c, i, j] as well, where nothing strides: a convolution of ∂y with x as the filter, which is better where ∂y's
  * channels do not fill what ONNX Runtime takes at a time.
  */
-function mirrored({ size }: Region, sizes: Geometry): Geometry | undefined {
+function mirrored({ size }: Region, sizes: Sizes): Sizes | undefined {
   const { filters, channels, kernel, dilations, begins, ends, spatial, out } = sizes;
   const [first, last] = [begins, ends].map((pads) => pads.map((pad, i) => (kernel[i] - 1) * dilations[i] - pad));
   const suits = filters < channels && filters < BLOCKS_AT_ONCE * size && isUnstrided(sizes);
@@ -72,24 +75,27 @@ function mirrored({ size }: Region, sizes: Geometry): Geometry | undefined {
     ends: last,
     spatial: out,
     out: spatial,
-    positions: product(spatial) as number,
+    positions: product(spatial),
   };
 }
 
 /** ∂w of few channels that are not in blocks, such as an image's. */
-export function directPlainGradient(region: Region, sizes: Geometry, x: Value, dy: Value): Value {
+export function directPlainGradient(region: Region, sizes: Sizes, x: MapValue, dy: MapValue): Value {
   return inStandardOrder(region, sizes, blocksOf(region, sizes, { value: x, outer: sizes.channels, inner: 1 }, dy));
 }
 
-const inBlocks = ({ size }: Region, value: Value): Map => ({
+const inBlocks = ({ size }: Region, value: MapValue): GroupedMap => ({
   value,
-  outer: (value.shape[1] as number) / size,
+  outer: value.shape[1] / size,
   inner: size,
 });
 
+/** `[outer, O/B, taps, inner, B]` */
+type Taps = Value<readonly [number, number, number, number, number]>;
+
 /** `[outer, O/B, taps, inner, B]` to `[O, I, kh, kw]`. */
-function inStandardOrder({ b }: Region, { filters, channels, kernel }: Geometry, blocks: Value): Value {
-  const [outer, outputs, , inner, size] = blocks.shape as number[];
+function inStandardOrder({ b }: Region, { filters, channels, kernel }: Sizes, blocks: Taps): Value {
+  const [outer, outputs, , inner, size] = blocks.shape;
   const ordered = b.transpose(blocks, [1, 4, 0, 3, 2]);
   const whole = b.reshape(ordered, [outputs * size, outer * inner, ...kernel]);
   const some = outputs * size === filters ? whole : b.slice(whole, 0, 0, filters);
@@ -98,33 +104,32 @@ function inStandardOrder({ b }: Region, { filters, channels, kernel }: Geometry,
 
 /**
  * ∂w[o, c, r, s] = Σ ∂y[o, i, j]·x[c, σi + r, σj + s] is a convolution of each of x's channels with ∂y, dilated by the strides σ. ONNX Runtime
- * takes a map of few channels in the standard order, so that one of a single channel and W·B columns has the bytes of a block of x, in
- * which a pixel is B columns; and filters over a single channel in the order that ∂y has in blocks. Nothing is moved, and no columns are made.
- *
- * @returns `[outer, O/B, taps, inner, B]`
+ * takes a map of few channels in the standard order, so a map of one channel and W·B columns has the bytes of a block of x, in which a pixel
+ * is B columns. It takes filters over a single channel in the order that ∂y has in blocks. So nothing is moved, and no columns are made.
  */
-function blocksOf(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+function blocksOf(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Taps {
   const { b, size } = region;
   const { kernel, positions } = sizes;
   const atOnce = positions < MANY_POSITIONS && beyondPeriod(rowsIn(sizes)) >= 0;
   const sum = (atOnce ? stacked : byImage)(region, sizes, x, dy);
-  const filters = dy.shape[1] as number;
+  const [, filters] = dy.shape;
   return b.reshape(sum, [x.outer, filters / size, product(kernel), x.inner, size]);
 }
 
 /** One image after the other, in bands of rows that stay in the caches. */
-function byImage(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+function byImage(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { kernel, spatial, out, strides, dilations, begins, positions } = sizes;
   const { outer, inner } = x;
-  const filters = dy.shape[1] as number;
+  const [, filters] = dy.shape;
+  const [, ...row] = x.value.shape;
   const bytes = 4 * positions * Math.min(filters, BLOCKS_AT_ONCE * size);
   const bands = Math.min(out[0], Math.ceil(bytes / CACHED_BYTES));
   const start = b.expand(b.scalar(0), [outer, filters, kernel[0], kernel[1] * inner]);
   return sumOverBatch(b, [x.value, dy], start, (before, [image, gradient]) => {
-    const map = b.reshape(image, [1, ...image.shape]);
+    const map = b.reshape(image, [1, ...row]);
     const wide = withinPads(region, sizes, { value: map, outer, inner }, spatial[0]);
-    const padded = b.reshape(wide, [outer, 1, spatial[0], (wide.shape[3] as number) * inner]);
+    const padded = b.reshape(wide, [outer, 1, spatial[0], wide.shape[3] * inner]);
     const rows = b.reshape(gradient, [filters / size, out[0], out[1] * size]);
     return Array.from({ length: bands }, (_, i) => [i, i + 1].map((at) => Math.floor((at * out[0]) / bands))).reduce(
       (sum, [from, to]) => {
@@ -146,14 +151,14 @@ const rowsOf = ({ b }: Region, x: Value, axis: number, from: number, to: number)
   to - from === x.shape[axis] ? x : b.slice(x, axis, from, to);
 
 /** All images below each other, as many rows of zeros between that no window sees two of them. */
-function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
+function stacked(region: Region, sizes: Sizes, x: GroupedMap, dy: MapValue): Value {
   const { b, size } = region;
   const { out, strides, begins } = sizes;
-  const [n, filters] = dy.shape as [Dimension, number];
+  const [n, filters] = dy.shape;
   const rows = rowsIn(sizes);
   const period = periodOf(rows);
-  const below = (value: Value, blocks: number, inner: number) => {
-    const [, , rows, columns] = value.shape as number[];
+  const below = (value: MapValue, blocks: number, inner: number) => {
+    const [, , rows, columns] = value.shape;
     const moved = b.transpose(b.reshape(value, [n, blocks, rows * columns * inner]), [1, 0, 2]);
     return b.reshape(moved, [blocks, 1, product([n, rows]), columns * inner]);
   };
@@ -167,7 +172,7 @@ function stacked(region: Region, sizes: Geometry, x: Map, dy: Value): Value {
   });
 }
 
-const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Geometry): Passage => ({
+const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Sizes): Passage => ({
   length: spatial[0],
   out: out[0],
   kernel: kernel[0],
@@ -177,7 +182,12 @@ const rowsIn = ({ spatial, out, kernel, strides, dilations, begins }: Geometry):
 });
 
 /** x with the columns that ∂y's windows see, those of the padding too, and zeros below to fill so many rows. */
-function withinPads(region: Region, { kernel, spatial, out, strides, begins }: Geometry, x: Map, rows: number): Value {
+function withinPads(
+  region: Region,
+  { kernel, spatial, out, strides, begins }: Sizes,
+  x: GroupedMap,
+  rows: number,
+): MapValue {
   const columns = strides[1] * (out[1] - 1) + kernel[1];
   const [height, width] = spatial;
   // A convolution, where there are blocks: `Pad` uses one core.
@@ -193,12 +203,12 @@ interface Correlation {
   readonly x: Value;
   readonly inner: number;
   /** `[O, 1, rows, columns]`, in the order `[O/B, rows, columns, B]` */
-  readonly filter: Value;
+  readonly filter: Value<readonly [number, ...Shape]>;
   readonly pads: readonly number[];
   readonly sum?: Value;
 }
 
-function correlate(region: Region, { kernel, strides, dilations }: Geometry, call: Correlation): Value {
+function correlate(region: Region, { kernel, strides, dilations }: Sizes, call: Correlation): Value {
   const { inner, ...rest } = call;
   return convolve(region, {
     ...rest,

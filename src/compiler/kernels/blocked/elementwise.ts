@@ -6,101 +6,113 @@ import {
   filledUp,
   goesByChannel,
   type Handler,
+  isFilter,
   isMap,
   isSingle,
+  type PlaneMap,
   type Region,
+  type Result,
 } from './region.ts';
 import { storedShape } from './stored.ts';
 
 /** How an operand of a map takes part. */
-type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly as: Value | undefined };
+type Operand = { readonly map: string } | { readonly byChannel: Value } | { readonly unchanged: Value | undefined };
 
-function operandOf(region: Region, name: string, shape: Value['shape']): Operand | undefined {
-  if (name === '') return { as: undefined };
+function operandOf(region: Region, name: string, shape: PlaneMap): Operand | undefined {
+  if (name === '') return { unchanged: undefined };
   const value = region.b.value(name);
   const source = region.source(name);
-  if (source && !region.isBlocked(name)) return isSingle(source.shape) ? { as: source } : { byChannel: source };
+  if (source && !region.isBlocked(name)) return isSingle(source.shape) ? { unchanged: source } : { byChannel: source };
   if (sameShape(value.shape, shape)) return { map: name };
-  if (isSingle(value.shape)) return { as: region.standard(name) };
-  return goesByChannel(value.shape, shape) ? { byChannel: region.standard(name) } : undefined;
+  if (isSingle(value.shape)) return { unchanged: region.standard(value) };
+  return goesByChannel(value.shape, shape) ? { byChannel: region.standard(value) } : undefined;
 }
 
-/** One element a channel `[n, C, 1, 1]`, so that it broadcasts against a view. */
-function alongBlocks({ b, size, fill }: Region, value: Value): Value {
-  const shape = [...Array(4 - value.shape.length).fill(1), ...value.shape];
-  const [n, channels] = shape as [Value['shape'][0], number];
+/** The operands of a node whose result has the shape; undefined if one of them has no place in blocks. */
+function operandsOf(region: Region, { inputs }: Node, shape: PlaneMap): readonly Operand[] | undefined {
+  const operands = inputs.flatMap((name) => operandOf(region, name, shape) ?? []);
+  return operands.length === inputs.length ? operands : undefined;
+}
+
+/** One number a channel, seen so that it broadcasts against a view. */
+function alongBlocks({ b, size, fill }: Region, value: Value, channels: number): Value {
+  const n = value.shape.length === 4 ? value.shape[0] : 1;
   const missing = fill(channels) - channels;
-  const padded = b.pad(b.reshape(value, shape), [0, 0, 0, 0], [0, missing, 0, 0]);
+  const padded = b.pad(b.reshape(value, [n, channels, 1, 1]), [0, 0, 0, 0], [0, missing, 0, 0]);
   return b.reshape(padded, [n, fill(channels) / size, 1, size]);
 }
 
-/** Of filters as they are stored, whose elements lie in another order, but all in the same. */
-function ofFilters(region: Region, node: Node) {
+/** An operator on stored filters. Their elements lie in another order than the standard one, but all in the same. */
+function ofStored(region: Region, node: Node): Result[] | undefined {
   const { b, size } = region;
-  if (node.op === 'Identity') return [{ filter: region.filter(node.inputs[0]) }];
-  const { type, shape } = b.value(node.outputs[0]);
-  const like = storedShape(shape as number[], size);
+  if (node.op === 'Identity') return [{ stored: region.stored(node.inputs[0]) }];
+  const result = b.value(node.outputs[0]);
+  if (!isFilter(result)) return undefined;
+  const { type, shape } = result;
+  const like = storedShape(shape, size);
   const operands: (Value | undefined)[] = [];
   for (const name of node.inputs) {
     const own = name === '' ? [] : b.value(name).shape;
     const source = region.source(name);
     if (name === '') operands.push(undefined);
     else if (source && isSingle(source.shape)) operands.push(source);
-    else if (isSingle(own)) operands.push(region.standard(name));
-    else if (sameShape(own, shape)) operands.push(region.filter(name));
+    else if (isSingle(own)) operands.push(region.standard(b.value(name)));
+    else if (sameShape(own, shape)) operands.push(region.stored(name));
     // One number for each of its outputs.
     else if (own.length === 4 && own[0] === shape[0] && isSingle(own.slice(1)))
-      operands.push(b.reshape(region.standard(name), [like[0], 1, 1, 1, size]));
+      operands.push(b.reshape(region.standard(b.value(name)), [like[0], 1, 1, 1, size]));
     else return undefined;
   }
-  const [filter] = b.emit(node.op, operands, [{ type, shape: like }], node.attributes, { domain: node.domain });
-  return [{ filter }];
+  const [stored] = b.emit(node.op, operands, [{ type, shape: like }], node.attributes, { domain: node.domain });
+  return [{ stored }];
 }
 
-function elementwise(region: Region, node: Node) {
+function elementwise(region: Region, node: Node): Result[] | undefined {
   const { b } = region;
   if (node.outputs.length !== 1) return undefined;
-  const { type, shape } = b.value(node.outputs[0]);
-  if (!isMap(shape)) return undefined;
-  if (node.inputs.some((name) => region.isFilter(name) && sameShape(b.value(name).shape, shape)))
-    return ofFilters(region, node);
-  const operands = node.inputs.map((name) => operandOf(region, name, shape));
-  if (operands.some((operand) => !operand) || !node.inputs.some(region.isBlocked)) return undefined;
-  const channels = shape[1] as number;
+  const output = b.value(node.outputs[0]);
+  if (!isMap(output)) return undefined;
+  const { type, shape } = output;
+  if (node.inputs.some((name) => region.isStored(name) && sameShape(b.value(name).shape, shape)))
+    return ofStored(region, node);
+  const operands = operandsOf(region, node, shape);
+  if (!operands || !node.inputs.some(region.isBlocked)) return undefined;
+  const [, channels] = shape;
   // Zeros fill up the last block.
   if (!ELEMENTWISE.get(node.op)?.finiteAtZero && region.fill(channels) !== channels) return undefined;
   const fused = activated(region, node);
   if (fused) return [{ blocked: fused }];
-  const scaled = node.op === 'Mul' && scaledByChannel(region, node, operands as readonly Operand[]);
+  const scaled = node.op === 'Mul' && scaledByChannel(region, operands);
   if (scaled) return [{ blocked: { value: scaled, channels } }];
-  const viewed = operands.some((operand) => operand && 'byChannel' in operand);
+  const viewed = operands.some((operand) => 'byChannel' in operand);
   const inputs = operands.map((operand) => {
-    if ('byChannel' in operand!) return alongBlocks(region, operand.byChannel);
-    if ('as' in operand!) return operand.as;
-    const map = region.blocked(operand!.map);
+    if ('byChannel' in operand) return alongBlocks(region, operand.byChannel, channels);
+    if ('unchanged' in operand) return operand.unchanged;
+    const map = region.blocked(operand.map);
     return viewed ? region.view(map) : map.value;
   });
-  const [n, c, h, w] = region.declared(shape) as [Value['shape'][0], number, number, number];
-  const output = { type, shape: viewed ? [n, c / region.size, h * w, region.size] : [n, c, h, w] };
-  const result = b.emit(node.op, inputs, [output], node.attributes, { domain: node.domain })[0];
-  return [{ blocked: { value: viewed ? region.map(result, shape) : result, channels } }];
+  const [n, c, h, w] = region.declared(shape);
+  const like = viewed ? [n, c / region.size, h * w, region.size] : [n, c, h, w];
+  const result = b.emit(node.op, inputs, [{ type, shape: like }], node.attributes, { domain: node.domain })[0];
+  return [{ blocked: { value: region.map(result, shape), channels } }];
 }
 
-/** A map times one number a channel: a convolution of one tap, where broadcasting would be a call for the length of each block. */
-function scaledByChannel(region: Region, { inputs }: Node, operands: readonly Operand[]): Value | undefined {
+/** A map times one number a channel: a convolution of one tap. Broadcasting would be a call for the length of each block. */
+function scaledByChannel(region: Region, operands: readonly Operand[]): Value<PlaneMap> | undefined {
   const { b, fill } = region;
   const factor = operands.find((operand) => 'byChannel' in operand);
-  const map = inputs.find((_, i) => 'map' in operands[i]);
-  if (!factor || map === undefined) return undefined;
+  const map = operands.find((operand) => 'map' in operand);
+  if (!factor || !map) return undefined;
   const { byChannel: k } = factor;
-  const [x, channels] = [region.blocked(map).value, b.value(map).shape[1] as number];
+  const { value: x, channels } = region.blocked(map.map);
   if (x.type !== 'float32' || !k.shape.every((d, i) => d === 1 || k.shape.length - i === 3)) return undefined;
   const full = fill(channels);
-  const filter = b.reshape(filledUp(region, b.reshape(k, [channels])), [full, 1, 1, 1]);
-  return convolve(region, { x, filter, group: full, pads: [0, 0, 0, 0], out: x.shape.slice(2) as number[] });
+  const [, , height, width] = x.shape;
+  const filter = b.reshape(filledUp(region, b.reshape(k, [channels]), channels), [full, 1, 1, 1]);
+  return convolve(region, { x, filter, group: full, pads: [0, 0, 0, 0], out: [height, width] });
 }
 
-/** The activation taken into the convolution before it, where nobody else reads that one's result. */
+/** The activation as part of the convolution before it, if nothing else reads the convolution's result. */
 function activated(region: Region, node: Node): Blocked | undefined {
   const convolution = region.pending(node.inputs[0]);
   const activation = convolution && activationOf(region, node);
@@ -111,8 +123,7 @@ function activationOf({ b }: Region, { op, inputs }: Node): Activation | undefin
   if (op === 'Relu') return { name: 'Relu' };
   if (op !== 'Clip') return undefined;
   const [low, high] = inputs.slice(1).map((name) => name && b.tensorOf(b.value(name))?.data[0]);
-  const given = (bound: unknown) => typeof bound === 'number';
-  return given(low) && given(high) ? { name: 'Clip', parameters: [low as number, high as number] } : undefined;
+  return typeof low === 'number' && typeof high === 'number' ? { name: 'Clip', parameters: [low, high] } : undefined;
 }
 
 export const elementwiseHandlers: Readonly<Record<string, Handler>> = Object.fromEntries(

@@ -1,25 +1,29 @@
 import { arrayFrom, type GraphBuilder, tensor, type Value } from '../../../onnx/index.ts';
 
+import type { Plane, PlaneFilter } from './region.ts';
+import type { StoredShape } from './stored.ts';
+
 /**
- * Filters in the order that blocked convolutions take. A `Transpose` that moves single elements is slow; one of a whole matrix is
- * quick, as are `Gather` of rows and moves of whole blocks, so each order is reached by these.
+ * Filters in the order that blocked convolutions take. A `Transpose` that moves single elements is slow. A `Transpose` of a whole matrix,
+ * a `Gather` of rows and moves of whole blocks are quick, so each order is reached by these.
  *
  * All give a filter seen as `[outputs/B, inputs/B, kh, kw, B·B]` (by channel: `[C/B, 1, kh, kw, B]`), of which taps can be taken.
  */
+export type FilterInBlocks = Value<readonly [number, number, number, number, number]>;
 
-/** w `[O, I, kh, kw]` as it is: `[O/B, I/B, taps, B inputs, B outputs]`. */
-export function forwardFilter(b: GraphBuilder, w: Value, size: number): Value {
+/** w `[O, I, kh, kw]` unchanged: `[O/B, I/B, taps, B inputs, B outputs]`. */
+export function forwardFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): FilterInBlocks {
   const whole = filled(b, w, size);
-  const [o, i, kh, kw] = whole.shape as number[];
+  const [o, i, kh, kw] = whole.shape;
   const taps = kh * kw;
   const rows = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
   const order = blocksOf(i, size).flatMap((inputs) => range(taps).flatMap((t) => inputs.map((c) => c * taps + t)));
   return moved(b, gathered(b, rows, order), [i / size, o], [kh, kw], size);
 }
 
-/** A filter as it is stored, with inputs and outputs exchanged and its taps turned: as `turnedFilter` gives it. */
-export function turnedStored(b: GraphBuilder, filter: Value, [kh, kw]: readonly number[]): Value {
-  const [outputs, inputs, taps, size] = filter.shape as number[];
+/** A stored filter with inputs and outputs exchanged and its taps turned, as `turnedFilter` gives it. */
+export function turnedStored(b: GraphBuilder, filter: Value<StoredShape>, [kh, kw]: readonly number[]): FilterInBlocks {
+  const [outputs, inputs, taps, size] = filter.shape;
   const columns = b.transpose(b.reshape(filter, [outputs * inputs * taps * size, size]), [1, 0]);
   // Between the two, lest ONNX Runtime make one `Transpose` of them that moves single elements.
   const reversed = b.gather(
@@ -32,9 +36,9 @@ export function turnedStored(b: GraphBuilder, filter: Value, [kh, kw]: readonly 
 }
 
 /** w with inputs and outputs exchanged and its taps turned by 180°: `[I/B, O/B, taps, B outputs, B inputs]`. */
-export function turnedFilter(b: GraphBuilder, w: Value, size: number): Value {
+export function turnedFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): FilterInBlocks {
   const whole = filled(b, w, size);
-  const [o, i, kh, kw] = whole.shape as number[];
+  const [o, i, kh, kw] = whole.shape;
   const taps = kh * kw;
   // [O, I·taps] → [I·taps, O] = [I, taps·O] → [taps·O, I]; a row is all inputs of one output's tap.
   const matrix = b.transpose(b.reshape(whole, [o, i * taps]), [1, 0]);
@@ -46,8 +50,8 @@ export function turnedFilter(b: GraphBuilder, w: Value, size: number): Value {
 }
 
 /** w `[C, 1, kh, kw]` of one filter a channel: `[C/B, taps, B]`, the taps turned by 180° if asked. */
-export function channelFilter(b: GraphBuilder, w: Value, size: number, turned: boolean): Value {
-  const [channels, , kh, kw] = w.shape as number[];
+export function channelFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number, turned: boolean): FilterInBlocks {
+  const [channels, , kh, kw] = w.shape;
   const full = Math.ceil(channels / size) * size;
   const padded = b.pad(w, [0, 0, 0, 0], [full - channels, 0, 0, 0]);
   const taps = kh * kw;
@@ -57,8 +61,8 @@ export function channelFilter(b: GraphBuilder, w: Value, size: number, turned: b
 }
 
 /** A filter over few channels that are not in blocks: `[O/B, I, taps, B outputs]`. */
-export function plainFilter(b: GraphBuilder, w: Value, size: number): Value {
-  const [o, i, kh, kw] = w.shape as number[];
+export function plainFilter(b: GraphBuilder, w: Value<PlaneFilter>, size: number): Value<PlaneFilter> {
+  const [o, i, kh, kw] = w.shape;
   const full = Math.ceil(o / size) * size;
   const padded = b.pad(w, [0, 0, 0, 0], [full - o, 0, 0, 0]);
   const rows = b.transpose(b.reshape(padded, [full, i * kh * kw]), [1, 0]);
@@ -68,20 +72,29 @@ export function plainFilter(b: GraphBuilder, w: Value, size: number): Value {
 // ------------------------------------------------------------------------------------------------------------------
 
 /** Rows `[inputs/B · taps · B, outputs]` to `[outputs/B, inputs/B, kh, kw, B·B]`, by moves of whole blocks. */
-function moved(b: GraphBuilder, rows: Value, [blocks, outputs]: number[], [kh, kw]: number[], size: number): Value {
-  const count = rows.shape[0] as number;
+function moved(
+  b: GraphBuilder,
+  rows: Matrix,
+  [blocks, outputs]: readonly [number, number],
+  [kh, kw]: Plane,
+  size: number,
+): FilterInBlocks {
+  const [count] = rows.shape;
   const split = b.transpose(b.reshape(rows, [count, outputs / size, size]), [1, 0, 2]);
   return b.reshape(split, [outputs / size, blocks, kh, kw, size * size]);
 }
 
-function filled(b: GraphBuilder, w: Value, size: number): Value {
-  const [o, i] = w.shape as number[];
+function filled(b: GraphBuilder, w: Value<PlaneFilter>, size: number): Value<PlaneFilter> {
+  const [o, i] = w.shape;
   const missing = (n: number) => Math.ceil(n / size) * size - n;
   return b.pad(w, [0, 0, 0, 0], [missing(o), missing(i), 0, 0]);
 }
 
-const gathered = (b: GraphBuilder, rows: Value, order: readonly number[]): Value =>
-  order.every((row, i) => row === i) ? rows : b.gather(rows, indices(b, order), 0);
+type Matrix = Value<readonly [number, number]>;
+
+/** The rows in another order. */
+const gathered = (b: GraphBuilder, rows: Matrix, order: readonly number[]): Matrix =>
+  order.every((row, i) => row === i) ? rows : b.reshape(b.gather(rows, indices(b, order), 0), rows.shape);
 
 const indices = (b: GraphBuilder, values: readonly number[]): Value =>
   b.constant(tensor('int64', [values.length], arrayFrom('int64', values)), 'order');

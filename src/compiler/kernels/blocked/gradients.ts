@@ -1,46 +1,64 @@
 import { type Node, plainAttributes, product, type Value } from '../../../onnx/index.ts';
-import type { ConvolutionAttributes } from '../../autodiff/index.ts';
-import { type Geometry, geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
-import { flipped, hasPhases, type Layout, phases } from '../convolution/input-gradient.ts';
+import { convolutionAttributes, type Geometry, geometry, isPointwise, isUnstrided } from '../convolution/geometry.ts';
+import { flipped, hasPhases, phases } from '../convolution/input-gradient.ts';
 import { bindLate } from '../late.ts';
 import { sumOverBatch } from '../scan.ts';
 import { convolve } from './convolve.ts';
-import { directFilterGradient, directPlainGradient, directWeightGradient, suitsDirect } from './direct.ts';
+import { directPlainGradient, directStoredGradient, directWeightGradient, suitsDirect } from './direct.ts';
 import { fitOf } from './forward.ts';
-import { blockedLayout, crop } from './layout.ts';
+import { type BlockedLayout, blockedLayout, crop } from './layout.ts';
 import { maxPoolGradient } from './max-pool.ts';
-import { type Handler, isMap, NCHWC, type Region } from './region.ts';
+import {
+  type Handler,
+  isFilter,
+  isMap,
+  NCHWC,
+  type Plane,
+  type PlaneFilter,
+  type PlaneMap,
+  type Region,
+} from './region.ts';
 
-/** Below so many positions a product per sample is too small to be quick. */
+/** With fewer positions, a product for each sample is too small to be quick. */
 const FEW_POSITIONS = 64;
 
-function sizesOf({ b }: Region, node: Node, [x, w, dy]: readonly string[]) {
-  const [xs, ws, ys] = [x, w, dy].map((name) => b.value(name).shape);
-  if (!isMap(xs) || !isMap(ys) || b.value(x).type !== 'float32') return undefined;
-  return geometry(xs, ws, ys, plainAttributes(node) as ConvolutionAttributes);
+/** The values of a convolution of maps, and its sizes. */
+interface MapConvolution {
+  readonly x: Value<PlaneMap>;
+  readonly w: Value<PlaneFilter>;
+  readonly dy: Value<PlaneMap>;
+  readonly sizes: Geometry<Plane>;
+}
+
+function convolutionOf({ b }: Region, node: Node, names: readonly string[]): MapConvolution | undefined {
+  const [x, w, dy] = names.map((name) => b.value(name));
+  if (!isMap(x) || !isFilter(w) || !isMap(dy) || x.type !== 'float32') return undefined;
+  return { x, w, dy, sizes: geometry(x.shape, w.shape, dy.shape, convolutionAttributes(plainAttributes(node))) };
 }
 
 const inputGradient: Handler = (region, node) => {
-  const [dy, w, x] = node.inputs;
-  const sizes = sizesOf(region, node, [x, w, dy]);
+  const [dyName, wName, xName] = node.inputs;
+  const convolution = convolutionOf(region, node, [xName, wName, dyName]);
+  if (!convolution) return undefined;
+  const { w, dy, sizes } = convolution;
   const { size, fill } = region;
-  if (!sizes || sizes.positions === 1) return undefined;
+  if (sizes.positions === 1) return undefined;
   const fit = fitOf(size, sizes);
   if (!fit || fit === 'plain-input' || (sizes.dilations.some((d) => d !== 1) && !isUnstrided(sizes))) return undefined;
   const layout = blockedLayout(region, sizes);
   const byPhases = fit === 'dense' && !isUnstrided(sizes) && hasPhases(sizes);
-  const filter = region.isFilter(w) ? region.filter(w) : region.standard(w);
+  const filter = region.isStored(w.name) ? region.stored(w.name) : region.standard(w);
   const write = byPhases ? phases : fit === 'dense' && isPointwise(sizes) ? spacedOut(region) : flipped;
-  const value = write(layout, region.blocked(dy).value, filter, sizes);
+  const value = write(layout, region.blocked(dy.name).value, filter, sizes);
   if (value.shape[1] !== fill(sizes.channels))
     throw new Error(`ConvInputGradient: ${value.shape[1]} channels in blocks`);
   return [{ blocked: { value, channels: sizes.channels } }];
 };
 
-/** ∂x of windows of one element: zeros are put between what the convolution gives, which has fewer elements than ∂y spread. */
+/** ∂x of windows of one element: puts zeros between the results of the convolution, which are fewer than the elements of ∂y spread. */
 const spacedOut =
   (region: Region) =>
-  (layout: Layout, dy: Value, w: Value, sizes: Geometry): Value => {
+  (layout: BlockedLayout, dy: Value<PlaneMap>, w: Parameters<BlockedLayout['turned']>[0], sizes: Geometry) => {
     const { strides, spatial, out } = sizes;
     const seen = layout.conv(dy, layout.turned(w), [0, 0], [0, 0]);
     const ends = spatial.map((length, i) => length - out[i] * strides[i]);
@@ -49,20 +67,18 @@ const spacedOut =
 
 /**
  * One filter a channel: ∂w = x ∗ ∂y, a convolution in which each channel's ∂y is its filter. In blocks its bytes are in the
- * filter's order already. What was the stride dilates the filter.
+ * filter's order already. The stride becomes the dilation of the filter.
  */
-function depthwiseWeightGradient(region: Region, node: Node): Value {
+function depthwiseWeightGradient(region: Region, { x, dy, sizes }: MapConvolution): Value {
   const { b, size, fill } = region;
-  const [x, dy, w] = node.inputs;
-  const sizes = sizesOf(region, node, [x, w, dy])!;
   const { kernel, strides, dilations, begins, spatial, out, channels, taps } = sizes;
   const full = fill(channels);
-  // Windows of K taps, `dilation` apart, over x: what lies beyond the last tap's is left out by negative pads, cut from x.
+  // Windows of K taps, `dilation` apart, over x. Negative pads leave out the elements beyond the last tap.
   const ends = kernel.map((k, i) => (k - 1) * dilations[i] + (out[i] - 1) * strides[i] + 1 - spatial[i] - begins[i]);
   const start = b.expand(b.scalar(0), [1, full, ...kernel]);
   const sum = sumOverBatch(
     b,
-    [region.blocked(x).value, region.blocked(dy).value],
+    [region.blocked(x.name).value, region.blocked(dy.name).value],
     start,
     (before, [image, gradient]) => {
       const seen = crop(region, b.reshape(image, [1, full, ...spatial]), [0, 0], ends);
@@ -83,9 +99,9 @@ function depthwiseWeightGradient(region: Region, node: Node): Value {
 }
 
 /** 1x1 on small maps: ∂w = ∂yᵀ·x as one product over samples and positions, both moved to `[N·positions, channels]`. */
-function pointwiseWeightGradient(region: Region, node: Node): Value {
+function pointwiseWeightGradient(region: Region, { x, dy, w }: MapConvolution): Value {
   const { b } = region;
-  const rows = (name: string): Value => {
+  const rows = ({ name }: Value): Value => {
     const { value, channels } = region.blocked(name);
     const [n, , h, w] = value.shape;
     const output = { type: value.type, shape: [n, h, w, channels] };
@@ -93,28 +109,29 @@ function pointwiseWeightGradient(region: Region, node: Node): Value {
     const [moved] = b.emit('ReorderOutput', [value], [output], attributes, { domain: NCHWC });
     return b.reshape(moved, [product([n, h, w]), channels]);
   };
-  const [x, dy, w] = node.inputs;
-  return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), b.value(w).shape);
+  return b.reshape(b.gemm(rows(dy), rows(x), undefined, { transA: true }), w.shape);
 }
 
 const weightGradient: Handler = (region, node) => {
-  const [x, dy, w] = node.inputs;
-  const sizes = sizesOf(region, node, [x, w, dy]);
-  const fit = sizes && fitOf(region.size, sizes);
-  if (fit === 'depthwise') return [{ standard: depthwiseWeightGradient(region, node) }];
-  if (!fit || !region.isBlocked(dy)) return undefined;
+  const [xName, dyName, wName] = node.inputs;
+  const convolution = convolutionOf(region, node, [xName, wName, dyName]);
+  if (!convolution) return undefined;
+  const { x, dy, w, sizes } = convolution;
+  const fit = fitOf(region.size, sizes);
+  if (fit === 'depthwise') return [{ standard: depthwiseWeightGradient(region, convolution) }];
+  if (!fit || !region.isBlocked(dy.name)) return undefined;
   if (fit === 'plain-input') {
     if (!suitsDirect(sizes)) return undefined;
-    return [{ standard: directPlainGradient(region, sizes, region.standard(x), region.blocked(dy).value) }];
+    return [{ standard: directPlainGradient(region, sizes, region.standard(x), region.blocked(dy.name).value) }];
   }
-  if (!region.isBlocked(x)) return undefined;
+  if (!region.isBlocked(x.name)) return undefined;
   if (isPointwise(sizes) && isUnstrided(sizes)) {
     const small = sizes.positions <= FEW_POSITIONS && sizes.group === 1;
-    return small ? [{ standard: pointwiseWeightGradient(region, node) }] : undefined;
+    return small ? [{ standard: pointwiseWeightGradient(region, convolution) }] : undefined;
   }
   if (!suitsDirect(sizes)) return undefined;
-  const [map, gradient] = [x, dy].map((name) => region.blocked(name).value);
-  if (region.isFilter(w)) return [{ filter: directFilterGradient(region, sizes, map, gradient) }];
+  const [map, gradient] = [x, dy].map(({ name }) => region.blocked(name).value);
+  if (region.isStored(w.name)) return [{ stored: directStoredGradient(region, sizes, map, gradient) }];
   return [{ standard: directWeightGradient(region, sizes, map, gradient) }];
 };
 
@@ -123,7 +140,7 @@ const channelSum: Handler = (region, node) => {
   const [dy] = node.inputs;
   if (!region.isBlocked(dy)) return undefined;
   const { value, channels } = region.blocked(dy);
-  const [n, filled] = value.shape as [Value['shape'][0], number];
+  const [n, filled] = value.shape;
   // Over positions, then over samples: both at once is many times slower.
   const sums = b.reshape(b.reduceSum(region.view({ value, channels }), [2]), [n, filled]);
   const all = b.reduceSum(sums, [0]);
@@ -134,13 +151,13 @@ const late: Handler = (region, node) => {
   const [x, trigger] = node.inputs;
   if (!region.isBlocked(x)) return undefined;
   const { value, channels } = region.blocked(x);
-  const by = region.isBlocked(trigger) ? region.blocked(trigger).value : region.standard(trigger);
+  const by = region.isBlocked(trigger) ? region.blocked(trigger).value : region.standard(region.b.value(trigger));
   return [{ blocked: { value: bindLate(region.b, value, by), channels } }];
 };
 
-/** Zero for what fills up the last block, as ∂y is there. */
+/** Zero in the channels that fill up the last block, as ∂y is. */
 const geluGradient: Handler = (region, node) => {
-  if (!node.inputs.some(region.isBlocked) || !isMap(region.b.value(node.outputs[0]).shape)) return undefined;
+  if (!node.inputs.some(region.isBlocked) || !isMap(region.b.value(node.outputs[0]))) return undefined;
   const [x, dy] = node.inputs.map((name) => region.blocked(name));
   const [value] = region.b.emit(node.op, [x.value, dy.value], [x.value], {}, { domain: node.domain });
   return [{ blocked: { value, channels: x.channels } }];

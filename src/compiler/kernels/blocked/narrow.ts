@@ -1,38 +1,42 @@
-import { type Dimension, product, type Value } from '../../../onnx/index.ts';
+import { product, type Value } from '../../../onnx/index.ts';
 import { beyondPeriod, periodOf } from './apart.ts';
 import { type ConvolutionCall, convolve } from './convolve.ts';
 import { copied } from './copies.ts';
-import type { Region } from './region.ts';
+import type { PlaneFilter, PlaneMap, Region } from './region.ts';
 
 /** Below so many columns most of a row is at its edges. */
 const NARROW = 12;
 
-/** From so many products for each element that is moved on, what is won is more than the moves take. */
+/** From so many products for each moved element on, the moves take less time than they save. */
 const MANY_PRODUCTS = 1500;
 
+interface MapCall extends ConvolutionCall {
+  readonly x: Value<PlaneMap>;
+  readonly filter: Value<PlaneFilter>;
+}
+
 /**
- * A convolution of maps. ONNX Runtime computes six columns at a time, but those that see padding one by one: of seven they are two, and the other
- * five are no six. So where maps are narrow, the images are put side by side, columns of zeros between them.
+ * A convolution of maps. ONNX Runtime computes six columns at a time, but computes columns that see padding one by one. Of seven columns two see
+ * padding, and the other five are less than six. So narrow images are put side by side, with columns of zeros between them.
  */
-export const convolveMap = (region: Region, call: ConvolutionCall): Value =>
+export const convolveMap = (region: Region, call: MapCall): Value<PlaneMap> =>
   isNarrow(call, region.size) ? sideBySide(region, call) : convolve(region, call);
 
-function isNarrow({ x, filter, group, dilations, out }: ConvolutionCall, block: number): boolean {
-  const [filters, channels, ...kernel] = filter.shape as number[];
-  const taps = product(kernel) as number;
-  const products = (taps * filters * channels) / (filters + channels);
+function isNarrow({ x, filter, group, dilations, out }: MapCall, block: number): boolean {
+  const [filters, channels, ...kernel] = filter.shape;
+  const products = (product(kernel) * filters * channels) / (filters + channels);
   // Images that a network reads, of 3 channels, are not in blocks.
   const inBlocks = channels % block === 0;
   const plain = inBlocks && group === 1 && (dilations?.every((d) => d === 1) ?? true);
-  return plain && kernel[1] > 1 && x.shape[1] === channels && (out[1] as number) < NARROW && products >= MANY_PRODUCTS;
+  return plain && kernel[1] > 1 && x.shape[1] === channels && out[1] < NARROW && products >= MANY_PRODUCTS;
 }
 
-function sideBySide(region: Region, call: ConvolutionCall): Value {
+function sideBySide(region: Region, call: MapCall): Value<PlaneMap> {
   const { b, size } = region;
   const { x, filter, strides, pads, out } = call;
-  const [n, channels, height, width] = x.shape as [Dimension, number, number, number];
-  const [filters, , , kernel] = filter.shape as number[];
-  const [rows, columns] = out as number[];
+  const [n, channels, height, width] = x.shape;
+  const [filters, , , kernel] = filter.shape;
+  const [rows, columns] = out;
   const stride = strides?.[1] ?? 1;
   const [top, begin, bottom] = pads;
   const passage = { length: width, out: columns, kernel, stride, dilation: 1, begin };

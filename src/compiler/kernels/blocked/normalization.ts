@@ -3,30 +3,31 @@ import { convolve } from './convolve.ts';
 import { type Activation, type Blocked, filledUp, type Handler, isMap } from './region.ts';
 
 /**
- * With given statistics, y = s·(x − μ)/√(v + ε) + c = k·x + (c − k·μ): a convolution of one tap a channel, which takes the activation
- * that follows into its one pass over memory.
+ * With given statistics, y = s·(x − μ)/√(v + ε) + c = k·x + (c − k·μ): a convolution of one tap a channel, which applies the next activation
+ * in its one pass over memory.
  */
 export const batchNormalization: Handler = (region, node) => {
   const { b, fill } = region;
-  const [x, ...rest] = node.inputs;
-  const { shape, type } = b.value(x);
+  const [name, ...rest] = node.inputs;
+  const x = b.value(name);
   const { epsilon = 1e-5, training_mode = 0 } = plainAttributes(node);
-  if (training_mode || !region.isBlocked(x) || !isMap(shape) || type !== 'float32') return undefined;
-  const [scale, shift, mean, variance] = rest.map((name) => region.standard(name));
+  if (training_mode || !region.isBlocked(name) || !isMap(x) || x.type !== 'float32') return undefined;
+  const [, , height, width] = x.shape;
+  const [scale, shift, mean, variance] = rest.map((name) => region.standard(b.value(name)));
   let emitted: Blocked | undefined;
   const emit = (activation?: Activation): Blocked => {
     if (emitted) return emitted;
     const k = b.div(scale, b.sqrt(b.add(variance, epsilon)));
-    const { value, channels } = region.blocked(x);
+    const { value, channels } = region.blocked(name);
     const full = fill(channels);
     emitted = {
       value: convolve(region, {
         x: value,
-        filter: b.reshape(filledUp(region, k), [full, 1, 1, 1]),
-        bias: filledUp(region, b.sub(shift, b.mul(k, mean))),
+        filter: b.reshape(filledUp(region, k, channels), [full, 1, 1, 1]),
+        bias: filledUp(region, b.sub(shift, b.mul(k, mean)), channels),
         group: full,
         pads: [0, 0, 0, 0],
-        out: shape.slice(2) as number[],
+        out: [height, width],
         activation,
       }),
       channels,

@@ -1,6 +1,7 @@
-import type { GraphBuilder, Node, Shape, Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, isStatic, type Node, type Shape, type Value } from '../../../onnx/index.ts';
+import type { FilterShape, MapShape } from '../convolution/geometry.ts';
 import { forwardFilter } from './filters.ts';
-import { storedShape } from './stored.ts';
+import { type StoredShape, storedShape } from './stored.ts';
 
 /** ONNX Runtime's domain for operators on tensors in blocks of channels. */
 export const NCHWC = 'com.microsoft.nchwc';
@@ -8,13 +9,22 @@ export const NCHWC = 'com.microsoft.nchwc';
 /** `ReorderInput` takes multiples of so many channels. */
 const REORDERED = 4;
 
+/** Height and width. */
+export type Plane = readonly [number, number];
+
+/** The shape `[N, C, H, W]`. */
+export type PlaneMap = MapShape<Plane>;
+
+/** The shape `[O, I/group, kh, kw]`. */
+export type PlaneFilter = FilterShape<Plane>;
+
 /**
  * A map `[N, C, H, W]` in blocks of B channels: its bytes are in the order `[N, C/B, H, W, B]`, C filled up to whole blocks. The
- * operators of the domain take it by the shape `[N, filled C, H, W]`, which is the one that `value` is declared with.
+ * operators of the domain take it by the shape `[N, filled C, H, W]`, with which `value` is declared.
  */
 export interface Blocked {
-  readonly value: Value;
-  /** Without what fills up the last block. */
+  readonly value: Value<PlaneMap>;
+  /** Without those that fill up the last block. */
   readonly channels: number;
 }
 
@@ -29,20 +39,20 @@ export interface Activation {
   readonly parameters?: readonly number[];
 }
 
-/** What becomes of a node's output: a value in blocks, a filter as it is stored, or a value in the standard order that takes its place. */
+/** What takes the place of a node's output: a value in blocks, a stored filter, or a value in the standard order. */
 export type Result =
   | { readonly blocked: Blocked | Pending }
   | { readonly standard: Value }
-  | { readonly filter: Value };
+  | { readonly stored: Value<StoredShape> };
 
-/** Rewrites one node in blocks, its results by output; undefined where it is to stay as it is. */
+/** Rewrites one node in blocks and gives a result for each output; undefined if the node stays unchanged. */
 export type Handler = (region: Region, node: Node) => readonly Result[] | undefined;
 
 /** A graph on its way to blocks: which of its values are in blocks, in the standard order, or in both. */
 export class Region {
   private readonly blocks = new Map<string, Blocked | Pending>();
   private readonly standards = new Map<string, Value>();
-  private readonly filters = new Map<string, Value>();
+  private readonly storedFilters = new Map<string, Value<StoredShape>>();
   private readonly sources = new Map<string, Value>();
 
   /** @param uses how many nodes (or outputs of the graph) read a value */
@@ -57,59 +67,62 @@ export class Region {
 
   place(name: string, result: Result): void {
     if ('blocked' in result) this.blocks.set(name, result.blocked);
-    else if ('filter' in result) this.filters.set(name, result.filter);
+    else if ('stored' in result) this.storedFilters.set(name, result.stored);
     else this.standards.set(name, result.standard);
   }
 
   isBlocked = (name: string): boolean => this.blocks.has(name);
 
-  /** The result of a convolution that nobody else reads and that is not emitted yet. */
+  /** A convolution's result that only one node reads and that is not emitted yet. */
   pending(name: string): Pending | undefined {
     const found = this.blocks.get(name);
     return found && 'emit' in found && this.uses.get(name) === 1 ? found : undefined;
   }
 
-  /** The value in blocks, reordered where it is not yet. */
+  /** The map in blocks, reordered if it is not yet. */
   blocked(name: string): Blocked {
     const found = this.blocks.get(name);
-    const blocked = !found ? this.reorder(this.standard(name)) : 'emit' in found ? found.emit() : found;
+    const blocked = !found ? this.reorder(this.b.value(name)) : 'emit' in found ? found.emit() : found;
     this.blocks.set(name, blocked);
     return blocked;
   }
 
-  isFilter = (name: string): boolean => this.filters.has(name);
+  isStored = (name: string): boolean => this.storedFilters.has(name);
 
   /** A filter `[O, I, kh, kw]` of whole blocks as it is stored: `[O/B, I/B, kh·kw, B inputs, B outputs]`. */
-  filter(name: string): Value {
-    const known = this.filters.get(name);
+  stored(name: string): Value<StoredShape> {
+    const known = this.storedFilters.get(name);
     if (known) return known;
     const { b, size } = this;
-    const ordered = forwardFilter(b, this.standard(name), size);
-    const filter = b.reshape(ordered, storedShape(b.value(name).shape as number[], size));
-    this.filters.set(name, filter);
-    return filter;
+    const filter = b.value(name);
+    if (!isFilter(filter)) throw new Error(`"${name}", [${filter.shape}], is not a filter of known sizes`);
+    const stored = b.reshape(forwardFilter(b, this.standard(filter), size), storedShape(filter.shape, size));
+    this.storedFilters.set(name, stored);
+    return stored;
   }
 
   /** The value in the standard order. */
-  standard(name: string): Value {
+  standard<S extends Shape>(value: Value<S>): Value<S>;
+  standard(value: Value): Value {
+    const { name, shape } = value;
     const known = this.standards.get(name);
     if (known) return known;
-    const filter = this.filters.get(name);
-    if (filter) {
-      // [O/B, I/B, taps, B inputs, B outputs] → [O/B, B outputs, I/B, B inputs, taps]
-      const restored = this.b.reshape(this.b.transpose(filter, [0, 4, 1, 3, 2]), this.b.value(name).shape);
-      this.standards.set(name, restored);
-      return restored;
-    }
-    const value = this.b.value(name);
-    this.standards.set(name, value);
-    if (this.blocks.has(name)) this.restore(this.blocked(name), value);
-    return this.standards.get(name)!;
+    const stored = this.storedFilters.get(name);
+    // [O/B, I/B, taps, B inputs, B outputs] → [O/B, B outputs, I/B, B inputs, taps]
+    const standard = stored
+      ? this.b.reshape(this.b.transpose(stored, [0, 4, 1, 3, 2]), shape)
+      : this.blocks.has(name)
+        ? this.restored(this.blocked(name), value)
+        : value;
+    this.standards.set(name, standard);
+    return standard;
   }
 
-  /** What a node that stays as it is reads in place of `name`. */
+  /** What an unchanged node reads in place of `name`. */
   nameOf = (name: string): string =>
-    this.blocks.has(name) || this.standards.has(name) || this.filters.has(name) ? this.standard(name).name : name;
+    this.blocks.has(name) || this.standards.has(name) || this.storedFilters.has(name)
+      ? this.standard(this.b.value(name)).name
+      : name;
 
   /** Gives the value in the standard order its own name. */
   keepName(name: string): void {
@@ -119,46 +132,46 @@ export class Region {
     this.standards.set(name, this.b.value(name));
   }
 
-  /** Gives the filter as it is stored the value's own name. */
-  keepFilter(name: string): void {
-    this.copyTo(name, this.filter(name).name);
+  /** Gives the stored filter the value's own name. */
+  keepStored(name: string): void {
+    this.copyTo(name, this.stored(name).name);
   }
 
   private copyTo(name: string, from: string): void {
     this.b.append({ ...IDENTITY, name: this.b.unique(`Identity/${name}`), inputs: [from], outputs: [name] });
   }
 
-  /** A value `[N | 1, C, 1, 1]` of which `name` repeats each element over the map. */
+  /** The value `[N | 1, C, 1, 1]` whose elements `name` repeats over the map. */
   source = (name: string): Value | undefined => this.sources.get(name);
   repeats(name: string, source: Value): void {
     this.sources.set(name, source);
   }
 
-  /** Seen as `[N, filled C / B, H·W, B]`, in which what goes by channel broadcasts. */
-  view({ value }: Blocked): Value {
-    const [n, c, h, w] = value.shape as [Shape[0], number, number, number];
+  /** The map seen as `[N, filled C / B, H·W, B]`, against which one number a channel broadcasts. */
+  view({ value }: Blocked) {
+    const [n, c, h, w] = value.shape;
     return this.b.reshape(value, [n, c / this.size, h * w, this.size]);
   }
 
-  /** What was seen as `[N, filled C / B, H·W, B]`, declared as a map again. */
-  map(view: Value, like: Shape): Value {
-    return this.b.reshape(view, [like[0], this.fill(like[1] as number), like[2], like[3]]);
-  }
+  /** A view `[N, filled C / B, H·W, B]` declared as a map again. */
+  map = (view: Value, like: PlaneMap): Value<PlaneMap> => this.b.reshape(view, this.declared(like));
 
-  /** Shape of a map by which its blocked form is declared. */
-  declared = ([n, c, h, w]: Shape): Shape => [n, this.fill(c as number), h, w];
+  /** The shape with which the blocked form of a map is declared. */
+  declared = ([n, c, h, w]: PlaneMap): PlaneMap => [n, this.fill(c), h, w];
 
-  private reorder(x: Value): Blocked {
+  private reorder(map: Value): Blocked {
     const { b } = this;
-    const channels = x.shape[1] as number;
+    if (!isMap(map)) throw new Error(`"${map.name}", [${map.shape}], is not a map of known sizes`);
+    const x = this.standard(map);
+    const [, channels] = x.shape;
     const missing = (REORDERED - (channels % REORDERED)) % REORDERED;
     const filled = b.pad(x, [0, 0, 0, 0], [0, missing, 0, 0]);
     const output = { type: x.type, shape: this.declared(x.shape) };
     return { value: b.emit('ReorderInput', [filled], [output], {}, { domain: NCHWC })[0], channels };
   }
 
-  /** Appends the nodes that give `as` from its blocks, which are of floats or can be made so. */
-  private restore({ value, channels }: Blocked, as: Value): void {
+  /** Appends the nodes that give `as` from its blocks of floats. Blocks of another type are cast to floats and back. */
+  private restored({ value, channels }: Blocked, as: Value): Value {
     const { b } = this;
     const floats = b.cast(value, 'float32');
     const output =
@@ -173,22 +186,23 @@ export class Region {
       outputs: [output.name],
       attributes: { channels: { kind: 'int', value: channels } },
     });
-    if (output === as) return;
-    this.standards.set(as.name, b.cast(output, value.type));
+    return output === as ? as : b.cast(output, value.type);
   }
 }
 
 const IDENTITY = { op: 'Identity', domain: '', attributes: {} };
 
-/** A value by channel `[C]`, zeros at its end for what fills up the last block. */
-export function filledUp({ b, fill }: Region, value: Value): Value {
-  const [channels] = value.shape as number[];
-  return b.pad(value, [0], [fill(channels) - channels]);
-}
+/** One number a channel, `[C]`, with zeros at the end that fill up the last block. */
+export const filledUp = ({ b, fill }: Region, value: Value, channels: number): Value =>
+  b.pad(value, [0], [fill(channels) - channels]);
 
-/** Whether a shape is that of maps with known channels and sizes. */
-export const isMap = (shape: Shape): boolean =>
-  shape.length === 4 && shape.slice(1).every((d) => typeof d === 'number' && d > 0);
+/** Whether a value is a map `[N, C, H, W]` with known channels and sizes. */
+export const isMap = (value: Value): value is Value<PlaneMap> =>
+  value.shape.length === 4 && value.shape.slice(1).every((d) => typeof d === 'number' && d > 0);
+
+/** Whether a value is a filter `[O, I/group, kh, kw]` of known sizes. */
+export const isFilter = (value: Value): value is Value<PlaneFilter> =>
+  value.shape.length === 4 && isStatic(value.shape);
 
 /** Whether a value has one element for each channel (and sample, perhaps) of a map. */
 export function goesByChannel(shape: Shape, map: Shape): boolean {

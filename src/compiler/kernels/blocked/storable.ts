@@ -1,16 +1,16 @@
 import { ELEMENTWISE, type GraphBuilder, type Node, readersIn, sameShape, type Value } from '../../../onnx/index.ts';
 import { ADJOINT_DOMAIN } from '../../autodiff/index.ts';
 import { fitOf } from './forward.ts';
-import { isMap } from './region.ts';
+import { isFilter, isMap, isSingle, type PlaneFilter } from './region.ts';
 
-/** What an update may do with a filter, wherever its elements lie. */
+/** Operators that an update may apply to a filter, whatever the order of its elements. */
 const READERS = new Set([...ELEMENTWISE.keys(), 'ReduceSum']);
 
 /**
- * The parameters that are best kept in blocks: filters of more than one tap (those of one are as quick to reorder as to turn) that fill
- * whole blocks, and that convolutions, their gradients and elementwise operators alone read.
+ * The parameters that are best kept in blocks: filters that fill whole blocks, have more than one tap (filters of one tap are as quick to
+ * reorder as to turn), and are read only by convolutions, their gradients and elementwise operators.
  */
-export function storable(b: GraphBuilder, parameters: readonly Value[], size: number): Value[] {
+export function storable(b: GraphBuilder, parameters: readonly Value[], size: number): Value<PlaneFilter>[] {
   const readers = readersIn(b.nodes);
   const isFilterOf = (node: Node, name: string): boolean => {
     if (node.domain === ADJOINT_DOMAIN) return /^Conv(Input|Weight)Gradient$/.test(node.op);
@@ -27,18 +27,18 @@ export function storable(b: GraphBuilder, parameters: readonly Value[], size: nu
         readers.get(output)?.some((next) => next.op === 'Conv' && isFilterOf(next, output))
       );
     });
-  return parameters.filter(({ name, type, shape }) => {
-    if (type !== 'float32' || shape.length !== 4) return false;
-    const [o, i, kh, kw] = shape as number[];
+  return parameters.filter(isFilter).filter(({ name, type, shape }) => {
+    if (type !== 'float32') return false;
+    const [o, i, kh, kw] = shape;
     if (o % size || i % size || kh * kw === 1) return false;
     return leadsTo(name, shape) && (readers.get(name) ?? []).every((node) => isFilterOf(node, name));
   });
 }
 
-/** Whether a convolution will take its maps in blocks and all of a filter's inputs. */
+/** Whether a convolution will take its maps in blocks, and a filter reads all of their channels. */
 function isDense(b: GraphBuilder, node: Node, size: number): boolean {
-  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => b.value(name).shape);
-  const [filters, channels] = w as number[];
-  const areMaps = isMap(x) && isMap(y) && y.slice(2).some((d) => d !== 1);
-  return areMaps && x[1] === channels && fitOf(size, { group: 1, channels, filters }) === 'dense';
+  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => b.value(name));
+  if (!isMap(x) || !isFilter(w) || !isMap(y) || isSingle(y.shape.slice(2))) return false;
+  const [filters, channels] = w.shape;
+  return x.shape[1] === channels && fitOf(size, { group: 1, channels, filters }) === 'dense';
 }

@@ -12,8 +12,11 @@ export interface Stored {
   readonly block: number;
 }
 
-/** The shape by which a filter `[O, I, kh, kw]` of whole blocks is kept: `[O/B, I/B, kh·kw, B inputs, B outputs]`. */
-export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): number[] => [
+/** `[O/B, I/B, kh·kw, B inputs, B outputs]` */
+export type StoredShape = readonly [number, number, number, number, number];
+
+/** The shape by which a filter `[O, I, kh, kw]` of whole blocks is kept. */
+export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): StoredShape => [
   o / size,
   i / size,
   kh * kw,
@@ -22,21 +25,28 @@ export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): nu
 ];
 
 /** A copy with the elements in the order that they are kept in. */
-export function toStored({ type, data }: Tensor, { shape, block }: Stored): Tensor {
+export function toStored(tensor: Tensor, { shape, block }: Stored): Tensor {
+  const data = floatsOf(tensor);
   const copy = new Float32Array(data.length);
   eachRow(shape, block, (from, stride, to) => {
-    for (let o = 0; o < block; o++) copy[to + o] = (data as Float32Array)[from + o * stride];
+    for (let o = 0; o < block; o++) copy[to + o] = data[from + o * stride];
   });
-  return { type, shape: storedShape(shape, block), data: copy };
+  return { type: tensor.type, shape: storedShape(shape, block), data: copy };
 }
 
 /** A copy with the elements in the standard order. */
-export function fromStored({ type, data }: Tensor, { shape, block }: Stored): Tensor {
+export function fromStored(tensor: Tensor, { shape, block }: Stored): Tensor {
+  const data = floatsOf(tensor);
   const copy = new Float32Array(data.length);
   eachRow(shape, block, (from, stride, to) => {
-    for (let o = 0; o < block; o++) copy[from + o * stride] = (data as Float32Array)[to + o];
+    for (let o = 0; o < block; o++) copy[from + o * stride] = data[to + o];
   });
-  return { type, shape, data: copy };
+  return { type: tensor.type, shape, data: copy };
+}
+
+function floatsOf({ type, data }: Tensor): Float32Array {
+  if (data instanceof Float32Array) return data;
+  throw new Error(`a stored filter is ${type}, not float32`);
 }
 
 /** Calls with the place of one output's element, the way to the next output's, and the place where a block's lie side by side. */

@@ -1,14 +1,15 @@
 /** Convolutions along axes whose sizes are known only at run time. Right for every stride, dilation, pad and group. */
 
-import { type GraphBuilder, isStatic, product, type Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
 import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import type { AdjointCall, Candidate, Machine } from '../lowering.ts';
 import { copyingFilter } from './columns.ts';
+import { convolutionAttributes, type FilterShape, hasKnownSizes, isFilter } from './geometry.ts';
 
 interface Call {
   readonly x: Value;
   readonly dy: Value;
-  readonly w: Value;
+  readonly w: Value<FilterShape>;
   readonly attributes: ConvolutionAttributes;
 }
 
@@ -16,7 +17,7 @@ interface WeightCall extends Call {
   readonly machine: Machine;
 }
 
-export const hasOpenSizes = (x: Value, dy: Value): boolean => ![x, dy].every(({ shape }) => isStatic(shape.slice(2)));
+export const hasOpenSizes = (x: Value, dy: Value): boolean => ![x, dy].every(hasKnownSizes);
 
 /** The windows' sum without pads, of which the pads are cut off; zeros follow where no window reaches. */
 export function gradientAtRunTime(b: GraphBuilder, { x, dy, w, attributes }: Call): Value {
@@ -31,11 +32,12 @@ export function gradientAtRunTime(b: GraphBuilder, { x, dy, w, attributes }: Cal
 /** ∂w = Σₙ ∂y·(the elements of x under each tap)ᵀ. */
 function weightGradient(b: GraphBuilder, { x, dy, w, attributes, machine }: WeightCall): Value {
   const { strides, dilations, group, pads } = attributes;
-  const [filters, , ...kernel] = w.shape as number[];
-  const [batch, channels] = x.shape as [Value['shape'][0], number];
-  const taps = product(kernel) as number;
-  const filter = copyingFilter(b, channels, kernel, x.type, machine);
-  const whole = (filter.shape[0] as number) / channels;
+  const [filters, inputs, ...kernel] = w.shape;
+  const [batch] = x.shape;
+  const channels = inputs * group;
+  const taps = product(kernel);
+  const filter = copyingFilter(b, { channels, kernel, type: x.type, machine });
+  const whole = filter.shape[0] / channels;
   const out = dy.shape.slice(2);
   const positions = product(out);
   const copied = b.conv(x, filter, undefined, { strides, dilations, pads, group: channels }, out);
@@ -55,13 +57,10 @@ export const onlyCandidate = (emit: (b: GraphBuilder) => Value): readonly Candid
   { name: 'at-run-time', suits: true, emit },
 ];
 
-const described = ([x, dy, w]: readonly Value[], { attributes, machine }: AdjointCall): WeightCall => ({
-  x,
-  dy,
-  w,
-  attributes: attributes as unknown as ConvolutionAttributes,
-  machine,
-});
+function described([x, dy, w]: readonly Value[], { attributes, machine }: AdjointCall): WeightCall {
+  if (!isFilter(w)) throw new Error(`the shape of the filter "${w.name}", [${w.shape}], is not known when compiling`);
+  return { x, dy, w, attributes: convolutionAttributes(attributes), machine };
+}
 
 export const inputGradientAtRunTime = (call: AdjointCall): readonly Candidate[] => {
   const [dy, w, x] = call.inputs;

@@ -1,21 +1,29 @@
-import { type GraphBuilder, product, type SpatialAttributes, tensor, type Value } from '../../../onnx/index.ts';
+import {
+  type Dimension,
+  type GraphBuilder,
+  product,
+  type SpatialAttributes,
+  tensor,
+  type Value,
+} from '../../../onnx/index.ts';
 import type { Machine } from '../lowering.ts';
-import type { Geometry } from './geometry.ts';
+import type { FilterShape, Geometry, MapShape } from './geometry.ts';
 
-/**
- * A filter that copies each tap of a window into a channel of its own, and leaves more of them empty where the machine wants it.
- *
- * @param turned whether the taps are in the opposite order
- */
+export interface CopyingFilter {
+  readonly channels: number;
+  readonly kernel: readonly number[];
+  readonly type: Value['type'];
+  readonly machine: Machine;
+  /** Whether the taps are in the opposite order. */
+  readonly turned?: boolean;
+}
+
+/** A filter that copies each tap of a window into a channel of its own, and leaves more of them empty if the machine needs it. */
 export function copyingFilter(
   b: GraphBuilder,
-  channels: number,
-  kernel: readonly number[],
-  type: Value['type'],
-  { copies = 1 }: Machine,
-  turned = false,
-): Value {
-  const taps = product(kernel) as number;
+  { channels, kernel, type, machine: { copies = 1 }, turned = false }: CopyingFilter,
+): Value<FilterShape> {
+  const taps = product(kernel);
   const whole = Math.ceil(taps / copies) * copies;
   const eye = new Float32Array(whole * taps);
   for (let i = 0; i < taps; i++) eye[i * taps + (turned ? taps - 1 - i : i)] = 1;
@@ -24,17 +32,23 @@ export function copyingFilter(
 }
 
 /**
- * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, and unlike slices and pads one
- * that uses every core.
+ * The elements of x `[N, C, …]` under each tap of a window: `[N, C, taps, …positions]`. It is a convolution, which uses every core; slices and
+ * pads use one.
  *
  * @param filter from `copyingFilter`
  */
-export function tapsUnder(b: GraphBuilder, x: Value, filter: Value, attributes: SpatialAttributes): Value {
-  const [batch, channels] = x.shape as [Value['shape'][0], number];
-  const [filters, , ...kernel] = filter.shape as number[];
-  const [taps, whole] = [product(kernel) as number, filters / channels];
+export function tapsUnder(
+  b: GraphBuilder,
+  x: Value<MapShape>,
+  filter: Value<FilterShape>,
+  attributes: SpatialAttributes,
+): Value<readonly [Dimension, number, number, ...number[]]> {
+  const [batch, channels] = x.shape;
+  const [filters, , ...kernel] = filter.shape;
+  const [taps, whole] = [product(kernel), filters / channels];
   const copied = b.conv(x, filter, undefined, { ...attributes, group: channels });
-  const seen = b.reshape(copied, [batch, channels, whole, ...copied.shape.slice(2)]);
+  const [, , ...positions] = copied.shape;
+  const seen = b.reshape(copied, [batch, channels, whole, ...positions]);
   return whole === taps ? seen : b.slice(seen, 2, 0, taps);
 }
 
@@ -44,12 +58,20 @@ export const windowAttributes = ({ strides, dilations, begins, ends }: Geometry)
   pads: [...begins, ...ends],
 });
 
+/** The shape `[N, rows, positions]`. */
+export type Rows = readonly [Dimension, number, number];
+
 /**
  * `im2col`: the elements of x under each tap, `[N, C·K, positions]` in the order of the weights, or in that of the filter.
  *
  * @param filter from `copyingFilter`, for windows of more than one element
  */
-export function columns(b: GraphBuilder, x: Value, sizes: Geometry, filter: Value | undefined): Value {
+export function columns(
+  b: GraphBuilder,
+  x: Value<MapShape>,
+  sizes: Geometry,
+  filter: Value<FilterShape> | undefined,
+): Value<Rows> {
   const { batch, channels, taps, positions, strides, spatial } = sizes;
   if (!filter) {
     const seen = strides.reduce((rest, s, i) => (s === 1 ? rest : b.slice(rest, 2 + i, 0, spatial[i], s)), x);

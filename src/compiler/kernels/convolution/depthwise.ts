@@ -21,7 +21,7 @@ const range = (length: number) => Array.from({ length }, (_, i) => i);
  */
 function outer(b: GraphBuilder, call: Call): Value {
   const { x, dy, w, batch, channels, kernel, spatial, out, taps, positions } = call;
-  const area = product(spatial) as number;
+  const area = product(spatial);
   const products = b.emit(
     'FusedMatMul',
     [b.reshape(dy, [batch, channels, positions]), b.reshape(x, [batch, channels, area])],
@@ -58,7 +58,7 @@ function diagonals(b: GraphBuilder, call: Call): Value {
     dilations: [dilations[0], 1],
     pads: [begins[0], 0, ends[0], 0],
   };
-  const filter = copyingFilter(b, channels, [rows, 1], x.type, call.machine);
+  const filter = copyingFilter(b, { channels, kernel: [rows, 1], type: x.type, machine: call.machine });
   const start = b.expand(b.scalar(0, x.type), [channels, rows, outWidth, width]);
   const sum = sumOverBatch(b, [x, dy], start, (before, [image, gradient]) => {
     const one = b.reshape(image, [1, channels, ...spatial]);
@@ -104,7 +104,7 @@ export const DEPTHWISE: readonly Lowering<Call>[] = [
   {
     name: 'outer',
     // Beyond this, the constant matrix would be large.
-    applies: (call) => isPlane(call) && call.positions * (product(call.spatial) as number) * call.taps <= 2 ** 18,
+    applies: (call) => isPlane(call) && call.positions * product(call.spatial) * call.taps <= 2 ** 18,
     suits: ({ positions }) => positions <= 49,
     emit: outer,
   },

@@ -1,47 +1,55 @@
 import type { GraphBuilder, Value } from '../../../onnx/index.ts';
-import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Family, family, type Lowering } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
 import { hasOpenSizes, inputGradientAtRunTime } from './at-run-time.ts';
-import { convSigned, type Geometry, geometry, isDepthwise, isPointwise, isUnstrided } from './geometry.ts';
+import {
+  type Convolution,
+  convolutionOf,
+  convSigned,
+  type FilterShape,
+  type Geometry,
+  isDepthwise,
+  isPointwise,
+  isUnstrided,
+  type MapShape,
+} from './geometry.ts';
 
 /** Below this, small convolutions waste most of a vector. */
 const FEW_CHANNELS = 32;
 
-interface Call extends Geometry {
-  readonly dy: Value;
-  readonly w: Value;
-  readonly x: Value;
-}
-
-/** How images and filters are handled in one memory layout; what is written with these is right in each. */
-export interface Layout {
+/**
+ * How maps and filters are handled in one memory layout. A gradient written with these is right in each layout.
+ *
+ * @typeParam M a map
+ * @typeParam W a filter
+ * @typeParam T a turned filter
+ */
+export interface Layout<M extends Value, W extends Value, T extends Value> {
   /** The filter turned by 180° with its input and output channels exchanged: `[O, C/g, …]` to `[C, O/g, …]`. */
-  turned(w: Value): Value;
+  turned(w: W): T;
   /** Every `step`-th tap of a turned filter along a spatial axis. */
-  taps(filter: Value, axis: number, start: number, end: number, step: number): Value;
-  /** An unstrided convolution whose pads may be negative: those elements of x are left out. */
-  conv(
-    x: Value,
-    filter: Value,
-    begins: readonly number[],
-    ends: readonly number[],
-    dilations?: readonly number[],
-  ): Value;
-  /** Spatial axis i gets strides[i] times as long, zeros between the elements. */
-  spread(x: Value, strides: readonly number[]): Value;
-  /** Maps of one size, interleaved along a spatial axis and cut to `size`. */
-  interleave(parts: readonly Value[], axis: number, size: number): Value;
+  taps(filter: T, axis: number, start: number, end: number, step: number): T;
+  /** An unstrided convolution. Negative pads leave out elements of x. */
+  conv(x: M, filter: T, begins: readonly number[], ends: readonly number[], dilations?: readonly number[]): M;
+  /** Makes spatial axis i strides[i] times as long, with zeros between the elements. */
+  spread(x: M, strides: readonly number[]): M;
+  /** Interleaves maps of one size along a spatial axis and cuts the result to `size`. */
+  interleave(parts: readonly M[], axis: number, size: number): M;
 }
 
-const standardLayout = (b: GraphBuilder, { group, channels, filters, kernel, taps }: Geometry): Layout => ({
+type Filter = Value<FilterShape>;
+
+const standardLayout = (
+  b: GraphBuilder,
+  { group, channels, filters, kernel, taps }: Geometry,
+): Layout<Value<MapShape>, Filter, Filter> => ({
   turned(w) {
     const [o, c] = [filters / group, channels / group];
     const exchanged = b.transpose(b.reshape(w, [group, o, c, taps]), [0, 2, 1, 3]);
     return b.reshape(taps > 1 ? b.reverse(exchanged, 3) : exchanged, [channels, o, ...kernel]);
   },
   taps: (filter, axis, start, end, step) => b.slice(filter, 2 + axis, start, end, step),
-  conv: (x, filter, begins, ends, dilations) => convSigned(b, x, filter, begins, ends, { group, dilations }),
+  conv: (x, filter, begins, ends, dilations) => convSigned(b, x, filter, { begins, ends, group, dilations }),
   spread: (x, strides) => insertZeros(b, x, strides),
   interleave(parts, axis, size) {
     const at = 2 + axis;
@@ -49,15 +57,20 @@ const standardLayout = (b: GraphBuilder, { group, channels, filters, kernel, tap
       parts.map((part) => b.unsqueeze(part, [at + 1])),
       at + 1,
     );
-    const { shape } = parts[0];
-    const length = (shape[at] as number) * parts.length;
-    const whole = b.reshape(joined, [...shape.slice(0, at), length, ...shape.slice(at + 1)]);
+    const [batch, channels, ...spatial] = parts[0].shape;
+    const length = spatial[axis] * parts.length;
+    const whole = b.reshape(joined, [batch, channels, ...spatial.map((d, i) => (i === axis ? length : d))]);
     return length > size ? b.slice(whole, at, 0, size) : whole;
   },
 });
 
 /** ∂x = full correlation of the spread ∂y with the turned filter. Right for every stride, dilation, pad and group. */
-export function flipped(layout: Layout, dy: Value, w: Value, sizes: Geometry): Value {
+export function flipped<M extends Value, W extends Value, T extends Value>(
+  layout: Layout<M, W, T>,
+  dy: M,
+  w: W,
+  sizes: Geometry,
+): M {
   const { kernel, strides, dilations, begins, spatial, out } = sizes;
   const before = kernel.map((k, i) => dilations[i] * (k - 1) - begins[i]);
   const after = kernel.map((_, i) => spatial[i] - out[i] * strides[i] + begins[i]);
@@ -65,7 +78,7 @@ export function flipped(layout: Layout, dy: Value, w: Value, sizes: Geometry): V
   return layout.conv(spread, layout.turned(w), before, after, dilations);
 }
 
-function transposed(b: GraphBuilder, call: Call): Value {
+function transposed(b: GraphBuilder, call: Convolution): Value {
   const { dy, w, kernel, strides, dilations, begins, ends, spatial, out, group } = call;
   const output_padding = kernel.map(
     (k, i) => spatial[i] + begins[i] + ends[i] - dilations[i] * (k - 1) - 1 - (out[i] - 1) * strides[i],
@@ -74,7 +87,7 @@ function transposed(b: GraphBuilder, call: Call): Value {
 }
 
 /** 1x1: ∂x = wᵀ·∂y in each position. */
-function pointwise(b: GraphBuilder, call: Call): Value {
+function pointwise(b: GraphBuilder, call: Convolution): Value {
   const { dy, w, x, batch, group, channels, filters, positions } = call;
   const groups = group === 1 ? [] : [group];
   const left = b.reshape(w, [...groups, filters / group, channels / group]);
@@ -91,10 +104,15 @@ export const hasPhases = ({ kernel, strides, dilations }: Geometry): boolean =>
  * q = (r + pad) mod s: ∂x[s·a + r] = Σₜ ∂y[a + ⌊(r + pad)/s⌋ − t]·w[q + t·s]. One small unstrided convolution a phase; their results
  * are interleaved.
  */
-export function phases(layout: Layout, dy: Value, w: Value, sizes: Geometry): Value {
+export function phases<M extends Value, W extends Value, T extends Value>(
+  layout: Layout<M, W, T>,
+  dy: M,
+  w: W,
+  sizes: Geometry,
+): M {
   const { strides, spatial } = sizes;
   const filter = layout.turned(w);
-  const interleave = (axis: number, chosen: readonly number[]): Value => {
+  const interleave = (axis: number, chosen: readonly number[]): M => {
     if (axis === strides.length) return phase(layout, dy, filter, sizes, chosen);
     const parts = Array.from({ length: strides[axis] }, (_, r) => interleave(axis + 1, [...chosen, r]));
     return parts.length === 1 ? parts[0] : layout.interleave(parts, axis, spatial[axis]);
@@ -102,7 +120,13 @@ export function phases(layout: Layout, dy: Value, w: Value, sizes: Geometry): Va
   return interleave(0, []);
 }
 
-function phase(layout: Layout, dy: Value, filter: Value, sizes: Geometry, remainders: readonly number[]): Value {
+function phase<M extends Value, T extends Value>(
+  layout: Pick<Layout<M, never, T>, 'conv' | 'taps'>,
+  dy: M,
+  filter: T,
+  sizes: Geometry,
+  remainders: readonly number[],
+): M {
   const { kernel, strides, begins, spatial, out } = sizes;
   const axes = remainders.map((r, i) => {
     const s = strides[i];
@@ -124,7 +148,7 @@ function phase(layout: Layout, dy: Value, filter: Value, sizes: Geometry, remain
   );
 }
 
-const LOWERINGS: readonly Lowering<Call>[] = [
+const LOWERINGS: readonly Lowering<Convolution>[] = [
   { name: 'pointwise', applies: (call) => isPointwise(call) && isUnstrided(call), emit: pointwise },
   {
     name: 'transposed',
@@ -143,11 +167,12 @@ const LOWERINGS: readonly Lowering<Call>[] = [
   { name: 'flipped', emit: (b, call) => flipped(standardLayout(b, call), call.dy, call.w, call) },
 ];
 
-const withFixedSizes = family(({ inputs: [dy, w, x], attributes }) => {
-  return { dy, w, x, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
-}, LOWERINGS);
+const withKnownSizes = family(
+  ({ inputs: [dy, w, x], attributes }) => convolutionOf({ x, w, dy }, attributes),
+  LOWERINGS,
+);
 
 export const inputGradient: Family = (call) => {
   const [dy, , x] = call.inputs;
-  return hasOpenSizes(x, dy) ? inputGradientAtRunTime(call) : withFixedSizes(call);
+  return hasOpenSizes(x, dy) ? inputGradientAtRunTime(call) : withKnownSizes(call);
 };

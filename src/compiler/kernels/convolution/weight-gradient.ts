@@ -1,16 +1,19 @@
 import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
-import type { ConvolutionAttributes } from '../../autodiff/index.ts';
 import { type Family, family, type Lowering, type Machine } from '../lowering.ts';
 import { sumOverBatch } from '../scan.ts';
 import { hasOpenSizes, weightGradientAtRunTime } from './at-run-time.ts';
-import { columns, copyingFilter } from './columns.ts';
+import { columns, copyingFilter, type Rows } from './columns.ts';
 import { DEPTHWISE } from './depthwise.ts';
-import { type Geometry, geometry, isPointwise, isUnstrided } from './geometry.ts';
+import {
+  type Convolution,
+  convolutionOf,
+  type FilterShape,
+  type Geometry,
+  isPointwise,
+  isUnstrided,
+} from './geometry.ts';
 
-export interface WeightGradientCall extends Geometry {
-  readonly x: Value;
-  readonly dy: Value;
-  readonly w: Value;
+export interface WeightGradientCall extends Convolution {
   readonly machine: Machine;
 }
 
@@ -22,7 +25,7 @@ function operands(
   b: GraphBuilder,
   call: WeightGradientCall,
   filter = filterOf(b, call),
-): { left: Value; right: Value } {
+): { left: Value<Rows>; right: Value<Rows> } {
   const { x, dy, batch, channels, filters, positions, spatial } = call;
   if (!takesColumnsOfGradient(call)) {
     return { left: b.reshape(dy, [batch, filters, positions]), right: columns(b, x, call, filter) };
@@ -34,11 +37,11 @@ function operands(
 }
 
 /** What copies the elements under a window; none is needed for windows of one. */
-function filterOf(b: GraphBuilder, call: WeightGradientCall): Value | undefined {
+function filterOf(b: GraphBuilder, call: WeightGradientCall): Value<FilterShape> | undefined {
   const { x, channels, filters, kernel, machine } = call;
   if (isPointwise(call)) return undefined;
   const turned = takesColumnsOfGradient(call);
-  return copyingFilter(b, turned ? filters : channels, kernel, x.type, machine, turned);
+  return copyingFilter(b, { channels: turned ? filters : channels, kernel, type: x.type, machine, turned });
 }
 
 /** What the rows of left times those of right are, as w. */
@@ -66,15 +69,15 @@ const mirrored = (call: WeightGradientCall): Geometry => ({
   ends: mirroredPads(call, call.ends),
   spatial: call.out,
   out: call.spatial,
-  positions: product(call.spatial) as number,
+  positions: product(call.spatial),
 });
 
 /** A batch of products and their sum. */
 function products(b: GraphBuilder, call: WeightGradientCall): Value {
   const { batch, group } = call;
   const { left, right } = operands(b, call);
-  const byGroup = (value: Value) => {
-    const [, rows, positions] = value.shape as [unknown, number, number];
+  const byGroup = (value: Value<Rows>) => {
+    const [, rows, positions] = value.shape;
     return group === 1 ? value : b.reshape(value, [batch, group, rows / group, positions]);
   };
   const each = b.fusedMatMul(byGroup(left), byGroup(right), { transB: true });
@@ -84,7 +87,7 @@ function products(b: GraphBuilder, call: WeightGradientCall): Value {
 /** One product over batch and positions at once, both operands moved to `[…, N·positions]`. */
 function oneProduct(b: GraphBuilder, call: WeightGradientCall): Value {
   const { left, right } = operands(b, call);
-  const rows = (value: Value) => {
+  const rows = (value: Value<Rows>) => {
     const [batch, count, positions] = value.shape;
     return b.reshape(b.transpose(value, [1, 0, 2]), [count, product([batch, positions])]);
   };
@@ -106,7 +109,7 @@ function looped(b: GraphBuilder, call: WeightGradientCall): Value {
       dy: b.reshape(gradient, [1, filters, ...out]),
     };
     const { left, right } = operands(b, one, filter);
-    const matrix = (value: Value) => b.reshape(value, value.shape.slice(1));
+    const matrix = (value: Value<Rows>) => b.reshape(value, value.shape.slice(1));
     return b.gemm(matrix(left), matrix(right), before, { transB: true });
   });
   return asWeight(b, sum, call);
@@ -129,11 +132,12 @@ const LOWERINGS: readonly Lowering<WeightGradientCall>[] = [
   { name: 'products', emit: products },
 ];
 
-const withFixedSizes = family(({ inputs: [x, dy, w], attributes, machine }) => {
-  return { x, dy, w, machine, ...geometry(x.shape, w.shape, dy.shape, attributes as unknown as ConvolutionAttributes) };
-}, LOWERINGS);
+const withKnownSizes = family(
+  ({ inputs: [x, dy, w], attributes, machine }) => ({ machine, ...convolutionOf({ x, w, dy }, attributes) }),
+  LOWERINGS,
+);
 
 export const weightGradient: Family = (call) => {
   const [x, dy] = call.inputs;
-  return hasOpenSizes(x, dy) ? weightGradientAtRunTime(call) : withFixedSizes(call);
+  return hasOpenSizes(x, dy) ? weightGradientAtRunTime(call) : withKnownSizes(call);
 };

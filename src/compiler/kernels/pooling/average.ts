@@ -1,13 +1,13 @@
 import { arrayFrom, type GraphBuilder, product, tensor, type Value } from '../../../onnx/index.ts';
 import { hasOpenSizes, onlyCandidate } from '../convolution/at-run-time.ts';
-import { crop } from '../convolution/geometry.ts';
+import { crop, type MapShape } from '../convolution/geometry.ts';
 import { type Family, family, type Lowering } from '../lowering.ts';
 import { insertZeros } from '../zero-insertion.ts';
 import { averageAtRunTime } from './at-run-time.ts';
-import { type Window, windowOf } from './window.ts';
+import { type SizedWindow, sizedWindowOf } from './window.ts';
 
 /** How many elements each window averages over, along one axis. */
-function counts({ kernel, strides, dilations, begins, ends, spatial, out, countIncludePad }: Window, i: number) {
+function counts({ kernel, strides, dilations, begins, ends, spatial, out, countIncludePad }: SizedWindow, i: number) {
   const limit = spatial[i] + (countIncludePad ? ends[i] : 0);
   const least = countIncludePad ? -begins[i] : 0;
   return Array.from({ length: out[i] }, (_, j) => {
@@ -18,16 +18,17 @@ function counts({ kernel, strides, dilations, begins, ends, spatial, out, countI
 }
 
 /** ∂y times `numerator` by the number of elements in its window. */
-function shared(b: GraphBuilder, call: Window, numerator: number): Value {
+function shared(b: GraphBuilder, call: SizedWindow, numerator: number): Value<MapShape> {
   const { dy, out } = call;
   const axes = out.map((_, i) => counts(call, i));
   const weights = axes.reduce<number[]>((all, axis) => all.flatMap((a) => axis.map((c) => a / c)), [numerator]);
   if (weights.every((weight) => weight === weights[0])) return b.mul(dy, weights[0]);
-  return b.mul(dy, b.cast(b.constant(tensor('float32', out, arrayFrom('float32', weights)), 'shares'), dy.type));
+  const shares = b.constant(tensor('float32', out, arrayFrom('float32', weights)), 'shares');
+  return b.reshape(b.mul(dy, b.cast(shares, dy.type)), dy.shape);
 }
 
 /** Pads of the sum over windows of the spread ∂y that give back x's size. */
-function margins({ kernel, strides, dilations, begins, spatial, out }: Window): [number[], number[]] {
+function margins({ kernel, strides, dilations, begins, spatial, out }: SizedWindow): [number[], number[]] {
   return [
     kernel.map((k, i) => dilations[i] * (k - 1) - begins[i]),
     kernel.map((_, i) => spatial[i] - out[i] * strides[i] + begins[i]),
@@ -35,14 +36,19 @@ function margins({ kernel, strides, dilations, begins, spatial, out }: Window): 
 }
 
 /** Stands for what `AveragePool` refuses: pads as wide as its kernel. */
-function padded(b: GraphBuilder, x: Value, begins: readonly number[], ends: readonly number[]): Value {
+function padded(
+  b: GraphBuilder,
+  x: Value<MapShape>,
+  begins: readonly number[],
+  ends: readonly number[],
+): Value<MapShape> {
   const positive = (pads: readonly number[]) => [0, 0, ...pads.map((p) => Math.max(p, 0))];
   return b.pad(crop(b, x, begins, ends), positive(begins), positive(ends));
 }
 
-const isPlain = ({ dilations }: Window) => dilations.every((d) => d === 1);
+const isPlain = ({ dilations }: SizedWindow) => dilations.every((d) => d === 1);
 
-const LOWERINGS: readonly Lowering<Window>[] = [
+const LOWERINGS: readonly Lowering<SizedWindow>[] = [
   {
     // The average of windows is its own adjoint but for strides, borders and counts.
     name: 'average',
@@ -50,7 +56,7 @@ const LOWERINGS: readonly Lowering<Window>[] = [
     emit: (b, call) => {
       const { kernel, strides } = call;
       const [begins, ends] = margins(call);
-      const spread = insertZeros(b, shared(b, call, product(kernel) as number), strides);
+      const spread = insertZeros(b, shared(b, call, product(kernel)), strides);
       const fits = [...begins, ...ends].every((p, i) => p >= 0 && p < kernel[i % kernel.length]);
       return fits
         ? b.averagePool(spread, kernel, { pads: [...begins, ...ends], count_include_pad: 1 })
@@ -61,7 +67,7 @@ const LOWERINGS: readonly Lowering<Window>[] = [
     name: 'convolution',
     emit: (b, call) => {
       const { x, dy, kernel, strides, dilations } = call;
-      const channels = x.shape[1] as number;
+      const [, channels] = x.shape;
       const [begins, ends] = margins(call);
       const spread = padded(b, insertZeros(b, shared(b, call, 1), strides), begins, ends);
       const ones = b.expand(b.scalar(1, dy.type), [channels, 1, ...kernel]);
@@ -70,9 +76,9 @@ const LOWERINGS: readonly Lowering<Window>[] = [
   },
 ];
 
-const withFixedSizes = family(windowOf, LOWERINGS);
+const withKnownSizes = family(sizedWindowOf, LOWERINGS);
 
 export const averagePoolGradient: Family = (call) => {
   const [dy, x] = call.inputs;
-  return hasOpenSizes(x, dy) ? onlyCandidate((b) => averageAtRunTime(b, call)) : withFixedSizes(call);
+  return hasOpenSizes(x, dy) ? onlyCandidate((b) => averageAtRunTime(b, call)) : withKnownSizes(call);
 };

@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value } from '../../../onnx/index.ts';
 import { hasOpenSizes, onlyCandidate } from '../convolution/at-run-time.ts';
 import { type Family, family, type Lowering } from '../lowering.ts';
-import { flat, isDisjoint, type Window, windowOf } from './window.ts';
+import { flat, isDisjoint, type SizedWindow, sizedWindowOf, type Window, windowOf } from './window.ts';
 
 /** Where in the flattened x the first greatest element of each window is. */
 function indices(b: GraphBuilder, { dy, x, kernel, strides, dilations, begins, ends, ceilMode }: Window): Value {
@@ -14,7 +14,7 @@ function scatter(b: GraphBuilder, call: Window): Value {
   return b.reshapeLike(b.scatterAdd(zeros, flat(b, indices(b, call)), flat(b, call.dy), 0), call.x);
 }
 
-const LOWERINGS: readonly Lowering<Window>[] = [
+const LOWERINGS: readonly Lowering<SizedWindow>[] = [
   {
     name: 'unpool',
     // MaxUnpool refuses windows that reach beyond x.
@@ -33,9 +33,9 @@ const LOWERINGS: readonly Lowering<Window>[] = [
   { name: 'scatter', emit: scatter },
 ];
 
-const withFixedSizes = family(windowOf, LOWERINGS);
+const withKnownSizes = family(sizedWindowOf, LOWERINGS);
 
 export const maxPoolGradient: Family = (call) => {
   const [dy, x] = call.inputs;
-  return hasOpenSizes(x, dy) ? onlyCandidate((b) => scatter(b, windowOf(call))) : withFixedSizes(call);
+  return hasOpenSizes(x, dy) ? onlyCandidate((b) => scatter(b, windowOf(call))) : withKnownSizes(call);
 };

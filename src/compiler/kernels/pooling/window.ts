@@ -1,7 +1,8 @@
-import { type GraphBuilder, product, type SpatialAttributes, type Value } from '../../../onnx/index.ts';
+import { type GraphBuilder, product, type Value } from '../../../onnx/index.ts';
+import { hasKnownSizes, type MapShape } from '../convolution/geometry.ts';
 import type { AdjointCall } from '../lowering.ts';
 
-/** The sizes of a pooling, one number a spatial axis. */
+/** How windows lie over x, one number a spatial axis. */
 export interface Window {
   readonly dy: Value;
   readonly x: Value;
@@ -10,29 +11,42 @@ export interface Window {
   readonly dilations: readonly number[];
   readonly begins: readonly number[];
   readonly ends: readonly number[];
-  readonly spatial: readonly number[];
-  readonly out: readonly number[];
   readonly ceilMode: number;
   readonly countIncludePad: boolean;
 }
 
-export function windowOf({ inputs: [dy, x], attributes }: AdjointCall): Window {
-  const a = attributes as SpatialAttributes & { kernel_shape: readonly number[]; count_include_pad?: number };
-  const kernel = a.kernel_shape;
-  const pads = a.pads ?? kernel.flatMap(() => [0, 0]);
+/** The same for maps whose sizes are known. */
+export interface SizedWindow extends Window {
+  readonly dy: Value<MapShape>;
+  readonly x: Value<MapShape>;
+  readonly spatial: readonly number[];
+  readonly out: readonly number[];
+}
+
+export function windowOf({ inputs: [dy, x], attributes }: Pick<AdjointCall, 'inputs' | 'attributes'>): Window {
+  const kernel: readonly number[] = attributes.kernel_shape;
+  const pads: readonly number[] = attributes.pads ?? kernel.flatMap(() => [0, 0]);
   return {
     dy,
     x,
     kernel,
-    strides: a.strides ?? kernel.map(() => 1),
-    dilations: a.dilations ?? kernel.map(() => 1),
+    strides: attributes.strides ?? kernel.map(() => 1),
+    dilations: attributes.dilations ?? kernel.map(() => 1),
     begins: pads.slice(0, kernel.length),
     ends: pads.slice(kernel.length),
-    spatial: x.shape.slice(2) as number[],
-    out: dy.shape.slice(2) as number[],
-    ceilMode: a.ceil_mode ?? 0,
-    countIncludePad: a.count_include_pad === 1,
+    ceilMode: attributes.ceil_mode ?? 0,
+    countIncludePad: attributes.count_include_pad === 1,
   };
+}
+
+/** @throws where a size is known only at run time */
+export function sizedWindowOf(call: Pick<AdjointCall, 'inputs' | 'attributes'>): SizedWindow {
+  const { dy, x, ...window } = windowOf(call);
+  if (!hasKnownSizes(x) || !hasKnownSizes(dy))
+    throw new Error(`the sizes of a pooling from [${x.shape}] to [${dy.shape}] are not known when compiling`);
+  const [, , ...spatial] = x.shape;
+  const [, , ...out] = dy.shape;
+  return { ...window, dy, x, spatial, out };
 }
 
 /** Whether no element is in two windows. */

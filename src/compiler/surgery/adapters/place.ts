@@ -28,23 +28,27 @@ export interface Adapter {
   readonly reads: readonly { readonly value: string; readonly into: string }[];
 }
 
+export interface PlacementOptions extends LoraOptions {
+  readonly seed: number;
+  /** Whether an adapter goes within the weight, and not beside the layer; the quicker way unless given. */
+  readonly goesWithin?: (target: AdapterTarget) => boolean;
+}
+
 /**
  * Gives each of the chosen layers an adapter, in the quicker of two ways: within the weight, W + α/r · BA computed anew in every step; or
  * parallel to the layer, y = layer(x) + α/r · B(A(x)), where A has the layer's own strides, pads and groups and B is a product (a 1x1
  * convolution). What is dropped before an adapter is dropped for it alone, which only the second way can do. A is drawn as PyTorch's
  * `Linear` and `Conv2d` are, B is zero, so that the network computes what it did.
  *
- * @param goesWithin which of the ways each goes; the quicker one unless given
  * @throws ThawError `bad-config` where no layer is left to adapt
  */
 export function placeAdapters(
   network: Inference,
   groups: readonly LayerGroup[],
   head: Pick<Head, 'weight'>,
-  options: LoraOptions,
-  seed: number,
-  goesWithin: (target: AdapterTarget) => boolean = (target) => isWithin(target, options),
+  options: PlacementOptions,
 ): Adapted {
+  const { seed, goesWithin = (target: AdapterTarget) => isWithin(target, options) } = options;
   const { graph } = network.model;
   const targets = chooseTargets(graph, groups, head, options);
   const b = new GraphBuilder();
