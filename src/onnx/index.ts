@@ -67,6 +67,7 @@ export {
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export {
   capturedBy,
+  capturedIn,
   innerNames,
   readersIn,
   readsOf,
