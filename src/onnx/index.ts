@@ -68,6 +68,7 @@ export {
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export {
   capturedBy,
+  capturedIn,
   innerNames,
   readersIn,
   readsOf,

@@ -36,7 +36,7 @@ export function withSubgraphs(node: Node, change: (graph: Graph) => Graph): Node
 export function readsOf(node: Node): readonly string[] {
   const own = node.inputs.includes('') ? node.inputs.filter((name) => name !== '') : node.inputs;
   const graphs = subgraphs(node);
-  return graphs.length ? [...own, ...graphs.flatMap(captured)] : own;
+  return graphs.length ? [...own, ...graphs.flatMap(capturedIn)] : own;
 }
 
 /** Names of the values that only a node's subgraphs read, and the node itself does not. */
@@ -44,7 +44,7 @@ export function capturedBy(node: Node): readonly string[] {
   const graphs = subgraphs(node);
   if (graphs.length === 0) return NO_NAMES;
   const own = new Set(node.inputs);
-  return graphs.flatMap(captured).filter((name) => !own.has(name));
+  return graphs.flatMap(capturedIn).filter((name) => !own.has(name));
 }
 
 const NO_NAMES: readonly string[] = [];
@@ -76,7 +76,8 @@ export function readersIn(nodes: readonly Node[]): Map<string, Node[]> {
   return readers;
 }
 
-function captured(graph: Graph): string[] {
+/** Names of the values that a graph takes from the graphs around it. */
+export function capturedIn(graph: Graph): string[] {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
   for (const { outputs } of graph.nodes) for (const output of outputs) own.add(output);
   const read = [...graph.nodes.flatMap(readsOf), ...graph.outputs.map(({ name }) => name)];

@@ -9,6 +9,7 @@ import {
   readsOf,
   subgraph,
   type Typed,
+  toAttributes,
   type Value,
 } from '../../onnx/index.ts';
 import { UnsupportedOperator } from './unsupported.ts';
@@ -218,7 +219,7 @@ class Remembered {
     const copies = lists.map(([name, list]) =>
       makeNode('Identity', [name], [b.unique(`${name}/step`)], {}, { name: list.name }),
     );
-    const value: Graph = {
+    const body: Graph = {
       ...loop.body,
       nodes: [...loop.body.nodes, ...copies],
       outputs: [...loop.body.outputs, ...copies.map(({ outputs: [name] }) => ({ name }))],
@@ -226,7 +227,7 @@ class Remembered {
     const longer: Node = {
       ...node,
       outputs: [...node.outputs, ...lists.map(([, { name }]) => name)],
-      attributes: { ...node.attributes, body: { kind: 'graph', value } },
+      attributes: toAttributes({ ...node.attributes, body }),
     };
     b.nodes = b.nodes.map((other) => (other === node ? longer : other));
   }

@@ -1,5 +1,5 @@
 import {
-  capturedBy,
+  capturedIn,
   dataInputsOf,
   type Graph,
   GraphView,
@@ -108,7 +108,7 @@ export function selectBranches(model: Model, known: KnownValues, stays: Readonly
   const { graph } = model;
   const view = new GraphView(graph);
   const varying = varyingNames(graph, known.constants);
-  for (const [at, node] of graph.nodes.entries()) {
+  for (const node of graph.nodes) {
     if (node.op !== 'If' || node.domain !== '' || stays.has(node.outputs[0])) continue;
     const [then, otherwise] = ['then_branch', 'else_branch'].map((name) => subgraph(node, name));
     if (!then || !otherwise) continue;
@@ -118,7 +118,7 @@ export function selectBranches(model: Model, known: KnownValues, stays: Readonly
     const written = bothBranches(node, [then, otherwise], graph, known, varying);
     if (!written) continue;
     const { rewriter, results } = written;
-    const nodes = graph.nodes.toSpliced(at, 1, ...rewriter.nodes);
+    const nodes = graph.nodes.flatMap((other) => (other === node ? rewriter.nodes : [other]));
     return {
       model: { ...model, graph: { ...graph, nodes, initializers: rewriter.initializers } },
       results,
@@ -159,10 +159,6 @@ export function dependsOnWeights(node: Node, view: GraphView): boolean {
   return false;
 }
 
-/** Names of the values that a branch takes from outside. */
-const capturedIn = (node: Node, branch: Graph): readonly string[] =>
-  capturedBy({ ...node, inputs: [], attributes: { branch: { kind: 'graph', value: branch } } });
-
 /** Both branches one after the other, and the choice; undefined where a weight could not keep its name. */
 function bothBranches(
   node: Node,
@@ -186,7 +182,7 @@ function bothBranches(
   const results = branches.map((branch, i) => {
     const side = i === 0 ? 'then' : 'else';
     const captured = new Map<string, string>();
-    for (const name of capturedIn(node, branch)) {
+    for (const name of capturedIn(branch)) {
       if (captured.has(name) || !varying.has(name) || values.get(name)?.type !== 'float32') continue;
       const inputs = i === 0 ? [condition, name, one] : [condition, one, name];
       captured.set(name, write('Where', inputs, rewriter.fresh(`${name}_${side}`)));
