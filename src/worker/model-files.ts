@@ -15,7 +15,7 @@ export const FILES_AROUND = {
 const MODEL = 'onnx/model.onnx';
 
 /**
- * The model in the files of a folder, with what the request says besides.
+ * A request with the model in the files of a folder. Fields of the request win over its files.
  *
  * @throws ThawError `bad-model` if there is no model, or a JSON file is damaged
  */

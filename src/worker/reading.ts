@@ -1,4 +1,4 @@
-/** What a request and a platform say, as a session takes it. */
+/** A request and a platform, as a session takes them. */
 import type { ImageReader } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ModelFiles, SessionPlatform, TrainSettings, TrainSettingsInput } from '../session/index.ts';

@@ -233,7 +233,7 @@ class Server implements Served {
     await unlock?.();
   }
 
-  /** Keeps where a training stands. @param isBest whether its weights are the best so far */
+  /** Keeps the training's checkpoint. @param isBest whether its weights are the best so far */
   private async keep({ request: { project }, session }: OpenTraining, isBest: boolean): Promise<void> {
     if (project === undefined || !this.isKept) return;
     try {
