@@ -95,6 +95,14 @@ export const asGiven: Sending<ImageHandle, ModelSource> = {
   model: async ({ model, ...rest }) => (model instanceof Uint8Array ? { ...rest, model } : withFolder(rest, model)),
 };
 
+/** @throws ThawError `bad-data` if they are not a list of objects; more is known once the model is read */
+function checkSamples(samples: unknown): void {
+  const hint = "Give samples: [{ image, label: 'cat' }, …]";
+  if (!Array.isArray(samples)) throw new ThawError('bad-data', 'there are no samples', hint);
+  const wrong = samples.findIndex((sample) => typeof sample !== 'object' || sample === null);
+  if (wrong >= 0) throw new ThawError('bad-data', `samples[${wrong}] is not a sample`, hint);
+}
+
 /** A client of the server at the other end of the port. */
 export function connect(port: Port): RemoteClient;
 export function connect<I, M>(port: Port, sending: Sending<I, M>): RemoteClient<I, M>;
@@ -117,6 +125,7 @@ export function connect<I, M>(
   const withHandles = async <R extends ModelRequest<M> & { readonly samples: readonly { readonly image?: I }[] }>(
     request: R,
   ) => {
+    checkSamples(request.samples);
     const { samples, ...rest } = await sending.model(request);
     const images = await sending.inputs(samples.flatMap(({ image }) => (image === undefined ? [] : [image])));
     let next = 0;

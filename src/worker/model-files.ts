@@ -20,6 +20,7 @@ const MODEL = 'onnx/model.onnx';
  * @throws ThawError `bad-model` if there is no model, or a JSON file is damaged
  */
 export function withFolder<R extends Omit<ModelRequest, 'model'>>(request: R, folder: FolderFiles) {
+  if (!folder) throw new ThawError('bad-model', 'there is no model', 'Give the bytes of an .onnx file');
   const files = new Map(folder);
   const model = files.get(MODEL);
   if (!(model instanceof Uint8Array))

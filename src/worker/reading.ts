@@ -15,7 +15,10 @@ export const filesOf = ({
   config,
   tokenizer,
   tokenizerConfig,
-}: ModelRequest): ModelFiles => ({ name, source, preprocessing, config, tokenizer, tokenizerConfig });
+}: ModelRequest): ModelFiles => ({
+  ...{ name: String(name), source: String(source) },
+  ...{ preprocessing, config, tokenizer, tokenizerConfig },
+});
 
 /**
  * The settings with the classes of a request in the order of the outputs.

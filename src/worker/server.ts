@@ -153,12 +153,14 @@ class Server implements Served {
 
   async finish(): Promise<Finished> {
     const training = this.opened();
+    // It takes the sessions that the training's next step needs.
+    this.turns.refuseJob();
     return this.turns.run(() => training.finish());
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {
     checkSamples(request.samples, this.platform);
-    if (this.turns.isBusy) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    this.turns.refuseJob();
     const rounding = new AbortController();
     this.rounding = rounding;
     try {

@@ -168,6 +168,9 @@ test('predicts during the training, which can be paused and stopped', async () =
   const before = events.length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(events.length).toBe(before);
+  const busy = { code: 'bad-config', message: 'a training is under way' };
+  await expect(training.finish()).rejects.toMatchObject(busy);
+  await expect(training.train()).rejects.toMatchObject(busy);
   await training.resume();
   await training.stop();
   expect(await trained).toBe('interrupted');
@@ -205,6 +208,11 @@ test('what is wrong comes back as an error with its code and what to do', async 
     hint: expect.stringContaining('two classes or more'),
   });
   await expect(client.open({ ...request, model: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad-model' });
+  const lacking = (field: string) => ({ ...request, [field]: undefined });
+  await expect(client.open(lacking('samples'))).rejects.toMatchObject({ message: 'there are no samples' });
+  await expect(client.open(lacking('model'))).rejects.toMatchObject({ message: 'there is no model' });
+  const nothing = { ...request, samples: [request.samples[0], null as never] };
+  await expect(client.open(nothing)).rejects.toMatchObject({ message: 'samples[1] is not a sample' });
   await expect(client.reopen('nowhere')).rejects.toMatchObject({ code: 'bad-config' });
   const training = await client.open(request);
   await expect(training.predict([new Blob(['no image'])])).rejects.toMatchObject({ code: 'bad-data' });
