@@ -43,7 +43,7 @@ async function pickFiles(
     : filePaths;
 }
 
-/** Links are not followed: what they lead to was not picked. */
+/** Links are not followed: the user did not pick their targets. */
 async function filesIn(folder: string, extensions: readonly string[]): Promise<string[]> {
   const isWanted = (name: string) =>
     !name.startsWith('.') && extensions.includes(name.split('.').at(-1)!.toLowerCase());

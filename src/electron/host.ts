@@ -12,14 +12,14 @@ const main: ParentPort = process.parentPort;
 const say = (message: FromHost) => main.postMessage(message);
 const picked = new Set<string>();
 
-/** What trains. It loads sharp, and must not before it is settled which sharp that is. */
+/** The platform of the training. It loads sharp, which must be chosen before. */
 async function platform() {
   if (process.platform === 'linux') useWasmSharp();
   const { nodePlatform } = await import('../worker/node/platform.ts');
   return nodePlatform;
 }
 const loaded = platform();
-// Who asks hears of it.
+// `refuseAll` reports it.
 loaded.catch(() => undefined);
 
 main.on('message', ({ data, ports }) => {
@@ -27,7 +27,7 @@ main.on('message', ({ data, ports }) => {
   if ('serve' in message) {
     for (const path of message.serve.allowed) picked.add(path);
     const [electronPort] = ports;
-    // A page that is closed or loaded anew leaves nobody to train for.
+    // The page was closed or reloaded.
     electronPort.on('close', () => process.exit(0));
     const port = emitterPort(electronPort);
     loaded.then(
@@ -41,7 +41,7 @@ main.on('message', ({ data, ports }) => {
   }
 });
 
-/** Answers whatever is asked with the error for which nothing can be done. */
+/** Answers every request with an error. */
 const refuseAll = (port: Port, error: unknown): void =>
   port.listen((message) => port.post({ id: (message as Request).id, error: describe(error) } satisfies Answer));
 

@@ -16,12 +16,12 @@ export interface TrainingOptions {
   readonly origin: string;
   /** Folder that projects are kept in, such as one in `app.getPath('userData')`. */
   readonly projects: string;
-  /** The utility process's script, where a bundler makes it from `thaw/electron/host`. */
+  /** The utility process's script, if a bundler makes it from `thaw/electron/host`. */
   readonly host?: string;
 }
 
 export interface Training {
-  /** Ends the utility process, if there is one, and answers the page no more. */
+  /** Ends the utility process, if there is one, and answers no more requests. */
   end(): void;
 }
 

@@ -10,13 +10,13 @@ export interface TrainingProcessOptions {
   readonly projects: string;
   /** Paths that the page may name from the start. */
   readonly allowed: readonly string[];
-  /** The utility process's script, where a bundler makes it from `thaw/electron/host`. */
+  /** The utility process's script, if a bundler makes it from `thaw/electron/host`. */
   readonly host?: string;
 }
 
 /** A utility process that trains for one page. */
 export class TrainingProcess {
-  /** For the page: that of the training, and one that brings the error the process has ended with, if it does by itself. */
+  /** For the page: the port of the training, and one for the error if the process ends without being asked to. */
   readonly ports: MessagePortMain[];
   private readonly child: UtilityProcess;
   private readonly allowing = new Map<number, () => void>();

@@ -1,11 +1,11 @@
 /**
  * On Linux, Electron's Chromium brings its own GLib into every process, and native sharp brings another: together they crash. sharp's
- * WebAssembly build needs none of the system's. sharp takes it by itself if it finds no native one, so the native one is hidden.
+ * WebAssembly build needs none of the system's. sharp loads it automatically if it finds no native one, so the native one is hidden.
  */
 import Module, { createRequire } from 'node:module';
 import { ThawError } from '../errors.ts';
 
-/** What sharp asks for on Linux: a package of its own, or what was built from source. */
+/** The native modules that sharp loads on Linux: its own package, or a build from source. */
 const NATIVE = /^@img\/sharp-linux|\/Release\/sharp-linux/;
 
 /** Node's own way from a name to a file, for `require`, which sharp uses. Node's `registerHooks` does the same from Node 22.15 on. */

@@ -16,5 +16,5 @@ root.replaceChildren();
 render(<App studio={studio} notice={notice} />, root);
 await studio.restore();
 
-// For the next visit without a network. Where there is none of it (an address without https), the page works all the same.
+// For the next visit without a network. Without https there is no service worker, and the page works all the same.
 await navigator.serviceWorker?.register('service-worker.js').catch(() => undefined);

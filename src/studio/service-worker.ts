@@ -27,7 +27,7 @@ interface Fetching {
 const scope = globalThis as unknown as Scope;
 const CACHE = `thaw-studio-${__VERSION__}`;
 
-/** ONNX Runtime for WebGPU is large, and of use where there is WebGPU only. */
+/** ONNX Runtime for WebGPU is large, and only of use with WebGPU. */
 const wanted = (path: string) => !path.includes('.asyncify.') || 'gpu' in navigator;
 
 scope.addEventListener('install', (event) => {
@@ -55,7 +55,7 @@ scope.addEventListener('fetch', (event) => {
   }
 });
 
-/** The page itself: the server's where there is one, since it names the other files. */
+/** The page itself: the server's if it answers, since it names the other files. */
 async function newest(request: Request): Promise<Response> {
   try {
     return secured(await fetch(request));

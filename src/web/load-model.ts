@@ -18,7 +18,9 @@ export interface LoadOptions<T extends TaskName> extends WorkerOptions, Pick<Loa
  * import { loadModel } from 'thaw/web';
  *
  * const classify = await loadModel('/models/pets/', { assets: '/ort' });
+ * const [file] = document.querySelector('input')!.files!;
  * const { label, probability, top } = await classify(file, { topK: 3 });
+ * console.log(label, probability, top);
  * ```
  * @throws ThawError if the model cannot be read, or has another task
  */

@@ -1,11 +1,11 @@
 import { strToU8 } from 'fflate';
 
 /**
- * A `fetch` that has a finished model's folder at an address, so that what loads models by address loads one that was never
- * saved, such as transformers.js by its `env.fetch`.
+ * A `fetch` that finds the files of a finished model at an address, for programs that load models by address, such as transformers.js with
+ * its `env.fetch`.
  *
  * @param files of `finish()`
- * @param at where the folder is, relative to the page's address or absolute; a file below it that the model lacks is answered with 404
+ * @param at the address of the folder, relative to the page's or absolute. The answer for a file below it that the model lacks is 404
  * @param otherwise for every other address
  */
 export function modelFetch(

@@ -5,7 +5,7 @@ const FOLDER = 'thaw';
 /** A worker that was ended gives its locks back within milliseconds. */
 const PATIENCE = 2000;
 
-/** Projects in the origin's private file system. A file is written beside and swapped in when it is whole, which the browser does. */
+/** Projects in the origin's private file system. The browser writes a new file and swaps it in when it is whole. */
 export function privateStore(): ProjectStore {
   const root = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
   const folderOf = async (project: string, path: readonly string[], create: boolean) => {

@@ -24,10 +24,12 @@ export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining
  *
  * const files = document.querySelector('input')!.files!;
  * const worker = startWorker({ assets: '/ort' });
- * const samples = [...files].map((image) => ({ image, label: image.name.startsWith('cat') ? 'cat' : 'dog' }));
+ * const files = Array.from(document.querySelector('input')!.files!);
+ * const samples = files.map((image) => ({ image, label: image.name.startsWith('cat') ? 'cat' : 'dog' }));
  * const training = await worker.open({ model: '/models/resnet.onnx', samples });
  * await training.train();
  * const [{ label, probability }] = await training.predict([files[0]]);
+ * console.log(label, probability);
  * ```
  */
 export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageClient {

@@ -1,4 +1,4 @@
-/** The worker's script. Its first message says where it is to find things; then it serves. */
+/** The worker's script. Its first message has the options of its platform; then it serves. */
 import { serve, webPort } from '../worker/index.ts';
 import { type WebPlatformOptions, webPlatform } from './platform.ts';
 

@@ -36,7 +36,7 @@ export interface CardRequest {
   readonly shipped: Omit<ShippedModel, 'input' | 'output'>;
 }
 
-/** The model card of a finished training: the one that a run directory gets, without what only a run knows. */
+/** The model card of a finished training: that of a run directory, without facts that only a run has. */
 export function cardOf(asked: CardRequest): string {
   const { request, parts, measured, before, rows } = asked;
   const { task, dataset, settings, format } = parts;

@@ -30,12 +30,12 @@ export type ModelSource = Uint8Array | FolderFiles;
  */
 export interface RemoteClient<I = ImageHandle, M = ModelSource> {
   /**
-   * Opens a model and samples for a training, in place of the one that is open. The types of what follows from it follow from `task`.
+   * Opens a model and samples for a training, in place of the open one. The types of its results follow from `task`.
    *
    * @throws ThawError for everything that the user can fix
    */
   open<T extends TaskName = 'classification'>(request: OpenRequest<T, I, M>): Promise<RemoteTraining<T, I>>;
-  /** Opens a project that was kept, where it stopped. @throws ThawError `not-found`, or `bad-config` if it has another task */
+  /** Opens a kept project to continue it. @throws ThawError `not-found`, or `bad-config` if it has another task */
   reopen<T extends TaskName = 'classification'>(
     project: string,
     options?: ExpectedTask<T>,
@@ -44,16 +44,16 @@ export interface RemoteClient<I = ImageHandle, M = ModelSource> {
   projects(): Promise<readonly string[]>;
   /** Removes a project. */
   forget(project: string): Promise<void>;
-  /** Trains a round of a federation, in place of what is open. @throws AbortError if the signal stops it */
+  /** Trains a round of a federation, and closes the open training. @throws AbortError if the signal stops it */
   round<T extends TaskName = TaskName>(
     request: RemoteRoundRequest<T, I, M>,
     options?: { readonly signal?: AbortSignal },
   ): Promise<RoundOutcome>;
   /** Loads a finished model to predict with. It stays loaded whatever is trained. */
   loadModel<T extends TaskName = 'classification'>(request: LoadRequest<T, M>): Promise<LoadedModel<T, I | string>>;
-  /** Calls for every event from now on. @returns ends it */
+  /** Calls `take` with every event, until the returned function is called. */
   listen(take: (event: RemoteEvent) => void): () => void;
-  /** Calls with the reason if the other side ends without being asked to, whether or not a call waits. */
+  /** Calls `take` with the reason if the other side ends without being asked to, whether or not a call waits. */
   whenEnded(take: (reason: Error) => void): void;
   /** Ends the other side without waiting. */
   terminate(): void;
@@ -81,21 +81,29 @@ export interface RemoteTraining<T extends TaskName = TaskName, I = ImageHandle> 
   close(): Promise<void>;
 }
 
-/** How what a platform has becomes what is sent. */
+/** How images and models of a platform are sent. */
 export interface Sending<I, M> {
-  /** Images; texts stay as they are. */
+  /** Images; texts are sent unchanged. */
   inputs(inputs: readonly (I | string)[]): Promise<readonly InputHandle[]>;
   /** The model, with the files next to it. */
   model<R extends ModelRequest<M>>(request: R): Promise<Omit<R, 'model'> & ModelRequest>;
 }
 
-/** Images as they are, and models of bytes or of files. */
+/** Images are sent unchanged, and models as bytes. */
 export const asGiven: Sending<ImageHandle, ModelSource> = {
   inputs: async (inputs) => inputs,
   model: async ({ model, ...rest }) => (model instanceof Uint8Array ? { ...rest, model } : withFolder(rest, model)),
 };
 
-/** A client of whoever serves the port. */
+/** @throws ThawError `bad-data` if they are not a list of objects; more is known once the model is read */
+function checkSamples(samples: unknown): void {
+  const hint = "Give samples: [{ image, label: 'cat' }, …]";
+  if (!Array.isArray(samples)) throw new ThawError('bad-data', 'there are no samples', hint);
+  const wrong = samples.findIndex((sample) => typeof sample !== 'object' || sample === null);
+  if (wrong >= 0) throw new ThawError('bad-data', `samples[${wrong}] is not a sample`, hint);
+}
+
+/** A client of the server at the other end of the port. */
 export function connect(port: Port): RemoteClient;
 export function connect<I, M>(port: Port, sending: Sending<I, M>): RemoteClient<I, M>;
 export function connect<I, M>(
@@ -108,7 +116,7 @@ export function connect<I, M>(
   /** Of the training or round that was asked for last; training handles of earlier ones are closed. */
   let latest = 0;
   let sent: Promise<unknown> = Promise.resolve();
-  /** What takes a while to be sent is sent in the order of the calls. */
+  /** Requests that need preparation are sent in the order of the calls. */
   const inTurn = <R>(prepare: () => Promise<R>): Promise<R> => {
     const next = sent.then(prepare);
     sent = next.catch(() => undefined);
@@ -117,6 +125,7 @@ export function connect<I, M>(
   const withHandles = async <R extends ModelRequest<M> & { readonly samples: readonly { readonly image?: I }[] }>(
     request: R,
   ) => {
+    checkSamples(request.samples);
     const { samples, ...rest } = await sending.model(request);
     const images = await sending.inputs(samples.flatMap(({ image }) => (image === undefined ? [] : [image])));
     let next = 0;

@@ -23,6 +23,6 @@ export const answersBy =
     const { settings, ...asked } = readAskedRound(message);
     // A server may ask for a cache on disk, which only the command line has.
     const mine = { ...settings, cache: 'memory', ...own.settings };
-    // The message adds what the own part leaves out.
+    // The message adds the state and the mode.
     return answerOf(await client.round({ ...own, ...asked, settings: mine } as unknown as R, { signal }));
   };

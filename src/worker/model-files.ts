@@ -15,11 +15,12 @@ export const FILES_AROUND = {
 const MODEL = 'onnx/model.onnx';
 
 /**
- * The model in the files of a folder, with what the request says besides.
+ * A request with the model in the files of a folder. Fields of the request win over its files.
  *
  * @throws ThawError `bad-model` if there is no model, or a JSON file is damaged
  */
 export function withFolder<R extends Omit<ModelRequest, 'model'>>(request: R, folder: FolderFiles) {
+  if (!folder) throw new ThawError('bad-model', 'there is no model', 'Give the bytes of an .onnx file');
   const files = new Map(folder);
   const model = files.get(MODEL);
   if (!(model instanceof Uint8Array))

@@ -4,7 +4,7 @@ import type { TrainSettings } from '../session/index.ts';
 import type { ImageHandle } from './protocol.ts';
 import type { ProjectStore } from './store.ts';
 
-/** What a platform provides to the training at the end of a channel. */
+/** A platform of the training at the end of a channel. */
 export interface RemotePlatform {
   /** @throws ThawError `device` if a device was requested by name and is not available */
   runtime(name: TrainSettings['device']): Promise<Runtime>;

@@ -3,14 +3,14 @@ import { ThawError } from '../errors.ts';
 /** A channel of structured clones, of which every platform has its own kind. */
 export interface Port {
   post(message: unknown, transfer?: readonly Transferable[]): void;
-  /** Calls for every message from now on. */
+  /** Calls `take` with every message. */
   listen(take: (message: unknown) => void): void;
   close(): void;
-  /** Calls once with the reason when the other side has ended by itself, where that is noticed. */
+  /** Calls `take` once with the reason if the other side ends without being asked to. */
   ended?(take: (reason: Error) => void): void;
 }
 
-/** What a page's `Worker`, a worker's own scope and a `MessagePort` have in common. */
+/** The common part of a page's `Worker`, a worker's own scope and a `MessagePort`. */
 interface WebPort {
   postMessage(message: unknown, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
@@ -28,12 +28,12 @@ export const webPort = (port: WebPort): Port => ({
     port.start?.();
   },
   close: () => (port.terminate ? port.terminate() : port.close?.()),
-  // Only who started a worker can end it, and is told of its errors.
+  // Only the page that started a worker can end it and hears of its errors.
   ended:
     port.terminate &&
     ((take) =>
       port.addEventListener('error', ({ message }) => {
-        // What threw where nobody waits for it is in no state to go on.
+        // After an error that nothing catches, the worker cannot continue.
         port.terminate!();
         const why = message || 'it could not be loaded, or lacks memory';
         const hint = 'Start another; a kept project can be reopened';
@@ -41,7 +41,7 @@ export const webPort = (port: WebPort): Port => ({
       })),
 });
 
-/** What Node's worker threads and Electron's utility processes have in common: `on('message')`. */
+/** The common part of Node's worker threads and Electron's utility processes: `on('message')`. */
 interface EmitterPort {
   // biome-ignore lint/suspicious/noExplicitAny: the transfer lists of Node and Electron are of types of their own
   postMessage(message: unknown, transfer?: any): void;

@@ -5,11 +5,11 @@ import type { ProjectStore } from './store.ts';
 
 interface ProjectFile {
   readonly request: Omit<OpenRequest, 'model' | 'samples'>;
-  /** Images that are paths stay where they are; the others are files. */
+  /** The images without a path are files of the project. */
   readonly samples: readonly (Omit<LabelledSample, 'image'> & { readonly path?: string })[];
 }
 
-/** Keeps what a training needs to be opened again. Checkpoints of an earlier one by this name are removed. */
+/** Keeps a request, so that it can be opened again. Checkpoints of an earlier project by this name are removed. */
 export async function keepProject(store: ProjectStore, project: string, request: OpenRequest): Promise<void> {
   const { model, samples, ...rest } = request;
   await store.remove(project);
@@ -17,7 +17,7 @@ export async function keepProject(store: ProjectStore, project: string, request:
   const entries: ProjectFile['samples'][number][] = [];
   for (const [i, { image, ...labelled }] of samples.entries()) {
     if (image instanceof Blob || image instanceof Uint8Array) await store.write(project, imageFile(i), image);
-    // Of a page only what was checked: it might send a path of its own.
+    // `path` last: a page might send one of its own, which nobody checked.
     entries.push({ ...labelled, path: typeof image === 'string' ? image : undefined });
   }
   const file: ProjectFile = { request: rest, samples: entries };
@@ -43,7 +43,7 @@ export async function keptProject(store: ProjectStore, project: string) {
     }),
   );
   return {
-    // As it was kept.
+    // Its fields are those that were kept.
     request: {
       ...request,
       model: new Uint8Array(await model.arrayBuffer()),

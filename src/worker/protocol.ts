@@ -28,7 +28,7 @@ import type { StopReason } from '../training/index.ts';
 /** An image's contents; on platforms with files also a path. */
 export type ImageHandle = Blob | Uint8Array | string;
 
-/** What a model predicts from: an image, or a text. */
+/** The input of a prediction: an image, or a text. */
 export type InputHandle = ImageHandle | string;
 
 /** The labels of a sample, by task. */
@@ -55,7 +55,7 @@ export interface ModelRequest<M = Uint8Array> {
   readonly model: M;
   /** The model's name, for messages and its model card. */
   readonly name?: string;
-  /** Where it comes from, such as its address, for the model card; its name unless given. */
+  /** Its origin, such as an address, for the model card; its name unless given. */
   readonly source?: string;
   /** Parsed JSON: `preprocessor_config.json`, `config.json`, `tokenizer.json` and `tokenizer_config.json`. */
   readonly preprocessorConfig?: unknown;
@@ -97,7 +97,7 @@ export interface Loaded {
   readonly labels: readonly string[];
 }
 
-/** What is known once a training is open. */
+/** The facts of an open training. */
 export interface Opened<T extends TaskName = TaskName> {
   readonly task: T;
   readonly device: string;
@@ -172,10 +172,10 @@ export interface ExpectedTask<T extends TaskName = TaskName> {
   readonly task?: T;
 }
 
-/** What can be asked, with its answer. */
+/** The requests, with their answers. */
 export interface Methods {
   open(request: OpenRequest): Opened;
-  /** Opens a project that was kept, where it stopped. */
+  /** Opens a kept project to continue it. */
   reopen(project: string, options: ExpectedTask): Opened;
   /** Names of the projects that are kept. */
   projects(): readonly string[];

@@ -1,4 +1,4 @@
-/** What a request and a platform say, as a session takes it. */
+/** A request and a platform, as a session takes them. */
 import type { ImageReader } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ModelFiles, SessionPlatform, TrainSettings, TrainSettingsInput } from '../session/index.ts';
@@ -15,7 +15,10 @@ export const filesOf = ({
   config,
   tokenizer,
   tokenizerConfig,
-}: ModelRequest): ModelFiles => ({ name, source, preprocessing, config, tokenizer, tokenizerConfig });
+}: ModelRequest): ModelFiles => ({
+  ...{ name: String(name), source: String(source) },
+  ...{ preprocessing, config, tokenizer, tokenizerConfig },
+});
 
 /**
  * The settings with the classes of a request in the order of the outputs.

@@ -111,7 +111,7 @@ function readLabels(sample: Given, i: number, { kind }: LabelReading): Labels {
   );
 }
 
-/** What a name is the name of. */
+/** The things that names name. */
 const NOUNS = { class: 'class', labels: 'label', numbers: 'number' } as const;
 
 /** @throws ThawError `bad-data` for too few names, and for names that are empty or given twice */
@@ -129,7 +129,7 @@ function checkNames(names: readonly string[], { kind }: LabelReading): void {
   if (names.length === 0) throw new ThawError('bad-data', `no sample has a ${noun}`, `Give some samples a ${noun}`);
 }
 
-/** From a sample's labels to what the session takes. @param chosen whether the names are a choice of those in the samples */
+/** Reads a sample's labels as the session takes them. @param chosen whether the names are a choice of those in the samples */
 function rowReader(names: readonly string[], { kind }: LabelReading, chosen: boolean) {
   const places = new Map(names.map((name, i) => [name.normalize('NFC'), i]));
   const keys = [...places.keys()];

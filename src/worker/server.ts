@@ -153,12 +153,14 @@ class Server implements Served {
 
   async finish(): Promise<Finished> {
     const training = this.opened();
+    // It takes the sessions that the training's next step needs.
+    this.turns.refuseJob();
     return this.turns.run(() => training.finish());
   }
 
   async round(request: RemoteRoundRequest): Promise<RoundOutcome> {
     checkSamples(request.samples, this.platform);
-    if (this.turns.isBusy) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    this.turns.refuseJob();
     const rounding = new AbortController();
     this.rounding = rounding;
     try {
@@ -233,7 +235,7 @@ class Server implements Served {
     await unlock?.();
   }
 
-  /** Keeps where a training stands. @param isBest whether its weights are the best so far */
+  /** Keeps the training's checkpoint. @param isBest whether its weights are the best so far */
   private async keep({ request: { project }, session }: OpenTraining, isBest: boolean): Promise<void> {
     if (project === undefined || !this.isKept) return;
     try {

@@ -29,7 +29,7 @@ export interface Kept {
 
 /** A training that is open. */
 export class OpenTraining {
-  /** The epochs so far, and what was measured before them in this sitting. */
+  /** The epochs so far, and the evaluation before them if they began in this session. */
   private readonly rows: EpochRow[];
   private before: Evaluated | null = null;
   /** With what `finish` chooses, such as thresholds. */
@@ -48,7 +48,7 @@ export class OpenTraining {
   }
 
   /**
-   * @param kept where a project continues
+   * @param kept the checkpoints of a project that continues
    * @throws ThawError for everything that the user can fix
    */
   static async open(
@@ -144,7 +144,7 @@ export class OpenTraining {
       sample: Number(parts.dataset.val[index].file),
       ...mistake,
     }));
-    // What this task measures and gets wrong, which `task` names.
+    // The evaluation and the mistakes are those of this task.
     return {
       ...finished,
       status: 'finished',

@@ -8,9 +8,9 @@ export class Turns {
   private isPaused = false;
   private wake = () => {};
 
-  /** Whether a job is under way. */
-  get isBusy(): boolean {
-    return this.job !== undefined;
+  /** @throws ThawError `bad-config` if a job is under way */
+  refuseJob(): void {
+    if (this.job) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
   }
 
   /** Runs a task after those before it, or between two steps of the job. */
@@ -28,7 +28,7 @@ export class Turns {
    * @throws ThawError `bad-config` if another one is under way
    */
   async during<T>(job: () => Promise<T>): Promise<T> {
-    if (this.job) throw new ThawError('bad-config', 'a training is under way', 'Wait for its end, or stop it');
+    this.refuseJob();
     const own = this.afterLast(job);
     this.job = own;
     try {

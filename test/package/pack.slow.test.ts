@@ -218,13 +218,13 @@ test('its library can be imported from JavaScript', async () => {
      console.log(JSON.stringify([core.readModel(bytes).graph.name, typeof thaw.fineTune, 'fineTune' in core, thaw.nodeRuntime().device]));
      console.log(thaw.ThawError === core.ThawError);
      const thread = thaw.startThread();
-     console.log(await thread.train().catch(({ code, message }) => code + ': ' + message));
+     console.log(await thread.reopen('pets').catch(({ code, message }) => code + ': ' + message));
      thread.terminate();`,
   );
   const [first, second, third] = (await output(process.execPath, 'consumer.mjs')).split('\n');
   expect(JSON.parse(first)).toEqual(['g', 'function', false, 'cpu']);
   expect(second).toBe('true');
-  expect(third).toBe('bad-config: nothing is open');
+  expect(third).toBe('bad-config: there is nowhere to keep projects');
 });
 
 /** Type-checks files of the project with our compiler. */
@@ -369,8 +369,9 @@ test('what is for pages has types that hold without Node’s', async () => {
      export const nodes: number = readModel(new Uint8Array()).graph.nodes.length;
      export const opened = async (): Promise<number> => {
        const images = await pickImages({ folders: true });
-       const labelled = images.map(({ path }) => ({ image: path, label: 0 }));
-       return (await startProcess().open({ model: new Uint8Array(), classes: ['a'], images: labelled })).train;
+       const samples = images.map(({ path, folder }) => ({ image: path, label: folder }));
+       const { opened } = await startProcess().open({ model: new Uint8Array(), samples });
+       return opened.train;
      };`,
   );
   const options = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM', 'DOM.Iterable'], types: [] };

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -168,6 +168,9 @@ test('predicts during the training, which can be paused and stopped', async () =
   const before = events.length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(events.length).toBe(before);
+  const busy = { code: 'bad-config', message: 'a training is under way' };
+  await expect(training.finish()).rejects.toMatchObject(busy);
+  await expect(training.train()).rejects.toMatchObject(busy);
   await training.resume();
   await training.stop();
   expect(await trained).toBe('interrupted');
@@ -205,6 +208,11 @@ test('what is wrong comes back as an error with its code and what to do', async 
     hint: expect.stringContaining('two classes or more'),
   });
   await expect(client.open({ ...request, model: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad-model' });
+  const lacking = (field: string) => ({ ...request, [field]: undefined });
+  await expect(client.open(lacking('samples'))).rejects.toMatchObject({ message: 'there are no samples' });
+  await expect(client.open(lacking('model'))).rejects.toMatchObject({ message: 'there is no model' });
+  const nothing = { ...request, samples: [request.samples[0], null as never] };
+  await expect(client.open(nothing)).rejects.toMatchObject({ message: 'samples[1] is not a sample' });
   await expect(client.reopen('nowhere')).rejects.toMatchObject({ code: 'bad-config' });
   const training = await client.open(request);
   await expect(training.predict([new Blob(['no image'])])).rejects.toMatchObject({ code: 'bad-data' });
@@ -261,6 +269,62 @@ test.each([{ strict: true }, { verify: 'full' }, { saveEvery: 1 }, { artifacts: 
     });
   },
 );
+
+test('a finished model continues with its own head and classes', async () => {
+  const { client } = connected();
+  const short = { ...settings, stages: [{ train: 'head', epochs: 1 }] };
+  const classes = ['red', 'green', 'blue'];
+  const training = await client.open({ ...request, classes, settings: short });
+  expect(training.opened.classes).toEqual(classes);
+  await training.train();
+  const { files } = await training.finish();
+  // The samples lack a class of the model.
+  const samples = request.samples.filter(({ label }) => label !== 'green');
+  const kept = { ...short, keepHead: true };
+  const again = await client.open({ model: files, samples, settings: kept });
+  expect(again.opened).toMatchObject({ classes, train: 16, val: 8, notices: [] });
+  const stranger = [...samples, { ...samples[0], label: 'pink' }];
+  await expect(client.open({ model: files, samples: stranger, settings: kept })).rejects.toThrow(
+    'samples[24] has the label "pink", and there is no such class',
+  );
+  const regression = samples.map(({ image, split }) => ({ image: image!, split, values: { red: Math.random() } }));
+  await expect(
+    client.open({ task: 'regression', model: files, samples: regression, settings: kept }),
+  ).rejects.toMatchObject({ code: 'bad-data' });
+});
+
+test.each(['labels', 'targets'] as const)('classes and setting %s are not both taken', async (name) => {
+  const { client } = connected();
+  const classes = ['red', 'green', 'blue'];
+  await expect(client.open({ ...request, classes, settings: { ...settings, [name]: classes } })).rejects.toMatchObject({
+    code: 'bad-config',
+    message: `classes and setting ${name} both name the outputs of the model`,
+  });
+});
+
+test('a model is finished but not measured if no validation sample can be read any more', async () => {
+  const { client, events } = connected();
+  const own = await makeProject();
+  try {
+    const { samples } = await requestOf(own);
+    const training = await client.open({
+      ...request,
+      samples,
+      settings: { ...settings, cacheMemory: 0, stages: [{ train: 'head', epochs: 1 }] },
+    });
+    await training.train();
+    rmSync(join(own.data, 'val'), { recursive: true });
+    const result = await training.finish();
+    const nothing = { evaluation: null, test: null, calibration: null, mistakes: null };
+    expect(result).toMatchObject({ status: 'unmeasured', task: 'classification', ...nothing });
+    const card = Buffer.from(new Map(result.files).get('README.md')!).toString();
+    expect(card).toContain('accuracy');
+    const problem = { type: 'problem', sample: 24, reason: expect.any(String) };
+    expect(events).toContainEqual(problem);
+  } finally {
+    own.remove();
+  }
+});
 
 test('a lone model takes its own preprocessing, and an assumed one is reported', async () => {
   const run = join(project.folder, 'own preprocessing');

@@ -34,10 +34,11 @@ test('during a job, tasks run between its steps or after it, and a second job is
     }
     await noting(notes, 'last step')();
   });
-  expect(turns.isBusy).toBe(true);
+  expect(() => turns.refuseJob()).toThrow('a training is under way');
   await expect(turns.during(async () => {})).rejects.toMatchObject({ code: 'bad-config' });
   await turns.run(noting(notes, 'a'));
   await turns.whenIdle();
+  turns.refuseJob();
   await job;
   await turns.run(noting(notes, 'b'));
   const order = notes.filter((note) => note.endsWith('begins')).map((note) => note.replace(' begins', ''));

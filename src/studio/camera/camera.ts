@@ -52,7 +52,7 @@ export function useCamera() {
     turn: () => {
       facing.value = wanted === 'user' ? 'environment' : 'user';
     },
-    /** The middle of what it sees now. */
+    /** The middle of the current frame. */
     take: () => (ready.value && video.current ? squareOf(video.current) : Promise.resolve(undefined)),
   };
 }

@@ -30,7 +30,7 @@ export const App = ({ studio, notice }: AppProps) => (
   </StudioContext.Provider>
 );
 
-/** Says how the training goes on to those who do not see it. */
+/** Announces the training's progress to screen readers. */
 function Announcer({ studio: { teaching } }: { readonly studio: Studio }) {
   return (
     <p class="unseen" aria-live="polite">

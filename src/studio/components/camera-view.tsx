@@ -1,7 +1,7 @@
 import type { Camera } from '../camera/camera.ts';
 import { Icon } from './icon.tsx';
 
-/** What a camera sees, or why it sees nothing. */
+/** The camera's video, or why there is none. */
 export const CameraView = ({ camera }: { readonly camera: Camera }) => (
   <div class="camera">
     <video ref={camera.video} class={camera.mirrored ? 'mirrored' : ''} muted playsInline aria-label="The camera" />

@@ -8,20 +8,20 @@ export interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** In front of the page, which waits; Escape closes it, and the focus returns to where it was. */
+/** In front of the page, which waits; Escape closes it, and the focus returns. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the browser closes a dialog on Escape
     <dialog
       ref={dialog}
       aria-label={title}
       onClose={onClose}
       onClick={({ target }) => {
-        // Beside the panel is the dialog's own backdrop.
+        // Around the panel is the dialog's own backdrop.
         if (target === dialog.current) dialog.current?.close();
       }}
     >

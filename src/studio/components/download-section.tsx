@@ -12,7 +12,7 @@ const classify = await pipeline('image-classification', './model');`;
 export function DownloadSection() {
   const { teaching, board } = useStudio();
   const copied = useSignal(false);
-  /** Where it lies, if a dialog asked for the place. */
+  /** The folder, if a dialog asked for one. */
   const saved = useSignal<string | undefined>(undefined);
   const result = teaching.result.value;
   if (!result) return null;
@@ -49,7 +49,7 @@ export function DownloadSection() {
         <span class="number">5</span> Take it with you
       </h2>
       <p class="lead">
-        The model is yours: an ordinary ONNX file, with what transformers.js needs beside it. It never left this device.
+        The model is yours: an ordinary ONNX file, with the files that transformers.js needs. It never left this device.
       </p>
       <button type="button" class="primary wide" onClick={download}>
         <Icon name="download" />

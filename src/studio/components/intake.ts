@@ -3,7 +3,7 @@ import { IMAGES_TAKEN, listed, type Refused, readImages } from '../files/images.
 import type { Studio } from '../state/studio.ts';
 import type { Place } from '../state/types.ts';
 
-/** Images into a class; what is none is named at it. */
+/** Adds images to a class, and lists the files that are not images. */
 export async function takeIn(studio: Studio, id: string, files: readonly File[]): Promise<void> {
   const place: Place = `class:${id}`;
   studio.board.clear(place);

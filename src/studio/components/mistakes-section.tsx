@@ -7,7 +7,7 @@ import { score } from './words.ts';
 /** Mistakes that are shown at most; the surest come first. */
 const SHOWN = 24;
 
-/** What it still gets wrong of the images that were held back. */
+/** The validation images that the model gets wrong. */
 export function MistakesSection() {
   const result = useStudio().teaching.result.value;
   if (!result) return null;

@@ -5,7 +5,7 @@ import { readOwnModel, withConfiguration } from '../files/models.ts';
 import { arePhotographs } from '../state/classes.ts';
 import { Trouble } from './trouble.tsx';
 
-/** What the training starts from. */
+/** The model that the training starts from. */
 export function ModelChoice() {
   const studio = useStudio();
   const files = useRef<HTMLInputElement>(null);
@@ -59,7 +59,7 @@ export function ModelChoice() {
               ? model.preprocessorConfig
                 ? 'With its preprocessor_config.json.'
                 : 'Click to add its preprocessor_config.json, or to take another.'
-              : 'For photos, say. Choose the JSON files beside it with it.'}
+              : 'For photos, say. Choose the JSON files next to it as well.'}
           </small>
         </span>
       </label>

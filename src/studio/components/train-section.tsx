@@ -9,7 +9,7 @@ import { Progress } from './progress.tsx';
 import { Trouble } from './trouble.tsx';
 import { score } from './words.ts';
 
-/** Where it learns, and is watched. */
+/** The training: its model, its settings and its progress. */
 export function TrainSection() {
   const studio = useStudio();
   const { teaching } = studio;

@@ -3,7 +3,7 @@ import { useStudio } from '../context.ts';
 import type { Place } from '../state/types.ts';
 import { Icon } from './icon.tsx';
 
-/** What went wrong at a place, and what to do; read out when it appears. */
+/** An error at a place, and how to fix it; screen readers announce it. */
 export function Trouble({ place }: { readonly place: Place }) {
   const { board } = useStudio();
   const problem = board.problems.value[place];

@@ -15,7 +15,7 @@ const WAYS: readonly Option<Way>[] = [
   { value: 'file', label: 'File', icon: 'file' },
 ];
 
-/** Where it is asked. */
+/** Predictions of new images. */
 export function TrySection() {
   const { teaching, classes } = useStudio();
   const chosen = useSignal<Way | undefined>(undefined);

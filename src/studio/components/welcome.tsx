@@ -6,7 +6,7 @@ import { Icon } from './icon.tsx';
 
 const PIXELS = 112;
 
-/** What stands where nothing is yet: one click shows the whole thing at work. */
+/** Shown while there are no images: one click shows an example of everything. */
 export function Welcome({ onExamples }: { readonly onExamples: () => Promise<void> }) {
   const busy = useSignal(false);
   return (

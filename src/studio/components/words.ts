@@ -16,7 +16,7 @@ export function score({ evaluation }: Result): { readonly right: number; readonl
   return { right: evaluation.confusion.reduce((sum, row, i) => sum + row[i], 0), all };
 }
 
-/** What is read out as the training goes on: not more than once a round. */
+/** For screen readers during the training: at most one message a round. */
 export function announcement(run: Run, result: Result | undefined): string {
   const { phase, rows } = run;
   const last = rows.at(-1);

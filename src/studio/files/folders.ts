@@ -1,6 +1,6 @@
-/** Files out of what was dropped or chosen, by the folder in which each lies. */
+/** Dropped or chosen files, by their folder. */
 
-/** A file and the name of its folder; empty where it lies in none. */
+/** A file and the name of its folder; empty if it has none. */
 export interface PlacedFile {
   readonly folder: string;
   readonly file: File;

@@ -5,13 +5,13 @@ import { checkedSize, failureReason } from '../../data/web/index.ts';
 
 /** Pixels of the longer side above which an image is made smaller: models look at a few hundred. */
 const LARGEST = 1024;
-/** Bytes up to which a file is kept as it is. */
+/** Bytes up to which a file is kept unchanged. */
 const SMALL = 1_000_000;
 
 /**
  * An image that this browser can read, made smaller if it is large. Its header is checked before anything is decoded.
  *
- * @throws Error where it cannot be read; `failureReason` puts it into words
+ * @throws Error if it cannot be read; `failureReason` puts it into words
  */
 export async function readImage(file: Blob): Promise<Blob> {
   await checkedSize(file);
@@ -29,7 +29,7 @@ export async function readImage(file: Blob): Promise<Blob> {
   }
 }
 
-/** What a canvas shows, as a file. */
+/** The contents of a canvas, as a file. */
 export const blobOf = (canvas: HTMLCanvasElement, type: 'image/png' | 'image/jpeg' = 'image/png'): Promise<Blob> =>
   new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the image cannot be kept'))), type, 0.92);
@@ -37,7 +37,7 @@ export const blobOf = (canvas: HTMLCanvasElement, type: 'image/png' | 'image/jpe
 
 export interface Incoming {
   readonly images: readonly Blob[];
-  /** What is no image, or none that Thaw or this browser reads. */
+  /** Files that are not images, or that Thaw or this browser cannot read. */
   readonly refused: readonly Refused[];
 }
 

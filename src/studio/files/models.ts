@@ -12,7 +12,7 @@ async function parsed(files: readonly File[], name: string): Promise<unknown> {
 }
 
 /**
- * The model among files: one `.onnx`, with `preprocessor_config.json` and `config.json` where they are there. Of several, a
+ * The model among files: one `.onnx`, with `preprocessor_config.json` and `config.json` if they are there. Of several, a
  * `model.onnx` is taken, which is how transformers.js names the unquantized one.
  *
  * @throws ThawError `bad-model`

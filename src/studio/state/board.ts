@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import { problemOf } from './problems.ts';
 import type { Place, Problem } from './types.ts';
 
-/** What went wrong, by the place where it is shown. */
+/** Errors, by the place that shows them. */
 export class Board {
   readonly problems = signal<Readonly<Partial<Record<Place, Problem>>>>({});
 

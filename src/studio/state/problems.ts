@@ -7,7 +7,7 @@ const sentence = (text: string): string => {
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 };
 
-/** An error for a reader. What is no `ThawError` is a bug of ours, and says so. */
+/** An error for a reader. An error that is not a `ThawError` is reported as a bug of ours. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof ThawError) {
     return { message: sentence(error.message), ...(error.hint && { hint: sentence(error.hint) }) };
@@ -24,7 +24,7 @@ export function problemOf(error: unknown): Problem {
   };
 }
 
-/** Where an error of opening or training is shown: beside what caused it. */
+/** The place that shows an error of opening or training: next to its cause. */
 export function placeOf(error: unknown): Place {
   if (!(error instanceof ThawError)) return 'train';
   if (error.code === 'bad-model' || error.code === 'unsupported-operator') return 'model';

@@ -66,7 +66,7 @@ export function secondsLeft(run: Run): number | undefined {
   if (!opened || !stage) return undefined;
   const byEpoch = last?.stage === stage.stage ? last.seconds : undefined;
   const bySteps = pace.steps >= 3 ? (pace.seconds / pace.steps) * opened.stepsPerEpoch : undefined;
-  // What was remembered of the frozen layers makes later epochs shorter than the steps so far.
+  // Cached outputs of the frozen layers make later epochs shorter than the steps so far.
   const epoch = byEpoch ?? bySteps;
   return epoch === undefined ? undefined : Math.max(0, epoch * (epochsPlanned(run) - epochsDone(run) - within));
 }
@@ -75,7 +75,7 @@ export function secondsLeft(run: Run): number | undefined {
 export const isBusy = (phase: Phase): boolean =>
   phase === 'opening' || phase === 'training' || phase === 'paused' || phase === 'stopping' || phase === 'finishing';
 
-/** Stages as they were planned, with the epochs that each takes, counted from 0, the last one included. */
+/** The planned stages, each with its first and last epoch, counted from 0. */
 export function plannedBands(run: Run): { readonly train: string; readonly from: number; readonly to: number }[] {
   let from = 0;
   return (run.opened?.stages ?? []).map(({ train, epochs }) => {

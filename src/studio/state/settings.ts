@@ -17,7 +17,7 @@ export const OWN_SETTINGS: StudioSettings = { epochs: 10, variation: 'photos', p
 
 export const MOST_EPOCHS = 200;
 
-/** What the page does not ask for is as the model recommends, but for views: a page has less time than a command. */
+/** Other settings are those that the model recommends, except for views: a page has less time than a command. */
 export function trainSettings({ epochs, variation, preset, device }: StudioSettings): TrainingSettings {
   return { epochs, preset, device, augment: VARIATIONS[variation], views: VIEWS };
 }

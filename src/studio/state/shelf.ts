@@ -1,4 +1,4 @@
-/** Where the page keeps what it was given, so that a closed tab loses nothing. */
+/** The page's storage, so that a closed tab loses nothing. */
 export interface Shelf {
   get(key: string): Promise<unknown>;
   put(key: string, value: unknown): Promise<void>;
@@ -31,7 +31,7 @@ export async function browserShelf(name = 'thaw-studio'): Promise<Shelf> {
   };
 }
 
-/** Forgets with the page: where the browser gives no database, or another tab has it. */
+/** Storage that ends with the page: if the browser has no database, or another tab uses it. */
 export function memoryShelf(): Shelf {
   const kept = new Map<string, unknown>();
   return {

@@ -10,7 +10,7 @@ import type { Shelf } from './shelf.ts';
 import { Teaching } from './teaching.ts';
 import type { OwnModel, StudioClass, StudioImage, StudioSettings } from './types.ts';
 
-/** Two empty classes to start with: one alone is none. */
+/** Two empty classes to start with. */
 const beginning = (): readonly StudioClass[] => withClass(withClass([], '1'), '2');
 
 /** Milliseconds in which changes are gathered before they are kept. */
@@ -52,7 +52,7 @@ export class Studio {
     });
   }
 
-  /** Takes up what an earlier visit left. */
+  /** Restores an earlier visit. */
   async restore(): Promise<void> {
     const draft = await readDraft(this.shelf);
     if (!draft) return;
@@ -109,7 +109,7 @@ export class Studio {
     }
   }
 
-  /** The class to which an image goes that is given to none: the last one that got some, or the first. */
+  /** The class for an image without one: the last class that got images, or the first. */
   get target(): string | undefined {
     const ids = this.classes.value.map(({ id }) => id);
     return this.last !== undefined && ids.includes(this.last) ? this.last : ids[0];

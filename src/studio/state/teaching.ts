@@ -11,7 +11,7 @@ import { follow, isBusy, NO_RUN } from './run.ts';
 import { trainSettings } from './settings.ts';
 import type { OwnModel, Phase, Result, Run, StudioClass, StudioSettings } from './types.ts';
 
-/** What a training is started with. */
+/** The input of a training. */
 export interface Lesson {
   readonly classes: readonly StudioClass[];
   readonly model: OwnModel | undefined;
@@ -20,7 +20,7 @@ export interface Lesson {
 
 export interface TeachingHooks {
   readonly board: Board;
-  /** The run is worth keeping as it is now. */
+  /** The current state of the run is worth keeping. */
   readonly keep: () => void;
   /** An image of the run, by its id. */
   readonly imageOf: (id: string) => Promise<Blob | undefined>;
@@ -32,7 +32,7 @@ export class Teaching {
   /** Ids of images that could not be read. */
   readonly unreadable = signal<ReadonlySet<string>>(new Set());
   readonly busy = computed(() => isBusy(this.run.value.phase));
-  /** Whether images can be tried: from the first layer that trains on. */
+  /** Whether images can be tried: once the first layer trains. */
   readonly ready = computed(() => {
     const { phase, opened } = this.run.value;
     return opened !== undefined && phase !== 'idle' && phase !== 'opening' && phase !== 'resting';
@@ -47,7 +47,7 @@ export class Teaching {
     private readonly hooks: TeachingHooks,
   ) {}
 
-  /** Trains from the start. What is missing or goes wrong is on the board. */
+  /** Trains from the start. The board shows missing input and errors. */
   async start({ classes, model, settings }: Lesson): Promise<void> {
     if (this.busy.value) return;
     const { board } = this.hooks;
@@ -82,10 +82,7 @@ export class Teaching {
     });
   }
 
-  /**
-   * Takes up the run of an earlier visit: one that was finished is made ready to be tried, one that was under way waits for
-   * `resume`.
-   */
+  /** Restores the run of an earlier visit: a finished one can be tried, and an interrupted one waits for `resume`. */
   async restore(run: Run): Promise<void> {
     const { phase } = run;
     if (phase === 'idle' || phase === 'opening' || !run.opened || this.host.project === undefined) return;
@@ -119,7 +116,7 @@ export class Teaching {
     });
   }
 
-  /** Ends the training; what was learned until then is the result. */
+  /** Ends the training; the result is the best model so far. */
   async stop(): Promise<void> {
     const { phase } = this.run.value;
     if (phase === 'opening') this.unwanted = true;
@@ -128,7 +125,7 @@ export class Teaching {
     await this.training?.stop();
   }
 
-  /** Probabilities by the weights as they are, during a training too. */
+  /** Probabilities by the current weights, also during a training. */
   async predict(image: Blob): Promise<Prediction<'classification'> | undefined> {
     // While the model is measured and exported, its sessions are in use.
     await this.finishing;
@@ -166,7 +163,7 @@ export class Teaching {
     return client;
   }
 
-  /** Runs a task of the training; what it throws is shown, and the page can be used again. */
+  /** Runs a task of the training. Its errors are shown, and the page can be used again. */
   private async work(task: (client: RemoteClient) => Promise<void>): Promise<void> {
     const client = this.started();
     this.unwanted = false;

@@ -1,4 +1,4 @@
-/** What the page knows, as plain data. */
+/** The page's state, as plain data. */
 
 import type { TaskEvaluation } from '../../tasks/index.ts';
 import type { EpochRow, StageInfo, StopReason } from '../../training/index.ts';
@@ -52,7 +52,7 @@ export type Phase =
   | 'interrupted'
   | 'resting';
 
-/** A training as it was started, and how far it is. */
+/** A training: its input and its progress. */
 export interface Run {
   readonly phase: Phase;
   /** Names, in the order of the outputs. */
@@ -69,7 +69,7 @@ export interface Run {
   readonly within: number;
   /** Accuracy on the validation images before training. */
   readonly before?: number;
-  /** Seconds of the steps of this stage so far, for what is left. */
+  /** Seconds of the steps of this stage so far, to estimate the rest. */
   readonly pace: { readonly steps: number; readonly seconds: number };
   readonly why?: StopReason;
 }

@@ -6,7 +6,7 @@ import { makeFolder, writeAtomically } from '../../node/disk/index.ts';
 import { takeLock } from '../../node/run/lock.ts';
 import type { ProjectStore } from '../store.ts';
 
-/** Beside the projects, since a project's own folder is removed and made anew. No encoded name begins like this. */
+/** Next to the projects, because a project's own folder is removed and made again. No encoded name begins like this. */
 const LOCKS = '%locks';
 
 /** Projects as folders of a folder. */

@@ -5,13 +5,13 @@ import { emitterPort, type Port } from '../port.ts';
 import type { NodePlatformOptions } from './platform.ts';
 
 export interface ThreadOptions extends NodePlatformOptions {
-  /** The thread, where a bundler makes it from `thaw/thread`; the one beside this script unless given. */
+  /** The thread, if a bundler makes it from `thaw/thread`; the one next to this script unless given. */
   readonly thread?: Worker;
 }
 
 /**
- * Starts a worker thread that trains, and gives a client of it: while ONNX Runtime computes, the program goes on. The thread keeps
- * the program from ending until `terminate()`. If it ends by itself, calls are rejected with a ThawError `ended` that says why.
+ * Starts a worker thread that trains and predicts, and gives a client of it, so that the program continues while ONNX Runtime computes. The
+ * program runs until `terminate()`. If the thread ends before, calls are rejected with a ThawError `ended` that gives the reason.
  */
 export function startThread({ thread, ...platform }: ThreadOptions = {}): RemoteClient {
   const started = thread ?? new Worker(new URL('./thread.js', import.meta.url));

@@ -1,4 +1,4 @@
-/** The script of a worker thread. Its first message says where it is to keep projects; then it serves. */
+/** The script of a worker thread. Its first message has the options of its platform; then it serves. */
 import { parentPort } from 'node:worker_threads';
 import { emitterPort } from '../port.ts';
 import { serve } from '../server.ts';
