@@ -47,3 +47,15 @@ export class ThawError extends Error {
 }
 
 const asLine = (text: string): string => withoutSecrets(text).replace(/\s*[\n\v\f\r\u0085\u2028\u2029]\s*/g, ' ');
+
+/**
+ * Checks a text that a caller in JavaScript may have left out.
+ *
+ * @param name of the property, for the error
+ * @throws ThawError `bad-config`
+ */
+export function requireText(value: unknown, name: string, hint: string): asserts value is string {
+  if (typeof value === 'string' && value !== '') return;
+  const problem = value === undefined || value === '' ? 'is missing' : `is not a text, but ${typeof value}`;
+  throw new ThawError('bad-config', `${name} ${problem}`, hint);
+}

@@ -1,2 +1,2 @@
 /** For Electron's main process. */
-export { preload, startTraining, type Training, type TrainingOptions } from './main.ts';
+export { preload, startTraining, type Training, type TrainingOptions, type TrainingWindow } from './main.ts';

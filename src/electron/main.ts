@@ -9,9 +9,17 @@ import { TrainingProcess } from './training-process.ts';
 /** Path of the preload script, for `webPreferences`. */
 export const preload: string = fileURLToPath(new URL('./preload.cjs', import.meta.url));
 
+/** A `BrowserWindow`, described so that these types hold without Electron's. */
+export interface TrainingWindow {
+  readonly webContents: { readonly ipc: object; postMessage(channel: string, message: unknown): void };
+  once(event: 'closed', listener: () => void): unknown;
+  off(event: 'closed', listener: () => void): unknown;
+}
+
+/** Whose page may train, and where its projects are. */
 export interface TrainingOptions {
-  /** Whose page may train. It has `preload` as its preload script. */
-  readonly window: BrowserWindow;
+  /** The window whose page may train. It has `preload` as its preload script. */
+  readonly window: TrainingWindow;
   /** Of the page, such as `app://studio`; any other page in the window is refused. */
   readonly origin: string;
   /** Folder that projects are kept in, such as one in `app.getPath('userData')`. */
@@ -20,6 +28,7 @@ export interface TrainingOptions {
   readonly host?: string;
 }
 
+/** A window whose page may train. */
 export interface Training {
   /** Ends the utility process, if there is one, and answers no more requests. */
   end(): void;
@@ -29,7 +38,9 @@ export interface Training {
  * Lets a window's page train: whenever it asks, a utility process is forked for it, in place of the one before. The page names no files
  * but those that its user picked in a dialog.
  */
-export function startTraining({ window, origin, projects, host }: TrainingOptions): Training {
+export function startTraining({ window: given, origin, projects, host }: TrainingOptions): Training {
+  // Only Electron makes such windows.
+  const window = given as BrowserWindow;
   const { webContents } = window;
   const { ipc } = webContents;
   const picked = new Set<string>();

@@ -22,13 +22,12 @@ export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining
  * ```ts
  * import { startWorker } from 'thaw/web';
  *
- * const files = document.querySelector('input')!.files!;
  * const worker = startWorker({ assets: '/ort' });
- * const files = Array.from(document.querySelector('input')!.files!);
- * const samples = files.map((image) => ({ image, label: image.name.startsWith('cat') ? 'cat' : 'dog' }));
+ * const images = Array.from(document.querySelector('input')!.files!); // cat-1.jpg, dog-1.jpg, …
+ * const samples = images.map((image) => ({ image, label: image.name.split('-')[0] }));
  * const training = await worker.open({ model: '/models/resnet.onnx', samples });
  * await training.train();
- * const [{ label, probability }] = await training.predict([files[0]]);
+ * const [{ label, probability }] = await training.predict([images[0]]);
  * console.log(label, probability);
  * ```
  */

@@ -33,7 +33,10 @@ const API: Readonly<Record<string, { readonly file: string; readonly names: stri
       PageTraining Prediction PredictionSettings RemoteEvent TaskName ThawError TrainingSettings WebRuntimeOptions WorkerOptions
       answersBy fetchTransport folderAsZip loadModel modelFetch runNode startWorker webRuntime`,
   },
-  'thaw/electron': { file: 'src/electron/index.ts', names: 'Training TrainingOptions preload startTraining' },
+  'thaw/electron': {
+    file: 'src/electron/index.ts',
+    names: 'Training TrainingOptions TrainingWindow preload startTraining',
+  },
   'thaw/electron/client': {
     file: 'src/electron/client.ts',
     names:

@@ -352,6 +352,16 @@ describe('its examples run', () => {
   });
 });
 
+test('the types for Electron hold where Electron is not installed', async () => {
+  write(
+    'window.ts',
+    `import { startTraining, type TrainingOptions } from 'thaw/electron';
+    export const start = (options: TrainingOptions) => startTraining(options).end();`,
+  );
+  const options = { module: 'NodeNext', types: [], lib: ['ES2023', 'DOM'], skipLibCheck: false };
+  expect(await typeErrors(['window.ts'], options)).toBe('');
+});
+
 test('Electron’s own types hold in the example of it', async () => {
   link('electron', 'node_modules/electron');
   write('electron-main.js', readFileSync('examples/electron/main.js', 'utf8'));

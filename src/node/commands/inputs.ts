@@ -9,20 +9,26 @@ import {
   sharpReader,
 } from '../../data/node/index.ts';
 import { isText } from '../../data/text/index.ts';
+import { requireText, ThawError } from '../../errors.ts';
 import { type InputFormat, plainSource as plain, type SourcePlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 
 /** A data set of what the model takes. */
-export const openLabelled = (path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> =>
-  isText(format) ? openTexts(path, options) : openDataset(path, options);
+export async function openLabelled(path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> {
+  requireText(path, 'data', 'Give the path of a folder or of a table');
+  return isText(format) ? openTexts(path, options) : openDataset(path, options);
+}
 
-/** What a user wants to know of: files and folders of images; texts, and files and folders of them. */
-export const openUnlabelled = (
+/** Samples to predict: files and folders of images; texts, and files and folders of them. */
+export async function openUnlabelled(
   given: readonly string[],
   format: InputFormat,
   options: Pick<OpenDatasetOptions, 'strict' | 'signal'>,
-): Promise<{ samples: Sample[]; problems: DataProblem[] }> =>
-  isText(format) ? readTexts(given) : openImages(given, options);
+): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
+  if (!Array.isArray(given) || !given.every((path) => typeof path === 'string'))
+    throw new ThawError('bad-config', 'images is not a list of texts', 'Give paths of files and folders, or texts');
+  return isText(format) ? readTexts(given) : openImages(given, options);
+}
 
 /** Reads images with sharp, and reports those that cannot be read. */
 export function fileReading({ onEvent }: Pick<JobHooks, 'onEvent'> = {}): SourcePlatform {

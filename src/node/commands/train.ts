@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../../data/index.ts';
+import { requireText } from '../../errors.ts';
 import type { ComparisonRow } from '../../report/index.ts';
 import { openSession, readSettings, settingsOf, type TaskRequest } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
@@ -40,6 +41,8 @@ export async function train<T extends TaskName = 'classification'>(
   const settings = settingsOf(request);
   const { device, augment } = readSettings({ ...settings });
   readAugmentation(augment);
+  // Before a model is downloaded.
+  requireText(request.data, 'data', 'Give the path of a folder or of a table');
   const runtime = await openRuntime(device, hooks);
   const files = await fetchModel(request.model, hooks);
   const model = await readModelFile(files.path);

@@ -40,6 +40,7 @@ export const fineTune = <T extends TaskName = 'classification'>(
   options?: JobOptions,
 ): Training<T> => new Job((hooks) => train(request, hooks), options);
 
+/** A run to continue. */
 export interface ResumeRequest<T extends TaskName> {
   /** The run directory. */
   readonly run: string;
@@ -50,20 +51,22 @@ export interface ResumeRequest<T extends TaskName> {
 /**
  * Continues a run exactly where it stopped.
  *
+ * @param request the run directory, or an object with the task if it is not classification
  * @example
  * ```ts
  * import { resume } from 'thaw';
  *
- * const result = await resume({ run: 'runs/images-1' }).result;
+ * const result = await resume('runs/images-1').result;
  * console.log(result.status, result.epochs);
  * ```
  * @returns at once; `result` is rejected with a ThawError `run-directory` if the run cannot be continued
  */
 export const resume = <T extends TaskName = 'classification'>(
-  { run, task = 'classification' as T }: ResumeRequest<T>,
+  request: string | ResumeRequest<T>,
   options?: JobOptions,
 ): Training<T> =>
   new Job(async (hooks) => {
+    const { run, task = 'classification' as T } = typeof request === 'string' ? { run: request } : request;
     const check = (found: TaskName) => checkTask(task, found);
     return (await resumeRun(run, hooks, check)) as TrainingResult<T>;
   }, options);

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
-import { ThawError } from '../../errors.ts';
+import { requireText, ThawError } from '../../errors.ts';
 import { fileNameOf } from '../../file-names.ts';
 import { parseJson } from '../../json.ts';
 import type { Checkpoint, EpochRow } from '../../training/index.ts';
@@ -343,6 +343,7 @@ export async function resumeRun(path: string): Promise<RunWriter> {
 }
 
 async function runAt(path: string): Promise<string> {
+  requireText(path, 'run', 'Give the directory that `thaw train` made, such as runs/NAME');
   const absolute = resolve(path);
   const unfinished = await unfinishedIn(absolute);
   if (unfinished) throw cutOff(path, unfinished);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Job } from '../../../src/node/library/index.ts';
+import { fineTune, Job, resume } from '../../../src/node/library/index.ts';
 
 type Event = { readonly n: number };
 
@@ -52,4 +52,14 @@ test('throws what it fails with, in the loop and as its result', async () => {
   await expect(reading).rejects.toThrow('broken');
   await expect(job.result).rejects.toThrow('broken');
   expect(seen).toEqual([1]);
+});
+
+test('a request without a model, data or a run is refused in words', async () => {
+  // biome-ignore lint/suspicious/noExplicitAny: as from JavaScript
+  const wrong = (request: object) => fineTune(request as any).result;
+  await expect(wrong({ data: 'images' })).rejects.toMatchObject({ code: 'bad-config', message: 'model is missing' });
+  await expect(wrong({ model: 'default' })).rejects.toMatchObject({ code: 'bad-config', message: 'data is missing' });
+  await expect(wrong({ model: 5, data: 'images' })).rejects.toThrow('model is not a text, but number');
+  await expect(resume('').result).rejects.toMatchObject({ code: 'bad-config', message: 'run is missing' });
+  await expect(resume('runs/nowhere').result).rejects.toMatchObject({ code: 'run-directory' });
 });
