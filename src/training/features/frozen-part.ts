@@ -12,7 +12,7 @@ import { loadable, type Runtime } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';
-import { BESIDE_DECODING, CountedValues, pick, Segment, type SizedSegment } from './segment.ts';
+import { BESIDE_DECODING, pick, Segment, SizeDependentValues, type SizedSegment } from './segment.ts';
 
 /** Part of the cache's memory for features that several stages share. The rest is for those of the current stage alone. */
 const TRUNK_SHARE = 0.75;
@@ -40,11 +40,11 @@ export class FrozenPart {
   private constructor(
     private readonly cache: FeatureCache,
     private readonly inputs: readonly Value[],
-    /** From the data to the trunk's values, and from there to the boundary. None if samples can't be told apart. */
+    /** From the data to the trunk's values, and from there to the boundary. None if the features are not each sample's own. */
     private readonly segments: { readonly trunk: Segment; readonly rest?: Segment } | undefined,
-    /** Boundary values that follow from the number of samples and their sizes alone. */
-    private readonly counted: CountedValues | undefined,
-    /** Takes whole batches, where there are no segments. */
+    /** Boundary values that follow from the number and the sizes of samples alone. */
+    private readonly sizeDependent: SizeDependentValues | undefined,
+    /** Takes whole batches if there are no segments. */
     private readonly whole: LazySession | undefined,
   ) {}
 
@@ -59,13 +59,13 @@ export class FrozenPart {
       return new FrozenPart(cache, inputs, undefined, undefined, whole);
     }
     const { values, rest } = parts;
-    const counted = parts.fixed && new CountedValues(runtime, parts.fixed, inputs);
+    const sizeDependent = parts.fixed && new SizeDependentValues(runtime, parts.fixed, inputs);
     const share = rest ? TRUNK_SHARE : 1;
-    const trunk = await Segment.open({ runtime, model: parts.trunk, from: inputs, to: values, counted, share });
-    if (!rest) return new FrozenPart(cache, inputs, { trunk }, counted, undefined);
+    const trunk = await Segment.open({ runtime, model: parts.trunk, from: inputs, to: values, sizeDependent, share });
+    if (!rest) return new FrozenPart(cache, inputs, { trunk }, sizeDependent, undefined);
     const ends = { from: values, to: rest.values, after: trunk };
-    const second = await Segment.open({ runtime, model: rest.model, ...ends, counted, share: 1 });
-    return new FrozenPart(cache, inputs, { trunk, rest: second }, counted, undefined);
+    const second = await Segment.open({ runtime, model: rest.model, ...ends, sizeDependent, share: 1 });
+    return new FrozenPart(cache, inputs, { trunk, rest: second }, sizeDependent, undefined);
   }
 
   /** Whether it caches features. */
@@ -111,12 +111,12 @@ export class FrozenPart {
     await this.advance(trunk, rows, DATA, cacheTrunk || !rest ? keys : undefined);
     if (rest) await this.advance(rest, rows, trunk.space.model, keys);
     const stacked = (rest ?? trunk).to.stack(rows.map(({ bytes }) => bytes));
-    return pick({ ...stacked, ...(await this.counted?.at(rows.length, sizes)) }, names);
+    return pick({ ...stacked, ...(await this.sizeDependent?.at(rows.length, sizes)) }, names);
   }
 
   async release(): Promise<void> {
     const { trunk, rest } = this.segments ?? {};
-    await Promise.all([trunk, rest, this.counted, this.whole].map((part) => part?.release()));
+    await Promise.all([trunk, rest, this.sizeDependent, this.whole].map((part) => part?.release()));
   }
 
   private async ofWholeBatch(data: Record<string, Tensor>, names: readonly string[]) {
