@@ -174,7 +174,7 @@ export class Emitter {
     return value;
   }
 
-  scalar(value: number, type: DataType = 'float32'): Value {
+  scalar(value: number, type: DataType = 'float32'): Value<readonly []> {
     return this.constant(
       { type, shape: [], data: arrayFrom(type, [value]) },
       `scalar_${String(value).replace(/[^\w.]/g, '_')}`,
@@ -182,7 +182,7 @@ export class Emitter {
   }
 
   /** An int64 vector. */
-  ints(values: readonly number[]): Value {
+  ints(values: readonly number[]): Value<readonly [number]> {
     return this.constant({ type: 'int64', shape: [values.length], data: arrayFrom('int64', values) }, 'ints');
   }
 

@@ -16,7 +16,7 @@ import type { FeatureSpace } from './cache.ts';
 import { RowFormat } from './rows.ts';
 
 /** With two cores, threads that don't spin save a third of the time of the frozen layers and of decoding (docs/performance.md). */
-export const BESIDE_DECODING: SessionOptions = { spinning: false };
+export const NO_SPINNING: SessionOptions = { spinning: false };
 
 /** Chunk size, in samples. */
 export const CHUNK = 8;
@@ -53,12 +53,12 @@ export class Segment {
   static async open({ runtime, model, from, to, after, sizeDependent, share }: SegmentOptions): Promise<Segment> {
     const loaded = loadable(model);
     const digest = await digestOf(loaded);
-    const session = new LazySession(runtime, loaded, BESIDE_DECODING);
+    const session = new LazySession(runtime, loaded, NO_SPINNING);
     return new Segment(session, { from, to }, after ? `${after.model} ${digest}` : digest, sizeDependent, share);
   }
 
   /** For rows of these sizes. */
-  at(sizes: RowSizes): SizedSegment {
+  forSizes(sizes: RowSizes): SizedSegment {
     const key = JSON.stringify(sizes);
     const known = this.known.get(key) ?? this.sized(sizes);
     this.known.set(key, known);
@@ -72,7 +72,7 @@ export class Segment {
   private sized(sizes: RowSizes): SizedSegment {
     const to = new RowFormat(this.ends.to, sizes);
     const space = { model: this.model, bytes: to.bytes, share: this.share };
-    const sizeDependent = async (count: number) => this.sizeDependent?.at(count, sizes);
+    const sizeDependent = async (count: number) => this.sizeDependent?.of(count, sizes);
     return new SizedSegment(this.session, new RowFormat(this.ends.from, sizes), to, space, sizeDependent);
   }
 }
@@ -143,10 +143,10 @@ export class SizeDependentValues {
     model: Model,
     private readonly inputs: readonly Value[],
   ) {
-    this.session = new LazySession(runtime, loadable(model), BESIDE_DECODING);
+    this.session = new LazySession(runtime, loadable(model), NO_SPINNING);
   }
 
-  at(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
+  of(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
     const key = JSON.stringify([count, sizes]);
     const values = this.known.get(key) ?? this.compute(count, sizes);
     this.known.set(key, values);
