@@ -18,16 +18,16 @@ import { payloadOf, type RoundState, writeRoundState } from './state.ts';
 
 /** The outcome of a round. */
 export interface RoundOutcome {
-  /** The new state; null where it was only measured. */
+  /** The new state; null if the state was only measured. */
   readonly state: Uint8Array | null;
-  /** Samples trained on, or of the validation set where it was only measured. */
+  /** Training samples, or validation samples if the state was only measured. */
   readonly examples: number;
   /** Of the round, and all that went into the state. */
   readonly epochs: number;
   readonly epoch: number;
-  /** Of the last epoch; null where it was only measured. */
+  /** Scores of the last epoch; null if the state was only measured. */
   readonly train: Scores | null;
-  /** Of the validation set: with the state given, where that was asked for, and with the new one. */
+  /** Validation scores of the given state, if they were requested, and of the new one. */
   readonly before: Scores | null;
   readonly val: Scores;
   /** Samples of the validation set. */
@@ -38,7 +38,7 @@ export interface RoundOutcome {
 
 /** How a state is trained, or measured. */
 export interface RoundMode {
-  /** Leaves the state as it is, and only measures it. */
+  /** Only measures the state. */
   readonly evaluateOnly?: boolean;
   /** Measures the state given, too, before it is trained. */
   readonly measure?: boolean;
@@ -57,7 +57,7 @@ export interface LocalRound extends RoundMode {
   readonly features: FeatureCache;
 }
 
-/** What a round is going to do, as jobs tell it. */
+/** The plan of a round, as jobs report it. */
 export interface RoundPlan {
   readonly type: 'plan';
   readonly stages: readonly { readonly train: string; readonly epochs: number }[];
@@ -72,7 +72,7 @@ export interface RoundHooks {
 }
 
 /**
- * The settings of a round: those given, what the state decides for all machines, and what the model recommends besides.
+ * The settings of a round: those given, those that the state fixes for all machines, and those that the model recommends.
  *
  * @param config the model's parsed `config.json`
  * @throws ThawError `bad-config` where the settings say otherwise, or for an average that would end with the round
@@ -101,7 +101,7 @@ function fixedBy({ seed, task }: RoundState, given: TrainSettingsInput) {
   return fixed;
 }
 
-/** @throws ThawError `bad-config` for a μ that is none */
+/** @throws ThawError `bad-config` if μ is negative or not finite */
 export function checkProximal({ proximal = 0 }: RoundMode): void {
   if (proximal >= 0 && Number.isFinite(proximal)) return;
   throw new ThawError('bad-config', `setting proximal is ${proximal}`, 'It must be 0 or above');
@@ -196,7 +196,7 @@ function laterViews(source: BatchSource, { views }: TrainingConfig, epochs: numb
   };
 }
 
-/** Entries of the state as the training left them and what it trained besides; no optimizer state. */
+/** The entries of the state and all other trained tensors, with their new values. No optimizer state. */
 function ownTensors(
   initializers: ReadonlyMap<string, Tensor>,
   before: ReadonlyMap<string, Tensor>,

@@ -81,8 +81,8 @@ export class GraphBuilder extends Emitter {
   }
 
   /**
-   * A single number seen with the other operand's rank, where that ends in an axis of one element, as 1x1 filters do: ONNX Runtime
-   * broadcasts unequal ranks along the last axis, which there is a call for each element (100 times slower).
+   * Gives a single number the rank of the other operand if that ends in an axis of one element, as 1x1 filters do. ONNX Runtime broadcasts
+   * unequal ranks along the last axis, which would be one call for each element (100 times slower).
    */
   private sameRank(a: Value, b: Value): [Value, Value] {
     const seen = (single: Value, other: Value) =>
@@ -182,8 +182,8 @@ export class GraphBuilder extends Emitter {
     if (sameShape(x.shape, shape)) return x;
     const lead = x.shape.length - shape.length;
     const over = x.shape.map((d, i) => (i < lead || (shape[i - lead] === 1 && d !== 1) ? i : -1)).filter((i) => i >= 0);
-    // Over several axes at once it takes ONNX Runtime twice as long, and ten times where they are apart, but for those at the end, of which the
-    // elements lie side by side.
+    // A sum over several axes at once takes ONNX Runtime twice as long, or ten times if the axes are apart. The last axes are quick together,
+    // because their elements are contiguous.
     const kept = x.shape.findLastIndex((d, i) => d !== 1 && !over.includes(i));
     const last = over.some((i) => i > kept) ? x.shape.map((_, i) => i).slice(kept + 1) : [];
     const groups = [...over.filter((i) => i < kept).map((i) => [i]), last];
@@ -233,7 +233,7 @@ export class GraphBuilder extends Emitter {
   shapeOf = (x: Value): Value => this.emit('Shape', [x], [{ type: 'int64', shape: [x.shape.length] }])[0];
 
   /**
-   * @param like a value of the target shape, needed where more than one of its dimensions is symbolic
+   * @param like a value of the target shape, needed if more than one of its dimensions is symbolic
    */
   reshape<const S extends Shape>(x: Value, shape: S, like?: Value): Value<Sizes<S>>;
   reshape(x: Value, shape: Shape, like?: Value): Value {
@@ -445,7 +445,7 @@ function matrix({ shape }: Value, transposed: boolean): [Dimension, Dimension] {
   return transposed ? [columns, rows] : [rows, columns];
 }
 
-/** The constant that `Reshape` takes, 0 copying a dimension and one -1 filling the rest; undefined where that cannot say it. */
+/** The constant for `Reshape`: 0 copies a dimension, one -1 fills the rest. Undefined if that cannot express the shape. */
 function reshapeTarget(from: Shape, to: Shape): number[] | undefined {
   let open = 0;
   const target = to.map((d, i) => {

@@ -10,7 +10,7 @@ import type { DataType, Tensor } from './tensor.ts';
 /**
  * A value of a graph under construction: its name, type and shape.
  *
- * @typeParam S what is known of the shape: `readonly number[]` without symbols, or a tuple of its dimensions
+ * @typeParam S the type of the shape: `readonly number[]` if it has no symbols, or a tuple of its dimensions
  */
 export interface Value<S extends Shape = Shape> {
   readonly name: string;
@@ -24,13 +24,13 @@ export type Typed<S extends Shape = Shape> = Omit<Value<S>, 'name'>;
 /** The values that a node with these outputs gives. */
 export type Emitted<O extends readonly Typed[]> = { readonly [I in keyof O]: Value<O[I]['shape']> };
 
-/** The value, by its shape without symbols. @throws where it has some */
+/** The same value, whose shape has no symbols. @throws if it has some */
 export function asStatic(value: Value): Value<readonly number[]> {
   if (hasStaticShape(value)) return value;
   throw new Error(`the shape of "${value.name}", [${value.shape}], is not known when compiling`);
 }
 
-/** The size of a value along an axis, which may be negative. @throws where it is symbolic */
+/** The size of a value along an axis, which may be negative. @throws if the size is symbolic */
 export function staticSize({ name, shape }: Value, axis: number): number {
   const size = shape.at(axis);
   if (typeof size === 'number') return size;
@@ -64,14 +64,14 @@ export class Emitter {
     for (const name of names) this.names.add(name);
   }
 
-  /** Makes a value known by its name; the name is taken from then on. */
+  /** Makes a value known by its name, which no other value can get then. */
   declare<S extends Shape>(value: Value<S>): Value<S> {
     this.names.add(value.name);
     this.values.set(value.name, value);
     return value;
   }
 
-  /** Takes all nodes out of the graph, to be placed anew; what is emitted from now on is not taken for one of them. */
+  /** Takes all nodes out of the graph so that they can be placed again. Nodes emitted later are never merged with them. */
   restart(): readonly Node[] {
     const nodes = this.nodes;
     this.nodes = [];
@@ -115,7 +115,7 @@ export class Emitter {
     return this.values.has(name);
   }
 
-  /** Appends a node as it is; its values are declared by the caller. */
+  /** Appends a node unchanged. The caller declares its values. */
   append(node: Node): void {
     this.domains.add(node.domain);
     this.nodes.push(node);
@@ -162,7 +162,7 @@ export class Emitter {
     return value;
   }
 
-  scalar(value: number, type: DataType = 'float32'): Value {
+  scalar(value: number, type: DataType = 'float32'): Value<readonly []> {
     return this.constant(
       { type, shape: [], data: arrayFrom(type, [value]) },
       `scalar_${String(value).replace(/[^\w.]/g, '_')}`,
@@ -170,7 +170,7 @@ export class Emitter {
   }
 
   /** An int64 vector. */
-  ints(values: readonly number[]): Value {
+  ints(values: readonly number[]): Value<readonly [number]> {
     return this.constant({ type: 'int64', shape: [values.length], data: arrayFrom('int64', values) }, 'ints');
   }
 
@@ -202,7 +202,7 @@ function signature(
 ): string | undefined {
   const plain = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   if (plain.some(([, { kind }]) => /tensor|graph|opaque/.test(kind))) return undefined;
-  // JSON has no bigints, which say what numbers say.
+  // JSON has no bigints. They mean the same as numbers here.
   const written = plain.map(([name, { kind, value }]) => [
     ...[name, kind],
     kind === 'string' || kind === 'strings' ? value : String(value),

@@ -29,7 +29,7 @@ import { recommendationOf } from './recommended.ts';
 import type { TrainSettings } from './settings.ts';
 
 export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluated = Assessment> extends Prepared {
-  /** What is shipped. */
+  /** The weights that are shipped. */
   readonly checkpoint: Checkpoint;
   readonly task: Task<O, Evaluated, A>;
   readonly preprocessing: Preprocessing | TextFormat;
@@ -37,7 +37,7 @@ export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluat
   readonly settings: TrainSettings;
   readonly runtime: Runtime;
   readonly val: BatchSource;
-  /** Measured as well, where there is one. */
+  /** Also measured, if there is one. */
   readonly test?: BatchSource;
   readonly features?: FeatureCache;
   /** The source's `config.json`. */
@@ -45,20 +45,19 @@ export interface Trained<O extends TaskOutcome = ClassOutcome, A extends Evaluat
 }
 
 export interface Measured<O extends TaskOutcome = ClassOutcome, A extends Evaluated = Assessment> {
-  /** The task as it is shipped, by which the rest is measured. */
+  /** The task that is shipped, which measures the rest. */
   readonly task: Task<O, Evaluated, A>;
   /** Of every validation sample. */
   readonly predictions: readonly O[];
   readonly val: A;
   readonly test: A | null;
-  /** Of the validation set, measured on the test set where there is one; null where the task has no probabilities. */
+  /** Fitted on the validation set, and measured on the test set if there is one; null if the task has no probabilities. */
   readonly calibration: TemperatureFit | null;
 }
 
 /**
- * The state as it is shipped: averages in their weights' place where there are any, and rounded where the source has halves or whole
- * numbers, so that what is measured is what is shipped. Adapters stay beside their weights, unless merging rounds: then the merged
- * weights come with adapters that do nothing.
+ * The state that is measured and shipped: averages instead of their weights, rounded if the source has halves or integers. Adapters stay
+ * separate, unless merging rounds: then the merged weights come with adapters that are zero.
  */
 export function shippedCheckpoint(prepared: Prepared, { lora }: TrainingConfig, checkpoint: Checkpoint): Checkpoint {
   const { source } = prepared;

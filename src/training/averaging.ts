@@ -1,11 +1,11 @@
 import { averageOf, isAverage } from '../compiler/step/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 
-/** An exponential moving average of the weights: each update moves it by 1 − decay of the way to the new ones. */
+/** An exponential moving average of the weights. Each update moves it by 1 − decay of the way to the new weights. */
 export interface Averaging {
-  /** How much of the average stays in the end, 0 to 1. */
+  /** The part of the average that each update keeps, 0 to 1. */
   readonly decay: number;
-  /** How the decay rises to that, so that the first weights do not stay in the average for long. */
+  /** How the decay rises to that value, so that the first weights leave the average soon. */
   readonly warmup: keyof typeof WARMUPS;
 }
 
@@ -22,7 +22,7 @@ export const WARMUP_NAMES = Object.keys(WARMUPS) as [Averaging['warmup'], ...Ave
 /** The average's decay at an update. @param step number of the update over the whole run, from 1 */
 export const decayAt = ({ decay, warmup }: Averaging, step: number): number => Math.min(decay, WARMUPS[warmup](step));
 
-/** The state with averages in the place of what they are of; as it is where there are none. */
+/** The state with averages instead of the weights that have one. */
 export function averagedState(state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const rest = [...state].filter(([name]) => !isAverage(name));
   return new Map(rest.map(([name, value]) => [name, state.get(averageOf(name)) ?? value]));

@@ -1,4 +1,4 @@
-/** Whether a checkpoint can be of a training: a damaged or foreign one must not train something else. */
+/** Whether a checkpoint belongs to a training. A damaged or foreign one must not be trained. */
 
 import type { Inference } from '../compiler/shapes/index.ts';
 import { averageOf } from '../compiler/step/index.ts';
@@ -18,9 +18,9 @@ const refuse = (what: string): never => {
 };
 
 /**
- * The state holds every parameter that trained, as the network has it, and the training stands where one of so many stages can.
+ * The state has every parameter that trained, with the network's type and shape, and the progress is possible with so many stages.
  *
- * @throws ThawError `run-directory` naming the first thing that is not so
+ * @throws ThawError `run-directory` naming the first contradiction
  */
 export function checkCheckpoint(checkpoint: Checkpoint, { model }: Pick<Inference, 'model'>, stages: number): void {
   const { progress, state, epochStart } = checkpoint;
@@ -37,12 +37,12 @@ export function checkCheckpoint(checkpoint: Checkpoint, { model }: Pick<Inferenc
   if (epochStart) checkCheckpoint(epochStart, { model }, stages);
 }
 
-/** @throws ThawError `run-directory` where a tensor of the state is of another type or shape than it has to be */
+/** @throws ThawError `run-directory` if a tensor of the state has the wrong type or shape */
 export function checkTensor(name: string, kept: Tensor, wanted: Pick<Tensor, 'type' | 'shape'>): void {
   if (typed(kept) !== typed(wanted)) refuse(`"${name}" is ${typed(kept)}, and has to be ${typed(wanted)}`);
 }
 
-/** The place is one that a training of so many stages can be at. */
+/** The progress is possible in a training of so many stages. */
 function checkProgress({ stage, stageEpoch, epoch, rows, best }: Progress, stages: number): void {
   if (stage > stages) refuse(`it stands in stage ${stage + 1} of ${stages}`);
   if (rows.length !== epoch || rows.some((row, i) => row.epoch !== i + 1))
@@ -54,7 +54,7 @@ function checkProgress({ stage, stageEpoch, epoch, rows, best }: Progress, stage
   if (best && best.epoch > epoch) refuse(`its best epoch, ${best.epoch}, has not been`);
 }
 
-/** @throws ThawError `run-directory` where more batches of an epoch are done than it has */
+/** @throws ThawError `run-directory` if more batches are done than an epoch has */
 export function checkPlace({ batch }: Progress, batchesPerEpoch: number): void {
   if (batch > batchesPerEpoch) refuse(`it stands after ${batch} of ${batchesPerEpoch} batches`);
 }

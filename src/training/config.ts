@@ -13,7 +13,7 @@ const selection = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]
 const groupRates = z.record(z.string(), z.number().min(0));
 const layerDecay = z.number().gt(0).max(1);
 
-/** Options that belong to others of the same kind. */
+/** Refuses options of other optimizers or losses. */
 function refuseOthers(
   name: string,
   given: Record<string, unknown>,
@@ -74,7 +74,7 @@ const loss = z
   })
   .superRefine(({ name, ...given }, context) => refuseOthers(name, given, LOSSES[name].takes ?? [], context));
 
-/** A number is the greatest norm. */
+/** A number is the largest norm. */
 const clip = z.preprocess(
   (v) => (v === undefined || typeof v === 'object' ? v : { norm: Number(v) }),
   z
@@ -104,13 +104,13 @@ const distill = z.preprocess(
     .optional(),
 );
 
-/** α, or both. */
+/** α, or an object with α and β. */
 const l2sp = z.preprocess(
   (v) => (v === undefined || typeof v === 'object' ? v : { alpha: Number(v) }),
   z.strictObject({ alpha: z.number().min(0).default(0.1), beta: z.number().min(0).default(0.01) }).optional(),
 );
 
-/** `true`, a rank (in words, as a flag has it), or an object with the adapters' options. */
+/** `true`, a rank (also as text, from a flag), or an object with the options of adapters. */
 const lora = z.preprocess(
   (v) => {
     if (typeof v === 'boolean') return v ? {} : undefined;
@@ -121,7 +121,7 @@ const lora = z.preprocess(
       rank: z.number().int().positive().default(8),
       /** α of α/r · BA; the rank unless given. */
       alpha: rate.optional(),
-      /** The layers, in the language of `train`; an operator's name, or a module's path or its end, as well. */
+      /** The layers, in the language of `train`. An operator's name, or the path of a module or its end, also selects layers. */
       targets: selection.default('all'),
       dropout: dropRate.default(0),
     })
@@ -134,14 +134,14 @@ const ema = z.preprocess(
   z.strictObject({ decay: z.number().min(0).lt(1), warmup: z.enum(WARMUP_NAMES).default('power') }),
 );
 
-/** A number is how often at most. */
+/** A number is the most rollbacks. */
 const rollbacks = z.preprocess(
   (v) => (v === undefined || typeof v === 'object' ? v : { most: Number(v) }),
   z.strictObject({ most: z.number().int().min(0).default(3), factor: z.number().gt(0).lt(1).default(0.5) }),
 );
 
 const stage = z.strictObject({
-  /** What trains: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
+  /** The layers: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
   epochs: z.number().int().positive(),
   lr: rate.optional(),
@@ -150,14 +150,14 @@ const stage = z.strictObject({
   pretrainedRate: z.number().min(0).optional(),
   layerDecay: layerDecay.optional(),
   groupRates: groupRates.optional(),
-  /** Go to the next stage after so many epochs without a better validation accuracy. */
+  /** The stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
-  /** Go to the next stage when the validation metric is as good as this. */
+  /** The stage ends when the validation metric reaches this. */
   until: z.number().optional(),
   batchNorm: z.enum(['frozen', 'training']).optional(),
 });
 
-/** Everything that decides the numbers of a training, by the names of the flags and of the config file. */
+/** All settings that change the result of a training, by the names of the flags and of the config file. */
 export const trainingSchema = z.strictObject({
   seed: z
     .number()
@@ -166,42 +166,42 @@ export const trainingSchema = z.strictObject({
     .max(2 ** 32 - 1)
     .default(0),
   batch: z.number().int().positive().default(16),
-  /** Batches that make one update, by the mean gradient over all their samples; an epoch's last update takes those that are left. */
+  /** Batches of one update, by the mean gradient over all their samples. The last update of an epoch takes the batches that are left. */
   accumulate: z.number().int().positive().default(1),
-  /** Steps that go into one run of the runtime. Unless given several where a run brings the state to the device and back, else one. */
+  /** Steps in one run of a session. By default one, or several if each run copies the state to the device and back. */
   stepsPerRun: z.number().int().min(1).max(256).optional(),
-  /** Of all stages together; shared out evenly where stages do not say theirs. */
+  /** Total epochs, over all stages. Stages without their own number get equal shares. */
   epochs: z.number().int().positive().optional(),
-  /** The head's; parameters that come pretrained get `pretrainedRate` times as much. */
+  /** The rate of the head. Pretrained parameters get `pretrainedRate` times as much. */
   lr: rate.default(2e-3),
   pretrainedRate: z.number().min(0).default(0.1),
-  /** Factor on the rate from each layer group to the one before it, the head being the last. */
+  /** Factor on the rate from each layer group to the one before it. The head is the last group. */
   layerDecay: layerDecay.default(1),
-  /** Further factors on the rate, by what they are for, in the language of `train`. */
+  /** More factors on the rate, by layers in the language of `train`. */
   groupRates: groupRates.default({}),
   /** See `planStages`. */
   preset: z.enum(['gradual', 'head-only', 'full', 'fastai', 'lp-ft']).default('gradual'),
-  /** Preset `gradual`: what each stage thaws besides what trains already. */
+  /** Preset `gradual`: the layers that each stage thaws, in addition to those of the stages before. */
   thaw: z.array(selection).min(1).optional(),
-  /** Preset `gradual`: how many more layer groups each stage thaws, and how many at most. Without them it is three stages. */
+  /** Preset `gradual`: how many more layer groups each stage thaws, and the most groups. The default is three stages. */
   thawBy: z.number().int().positive().optional(),
   thawMost: z.number().int().positive().optional(),
-  /** Epochs in which the rate of what a later stage thaws rises to its own. */
+  /** Epochs in which the rate of newly thawed layers rises to its full value. */
   thawWarmup: z.number().min(0).default(0),
-  /** One stage with these parameters, instead of a preset. */
+  /** One stage that trains these layers, instead of a preset. */
   trainable: selection.optional(),
-  /** Stages written out, instead of a preset. */
+  /** The stages, instead of a preset. */
   stages: z.array(stage).min(1).optional(),
   schedule: scheduleSchema.default(() => scheduleSchema.parse('cosine')),
   optimizer: z
     .preprocess((v) => (typeof v === 'string' ? { name: v } : v), optimizer)
     .default(() => optimizer.parse({})),
   loss: z.preprocess((v) => (typeof v === 'string' ? { name: v } : v), loss).default(() => loss.parse({})),
-  /** Gradients are clipped by their norm, by value, or adaptively: by each unit's norm in proportion to its weights', the head apart. */
+  /** Clips gradients by their norm, by value, or adaptively (each unit's norm relative to that of its weights, except in the head). */
   clip: clip.optional(),
-  /** Exponential moving average of weights and statistics, which is what is evaluated and shipped. */
+  /** Exponential moving average of weights and statistics. The averages are evaluated and shipped. */
   ema: ema.optional(),
-  /** How often a loss that is no number, or explodes, sends the training back to its epoch's start, and the factor on the rate then. */
+  /** If the loss becomes NaN or explodes, training restarts the epoch: at most so often, with this factor on the learning rate. */
   rollbacks: rollbacks.default(() => rollbacks.parse({})),
   /** λ of λ·Σw² in the loss. */
   l2: z.number().min(0).default(0),
@@ -209,28 +209,28 @@ export const trainingSchema = z.strictObject({
   l1: z.number().min(0).default(0),
   /** α and β of α/2·Σ(w − w⁰)² for pretrained weights w⁰ and β/2·Σw² for the head. */
   l2sp,
-  /** Dropout before the head; or rates by place: `head`, a layer group (its end), a value's or node's name, a glob or /regex/ on them. */
+  /** Dropout before the head, or rates by place: `head`, a layer group (its end), the name of a value or node, a glob or /regex/. */
   dropout,
-  /** What the network is to take from the pretrained one: its features, or where it keeps its head its scores. */
+  /** Distillation from the pretrained network: of its features, or of its scores if the network keeps the head. */
   distill,
-  /** Probability with which the last residual branch is left out for a sample; it rises to that in a line from the first. */
+  /** Probability that the last residual branch is skipped for a sample. It rises linearly from the first branch to the last. */
   stochasticDepth: dropRate.default(0),
-  /** Low-rank adapters: they and the head train, all other weights stay frozen. */
+  /** Low-rank adapters. Only they and the head train; all other weights stay frozen. */
   lora,
-  /** Training ends when the validation accuracy, or what the task has instead, reaches this. */
+  /** Training ends when the validation accuracy, or another metric of the task, reaches this. */
   target: z.number().min(0).optional(),
   /** A stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),
-  /** Whether results of activations and normalizations are computed again where gradients need them, instead of kept. */
+  /** Whether gradients recompute the results of activations and normalizations, instead of keeping them. */
   recompute: z.boolean().default(false),
-  /** α of the Beta distribution by which two images of a batch are blended; 0 for never. */
+  /** α of the Beta distribution by which two images of a batch are blended; 0 turns it off. */
   mixup: z.number().min(0).default(0),
-  /** The same for a rectangle of one image in another; where both are on, each batch takes one of them. */
+  /** The same for a rectangle of one image in another. If both are on, each batch uses one of them. */
   cutmix: z.number().min(0).default(0),
-  /** Part of the batches that are blended, where `mixup` or `cutmix` is on. */
+  /** Part of the batches that are blended, if `mixup` or `cutmix` is on. */
   mixProbability: share.default(1),
-  /** Augmented views of each image that a stage shows in turn, where part of the network is frozen; 0 for a new one every epoch. */
+  /** Augmented views of each image that a stage shows in turn if part of the network is frozen; 0 for a new view every epoch. */
   views: z.number().int().min(0).default(3),
 });
 
@@ -241,7 +241,7 @@ export type StageConfig = NonNullable<TrainingConfig['stages']>[number];
 /**
  * Fills in defaults.
  *
- * @throws ThawError `bad-config` naming the setting and what it takes
+ * @throws ThawError `bad-config` naming the setting and its possible values
  */
 export function parseConfig<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const result = schema.safeParse(input);

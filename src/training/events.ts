@@ -21,7 +21,7 @@ export interface EpochRow {
   readonly seconds: number;
 }
 
-/** A stage that is about to run, and what the plan selects in this model. */
+/** A stage that is about to run, and the layers of this model that it trains. */
 export interface StageInfo {
   /** Counted from 1. */
   readonly stage: number;

@@ -1,4 +1,4 @@
-/** What looks wrong about a training although its losses are numbers: told once each, it stops nothing. */
+/** Signs that something is wrong with a training whose losses are numbers. Each is reported once, and the training continues. */
 import { type Evaluated, merit, type Task, type TaskOutcome } from '../tasks/index.ts';
 import type { EpochRow } from './events.ts';
 
@@ -7,39 +7,39 @@ export const FINDINGS = ['dead-head', 'constant', 'labels'] as const;
 /** Plain data. */
 export interface Finding {
   readonly finding: (typeof FINDINGS)[number];
-  /** After which it was seen, counted from 1. */
+  /** The epoch after which it was found, counted from 1. */
   readonly epoch: number;
-  /** In one line: what, and what to look at. */
+  /** One line: the finding, and its likely causes. */
   readonly message: string;
 }
 
-/** Fewer samples say nothing. */
+/** With fewer samples, nothing can be concluded. */
 const FEWEST = 4;
-/** Outputs that are this near are the same. */
+/** The largest difference of equal outputs. */
 const NEAR = 1e-6;
-/** Both say that all answers are one: told once. A softmax that is very sure gives the same numbers, too. */
+/** Both mean that all answers are the same, so only one is reported. A softmax that is very sure gives equal numbers, too. */
 const ONE_ANSWER: readonly Finding['finding'][] = ['dead-head', 'constant'];
-/** A training that is just beginning may well say one thing of everything. */
+/** In the first epoch, a model often gives one answer for everything. */
 const SETTLED = 2;
 
 /**
- * What a validation shows.
+ * The new findings of a validation.
  *
  * @param outcomes of all its samples
- * @param told what was found before: nothing is told twice
+ * @param known earlier findings, which are not repeated
  */
 export function findingsOf<O extends TaskOutcome, E extends Evaluated>(
   task: Task<O, E>,
   outcomes: readonly O[],
   evaluation: E,
   row: EpochRow,
-  told: readonly Finding[],
+  known: readonly Finding[],
 ): Finding[] {
   const { epoch } = row;
   const found: Finding[] = [];
   const add = (finding: Finding['finding'], message: string | undefined) => {
     const family = ONE_ANSWER.includes(finding) ? ONE_ANSWER : [finding];
-    if (message && !told.some((other) => family.includes(other.finding))) found.push({ finding, epoch, message });
+    if (message && !known.some((other) => family.includes(other.finding))) found.push({ finding, epoch, message });
   };
   const [first] = outcomes;
   if (outcomes.length >= FEWEST && outcomes.every((other) => task.difference(first, other) < NEAR)) {
@@ -62,7 +62,7 @@ export function findingsOf<O extends TaskOutcome, E extends Evaluated>(
   return found;
 }
 
-/** The best that a metric can be; infinite where nothing bounds it. */
+/** The best possible value of a metric; infinite if it has no bound. */
 const perfect = ({ metric }: Pick<Task, 'metric'>): number => {
   if (metric.better === 'lower') return 0;
   return metric.form === 'share' ? 1 : Number.POSITIVE_INFINITY;

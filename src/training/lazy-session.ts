@@ -1,10 +1,10 @@
 import { type Loadable, loadSession, type Runtime, type Session, type SessionOptions } from '../runtime/index.ts';
 
-/** A model that becomes a session when it is first run. */
+/** A session that is loaded when it is first needed. */
 export class LazySession {
   private session: Promise<Session> | undefined;
 
-  /** @param model is held until then */
+  /** @param model kept until the session is loaded */
   constructor(
     private readonly runtime: Runtime,
     private model: Loadable | undefined,
@@ -16,7 +16,7 @@ export class LazySession {
     return this.session;
   }
 
-  /** For good. */
+  /** It cannot be loaded again. */
   async release(): Promise<void> {
     this.model = undefined;
     await (await this.session)?.release();

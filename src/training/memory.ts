@@ -1,4 +1,4 @@
-/** How much memory a stage will take, before it is compiled by a runtime. */
+/** Estimates the memory of a stage before a runtime loads it. */
 
 import type { Inference } from '../compiler/shapes/index.ts';
 import { graphMemory, slotsOf, stepModels, type TrainingPlan, valueBytes } from '../compiler/step/index.ts';
@@ -7,59 +7,59 @@ import { weightBytes } from '../onnx/index.ts';
 import { type MachineTraits, saysOutOfMemory } from '../runtime/index.ts';
 import { CHUNK } from './features/index.ts';
 
-/** Bytes that a training holds at its worst moment, by what they are for. */
+/** Bytes that a training uses at its peak, by purpose. */
 export interface MemoryEstimate {
-  /** Programs: Node or the page, Thaw, ONNX Runtime, the decoders. */
+  /** Node or the page, Thaw, ONNX Runtime, the decoders. */
   readonly base: number;
-  /** All weights, as files, graphs and sessions have them. */
+  /** All weights, in files, graphs and sessions. */
   readonly model: number;
-  /** What trains, with the optimizer's state: up to two sets that take turns, and copies for checkpoints. */
+  /** Trainable parameters with the optimizer's state: up to two sets that take turns, and copies for checkpoints. */
   readonly state: number;
-  /** Results that live at once in a step, in evaluation, and in the frozen part. */
+  /** Activations and gradients that exist at once in a step, in an evaluation and in the frozen part. */
   readonly values: number;
-  /** Batches on their way. */
+  /** Batches that are prefetched or in use. */
   readonly batches: number;
-  /** What is remembered of samples: decoded images, results of the frozen part. */
+  /** Cached images and features. */
   readonly caches: number;
   readonly total: number;
 }
 
 /*
- * Measured: peaks of `thaw train` (docs/robustness.md), less what the graphs say.
+ * Measured: the peaks of `thaw train` (docs/robustness.md), minus the bytes that follow from the graphs.
  */
 const BASE = 250e6;
-/** Times that the weights are held: file, graph, written models, sessions with their own layout. */
+/** Copies of the weights: file, graph, written models, sessions with their own layout. */
 const MODEL = 7.5;
-/** Times that parameters and optimizer state are held: as they are, and as an epoch began, to go back to. */
+/** Copies of parameters and optimizer state: the current ones, and those of the epoch's start for a rollback. */
 const STATE = 2;
-/** The same where they are not written in their places: next values and results besides, and in a page the best epoch's and what is written of them. */
+/** The same if they are not updated in place: also the next values, the results, and in a page the best epoch's with its written form. */
 const STATE_ELSEWHERE = 5;
-/** What an arena takes for values, by what they are: pieces do not fit into each other's gaps. */
+/** Memory of an arena divided by the bytes of its values: freed pieces leave gaps that others do not fit. */
 const ARENA = 1.25;
-/** Batches at once: three made ahead, one of the next epoch or the validation, the one under way as it came and as a feed. */
+/** Batches at once: three prefetched, one of the next epoch or the validation, and the current one, decoded and as a feed. */
 const BATCHES = 7;
 
 export interface MemoryOptions {
   /** Samples in a batch. */
   readonly batch: number;
-  /** Sizes of other symbols: a text's length. */
+  /** Sizes of other symbols, such as the length of a text. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** Whether gradients are summed over batches. */
   readonly accumulate?: boolean;
-  /** Samples whose features are remembered, and bytes that they may take at most. */
+  /** Samples whose features are cached, and the most bytes that they may use. */
   readonly remembered?: { readonly rows: number; readonly most: number };
   /** Bytes of decoded images. */
   readonly images?: number;
 }
 
-/** What one stage takes. */
+/** The memory of one stage. */
 export class StageMemory {
   private readonly models;
   private readonly weights: number;
   private readonly trained: number;
   private readonly slots: number;
 
-  /** Writes the stage's graphs, which takes as long as it does when the stage begins. */
+  /** Writes the graphs of the stage, which takes as long as at the beginning of the stage. */
   constructor(
     private readonly network: Inference,
     private readonly plan: TrainingPlan,
@@ -90,7 +90,7 @@ export class StageMemory {
       ? graphMemory(network.model.graph, own, { ...at, batch: Math.min(CHUNK, batch) }).values
       : 0;
     const values = ARENA * (step.values + evaluation.values + frozen) + bytes(models.noise) + bytes(boundary);
-    // The factor was chosen with these counted off, on the trainings of docs/robustness.md.
+    // The factor was chosen without these, on the trainings of docs/robustness.md.
     const inPlace = [...plan.trainable].flatMap((name) => (models.inPlace.has(name) ? [{ name }] : []));
     const times = this.machine.inPlace ? STATE : STATE_ELSEWHERE;
     const sets = 1 + (accumulate ? 1 : 0) + (plan.average ? 1 : 0);
@@ -108,9 +108,9 @@ export class StageMemory {
 }
 
 /**
- * Runs what takes memory by the batch.
+ * Runs something whose memory depends on the batch size.
  *
- * @throws ThawError `memory` naming the batch where there is none left
+ * @throws ThawError `memory` naming the batch size if memory runs out
  */
 export async function withinMemory<T>(what: string, batch: number, run: () => Promise<T>): Promise<T> {
   try {

@@ -17,49 +17,49 @@ import {
 import { ThawError } from '../errors.ts';
 import { own } from '../own.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import { dropsOf } from './drops.ts';
+import { dropoutPlans } from './dropout-plans.ts';
 import type { Progress } from './progress.ts';
 import { movesMomentum } from './schedules.ts';
 
-/** What a plan needs to know of a model besides its graph. */
+/** The parts of a model that a plan refers to. */
 export interface PlanAnatomy {
   /** Input side first, the head last. */
   readonly groups: readonly LayerGroup[];
-  /** Missing in a model that is no classifier, of which only graphs can be compiled. */
+  /** A model that is not a classifier has none. Its graphs can be compiled, but not trained. */
   readonly head?: Head;
-  /** Nodes that no gradient passes; none unless given. */
+  /** Nodes that no gradient can pass. */
   readonly obstacles?: readonly Obstacle[];
-  /** Tensors that no stage trains. */
+  /** Tensors that no stage can train. */
   readonly omitted?: readonly Omission[];
-  /** Adapters beside the layers. Where there are any, they and the head are all that trains. */
+  /** Low-rank adapters. If there are some, only they and the head train. */
   readonly adapters?: readonly Adapter[];
-  /** Residual branches, and all values at which something could be dropped; none unless given. */
+  /** Residual branches, for stochastic depth, and all values that could have dropout. */
   readonly residuals?: readonly Residual[];
   readonly places?: readonly Place[];
-  /** What the pretrained network computes, where it is beside the one that trains. */
+  /** The outputs of the pretrained network, if it is part of the graph, for distillation. */
   readonly teacher?: Teacher;
 }
 
-/** What training needs to know of a model besides its graph. */
+/** The parts of a model that can be trained. */
 export interface Anatomy extends PlanAnatomy {
   readonly head: Head;
 }
 
-/** Stages from one to the next that shows the same views: of two sets, which take turns. */
+/** Two sets of views take turns, so every second stage shows the same views. */
 export const STAGES_BETWEEN_VIEWS = 2;
 
 /**
- * The augmented view that the epoch under way shows of each image: those of a stage take turns. The next stage has others, since one that
- * trains more would learn the same few by heart; the one after it has the first ones again, which the frozen layers know.
+ * The augmented view of each image in the current epoch: the views of a stage take turns. The next stage has other views, because it trains
+ * more layers and would overfit the same few. The stage after it has the first views again, whose features are cached.
  *
- * @param views of each image in a stage; 0 for a new one every epoch
+ * @param views views of each image in a stage; 0 for a new view every epoch
  */
 export const viewOf = (
   { stage, stageEpoch, epoch }: Pick<Progress, 'stage' | 'stageEpoch' | 'epoch'>,
   views: number,
 ): number => (views ? (stage % STAGES_BETWEEN_VIEWS) * views + (stageEpoch % views) : epoch);
 
-/** Where a training stands as a stage is compiled. */
+/** The progress of a training when a stage is compiled. */
 export interface ThawProgress extends Pick<Progress, 'thawedAt' | 'step'> {
   readonly updatesPerEpoch: number;
 }
@@ -67,10 +67,10 @@ export interface ThawProgress extends Pick<Progress, 'thawedAt' | 'step'> {
 const BEFORE: ThawProgress = { thawedAt: {}, step: 0, updatesPerEpoch: 1 };
 
 /**
- * What the compiler makes of one stage.
+ * The plan from which the compiler writes the graphs of a stage.
  *
  * @param progress before the first update unless given
- * @throws ThawError `unsupported-operator` where an obstacle cuts off what the stage trains
+ * @throws ThawError `unsupported-operator` if an obstacle keeps gradients from layers of the stage
  */
 export function trainingPlan(
   config: TrainingConfig,
@@ -107,7 +107,7 @@ export function trainingPlan(
     l2: config.l2,
     l1: config.l1,
     l2sp: config.l2sp && { ...config.l2sp, fresh: freshParameters(anatomy) },
-    dropout: dropsOf(config, anatomy),
+    dropout: dropoutPlans(config, anatomy),
     distillation: distillationOf(config, anatomy, output),
     learningRateScales: rateScales(config, stage, groups, freshParameters(anatomy)),
     movesMomentum: movesMomentum(stage.schedule ?? config.schedule) && OPTIMIZERS[optimizer].moves !== undefined,
@@ -123,10 +123,7 @@ export function trainingPlan(
   };
 }
 
-/**
- * The plan of what stays frozen in the first of these stages and the ones after it: in as many of them as leave anything frozen, where
- * that is more than one.
- */
+/** The plan of the part that stays frozen in the first of these stages and as many of the next ones as possible; undefined if in none. */
 export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): TrainingPlan | undefined {
   const data = new Set(network.model.graph.inputs.map(({ name }) => name));
   for (let count = plans.length; count > 1; count--) {
@@ -141,14 +138,14 @@ export function sharedPlan(network: Inference, plans: readonly TrainingPlan[]): 
   return undefined;
 }
 
-/** What does not come pretrained: the head and adapters. */
+/** Parameters that are not pretrained: those of the head and of adapters. */
 const freshParameters = (anatomy: PlanAnatomy): Set<string> =>
   new Set([...headParameters(anatomy), ...(anatomy.adapters ?? []).flatMap(({ a, b }) => [a, b])]);
 
 const headParameters = ({ head }: PlanAnatomy): string[] =>
   [head?.weight, head?.bias].filter((name) => name !== undefined);
 
-/** The head's parameters among those selected, and the adapters of the weights among them. */
+/** The adapters of the selected weights, and the selected parameters of the head. */
 function withAdapters(selected: ReadonlySet<string>, anatomy: PlanAnatomy): Set<string> {
   const { adapters = [] } = anatomy;
   const own = headParameters(anatomy).filter((name) => selected.has(name));

@@ -1,4 +1,4 @@
-/** Items of which the first is being made before anybody waits for it. */
+/** Items whose first one is computed before it is requested. */
 export class Prefetched<T> {
   private readonly iterator: AsyncIterator<T>;
   private readonly first: Promise<IteratorResult<T>>;
@@ -6,11 +6,11 @@ export class Prefetched<T> {
   constructor(items: AsyncIterable<T>) {
     this.iterator = items[Symbol.asyncIterator]();
     this.first = this.iterator.next();
-    // Whoever waits for it gets the error; until then, it is not unhandled.
+    // The reader gets the error. Until then it must not count as unhandled.
     this.first.catch(() => undefined);
   }
 
-  /** To be read once. */
+  /** Can be read once. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     try {
       for (let item = await this.first; !item.done; item = await this.iterator.next()) yield item.value;
@@ -19,7 +19,7 @@ export class Prefetched<T> {
     }
   }
 
-  /** Gives up what is left. */
+  /** Discards the items that are left. */
   async close(): Promise<void> {
     await this.iterator.return?.();
   }

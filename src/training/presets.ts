@@ -8,22 +8,19 @@ import {
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { Anatomy } from './plan.ts';
 
-/**
- * The stages of a configuration: those written out, one for `trainable`, or a preset's. Presets of several stages go as far as gradients
- * can be had.
- */
+/** The stages of a configuration: its own, one for `trainable`, or those of a preset. A preset trains only layers that gradients can reach. */
 export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy): StageConfig[] {
   if (config.stages) return config.stages;
   if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? EPOCHS);
   return PRESETS[config.preset](config, { groups, most: trainableGroups(groups, obstacles) });
 }
 
-/** Where neither the user nor the preset says how many. */
+/** The number of epochs unless the user or the preset sets it. */
 const EPOCHS = 10;
 
 interface Reach {
   readonly groups: readonly LayerGroup[];
-  /** How many of the last of them can be trained. */
+  /** How many groups can be trained, counted from the last. */
   readonly most: number;
 }
 
@@ -32,7 +29,7 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
 
   full: ({ epochs = EPOCHS }) => shareEpochs(['all'], epochs),
 
-  /** The head first, then more layer groups a stage. */
+  /** The head first, then more layer groups in each stage. */
   gradual(config, { groups, most }) {
     const { thaw, thawBy, thawMost = most, epochs, lr } = config;
     const suggested = suggestPlan(groups, most);
@@ -43,8 +40,8 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
   },
 
   /**
-   * fastai's `Learner.fine_tune`: an epoch of the head alone, then everything at half the rate, spread over the layer groups from a
-   * hundredth of it to the whole; both by one cycle.
+   * fastai's `Learner.fine_tune`: one epoch of the head alone, then everything at half the rate. The rates of the layer groups go from a
+   * hundredth of it to the whole. Both stages use one cycle.
    */
   fastai({ epochs = EPOCHS, lr }, { groups, most }) {
     const frozen: StageConfig = {
@@ -65,7 +62,7 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
   },
 
   /**
-   * Linear probing, then fine-tuning from there, all of it at a small rate (Kumar et al., "Fine-tuning can distort pretrained features and
+   * Linear probing, then fine-tuning of all layers at a small rate (Kumar et al., "Fine-tuning can distort pretrained features and
    * underperform out-of-distribution", 2022).
    */
   'lp-ft'({ epochs = EPOCHS, lr, pretrainedRate }, { groups, most }) {
@@ -75,29 +72,29 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
 };
 
 /**
- * Factor on the learning rate in the later stages of a gradual plan, once the new head has been trained at the whole rate: fastai's
- * `fine_tune` halves it too, and docs/defaults.md has what else was tried.
+ * Factor on the learning rate in the later stages of a gradual plan, after the new head was trained at the whole rate. fastai's `fine_tune`
+ * halves it too; docs/defaults.md compares other factors.
  */
 const THAWED_RATE = 0.5;
 
-/** How much slower than the pretrained layers of other presets all of `lp-ft`'s learn at once: docs/defaults.md has what is lost otherwise. */
+/** Factor on the rate of `lp-ft`, whose layers train all at once, relative to other presets; docs/defaults.md has the comparison. */
 const TUNED_RATE = 0.3;
 
-/** fastai's `lr_mult`: how much slower the first layer group learns than the last. */
+/** fastai's `lr_mult`: the rate of the last layer group divided by that of the first. */
 const SPREAD = 100;
 
-/** The head, then `by` more groups a stage, to `most`. */
+/** The head, then `by` more groups in each stage, up to `most`. */
 function thawing(by: number, most: number): string[] {
   const counts = [1];
   while (counts.at(-1)! < most) counts.push(Math.min(counts.at(-1)! + by, most));
   return counts.map((count) => (count === 1 ? 'head' : `last:${count}`));
 }
 
-/** What trains in each stage, where each thaws some more. */
+/** The selection of each stage: that of the stage before it, and more. */
 const together = (thaws: readonly Selection[]): string[][] =>
   thaws.map((_, i) => [...new Set(thaws.slice(0, i + 1).flat())]);
 
-/** The first stages get the odd epochs' fewer ones: later stages have more to learn. With too few epochs for all, the last are left out. */
+/** Equal shares; if epochs remain, later stages get one more, since they train more. With too few epochs, the last stages are left out. */
 function shareEpochs(all: readonly StageConfig['train'][], epochs: number): StageConfig[] {
   const selections = all.slice(0, epochs);
   const each = Math.floor(epochs / selections.length);

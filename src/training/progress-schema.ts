@@ -1,4 +1,4 @@
-/** What a checkpoint's metadata may say of where a training stands. */
+/** The progress in the metadata of a checkpoint. */
 import * as z from 'zod';
 import { real } from '../json.ts';
 import { FINDINGS } from './findings.ts';

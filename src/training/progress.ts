@@ -5,31 +5,32 @@ import type { Finding } from './findings.ts';
 import { type LossLevel, type Rollback, withLoss } from './rollback.ts';
 import { NO_SCORES, type RunningScores } from './running.ts';
 
-/** Where a training stands: plain data, saved in every checkpoint, from which it goes on exactly as if it had never stopped. */
+/** The progress of a training: plain data in every checkpoint, from which it continues exactly as if it had never stopped. */
 export interface Progress {
   /** Updates so far. */
   readonly step: number;
-  /** Index of the stage under way; the number of stages when all are done. */
+  /** Index of the current stage; the number of stages when all are done. */
   readonly stage: number;
-  /** Epochs finished in this stage, and in all. */
+  /** Finished epochs of this stage, and of all stages. */
   readonly stageEpoch: number;
   readonly epoch: number;
-  /** Batches done of the epoch under way, their scores, and the seconds they took. */
+  /** Finished batches of the current epoch. */
   readonly batch: number;
   /** Samples in a batch; 0 before it is known. */
   readonly batchSize: number;
+  /** Scores of these batches, and the seconds they took. */
   readonly scores: RunningScores;
   readonly seconds: number;
-  /** From where each parameter's own updates count: those of the run before its first, and those since that it had no part in. */
+  /** Updates of the run that a parameter had no part in, by name. Its own updates count without them. */
   readonly thawedAt: Readonly<Record<string, number>>;
   readonly rows: readonly EpochRow[];
   readonly best: (Scores & { readonly epoch: number }) | null;
-  /** Epochs of this stage since its validation metric was last better than ever, and its merit then; null before its first. */
+  /** Epochs since the best one of this stage, and the merit of that one; null before the first epoch. */
   readonly stale: number;
   readonly stageBest: number | null;
-  /** Validation scores with which the stage began; null until they are known. */
+  /** Validation scores at the beginning of the stage; null until they are known. */
   readonly entry: Scores | null;
-  /** Losses of this stage; null before its first batch. */
+  /** The level of the losses of this stage; null before its first batch. */
   readonly level: LossLevel | null;
   /** Of the whole run. */
   readonly rollbacks: readonly Rollback[];
@@ -67,19 +68,19 @@ export function withBatchSize(p: Progress, batchSize: number): Progress {
   if (Number.isInteger(batch)) return { ...p, batch, batchSize };
   throw new ThawError(
     'run-directory',
-    `the checkpoint stands after ${p.batch} batches of ${p.batchSize}, which are no number of batches of ${batchSize}`,
+    `the checkpoint stands after ${p.batch} batches of ${p.batchSize}, which are not a whole number of batches of ${batchSize}`,
     `Put batch back to ${p.batchSize} in config.yaml`,
   );
 }
 
-/** Better is more accurate (or what the task's metric is), or as accurate with a smaller loss. */
+/** Whether scores are better: by the task's metric, or with an equal metric by a smaller loss. */
 export function isBetter(metric: Metric, a: Scores, b: Scores | null): boolean {
   if (b === null) return true;
   const [one, other] = [merit(metric, a), merit(metric, b)];
   return one > other || (one === other && a.loss < b.loss);
 }
 
-/** The progress after a batch. @param updates whether an update came of it */
+/** The progress after a batch. @param updates whether the batch completed an update */
 export const afterBatch = (
   p: Progress,
   loss: number,
@@ -126,9 +127,9 @@ export const afterStage = (p: Progress): Progress => ({
 });
 
 /**
- * Begins the count of parameters that are new; an update that a parameter frozen again had no part in is not counted.
+ * Starts the counts of parameters that train for the first time, and skips this update in the counts of those that are frozen again.
  *
- * @param trainable that have just had an update
+ * @param trainable the parameters that were just updated
  */
 export function withThawed(p: Progress, trainable: readonly string[]): Progress {
   const { thawedAt, step } = p;

@@ -1,6 +1,6 @@
 /**
- * What a learning-rate range test suggests: fastai's three rules on a smoothed curve. They agree on the order of magnitude where the
- * curve is clear.
+ * The suggestions of a learning-rate range test: fastai's three rules on a smoothed curve. On a clear curve they agree on the order of
+ * magnitude.
  */
 
 export interface RatePoint {
@@ -10,15 +10,15 @@ export interface RatePoint {
 }
 
 export interface RateSuggestions {
-  /** Where the loss falls fastest over ln(rate): over seeds the steadiest of the three. */
+  /** The rate at which the loss falls fastest over ln(rate). Of the three, it varies least with the seed. */
   readonly steep: number;
   /** Half way into the longest fall: more cautious. */
   readonly valley: number;
-  /** A tenth of where the loss is lowest. */
+  /** A tenth of the rate with the lowest loss. */
   readonly minimum: number;
 }
 
-/** Each loss with the mean of its neighbourhood, taken twice: unlike a running average, that lags behind nothing. */
+/** Each loss with the mean of its neighbourhood, taken twice. Unlike a running average, it does not lag behind. */
 export function smoothed(losses: readonly { readonly lr: number; readonly loss: number }[]): RatePoint[] {
   const reach = Math.max(2, Math.round(losses.length / 20));
   const once = means(
@@ -29,7 +29,7 @@ export function smoothed(losses: readonly { readonly lr: number; readonly loss: 
   return losses.map((point, i) => ({ ...point, smoothed: twice[i] }));
 }
 
-/** The mean around each value, as far to one side as to the other. */
+/** The mean around each value, over as many values on one side as on the other. */
 const means = (values: readonly number[], reach: number): number[] =>
   values.map((_, i) => {
     const side = Math.min(reach, i, values.length - 1 - i);
@@ -37,12 +37,12 @@ const means = (values: readonly number[], reach: number): number[] =>
     return near.reduce((all, value) => all + value, 0) / near.length;
   });
 
-/** Points at the end that have too few neighbours to be smooth; of those at the start, a tenth (fastai's `lr_find` leaves out the same). */
+/** Points left out at the end, which have too few neighbours to be smooth. At the start a tenth is left out (as in fastai's `lr_find`). */
 const LAST = 5;
 
 /**
- * The suggestions, to two digits; null where the loss never falls by as much as it wavers. The rules see the curve to its lowest point:
- * the ups and downs after it are not theirs to follow.
+ * The suggestions, to two digits; null if the loss never falls by more than its noise. The rules look at the curve only up to its lowest
+ * point.
  */
 export function suggestRates(points: readonly RatePoint[]): RateSuggestions | null {
   const smooth = points.slice(Math.floor(points.length / 10), -LAST);
@@ -59,16 +59,16 @@ export function suggestRates(points: readonly RatePoint[]): RateSuggestions | nu
   };
 }
 
-/** Whether the smoothed loss comes to lie below its first quarter's mean by more than single losses waver there. */
+/** Whether the smoothed loss falls below the mean of the first quarter by more than the standard deviation of the losses there. */
 function falls(points: readonly RatePoint[], lowest: number): boolean {
   const first = points.slice(0, Math.max(2, Math.floor(points.length / 4))).map(({ loss }) => loss);
   const mean = first.reduce((all, loss) => all + loss, 0) / first.length;
-  const deviation = Math.sqrt(first.reduce((all, loss) => all + (loss - mean) ** 2, 0) / first.length);
-  return mean - lowest > deviation;
+  const std = Math.sqrt(first.reduce((all, loss) => all + (loss - mean) ** 2, 0) / first.length);
+  return mean - lowest > std;
 }
 
 /**
- * With L the length of the longest decreasing subsequence, and e where the first of that length ends: the rate at e − L + ⌊L/3⌋ + ⌊L/6⌋
+ * The rate at e − L + ⌊L/3⌋ + ⌊L/6⌋. L is the length of the longest decreasing subsequence, and e the end of the first one of that length
  * (fastai's `valley`)
  */
 export function valley(rates: readonly number[], losses: readonly number[]): number {

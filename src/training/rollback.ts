@@ -19,9 +19,9 @@ export interface Fault {
 
 /** A return to the start of the epoch. Plain data. */
 export interface Rollback extends Fault {
-  /** The head's learning rate at the same step from then on. */
+  /** The head's learning rate at the same step after the rollback. */
   readonly to: number;
-  /** All of it in one line, for people. */
+  /** One line for people. */
   readonly message: string;
 }
 
@@ -29,7 +29,7 @@ export interface Rollback extends Fault {
 export interface LossLevel {
   /** Of the stage's first batch, before any of its updates. */
   readonly first: number;
-  /** Moving average, in which the newest batch counts a fifth: one odd batch is no explosion. */
+  /** Moving average, in which the newest batch counts a fifth: one odd batch is not an explosion. */
   readonly recent: number;
 }
 
@@ -98,7 +98,7 @@ const hopeless = ({ step, lr }: Fault) =>
   new ThawError(
     'diverged',
     `the loss is not a number in step ${step} (learning rate ${short(lr)}), with weights that were right until then`,
-    'A smaller rate cannot help: look for labels or inputs that are no numbers, for a loss that does not fit the labels, and for a model that overflows',
+    'A smaller rate cannot help: look for labels or inputs that are NaN, for a loss that does not fit the labels, and for a model that overflows',
   );
 
 function diverged(fault: Fault, before: readonly Rollback[]): ThawError {

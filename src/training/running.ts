@@ -1,6 +1,6 @@
 import type { Scores, Tally, Task, TaskOutcome } from '../tasks/index.ts';
 
-/** Loss and what metrics are made of, over batches of different sizes. A plain object, so that it can be saved in the middle of an epoch. */
+/** Sums over batches of different sizes, for the mean loss and the metrics. Plain data, so that a checkpoint can hold it mid-epoch. */
 export interface RunningScores {
   readonly lossSum: number;
   readonly count: number;

@@ -1,7 +1,7 @@
 import type { Batch } from '../data/index.ts';
 import { product, type Tensor, tensor } from '../onnx/index.ts';
 
-/** Batches by turns, of those that can go into one run of a session: all of a size. @param most asked at the first batch of each */
+/** Groups batches for the runs of a session. The batches of a run have one size. @param most the most batches of the next run */
 export async function* inRuns(batches: AsyncIterable<Batch>, most: () => number): AsyncGenerator<readonly Batch[]> {
   let run: Batch[] = [];
   let room = 0;
@@ -36,7 +36,7 @@ export function stacked(steps: readonly Named[]): Record<string, Tensor> {
   );
 }
 
-/** One step's part of what `stacked` puts together. */
+/** The tensors of one step out of stacked ones. */
 export const unstacked = (all: Named, step: number): Record<string, Tensor> =>
   Object.fromEntries(
     Object.entries(all).map(([name, { type, shape, data }]) => {

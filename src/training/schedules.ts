@@ -5,13 +5,13 @@
 import * as z from 'zod';
 import type { Metric, Scores } from '../tasks/index.ts';
 
-/** Where a stage stands. */
+/** The progress of a stage. */
 export interface Moment {
-  /** Updates done in the stage, and all that it has; the schedules themselves count both without the warm-up's. */
+  /** Updates done in the stage, and all updates of the stage. Schedules count both without those of the warm-up. */
   readonly step: number;
   readonly steps: number;
   readonly stepsPerEpoch: number;
-  /** Validation scores after each epoch of the stage so far, and which of them the task is after. */
+  /** Validation scores after each epoch of the stage so far, and the task's metric among them. */
   readonly val: readonly Scores[];
   readonly metric: Pick<Metric, 'key' | 'better'>;
 }
@@ -31,19 +31,19 @@ const positive = z.number().positive();
 const factor = z.number().gt(0).max(1);
 const shape = z.enum(['linear', 'cosine']);
 
-/** A schedule: its options, its formula, and that of the momentum where it moves that too. */
+/** A schedule: its options, its formula, and a formula of the momentum if it moves the momentum too. */
 const schedule = <S extends z.ZodRawShape>(
   options: S,
   formula: (place: Place, options: z.output<z.ZodObject<S>>) => number,
   momentum?: (place: Place, options: z.output<z.ZodObject<S>>) => number | false,
 ) => ({ options, formula, momentum });
 
-/** What schedules take that have no rise of their own. */
+/** Options of schedules that do not rise by their own formula. */
 const warmup = {
-  /** Share of the stage's steps, at its start, in which the rate rises. */
+  /** Part of the stage's steps, at its start, in which the rate rises. */
   warmup: share.default(0.1),
   warmupShape: shape.default('linear'),
-  /** The factor at the first step; 1/(W + 1) unless given, so that W steps of warm-up and the first one after it are evenly apart. */
+  /** The factor at the first step. 1/(W + 1) unless given, so that it rises evenly over W steps of warm-up and the step after it. */
   warmupStart: factor.optional(),
 };
 
@@ -51,10 +51,10 @@ const warmup = {
 const along = (a: number, b: number, x: number, how: z.output<typeof shape>): number =>
   how === 'linear' ? a + (b - a) * x : b + ((a - b) * (1 + Math.cos(Math.PI * x))) / 2;
 
-/** What schedules of one cycle share. */
+/** Options of schedules with one cycle. */
 const cycling = {
   div: positive.default(25),
-  /** Lowest and highest momentum (β₁ of Adam), the lowest where the rate is highest; false: it stays. */
+  /** Lowest and highest momentum (β₁ of Adam). It is lowest when the rate is highest. false leaves it unchanged. */
   momentum: z.union([z.literal(false), z.tuple([share, share])]).default([0.85, 0.95]),
 };
 
@@ -153,7 +153,7 @@ const SCHEDULES = {
       factor: factor.default(0.1),
       patience: z.number().int().min(0).default(2),
       cooldown: z.number().int().min(0).default(0),
-      /** Relative: what is better by less does not count. */
+      /** Relative. A smaller improvement does not count. */
       threshold: share.default(1e-4),
       /** The validation loss, or the task's metric, such as the accuracy. */
       watch: z.enum(['loss', 'metric']).default('loss'),
@@ -162,7 +162,7 @@ const SCHEDULES = {
   ),
 };
 
-/** A fold over the epochs so far, which every checkpoint holds: there is no state besides. */
+/** A fold over the epochs so far. Every checkpoint holds their scores, so the schedule needs no state of its own. */
 function reducedOnPlateau(
   { val, metric }: Place,
   options: {
@@ -198,7 +198,7 @@ type Options<N extends ScheduleName> = { readonly name: N } & z.output<z.ZodObje
 export type ScheduleOptions = { [N in ScheduleName]: Options<N> }[ScheduleName];
 
 type Given<N extends ScheduleName> = z.input<z.ZodObject<Table[N]['options']>>;
-/** A name, or an object with the schedule's options; `cosine` where it has no name. */
+/** A name, or an object with the options of a schedule; `cosine` if it has no name. */
 export type ScheduleInput =
   | Exclude<ScheduleName, 'multi-step'>
   | { [N in ScheduleName]: { readonly name: N } & Given<N> }[ScheduleName]
@@ -228,7 +228,7 @@ export function scheduleFactor(options: ScheduleOptions, moment: Moment): number
   return formula(place, options);
 }
 
-/** The momentum of a stage's next update; undefined where the schedule leaves it alone. */
+/** The momentum of a stage's next update; undefined if the schedule does not change it. */
 export function scheduledMomentum(options: ScheduleOptions, moment: Moment): number | undefined {
   const { momentum } = SCHEDULES[options.name] as {
     momentum?: (at: Place, of: ScheduleOptions) => number | false;

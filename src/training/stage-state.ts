@@ -40,7 +40,7 @@ export function replaceableIn({ step, update, inPlace }: StepModels): Set<string
 /**
  * The state that a stage begins with: the inputs of its step that are parameters or statistics, and the state of its optimizer.
  *
- * @param carried state of earlier stages; what it lacks begins at the model's value, slots at zero
+ * @param carried state of earlier stages. Parameters that it lacks begin at the model's value, slots at zero.
  */
 export function initialState(
   network: Inference,

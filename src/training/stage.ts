@@ -129,7 +129,7 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
     return this.parts.evaluator;
   }
 
-  /** Loads what a training step needs, which the first step would load otherwise. */
+  /** Loads the graphs of a training step, which the first step would load otherwise. */
   async ready(): Promise<void> {
     await this.parts.step.get();
     await this.parts.update?.get();

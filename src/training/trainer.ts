@@ -242,5 +242,5 @@ const unreadable = (split: 'training' | 'validation') =>
   new ThawError(
     'bad-data',
     `no ${split} sample can be read any more`,
-    'Put the data back and resume from the last checkpoint, which is whole; or export what was trained so far',
+    'Put the data back and resume from the last checkpoint, which is whole; or export the best epoch so far',
   );

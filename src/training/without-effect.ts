@@ -2,11 +2,11 @@ import type { DropoutPlan, TrainingPlan } from '../compiler/step/index.ts';
 import { type Graph, readsOf } from '../onnx/index.ts';
 
 /**
- * What a training's settings ask for and none of its stages does, since nothing that trains comes before it: the frozen part computes what
- * it does in evaluation.
+ * The settings without effect: dropout and distillation in front of which no stage trains a layer. The frozen part computes in training what
+ * it computes in evaluation.
  *
- * @param plans of its stages
- * @returns a line for each
+ * @param plans of the stages
+ * @returns one line for each setting
  */
 export function withoutEffect({ nodes }: Pick<Graph, 'nodes'>, plans: readonly TrainingPlan[]): string[] {
   const reached = new Set(plans.flatMap(({ trainable }) => [...trainable]));
@@ -27,7 +27,7 @@ export function withoutEffect({ nodes }: Pick<Graph, 'nodes'>, plans: readonly T
   }
   if (distillation?.of === 'features' && !reached.has(distillation.student)) {
     lines.push(
-      'distill has no effect: no stage trains what the head reads, which stays what the pretrained model gives',
+      'distill has no effect: no stage trains a layer before the head, so its features stay those of the pretrained model',
     );
   }
   return lines;

@@ -73,7 +73,7 @@ function backpropagate(pass: Pass, seeds: ReadonlyMap<string, Value>): Map<strin
   return gradients;
 }
 
-/** The gradients that one node gives to the active values that it reads, by input; where it can't, it is told and they are zero. */
+/** The gradients of the active inputs of a node. If the node has none, `refused` is called and the gradients are zero. */
 function gradientsOf(
   pass: Pass,
   node: Node,
@@ -107,7 +107,7 @@ function gradientsOf(
   }
 }
 
-/** Rules are written for what occurs; what the builder then cannot express (an unknown size, usually) is refused like the rest. */
+/** Rules cover the cases that occur. If the builder cannot write one (usually for an unknown size), the node is refused like any other. */
 function asRefusal(error: Error, node: Node): UnsupportedOperator {
   if (error instanceof UnsupportedOperator && error.node === node) return error;
   return new UnsupportedOperator(node, error.message, { cause: error });
@@ -144,7 +144,7 @@ export function dependents(b: GraphBuilder, nodes: readonly Node[], names: reado
 
 const isLoop = ({ op, domain }: Node): boolean => op === 'Loop' && domain === '';
 
-/** An input that holds whole numbers, and in them what a gradient is wanted of. */
+/** An integer input that stands for a float with a gradient. */
 const standsForFloat = (b: GraphBuilder, active: ReadonlySet<string>, { inputs }: Node): string | undefined =>
   inputs.find((name) => active.has(name) && b.has(name) && !isFloat(b.value(name).type));
 

@@ -6,7 +6,7 @@ import { average, norm, optimizer, shrunk } from './optimizer.ts';
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const LEAST = 1e-7;
 
-/** Rows and columns of a weight as a matrix: its outputs, and all else. Undefined where it is no more than a vector. */
+/** Rows and columns of a weight as a matrix: its outputs, and everything else. Undefined for a vector. */
 function matrixOf([rows, ...rest]: readonly number[]): [number, number] | undefined {
   const columns = rest.reduce((all, length) => all * length, 1);
   return rows > 1 && columns > 1 ? [rows, columns] : undefined;
@@ -14,7 +14,7 @@ function matrixOf([rows, ...rest]: readonly number[]): [number, number] | undefi
 
 /**
  * A matrix of the same singular vectors whose singular values are near 1: X = G/‖G‖, then X = aX + (bXXᵀ + c(XXᵀ)²)X some times
- * (Newton-Schulz), from the right where that makes the smaller product.
+ * (Newton-Schulz), from the right if that is the smaller product.
  */
 function orthogonalized(b: GraphBuilder, matrix: Value<readonly [number, number]>, iterations: number): Value {
   const [rows, columns] = matrix.shape;

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 
-/** Hyper-parameters, by PyTorch's names where it has them; each optimizer takes some. */
+/** Hyper-parameters, by PyTorch's names if it has them. Each optimizer takes some. */
 export interface OptimizerOptions {
   readonly momentum?: number;
   readonly nesterov?: boolean;
@@ -15,7 +15,7 @@ export interface OptimizerOptions {
   readonly decoupled?: boolean;
   /** rmsprop: how much of the mean square stays at each step. */
   readonly alpha?: number;
-  /** rmsprop: divides by the gradient's deviation, not by its root mean square. */
+  /** rmsprop: divides by the standard deviation of the gradient, not by its root mean square. */
   readonly centered?: boolean;
   /** nadam */
   readonly momentumDecay?: number;
@@ -42,7 +42,7 @@ export interface UpdateContext<Options extends OptimizerOptions = OptimizerOptio
   readonly lr: Value;
   /** Number of this update, from 1, int64 scalar; with 0, Adam corrects no bias. */
   readonly step: Value;
-  /** What the option that `moves` names is at this step, float32 scalar, where a schedule moves it. */
+  /** The value of the option named by `moves` at this step, float32 scalar, if a schedule moves it. */
   readonly moved?: Value;
   readonly options: Options;
 }

@@ -29,7 +29,7 @@ export function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends
   const fromData = new Set(outside.keys());
   b.nodes = b.nodes.filter((node) => {
     if (readsOf(node).some((read) => fromData.has(read))) for (const output of node.outputs) fromData.add(output);
-    // What is computed of weights alone stays: it is constant.
+    // Values of weights alone stay: they are constants.
     if (!forward.frozen.has(node) || !fromData.has(node.outputs[0])) return true;
     for (const output of node.outputs) if (b.has(output)) outside.set(output, b.value(output));
     return false;
@@ -41,13 +41,13 @@ export function cut(b: GraphBuilder, forward: Forward, source: Model, ends: Ends
   return { model: assemble(b, source, { ...ends, inputs: [...boundary, ...ends.inputs] }), boundary, inPlace };
 }
 
-/** Turns what is in the builder into a model of these inputs and outputs. */
+/** The builder's graph as a model with these inputs and outputs. */
 export function finish(b: GraphBuilder, source: Model, ends: Ends): Model {
   lowerFor(b, ends);
   return assemble(b, source, ends);
 }
 
-/** Writes the graph with operators that a runtime has, without what the outputs do not need. */
+/** Replaces all operators that a runtime lacks, and removes nodes that no output needs. */
 function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: Ends): void {
   const wanted = outputs.map(({ name }) => name);
   if (machine?.block) {
@@ -57,7 +57,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
   }
   lower(b, wanted, { machine });
   prune(b, wanted);
-  // Kernels for blocks are the native CPU's, where a loop costs little and caches are what counts.
+  // Only the native CPU has kernels for blocks. There a loop costs little, and caches matter most.
   if (machine?.block) {
     stacksBySample(b, wanted);
     chainsBySample(b, wanted);
@@ -66,7 +66,7 @@ function lowerFor(b: GraphBuilder, { outputs, machine, stored = new Map() }: End
 }
 
 function assemble(b: GraphBuilder, source: Model, { name, inputs, outputs }: Ends): Model {
-  // What is kept in blocks has been declared anew.
+  // Values in blocks were declared again, with other shapes.
   const declared = ({ name: own }: Value) => b.value(own);
   const added = [...b.domains].filter((domain) => domain && !Object.hasOwn(source.opsets, domain));
   const opsets = { ...source.opsets, ...Object.fromEntries(added.map((domain) => [domain, 1])) };

@@ -1,19 +1,19 @@
 import type { GraphBuilder, Value } from '../../onnx/index.ts';
 import { LOSSES } from '../losses/index.ts';
 
-/** What the network is to take from the pretrained one beside it. */
+/** Distillation from the pretrained network, the teacher. */
 export interface Distillation {
-  /** `features`: what the head reads; `scores`: what the model's own head computes. */
+  /** `features` are the inputs of the head, `scores` the outputs of the model's own head. */
   readonly of: 'features' | 'scores';
   readonly student: string;
   readonly teacher: string;
   readonly weight: number;
-  /** scores: by what both are divided before the softmax. */
+  /** Of `scores`: both are divided by it before the softmax. */
   readonly temperature: number;
 }
 
 /**
- * The loss with its share of distillation:
+ * The loss with distillation:
  *
  *     features     loss + w · mean (f − f⁰)²                            (Romero et al., FitNets, 2015)
  *     scores       (1 − w) · loss + w · T² · KL(p⁰ ‖ p),  p = softmax(s / T)      (Hinton, Vinyals and Dean, 2015)

@@ -13,7 +13,7 @@ import { canBeLate } from '../autodiff/index.ts';
 import { heldInPlace } from '../kernels/index.ts';
 import { ELEMENT_BY_ELEMENT } from './replaceable.ts';
 
-/** Elements from which on a place of its own costs more than a few nodes. */
+/** With more elements, a place of its own costs more than a few nodes. */
 const LARGE = 2 ** 14;
 
 /** A large parameter, the node that writes its next value, the operand that can be held back, and the nodes that read it. */
@@ -25,13 +25,14 @@ interface Write {
 }
 
 /**
- * Puts the next values of large parameters behind all that reads these, so that they may be written over them: a product of the backward pass reads
- * a weight at the time of its update, and nothing but an operand that has to wait for it says which comes first.
+ * Computes the next values of large parameters after all reads of the parameters, so that they can be written in place. A product of the
+ * backward pass reads a weight around the time of its update, and only an operand that waits for this product fixes the order.
  *
- * What is computed of a parameter alone counts as reading it, up to where a batch comes in: a runtime may move a `Transpose` behind what reads it.
+ * A node that computes values of the parameter alone, without the batch, counts as part of its readers: a runtime may move a `Transpose` behind
+ * its reader.
  *
- * @param outputs of the graph, `<name>.next` among them
- * @returns names of the parameters that are read no more when their next value is written, in whatever order a runtime takes
+ * @param outputs outputs of the graph, `<name>.next` among them
+ * @returns names of the parameters that no node reads after their next value is written, in any order that a runtime chooses
  */
 export function writeInPlace(b: GraphBuilder, outputs: readonly Value[]): Set<string> {
   const writes = writesIn(b, outputs);
@@ -74,7 +75,7 @@ function writesIn(b: GraphBuilder, outputs: readonly Value[]): Write[] {
   });
 }
 
-/** The nodes that read a value or what is computed of it alone, up to where a batch comes in. */
+/** The nodes that read a value or values computed from it alone, up to the first ones that also depend on the batch. */
 function readersOfAlone(b: GraphBuilder, name: string, writer: Node, view: GraphView): Node[] {
   const found = new Set<Node>();
   const names = new Set([name]);
@@ -88,11 +89,11 @@ function readersOfAlone(b: GraphBuilder, name: string, writer: Node, view: Graph
   return [...found];
 }
 
-/** A result that varies with the batch, which another value can be told to come after. */
+/** A result that depends on the batch, so that another value can be made to wait for it. */
 const varying = (b: GraphBuilder, { outputs }: Node): Value | undefined =>
   outputs.flatMap((name) => (b.has(name) ? b.value(name) : [])).find(canBeLate);
 
-/** Whether one of the given nodes comes before another one, which is computed from what it computes. */
+/** Whether one of the given nodes comes before another one, which depends on its results. */
 function precedenceIn(nodes: readonly Node[], given: readonly Node[]): (before: Node, after: Node) => boolean {
   const numbers = new Map([...new Set(given)].map((node, i) => [node, i]));
   const words = Math.ceil(numbers.size / 32);

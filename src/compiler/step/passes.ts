@@ -28,7 +28,7 @@ import { batchNormTraining, isTrainedBatchNorm } from './batch-norm.ts';
 import { drop, dropoutsByNode, nameOf } from './dropout.ts';
 import type { TrainingPlan } from './plan.ts';
 
-/** What the passes share while they place the nodes of a graph, in order. */
+/** The state that the passes share. The nodes are placed in order. */
 export interface Placement extends TypedGraph {
   readonly b: GraphBuilder;
   readonly plan: TrainingPlan;
@@ -40,7 +40,7 @@ export interface Placement extends TypedGraph {
   contents(name: string): Tensor | undefined;
   /** Whether a node may become part of another one. */
   isFree(node: Node): boolean;
-  /** Values computed from what trains. Passes add to it. */
+  /** Values that depend on trainable parameters. Passes add to it. */
   readonly reached: Set<string>;
   /** Nodes that nothing trainable reaches. They are placed unchanged. */
   readonly frozen: Set<Node>;
@@ -59,13 +59,13 @@ export const PASSES: readonly Pass[] = [
   placeKnown,
   // Before `findFrozen`: a scale that trains makes the whole folded convolution train.
   foldNeighbours,
-  // Before `findFrozen`: it changes what the node reads.
+  // Before `findFrozen`: it changes the inputs of the node.
   fuseGelus,
   // Before `findFrozen`, as well. No node is both a Gelu and a product.
   fuseScores,
-  // Before all passes that change training only: frozen nodes compute what they compute in evaluation.
+  // Before all passes that change training only: they leave frozen nodes as in evaluation.
   findFrozen,
-  // Before the node's operator is looked at: it changes only what the operator reads.
+  // Before all passes that replace the operator: it changes only the inputs.
   dropInputs,
   // Before `declareOutputs`: it adds outputs.
   keepRowStatistics,
@@ -135,7 +135,7 @@ function fuseScores({ view, isFree, reached }: Placement) {
   };
 }
 
-/** Finds out whether what trains reaches a node. */
+/** Finds the nodes that do not depend on trainable parameters. */
 function findFrozen({ reached, frozen }: Placement) {
   return (node: Node) => {
     if (readsOf(node).some((name) => reached.has(name))) for (const output of node.outputs) reached.add(output);

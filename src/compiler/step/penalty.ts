@@ -4,14 +4,14 @@ import type { TrainingPlan } from './plan.ts';
 import { decays } from './update.ts';
 
 /**
- * What the plan adds to the loss for the weights that train, those with two or more axes:
+ * The penalty that the plan adds to the loss, for trainable weights with two or more axes:
  *
  *     λ₁ Σ|w| + λ₂ Σw²                                  (l1, l2)
  *     α/2 Σ(w − w⁰)² + β/2 Σw²                          (l2sp: Li, Grandvalet and Davoine, 2018)
  *
  *     μ/2 Σ(w − w′)²                                    (proximal, all weights)
  *
- * In the second, w⁰ is the pretrained value, and β is for what has none: the head, adapters.
+ * In the second line, w⁰ is the pretrained value. β is for parameters without one: those of the head and of adapters.
  */
 export function penaltyOf(
   b: GraphBuilder,

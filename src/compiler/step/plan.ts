@@ -27,7 +27,7 @@ export interface Proximity {
   readonly from: ReadonlyMap<string, Tensor>;
 }
 
-/** What the compiler is to make of a network. */
+/** How the compiler turns a network into training graphs. */
 export interface TrainingPlan {
   /** Names of the initializers that train. All others are constants. */
   readonly trainable: ReadonlySet<string>;
@@ -46,13 +46,13 @@ export interface TrainingPlan {
   /** α/2·Σ(w − w⁰)² for pretrained weights, whose distance from their pretrained values it is, and β/2·Σw² for those that are `fresh`. */
   readonly l2sp?: { readonly alpha: number; readonly beta: number; readonly fresh: ReadonlySet<string> };
   readonly proximal?: Proximity;
-  /** Each in what the parameters that train reach: the frozen part computes what it does in evaluation. */
+  /** Only in the part that trainable parameters reach: the frozen part computes the same as in evaluation. */
   readonly dropout?: readonly DropoutPlan[];
-  /** What the network is to take from the pretrained one, which is then part of it. */
+  /** Distillation from the pretrained network, which is then part of the graph. */
   readonly distillation?: Distillation;
-  /** Factor on the learning rate, by parameter; 1 where it is not named. */
+  /** Factor on the learning rate, by parameter; 1 for all others. */
   readonly learningRateScales: ReadonlyMap<string, number>;
-  /** Updates that a parameter had no part in, where there are any: its optimizer state counts from there. */
+  /** Updates that a parameter had no part in. Its optimizer state counts without them. */
   readonly stepOffsets: ReadonlyMap<string, number>;
   /** Updates in which the rate of a parameter with such an offset rises in a line to its own; 0 for none. */
   readonly thawWarmup?: number;
@@ -65,7 +65,7 @@ export interface TrainingPlan {
   readonly recompute?: boolean;
   /** Gradients are summed over batches, and an update of its own follows by their mean. Artifacts on disk are the same with and without. */
   readonly accumulate?: boolean;
-  /** A moving average of parameters and statistics is kept beside them, and evaluated. Artifacts on disk are the same with and without. */
+  /** Keeps a moving average of parameters and statistics, and evaluates it. Artifacts on disk are the same with and without. */
   readonly average?: boolean;
   /** The optimizer's momentum is an input, `momentum`, which a schedule moves. */
   readonly movesMomentum?: boolean;

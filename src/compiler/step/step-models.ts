@@ -115,7 +115,7 @@ const typesIn =
 
 // ------------------------------------------------------------------------------------------------------------------
 
-/** The parameters that are kept in blocks, and the state that goes with them element by element. */
+/** The parameters that are kept in blocks, and the state of the same shape. */
 function storedState(
   b: GraphBuilder,
   plan: TrainingPlan,
@@ -133,7 +133,7 @@ function storedState(
   );
 }
 
-/** @param statistics as the batches have moved them */
+/** @param statistics after the batches of the update */
 function summedUpdateModel(
   network: Inference,
   plan: TrainingPlan,
@@ -166,8 +166,8 @@ const nextOf = (b: GraphBuilder, { parameters, statistics }: Forward): Map<strin
   );
 
 /**
- * The gradients that are computed last come first. ONNX Runtime begins at the last of what nobody reads, and so makes an update before it goes on with the
- * backward pass: what the gradient is computed from is needed no longer.
+ * The gradients in reverse order of computation. ONNX Runtime schedules from the last output backwards, so each update runs before the rest of
+ * the backward pass, and the memory of its gradient is free sooner.
  */
 function lastFirst(b: GraphBuilder, gradients: ReadonlyMap<string, Value>): Map<string, Value> {
   const places = new Map(b.nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)));

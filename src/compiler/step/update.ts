@@ -3,10 +3,10 @@ import { clipped, type Units } from '../optimizers/index.ts';
 import type { Inference } from '../shapes/index.ts';
 import { optimizerOf, type TrainingPlan } from './plan.ts';
 
-/** Weights decay, biases and normalization parameters do not: they are the ones with a single axis. */
+/** Weights decay. Biases and normalization parameters, which have a single axis, do not. */
 export const decays = (parameter: { readonly shape: readonly unknown[] }): boolean => parameter.shape.length > 1;
 
-/** What is placed of an update: state, `lr` and `step` as inputs, `<name>.next` as outputs. */
+/** The ends of an update: state, `lr` and `step` as inputs, `<name>.next` as outputs. */
 export interface Update {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
@@ -23,7 +23,7 @@ export const placeParameters = (
     return b.input(name, type, shape);
   });
 
-/** min(t/W, 1) at a parameter's own update t, from 1: what is thawed late starts with small steps. */
+/** min(t/W, 1) at a parameter's own update t, from 1: a parameter that is thawed late starts with small steps. */
 const risen = (b: GraphBuilder, t: Value, updates: number): Value => b.min(b.mul(b.cast(t, 'float32'), 1 / updates), 1);
 
 /** The optimizer's step of every parameter. @param whole gradients by parameter, before they are clipped */
@@ -88,7 +88,7 @@ function unitsOf({ model }: Inference, plan: TrainingPlan, parameters: readonly 
 
 // --- gradients summed over batches -----------------------------------------------------------------------------------
 
-/** The state that holds the sum of a parameter's gradients since the last update, and the number of samples that they are of. */
+/** The state with the sum of a parameter's gradients since the last update, and the state with the number of their samples. */
 export const sumOf = (parameter: string): string => `${parameter}.grad_sum`;
 export const SAMPLES = 'grad_samples';
 
@@ -101,10 +101,10 @@ const placeSums = (b: GraphBuilder, parameters: readonly Value[]) => ({
 });
 
 /**
- * One more batch in the sums.
+ * Adds a batch to the sums.
  *
- * @param samples number of the batch, float32 scalar
- * @param gradients by parameter, of the sum over the batch's samples
+ * @param samples number of samples in the batch, float32 scalar
+ * @param gradients by parameter, of the sum over the samples of the batch
  */
 export function placeSummation(
   b: GraphBuilder,
@@ -123,7 +123,7 @@ export function placeSummation(
   };
 }
 
-/** The optimizer's step by the mean gradient over the summed samples, after which the sums begin anew. */
+/** The optimizer's step by the mean gradient over the summed samples. Then the sums are zero again. */
 export function placeSummedUpdate(
   b: GraphBuilder,
   network: Inference,
@@ -141,7 +141,7 @@ export function placeSummedUpdate(
 
 // --- averages --------------------------------------------------------------------------------------------------------
 
-/** The state that holds the moving average of a parameter or statistic, and the input that says how far it moves at this update. */
+/** The state with the moving average of a parameter or statistic, and the input with the part by which it moves at this update. */
 export const averageOf = (name: string): string => `${name}.average`;
 export const AVERAGE_WEIGHT = 'average_weight';
 

@@ -1,6 +1,6 @@
 /** Bytes by key that outlive the process. */
 export interface FeatureStore {
-  /** undefined where there are none, or what is there is not what was put there. */
+  /** undefined if there are none, or if they are damaged. */
   get(key: string): Promise<Uint8Array | undefined>;
   set(key: string, bytes: Uint8Array): Promise<void>;
 }
@@ -8,26 +8,25 @@ export interface FeatureStore {
 export interface FeatureCacheOptions {
   /** In memory, 1 GiB unless given; 0 keeps nothing there. */
   readonly maximumBytes?: number;
-  /** Where values are kept besides, and looked for. */
+  /** Keeps values longer than memory does. */
   readonly store?: FeatureStore;
-  /** What values depend on besides the space and the key, where a store outlives it: machine, device, runtime. */
+  /** Machine, device and runtime: values in a store also depend on them. */
   readonly environment?: string;
 }
 
-/** A part of the cache: values computed by one model of rows of one size. */
+/** A part of the cache: the values that one model computes from rows of one size. */
 export interface FeatureSpace {
   /** Digest of the model. */
   readonly model: string;
-  /** Of every value; what a store has of another length is not one of them. */
+  /** Length of each value. A stored value of another length is not used. */
   readonly bytes: number;
   /** Part of the memory that it may fill at most, 0 to 1. */
   readonly share: number;
 }
 
 /**
- * What the frozen part of a network makes of samples, so that it is computed once. Memory is filled until it is full, and nothing
- * is thrown out for something newer: each epoch asks for all samples in another order, so what is there is worth as much as what
- * would take its place. One cache may serve several sources and trainers.
+ * Caches the features of samples, so that the frozen part of a network computes them once. When memory is full, nothing is evicted: each
+ * epoch reads all samples in another order, so a cached value is worth as much as a new one. Several sources and trainers may share a cache.
  */
 export class FeatureCache {
   private readonly spaces = new Map<string, Map<string, Uint8Array>>();
@@ -53,13 +52,13 @@ export class FeatureCache {
     return stored;
   }
 
-  /** Keeps the features of a sample. @param bytes not to be changed any more */
+  /** Keeps the features of a sample. @param bytes must not change afterwards */
   async set(space: FeatureSpace, key: string, bytes: Uint8Array): Promise<void> {
     this.keep(space, key, bytes);
     await this.options.store?.set(this.storeKey(space, key), bytes);
   }
 
-  /** Makes room: memory keeps the values of these models only. */
+  /** Removes all values from memory except those of these models. */
   keepOnly(models: readonly string[]): void {
     for (const [model, values] of this.spaces) {
       if (models.includes(model)) continue;

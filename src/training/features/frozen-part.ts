@@ -12,7 +12,7 @@ import { loadable, type Runtime } from '../../runtime/index.ts';
 import { LazySession } from '../lazy-session.ts';
 import type { FeatureCache } from './cache.ts';
 import { isBySample } from './rows.ts';
-import { BESIDE_DECODING, CountedValues, pick, Segment, type SizedSegment } from './segment.ts';
+import { NO_SPINNING, pick, Segment, SizeDependentValues, type SizedSegment } from './segment.ts';
 
 /** Part of the cache's memory for features that several stages share. The rest is for those of the current stage alone. */
 const TRUNK_SHARE = 0.75;
@@ -31,51 +31,53 @@ export interface FrozenPartOptions {
   readonly shared?: TrainingPlan;
 }
 
+interface FrozenParts {
+  readonly cache: FeatureCache;
+  readonly inputs: readonly Value[];
+  /** From the data to the trunk's values, and from there to the boundary. None if the features are not each sample's own. */
+  readonly segments?: { readonly trunk: Segment; readonly rest?: Segment };
+  /** Boundary values that follow from the number and the sizes of samples alone. */
+  readonly sizeDependent?: SizeDependentValues;
+  /** Takes whole batches if there are no segments. */
+  readonly whole?: LazySession;
+}
+
 /**
  * Runs the frozen part of a stage and caches its results, the features of a sample. If later stages thaw more, it runs in two segments: the
  * trunk, which stays frozen in these stages too, and the rest up to the first layer that trains. So the data of a sample is needed once,
  * and the next stage continues from the trunk.
  */
 export class FrozenPart {
-  private constructor(
-    private readonly cache: FeatureCache,
-    private readonly inputs: readonly Value[],
-    /** From the data to the trunk's values, and from there to the boundary. None if samples can't be told apart. */
-    private readonly segments: { readonly trunk: Segment; readonly rest?: Segment } | undefined,
-    /** Boundary values that follow from the number of samples and their sizes alone. */
-    private readonly counted: CountedValues | undefined,
-    /** Takes whole batches, where there are no segments. */
-    private readonly whole: LazySession | undefined,
-  ) {}
+  private constructor(private readonly parts: FrozenParts) {}
 
   /** Nothing is loaded before it is needed. */
   static async compile(options: FrozenPartOptions): Promise<FrozenPart> {
     const { network, plan, boundary, runtime, cache } = options;
     const inputs = inputsOf(network);
-    const parts = partsOf(options);
-    if (!parts) {
+    const models = modelsOf(options);
+    if (!models) {
       const prefix = prefixModel(network, plan, boundary);
-      const whole = prefix && new LazySession(runtime, loadable(prefix), BESIDE_DECODING);
-      return new FrozenPart(cache, inputs, undefined, undefined, whole);
+      const whole = prefix && new LazySession(runtime, loadable(prefix), NO_SPINNING);
+      return new FrozenPart({ cache, inputs, whole });
     }
-    const { values, rest } = parts;
-    const counted = parts.fixed && new CountedValues(runtime, parts.fixed, inputs);
+    const { values, rest } = models;
+    const sizeDependent = models.fixed && new SizeDependentValues(runtime, models.fixed, inputs);
     const share = rest ? TRUNK_SHARE : 1;
-    const trunk = await Segment.open({ runtime, model: parts.trunk, from: inputs, to: values, counted, share });
-    if (!rest) return new FrozenPart(cache, inputs, { trunk }, counted, undefined);
+    const trunk = await Segment.open({ runtime, model: models.trunk, from: inputs, to: values, sizeDependent, share });
+    if (!rest) return new FrozenPart({ cache, inputs, segments: { trunk }, sizeDependent });
     const ends = { from: values, to: rest.values, after: trunk };
-    const second = await Segment.open({ runtime, model: rest.model, ...ends, counted, share: 1 });
-    return new FrozenPart(cache, inputs, { trunk, rest: second }, counted, undefined);
+    const second = await Segment.open({ runtime, model: rest.model, ...ends, sizeDependent, share: 1 });
+    return new FrozenPart({ cache, inputs, segments: { trunk, rest: second }, sizeDependent });
   }
 
   /** Whether it caches features. */
   get caches(): boolean {
-    return this.segments !== undefined;
+    return this.parts.segments !== undefined;
   }
 
   /** The models whose results it keeps in the cache. */
   get models(): readonly string[] {
-    const { trunk, rest } = this.segments ?? {};
+    const { trunk, rest } = this.parts.segments ?? {};
     return [trunk, rest].flatMap((segment) => (segment ? [segment.model] : []));
   }
 
@@ -85,10 +87,10 @@ export class FrozenPart {
   }
 
   /** The cached features of a sample: those of the last segment that has some. */
-  readonly recall = async (key: string, sizes: RowSizes = {}): Promise<Recalled | undefined> => {
-    const { trunk, rest } = this.segments ?? {};
+  private readonly recall = async (key: string, sizes: RowSizes = {}): Promise<Recalled | undefined> => {
+    const { trunk, rest } = this.parts.segments ?? {};
     for (const segment of [rest, trunk]) {
-      const bytes = segment && (await this.cache.get(segment.at(sizes).space, key));
+      const bytes = segment && (await this.parts.cache.get(segment.forSizes(sizes).space, key));
       if (bytes) return { form: segment.model, bytes };
     }
     return undefined;
@@ -100,29 +102,31 @@ export class FrozenPart {
    * @param cacheTrunk whether the features of the trunk are worth caching: if later stages show these very samples
    */
   async values(batch: Batch, names: readonly string[], cacheTrunk = true): Promise<Record<string, Tensor>> {
-    const data = Object.fromEntries(this.inputs.map(({ name }, i) => [name, batch.inputs[i]]));
-    if (!this.segments) return this.ofWholeBatch(data, names);
+    const { inputs, segments, sizeDependent } = this.parts;
+    const data = Object.fromEntries(inputs.map(({ name }, i) => [name, batch.inputs[i]]));
+    if (!segments) return this.ofWholeBatch(data, names);
     const { keys, recalled, sizes = {} } = batch;
-    const trunk = this.segments.trunk.at(sizes);
-    const rest = this.segments.rest?.at(sizes);
+    const trunk = segments.trunk.forSizes(sizes);
+    const rest = segments.rest?.forSizes(sizes);
     const drawn = trunk.from.view(data);
     let at = 0;
     const rows = batch.indices.map((_, i): Recalled => recalled?.[i] ?? { form: DATA, bytes: drawn[at++] });
     await this.advance(trunk, rows, DATA, cacheTrunk || !rest ? keys : undefined);
     if (rest) await this.advance(rest, rows, trunk.space.model, keys);
     const stacked = (rest ?? trunk).to.stack(rows.map(({ bytes }) => bytes));
-    return pick({ ...stacked, ...(await this.counted?.at(rows.length, sizes)) }, names);
+    return pick({ ...stacked, ...(await sizeDependent?.of(rows.length, sizes)) }, names);
   }
 
   async release(): Promise<void> {
-    const { trunk, rest } = this.segments ?? {};
-    await Promise.all([trunk, rest, this.counted, this.whole].map((part) => part?.release()));
+    const { trunk, rest } = this.parts.segments ?? {};
+    const { sizeDependent, whole } = this.parts;
+    await Promise.all([trunk, rest, sizeDependent, whole].map((part) => part?.release()));
   }
 
   private async ofWholeBatch(data: Record<string, Tensor>, names: readonly string[]) {
     const computed = names.filter((name) => !Object.hasOwn(data, name));
     if (!computed.length) return pick(data, names);
-    const session = await this.whole!.get();
+    const session = await this.parts.whole!.get();
     const values = await session.run(pick(data, session.inputNames), computed);
     return pick({ ...data, ...values }, names);
   }
@@ -136,13 +140,13 @@ export class FrozenPart {
     for (const [at, i] of waiting.entries()) {
       rows[i] = { form: space.model, bytes: made[at] };
       const key = keys?.[i];
-      if (key !== undefined) await this.cache.set(space, key, made[at]);
+      if (key !== undefined) await this.parts.cache.set(space, key, made[at]);
     }
   }
 }
 
 /** The frozen part in models; undefined if its results are not each sample's own. */
-function partsOf({ network, plan, boundary, shared }: FrozenPartOptions) {
+function modelsOf({ network, plan, boundary, shared }: FrozenPartOptions) {
   const inputs = inputsOf(network);
   const end = sortValues(network, boundary);
   const model = end && frozenModel(network, plan, inputs, end.bySample);

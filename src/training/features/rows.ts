@@ -17,12 +17,12 @@ interface Part {
   readonly type: Typed['type'];
   /** Of a row. */
   readonly shape: readonly number[];
-  /** Length, and where it begins in the row. */
+  /** Length, and offset in the row. */
   readonly bytes: number;
   readonly at: number;
 }
 
-/** A batch's values cut into rows, a row being the bytes of one sample's part of each value, one after the other. */
+/** Cuts the values of a batch into rows. A row has the bytes of one sample: its part of each value, one after the other. */
 export class RowFormat {
   readonly parts: readonly Part[];
   /** Of a row. */
@@ -30,7 +30,7 @@ export class RowFormat {
 
   /**
    * @param values that `isBySample`
-   * @param sizes beside the batch's
+   * @param sizes sizes of all symbols except the batch
    */
   constructor(values: readonly Value[], sizes: RowSizes) {
     let at = 0;
@@ -43,7 +43,7 @@ export class RowFormat {
     this.bytes = at;
   }
 
-  /** The rows as a batch; `count` of them, the last one repeated where there are fewer. */
+  /** A batch of `count` rows. If there are fewer, the last one is repeated. */
   stack(rows: readonly Uint8Array[], count = rows.length): Record<string, Tensor> {
     return Object.fromEntries(
       this.parts.map(({ name, type, shape, bytes, at }) => {
@@ -56,7 +56,7 @@ export class RowFormat {
     );
   }
 
-  /** The rows of a batch, not to be changed: of one value they are its own memory. */
+  /** The rows of a batch. They must not change: if there is one value, they are views of its memory. */
   view(batch: Readonly<Record<string, Tensor>>): Uint8Array[] {
     const [{ name, bytes }] = this.parts;
     const count = batch[name].shape[0];
@@ -78,10 +78,9 @@ export class RowFormat {
 }
 
 /**
- * Whether a value is `[batch, …]`, all other sizes known once those of the rows are, and its elements whole bytes: whether it can be cut
- * into rows.
+ * Whether a value can be cut into rows: it is `[batch, …]`, its other sizes follow from those of the rows, and its elements are whole bytes.
  *
- * @param rows names of the sizes that a batch's rows have in common
+ * @param rows names of the sizes that all rows of a batch share
  */
 export const isBySample = ({ type, shape }: Value, batch: string, rows: readonly string[]): boolean =>
   shape[0] === batch &&

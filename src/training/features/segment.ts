@@ -16,7 +16,7 @@ import type { FeatureSpace } from './cache.ts';
 import { RowFormat } from './rows.ts';
 
 /** With two cores, threads that don't spin save a third of the time of the frozen layers and of decoding (docs/performance.md). */
-export const BESIDE_DECODING: SessionOptions = { spinning: false };
+export const NO_SPINNING: SessionOptions = { spinning: false };
 
 /** Chunk size, in samples. */
 export const CHUNK = 8;
@@ -32,7 +32,7 @@ export interface SegmentOptions extends Ends {
   /** The segment that computes `from`; none if `from` is the data. */
   readonly after?: Segment;
   /** Inputs that follow from the number and the sizes of samples. */
-  readonly counted: CountedValues | undefined;
+  readonly sizeDependent: SizeDependentValues | undefined;
   /** Part of the cache's memory. */
   readonly share: number;
 }
@@ -46,19 +46,19 @@ export class Segment {
     private readonly ends: Ends,
     /** The digests of its model and of those before. */
     readonly model: string,
-    private readonly counted: CountedValues | undefined,
+    private readonly sizeDependent: SizeDependentValues | undefined,
     private readonly share: number,
   ) {}
 
-  static async open({ runtime, model, from, to, after, counted, share }: SegmentOptions): Promise<Segment> {
+  static async open({ runtime, model, from, to, after, sizeDependent, share }: SegmentOptions): Promise<Segment> {
     const loaded = loadable(model);
     const digest = await digestOf(loaded);
-    const session = new LazySession(runtime, loaded, BESIDE_DECODING);
-    return new Segment(session, { from, to }, after ? `${after.model} ${digest}` : digest, counted, share);
+    const session = new LazySession(runtime, loaded, NO_SPINNING);
+    return new Segment(session, { from, to }, after ? `${after.model} ${digest}` : digest, sizeDependent, share);
   }
 
   /** For rows of these sizes. */
-  at(sizes: RowSizes): SizedSegment {
+  forSizes(sizes: RowSizes): SizedSegment {
     const key = JSON.stringify(sizes);
     const known = this.known.get(key) ?? this.sized(sizes);
     this.known.set(key, known);
@@ -72,8 +72,8 @@ export class Segment {
   private sized(sizes: RowSizes): SizedSegment {
     const to = new RowFormat(this.ends.to, sizes);
     const space = { model: this.model, bytes: to.bytes, share: this.share };
-    const counted = async (count: number) => this.counted?.at(count, sizes);
-    return new SizedSegment(this.session, new RowFormat(this.ends.from, sizes), to, space, counted);
+    const sizeDependent = async (count: number) => this.sizeDependent?.of(count, sizes);
+    return new SizedSegment(this.session, new RowFormat(this.ends.from, sizes), to, space, sizeDependent);
   }
 }
 
@@ -87,7 +87,7 @@ export class SizedSegment {
     readonly to: RowFormat,
     readonly space: FeatureSpace,
     /** Inputs that follow from the number of samples. */
-    private readonly counted: (count: number) => Promise<Record<string, Tensor> | undefined>,
+    private readonly sizeDependent: (count: number) => Promise<Record<string, Tensor> | undefined>,
   ) {}
 
   /** The result for each row: the same bytes, whichever rows are computed together. */
@@ -102,7 +102,7 @@ export class SizedSegment {
   /** The batch always has `count` rows (the last one is repeated), because ONNX Runtime chooses kernels by its size. */
   private async run(rows: readonly Uint8Array[], count: number): Promise<Uint8Array[]> {
     const session = await this.session.get();
-    const feeds = { ...(await this.counted(count)), ...this.from.stack(rows, count) };
+    const feeds = { ...(await this.sizeDependent(count)), ...this.from.stack(rows, count) };
     return this.to.cut(await session.run(pick(feeds, session.inputNames)), rows.length);
   }
 
@@ -133,7 +133,7 @@ export class SizedSegment {
 }
 
 /** Values that follow from the number and the sizes of samples, such as a shape to reshape to. They are computed once for each. */
-export class CountedValues {
+export class SizeDependentValues {
   private readonly session: LazySession;
   private readonly known = new Map<string, Promise<Record<string, Tensor>>>();
 
@@ -143,10 +143,10 @@ export class CountedValues {
     model: Model,
     private readonly inputs: readonly Value[],
   ) {
-    this.session = new LazySession(runtime, loadable(model), BESIDE_DECODING);
+    this.session = new LazySession(runtime, loadable(model), NO_SPINNING);
   }
 
-  at(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
+  of(count: number, sizes: RowSizes): Promise<Record<string, Tensor>> {
     const key = JSON.stringify([count, sizes]);
     const values = this.known.get(key) ?? this.compute(count, sizes);
     this.known.set(key, values);

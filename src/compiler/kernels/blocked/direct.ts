@@ -8,10 +8,10 @@ import { copied, type Steps } from './copies.ts';
 import type { Plane, PlaneMap, Region } from './region.ts';
 import { type StoredShape, storedShape } from './stored.ts';
 
-/** From so many positions on, each image is a convolution of its own: a batch of them, as large as it may be, would not stay in the caches. */
+/** With so many positions, each image is a convolution of its own: a whole batch would not stay in the caches. */
 const MANY_POSITIONS = 128;
 
-/** ONNX Runtime takes so many blocks of filters at a time; with what they have of ∂y they are to stay in a core's second cache. */
+/** ONNX Runtime takes so many blocks of filters at a time. Together with their part of ∂y they should fit into a core's L2 cache. */
 const BLOCKS_AT_ONCE = 4;
 const CACHED_BYTES = 2 ** 20;
 
@@ -190,7 +190,7 @@ function withinPads(
 ): MapValue {
   const columns = strides[1] * (out[1] - 1) + kernel[1];
   const [height, width] = spatial;
-  // A convolution, where there are blocks: `Pad` uses one core.
+  // A convolution uses every core, `Pad` uses one.
   return x.inner > 1
     ? copied(region, x.value, [along(height, 0, rows), along(width, -begins[1], columns)])
     : region.b.pad(x.value, [0, 0, 0, begins[1]], [0, 0, rows - height, columns - begins[1] - width]);

@@ -77,7 +77,7 @@ function alongAxis(region: Region, window: SizedWindow, axis: 0 | 1, { dy, x, y 
   for (let t = 0; t < kernel; t++) {
     const tap: Steps = { stride, shift: t * dilation - begin, length, out };
     const isLast = t === kernel - 1;
-    // The last one takes what is left.
+    // The last tap takes the rest of ∂y.
     const equal = () => copied(region, x, placed(tap), negated(region, y, axis, tap), IS_ZERO);
     const taken = isLast ? left : b.reshape(b.mul(left, equal()), dy.shape);
     if (!isLast) left = b.reshape(b.sub(left, taken), dy.shape);

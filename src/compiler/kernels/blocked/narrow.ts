@@ -7,7 +7,7 @@ import type { PlaneFilter, PlaneMap, Region } from './region.ts';
 /** Below so many columns most of a row is at its edges. */
 const NARROW = 12;
 
-/** From so many products for each moved element on, the moves take less time than they save. */
+/** With so many products for each moved element, the moves save more time than they take. */
 const MANY_PRODUCTS = 1500;
 
 interface MapCall extends ConvolutionCall {

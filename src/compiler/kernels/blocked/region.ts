@@ -33,7 +33,7 @@ export interface Pending {
   readonly emit: (activation?: Activation) => Blocked;
 }
 
-/** What a blocked `Conv` applies to its results. */
+/** A function that a blocked `Conv` applies to its results. */
 export interface Activation {
   readonly name: string;
   readonly parameters?: readonly number[];
@@ -89,7 +89,7 @@ export class Region {
 
   isStored = (name: string): boolean => this.storedFilters.has(name);
 
-  /** A filter `[O, I, kh, kw]` of whole blocks as it is stored: `[O/B, I/B, kh·kw, B inputs, B outputs]`. */
+  /** The stored form of a filter `[O, I, kh, kw]` of whole blocks: `[O/B, I/B, kh·kw, B inputs, B outputs]`. */
   stored(name: string): Value<StoredShape> {
     const known = this.storedFilters.get(name);
     if (known) return known;
@@ -118,7 +118,7 @@ export class Region {
     return standard;
   }
 
-  /** What an unchanged node reads in place of `name`. */
+  /** The name that an unchanged node reads instead of `name`. */
   nameOf = (name: string): string =>
     this.blocks.has(name) || this.standards.has(name) || this.storedFilters.has(name)
       ? this.standard(this.b.value(name)).name

@@ -1,6 +1,6 @@
 /**
- * Filters that stay in blocks from step to step: parameters, with the optimizer's state of the same shape, whose elements lie in memory
- * as the convolutions take them, so that nothing reorders them before each step and after it.
+ * Filters that stay in blocks from step to step: parameters and their optimizer state of the same shape. Their elements have the order that
+ * convolutions take, so that no step has to reorder them.
  */
 import type { Tensor } from '../../../onnx/index.ts';
 
@@ -24,7 +24,7 @@ export const storedShape = ([o, i, kh, kw]: readonly number[], size: number): St
   size,
 ];
 
-/** A copy with the elements in the order that they are kept in. */
+/** A copy with the elements in the order of blocks. */
 export function toStored(tensor: Tensor, { shape, block }: Stored): Tensor {
   const data = floatsOf(tensor);
   const copy = new Float32Array(data.length);
@@ -49,7 +49,7 @@ function floatsOf({ type, data }: Tensor): Float32Array {
   throw new Error(`a stored filter is ${type}, not float32`);
 }
 
-/** Calls with the place of one output's element, the way to the next output's, and the place where a block's lie side by side. */
+/** Calls with the place of an element of one output, the stride to the next output, and the place where the elements of a block begin. */
 function eachRow(
   [outputs, inputs, kh, kw]: readonly number[],
   size: number,

@@ -99,7 +99,7 @@ function tapByTap(b: GraphBuilder, call: Call): Value {
   return b.reshape(sum, w.shape);
 }
 
-/** Ways for one filter a channel in two dimensions. The limits are where they were measured to cross. */
+/** Ways to write the gradient for one filter a channel in two dimensions. The limits were measured. */
 export const DEPTHWISE: readonly Lowering<Call>[] = [
   {
     name: 'outer',

@@ -154,7 +154,7 @@ const LOWERINGS: readonly Lowering<Convolution>[] = [
     name: 'transposed',
     applies: ({ kernel, dilations, begins, ends }) =>
       kernel.every((k, i) => begins[i] <= dilations[i] * (k - 1) && ends[i] <= dilations[i] * (k - 1)),
-    // Its second half, adding columns up into the image, uses one core: worth it where there is little else to do.
+    // Its second half, which adds columns up into the image, uses one core. It pays off if there is little else to do.
     suits: (call) => !isUnstrided(call) && (isDepthwise(call) || isPointwise(call) || call.channels < FEW_CHANNELS),
     emit: transposed,
   },

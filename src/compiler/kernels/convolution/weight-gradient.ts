@@ -18,8 +18,8 @@ export interface WeightGradientCall extends Convolution {
 }
 
 /**
- * The two operands of ∂w = Σₙ left·rightᵀ, `[N, …rows, positions]`: ∂y and the columns of x, or where ∂y has fewer channels the columns of ∂y
- * and x. For ∂w[o, c, t] = Σ ∂y[o, p]·x[c, p + t] = Σ ∂y[o, q − t]·x[c, q], and it is memory that columns cost.
+ * The two operands of ∂w = Σₙ left·rightᵀ, `[N, …rows, positions]`: ∂y and the columns of x, or the columns of ∂y and x if ∂y has fewer
+ * channels, because columns cost memory: ∂w[o, c, t] = Σ ∂y[o, p]·x[c, p + t] = Σ ∂y[o, q − t]·x[c, q].
  */
 function operands(
   b: GraphBuilder,
@@ -36,7 +36,7 @@ function operands(
   };
 }
 
-/** What copies the elements under a window; none is needed for windows of one. */
+/** The filter that copies the elements under a window; windows of one element need none. */
 function filterOf(b: GraphBuilder, call: WeightGradientCall): Value<FilterShape> | undefined {
   const { x, channels, filters, kernel, machine } = call;
   if (isPointwise(call)) return undefined;
@@ -44,7 +44,7 @@ function filterOf(b: GraphBuilder, call: WeightGradientCall): Value<FilterShape>
   return copyingFilter(b, { channels: turned ? filters : channels, kernel, type: x.type, machine, turned });
 }
 
-/** What the rows of left times those of right are, as w. */
+/** The products of the rows of both operands, in the shape of w. */
 function asWeight(b: GraphBuilder, result: Value, call: WeightGradientCall): Value {
   const { w, filters, channels, taps } = call;
   if (!takesColumnsOfGradient(call)) return b.reshape(result, w.shape);

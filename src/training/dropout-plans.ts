@@ -4,33 +4,33 @@ import { ThawError } from '../errors.ts';
 import type { TrainingConfig } from './config.ts';
 import type { PlanAnatomy } from './plan.ts';
 
-/** All that training drops at random: elements before the head, elsewhere and before adapters, and whole residual branches. */
-export function dropsOf(
+/** All dropout of a training: of elements before the head, elsewhere and before adapters, and of whole residual branches. */
+export function dropoutPlans(
   config: Pick<TrainingConfig, 'dropout' | 'stochasticDepth' | 'lora'>,
   anatomy: PlanAnatomy,
 ): readonly DropoutPlan[] | undefined {
-  const all = [...dropoutsOf(config, anatomy), ...branchDrops(config, anatomy), ...adapterDrops(config, anatomy)];
+  const all = [...dropoutsOf(config, anatomy), ...branchDropouts(config, anatomy), ...adapterDropouts(config, anatomy)];
   return all.length ? all : undefined;
 }
 
-/** Each value once: what is named first counts. */
+/** One plan for each value: if several settings name a value, the first one counts. */
 function dropoutsOf(
   { dropout }: Pick<TrainingConfig, 'dropout'>,
   { head, groups, places = [] }: PlanAnatomy,
 ): DropoutPlan[] {
-  const drops = new Map<string, DropoutPlan>();
+  const plans = new Map<string, DropoutPlan>();
   for (const [name, rate] of Object.entries(typeof dropout === 'number' ? { head: dropout } : dropout)) {
     const named =
       name === 'head' ? (head ? [{ value: head.input, readers: head.nodes }] : []) : selectPlaces(name, places, groups);
     for (const { value, readers } of rate > 0 ? named : []) {
-      if (!drops.has(value)) drops.set(value, { value, into: new Set(readers), rate });
+      if (!plans.has(value)) plans.set(value, { value, into: new Set(readers), rate });
     }
   }
-  return [...drops.values()];
+  return [...plans.values()];
 }
 
 /** Stochastic depth (Huang et al., 2016): branch l of L is dropped for a sample with probability l/L times the last one's. */
-function branchDrops(
+function branchDropouts(
   { stochasticDepth: last }: Pick<TrainingConfig, 'stochasticDepth'>,
   { residuals = [] }: PlanAnatomy,
 ): DropoutPlan[] {
@@ -51,7 +51,7 @@ function branchDrops(
 }
 
 /** One draw for all adapters that read the same value. */
-function adapterDrops({ lora }: Pick<TrainingConfig, 'lora'>, { adapters = [] }: PlanAnatomy): DropoutPlan[] {
+function adapterDropouts({ lora }: Pick<TrainingConfig, 'lora'>, { adapters = [] }: PlanAnatomy): DropoutPlan[] {
   if (!lora?.dropout) return [];
   const reads = new Map<string, Set<string>>();
   for (const { value, into } of adapters.flatMap((adapter) => adapter.reads)) {
