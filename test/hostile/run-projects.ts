@@ -139,7 +139,7 @@ async function reportedAgain(path: string): Promise<string> {
   return (await resume(path)).status;
 }
 
-const KILLED = { code: null, signal: 'SIGKILL', killed: false, words: '' } as const;
+const KILLED = { code: null, signal: 'SIGKILL', killed: false, output: '' } as const;
 
 const exported = ({ bytes }: { readonly bytes: number }) => (bytes > 0 ? 'exported' : 'nothing');
 

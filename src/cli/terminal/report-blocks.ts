@@ -2,7 +2,7 @@ import { told } from '../../report/format.ts';
 import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
-/** What a task has to show, as lines of text: single numbers on one, tables below. Images and charts are for reports. */
+/** The report blocks of a task as text: figures on one line, then tables. Images and charts appear only in the report. */
 export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
   reportBlocks.flatMap((block) => {
     if (block.kind === 'figures') return [figureLine(block)];

@@ -221,7 +221,7 @@ describe('a finish that is cut off', () => {
       () => train({ model: project.model, data: project.data, out: run }),
     ])
       await expect(go()).rejects.toMatchObject({ line: expect.stringMatching(about) });
-    const ended = { code: null, signal: 'SIGKILL', words: '', run, killed: false } as const;
+    const ended = { code: null, signal: 'SIGKILL', output: '', run, killed: false } as const;
     expect((await explainProcessEnd(ended)).line).toMatch(/Make it again: thaw federated finish/);
     const outcome = await finishFederation({ folder: place });
     expect(resolve(outcome.run)).toBe(run);
