@@ -29,7 +29,7 @@ export async function explainProcessEnd(exit: ChildExit): Promise<{ line: string
   const what =
     exit.signal === 'SIGKILL'
       ? 'the compute process was killed (SIGKILL), probably because the system ran out of memory'
-      : `the compute process ended with ${by}${memory ? ': out of memory' : ', probably after an error inside ONNX Runtime'}`;
+      : `the compute process ended with ${by}${memory ? ' (out of memory)' : ', probably after an error inside ONNX Runtime'}`;
   const hint = memory ? '. Use a smaller --batch (with --accumulate for the same updates), or --memory' : '';
   return { line: `${what}${reason && `: ${reason}`}${hint}${await whatToDo(exit.run)}`, code: memory ? 2 : 1 };
 }

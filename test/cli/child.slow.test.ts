@@ -117,7 +117,7 @@ test('an abort is reported with its last output', async () => {
   const { code, output } = await ended;
   expect(code).toBe(2);
   expect(output.trim().split('\n').at(-1)).toMatch(
-    /^thaw: the compute process ended with .*: out of memory: terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
+    /^thaw: the compute process ended with .* \(out of memory\): terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
   );
 });
 

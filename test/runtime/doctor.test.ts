@@ -19,7 +19,8 @@ test('this machine, as data and as text', async () => {
   expect(doctor.memory.free).toBeLessThanOrEqual(doctor.memory.total);
   expect(JSON.parse(JSON.stringify(doctor))).toEqual(doctor);
   const text = renderDoctor(doctor);
-  for (const { device } of doctor.devices) expect(text).toMatch(new RegExp(`^  ${device} +(works|not here): `, 'm'));
+  for (const { device } of doctor.devices)
+    expect(text).toMatch(new RegExp(`^  ${device} +(works|not available): `, 'm'));
 });
 
 test('what is broken is a problem with a way out, not an error', async () => {
