@@ -1,4 +1,4 @@
-import { told } from '../../report/format.ts';
+import { formatted } from '../../report/format.ts';
 import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
@@ -12,13 +12,13 @@ export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
 const figureLine = ({ items }: Figures): string =>
   items
     .map(({ title, value, form, interval }) => {
-      const [low, high] = (interval ?? []).map((end) => told(end, form));
-      return `${title} ${told(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
+      const [low, high] = (interval ?? []).map((end) => formatted(end, form));
+      return `${title} ${formatted(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
     })
     .join('   ');
 
 const exhibitTable = ({ columns, rows }: Table): string[] =>
   tableLines([
     columns.map(({ title }) => title),
-    ...rows.map((row) => row.map((cell, i) => told(cell, columns[i].form))),
+    ...rows.map((row) => row.map((cell, i) => formatted(cell, columns[i].form))),
   ]);

@@ -11,15 +11,13 @@ import { gallery, results } from './report-blocks.ts';
 import { stageTable, training } from './training.ts';
 import type { TaskReport } from './types.ts';
 
-/** What the validation metric was measured on. */
+/** The data of the validation metric. */
 export function measuredOn({ federation, data: { val } }: TaskReport): string {
-  if (!federation) return `${plural(val, 'image')} that it was not trained on`;
-  return val
-    ? `${plural(val, 'image')} of the server`
-    : `${plural(federation.held, 'sample')} that the clients held back`;
+  if (!federation) return `${plural(val, 'image')} outside its training data`;
+  return val ? `${plural(val, 'image')} of the server` : `${plural(federation.held, 'sample')} held out by the clients`;
 }
 
-/** The head of the page: what was done, how well it went, and the thaw itself. */
+/** The head of the page: the task, the main scores, and the thaw chart. */
 function summary(data: TaskReport): Html {
   const { model, plan, rows, metric, before, after, tested, data: images } = data;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
@@ -28,11 +26,11 @@ function summary(data: TaskReport): Html {
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${lesson(data)} ${learnedFrom(data, plural(images.train, 'image'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has measured its last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
+<p class="lede">${model.name} learned ${taskText(data)} ${learnedFrom(data, plural(images.train, 'image'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has evaluated the last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
 ${!unmeasured && figure(`Validation ${metric.title}`, measured(metric, after), before === null ? '' : `${measured(metric, before)} before training`)}
-${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `of ${plural(images.test, 'image')}`)}
+${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `on ${plural(images.test, 'image')}`)}
 ${figure('Trained', percent(share, share < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
 ${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
@@ -40,8 +38,8 @@ ${rows.length > 0 && thawChart(data)}
 </header>`;
 }
 
-/** `12 labels`, or what else it learned. */
-export const lesson = ({ task, noun, names }: Pick<TaskReport, 'task' | 'noun' | 'names'>): string =>
+/** The learned task, such as `12 labels`. */
+export const taskText = ({ task, noun, names }: Pick<TaskReport, 'task' | 'noun' | 'names'>): string =>
   task === 'embedding' ? `to embed ${plural(names.length, ...noun)}` : plural(names.length, ...noun);
 
 function datasetSummary({ data: { path, train, val, test, problems }, federation }: TaskReport): Html {
@@ -54,13 +52,13 @@ function datasetSummary({ data: { path, train, val, test, problems }, federation
     html`<p>Read from <code>${path}</code>: ${splits.join(', ')} images.</p>
 ${
   problems.length > 0 &&
-  html`<h3>${plural(problems.length, 'file')} left out</h3>
+  html`<h3>${plural(problems.length, 'file')} skipped</h3>
 <ul class="files">${problems.map(({ file, reason }) => html`<li><code>${file}</code> ${reason}</li>`)}</ul>`
 }`,
   );
 }
 
-/** The report of a run of any other task than classification, as one HTML page like that of `renderReport`. */
+/** The report of a run of any task except classification, as one HTML page like that of `renderReport`. */
 export const renderTaskReport = (data: TaskReport): string =>
   pageOf(
     data,

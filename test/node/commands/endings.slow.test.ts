@@ -60,9 +60,7 @@ test('a model with outputs that differ from training is written, and the differe
   expect(outcome.status).toBe('finished');
   expect(events).toContainEqual(expect.objectContaining({ type: 'verified', holds: false, maxDifference: 0.7 }));
   expect(existsSync(join(out, 'model', 'onnx', 'model.onnx'))).toBe(true);
-  expect(readFileSync(join(out, 'model', 'README.md'), 'utf8')).toContain(
-    'differ from those of its training by up to 0.7',
-  );
+  expect(readFileSync(join(out, 'model', 'README.md'), 'utf8')).toContain('differ from training by up to 0.7');
 });
 
 test('a failed report leaves the model, and a resume writes the report', async () => {

@@ -148,7 +148,7 @@ describe('a federation finishes like any run', () => {
         'Training loss, by client',
       ],
       ...[
-        'Bytes, all clients together',
+        'Bytes, all clients',
         'Round 2 without <b>client 2</b>: it broke &lt;here&gt;',
         '2 of 3',
         'of the server',
@@ -161,7 +161,7 @@ describe('a federation finishes like any run', () => {
     expect(report).not.toContain('thaw train');
     const card = readFileSync(join(out, 'model', 'README.md'), 'utf8');
     expect(card).toContain('by 2 clients, on 20 samples of their own');
-    expect(card).toContain('those of round 3, the last');
+    expect(card).toContain('those of the last round, 3');
     expect(card).not.toContain('12345678901234567890');
   });
 
@@ -176,7 +176,7 @@ describe('a federation finishes like any run', () => {
     expect(events.find(({ type }) => type === 'verified')).toMatchObject({ samples: 8, synthetic: true });
     expect(events.at(-1)).toMatchObject({ type: 'done', after: null, calibration: null });
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
-    expect(report).toMatch(/On 8 samples that the clients held back, its accuracy is <strong>58\.3%/);
+    expect(report).toMatch(/On 8 samples held out by the clients, its accuracy is <strong>58\.3%/);
     expect(report).not.toMatch(/NaN|undefined/);
     expect(readFileSync(join(place, 'run', 'model', 'README.md'), 'utf8')).toContain("pipeline('image-classification'");
     expect(JSON.parse(readFileSync(join(place, 'run', 'model', 'config.json'), 'utf8')).temperature).toBeUndefined();
@@ -195,7 +195,7 @@ describe('a federation finishes like any run', () => {
     );
     await finishFederation({ folder: place });
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
-    expect(report).toContain('No client has measured its last state');
+    expect(report).toContain('No client has evaluated the last state');
     expect(report).not.toMatch(/NaN|undefined/);
   });
 });

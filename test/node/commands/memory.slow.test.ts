@@ -72,7 +72,7 @@ test('a training in parts equals one with whole batches within rounding; stopped
   const c = await lastOf(out);
   expect(c.progress.step).toBe(b.progress.step);
   expect([...c.state]).toEqual([...b.state]);
-  expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Most memory expected in training');
+  expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Estimated memory of training');
 });
 
 test.each(['head', 'all'] as const)(
