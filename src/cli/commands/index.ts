@@ -15,7 +15,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'train',
     usage: 'train <model> <data>',
-    summary: 'fine-tune a model on your images: new head, training, evaluation, export, report',
+    summary: 'fine-tune a model on your images, with evaluation, export and report',
     computes: true,
     load: () => import('./train.ts'),
   },

@@ -109,7 +109,9 @@ describe('adapter files', () => {
     await train({ model: project.model, data: table, out, task: 'regression', settings });
     const { file } = await merge({ model: project.model, adapters: out });
     const images = classes.map((name) => join(project.data, 'val', name, '0.png'));
-    const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, images })));
+    const [merged, shipped] = await Promise.all(
+      [file, out].map((model) => predict({ model, images, task: 'regression' })),
+    );
     const numbersOf = (answers: typeof merged) =>
       answers.map((answer) => JSON.parse(JSON.stringify(answer)).values.number);
     expect(numbersOf(shipped).every((value) => value > 1)).toBe(true);

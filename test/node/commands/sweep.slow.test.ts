@@ -74,8 +74,8 @@ describe('the search space', () => {
 
   test.each([
     [{}, /no settings to try/],
-    [{ lr: { min: 1, max: 0.1 } }, /lr goes from 1 to 0.1/],
-    [{ lr: { min: 0, max: 1, scale: 'log' as const } }, /begins at 0/],
+    [{ lr: { min: 1, max: 0.1 } }, /lr ranges from 1 to 0.1/],
+    [{ lr: { min: 0, max: 1, scale: 'log' as const } }, /ranges from 0$/],
     [{ epochs: { min: 1, max: 2.5, integer: true } }, /whole numbers/],
   ])('refuses %j', (input, message) => {
     expect(() => checkSpace(space(input))).toThrow(message);

@@ -284,7 +284,7 @@ describe('an address', () => {
     ['/none.onnx', 'not-found', /does not exist/],
     ['/page.onnx', 'bad-model', /an HTML page/],
     ['/pointer.onnx', 'bad-model', /Git LFS pointer/],
-    ['/secret.onnx', 'network', /without permission/],
+    ['/secret.onnx', 'network', /requires permission/],
   ])('refuses %s', async (path, code, message) => {
     server.files.set('page.onnx', Buffer.from('<!doctype html>'));
     server.files.set('pointer.onnx', Buffer.from('version https://git-lfs.github.com/spec/v1\n'));

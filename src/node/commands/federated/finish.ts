@@ -123,7 +123,7 @@ export async function finishFederation(
     });
     const federation = federationOf(recorded, task.metric);
     const outcome = await finishRun({ session, run, about, record, federation }, hooks);
-    if (outcome.status === 'finished') await run.markFinished();
+    if (outcome.status !== 'interrupted') await run.markFinished();
     return outcome;
   } finally {
     await run.release();
@@ -154,7 +154,7 @@ async function stateFile(folder: string, round: number | undefined): Promise<str
     'not-found',
     `${folder} does not have the state of round ${round}`,
     kept.length
-      ? `a - b).join(', ')}: the server keeps as many as keep says in its app => Choose one of the rounds ${kept.sort((a, b) => a - b).join(', ')}: the server keeps as many states as keep in the app says => a - b).join(', ')}: the server keeps as many as keep says in its app`
+      ? `Choose one of the rounds ${kept.sort((a, b) => a - b).join(', ')}: the server keeps as many states as keep in the app says`
       : 'The server keeps as many states as keep in the app says',
   );
 }
