@@ -126,7 +126,7 @@ describe('an error that the user can fix takes one line and exit code 2', () => 
       },
       /cut\.onnx is truncated/,
     ],
-    ['missing images', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /there is no .*nowhere/],
+    ['missing images', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /nowhere does not exist/],
     ['one class', () => ['train', project.model, empty('one'), '--device', 'cpu'], /only one class, "cat"/],
     [
       'an empty class',

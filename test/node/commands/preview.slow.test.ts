@@ -94,7 +94,7 @@ test.each([
   [{ out: 'sheet.gif' }, /sheet.gif/],
   [{ images: 0 }, /--images is 0/],
   [{ columns: 1.5 }, /--columns is 1.5/],
-  [{ settings: { augment: 'wild' } }, /no augmentation policy "wild"/],
+  [{ settings: { augment: 'wild' } }, /unknown augmentation policy "wild"/],
 ])('refuses %j', async (request, message) => {
   await expect(previewImages({ ...project, ...request })).rejects.toThrow(message);
 });
