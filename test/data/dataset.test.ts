@@ -152,7 +152,7 @@ describe('files that are not images', () => {
   });
 
   it('stop strict opening', async () => {
-    await refused(openDataset(await spoiled(), { strict: true }), /^8 unusable files in .*: {2}.*README\.md/);
+    await refused(openDataset(await spoiled(), { strict: true }), /^8 unusable files in .*: .*README\.md/);
   });
 
   it('skips placeholders among photographs', async () => {

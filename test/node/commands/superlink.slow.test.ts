@@ -71,7 +71,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     );
 
   test('an unregistered node and an untrusted certificate give clear errors', async () => {
-    await expect(joined({})).rejects.toThrow(/does not take this node: SuperNode authentication is enabled/);
+    await expect(joined({})).rejects.toThrow(/rejects this node: SuperNode authentication is enabled/);
     await expect(joined({ key: at('node-0') })).rejects.toMatchObject({
       hint: 'Register its key with flwr supernode register',
     });
