@@ -261,7 +261,7 @@ describe('a finished run', () => {
     expect(Object.keys(evaluation).slice(0, 6)).toEqual(['loss', 'accuracy', 'top5', 'f1', 'perClass', 'confusion']);
     expect(evaluation.perClass[0]).toMatchObject({ label: 'blue', support: 3 });
     expect(evaluation.intervals.accuracy).toHaveLength(2);
-    expect(people.out).toContain(`ROC area ${evaluation.rocAuc.toFixed(3)}`);
+    expect(people.out).toContain(`ROC AUC ${evaluation.rocAuc.toFixed(3)}`);
   });
 
   test('labels images, and reports files that are not images', async () => {

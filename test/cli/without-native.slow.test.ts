@@ -93,7 +93,7 @@ describe('without onnxruntime-node', () => {
     const { code, stdout, stderr } = await thaw(folder, 'train', project.model, project.data, '--out', out(), ...flags);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(linesWith('wasm', stdout)).toEqual([
-      expect.stringMatching(/^device +wasm, since onnxruntime-node isn't installed; training takes .* as long as/),
+      expect.stringMatching(/^device +wasm, because onnxruntime-node is not installed; training takes .* as long as/),
     ]);
     await trainHere('native', 'cpu');
     const [web, native] = [await weightsOf(out()), await weightsOf(join(project.folder, 'native'))];
@@ -140,13 +140,15 @@ describe('without onnxruntime-node', () => {
     const { code, stdout, stderr } = await thaw(folder, 'inspect', project.model, '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ parameters: expect.any(Number) });
-    expect(stderr.trim()).toMatch(/^device +wasm, since onnxruntime-node isn't installed; .*$/);
+    expect(stderr.trim()).toMatch(/^device +wasm, because onnxruntime-node is not installed; .*$/);
   });
 
   test('--device cpu is an error that explains how to get it', async () => {
     const { code, stderr } = await thaw(folder, 'inspect', project.model, '--device', 'cpu');
     expect(code).toBe(2);
-    expect(stderr.trim()).toBe(`thaw: device cpu can't be had: onnxruntime-node isn't installed. ${INSTALL_RUNTIME}`);
+    expect(stderr.trim()).toBe(
+      `thaw: device cpu is not available: onnxruntime-node is not installed. ${INSTALL_RUNTIME}`,
+    );
   });
 
   test('the doctor lists the devices that work', async () => {
@@ -155,7 +157,7 @@ describe('without onnxruntime-node', () => {
     expect(onnxruntime).toMatchObject({ [NATIVE]: null, [WEB]: ONNXRUNTIME });
     const works = devices.filter(({ available }: { available: boolean }) => available);
     expect(works.map(({ device }: { device: string }) => device)).toEqual(['wasm']);
-    expect(problems[0].what).toMatch(/^onnxruntime-node isn't installed: training on WebAssembly takes/);
+    expect(problems[0].what).toMatch(/^onnxruntime-node is not installed: training on WebAssembly takes/);
   });
 });
 
@@ -166,13 +168,15 @@ describe('without either package', () => {
     const { code, stdout, stderr } = await thaw(folder, command, project.model, ...data);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.trim().split('\n')).toEqual([
-      expect.stringContaining(`onnxruntime-node isn't installed, and onnxruntime-web isn't installed. ${INSTALL_WEB}`),
+      expect.stringContaining(
+        `onnxruntime-node is not installed, and onnxruntime-web is not installed. ${INSTALL_WEB}`,
+      ),
     ]);
   });
 
   test('--device wasm is an error that explains how to get it', async () => {
     const { stderr } = await thaw(copyWithout([WEB]), 'inspect', project.model, '--device', 'wasm');
-    expect(stderr.trim()).toContain(`device wasm can't be had: onnxruntime-web isn't installed. ${INSTALL_WEB}`);
+    expect(stderr.trim()).toContain(`device wasm is not available: onnxruntime-web is not installed. ${INSTALL_WEB}`);
   });
 
   test('refuses another version of onnxruntime-web', async () => {
@@ -199,7 +203,7 @@ describe('a native package that fails to load', () => {
     const { code, stdout } = await thaw(folder, 'inspect', project.model);
     expect(code).toBe(0);
     expect(linesWith('wasm', stdout)).toEqual([
-      expect.stringMatching(/^device +wasm, since onnxruntime-node cannot be loaded: .*; training takes/),
+      expect.stringMatching(/^device +wasm, because onnxruntime-node cannot be loaded: .*; training takes/),
     ]);
   });
 
@@ -226,7 +230,7 @@ describe('a native package that fails to load', () => {
       );
       expect(code).toBe(0);
       expect(linesWith('wasm', stdout)).toEqual([
-        expect.stringMatching(/^device +wasm, since onnxruntime-node has no binary for musl \(Alpine\), only for /),
+        expect.stringMatching(/^device +wasm, because onnxruntime-node has no binary for musl \(Alpine\), only for /),
       ]);
     },
   );

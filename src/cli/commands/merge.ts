@@ -13,7 +13,7 @@ export const command = defineCommand({
     { name: 'adapters', description: 'a run, its adapters folder, or its adapter_model.safetensors' },
   ],
   flags: {
-    out: { kind: 'text', value: 'FILE', description: 'the .onnx file to write', default: 'beside the adapters' },
+    out: { kind: 'text', value: 'FILE', description: 'the .onnx file to write', default: 'next to the adapters' },
     ...PROCESSOR_FLAG,
   },
   examples: ['thaw merge model.onnx runs/images-1/adapters --out cats.onnx'],

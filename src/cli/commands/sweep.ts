@@ -62,7 +62,7 @@ const PLAN_FLAGS = withHeading(
 
 export const command = defineCommand({
   name: 'sweep',
-  summary: 'train with many combinations of settings, stop poor ones early, rank them',
+  summary: 'train with many combinations of settings, stop bad ones early, rank them',
   description:
     "Each trial is an ordinary run directory in the sweep's folder, next to sweep.html, sweep.csv and sweep.json. Ctrl-C saves the sweep. To resume it, run the same command again, or thaw resume.",
   positionals: [MODEL_ARGUMENT, { ...DATA_ARGUMENT, inConfig: true }],

@@ -44,7 +44,7 @@ export class TrainingDisplay {
     const { colours: c } = this.terminal;
     switch (event.type) {
       case 'device':
-        this.fact('device', event.reason === 'as asked' ? event.device : `${event.device}, ${event.reason}`);
+        this.fact('device', event.reason === 'as requested' ? event.device : `${event.device}, ${event.reason}`);
         break;
       case 'download':
         this.terminal.status(downloadLine(event));

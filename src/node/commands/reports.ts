@@ -143,11 +143,11 @@ async function shownImages(
     title,
     note,
     items: await Promise.all(
-      items.map(async ({ index, beside, said, truth }) => ({
+      items.map(async ({ index, nearest, predicted, truth }) => ({
         thumbnail: await small(index),
-        beside: beside === undefined ? undefined : await small(beside),
+        nearest: nearest === undefined ? undefined : await small(nearest),
         file: shownPath(val[index].file),
-        said,
+        predicted,
         truth,
       })),
     ),

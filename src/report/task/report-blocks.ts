@@ -61,8 +61,8 @@ export const gallery = ({ title, note, items }: ShownImages, at: number): Html =
         title,
         note,
         html`<ul class="images">${items.map(
-          ({ thumbnail, beside, file, said, truth }) => html`<li><figure>
-${image(thumbnail, `${fileName(file)}: is ${truth}, predicted ${said}`)}${beside !== undefined && image(beside, `The nearest image: ${said}`)}
-<figcaption><b title="${said}">${said}</b><span title="${truth}">is ${truth}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
+          ({ thumbnail, nearest, file, predicted, truth }) => html`<li><figure>
+${image(thumbnail, `${fileName(file)}: is ${truth}, predicted ${predicted}`)}${nearest !== undefined && image(nearest, `The nearest image: ${predicted}`)}
+<figcaption><b title="${predicted}">${predicted}</b><span title="${truth}">is ${truth}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
         )}</ul>`,
       );

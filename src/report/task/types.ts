@@ -5,11 +5,11 @@ import type { RunReport } from '../types.ts';
 /** Selected images for display. */
 export interface ShownImages extends Pick<Images, 'title' | 'note'> {
   readonly items: readonly {
-    /** `data:` URLs of the image, and of a second image next to it. */
+    /** `data:` URLs of the image, and of the nearest one if shown. */
     readonly thumbnail: string;
-    readonly beside?: string;
+    readonly nearest?: string;
     readonly file: string;
-    readonly said: string;
+    readonly predicted: string;
     readonly truth: string;
   }[];
 }

@@ -173,7 +173,9 @@ describe('refuses', () => {
 
   test('an invalid state, other seeds and tasks, moving averages, and images of unknown classes', async () => {
     const state = await first();
-    await expect(go(writeSafetensors({ tensors: new Map(), metadata: {} }))).rejects.toThrow(/not the state of a round/);
+    await expect(go(writeSafetensors({ tensors: new Map(), metadata: {} }))).rejects.toThrow(
+      /not the state of a round/,
+    );
     await expect(go(state, { ...HEAD, seed: 5 })).rejects.toThrow('made with seed 0, not 5');
     await expect(go(state, { ...HEAD, task: 'embedding' })).rejects.toThrow('made with task classification');
     await expect(go(state, { ...HEAD, ema: 0.9 } as unknown as TrainSettingsInput)).rejects.toThrow(/moving average/);

@@ -164,7 +164,7 @@ describe('data sets', () => {
     for (const label of ['a', 'b']) for (const i of [1, 2, 3]) write(`tree/${label}/${i}.txt`, `text ${label} ${i}`);
     write('tree/a/image.png', 'x');
     const tree = await openTexts(join(folder, 'tree'));
-    expect(tree).toMatchObject({ classes: ['a', 'b'], problems: [{ reason: 'no .txt file' }] });
+    expect(tree).toMatchObject({ classes: ['a', 'b'], problems: [{ reason: 'not a .txt file' }] });
     expect([tree.train.length, tree.val.length]).toEqual([4, 2]);
     write('split/train.csv', 'label,text\na,one\nb,"two\nlines, both"\n');
     write('split/test.jsonl', '{"text": "three", "label": "a"}\n');
