@@ -260,7 +260,7 @@ export function usageOf({ input, preprocessing }: ShippedModel): { python: strin
     return {
       python: pythonWithTexts(preprocessing),
       example: "'A text'",
-      input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js cuts the last special token off as well)`,
+      input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js also cuts the last special token off)`,
     };
   }
   return {

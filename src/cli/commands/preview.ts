@@ -29,7 +29,7 @@ export const command = defineCommand({
     images: {
       kind: 'number',
       value: 'N',
-      description: 'rows, the classes taking turns',
+      description: 'number of rows, alternating between classes',
       default: '6',
       heading: 'Sheet',
     },

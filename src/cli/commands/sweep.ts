@@ -30,7 +30,7 @@ const PLAN_FLAGS = withHeading(
       kind: 'number',
       value: 'N',
       description: 'combinations to try',
-      default: 'the whole grid of lists, else 12',
+      default: 'the whole grid, or 12 random ones',
     },
     search: {
       kind: 'one',
@@ -47,8 +47,8 @@ const PLAN_FLAGS = withHeading(
       description: 'stop bad trials early: halving (keep the best third), median (of the earlier trials), or none',
       default: 'halving',
     },
-    keep: { kind: 'number', value: 'N', description: 'halving: one trial of so many goes on', default: '3' },
-    grace: { kind: 'number', value: 'N', description: 'epochs before which no trial is stopped', default: '1' },
+    keep: { kind: 'number', value: 'N', description: 'halving: keep one of this many trials', default: '3' },
+    grace: { kind: 'number', value: 'N', description: 'minimum epochs before a trial can stop', default: '1' },
     out: {
       kind: 'text',
       value: 'DIR',

@@ -197,8 +197,8 @@ export class SuperLink {
     const answer = await this.exchange(`/v1/fleet/${method}`, { headers, body, signal, long, limit });
     if (answer.status !== 200) {
       const { code, detail, extra } = jsonOf(answer.body) ?? {};
-      const said = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
-      throw new Refused(shortened(said), answer.status, typeof code === 'number' ? code : undefined);
+      const message = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
+      throw new Refused(shortened(message), answer.status, typeof code === 'number' ? code : undefined);
     }
     try {
       return decoder.decode(answer.body);

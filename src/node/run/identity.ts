@@ -62,17 +62,17 @@ export function checkIdentity(run: RunIdentity, now: RunIdentity): void {
   };
   if (run.model !== now.model) {
     changed(
-      `the model has changed since the run began (SHA-256 ${run.model.slice(0, 12)}…, now ${now.model.slice(0, 12)}…)`,
+      `the model has changed since the run started (SHA-256 ${run.model.slice(0, 12)}…, now ${now.model.slice(0, 12)}…)`,
     );
   }
   if (JSON.stringify(run.classes) !== JSON.stringify(now.classes)) {
-    changed(`the classes have changed since the run began: ${listed(run.classes)}; now ${listed(now.classes)}`);
+    changed(`the classes have changed since the run started: ${listed(run.classes)}; now ${listed(now.classes)}`);
   }
   if (run.samples.sha256 === now.samples.sha256) return;
   const counts = (['train', 'val', 'test'] as const)
     .filter((split) => run.samples[split] !== now.samples[split])
     .map((split) => `${split} had ${run.samples[split]} images, now ${now.samples[split]}`);
-  changed(`the data set has changed since the run began: ${counts.join(', ') || 'other files, labels or sizes'}`);
+  changed(`the data set has changed since the run started: ${counts.join(', ') || 'other files, labels or sizes'}`);
 }
 
 const listed = (classes: readonly string[]): string =>

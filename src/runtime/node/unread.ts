@@ -45,12 +45,12 @@ async function probe({ InferenceSession, Tensor }: Ort): Promise<string | undefi
   try {
     const session = await InferenceSession.create(withRefused(model), { logSeverityLevel: 4 });
     const one = new Tensor('float32', Float32Array.of(1), [1]);
-    const said = await session.run({ x: one }, { [REFUSED]: null, y: new Tensor('float32', target, [1]) }).then(
+    const message = await session.run({ x: one }, { [REFUSED]: null, y: new Tensor('float32', target, [1]) }).then(
       () => undefined,
       (error: Error) => error.message,
     );
     await session.release();
-    return target[0] === 2 ? said : undefined;
+    return target[0] === 2 ? message : undefined;
   } catch {
     return undefined;
   }

@@ -30,7 +30,7 @@ const STRATEGIES = ['fedavg', 'fedprox', 'fedadam'];
 export async function writeFederatedApp(request: FederatedAppRequest): Promise<string[]> {
   const { folder, model, labels, data, strategy } = request;
   if (strategy !== undefined && !STRATEGIES.includes(strategy)) {
-    throw new ThawError('bad-config', `there is no strategy "${strategy}"`, `Choose one of: ${STRATEGIES.join(', ')}`);
+    throw new ThawError('bad-config', `unknown strategy "${strategy}"`, `Choose one of: ${STRATEGIES.join(', ')}`);
   }
   const comma = labels?.find((label) => label.includes(','));
   if (comma !== undefined) {
