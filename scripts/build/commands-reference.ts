@@ -1,11 +1,11 @@
 /**
- * Writes docs/commands.md from what the commands say of themselves:
+ * Writes docs/commands.md from the definitions of the commands:
  *
  *     npm run docs
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { allFlags, COMMON, type CommandSpec } from '../../src/cli/command.ts';
+import { allFlags, type CommandSpec, GLOBAL_FLAGS } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands/index.ts';
 import type { Flag, Flags } from '../../src/cli/flags.ts';
 import { usageOf } from '../../src/cli/help.ts';
@@ -16,11 +16,11 @@ export const REFERENCE = 'docs/commands.md';
 const allCommands = async (): Promise<CommandSpec[]> =>
   Promise.all(COMMANDS.map(async ({ load }) => (await load()).command));
 
-/** A table's cell: what would end it or look like HTML is escaped. */
+/** A table cell, with escaped characters that would end it or look like HTML. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
-const row = (name: string, { kind, value, does, default: usual }: Flag): string =>
-  `| \`--${name}${kind === 'switch' ? '' : ` ${value ?? 'TEXT'}`}\` | ${cell(does)} | ${usual === undefined ? '' : cell(usual)} |`;
+const row = (name: string, { kind, value, description, default: usual }: Flag): string =>
+  `| \`--${name}${kind === 'switch' ? '' : ` ${value ?? 'TEXT'}`}\` | ${cell(description)} | ${usual === undefined ? '' : cell(usual)} |`;
 
 const table = (flags: Flags, heading: string): string[] => [
   `| ${heading} | | default |`,
@@ -30,8 +30,8 @@ const table = (flags: Flags, heading: string): string[] => [
 ];
 
 function section(spec: CommandSpec): string[] {
-  const own = Object.entries(allFlags(spec)).filter(([name]) => !Object.hasOwn(COMMON, name));
-  const headings = [...new Set(own.map(([, { under }]) => under ?? 'Flags'))];
+  const own = Object.entries(allFlags(spec)).filter(([name]) => !Object.hasOwn(GLOBAL_FLAGS, name));
+  const headings = [...new Set(own.map(([, { heading }]) => heading ?? 'Flags'))];
   const sentence = `${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`;
   return [
     `## thaw ${spec.name}`,
@@ -39,10 +39,10 @@ function section(spec: CommandSpec): string[] {
     ...['```', `thaw ${usageOf(spec)} [flags]`, '```', ''],
     [sentence, spec.description].filter(Boolean).join(' '),
     '',
-    ...spec.words.map(({ name, does }) => `- \`<${name}>\`: ${does}`),
-    ...(spec.words.length ? [''] : []),
+    ...spec.positionals.map(({ name, description }) => `- \`<${name}>\`: ${description}`),
+    ...(spec.positionals.length ? [''] : []),
     ...headings.flatMap((heading) =>
-      table(Object.fromEntries(own.filter(([, { under }]) => (under ?? 'Flags') === heading)), heading),
+      table(Object.fromEntries(own.filter(([, flag]) => (flag.heading ?? 'Flags') === heading)), heading),
     ),
     ...(spec.examples?.length ? ['```sh', ...spec.examples, '```', ''] : []),
   ];
@@ -55,9 +55,9 @@ export async function commandsReference(): Promise<string> {
     '',
     '<!-- Written by `npm run docs` from src/cli/commands. -->',
     '',
-    'Exit codes: 0 done; 2 something the user can mend, said in one line; 1 a bug of ours; 130 interrupted, after saving.',
+    'Exit codes: 0 done; 2 an error that the user can fix, on one line; 1 a bug in Thaw; 130 interrupted, after saving.',
     '',
-    ...table(COMMON, 'every command'),
+    ...table(GLOBAL_FLAGS, 'every command'),
     ...(await allCommands()).flatMap(section),
   ]
     .join('\n')

@@ -46,7 +46,7 @@ const terminal = new Terminal({ json: false, stdout, stderr, env });
 const folder = firstFree('runs/demo');
 const data = join(folder, 'emoji');
 const images = await drawImages(data);
-terminal.say(
+terminal.print(
   `${images.classes} animals, ${images.train} emoji to train on, ${images.val} emoji by other artists to validate with\n`,
 );
 
@@ -68,12 +68,12 @@ const comparison = [scratch, headOnly].map(
 );
 const gradual = await run('gradual', { model: 'default', settings: gradualSettings, comparison });
 
-terminal.say('\nvalidation accuracy on other artists’ emoji');
+terminal.print('\nvalidation accuracy on other artists’ emoji');
 for (const { name, outcome } of [scratch, headOnly, gradual]) {
-  terminal.say(`  ${name.padEnd(13)} ${outcome.after!.accuracy.toFixed(3)}  ${outcome.seconds.toFixed(0)} s`);
+  terminal.print(`  ${name.padEnd(13)} ${outcome.after!.accuracy.toFixed(3)}  ${outcome.seconds.toFixed(0)} s`);
 }
 const report = resolve(gradual.outcome.report!);
-terminal.say(`\nreport  ${report}`);
+terminal.print(`\nreport  ${report}`);
 if (!process.argv.includes('--no-open')) {
   const opener = openerFor(process.platform, env, Boolean(stdout.isTTY));
   if (opener) await openFile(opener, report);
@@ -83,10 +83,10 @@ async function run(
   name: string,
   request: Omit<TrainRequest<'classification'>, 'data' | 'out'>,
 ): Promise<{ name: string; outcome: TrainingResult<'classification'> }> {
-  terminal.say(`── ${name} ──`);
+  terminal.print(`── ${name} ──`);
   const display = new TrainingDisplay(terminal);
-  const outcome = await train({ ...request, data, out: join(folder, folderOf(name)) }, { onEvent: display.take });
-  terminal.say(`${name}: ${outcome.after!.accuracy.toFixed(3)}\n`);
+  const outcome = await train({ ...request, data, out: join(folder, folderOf(name)) }, { onEvent: display.show });
+  terminal.print(`${name}: ${outcome.after!.accuracy.toFixed(3)}\n`);
   return { name, outcome };
 }
 

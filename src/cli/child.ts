@@ -1,4 +1,4 @@
-/** The command line as it works in a process of its own, so that what ends that process does not end it without a word. */
+/** Runs a command in a child process, so that Thaw can report why that process ended when ONNX Runtime or the system kills it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import process from 'node:process';
@@ -10,114 +10,119 @@ import { askToStop, STOP_SIGNALS, stopRequests } from './interrupt.ts';
 import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
-/** Tells a process that it is such a child. */
-const CHILD = 'THAW_CHILD';
-/** Where a child finds the stderr that people read; its own tells what ONNX Runtime says. */
-const PEOPLE = 4;
-/** Characters of what it said last. */
-const REMEMBERED = 4000;
-/** Milliseconds in which a child that is not busy reports that it stops. */
-const BUSY = 1000;
+/** Environment variable that marks a child. */
+const CHILD_VARIABLE = 'THAW_CHILD';
+/** The child's file descriptor for the parent's stderr. Its own stderr is a pipe, which carries the output of ONNX Runtime. */
+const PARENT_STDERR = 4;
+/** Characters of the child's stderr to keep. */
+const MAX_OUTPUT = 4000;
+/** Milliseconds within which a child that is not busy confirms a stop request. */
+const CONFIRM_WITHIN = 1000;
 
-export const isChild = (): boolean => process.env[CHILD] !== undefined && process.send !== undefined;
+export const isChild = (): boolean => process.env[CHILD_VARIABLE] !== undefined && process.send !== undefined;
 
 /** How a child ended. */
-export interface Ended {
+export interface ChildExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Whether the parent killed it, because the user asked twice to stop. */
   readonly killed: boolean;
-  /** What was said on its stderr at last, by others than Thaw. */
-  readonly words: string;
-  /** The run directory that it worked on. */
+  /** The last output of the child's stderr, which Thaw itself does not write to. */
+  readonly output: string;
+  /** The run directory that the child worked on. */
   readonly run?: string;
 }
 
 /**
- * Does in a child process what the words ask for. The first request to stop is passed on, so that the child saves itself. The second one
- * kills it: a child whose main thread is busy (a step of minutes, a loop without end) would not hear it. Files are whole at any instant.
+ * Runs the command in a child process. The first stop request goes to the child, which saves and ends. The second one kills it, because a
+ * child with a busy main thread (a long step, an endless loop) does not react. Files on disk are complete at any time.
  */
-export function inChild(words: readonly string[]): Promise<Ended> {
-  const child = fork(process.argv[1], words, {
-    env: { ...process.env, [CHILD]: '1' },
-    stdio: ['inherit', 'inherit', 'pipe', 'ipc', 'inherit'].map((way, i) => (i === PEOPLE ? 2 : way)) as never,
+export function runInChild(args: readonly string[]): Promise<ChildExit> {
+  const child = fork(process.argv[1], args, {
+    env: { ...process.env, [CHILD_VARIABLE]: '1' },
+    stdio: ['inherit', 'inherit', 'pipe', 'ipc', 'inherit'].map((way, i) => (i === PARENT_STDERR ? 2 : way)) as never,
   });
   return new Promise((resolve, reject) => {
-    const said = listenTo(child);
+    const state = listenTo(child);
     const request = stopRequests();
     let killed = false;
-    let unheard: NodeJS.Timeout | undefined;
-    // Ctrl-C in a terminal reaches the child directly, too.
+    let unconfirmed: NodeJS.Timeout | undefined;
+    // In a terminal, Ctrl-C also reaches the child directly.
     const stop = (signal: NodeJS.Signals) => {
       const which = request();
       if (which === 'second') killed = child.kill('SIGKILL');
       else if (child.connected) child.send({ stop: signal } satisfies Request, () => {});
       if (which !== 'first') return;
-      unheard = setTimeout(() => {
-        if (!said().stopping)
+      unconfirmed = setTimeout(() => {
+        if (!state().stopping)
           process.stderr.write('stopping once the current step is done … (press Ctrl-C again to end at once)\n');
-      }, BUSY);
+      }, CONFIRM_WITHIN);
     };
     for (const name of STOP_SIGNALS) process.on(name, stop);
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      clearTimeout(unheard);
+      clearTimeout(unconfirmed);
       for (const name of STOP_SIGNALS) process.off(name, stop);
-      const { words, run } = said();
-      resolve({ code, signal, killed, words, run });
+      const { output, run } = state();
+      resolve({ code, signal, killed, output, run });
     });
   });
 }
 
-/** From the child. */
+/** From the child to the parent. */
 type Message = { readonly run: string } | { readonly stopping: true };
-/** To the child. Not as a signal: on Windows, that would end it before it saves. */
+/** From the parent to the child. On Windows, a signal would end the child before it saves. */
 type Request = { readonly stop: NodeJS.Signals };
 
-function listenTo(child: ChildProcess): () => Pick<Ended, 'words' | 'run'> & { readonly stopping: boolean } {
-  let words = '';
+function listenTo(child: ChildProcess): () => Pick<ChildExit, 'output' | 'run'> & { readonly stopping: boolean } {
+  let output = '';
   let run: string | undefined;
   let stopping = false;
-  // ONNX Runtime colours its warnings, and names in them are a model's.
+  // ONNX Runtime colours its warnings, and they contain names from the model.
   createInterface({ input: child.stderr! }).on('line', (raw) => {
     const line = `${printable(stripVTControlCharacters(raw))}\n`;
     process.stderr.write(line);
-    words = (words + line).slice(-REMEMBERED);
+    output = (output + line).slice(-MAX_OUTPUT);
   });
   child.on('message', (message: Message) => {
     if ('run' in message) run = message.run;
     else stopping = true;
   });
-  return () => ({ words, run, stopping });
+  return () => ({ output, run, stopping });
 }
 
-const tell = (message: Message): void => {
+const sendToParent = (message: Message): void => {
   if (isChild()) process.send!(message);
 };
 
-/** Tells the parent that this process has heard a request to stop. */
-export const tellStopping = (): void => tell({ stopping: true });
+/** Confirms a stop request to the parent. */
+export const reportStopping = (): void => sendToParent({ stopping: true });
 
-/** What a child does first. @param unread called when nobody reads what it says any more @returns where people read its stderr */
-export function beginChild(unread: () => void): Sink {
-  // The parent, where this system does not tell who it is.
+/**
+ * Sets up a child process.
+ *
+ * @param unread called when the reader of stderr is gone
+ * @returns the parent's stderr
+ */
+export function setUpChild(unread: () => void): Sink {
+  // Ends the child with its parent, on systems that do not report the parent's process id.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   process.on('message', ({ stop }: Request) => askToStop(stop));
   process.channel?.unref();
   new Worker(new URL('./orphan.js', import.meta.url), { workerData: process.ppid, execArgv: [] }).unref();
-  return tty.isatty(PEOPLE) ? new tty.WriteStream(PEOPLE) : { write: (text) => writeAll(text, unread) };
+  return tty.isatty(PARENT_STDERR) ? new tty.WriteStream(PARENT_STDERR) : { write: (text) => writeAll(text, unread) };
 }
 
-/** A listener that tells the parent on which run directory this process works, or on which folder of a sweep. */
-export function tellingRun<E extends { readonly type: string }>(take: (event: E) => void): (event: E) => void {
+/** Wraps a listener so that it also reports the run directory, or the folder of a sweep, to the parent. */
+export function reportingRun<E extends { readonly type: string }>(listener: (event: E) => void): (event: E) => void {
   let folder: string | undefined;
   return (event) => {
-    // The runs of a sweep go on with it.
+    // A sweep is resumed as a whole, so the first folder counts.
     if (folder === undefined && (event.type === 'run' || event.type === 'sweep') && 'path' in event) {
       folder = String(event.path);
-      tell({ run: folder });
+      sendToParent({ run: folder });
     }
-    take(event);
+    listener(event);
   };
 }
 
@@ -125,9 +130,9 @@ function writeAll(text: string, unread: () => void): void {
   let bytes = Buffer.from(text);
   while (bytes.length) {
     try {
-      bytes = bytes.subarray(writeSync(PEOPLE, bytes));
+      bytes = bytes.subarray(writeSync(PARENT_STDERR, bytes));
     } catch (error) {
-      // A pipe that is full has room later; one that is closed, or a disk that is full, has none.
+      // A full pipe drains later. A closed pipe or a full disk does not recover.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
         unread();
         return;

@@ -1,19 +1,19 @@
 import { type CommandDef, defineCommand } from 'citty';
-import { tellStopping } from './child.ts';
-import { type CommandSpec, readWords } from './command.ts';
+import { reportStopping } from './child.ts';
+import { type CommandSpec, parseArguments } from './command.ts';
 import { interruptSignal } from './interrupt.ts';
 import type { RunEnvironment } from './run.ts';
 import { Terminal } from './terminal/terminal.ts';
 
-/** A command as citty runs it. Thaw reads the words itself, for the reason that `readWords` gives. */
+/** A command for citty. Thaw parses the arguments itself; `parseArguments` gives the reason. */
 export function cittyCommand({ name, summary, ...spec }: CommandSpec, environment: RunEnvironment): CommandDef {
   let end = () => {};
   return defineCommand({
     meta: { name, description: summary },
     run({ rawArgs }) {
-      const { json, ...given } = readWords({ name, summary, ...spec }, rawArgs);
+      const { json, ...given } = parseArguments({ name, summary, ...spec }, rawArgs);
       const terminal = new Terminal({ json, ...environment });
-      const { signal, release } = interruptSignal(terminal, tellStopping);
+      const { signal, release } = interruptSignal(terminal, reportStopping);
       end = () => {
         terminal.clear();
         release();

@@ -4,36 +4,36 @@ import { nearest } from '../nearest.ts';
 import type { SweepPlanInput } from '../node/commands/sweep/index.ts';
 import type { Dimension } from '../onnx/index.ts';
 
-/** How the text after a flag becomes a value, by the flag's kind. */
+/** Parsers of flag values, by the flag's kind. */
 const READERS = {
   text: (text: string): string => text,
   number: numberOf,
   numbers: (text: string, name: string): number[] => text.split(',').map((part) => numberOf(part, name)),
-  /** Names between commas, or a file with one a line. */
+  /** Names between commas, or a file with one per line. */
   names: namesIn,
-  /** `name:1x3x224x224`, several between spaces. */
+  /** `name:1x3x224x224`; several separated by spaces. */
   shapes: shapesIn,
-  /** `lr=1e-4..1e-2:log`, `optimizer=sgd,adamw`, several between spaces. */
+  /** `lr=1e-4..1e-2:log`, `optimizer=sgd,adamw`; several separated by spaces. */
   choices: choicesIn,
   /** A name, or JSON. */
   setting: settingIn,
 };
 
-/** A flag with a value; the job's schema has its default, which `default` says for the help. */
+/** A flag. `default` is only text for the help; the job's schema has the actual default. */
 interface Common {
-  readonly does: string;
-  /** What stands for the value in the help. */
+  readonly description: string;
+  /** Placeholder for the value in the help. */
   readonly value?: string;
   readonly default?: string;
   /** Heading in the help. */
-  readonly under?: string;
+  readonly heading?: string;
 }
 
 interface Switch extends Common {
   readonly kind: 'switch';
 }
 
-/** One of some names. */
+/** One of several names. */
 interface OneOf extends Common {
   readonly kind: 'one';
   readonly of: readonly string[];
@@ -61,13 +61,13 @@ type SettingName<N extends string> = N extends `${infer First}-${infer Rest}`
 /** Values of flags, by setting name. */
 export type Values<F extends Flags> = { [N in keyof F & string as SettingName<N>]?: ValueOf<F[N]> };
 
-/** Flags that belong together. */
+/** Infers the types of flags. */
 export const flagsOf = <const F extends Flags>(flags: F): F => flags;
 
-/** Whether a flag may be given several times. */
+/** Whether a flag can be given several times. */
 export const isRepeated = ({ kind }: Flag): boolean => kind === 'shapes' || kind === 'choices';
 
-/** `weight-decay` as settings and config files call it: `weightDecay`. */
+/** `weight-decay` as a setting: `weightDecay`. */
 export const settingName = (flag: string): string =>
   flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
@@ -76,7 +76,7 @@ export const flagName = (setting: string): string => setting.replace(/[A-Z]/g, (
 
 /**
  * @param given the texts after each flag, or whether a switch is on
- * @throws ThawError `bad-config` naming the flag and what it takes
+ * @throws ThawError `bad-config` with the flag and its allowed values
  */
 export const valuesOf = <F extends Flags>(
   flags: F,
@@ -108,7 +108,7 @@ function numberOf(text: string, name: string): number {
   throw new ThawError('bad-config', `--${name} takes a number, not "${text}"`, 'See --help');
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the user writes, for the job's schema to check
+// biome-ignore lint/suspicious/noExplicitAny: user input, which the job's schema checks
 function settingIn(text: string, name: string): any {
   if (!/^\s*[{[]/.test(text)) return text;
   try {
@@ -126,13 +126,13 @@ function namesIn(text: string): string[] {
 const NUMBER = '[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?';
 const RANGE = new RegExp(`^(${NUMBER})\\.\\.(${NUMBER})((?::(?:log|int))*)$`, 'i');
 
-/** By setting, a list of values or a range. */
+/** A list of values or a range for each setting. */
 function choicesIn(text: string): SweepPlanInput['try'] {
   return Object.fromEntries(
     text.split(' ').map((part) => {
       const [, name, values] = /^([\w.-]+)=(.+)$/s.exec(part) ?? [];
       if (values === undefined) {
-        throw new ThawError('bad-config', `--try takes NAME=VALUES, not "${part}"`, 'As in lr=1e-4..1e-2:log');
+        throw new ThawError('bad-config', `--try takes NAME=VALUES, not "${part}"`, 'For example lr=1e-4..1e-2:log');
       }
       const path = name.split('.').map(settingName).join('.');
       const [, min, max, how] = RANGE.exec(values) ?? [];
@@ -143,7 +143,7 @@ function choicesIn(text: string): SweepPlanInput['try'] {
   );
 }
 
-/** A number, true or false where it reads as one, else text. */
+/** A number, true or false if the text looks like one, else the text. */
 const valueIn = (text: string): string | number | boolean =>
   text === 'true' || text === 'false'
     ? text === 'true'
@@ -154,11 +154,15 @@ const valueIn = (text: string): string | number | boolean =>
 function shapesIn(text: string): Record<string, Dimension[]> {
   return Object.fromEntries(
     text.split(' ').map((part) => {
-      // The last colon: names may have some of their own.
+      // Splits at the last colon, because names can contain colons.
       const [, name, sizes] = /^(.+):([^:]+)$/.exec(part) ?? [];
       const dimensions = sizes?.split(sizes.includes(',') ? ',' : 'x');
       if (!dimensions?.every((d) => /^(\d+|[A-Za-z_]\w*)$/.test(d))) {
-        throw new ThawError('bad-config', `--input takes NAME:SHAPE, not "${part}"`, 'As in pixels:batchx3x224x224');
+        throw new ThawError(
+          'bad-config',
+          `--input takes NAME:SHAPE, not "${part}"`,
+          'For example pixels:batchx3x224x224',
+        );
       }
       return [name, dimensions.map((d) => (/^\d+$/.test(d) ? Number(d) : d))];
     }),

@@ -1,14 +1,14 @@
 import { allFlags, type CommandSpec } from './command.ts';
 import { type Colours, columnsOf, padded, styled, type Text } from './terminal/styled.ts';
 
-/** A command as the list shows it, before its file is loaded. */
+/** A command in the list of commands, before its file is loaded. */
 export interface Listed {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
 }
 
-/** Columns of names at most; a longer one has a line of its own. */
+/** Maximum width of the name column. A longer name gets its own line. */
 const NAMES = 34;
 
 const table = (rows: readonly (readonly [string, string])[], width: number, c: Colours): Text[] => {
@@ -25,7 +25,7 @@ const table = (rows: readonly (readonly [string, string])[], width: number, c: C
   });
 };
 
-/** Lines of at most `width` columns, broken between words. */
+/** Breaks a text between words into lines of at most `width` columns. */
 export function wrapped(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -49,31 +49,31 @@ export function mainHelp(commands: readonly Listed[], version: string, width: nu
       c,
     ),
     '',
-    styled`${c.bold('Start')}  thaw train default IMAGES, with a folder of images for each class in IMAGES`,
+    styled`${c.bold('Start')}  thaw train default IMAGES, where IMAGES has one folder of images per class`,
     '       thaw <command> --help shows every flag with its default',
   ];
 }
 
 /** `thaw train <model> <data> [flags]` */
-export const usageOf = ({ name, words }: Pick<CommandSpec, 'name' | 'words'>): string =>
+export const usageOf = ({ name, positionals }: Pick<CommandSpec, 'name' | 'positionals'>): string =>
   [
     name,
-    ...words.map(({ name: word, optional, many }) => {
+    ...positionals.map(({ name: word, optional, many }) => {
       const shown = `${word}${many ? ' …' : ''}`;
       return optional ? `[${shown}]` : `<${shown}>`;
     }),
   ].join(' ');
 
-/** `thaw <command> --help`. No library's: 90 flags need headings, and lines of the terminal's width. */
+/** `thaw <command> --help`. Thaw renders it itself, because 90 flags need headings and the terminal's width. */
 export function commandHelp(spec: CommandSpec, width: number, c: Colours): Text[] {
   const flags = Object.entries(allFlags(spec));
-  const headings = [...new Set(flags.map(([, { under }]) => under ?? 'Flags'))];
+  const headings = [...new Set(flags.map(([, { heading }]) => heading ?? 'Flags'))];
   const rows = (heading: string) =>
     flags
-      .filter(([, { under }]) => (under ?? 'Flags') === heading)
-      .map(([name, { kind, value, does, default: usual }]): [string, string] => [
+      .filter(([, flag]) => (flag.heading ?? 'Flags') === heading)
+      .map(([name, { kind, value, description, default: usual }]): [string, string] => [
         `--${name}${kind === 'switch' ? '' : ` ${value ?? 'TEXT'}`}`,
-        usual === undefined ? does : `${does} [${usual}]`,
+        usual === undefined ? description : `${description} [${usual}]`,
       ]);
   return [
     styled`${c.bold(`thaw ${spec.name}`)}: ${spec.summary}`,
@@ -81,10 +81,10 @@ export function commandHelp(spec: CommandSpec, width: number, c: Colours): Text[
     styled`${c.bold('Usage')}  thaw ${usageOf(spec)} [flags]`,
     '',
     ...(spec.description ? [...wrapped(spec.description, width), ''] : []),
-    ...(spec.words.length
+    ...(spec.positionals.length
       ? [
           ...table(
-            spec.words.map(({ name, does }) => [name, does]),
+            spec.positionals.map(({ name, description }) => [name, description]),
             width,
             c,
           ),

@@ -1,18 +1,18 @@
 import process from 'node:process';
 import type { Terminal } from './terminal/terminal.ts';
 
-/** Signals that ask a command to save and end: Ctrl-C, a polite kill, a terminal that closes. */
+/** Signals that ask a command to save and end: Ctrl-C, a normal kill, a closed terminal. */
 export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Asks this process to stop, as the signal would. On Windows, a signal from a process ends the other one before it saves. */
+/** Asks this process to stop, as the signal would. On Windows, a real signal would end the process before it saves. */
 export function askToStop(signal: NodeJS.Signals): void {
   if (!process.emit(signal, signal)) process.kill(process.pid, signal);
 }
 
-/** npm passes on a Ctrl-C that the terminal has sent already. A signal this soon after the first is the same one; milliseconds. */
+/** Milliseconds in which a second signal counts as the first one. npm forwards a Ctrl-C that the terminal has already sent. */
 const SAME = 500;
 
-/** Tells the first request to stop from a second one. @param now milliseconds */
+/** Distinguishes the first stop request, its repetition, and a second one. @param now milliseconds */
 export function stopRequests(now = () => performance.now()): () => 'first' | 'repeated' | 'second' {
   let first: number | undefined;
   return () => {
@@ -25,7 +25,7 @@ export function stopRequests(now = () => performance.now()): () => 'first' | 're
 }
 
 /**
- * A signal that the first request to stop aborts, so that the job saves itself. The second one ends the process at once.
+ * A signal that aborts at the first stop request, so that the job saves. The second request ends the process at once.
  *
  * @param stopping called at the first request
  */
@@ -41,13 +41,13 @@ export function interruptSignal(
     if (which !== 'first') return;
     controller.abort();
     stopping();
-    terminal.say(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
+    terminal.print(terminal.colours.yellow('stopping … (press Ctrl-C again to end at once)'));
   };
   for (const name of STOP_SIGNALS) process.on(name, stop);
   return {
     signal: controller.signal,
     release: () => {
-      // A signal that is passed on once more must not end the process before it has reported that it stops.
+      // A repeated signal must not end the process before it reports the stop.
       if (controller.signal.aborted) return;
       for (const name of STOP_SIGNALS) process.off(name, stop);
     },

@@ -5,14 +5,14 @@ import { withoutSecrets } from '../secrets.ts';
 import { computes, runThaw } from './run.ts';
 import { printable } from './terminal/printable.ts';
 
-// Node 22 and later keep what they have compiled of what is loaded from here on for the next time.
+// From Node 22, caches the compiled code of all later imports.
 (nodeModule as { enableCompileCache?(): unknown }).enableCompileCache?.();
 
-const words = process.argv.slice(2);
-// What is loaded from here on is in few files, whose lines say little.
-if (words.includes('--debug')) process.setSourceMapsEnabled(true);
+const args = process.argv.slice(2);
+// The bundle has few files, so stack traces need its source maps.
+if (args.includes('--debug')) process.setSourceMapsEnabled(true);
 
-// Whoever reads our output may stop reading (`thaw predict … | head`): then what is under way is stopped and saved.
+// If the reader closes the pipe (`thaw predict … | head`), the current job stops and saves.
 let unread = false;
 const stopUnread = () => {
   if (!unread) void import('./interrupt.ts').then(({ askToStop }) => askToStop('SIGTERM'));
@@ -21,26 +21,26 @@ const stopUnread = () => {
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.syscall !== 'write') throw error;
-    // Such as a log on a disk that is full.
+    // For example, a log on a full disk.
     if (error.code !== 'EPIPE' && !unread && stream === process.stdout)
-      process.stderr.write(`thaw: what it prints cannot be written (${error.message}): stopping\n`);
+      process.stderr.write(`thaw: cannot write output (${error.message}); stopping\n`);
     stopUnread();
   });
 }
 
-if (!computes(words)) process.exitCode = await runThaw(words, process);
+if (!computes(args)) process.exitCode = await runThaw(args, process);
 else {
-  const { beginChild, inChild, isChild } = await import('./child.ts');
+  const { setUpChild, runInChild, isChild } = await import('./child.ts');
   if (isChild()) {
     const { stdout, env } = process;
-    process.exitCode = await runThaw(words, { stdout, env, stderr: beginChild(stopUnread) });
+    process.exitCode = await runThaw(args, { stdout, env, stderr: setUpChild(stopUnread) });
   } else {
-    const ended = await inChild(words);
-    const { explainProcessEnd, wasEnded } = await import('./process-end.ts');
-    if (wasEnded(ended)) {
-      const { line, code } = await explainProcessEnd(ended);
+    const exit = await runInChild(args);
+    const { explainProcessEnd, wasKilled } = await import('./process-end.ts');
+    if (wasKilled(exit)) {
+      const { line, code } = await explainProcessEnd(exit);
       process.stderr.write(`thaw: ${printable(withoutSecrets(line))}\n`);
       process.exitCode = code;
-    } else process.exitCode = ended.code ?? 1;
+    } else process.exitCode = exit.code ?? 1;
   }
 }

@@ -1,5 +1,5 @@
-// A thread that ends the process as soon as its parent is gone: a command that was killed has stopped, and its run directory is free. The
-// main thread could not: ONNX Runtime holds it for whole steps.
+// A thread that ends the process once its parent is gone, so that a killed command stops and releases its run directory. The main thread
+// could not do this, because ONNX Runtime blocks it for whole steps.
 import process from 'node:process';
 import { workerData } from 'node:worker_threads';
 

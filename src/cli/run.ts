@@ -8,40 +8,40 @@ import { COMMANDS } from './commands/index.ts';
 import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
-/** Where the command line reads and writes: parts of `process`. */
+/** Streams and environment of the command line: parts of `process`. */
 export interface RunEnvironment {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Whether the words ask for what ONNX Runtime computes; it ends its process at some models, and the system does where memory runs out. */
+/** Whether the command needs a child process. ONNX Runtime can crash its process, and the system can kill it if memory runs out. */
 export function computes([name, ...rest]: readonly string[]): boolean {
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   return !asksForHelp(before) && COMMANDS.some((command) => command.name === name && command.computes);
 }
 
-const asksForHelp = (words: readonly string[]): boolean => words.includes('--help') || words.includes('-h');
+const asksForHelp = (args: readonly string[]): boolean => args.includes('--help') || args.includes('-h');
 
 /**
- * The command line.
+ * Runs the command line.
  *
- * @param words what follows `thaw`
- * @returns the exit code: 0 done, 2 where the user can mend it, 1 for a bug of ours, 130 where they stopped it
+ * @param args the arguments after `thaw`
+ * @returns the exit code: 0 done, 1 a bug in Thaw, 2 an error that the user can fix, 130 interrupted by the user
  */
-export async function runThaw(words: readonly string[], environment: RunEnvironment): Promise<number> {
+export async function runThaw(args: readonly string[], environment: RunEnvironment): Promise<number> {
   try {
-    return await dispatch(words, environment);
+    return await dispatch(args, environment);
   } catch (error) {
-    return explain(asRefusal(error), words.includes('--debug'), environment.stderr);
+    return explain(asRefusal(error), args.includes('--debug'), environment.stderr);
   }
 }
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
-async function dispatch(words: readonly string[], environment: RunEnvironment): Promise<number> {
-  const [name, ...rest] = words;
+async function dispatch(args: readonly string[], environment: RunEnvironment): Promise<number> {
+  const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(environment, rest[0]);
   if (name === '--version' || name === '-v') {
     environment.stdout.write(`${version()}\n`);
@@ -58,9 +58,9 @@ async function dispatch(words: readonly string[], environment: RunEnvironment): 
 async function load(name: string): Promise<CommandSpec> {
   const found = COMMANDS.find((command) => command.name === name);
   if (found) return (await found.load()).command;
-  if (name.startsWith('-')) throw new ThawError('bad-config', `there is no flag ${name} here`, 'See thaw --help');
+  if (name.startsWith('-')) throw new ThawError('bad-config', `unknown flag ${name}`, 'See thaw --help');
   const names = COMMANDS.map((command) => command.name);
-  throw new ThawError('bad-config', `there is no command ${name}`, nearestHint(name, names));
+  throw new ThawError('bad-config', `unknown command ${name}`, nearestHint(name, names));
 }
 
 async function help(environment: RunEnvironment, name?: string): Promise<number> {
@@ -73,21 +73,21 @@ async function help(environment: RunEnvironment, name?: string): Promise<number>
   const width = Math.min(120, Math.max(60, terminal.width));
   const lines =
     name === undefined ? mainHelp(COMMANDS, version(), width, colours) : commandHelp(await load(name), width, colours);
-  for (const line of lines) terminal.say(line);
+  for (const line of lines) terminal.print(line);
   return 0;
 }
 
-/** What the system refuses and the user can grant. */
+/** System errors that the user can fix. */
 const REFUSALS: Readonly<Record<string, [what: string, hint: string]>> = {
-  EACCES: ['permission denied', 'Change its permissions'],
-  EPERM: ['permission denied', 'Change its permissions'],
-  EROFS: ['the file system is read only', 'Choose another place'],
-  ENOSPC: ['the disk is full', 'Make room'],
-  EDQUOT: ['the disk quota is used up', 'Make room'],
+  EACCES: ['permission denied', 'Change the permissions'],
+  EPERM: ['permission denied', 'Change the permissions'],
+  EROFS: ['the file system is read-only', 'Choose another folder'],
+  ENOSPC: ['the disk is full', 'Free some space'],
+  EDQUOT: ['the disk quota is used up', 'Free some space'],
   EMFILE: ['too many files are open', 'Raise the limit (ulimit -n)'],
 };
 
-/** The system's refusal as an error that the user can mend; any other error as it is. */
+/** Turns a system error that the user can fix into a ThawError, and returns other errors unchanged. */
 function asRefusal(error: unknown): unknown {
   const { code = '', path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   const refusal = REFUSALS[code];
@@ -96,10 +96,10 @@ function asRefusal(error: unknown): unknown {
     : error;
 }
 
-/** Characters of an error's line: what it quotes may be a file's whole contents. */
+/** Maximum length of an error line. It may quote the contents of a whole file. */
 const LONGEST = 4000;
 
-/** What went wrong, on one line: 2 where the user can mend it, 130 where they stopped it, 1 where it is a bug of ours. */
+/** Prints the error on one line. @returns the exit code: 1 a bug in Thaw, 2 an error that the user can fix, 130 interrupted */
 function explain(error: unknown, debug: boolean, stderr: Sink): number {
   const say = (text: string) => stderr.write(`${printable(withoutSecrets(text))}\n`);
   const stack = (error as Error)?.stack ?? String(error);
@@ -109,12 +109,12 @@ function explain(error: unknown, debug: boolean, stderr: Sink): number {
     return 2;
   }
   if ((error as Error)?.name === 'AbortError') {
-    say('thaw: stopped; there was nothing to save yet');
+    say('thaw: stopped; nothing was saved yet');
     return 130;
   }
   const message = String((error as Error)?.message ?? error).split('\n')[0];
   say(
-    `thaw: this is a bug in Thaw: ${message}. ${debug ? 'Please report it with the lines below' : 'Run it again with --debug for the details to report'}`,
+    `thaw: this is a bug in Thaw: ${message}. ${debug ? 'Please report it with the lines below' : 'Run again with --debug and report the details'}`,
   );
   if (debug) say(stack);
   return 1;

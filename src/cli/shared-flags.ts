@@ -1,73 +1,78 @@
 import { preprocessingPresets, testViewNames } from '../data/index.ts';
 import { devices } from '../runtime/devices.ts';
-import type { Word } from './command.ts';
+import type { Positional } from './command.ts';
 import { type Flags, flagsOf } from './flags.ts';
 
-/** The flags under one heading of the help. */
-export const underHeading = <const F extends Flags>(flags: F, under: string | undefined): F =>
-  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, under }])) as F;
+/** Puts flags under one heading of the help. */
+export const withHeading = <const F extends Flags>(flags: F, heading: string | undefined): F =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, heading }])) as F;
 
-/** Some of the flags. */
+/** Selects flags. */
 export const only = <F extends Flags, N extends keyof F>(flags: F, names: readonly N[]): Pick<F, N> =>
   Object.fromEntries(names.map((name) => [name, flags[name]])) as Pick<F, N>;
 
-/** All other flags. */
+/** Removes flags. */
 export const without = <F extends Flags, N extends keyof F>(flags: F, names: readonly N[]): Omit<F, N> =>
   Object.fromEntries(Object.entries(flags).filter(([name]) => !names.includes(name as N))) as Omit<F, N>;
 
-/** The model of a training. */
-export const MODEL_WORD: Word = {
+/** The model of a training command. */
+export const MODEL_ARGUMENT: Positional = {
   name: 'model',
-  does: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default',
+  description: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default',
   inConfig: true,
 };
 
 /** The same for commands without a config file. */
-export const ANY_MODEL_WORD: Word = { ...MODEL_WORD, inConfig: false };
+export const REQUIRED_MODEL_ARGUMENT: Positional = { ...MODEL_ARGUMENT, inConfig: false };
 
-/** A model that is finished, and its data. */
-export const FINISHED_WORD: Word = {
+/** A finished model, for commands that measure or use it. */
+export const FINISHED_MODEL_ARGUMENT: Positional = {
   name: 'run or model',
-  does: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name',
+  description: 'a run directory, a model folder, an .onnx file, https://…, hf:owner/name',
 };
-export const DATA_WORD: Word = { name: 'data', does: 'labelled images, as for thaw train' };
+export const DATA_ARGUMENT: Positional = { name: 'data', description: 'labelled images, as for thaw train' };
 
-/** How images become input: for every command that looks at images. */
+/** Image preprocessing, for every command that reads images. */
 export const IMAGE_FLAGS = flagsOf({
   preprocessing: {
     kind: 'one',
     of: preprocessingPresets,
     value: 'NAME',
-    does: `instead of the model's own preprocessing: ${preprocessingPresets.join(', ')}`,
+    description: `preprocessing to use instead of the model's: ${preprocessingPresets.join(', ')}`,
     default: "the folder's preprocessor_config.json, else imagenet",
-    under: 'Preprocessing (where the model does not say it)',
+    heading: 'Preprocessing (if the model does not define it)',
   },
-  size: { kind: 'number', value: 'N', does: 'width and height of the input in pixels' },
-  width: { kind: 'number', value: 'N', does: 'width alone' },
-  height: { kind: 'number', value: 'N', does: 'height alone' },
-  fit: { kind: 'one', of: ['stretch', 'crop', 'pad'], value: 'HOW', does: 'stretch, crop (the centre) or pad' },
-  'crop-fraction': { kind: 'number', value: 'N', does: 'part of the resized image that crop keeps' },
+  size: { kind: 'number', value: 'N', description: 'width and height of the input in pixels' },
+  width: { kind: 'number', value: 'N', description: 'width of the input' },
+  height: { kind: 'number', value: 'N', description: 'height of the input' },
+  fit: {
+    kind: 'one',
+    of: ['stretch', 'crop', 'pad'],
+    value: 'HOW',
+    description: 'how to fit images: stretch, crop (the centre) or pad',
+  },
+  'crop-fraction': { kind: 'number', value: 'N', description: 'fraction of the resized image that crop keeps' },
   interpolation: {
     kind: 'one',
     of: ['nearest', 'linear', 'cubic', 'lanczos3'],
     value: 'HOW',
-    does: 'nearest, linear, cubic or lanczos3',
+    description: 'nearest, linear, cubic or lanczos3',
   },
-  channels: { kind: 'one', of: ['rgb', 'bgr', 'grey'], value: 'ORDER', does: 'rgb, bgr or grey' },
-  layout: { kind: 'one', of: ['nchw', 'nhwc'], value: 'ORDER', does: 'nchw or nhwc' },
-  scale: { kind: 'number', value: 'N', does: 'value = (pixel * scale - mean) / std, a pixel being 0 to 255' },
-  mean: { kind: 'numbers', value: 'R,G,B', does: 'subtracted from each channel, after scale' },
-  std: { kind: 'numbers', value: 'R,G,B', does: 'each channel is divided by its standard deviation' },
-  deviation: { kind: 'numbers', value: 'R,G,B', does: 'the former name of --std' },
+  channels: { kind: 'one', of: ['rgb', 'bgr', 'grey'], value: 'ORDER', description: 'rgb, bgr or grey' },
+  layout: { kind: 'one', of: ['nchw', 'nhwc'], value: 'ORDER', description: 'nchw or nhwc' },
+  scale: { kind: 'number', value: 'N', description: 'value = (pixel * scale - mean) / std, for pixels from 0 to 255' },
+  mean: { kind: 'numbers', value: 'R,G,B', description: 'mean of each channel, subtracted after scaling' },
+  std: { kind: 'numbers', value: 'R,G,B', description: 'standard deviation of each channel, to divide by' },
+  deviation: { kind: 'numbers', value: 'R,G,B', description: 'old name of --std' },
 });
 
-/** How texts become input. */
+/** Text preprocessing. */
 export const TEXT_FLAGS = flagsOf({
   'max-length': {
     kind: 'number',
     value: 'N',
-    does: 'tokens of a text that are read, the rest is cut',
-    default: "the model's own, 128 at most",
+    description: 'maximum tokens of a text; the rest is cut',
+    default: "the model's limit, at most 128",
   },
 });
 
@@ -76,12 +81,12 @@ export const DEVICE_FLAG = flagsOf({
     kind: 'one',
     of: ['auto', ...devices],
     value: 'NAME',
-    does: ['auto', ...devices].join(', '),
+    description: ['auto', ...devices].join(', '),
     default: 'auto',
   },
 });
 
-/** Of commands that run a model once, or on tiny inputs. */
+/** For commands that run a model once, or on tiny inputs. */
 export const PROCESSOR_FLAG = flagsOf({
   device: { ...DEVICE_FLAG.device, default: 'cpu, or wasm if ONNX Runtime has no native binary' },
 });
@@ -91,7 +96,8 @@ export const QUANTIZED_FLAG = flagsOf({
     kind: 'one',
     of: ['refuse', 'straight-through'],
     value: 'HOW',
-    does: 'a quantized model: refuse, or straight-through, which trains its QDQ form as if nothing were rounded',
+    description:
+      'for a quantized model: refuse, or straight-through (train its QDQ form with straight-through gradients)',
     default: 'refuse',
   },
 });
@@ -100,16 +106,16 @@ export const INPUT_FLAG = flagsOf({
   input: {
     kind: 'shapes',
     value: 'NAME:SHAPE',
-    does: 'shape of an input that the file leaves open, as pixels:batchx3x224x224; may come again for others',
+    description: 'shape of an input with unknown dimensions, such as pixels:batchx3x224x224 (repeatable)',
   },
 });
 
-/** Of models with several outputs. */
+/** For models with several outputs. */
 export const OUTPUT_FLAG = flagsOf({
   output: {
     kind: 'text',
     value: 'NAME',
-    does: 'the output that counts, if the model has several',
+    description: 'output to use if the model has several',
     default: 'the first',
   },
 });
@@ -119,35 +125,35 @@ export const SPLIT_FLAG = flagsOf({
     kind: 'one',
     of: ['train', 'val', 'test'],
     value: 'NAME',
-    does: 'train, val or test',
+    description: 'train, val or test',
     default: 'val, else test, else everything',
   },
 });
 
 export const CALIBRATED_FLAG = flagsOf({
-  calibrated: { kind: 'switch', does: 'divide the scores by the temperature that the model keeps (thaw calibrate)' },
+  calibrated: { kind: 'switch', description: 'divide the logits by the temperature of the model (see thaw calibrate)' },
 });
 
-/** What finished models take. */
+/** For finished models. */
 export const CLASSIFIER_FLAGS = flagsOf({
   ...DEVICE_FLAG,
   ...OUTPUT_FLAG,
   labels: {
     kind: 'names',
     value: 'A,B,C',
-    does: 'the classes in the order of the outputs, or a file with one a line, where the model does not say them',
+    description: 'classes in the order of the outputs, or a file with one per line, if the model does not define them',
   },
-  batch: { kind: 'number', value: 'N', does: 'images at a time', default: '16' },
+  batch: { kind: 'number', value: 'N', description: 'batch size', default: '16' },
   tta: {
     kind: 'one',
     of: testViewNames,
     value: 'VIEWS',
-    does: `test-time augmentation, the mean over views of an image: ${testViewNames.join(', ')}`,
+    description: `test-time augmentation with the mean over several views: ${testViewNames.join(', ')}`,
     default: 'none',
   },
-  strict: { kind: 'switch', does: 'stop at files that are no images instead of leaving them out' },
+  strict: { kind: 'switch', description: 'stop at files that are not images instead of skipping them' },
   ...TEXT_FLAGS,
-  ...underHeading(IMAGE_FLAGS, 'Preprocessing (where the model does not say it)'),
+  ...withHeading(IMAGE_FLAGS, 'Preprocessing (if the model does not define it)'),
 });
 
 /** For commands that read `thaw.config`. */
@@ -155,7 +161,7 @@ export const CONFIG_FLAG = flagsOf({
   config: {
     kind: 'text',
     value: 'FILE',
-    does: 'settings by the names of the flags; flags win',
+    description: 'settings, named like the flags; flags win',
     default: 'thaw.config.*',
   },
 });

@@ -6,352 +6,392 @@ import { knownClasses } from '../session/known-classes.ts';
 import { taskNames } from '../tasks/index.ts';
 import { SCHEDULE_NAMES } from '../training/index.ts';
 import { flagsOf } from './flags.ts';
-import { DEVICE_FLAG, IMAGE_FLAGS, OUTPUT_FLAG, QUANTIZED_FLAG, TEXT_FLAGS, underHeading } from './shared-flags.ts';
+import { DEVICE_FLAG, IMAGE_FLAGS, OUTPUT_FLAG, QUANTIZED_FLAG, TEXT_FLAGS, withHeading } from './shared-flags.ts';
 
-const PREPROCESSING = 'Preprocessing (where the model does not say it)';
+const PREPROCESSING = 'Preprocessing (if the model does not define it)';
 
-/** Of what `thaw.training` in a model's `config.json` may say. */
-const MODELS = ', or what the model recommends';
+/** Suffix for settings that `thaw.training` in a model's `config.json` can recommend. */
+const MODELS = ', or the recommendation of the model';
 
-/** The settings of a training as flags: `thaw.config` takes the same names. */
+/** The settings of a training as flags. `thaw.config` takes the same names. */
 export const TRAIN_FLAGS = flagsOf({
-  ...underHeading(
+  ...withHeading(
     {
       preset: {
         kind: 'one',
         of: ['gradual', 'head-only', 'full', 'fastai', 'lp-ft'],
         value: 'NAME',
-        does: 'gradual (the head first, then more layers), head-only, full, fastai (as its fine_tune) or lp-ft (the head, then everything at a small rate)',
+        description:
+          'stages: gradual (first the head, then more layers), head-only, full, fastai (like its fine_tune) or lp-ft (first the head, then everything with a small learning rate)',
         default: 'gradual',
       },
       epochs: {
         kind: 'number',
         value: 'N',
-        does: 'of all stages together',
-        default: '10; up to 30 with few images a class',
+        description: 'total epochs, over all stages',
+        default: '10; up to 30 if classes have few images',
       },
-      batch: { kind: 'number', value: 'N', does: 'images a step', default: '16' },
+      batch: { kind: 'number', value: 'N', description: 'batch size', default: '16' },
       lr: {
         kind: 'number',
         value: 'N',
-        does: 'learning rate of the head (see thaw find-lr)',
+        description: 'learning rate of the head (see thaw find-lr)',
         default: `0.002${MODELS}`,
       },
       trainable: {
         kind: 'text',
         value: 'WHAT',
-        does: 'one stage that trains this, instead of a preset: head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
+        description:
+          'parameters to train in one stage, instead of a preset: head, last:N, all, a layer group, a glob or /regex/ on parameter names, or a comma-separated list',
       },
       lora: {
         kind: 'setting',
         value: 'RANK',
-        does: 'train low-rank adapters and the head, all other weights frozen; or JSON with rank, alpha, targets, dropout',
+        description:
+          'train LoRA adapters of this rank and the head, with all other weights frozen; or JSON with rank, alpha, targets, dropout',
       },
       task: {
         kind: 'one',
         of: taskNames,
         value: 'NAME',
-        does: `what it learns: ${taskNames.join(', ')} (see docs/tasks.md)`,
+        description: `learning task: ${taskNames.join(', ')} (see docs/tasks.md)`,
         default: 'classification',
       },
       target: {
         kind: 'number',
         value: 'N',
-        does: 'stop when the validation accuracy (0 to 1), or what the task has instead, reaches this',
+        description: 'stop when the validation accuracy (0 to 1), or the metric of another task, reaches this value',
       },
-      patience: { kind: 'number', value: 'N', does: 'end a stage after so many epochs without a better one' },
-      seed: { kind: 'number', value: 'N', does: 'the same seed gives the same model', default: '0' },
+      patience: { kind: 'number', value: 'N', description: 'end a stage after this many epochs without improvement' },
+      seed: {
+        kind: 'number',
+        value: 'N',
+        description: 'random seed; the same seed gives the same model',
+        default: '0',
+      },
     },
     'Training',
   ),
-  ...underHeading(
+  ...withHeading(
     {
-      thaw: { kind: 'names', value: 'A,B,C', does: 'what each stage of gradual adds' },
-      'thaw-by': { kind: 'number', value: 'N', does: 'layer groups that each stage of gradual adds' },
-      'thaw-most': { kind: 'number', value: 'N', does: 'layer groups that gradual trains in the end' },
+      thaw: {
+        kind: 'names',
+        value: 'A,B,C',
+        description: 'layer groups or parameters to add in each stage of gradual',
+      },
+      'thaw-by': { kind: 'number', value: 'N', description: 'number of layer groups to add in each stage of gradual' },
+      'thaw-most': { kind: 'number', value: 'N', description: 'maximum number of layer groups that gradual trains' },
       'thaw-warmup': {
         kind: 'number',
         value: 'N',
-        does: 'epochs in which the rate of what a later stage thaws rises to its own',
+        description: 'warm-up of newly thawed layers, in epochs',
         default: '0',
       },
       'batch-norm': {
         kind: 'one',
         of: ['frozen', 'training'],
         value: 'HOW',
-        does: "frozen normalizes with the model's statistics, training with the batch's",
+        description: 'frozen: normalize with the statistics of the model; training: with those of the batch',
         default: 'frozen',
       },
       recompute: {
         kind: 'switch',
-        does: 'compute activations again for the gradients instead of keeping them: less memory, the same numbers',
+        description: 'recompute activations in the backward pass (gradient checkpointing): less memory, same results',
       },
     },
-    'What trains, and when',
+    'Stages and layers',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       'pretrained-rate': {
         kind: 'number',
         value: 'N',
-        does: 'factor on the rate for parameters that come pretrained',
+        description: 'learning-rate factor of pretrained parameters',
         default: `0.1${MODELS}`,
       },
       'layer-decay': {
         kind: 'number',
         value: 'N',
-        does: 'factor on the rate from each layer group to the one before it, the head being the last',
+        description: 'learning-rate factor from each layer group to the previous one, starting at the head',
         default: `1${MODELS}`,
       },
       schedule: {
         kind: 'setting',
         value: 'NAME',
-        does: `over each stage: ${SCHEDULE_NAMES.join(', ')}, or JSON`,
+        description: `learning-rate schedule of each stage: ${SCHEDULE_NAMES.join(', ')}, or JSON`,
         default: 'cosine',
       },
-      warmup: { kind: 'number', value: 'N', does: "part of a stage's steps in which the rate rises", default: '0.1' },
-      optimizer: { kind: 'setting', value: 'NAME', does: Object.keys(OPTIMIZERS).join(', '), default: 'adamw' },
-      momentum: { kind: 'number', value: 'N', does: 'of sgd, rmsprop and muon', default: '0.9, 0 and 0.95' },
+      warmup: {
+        kind: 'number',
+        value: 'N',
+        description: 'warm-up, as a fraction of the steps of a stage',
+        default: '0.1',
+      },
+      optimizer: { kind: 'setting', value: 'NAME', description: Object.keys(OPTIMIZERS).join(', '), default: 'adamw' },
+      momentum: {
+        kind: 'number',
+        value: 'N',
+        description: 'momentum of sgd, rmsprop and muon',
+        default: '0.9, 0 and 0.95',
+      },
       'weight-decay': {
         kind: 'number',
         value: 'N',
-        does: 'none on biases',
+        description: 'weight decay; biases have none',
         default: '0.01 for adamw and lamb, 0.1 for muon, else 0',
       },
       amsgrad: {
         kind: 'switch',
-        does: 'of adam and adamw: divide by the greatest mean square of the gradients so far (AMSGrad)',
+        description: 'use the AMSGrad variant of adam and adamw',
       },
       clip: {
         kind: 'setting',
         value: 'N',
-        does: 'greatest norm of the gradients, or JSON: {"value": 0.5}, {"adaptive": 0.01}',
+        description: 'maximum norm of the gradients, or JSON: {"value": 0.5}, {"adaptive": 0.01}',
       },
       accumulate: {
         kind: 'number',
         value: 'N',
-        does: 'batches that make one update, as a batch N times as large would',
+        description: 'accumulate the gradients of N batches for each update',
         default: '1',
       },
       'steps-per-run': {
         kind: 'number',
         value: 'N',
-        does: 'steps that go into one run of ONNX Runtime, where that saves transfers to the device',
+        description: 'training steps in one run of ONNX Runtime, if that saves transfers to the device',
         default: '8 on cuda, else 1',
       },
       rollbacks: {
         kind: 'setting',
         value: 'N',
-        does: "how often at most a loss that is no number, or explodes, sends the training back to its epoch's start with half the rate; or JSON with most, factor",
+        description:
+          'maximum number of rollbacks: if the loss becomes NaN or explodes, training restarts the epoch with half the learning rate; or JSON with most, factor',
         default: '3',
       },
       ema: {
         kind: 'setting',
         value: 'DECAY',
-        does: 'evaluate and ship a moving average of the weights, such as 0.99, or JSON',
+        description: 'evaluate and ship a moving average of the weights with this decay, such as 0.99; or JSON',
       },
     },
     'Learning rate and optimizer',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       loss: {
         kind: 'setting',
         value: 'NAME',
-        does: `${Object.keys(LOSSES).join(', ')}; without it the task's first`,
+        description: `${Object.keys(LOSSES).join(', ')} (the default depends on the task)`,
         default: 'cross-entropy',
       },
       'label-smoothing': {
         kind: 'number',
         value: 'N',
-        does: 'part of the target spread over all classes',
+        description: 'fraction of the target to spread over all classes',
         default: '0.1',
       },
       'class-weights': {
         kind: 'setting',
         value: 'HOW',
-        does: 'weights of the classes in the loss: balanced (the rarer the heavier), or JSON by class',
+        description: 'class weights in the loss: balanced (higher for rare classes), or JSON by class',
       },
-      l1: { kind: 'number', value: 'N', does: 'λ of λ·Σ|w| in the loss', default: '0' },
-      l2: { kind: 'number', value: 'N', does: 'λ of λ·Σw² in the loss', default: '0' },
+      l1: { kind: 'number', value: 'N', description: 'λ of λ·Σ|w| in the loss', default: '0' },
+      l2: { kind: 'number', value: 'N', description: 'λ of λ·Σw² in the loss', default: '0' },
       l2sp: {
         kind: 'setting',
         value: 'N',
-        does: 'α of α/2·Σ(w − w⁰)² in the loss, the distance from the pretrained weights; or JSON with alpha, and beta of β/2·Σw² for the head',
+        description:
+          'α of α/2·Σ(w − w⁰)² in the loss, with the pretrained weights w⁰; or JSON with alpha, and with beta for β/2·Σw² of the head',
       },
       dropout: {
         kind: 'setting',
         value: 'N',
-        does: 'part of what the head reads that is dropped; or JSON with rates by layer group, value or node',
+        description: 'dropout rate before the head; or JSON with rates by layer group, value or node',
         default: '0',
       },
       'stochastic-depth': {
         kind: 'number',
         value: 'N',
-        does: 'probability with which the last residual branch is left out for an image, rising to it from the first',
+        description:
+          'probability of skipping the last residual branch for an image; it grows linearly from the first branch',
         default: '0',
       },
       distill: {
         kind: 'setting',
         value: 'N',
-        does: "stay near the pretrained model: weight of the squared distance of what the head reads; or JSON with of ('features', 'scores'), weight, temperature",
+        description:
+          "stay near the pretrained model: weight of the squared distance between the features of both; or JSON with of ('features', 'scores'), weight, temperature",
       },
     },
     'Loss and regularization',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       augment: {
         kind: 'setting',
         value: 'NAME',
-        does: `random changes to training images: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
+        description: `random changes to training images: ${Object.keys(augmentationPolicies).join(', ')}, or JSON`,
         default: `light${MODELS}`,
       },
       mixup: {
         kind: 'number',
         value: 'N',
-        does: 'blend images and labels of a batch two by two; α of the Beta distribution, 0.2 say',
-        default: '0, never',
+        description: 'blend pairs of images and their labels; α of the Beta distribution, such as 0.2',
+        default: '0 (off)',
       },
       cutmix: {
         kind: 'number',
         value: 'N',
-        does: 'put a rectangle of one image into another, labels by area; α, 1 say',
-        default: '0, never',
+        description: 'paste a rectangle of one image into another, with labels by area; α, such as 1',
+        default: '0 (off)',
       },
       'mix-probability': {
         kind: 'number',
         value: 'N',
-        does: 'part of the batches that these two change',
+        description: 'fraction of batches with mixup or cutmix',
         default: '1',
       },
       views: {
         kind: 'number',
         value: 'N',
-        does: 'augmented views of each image that a stage shows in turn, while part of the network is frozen; 0: a new one every epoch',
+        description:
+          'number of augmented views of each image that a stage reuses while layers are frozen; 0: a new view every epoch',
         default: `3${MODELS}`,
       },
     },
     'Augmentation',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       labels: {
         kind: 'names',
         value: 'A,B,C',
-        does: 'order of the classes, or a file with one a line',
-        default: 'by name',
+        description: 'classes in their order, or a file with one per line',
+        default: 'sorted by name',
       },
       'val-fraction': {
         kind: 'number',
         value: 'N',
-        does: 'part of each class that is held out, where the data has no val',
+        description: 'fraction of each class to hold out for validation, if the data has no val',
         default: '0.2',
       },
       sampling: {
         kind: 'one',
         of: ['shuffle', 'balanced'],
         value: 'HOW',
-        does: 'shuffle shows each image once an epoch, balanced as many of every class',
+        description: 'shuffle: each image once per epoch; balanced: equally many images of every class',
         default: 'shuffle',
       },
-      strict: { kind: 'switch', does: 'stop at files that are no images instead of leaving them out' },
+      strict: { kind: 'switch', description: 'stop at files that are not images instead of skipping them' },
       verify: {
         kind: 'one',
         of: ['quick', 'full'],
         value: 'HOW',
-        does: 'quick, or full, which decodes every image first',
+        description: 'check images before training: quick, or full (decode every image)',
         default: 'quick',
       },
     },
     'Data',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       targets: {
         kind: 'names',
         value: 'A,B,C',
-        does: 'columns of numbers: what a regression learns, or labels as 0 and 1',
-        default: 'all of the table but file and split; labels are read from the column labels',
+        description: 'numeric columns to learn: values of a regression, or labels as 0 and 1',
+        default: 'all columns except file and split; labels come from the column labels',
       },
       threshold: {
         kind: 'setting',
         value: 'N',
-        does: 'of several labels: probability from which on one is said, or tuned on the validation set',
+        description: 'for multi-label: minimum probability of a predicted label, or tuned on the validation set',
         default: 'tuned',
       },
-      'embedding-size': { kind: 'number', value: 'N', does: 'of an embedding: length of a vector', default: '128' },
+      'embedding-size': {
+        kind: 'number',
+        value: 'N',
+        description: 'for embedding: length of a vector',
+        default: '128',
+      },
       'per-class': {
         kind: 'number',
         value: 'N',
-        does: 'of an embedding: images of each class in a batch',
+        description: 'for embedding: images of each class in a batch',
         default: '4',
       },
     },
     'Tasks other than classification',
   ),
-  ...underHeading(
+  ...withHeading(
     {
-      head: { kind: 'text', value: 'NAME', does: "the classifier's node or weight", default: 'the last layer' },
+      head: { kind: 'text', value: 'NAME', description: 'node or weight of the classifier', default: 'the last layer' },
       ...OUTPUT_FLAG,
-      'keep-head': { kind: 'switch', does: "go on with the model's own classifier and labels" },
+      'keep-head': { kind: 'switch', description: "keep training the model's own classifier, with its labels" },
       'known-classes': {
         kind: 'one',
         of: knownClasses,
         value: 'HOW',
-        does: "keep: classes that the model knows by name keep their weights in the new head; redraw: none does; auto: keep where half of its classes stay, or all of the data's are known",
+        description:
+          "keep: copy the weights of classes that the model knows by name into the new head; redraw: initialize all classes; auto: keep if half of the model's classes stay, or if it knows all classes of the data",
         default: 'auto',
       },
       ...QUANTIZED_FLAG,
     },
     'Model',
   ),
-  ...underHeading(
+  ...withHeading(
     {
       ...TEXT_FLAGS,
       pooling: {
         kind: 'one',
         of: poolings,
         value: 'HOW',
-        does: "a text's vector, where the model has no classifier: pooler (the model's own), cls (of the first token), mean (over all tokens); auto takes pooler where there is one, else mean",
+        description:
+          'vector of a text if the model has no classifier: pooler (of the model), cls (first token), mean (all tokens); auto: pooler if the model has one, else mean',
         default: 'auto',
       },
     },
     'Texts',
   ),
-  ...underHeading(IMAGE_FLAGS, PREPROCESSING),
-  ...underHeading(
+  ...withHeading(IMAGE_FLAGS, PREPROCESSING),
+  ...withHeading(
     {
       ...DEVICE_FLAG,
       cache: {
         kind: 'one',
         of: ['memory', 'disk', 'off'],
         value: 'WHERE',
-        does: 'keep what the frozen layers make of images in memory, on disk (later runs use it too), or off',
+        description: 'cache the features of frozen layers in memory, on disk (also for later runs), or off',
         default: 'memory',
       },
       'cache-memory': {
         kind: 'number',
         value: 'MB',
-        does: 'for it, in memory',
-        default: 'a quarter of what is free, 1024 at most',
+        description: 'size of the cache in memory',
+        default: 'a quarter of the free memory, at most 1024',
       },
-      'cache-disk': { kind: 'number', value: 'MB', does: 'for it, on disk, in THAW_CACHE', default: '4096' },
+      'cache-disk': {
+        kind: 'number',
+        value: 'MB',
+        description: 'size of the cache on disk, in THAW_CACHE',
+        default: '4096',
+      },
       memory: {
         kind: 'text',
         value: 'SIZE',
-        does: 'that training may take (4GB); a batch that needs more goes through in parts that make the same update. off: never in parts',
-        default: 'auto: what is there',
+        description:
+          'memory limit of training, such as 4GB; Thaw splits a batch that needs more, with the same update; off: never split',
+        default: 'auto: the available memory',
       },
       artifacts: {
         kind: 'switch',
-        does: "write each stage's graphs into the run (--no-artifacts: do not)",
+        description: 'write the graphs of each stage into the run (turn off with --no-artifacts)',
         default: 'on',
       },
       'save-every': {
         kind: 'number',
         value: 'MINUTES',
-        does: 'save a long epoch in its midst: what a kill can cost (0: after every step)',
+        description: 'interval of checkpoints within a long epoch (0: after every step)',
         default: '5',
       },
     },

@@ -1,8 +1,8 @@
 import type { Random } from '../random.ts';
 
 /**
- * As many positions as there are labels, every class that occurs as often as the others (to one): those of a rarer class come several
- * times, each as often as the rest of it, and of a commoner one a part is left out.
+ * As many positions as there are labels, with equally many of each class (within one). Samples of rare classes repeat equally often; some
+ * samples of frequent classes are skipped.
  */
 export function balancedOrder(labels: readonly number[], random: Random): number[] {
   const classes = new Map<number, number[]>();

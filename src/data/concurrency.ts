@@ -1,4 +1,4 @@
-/** At most `count` tasks at a time; further ones wait their turn in the order in which they came. */
+/** Runs at most `count` tasks at a time. Others wait in order. */
 export class Slots {
   private readonly waiting: (() => void)[] = [];
   private free: number;
@@ -20,7 +20,7 @@ export class Slots {
   }
 }
 
-/** `Promise.all` of `task` over the items, at most `limit` at a time. @param signal with whose abort it ends, and begins no more of them */
+/** `Promise.all` of `task` over the items, at most `limit` at a time. @param signal aborts it; no more tasks start then */
 export function mapConcurrently<T, R>(
   items: readonly T[],
   limit: number,

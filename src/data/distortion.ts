@@ -1,18 +1,18 @@
-/** Perspective and elastic distortion of an image in the input's size: plain arithmetic, the same on every platform. */
+/** Perspective and elastic distortion of an image at the input's size, in plain arithmetic, equal on every platform. */
 import { Random } from '../random.ts';
 import type { AugmentationDraw } from './augment/index.ts';
 import type { Pixels } from './pixels.ts';
 import type { Size } from './preprocessing.ts';
 
-/** For each pixel, row by row, the point of the image that it shows; pixel i spans i to i + 1. */
+/** For each output pixel, row by row, the image point that it shows. Pixel i covers i to i + 1. */
 interface Field {
   readonly x: Float32Array;
   readonly y: Float32Array;
 }
 
 /**
- * @returns what distorts images of a size as drawn; undefined where they stay as they are. It fills in with a colour what comes into
- * view from beyond the edge, or draws the edge out where it is given none.
+ * @returns a function that applies the drawn distortion to images of a size; undefined if there is none. Areas beyond the edge get the
+ * background colour, or repeat the edge.
  */
 export function distortionOf(
   { perspective, elastic }: Pick<AugmentationDraw, 'perspective' | 'elastic'>,
@@ -33,7 +33,7 @@ function centres({ width, height }: Size): Field {
   return { x, y };
 }
 
-/** Each pixel moved by smoothed noise (Simard et al., 2003), as torchvision scales it: by α/2 times what a Gaussian leaves of −1 to 1. */
+/** Moves each pixel by smoothed noise (Simard et al., 2003), scaled as in torchvision: α/2 times the smoothed values from −1 to 1. */
 function displaced({ alpha, sigma, seed }: NonNullable<AugmentationDraw['elastic']>, size: Size): Field {
   const random = new Random(seed, 'elastic');
   const { x, y } = centres(size);
@@ -46,7 +46,7 @@ function displaced({ alpha, sigma, seed }: NonNullable<AugmentationDraw['elastic
   return { x, y };
 }
 
-/** Smoothed by a Gaussian that is cut off at four standard deviations, with the edges extended. */
+/** Smooths with a Gaussian truncated at four standard deviations, with repeated edges. */
 function smoothed(values: Float32Array, { width, height }: Size, sigma: number): Float32Array {
   const radius = Math.ceil(4 * sigma);
   const bell = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
@@ -81,10 +81,10 @@ function weighted(values: Float32Array, { length, lines, step, next }: Lines, we
   return out;
 }
 
-/** Rows of a 3x3 matrix: (x, y) goes to (X/W, Y/W), (X, Y, W) = matrix (x, y, 1). */
+/** Rows of a 3x3 matrix: (x, y) goes to (X/W, Y/W) with (X, Y, W) = matrix (x, y, 1). */
 type Homography = readonly number[];
 
-/** From the image with its corners moved inwards to the image as it is. */
+/** Maps the image with moved corners to the original image. */
 function towardsCorners([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[], { width, height }: Size): Homography {
   const corners = [x0, y0, 1 - x1, y1, 1 - x2, 1 - y2, x3, 1 - y3];
   return adjugate(
@@ -92,10 +92,10 @@ function towardsCorners([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[], { w
   );
 }
 
-/** Columns of x and y from the unit square's sides to the image's. */
+/** Scales the columns of x and y from the unit square to the image's sides. */
 const scaledTo = (width: number, height: number) => (value: number, i: number) => value / [width, height, 1][i % 3];
 
-/** The unit square to a quadrilateral, its corners clockwise from the top left (Heckbert, "Fundamentals of texture mapping", 1989). */
+/** Maps the unit square to a quadrilateral, corners clockwise from the top left (Heckbert, "Fundamentals of texture mapping", 1989). */
 function fromRectangle([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[]): Homography {
   const [dx1, dy1, dx2, dy2] = [x1 - x2, y1 - y2, x3 - x2, y3 - y2];
   const [sx, sy] = [x0 - x1 + x2 - x3, y0 - y1 + y2 - y3];
@@ -105,7 +105,7 @@ function fromRectangle([x0, y0, x1, y1, x2, y2, x3, y3]: readonly number[]): Hom
   return [x1 - x0 + g * x1, x3 - x0 + h * x3, x0, y1 - y0 + g * y1, y3 - y0 + h * y3, y0, g, h, 1];
 }
 
-/** The inverse but for a factor, which a homography does not mind. */
+/** The inverse up to a factor, which does not change a homography. */
 const adjugate = ([a, b, c, d, e, f, g, h, i]: Homography): Homography => [
   ...[e * i - f * h, c * h - b * i, b * f - c * e],
   ...[f * g - d * i, a * i - c * g, c * d - a * f],
@@ -122,7 +122,7 @@ function throughHomography({ x, y }: Field, [a, b, c, d, e, f, g, h, i]: Homogra
   return through;
 }
 
-/** Bilinear; beyond the edge lies the background, or the edge drawn out. */
+/** Bilinear sampling. Beyond the edge: the background colour, or the repeated edge. */
 function sample({ data, width, height }: Pixels, { x, y }: Field, background?: readonly number[]): Pixels {
   const out = new Uint8Array(data.length);
   const value = (column: number, row: number, channel: number): number => {

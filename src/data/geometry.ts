@@ -1,28 +1,28 @@
-/** Where the pixels of a model's input come from in an image: the arithmetic that every platform's augmentation shares. */
+/** Geometry of augmentation: which pixels of an image become a model's input. All platforms share it. */
 import { type AugmentationDraw, cropRectangle, type Move, type Rectangle } from './augment/index.ts';
 import { type Pixels, writePixels } from './pixels.ts';
 import { batchShape, resizedSide, type Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
-/** Where the model's input begins in an image resized to `resizedSize`. */
+/** Origin of the model's input in an image of `resizedSize`. */
 export function inputOrigin(image: Size, p: Preprocessing): { left: number; top: number } {
   if (p.fit !== 'crop') return { left: 0, top: 0 };
   return { left: Math.floor((image.width - p.width) / 2), top: Math.floor((image.height - p.height) / 2) };
 }
 
-/** Length of the shorter side of an image to augment: so much larger than the input that a part of it can be cut out and still be sharp. */
+/** Length of the shorter side of an image to augment: larger than the input, so that a crop is still sharp. */
 export const augmentedSide = (p: Preprocessing): number => Math.ceil(1.5 * Math.max(p.width, p.height, resizedSide(p)));
 
 /**
- * The size of an image to augment, no larger than the image. It has fractions: a shrunk image is drawn to whole pixels, but shrunk by the same
- * factor on both sides.
+ * The size of an image to augment, at most the image's own. It can be fractional: pixels are whole, but both sides shrink by the same
+ * factor.
  */
 export function augmentedSize(p: Preprocessing, { width, height }: Size): Size {
   const shrink = Math.max(1, Math.min(width, height) / augmentedSide(p));
   return { width: width / shrink, height: height / shrink };
 }
 
-/** The part of the image that fills the input, in pixels of the image; it may reach beyond it. */
+/** The part of the image that fills the input, in pixels of the image. It can extend beyond the image. */
 function inputWindow(image: Size, p: Preprocessing, draw: AugmentationDraw): Rectangle {
   if (draw.crop) return cropRectangle(draw.crop, image, p.width / p.height);
   if (p.fit === 'stretch') return { left: 0, top: 0, width: image.width, height: image.height };
@@ -36,20 +36,20 @@ function inputWindow(image: Size, p: Preprocessing, draw: AugmentationDraw): Rec
   return { left: (image.width - width) / 2, top: (image.height - height) / 2, width, height };
 }
 
-/** A part of an image and the size that it is resized to. */
+/** A part of an image, and the size to resize it to. */
 export interface Part {
-  /** In pixels of the image, all of them in it. */
+  /** In pixels of the image, fully inside it. */
   readonly from: Rectangle;
   readonly resized: Size;
 }
 
-/** A part and the pixel of it, resized, that becomes the input's top left one; it may be negative. */
+/** A part, and the position in it (resized) of the input's top left pixel. Can be negative. */
 export interface Cut extends Part {
   readonly left: number;
   readonly top: number;
 }
 
-/** What a draw without moves cuts out; what lies beyond the image is left out. */
+/** The crop of a draw without moves, limited to the image. */
 export function straightCut(image: Size, p: Preprocessing, draw: AugmentationDraw): Cut {
   const window = inputWindow(image, p, draw);
   const x = cutAxis(window.left, window.width, image.width, p.width);
@@ -62,7 +62,7 @@ export function straightCut(image: Size, p: Preprocessing, draw: AugmentationDra
   };
 }
 
-/** One axis of a cut: the pixels taken, the length they are resized to, and where they come to lie in the input. */
+/** One axis of a crop: the source pixels, the resized length, and the position in the input. */
 function cutAxis(start: number, length: number, available: number, input: number) {
   const scale = input / length;
   const from = Math.min(available - 1, Math.max(0, Math.round(start)));
@@ -72,7 +72,7 @@ function cutAxis(start: number, length: number, available: number, input: number
   return { from, length: to - from, at, resized: Math.max(1, end - at) };
 }
 
-/** How many pixels the edges of an image are drawn out by. */
+/** Number of repeated edge pixels on each side. */
 export interface Border {
   readonly left: number;
   readonly right: number;
@@ -80,20 +80,20 @@ export interface Border {
   readonly bottom: number;
 }
 
-/** A part, and how it comes to lie in the input once it is resized and its edges are drawn out. */
+/** A part, and its position in the input after it is resized and its edges are repeated. */
 export interface Warp extends Part {
   readonly border?: Border;
-  /** With the border. */
+  /** Size including the border. */
   readonly size: Size;
-  /** Rows of a 2x2 matrix: the pixel of index i comes to lie at index `matrix i + shift` of the input. */
+  /** Rows of a 2x2 matrix: pixel index i goes to index `matrix i + shift` of the input. */
   readonly matrix: readonly [number, number, number, number];
   readonly shift: readonly [number, number];
 }
 
 /**
- * Moves one after the other, about the input's centre and in its pixels: a point q goes to `A q + t`.
+ * Composes moves about the input's centre, in input pixels: a point q goes to `A q + t`.
  *
- * @returns rows of A, which keeps areas, the factor by which it enlarges besides, and t
+ * @returns rows of A, which preserves area; the enlargement factor; and t
  */
 function movement(moves: readonly Move[], { width, height }: Size) {
   let [a, b, c, d] = [1, 0, 0, 1];
@@ -115,7 +115,7 @@ function movement(moves: readonly Move[], { width, height }: Size) {
   return { a: [a, b, c, d] as const, zoom, shift: [x, y] as const };
 }
 
-/** Rows of a matrix of determinant 1; anticlockwise with y pointing down. */
+/** Rows of a matrix with determinant 1. Anticlockwise, with y pointing down. */
 function turning(kind: 'rotation' | 'shearX' | 'shearY', angle: number): readonly [number, number, number, number] {
   const slope = Math.tan(angle);
   if (kind === 'shearX') return [1, slope, 0, 1];
@@ -123,7 +123,7 @@ function turning(kind: 'rotation' | 'shearX' | 'shearY', angle: number): readonl
   return [Math.cos(angle), Math.sin(angle), -Math.sin(angle), Math.cos(angle)];
 }
 
-/** A rectangle enlarged by a factor about its centre. */
+/** A rectangle enlarged about its centre. */
 const enlarged = ({ left, top, width, height }: Rectangle, factor: number): Rectangle => ({
   left: left + ((1 - factor) * width) / 2,
   top: top + ((1 - factor) * height) / 2,
@@ -132,15 +132,14 @@ const enlarged = ({ left, top, width, height }: Rectangle, factor: number): Rect
 });
 
 /**
- * The window moved about its centre. In pixels of the input, a point q from the window's centre goes to `A q + t` from the input's
- * centre. First the part of the image that can come into view is cut out and resized, so that shrinking smooths; then one affine
- * transform does the rest.
+ * The transformed window of a draw with moves. In input pixels, a point q relative to the window's centre goes to `A q + t` relative to the
+ * input's centre. The visible part is cut out and resized first, so that shrinking smooths; one affine transform does the rest.
  */
 export function affineWarp(image: Size, p: Preprocessing, draw: AugmentationDraw): Warp {
   const { a, zoom, shift } = movement(draw.moves, p);
   const window = enlarged(inputWindow(image, p, draw), 1 / zoom);
 
-  // Half the extent of A⁻¹ (input rectangle), with what interpolation and blur look at around it, and its centre A⁻¹(-t).
+  // Half the extent of A⁻¹ (input rectangle), plus a margin for interpolation and blur, and its centre A⁻¹(-t).
   const around = 1 + 3 * draw.blur;
   const reach = [
     (Math.abs(a[3]) * p.width + Math.abs(a[1]) * p.height) / 2 + around,
@@ -156,11 +155,11 @@ export function affineWarp(image: Size, p: Preprocessing, draw: AugmentationDraw
     ...{ centre: centre[1], reach: reach[1] },
   });
 
-  // What padding leaves free keeps the mean, as in evaluation.
+  // Padding keeps the mean colour, as in evaluation.
   const extended = draw.fill === 'edge' && (draw.crop !== undefined || p.fit !== 'pad');
   const width = x.resized + (extended ? x.before + x.after : 0);
   const height = y.resized + (extended ? y.before + y.after : 0);
-  // Pixel i lies at q = stretch (i + 1/2) + origin.
+  // Pixel i is at q = stretch (i + 1/2) + origin.
   const origin = [x.origin - (extended ? x.before * x.stretch : 0), y.origin - (extended ? y.before * y.stretch : 0)];
   const m = [a[0] * x.stretch, a[1] * y.stretch, a[2] * x.stretch, a[3] * y.stretch] as const;
   // In indices, j = m i + d, from j + 1/2 = A q + t + input / 2.
@@ -191,8 +190,8 @@ interface WindowAxis {
 }
 
 /**
- * One axis of a warp: the pixels that may come into view, the length they are resized to, how a resized pixel lies to the
- * window's centre in pixels of the input (`stretch`, `origin`), and how many pixels are missing on either side.
+ * One axis of a warp: the source pixels that can be visible, their resized length, the position of a resized pixel relative to the window's
+ * centre in input pixels (`stretch`, `origin`), and the number of missing pixels on each side.
  */
 function viewAxis({ start, length, available, input, centre, reach }: WindowAxis) {
   const scale = input / length;
@@ -201,7 +200,7 @@ function viewAxis({ start, length, available, input, centre, reach }: WindowAxis
   const high = middle + (centre + reach) / scale;
   const from = Math.min(available - 1, Math.max(0, Math.floor(low)));
   const to = Math.max(from + 1, Math.min(available, Math.ceil(high)));
-  // Less than a pixel's worth is drawn one pixel wide.
+  // A span below one pixel is drawn one pixel wide.
   const span = Math.max(1, (to - from) * scale);
   const resized = Math.round(span);
   const stretch = span / resized;
@@ -218,8 +217,8 @@ function viewAxis({ start, length, available, input, centre, reach }: WindowAxis
 }
 
 /**
- * What an affine transform draws of an image: the bounding box of `matrix i`, in whole pixels as libvips rounds them, and then
- * shifted. `fraction` is what of the shift is left to interpolation.
+ * The result of an affine transform: the bounding box of `matrix i` in whole pixels, rounded as in libvips, then shifted. `fraction` is the
+ * rest of the shift, left to interpolation.
  */
 export function drawnBox({
   matrix: m,
@@ -238,17 +237,17 @@ export function drawnBox({
   };
 }
 
-/** Of the sums of any of two numbers. */
+/** Range of the sums of any subset of two numbers. */
 function extent(a: number, b: number): { start: number; length: number } {
   const low = Math.min(0, a) + Math.min(0, b);
   const high = Math.max(0, a) + Math.max(0, b);
   return { start: roundAwayFromZero(low), length: roundAwayFromZero(high - low) };
 }
 
-/** C's rounding, as libvips does it: halves away from zero. */
+/** C's rounding, as in libvips: halves away from zero. */
 const roundAwayFromZero = (value: number): number => Math.sign(value) * Math.round(Math.abs(value));
 
-/** The mean of the preprocessing as a colour, red, green and blue from 0 to 255. */
+/** The mean of the preprocessing as a colour: red, green and blue from 0 to 255. */
 export function meanColour({ mean, scale, channels }: Preprocessing): readonly [number, number, number] {
   const [r, g, b] = (
     channels === 'bgr' ? mean.toReversed() : channels === 'grey' ? [mean[0], mean[0], mean[0]] : mean
@@ -256,14 +255,14 @@ export function meanColour({ mean, scale, channels }: Preprocessing): readonly [
   return [r, g, b];
 }
 
-/** Pixels, and where in them the model's input begins. */
+/** Pixels, and the origin of the model's input in them. */
 export interface Placed {
   readonly pixels: Pixels;
   readonly left: number;
   readonly top: number;
 }
 
-/** An image that is resized as the preprocessing says, as the model takes it: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
+/** A resized image as the model's input: float32 `[1, C, H, W]` or `[1, H, W, C]`. */
 export function inputOf(image: Pixels, p: Preprocessing): { data: Float32Array; shape: readonly number[] } {
   const shape = batchShape(p, 1);
   const data = new Float32Array(shape.reduce((a, b) => a * b));

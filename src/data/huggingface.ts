@@ -1,7 +1,6 @@
 /**
- * `preprocessor_config.json`, Hugging Face's description of preprocessing, in and out. Its keys are those of the Python
- * library's image processors; what they mean in detail follows transformers.js (`src/image_processors_utils.js`), which reads
- * our exports.
+ * Reads and writes `preprocessor_config.json`, Hugging Face's description of preprocessing. The keys are those of the Python library's
+ * image processors. Their exact meaning follows transformers.js (`src/image_processors_utils.js`), which reads our exports.
  */
 import { ThawError } from '../errors.ts';
 import { checkPreprocessing, resizedSide, type Size } from './preprocessing.ts';
@@ -16,18 +15,18 @@ function refuse(what: string, hint?: string): never {
   throw new ThawError('bad-config', `preprocessor_config.json: ${what}`, hint);
 }
 
-/** Pillow's numbers for resampling filters; box (4) and Hamming (5) are read as linear, as transformers.js does. */
+/** Pillow's numbers of resampling filters. Box (4) and Hamming (5) become linear, as in transformers.js. */
 const filters = ['nearest', 'lanczos3', 'linear', 'cubic', 'linear', 'linear'] as const;
 
-/** Processors whose `shortest_edge` means more than it says. */
+/** Processors with a special meaning of `shortest_edge`. */
 const convNext = /^ConvNext/i;
 const levit = /^Levit/i;
 
 /**
- * Reads the usual keys of a `preprocessor_config.json`. Lists of mean and deviation come out in the order of the channels.
+ * Reads the usual keys of a `preprocessor_config.json`. Lists of mean and std are in the order of the channels.
  *
- * @param inputSize the model's own input size, used where the file gives none
- * @throws {ThawError} `bad-config` where the file contradicts itself or asks for what we can't do
+ * @param inputSize the model's own input size, for files without a size
+ * @throws {ThawError} `bad-config` if the file is inconsistent or has unsupported settings
  */
 export function readPreprocessing(json: unknown, inputSize?: Size): Preprocessing {
   if (!isObject(json)) refuse('it is not a JSON object');
@@ -58,7 +57,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     const fraction = Math.min(target.width, target.height) / side;
     if (fraction > 1)
       refuse(
-        `it crops ${target.width}x${target.height} out of images resized to ${side}`,
+        `it crops ${target.width}x${target.height} from images resized to ${side}`,
         'Make size at least as large as crop_size',
       );
     return { ...target, fit: 'crop' as const, cropFraction: fraction };
@@ -66,7 +65,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
 
   if (!resize || size === undefined) {
     const target = crop ?? inputSize;
-    if (!target) refuse('it gives no size', 'Add "size": { "height": 224, "width": 224 }, or give the size yourself');
+    if (!target) refuse('it has no size', 'Add "size": { "height": 224, "width": 224 }, or use --size');
     return crop && !resize
       ? refuse('it crops images without resizing them', 'Add "do_resize": true and a "size"')
       : stretch(target);
@@ -75,12 +74,12 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
   const short = shortestEdge(size, crops || json.crop_pct !== undefined);
   if (short !== undefined) {
     if (isObject(size) && size.longest_edge !== undefined)
-      refuse('size has both shortest_edge and longest_edge', 'Give shortest_edge alone, with crop_size');
+      refuse('size has both shortest_edge and longest_edge', 'Use only shortest_edge, with crop_size');
     const square = { width: short, height: short };
-    // ConvNeXt and PoolFormer: below 384 pixels the shorter side becomes size / crop_pct and the centre is cut out.
+    // ConvNeXt and PoolFormer: below 384 pixels, the shorter side is resized to size / crop_pct, and the centre is cropped.
     if (json.crop_pct !== undefined || convNext.test(type)) {
       const fraction = positive(json.crop_pct ?? 224 / 256, 'crop_pct');
-      if (fraction > 1) refuse(`crop_pct is ${fraction}`, 'It must be at most 1');
+      if (fraction > 1) refuse(`crop_pct is ${fraction}`, 'Use a value of at most 1');
       return convNext.test(type) && short >= 384
         ? stretch(square)
         : cropped(crop ?? square, Math.floor(short / fraction));
@@ -89,7 +88,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     if (crop) return cropped(crop, short);
     if (inputSize) return cropped(inputSize, short);
     return refuse(
-      'it resizes the shorter side only, so that images differ in size',
+      'it only resizes the shorter side, so images have different sizes',
       'Add "do_center_crop": true and a "crop_size"',
     );
   }
@@ -98,7 +97,7 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
     const padded = json.pad_size === undefined ? { width: side, height: side } : fixedSize(json.pad_size, 'pad_size');
     if (!flag(json, 'do_pad', false) || padded.width !== side || padded.height !== side) {
       refuse(
-        'it resizes the longer side only, so that images differ in size',
+        'it only resizes the longer side, so images have different sizes',
         `Add "do_pad": true and "pad_size": { "height": ${side}, "width": ${side} }`,
       );
     }
@@ -108,13 +107,13 @@ function readGeometry(json: Json, inputSize?: Size): Pick<Preprocessing, 'width'
   if (crop && (crop.width !== target.width || crop.height !== target.height)) {
     refuse(
       `it stretches images to ${target.width}x${target.height} and then crops ${crop.width}x${crop.height}`,
-      'Use "size": { "shortest_edge": … } to keep proportions, or leave out the crop',
+      'Use "size": { "shortest_edge": … } to keep the aspect ratio, or remove the crop',
     );
   }
   return stretch(target);
 }
 
-/** The length of the shorter side, where `size` means one: `{ shortest_edge }`, or a number where a crop follows (old CLIP). */
+/** The length of the shorter side, if `size` means that: `{ shortest_edge }`, or a number followed by a crop (old CLIP). */
 function shortestEdge(size: unknown, crops: boolean): number | undefined {
   if (isObject(size) && size.shortest_edge !== undefined) return wholeNumber(size.shortest_edge, 'size.shortest_edge');
   return typeof size === 'number' && crops ? wholeNumber(size, 'size') : undefined;
@@ -140,7 +139,7 @@ function readFilter(json: Json): Preprocessing['interpolation'] {
     filter ??
     refuse(
       `resample is ${JSON.stringify(value)}`,
-      'It is Pillow’s number of a filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic',
+      'Use Pillow’s number of a filter: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic',
     )
   );
 }
@@ -152,30 +151,30 @@ function channelValues(json: Json, keys: readonly string[], count: number): read
   if (Array.isArray(value) && value.length === count && value.every(Number.isFinite)) return value;
   return refuse(
     `${key} is ${JSON.stringify(value)}`,
-    `It must be ${count} number${count > 1 ? 's' : ''}, or set "do_normalize": false`,
+    `Use ${count} number${count > 1 ? 's' : ''}, or set "do_normalize": false`,
   );
 }
 
 function flag(json: Json, key: string, otherwise: boolean): boolean {
   const value = json[key] ?? otherwise;
-  return typeof value === 'boolean' ? value : refuse(`${key} is ${JSON.stringify(value)}`, 'It must be true or false');
+  return typeof value === 'boolean' ? value : refuse(`${key} is ${JSON.stringify(value)}`, 'Use true or false');
 }
 
 function positive(value: unknown, key: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-    refuse(`${key} is ${JSON.stringify(value)}`, 'It must be a number above 0');
+    refuse(`${key} is ${JSON.stringify(value)}`, 'Use a number above 0');
   return value;
 }
 
 function wholeNumber(value: unknown, key: string): number {
   if (!Number.isInteger(value) || (value as number) < 1)
-    refuse(`${key} is ${JSON.stringify(value)}`, 'It must be a whole number of pixels above 0');
+    refuse(`${key} is ${JSON.stringify(value)}`, 'Use a whole number of pixels above 0');
   return value as number;
 }
 
 /**
- * The `preprocessor_config.json` with which transformers.js's `ViTImageProcessor` does what `p` says. What it can't express
- * (grey input, NHWC) is kept under `thaw`, which `readPreprocessing` reads back.
+ * The `preprocessor_config.json` that makes transformers.js's `ViTImageProcessor` apply `p`. Settings that it does not support (grey input,
+ * NHWC) are under `thaw`, which `readPreprocessing` reads.
  */
 export function writePreprocessing(p: Preprocessing): Json {
   const size = { height: p.height, width: p.width };

@@ -9,47 +9,47 @@ import { batchShape } from './preprocessing.ts';
 import { type TestView, viewedPreprocessing, viewOrigin } from './test-views.ts';
 import type { Batch, BatchOptions, BatchSource, DataProblem, Preprocessing, Sample } from './types.ts';
 
-/** How a platform reads images. A file is whatever its samples name. */
+/** Image functions of a platform. A file is identified by the `file` of its sample. */
 export interface ImageReader {
-  /** All that the pixels depend on besides the file, the preprocessing and the draw, such as versions of libraries. */
+  /** Everything else that can change the pixels, such as library versions. */
   readonly conditions: string;
   /** SHA-256 in hexadecimal of text. */
   digest(text: string): string | Promise<string>;
   /** SHA-256 in hexadecimal of a file's contents. */
   digestOf(file: string): Promise<string>;
-  /** Decodes an image. @param large somewhat larger than the input, for augmentation to cut from; otherwise as the preprocessing resizes it */
+  /** Decodes an image. @param large somewhat larger than the input, for augmentation; otherwise resized as the preprocessing says */
   decode(file: string, p: Preprocessing, large: boolean): Promise<Pixels>;
-  /** Writes what a draw makes of an image that was decoded large. */
+  /** Applies a draw to an image that was decoded large, and writes the result. */
   augment(image: Pixels, p: Preprocessing, draw: AugmentationDraw, out: Float32Array, offset: number): Promise<void>;
-  /** Why a file could not be read, in a few words. */
+  /** A short reason for a failed read. */
   failureReason(error: unknown): string;
 }
 
-/** Bytes of decoded images that are kept, unless said otherwise. */
+/** Default size of the cache of decoded images, in bytes. */
 export const IMAGE_CACHE_BYTES = 512 * 2 ** 20;
 
-/** Decoded images by name, until it is full: each pass over a data set asks for all of them, so nothing is thrown out. */
+/** Cache of decoded images. It evicts nothing, because each pass over a data set needs all images. */
 export class ImageCache {
-  /** By file, and by what else they depend on. */
+  /** By file, then by conditions. */
   private readonly images = new Map<string, Map<string, Pixels>>();
-  /** Asked for while they are being decoded. */
-  private readonly underWay = new Map<string, Promise<Pixels>>();
+  /** Images that are being decoded. */
+  private readonly pending = new Map<string, Promise<Pixels>>();
   private bytes = 0;
 
-  /** @param maximumBytes one cache may serve several sources */
+  /** @param maximumBytes several sources can share one cache */
   constructor(private readonly maximumBytes = IMAGE_CACHE_BYTES) {}
 
-  /** A file's whole image as it was decoded for some purpose, if it is kept. */
+  /** Any cached image of a file, in whatever size it was decoded. */
   of(file: string): Pixels | undefined {
     return this.images.get(file)?.values().next().value;
   }
 
-  /** @param conditions all that a decoded image depends on besides its file */
+  /** @param conditions everything except the file that determines the decoded image */
   async get(file: string, conditions: string, decode: () => Promise<Pixels>): Promise<Pixels> {
     const kept = this.images.get(file)?.get(conditions);
     if (kept) return kept;
     const key = `${conditions} ${file}`;
-    const image = await (this.underWay.get(key) ?? this.begin(key, decode));
+    const image = await (this.pending.get(key) ?? this.begin(key, decode));
     const size = image.data.byteLength;
     const ofFile = this.images.get(file) ?? new Map<string, Pixels>();
     if (!ofFile.has(conditions) && this.bytes + size <= this.maximumBytes) {
@@ -60,8 +60,8 @@ export class ImageCache {
   }
 
   private begin(key: string, decode: () => Promise<Pixels>): Promise<Pixels> {
-    const decoding = decode().finally(() => this.underWay.delete(key));
-    this.underWay.set(key, decoding);
+    const decoding = decode().finally(() => this.pending.delete(key));
+    this.pending.set(key, decoding);
     return decoding;
   }
 }
@@ -69,35 +69,35 @@ export class ImageCache {
 export interface ImageSourceOptions {
   readonly samples: readonly Sample[];
   readonly preprocessing: Preprocessing;
-  /** None unless given: every epoch shows the same images. */
+  /** Default: none, so every epoch shows the same images. */
   readonly augmentation?: Augmentation;
   readonly seed?: number;
-  /** Each image in these views, one row after the other; a batch holds all of an image's. Not together with augmentation. */
+  /** Views of each image, as consecutive rows of one batch. Cannot be combined with augmentation. */
   readonly testViews?: readonly TestView[];
-  /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
+  /** New order in every epoch. Default: off. `balanced` shows equally many samples of every class. */
   readonly shuffle?: boolean | 'balanced';
-  /** Positions of the samples in an epoch, instead: every one once. */
+  /** Replaces the positions of an epoch. Default: each sample once. */
   readonly order?: (epoch: number) => readonly number[];
-  /** Batches made ahead, 3 unless given. */
+  /** Number of batches to prefetch. Default: 3. */
   readonly prefetch?: number;
   /**
-   * Images in work at a time, 64 unless given. Few more than the threads would do, but ONNX Runtime in Node holds the JavaScript
-   * thread for a whole step, and in that time only what is already handed to sharp goes on.
+   * Maximum number of images in progress. Default: 64, more than the number of threads: ONNX Runtime in Node blocks the JavaScript thread
+   * for a whole step, and meanwhile sharp only works on images that it already has.
    */
   readonly concurrency?: number;
   readonly cache?: ImageCache;
-  /** Called once for each file that can't be decoded. */
+  /** Called once for each file that fails to decode. */
   readonly onProblem?: (problem: DataProblem) => void;
 }
 
-/** A sample, and what augmentation does to it. */
+/** A sample with its augmentation. */
 interface View {
   readonly index: number;
   readonly draw?: AugmentationDraw;
   readonly test?: TestView;
 }
 
-/** Where each row that is there begins, one after the other. */
+/** Offsets of the existing rows, without gaps. */
 function placesOf(rows: readonly boolean[], size: number): number[] {
   let next = 0;
   return rows.map((isThere) => (isThere ? size * next++ : -1));
@@ -109,11 +109,10 @@ function targetsOf(samples: readonly Sample[]): Pick<Batch, 'targets'> {
 }
 
 /**
- * Labelled image files, read in batches. Order and augmentation depend on seed, epoch (or view) and the sample's position alone, so that
- * the same epoch gives the same bytes whatever the concurrency and the cache.
+ * Labelled image files, read in batches. Order and augmentation depend only on the seed, the epoch (or view) and the sample's position. So
+ * an epoch gives the same bytes for any concurrency and cache.
  *
- * A file that turns out to be broken is left out of its batch, in every epoch, and listed in `problems`; a batch without any
- * image left is not given out.
+ * A broken file is skipped in every epoch and listed in `problems`. A batch without any image is skipped.
  */
 export class ImageSource implements BatchSource {
   readonly problems: DataProblem[] = [];
@@ -121,7 +120,7 @@ export class ImageSource implements BatchSource {
   private readonly cache: ImageCache;
   private readonly augmentation?: Augmentation;
   private readonly contents = new Map<string, Promise<string | undefined>>();
-  /** What pixels depend on besides a file and what augmentation drew. */
+  /** Everything except file and augmentation that determines the pixels. */
   private readonly conditions: string;
 
   constructor(
@@ -154,7 +153,7 @@ export class ImageSource implements BatchSource {
       for (; ahead.length < prefetch && next < order.length; next += size) {
         const views = order.slice(next, next + size).flatMap((index) => this.viewsOf(index, options));
         const batch = this.load(views, options.recall, abandoned.signal);
-        // Whoever waits for it gets the error; until then, it is not unhandled.
+        // The error reaches the consumer of the batch. Until then, it must not count as unhandled.
         batch.catch(() => undefined);
         ahead.push(batch);
       }
@@ -178,7 +177,7 @@ export class ImageSource implements BatchSource {
     return shuffle ? random.shuffle(positions) : positions;
   }
 
-  /** What an epoch shows of a sample: a function of seed, view and position alone. */
+  /** The views of a sample in an epoch: a function of seed, view and position only. */
   private viewsOf(index: number, { epoch, view = epoch }: BatchOptions): View[] {
     const { augmentation } = this;
     const { seed = 0, testViews } = this.options;
@@ -217,14 +216,14 @@ export class ImageSource implements BatchSource {
     };
   }
 
-  /** Digest of everything that the pixels of a view depend on; undefined where the file cannot be read. */
+  /** Digest of everything that determines the pixels of a view; undefined if the file is unreadable. */
   private async keyOf({ index, draw, test }: View): Promise<string | undefined> {
     const { file } = this.options.samples[index];
     const content = await this.contentOf(file);
     return content && this.reader.digest(`${content} ${this.conditions} ${JSON.stringify(draw ?? test ?? null)}`);
   }
 
-  /** Of a file as it was when first met: what is decoded of it is kept as well. */
+  /** Digest of a file at its first use, because its decoded image is cached too. */
   private contentOf(file: string): Promise<string | undefined> {
     const known = this.contents.get(file);
     if (known) return known;
@@ -233,7 +232,7 @@ export class ImageSource implements BatchSource {
     return content;
   }
 
-  /** Whether the image could be decoded. */
+  /** Returns whether the image could be decoded. */
   private async write({ index, draw, test }: View, values: Float32Array, offset: number): Promise<boolean> {
     const { preprocessing: p, samples } = this.options;
     const { file } = samples[index];

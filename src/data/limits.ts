@@ -1,17 +1,17 @@
-/** Which sizes of images are taken, on every platform. */
+/** Limits on image sizes, for all platforms. */
 
-/** Larger images are refused: decoding them could take all memory. */
+/** Larger images are refused, because decoding them could fill the memory. */
 export const maximumPixels = 0x3fff * 0x3fff;
 
-/** Anything narrower shows nothing that could be learned. */
+/** Narrower images show nothing to learn. */
 const minimumSide = 8;
-/** Resizing the shorter side of a longer strip would take too much memory. */
+/** Resizing the shorter side of a more elongated image would need too much memory. */
 const maximumAspect = 100;
 
 export const tooLarge = (width: number, height: number): string =>
   `${width}x${height} pixels: ${Math.round((width * height) / 1e6)} megapixels, the limit is ${Math.floor(maximumPixels / 1e6)}`;
 
-/** Why an image of this size is not trained on, in a few words; undefined where it is. */
+/** A short reason if an image of this size cannot be used for training; otherwise undefined. */
 export function sizeProblem(width: number, height: number): string | undefined {
   if (Math.min(width, height) < minimumSide)
     return `${width}x${height} pixels, smaller than ${minimumSide}x${minimumSide}`;

@@ -1,21 +1,21 @@
-/** Blending the images of a batch and their labels: Zhang et al., "mixup", 2018; Yun et al., "CutMix", 2019. */
+/** Blends images of a batch and their labels: Zhang et al., "mixup", 2018; Yun et al., "CutMix", 2019. */
 import { type Tensor, tensor } from '../onnx/index.ts';
 import { Random } from '../random.ts';
 import type { Batch, BatchOptions, BatchSource } from './types.ts';
 
 export interface Mixing {
-  /** α of the Beta distribution that λ is drawn from; 0 for never. */
+  /** α of the Beta distribution of λ; 0 for never. */
   readonly mixup: number;
   readonly cutmix: number;
-  /** Part of the batches. */
+  /** Fraction of batches to blend. */
   readonly mixProbability: number;
 }
 
-/** What is done to a batch: each image takes a part of the one before it, the first one of the last one. */
+/** The blend of a batch: each image is mixed with the previous one, and the first with the last. */
 export type Blend =
-  /** λ of the image's own and 1 − λ of the other. */
+  /** λ of the image and 1 − λ of the other one. */
   | { readonly kind: 'mixup'; readonly lambda: number }
-  /** The rectangle is the other's. */
+  /** The rectangle comes from the other image. */
   | {
       readonly kind: 'cutmix';
       readonly left: number;
@@ -26,18 +26,18 @@ export type Blend =
 
 export interface MixedSourceOptions extends Mixing {
   readonly seed: number;
-  /** Number of classes, for samples whose label is one of them. */
+  /** Number of classes, for samples with a class label. */
   readonly classes: number;
   readonly layout: 'nchw' | 'nhwc';
 }
 
-/** The source itself where nothing is to be blended. */
+/** Returns the source unchanged if blending is off. */
 export const mixedSource = (source: BatchSource, options: MixedSourceOptions): BatchSource =>
   options.mixProbability > 0 && (options.mixup > 0 || options.cutmix > 0) ? new MixedSource(source, options) : source;
 
 /**
- * A source whose batches are blended in pixels, their labels as `targets`. Which ones and how follows from the seed, the epoch and the
- * batch's first image. Images are never asked for by key: a blend of two is not met again, so nothing is remembered of it.
+ * A source with blended batches, with labels as `targets`. The blends depend on the seed, the epoch and the batch's first image. It does
+ * not use keys, because a blend does not occur again and caching it would be useless.
  */
 class MixedSource implements BatchSource {
   readonly fleeting = true;
@@ -65,7 +65,7 @@ class MixedSource implements BatchSource {
   }
 }
 
-/** Draws λ, and for CutMix a rectangle of 1 − λ of the area about any point, cut off at the edges; undefined for a batch as it is. */
+/** Draws λ, and for CutMix a rectangle of area 1 − λ at a random point, clipped at the edges. Undefined: no blend. */
 export function drawBlend(
   { mixup, cutmix, mixProbability }: Mixing,
   { width, height }: { readonly width: number; readonly height: number },
@@ -86,7 +86,7 @@ export function drawBlend(
   return { kind: 'cutmix', left, top, right, bottom };
 }
 
-/** The batch blended, its labels as rows of `targets` that sum to what they did; `labels` are those of the greater part. */
+/** The blended batch, with labels as rows of `targets`, whose sums stay the same. `labels` are those of the larger share. */
 export function blended(
   batch: Batch,
   blend: Blend | undefined,
@@ -114,17 +114,17 @@ function oneHot(labels: BigInt64Array, classes: number): Float32Array {
   return rows;
 }
 
-/** Of images `[N, C, H, W]` or `[N, H, W, C]`. */
+/** For images `[N, C, H, W]` or `[N, H, W, C]`. */
 const sizeOf = ({ shape }: Tensor, layout: 'nchw' | 'nhwc') =>
   layout === 'nchw' ? { width: shape[3], height: shape[2] } : { width: shape[2], height: shape[1] };
 
-/** Part of the label that stays the image's own: of the pixels as well. */
+/** The share of the image's own label, equal to its share of the pixels. */
 function ownPart(blend: Blend, { width, height }: { readonly width: number; readonly height: number }): number {
   if (blend.kind === 'mixup') return blend.lambda;
   return 1 - ((blend.right - blend.left) * (blend.bottom - blend.top)) / (width * height);
 }
 
-/** Images, each with its part of another. */
+/** The images, each with a part of another one. */
 function withPartsOf(
   { shape, data }: Tensor,
   blend: Blend,
@@ -134,7 +134,7 @@ function withPartsOf(
   const images = data as Float32Array;
   const size = images.length / shape[0];
   const out = new Float32Array(images);
-  // Planes of rows of `step` numbers a pixel.
+  // Planes of rows with `step` numbers per pixel.
   const [planes, step, width, height] =
     layout === 'nchw' ? [shape[1], 1, shape[3], shape[2]] : [1, shape[3], shape[2], shape[1]];
   for (let i = 0; i < shape[0]; i++) {

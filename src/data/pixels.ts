@@ -1,9 +1,9 @@
-/** From 8-bit RGB pixels to a model's numbers: window, mirror, normalize and lay out in one pass. */
+/** Converts 8-bit RGB pixels to a model's input: crop, flip, normalize and lay out in one pass. */
 import { Random } from '../random.ts';
 import type { Rectangle } from './augment/index.ts';
 import type { Preprocessing } from './types.ts';
 
-/** 8-bit RGB, three bytes a pixel, rows from the top. */
+/** 8-bit RGB, three bytes per pixel, rows from the top. */
 export interface Pixels {
   readonly data: Uint8Array;
   readonly width: number;
@@ -11,14 +11,14 @@ export interface Pixels {
 }
 
 export interface WriteOptions {
-  /** The pixel that becomes the input's top left one; may be negative. */
+  /** Position of the input's top left pixel. Can be negative. */
   readonly left: number;
   readonly top: number;
   readonly horizontalFlip?: boolean;
   readonly verticalFlip?: boolean;
-  /** In pixels of the input, after mirroring; filled with the mean, or with standard normal noise of a seed. */
+  /** In input pixels, after flipping. Filled with the mean, or with standard normal noise from a seed. */
   readonly erase?: Rectangle & { readonly noise?: number };
-  /** What lies outside of the image; unless given, `black` where the preprocessing crops and `mean` where it pads. */
+  /** Fill outside of the image. Default: `black` if the preprocessing crops, `mean` if it pads. */
   readonly outside?: 'black' | 'mean';
 }
 
@@ -37,7 +37,7 @@ export function writePixels(
   const grey = p.channels === 'grey';
   const count = grey ? 1 : 3;
   const [pixelStep, channelStep] = p.layout === 'nchw' ? [1, width * height] : [count, 1];
-  // Where red and blue go, and value = slope * pixel + intercept for each; all in locals, for speed.
+  // Positions of red and blue, and value = slope * pixel + intercept for each, in local variables for speed.
   const [first, last] = p.channels === 'bgr' ? [2, 0] : [0, count - 1];
   const middle = count >> 1;
   const toRed = first * channelStep;
@@ -47,7 +47,7 @@ export function writePixels(
   const [redIntercept, greenIntercept, blueIntercept] = [first, middle, last].map((c) => -mean[c] / std[c]);
   const fill = mean.map((m, c) => (outside === 'mean' ? 0 : -m / std[c]));
 
-  // Columns of the input that show the image: the others are filled.
+  // Columns of the input that show the image. The others are filled.
   const right = horizontalFlip ? left + width - source.width : -left;
   const begin = Math.min(width, Math.max(0, right));
   const end = Math.max(begin, Math.min(width, right + source.width));
@@ -94,10 +94,10 @@ function eraseRectangle(
   }
 }
 
-/** Grey by ITU-R BT.601, as Pillow's mode `L`. */
+/** Grey by ITU-R BT.601, like Pillow's mode `L`. */
 const luma = (red: number, green: number, blue: number): number => 0.299 * red + 0.587 * green + 0.114 * blue;
 
-/** The pixels that a model's numbers stand for: what `writePixels` wrote, rounded, values beyond 0 to 255 cut off. */
+/** The inverse of `writePixels`: pixels of a model's input, rounded and clamped to 0 to 255. */
 export function readPixels(values: Float32Array, p: Preprocessing, offset: number): Pixels {
   const { width, height, scale, mean, std } = p;
   const count = p.channels === 'grey' ? 1 : 3;

@@ -12,7 +12,7 @@ const half = rgb(0.5, 0.5, 0.5);
 const zero = rgb(0, 0, 0);
 const one = rgb(1, 1, 1);
 
-/** The ways that published classifiers were trained to see, by the names they go by. */
+/** Preprocessing of published classifiers, by common names. */
 const presets = {
   imagenet: {
     size: 224,
@@ -33,11 +33,11 @@ const presets = {
   },
   /** Values from -1 to 1. */
   inception: { size: 299, fit: 'crop', crop: 0.875, scale: 1 / 255, mean: half, std: half },
-  /** Values from -1 to 1, proportions not kept: the original vision transformers. */
+  /** Values from -1 to 1, without keeping the aspect ratio: the original vision transformers. */
   vit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: half, std: half },
   /** Values from 0 to 1. */
   unit: { size: 224, fit: 'stretch', crop: 1, scale: 1 / 255, mean: zero, std: one },
-  /** Values from 0 to 255, as they are. */
+  /** Unchanged values from 0 to 255. */
   raw: { size: 224, fit: 'stretch', crop: 1, scale: 1, mean: zero, std: one },
 } as const;
 
@@ -45,10 +45,10 @@ export type PreprocessingPreset = keyof typeof presets;
 export const preprocessingPresets = Object.keys(presets) as readonly PreprocessingPreset[];
 
 /**
- * A preset (`imagenet` unless named) with some of it changed. For `grey`, lists of three numbers become their mean; for `bgr`
- * the preset's lists are reversed, while lists in `changes` are taken in the order of the channels.
+ * A preset (default `imagenet`) with changes. For `grey`, lists of three numbers become their mean. For `bgr`, the preset's lists are
+ * reversed; lists in `changes` are already in the order of the channels.
  *
- * @throws {ThawError} `bad-config` for an unknown preset or numbers that make no sense
+ * @throws {ThawError} `bad-config` for an unknown preset or invalid numbers
  */
 export function presetPreprocessing(
   preset: string = 'imagenet',
@@ -57,7 +57,7 @@ export function presetPreprocessing(
   if (!Object.hasOwn(presets, preset)) {
     throw new ThawError(
       'bad-config',
-      `there is no preprocessing preset "${preset}"`,
+      `unknown preprocessing preset "${preset}"`,
       `Choose one of: ${preprocessingPresets.join(', ')}`,
     );
   }
@@ -83,21 +83,21 @@ export function presetPreprocessing(
   });
 }
 
-/** Numbers for red, green and blue in the order of the channels. */
+/** Numbers for red, green and blue, in the order of the channels. */
 function inChannelOrder(values: readonly number[], channels: Preprocessing['channels']): readonly number[] {
   if (channels === 'bgr') return values.toReversed();
   if (channels === 'grey') return [values.reduce((a, b) => a + b, 0) / values.length];
   return values;
 }
 
-/** Models of earlier versions say `deviation`. */
+/** Renames the old key `deviation` in older models. */
 export function withStd(json: unknown): unknown {
   if (typeof json !== 'object' || json === null || !('deviation' in json) || 'std' in json) return json;
   const { deviation: std, ...rest } = json;
   return { ...rest, std };
 }
 
-/** Of its fields, the types; `checkPreprocessing` says which values make sense. */
+/** Types of the fields; `checkPreprocessing` checks their values. */
 export const preprocessingSchema: z.ZodType<Preprocessing> = z.preprocess(
   withStd,
   z.object({
@@ -114,11 +114,11 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z.preprocess(
   }),
 );
 
-/** Length that the shorter side is resized to before the central crop. */
+/** Resized length of the shorter side, before the central crop. */
 export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>
   Math.round(Math.min(width, height) / cropFraction);
 
-/** The size that an image is resized to, before the central crop or the padding; rounded as transformers.js does. */
+/** The size of a resized image, before the central crop or the padding; rounded as in transformers.js. */
 export function resizedSize(p: Preprocessing, image: Size): Size {
   if (p.fit === 'stretch') return { width: p.width, height: p.height };
   const { width, height } = image;
@@ -127,7 +127,7 @@ export function resizedSize(p: Preprocessing, image: Size): Size {
   return { width: scaled(width), height: scaled(height) };
 }
 
-/** @throws {ThawError} `bad-config`: what is wrong, by field */
+/** @throws {ThawError} `bad-config` with the field and the problem */
 export function checkPreprocessing(p: Preprocessing): Preprocessing {
   const count = p.channels === 'grey' ? 1 : 3;
   const fail = (what: string, hint?: string): never => {
@@ -139,7 +139,7 @@ export function checkPreprocessing(p: Preprocessing): Preprocessing {
   };
   for (const side of ['width', 'height'] as const) {
     if (!Number.isInteger(p[side]) || p[side] < 1 || p[side] > 8192) {
-      fail(`${side} is ${JSON.stringify(p[side])}`, 'It must be a whole number of pixels from 1 to 8192');
+      fail(`${side} is ${JSON.stringify(p[side])}`, 'Use a whole number of pixels from 1 to 8192');
     }
   }
   oneOf('fit', 'stretch', 'crop', 'pad');
@@ -147,26 +147,26 @@ export function checkPreprocessing(p: Preprocessing): Preprocessing {
   oneOf('channels', 'rgb', 'bgr', 'grey');
   oneOf('layout', 'nchw', 'nhwc');
   if (!(p.cropFraction > 0.05 && p.cropFraction <= 1))
-    fail(`cropFraction is ${p.cropFraction}`, 'It must be above 0.05 and at most 1');
+    fail(`cropFraction is ${p.cropFraction}`, 'Use a value above 0.05, up to 1');
   if (p.fit !== 'crop' && p.cropFraction !== 1)
     fail(`cropFraction is ${p.cropFraction} but fit is "${p.fit}"`, 'Set fit to "crop"');
   if (p.fit === 'pad' && p.width !== p.height)
-    fail(`fit "pad" at ${p.width}x${p.height}`, 'Padding needs equal width and height');
-  if (!Number.isFinite(p.scale) || p.scale <= 0) fail(`scale is ${p.scale}`, 'It must be above 0, as 1/255');
+    fail(`fit "pad" at ${p.width}x${p.height}`, 'Use equal width and height, or another fit');
+  if (!Number.isFinite(p.scale) || p.scale <= 0) fail(`scale is ${p.scale}`, 'Use a value above 0, such as 1/255');
   for (const field of ['mean', 'std'] as const) {
     const values = p[field];
     if (values.length !== count || !values.every(Number.isFinite)) {
       fail(
         `${field} is ${JSON.stringify(values)}`,
-        `It must be ${count} number${count > 1 ? 's' : ''}, one for each channel of "${p.channels}"`,
+        `Use ${count} number${count > 1 ? 's' : ''}, one for each channel of "${p.channels}"`,
       );
     }
   }
-  if (p.std.some((d) => d <= 0)) fail(`std is ${JSON.stringify(p.std)}`, 'Every standard deviation must be above 0');
+  if (p.std.some((d) => d <= 0)) fail(`std is ${JSON.stringify(p.std)}`, 'Use values above 0');
   return p;
 }
 
-/** Shape of `count` images as the model takes them: `[N, C, H, W]` or `[N, H, W, C]`. */
+/** Shape of `count` images as a model's input: `[N, C, H, W]` or `[N, H, W, C]`. */
 export function batchShape({ width, height, channels, layout }: Preprocessing, count: number): readonly number[] {
   const c = channels === 'grey' ? 1 : 3;
   return layout === 'nchw' ? [count, c, height, width] : [count, height, width, c];

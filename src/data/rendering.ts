@@ -1,4 +1,4 @@
-/** What becomes of an image once its geometry is done: distortion, operations, blending, and the model's numbers. */
+/** Applies the rest of a draw after its geometry: distortion, operations, blending, and conversion to the model's input. */
 import { type AugmentationDraw, erasedRectangle } from './augment/index.ts';
 import { distortionOf } from './distortion.ts';
 import { meanColour, type Placed } from './geometry.ts';
@@ -7,11 +7,11 @@ import { type Pixels, writePixels } from './pixels.ts';
 import type { Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
-/** A draw as a platform's geometry takes it: for each copy that is blended the moves of all, and then its own. */
+/** The draws for a platform's geometry: one per blended copy, with the shared moves followed by its own. */
 export const copiesOf = (draw: AugmentationDraw): readonly AugmentationDraw[] =>
   draw.mix?.map(({ moves }) => ({ ...draw, moves: [...draw.moves, ...moves] })) ?? [draw];
 
-/** The image turned anticlockwise by 0 to 3 quarters. */
+/** The image rotated anticlockwise by 0 to 3 quarter turns. */
 export function turned({ data, width, height }: Pixels, quarters: number): Pixels {
   if (quarters === 0) return { data, width, height };
   const out = new Uint8Array(data.length);
@@ -30,7 +30,7 @@ export function turned({ data, width, height }: Pixels, quarters: number): Pixel
 }
 
 /**
- * Writes what a draw's geometry made of an image, with what else was drawn, as float32 at `out[offset …]`.
+ * Applies the rest of a draw to images with applied geometry, and writes the result as float32 at `out[offset …]`.
  *
  * @param copies one for each of `copiesOf(draw)`
  */
@@ -62,7 +62,7 @@ export function writeDrawn(
   writePixels(operate(image, operations), p, out, offset, { left: 0, top: 0, horizontalFlip, verticalFlip, erase });
 }
 
-/** The model's input as pixels, what lies outside of the image in a colour. */
+/** The model's input as pixels, with a fill colour outside of the image. */
 function frame({ pixels, left, top }: Placed, { width, height }: Size, colour: readonly number[]): Pixels {
   if (left === 0 && top === 0 && pixels.width === width && pixels.height === height) return pixels;
   const data = new Uint8Array(width * height * 3);
@@ -78,7 +78,7 @@ function frame({ pixels, left, top }: Placed, { width, height }: Size, colour: r
   return { data, width, height };
 }
 
-/** Images of one size by their weights, whose sum is 1. */
+/** Weighted sum of images of one size. The weights sum to 1. */
 function blend(images: readonly Pixels[], weights: readonly { readonly weight: number }[]): Pixels {
   const [{ width, height }] = images;
   const sums = new Float32Array(width * height * 3);

@@ -1,14 +1,14 @@
 import { Random } from '../random.ts';
 import type { Sample } from './types.ts';
 
-/** Order by UTF-16 code units: the same on every machine, unlike a locale's. */
+/** Compares by UTF-16 code units, which is the same on every machine, unlike a locale's order. */
 export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * Splits every class by itself, at random, so that both parts have all classes: `fraction` of each class, rounded, at least one
- * image and not all of them. Both parts keep the order of `samples`.
+ * Splits every class separately at random, so that both parts have all classes: `fraction` of each class, rounded, but at least one sample
+ * and not all. Both parts keep the order of `samples`.
  *
- * @param samples in an order that does not depend on the machine
+ * @param samples in a machine-independent order
  */
 export function stratifiedSplit(
   samples: readonly Sample[],
@@ -30,9 +30,9 @@ export function stratifiedSplit(
 }
 
 /**
- * The same for samples of several labels each, whose `targets` are 1 where they have a label: the label with the fewest samples left is
- * shared out first, each of its samples to the part that still wants it most (Sechidis et al., "On the stratification of multi-label
- * data", 2011). Samples of no label come last, at random.
+ * The same for multi-label samples, with `targets` of 1 for their labels. The label with the fewest remaining samples is distributed first;
+ * each sample goes to the part that needs it most (Sechidis et al., "On the stratification of multi-label data", 2011). Samples without a
+ * label come last, at random.
  */
 export function splitByLabels(
   samples: readonly Sample[],

@@ -1,9 +1,9 @@
-/** Test-time augmentation: views of one image that a model is asked about, so that the mean of its answers can be taken. */
+/** Test-time augmentation: views of an image, whose predictions are averaged. */
 import { inputOrigin } from './geometry.ts';
 import type { Size } from './preprocessing.ts';
 import type { Preprocessing } from './types.ts';
 
-/** Where the input lies in the resized image, from 0 (left, top) to 1; where evaluation has it unless given. */
+/** Position of the input in the resized image, from 0 (left, top) to 1. Default: that of evaluation. */
 export interface TestView {
   readonly x?: number;
   readonly y?: number;
@@ -20,7 +20,7 @@ const crops: readonly TestView[] = [
 ];
 const mirrored = (views: readonly TestView[]) => views.map((view) => ({ ...view, mirrored: true }));
 
-/** The corners and the middle, as torchvision's `five_crop` and `ten_crop` have them; `flip` is the image and its mirror image. */
+/** Corners and centre, as in torchvision's `five_crop` and `ten_crop`; `flip` is the image and its mirror image. */
 export const TEST_VIEWS = {
   none: [middle],
   flip: [middle, ...mirrored([middle])],
@@ -31,17 +31,17 @@ export const TEST_VIEWS = {
 export type TestViews = keyof typeof TEST_VIEWS;
 export const testViewNames = Object.keys(TEST_VIEWS) as [TestViews, ...TestViews[]];
 
-/** Part of a side that a crop takes at most: the 224 of 256 pixels that networks are evaluated by. */
+/** Maximum size of a crop, as a fraction of a side: the usual 224 of 256 pixels. */
 const CROP = 224 / 256;
 
-/** How an image is resized for views: so much larger than the input that there is something to cut. */
+/** Preprocessing for views: resizes images to be larger than the input, so that there is room for crops. */
 export function viewedPreprocessing(p: Preprocessing, views: readonly TestView[]): Preprocessing {
   if (views.every(({ x }) => x === undefined)) return p;
   if (p.fit === 'crop') return { ...p, cropFraction: Math.min(p.cropFraction, CROP) };
   return { ...p, width: Math.round(p.width / CROP), height: Math.round(p.height / CROP) };
 }
 
-/** Where the input begins in an image that was resized for views. */
+/** Origin of the input in an image resized for views. */
 export function viewOrigin(image: Size, p: Preprocessing, { x, y }: TestView): { left: number; top: number } {
   if (x === undefined || y === undefined) return inputOrigin(image, p);
   const begin = (spare: number, at: number) => Math.max(0, Math.floor(spare * at));

@@ -7,28 +7,28 @@ import { type Tensor, tensor } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 import { notedOf, readNote, type TextNote } from './model.ts';
 
-/** What training made of a model that stayed as it was: adapters and the head, with what is needed to work them in. */
+/** The result of a training with adapters: the adapters and the head, and the data needed to merge them into the model. */
 export interface AdapterSet {
   /** SHA-256 of the model's file. */
   readonly model: string;
   readonly rank: number;
   readonly alpha: number;
-  /** Name of the head's node or weight, where it is not the last layer. */
+  /** Name of the head's node or weight, if it is not the last layer. */
   readonly head?: string;
-  /** The output that was trained for, if it was named. */
+  /** The trained output, if it was named. */
   readonly output?: string;
-  /** Outputs of the new head; none where the model kept its own. */
+  /** Number of outputs of the new head; undefined if the model kept its own. */
   readonly outputs?: number;
-  /** How a text's vector was made of its tokens', where the head came on top of an encoder. */
+  /** Pooling of token vectors, for a head on top of a text encoder. */
   readonly pooling: Pooling;
-  /** What was trained for. */
+  /** The trained task. */
   readonly task: TaskFacts;
   readonly preprocessing: Preprocessing | TextNote;
-  /** By the names that they have in training: adapters, and the head's weight and bias. */
+  /** By their names in training: the adapters, and the head's weight and bias. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-/** The files of PEFT, Hugging Face's package for adapters. */
+/** File names of PEFT, Hugging Face's package for adapters. */
 export const ADAPTER_FILES = { tensors: 'adapter_model.safetensors', config: 'adapter_config.json' } as const;
 
 const metadataSchema = z.object({
@@ -41,14 +41,14 @@ const metadataSchema = z.object({
   pooling: z.enum(poolings).default('auto'),
   task: z.unknown(),
   preprocessing: z.unknown(),
-  /** The file's key → the name in training, and whether the matrix is turned. */
+  /** The file's key → the name in training, and whether the matrix is transposed. */
   names: z.record(z.string(), z.object({ name: z.string(), turned: z.boolean() })),
 });
 
 /**
- * Adapters as PEFT keeps them: `base_model.model.<module>.lora_A.weight` [rank, inputs, …] and `lora_B.weight` [outputs, rank, …], the head
- * under its own name. Where the ONNX model's names are those of the PyTorch model, `PeftModel.from_pretrained` loads the folder; adapters of
- * grouped convolutions, which PEFT has in another form, excepted.
+ * Writes adapters in the format of PEFT: `base_model.model.<module>.lora_A.weight` [rank, inputs, …] and `lora_B.weight` [outputs, rank,
+ * …], and the head under its own name. If the ONNX model has the names of the PyTorch model, `PeftModel.from_pretrained` loads the folder.
+ * Exception: adapters of grouped convolutions, which PEFT stores in another form.
  *
  * @param head the head's weight and bias
  * @returns path within the folder → contents
@@ -97,7 +97,7 @@ export function writeAdapters(
   ]);
 }
 
-/** Each weight's module; the weight's own name where several would have one. */
+/** The module of each weight. Weights that share a module use their own names. */
 function modulesOf(adapters: readonly Adapter[]): Map<string, string> {
   const count = (module: string) => adapters.filter((other) => other.module === module).length;
   return new Map(
@@ -106,10 +106,10 @@ function modulesOf(adapters: readonly Adapter[]): Map<string, string> {
 }
 
 /**
- * Reads what `writeAdapters` wrote.
+ * Reads files of `writeAdapters`.
  *
- * @param bytes of `adapter_model.safetensors`
- * @throws ThawError `bad-data` where it is damaged, or of another tool
+ * @param bytes contents of `adapter_model.safetensors`
+ * @throws ThawError `bad-data` if the file is damaged or from another tool
  */
 export function readAdapters(bytes: Uint8Array): AdapterSet {
   const { tensors, metadata } = readSafetensors(bytes);
@@ -117,14 +117,14 @@ export function readAdapters(bytes: Uint8Array): AdapterSet {
   if (!parsed.success) {
     throw new ThawError(
       'bad-data',
-      'the adapters do not say to which weights of an ONNX model they belong',
-      'Give the adapters/ folder of a run that trained with lora',
+      'the adapters do not name the weights of an ONNX model',
+      'Give the adapters/ folder of a run with lora',
     );
   }
   const { names, preprocessing, task, ...about } = parsed.data;
   const own = Object.entries(names).map(([key, { name, turned }]) => {
     const value = tensors.get(key);
-    if (!value) throw new ThawError('bad-data', `the adapters lack "${key}"`, 'Copy the folder again');
+    if (!value) throw new ThawError('bad-data', `the adapters have no "${key}"`, 'Copy the folder again');
     return [name, turned ? transposed(value) : value] as const;
   });
   return { ...about, task: readFacts(task), preprocessing: readNote(preprocessing), tensors: new Map(own) };
@@ -138,7 +138,7 @@ function parsedJson(text: string | undefined): unknown {
   }
 }
 
-/** The adapters of a training's state, without what belongs to optimizers. */
+/** The adapters and the head from a training's state, without optimizer state. */
 export function adapterTensors(
   state: ReadonlyMap<string, Tensor>,
   adapters: readonly Adapter[],

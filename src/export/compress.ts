@@ -1,6 +1,6 @@
 /**
- * Smaller files: weights are stored in fewer bits and become float32 again in front of the graph, by operators that every runtime
- * has and that ONNX Runtime computes once, when it loads the model. So the file shrinks; speed and memory stay as they were.
+ * Compresses models: weights are stored with fewer bits, and standard operators convert them to float32 at the start of the graph. ONNX
+ * Runtime runs these once, when it loads the model. So only the file shrinks; speed and memory stay the same.
  */
 import {
   constantOf,
@@ -16,21 +16,19 @@ import {
   valueNames,
 } from '../onnx/index.ts';
 
-/** `fp16`: half precision. `int8`: 255 steps between -max and max, each output channel with a scale of its own. */
+/** `fp16`: half precision. `int8`: 255 steps between -max and max, with one scale per output channel. */
 export type CompressedForm = 'fp16' | 'int8';
 
-/** Smaller tensors (and those with one axis: biases, normalization) are sensitive, and take no room. */
+/** Minimum number of elements. Smaller tensors, and those with one axis (biases, normalization), are sensitive and take little space. */
 const SMALLEST = 256;
 
 /**
- * Depthwise convolutions have a handful of weights a channel, whose errors hardly cancel out: for a few hundredths of the size,
- * keeping theirs in float32 takes a quarter of EfficientNet-Lite0's error away.
+ * Minimum number of weights per channel. Depthwise convolutions have fewer, so their errors rarely cancel out. Keeping them in float32
+ * costs a few percent of the size, and removes a quarter of EfficientNet-Lite0's error.
  */
 const FEWEST_A_CHANNEL = 32;
 
-/**
- * The model with its float32 weights compressed. Its outputs differ a little: measure them with `verifyExport`.
- */
+/** The model with compressed float32 weights. Its outputs differ slightly; `verifyExport` measures by how much. */
 export function compressWeights(model: Model, form: CompressedForm): Model {
   const { graph } = model;
   const taken = valueNames(graph);
@@ -63,7 +61,7 @@ export function compressWeights(model: Model, form: CompressedForm): Model {
   const isStored = (name: string) => initializers.has(name) || !graph.initializers.has(name);
   return {
     ...model,
-    // Since version 4 a weight need not be an input as well.
+    // Since IR version 4, an initializer need not be an input.
     irVersion: Math.max(4, model.irVersion),
     graph: {
       ...graph,
@@ -82,14 +80,14 @@ interface Compressed {
   readonly scale?: Tensor;
 }
 
-/** Undefined where a weight is too large for half precision. */
+/** Undefined if a weight is too large for half precision. */
 function half({ shape, data }: Tensor): Compressed | undefined {
   const weights = data as Float32Array;
   if (!weights.every((w) => Math.abs(w) <= MAX_HALF)) return undefined;
   return { stored: tensor('float16', shape, Uint16Array.from(weights, halfOf)) };
 }
 
-/** w ≈ q·s with s = max|w|/127 over a channel, q = round(w/s). Undefined where that will not do. */
+/** w ≈ q·s with s = max|w|/127 over a channel and q = round(w/s). Undefined if a weight is not finite. */
 function eightBits({ shape, data }: Tensor, axis: number): Compressed | undefined {
   const weights = data as Float32Array;
   if (!weights.every(Number.isFinite)) return undefined;
@@ -102,7 +100,7 @@ function eightBits({ shape, data }: Tensor, axis: number): Compressed | undefine
     const c = channelOf(i);
     scales[c] = Math.max(scales[c], Math.abs(w) / 127);
   });
-  // A channel of zeros, or of numbers that vanish in a division by 127.
+  // A channel of zeros, or of numbers too small to divide by 127.
   for (let c = 0; c < channels; c++) if (scales[c] === 0) scales[c] = 1;
   const stored = Int8Array.from(weights, (w, i) => Math.max(-127, Math.min(127, Math.round(w / scales[channelOf(i)]))));
   return {
@@ -115,7 +113,7 @@ function eightBits({ shape, data }: Tensor, axis: number): Compressed | undefine
   };
 }
 
-/** The axis of a weight's output channels, by the operator that uses it. */
+/** The output channel axis of a weight, by the operator that uses it. */
 function channelAxis({ nodes }: Graph, name: string, rank: number): number {
   const user = nodes.find(({ inputs }) => inputs[1] === name);
   if (user?.op === 'MatMul') return rank - 1;

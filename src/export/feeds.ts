@@ -3,13 +3,13 @@ import { isText, type TextFormat } from '../data/text/index.ts';
 import type { Tensor } from '../onnx/index.ts';
 import { shippedImages } from './images.ts';
 
-/** A batch by the names of a model's inputs. */
+/** The model inputs that a batch is fed to. */
 export interface FedModel {
-  /** Of the batch's source. */
+  /** Format of the batch's source. */
   readonly preprocessing: Preprocessing | TextFormat;
-  /** Name of the input that takes images; those that take tokens have names of their own. */
+  /** Name of the image input. Token inputs have fixed names. */
   readonly input: string;
-  /** The model is one of `transformersFolder`, and takes images as that says. */
+  /** Whether the model comes from `transformersFolder`, with its image layout. */
   readonly shipped?: boolean;
 }
 

@@ -1,14 +1,14 @@
 /**
- * transformers.js feeds `[N, 3, H, W]`, red first (or last, with `do_flip_channel_order`). Models that take something else get
- * nodes in front, in that export only.
+ * transformers.js feeds `[N, 3, H, W]` in the order red, green, blue (or reversed, with `do_flip_channel_order`). Models with another input
+ * get extra nodes at the start, in this export only.
  */
 import type { Preprocessing } from '../data/index.ts';
 import { type AttributeLike, type Graph, isHalf, narrowed, Rewriter, type Tensor, tensor } from '../onnx/index.ts';
 
-/** Grey by ITU-R BT.601, as training's images are made grey. */
+/** Grey by ITU-R BT.601, as in training. */
 const LUMA = [0.299, 0.587, 0.114];
 
-/** How images are prepared for a model once `takeShippedImages` has adapted it: planes of three channels. */
+/** Preprocessing of a model adapted by `takeShippedImages`: planes of three channels. */
 export function shippedPreprocessing(p: Preprocessing): Preprocessing {
   const planes: Preprocessing = { ...p, layout: 'nchw' };
   if (p.channels !== 'grey') return planes;
@@ -17,8 +17,8 @@ export function shippedPreprocessing(p: Preprocessing): Preprocessing {
 }
 
 /**
- * The graph taking images as `shippedPreprocessing(p)` says: `Conv` makes them grey (the weights of the channels sum to 1, so
- * that normalizing before is the same as after), `Transpose` moves the channels last.
+ * Adapts the graph to images of `shippedPreprocessing(p)`: `Conv` converts them to grey (its weights sum to 1, so it commutes with the
+ * normalization), and `Transpose` moves the channels last.
  */
 export function takeShippedImages(graph: Graph, input: string, p: Preprocessing): Graph {
   const type = graph.inputs.find(({ name }) => name === input)?.type ?? 'float32';
@@ -50,7 +50,7 @@ export function takeShippedImages(graph: Graph, input: string, p: Preprocessing)
 export const shippedInput = (before: Graph, after: Graph, input: string): string =>
   after.inputs[before.inputs.findIndex(({ name }) => name === input)].name;
 
-/** Images of `p` as `shippedPreprocessing(p)` has them. `values`: float32, shape of `p`'s batches. */
+/** Converts images of `p` to images of `shippedPreprocessing(p)`. `values`: float32, in `p`'s batch shape. */
 export function shippedImages(values: Tensor, p: Preprocessing): Tensor {
   const grey = p.channels === 'grey';
   if (p.layout === 'nchw' && !grey) return values;

@@ -21,33 +21,33 @@ import {
 } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
-/** What a finished model says of itself in its `metadata_props`. */
+/** Thaw's notes in the `metadata_props` of a finished model. */
 export interface ExportMetadata {
-  /** Of Thaw. */
+  /** Version of Thaw. */
   readonly version: string;
-  /** What it was trained for. */
+  /** The trained task. */
   readonly task: TaskFacts;
   readonly preprocessing: Preprocessing | TextNote;
 }
 
-/** What a model says of how it reads texts; its tokenizer is beside it. */
+/** Notes about a model's text format. Its tokenizer is in a separate file. */
 export type TextNote = Pick<TextFormat, 'kind' | 'maxLength'>;
 
 const KEYS = {
   version: 'thaw.version',
   classes: 'thaw.classes',
-  /** The facts but for the classes; models without it are classifiers. */
+  /** The task's facts without the classes. Models without this key are classifiers. */
   task: 'thaw.task',
   preprocessing: 'thaw.preprocessing',
 } as const;
 
 /**
- * The source's own graph with the weights that training left: same operators, opset, names and types (what trained in float32 is
- * rounded to the source's halves, or the whole numbers in which the source holds it). Its dropouts drop nothing. A tensor that `state` does not name keeps its very bytes. The optimizer's slots
- * (`<parameter>.<slot>`) in `state` are left out.
+ * Writes trained weights into the source's graph: same operators, opset, names and types (float32 weights are rounded to the source's half
+ * precision or integers). Dropout is disabled. Tensors that are not in `state` keep their bytes. Optimizer slots (`<parameter>.<slot>`) in
+ * `state` are ignored.
  *
  * @param state parameters and statistics by the name of their initializer, or of their `Constant` node's output
- * @throws ThawError `bad-data` where they are another model's
+ * @throws ThawError `bad-data` if they belong to another model
  */
 export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, metadata?: ExportMetadata): Model {
   const used = new Set<string>();
@@ -57,7 +57,7 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
     if (!found) return tensor;
     const next = found.type === 'float32' ? round(name, found) : found;
     if (next.type !== tensor.type || next.shape.join() !== tensor.shape.join()) {
-      throw foreign(`"${name}" is ${tensor.type} [${tensor.shape}], its new value ${next.type} [${next.shape}]`);
+      throw foreign(`"${name}" is ${tensor.type} [${tensor.shape}], but its new value is ${next.type} [${next.shape}]`);
     }
     used.add(name);
     return next;
@@ -65,7 +65,7 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
   const graph = withTensors(source.graph, replaced);
   for (const name of state.keys()) {
     if (used.has(name) || isSlot(name, used)) continue;
-    throw foreign(`the model has no parameter "${name}" to take its new value`);
+    throw foreign(`the model has no parameter "${name}"`);
   }
   const view = new GraphView(graph);
   const evaluated = withoutTrainingDropout(graph, (name) => view.constant(name));
@@ -77,9 +77,9 @@ export function exportModel(source: Model, state: ReadonlyMap<string, Tensor>, m
 }
 
 const foreign = (what: string): ThawError =>
-  new ThawError('bad-data', what, 'Give the weights that were trained from this very model');
+  new ThawError('bad-data', what, 'Give weights trained from exactly this model');
 
-/** The graph with other contents of its initializers and `Constant` nodes, those in branches included. */
+/** Replaces the contents of initializers and `Constant` nodes, including those in branches. */
 function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => Tensor): Graph {
   return {
     ...graph,
@@ -93,7 +93,7 @@ function withTensors(graph: Graph, replaced: (name: string, tensor: Tensor) => T
   };
 }
 
-/** State as the source's types hold it: what trained in float32, rounded where its weight is in halves or whole numbers. */
+/** State in the source's types: float32 values are rounded if the weight is in half precision or integers. */
 export function roundedState(source: Model, state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const round = rounding(source);
   const weights = quantizedWeights(source.graph);
@@ -107,7 +107,7 @@ export function roundedState(source: Model, state: ReadonlyMap<string, Tensor>):
   );
 }
 
-/** From a parameter's name and its value in float32 to what the source holds of it. */
+/** A function from a parameter's name and its float32 value to its value in the source's type. */
 function rounding({ graph }: Model): (name: string, value: Tensor) => Tensor {
   const weights = quantizedWeights(graph);
   const view = new GraphView(graph);
@@ -133,19 +133,19 @@ const withMetadata = (
   [KEYS.preprocessing]: JSON.stringify(notedOf(preprocessing)),
 });
 
-/** What is noted of a preprocessing: of texts all but the tokenizer, which is beside the model. */
+/** The noted part of a preprocessing: for texts, everything except the tokenizer, which is in a separate file. */
 export const notedOf = (preprocessing: Preprocessing | TextNote): Preprocessing | TextNote =>
   isText(preprocessing) ? noteOf(preprocessing) : preprocessing;
 
 const noteOf = ({ kind, maxLength }: TextNote): TextNote => ({ kind, maxLength });
 
-/** The model with another description of its preprocessing, where it has one. */
+/** Replaces the note of the preprocessing, if the model has one. */
 export const withPreprocessing = (model: Model, preprocessing: Preprocessing): Model =>
   KEYS.preprocessing in model.metadata
     ? { ...model, metadata: { ...model.metadata, [KEYS.preprocessing]: JSON.stringify(preprocessing) } }
     : model;
 
-/** @throws ThawError `bad-model` or `bad-config` where it is neither */
+/** @throws ThawError `bad-model` or `bad-config` if it is neither */
 export function readNote(json: unknown): Preprocessing | TextNote {
   const source = {
     what: 'the preprocessing',
@@ -160,9 +160,9 @@ export function readNote(json: unknown): Preprocessing | TextNote {
 const textNoteSchema = z.object({ kind: z.literal('text'), maxLength: z.number().int().positive() });
 
 /**
- * What `exportModel` noted in a model, or undefined where another tool wrote it.
+ * The notes of `exportModel` in a model; undefined for models from other tools.
  *
- * @throws ThawError `bad-model` where the notes are damaged
+ * @throws ThawError `bad-model` if the notes are damaged
  */
 export function metadataOf({ metadata }: Pick<Model, 'metadata'>): ExportMetadata | undefined {
   const [version, classes, task, preprocessing] = Object.values(KEYS).map((key) => metadata[key]);

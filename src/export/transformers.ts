@@ -17,36 +17,36 @@ import { metadataOf, withPreprocessing } from './model.ts';
 import { textConfig, textModel, tokenizerFiles } from './texts.ts';
 
 export interface TransformersOptions {
-  /** The finished model. Its graph takes any batch size, though it may declare one. */
+  /** The finished model. Its graph accepts any batch size, even if it declares a fixed one. */
   readonly model: Model;
   readonly task: Pick<Task, 'outputs' | 'config'>;
   readonly preprocessing: Preprocessing | TextFormat;
-  /** Names of the image input and of the raw scores in `model`. */
+  /** Names of the image input and of the logits in `model`. */
   readonly input: string;
   readonly output: string;
   /** `README.md` */
   readonly card: string;
-  /** The source's `config.json`, which may name the architecture. */
+  /** The source's `config.json`, which can name the architecture. */
   readonly sourceConfig?: unknown;
   readonly notes?: ConfigNotes;
 }
 
-/** What a `config.json` keeps under `thaw`, which only Thaw reads. */
+/** Thaw's notes under `thaw` in a `config.json`. */
 export interface ConfigNotes {
-  /** What scores are divided by before the softmax, for probabilities that say how often the model is right. */
+  /** Divides the logits before the softmax, for calibrated probabilities. */
   readonly temperature?: number;
-  /** Settings that are taken where a training that goes on with the model does not say them. */
+  /** Recommended settings for a training that continues from this model. */
   readonly training?: Readonly<Record<string, unknown>>;
 }
 
-/** The names that transformers.js feeds and reads. */
+/** Input and output names of transformers.js. */
 export const TRANSFORMERS_NAMES = { input: 'pixel_values', output: 'logits' } as const;
 
 /**
- * The folder that `pipeline('image-classification', folder)` or `pipeline('text-classification', folder)` of transformers.js loads: path within the folder → contents.
- * Weights that are too many for one file lie in a second one.
+ * The folder for `pipeline('image-classification', folder)` or `pipeline('text-classification', folder)` of transformers.js: path within
+ * the folder → contents. Weights that do not fit one file are in a second one.
  *
- * @param oneFile bytes of a model up to which it is one file; 2 GiB unless given
+ * @param oneFile maximum bytes of a single-file model; default 2 GiB
  */
 export function transformersFolder(options: TransformersOptions, oneFile?: number): ReadonlyMap<string, Parts> {
   const { task, preprocessing, card, sourceConfig, notes = {} } = options;
@@ -68,7 +68,7 @@ export function transformersFolder(options: TransformersOptions, oneFile?: numbe
   ]);
 }
 
-/** Tells transformers.js to fetch the second file. */
+/** Makes transformers.js load the second file. */
 const inTwoFiles = (config: Readonly<Record<string, unknown>>): Record<string, unknown> => ({
   ...config,
   'transformers.js_config': { ...(config['transformers.js_config'] as object), use_external_data_format: true },
@@ -76,7 +76,7 @@ const inTwoFiles = (config: Readonly<Record<string, unknown>>): Record<string, u
 
 const text = (contents: string): Uint8Array => new TextEncoder().encode(contents);
 
-/** The model with transformers.js's input and output. */
+/** The model with the input and output of transformers.js. */
 export function transformersModel({
   model,
   task,
@@ -103,13 +103,13 @@ export function transformersModel({
       ...graph,
       inputs: graph.inputs.map((value) => (value.name === pixelValues ? free(value) : value)),
       outputs: graph.outputs.map(free),
-      // Declared with the batch that the file was exported for; runtimes infer them anyway.
+      // These declare the batch size of the original export. Runtimes infer them.
       valueInfo: [],
     },
   };
 }
 
-/** The graph with the raw scores as its first output. */
+/** The graph with the logits as its first output. */
 function withOutput(graph: Graph, output: string, width: number): Graph {
   const declared = graph.outputs.find(({ name }) => name === output);
   const scores: ValueInfo = declared?.shape ? declared : { name: output, type: 'float32', shape: ['batch', width] };
@@ -117,8 +117,7 @@ function withOutput(graph: Graph, output: string, width: number): Graph {
 }
 
 /**
- * The architectures that transformers.js 4 has for image classification. All of them run the graph as it is; the name
- * only selects the class.
+ * The architectures of transformers.js 4 for image classification. All of them run any graph; the name only selects the class.
  */
 const MODEL_TYPES: readonly string[] = [
   ...['vit', 'ijepa', 'pvt', 'vit_msn', 'fastvit', 'mobilevit', 'mobilevitv2', 'beit', 'deit', 'hiera', 'convnext'],
@@ -127,8 +126,7 @@ const MODEL_TYPES: readonly string[] = [
 ];
 
 /**
- * `config.json`. The source's `model_type` is kept where transformers.js classifies images with it; `resnet` runs every other
- * graph.
+ * `config.json`. Keeps the source's `model_type` if transformers.js can classify images with it. `resnet` is used for all other graphs.
  */
 export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: unknown): Record<string, unknown> {
   const { model_type: named } = (sourceConfig ?? {}) as { model_type?: unknown };
@@ -139,7 +137,7 @@ export function transformersConfig(task: Pick<Task, 'config'>, sourceConfig?: un
   };
 }
 
-/** A `config.json` that keeps these notes besides those that it has. */
+/** Adds notes to a `config.json`, and keeps its other notes. */
 export function withNotes(config: unknown, notes: ConfigNotes): Record<string, unknown> {
   const { thaw, ...rest } = (config ?? {}) as { thaw?: object };
   const kept = Object.entries({ ...thaw, ...notes }).filter(([, note]) => note !== undefined);
@@ -147,9 +145,9 @@ export function withNotes(config: unknown, notes: ConfigNotes): Record<string, u
 }
 
 /**
- * The temperature that a `config.json` keeps; undefined where it keeps none.
+ * The temperature in a `config.json`; undefined if it has none.
  *
- * @throws ThawError `bad-config` where it is no positive number
+ * @throws ThawError `bad-config` if it is not a positive number
  */
 export function temperatureOf(config: unknown): number | undefined {
   const { thaw } = (config ?? {}) as { thaw?: { temperature?: unknown } };
@@ -158,27 +156,27 @@ export function temperatureOf(config: unknown): number | undefined {
   if (typeof temperature === 'number' && temperature > 0 && Number.isFinite(temperature)) return temperature;
   throw new ThawError(
     'bad-config',
-    `config.json: thaw.temperature is ${JSON.stringify(temperature)}, and not a number above 0`,
+    `config.json: thaw.temperature is ${JSON.stringify(temperature)}, not a number above 0`,
     'Fit it again: thaw calibrate MODEL IMAGES',
   );
 }
 
 /**
- * The class names of a `config.json`, in the order of the outputs; undefined where it names none.
+ * The class names of a `config.json`, in the order of the outputs; undefined if it has none.
  *
- * @throws ThawError `bad-config` where `id2label` is not a list of names
+ * @throws ThawError `bad-config` if `id2label` is not a list of names
  */
 export function labelsOf(config: unknown): readonly string[] | undefined {
   const labels = namesIn(config);
   if (labels !== 'damaged') return labels;
   throw new ThawError(
     'bad-config',
-    'config.json: id2label does not name the classes from "0" on',
+    'config.json: id2label does not name all classes, starting at "0"',
     'Write it as { "0": "ant", "1": "bee" }',
   );
 }
 
-/** What a model's classes are called, by its `config.json` or its own metadata; undefined where they do not say, or not well. */
+/** Class names from a model's `config.json` or metadata; undefined if they are missing or invalid. */
 export function namedClasses(model: Model, config: unknown): readonly string[] | undefined {
   const labels = namesIn(config);
   return labels === 'damaged' ? undefined : (labels ?? metadataOf(model)?.task.classes);

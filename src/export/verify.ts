@@ -20,7 +20,7 @@ export interface VerifyOptions<O extends TaskOutcome> extends FedModel {
 
 export interface Verification {
   readonly samples: number;
-  /** Largest difference of a probability, or of what the task has instead. */
+  /** Largest difference of a probability, or of another score of the task. */
   readonly maxDifference: number;
   /** Share of the samples with the same answer, 0 to 1. */
   readonly agreement: number;
@@ -28,11 +28,11 @@ export interface Verification {
   readonly holds: boolean;
 }
 
-/** Runs a model on a source and compares its outcomes with the trainer's. Samples that can no longer be read are not compared. */
+/** Runs a model on a source and compares its outcomes with the trainer's. Unreadable samples are skipped. */
 export async function verifyExport<O extends TaskOutcome>(options: VerifyOptions<O>): Promise<Verification> {
   const { model, runtime, source, task, batchSize, output, tolerance = 1e-3, integerKernels } = options;
   const expected = new Map(options.expected.map((prediction) => [prediction.index, prediction]));
-  // Images may have to be decoded beside it.
+  // No spinning threads, because images may be decoded at the same time.
   const session = await loadSession(runtime, model, { spinning: false, integerKernels });
   let maxDifference = 0;
   let same = 0;

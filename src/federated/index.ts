@@ -1,4 +1,4 @@
-/** Rounds of a federation on any platform: states, what one machine makes of them, and a node of a Flower federation. */
+/** Rounds of a federation on any platform: states, one machine's part of a round, and a node of a Flower federation. */
 export { type OwnRoundRequest, ownRound } from './own-round.ts';
 export { type PreparedRound, prepareRound, type RoundInputs, type RoundPlatform } from './prepare.ts';
 export {

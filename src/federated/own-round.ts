@@ -10,18 +10,18 @@ import { prepareRound, type RoundInputs } from './prepare.ts';
 import { checkProximal, type RoundHooks, type RoundMode, type RoundOutcome, runRound } from './round.ts';
 import { readRoundState } from './state.ts';
 
-/** A round of a federation, as one machine takes part in it. */
+/** A round of a federation on one machine. */
 export interface OwnRoundRequest extends RoundInputs, RoundMode {
-  /** The state that the round begins with: a safetensors file. */
+  /** The initial state of the round: a safetensors file. */
   readonly state: Uint8Array;
 }
 
 /**
- * One machine's part of a federation's round: trains on its own data from the state given, or measures it there. The optimizer starts
- * anew every round; the order of samples, augmentation and noise continue from where the state's epochs ended, so that the first round
- * gives the bits of a training.
+ * Runs one machine's part of a federation's round: trains the given state on its own data, or measures it. The optimizer starts fresh in
+ * every round. The order of samples, augmentation and noise continue after the state's epochs, so the first round is bit-identical to a
+ * training.
  *
- * @throws ThawError `bad-model` if the state is of another model, naming the digests of both; AbortError when asked to stop
+ * @throws ThawError `bad-model` if the state belongs to another model, with both digests; AbortError if stopped
  */
 export async function ownRound(
   request: OwnRoundRequest,
@@ -38,7 +38,7 @@ export async function ownRound(
   const settings = withClassWeights(prepared.settings, labels, dataset.classes);
   for (const split of evaluateOnly ? (['val'] as const) : (['train', 'val'] as const)) {
     if (dataset[split].length) continue;
-    throw new ThawError('bad-data', `the data has nothing in ${split}`, 'Add samples of the classes to it');
+    throw new ThawError('bad-data', `the data has no samples in ${split}`, 'Add samples of the classes');
   }
   const onNotice = (message: string) => platform.onEvent?.({ type: 'notice', message });
   const sources = openSources({ dataset, format, settings, task }, { ...platform, onNotice });

@@ -25,15 +25,15 @@ import { checkSource, checkTensors, type RoundState } from './state.ts';
 
 /** The model of a federation, and a machine's settings. */
 export interface RoundInputs {
-  /** Read once it is known to be the federation's. */
+  /** Called after the check that it is the federation's model. */
   readonly model: () => Model | Promise<Model>;
   readonly files: ModelFiles;
-  /** Of the model's file, in hexadecimal. */
+  /** SHA-256 of the model's file, in hexadecimal. */
   readonly sha256: string;
   readonly settings?: TrainSettingsInput;
 }
 
-/** A model made ready for a federation's rounds, and what it is to learn. */
+/** A model prepared for a federation's rounds, with its task. */
 export interface PreparedRound extends Prepared {
   readonly settings: TrainSettings;
   readonly format: InputFormat;
@@ -41,13 +41,13 @@ export interface PreparedRound extends Prepared {
   readonly dataset: Dataset | undefined;
 }
 
-/** What a platform provides for it; without data, the state or the labels among the settings say what is learned. */
+/** Platform for a round. Without data, the state or the labels in the settings define the task. */
 export type RoundPlatform = Pick<SessionPlatform, 'runtime' | 'onEvent' | 'signal'> &
   Partial<Pick<SessionPlatform, 'dataset'>>;
 
 /**
- * @param state says what is learned, and by which seed
- * @throws ThawError if the state is of another model or does not fit the settings
+ * @param state defines the task and the seed
+ * @throws ThawError if the state belongs to another model or does not fit the settings
  */
 export async function prepareRound(
   { model: read, files, sha256, settings: given = {} }: RoundInputs,
@@ -77,7 +77,7 @@ interface Opening {
   readonly settings: TrainSettings;
 }
 
-/** What is learned, and the machine's own data, which may lack some of the classes. */
+/** The task, and the machine's own data, which can lack some of the classes. */
 async function openLearning(
   { model, files, format, settings }: Opening,
   state: RoundState | undefined,
@@ -96,8 +96,8 @@ async function openLearning(
   if (settings.task === 'regression') {
     throw new ThawError(
       'bad-config',
-      'the mean and the spread of what a regression learns are not known without data',
-      'Give some that has them: thaw round <model> <data> --init',
+      'a regression needs data for the mean and the standard deviation of its targets',
+      'Give some: thaw round <model> <data> --init',
     );
   }
   const classes = settings.keepHead ? labels() : settings.labels;
@@ -105,10 +105,10 @@ async function openLearning(
     throw new ThawError(
       'bad-config',
       'a first state needs the classes of all machines',
-      'Name them with --labels a,b,c or a file with one a line',
+      'Give them with --labels a,b,c, or a file with one per line',
     );
   }
   if (new Set(classes).size !== classes.length)
-    throw new ThawError('bad-config', 'one of the labels is given twice', 'Give each once');
+    throw new ThawError('bad-config', 'one of the labels is given twice', 'Remove it');
   return { task: learnTask(settings.task, { classes, train: [] }, settings), dataset: undefined };
 }

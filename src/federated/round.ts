@@ -16,37 +16,37 @@ import {
 } from '../training/index.ts';
 import { payloadOf, type RoundState, writeRoundState } from './state.ts';
 
-/** The outcome of a round. */
+/** The result of a round. */
 export interface RoundOutcome {
-  /** The new state; null if the state was only measured. */
+  /** The new state; null in an evaluation. */
   readonly state: Uint8Array | null;
-  /** Training samples, or validation samples if the state was only measured. */
+  /** Number of training samples; in an evaluation, of validation samples. */
   readonly examples: number;
-  /** Of the round, and all that went into the state. */
+  /** Epochs of this round, and all epochs in the state. */
   readonly epochs: number;
   readonly epoch: number;
-  /** Scores of the last epoch; null if the state was only measured. */
+  /** Scores of the last epoch; null in an evaluation. */
   readonly train: Scores | null;
-  /** Validation scores of the given state, if they were requested, and of the new one. */
+  /** Validation scores of the initial state, if requested, and of the new one. */
   readonly before: Scores | null;
   readonly val: Scores;
-  /** Samples of the validation set. */
+  /** Number of validation samples. */
   readonly held: number;
-  /** Bytes of the tensors of the state given, and of the new one. */
+  /** Bytes of the tensors of the initial state and of the new one. */
   readonly bytes: { readonly received: number; readonly sent: number };
 }
 
-/** How a state is trained, or measured. */
+/** Whether to train a state or to measure it. */
 export interface RoundMode {
-  /** Only measures the state. */
+  /** Only measures the state, without changing it. */
   readonly evaluateOnly?: boolean;
-  /** Measures the state given, too, before it is trained. */
+  /** Also measures the initial state before training. */
   readonly measure?: boolean;
-  /** μ of FedProx: μ/2·Σ(w − w⁰)² in the loss, w⁰ being the state that the round begins with; 0 unless given. */
+  /** μ of FedProx: μ/2·Σ(w − w⁰)² in the loss, with w⁰ of the initial state. Default: 0. */
   readonly proximal?: number;
 }
 
-/** A network made ready for a state, and this machine's own data. */
+/** A network prepared for a state, and this machine's own data. */
 export interface LocalRound extends RoundMode {
   readonly state: RoundState;
   readonly prepared: Pick<Prepared, 'network' | 'anatomy'>;
@@ -57,7 +57,7 @@ export interface LocalRound extends RoundMode {
   readonly features: FeatureCache;
 }
 
-/** The plan of a round, as jobs report it. */
+/** The plan of a round, as an event. */
 export interface RoundPlan {
   readonly type: 'plan';
   readonly stages: readonly { readonly train: string; readonly epochs: number }[];
@@ -65,17 +65,17 @@ export interface RoundPlan {
   readonly done: number;
 }
 
-/** How a round and its caller talk: a part of how jobs do. */
+/** Listener and stop signal of a round; compatible with those of jobs. */
 export interface RoundHooks {
   readonly onEvent?: (event: TrainingEvent<Evaluated> | RoundPlan) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * The settings of a round: those given, those that the state fixes for all machines, and those that the model recommends.
+ * The settings of a round: the given ones, those fixed by the state for all machines, and the model's recommendations.
  *
  * @param config the model's parsed `config.json`
- * @throws ThawError `bad-config` where the settings say otherwise, or for an average that would end with the round
+ * @throws ThawError `bad-config` if the settings contradict the state, or use a moving average, which would end with the round
  */
 export function roundSettings(
   given: TrainSettingsInput,
@@ -86,8 +86,8 @@ export function roundSettings(
   if (!complete.settings.ema) return complete;
   throw new ThawError(
     'bad-config',
-    'a moving average (ema) would end with the round, and the server averages',
-    'Leave it out',
+    'a moving average (ema) is not available in rounds, because the server averages',
+    'Remove ema',
   );
 }
 
@@ -96,22 +96,22 @@ function fixedBy({ seed, task }: RoundState, given: TrainSettingsInput) {
   for (const [name, value] of Object.entries(fixed)) {
     const asked = (given as Record<string, unknown>)[name];
     if (asked === undefined || asked === value) continue;
-    throw new ThawError('bad-config', `the state was made with ${name} ${value}, not ${asked}`, 'Leave it out');
+    throw new ThawError('bad-config', `the state was made with ${name} ${value}, not ${asked}`, 'Remove the setting');
   }
   return fixed;
 }
 
-/** @throws ThawError `bad-config` if μ is negative or not finite */
+/** @throws ThawError `bad-config` for an invalid μ */
 export function checkProximal({ proximal = 0 }: RoundMode): void {
   if (proximal >= 0 && Number.isFinite(proximal)) return;
-  throw new ThawError('bad-config', `setting proximal is ${proximal}`, 'It must be 0 or above');
+  throw new ThawError('bad-config', `setting proximal is ${proximal}`, 'Use 0 or more');
 }
 
 /**
- * Trains a state on this machine's data, or measures it there. The optimizer starts anew every round. The order of samples, augmentation
- * and noise continue from the epochs of the state.
+ * Trains a state on this machine's data, or measures it. The optimizer starts fresh in every round. The order of samples, augmentation and
+ * noise continue after the state's epochs.
  *
- * @throws AbortError when asked to stop
+ * @throws AbortError if stopped
  */
 export async function runRound(round: LocalRound, hooks: RoundHooks = {}): Promise<RoundOutcome> {
   const { state, prepared, task, sources, config, runtime, features, proximal = 0 } = round;
@@ -185,7 +185,7 @@ async function trained(
   }
 }
 
-/** The views of a training turn with its epochs; rounds of one epoch each would show the first one only. */
+/** Continues the views of earlier rounds. Otherwise, rounds of one epoch would only show the first view. */
 function laterViews(source: BatchSource, { views }: TrainingConfig, epochs: number): BatchSource {
   const turned = (view: number | undefined) => (view === undefined || view >= views ? view : (view + epochs) % views);
   return {
@@ -196,7 +196,7 @@ function laterViews(source: BatchSource, { views }: TrainingConfig, epochs: numb
   };
 }
 
-/** The entries of the state and all other trained tensors, with their new values. No optimizer state. */
+/** Entries of the state after training, and newly trained parameters; no optimizer state. */
 function ownTensors(
   initializers: ReadonlyMap<string, Tensor>,
   before: ReadonlyMap<string, Tensor>,

@@ -4,28 +4,28 @@ import { ThawError } from '../errors.ts';
 import { bytesOf, type Graph, type Tensor } from '../onnx/index.ts';
 import { readFacts, type TaskFacts } from '../tasks/index.ts';
 
-/** What travels between the machines of a federation: the parameters that train and the statistics that move, and whose they are. */
+/** The state of a federation that machines exchange: trainable parameters and running statistics, and what they belong to. */
 export interface RoundState {
-  /** SHA-256 of the source model's file, as manifests have it. */
+  /** SHA-256 of the source model's file, as in manifests. */
   readonly source: string;
   readonly task: TaskFacts;
-  /** By which the new head was drawn, and orders, augmentation and noise are. */
+  /** Seed of the new head, orders, augmentation and noise. */
   readonly seed: number;
-  /** Epochs that went into it. */
+  /** Total epochs in the state. */
   readonly epoch: number;
-  /** By the names of initializers. */
+  /** By initializer name. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
 const FORMAT = 'thaw-round';
 const VERSION = '1';
-/** Epochs that a federation does not come to. */
+/** More epochs than any federation has. */
 const MOST_EPOCHS = 1e6;
 
 /**
- * As a safetensors file, all but the tensors in its metadata.
+ * As a safetensors file, with everything except the tensors in its metadata.
  *
- * @param variances for a server that averages: the tensors that cannot be below zero
+ * @param variances names of tensors that cannot be negative, for an averaging server
  */
 export const writeRoundState = (
   { source, task, seed, epoch, tensors }: RoundState,
@@ -44,7 +44,7 @@ export const writeRoundState = (
     },
   });
 
-/** @throws ThawError `bad-data` where it is damaged, no state, or of another version */
+/** @throws ThawError `bad-data` if the file is damaged, not a state, or of another version */
 export function readRoundState(bytes: Uint8Array): RoundState {
   const { tensors, metadata } = readSafetensors(bytes);
   const { format, version, source, task = '', seed, epoch } = metadata;
@@ -52,9 +52,9 @@ export function readRoundState(bytes: Uint8Array): RoundState {
     throw new ThawError(
       'bad-data',
       format === FORMAT
-        ? `the state is of version ${version}, and this Thaw reads ${VERSION}`
-        : 'the safetensors file is no state of a round',
-      'Make a first one with `thaw round <model> --init --out FILE`',
+        ? `the state has version ${version}, but this version of Thaw reads ${VERSION}`
+        : 'the safetensors file is not the state of a round',
+      'Create a first one with `thaw round <model> --init --out FILE`',
     );
   }
   const [seedNumber, epochNumber] = [seed, epoch].map((text) => Number(text || Number.NaN));
@@ -65,7 +65,7 @@ export function readRoundState(bytes: Uint8Array): RoundState {
     !isCount(epochNumber) ||
     epochNumber > MOST_EPOCHS
   )
-    throw new ThawError('bad-data', "the state's metadata are damaged", 'Take the state of an earlier round');
+    throw new ThawError('bad-data', "the state's metadata is damaged", 'Use the state of an earlier round');
   return { source, task: readFacts(jsonOf(task)), seed: seedNumber, epoch: epochNumber, tensors };
 }
 
@@ -77,42 +77,42 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** @throws ThawError `bad-model` naming both where the state is of another model's */
+/** @throws ThawError `bad-model` with both digests if the state belongs to another model */
 export function checkSource(state: RoundState, model: string, sha256: string): void {
   if (state.source === sha256) return;
   throw new ThawError(
     'bad-model',
-    `the state is of a model with SHA-256 ${state.source}, and that of ${model} is ${sha256}`,
-    'Give the model that the federation began with',
+    `the state belongs to a model with SHA-256 ${state.source}, but ${model} has ${sha256}`,
+    'Give the model of the federation',
   );
 }
 
-/** The running variances of batch normalizations, by the names of their initializers. */
+/** Running variances of batch normalization, by initializer name. */
 export const variancesOf = ({ nodes }: Graph): Set<string> =>
   new Set(
     nodes.filter(({ op, domain }) => op === 'BatchNormalization' && domain === '').map(({ inputs }) => inputs[4]),
   );
 
 /**
- * @throws ThawError `bad-data` naming what is in the state and not in the network, is of another type or shape there, or has values that a
- * network cannot have
+ * @throws ThawError `bad-data` if a tensor of the state is not in the network, has another type or shape, or invalid values
  */
 export function checkTensors({ tensors }: RoundState, { model }: Inference): void {
   const { initializers } = model.graph;
   const variances = variancesOf(model.graph);
   for (const [name, { type, shape, data }] of tensors) {
     const fail = (why: string): never => {
-      throw new ThawError('bad-data', `the state's "${name}" ${why}`, 'Train with the settings that it was made with');
+      throw new ThawError('bad-data', `the state's "${name}" ${why}`, 'Use the settings that created the state');
     };
-    const own = initializers.get(name) ?? fail('is no parameter of the model');
-    const said = (t: Pick<Tensor, 'type' | 'shape'>) => `${t.type} [${t.shape.join(', ')}]`;
-    if (said(own) !== said({ type, shape })) fail(`is ${said({ type, shape })}, and the model's ${said(own)}`);
+    const own = initializers.get(name) ?? fail('is not a parameter of the model');
+    const typeText = (t: Pick<Tensor, 'type' | 'shape'>) => `${t.type} [${t.shape.join(', ')}]`;
+    if (typeText(own) !== typeText({ type, shape }))
+      fail(`is ${typeText({ type, shape })}, but the model's is ${typeText(own)}`);
     if (!(data as Float32Array).every(Number.isFinite)) fail('has values that are not finite');
     if (variances.has(name) && (data as Float32Array).some((value) => value < 0))
-      fail('is a variance and has values below zero');
+      fail('is a variance, but has values below zero');
   }
 }
 
-/** Bytes of the tensors alone. */
+/** Total bytes of the tensors. */
 export const payloadOf = (tensors: ReadonlyMap<string, Tensor>): number =>
   [...tensors.values()].reduce((all, tensor) => all + bytesOf(tensor).length, 0);

@@ -9,13 +9,13 @@ import { cLibrary, neitherWorks, type Obstacle, packageVersion } from '../runtim
 import { OLDEST_NODE, VERSION } from '../version.ts';
 import { cacheFolder } from './models/cache.ts';
 
-/** What stands in the user's way, and one line that says what to do about it. */
+/** A problem of the installation, and one line with the fix. */
 export interface Problem {
   readonly what: string;
   readonly howToMend: string;
 }
 
-/** The state of this machine, as far as Thaw needs to know it. Plain data. */
+/** The state of this machine. Plain data. */
 export interface Doctor {
   readonly thaw: string;
   readonly node: string;
@@ -26,12 +26,12 @@ export interface Doctor {
   readonly cpu: { readonly model: string; readonly cores: number };
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number };
-  /** Versions by package; null where it is not installed. */
+  /** Versions by package; null if it is not installed. */
   readonly onnxruntime: Readonly<Record<string, string | null>>;
   readonly sharp: { readonly version: string; readonly libvips: string; readonly reads: readonly string[] } | null;
   readonly devices: readonly DeviceStatus[];
   readonly cache: { readonly folder: string; readonly writable: boolean };
-  /** Thaw sends nothing. It fetches a model where the user names an address or `hf:`. */
+  /** Thaw sends nothing. It downloads a model only if the user gives an address or `hf:`. */
   readonly network: string;
   readonly problems: readonly Problem[];
 }
@@ -48,12 +48,12 @@ async function inspectSharp(): Promise<{ sharp: Doctor['sharp']; problem?: Probl
     const reason = String((error as Error).message).split('\n')[0];
     return {
       sharp: null,
-      problem: { what: `sharp, which reads images, can't be loaded: ${reason}`, howToMend: 'npm install sharp' },
+      problem: { what: `cannot load sharp, which reads images: ${reason}`, howToMend: 'npm install sharp' },
     };
   }
 }
 
-/** A folder that does not exist yet is writable if it can be made. */
+/** A folder that does not exist is writable if it can be created. */
 async function isWritable(folder: string): Promise<boolean> {
   let nearest = folder;
   while (!existsSync(nearest) && nearest !== dirname(nearest)) nearest = dirname(nearest);
@@ -63,7 +63,7 @@ async function isWritable(folder: string): Promise<boolean> {
   );
 }
 
-/** Why a device does not work. */
+/** Why a device is not available. */
 const obstacleTo = (device: Device, devices: readonly DeviceStatus[]): Obstacle | undefined => {
   const { available, reason, howToGetIt = '' } = devices.find((status) => status.device === device)!;
   return available ? undefined : { reason, howToGetIt };
@@ -84,8 +84,8 @@ function runtimeProblems(devices: readonly DeviceStatus[]): Problem[] {
 const gibibyte = 2 ** 30;
 
 /**
- * Looks at everything Thaw depends on. Never throws for what is missing: that is the answer. Takes a second or two, since every
- * device is tried.
+ * Checks everything that Thaw depends on. Missing parts are problems in the result, not errors. It takes a second or two, because it tries
+ * every device.
  */
 export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
   const [{ sharp, problem }, devices] = [await inspectSharp(), await probeDevices(options)];
@@ -103,10 +103,10 @@ export async function diagnose(options?: ProbeOptions): Promise<Doctor> {
       howToMend: `Install Node ${OLDEST_NODE} or later: https://nodejs.org/en/download`,
     });
   if (!cache.writable)
-    problems.push({ what: `the cache ${folder} can't be written`, howToMend: 'Set THAW_CACHE to a folder of yours' });
+    problems.push({ what: `the cache ${folder} is not writable`, howToMend: 'Set THAW_CACHE to a writable folder' });
   if (memory.total < 2 * gibibyte)
     problems.push({
-      what: `this machine has ${(memory.total / gibibyte).toFixed(1)} GiB of memory`,
+      what: `this machine has only ${(memory.total / gibibyte).toFixed(1)} GiB of memory`,
       howToMend: 'Use a small model and a small --batch',
     });
 

@@ -1,4 +1,4 @@
 import { fileURLToPath } from 'node:url';
 
-/** A file or folder of this package, by its path from the root. In `dist/node` as in `src/node`, the root is two levels up. */
+/** Path of a file or folder of this package. The root is two levels up, both in `src/node` and in `dist/node`. */
 export const packageFile = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -1,5 +1,5 @@
 import type { Assessment, Evaluation } from '../tasks/index.ts';
 
-/** What is measured once only, where these scores have it: what is measured before training has not. */
+/** The scores with their assessment, such as intervals. Scores from before training have none. */
 export const assessed = (scores: Evaluation | Assessment): Assessment | undefined =>
   'intervals' in scores ? (scores as Assessment) : undefined;

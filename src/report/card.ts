@@ -9,25 +9,25 @@ import { frontMatter } from './front-matter.ts';
 import { type IntegerKernels, quantizedUse } from './quantized.ts';
 import type { CardRun, ClassifierCard } from './types.ts';
 
-/** What the model card says beyond the report. */
+/** Facts for the model card that the report does not have. */
 export interface ShippedModel {
-  /** A licence's identifier on the Hugging Face hub, such as `mit`; `unknown` where it is not given. */
+  /** Licence identifier of the Hugging Face hub, such as `mit`. Default: `unknown`. */
   readonly license?: string;
-  /** Name of the graph's image input; those that take tokens have names of their own. */
+  /** Name of the graph's image input. Text models have fixed names. */
   readonly input: string;
-  /** Name of its output: raw scores, one a class. */
+  /** Name of the output with the logits. */
   readonly output: string;
   readonly preprocessing: Preprocessing | TextFormat;
-  /** Of a quantized model. */
+  /** For a quantized model. */
   readonly integerKernels?: IntegerKernels;
-  /** The exported model's answers next to the trainer's. */
+  /** Comparison of the exported model with the trainer. */
   readonly verification?: { readonly holds: boolean; readonly maxDifference: number };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g;
 
-/** Text that stays text in Markdown: on one line, markup escaped (CommonMark 0.31, section 2.4), no HTML. */
+/** Escapes text for Markdown: one line, no markup (CommonMark 0.31, section 2.4), no HTML. */
 export const plain = (text: string): string =>
   text
     .replace(UNPRINTABLE, ' ')
@@ -36,14 +36,14 @@ export const plain = (text: string): string =>
     .replace(/>/g, '&gt;')
     .replace(/[\\`*_[\]{}()#|~!]/g, '\\$&');
 
-/** A code span that no backtick in `text` can end (CommonMark, section 6.1); `|` would end a table's cell, so none is used there. */
+/** A code span that no backtick in `text` can end (CommonMark, section 6.1). Not for tables, because `|` would end a cell. */
 export function code(text: string): string {
   const line = text.replace(UNPRINTABLE, ' ');
   const fence = '`'.repeat(1 + Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length)));
   return line.includes('`') ? `${fence} ${line} ${fence}` : `\`${line}\``;
 }
 
-/** Where others find the model: its address without what may be secret in it, but no path of the machine that trained. */
+/** Public origin of the model: its address without secrets, but no local path. */
 export function originOf({ source, name }: Pick<CardRun['model'], 'source' | 'name'>): string {
   if (source.startsWith('hf:')) return source;
   if (!source.startsWith('https://')) return name;
@@ -66,9 +66,7 @@ function classifierFrontMatter({ title, model, after, data }: ClassifierCard, { 
       { type: 'precision', name: 'Precision (macro)', value: macro.precision, args },
       { type: 'recall', name: 'Recall (macro)', value: macro.recall, args },
       { type: 'matthews_correlation', name: 'Matthews correlation', value: after.matthews },
-      ...(rocAuc === null
-        ? []
-        : [{ type: 'roc_auc', name: 'ROC area (macro, one against the rest)', value: rocAuc, args }]),
+      ...(rocAuc === null ? [] : [{ type: 'roc_auc', name: 'ROC AUC (macro, one-vs-rest)', value: rocAuc, args }]),
       { type: 'loss', name: 'Loss', value: after.loss },
     ],
   });
@@ -119,7 +117,7 @@ function scores({ before, after, test, data }: ClassifierCard): string {
       columns.map(({ of }) => score(labelScores(countsOf(of.confusion)).matthews)),
     ),
     row(
-      'ROC area',
+      'ROC AUC',
       columns.map(({ of }) => optional(assessed(of)?.rocAuc, score)),
     ),
     row(
@@ -137,30 +135,27 @@ function scores({ before, after, test, data }: ClassifierCard): string {
   ].join('\n');
 }
 
-/** Which classes are taken for which; nothing where none is. */
+/** The most confused classes; empty if there are none. */
 const confused = ({ after }: ClassifierCard): string[] =>
   after.confused.length
     ? [
         `Most often confused: ${after.confused
           .slice(0, 3)
-          .map(({ label, predicted, times }) => `${plain(label)} taken for ${plain(predicted)} (${count(times)})`)
+          .map(({ label, predicted, times }) => `${plain(label)} predicted as ${plain(predicted)} (${count(times)})`)
           .join(', ')}.`,
         '',
       ]
     : [];
 
-/** What the temperature is for, and how to use it; nothing where there is none. */
+/** Purpose and use of the temperature; empty if there is none. */
 function probabilities({ calibration, data }: ClassifierCard): string[] {
   if (!calibration || calibration.temperature === null) return [];
-  const { temperature, samples, measured, without, with: cooled } = calibration;
-  const on =
-    measured === 'other'
-      ? 'on the test set'
-      : 'on the validation set itself, each fifth at the temperature of the others';
+  const { temperature, samples, measured, without, with: calibrated } = calibration;
+  const on = measured === 'other' ? 'on the test set' : 'on the validation set, with 5-fold cross-validation';
   return [
     '## Probabilities',
     '',
-    `Divide the scores by ${decimal(temperature)} before the softmax where probabilities matter: that temperature was fitted on ${plural(samples, `validation ${data.noun}`)}. It changes no prediction. The calibration error is ${percent(without.calibration.error)} without it and ${percent(cooled.calibration.error)} with it (${on}).`,
+    `For calibrated probabilities, divide the logits by ${decimal(temperature)} before the softmax. This temperature was fitted on ${plural(samples, `validation ${data.noun}`)}. It changes no prediction. The calibration error is ${percent(without.calibration.error)} without it and ${percent(calibrated.calibration.error)} with it (${on}).`,
     '',
   ];
 }
@@ -186,7 +181,7 @@ const stages = (data: ClassifierCard): string => {
     .join('\n');
 };
 
-/** How Pillow resizes an image as `fit` says: its `ImageOps.fit` cuts `bleed` of each side off first. */
+/** Pillow code that resizes an image like `fit`. Its `ImageOps.fit` first crops `bleed` of each side. */
 export function pillow({
   width,
   height,
@@ -209,7 +204,7 @@ export function pillow({
   }[fit];
 }
 
-/** @param then what is done with `output`, the first image's row */
+/** @param then code that uses `output`, the output for one image */
 export function python(input: string, preprocessing: Preprocessing, then: string): string {
   const { channels, layout, scale, mean, std } = preprocessing;
   const grey = channels === 'grey';
@@ -229,7 +224,7 @@ pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${
 ${then}`;
 }
 
-/** What the graph takes, in a sentence that goes on with what it gives. */
+/** The input of the graph, as the start of a sentence. */
 export function inputOf(input: string, preprocessing: Preprocessing): string {
   const { width, height, fit, channels, scale, mean, std } = preprocessing;
   const colours = channels === 'grey' ? 'a grey image' : channels.toUpperCase();
@@ -251,13 +246,13 @@ feeds = {name: np.array([values[name]], np.${type}) for name in ${JSON.stringify
 [scores] = session.run(None, feeds)[0]
 print(labels[str(scores.argmax())])`;
 
-/** A limit that only a model with a fault has. */
+/** A limit of models whose export differs from training. */
 export const disagreement = ({ verification }: ShippedModel): string =>
   verification && !verification.holds
-    ? `- Its answers differ from those of its training by up to ${decimal(verification.maxDifference)}, which is more than rounding. Measure it before you use it.\n`
+    ? `- The outputs of this export differ from training by up to ${decimal(verification.maxDifference)}, which is more than rounding. Evaluate the model before you use it.\n`
     : '';
 
-/** How a classifier is used, by what it takes. */
+/** How to use a classifier of images or texts. */
 export function usageOf({ input, preprocessing }: ShippedModel): { python: string; example: string; input: string } {
   if (isText(preprocessing)) {
     const names = preprocessing.inputs.map(code).join(', ');
@@ -265,7 +260,7 @@ export function usageOf({ input, preprocessing }: ShippedModel): { python: strin
     return {
       python: pythonWithTexts(preprocessing),
       example: "'A text'",
-      input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js cuts the last special token off as well)`,
+      input: `The inputs ${names} are those of the tokenizer, ${cut} (transformers.js also cuts the last special token off)`,
     };
   }
   return {
@@ -276,8 +271,8 @@ export function usageOf({ input, preprocessing }: ShippedModel): { python: strin
 }
 
 /**
- * `README.md` of the folder to ship: Hugging Face front matter, scores, classes, how it was trained, how to use it, limits.
- * Every string of `data` is escaped for Markdown or YAML.
+ * `README.md` of the folder to ship: Hugging Face front matter, scores, classes, training, usage, limits. All strings of `data` are escaped
+ * for Markdown or YAML.
  */
 export function modelCard(data: ClassifierCard, shipped: ShippedModel): string {
   const { model, environment } = data;
@@ -288,7 +283,7 @@ export function modelCard(data: ClassifierCard, shipped: ShippedModel): string {
 
 # ${plain(data.title)}
 
-${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} to tell ${plural(data.data.classes.length, 'class', 'classes')} apart: right about ${percent(data.after.accuracy)} of ${plural(total, `validation ${noun}`)}.
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} to classify ${plural(data.data.classes.length, 'class', 'classes')}: ${percent(data.after.accuracy)} accuracy on ${plural(total, `validation ${noun}`)}.
 
 ## Scores
 
@@ -296,15 +291,15 @@ ${scores(data)}
 
 ${classes(data)}
 
-${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## How it was trained
+${[...confused(data), ...probabilities(data)].map((line) => `${line}\n`).join('')}## Training
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(sum(data.data.counts.train), noun)}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Fine-tuned from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(sum(data.data.counts.train), noun)}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. Stages:
 
 ${stages(data) || 'No stage was run.'}
 
 ${keptWeights(data)}
 
-## How to use it
+## Usage
 
 With [transformers.js](https://huggingface.co/docs/transformers.js):
 
@@ -321,12 +316,12 @@ With Python's onnxruntime, in this folder:
 ${usage.python}
 \`\`\`
 
-${usage.input}; the output ${code(shipped.output)} is a score a class, to be put through softmax for probabilities.
+${usage.input}; the output ${code(shipped.output)} has one logit per class; apply softmax for probabilities.
 ${quantizedUse(shipped.integerKernels)}
 ## Limits
 
-${disagreement(shipped)}- It knows these classes only, and gives every ${noun} one of them.
-- It was measured on ${noun}s like those it was trained on. Measure it on your own before you rely on it.
-${chosenBy(data, data.test !== null && data.test !== undefined)}- Licence and biases of the model it started from, and of the ${noun}s, carry over.
+${disagreement(shipped)}- The model only knows these classes, and assigns every ${noun} to one of them.
+- The scores come from ${noun}s similar to the training data. Evaluate the model on your own data before you rely on it.
+${chosenBy(data, data.test !== null && data.test !== undefined)}- The licence and biases of the base model and of the training data carry over.
 `;
 }

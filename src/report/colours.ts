@@ -1,4 +1,4 @@
-/** The page's colours: ice, water and warmth on quiet paper. */
+/** The colours of pages: ice, water and warm tones on light paper. */
 export const LIGHT = {
   ...{ paper: '#fbfcfd', raised: '#ffffff', ink: '#12242f', soft: '#51656f', line: '#dce6eb', faint: '#eef4f7' },
   ...{ ice: '#d9ecf5', 'ice-top': '#e3f1f8', water: '#1f78ad', warm: '#c9501f', 'warm-fill': '#e0693a' },
@@ -13,13 +13,13 @@ export const DARK: Readonly<Record<ColourName, string>> = {
   ...{ 'cold-fill': '#3f86ab', amount: '#a9bfcb' },
 };
 
-/** Saves ink. */
+/** Saves ink in print. */
 export const PRINTED: Readonly<Record<ColourName, string>> = {
   ...LIGHT,
   ...{ paper: '#fff', raised: '#fff', ink: '#000', soft: '#444', line: '#ccc', faint: '#f1f5f7', 'ice-top': '#fff' },
 };
 
-/** As custom properties of a style sheet. */
+/** As CSS custom properties. */
 export const colourProperties = (colours: Readonly<Record<ColourName, string>>): string =>
   Object.entries(colours)
     .map(([name, colour]) => `--${name}: ${colour};`)

@@ -2,7 +2,7 @@ import type { ReportData } from './types.ts';
 
 type Continued = NonNullable<ReportData['model']['continued']>;
 
-/** What became of a model's classes in one line, long lists cut short. */
+/** One line about the model's own classes: kept, new and removed ones. Long lists are shortened. */
 export function continuedText({ kept, added, removed }: Continued): string {
   return [
     `keeps the weights of ${listed(kept)}`,

@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli; RFC 3720, appendix B.4), bit-reversed polynomial 0x82f63b78, a table entry a byte. */
+/** CRC-32C (Castagnoli; RFC 3720, appendix B.4), with the bit-reversed polynomial 0x82f63b78. One table entry per byte. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;

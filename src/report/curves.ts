@@ -8,23 +8,23 @@ import {
   rocCurve,
 } from '../tasks/metrics/index.ts';
 
-/** A curve from 0 to 1 across, and the area under it. */
+/** A curve over 0 to 1, and the area under it. */
 export interface Curve {
   readonly name: string;
   readonly area: number;
   readonly x: readonly number[];
   readonly y: readonly number[];
-  /** The mean of all classes, not one of them. */
+  /** Whether this is the mean of all classes. */
   readonly mean?: boolean;
 }
 
-/** One class against the rest: those with the smallest area, and the mean of all. */
+/** One-vs-rest curves: those with the smallest areas, and the mean of all classes. */
 export interface Curves {
   readonly roc: readonly Curve[];
   readonly precisionRecall: readonly Curve[];
 }
 
-/** Curves that can be told apart, and points that can be seen. */
+/** Maximum number of curves and points, so that a chart stays readable. */
 const CURVES = 5;
 const POINTS = 160;
 const GRID = Array.from({ length: 101 }, (_, i) => i / 100);
@@ -34,7 +34,7 @@ interface Line {
   readonly y: readonly number[];
 }
 
-/** Up to `POINTS` of the points, the ends among them. */
+/** At most `POINTS` of the points, including both ends. */
 function thinned({ x, y }: Line): Line {
   const last = x.length - 1;
   if (last < POINTS) return { x, y };
@@ -42,14 +42,14 @@ function thinned({ x, y }: Line): Line {
   return { x: kept.map((i) => x[i]), y: kept.map((i) => y[i]) };
 }
 
-/** The height of a curve at `at`: the greatest of those at the same place, and between two points on the line that joins them. */
+/** Height of a curve at `at`: the maximum at this x, or linear interpolation between two points. */
 function heightAt({ x, y }: Line, at: number): number {
   const next = x.findLastIndex((value) => value <= at);
   if (next === x.length - 1 || x[next] === at) return y[next];
   return y[next] + ((at - x[next]) / (x[next + 1] - x[next])) * (y[next + 1] - y[next]);
 }
 
-/** The precision with which so much is recalled: that of the highest threshold that recalls it. */
+/** Precision at a recall: that of the highest threshold with this recall. */
 function precisionAt({ x, y }: Line, recall: number): number {
   return y[x.findIndex((value, i) => value >= recall && i > 0)];
 }
@@ -91,7 +91,7 @@ export function curvesOf(outcomes: readonly Outcome[], classes: readonly string[
   const ranked = classes.map((_, c) => ranking(outcomes, c));
   const roc = ranked.map(rocCurve).map((curve) => curve && { x: curve.falsePositiveRate, y: curve.truePositiveRate });
   const recall = ranked.map(precisionRecallCurve).map((curve) => {
-    // What lies beyond the threshold that finds everything says nothing of the model.
+    // Thresholds below full recall carry no information about the model.
     const whole = curve ? curve.recall.indexOf(1) + 1 : 0;
     return curve && { x: curve.recall.slice(0, whole), y: curve.precision.slice(0, whole) };
   });

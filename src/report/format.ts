@@ -1,15 +1,15 @@
-/** How the report writes numbers. What is not finite is said to be so. */
+/** Number formats of the report. Values that are not finite are marked. */
 import type { Form, Metric } from '../tasks/index.ts';
 
 const whole = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
 
 export const NOT_FINITE = 'not finite';
 
-/** `96.7%`: a share of 0 to 1. */
+/** `96.7%` for a share from 0 to 1. */
 export const percent = (share: number, digits = 1): string =>
   Number.isFinite(share) ? `${(100 * share).toFixed(digits)}%` : NOT_FINITE;
 
-/** `+1.3`: a difference of shares, in percentage points, with a true minus sign. */
+/** `+1.3`: a difference of shares in percentage points, with a true minus sign. */
 export function points(difference: number): string {
   if (!Number.isFinite(difference)) return NOT_FINITE;
   const value = (100 * difference).toFixed(1);
@@ -50,7 +50,7 @@ export function decimal(value: number): string {
   return Number(value.toPrecision(3)).toString();
 }
 
-/** `840 ms`, `12.4 s`, `3 min 5 s`, `2 h 10 min`, with spaces that do not break. */
+/** `840 ms`, `12.4 s`, `3 min 5 s`, `2 h 10 min`, with non-breaking spaces. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return NOT_FINITE;
   const rounded = Math.round(seconds);
@@ -65,10 +65,10 @@ export function duration(seconds: number): string {
   return text.replaceAll(' ', '\u00a0');
 }
 
-/** `0.947`: a score of 0 to 1 that is no share. */
+/** `0.947`: a score from 0 to 1 that is not a share. */
 export const score = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : NOT_FINITE);
 
-/** `24 November 2026, 08:12 UTC` of an ISO 8601 time; anything else as it is. */
+/** `24 November 2026, 08:12 UTC` for an ISO 8601 time; other texts stay unchanged. */
 export function date(iso: string): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return iso;
@@ -80,8 +80,8 @@ export function date(iso: string): string {
 export const plural = (number: number, noun: string, many = `${noun}s`): string =>
   `${count(number)} ${number === 1 ? noun : many}`;
 
-/** A number as an block says it is to be told. */
-export const told = (value: string | number | null, form: Form): string =>
+/** A value of a report block, in the block's format. */
+export const formatted = (value: string | number | null, form: Form): string =>
   value === null
     ? '–'
     : typeof value === 'string'
@@ -94,6 +94,6 @@ export const measured = ({ form }: Pick<Metric, 'form'>, value: number): string 
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** A value as it is written: numbers short, names bare, the rest as JSON. */
+/** A setting's value: numbers are shortened, names unquoted, the rest is JSON. */
 export const shown = (value: unknown): string =>
   typeof value === 'number' ? decimal(value) : typeof value === 'string' ? value : JSON.stringify(value);

@@ -1,7 +1,7 @@
 import { unicodeEscaped } from '../escapes.ts';
 import type { CardRun } from './types.ts';
 
-/** A score by the name that the hub's `evaluate` has for it. */
+/** A score under its name in the hub's `evaluate`. */
 interface HubMetric {
   readonly type: string;
   readonly name?: string;
@@ -9,24 +9,24 @@ interface HubMetric {
   readonly args?: Readonly<Record<string, string>>;
 }
 
-/** What the Hugging Face hub reads of a model card. */
+/** The metadata that the Hugging Face hub reads from a model card. */
 export interface FrontMatter extends Pick<CardRun, 'title'> {
   readonly model: Pick<CardRun['model'], 'source'>;
   readonly license?: string;
-  /** The hub's name for what the model does, where it has one. */
+  /** The hub's name for the task, if it has one. */
   readonly pipeline?: string;
   /** The same for the results. */
   readonly task: string;
-  /** The last of the tags. */
+  /** The last tag. */
   readonly tag: string;
   readonly data: { readonly path: string; readonly type: string };
   readonly metrics: readonly HubMetric[];
 }
 
-// YAML 1.1 forbids them, or takes them for the end of a line.
+// Characters that YAML 1.1 forbids or treats as a line break.
 const UNSAFE = /[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
 
-/** The block at the top of a model card. All strings are quoted: YAML 1.1, which many still read, has more words for `true` than 1.2. */
+/** The block at the top of a model card. All strings are quoted, because YAML 1.1, still in use, has more words for `true` than 1.2. */
 export function frontMatter({ title, model, license, pipeline, task, tag, data, metrics }: FrontMatter): string {
   const base = /^hf:([\w.-]+\/[\w.-]+)/.exec(model.source)?.[1];
   const lines = linesOf({

@@ -30,7 +30,7 @@ ${record(data)}`,
   );
 
 /**
- * The report of a run as one HTML page that stands alone: images and style are inside, charts are inline SVG, and there is
- * no script, which its own content security policy also forbids. Every string of `data` is escaped.
+ * The report of a run as one self-contained HTML page: images and style are embedded, charts are inline SVG. It has no script, and its
+ * content security policy forbids scripts. All strings of `data` are escaped.
  */
 export const renderReport = (data: ReportData): string => page(data).text;

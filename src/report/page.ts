@@ -4,14 +4,14 @@ import type { RunReport } from './types.ts';
 
 interface Page {
   readonly title: string;
-  /** For its `meta` element. */
+  /** For the `meta` element. */
   readonly generator?: string;
-  /** After the style of all pages. */
+  /** Added after the style of all pages. */
   readonly style?: Html;
   readonly footer?: Html;
 }
 
-/** A page that stands alone: its images are inside, and it runs no script. */
+/** A self-contained page: embedded images, no scripts. */
 export const standAlonePage = ({ title, generator, style, footer }: Page, content: Html): Html => html`<!doctype html>
 <html lang="en">
 <head>

@@ -1,4 +1,4 @@
-/** The report's charts as drawings that stand alone, for papers and chats. */
+/** The report's charts as separate SVG files, for papers and chats. */
 import { confusionPlot } from './charts/confusion.ts';
 import { HEIGHT, type LineChart, linePlot } from './charts/line.ts';
 import { curvePlot, PLANE_HEIGHT, PLANE_WIDTH, reliabilityPlot } from './charts/plane.ts';
@@ -12,13 +12,13 @@ import { classificationCharts } from './sections/training.ts';
 import type { ReportData } from './types.ts';
 
 export interface Plot {
-  /** Of a file, without its ending. */
+  /** File name without extension. */
   readonly name: string;
-  /** An SVG document in light colours, which needs nothing from outside. */
+  /** A self-contained SVG document in light colours. */
   readonly svg: string;
 }
 
-/** Renderers outside of browsers know no custom properties. */
+/** Renderers outside of browsers do not support custom properties. */
 const STYLE = new Html(CHART_STYLE.text.replace(/var\(--([\w-]+)\)/g, (_, name: ColourName) => LIGHT[name]));
 
 const MARGIN = 20;
@@ -30,7 +30,7 @@ interface Drawing {
   readonly legend: readonly { readonly text: string; readonly look: string }[];
   readonly width: number;
   readonly height: number;
-  /** An SVG element that fills what is around it, or has this size. */
+  /** An SVG element of this size, or one that fills its container. */
   readonly content: Html;
 }
 
@@ -73,7 +73,7 @@ const areas = (curves: readonly Curve[]): Drawing['legend'] =>
     look: mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`,
   }));
 
-/** Every chart there is something to draw for. */
+/** All charts that have data. */
 export function reportPlots(data: ReportData): Plot[] {
   const { curves, calibration, after } = data;
   const confusion = confusionPlot(data.data.classes, after.confusion);
@@ -98,8 +98,8 @@ export function reportPlots(data: ReportData): Plot[] {
       ? [
           squares(
             'reliability',
-            `Reliability: ${percent(calibration.without.calibration.error)} off`,
-            reliabilityPlot(calibration.without.calibration.bins, 'as it is', 'cold'),
+            `Reliability: calibration error ${percent(calibration.without.calibration.error)}`,
+            reliabilityPlot(calibration.without.calibration.bins, 'uncalibrated', 'cold'),
           ),
         ]
       : []),
@@ -107,7 +107,7 @@ export function reportPlots(data: ReportData): Plot[] {
       ? [
           squares(
             'reliability-calibrated',
-            `At temperature ${decimal(calibration.temperature)}: ${percent(calibration.with.calibration.error)} off`,
+            `At temperature ${decimal(calibration.temperature)}: calibration error ${percent(calibration.with.calibration.error)}`,
             reliabilityPlot(calibration.with.calibration.bins, 'calibrated', 'warm'),
           ),
         ]

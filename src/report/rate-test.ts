@@ -4,15 +4,15 @@ import { decimal } from './format.ts';
 import { type Html, html } from './markup.ts';
 import { standAlonePage } from './page.ts';
 
-/** A learning-rate range test, as it is drawn. */
+/** Data of a learning-rate range test. */
 export interface RateTest {
-  /** As the user wrote them. */
+  /** As given by the user. */
   readonly model: string;
   readonly data: string;
   readonly points: readonly RatePoint[];
-  /** By rule; null where the loss never falls. */
+  /** Suggestions by rule; null if the loss never falls. */
   readonly suggestions: RateSuggestions | null;
-  /** The one to take. */
+  /** The recommended rate. */
   readonly suggestion: number | null;
 }
 
@@ -32,17 +32,17 @@ const LEFT = 64;
 const BOTTOM = 372;
 const TOP = 20;
 
-/** In the order of trust. */
+/** Most recommended first. */
 const RULES = [
-  { rule: 'steep', says: 'where the loss falls fastest: the one to take' },
-  { rule: 'valley', says: 'half way into the longest fall, which is more cautious' },
-  { rule: 'minimum', says: 'a tenth of where the loss is lowest' },
+  { rule: 'steep', says: 'the loss falls fastest here (recommended)' },
+  { rule: 'valley', says: 'midpoint of the longest fall (more cautious)' },
+  { rule: 'minimum', says: 'a tenth of the rate with the lowest loss' },
 ] as const satisfies readonly { rule: keyof RateSuggestions; says: string }[];
 
-/** A page that stands alone with the loss over the learning rate. Every string is escaped. */
+/** A self-contained page with the loss over the learning rate. All strings are escaped. */
 export function renderRateTest({ model, data, points, suggestions, suggestion }: RateTest): string {
   const across = logScale(points.map(({ lr }) => lr));
-  // One wild loss at the end must not flatten all others.
+  // One extreme loss at the end must not flatten the rest.
   const highest = 1.5 * Math.max(...points.slice(0, Math.ceil(points.length / 2)).map(({ loss }) => loss));
   const upwards = linearScale(points.flatMap(({ loss, smoothed }) => [Math.min(loss, highest), smoothed]));
   const x = (lr: number) => Number((LEFT + across.place(lr) * (WIDTH - LEFT - 16)).toFixed(1));
@@ -51,8 +51,8 @@ export function renderRateTest({ model, data, points, suggestions, suggestion }:
   const line = (of: 'loss' | 'smoothed') => `M${points.map((p) => `${x(p.lr)} ${y(p[of])}`).join('L')}`;
   const summary: Html =
     suggestion === null
-      ? html`<p>The loss never fell by more than it wavers: no rate can be suggested.</p>`
-      : html`<p class="lede">Train with <strong>--lr ${decimal(suggestion)}</strong>, where the loss falls fastest.</p>`;
+      ? html`<p>Cannot suggest a rate: the loss never fell by more than its noise.</p>`
+      : html`<p class="lede">Train with <strong>--lr ${decimal(suggestion)}</strong>: the loss falls fastest at this rate.</p>`;
   const marks = RULES.flatMap(({ rule, says }, i) =>
     suggestions ? [{ rule, says, lr: suggestions[rule], at: TOP + 14 + 18 * i }] : [],
   );
@@ -60,7 +60,7 @@ export function renderRateTest({ model, data, points, suggestions, suggestion }:
     { title: 'Learning rates', style: STYLE },
     html`<h1>Learning rates</h1>
 ${summary}
-<p>The loss while the learning rate rises from step to step, of <code>${model}</code> on <code>${data}</code>: each batch (thin) and smoothed (thick).</p>
+<p>Loss of <code>${model}</code> on <code>${data}</code> with a rising learning rate: per batch (thin) and smoothed (thick).</p>
 <svg class="test" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Loss over learning rate">
 ${upwards.ticks.map((tick) => html`<line x1="${LEFT}" x2="${WIDTH - 16}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${LEFT - 8}" y="${y(tick) + 4}" text-anchor="end">${decimal(tick)}</text>`)}
 ${across.ticks.map((tick) => html`<text x="${x(tick)}" y="${BOTTOM + 24}" text-anchor="middle">${decimal(tick)}</text>`)}
@@ -70,7 +70,7 @@ ${marks.map(({ rule, lr, at }) => html`<g class="${rule}"><line class="pick" x1=
 </svg>
 ${
   marks.length > 0 &&
-  html`<table class="small"><thead><tr><th scope="col">Rule</th><th scope="col" class="number">Learning rate</th><th scope="col">What it is</th></tr></thead>
+  html`<table class="small"><thead><tr><th scope="col">Rule</th><th scope="col" class="number">Learning rate</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${marks.map(({ rule, says, lr }) => html`<tr><th scope="row">${rule}</th><td class="number">${decimal(lr)}</td><td>${says}</td></tr>`)}</tbody></table>`
 }`,
   ).text;

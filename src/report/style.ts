@@ -2,7 +2,7 @@ import { CHART_STYLE } from './charts/style.ts';
 import { colourProperties, DARK, LIGHT, PRINTED } from './colours.ts';
 import { html } from './markup.ts';
 
-/** The page's looks: ice, water and warmth on quiet paper, in the reader's own system fonts, light or dark, on screen or printed. */
+/** The style of pages: ice and warm colours, system fonts, light and dark, for screens and print. */
 export const STYLE = html`
 :root { color-scheme: light dark; ${colourProperties(LIGHT)} }
 @media (prefers-color-scheme: dark) { :root { ${colourProperties(DARK)} } }

@@ -4,13 +4,13 @@ import { decimal, duration, measured, plural, shown } from './format.ts';
 import { type Html, html, link } from './markup.ts';
 import { standAlonePage } from './page.ts';
 
-/** A sweep's trials as they are told, the best first. Every string is escaped. */
+/** The trials of a sweep for display, best first. All strings are escaped. */
 export interface SweepTable {
-  /** As the user wrote them. */
+  /** As given by the user. */
   readonly model: string;
   readonly data: string;
   readonly metric: Metric | null;
-  /** Names of the settings that are swept. */
+  /** Names of the settings in the search space. */
   readonly settings: readonly string[];
   readonly rows: readonly SweepRow[];
 }
@@ -24,7 +24,7 @@ export interface SweepRow {
   readonly metric: number | null;
   readonly std: number | null;
   readonly seconds: number;
-  /** Run directories, beside the page. */
+  /** Run directories, relative to the page. */
   readonly paths: readonly string[];
   readonly message?: string;
 }
@@ -40,10 +40,10 @@ const STYLE = html`
 const WIDTH = 300;
 const HEIGHT = 190;
 const [LEFT, RIGHT, TOP, BOTTOM] = [48, 288, 12, 160];
-/** Numbers that span more than this factor are told on a logarithmic axis. */
+/** Numbers that span more than this factor have a logarithmic axis. */
 const WIDE = 20;
 
-/** The metric over the values of one setting, a point a trial. */
+/** The metric over the values of one setting, one point per trial. */
 function scatter(name: string, { rows, metric }: SweepTable): Html {
   const known = rows.filter((row) => row.metric !== null);
   if (!metric || known.length < 2) return html``;
@@ -79,7 +79,7 @@ function tableRow(row: SweepRow, { settings, metric }: SweepTable): Html {
   return html`<tr><td class="number">${row.rank ?? '–'}</td><td class="number">${value}</td>${settings.map((name) => html`<td class="number">${shown(row.values[name])}</td>`)}<td class="number">${row.epochs}</td><td class="number">${duration(row.seconds)}</td><td>${row.status}${row.message !== undefined && html`<br><small>${row.message}</small>`}</td><td>${runs.map((run, i) => html`${i > 0 && html`<br>`}${run}`)}</td></tr>`;
 }
 
-/** A page that stands alone: the ranked trials, and the metric over each setting. */
+/** A self-contained page: the ranked trials, and the metric over each setting. */
 export function renderSweep(table: SweepTable): string {
   const { model, data, settings, rows, metric } = table;
   const [first] = rows;
@@ -91,7 +91,7 @@ ${
     ? html`<p class="lede">Best of ${plural(rows.length, 'trial')}: <strong>${measured(metric, first.metric)}</strong> validation ${metric.title} with ${settings.map((name, i) => html`${i > 0 && ', '}<code>${name}: ${shown(first.values[name])}</code>`)}.</p>`
     : html`<p>No trial has finished an epoch yet.</p>`
 }
-<p><code>${model}</code> on <code>${data}</code>. Trials that were stopped early are compared by their best epoch so far, after those that were trained to their ends.</p>
+<p><code>${model}</code> on <code>${data}</code>. Fully trained trials come first. Trials that were stopped early are ranked by their best epoch so far.</p>
 <div class="scatters">${settings.map((name) => scatter(name, table))}</div>
 <div class="scroll"><table class="small">
 <thead><tr><th scope="col" class="number">Rank</th><th scope="col" class="number">${metric?.title ?? 'Metric'}</th>${settings.map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">Epochs</th><th scope="col" class="number">Time</th><th scope="col">State</th><th scope="col">Run</th></tr></thead>

@@ -9,7 +9,7 @@ import type { EpochRow } from '../training/events.ts';
 import { crc32c } from './crc32c.ts';
 import { tensorboard } from './generated/event.js';
 
-/** Rotated and shifted, so that a checksum of data that holds checksums is still a good one (record_writer's `MaskedCrc`). */
+/** Rotated and shifted, so that the CRC of data that contains CRCs stays strong (record_writer's `MaskedCrc`). */
 function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -26,11 +26,11 @@ function record(event: tensorboard.Event.$Properties): Uint8Array {
   return result;
 }
 
-/** What an event file starts with. `wallTime` in seconds since 1970. */
+/** The start of an event file. `wallTime` in seconds since 1970. */
 export const eventFileHeader = (wallTime: number): Uint8Array =>
   record({ wall_time: wallTime, file_version: 'brain.Event:2' });
 
-/** One record with a scalar a tag, to be appended. `step` is a whole number from 0; `wallTime` in seconds since 1970. */
+/** One record with a scalar per tag, to append. `step` is an integer from 0; `wallTime` in seconds since 1970. */
 export const scalarEvents = (step: number, wallTime: number, scalars: Readonly<Record<string, number>>): Uint8Array =>
   record({
     wall_time: wallTime,
@@ -38,7 +38,7 @@ export const scalarEvents = (step: number, wallTime: number, scalars: Readonly<R
     summary: { value: Object.entries(scalars).map(([tag, value]) => ({ tag, simple_value: value })) },
   });
 
-/** The scalars that Thaw logs of an epoch, for `scalarEvents`: `train/…` and `val/…` of whatever the task measures, and the rest of the row. */
+/** The scalars of an epoch for `scalarEvents`: `train/…` and `val/…` of all metrics, and the rest of the row. */
 export const epochScalars = ({ stage, trainable, lr, train, val, seconds }: EpochRow): Record<string, number> => ({
   ...under('train', train),
   ...under('val', val),

@@ -4,17 +4,17 @@ import type { Assessment, EpochRow, Evaluation, StageInfo, StopReason } from '..
 import type { Curves } from './curves.ts';
 import type { FederationReport } from './federation/types.ts';
 
-/** A stage after it has run: the plan's words, and what they cost and gained. */
+/** A stage after it has run, with its cost and gain. */
 export interface ReportStage extends StageInfo {
   readonly seconds: number;
   readonly why: StopReason;
   /** Best validation accuracy of the stage's epochs; null if none was finished. */
   readonly bestAccuracy: number | null;
-  /** Factors on the stage's learning rate, for the layer groups that differ from 1. */
+  /** Learning-rate factors of layer groups that differ from 1. */
   readonly multipliers: readonly { readonly group: string; readonly multiplier: number }[];
 }
 
-/** A validation image or text that the finished model gets wrong. */
+/** A wrong prediction of the finished model on the validation set. */
 export interface Mistake {
   /** A small image as a `data:image/…;base64,` URL (PNG, JPEG, WebP, GIF or AVIF), or the text. */
   readonly thumbnail?: string;
@@ -26,12 +26,12 @@ export interface Mistake {
   readonly probability: number;
 }
 
-/** Another way to train the same thing, for the demo's table. */
+/** Another result for the same task, for a comparison. */
 export interface ComparisonRow {
   readonly name: string;
   readonly accuracy: number;
   readonly seconds: number;
-  /** A relative path or an `http(s)` address, such as that run's own report. */
+  /** A relative path or an `http(s)` address, for example of another report. */
   readonly link?: string;
 }
 
@@ -43,24 +43,24 @@ export interface ReportEnvironment {
   readonly cpu: string;
   readonly device: string;
   readonly threads: number | null;
-  /** Bytes: of the machine, and the most that the process held. */
+  /** In bytes: total memory of the machine, and peak memory of the process. */
   readonly memory?: number;
   readonly peakMemory?: number;
-  /** The most that the training was estimated to hold. */
+  /** Estimated peak memory of the training. */
   readonly estimatedMemory?: number;
 }
 
-/** What the images are: sizes, formats, and those that are in two splits. */
+/** Image sizes, formats, and duplicates in two splits. */
 export interface DatasetSummary {
   readonly looked: number;
   readonly formats: readonly { readonly format: string; readonly count: number }[];
   readonly sizes: Readonly<Record<'smallest' | 'median' | 'largest', readonly [width: number, height: number]>>;
   readonly bytes: number;
-  /** Null where there were too many images to compare. */
+  /** Null if there were too many images to compare. */
   readonly duplicates:
     | readonly {
         readonly kind: 'same' | 'near' | 'mirrored';
-        /** Of training, and of another split, with their labels. */
+        /** A training image and one of another split, with their labels. */
         readonly file: string;
         readonly label: string;
         readonly other: string;
@@ -70,30 +70,30 @@ export interface DatasetSummary {
     | null;
 }
 
-/** Seconds of the whole run. */
+/** Seconds in the whole run. */
 export interface Times {
-  /** Training steps computed, and waited for their images. */
+  /** Time of training steps, and time spent waiting for images. */
   readonly computed: number;
   readonly waited: number;
 }
 
-/** What reports of all tasks say. Plain data: every string in it may come from a hostile file name. */
+/** Report data of all tasks. Plain data: any string can come from a hostile file name. */
 export interface RunReport {
   readonly title: string;
   /** ISO 8601. */
   readonly created: string;
   readonly model: {
     readonly name: string;
-    /** The path or address as the user wrote it. */
+    /** The path or address, as given by the user. */
     readonly source: string;
     readonly sha256: string;
-    /** Parameter elements. */
+    /** Number of parameter elements. */
     readonly parameters: number;
     /** Version of the standard operator set. */
     readonly opset: number;
-    /** All layer groups, input side first. */
+    /** All layer groups, from the input to the head. */
     readonly groups: readonly string[];
-    /** Its own classes, where the new head kept their weights: who stayed, came and went. */
+    /** The model's own classes, if the new head kept their weights: kept, added and removed ones. */
     readonly continued?: {
       readonly kept: readonly string[];
       readonly added: readonly string[];
@@ -104,9 +104,9 @@ export interface RunReport {
   readonly rows: readonly EpochRow[];
   /** Float tensors that no stage trains, and why. */
   readonly omitted?: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
-  /** Where the training went back, and what looked wrong, in one line each. */
+  /** Rollbacks and findings, one line each. */
   readonly setbacks?: readonly { readonly epoch: number; readonly message: string }[];
-  /** The epoch whose weights were kept. */
+  /** The epoch with the shipped weights. */
   readonly bestEpoch: number | null;
   /** Augmented training images as data URLs. */
   readonly samples: readonly string[];
@@ -118,16 +118,16 @@ export interface RunReport {
   readonly times?: Times;
   readonly seed?: number;
   readonly stopped: StopReason;
-  /** Where many machines trained it: rows are then rounds, their scores means over the clients. */
+  /** For a federation: rows are rounds, and scores are means over the clients. */
   readonly federation?: FederationReport;
   readonly output: {
-    /** Where the model to ship is. */
+    /** Path of the model to ship. */
     readonly path: string;
     readonly commands: readonly { readonly does: string; readonly command: string }[];
   };
 }
 
-/** What a model card says of the run that made the model. */
+/** Facts about a run for a model card. */
 export interface CardRun extends Pick<RunReport, 'title' | 'bestEpoch' | 'seconds' | 'federation'> {
   readonly model: Pick<RunReport['model'], 'name' | 'source' | 'sha256' | 'parameters' | 'opset'>;
   readonly plan: readonly Pick<ReportStage, 'stage' | 'train' | 'trainable' | 'lr' | 'seconds' | 'bestAccuracy'>[];
@@ -135,19 +135,19 @@ export interface CardRun extends Pick<RunReport, 'title' | 'bestEpoch' | 'second
   readonly environment: Pick<ReportEnvironment, 'thaw' | 'onnxruntime' | 'device'>;
 }
 
-/** All that the model card of a classifier says. */
+/** All data of a classifier's model card. */
 export interface ClassifierCard extends CardRun, Pick<ReportData, 'before' | 'after' | 'test' | 'calibration'> {
   readonly data: Pick<ReportData['data'], 'path' | 'noun' | 'classes' | 'counts'>;
 }
 
-/** All that the report and the model card of a classifier say. */
+/** All data of a classifier's report and model card. */
 export interface ReportData extends RunReport {
   readonly data: {
     readonly path: string;
-    /** What samples are. */
+    /** What a sample is. */
     readonly noun: Noun;
     readonly classes: readonly string[];
-    /** Images of each class, in the order of `classes`; `test` is empty where there is none. */
+    /** Number of images per class, in the order of `classes`. `test` is empty without a test set. */
     readonly counts: {
       readonly train: readonly number[];
       readonly val: readonly number[];
@@ -156,11 +156,11 @@ export interface ReportData extends RunReport {
     readonly problems: readonly DataProblem[];
     readonly summary?: DatasetSummary | null;
   };
-  /** Validation set before training and of the finished model; `test` where there is a test set. */
+  /** Validation set before training and with the finished model; test set, if there is one. */
   readonly before: Evaluation | null;
   readonly after: Assessment;
   readonly test?: Assessment | null;
-  /** The temperature that is kept beside the model, and what it does. */
+  /** The saved temperature and its effect. */
   readonly calibration?: TemperatureFit | null;
   /** ROC and precision-recall curves of the validation set. */
   readonly curves?: Curves;

@@ -1,29 +1,29 @@
 /**
- * Where a model runs. The names are those of `--device` and, but for `auto`, of ONNX Runtime's execution providers. `wasm` is the processor
- * by WebAssembly, for platforms that ONNX Runtime has no native binary for.
+ * Devices for models. The names are those of `--device`; all except `auto` are ONNX Runtime's execution providers. `wasm` is the processor
+ * with WebAssembly, for platforms without a native binary of ONNX Runtime.
  */
 export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml', 'wasm'] as const;
 
-/** A device that was chosen. */
+/** A concrete device. */
 export type Device = (typeof devices)[number];
 
-/** What a user may ask for; `auto` is the best that works. */
+/** A device name for users; `auto` is the best device that works. */
 export type DeviceName = 'auto' | Device;
 
-/** What a probe found out about one device on this machine. */
+/** Result of probing a device on this machine. */
 export interface DeviceStatus {
   readonly device: Device;
   readonly available: boolean;
-  /** One line: what was tried and what came of it. */
+  /** One line: the result of the probe. */
   readonly reason: string;
-  /** One line: what to install or change, where the device is not available but could be. */
+  /** One line with the fix, if the device is not available but could be. */
   readonly howToGetIt?: string;
 }
 
-/** A device, and one line that says why it was taken. */
+/** A device, and the reason for the choice in one line. */
 export interface DeviceChoice {
   readonly device: Device;
   readonly reason: string;
-  /** Whether it replaces a faster one that does not work here. */
+  /** Whether it replaces a faster device that does not work here. */
   readonly slower?: true;
 }

@@ -1,4 +1,4 @@
-/** Models whose weights are too many to be encoded with them. */
+/** Models with too many weights to encode in one message. */
 import { sha256 } from '../digest.ts';
 import {
   byteLengthOf,
@@ -11,26 +11,26 @@ import {
 } from '../onnx/index.ts';
 import type { Runtime, Session, SessionOptions } from './session.ts';
 
-/** Bytes of weights up to which a model is encoded as a whole, well below the 2 GiB that a message can have. */
+/** Maximum bytes of weights for encoding the whole model, well below the 2 GiB limit of a message. */
 const ENCODED = 2 ** 30;
 
-/** A model to be loaded later, of which no more is held than is needed. */
+/** A model to load later, held in the smaller of two forms. */
 export type Loadable = Uint8Array | Model;
 
-/** @param most bytes of weights that are encoded with the model */
+/** @param most maximum bytes of weights to encode with the model */
 export const loadable = (model: Model, most: number = ENCODED): Loadable =>
   weightBytes(model.graph.initializers) > most ? model : writeModel(model);
 
-/** Loads a model without encoding its weights if the runtime can, or else encoded. */
+/** Loads a model; if the runtime supports it, without encoding its weights. */
 export const loadSession = (runtime: Runtime, model: Loadable, options?: SessionOptions): Promise<Session> => {
   if (model instanceof Uint8Array) return runtime.load(model, options);
   return runtime.loadLarge?.(model, options) ?? runtime.load(writeModel(model), options);
 };
 
-/** Weights of more bytes have a digest of their own. */
+/** Weights above this size have their own digest. */
 const APART = 2 ** 20;
 
-/** SHA-256 of the model and all its weights. One weight is in memory at a time. */
+/** SHA-256 of the model and all its weights. Only one weight is in memory at a time. */
 export async function digestOf(model: Loadable): Promise<string> {
   if (model instanceof Uint8Array) return sha256(model);
   const digests = new Map<Tensor, string>();

@@ -4,20 +4,20 @@ import type { Runtime } from './session.ts';
 
 const CHANNELS = 64;
 
-/** What the graphs that are written for a runtime have to heed. */
+/** Properties of a machine that affect the graphs written for it. */
 export interface MachineTraits {
   /**
-   * Channels in a block of the layout for which ONNX Runtime's CPU provider has its fastest kernels (16 with AVX-512, 8 with AVX2).
-   * Undefined where it has none: WebAssembly, GPUs, some ARM. Found out by having a map reordered, since nothing else tells.
+   * Channels per block in the layout of the fastest kernels of ONNX Runtime's CPU provider (16 with AVX-512, 8 with AVX2). Undefined
+   * without such kernels: WebAssembly, GPUs, some ARM. Probed by reordering a tensor, because there is no API for it.
    */
   readonly block?: number;
-  /** Grouped convolutions make a multiple of so many channels of each; see `Machine` in src/compiler/kernels. */
+  /** Grouped convolutions produce a multiple of this many channels per group; see `Machine` in src/compiler/kernels. */
   readonly copies?: number;
-  /** Whether tensors that are given for outputs are written where they are. */
+  /** Whether the runtime writes outputs directly into given tensors. */
   readonly inPlace?: boolean;
 }
 
-/** The traits of a runtime's machine, found out once. */
+/** The traits of a runtime's machine, probed once. */
 export function machineOf(runtime: Runtime): Promise<MachineTraits> {
   const found = machines.get(runtime) ?? traitsOf(runtime);
   machines.set(runtime, found);
@@ -40,7 +40,7 @@ async function probe(runtime: Runtime): Promise<number | undefined> {
   const model = probeModel(b.graph('blocks', [x], outputs), { 'com.microsoft.nchwc': 1 });
   const session = await runtime.load(model).catch(() => undefined);
   if (!session) return undefined;
-  // Channel c at position p holds 2c + p.
+  // Channel c at position p has the value 2c + p.
   const data = Float32Array.from({ length: 2 * CHANNELS }, (_, i) => i);
   const results = await session.run({ x: tensor('float32', x.shape, data) }).catch(() => undefined);
   await session.release();
@@ -50,11 +50,11 @@ async function probe(runtime: Runtime): Promise<number | undefined> {
   return size > 1 && CHANNELS % size === 0 && found!.every((value, i) => value === expected(i)) ? size : undefined;
 }
 
-/** Enough that bringing the state to the device and back is little beside the steps; all their batches are on the device at once. */
+/** Enough steps to amortize moving the state to the device and back. All their batches are on the device at once. */
 const SEVERAL = 8;
 
 /**
- * How many steps are best put into one run. CUDA in Node keeps no tensors on the device between runs, and has a kernel for `Scan`; a
- * provider without one would bring the state back with every step all the same.
+ * The best number of training steps per run. CUDA in Node keeps no tensors on the device between runs, and has a kernel for `Scan`. A
+ * provider without that kernel would move the state back in every step anyway.
  */
 export const stepsPerRun = ({ device }: Runtime): number => (device === 'cuda' ? SEVERAL : 1);

@@ -1,4 +1,4 @@
-/** What ONNX Runtime's packages for Node and for the web have in common. */
+/** Common code for ONNX Runtime's packages for Node and for the web. */
 import type * as ort from 'onnxruntime-common';
 import type { Tensor, TensorData } from '../onnx/index.ts';
 import type { Resident, Session } from './session.ts';
@@ -7,23 +7,23 @@ import type { Resident, Session } from './session.ts';
 export type Ort = typeof ort;
 
 interface Wrapping {
-  /** The runtime's own class: it takes a fetch of another copy of the class for an option, and says nothing. */
+  /** The runtime's own class. The runtime silently treats an instance of another copy of the class as an option. */
   readonly Tensor: Ort['Tensor'];
-  /** Whether a tensor given for an output is written in place. WebAssembly fills a copy in its own memory. */
+  /** Whether outputs are written directly into given tensors. WebAssembly fills a copy in its own memory. */
   readonly writesTargets: boolean;
-  /** Outputs that the session leaves on the device, where it can. */
+  /** Outputs to keep on the device, if possible. */
   readonly resident?: readonly string[];
-  /** Runs the session where tensors are written in place. */
+  /** Runs the session with outputs written in place. */
   readonly run?: (
     feeds: Readonly<Record<string, ort.Tensor>>,
     outputs: Readonly<Record<string, ort.Tensor | null>>,
   ) => Promise<Readonly<Record<string, ort.Tensor>>>;
 }
 
-/** A session as the rest of Thaw knows it. */
+/** Wraps an ONNX Runtime session in Thaw's interface. */
 export function wrapSession(session: ort.InferenceSession, wrapping: Wrapping): Session {
   const { Tensor, writesTargets, resident, run = (feeds, outputs) => session.run(feeds, outputs) } = wrapping;
-  // The constructor's overloads are a union by type; type and data agree here because `Tensor` says so.
+  // The constructor's overloads are a union by type. Type and data match here, because `Tensor` guarantees it.
   const toOrt = (value: Tensor | Resident): ort.Tensor =>
     value instanceof OnDevice
       ? value.tensor
@@ -50,7 +50,7 @@ export function wrapSession(session: ort.InferenceSession, wrapping: Wrapping): 
         ortFeeds,
         mapValues(fetches, (target) => target && toOrt(target)),
       );
-      // A target has been written; what may come back for it is a copy.
+      // A target is already written; a returned value would be a copy.
       return mapValues(fetches, (target, name) => target ?? fromOrt(results[name]));
     },
     runResident:
@@ -66,7 +66,7 @@ export function wrapSession(session: ort.InferenceSession, wrapping: Wrapping): 
   };
 }
 
-/** A tensor that ONNX Runtime keeps on the device. */
+/** A tensor in the device's memory. */
 class OnDevice implements Resident {
   constructor(readonly tensor: ort.Tensor) {}
 
@@ -100,5 +100,5 @@ const fromOrt = (value: ort.Tensor): Tensor => ({
   data: value.data as TensorData,
 });
 
-/** The first line of what went wrong. */
+/** The first line of an error. */
 export const firstLine = (error: unknown): string => String((error as Error).message ?? error).split('\n')[0];

@@ -1,5 +1,5 @@
-/** What ONNX Runtime, C++, V8 and the system say where they get no memory. */
+/** Out-of-memory messages of ONNX Runtime, C++, V8 and the system. */
 const WORDS = /bad_alloc|out of memory|failed to allocate|cannot allocate|allocation failed|\bOOM\b/i;
 
-/** Whether an error's message, or a crash's last words, say that memory ran out. */
+/** Whether an error message, or the last output of a crash, reports that memory ran out. */
 export const saysOutOfMemory = (words: string): boolean => WORDS.test(words);

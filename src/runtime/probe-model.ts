@@ -1,6 +1,6 @@
 import { type Graph, writeModel } from '../onnx/index.ts';
 
-/** A small model, encoded, by which something is found out of a runtime. @param opsets besides the standard's */
+/** A small encoded model for probing a runtime. @param opsets opsets in addition to the standard one */
 export const probeModel = (graph: Graph, opsets: Readonly<Record<string, number>> = {}): Uint8Array =>
   writeModel({
     irVersion: 8,

@@ -1,20 +1,20 @@
 import type { DataType, Model, Tensor } from '../onnx/index.ts';
 
-/** How a model is prepared for running. */
+/** How to load a model. */
 export interface SessionOptions {
-  /** `none` keeps every value observable; `all` is the default. */
+  /** `none` keeps all values observable. Default: `all`. */
   readonly optimization?: 'none' | 'all';
   /**
-   * Whether ONNX Runtime may compute the float operators of a quantized model in its integer kernels, as other programs do. False by
-   * default: the session then rounds as the ONNX standard defines it, on every processor (see `integer-kernels.ts`).
+   * Whether ONNX Runtime may run the float operators of a quantized model in integer kernels, as other programs do. Default: false, so that
+   * the session rounds as the ONNX standard says, on every processor (see `integer-kernels.ts`).
    */
   readonly integerKernels?: boolean;
   /**
-   * Whether the session's threads wait busily for their next piece of work within a run, as they do unless told otherwise. That is
-   * quicker where nothing else wants the processor, and takes from whatever works beside them. Between runs they sleep.
+   * Whether threads spin while they wait for work within a run. Default: true. That is faster if nothing else needs the processor;
+   * otherwise it slows down other work. Between runs, they sleep.
    */
   readonly spinning?: boolean;
-  /** Outputs that are to stay on the device, where it has a memory of its own. */
+  /** Outputs to keep on the device, if it has its own memory. */
   readonly resident?: readonly string[];
 }
 
@@ -22,31 +22,31 @@ export interface SessionOptions {
 export interface Resident {
   readonly type: DataType;
   readonly shape: readonly number[];
-  /** A copy of it. */
+  /** Copies it to JavaScript. */
   read(): Promise<Tensor>;
   release(): void;
 }
 
-/** A model that is loaded. */
+/** A loaded model. */
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** Element types by output name; what is no tensor, or has a type that JavaScript does not know, is left out. */
+  /** Element types by output name, without outputs that are not tensors or have a type without a JavaScript equivalent. */
   readonly outputTypes: Readonly<Record<string, DataType>>;
   /**
    * Runs the model.
    *
    * @param feeds by input name
-   * @param fetches the outputs wanted, all by default. A tensor given for an output is written in place, without a copy.
+   * @param fetches the requested outputs; default: all. A tensor given for an output is written in place, without a copy.
    */
   run(
     feeds: Feeds,
     fetches?: readonly string[] | Readonly<Record<string, Tensor | null>>,
   ): Promise<Record<string, Tensor>>;
   /**
-   * Leaves the outputs that were loaded as `resident` on the device. There only where it has a memory of its own.
+   * Keeps the `resident` outputs on the device. Only present if the device has its own memory.
    *
-   * @param outputs wanted besides
+   * @param outputs other requested outputs
    */
   runResident?(
     feeds: Feeds,
@@ -55,21 +55,21 @@ export interface Session {
     readonly results: Record<string, Tensor>;
     readonly kept: Record<string, Resident>;
   }>;
-  /** Gives back the memory of the model. */
+  /** Frees the memory of the model. */
   release(): Promise<void>;
 }
 
-/** Values by the name of the input that takes them. */
+/** Values by input name. */
 export type Feeds = Readonly<Record<string, Tensor | Resident>>;
 
 /** ONNX Runtime on one device. All of Thaw runs models through it. Tensors are plain data: type, shape, data. */
 export interface Runtime {
   /** The execution provider: `cpu`, `cuda`, … */
   readonly device: string;
-  /** Bytes that its sessions can have together, if they cannot have all of the machine's memory. */
+  /** Memory limit of all its sessions in bytes, if they cannot use all of the machine's memory. */
   readonly memory?: number;
-  /** Prepares an encoded model for running. */
+  /** Loads an encoded model. */
   load(model: Uint8Array, options?: SessionOptions): Promise<Session>;
-  /** Prepares a model whose weights are too many to be encoded, from where they are. */
+  /** Loads a model with too many weights to encode, directly from where its weights are. */
   loadLarge?(model: Model, options?: SessionOptions): Promise<Session>;
 }

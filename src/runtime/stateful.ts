@@ -2,12 +2,12 @@ import { arrayOf, type Tensor } from '../onnx/index.ts';
 import { own } from '../own.ts';
 import type { Feeds, Resident, Session } from './session.ts';
 
-/** A copy that nobody else writes to. */
+/** A separate copy. */
 export const copyTensor = (tensor: Tensor): Tensor => ({ ...tensor, data: (tensor.data as Float32Array).slice() });
 
 const isResident = (value: Tensor | Resident): value is Resident => 'read' in value;
 
-/** How state lies in memory while sessions move it on. Both make copies. */
+/** Converts the layout of state for and from sessions. Both functions copy. */
 export interface Layout {
   into(name: string, tensor: Tensor): Tensor;
   from(name: string, tensor: Tensor): Tensor;
@@ -15,16 +15,16 @@ export interface Layout {
 
 const AS_IT_IS: Layout = { into: (_, tensor) => copyTensor(tensor), from: (_, tensor) => copyTensor(tensor) };
 
-/** The output that holds the next value of a state input. */
+/** Name of the output with the next value of a state input. */
 export const nextOf = (name: string): string => `${name}.next`;
 
 /**
- * Values that sessions turn into the next: a session whose graph has the outputs `x.next` moves the state values `x` on, and reads those
- * that are its inputs. The one place that knows where state lives between steps.
+ * State that sessions update: a session with outputs `x.next` updates the state values `x`, and reads those that are its inputs. Only this
+ * class knows where state is stored between steps.
  *
- * On a device with a memory of its own it stays there. Elsewhere it lives in two sets of tensors that take turns: a graph reads one
- * and writes the other, so that nothing is allocated or copied from step to step. What may be written in its own place is there once; a run
- * that fails leaves it in the midst of a step.
+ * On a device with its own memory, state stays there. Elsewhere, two sets of tensors alternate: a graph reads one and writes the other, so
+ * steps allocate and copy nothing. Values that can be updated in place have only one tensor; a failed run leaves them in the middle of a
+ * step.
  */
 export class State {
   private readonly current: Record<string, Tensor | Resident>;
@@ -32,7 +32,7 @@ export class State {
 
   /**
    * @param initial values by input name; they are copied
-   * @param inPlace names of those that no session reads any more once it writes their next value
+   * @param inPlace names of values that no session reads after it starts to write their next value
    */
   constructor(
     initial: ReadonlyMap<string, Tensor>,
@@ -43,9 +43,9 @@ export class State {
   }
 
   /**
-   * One step of a session.
+   * Runs one step of a session.
    *
-   * @param session with its `.next` outputs resident, where the device can keep them
+   * @param session with its `.next` outputs resident, if the device supports it
    * @returns the outputs that are not state
    */
   async run(session: Session, feeds: Feeds, outputs: readonly string[]): Promise<Record<string, Tensor>> {
@@ -71,9 +71,9 @@ export class State {
   }
 
   /**
-   * Those of the given inputs that are state, as they are now, for sessions on the same device; valid until the next step.
+   * The current values of those inputs that are state, for sessions on the same device. Valid until the next step.
    *
-   * @param instead name of the state that takes an input's place where there is one
+   * @param instead name of the state that replaces an input, if it exists
    */
   feedsOf(names: readonly string[], instead: (name: string) => string = (name) => name): Feeds {
     const given = (name: string) => own(this.current, instead(name)) ?? this.current[name];
@@ -82,7 +82,7 @@ export class State {
     );
   }
 
-  /** A copy of the state as it is now. */
+  /** A copy of the current state. */
   async read(): Promise<Map<string, Tensor>> {
     const copy = async (name: string, value: Tensor | Resident) =>
       isResident(value) ? value.read() : this.layout.from(name, value);

@@ -4,10 +4,10 @@ import { firstLine } from './ort-session.ts';
 import type { Feeds, Session } from './session.ts';
 
 /**
- * Runs a model as the user gave it: what ONNX Runtime cannot do with it is the model's fault.
+ * Runs a user's model. Errors of ONNX Runtime are errors of the model.
  *
- * @param inputs whose shapes the error names
- * @throws ThawError `bad-model` with what ONNX Runtime says, which names the node
+ * @param inputs inputs whose shapes the error names
+ * @throws ThawError `bad-model` with ONNX Runtime's message, which names the node
  */
 export async function runUserModel(
   session: Session,

@@ -1,4 +1,4 @@
-/** Evaluations as JSON keeps them. */
+/** Evaluations as stored in JSON. */
 import * as z from 'zod';
 import { real } from '../json.ts';
 import type { Evaluated, Scores, Task } from './task.ts';
@@ -15,7 +15,7 @@ const classificationSchema = z.object({
   confusion: z.array(z.array(real)),
 });
 
-/** What samples came to, as the tasks' reports need it. */
+/** The part of an evaluation that reports need. */
 export const evaluatedSchema = ({ facts, metric }: Pick<Task, 'facts' | 'metric'>): z.ZodType<Evaluated> =>
   facts.task === 'classification'
     ? classificationSchema

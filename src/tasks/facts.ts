@@ -5,12 +5,12 @@ import { ThawError } from '../errors.ts';
 const names = z.array(z.string());
 const numbers = z.array(z.number());
 
-/** What the data says of a task, and what is decided once training is over. */
+/** Facts about a task from its data, and from the end of the training. */
 export const factsSchema = z.preprocess(
   withStd,
   z.discriminatedUnion('task', [
     z.strictObject({ task: z.literal('classification'), classes: names }),
-    /** Probabilities from which on each label is said, and whether they are yet to be chosen. */
+    /** Minimum probability of each label, and whether it is still to be tuned. */
     z
       .strictObject({
         task: z.literal('multi-label'),
@@ -19,7 +19,7 @@ export const factsSchema = z.preprocess(
         tuned: z.boolean().default(false),
       })
       .refine(({ classes, thresholds }) => thresholds.length === classes.length, 'each label needs a threshold'),
-    /** `classes` are the names of the numbers; mean and standard deviation of each among the training samples. */
+    /** `classes` are the names of the numbers; mean and standard deviation of each over the training samples. */
     z
       .strictObject({
         task: z.literal('regression'),
@@ -31,7 +31,7 @@ export const factsSchema = z.preprocess(
         ({ classes, mean, std }) => mean.length === classes.length && std.length === classes.length,
         'each number needs a mean and a std',
       ),
-    /** The classes trained on, and the length of a vector. */
+    /** The trained classes, and the length of a vector. */
     z.strictObject({ task: z.literal('embedding'), classes: names, size: z.number().int().positive() }),
   ]),
 );
@@ -40,11 +40,11 @@ export type TaskFacts = z.output<typeof factsSchema>;
 export type TaskName = TaskFacts['task'];
 export type FactsOf<N extends TaskName> = Extract<TaskFacts, { task: N }>;
 
-/** @throws ThawError `bad-model` where they are damaged */
+/** @throws ThawError `bad-model` if they are damaged */
 export function readFacts(json: unknown): TaskFacts {
   const result = factsSchema.safeParse(json);
   if (result.success) return result.data;
-  throw new ThawError('bad-model', "what the model's task is cannot be read", 'Export it again with `thaw export`', {
+  throw new ThawError('bad-model', 'cannot read the task of the model', 'Export it again with `thaw export`', {
     cause: result.error,
   });
 }

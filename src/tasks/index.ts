@@ -1,4 +1,4 @@
-/** What a training is for. A new kind of task is a file here, an entry in `tasks.ts` and its facts. */
+/** The learning tasks. A new task is a folder here, an entry in `tasks.ts`, and its facts. */
 
 export { type AssessedClass, type Assessment, assess } from './classification/assessment.ts';
 export { classification } from './classification/index.ts';

@@ -83,7 +83,7 @@ export interface TaskTypes {
   };
 }
 
-/** A prediction of a model, for people and programs: labels by name, probabilities from 0 to 1. The same on every platform. */
+/** A prediction for display and for programs: labels by name, probabilities from 0 to 1. The same on all platforms. */
 export type Prediction<T extends TaskName = TaskName> = TaskTypes[T]['prediction'];
 
 /** The metrics of a data set after an epoch. */

@@ -1,6 +1,6 @@
-/** Results as plain data, to be shown in any place: how they look is up to whoever shows them. */
+/** Results as plain data, independent of their display. */
 
-/** How a number is told: `share` in per cent, `score` with three digits, `number` as it is, `count` a whole one. */
+/** Format of a number: `share` in percent, `score` with three digits, `number` unchanged, `count` as an integer. */
 export type Form = 'share' | 'score' | 'number' | 'count' | 'text';
 
 /** Single numbers. */
@@ -8,7 +8,7 @@ export interface Figures {
   readonly kind: 'figures';
   readonly items: readonly {
     readonly title: string;
-    /** Null where it cannot be had. */
+    /** Null if it is undefined. */
     readonly value: number | null;
     readonly form: Form;
     /** Its 95% interval. */
@@ -19,33 +19,33 @@ export interface Figures {
 export interface Table {
   readonly kind: 'table';
   readonly title: string;
-  /** One sentence on what it shows. */
+  /** One sentence about the table. */
   readonly note?: string;
-  /** The first column heads its rows. */
+  /** The first column has the row headers. */
   readonly columns: readonly { readonly title: string; readonly form: Form }[];
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
 
-/** What was said of a number against what it is. */
+/** Predictions over true values. */
 export interface Scatter {
   readonly kind: 'scatter';
   readonly title: string;
   readonly note: string;
-  /** `x` is what it is. */
+  /** `x` is the true value, `y` the prediction. */
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
 
-/** Samples worth a look, in this order. */
+/** Selected samples, in this order. */
 export interface Images {
   readonly kind: 'images';
   readonly title: string;
   readonly note: string;
   readonly items: readonly {
-    /** Position in the split. */
+    /** Index in the split. */
     readonly index: number;
-    /** Of another one that belongs beside it. */
-    readonly beside?: number;
-    readonly said: string;
+    /** Index of the nearest sample, to show next to it. */
+    readonly nearest?: number;
+    readonly predicted: string;
     readonly truth: string;
   }[];
 }

@@ -7,25 +7,25 @@ import { multiLabel } from './multi-label/index.ts';
 import { learnUnits, regression } from './regression/index.ts';
 import type { Task } from './task.ts';
 
-/** What is set of a task, besides what the data says. */
+/** Settings of a task. */
 export interface TaskOptions {
   /** embedding: length of a vector. */
   readonly embeddingSize: number;
-  /** multi-label: probability from which on a label is said, or `tuned` on the validation set. */
+  /** multi-label: minimum probability of a predicted label, or `tuned` on the validation set. */
   readonly threshold: number | 'tuned';
 }
 
-/** A kind of task before any data is known. */
+/** A kind of task, independent of any data. */
 export interface TaskKind<F extends TaskFacts = TaskFacts> {
-  /** What its outputs are, one and several of them. */
+  /** Name of one output, and of several. */
   readonly noun: readonly [one: string, many: string];
   /** Losses that compare its outputs with its labels; the first is the default. */
   readonly losses: readonly LossName[];
   /** Whether labels of two samples can be blended, as mixup does. */
   readonly blends?: boolean;
-  /** How a data set's labels are read. @param columns that the user names */
+  /** How a data set's labels are read. @param columns columns selected by the user */
   reads(columns?: readonly string[]): LabelReading;
-  /** What the data says of it. */
+  /** Facts from the data. */
   learn(data: Pick<Dataset, 'classes' | 'train'>, options: TaskOptions): F;
   open(facts: F): Task;
 }
@@ -73,9 +73,9 @@ export const TASKS: { readonly [N in TaskName]: TaskKind<FactsOf<N>> } = {
 
 export const taskNames = Object.keys(TASKS) as [TaskName, ...TaskName[]];
 
-/** The task that its facts tell of. */
+/** Creates a task from its facts. */
 export const openTask = (facts: TaskFacts): Task => (TASKS[facts.task] as TaskKind).open(facts);
 
-/** The task of a kind, as the data has it. */
+/** Creates a task of a kind from its data. */
 export const learnTask = (name: TaskName, data: Pick<Dataset, 'classes' | 'train'>, options: TaskOptions): Task =>
   openTask(TASKS[name].learn(data, options));

@@ -1,11 +1,11 @@
-// A command that computes does so in a process of its own; what ends that one is told in a line.
+// Commands that compute run in a child process. If that process dies, Thaw explains it in one line.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { explainProcessEnd, wasEnded } from '../../src/cli/process-end.ts';
+import { explainProcessEnd, wasKilled } from '../../src/cli/process-end.ts';
 import { train } from '../../src/node/commands/index.ts';
 import { openRun, resumeRun } from '../../src/node/run/index.ts';
 import { needs, SIGNALS } from '../needs.ts';
@@ -19,9 +19,9 @@ afterAll(() => project.remove());
 
 interface Started {
   readonly parent: ChildProcess;
-  /** When its first epoch is over and saved. */
+  /** Resolves once its first epoch is saved. */
   readonly underWay: Promise<void>;
-  readonly ended: Promise<{ code: number | null; said: string }>;
+  readonly ended: Promise<{ code: number | null; output: string }>;
 }
 
 function start(words: readonly string[], env: Record<string, string> = {}): Started {
@@ -29,9 +29,9 @@ function start(words: readonly string[], env: Record<string, string> = {}): Star
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
-  let said = '';
+  let output = '';
   parent.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   const underWay = new Promise<void>((resolve) => {
     let out = '';
@@ -40,7 +40,7 @@ function start(words: readonly string[], env: Record<string, string> = {}): Star
       if (out.includes('"epoch":2,"step"')) resolve();
     });
   });
-  const ended = once(parent, 'close').then(([code]) => ({ code, said }));
+  const ended = once(parent, 'close').then(([code]) => ({ code, output }));
   return { parent, underWay, ended };
 }
 
@@ -57,7 +57,7 @@ function statusOf(pid: string | number): string[] {
   }
 }
 
-/** The one that computes: where TypeScript is not in its cache yet, what translates it is a child as well. */
+/** The child that computes. The TypeScript loader can start a child too. */
 const childOf = ({ pid }: ChildProcess): number =>
   Number(
     readdirSync('/proc').find(
@@ -68,42 +68,42 @@ const childOf = ({ pid }: ChildProcess): number =>
     ),
   );
 
-describe('a training whose process', needs(process.platform === 'linux', 'Linux with /proc'), () => {
+describe('a training process', needs(process.platform === 'linux', 'Linux with /proc'), () => {
   test.each([
-    ['SIGABRT', 1, 'ONNX Runtime does at an error of its own'],
-    ['SIGSEGV', 1, 'ONNX Runtime does at an error of its own'],
-    ['SIGKILL', 2, 'memory runs out'],
-  ] as const)('is ended by %s says so, and that its checkpoint is whole', async (signal, exit, why) => {
+    ['SIGABRT', 1, 'an error inside ONNX Runtime'],
+    ['SIGSEGV', 1, 'an error inside ONNX Runtime'],
+    ['SIGKILL', 2, 'ran out of memory'],
+  ] as const)('killed by %s reports the signal and the intact checkpoint', async (signal, exit, why) => {
     const out = join(project.folder, signal);
     const { parent, underWay, ended } = trainInto(out);
     await underWay;
     process.kill(childOf(parent), signal);
-    const { code, said } = await ended;
+    const { code, output } = await ended;
     expect(code).toBe(exit);
-    const line = said.trim().split('\n').at(-1);
-    expect(line).toMatch(/^thaw: the process that computed was /);
+    const line = output.trim().split('\n').at(-1);
+    expect(line).toMatch(/^thaw: the compute process /);
     expect(line).toContain(signal);
     expect(line).toContain(why);
     expect(line).toMatch(
-      new RegExp(`The last checkpoint \\(after \\d+ epochs?\\) is whole; go on with: thaw resume ${out}$`),
+      new RegExp(`The last checkpoint \\(after \\d+ epochs?\\) is intact. Resume with: thaw resume ${out}$`),
     );
     expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
   });
 
-  test('loses its parent ends too, at once, and leaves the run directory free', async () => {
+  test('ends at once with its parent, and releases the run directory', async () => {
     const out = join(project.folder, 'orphan');
     const { parent, underWay } = trainInto(out);
     await underWay;
     const child = childOf(parent);
     parent.kill('SIGKILL');
     await once(parent, 'close');
-    // The pipes that `close` waits for were the child's as well, which closes them some instants before it is gone.
+    // The child shares the pipes that `close` waits for. It closes them shortly before it exits.
     await expect.poll(() => statusOf(child)[0] ?? 'Z', { timeout: 60_000 }).toBe('Z');
     await (await resumeRun(out)).release();
   });
 });
 
-test('the last words of a process that aborts are told', async () => {
+test('an abort is reported with its last output', async () => {
   const preload = join(project.folder, 'abort.mjs');
   writeFileSync(
     preload,
@@ -114,14 +114,14 @@ test('the last words of a process that aborts are told', async () => {
     });`,
   );
   const { ended } = start(['inspect', 'default'], { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
-  const { code, said } = await ended;
+  const { code, output } = await ended;
   expect(code).toBe(2);
-  expect(said.trim().split('\n').at(-1)).toMatch(
-    /^thaw: the process that computed was ended by .*, out of memory: terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
+  expect(output.trim().split('\n').at(-1)).toMatch(
+    /^thaw: the compute process ended with .* \(out of memory\): terminate called after throwing an instance of 'std::bad_alloc' what\(\): std::bad_alloc/,
   );
 });
 
-test('names in the words of ONNX Runtime have no control sequences either', async () => {
+test('the output of ONNX Runtime is printed without control sequences', async () => {
   const preload = join(project.folder, 'warn.mjs');
   writeFileSync(
     preload,
@@ -130,59 +130,59 @@ test('names in the words of ONNX Runtime have no control sequences either', asyn
       writeSync(2, text);`,
   );
   const { ended } = start(['inspect', 'nothing.onnx'], { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` });
-  const { code, said } = await ended;
+  const { code, output } = await ended;
   expect(code).toBe(2);
-  expect(said).toMatch(/^warning: name 日本\ufffd$/m);
-  expect(said).toMatch(/^end$/m);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  expect(said).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+  expect(output).toMatch(/^warning: name 日本\ufffd$/m);
+  expect(output).toMatch(/^end$/m);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: checks that the output has none of them
+  expect(output).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
 }, 180_000);
 
-test('a command that ends by itself has its own exit code and stdout', async () => {
+test('a command that ends normally keeps its exit code and output', async () => {
   const { ended } = start(['inspect', 'nothing.onnx']);
-  expect(await ended).toEqual({ code: 2, said: expect.stringMatching(/^thaw: .*nothing\.onnx/) });
+  expect(await ended).toEqual({ code: 2, output: expect.stringMatching(/^thaw: .*nothing\.onnx/) });
 });
 
-test('an exception of Windows counts as a crash, an exit code of ours does not', async () => {
-  const ended = { signal: null, words: '', killed: false };
-  expect([0, 1, 2, 130].some((code) => wasEnded({ ...ended, code }))).toBe(false);
-  expect(wasEnded({ ...ended, code: 0xc0000005 })).toBe(true);
+test('a Windows exception counts as a crash; exit codes of Thaw do not', async () => {
+  const ended = { signal: null, output: '', killed: false };
+  expect([0, 1, 2, 130].some((code) => wasKilled({ ...ended, code }))).toBe(false);
+  expect(wasKilled({ ...ended, code: 0xc0000005 })).toBe(true);
   expect((await explainProcessEnd({ ...ended, code: 0xc0000005 })).line).toContain('exit code 3221225477');
 });
 
-test('a process that a signal ended although it listened says what is saved', async () => {
+test('a process killed by a signal reports its checkpoint', async () => {
   const out = join(project.folder, 'signalled');
   const controller = new AbortController();
   await train(
     { model: project.model, data: project.data, out, settings: { epochs: 3, device: 'cpu' } },
     { signal: controller.signal, onEvent: (event) => event.type === 'epoch' && controller.abort() },
   );
-  const told = await explainProcessEnd({ code: null, signal: 'SIGINT', words: '', killed: false, run: out });
+  const told = await explainProcessEnd({ code: null, signal: 'SIGINT', output: '', killed: false, run: out });
   expect(told).toEqual({
-    line: `stopped. The last checkpoint (after 1 epoch) is whole; go on with: thaw resume ${out}`,
+    line: `stopped. The last checkpoint (after 1 epoch) is intact. Resume with: thaw resume ${out}`,
     code: 130,
   });
 });
 
-test('a process that was asked to stop before it listened has not crashed', async () => {
+test('a stop request during startup is not a crash', async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    const told = await explainProcessEnd({ code: null, signal, words: '', killed: false });
-    expect(told).toEqual({ line: 'stopped; there was nothing to save yet', code: 130 });
+    const told = await explainProcessEnd({ code: null, signal, output: '', killed: false });
+    expect(told).toEqual({ line: 'stopped; nothing was saved yet', code: 130 });
   }
 });
 
-test('a terminal that closes saves the run, as Ctrl-C does', SIGNALS, async () => {
+test('closing the terminal saves the run, like Ctrl-C', SIGNALS, async () => {
   const out = join(project.folder, 'hangup');
   const { parent, underWay, ended } = trainInto(out);
   await underWay;
   parent.kill('SIGHUP');
-  const { code, said } = await ended;
+  const { code, output } = await ended;
   expect(code).toBe(130);
-  expect(said).toContain(`thaw resume ${out}`);
+  expect(output).toContain(`thaw resume ${out}`);
   await (await resumeRun(out)).release();
 });
 
-test('a run is saved on a system whose signals end a process at once, such as Windows', SIGNALS, async () => {
+test('Ctrl-C saves a run on systems where a signal ends a process at once, such as Windows', SIGNALS, async () => {
   const preload = join(project.folder, 'windows.mjs');
   writeFileSync(
     preload,
@@ -198,7 +198,7 @@ test('a run is saved on a system whose signals end a process at once, such as Wi
   expect((await (await openRun(out)).checkpoint('last')).progress.epoch).toBeGreaterThan(0);
 });
 
-test('a second Ctrl-C ends a command whose main thread is busy', SIGNALS, async () => {
+test('a second Ctrl-C ends a command with a busy main thread', SIGNALS, async () => {
   const preload = join(project.folder, 'busy.mjs');
   writeFileSync(
     preload,
@@ -219,23 +219,23 @@ test('a second Ctrl-C ends a command whose main thread is busy', SIGNALS, async 
   parent.kill('SIGINT');
   await waits;
   parent.kill('SIGINT');
-  const { code, said } = await ended;
+  const { code, output } = await ended;
   expect(code).toBe(130);
-  expect(said).toContain('thaw: ended at once');
+  expect(output).toContain('thaw: ended at once');
 });
 
 const fullDevice = needs(process.platform === 'linux', 'Linux with /dev/full');
-test('output that cannot be written stops it with a line', fullDevice, async () => {
+test('a failed write to stdout stops the command with a one-line error', fullDevice, async () => {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'inspect', project.model, '--json'], {
     stdio: ['ignore', full, 'pipe'],
   });
-  let said = '';
+  let output = '';
   child.stderr!.on('data', (text) => {
-    said += text;
+    output += text;
   });
   await once(child, 'close');
   closeSync(full);
-  expect(said).toContain('thaw: what it prints cannot be written (ENOSPC');
-  expect(said).not.toContain('    at ');
+  expect(output).toContain('thaw: cannot write output (ENOSPC');
+  expect(output).not.toContain('    at ');
 });

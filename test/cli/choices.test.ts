@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { readWords } from '../../src/cli/command.ts';
+import { parseArguments } from '../../src/cli/command.ts';
 import { command } from '../../src/cli/commands/sweep.ts';
 
-/** What `--try` comes to, given so often. */
+/** The parsed values of `--try`. */
 const read = (...given: string[]) =>
-  readWords(command, ['model', 'data', ...given.flatMap((one) => ['--try', one])]).values.try;
+  parseArguments(command, ['model', 'data', ...given.flatMap((one) => ['--try', one])]).values.try;
 
 describe('--try', () => {
-  test('takes lists and ranges of any setting, several times', () => {
+  test('accepts lists and ranges of any setting, and can be repeated', () => {
     expect(
       read('lr=1e-4..1e-2:log', 'optimizer.weight-decay=0,.1', 'epochs=5..20:int', 'keep-head=true,false'),
     ).toEqual({
@@ -22,7 +22,7 @@ describe('--try', () => {
     });
   });
 
-  test.each(['lr', 'lr=', '=3'])('%s is refused', (words) => {
+  test.each(['lr', 'lr=', '=3'])('refuses %s', (words) => {
     expect(() => read(words)).toThrow(/NAME=VALUES/);
   });
 });

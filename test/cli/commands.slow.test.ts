@@ -23,7 +23,7 @@ afterAll(() => project.remove());
 const QUICK = ['--device', 'cpu', '--epochs', '2', '--preset', 'head-only', '--batch', '6', '--lr', '0.03'];
 
 describe('help', () => {
-  test('lists every command, as it calls itself', async () => {
+  test('lists every command with its own name, usage and summary', async () => {
     const { code, out } = await thaw(['--help']);
     expect(code).toBe(0);
     for (const { name, usage, summary, load } of COMMANDS) {
@@ -46,22 +46,22 @@ describe('help', () => {
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
-  test('every setting that one word can say is a flag, with the default that it has', () => {
-    // What takes a list of objects or a table is for config files.
+  test('every setting with a short value is a flag with the same default', () => {
+    // Lists of objects and tables belong into config files.
     const inFiles = ['stages', 'groupRates'];
     const flags = settingNames.filter((name) => !inFiles.includes(name)).map(flagName);
     expect(Object.keys(TRAIN_FLAGS).sort()).toEqual(flags.sort());
     const declared: Flags = TRAIN_FLAGS;
     const defaults = readSettings({}) as Record<string, unknown>;
     for (const name of ['batch', 'lr', 'seed', 'preset', 'augment', 'valFraction', 'pretrainedRate', 'l2', 'dropout'])
-      expect(declared[flagName(name)].default?.replace(', or what the model recommends', '')).toBe(
+      expect(declared[flagName(name)].default?.replace(', or the recommendation of the model', '')).toBe(
         String(defaults[name]),
       );
     for (const name of ['schedule', 'optimizer', 'loss'])
       expect(declared[name].default).toBe((defaults[name] as { name: string }).name);
   });
 
-  test('comes at once: nothing heavy is loaded for it', () => {
+  test('is fast: it loads no package', () => {
     const packages = new Set<string>();
     const seen = new Set<string>();
     const visit = (file: string): void => {
@@ -79,7 +79,7 @@ describe('help', () => {
   });
 });
 
-describe('what the user can mend costs one line and exit code 2', () => {
+describe('an error that the user can fix takes one line and exit code 2', () => {
   const empty = (name: string) => {
     const folder = join(project.folder, name);
     mkdirSync(join(folder, 'cat'), { recursive: true });
@@ -88,25 +88,25 @@ describe('what the user can mend costs one line and exit code 2', () => {
     return folder;
   };
   const cases: [what: string, words: () => string[], line: RegExp][] = [
-    ['an unknown command', () => ['trian'], /no command trian\. Did you mean train\?/],
-    ['an unknown flag', () => ['train', 'm', 'd', '--epoch', '3'], /no flag --epoch\. Did you mean --epochs\?/],
-    ['a flag before the command', () => ['--seed', '3'], /no flag --seed here/],
+    ['an unknown command', () => ['trian'], /unknown command trian\. Did you mean train\?/],
+    ['an unknown flag', () => ['train', 'm', 'd', '--epoch', '3'], /unknown flag --epoch\. Did you mean --epochs\?/],
+    ['a flag before the command', () => ['--seed', '3'], /unknown flag --seed\./],
     ['a flag twice', () => ['train', 'm', 'd', '--lr', '1', '--lr=2'], /--lr is given twice/],
     ['a flag without its value', () => ['train', 'm', 'd', '--lr'], /--lr needs a value/],
     ['a flag in place of a value', () => ['train', 'm', 'd', '--out', '--json'], /--out needs a value/],
-    ['a value that is no number', () => ['train', 'm', 'd', '--lr', 'fast'], /--lr takes a number, not "fast"/],
+    ['a value that is not a number', () => ['train', 'm', 'd', '--lr', 'fast'], /--lr takes a number, not "fast"/],
     ['a value out of range', () => ['train', 'm', 'd', '--lr', '-1'], /setting lr/],
     [
       'a device that does not exist',
       () => ['train', 'm', 'd', '--device', 'gpu'],
       /--device takes auto, cpu, .* or wasm, not "gpu"\. Did you mean cpu\?/,
     ],
-    ['a missing word', () => ['train', 'm'], /thaw train needs <data>/],
-    ['a word too many', () => ['resume', 'a', 'b'], /does not know what to do with "b"/],
+    ['a missing argument', () => ['train', 'm'], /thaw train needs <data>/],
+    ['an unexpected argument', () => ['resume', 'a', 'b'], /got an unexpected argument "b"/],
     ['an augmentation that does not exist', () => ['train', 'm', 'd', '--augment', 'wild'], /policy "wild"/],
     ['broken JSON', () => ['train', 'm', 'd', '--augment', '{"a"'], /--augment/],
-    ['a missing config file', () => ['train', 'm', 'd', '--config', 'no.yaml'], /no config file no\.yaml/],
-    ['a missing model', () => ['train', 'no.onnx', project.data, '--device', 'cpu'], /no model at no\.onnx/],
+    ['a missing config file', () => ['train', 'm', 'd', '--config', 'no.yaml'], /config file no\.yaml does not exist/],
+    ['a missing model', () => ['train', 'no.onnx', project.data, '--device', 'cpu'], /no\.onnx does not exist/],
     [
       'a text file as model',
       () => {
@@ -126,7 +126,7 @@ describe('what the user can mend costs one line and exit code 2', () => {
       },
       /cut\.onnx is truncated/,
     ],
-    ['missing images', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /there is no .*nowhere/],
+    ['missing images', () => ['train', project.model, 'nowhere', '--device', 'cpu'], /nowhere does not exist/],
     ['one class', () => ['train', project.model, empty('one'), '--device', 'cpu'], /only one class, "cat"/],
     [
       'an empty class',
@@ -138,10 +138,10 @@ describe('what the user can mend costs one line and exit code 2', () => {
       /class "dog" is empty/,
     ],
     ['contradicting flags', () => ['artifacts', 'm', '--out', 'x', '--classes', '2', '--keep-head'], /contradict/],
-    ['a shape that is none', () => ['inspect', 'm', '--input', 'x'], /--input takes NAME:SHAPE/],
-    ['a run that is none', () => ['resume', project.folder], /is not a run/],
+    ['an invalid shape', () => ['inspect', 'm', '--input', 'x'], /--input takes NAME:SHAPE/],
+    ['a folder that is not a run', () => ['resume', project.folder], /is not a run/],
     [
-      'images that are none',
+      'files that are not images',
       () => ['predict', project.model, join(project.model, 'model.onnx'), '--labels', 'a,b,c,d,e'],
       /not a usable image/,
     ],
@@ -154,14 +154,14 @@ describe('what the user can mend costs one line and exit code 2', () => {
     expect(out.split('\n').filter((text) => !/^(device|data|$)/.test(text))).toEqual([]);
   });
 
-  test('--debug adds the stack', async () => {
+  test('--debug adds the stack trace', async () => {
     const { code, err } = await thaw(['inspect', 'no.onnx', '--debug']);
     expect(code).toBe(2);
-    expect(err).toMatch(/^thaw: there is no model at no\.onnx.*\n.*ThawError/);
+    expect(err).toMatch(/^thaw: no\.onnx does not exist.*\n.*ThawError/);
   });
 });
 
-test('what the system refuses is no bug of ours', async () => {
+test('a system error is not reported as a bug', async () => {
   const refused = { code: 'EACCES', syscall: 'open', path: '/locked/model.onnx' };
   const stdout = {
     write() {
@@ -175,14 +175,14 @@ test('what the system refuses is no bug of ours', async () => {
     },
   };
   expect(await runThaw(['--version'], { stdout, stderr, env: {} })).toBe(2);
-  expect(err).toBe('thaw: /locked/model.onnx: permission denied. Change its permissions\n');
+  expect(err).toBe('thaw: /locked/model.onnx: permission denied. Change the permissions\n');
 });
 
 describe('a training', () => {
-  test('tells people in plain lines, without control characters, what it does and what to do next', async () => {
+  test('prints its progress and the next steps in plain lines without control characters', async () => {
     const { code, out, err } = await thaw(['train', project.model, project.data, '--out', run, ...QUICK]);
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: checks that the output has none of them
     expect(out).not.toMatch(/[\r\x1b]/);
     expect(out).toMatch(/3 classes, 18 training, 9 validation images/);
     expect(out).toMatch(/stage 1\/1 head/);
@@ -191,19 +191,19 @@ describe('a training', () => {
     expect(out).toContain(`thaw predict ${run} IMAGE`);
   });
 
-  test('with --json gives lines of JSON on stdout and everything else on stderr', async () => {
+  test('with --json prints JSON lines to stdout and everything else to stderr', async () => {
     const out = join(project.folder, 'json');
-    const said = await thaw(['train', project.model, project.data, '--out', out, '--json', ...QUICK]);
-    const lines = said.out
+    const output = await thaw(['train', project.model, project.data, '--out', out, '--json', ...QUICK]);
+    const lines = output.out
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines.filter(({ type }) => type === 'epoch')).toHaveLength(2);
     expect(lines.at(-1)).toMatchObject({ type: 'done', status: 'finished', epochs: 2 });
-    expect(said.err).toMatch(/Done in/);
+    expect(output.err).toMatch(/Done in/);
   });
 
-  test('takes a config file, which flags win over', async () => {
+  test('reads a config file, and flags override it', async () => {
     const file = join(project.folder, 'my.config.json');
     const out = join(project.folder, 'configured');
     const stages = [{ train: 'fc', epochs: 1 }];
@@ -215,13 +215,13 @@ describe('a training', () => {
     expect(written).toMatch(/^ {2}weightDecay: 0\.2$/m);
     expect(written).toMatch(/^batch: 9$/m);
     const again = join(project.folder, 'repeated');
-    // Which says the model and the data, too.
+    // The file also contains the model and the data.
     await thaw(['train', '--out', again, '--config', join(out, 'config.yaml')]);
     const model = (folder: string) => readFileSync(join(folder, 'model', 'onnx', 'model.onnx'));
     expect(model(again).equals(model(out))).toBe(true);
   });
 
-  test('takes the model and the data from a config file where they are not given, and says so where they are gone', async () => {
+  test('takes missing model and data arguments from a config file, and reports paths that do not exist', async () => {
     const file = join(project.folder, 'subject.yaml');
     const train = (...words: string[]) => thaw(['train', ...words, '--config', file]);
     const gone = join(project.folder, 'gone');
@@ -229,21 +229,21 @@ describe('a training', () => {
     expect(await train()).toMatchObject({
       code: 2,
       err: expect.stringMatching(
-        /subject\.yaml says data: \S+gone, and there is no \S+gone\. Give both, thaw train MODEL DATA --config \S+subject\.yaml/,
+        /subject\.yaml has data: \S+gone, but \S+gone does not exist\. Give both, thaw train MODEL DATA --config \S+subject\.yaml/,
       ),
     });
-    // Words win: what is wrong then are the epochs.
+    // Arguments win, so the error is about the epochs.
     expect((await train('default', project.data)).err).toContain('epochs');
     writeFileSync(file, `model: ${gone}.onnx\ndata: ${project.data}\nepochs: 0\n`);
-    expect((await train()).err).toContain('says model: ');
+    expect((await train()).err).toContain('has model: ');
     expect((await train(project.model)).err).toContain('epochs');
     writeFileSync(file, `model: default\n`);
     expect((await train()).err).toContain('thaw train needs <data>');
     writeFileSync(file, `model: [1]\ndata: ${project.data}\n`);
-    expect((await train()).err).toContain('model is no text');
+    expect((await train()).err).toContain('model must be a text');
   });
 
-  test('refuses settings of a config file that do not exist', async () => {
+  test('refuses unknown settings in a config file', async () => {
     const file = join(project.folder, 'wrong.yaml');
     writeFileSync(file, 'epoch: 3\n');
     const { code, err } = await thaw(['train', project.model, project.data, '--config', file]);
@@ -261,24 +261,24 @@ describe('a finished run', () => {
     expect(Object.keys(evaluation).slice(0, 6)).toEqual(['loss', 'accuracy', 'top5', 'f1', 'perClass', 'confusion']);
     expect(evaluation.perClass[0]).toMatchObject({ label: 'blue', support: 3 });
     expect(evaluation.intervals.accuracy).toHaveLength(2);
-    expect(people.out).toContain(`ROC area ${evaluation.rocAuc.toFixed(3)}`);
+    expect(people.out).toContain(`ROC AUC ${evaluation.rocAuc.toFixed(3)}`);
   });
 
-  test('labels images, with a note for what is none', async () => {
+  test('labels images, and reports files that are not images', async () => {
     const folder = join(project.data, 'val', 'red');
     const other = join(project.folder, 'note.txt');
     writeFileSync(other, 'no image');
     const { code, out } = await thaw(['predict', run, folder, other]);
     expect(code).toBe(0);
     expect(out.trim().split('\n')).toHaveLength(4);
-    expect(out).toMatch(/note\.txt is left out/);
+    expect(out).toMatch(/skipped .*note\.txt/);
     const json = await thaw(['predict', run, folder, other, '--json']);
     expect(JSON.parse(json.out)).toHaveLength(3);
-    expect(json.err).toMatch(/note\.txt is left out/);
+    expect(json.err).toMatch(/skipped .*note\.txt/);
     expect(Object.keys(JSON.parse(json.out)[0])).toEqual(['file', 'label', 'probability', 'probabilities']);
   });
 
-  test('is exported in other forms, one at a time', async () => {
+  test('is exported in other formats, one at a time', async () => {
     expect((await thaw(['export', run])).out).toMatch(/run\.onnx: .*MB/);
     const { out } = await thaw(['export', run, '--fp16', '--json']);
     expect(JSON.parse(out)).toMatchObject({ file: expect.stringMatching(/model_fp16\.onnx$/) });
@@ -286,7 +286,7 @@ describe('a finished run', () => {
   });
 });
 
-test('inspect, artifacts, find-lr and models answer people and programs', async () => {
+test('inspect, artifacts, find-lr and models print text and JSON', async () => {
   const inspected = await thaw(['inspect', project.model, '--json']);
   expect(JSON.parse(inspected.out)).toMatchObject({ parameters: 453, head: { classes: 5 } });
   const folder = join(project.folder, 'compiled');
@@ -317,28 +317,28 @@ test('Ctrl-C saves and exits with 130', SIGNALS, async () => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let said = '';
+  let output = '';
   child.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   let asked = false;
   child.stdout.on('data', (text) => {
     if (asked || !String(text).includes('"type":"step"')) return;
     asked = child.kill('SIGINT');
-    // As npm does.
+    // Like npm.
     child.kill('SIGINT');
   });
   const code = await new Promise((resolve) => child.on('exit', resolve));
-  expect({ code, said }).toEqual({ code: 130, said: expect.stringContaining(`thaw resume ${out}`) });
+  expect({ code, output }).toEqual({ code: 130, output: expect.stringContaining(`thaw resume ${out}`) });
   expect(existsSync(join(out, 'checkpoints', 'last', 'checkpoint.safetensors'))).toBe(true);
 });
 
-test('Ctrl-C while the images are looked through ends it at once, in a line', SIGNALS, async () => {
+test('Ctrl-C while Thaw checks the images ends it at once, with one line', SIGNALS, async () => {
   const data = join(project.folder, 'many');
   for (const name of ['red', 'blue']) {
     mkdirSync(join(data, name), { recursive: true });
     const [image] = readdirSync(join(project.data, 'train', name));
-    // Some seconds' worth.
+    // Takes some seconds to check.
     for (let i = 0; i < 4000; i++) linkSync(join(project.data, 'train', name, image), join(data, name, `${i}.png`));
   }
   const out = join(project.folder, 'not-begun');
@@ -346,9 +346,9 @@ test('Ctrl-C while the images are looked through ends it at once, in a line', SI
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let [events, said, asked] = ['', '', 0];
+  let [events, output, asked] = ['', '', 0];
   child.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   child.stdout.on('data', (text) => {
     events += text;
@@ -360,13 +360,13 @@ test('Ctrl-C while the images are looked through ends it at once, in a line', SI
     }, 200);
   });
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
-  expect(said.match(/thaw: stopped; there was nothing to save yet/g)).toHaveLength(1);
+  expect(output.match(/thaw: stopped; nothing was saved yet/g)).toHaveLength(1);
   expect(events).not.toContain('"type":"data"');
   expect(existsSync(out)).toBe(false);
 });
 
 const brokenPipes = needs(process.platform !== 'win32', 'a system that reports a pipe without a reader');
-test('a training whose reader is gone saves itself too', brokenPipes, async () => {
+test('a training saves itself when its reader is gone', brokenPipes, async () => {
   const out = join(project.folder, 'unread');
   const words = ['train', project.model, project.data, '--out', out, '--device', 'cpu', '--epochs', '400', '--json'];
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {

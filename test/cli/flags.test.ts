@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import { defineCommand, readWords } from '../../src/cli/command.ts';
+import { defineCommand, parseArguments } from '../../src/cli/command.ts';
 import type { Values } from '../../src/cli/flags.ts';
 import type { TRAIN_FLAGS } from '../../src/cli/train-flags.ts';
 import type { Dimension } from '../../src/onnx/index.ts';
@@ -8,30 +8,30 @@ import type { TrainSettingsInput } from '../../src/session/index.ts';
 const command = defineCommand({
   name: 'try',
   summary: 'for this test',
-  words: [
-    { name: 'model', does: 'first' },
-    { name: 'images', does: 'more', optional: true, many: true },
+  positionals: [
+    { name: 'model', description: 'first' },
+    { name: 'images', description: 'more', optional: true, many: true },
   ],
   flags: {
-    out: { kind: 'text', value: 'DIR', does: 'a folder' },
-    lr: { kind: 'number', does: 'a rate' },
-    mean: { kind: 'numbers', does: 'several' },
-    'max-length': { kind: 'number', does: 'of two words' },
-    labels: { kind: 'names', does: 'names' },
-    device: { kind: 'one', of: ['auto', 'cpu', 'cuda'], does: 'a device' },
-    input: { kind: 'shapes', does: 'shapes' },
-    loss: { kind: 'setting', does: 'a name or JSON' },
-    artifacts: { kind: 'switch', does: 'on or off' },
+    out: { kind: 'text', value: 'DIR', description: 'a folder' },
+    lr: { kind: 'number', description: 'a rate' },
+    mean: { kind: 'numbers', description: 'several' },
+    'max-length': { kind: 'number', description: 'of two words' },
+    labels: { kind: 'names', description: 'names' },
+    device: { kind: 'one', of: ['auto', 'cpu', 'cuda'], description: 'a device' },
+    input: { kind: 'shapes', description: 'shapes' },
+    loss: { kind: 'setting', description: 'a name or JSON' },
+    artifacts: { kind: 'switch', description: 'on or off' },
   },
   async run() {
     return 0;
   },
 });
 
-const read = (...given: string[]) => readWords(command, given);
+const read = (...given: string[]) => parseArguments(command, given);
 const valuesOf = (...given: string[]) => read('model', ...given).values;
 
-test('types follow from the flags', () => {
+test('the types of values follow from the flags', () => {
   type Read = Values<typeof command.flags>;
   expectTypeOf<Read['out']>().toEqualTypeOf<string | undefined>();
   expectTypeOf<Read['maxLength']>().toEqualTypeOf<number | undefined>();
@@ -43,8 +43,8 @@ test('types follow from the flags', () => {
   expectTypeOf<Values<typeof TRAIN_FLAGS>>().toExtend<TrainSettingsInput>();
 });
 
-describe('words', () => {
-  test.each<[given: string[], words: string[], values: object]>([
+describe('arguments', () => {
+  test.each<[given: string[], positionals: string[], values: object]>([
     [['m'], ['m'], {}],
     [['--lr', '3', 'm', '--artifacts', 'a', 'b'], ['m', 'a', 'b'], { lr: 3, artifacts: true }],
     [['m', '--no-artifacts', 'a'], ['m', 'a'], { artifacts: false }],
@@ -57,23 +57,23 @@ describe('words', () => {
     [['m', '--input', 'a:1x2', '--input=b:Nx3'], ['m'], { input: { a: [1, 2], b: ['N', 3] } }],
     [['m', '--mean', '1,2.5', '--labels=a, b'], ['m'], { mean: [1, 2.5], labels: ['a', 'b'] }],
     [['m', '--loss', ' {"name": "focal"}', '--device=cuda'], ['m'], { loss: { name: 'focal' }, device: 'cuda' }],
-  ])('%j', (given, words, values) => {
-    expect(read(...given)).toEqual({ words, values, json: false });
+  ])('%j', (given, positionals, values) => {
+    expect(read(...given)).toEqual({ positionals, values, json: false });
   });
 
-  test('json is for all commands', () => {
-    expect(read('m', '--json')).toEqual({ words: ['m'], values: {}, json: true });
+  test('every command has json', () => {
+    expect(read('m', '--json')).toEqual({ positionals: ['m'], values: {}, json: true });
     expect(read('m', '--no-json').json).toBe(false);
   });
 
   test.each<[given: string[], message: string]>([
-    [['--lrr', '1'], 'there is no flag --lrr. Did you mean --lr?'],
-    [['--lrr=1'], 'there is no flag --lrr. Did you mean --lr?'],
-    [['-lr', '1'], 'there is no flag -lr. Did you mean --lr?'],
-    [['-l'], 'there is no flag -l. Did you mean --lr?'],
-    [['--no-lr'], 'there is no flag --no-lr. See --help for all flags'],
-    [['--__proto__=1'], 'there is no flag --__proto__. See --help for all flags'],
-    [['--constructor'], 'there is no flag --constructor. See --help for all flags'],
+    [['--lrr', '1'], 'unknown flag --lrr. Did you mean --lr?'],
+    [['--lrr=1'], 'unknown flag --lrr. Did you mean --lr?'],
+    [['-lr', '1'], 'unknown flag -lr. Did you mean --lr?'],
+    [['-l'], 'unknown flag -l. Did you mean --lr?'],
+    [['--no-lr'], 'unknown flag --no-lr. See --help for all flags'],
+    [['--__proto__=1'], 'unknown flag --__proto__. See --help for all flags'],
+    [['--constructor'], 'unknown flag --constructor. See --help for all flags'],
     [['--lr', '1', '--lr=2'], '--lr is given twice. Give it once'],
     [['--artifacts', '--no-artifacts'], '--artifacts is given twice. Give it once'],
     [['--artifacts=yes'], '--artifacts takes no value. Write --artifacts or --no-artifacts'],
@@ -86,7 +86,7 @@ describe('words', () => {
     [['--mean', '1,,2'], '--mean takes a number, not "". See --help'],
     [['--device', 'gpu'], '--device takes auto, cpu or cuda, not "gpu". Did you mean cpu?'],
     [['--device', 'accelerator'], '--device takes auto, cpu or cuda, not "accelerator". See --help'],
-    [['--input', 'x'], '--input takes NAME:SHAPE, not "x". As in pixels:batchx3x224x224'],
+    [['--input', 'x'], '--input takes NAME:SHAPE, not "x". For example pixels:batchx3x224x224'],
   ])('%j is refused', (given, message) => {
     expect(() => valuesOf(...given)).toThrow(expect.objectContaining({ code: 'bad-config', line: message }));
   });

@@ -27,7 +27,7 @@ const state: BarState = {
 };
 
 describe('the progress line', () => {
-  test('has everything where there is room', () => {
+  test('shows everything if the terminal is wide enough', () => {
     const line = String(progressLine(state, 120, plain));
     expect(line).toMatch(
       /^epoch 4\/10 {2}━+─+ {2}stage 2\/3 {2}6\/12 {2}loss 0\.314 {2}90\.0% {2}52 images\/s {2}1.min.35.s left$/,
@@ -36,18 +36,18 @@ describe('the progress line', () => {
     expect(bar.match(/━/g)!.length).toBe(bar.length / 2);
   });
 
-  test.each([100, 80, 60, 40, 24, 20])('fits %i columns, the epoch last of all to go', (width) => {
+  test.each([100, 80, 60, 40, 24, 20])('fits %i columns, and drops the epoch last', (width) => {
     const line = String(progressLine(state, width, plain));
     expect(line.length).toBeLessThanOrEqual(width);
     expect(line).toMatch(/^epoch 4\/10/);
   });
 
-  test('says that it evaluates when the steps are done', () => {
+  test('shows the evaluation after the last step', () => {
     expect(String(progressLine({ ...state, step: 12 }, 120, plain))).toContain('evaluating');
   });
 });
 
-test('a sparkline goes from the lowest to the highest level', () => {
+test('a sparkline spans from the lowest to the highest level', () => {
   expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8)).toBe('▁▂▃▄▅▆▇█');
   expect(
     sparkline(
@@ -58,7 +58,7 @@ test('a sparkline goes from the lowest to the highest level', () => {
   expect(sparkline([1, 1, 1], 5)).toBe('▁▁▁');
 });
 
-/** Texts and the columns that they take. */
+/** Texts and their width in columns. */
 const WIDTHS: [text: string, columns: number][] = [
   ['abc', 3],
   ['红色的花', 8],
@@ -77,7 +77,7 @@ const WIDTHS: [text: string, columns: number][] = [
 ];
 
 describe('columns', () => {
-  test.each(WIDTHS)('%j takes %i', (text, columns) => {
+  test.each(WIDTHS)('%j takes %i columns', (text, columns) => {
     expect(columnsOf(text)).toBe(columns);
     expect(columnsOf(bright.red(bright.bold(text)))).toBe(columns);
     expect(columnsOf(padded(text, 10))).toBe(10);
@@ -85,7 +85,7 @@ describe('columns', () => {
     expect(String(padded(text, 1))).toBe(text);
   });
 
-  test('tables are straight in any script', () => {
+  test('tables are aligned in any script', () => {
     const lines = tableLines([['class', 'right'], ...WIDTHS.map(([text]): [string, string] => [text, text])], {
       rule: true,
     });
@@ -109,7 +109,7 @@ describe('columns', () => {
         const kept = String(cut).slice(0, -1);
         expect(String(cut).at(-1)).toBe('…');
         expect(whole.map((_, i) => whole.slice(0, i).join('').trimEnd())).toContain(kept);
-        // Only a wide character can leave a column free.
+        // A wide character can leave one column free.
         expect(columnsOf(cut)).toBeGreaterThanOrEqual(width - 2);
       }
     }
@@ -119,23 +119,23 @@ describe('columns', () => {
     );
   });
 
-  test('colours end where a text is cut', () => {
+  test('a colour ends at the cut of a text', () => {
     expect(fitted(bright.red('abcdef'), 4).coloured).toBe(`${bright.red('abc').coloured}…`);
     expect(fitted(styled`ab ${bright.red('cdef')} gh`, 4).coloured).toBe('ab…');
     expect(fitted(bright.red('abcdef'), 6).coloured).toBe(bright.red('abcdef').coloured);
   });
 
-  test('the progress line counts them', () => {
+  test('the progress line counts columns', () => {
     const line = progressLine({ ...state, metric: '精度 90%' }, 60, plain);
     expect(columnsOf(line)).toBe(60);
   });
 });
 
-test('help is broken between words', () => {
+test('help text wraps between words', () => {
   expect(wrapped('one two three four', 9)).toEqual(['one two', 'three', 'four']);
 });
 
-test('paths are quoted for a shell only where they need it', () => {
+test('paths are quoted for a shell only if needed', () => {
   expect(quoted('runs/cats-1')).toBe('runs/cats-1');
   expect(quoted("my cat's")).toBe("'my cat'\\''s'");
 });
@@ -146,11 +146,11 @@ describe('a terminal', () => {
     return { texts, isTTY, columns: 40, write: (text: string) => texts.push(text) };
   };
 
-  test('draws passing lines only where someone watches, and clears them before others', () => {
+  test('draws status lines only on a terminal, and clears them before other lines', () => {
     const watched = spy(true);
     const terminal = new Terminal({ json: false, stdout: watched, stderr: spy(true), env: { NO_COLOR: '1' } });
     terminal.status('half way');
-    terminal.say('done');
+    terminal.print('done');
     expect(watched.texts).toEqual(['\rhalf way\x1b[K', '\r\x1b[K', 'done\n']);
     const piped = spy(false);
     new Terminal({ json: false, stdout: piped, stderr: spy(true), env: {} }).status('half way');
@@ -163,42 +163,42 @@ describe('a terminal', () => {
     [true, { TERM: 'dumb' }, false],
     [false, {}, false],
     [false, { FORCE_COLOR: '1' }, true],
-  ])('watched %s with %j has colours: %s', (isTTY, env, expected) => {
+  ])('terminal %s with %j has colours: %s', (isTTY, env, expected) => {
     const { colours } = new Terminal({ json: false, stdout: spy(isTTY), stderr: spy(isTTY), env });
     expect(colours.red('x').coloured !== 'x').toBe(expected);
   });
 
-  test('keeps stdout for programs with --json', () => {
+  test('keeps stdout for JSON with --json', () => {
     const [stdout, stderr] = [spy(true), spy(true)];
     const terminal = new Terminal({ json: true, stdout, stderr, env: {} });
-    terminal.say('for people');
-    terminal.line({ a: 1 });
+    terminal.print('for people');
+    terminal.printJsonLine({ a: 1 });
     expect(stdout.texts).toEqual(['{"a":1}\n']);
     expect(stderr.texts).toEqual(['for people\n']);
   });
 });
 
 test.each([
-  [4, 1, /images are the bottleneck: 80% of the time/],
-  [0.5, 4.5, /computing is the bottleneck: only 10% of the time/],
+  [4, 1, /bottleneck: data; training waited for images for 80% of the time/],
+  [0.5, 4.5, /bottleneck: compute; training waited for images for only 10% of the time/],
   [0.3, 0.1, /^((?!bottleneck).)*$/s],
-])('waiting %f s and computing %f s, a stage says what holds it up', (waited, computed, expected) => {
-  let said = '';
-  const sink = { write: (text: string) => (said += text) };
+])('a stage reports its bottleneck after waiting %f s and computing %f s', (waited, computed, expected) => {
+  let output = '';
+  const sink = { write: (text: string) => (output += text) };
   const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
   const step = { epoch: 1, steps: 2, loss: 1, sofar: { loss: 1, accuracy: 0.5 }, lr: 0.1, samples: 4 };
   for (const number of [1, 2])
-    display.take({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
+    display.show({ type: 'step', step: number, ...step, waited: waited / 2, computed: computed / 2 });
   const fault = { epoch: 1, step: 2, seen: 'training', reason: 'exploded', loss: 99, lr: 0.1, to: 0.05 } as const;
-  display.take({ type: 'rollback', ...fault, message: 'back to the start' });
-  display.take({ type: 'finding', finding: 'labels', epoch: 1, message: 'labels don’t match' });
-  expect(said).toMatch(/ {2}.*back to the start.*\n {2}.*labels don’t match.*\n$/);
+  display.show({ type: 'rollback', ...fault, message: 'back to the start' });
+  display.show({ type: 'finding', finding: 'labels', epoch: 1, message: 'labels don’t match' });
+  expect(output).toMatch(/ {2}.*back to the start.*\n {2}.*labels don’t match.*\n$/);
   const scores = { before: { loss: 1, accuracy: 0.25 }, after: { loss: 0.5, accuracy: 0.75 } };
-  display.take({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
-  expect(said).toMatch(expected);
+  display.show({ type: 'stage-end', stage: 1, seconds: waited + computed, why: 'finished', ...scores });
+  expect(output).toMatch(expected);
 });
 
-/** Names that files may have, and what is shown of them. */
+/** Hostile file names, and their printed form. */
 const HOSTILE: [name: string, shown: string][] = [
   ['\u001b]0;owned\u0007 cat', '\ufffd]0;owned\ufffd cat'],
   ['\u001b[2J\u001b[1mbold\u001b[22m', '\ufffd[2J\ufffd[1mbold\ufffd[22m'],
@@ -218,29 +218,29 @@ describe('a name from a file', () => {
 
   test.each(HOSTILE)('%j reaches a terminal as %j', (name, shown) => {
     expect(printable(name)).toBe(shown);
-    // On one line, what goes back to its start is a space.
+    // On one line, a carriage return becomes a space.
     const line = printableLine(name);
     expect(line).toBe(shown.replace('a\ufffd', 'a '));
     const red = `\u001b[31m${line}\u001b[39m`;
-    expect(written((terminal) => terminal.say(name))).toBe(`${shown}\n`);
-    expect(written((terminal) => terminal.say(terminal.colours.red(name)))).toBe(`${red}\n`);
-    expect(written((terminal) => terminal.say(styled`a ${name} ${terminal.colours.red(name)}`))).toBe(
+    expect(written((terminal) => terminal.print(name))).toBe(`${shown}\n`);
+    expect(written((terminal) => terminal.print(terminal.colours.red(name)))).toBe(`${red}\n`);
+    expect(written((terminal) => terminal.print(styled`a ${name} ${terminal.colours.red(name)}`))).toBe(
       `a ${line} ${red}\n`,
     );
-    expect(written((terminal) => terminal.say(joined([name, padded(name, 1)], ',')))).toBe(`${line},${line}\n`);
-    expect(written((terminal) => terminal.say(tableLines([[name, '1']]).join('\n')))).toBe(`${line}  1\n`);
+    expect(written((terminal) => terminal.print(joined([name, padded(name, 1)], ',')))).toBe(`${line},${line}\n`);
+    expect(written((terminal) => terminal.print(tableLines([[name, '1']]).join('\n')))).toBe(`${line}  1\n`);
     expect(written((terminal) => terminal.status(name))).toBe(`\r${line}\u001b[K`);
-    const json = written((terminal) => terminal.answer({ [name]: name }));
+    const json = written((terminal) => terminal.printJson({ [name]: name }));
     expect(JSON.parse(json)).toEqual({ [name]: name });
     expect(printable(json)).toBe(json);
   });
 
-  test('tabs and new lines stay in texts of several lines', () => {
+  test('multi-line text keeps tabs and line breaks', () => {
     expect(printable('日本語\tx\ny')).toBe('日本語\tx\ny');
   });
 });
 
-test('colours are put into tagged templates only: as part of a string they would be lost', () => {
+test('coloured text appears only in tagged templates, because plain strings would lose the colour', () => {
   const files = readdirSync('src/cli', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const lines = files.flatMap((file) => readFileSync(`src/cli/${file}`, 'utf8').split('\n'));
   const colourful = lines.filter((line) => /\$\{[\w.]*\b(?:c|colours)\.\w+\(/.test(line));

@@ -1,4 +1,4 @@
-// Platforms that onnxruntime-node has no binary for: a copy of Thaw beside everything that it needs but that package.
+// Platforms without a binary of onnxruntime-node, simulated by a copy of Thaw without that package.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { makeProject, type Project } from '../node/commands/project.ts';
 const NATIVE = 'onnxruntime-node';
 const WEB = 'onnxruntime-web';
 const INSTALL_WEB = `npm install ${WEB}@${ONNXRUNTIME}`;
-/** With momentum alone: Adam makes steps of rounding errors where gradients are zero. */
+/** Plain momentum, because Adam turns rounding errors into steps if gradients are zero. */
 const SETTINGS: TrainingSettings = {
   epochs: 3,
   batch: 6,
@@ -39,7 +39,7 @@ afterAll(() => {
   rmSync(copies, { recursive: true, force: true });
 });
 
-/** A copy of the sources, and links to all packages but those that are hidden. @returns its folder */
+/** Copies the sources and links all packages except the hidden ones. @returns the folder */
 function copyWithout(hidden: readonly string[]): string {
   const folder = mkdtempSync(join(copies, 'copy-'));
   for (const name of ['src', 'package.json']) cpSync(name, join(folder, name), { recursive: true });
@@ -49,13 +49,13 @@ function copyWithout(hidden: readonly string[]): string {
   return folder;
 }
 
-interface Ended {
+interface ChildExit {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-const node = (...words: readonly string[]): Promise<Ended> =>
+const node = (...words: readonly string[]): Promise<ChildExit> =>
   new Promise((done) => {
     execFile(process.execPath, ['--import', 'tsx', ...words], { timeout: 120_000 }, (error, stdout, stderr) =>
       done({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
@@ -66,7 +66,7 @@ const thaw = (folder: string, ...words: readonly string[]) => node(join(folder, 
 
 const linesWith = (word: string, text: string) => text.split('\n').filter((line) => line.includes(word));
 
-/** The trained weights of a run, one after the other. */
+/** All trained weights of a run in one array. */
 async function weightsOf(run: string): Promise<Float32Array> {
   const { graph } = await readModelFile(join(run, 'model/onnx/model.onnx'));
   return Float32Array.from([...graph.initializers.values()].flatMap((value) => [...(value.data as Float32Array)]));
@@ -93,7 +93,7 @@ describe('without onnxruntime-node', () => {
     const { code, stdout, stderr } = await thaw(folder, 'train', project.model, project.data, '--out', out(), ...flags);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(linesWith('wasm', stdout)).toEqual([
-      expect.stringMatching(/^device +wasm, since onnxruntime-node isn't installed; training takes .* as long as/),
+      expect.stringMatching(/^device +wasm, because onnxruntime-node is not installed; training takes .* as long as/),
     ]);
     await trainHere('native', 'cpu');
     const [web, native] = [await weightsOf(out()), await weightsOf(join(project.folder, 'native'))];
@@ -104,7 +104,7 @@ describe('without onnxruntime-node', () => {
     expect(modelBytes(out()).equals(modelBytes(join(project.folder, 'both')))).toBe(true);
   });
 
-  test('every job that runs a model does so on WebAssembly', async () => {
+  test('every job can run a model on WebAssembly', async () => {
     const script = join(folder, 'all.ts');
     const [model, data] = [project.model, project.data].map((path) => JSON.stringify(path));
     const results = JSON.stringify(mkdtempSync(join(project.folder, 'all-')));
@@ -136,17 +136,19 @@ describe('without onnxruntime-node', () => {
     expect(answers).toBe(1);
   });
 
-  test('a command that runs a model once reports it too', async () => {
+  test('a command that runs a model once also reports it', async () => {
     const { code, stdout, stderr } = await thaw(folder, 'inspect', project.model, '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ parameters: expect.any(Number) });
-    expect(stderr.trim()).toMatch(/^device +wasm, since onnxruntime-node isn't installed; .*$/);
+    expect(stderr.trim()).toMatch(/^device +wasm, because onnxruntime-node is not installed; .*$/);
   });
 
-  test('cpu by name is an error that says how to get it', async () => {
+  test('--device cpu is an error that explains how to get it', async () => {
     const { code, stderr } = await thaw(folder, 'inspect', project.model, '--device', 'cpu');
     expect(code).toBe(2);
-    expect(stderr.trim()).toBe(`thaw: device cpu can't be had: onnxruntime-node isn't installed. ${INSTALL_RUNTIME}`);
+    expect(stderr.trim()).toBe(
+      `thaw: device cpu is not available: onnxruntime-node is not installed. ${INSTALL_RUNTIME}`,
+    );
   });
 
   test('the doctor lists the devices that work', async () => {
@@ -155,27 +157,29 @@ describe('without onnxruntime-node', () => {
     expect(onnxruntime).toMatchObject({ [NATIVE]: null, [WEB]: ONNXRUNTIME });
     const works = devices.filter(({ available }: { available: boolean }) => available);
     expect(works.map(({ device }: { device: string }) => device)).toEqual(['wasm']);
-    expect(problems[0].what).toMatch(/^onnxruntime-node isn't installed: training on WebAssembly takes/);
+    expect(problems[0].what).toMatch(/^onnxruntime-node is not installed: training on WebAssembly takes/);
   });
 });
 
 describe('without either package', () => {
-  test.each(['train', 'inspect'])('%s names the command that helps', async (command) => {
+  test.each(['train', 'inspect'])('%s prints the command that installs it', async (command) => {
     const folder = copyWithout([NATIVE, WEB]);
     const data = command === 'train' ? [project.data] : [];
     const { code, stdout, stderr } = await thaw(folder, command, project.model, ...data);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.trim().split('\n')).toEqual([
-      expect.stringContaining(`onnxruntime-node isn't installed, and onnxruntime-web isn't installed. ${INSTALL_WEB}`),
+      expect.stringContaining(
+        `onnxruntime-node is not installed, and onnxruntime-web is not installed. ${INSTALL_WEB}`,
+      ),
     ]);
   });
 
-  test('wasm by name is an error that says how to get it', async () => {
+  test('--device wasm is an error that explains how to get it', async () => {
     const { stderr } = await thaw(copyWithout([WEB]), 'inspect', project.model, '--device', 'wasm');
-    expect(stderr.trim()).toContain(`device wasm can't be had: onnxruntime-web isn't installed. ${INSTALL_WEB}`);
+    expect(stderr.trim()).toContain(`device wasm is not available: onnxruntime-web is not installed. ${INSTALL_WEB}`);
   });
 
-  test('another version of onnxruntime-web is not taken', async () => {
+  test('refuses another version of onnxruntime-web', async () => {
     const folder = copyWithout([NATIVE, WEB]);
     const other = join(folder, 'node_modules', WEB);
     mkdirSync(other);
@@ -187,7 +191,7 @@ describe('without either package', () => {
   });
 });
 
-describe('a native package that does not load', () => {
+describe('a native package that fails to load', () => {
   test('because its binary is broken', async () => {
     const folder = copyWithout([NATIVE]);
     const broken = join(folder, 'node_modules', NATIVE);
@@ -199,12 +203,12 @@ describe('a native package that does not load', () => {
     const { code, stdout } = await thaw(folder, 'inspect', project.model);
     expect(code).toBe(0);
     expect(linesWith('wasm', stdout)).toEqual([
-      expect.stringMatching(/^device +wasm, since onnxruntime-node cannot be loaded: .*; training takes/),
+      expect.stringMatching(/^device +wasm, because onnxruntime-node cannot be loaded: .*; training takes/),
     ]);
   });
 
   test(
-    'because the C library is musl: it is not even tried',
+    'because the C library is musl, so Thaw does not try it',
     needs(process.platform === 'linux', 'Linux'),
     async () => {
       const preload = join(copies, 'musl.mjs');
@@ -226,13 +230,13 @@ describe('a native package that does not load', () => {
       );
       expect(code).toBe(0);
       expect(linesWith('wasm', stdout)).toEqual([
-        expect.stringMatching(/^device +wasm, since onnxruntime-node has no binary for musl \(Alpine\), only for /),
+        expect.stringMatching(/^device +wasm, because onnxruntime-node has no binary for musl \(Alpine\), only for /),
       ]);
     },
   );
 });
 
-test('a training on WebAssembly that was stopped and resumed equals one that never stopped, to the byte', async () => {
+test('a stopped and resumed training on WebAssembly gives the same bytes as an uninterrupted one', async () => {
   await trainHere('whole', 'wasm');
   const controller = new AbortController();
   const onEvent = (event: JobEvent) => event.type === 'epoch' && event.epoch === 1 && controller.abort();

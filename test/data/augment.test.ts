@@ -22,7 +22,7 @@ const nothing: AugmentationDraw = {
 const side = 40;
 const plain = presetPreprocessing('raw', { size: side, layout: 'nhwc' });
 
-/** The image's own size is the input's, so that what is not changed stays the same to the bit. */
+/** The image has the input's size, so that unchanged values stay bit-identical. */
 async function augmented(
   data: Uint8Array,
   draw: Partial<AugmentationDraw>,
@@ -57,7 +57,7 @@ const expectNear = (actual: Float32Array, expected: Uint8Array, tolerance: numbe
 };
 
 describe('geometry', () => {
-  it('changes nothing where nothing is drawn', async () => {
+  it('changes nothing if nothing is drawn', async () => {
     expect([...(await augmented(image, {}))]).toEqual([...image]);
   });
 
@@ -84,7 +84,7 @@ describe('geometry', () => {
     );
   });
 
-  it('keeps crops inside of the image, with the proportions and the area asked for', () => {
+  it('keeps crops inside the image, with the requested aspect ratio and area', () => {
     const random = new Random(1);
     for (let i = 0; i < 200; i++) {
       const crop = drawAugmentation(augmentationPolicies.light, random).crop!;
@@ -100,7 +100,7 @@ describe('geometry', () => {
     }
   });
 
-  it.each(['mean', 'edge'] as const)('turns by quarters and by half, anticlockwise, fill %s', async (fill) => {
+  it.each(['mean', 'edge'] as const)('rotates by quarter and half turns, anticlockwise, fill %s', async (fill) => {
     const turned = (rotation: number) => augmented(image, { moves: [['rotation', rotation]], fill });
     expectNear(
       await turned(90),
@@ -122,7 +122,7 @@ describe('geometry', () => {
     );
   });
 
-  it('turns by any angle', async () => {
+  it('rotates by any angle', async () => {
     const angle = Math.PI / 6;
     const expected = rgb(side, side, (x, y) => {
       const [u, v] = [x - 19.5, y - 19.5];
@@ -150,11 +150,11 @@ describe('geometry', () => {
     expect(at(values, 20, 20)[2]).toBe(98);
   });
 
-  it('shows what lies beyond a crop when it turns', async () => {
+  it('shows the surroundings of a crop when rotated', async () => {
     const wide = gradient(120, 120);
     const crop = { scale: 1 / 9, ratio: 1, x: 0.5, y: 0.5 };
     const values = await augmented(wide, { crop, moves: [['rotation', 45]] }, plain, [120, 120]);
-    // The input's top left corner shows what was 28 pixels above the centre, the bottom left one what was as far to the left.
+    // The input's top left corner shows the pixel 28 above the centre; the bottom left corner, the one as far to the left.
     expect(at(values, 0, 0)[0]).toBeCloseTo(127, -1);
     expect(at(values, 0, 0)[1]).toBeCloseTo(68, -1);
     expect(at(values, 0, 39)[0]).toBeCloseTo(68, -1);
@@ -207,7 +207,7 @@ describe('geometry', () => {
     expect(at(drawnOut, 37, 20)[0]).toBeGreaterThan(250);
   });
 
-  it('moves one after the other about the centre, whatever their number', async () => {
+  it('composes any number of moves about the centre', async () => {
     const there = await augmented(image, {
       moves: [
         ['translationX', 0.25],
@@ -216,7 +216,7 @@ describe('geometry', () => {
       ],
       fill: 'edge',
     });
-    // A point (x, y) from the centre goes to (y, −x − 10), then to twice that.
+    // A point (x, y) relative to the centre goes to (y, −x − 10), then to twice that.
     expectNear(
       there,
       mapped((x, y) => {
@@ -228,11 +228,11 @@ describe('geometry', () => {
     );
   });
 
-  it('turns by quarters exactly, sides exchanged', async () => {
+  it('rotates by quarter turns exactly, with swapped sides', async () => {
     const wide = gradient(side, side / 2);
     const p = { ...plain, width: side / 2, height: side };
     const quarter = await augmented(wide, { quarterTurns: 1 }, p, [side, side / 2]);
-    // The top right corner comes to the top left.
+    // The top right corner moves to the top left.
     expect([...quarter.subarray(0, 3)]).toEqual([255, 0, 128]);
     const half = await augmented(image, { quarterTurns: 2 });
     expect([...half]).toEqual([...(await augmented(image, { horizontalFlip: true, verticalFlip: true }))]);
@@ -243,7 +243,7 @@ describe('geometry', () => {
     );
   });
 
-  it('leaves no hole with edges drawn out, whatever the sizes', async () => {
+  it('leaves no gap with repeated edges, for any sizes', async () => {
     const random = new Random(3);
     const wild = readAugmentation({
       resizedCrop: { probability: 0.7, scale: [0.01, 1], ratio: [0.2, 5] },
@@ -254,7 +254,7 @@ describe('geometry', () => {
       translation: { probability: 0.4, fraction: [-0.5, 0.5] },
       blur: { probability: 0.3, sigma: [0.3, 3] },
     });
-    // libvips blurs with whole numbers, and loses a few of 200.
+    // libvips blurs with integers, and loses a few of 200.
     for (let i = 0; i < 100; i++) {
       const [width, height] = [8 + random.below(100), 8 + random.below(i % 9 ? 100 : 800)];
       const p = presetPreprocessing('raw', { width: 8 + random.below(50), height: 8 + random.below(50) });
@@ -265,7 +265,7 @@ describe('geometry', () => {
     }
   });
 
-  it('without a crop of its own takes that of evaluation', async () => {
+  it('uses the crop of evaluation by default', async () => {
     const p = presetPreprocessing('raw', { size: side, layout: 'nhwc', fit: 'crop', cropFraction: 0.5 });
     const values = await augmented(gradient(160, 80), {}, p, [160, 80]);
     expectNear(
@@ -277,8 +277,8 @@ describe('geometry', () => {
 });
 
 describe('pixels', () => {
-  it('are changed in the order drawn, in the window that the input shows', async () => {
-    // The left half is dark: what lies outside of the crop does not count.
+  it('operations apply in the drawn order, to the visible window', async () => {
+    // The left half is dark, but outside of the crop, so it does not count.
     const halves = rgb(side, side, (x) => (x < 20 ? [0, 0, 0] : [100, 100, 100]));
     const crop = { scale: 0.25, ratio: 1, x: 0.999, y: 0 };
     const operations = [
@@ -291,7 +291,7 @@ describe('pixels', () => {
     expect(brighter).toBe(2 * 49);
   });
 
-  it('perspective and elastic distortion fill in with the mean or draw the edge out', async () => {
+  it('perspective and elastic distortion fill with the mean or repeat the edge', async () => {
     const grey = new Uint8Array(side * side * 3).fill(200);
     const perspective = new Array<number>(8).fill(0.2);
     const p = { ...plain, mean: [10, 10, 10] };
@@ -304,14 +304,14 @@ describe('pixels', () => {
     const moved = await augmented(image, { elastic, fill: 'edge' });
     expect(await augmented(image, { elastic, fill: 'edge' })).toEqual(moved);
     expectNear(await augmented(image, { elastic: { ...elastic, alpha: 0 } }), image, 0);
-    // A Gaussian of σ leaves 1 / (2σ√π) of noise, whose deviation is 1/√3: 4.1 pixels, where one is worth 6.5.
+    // A Gaussian of σ reduces the noise, whose std is 1/√3, by 1 / (2σ√π): 4.1 pixels, and one pixel is worth 6.5.
     const shifts = [...moved].filter((_, i) => i % 3 === 0).map((value, i) => (value - image[3 * i]) / 6.5);
     const std = Math.sqrt(shifts.reduce((sum, shift) => sum + shift ** 2, 0) / shifts.length);
     expect(std).toBeGreaterThan(2.5);
     expect(std).toBeLessThan(5);
   });
 
-  it('noise has the deviation asked for, and is the same for the same seed', async () => {
+  it('noise has the requested standard deviation, and equal seeds give equal noise', async () => {
     const grey = new Uint8Array(side * side * 3).fill(128);
     const noisy = await augmented(grey, { operations: [['noise', 0.04, 1]] });
     const mean = noisy.reduce((a, b) => a + b) / noisy.length;
@@ -322,7 +322,7 @@ describe('pixels', () => {
     expect(await augmented(grey, { operations: [['noise', 0.04, 2]] })).not.toEqual(noisy);
   });
 
-  it.each([5, 30, 60, 95])('JPEG of quality %i is as sharp writes it', async (quality) => {
+  it.each([5, 30, 60, 95])('JPEG with quality %i equals that of sharp', async (quality) => {
     const [width, height] = [61, 45];
     const { data } = waves(width, height);
     const written = await fromRgb(data, width, height).jpeg({ quality, chromaSubsampling: '4:2:0' }).toBuffer();
@@ -334,7 +334,7 @@ describe('pixels', () => {
     expect(differences.mean).toBeLessThan(before.mean / 3.5);
   });
 
-  it('copies are blended by their weights', async () => {
+  it('blends copies by their weights', async () => {
     const mix = [
       { weight: 0.25, moves: [], operations: [] },
       { weight: 0.75, moves: [], operations: [['invert'] as const] },
@@ -373,13 +373,13 @@ describe('pixels', () => {
 });
 
 describe('drawing', () => {
-  it('depends on the seed alone', () => {
+  it('depends only on the seed', () => {
     const draw = (seed: number) => drawAugmentation(augmentationPolicies.heavy, new Random(seed, 'augment', 1, 2));
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
   });
 
-  it('follows probability and range', () => {
+  it('respects probability and range', () => {
     const random = new Random(7);
     const a: Augmentation = { horizontalFlip: { probability: 0.25 }, hue: { probability: 1, degrees: [-20, 10] } };
     const draws = Array.from({ length: 2000 }, () => drawAugmentation(a, random));
@@ -417,7 +417,7 @@ describe('configuration', () => {
   });
 
   it.each([
-    ['extreme', /there is no augmentation policy "extreme"/],
+    ['extreme', /unknown augmentation policy "extreme"/],
     [{ blurr: {} }, /augmentation.*blurr/],
     [{ horizontalFlip: { probability: 2 } }, /augmentation.horizontalFlip.probability: /],
     [
@@ -428,12 +428,12 @@ describe('configuration', () => {
     [{ posterize: { probability: 1, bits: [5, 3] } }, /augmentation.posterize.bits: the first number/],
     [{ fill: 'sky' }, /augmentation.fill: /],
     [7, /augmentation: /],
-  ])('%j is refused', (value, message) => {
+  ])('refuses %j', (value, message) => {
     expect(() => readAugmentation(value)).toThrow(message);
   });
 });
 
-it('previews are images that differ', async () => {
+it('previews are different images', async () => {
   const file = `${temporaryFolder()}/p.png`;
   await fromRgb(gradient(80, 60), 80, 60).png().toFile(file);
   const p = presetPreprocessing('imagenet', { size: side });

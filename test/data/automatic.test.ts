@@ -1,4 +1,4 @@
-// TrivialAugment, RandAugment and AugMix: what they draw, in torchvision's strengths; and the distributions that AugMix weighs by.
+// Draws of TrivialAugment, RandAugment and AugMix, with torchvision's strengths, and the distributions of AugMix's weights.
 import { describe, expect, it } from 'vitest';
 import { type AugmentationDraw, drawAugmentation, readAugmentation } from '../../src/data/index.ts';
 import { Random } from '../../src/random.ts';
@@ -13,7 +13,7 @@ const stepsOf = ({ moves, operations }: Pick<AugmentationDraw, 'moves' | 'operat
   ...operations,
 ];
 
-/** The numbers that each step was drawn with, in rising order, each once. */
+/** Distinct parameters of each step, sorted. */
 function strengths(steps: readonly Step[]): Record<string, number[]> {
   const byName = new Map<string, Step[]>();
   for (const step of steps) byName.set(step[0], [...(byName.get(step[0]) ?? []), step]);
@@ -37,7 +37,7 @@ describe('TrivialAugment', () => {
     expect(Math.abs(idle / 8000 - 1 / 14)).toBeLessThan(0.015);
   });
 
-  it('of any of 31 strengths, up to the wide space’s', () => {
+  it('uses any of 31 strengths of the wide space', () => {
     expect(drawn.rotation).toHaveLength(61);
     expect([drawn.rotation[0], drawn.rotation[60]]).toEqual([-135, 135]);
     expect(Math.tan((drawn.shearX.at(-1)! * Math.PI) / 180)).toBeCloseTo(0.99, 10);
@@ -50,7 +50,7 @@ describe('TrivialAugment', () => {
 });
 
 describe('RandAugment', () => {
-  it('draws two operations of strength 9 of 30', () => {
+  it('draws two operations with strength 9 of 30', () => {
     const all = draws({ randAugment: { probability: 1 } });
     expect(Math.max(...all.map((draw) => stepsOf(draw).length))).toBe(2);
     const drawn = strengths(all.flatMap(stepsOf));
@@ -62,7 +62,7 @@ describe('RandAugment', () => {
     expect(drawn.solarize.map((by) => by.toFixed(4))).toEqual(['178.5000']);
   });
 
-  it('draws as many and as strong ones as asked for', () => {
+  it('draws the requested number and strength of operations', () => {
     const all = draws({ randAugment: { probability: 0.5, operations: 4, magnitude: 30 } });
     expect(Math.max(...all.map((draw) => stepsOf(draw).length))).toBe(4);
     const none = all.filter((draw) => stepsOf(draw).length === 0).length;
@@ -81,17 +81,17 @@ describe('AugMix', () => {
       expect(stepsOf(mix![0])).toEqual([]);
       for (const chain of mix!.slice(1)) expect([1, 2, 3]).toContain(stepsOf(chain).length);
     }
-    // With α = 1 the image's own part is uniform from 0 to 1.
+    // With α = 1, the weight of the image is uniform from 0 to 1.
     const own = all.map(({ mix }) => mix![0].weight);
     expect(own.reduce((a, b) => a + b) / own.length).toBeCloseTo(0.5, 1);
     expect(own.filter((weight) => weight < 0.25).length / own.length).toBeCloseTo(0.25, 1);
     const drawn = strengths(all.flatMap(({ mix }) => mix!.slice(1).flatMap(stepsOf)));
-    // Severity 3: strengths of 0, 1 and 2 ninths.
+    // Severity 3: strengths 0, 1/9 and 2/9.
     expect(drawn.rotation.map((by) => by.toFixed(3))).toEqual(['-6.667', '-3.333', '0.000', '3.333', '6.667']);
     expect(drawn.posterize).toEqual([3, 4]);
   });
 
-  it('width and severity are as asked for', () => {
+  it('respects width and severity', () => {
     const [draw] = draws({ augMix: { probability: 1, width: 1, severity: 10, alpha: 0.2 } }, 1);
     expect(draw.mix).toHaveLength(2);
   });
@@ -105,7 +105,7 @@ describe('random numbers', () => {
 
   it.each([0.3, 1, 2.5, 20])('of a gamma distribution of shape %d', (shape) => {
     const values = many(() => random.gamma(shape));
-    // Both are the shape.
+    // Mean and variance both equal the shape.
     expect(Math.abs(mean(values) / shape - 1)).toBeLessThan(0.05);
     expect(Math.abs(variance(values.slice(0, 4000)) / shape - 1)).toBeLessThan(0.2);
   });
@@ -122,7 +122,7 @@ describe('random numbers', () => {
     expect(Math.max(...values)).toBeLessThanOrEqual(1);
   });
 
-  it('of which one takes all where every one would be 0', () => {
+  it('one weight is 1 if all would be 0', () => {
     const parts = random.dirichlet(1e-9, 3);
     expect(parts.toSorted()).toEqual([0, 0, 1]);
   });

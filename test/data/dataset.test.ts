@@ -30,7 +30,7 @@ function crc32(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** A whole PNG of one bit a pixel: 20,000 x 20,000 are 50 MB of zeros, which deflate to 50 KB. */
+/** A valid PNG with one bit per pixel: 20,000 x 20,000 pixels are 50 MB of zeros, compressed to 50 KB. */
 function bombPng(side: number): Buffer {
   const chunk = (type: string, content: Uint8Array) => {
     const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
@@ -54,7 +54,7 @@ function bombPng(side: number): Buffer {
 }
 
 describe('class folders', () => {
-  it('named as JavaScript names its own things', async () => {
+  it('with names of properties of JavaScript objects', async () => {
     const data = await openDataset(await classFolders(temporaryFolder(), { constructor: 3, ['__proto__']: 3 }));
     expect(data.classes).toEqual(['__proto__', 'constructor']);
   });
@@ -75,14 +75,14 @@ describe('class folders', () => {
     expect(data.problems).toEqual([]);
   });
 
-  it('sorts classes by code units and finds images in folders below', async () => {
+  it('sorts classes by code units and finds images in subfolders', async () => {
     const root = await classFolders(temporaryFolder(), { é: 2, Z: 2, a: 2, 'a/more': 1, 10: 2, 9: 2 });
     const data = await openDataset(root, { valFraction: 0 });
     expect(data.classes).toEqual(['10', '9', 'Z', 'a', 'é']);
     expect(data.train.filter(({ label }) => label === 3)).toHaveLength(3);
   });
 
-  it('a class may be called test where there is no train', async () => {
+  it('a class can be named test if there is no train', async () => {
     const root = await classFolders(temporaryFolder(), { test: 2, rest: 2 });
     expect((await openDataset(root)).classes).toEqual(['rest', 'test']);
   });
@@ -99,7 +99,7 @@ describe('class folders', () => {
     expect(names(root, (await openDataset(root, { seed: 4 })).val)).not.toEqual(names(root, data.val));
   });
 
-  it('splits the same wherever the folder lies', async () => {
+  it('splits do not depend on the location of the folder', async () => {
     const [here, there] = [
       await classFolders(temporaryFolder(), { a: 9, b: 9 }),
       await classFolders(temporaryFolder(), { b: 9, a: 9 }),
@@ -125,13 +125,13 @@ describe('files that are not images', () => {
     return root;
   };
 
-  it('are listed with the reason and left out', async () => {
+  it('are skipped and listed with the reason', async () => {
     const root = await spoiled();
     const data = await openDataset(root, { valFraction: 0 });
     expect(
       Object.fromEntries(data.problems.map(({ file, reason }) => [relative(root, file), reason.split(' (')[0]])),
     ).toEqual({
-      'README.md': 'in no class folder',
+      'README.md': 'not in a class folder',
       'a/cut.jpg': 'broken image',
       'a/notes.jpg': 'not an image',
       'a/zero.png': 'empty file',
@@ -144,18 +144,18 @@ describe('files that are not images', () => {
     expect(names(root, data.train)).toContain('a/photo');
   });
 
-  it('are not waited for where they are pipes', needs(process.platform !== 'win32', PIPES), async () => {
+  it('do not block if they are pipes', needs(process.platform !== 'win32', PIPES), async () => {
     const root = await classFolders(temporaryFolder(), { a: 2, b: 2 });
     execFileSync('mkfifo', [join(root, 'a', 'pipe.png')]);
     const data = await openDataset(root, { valFraction: 0 });
     expect(data.problems).toEqual([{ file: join(root, 'a', 'pipe.png'), reason: 'not a file' }]);
   });
 
-  it('stop a strict run', async () => {
-    await refused(openDataset(await spoiled(), { strict: true }), /^8 files in .* can't be used: .*README\.md/);
+  it('stop strict opening', async () => {
+    await refused(openDataset(await spoiled(), { strict: true }), /^8 unusable files in .*: .*README\.md/);
   });
 
-  it('placeholders among photographs are left out', async () => {
+  it('skips placeholders among photographs', async () => {
     const root = temporaryFolder();
     for (let i = 0; i < 20; i++)
       write(
@@ -172,7 +172,7 @@ describe('files that are not images', () => {
   });
 });
 
-describe('data sets that can not be trained on', () => {
+describe('data sets that training refuses', () => {
   it.each([
     ['one class', { a: 3 }, /only one class, "a"/],
     ['an empty class', { a: 3, b: 0 }, /class "b" is empty/],
@@ -181,7 +181,7 @@ describe('data sets that can not be trained on', () => {
       { 'train/a': 2, 'train/b': 2, 'val/a': 1, 'val/c': 1 },
       /class "c" is in val but not in train/,
     ],
-    ['a single image to split', { a: 3, b: 1 }, /class "b" has one image/],
+    ['a single image to split', { a: 3, b: 1 }, /class "b" has only one image/],
   ])('%s', async (_, counts, message) => {
     await refused(openDataset(await classFolders(temporaryFolder(), counts)), message);
   });
@@ -194,7 +194,7 @@ describe('data sets that can not be trained on', () => {
 
   it('no such folder, an empty one, one with images but no folders, a file', async () => {
     const root = temporaryFolder();
-    await refused(openDataset(join(root, 'nowhere')), /there is no .*nowhere/);
+    await refused(openDataset(join(root, 'nowhere')), /nowhere does not exist/);
     await refused(openDataset(root), /is empty/);
     const file = write(root, '1.png', await image(1));
     await refused(openDataset(root), /has no class folders/);
@@ -242,16 +242,12 @@ describe('tables', () => {
   it.each([
     ['no label', 'file_name,label\nimages/1.png,a\nimages/2.png,\n', /line 3: no label for images\/2.png/],
     ['no label column', 'file_name,klass\nimages/1.png,a\n', /no column label, only file_name, klass/],
-    [
-      'no such file',
-      'file_name,label\nimages/1.png,a\nimages/9.png,b\n',
-      /1 of the files in .* do not exist: images\/9.png/,
-    ],
+    ['no such file', 'file_name,label\nimages/1.png,a\nimages/9.png,b\n', /1 files of .* do not exist: images\/9.png/],
     ['no rows', 'file_name,label\n', /has no rows/],
     [
       'two labels for a file',
       'file_name,label\nimages/1.png,a\nimages/1.png,b\n',
-      /line 3: images\/1.png was "a" before/,
+      /line 3: images\/1.png has the label "b", but earlier "a"/,
     ],
     ['an unknown split', 'file_name,label,split\nimages/1.png,a,later\n', /line 2: split is "later"/],
     ['too many columns', 'file_name,label\nimages/1.png,a,b,c\n', /line 2/],
@@ -259,7 +255,7 @@ describe('tables', () => {
     await refused(openDataset(write(await withImages(), 'labels.csv', text)), message);
   });
 
-  it('a line that is no JSON', async () => {
+  it('a line that is not JSON', async () => {
     await refused(
       openDataset(write(await withImages(), 'a.jsonl', '{"file_name": "images/1.png", "label": "a"}\nnope')),
       /line 2 is not a JSON object/,
@@ -268,7 +264,7 @@ describe('tables', () => {
 });
 
 describe('with the classes of a model', () => {
-  it('keeps their order and holds all out if asked', async () => {
+  it('keeps their order and can hold out everything', async () => {
     const root = await classFolders(temporaryFolder(), { a: 2, c: 1 });
     const data = await openDataset(root, { classes: ['c', 'b', 'a'], valFraction: 1 });
     expect(data.classes).toEqual(['c', 'b', 'a']);
@@ -276,7 +272,7 @@ describe('with the classes of a model', () => {
     expect(data.val.map(({ label }) => label)).toEqual([2, 2, 0]);
   });
 
-  it('refuses others', async () => {
+  it('refuses other classes', async () => {
     const root = await classFolders(temporaryFolder(), { a: 2, d: 2 });
     await refused(openDataset(root, { classes: ['a', 'b'] }), /the model has no class d; its 2 classes are a, b/);
   });
@@ -292,15 +288,15 @@ describe('images without labels', () => {
     expect(problems).toEqual([{ file: text, reason: 'not an image' }]);
   });
 
-  it('refuses what is missing or no image', async () => {
+  it('refuses missing files and files that are not images', async () => {
     const root = temporaryFolder();
-    await refused(openImages([join(root, 'none.jpg')]), /there is no .*none.jpg/);
+    await refused(openImages([join(root, 'none.jpg')]), /none.jpg does not exist/);
     await refused(openImages([write(root, 'text.jpg', 'text')]), /not a usable image: .*text.jpg \(not an image\)/);
     await refused(openImages([join(root)]), /not a usable image/);
   });
 });
 
-it('a data set that is being opened is given up when asked, and no more of its files are looked at', async () => {
+it('an abort stops opening a data set, and no more files are read', async () => {
   const root = await classFolders(temporaryFolder(), { cat: 3, dog: 3 });
   const asked = new AbortController();
   const opening = openDataset(root, { signal: asked.signal });

@@ -7,7 +7,7 @@ import { flat, fromRgb, rgb, temporaryFolder, write } from './images.ts';
 const raw = (changes: Partial<Preprocessing> & { size?: number } = {}) =>
   presetPreprocessing('raw', { layout: 'nhwc', ...changes });
 
-/** Two by two quarters: red, green; blue, white. */
+/** Four quarters: red, green; blue, white. */
 const quarters = (side = 32) =>
   rgb(side, side, (x, y) =>
     y < side / 2 ? (x < side / 2 ? [255, 0, 0] : [0, 255, 0]) : x < side / 2 ? [0, 0, 255] : [255, 255, 255],
@@ -73,14 +73,14 @@ describe('formats', () => {
 });
 
 describe('geometry', () => {
-  it('turns images as EXIF says', async () => {
-    // Orientation 6: to be turned clockwise, so that the lower left quarter comes to the top left.
+  it('rotates images by their EXIF orientation', async () => {
+    // Orientation 6 means clockwise: the lower left quarter moves to the top left.
     const content = await fromRgb(quarters(), 32, 32).withMetadata({ orientation: 6 }).png().toBuffer();
     const values = await pixels(content, raw({ size: 2, interpolation: 'nearest' }));
     expect([...values]).toEqual([0, 0, 255, 255, 0, 0, 255, 255, 255, 0, 255, 0]);
   });
 
-  it('turns before it stretches', async () => {
+  it('rotates before stretching', async () => {
     const wide = rgb(32, 16, (x) => (x < 16 ? [255, 0, 0] : [0, 0, 255]));
     const content = await fromRgb(wide, 32, 16).withMetadata({ orientation: 6 }).png().toBuffer();
     const values = await pixels(content, raw({ width: 1, height: 2, interpolation: 'nearest' }));
@@ -88,7 +88,7 @@ describe('geometry', () => {
   });
 
   const striped = rgb(40, 20, (x) => (x < 10 ? [255, 0, 0] : x < 30 ? [0, 255, 0] : [0, 0, 255]));
-  it('cuts out the centre', async () => {
+  it('crops the centre', async () => {
     const values = await pixels(
       await fromRgb(striped, 40, 20).png().toBuffer(),
       raw({ size: 20, fit: 'crop', cropFraction: 1 }),

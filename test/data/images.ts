@@ -1,4 +1,4 @@
-/** Images made for the tests, in a folder that goes away with them. */
+/** Generated test images, in a folder that is removed after the tests. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,7 +18,7 @@ export function write(folder: string, name: string, content: string | Uint8Array
   return file;
 }
 
-/** Raw RGB of a function of place. */
+/** Raw RGB from a function of the position. */
 export function rgb(
   width: number,
   height: number,
@@ -32,20 +32,20 @@ export function rgb(
 export const fromRgb = (data: Uint8Array, width: number, height: number) =>
   sharp(data, { raw: { width, height, channels: 3 } });
 
-/** Red grows to the right, green downwards, blue is in between. */
+/** Red grows to the right, green downwards; blue is in between. */
 export const gradient = (width: number, height: number) =>
   rgb(width, height, (x, y) => [(x / (width - 1)) * 255, (y / (height - 1)) * 255, 128]);
 
 export const flat = (background: string, width = 24, height = 16) =>
   sharp({ create: { width, height, channels: 3, background } });
 
-/** A PNG of a flat colour that depends on `n`, so that no two are alike. */
+/** A PNG with a flat colour that differs for each `n`. */
 export const image = (n: number): Promise<Buffer> =>
   flat(`rgb(${(n * 37) % 256}, ${(n * 91) % 256}, ${n % 256})`)
     .png()
     .toBuffer();
 
-/** `{ 'train/cat': 3 }` becomes train/cat/0.png to 2.png. */
+/** Writes `train/cat/0.png` to `2.png` for `{ 'train/cat': 3 }`. */
 export async function classFolders(folder: string, counts: Readonly<Record<string, number>>): Promise<string> {
   let n = 0;
   for (const [name, count] of Object.entries(counts)) {
@@ -55,7 +55,7 @@ export async function classFolders(folder: string, counts: Readonly<Record<strin
   return folder;
 }
 
-/** A photograph-like JPEG: noise, so that it is long enough to be cut off. */
+/** A photograph-like JPEG of noise, long enough to truncate. */
 export const noisyJpeg = (): Promise<Buffer> =>
   sharp({
     create: {

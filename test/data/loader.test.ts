@@ -38,7 +38,7 @@ async function epoch(
   return batches;
 }
 
-/** Notes what is decoded. */
+/** Records the decoded files. */
 class CountingCache extends ImageCache {
   readonly decoded = new Set<string>();
   override get(...[file, conditions, decode]: Parameters<ImageCache['get']>) {
@@ -61,12 +61,12 @@ describe('batches', () => {
     expect(batches.flatMap(({ labels }) => [...labels])).toEqual([0n, 1n, 2n, 0n, 1n, 2n, 0n, 1n, 2n, 0n]);
   });
 
-  it('lie as the layout says', async () => {
+  it('have the requested layout', async () => {
     const [batch] = await epoch(source(await samples(2), { preprocessing: { ...preprocessing, layout: 'nhwc' } }));
     expect(batch.inputs[0].shape).toEqual([2, 24, 24, 3]);
   });
 
-  it('are shuffled by seed and epoch, every sample once', async () => {
+  it('are shuffled by seed and epoch, with each sample once', async () => {
     const list = await samples(10);
     const order = async (seed: number, number: number) =>
       (await epoch(source(list, { shuffle: true, seed }), { epoch: number })).flatMap(({ indices }) => indices);
@@ -77,7 +77,7 @@ describe('batches', () => {
     expect(await order(2, 1)).not.toEqual(first);
   });
 
-  it('go on in the middle', async () => {
+  it('can start in the middle', async () => {
     const options = { shuffle: true, augmentation: augmentationPolicies.light };
     const list = await samples(10);
     expect(await epoch(source(list, options), { from: 1 })).toEqual((await epoch(source(list, options))).slice(1));
@@ -86,13 +86,13 @@ describe('batches', () => {
 });
 
 describe('the same bytes', () => {
-  it.each(['none', 'heavy'])('whatever concurrency, prefetch and cache: %s', async (policy) => {
+  it.each(['none', 'heavy'])('for any concurrency, prefetch and cache: %s', async (policy) => {
     const list = await samples(10);
     const options = { shuffle: true, augmentation: augmentationPolicies[policy] };
     const plain = await epoch(source(list, { ...options, cache: new ImageCache(0), concurrency: 1, prefetch: 1 }));
     const cached = source(list, { ...options, concurrency: 8 });
     expect(await epoch(cached)).toEqual(plain);
-    // From memory now: the files are gone.
+    // From the cache now: the files are gone.
     for (const { file } of list) writeFileSync(file, '');
     expect(await epoch(cached)).toEqual(plain);
     expect(cached.problems).toEqual([]);
@@ -106,18 +106,18 @@ describe('the same bytes', () => {
     expect((await epoch(evaluated, { epoch: 1 }))[0].inputs).toEqual((await epoch(evaluated, { epoch: 2 }))[0].inputs);
   });
 
-  it('the cache keeps to its limit', async () => {
+  it('the cache respects its limit', async () => {
     const list = await samples(3);
     const cached = source(list, { cache: new ImageCache(40 * 27 * 3) });
     await epoch(cached);
     for (const { file } of list) writeFileSync(file, '');
-    // One image fits, the others have to be read again and are gone.
+    // One image fits; the others must be read again, and are gone.
     expect((await epoch(cached))[0].indices).toHaveLength(1);
     expect(cached.problems).toHaveLength(2);
   });
 });
 
-describe('what is recalled', () => {
+describe('recalled samples', () => {
   const light = { augmentation: augmentationPolicies.light, shuffle: true };
   const forgetful = async () => undefined;
   const keysOf = async (from: ImageSource, options: Partial<Parameters<ImageSource['batches']>[0]> = {}) =>
@@ -126,7 +126,7 @@ describe('what is recalled', () => {
       .sort((a, b) => a.index - b.index)
       .map(({ key }) => key);
 
-  it('leaves rows for the others only', async () => {
+  it('have no rows in the batch', async () => {
     const list = await samples(10);
     const [whole] = await epoch(source(list, light));
     const keys = await keysOf(source(list, light));
@@ -142,15 +142,15 @@ describe('what is recalled', () => {
     expect(batch.indices).toEqual(whole.indices);
     expect(batch.labels).toEqual(whole.labels);
     expect(batch.recalled).toEqual([recalled, undefined, recalled, undefined]);
-    // What is recalled is not decoded.
+    // Recalled samples are not decoded.
     expect(cache.decoded.size).toBe(8);
   });
 
-  it('is asked for by keys that say content, preprocessing and what augmentation did', async () => {
+  it('are identified by keys from content, preprocessing and augmentation', async () => {
     const list = await samples(6);
     const keys = await keysOf(source(list, light));
     expect(new Set(keys).size).toBe(6);
-    // Epoch 1 shows view 1, and so may epoch 3.
+    // Epochs 1 and 3 can show the same view.
     expect(await keysOf(source(list, light), { epoch: 3, view: 1 })).toEqual(keys);
     for (const other of [
       await keysOf(source(list, light), { epoch: 2 }),
@@ -169,7 +169,7 @@ describe('what is recalled', () => {
 });
 
 describe('broken files', () => {
-  it('are left out of every epoch, told once, and the rest stays whole', async () => {
+  it('are skipped in every epoch and reported once; other images stay', async () => {
     const list = await samples(9);
     const jpeg = await noisyJpeg();
     for (const i of [1, 4, 5, 6, 7]) writeFileSync(list[i].file, jpeg.subarray(0, jpeg.length / 2));
@@ -187,8 +187,8 @@ describe('broken files', () => {
   });
 });
 
-describe('reading ahead', () => {
-  it('begins the next batches before they are asked for, and no more than that', async () => {
+describe('prefetching', () => {
+  it('starts the next batches early, but no more than allowed', async () => {
     const list = await samples(20);
     const cache = new CountingCache();
     const { decoded } = cache;
@@ -199,7 +199,7 @@ describe('reading ahead', () => {
     expect(decoded.size).toBe(12);
   });
 
-  it('can be given up, and the source read again', async () => {
+  it('can be aborted, and the source can be read again', async () => {
     const list = await samples(12);
     const once = source(list, { augmentation: augmentationPolicies.light, concurrency: 2 });
     for await (const batch of once.batches({ epoch: 1, batchSize: 3 })) {

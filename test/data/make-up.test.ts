@@ -11,7 +11,7 @@ import { fromRgb, rgb } from './images.ts';
 let folder: string;
 const at = (split: string, label: string, name: string) => join(folder, split, label, name);
 
-/** Soft blobs, different for each seed. */
+/** Soft blobs that differ for each seed. */
 async function image(seed: number, width = 96, height = 64): Promise<Buffer> {
   const random = new Random(seed);
   const blobs = Array.from({ length: 5 }, () => ({
@@ -48,7 +48,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('tells sizes, formats and images that are in two splits', async () => {
+it('reports sizes, formats and images in two splits', async () => {
   const found = await datasetSummary(await openDataset(folder));
   expect(found).toMatchObject({
     looked: 12,
@@ -71,7 +71,7 @@ it('tells sizes, formats and images that are in two splits', async () => {
   ]);
 });
 
-it('finds the same from images that are decoded already, to whatever size', async () => {
+it('gives the same from already decoded images of any size', async () => {
   const dataset = await openDataset(folder);
   const files = [...dataset.train, ...dataset.val].map(({ file }) => file);
   const decoded = new Map<string, Pixels>();
@@ -89,12 +89,12 @@ it('finds the same from images that are decoded already, to whatever size', asyn
   };
   expect(await datasetSummary(dataset, of)).toEqual(await datasetSummary(dataset));
   expect(asked).toEqual(files);
-  // An image is taken for what was decoded of it.
+  // Uses the decoded image instead of the file.
   const plain = { data: new Uint8Array(48 * 48 * 3), width: 48, height: 48 };
   expect(await datasetSummary(dataset, () => plain)).toMatchObject({ duplicates: [] });
 });
 
-it('leaves out what it cannot read', async () => {
+it('skips unreadable files', async () => {
   const missing = { file: join(folder, 'no.png'), label: 0 };
   const nothing = { classes: ['a'], train: [missing], val: [], test: [], problems: [] };
   expect(await datasetSummary(nothing)).toBeNull();

@@ -1,4 +1,4 @@
-// mixup and CutMix: torchvision's numbers for given shares, and what is drawn.
+// mixup and CutMix: torchvision's numbers for given shares, and the draws.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,7 +22,7 @@ const batch: Batch = {
   indices: [7, 4, 9],
 };
 
-/** The images of a batch with the channels last. */
+/** Converts the images of a batch to channels-last. */
 function channelsLast({ inputs: [{ shape }], ...rest }: Batch, images: Float32Array): Batch {
   const [count, channels, height, width] = shape;
   const size = channels * height * width;
@@ -35,7 +35,7 @@ function channelsLast({ inputs: [{ shape }], ...rest }: Batch, images: Float32Ar
 
 const imagesOf = ({ inputs: [{ data }] }: Batch) => data as Float32Array;
 
-describe('as torchvision', () => {
+describe('equals torchvision', () => {
   it.each(mixed)('$blend', ({ blend, images, targets }) => {
     const found = blended(batch, blend, { classes: 4, layout: 'nchw' });
     for (const [i, value] of imagesOf(found).entries()) expect(value).toBeCloseTo(images[i], 5);
@@ -47,7 +47,7 @@ describe('as torchvision', () => {
   });
 });
 
-it('counts an image as what it shows more of, and blends targets that samples have', () => {
+it('labels an image by its larger share, and blends targets', () => {
   const mixup = { kind: 'mixup', lambda: 0.25 } as const;
   expect([...blended(batch, mixup, { classes: 4, layout: 'nchw' }).labels]).toEqual([3n, 2n, 0n]);
   const several = { ...batch, targets: Float32Array.of(1, 1, 0, 0, 1, 0) };
@@ -55,14 +55,14 @@ it('counts an image as what it shows more of, and blends targets that samples ha
   expect([...targets!]).toEqual([1, 0.25, 0.75, 0.75, 0.25, 0]);
 });
 
-describe('what is drawn', () => {
+describe('draws', () => {
   const size = { width: 40, height: 20 };
   const draws = (mixup: number, cutmix: number, mixProbability = 1) => {
     const random = new Random(3);
     return Array.from({ length: 2000 }, () => drawBlend({ mixup, cutmix, mixProbability }, size, random));
   };
 
-  it('follows the probabilities', () => {
+  it('respect the probabilities', () => {
     const both = draws(0.4, 1, 0.5);
     const share = (kind: string | undefined) => both.filter((blend) => blend?.kind === kind).length / both.length;
     expect(share(undefined)).toBeCloseTo(0.5, 1);
@@ -72,7 +72,7 @@ describe('what is drawn', () => {
     expect(draws(0, 1).every((blend) => blend?.kind === 'cutmix')).toBe(true);
   });
 
-  it('shares are of a Beta distribution, rectangles lie inside', () => {
+  it('have Beta distributed shares, and rectangles inside the image', () => {
     const shares = draws(0.2, 0).map((blend) => (blend?.kind === 'mixup' ? blend.lambda : Number.NaN));
     // Var Beta(α, α) = 1 / (4 (2α + 1))
     const variance = shares.reduce((sum, share) => sum + (share - 0.5) ** 2, 0) / shares.length;
@@ -87,7 +87,7 @@ describe('what is drawn', () => {
   });
 });
 
-describe('a source', () => {
+describe('a mixed source', () => {
   const asked: BatchOptions[] = [];
   const plain: BatchSource = {
     length: 3,
@@ -102,7 +102,7 @@ describe('a source', () => {
     throw new Error('nothing came');
   };
 
-  it('blends the same for the same seed and epoch, otherwise for others, and asks for nothing by key', async () => {
+  it('blends by seed and epoch, and never recalls by key', async () => {
     const one = await first(mixedSource(plain, options), 0);
     expect(await first(mixedSource(plain, options), 0)).toEqual(one);
     expect((await first(mixedSource(plain, options), 1)).inputs).not.toEqual(one.inputs);
@@ -111,7 +111,7 @@ describe('a source', () => {
     expect(mixedSource(plain, options).fleeting).toBe(true);
   });
 
-  it('is itself where nothing is to be blended, and gives rows of labels where a batch is not', async () => {
+  it('is the plain source if blending is off, and has label rows for unblended batches', async () => {
     expect(mixedSource(plain, { ...options, mixup: 0, cutmix: 0 })).toBe(plain);
     expect(mixedSource(plain, { ...options, mixProbability: 0 })).toBe(plain);
     const untouched = await first(mixedSource(plain, { ...options, mixProbability: 1e-9 }), 0);

@@ -1,4 +1,4 @@
-// Pixel operations beside torchvision's numbers (scripts/reference/augmentation.py).
+// Compares pixel operations with torchvision's numbers (scripts/reference/augmentation.py).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { distortionOf } from '../../src/data/distortion.ts';
@@ -28,10 +28,10 @@ function differences(actual: Pixels, expected: string): Differences {
   return found;
 }
 
-/** Steps of 8 bits by which single precision may round otherwise. */
+/** Allowed difference in 8-bit steps due to single-precision rounding. */
 const TOLERANCE: Readonly<Record<string, number>> = { contrast: 1, saturation: 1, hue: 1, gamma: 1 };
 
-describe('as torchvision', () => {
+describe('equals torchvision', () => {
   it.each(fixture.cases)('$operation $numbers of $image', ({ operation, numbers, image: name, expected }) => {
     const { greatest, mean } = differences(
       operate(image(name), [[operation, ...numbers] as unknown as Operation]),

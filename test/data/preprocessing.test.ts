@@ -14,7 +14,7 @@ const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const normalize = { do_normalize: true, image_mean: imagenet.mean, image_std: imagenet.std };
 
 describe('presets', () => {
-  it('are changed field by field', () => {
+  it('can be changed field by field', () => {
     expect(presetPreprocessing('imagenet', { size: 96, layout: undefined })).toEqual({
       ...{
         width: 96,
@@ -29,20 +29,20 @@ describe('presets', () => {
     });
   });
 
-  it('follow the channels', () => {
+  it('depend on the channels', () => {
     expect(presetPreprocessing('imagenet', { channels: 'bgr' }).mean).toEqual([0.406, 0.456, 0.485]);
     expect(presetPreprocessing('imagenet', { channels: 'grey' }).mean[0]).toBeCloseTo(0.449, 6);
   });
 
   it.each([
-    ['no-such', {}, /there is no preprocessing preset "no-such"/],
+    ['no-such', {}, /unknown preprocessing preset "no-such"/],
     ['imagenet', { size: 0 }, /width is 0/],
     ['imagenet', { mean: [0.5] }, /mean is \[0.5\]/],
     ['imagenet', { std: [1, 0, 1] }, /std/],
     ['imagenet', { channels: 'cmyk' as never }, /channels is "cmyk"/],
     ['raw', { cropFraction: 0.5 }, /cropFraction is 0.5 but fit is "stretch"/],
     ['raw', { fit: 'pad' as const, width: 10, height: 20 }, /fit "pad" at 10x20/],
-  ])('%s with %j is refused', (preset, changes, message) => {
+  ])('refuses %s with %j', (preset, changes, message) => {
     expect(() => presetPreprocessing(preset, changes)).toThrow(message);
   });
 });
@@ -73,7 +73,7 @@ describe('preprocessor_config.json', () => {
       { size: { shortest_edge: 256 }, do_center_crop: true, crop_size: 224 },
       [224, 224, 'crop', 0.875],
     ],
-    ['CLIP of old', { size: 224, do_center_crop: true, crop_size: 224 }, [224, 224, 'crop', 1]],
+    ['old CLIP', { size: 224, do_center_crop: true, crop_size: 224 }, [224, 224, 'crop', 1]],
     ['crop_pct', { size: { shortest_edge: 224 }, crop_pct: 0.875 }, [224, 224, 'crop', 0.875]],
     [
       'ConvNeXt',
@@ -99,7 +99,7 @@ describe('preprocessor_config.json', () => {
     expect(geometry(json)).toEqual(expected);
   });
 
-  it('takes what the file leaves out from the model', () => {
+  it('takes missing values from the model', () => {
     expect(readPreprocessing(normalize, { width: 80, height: 64 })).toMatchObject({
       width: 80,
       height: 64,
@@ -130,7 +130,7 @@ describe('preprocessor_config.json', () => {
 
   it.each([
     ['[]', [], /not a JSON object/],
-    ['no size', normalize, /gives no size/],
+    ['no size', normalize, /has no size/],
     ['a word for a size', { size: 'large', ...normalize }, /size is "large"/],
     ['a negative size', { size: { height: -1, width: 224 }, ...normalize }, /size.height is -1/],
     ['a word for a flag', { size: 224, do_normalize: 'yes' }, /do_normalize is "yes"/],
@@ -138,7 +138,7 @@ describe('preprocessor_config.json', () => {
     ['two means', { size: 224, ...normalize, image_mean: [1, 2] }, /image_mean is \[1,2\]/],
     ['an unknown filter', { size: 224, ...normalize, resample: 9 }, /resample is 9/],
     ['a rescale factor of 0', { size: 224, ...normalize, rescale_factor: 0 }, /rescale_factor is 0/],
-    ['no fixed size', { size: { shortest_edge: 224 }, ...normalize }, /images differ in size/],
+    ['no fixed size', { size: { shortest_edge: 224 }, ...normalize }, /images have different sizes/],
     [
       'a crop larger than the image',
       { size: { shortest_edge: 200 }, do_center_crop: true, crop_size: 224, ...normalize },
@@ -149,7 +149,7 @@ describe('preprocessor_config.json', () => {
       { size: { height: 256, width: 256 }, do_center_crop: true, crop_size: 224, ...normalize },
       /stretches/,
     ],
-  ])('%s is refused', (_, json, message) => {
+  ])('refuses %s', (_, json, message) => {
     expect(() => readPreprocessing(json)).toThrow(message);
   });
 
@@ -161,16 +161,16 @@ describe('preprocessor_config.json', () => {
     presetPreprocessing('imagenet', { fit: 'pad', size: 64 }),
     presetPreprocessing('unit', { channels: 'grey', interpolation: 'lanczos3' }),
   ];
-  it.each(variants)('is written and read back: %j', (p) => {
+  it.each(variants)('can be written and read back: %j', (p) => {
     expect(readPreprocessing(JSON.parse(JSON.stringify(writePreprocessing(p))))).toEqual(p);
   });
 
   /**
-   * transformers.js resizes with sharp's `affine`, which takes the nearest pixels when it shrinks; ours averages them. On a
-   * gradient both see almost the same: within 1.5 of 255 on average, and 9 at the border.
+   * transformers.js resizes with sharp's `affine`, which uses the nearest pixels when shrinking; ours averages. On a gradient, both are
+   * nearly the same: within 1.5 of 255 on average, and 9 at the border.
    */
   it.each(variants.filter(({ channels, layout }) => channels !== 'grey' && layout === 'nchw'))(
-    'means the same to transformers.js: %j',
+    'gives the same input in transformers.js: %j',
     async (p) => {
       const file = `${temporaryFolder()}/gradient.png`;
       await fromRgb(gradient(320, 240), 320, 240).png().toFile(file);
@@ -185,7 +185,7 @@ describe('preprocessor_config.json', () => {
     },
   );
 
-  it('of a side that is cropped from a longer one', () => {
+  it('a side cropped from a longer one', () => {
     const crop = { do_center_crop: true, crop_size: { height: 224, width: 224 } };
     const config = { do_resize: true, size: { shortest_edge: 256 }, resample: 2, ...crop };
     expect(readPreprocessing(config)).toMatchObject({

@@ -14,8 +14,8 @@ async function opened(name: string, text: string, labels: LabelReading, options 
 const labels: LabelReading = { kind: 'labels' };
 const numbers: LabelReading = { kind: 'numbers' };
 
-describe('several labels an image', () => {
-  it('come in a column, between | or ;, quoted or not, or none', async () => {
+describe('several labels per image', () => {
+  it('can be in one column, separated by | or ;, quoted or not, or empty', async () => {
     const text = 'file_name,labels,split\n1.png,"b | a",train\n2.png,,train\n3.png,c;b,val\n4.png,a,test\n';
     const { classes, train, val, test } = await opened('a.csv', text, labels);
     expect(classes).toEqual(['a', 'b', 'c']);
@@ -29,7 +29,7 @@ describe('several labels an image', () => {
     ]);
   });
 
-  it('come as lists in JSON lines, and as columns of 0 and 1', async () => {
+  it('can be lists in JSON lines, or columns of 0 and 1', async () => {
     const lines = [
       { file: '1.png', labels: ['sun', 'sea'] },
       { file: '2.png', labels: [] },
@@ -51,7 +51,7 @@ describe('several labels an image', () => {
         [1, 1],
       ],
     ]);
-    // A finished model knows the names.
+    // A finished model defines the names.
     const known = await opened('a.csv', text, { kind: 'labels', known: ['sea', 'sun'] }, { classes: ['sea', 'sun'] });
     expect(known.train.map(({ targets }) => targets)).toEqual([
       [0, 1],
@@ -75,18 +75,18 @@ describe('several labels an image', () => {
       /no column moon, only file_name, sun/,
     ],
     ['a.csv', 'file_name,sun\n1.png,1\n', labels, {}, /no column labels/],
-    ['a.jsonl', '{"file_name": "1.png", "labels": ["a", 3]}', labels, {}, /line 1: labels has 3 among the names/],
+    ['a.jsonl', '{"file_name": "1.png", "labels": ["a", 3]}', labels, {}, /line 1: labels contains 3/],
     ['a.csv', 'file_name,labels\n1.png,a|b\n', labels, { classes: ['a'] }, /the model has no class b/],
     ['a.csv', 'labels\na\n', labels, {}, /no column file_name/],
     ['a.csv', 'file_name,labels,labels\n1.png,a,b\n', labels, {}, /two columns labels/],
-  ])('%s %j is refused', async (name, text, reading, options, message) => {
+  ])('refuses %s %j', async (name, text, reading, options, message) => {
     const error = await opened(name, text, reading, options).catch((e) => e);
     expect(error).toBeInstanceOf(ThawError);
     expect(error.message).toMatch(message);
     expect(error.hint).toBeTruthy();
   });
 
-  it('are held out with a share of every label', () => {
+  it('are held out with a fraction of every label', () => {
     const random = new Random(5);
     const chances = [0.5, 0.3, 0.1, 0.05];
     const samples = Array.from({ length: 400 }, (_, i) => ({
@@ -107,7 +107,7 @@ describe('several labels an image', () => {
 });
 
 describe('numbers', () => {
-  it('are all columns but file and split, or those named, in their order', async () => {
+  it('are all columns except file and split, or the named ones, in their order', async () => {
     const text = 'image,weight,age,split\n1.png,1.5,-2,train\n2.png,2e3,0,val\n';
     const all = await opened('a.csv', text, numbers);
     expect([all.classes, all.train[0].targets, all.val[0].targets]).toEqual([
@@ -125,11 +125,11 @@ describe('numbers', () => {
     ['a.csv', 'file_name,weight\n1.png,Infinity\n', /weight is "Infinity"/],
     ['a.csv', 'file_name,split\n1.png,train\n', /no column of numbers/],
     ['a.jsonl', '{"file_name": "1.png", "weight": null}', /line 1: weight is ""/],
-  ])('%s %j is refused', async (name, text, message) => {
+  ])('refuses %s %j', async (name, text, message) => {
     await expect(opened(name, text, numbers)).rejects.toThrow(message);
   });
 
-  it('cannot be told by folders', async () => {
+  it('need a table', async () => {
     await expect(openDataset(temporaryFolder(), { labels: numbers })).rejects.toThrow(/has no table/);
   });
 });

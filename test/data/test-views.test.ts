@@ -1,4 +1,4 @@
-// Test-time augmentation: which pixels a view shows.
+// Test-time augmentation: the pixels of each view.
 import { expect, it, test } from 'vitest';
 import { type Preprocessing, presetPreprocessing, TEST_VIEWS, type TestViews } from '../../src/data/index.ts';
 import { ImageSource } from '../../src/data/node/index.ts';
@@ -21,7 +21,7 @@ const row = (data: Float32Array, i: number) => [...data.subarray(i * size, (i + 
 const mirror = (pixels: readonly number[]) =>
   pixels.map((_, i) => pixels[(Math.floor(i / 42) * 14 + 13 - (Math.floor(i / 3) % 14)) * 3 + (i % 3)]);
 
-it('the image as it is evaluated, and its mirror image', async () => {
+it('the image as in evaluation, and its mirror image', async () => {
   const [{ data: plain }] = await rowsOf(undefined, p);
   const [{ data, indices, labels }] = await rowsOf('flip', p);
   expect(indices).toEqual([0, 0, 1, 1, 2, 2]);
@@ -30,10 +30,10 @@ it('the image as it is evaluated, and its mirror image', async () => {
   expect(row(data, 1)).toEqual(mirror(row(plain, 0)));
 });
 
-it('the corners and the middle of the resized image, and their mirror images', async () => {
+it('the corners and the centre of the resized image, and their mirror images', async () => {
   const [{ data: plain }] = await rowsOf(undefined, p);
   const [{ data }] = await rowsOf('ten-crop', p);
-  // Red grows to the right, 255 over 31 pixels, green downwards, over 15.
+  // Red grows to the right, 255 over 31 pixels; green downwards, over 15.
   const corner = (i: number) => row(data, i).slice(0, 2).map(Math.round);
   expect([0, 1, 2, 3].map(corner)).toEqual([
     [0, 0],
@@ -45,13 +45,13 @@ it('the corners and the middle of the resized image, and their mirror images', a
   for (let i = 0; i < 5; i++) expect(row(data, 5 + i)).toEqual(mirror(row(data, i)));
 });
 
-test.each(['stretch', 'pad'] as const)('fit %s leaves something to cut', async (fit) => {
+test.each(['stretch', 'pad'] as const)('fit %s leaves room for crops', async (fit) => {
   const [{ data }] = await rowsOf('five-crop', { ...p, fit, cropFraction: 1 });
   expect(row(data, 0)).not.toEqual(row(data, 3));
   expect(data.every(Number.isFinite)).toBe(true);
 });
 
-it('a batch holds all views of its images', async () => {
+it('a batch has all views of its images', async () => {
   const batches = await rowsOf('five-crop', p, 8);
   expect(batches.map(({ indices }) => indices)).toEqual([0, 1, 2].map((i) => new Array(5).fill(i)));
 });

@@ -21,14 +21,14 @@ async function run(model: Model, shape: readonly number[]): Promise<Float32Array
 }
 
 describe('float16 rounding', () => {
-  /** The value of float16 bits, from the standard's definition. */
+  /** The value of float16 bits, by the standard's definition. */
   const numberOf = (half: number): number => {
     const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
     if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
     return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
   };
 
-  test('every float16 stays itself, and halfway between two goes to the even one', () => {
+  test('every float16 keeps its value, and ties round to even', () => {
     for (let half = 0; half < 0x7c00; half++) {
       const value = numberOf(half);
       expect(halfOf(value)).toBe(half);
@@ -41,7 +41,7 @@ describe('float16 rounding', () => {
     }
   });
 
-  test('what is not finite stays so', () => {
+  test('values that are not finite stay so', () => {
     expect(numberOf(halfOf(Number.NaN))).toBeNaN();
     expect(halfOf(Number.NEGATIVE_INFINITY)).toBe(0xfc00);
     expect(halfOf(1e30)).toBe(0x7c00);
@@ -49,7 +49,7 @@ describe('float16 rounding', () => {
   });
 });
 
-/** `terms`: products that an output adds up. */
+/** `terms`: number of products in an output's sum. */
 const cases: [name: string, model: Model, input: readonly number[], terms: number][] = [
   [
     'Conv',
@@ -104,12 +104,12 @@ describe.each<[CompressedForm, number]>([
   ['fp16', 2 ** -11],
   ['int8', 1 / 254],
 ])('%s', (form, step) => {
-  test.each(cases)('%s: outputs are off by no more than the weights are', async (_, model, shape, terms) => {
+  test.each(cases)('%s: the error of outputs is within that of the weights', async (_, model, shape, terms) => {
     const small = compressWeights(model, form);
     expect(writeModel(small).length).toBeLessThan(writeModel(model).length * (form === 'fp16' ? 0.8 : 0.6));
     const [before, after] = [await run(model, shape), await run(small, shape)];
     const most = Math.max(...before.map((y, i) => Math.abs(y - after[i])));
-    // |Σ x·δw| ≤ Σ|x|·|δw|: inputs and weights are at most 1/2, and a weight is off by at most half a step of its channel.
+    // |Σ x·δw| ≤ Σ|x|·|δw|: inputs and weights are at most 1/2, and a weight's error is at most half a step of its channel.
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(terms * 0.5 * 0.5 * step + 1e-6);
   });
@@ -131,7 +131,7 @@ test('each output channel has its own scale', async () => {
   }
 });
 
-test('what would suffer keeps its bytes: small tensors, biases, numbers beyond float16', () => {
+test('sensitive tensors keep their bytes: small tensors, biases, numbers beyond float16', () => {
   const large = scaled(weights([32, 16]), 1e6);
   const initializers = { w: large, bias: weights([512]), few: weights([16, 4]) };
   const model = smallModel({

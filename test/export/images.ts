@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import sharp from 'sharp';
 import { Random } from '../../src/random.ts';
 
-/** A PNG with soft shapes in many colours, as unlike grey as can be: channels mixed up would show. */
+/** A PNG with soft shapes in many colours, so that swapped channels would show. */
 export async function writeImage(path: string, width: number, height: number, seed: number): Promise<void> {
   const random = new Random(seed);
   const waves = Array.from({ length: 3 }, () => [random.between(1, 3), random.between(1, 3), random.between(0, 6)]);

@@ -17,7 +17,7 @@ const task = classification(classes);
 const metadata = { version: '1.2.3', task: task.facts, preprocessing: preprocessingFor() };
 const runtime = nodeRuntime();
 
-test('new weights go into the source graph, and nothing else changes', () => {
+test('replaces weights in the source graph, and changes nothing else', () => {
   const source = classifier();
   const state = new Map<string, Tensor>([
     ['193', weights([8, 3], 40)],
@@ -55,15 +55,15 @@ test('new weights go into the source graph, and nothing else changes', () => {
   expect(metadataOf(model)).toEqual(metadata);
 });
 
-test('weights that fit nothing are a bug, not a wrong model', () => {
+test('refuses weights that do not fit the model', () => {
   const attempt = (name: string, shape: number[]) => () =>
     exportModel(classifier(), new Map([[name, weights(shape)]]), metadata);
   expect(attempt('head.weight', [8, 3])).toThrow('no parameter "head.weight"');
   expect(attempt('head.bias.exp_avg', [3])).toThrow('no parameter');
-  expect(attempt('193', [3, 8])).toThrow('"193" is float32 [8,3], its new value float32 [3,8]');
+  expect(attempt('193', [3, 8])).toThrow('"193" is float32 [8,3], but its new value is float32 [3,8]');
 });
 
-test('names are free for the export in subgraphs too, and a captured value follows its name', async () => {
+test('frees names in subgraphs too, and renames captured values', async () => {
   const branch = (name: string, scale: number) => ({
     ...smallModel({
       nodes: [
@@ -100,7 +100,7 @@ test('names are free for the export in subgraphs too, and a captured value follo
   expect([...(logits.data as Float32Array)]).toEqual([2, 4, 6, 8, 10, 12]);
 });
 
-test('an input and an output that have swapped names end up right', async () => {
+test('handles swapped names of an input and an output', async () => {
   const model = smallModel({
     nodes: [['Neg', ['logits'], ['pixel_values']]],
     inputs: { logits: [1, 3] },
@@ -111,7 +111,7 @@ test('an input and an output that have swapped names end up right', async () => 
   expect(graph.nodes[0]).toMatchObject({ inputs: ['pixel_values'], outputs: ['logits'] });
 });
 
-test('the architecture is the source’s where transformers.js can classify with it', () => {
+test('keeps the source’s architecture if transformers.js can classify with it', () => {
   expect(transformersConfig(task, { model_type: 'swin' }).model_type).toBe('swin');
   for (const config of [undefined, null, {}, { model_type: 'clip' }, { model_type: 3 }]) {
     expect(transformersConfig(task, config)).toMatchObject({
@@ -123,7 +123,7 @@ test('the architecture is the source’s where transformers.js can classify with
   }
 });
 
-test('labels come in the order of the outputs, or not at all', () => {
+test('labels are in the order of the outputs, or undefined', () => {
   expect(
     labelsOf({ id2label: Object.fromEntries(Array.from({ length: 12 }, (_, i) => [11 - i, `c${11 - i}`])) }),
   ).toEqual(Array.from({ length: 12 }, (_, i) => `c${i}`));
@@ -140,7 +140,7 @@ test('labels come in the order of the outputs, or not at all', () => {
   expect(metadataOf({ metadata: {} })).toBeUndefined();
 });
 
-test('a model that answers otherwise than training does not pass', async () => {
+test('verification fails for a model with outputs that differ from training', async () => {
   const model = smallModel({
     nodes: [['Identity', ['x'], ['y']]],
     inputs: { x: ['batch', 3] },

@@ -5,7 +5,7 @@ import { type NodeLine, smallModel, weights } from '../small-models.ts';
 export const SIZE = 24;
 export const classes = ['ant', 'bee', 'wasp'];
 
-/** An image classifier small enough to read: its intermediate values bear the very names that the export needs. */
+/** A minimal image classifier. Its intermediate values have exactly the names that the export needs. */
 export function classifier({ layout = 'nchw', channels = 'rgb' }: Partial<Preprocessing> = {}, opset = 17): Model {
   const depth = channels === 'grey' ? 1 : 3;
   const first: NodeLine[] =

@@ -48,7 +48,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     card: '# Ants',
   });
 
-  /** Predictions of the model as it came, an image at a time: that is its declared batch. */
+  /** Predictions of the source model, one image at a time, as its declared batch requires. */
   async function expected(): Promise<ClassOutcome[]> {
     const session = await runtime.load(writeModel(model));
     const all: ClassOutcome[] = [];
@@ -79,7 +79,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
     expect(verification).toMatchObject({ samples: 2, agreement: 1 });
   });
 
-  test('transformers.js classifies with it as we do', async () => {
+  test('transformers.js gives the same predictions', async () => {
     const path = join(folder, name.replace(/\W+/g, '-'));
     for (const [file, contents] of files) {
       await mkdir(dirname(join(path, file)), { recursive: true });
@@ -98,14 +98,14 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
       }
       expect(answers[0].label).toBe(classes[predicted]);
     };
-    // The image has the model's size: nothing but arithmetic in single precision can differ.
+    // The image has the model's size, so only single-precision arithmetic can differ.
     await compare('fitting.png', fitting, 1e-5);
-    // Its resizing is libvips's `affine`, ours Pillow's.
+    // transformers.js resizes with libvips's `affine`; Thaw resizes like Pillow.
     await compare('large.png', large, 0.03);
     await classify.dispose();
   });
 
-  test('the folder says what it needs to be loaded again', async () => {
+  test('the folder has everything to load it again', async () => {
     const json = (file: string) => JSON.parse(new TextDecoder().decode(wholeOf(files.get(file)!)));
     expect(labelsOf(json('config.json'))).toEqual(classes);
     const again = readPreprocessing(json('preprocessor_config.json'));
@@ -119,7 +119,7 @@ describe.each(Object.entries(variants))('%s', (name, changes) => {
   });
 });
 
-test('a model that is too large for one file has two, which transformers.js loads', async () => {
+test('a model too large for one file has two, which transformers.js loads', async () => {
   const preprocessing = preprocessingFor({});
   const model = exportModel(classifier({}), new Map(), { version: '1', task: task.facts, preprocessing });
   const options = { model, task, preprocessing, input: 'images', output: 'scores', card: '' };

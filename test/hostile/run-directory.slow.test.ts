@@ -29,7 +29,7 @@ test('every command works on an unchanged folder', async () => {
   expect(outcomes).toEqual([
     'resume: finished',
     'resume, without a report: finished',
-    'train into it: it holds a run',
+    'train into it: it contains a run',
     'eval: number',
     'predict: red',
     'calibrate: temperature: number',
@@ -40,9 +40,9 @@ test('every command works on an unchanged folder', async () => {
     'merge: exported',
     'resume, adapters: finished',
     'rows: 2 rows',
-    expect.stringMatching(/^death: .*The last checkpoint \(after 1 epoch\) is whole/),
+    expect.stringMatching(/^death: .*The last checkpoint \(after 1 epoch\) is intact/),
     'resume, sweep: finished',
-    'federated finish: finished',
+    'federated finish: unmeasured',
     'federated finish, measured: finished',
   ]);
 });
@@ -55,14 +55,18 @@ const PREVIOUS: Change = { file: 'checkpoints/last/previous.safetensors', put: '
 const BEST: Change = { file: 'checkpoints/best', put: 'nothing' };
 
 test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp]>([
-  ['resume', { file: '.lock', put: 'folder' }, /^RUN\/\.lock is a folder instead of a file\. Remove it/],
+  ['resume', { file: '.lock', put: 'folder' }, /^RUN\/\.lock is a folder, not a file\. Remove it/],
   ['resume', { file: '.lock', put: 'pipe' }, /^RUN\/\.lock is not a regular file\. Remove it/],
-  ['resume', { file: 'record.json', put: 'folder' }, /^RUN\/record\.json is a folder instead of a file/],
+  ['resume', { file: 'record.json', put: 'folder' }, /^RUN\/record\.json is a folder, not a file/],
   ['resume', { file: 'config.yaml', put: 'pipe' }, /^RUN\/config\.yaml is not a regular file/],
   ['resume', { file: 'config.yaml', put: 'huge' }, /^RUN\/config\.yaml has 3221225472 bytes, more than/],
   ['resume', { file: CHECKPOINT, put: 'huge' }, /^resume: finished$/],
   ['resume', { file: 'artifacts', put: 'empty' }, /^cannot write RUN\/artifacts.*is a file/],
-  ['resume', { file: 'metrics.jsonl', put: 'full folder' }, /^cannot write RUN\/metrics\.jsonl: a folder has its name/],
+  [
+    'resume',
+    { file: 'metrics.jsonl', put: 'full folder' },
+    /^cannot write RUN\/metrics\.jsonl: a folder has the same name/,
+  ],
   [
     'resume',
     at('record.json', 'stages', 5),
@@ -109,12 +113,12 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
   [
     'predict',
     { file: 'model/onnx/model.onnx', put: 'folder' },
-    /the run RUN has no finished model yet|there is no ONNX model/,
+    /the run RUN has no finished model yet|contains no ONNX model/,
   ],
   [
     'resume, sweep',
     at('sweep.json', 'trials.0.runs.0.path', '../outside'),
-    /sweep\.json is damaged: trials\.0\.runs\.0\.path: it is not the folder of a trial/,
+    /sweep\.json is damaged: trials\.0\.runs\.0\.path: it must be the folder of a trial/,
   ],
   ['resume, sweep', at('sweep.json', 'trials', {}), /sweep\.json is damaged: trials: it takes array/],
   ['resume, sweep', at('sweep.json', 'metric', 'accuracy'), /sweep\.json is damaged: metric: it takes object/],
@@ -123,8 +127,8 @@ test.each<[command: string, change: Change | ReturnType<typeof at>, line: RegExp
     at('record.jsonl', 'time', 'once'),
     /^line 1 of RUN\/record\.jsonl is damaged: time: it is not a time/,
   ],
-  ['federated finish', { file: 'record.jsonl', put: 'folder' }, /^RUN\/record\.jsonl is a folder instead of a file/],
-  ['federated finish', { file: 'state.safetensors', put: 'folder' }, /state\.safetensors is no file/],
+  ['federated finish', { file: 'record.jsonl', put: 'folder' }, /^RUN\/record\.jsonl is a folder, not a file/],
+  ['federated finish', { file: 'state.safetensors', put: 'folder' }, /state\.safetensors is not a file/],
 ])('%s: %j', async (command, change, line) => {
   const changes = 'put' in change ? [change] : [changedText(command, change)];
   const crafted = 'path' in change && change.file === CHECKPOINT ? [PREVIOUS, BEST] : [];

@@ -103,8 +103,8 @@ export const COMMANDS: Readonly<Record<string, readonly [Kind, Command]>> = {
       train({ model, data, out, settings: QUICK }).then(
         ({ status }) => status,
         (error: Error) => {
-          if (!error.message.includes('already holds a run')) throw error;
-          return 'it holds a run';
+          if (!error.message.includes('already contains a run')) throw error;
+          return 'it contains a run';
         },
       ),
   ],
@@ -139,7 +139,7 @@ async function reportedAgain(path: string): Promise<string> {
   return (await resume(path)).status;
 }
 
-const KILLED = { code: null, signal: 'SIGKILL', killed: false, words: '' } as const;
+const KILLED = { code: null, signal: 'SIGKILL', killed: false, output: '' } as const;
 
 const exported = ({ bytes }: { readonly bytes: number }) => (bytes > 0 ? 'exported' : 'nothing');
 

@@ -64,7 +64,7 @@ test('an existing file is replaced as a whole, and stays when writing fails', as
   expect(readFileSync(path)).toEqual(Buffer.from(writeModel(model)));
   mkdirSync(join(folder, 'taken', 'model.onnx'), { recursive: true });
   expect(await lineOf(writeModelFile(join(folder, 'taken', 'model.onnx'), model))).toMatch(
-    /cannot write .*model\.onnx: a folder has its name/,
+    /cannot write .*model\.onnx: a folder has the same name/,
   );
   expect(readdirSync(join(folder, 'taken'))).toEqual(['model.onnx']);
 });
@@ -77,7 +77,7 @@ test('what is no model file says so, by its path', async () => {
   writeFileSync(empty, '');
   expect(await lineOf(readModelFile(empty))).toContain('empty');
   expect(await lineOf(readModelFile(folder))).toContain('is a folder');
-  expect(await lineOf(readModelFile(join(folder, 'none.onnx')))).toContain('there is no file');
+  expect(await lineOf(readModelFile(join(folder, 'none.onnx')))).toContain('none.onnx does not exist');
 });
 
 describe('external data', () => {
@@ -125,15 +125,15 @@ describe('external data', () => {
   });
 
   test('that is missing, too short or a folder says so', async () => {
-    expect(await lineOf(at('missing', 'other.bin'))).toContain('"other.bin", which is not beside it');
+    expect(await lineOf(at('missing', 'other.bin'))).toContain('"other.bin", which is missing');
     const cut = (inside: string) => writeFileSync(join(inside, 'data.bin'), Buffer.alloc(100));
     expect(await lineOf(at('short', 'data.bin', cut))).toMatch(/bytes 0 to 8000 of "data.bin", which has 100/);
-    expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is no file');
+    expect(await lineOf(at('folder', 'sub', (inside) => mkdirSync(join(inside, 'sub'))))).toContain('is not a file');
   });
 
   test('in a pipe, which would wait for a writer, is refused', needs(process.platform !== 'win32', PIPES), async () => {
     const pipe = (inside: string) => execFileSync('mkfifo', [join(inside, 'pipe')]);
-    expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe", where the model keeps weights, is no file');
+    expect(await lineOf(at('piped', 'pipe', pipe))).toContain('"pipe" with weights of the model is not a file');
   });
 
   test('that several tensors share is read once; what overlaps is refused', async () => {

@@ -180,7 +180,7 @@ test('its studio is served with the ONNX Runtime that is installed', async () =>
   const lacking = await output('npx', '--no-install', 'thaw', 'studio').catch(({ code, stderr }) => [code, stderr]);
   expect(lacking).toEqual([
     2,
-    expect.stringMatching(/^.*onnxruntime-web isn't installed.*npm install onnxruntime-web@/),
+    expect.stringMatching(/^.*onnxruntime-web is not installed.*npm install onnxruntime-web@/),
   ]);
   link('onnxruntime-web', 'node_modules/onnxruntime-web');
   const studio = spawn(process.execPath, [command, 'studio', '--port', '0', '--json'], { cwd: project });

@@ -20,7 +20,7 @@ const shipped = { input: 'pixel_values', output: 'logits', preprocessing };
 
 const frontMatter = (card: string) => parseYaml(/^---\n([\s\S]*?)\n---\n/.exec(card)![1]);
 
-/** Without slashes, so that they are whole folder names too. */
+/** Without slashes, so that they can be folder names. */
 const NAMES = [
   ...[
     '"quoted"',
@@ -56,7 +56,7 @@ const NAMES = [
 ];
 
 describe('modelCard', () => {
-  it('opens with what the Hugging Face hub reads', () => {
+  it('starts with metadata for the Hugging Face hub', () => {
     const data = fixture();
     const meta = frontMatter(modelCard(data, shipped));
     expect(meta).toMatchObject({
@@ -83,14 +83,14 @@ describe('modelCard', () => {
     ['hf:owner/name', 'hf:owner/name'],
     ['https://user:secret@example.org/a/model.onnx?token=secret', 'https://example.org/a/model.onnx'],
     ['/home/someone/models/net.onnx', 'EfficientNet-Lite0'],
-  ])('says where %s comes from for others to read', (source, told) => {
+  ])('names a public origin for %s', (source, origin) => {
     const data = fixture();
     const card = modelCard({ ...data, model: { ...data.model, source } }, shipped);
-    expect(card).toContain(`Started from \`${told}\` (`);
+    expect(card).toContain(`Fine-tuned from \`${origin}\` (`);
     expect(card).not.toMatch(/secret|someone/);
   });
 
-  it('names the licence and the model it came from where they are known', () => {
+  it('names the licence and the base model if known', () => {
     const data = fixture();
     const source = 'hf:owner/a.model-1';
     const meta = frontMatter(modelCard({ ...data, model: { ...data.model, source } }, { ...shipped, license: 'mit' }));
@@ -104,7 +104,7 @@ describe('modelCard', () => {
     '[x](javascript:y)',
     '"quoted": `code`',
     '\\| ``',
-  ])('keeps %j text, in the title, classes, paths and stages', (poison) => {
+  ])('escapes %j in the title, classes, paths and stages', (poison) => {
     const data = fixture([poison, 'bee']);
     const card = modelCard(
       {
@@ -128,7 +128,7 @@ describe('modelCard', () => {
     expect(table.slice(-4).map(columns)).toEqual([5, 5, 5, 5]);
   });
 
-  it.each(['1.1', '1.2'] as const)('gives names of any kind to strict readers of YAML %s', (version) => {
+  it.each(['1.1', '1.2'] as const)('is valid for strict YAML %s parsers with any names', (version) => {
     const data = fixture();
     for (const name of NAMES) {
       const card = modelCard(
@@ -136,7 +136,7 @@ describe('modelCard', () => {
         { ...shipped, license: name },
       );
       const text = /^---\n([\s\S]*?)\n---\n/.exec(card)![1];
-      // Python's reader refuses these, and takes some of them for line ends.
+      // PyYAML rejects these characters, or treats some of them as line breaks.
       expect(text).not.toMatch(/[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u);
       const meta = parseYaml(text, { version, strict: true, uniqueKeys: true });
       expect(meta.license).toBe(name);
@@ -145,17 +145,17 @@ describe('modelCard', () => {
     }
   });
 
-  it('says what is confused, and how to have honest probabilities', () => {
+  it('lists confused classes, and explains calibrated probabilities', () => {
     const data = fixture();
     const card = modelCard(data, shipped);
     const [{ label, predicted, times }] = data.after.confused;
-    expect(card).toContain(`Most often confused: ${label} taken for ${predicted} (${times})`);
-    expect(card).toContain(`Divide the scores by ${Number(data.calibration!.temperature!.toPrecision(3))} before`);
+    expect(card).toContain(`Most often confused: ${label} predicted as ${predicted} (${times})`);
+    expect(card).toContain(`divide the logits by ${Number(data.calibration!.temperature!.toPrecision(3))} before`);
     const none = modelCard({ ...data, calibration: { ...data.calibration!, temperature: null } }, shipped);
     expect(none).not.toContain('## Probabilities');
   });
 
-  it('tells each network its own preprocessing', () => {
+  it('has the preprocessing of each network', () => {
     const data = fixture();
     const card = modelCard(data, shipped);
     expect(card).toContain('ImageOps.fit(image, (224, 200), Image.Resampling.BICUBIC, bleed=0.0625)');

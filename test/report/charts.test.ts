@@ -44,7 +44,7 @@ describe('scales', () => {
 });
 
 describe('lineChart', () => {
-  it('leaves room for epochs that are still to come', () => {
+  it('leaves room for future epochs', () => {
     const run = lineChart({
       title: 'Accuracy',
       description: 'so far',
@@ -75,7 +75,7 @@ describe('lineChart', () => {
   const root = read(lineChart(chart));
   const height = (value: number) => Number((BOTTOM - value * (BOTTOM - TOP)).toFixed(3));
 
-  it('puts points where their values say', () => {
+  it('places points by their values', () => {
     const dots = find(root, named('circle')).map(({ attributes }) => [attributes.cx, Number(attributes.cy)]);
     expect(dots).toEqual([
       ['10%', height(0.2)],
@@ -86,14 +86,14 @@ describe('lineChart', () => {
     expect(find(root, hasClass('best'))[0].attributes.cx).toBe('70%');
   });
 
-  it('draws the curve through them, with a gap where there is no value', () => {
+  it('draws a curve through them, with a gap for a missing value', () => {
     expect(find(root, named('path'))[0].attributes.d).toBe(
       `M10 ${height(0.2)}L30 ${height(0.5)}M70 ${height(0.9)}L90 ${height(0.75)}`,
     );
     expect(find(root, hasClass('gone'))[0].attributes.x).toBe('50%');
   });
 
-  it('marks the stages and tells every epoch', () => {
+  it('marks the stages, and has a tooltip for every epoch', () => {
     expect(find(root, hasClass('band'))[0].attributes).toMatchObject({ x: '0%', width: '40%', fill: '#123456' });
     expect(find(root, hasClass('stage')).map(text)).toEqual(['1 · head']);
     const readings = find(root, hasClass('reading')).map((reading) => find(reading, named('text')).map(text));
@@ -101,7 +101,7 @@ describe('lineChart', () => {
     expect(readings[3]).toEqual(['epoch 4 (kept)', 'validation 0.9']);
   });
 
-  it('draws steps from edge to edge', () => {
+  it('draws steps over the whole width', () => {
     const steps = read(
       lineChart({ ...chart, steps: true, epochs: [1, 2], series: [{ ...chart.series[0], values: [0, 1] }] }),
     );
@@ -109,7 +109,7 @@ describe('lineChart', () => {
     expect(find(steps, named('circle'))).toEqual([]);
   });
 
-  it('keeps values outside the axis on its edge', () => {
+  it('clips values outside the axis to its edge', () => {
     expect(down(7, chart.scale)).toBe(TOP);
     expect(down(-7, chart.scale)).toBe(BOTTOM);
     expect(across(0, 1)).toBe(50);
@@ -117,7 +117,7 @@ describe('lineChart', () => {
 });
 
 describe('stageBands', () => {
-  it('covers the epochs of each stage that ran', () => {
+  it('covers the epochs of each finished stage', () => {
     const data = fixture();
     expect(stageBands(data).map(({ from, to }) => [from, to])).toEqual([
       [0, 2],
@@ -149,20 +149,20 @@ describe('confusionMatrix', () => {
         return [text(find(cell, named('text'))[0]), rect['fill-opacity'], text(find(cell, named('title'))[0])];
       });
     expect(cells('right')).toEqual([
-      ['9', '0.922', 'ant, taken for ant: 9 of 10 (90.0%)'],
-      ['5', '0.610', 'bee, taken for bee: 5 of 10 (50.0%)'],
-      ['4', '1.000', 'wasp, taken for wasp: 4 of 4 (100.0%)'],
+      ['9', '0.922', 'ant predicted as ant: 9 of 10 (90.0%)'],
+      ['5', '0.610', 'bee predicted as bee: 5 of 10 (50.0%)'],
+      ['4', '1.000', 'wasp predicted as wasp: 4 of 4 (100.0%)'],
     ]);
     expect(cells('wrong')).toEqual([
-      ['1', '0.298', 'ant, taken for bee: 1 of 10 (10.0%)'],
-      ['5', '0.610', 'bee, taken for wasp: 5 of 10 (50.0%)'],
+      ['1', '0.298', 'ant predicted as bee: 1 of 10 (10.0%)'],
+      ['5', '0.610', 'bee predicted as wasp: 5 of 10 (50.0%)'],
     ]);
     const [first, second] = find(root, hasClass('right')).map((cell) => find(cell, named('rect'))[0].attributes);
     expect(Number(second.x) - Number(first.x)).toBe(64);
     expect(Number(second.y) - Number(first.y)).toBe(64);
   });
 
-  it('leaves numbers out where they would not fit', () => {
+  it('omits numbers that do not fit', () => {
     const classes = Array.from({ length: 60 }, (_, i) => `a rather long name of a class ${i}`);
     const identity = classes.map((_, i) => classes.map((_, k) => (i === k ? 3 : 0)));
     const root = read(confusionMatrix(classes, identity));
@@ -172,7 +172,7 @@ describe('confusionMatrix', () => {
 });
 
 describe('thawChart', () => {
-  it('has a cell a layer group and epoch: ice while frozen, then warmer and warmer', () => {
+  it('has one cell per layer group and epoch: ice while frozen, then warmer and warmer', () => {
     const data = fixture();
     const cells = find(find(read(thawChart(data)), hasClass('cells'))[0], named('rect'));
     expect(cells).toHaveLength(18 * 10);
@@ -183,7 +183,7 @@ describe('thawChart', () => {
     expect(cells.slice(-10).every(hasClass('ice'))).toBe(true);
   });
 
-  it('shares columns among many epochs', () => {
+  it('merges columns for many epochs', () => {
     const data = fixture();
     const rows = Array.from({ length: 240 }, (_, i) => ({
       ...data.rows[0],
@@ -203,19 +203,19 @@ describe('curvesOf', () => {
     probabilities: Float32Array.from(probabilities),
   });
 
-  it('draws each class against the rest, the one with the smallest area first', () => {
+  it('draws one-vs-rest curves, smallest area first', () => {
     const outcomes = [outcome(0, 0.8, 0.2), outcome(0, 0.4, 0.6), outcome(1, 0.6, 0.4), outcome(1, 0.1, 0.9)];
     const { roc, precisionRecall } = curvesOf(outcomes, ['a', 'b']);
     expect(roc).toEqual([
       { name: 'a', area: 0.75, x: [0, 0, 0.5, 0.5, 1], y: [0, 0.5, 0.5, 1, 1] },
       { name: 'b', area: 0.75, x: [0, 0, 0.5, 0.5, 1], y: [0, 0.5, 0.5, 1, 1] },
     ]);
-    // Of a: 0.8 right, 0.6 wrong, 0.4 right; what lies below finds nothing more.
+    // For class a: 0.8 correct, 0.6 wrong, 0.4 correct. Lower scores add nothing.
     expect(precisionRecall[0].x).toEqual([0, 0.5, 0.5, 1]);
     expect(precisionRecall[0].y).toEqual([1, 1, 0.5, 2 / 3]);
   });
 
-  it('puts the mean of more than two classes first, and shows no more than five of them', () => {
+  it('puts the mean first for more than two classes, and shows at most five classes', () => {
     const classes = Array.from({ length: 9 }, (_, i) => `class ${i}`);
     const perfect = classes.flatMap((_, label) => [
       outcome(label, ...classes.map((_, c) => (c === label ? 0.6 : 0.05))),
@@ -227,7 +227,7 @@ describe('curvesOf', () => {
     expect(new Set([...roc[0].y, ...precisionRecall[0].y])).toEqual(new Set([1]));
   });
 
-  it('thins long curves and leaves absent classes out', () => {
+  it('thins long curves, and skips absent classes', () => {
     const many = Array.from({ length: 4000 }, (_, i) => outcome(i % 2, ((i * 769) % 4000) / 4000, 0.5, 0));
     const { roc } = curvesOf(many, ['a', 'b', 'absent']);
     expect(roc.map(({ name }) => name).sort()).toEqual(['a', 'b']);
@@ -241,7 +241,7 @@ describe('curvesOf', () => {
 describe('plots of shares', () => {
   const plot = { description: 'a test', x: 'across', y: 'up' };
 
-  it('put a curve where its points say, the mean on top', () => {
+  it('draw curves by their points, with the mean on top', () => {
     const curve = { name: 'a', area: 0.5, x: [0, 0.5, 1], y: [0, 0.25, 1] };
     const root = read(
       curvePlot(plot, [
@@ -256,22 +256,22 @@ describe('plots of shares', () => {
     expect(find(steps, hasClass('c0'))[0].attributes.d).toBe('M60 290V220H200V10H340');
   });
 
-  it('show how often it is right for each confidence', () => {
+  it('show the accuracy for each confidence', () => {
     const bins = [
       { low: 0, high: 0.5, count: 0, confidence: 0, accuracy: 0 },
       { low: 0.5, high: 1, count: 4, confidence: 0.75, accuracy: 0.5 },
     ];
-    const root = read(reliabilityPlot(bins, 'as they are', 'cold'));
+    const root = read(reliabilityPlot(bins, 'uncalibrated', 'cold'));
     const [bin] = find(root, hasClass('bin'));
     expect(find(root, hasClass('bin'))).toHaveLength(1);
     expect(find(bin, named('rect'))[0].attributes).toMatchObject({ x: '201', y: '150', width: '138', height: '140' });
     expect(find(bin, named('circle'))[0].attributes).toMatchObject({ cx: '270', cy: '150' });
-    expect(text(find(bin, named('title'))[0])).toBe('4 images said with 75.0% on average: 50.0% right, 25.0% off');
+    expect(text(find(bin, named('title'))[0])).toBe('4 images with 75.0% mean confidence: 50.0% correct, off by 25.0%');
   });
 });
 
 describe('timeline', () => {
-  it('gives each stage as much room as it took, and says what it thawed and added', () => {
+  it('gives each stage a width by its time, with its thawed groups and gain', () => {
     const stage = { stage: 1, seconds: 30, thawed: 1, gain: 0.2, colour: '#123456' };
     const root = read(timeline([stage, { ...stage, stage: 2, seconds: 10, thawed: 3, gain: null }], 80));
     const bars = find(root, named('rect')).map(({ attributes }) => [attributes.x, attributes.width]);
@@ -282,6 +282,6 @@ describe('timeline', () => {
     ]);
     const label = find(root, ({ attributes }) => attributes.role === 'img')[0].attributes['aria-label'];
     expect(label).toContain('stage 1 took 30.0\u00a0s, thawed 1 group and added +20.0 points');
-    expect(label).toContain('stage 2 took 10.0\u00a0s, thawed 3 groups; the rest took 40.0\u00a0s');
+    expect(label).toContain('stage 2 took 10.0\u00a0s, thawed 3 groups; everything else took 40.0\u00a0s');
   });
 });

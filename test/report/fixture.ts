@@ -8,7 +8,7 @@ import type { ClassOutcome, EpochRow } from '../../src/training/events.ts';
 export const PIXEL =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
-/** Predictions that make up a confusion matrix, surer where they are right. */
+/** Predictions that give a confusion matrix, with higher confidence if correct. */
 export function predictionsOf(random: Random, confusion: readonly (readonly number[])[]): ClassOutcome[] {
   const labels = confusion.flatMap((row, label) =>
     row.flatMap((times, predicted) => Array.from({ length: times }, () => ({ label, predicted }))),
@@ -21,7 +21,7 @@ export function predictionsOf(random: Random, confusion: readonly (readonly numb
   });
 }
 
-/** A matrix in which about `share` of every row is right, the rest scattered over neighbours. */
+/** A matrix with about `share` of each row correct, and the rest spread over other classes. */
 function matrix(random: Random, classes: number, support: number, share: number): number[][] {
   return Array.from({ length: classes }, (_, truth) => {
     const row = new Array<number>(classes).fill(0);
@@ -35,7 +35,7 @@ function matrix(random: Random, classes: number, support: number, share: number)
 
 const GROUPS = ['stem', ...Array.from({ length: 16 }, (_, i) => `blocks.${i}`), 'head'];
 
-/** A run as it would look on a data set of these classes: three stages, ten epochs. */
+/** Report data of a typical run with these classes: three stages, ten epochs. */
 export function fixture(classes: readonly string[] = ['ant', 'bee'], images: readonly string[] = [PIXEL]): ReportData {
   const random = new Random(7, classes.length);
   const support = classes.length > 20 ? 12 : 76;

@@ -16,7 +16,7 @@ import { fixture } from './fixture.ts';
 const [row] = fixture().rows;
 
 describe('results.csv and metrics.jsonl', () => {
-  it('has a column a value, written in full', () => {
+  it('has a column for each value, in full precision', () => {
     const [read] = parseCsv(csvHeader(row) + csvRow(row), { columns: true }) as Record<string, string>[];
     expect(Object.fromEntries(Object.entries(read).map(([key, value]) => [key, Number(value)]))).toEqual({
       epoch: row.epoch,
@@ -31,7 +31,7 @@ describe('results.csv and metrics.jsonl', () => {
     });
   });
 
-  it('keeps to the columns when a loss is not finite', () => {
+  it('keeps its columns if a loss is not finite', () => {
     const line = csvRow({
       ...row,
       train: { loss: Number.NaN, accuracy: 0 },
@@ -40,7 +40,7 @@ describe('results.csv and metrics.jsonl', () => {
     expect(line.split(',').slice(4)).toEqual(['NaN', '0', 'Infinity', '0', `${row.seconds}\n`]);
   });
 
-  it('writes the fields of the contract and no others, one line each', () => {
+  it('writes exactly the documented fields, one line per row', () => {
     const event = { type: 'epoch', best: true, ...row, extra: 1 };
     expect(jsonLine(event)).toBe(`${JSON.stringify(row)}\n`);
     expect(Object.keys(JSON.parse(jsonLine(event)))).toEqual([
@@ -59,7 +59,7 @@ describe('results.csv and metrics.jsonl', () => {
   });
 });
 
-test('sweep.csv keeps names and values of any kind in their cells', () => {
+test('sweep.csv escapes names and values of any kind', () => {
   const names = ['a,b', '"a"', 'a\nb', 'a\rb', 'a;b', ' a'];
   const values = Object.fromEntries(names.map((name) => [name, name]));
   const row = {
@@ -78,7 +78,7 @@ test('sweep.csv keeps names and values of any kind in their cells', () => {
 });
 
 describe('crc32c', () => {
-  // RFC 3720, appendix B.4, and the usual check value.
+  // RFC 3720, appendix B.4, and the standard check value.
   it.each([
     ['32 zeros', new Uint8Array(32), 0x8a9136aa],
     ['32 ones', new Uint8Array(32).fill(0xff), 0x62a8ab43],
@@ -91,7 +91,7 @@ describe('crc32c', () => {
   });
 });
 
-/** Reads a TFRecord file, checking both checksums of each record. */
+/** Reads a TFRecord file, and checks both checksums of each record. */
 function records(file: Uint8Array): Uint8Array[] {
   const view = new DataView(file.buffer, file.byteOffset);
   const check = (from: number, length: number) => {
@@ -112,7 +112,7 @@ function records(file: Uint8Array): Uint8Array[] {
 
 type Field = { field: number; value: number | Uint8Array };
 
-/** The fields of a protobuf message; floats and doubles as numbers. */
+/** Fields of a protobuf message, with floats and doubles as numbers. */
 function fields(message: Uint8Array): Field[] {
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   let at = 0;
@@ -181,7 +181,7 @@ describe('event file', () => {
     ]);
   });
 
-  it('writes fields that are zero or empty too, byte for byte', () => {
+  it('also writes zero and empty fields, byte for byte', () => {
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
     expect(hex(eventFileHeader(0.5))).toBe(
       '1800000000000000a37f4b2209000000000000e03f1a0d627261696e2e4576656e743a3266f7e1a8',
@@ -192,7 +192,7 @@ describe('event file', () => {
   });
 });
 
-describe('numbers in words', () => {
+describe('number formats', () => {
   it.each([
     [percent(0.9673), '96.7%'],
     [percent(Number.NaN), 'not finite'],

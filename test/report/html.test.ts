@@ -21,7 +21,7 @@ const named = (name: string) => (element: Element) => element.name === name;
 const page = (data: ReportData): Element => parse(renderReport(data));
 const section = (root: Element, id: string): Element => find(root, ({ attributes }) => attributes.id === id)[0];
 
-/** The same data with every string in it replaced. */
+/** The same data with every string replaced. */
 function infect<T>(value: T, poison: string): T {
   if (typeof value === 'string') return (value.startsWith('data:') ? value : poison) as T;
   if (Array.isArray(value)) return value.map((item) => infect(item, poison)) as T;
@@ -31,7 +31,7 @@ function infect<T>(value: T, poison: string): T {
   ) as T;
 }
 
-test('markup is made by the tag that escapes, and from a style of ours', () => {
+test('markup comes only from the escaping tag, and from our own style', () => {
   const made = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.tsx?$/.test(file) && /new Html\(/.test(readFileSync(`src/${file}`, 'utf8')))
     .map((file) => file.replaceAll('\\', '/'));
@@ -39,7 +39,7 @@ test('markup is made by the tag that escapes, and from a style of ours', () => {
 });
 
 describe('renderReport', () => {
-  it.each([2, 3, 13, 25, 60, 100])('is well formed for %i classes', (number) => {
+  it.each([2, 3, 13, 25, 60, 100])('is well-formed for %i classes', (number) => {
     const classes = Array.from({ length: number }, (_, i) => `class ${i}`);
     const data = fixture(classes);
     const root = page(data);
@@ -49,7 +49,7 @@ describe('renderReport', () => {
     expect(find(section(root, 'confusion'), named('title'))).toHaveLength(filled.length);
   });
 
-  it.each(HOSTILE)('shows %j as text wherever it is put', (poison) => {
+  it.each(HOSTILE)('shows %j as text everywhere', (poison) => {
     const clean = renderReport(fixture());
     const data: ReportData = {
       ...infect(fixture(), poison),
@@ -67,7 +67,7 @@ describe('renderReport', () => {
     expect(text(find(root, named('h1'))[0])).toBe(shown);
   });
 
-  it('loads nothing, runs nothing and forbids both', () => {
+  it('loads nothing, runs no script, and forbids both', () => {
     const html = renderReport(fixture());
     const root = parse(html);
     expect(
@@ -109,7 +109,7 @@ describe('renderReport', () => {
     expect(find(section(root, 'mistakes'), hasClass('frame'))).toHaveLength(1);
   });
 
-  it('describes every image and chart, and heads every table', () => {
+  it('describes every image and chart, and has table headers', () => {
     const root = page(fixture(['ant', 'bee', 'wasp']));
     const images = find(root, named('img'));
     expect(images).toHaveLength(6 + 16);
@@ -130,9 +130,9 @@ describe('renderReport', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('says so when no epoch was finished', () => {
+  it('reports that no epoch was finished', () => {
     const root = page({ ...fixture(), rows: [], plan: [], bestEpoch: null, before: null, stopped: 'interrupted' });
-    expect(text(section(root, 'training'))).toContain('No epoch was finished: it was interrupted.');
+    expect(text(section(root, 'training'))).toContain('No epoch was finished: the run was interrupted.');
     expect(find(root, hasClass('plot'))).toEqual([]);
     expect(section(root, 'stages')).toBeUndefined();
   });
@@ -144,7 +144,7 @@ describe('renderReport', () => {
     expect(best.map(({ attributes }) => attributes.cx)).toEqual(['50%', '50%']);
   });
 
-  it('marks losses that are not finite and never writes NaN into a chart', () => {
+  it('marks losses that are not finite, and never writes NaN into a chart', () => {
     const data = fixture();
     const rows = data.rows.map((row, i) =>
       i === 4
@@ -162,7 +162,7 @@ describe('renderReport', () => {
     expect(renderReport({ ...data, rows: every, after: broken })).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('writes what a table or figure is about in numbers', () => {
+  it('shows the numbers of tables and figures', () => {
     const data = fixture(['ant', 'bee'], [PIXEL]);
     const root = page({
       ...data,
@@ -180,15 +180,15 @@ describe('renderReport', () => {
     const figures = find(root, hasClass('figures'))[0];
     expect(text(figures)).toContain('96.0%');
     expect(text(figures)).toContain('+46.0');
-    // Wilson's interval of 144 in 150 is 0.9154 to 0.9815
+    // The Wilson interval of 144 in 150 is 0.9154 to 0.9815.
     expect(text(figures)).toContain('95% interval 91.5% to 98.2%');
-    expect(text(section(root, 'confusion'))).toContain('ant taken for bee: 6 (7.9% of them)');
-    expect(text(section(root, 'data'))).toContain('2 files left out');
+    expect(text(section(root, 'confusion'))).toContain('ant predicted as bee: 6 (7.9% of them)');
+    expect(text(section(root, 'data'))).toContain('2 files skipped');
   });
 });
 
 describe('gains', () => {
-  it('counts each stage against the best before it', () => {
+  it('compares each stage with the best one before', () => {
     const { plan, ...data } = fixture();
     const stages = [0.8, 0.7, null, 0.9].map((bestAccuracy, i) => ({ ...plan[0], stage: i + 1, bestAccuracy }));
     const found = gains({ ...data, plan: stages, before: { ...data.after, accuracy: 0.5 } });

@@ -1,4 +1,4 @@
-/** The report in a real browser: on a wide screen and a phone, light and dark, on its own. */
+/** The report in a real browser: wide screen and phone, light and dark. */
 import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ test.each([
   );
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(beyond).toBeLessThanOrEqual(0);
-  // No word of a table's heads is cut in two: each is at least as wide as its longest word.
+  // No word in a table header is cut: each header is at least as wide as its longest word.
   const cut = await page.evaluate(
     () =>
       [...document.querySelectorAll('#result tbody th')].filter((head) => head.scrollWidth > head.clientWidth).length,

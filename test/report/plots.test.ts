@@ -8,7 +8,7 @@ import { find, parse } from './wellformed.ts';
 const hostile = '<script>"&\' x';
 const plots = reportPlots(fixture(['ant', hostile, 'wasp']));
 
-it('are all there is to draw', () => {
+it('include all charts', () => {
   const lines = ['accuracy', 'loss', 'learning-rate', 'trainable-parameters'];
   const squares = ['roc', 'precision-recall', 'reliability', 'reliability-calibrated'];
   expect(plots.map(({ name }) => name)).toEqual([...lines, 'confusion', ...squares]);
@@ -18,14 +18,14 @@ it('are all there is to draw', () => {
 });
 
 describe.each(plots)('$name', ({ svg }) => {
-  it('is a document of its own, in colours that need no browser', () => {
+  it('is a separate document with plain colours', () => {
     const root = parse(svg);
     expect(find(root, ({ name }) => name === 'script')).toEqual([]);
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     expect(svg).not.toMatch(/var\(|NaN|undefined/);
   });
 
-  it('becomes an image of twice its size with something on it', async () => {
+  it('renders to an image of twice its size', async () => {
     const png = await drawPng(svg);
     const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg)!.map(Number);
     const { format, ...size } = await sharp(png).metadata();

@@ -1,4 +1,4 @@
-/** A strict reader for the HTML and SVG that the report writes: enough to find what is not balanced, quoted or escaped. */
+/** A strict parser for the report's HTML and SVG, which finds unbalanced, unquoted and unescaped markup. */
 export interface Element {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ function decode(text: string): string {
   });
 }
 
-/** The document's root, or an error at the first thing that is not well formed. */
+/** The document's root. Throws at the first error. */
 export function parse(html: string): Element {
   const root: Element = { name: '', attributes: {}, children: [] };
   const stack = [root];
@@ -50,7 +50,7 @@ export function parse(html: string): Element {
   return root;
 }
 
-/** All elements below `element` that `wanted` names, in the document's order. */
+/** All elements below `element` that match `wanted`, in document order. */
 export function find(element: Element, wanted: (element: Element) => boolean): Element[] {
   return element.children.flatMap((child) =>
     typeof child === 'string' ? [] : [...(wanted(child) ? [child] : []), ...find(child, wanted)],

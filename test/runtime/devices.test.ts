@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** A script that stands in for the probe and does what a broken provider might. */
+/** A script that replaces the probe and imitates a broken provider. */
 async function script(name: string, source: string): Promise<string> {
   const file = join(folder, `${name}.mjs`);
   await writeFile(file, source);
@@ -30,7 +30,7 @@ test('the CPU runs a model', async () => {
   expect(await probeDevice('cpu')).toEqual({ device: 'cpu', available: true, reason: 'a small model ran on it' });
 });
 
-test('every device has a status, and one that is missing says why and how to get it', async () => {
+test('every device has a status; a missing one has a reason and a fix', async () => {
   const found = await probeDevices();
   expect(found.map(({ device }) => device)).toEqual([...devices]);
   for (const { available, reason, howToGetIt } of found) {
@@ -41,7 +41,7 @@ test('every device has a status, and one that is missing says why and how to get
   expect(found[0].available).toBe(true);
 });
 
-describe('a probe that goes wrong is reported', () => {
+describe('a failed probe is reported', () => {
   test.each([
     ['abort', 'process.abort()', /ended by SIGABRT|exit code/],
     ['exit', 'process.exit(3)', /exit code 3/],
@@ -51,7 +51,7 @@ describe('a probe that goes wrong is reported', () => {
       'library',
       'console.error("E: libcublasLt.so.12: cannot open shared object file"); ' +
         'console.log(JSON.stringify({ probe: "failed", message: "Failed to load shared library" }))',
-      /^its libraries couldn't be loaded: libcublasLt\.so\.12 is missing$/,
+      /^its libraries could not be loaded: libcublasLt\.so\.12 is missing$/,
     ],
     ['wrong', 'console.log(JSON.stringify({ probe: "failed", message: "a\\nb" }))', /^a b$/],
   ])('%s', async (name, source, reason) => {
@@ -64,7 +64,7 @@ describe('a probe that goes wrong is reported', () => {
     const hang = await script('hang', 'setInterval(() => {}, 1000)');
     expect(await probeDevice('cuda', { script: hang, timeout: 300 })).toMatchObject({
       available: false,
-      reason: 'the trial did not end within 0.3 s',
+      reason: 'the probe did not end within 0.3 s',
     });
   });
 });
@@ -77,12 +77,12 @@ test('an answer counts, even if the process crashes after it', async () => {
   expect((await probeDevice('webgpu', { script: late })).available).toBe(true);
 });
 
-test('cpu is chosen without a trial', async () => {
+test('cpu needs no probe', async () => {
   const never = await script('never', 'process.exit(1)');
-  expect(await chooseDevice('cpu', { script: never })).toEqual({ device: 'cpu', reason: 'as asked' });
+  expect(await chooseDevice('cpu', { script: never })).toEqual({ device: 'cpu', reason: 'as requested' });
 });
 
-test('auto takes what works and says why, and never WebGPU', async () => {
+test('auto takes the best device with a reason, but never WebGPU', async () => {
   const works = await script('works', 'console.log(JSON.stringify({ probe: "ok" }))');
   const { device, reason } = await chooseDevice('auto', { script: works });
   expect(['cpu', 'cuda', 'coreml', 'dml']).toContain(device);
@@ -91,18 +91,18 @@ test('auto takes what works and says why, and never WebGPU', async () => {
   expect((await chooseDevice('auto', { script: broken })).device).toBe('cpu');
 });
 
-test('a device that is asked for by name is that device or an error with a hint', async () => {
+test('a device requested by name is used, or gives an error with a hint', async () => {
   const broken = await script('broken-too', 'process.exit(1)');
   for (const device of ['cuda', 'webgpu', 'coreml', 'dml'] as const) {
     const error = await chooseDevice(device, { script: broken }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ThawError);
     expect(error).toMatchObject({ code: 'device', hint: expect.stringContaining('--device auto or cpu') });
-    expect((error as ThawError).message).toContain(`device ${device} can't be had`);
+    expect((error as ThawError).message).toContain(`device ${device} is not available`);
   }
 });
 
 test(
-  'the hint for CUDA names what to install',
+  'the hint for CUDA explains the installation',
   needs(process.platform === 'linux' && process.arch === 'x64', 'Linux on x64, where ONNX Runtime has CUDA'),
   async () => {
     const broken = await script('no-cuda', 'process.exit(1)');
@@ -112,7 +112,7 @@ test(
   },
 );
 
-test('a session gets the asked device alone, so that it fails rather than falls back', () => {
+test('a session gets only the requested device, so that it fails instead of falling back', () => {
   for (const device of devices) {
     const providers = executionProviders(device) ?? [];
     expect(providers.map((provider) => (typeof provider === 'string' ? provider : provider.name))).toEqual([device]);

@@ -19,10 +19,11 @@ test('this machine, as data and as text', async () => {
   expect(doctor.memory.free).toBeLessThanOrEqual(doctor.memory.total);
   expect(JSON.parse(JSON.stringify(doctor))).toEqual(doctor);
   const text = renderDoctor(doctor);
-  for (const { device } of doctor.devices) expect(text).toMatch(new RegExp(`^  ${device} +(works|not here): `, 'm'));
+  for (const { device } of doctor.devices)
+    expect(text).toMatch(new RegExp(`^  ${device} +(works|not available): `, 'm'));
 });
 
-test('what is broken is a problem with a way out, not an error', async () => {
+test('a broken part is a problem with a fix, not an error', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'thaw-doctor-'));
   try {
     await writeFile(join(folder, 'crash.mjs'), 'process.abort()');
@@ -40,7 +41,7 @@ test('what is broken is a problem with a way out, not an error', async () => {
   }
 });
 
-test('missing packages are named in the text', async () => {
+test('the text lists missing packages', async () => {
   const doctor: Doctor = {
     ...(await diagnose()),
     sharp: null,

@@ -9,11 +9,11 @@ import { type NodeLine, smallModel, tensor } from '../small-models.ts';
 
 const CHANNELS = 64;
 const [LEAST, GREATEST, BRIGHTEST] = [-128, 127, 255];
-/** Sums over all channels at the ends of the range: of the output that weighs them by 127, and of the one that weighs them by -128. */
+/** Sums over all channels at the ends of the range: for the output with weights 127, and for the one with weights -128. */
 const EXACT = [CHANNELS * BRIGHTEST * GREATEST, CHANNELS * BRIGHTEST * LEAST];
-/** The same sums if pairs of products saturate in 16 bits, as kernels without VNNI add them. */
+/** The same sums if pairs of products saturate in 16 bits, as in kernels without VNNI. */
 const SATURATED = [(CHANNELS / 2) * (2 ** 15 - 1), (CHANNELS / 2) * -(2 ** 15)];
-/** One step of the output's int8 scale covers any remainder. */
+/** One step of the output's int8 scale; covers any remainder. */
 const STEP = (CHANNELS * BRIGHTEST * 128) / 127;
 
 const conv = [1, CHANNELS, 1, 1];
@@ -46,7 +46,7 @@ const qdq = (op: 'Conv' | 'MatMul') => {
   });
 };
 
-/** A layer that is integer in the file. */
+/** A layer with integer weights in the file. */
 const integer = () =>
   smallModel({
     inputs: { x: matrix },
@@ -87,7 +87,7 @@ describe.each([
   });
 });
 
-describe('ONNX Runtime fuses nothing into integer kernels', () => {
+describe('without fusion into integer kernels', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'thaw-kernels-'));

@@ -9,7 +9,7 @@ import { digestOf, loadable, loadSession } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 import { smallModel, tensor, weights } from '../small-models.ts';
 
-/** Weights of 2 MiB: only those of a mebibyte or more are kept out of an encoded model. */
+/** Weights of 2 MiB. Only tensors of at least 1 MiB stay outside of an encoded model. */
 const model = smallModel({
   nodes: [
     ['MatMul', ['x', 'large'], ['a']],
@@ -49,7 +49,7 @@ async function results(given: Model | Uint8Array, resident?: readonly string[]):
   }
 }
 
-test('few weights are encoded with the model, many are not', () => {
+test('few weights are encoded with the model, many stay outside', () => {
   expect(loadable(model)).toBeInstanceOf(Uint8Array);
   expect(loadable(model, 2 ** 20)).toBe(model);
 });
@@ -57,7 +57,7 @@ test('few weights are encoded with the model, many are not', () => {
 test.each([
   ['in memory', async () => model],
   ['in a file', () => readModelFile(file, { file: 0, tensor: 1000 })],
-])('a model computes the same with its weights %s', async (_, read) => {
+])('a model gives the same results with its weights %s', async (_, read) => {
   const before = left();
   const large = loadable(await read(), 0);
   expect(large).not.toBeInstanceOf(Uint8Array);
@@ -67,7 +67,7 @@ test.each([
   expect(left()).toBe(before);
 });
 
-test('weights in a file are not read by Thaw', async () => {
+test('Thaw does not read weights in a file', async () => {
   const read = await readModelFile(file, { file: 0, tensor: 1000 });
   const large = read.graph.initializers.get('large') as Tensor;
   expect(placeOf(large)).toEqual({ path: `${file}_data`, offset: 0 });
@@ -77,14 +77,14 @@ test('weights in a file are not read by Thaw', async () => {
   reading.mockRestore();
 });
 
-test('a runtime that takes only encoded models gets one', async () => {
+test('a runtime that only accepts encoded models gets one', async () => {
   const { loadLarge: _, ...plain } = runtime;
   const session = await loadSession(plain, loadable(model, 0));
   expect(Object.keys(await session.run(feeds))).toEqual(['y', 'state.next']);
   await session.release();
 });
 
-test('the digest is of all weights, wherever they are', async () => {
+test('the digest covers all weights, wherever they are', async () => {
   const read = await readModelFile(file, { file: 0, tensor: 1000 });
   const digest = await digestOf(loadable(read, 0));
   expect(await digestOf(loadable(model, 0))).toBe(digest);

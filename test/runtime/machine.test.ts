@@ -3,7 +3,7 @@ import type { Tensor } from '../../src/onnx/index.ts';
 import { machineOf, type Runtime } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node/sessions.ts';
 
-it('the size of a block is found out by the machine, once', async () => {
+it('probes the block size of the machine once', async () => {
   const runtime = nodeRuntime();
   let loaded = 0;
   const counting: Runtime = {

@@ -5,7 +5,7 @@ import { ONNXRUNTIME } from '../../src/version.ts';
 
 const { platform, arch, report } = process;
 
-/** As if this process ran elsewhere. */
+/** Pretends that this process runs elsewhere. */
 function pretend(values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values))
     Object.defineProperty(process, name, { value, configurable: true });
@@ -15,7 +15,7 @@ const glibc = (version: string) => ({ getReport: () => ({ header: { glibcVersion
 
 afterEach(() => pretend({ platform, arch, report }));
 
-test('the supported version is the one that is installed here', async () => {
+test('the supported version is the installed one', async () => {
   const names = ['onnxruntime-common', 'onnxruntime-node', 'onnxruntime-web'];
   expect(await Promise.all(names.map(packageVersion))).toEqual(names.map(() => ONNXRUNTIME));
 });
@@ -44,7 +44,7 @@ test.each([
   [
     'CentOS 7',
     { platform: 'linux', arch: 'x64', report: glibc('2.17') },
-    /^onnxruntime-node needs glibc 2.28 or later, and this is glibc 2.17$/,
+    /^onnxruntime-node needs glibc 2.28 or later, but this is glibc 2.17$/,
   ],
 ])('%s has no binary, and the hint names the package to install', (_, process, reason) => {
   pretend(process);
@@ -54,7 +54,7 @@ test.each([
   });
 });
 
-test('a runtime without a report is taken to have glibc', () => {
+test('a runtime without a report counts as glibc', () => {
   pretend({ platform: 'linux', arch: 'x64', report: undefined });
   expect(foreseenObstacle()).toBeUndefined();
 });

@@ -40,7 +40,7 @@ function counter(): Model {
 const scalar = (value: number) => tensor('float32', [], Float32Array.of(value));
 
 describe('State', () => {
-  it('carries state from step to step, and leaves the initial tensors alone', async () => {
+  it('carries state from step to step, and does not change the initial tensors', async () => {
     const initial = Float32Array.of(1, 2, 3);
     const session = await nodeRuntime().load(writeModel(counter()));
     const state = new State(new Map([['state', tensor('float32', [3], initial)]]));
@@ -56,7 +56,7 @@ describe('State', () => {
     await session.release();
   });
 
-  it('two sessions move each its own part of one state, in two sets of tensors that take turns', async () => {
+  it('two sessions each update a part of one state, in two alternating sets of tensors', async () => {
     const [adding, resetting] = await Promise.all(
       [sums(), reset()].map(async (model) => nodeRuntime().load(writeModel(model))),
     );
@@ -73,13 +73,13 @@ describe('State', () => {
     const second = seen('sum');
     await state.run(adding, { by: scalar(3) }, []);
     expect([...seen('sum')]).toEqual([5, 5]);
-    // Nothing was copied or allocated, and what the session does not move stays where it is.
+    // Nothing was copied or allocated, and state that the session does not update stays in place.
     expect(seen('sum')).toBe(first);
     expect(seen('best')).toBe(best);
     await state.run(resetting, {}, []);
     expect(seen('sum')).toBe(second);
     expect([...seen('sum'), ...seen('best')]).toEqual([0, 0, 5, 5]);
-    // An average in an input's place.
+    // An average replaces an input.
     expect((state.feedsOf(['sum'], () => 'best').sum as Tensor).data).toBe(seen('best'));
     expect((state.feedsOf(['sum'], () => 'none').sum as Tensor).data).toBe(seen('sum'));
     state.release();

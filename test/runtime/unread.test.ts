@@ -25,12 +25,12 @@ function model(): Uint8Array {
 
 const of = (...values: number[]) => tensor('float32', [values.length], Float32Array.from(values));
 
-describe('runs that copy nothing', () => {
-  it('the installed package refuses the output that is no tensor, after it has written the others', async () => {
+describe('runs without copies', () => {
+  it('the installed package rejects the output that is not a tensor, after it has written the others', async () => {
     expect(await refusalOf(ort)).toContain('tensor');
   });
 
-  it('move state on and give the other outputs, in whatever number', async () => {
+  it('update state and return the other outputs, for any batch size', async () => {
     const session = await nodeRuntime().load(model(), { resident: ['state.next'] });
     expect(session.outputNames).toEqual(['y', 'state.next']);
     const state = new State(new Map([['state', tensor('float32', [LENGTH], new Float32Array(LENGTH))]]));
@@ -50,7 +50,7 @@ describe('runs that copy nothing', () => {
     await session.release();
   });
 
-  it('make no second array of what is written in place: all but the first are refused their results', async () => {
+  it('create no second array for outputs written in place: all runs but the first return no results', async () => {
     const session = await ort.InferenceSession.create(withRefused(model()), { logSeverityLevel: 4 });
     const given: string[] = [];
     const watched = Object.assign(Object.create(session) as ort.InferenceSession, {
@@ -76,7 +76,7 @@ describe('runs that copy nothing', () => {
     await session.release();
   });
 
-  it('tell what went wrong in the run itself', async () => {
+  it('report errors of the run itself', async () => {
     const session = await nodeRuntime().load(model(), { resident: ['state.next'] });
     const target = tensor('float32', [LENGTH], new Float32Array(LENGTH));
     const run = (state: number) =>
@@ -90,7 +90,7 @@ describe('runs that copy nothing', () => {
     await session.release();
   });
 
-  it('a package that refuses in other words is not mistaken for one', async () => {
+  it('a package with another error message does not count', async () => {
     const session = await ort.InferenceSession.create(withRefused(model()), { logSeverityLevel: 4 });
     const runs = new UnreadRuns(session, ort.Tensor, 'something else');
     const feeds = {

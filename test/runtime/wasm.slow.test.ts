@@ -14,7 +14,7 @@ import { smallModel } from '../small-models.ts';
 
 const wasm = nodeRuntime('wasm');
 
-/** x in a shape that is given. */
+/** Expands x to a given shape. */
 const expanding = () =>
   wasm.load(
     writeModel(
@@ -36,12 +36,12 @@ const feeds = (x: Float32Array, size: number) => ({
 });
 
 test.each([
-  // A little less than 4 GiB: nothing is allocated that large, since the module has its own data as well.
+  // Slightly less than 4 GiB. It cannot be allocated, because the module also has its own data.
   ['a value', Float32Array.of(7), 1.0735e9],
   ['a value whose size has more than 32 bits', Float32Array.of(7), 2 ** 31],
   ['an input', new Float32Array(1.0735e9), 1.0735e9],
   ['an input whose size has more than 32 bits', new Float32Array(1.08e9), 1.08e9],
-])('no memory for %s is an error in one line, and the session works on', async (_, x, size) => {
+])('running out of memory for %s is a one-line error, and the session still works', async (_, x, size) => {
   const session = await expanding();
   const error = await session.run(feeds(x, size)).catch((cause) => cause);
   expect(error).toMatchObject({
@@ -64,11 +64,11 @@ test('a training names the batch', async () => {
   await session.release();
 });
 
-test('its bound is told to whoever plans memory', () => expect(wasmRuntime().memory).toBe(2 ** 32));
+test('reports its memory limit', () => expect(wasmRuntime().memory).toBe(2 ** 32));
 
 test.each([
-  ['are used, and let the process end', 'script', 2],
-  ['are not if Node would refuse to start them', 'words', 1],
+  ['are used, and do not keep the process alive', 'script', 2],
+  ['are not used if Node cannot start them', 'words', 1],
 ])('threads %s', async (_, from, threads) => {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-wasm-'));
   const at = (path: string) => JSON.stringify(pathToFileURL(path).href);

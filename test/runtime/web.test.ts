@@ -7,7 +7,7 @@ import { parseConfig, Trainer, trainingSchema } from '../../src/training/index.t
 import { classifier, prepared, runtime } from '../training/network.ts';
 import { SyntheticImages } from '../training/source.ts';
 
-/** The package's own entry for Node, which has WebAssembly only. */
+/** The package's own entry for Node, which only has WebAssembly. */
 const wasm = webRuntime({ device: 'wasm', threads: 1, library: () => import('onnxruntime-web') });
 
 async function finalState(on: typeof runtime) {
@@ -22,7 +22,7 @@ async function finalState(on: typeof runtime) {
       batch: 6,
       lr: 0.02,
       batchNorm: 'training',
-      // Adam would make steps of the rounding errors in gradients that are zero (a bias before batch statistics has one).
+      // Adam would turn rounding errors into steps if a gradient is zero (as for a bias before batch normalization).
       optimizer: { name: 'sgd', momentum: 0.9 },
       stages: [
         { train: 'head', epochs: 1 },
@@ -36,7 +36,7 @@ async function finalState(on: typeof runtime) {
   return last!;
 }
 
-test('training on WebAssembly gives the numbers of the native runtime', async () => {
+test('training on WebAssembly gives the same numbers as the native runtime', async () => {
   const [native, web] = [await finalState(runtime), await finalState(wasm)];
   expect([...web.state.keys()].sort()).toEqual([...native.state.keys()].sort());
   for (const [name, { data }] of native.state) {
@@ -50,7 +50,7 @@ test('training on WebAssembly gives the numbers of the native runtime', async ()
   });
 });
 
-test('a tensor given for an output is filled', async () => {
+test('fills a tensor given for an output', async () => {
   const session = await wasm.load(writeModel(classifier()));
   const feeds = {
     pixel_values: { type: 'float32', shape: [1, 3, 8, 8], data: new Float32Array(192).fill(0.5) },
@@ -63,7 +63,7 @@ test('a tensor given for an output is filled', async () => {
   expect(target.data).toEqual(logits.data);
 });
 
-test('assets that are not there are told, with what to do', async () => {
+test('missing assets are an error with a hint', async () => {
   const missing = webRuntime({ device: 'wasm', library: () => Promise.reject(new Error('not found')) });
   await expect(missing.load(new Uint8Array(4))).rejects.toThrow('onnxruntime-web cannot be loaded: not found');
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { writeWhole } from '../../src/node/models/cache.ts';
+import { writeJson } from '../../src/node/models/cache.ts';
 import { readModelFile, writeModelFile } from '../../src/node/models/files.ts';
 import { writeModel } from '../../src/onnx/index.ts';
 import { smallModel, weights } from '../small-models.ts';
@@ -49,6 +49,6 @@ test('a model is there, with the weights beside it', async () => {
 });
 
 test('what a cache remembers is there', async () => {
-  const left = await afterLoss((path) => writeWhole(join(path, 'cache', 'source.json'), { a: 1 }));
+  const left = await afterLoss((path) => writeJson(join(path, 'cache', 'source.json'), { a: 1 }));
   expect(JSON.parse(readFileSync(join(left, 'cache', 'source.json'), 'utf8'))).toEqual({ a: 1 });
 });

@@ -130,6 +130,6 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
       out,
       '--json',
     ],
-    done: 'already holds a run',
+    done: 'already contains a run',
   },
 };

@@ -9,7 +9,7 @@ import {
   temperatureFit,
 } from '../../src/tasks/index.ts';
 
-/** A prediction with certain probabilities. */
+/** A prediction with probability 1. */
 const certain = (label: number, predicted: number, classes: number): ClassOutcome => ({
   index: 0,
   label,
@@ -32,7 +32,7 @@ describe('evaluation', () => {
     [2, 2],
   ].map(([label, predicted]) => certain(label, predicted, 3));
 
-  it('counts confusions and computes precision, recall and F1 of each class', () => {
+  it('counts confusions, and computes precision, recall and F1 of each class', () => {
     const { accuracy, f1, perClass, confusion, loss, top5 } = evaluationOf(predictions, ['a', 'b', 'c'], 0.5);
     expect(confusion).toEqual([
       [3, 1, 0],
@@ -56,7 +56,7 @@ describe('evaluation', () => {
     expect(f1).toBeCloseTo((3 / 4 + 4 / 7 + 4 / 5) / 3, 12);
   });
 
-  it('gives 0, not NaN, to a class that is never predicted, never there, or both', () => {
+  it('gives 0, not NaN, for a class that is never predicted, absent, or both', () => {
     const { perClass, f1 } = evaluationOf(
       [certain(0, 0, 4), certain(1, 2, 4)],
       ['right', 'missed', 'imagined', 'absent'],
@@ -71,7 +71,7 @@ describe('evaluation', () => {
     expect(f1).toBe(0.25);
   });
 
-  it('of nothing is zeros', () => {
+  it('is zero without samples', () => {
     const { accuracy, top5, f1, confusion } = evaluationOf([], ['a', 'b'], 0);
     expect([accuracy, top5, f1]).toEqual([0, 0, 0]);
     expect(confusion).toEqual([
@@ -80,7 +80,7 @@ describe('evaluation', () => {
     ]);
   });
 
-  it('top 5: the truth is among the five most probable', () => {
+  it('top 5: the true class is among the five most probable', () => {
     const of = (label: number): ClassOutcome => ({
       index: 0,
       label,
@@ -97,18 +97,18 @@ describe('evaluation', () => {
 });
 
 describe('predictions', () => {
-  it('are the softmax of each row and its greatest class', () => {
+  it('are the softmax of each row and its most probable class', () => {
     const [first, second] = predictionsOf([0, Math.log(3), 1, 1, 1, 2], [1n, 2n], [7, 3].slice(0, 2));
     expect(first).toMatchObject({ index: 7, label: 1, predicted: 1 });
     expect(Array.from(first.probabilities)).toEqual([1, 3, Math.E].map((v) => expect.closeTo(v / (4 + Math.E), 6)));
     expect(second).toMatchObject({ index: 3, label: 2, predicted: 2 });
   });
 
-  it('of equal scores take the first class', () => {
+  it('ties go to the first class', () => {
     expect(predictionsOf([2, 2, 2], [2n], [0])[0].predicted).toBe(0);
   });
 
-  it('of huge scores do not overflow', () => {
+  it('huge logits do not overflow', () => {
     expect(Array.from(softmax(Float32Array.of(3e38, -3e38, 0)))).toEqual([1, 0, 0]);
   });
 });
@@ -123,7 +123,7 @@ describe('assessment', () => {
   const classes = ['a', 'b', 'c', 'absent'];
   const assessed = assess(predictions, classes, 0.5, 0);
 
-  it('says all that an evaluation says, and more', () => {
+  it('has all metrics of an evaluation, and more', () => {
     const { perClass, ...evaluation } = evaluationOf(predictions, classes, 0.5);
     expect(assessed).toMatchObject({ ...evaluation, macro: { f1: evaluation.f1 } });
     expect(assessed.perClass).toMatchObject(perClass);
@@ -136,14 +136,14 @@ describe('assessment', () => {
     expect(assessed.confused[0]).toMatchObject({ label: expect.any(String), times: expect.any(Number) });
   });
 
-  it('leaves a class without images out of the areas', () => {
+  it('skips a class without images in the areas', () => {
     const { rocAuc, averagePrecision } = assessed.perClass[3];
     expect([rocAuc, averagePrecision]).toEqual([null, null]);
     const areas = assessed.perClass.slice(0, 3).map((own) => own.rocAuc!);
     expect(assessed.rocAuc).toBeCloseTo((areas[0] + areas[1] + areas[2]) / 3, 12);
   });
 
-  it('has intervals around what it measures, which the seed repeats', () => {
+  it('has intervals around the metrics, equal for equal seeds', () => {
     const { intervals, accuracy, balancedAccuracy, f1, matthews, logLoss } = assessed;
     const measured = { accuracy, balancedAccuracy, f1, matthews, logLoss };
     for (const [name, value] of Object.entries(measured)) {
@@ -156,7 +156,7 @@ describe('assessment', () => {
     expect(assess(predictions, classes, 0.5, 1).intervals.f1).not.toEqual(intervals.f1);
   });
 
-  it('of nothing is plain data without holes', () => {
+  it('is plain data without gaps if there are no samples', () => {
     const empty = JSON.parse(JSON.stringify(assess([], ['a', 'b'], 0, 0)));
     expect(empty).toMatchObject({
       accuracy: 0,
@@ -168,20 +168,20 @@ describe('assessment', () => {
 });
 
 describe('temperature', () => {
-  /** Says `confidence` of 100 samples, of which so many are right. */
+  /** 100 samples with one confidence, of which `right` are correct. */
   const saying = (confidence: number, right: number): ClassOutcome[] =>
     Array.from({ length: 100 }, (_, index) => ({
       ...{ index, label: index < right ? 0 : 1, predicted: 0 },
       probabilities: Float32Array.of(confidence, 1 - confidence),
     }));
 
-  it('is kept where it makes probabilities of other samples honest', () => {
+  it('is kept if it calibrates the probabilities of other samples', () => {
     const fit = temperatureFit(saying(0.95, 75), { seed: 0 });
     expect(fit.temperature).toBe(fit.fitted);
     expect(fit.with.logLoss).toBeLessThan(fit.without.logLoss);
   });
 
-  it('is not kept where they are honest without it', () => {
+  it('is not kept if they are calibrated without it', () => {
     const fit = temperatureFit(saying(0.8, 78), { seed: 0, others: saying(0.8, 80) });
     expect(fit.fitted).toBeGreaterThan(1);
     expect(fit.with.logLoss).toBeGreaterThan(fit.without.logLoss);

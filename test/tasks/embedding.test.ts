@@ -5,19 +5,19 @@ import { embedding } from '../../src/tasks/index.ts';
 const task = embedding({ task: 'embedding', classes: ['a', 'b', 'c'], size: 2 });
 const at = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
 
-/** Around a circle: a at 0, 10 and 100; b at 90 and 115; c, alone, at 200. */
+/** Angles on a circle: a at 0, 10 and 100; b at 90 and 115; c, alone, at 200. */
 const labels = BigInt64Array.from([0n, 0n, 0n, 1n, 1n, 2n]);
 const batch = { labels, indices: [0, 1, 2, 3, 4, 5] };
 const outcomes = task.outcomes([0, 10, 100, 90, 115, 200].flatMap(at), batch, 'training');
 
 describe('embeddings', () => {
-  it('are scored by who is nearest, among those who have another of their class', () => {
-    // a0 → a10 right, a10 → a0 right, a100 → b90 wrong, b90 → a100 wrong, b115 → a100 wrong; c has no other
+  it('are scored by the nearest sample, for classes with several samples', () => {
+    // a0 → a10 correct, a10 → a0 correct, a100 → b90 wrong, b90 → a100 wrong, b115 → a100 wrong; c has no other sample
     const { recall1 } = task.evaluation(outcomes, 1);
     expect(recall1).toBeCloseTo(2 / 5, 12);
     const assessment = task.assess(outcomes, 1, 0);
     expect(assessment.recall1).toBe(recall1);
-    // Among two: a100 has b90, b115; b90 has a100, b115; b115 has a100, b90.
+    // Among the two nearest: a100 has b90, b115; b90 has a100, b115; b115 has a100, b90.
     expect(assessment.recallAt).toEqual([
       { k: 1, recall: expect.closeTo(2 / 5, 12) },
       { k: 2, recall: expect.closeTo(4 / 5, 12) },
@@ -32,13 +32,13 @@ describe('embeddings', () => {
     ]);
   });
 
-  it('of one sample, or of none, are no bug', () => {
+  it('work with one sample, or none', () => {
     for (const few of [[], outcomes.slice(0, 1)]) {
       expect(task.assess(few, 1, 0)).toMatchObject({ recall1: 0, recallAt: [], mapAtR: 0 });
     }
   });
 
-  it('come in batches of several classes with several samples each, every sample once an epoch', () => {
+  it('come in batches of several classes with several samples each, each sample once per epoch', () => {
     const random = new Random(3);
     const of = Array.from({ length: 203 }, () => random.below(7));
     const order = task.order!(of, { batch: 16, perClass: 4, seed: 1 });

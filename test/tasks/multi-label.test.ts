@@ -9,7 +9,7 @@ const facts = (thresholds: number[], tuned = false) => ({
 });
 const HALVES = [0.5, 0.5, 0.5];
 
-/** Six samples: their labels, and scores. */
+/** Six samples: labels and logits. */
 const targets = [
   [1, 0, 1],
   [0, 1, 0],
@@ -33,8 +33,8 @@ const batch = {
 };
 const outcomes = multiLabel(facts(HALVES)).outcomes(scores.flat(), batch, 'training');
 
-describe('several labels a sample', () => {
-  it('are scored as scikit-learn does', () => {
+describe('several labels per sample', () => {
+  it('are scored like in scikit-learn', () => {
     // average_precision_score(average='macro'), f1_score(average='micro' and 'macro'), accuracy_score of scripts/reference/tasks.py
     const task = multiLabel(facts(HALVES));
     const evaluation = task.evaluation(outcomes, 0.5);
@@ -46,7 +46,7 @@ describe('several labels a sample', () => {
     expect(task.loss(outcomes)).toBeCloseTo(0.512202, 5);
   });
 
-  it('are counted batch by batch to the same F1', () => {
+  it('give the same F1 if counted batch by batch', () => {
     const task = multiLabel(facts(HALVES));
     const sums: Record<string, number> = {};
     for (const outcome of outcomes)
@@ -54,7 +54,7 @@ describe('several labels a sample', () => {
     expect(task.rates(sums, outcomes.length).f1).toBeCloseTo(task.evaluation(outcomes, 0).f1, 12);
   });
 
-  it('are said from thresholds on that no others beat', () => {
+  it('use the best possible thresholds', () => {
     const tuned = multiLabel(facts(HALVES, true)).settled(outcomes);
     const reached = tuned.evaluation(outcomes, 0).perLabel;
     const grid = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
@@ -67,7 +67,7 @@ describe('several labels a sample', () => {
     expect(multiLabel(facts([0.2, 0.3, 0.4])).settled(outcomes).facts).toEqual(facts([0.2, 0.3, 0.4]));
   });
 
-  it('have no average precision where no sample has one, and are predicted by name', () => {
+  it('have no average precision if no sample has the label, and are predicted by name', () => {
     const none = outcomes.map((outcome) => ({ ...outcome, targets: [outcome.targets[0], outcome.targets[1], 0] }));
     const task = multiLabel(facts(HALVES, true));
     expect(task.evaluation(none, 0).perLabel[2]).toMatchObject({ averagePrecision: null, support: 0, f1: 0 });
@@ -81,7 +81,7 @@ describe('several labels a sample', () => {
     expect(task.config()).toMatchObject({ problem_type: 'multi_label_classification', id2label: { 0: 'a' } });
   });
 
-  it('differ as their probabilities do', () => {
+  it('differ by their probabilities', () => {
     const task = multiLabel(facts(HALVES));
     expect(task.same(outcomes[2], outcomes[4])).toBe(false);
     expect(task.difference(outcomes[1], outcomes[1])).toBe(0);

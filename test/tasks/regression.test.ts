@@ -17,7 +17,7 @@ const batch = {
 };
 
 describe('numbers', () => {
-  it('are learned with mean 0 and deviation 1', () => {
+  it('are trained with mean 0 and std 1', () => {
     const { data, shape } = task.labels(batch, { type: 'float32', shape: ['batch', 2] });
     expect(shape).toEqual([3, 2]);
     for (const c of [0, 1]) {
@@ -27,7 +27,7 @@ describe('numbers', () => {
     }
   });
 
-  it('are told in the user’s units, from training as from the model', () => {
+  it('are reported in the user’s units, from training and from the model', () => {
     const labels = task.labels(batch, { type: 'float32', shape: ['batch', 2] }).data as Float32Array;
     const trained = task.outcomes(labels, batch, 'training');
     const shipped = task.outcomes(batch.targets, batch, 'model');
@@ -40,7 +40,7 @@ describe('numbers', () => {
     expect(task.prediction(shipped[1])).toEqual({ values: { weight: 20, share: expect.closeTo(0.3, 6) } });
   });
 
-  it('are scored as scikit-learn does', () => {
+  it('are scored like in scikit-learn', () => {
     // mean_absolute_error, root_mean_squared_error, r2_score of scripts/reference/tasks.py
     const values = [12, 0.12, 19, 0.25, 50, 0.23];
     const outcomes = task.outcomes(values, batch, 'model');
@@ -51,7 +51,7 @@ describe('numbers', () => {
     expect(perTarget.map((own) => own.r2)).toEqual([expect.closeTo(0.925, 6), expect.closeTo(0.81, 6)]);
   });
 
-  it('are counted batch by batch to the same scores', () => {
+  it('give the same scores if counted batch by batch', () => {
     const outcomes = task.outcomes([12, 0.12, 19, 0.25, 50, 0.23], batch, 'model');
     const sums: Record<string, number> = {};
     for (const outcome of outcomes)
@@ -60,7 +60,7 @@ describe('numbers', () => {
     expect(task.rates(sums, 3)).toEqual({ mae: expect.closeTo(mae, 9), r2: expect.closeTo(r2, 9) });
   });
 
-  it('of one kind are compared by their error, of several by the variance told', () => {
+  it('are compared by the error for one number, by explained variance for several', () => {
     expect(task.metric).toMatchObject({ key: 'r2', better: 'higher' });
     const one = regression({ task: 'regression', classes: ['weight'], mean: [30], std: [20] });
     expect(one.metric).toMatchObject({ key: 'mae', better: 'lower', form: 'number' });

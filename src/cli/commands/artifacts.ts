@@ -6,18 +6,18 @@ import { quoted } from '../../node/commands/paths.ts';
 import { compact, plural } from '../../report/format.ts';
 import { defineCommand } from '../command.ts';
 import {
-  ANY_MODEL_WORD,
   INPUT_FLAG,
   OUTPUT_FLAG,
   only,
   PROCESSOR_FLAG,
   QUANTIZED_FLAG,
-  underHeading,
+  REQUIRED_MODEL_ARGUMENT,
+  withHeading,
 } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
-/** The settings of `thaw train` that the graphs depend on. */
+/** Settings of `thaw train` that change the graphs. */
 const COMPILED = [
   'lora',
   'batch-norm',
@@ -32,51 +32,52 @@ const COMPILED = [
   'distill',
 ] as const;
 
-const compiled = underHeading(only(TRAIN_FLAGS, COMPILED), undefined);
+const compiled = withHeading(only(TRAIN_FLAGS, COMPILED), undefined);
 
 export const command = defineCommand({
   name: 'artifacts',
-  summary: 'only the compiler: training, evaluation and optimizer graphs, checkpoint, manifest',
-  words: [ANY_MODEL_WORD],
+  summary: 'compile only: write the training, evaluation and optimizer graphs',
+  positionals: [REQUIRED_MODEL_ARGUMENT],
   flags: {
-    out: { kind: 'text', value: 'DIR', does: 'the folder to write; needed' },
+    out: { kind: 'text', value: 'DIR', description: 'output folder (required)' },
     trainable: {
       kind: 'text',
       value: 'WHAT',
-      does: 'head, last:N, all, a layer group, a glob or /regex/ on parameter names, or several with commas',
-      default: 'head; with --lora all adapters too',
+      description: 'head, last:N, all, a layer group, a glob or /regex/ on parameter names, or a comma-separated list',
+      default: 'head; with --lora also all adapters',
     },
     loss: {
       kind: 'setting',
       value: 'NAME',
-      does: `${Object.keys(LOSSES).join(', ')}, or JSON with options`,
+      description: `${Object.keys(LOSSES).join(', ')}, or JSON with options`,
       default: 'cross-entropy',
     },
     optimizer: {
       kind: 'setting',
       value: 'NAME',
-      does: `${Object.keys(OPTIMIZERS).join(', ')}, or JSON with options`,
+      description: `${Object.keys(OPTIMIZERS).join(', ')}, or JSON with options`,
       default: 'adamw',
     },
-    classes: { kind: 'number', value: 'N', does: 'a new head for so many classes' },
-    'keep-head': { kind: 'switch', does: "keep the model's own head", default: 'unless --classes is given' },
-    head: { kind: 'text', value: 'NAME', does: "the head's node or weight", default: 'the last layer' },
+    classes: { kind: 'number', value: 'N', description: 'number of classes of a new head' },
+    'keep-head': { kind: 'switch', description: "keep the model's own head", default: 'unless --classes is given' },
+    head: { kind: 'text', value: 'NAME', description: 'node or weight of the head', default: 'the last layer' },
     ...OUTPUT_FLAG,
     ...QUANTIZED_FLAG,
     ...INPUT_FLAG,
     ...compiled,
     ...PROCESSOR_FLAG,
-    seed: { kind: 'number', value: 'N', does: 'of the new head and of adapters', default: '0' },
+    seed: { kind: 'number', value: 'N', description: 'seed for the new head and the adapters', default: '0' },
   },
   examples: [
     'thaw artifacts model.onnx --out artifacts --classes 10',
     'thaw artifacts model.onnx --out artifacts --trainable all --loss mse --optimizer sgd',
   ],
-  async run({ words: [model], values, terminal, signal }) {
+  async run({ positionals: [model], values, terminal, signal }) {
     const { out, classes, keepHead, input, ...rest } = values;
-    if (out === undefined) throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Name a new folder');
+    if (out === undefined)
+      throw new ThawError('bad-config', 'thaw artifacts needs --out DIR', 'Give --out with a new folder');
     if (keepHead && classes !== undefined) {
-      throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Give one of them');
+      throw new ThawError('bad-config', '--keep-head and --classes contradict each other', 'Remove one of them');
     }
     const manifest = await writeArtifacts(
       {
@@ -86,14 +87,14 @@ export const command = defineCommand({
         classes,
         inputs: input,
       },
-      { onEvent: new JobDisplay(terminal).take, signal },
+      { onEvent: new JobDisplay(terminal).show, signal },
     );
-    if (terminal.json) terminal.answer(manifest);
+    if (terminal.json) terminal.printJson(manifest);
     const { parameters, operators } = manifest;
-    terminal.say(
+    terminal.print(
       `${quoted(out)}: ${plural(parameters.trainable.length, 'tensor')} train (${compact(parameters.trainableCount)} of ${compact(parameters.trainableCount + parameters.frozenCount)} parameters)`,
     );
-    terminal.say(terminal.colours.dim(`operators: ${operators.training.join(', ')}`));
+    terminal.print(terminal.colours.dim(`operators: ${operators.training.join(', ')}`));
     return 0;
   },
 });

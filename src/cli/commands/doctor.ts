@@ -4,15 +4,15 @@ import { renderDoctor } from '../terminal/doctor.ts';
 
 export const command = defineCommand({
   name: 'doctor',
-  summary: 'execution providers, versions, memory, what is missing and how to get it',
-  words: [],
+  summary: 'show devices, versions, memory, and how to get missing parts',
+  positionals: [],
   flags: {},
   async run({ terminal }) {
-    terminal.status('trying every device …');
+    terminal.status('checking every device …');
     const doctor = await diagnose();
     terminal.clear();
-    if (terminal.json) terminal.answer(doctor);
-    else terminal.say(renderDoctor(doctor));
+    if (terminal.json) terminal.printJson(doctor);
+    else terminal.print(renderDoctor(doctor));
     return 0;
   },
 });

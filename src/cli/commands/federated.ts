@@ -7,7 +7,7 @@ import { unfinishedIn } from '../../node/run/index.ts';
 import { plural } from '../../report/format.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { type Flags, flagsOf, settingName } from '../flags.ts';
-import { DEVICE_FLAG, underHeading } from '../shared-flags.ts';
+import { DEVICE_FLAG, withHeading } from '../shared-flags.ts';
 import { JobDisplay } from '../terminal/job.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
@@ -18,19 +18,27 @@ const INIT = flagsOf({
   labels: {
     kind: 'names',
     value: 'A,B,C',
-    does: 'the classes of all machines, or a file with one a line',
+    description: 'classes of all machines, or a file with one per line',
   },
-  data: { kind: 'text', value: 'FOLDER', does: 'of a simulation: images of each client, {} being its number' },
-  strategy: { kind: 'text', value: 'NAME', does: 'fedavg, fedprox or fedadam', default: 'fedavg' },
+  data: {
+    kind: 'text',
+    value: 'FOLDER',
+    description: 'for a simulation: image folder of each client, with {} for its number',
+  },
+  strategy: { kind: 'text', value: 'NAME', description: 'fedavg, fedprox or fedadam', default: 'fedavg' },
 });
 
 const JOIN = flagsOf({
-  insecure: { kind: 'switch', does: 'the SuperLink is without TLS' },
-  'root-certificates': { kind: 'text', value: 'FILE', does: 'PEM of the certificates to trust in place of the usual' },
+  insecure: { kind: 'switch', description: 'connect to a SuperLink without TLS' },
+  'root-certificates': {
+    kind: 'text',
+    value: 'FILE',
+    description: 'PEM file of root certificates to trust instead of the usual ones',
+  },
   key: {
     kind: 'text',
     value: 'FILE',
-    does: 'the OpenSSH private key of a node that flwr supernode register told the SuperLink of',
+    description: 'OpenSSH private key of a node registered with flwr supernode register',
     default: 'a new one',
   },
   ...DEVICE_FLAG,
@@ -40,20 +48,25 @@ const JOIN = flagsOf({
 });
 
 const FINISH = flagsOf({
-  out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'run in the folder' },
+  out: { kind: 'text', value: 'DIR', description: 'the run directory', default: 'run in the folder' },
   round: {
     kind: 'number',
     value: 'N',
-    does: 'the state of an earlier round, of those that the server keeps',
+    description: 'finish from an earlier round that the server still has',
     default: 'the last',
   },
 });
 
 const FLAGS = flagsOf({
-  model: { kind: 'text', value: 'MODEL', does: 'the same on all machines, as for thaw train', default: 'default' },
-  ...underHeading(INIT, 'init'),
-  ...underHeading(JOIN, 'join'),
-  ...underHeading(FINISH, 'finish'),
+  model: {
+    kind: 'text',
+    value: 'MODEL',
+    description: 'the same on all machines, as for thaw train',
+    default: 'default',
+  },
+  ...withHeading(INIT, 'init'),
+  ...withHeading(JOIN, 'join'),
+  ...withHeading(FINISH, 'finish'),
 });
 
 type Context = CommandContext<typeof FLAGS>;
@@ -62,21 +75,22 @@ const ACTIONS = { init, join, finish } as const;
 
 export const command = defineCommand({
   name: 'federated',
-  summary: 'train together by Flower: an app (init), a client (join), its model (finish)',
+  summary: 'federated training with Flower: write an app, join it, finish its model',
   description:
-    'init writes pyproject.toml, a server on FedAvg, FedProx or FedAdam of Flower, and a client that calls thaw round: for flwr run, in simulation and between machines. Stages, rates and local epochs by round are in its pyproject.toml. join is such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). finish makes a run directory of the last state, with the finished model and a report of all clients and rounds; the server calls it when all rounds are done. See docs/federated.md.',
-  words: [
+    'init writes an app for flwr run, for simulations and for real machines: pyproject.toml, a server with FedAvg, FedProx or FedAdam, and a client that calls thaw round. Its pyproject.toml sets stages, learning rates and local epochs by round. join runs such a client without Python, until Ctrl-C (experimental, for SuperLinks of Flower 1.42). finish turns the last state into a run directory with the finished model and a report on all clients and rounds. The server calls finish after the last round. See docs/federated.md.',
+  positionals: [
     {
       name: 'init|join|finish',
-      does: 'init writes an app, join takes part in the rounds of one, finish makes a model of them',
+      description: 'write an app, take part in its rounds, or finish its model',
     },
     {
       name: 'dir|superlink',
-      does: 'the folder to write, or that a federation wrote; the address of the SuperLink, as in 10.0.0.5:8000',
+      description: 'init and finish: folder of the app; join: the address of the SuperLink, such as 10.0.0.5:8000',
     },
     {
       name: 'data',
-      does: 'join: labelled images of this machine, as for thaw train; finish: some to measure the model on, as for thaw eval',
+      description:
+        'join: labelled images of this machine, as for thaw train; finish: labelled images to evaluate the model on',
       optional: true,
     },
   ],
@@ -87,61 +101,65 @@ export const command = defineCommand({
     'thaw federated finish app images',
   ],
   async run(context) {
-    const [what] = context.words;
+    const [what] = context.positionals;
     if (what === 'init' || what === 'join' || what === 'finish') return ACTIONS[what](context);
     throw new ThawError(
       'bad-config',
-      `thaw federated does not know "${what}"`,
-      'Write: thaw federated init DIR, join SUPERLINK DATA or finish DIR',
+      `thaw federated has no action "${what}"`,
+      'Use thaw federated init DIR, join SUPERLINK DATA or finish DIR',
     );
   },
 });
 
-/** @throws ThawError `bad-config` naming a flag of the other action */
+/** @throws ThawError `bad-config` for a flag of another action */
 function refuseFlags(flags: Flags, { values }: Context, what: string): void {
-  const stranger = Object.keys(flags).find((flag) => settingName(flag) in values);
-  if (stranger) throw new ThawError('bad-config', `--${stranger} is nothing to ${what}`, 'Leave it out');
+  const foreign = Object.keys(flags).find((flag) => settingName(flag) in values);
+  if (foreign) throw new ThawError('bad-config', `--${foreign} does not apply to ${what}`, 'Remove it');
 }
 
 async function init(context: Context): Promise<number> {
   const {
-    words: [, folder, extra],
+    positionals: [, folder, extra],
     values,
     terminal,
   } = context;
   refuseFlags({ ...JOIN, ...FINISH }, context, 'init');
   if (extra !== undefined)
-    throw new ThawError('bad-config', `thaw federated init does not know what to do with "${extra}"`, 'Leave it out');
+    throw new ThawError('bad-config', `thaw federated init got an unexpected argument "${extra}"`, 'Remove it');
   const files = await writeFederatedApp({ ...values, folder });
-  if (terminal.json) terminal.answer({ folder, files });
-  terminal.say(`app   ${quoted(folder)}: ${files.join(', ')}`);
-  terminal.say(`next  look through ${quoted(`${folder}/pyproject.toml`)}, then: flwr run ${quoted(folder)} --stream`);
+  if (terminal.json) terminal.printJson({ folder, files });
+  terminal.print(`app   ${quoted(folder)}: ${files.join(', ')}`);
+  terminal.print(`next  check ${quoted(`${folder}/pyproject.toml`)}, then: flwr run ${quoted(folder)} --stream`);
   return 0;
 }
 
 async function join(context: Context): Promise<number> {
   const {
-    words: [, superlink, data],
+    positionals: [, superlink, data],
     values,
     terminal,
     signal,
   } = context;
   refuseFlags({ ...INIT, ...FINISH }, context, 'join');
   if (data === undefined)
-    throw new ThawError('bad-config', 'thaw federated join needs <data>', 'Give the images of this machine');
+    throw new ThawError(
+      'bad-config',
+      'thaw federated join needs <data>',
+      'Give a folder with the images of this machine',
+    );
   const { model = 'default', insecure, rootCertificates, key, device, cache, cacheMemory, cacheDisk } = values;
   const display = new NodeDisplay(terminal);
   await joinFederation(
     { superlink, data, model, insecure, rootCertificates, key, settings: { device, cache, cacheMemory, cacheDisk } },
-    { onEvent: display.take, signal },
+    { onEvent: display.show, signal },
   );
-  if (terminal.json) terminal.answer(display.counts);
+  if (terminal.json) terminal.printJson(display.counts);
   return 0;
 }
 
 async function finish(context: Context): Promise<number> {
   const {
-    words: [, folder, data],
+    positionals: [, folder, data],
     values,
     terminal,
     signal,
@@ -149,14 +167,14 @@ async function finish(context: Context): Promise<number> {
   refuseFlags({ ...INIT, ...JOIN }, context, 'finish');
   const { model, out, round } = values;
   if (round !== undefined && !(Number.isSafeInteger(round) && round > 0))
-    throw new ThawError('bad-config', `--round is ${round}`, 'Rounds are counted from 1');
+    throw new ThawError('bad-config', `--round is ${round}`, 'Give a round number from 1');
   const display = new TrainingDisplay(terminal);
-  const outcome = await finishFederation({ folder, data, model, out, round }, { onEvent: display.take, signal });
+  const outcome = await finishFederation({ folder, data, model, out, round }, { onEvent: display.show, signal });
   display.finish(outcome, (await unfinishedIn(outcome.run))?.command);
   return outcome.status === 'interrupted' ? INTERRUPTED : 0;
 }
 
-/** Says what a node does, a line a message. */
+/** Prints the work of a node, one line per message. */
 class NodeDisplay {
   readonly counts = { answered: 0, failed: 0, sent: 0 };
   private readonly job: JobDisplay;
@@ -165,12 +183,14 @@ class NodeDisplay {
     this.job = new JobDisplay(terminal);
   }
 
-  take = (event: JobEvent | NodeEvent): void => {
+  show = (event: JobEvent | NodeEvent): void => {
     const { terminal, counts } = this;
     const { colours: c } = terminal;
     switch (event.type) {
       case 'joined':
-        terminal.say(`joined  ${event.superlink} (Flower ${event.version}) as node ${event.node}; Ctrl-C leaves`);
+        terminal.print(
+          `joined  ${event.superlink} (Flower ${event.version}) as node ${event.node}; press Ctrl-C to leave`,
+        );
         break;
       case 'message':
         terminal.status(c.dim(`${named(event.message)} …`));
@@ -178,12 +198,12 @@ class NodeDisplay {
       case 'answered':
         counts.answered++;
         counts.sent += event.bytes;
-        terminal.say(`${named(event.message)}  answered, ${plural(event.bytes, 'byte')}`);
+        terminal.print(`${named(event.message)}  answered, ${plural(event.bytes, 'byte')}`);
         break;
       case 'failed': {
         counts.failed++;
         const { error } = event;
-        terminal.say(
+        terminal.print(
           c.red(
             `${named(event.message)}  failed: ${shortened(error instanceof ThawError ? error.line : error.message)}`,
           ),
@@ -191,27 +211,27 @@ class NodeDisplay {
         break;
       }
       case 'dropped':
-        terminal.say(c.yellow(`note  a message is left: ${event.reason}`));
+        terminal.print(c.yellow(`note  skipped a message: ${event.reason}`));
         break;
       case 'lost':
-        terminal.say(c.yellow(`note  ${event.reason}; trying again`));
+        terminal.print(c.yellow(`note  ${event.reason}; trying again`));
         break;
       case 'back':
-        terminal.say('back  the SuperLink answers again');
+        terminal.print('back  reconnected to the SuperLink');
         break;
       case 'left':
-        terminal.say('left');
+        terminal.print('left');
         break;
       default:
-        this.job.take(event);
+        this.job.show(event);
     }
   };
 }
 
-/** What is wrong with a message may have been said by whoever made it. */
+/** The error text can come from the sender of the message, so its length is limited. */
 const shortened = (line: string): string => (line.length > 500 ? `${line.slice(0, 500)} …` : line);
 
-/** Rounds are counted anew with each stage of the app. */
+/** Each stage of the app counts its rounds from 1. */
 function named({ type, content }: AppMessage): string {
   const config = content.get('config');
   const round = config?.kind === 'config' ? config.values.get('server-round') : undefined;

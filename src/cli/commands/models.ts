@@ -4,12 +4,12 @@ import { catalogueTable } from '../terminal/catalogue.ts';
 
 export const command = defineCommand({
   name: 'models',
-  summary: 'good models to start from, by size and licence',
-  words: [],
+  summary: 'list good models to start from, with size and licence',
+  positionals: [],
   flags: {},
   async run({ terminal }) {
-    if (terminal.json) terminal.answer(startingPoints());
-    else terminal.say(catalogueTable());
+    if (terminal.json) terminal.printJson(startingPoints());
+    else terminal.print(catalogueTable());
     return 0;
   },
 });

@@ -5,17 +5,17 @@ const PORT = 5180;
 
 export const command = defineCommand({
   name: 'studio',
-  summary: 'a page to make a classifier without programming, served to this machine only',
+  summary: 'serve a local page for making a classifier without programming',
   description:
-    'Open the address that it prints. Images and models stay in the browser, and once opened it works without a network. It needs `onnxruntime-web` beside Thaw.',
-  words: [],
+    'Open the printed address in a browser. Images and models stay in the browser. Once opened, the page works without a network. thaw studio needs the package `onnxruntime-web`.',
+  positionals: [],
   flags: {
-    port: { kind: 'number', value: 'N', does: 'where to serve it; 0 for any that is free', default: `${PORT}` },
+    port: { kind: 'number', value: 'N', description: 'where to serve it; 0 for any that is free', default: `${PORT}` },
   },
   async run({ values: { port = PORT }, terminal, signal }) {
     const { address, close } = await serveStudio(port);
-    if (terminal.json) terminal.answer({ address });
-    terminal.say(`Thaw studio: ${address}\nStop it with Ctrl-C.`);
+    if (terminal.json) terminal.printJson({ address });
+    terminal.print(`Thaw studio: ${address}\nPress Ctrl-C to stop.`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     await close();
     return 0;

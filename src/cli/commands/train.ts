@@ -1,8 +1,8 @@
 import { train } from '../../node/commands/train.ts';
-import { tellingRun } from '../child.ts';
+import { reportingRun } from '../child.ts';
 import { defineCommand } from '../command.ts';
-import { readConfigFile, subjectOf, withFlags } from '../config-file.ts';
-import { CONFIG_FLAG, MODEL_WORD } from '../shared-flags.ts';
+import { modelAndDataOf, readConfigFile, withFlags } from '../config-file.ts';
+import { CONFIG_FLAG, MODEL_ARGUMENT } from '../shared-flags.ts';
 import { TrainingDisplay } from '../terminal/training.ts';
 import { TRAIN_FLAGS } from '../train-flags.ts';
 
@@ -10,17 +10,17 @@ export const INTERRUPTED = 130;
 
 export const command = defineCommand({
   name: 'train',
-  summary: 'fine-tune a model on your images: new head, training, evaluation, export, report',
+  summary: 'fine-tune a model on your images, with evaluation, export and report',
   description:
-    'IMAGES is a folder with a folder for each class, with or without train, val and test above them, or a CSV or JSON lines file with file_name and label. Everything goes into the run directory; Ctrl-C saves, thaw resume goes on.',
-  words: [MODEL_WORD, { name: 'data', does: 'labelled images', inConfig: true }],
+    'The data is a folder with one folder per class, optionally inside train, val and test folders, or a CSV or JSON lines file with file_name and label. Thaw writes everything into the run directory. Ctrl-C saves the run; thaw resume continues it.',
+  positionals: [MODEL_ARGUMENT, { name: 'data', description: 'labelled images', inConfig: true }],
   flags: {
-    out: { kind: 'text', value: 'DIR', does: 'the run directory', default: 'runs/NAME-1', under: 'Training' },
+    out: { kind: 'text', value: 'DIR', description: 'the run directory', default: 'runs/NAME-1', heading: 'Training' },
     config: {
       ...CONFIG_FLAG.config,
-      does: 'settings by the names of the flags, and the model and the data where they are not given; flags win',
+      description: 'settings, named like the flags, and optionally model and data; flags win',
       default: 'thaw.config.{ts,js,json,yaml}',
-      under: 'Training',
+      heading: 'Training',
     },
     ...TRAIN_FLAGS,
   },
@@ -30,16 +30,16 @@ export const command = defineCommand({
     "thaw train model.onnx images --trainable 'layer4.*,fc.*' --lr 3e-4",
     'thaw train --config runs/images-1/config.yaml --seed 2',
   ],
-  async run({ words, values, terminal, signal }) {
+  async run({ positionals, values, terminal, signal }) {
     const { config, out, ...flags } = values;
     const file = await readConfigFile(config);
-    const subject = subjectOf('train', words, file);
-    if (file.file) terminal.say(terminal.colours.dim(`config    ${file.file}`));
+    const subject = modelAndDataOf('train', positionals, file);
+    if (file.file) terminal.print(terminal.colours.dim(`config    ${file.file}`));
     const display = new TrainingDisplay(terminal);
     const { task, ...settings } = withFlags(file, flags);
     const outcome = await train(
       { ...subject, out: out ?? file.paths.out, task, settings },
-      { onEvent: tellingRun(display.take), signal },
+      { onEvent: reportingRun(display.show), signal },
     );
     display.finish(outcome);
     return outcome.status === 'interrupted' ? INTERRUPTED : 0;

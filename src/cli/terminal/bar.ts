@@ -2,7 +2,7 @@ import type { Noun } from '../../data/index.ts';
 import { decimal, duration } from '../../report/format.ts';
 import { type Colours, columnsOf, joined, type Styled } from './styled.ts';
 
-/** What a progress bar shows of a training. */
+/** The state of a training for its progress bar. */
 export interface BarState {
   readonly stage: number;
   readonly stages: number;
@@ -12,19 +12,19 @@ export interface BarState {
   readonly steps: number;
   /** Means of the epoch so far. */
   readonly loss: number;
-  /** The task's metric, in words, where it can be had. */
+  /** The task's metric as text, if available. */
   readonly metric?: string;
-  /** What samples are, and how many of them a second. */
+  /** What a sample is: an image or a text. */
   readonly noun: Noun;
   readonly speed: number;
-  /** Seconds; undefined while nothing tells. */
+  /** Remaining seconds, if known. */
   readonly left?: number;
 }
 
 const WIDEST = 28;
 const NARROWEST = 8;
 
-/** One line, with as much as the width has room for: the bar shrinks first, then what matters least is left out. */
+/** One line of at most `width` columns. The bar shrinks first; then the least important parts are dropped. */
 export function progressLine(state: BarState, width: number, c: Colours): Styled {
   const { stage, stages, epoch, epochs, step, steps, loss, metric, speed, left } = state;
   const parts = [
@@ -48,7 +48,7 @@ export function progressLine(state: BarState, width: number, c: Colours): Styled
   return joined([texts[0], barOf(step / steps, size, c), ...texts.slice(1)], '  ');
 }
 
-/** A bar that fills from the left, half a character at a time. */
+/** A bar that fills from the left in steps of half a character. */
 function barOf(share: number, size: number, c: Colours): Styled {
   const halves = Math.round(Math.min(1, Math.max(0, share)) * size * 2);
   const full = '━'.repeat(Math.floor(halves / 2));
@@ -58,7 +58,7 @@ function barOf(share: number, size: number, c: Colours): Styled {
 
 const LEVELS = '▁▂▃▄▅▆▇█';
 
-/** Values as a row of small bars, each from the smallest to the largest of them. */
+/** Values as a row of small bars, scaled between their minimum and maximum. */
 export function sparkline(values: readonly number[], width: number): string {
   const size = Math.min(width, values.length);
   const shown = Array.from({ length: size }, (_, i) => values[Math.floor((i * values.length) / size)]);

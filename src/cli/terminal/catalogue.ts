@@ -1,10 +1,10 @@
 import { startingPoints } from '../../node/models/index.ts';
 import { tableLines } from './table.ts';
 
-/** Columns of numbers. */
+/** Columns of numbers, aligned to the right. */
 const NUMERIC = [4, 5, 6];
 
-/** The starting points as lines of text: a table, then how to use one. */
+/** The starting points as a table, and how to use one. */
 export function catalogueTable(): string {
   const head = ['model', 'architecture', 'kind', 'trained on', 'input', 'parameters', 'size', 'licence'];
   const points = startingPoints();
@@ -22,6 +22,6 @@ export function catalogueTable(): string {
     ...tableLines([head, ...cells], { right: (column) => NUMERIC.includes(column) }),
     '',
     `Use one:  ${points[0].command}`,
-    "hf: models are fetched once and kept. Where the licence is not Apache-2.0, the terms are on the model's page.",
+    "Thaw downloads hf: models once and caches them. For licences other than Apache-2.0, see the model's page.",
   ].join('\n');
 }

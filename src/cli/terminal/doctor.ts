@@ -2,7 +2,7 @@ import type { Doctor } from '../../node/doctor.ts';
 import { SLOWDOWN } from '../../runtime/node/devices.ts';
 import { tableLines } from './table.ts';
 
-/** The diagnosis as lines of text. */
+/** The diagnosis as text. */
 export function renderDoctor(doctor: Doctor): string {
   const { cpu, memory, sharp, cache } = doctor;
   const size = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -17,14 +17,14 @@ export function renderDoctor(doctor: Doctor): string {
       version ?? 'not installed',
     ]),
     ['sharp', sharp ? `${sharp.version}, libvips ${sharp.libvips}, reads ${sharp.reads.join(' ')}` : 'not installed'],
-    ['cache', `${cache.folder}${cache.writable ? '' : " (can't be written)"}`],
+    ['cache', `${cache.folder}${cache.writable ? '' : ' (not writable)'}`],
     ['network use', doctor.network],
   ];
   const table = (cells: [string, string][]) => tableLines(cells, { right: () => false }).map((line) => `  ${line}`);
   const devices = table(
     doctor.devices.map(({ device, available, reason, howToGetIt }) => [
       device,
-      available ? `works: ${reason}` : `not here: ${reason}${howToGetIt ? `. ${howToGetIt}` : ''}`,
+      available ? `works: ${reason}` : `not available: ${reason}${howToGetIt ? `. ${howToGetIt}` : ''}`,
     ]),
   );
   const problems = doctor.problems.map(({ what, howToMend }) => `  ${what}. ${howToMend}`);

@@ -2,9 +2,9 @@ import { type InspectedMemory, type Inspection, megabytes } from '../../compiler
 import { tableLines } from './table.ts';
 
 /**
- * An inspection as plain text, for a terminal of 80 columns and more.
+ * An inspection as plain text for a terminal of at least 80 columns.
  *
- * @param memory null where there is nothing to train
+ * @param memory null if the model has nothing to train
  */
 export function inspectionTable(inspection: Inspection, memory: InspectedMemory | null = null): string {
   const { groups, head, plan, batchNorm, parameters, trainable } = inspection;
@@ -17,10 +17,10 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
     '',
     ...tableLines([['layer group', 'tensors', 'parameters'], ...rows], { rule: true }),
     '',
-    `parameters   ${grouped(parameters)} in ${groups.length} layer groups, input side first`,
+    `parameters   ${grouped(parameters)} in ${groups.length} layer groups, from the input to the head`,
     head
       ? `head         ${head.nodes.join(' + ')}: ${head.features} features, ${head.classes} classes${head.tail.length ? `, then ${head.tail.join(', ')}` : ''}`
-      : 'head         not found: name it with --head',
+      : 'head         not found; name it with --head',
     `batch norm   ${BATCH_NORM[batchNorm]}`,
     ...(memory ? [memoryLine(memory, trainable)] : []),
     `plan         ${plan.map(({ train, epochs }) => `${train} for ${epochs} epochs`).join(', then ')}`,
@@ -31,7 +31,7 @@ export function inspectionTable(inspection: Inspection, memory: InspectedMemory 
 }
 
 const memoryLine = ({ batch, head, all }: InspectedMemory, most: Inspection['trainable']): string =>
-  `memory       about ${megabytes(head)} to train the head${most === 'head' ? '' : `, ${megabytes(all)} to train ${most === 'all' ? 'everything' : most}`} (batch ${batch}), and what is remembered of the data`;
+  `memory       about ${megabytes(head)} to train the head${most === 'head' ? '' : `, ${megabytes(all)} to train ${most === 'all' ? 'everything' : most}`} (batch ${batch}), plus the feature cache`;
 
 const BATCH_NORM = {
   kept: 'kept in the graph, with frozen statistics',
@@ -40,10 +40,10 @@ const BATCH_NORM = {
 };
 
 function unsupportedLines({ unsupported, trainable }: Inspection): string[] {
-  if (unsupported.length === 0) return ['operators    all can be trained'];
-  const most = trainable ? `the most that can be trained is --trainable ${trainable}` : 'nothing can be trained';
+  if (unsupported.length === 0) return ['operators    all supported'];
+  const most = trainable ? `Thaw can train at most --trainable ${trainable}` : 'Thaw cannot train this model';
   return [
-    `operators    these have no gradient; ${most}:`,
+    `operators    Thaw has no gradient for these; ${most}:`,
     ...unsupported.map(({ operator, node, why }) => `             ${operator} ${node}: ${why}`),
   ];
 }
@@ -53,7 +53,7 @@ function omittedLines({ omitted }: Inspection): string[] {
   const several = omitted.filter(({ count }) => count > 1);
   const single = omitted.length - several.length;
   return [
-    'omitted      these tensors never train (--json gives all reasons):',
+    'omitted      these tensors never train (see --json for all reasons):',
     ...several.map(({ name, count, reason }) => `             ${name} (${grouped(count)}): ${reason}`),
     ...(single ? [`             ${single} single number${single === 1 ? '' : 's'}`] : []),
   ];

@@ -6,7 +6,7 @@ import { styled } from './styled.ts';
 import type { Terminal } from './terminal.ts';
 import { downloadLine } from './training.ts';
 
-/** Shows the shorter jobs: notes that stay, and what is under way where someone watches. */
+/** Shows the progress of short jobs: permanent notes, and a status line on a terminal. */
 export class JobDisplay {
   private noun: Noun = 'image';
   private recommended: string | undefined;
@@ -14,23 +14,23 @@ export class JobDisplay {
 
   constructor(private readonly terminal: Terminal) {}
 
-  take = (event: JobEvent): void => {
+  show = (event: JobEvent): void => {
     const { terminal } = this;
     const { colours: c } = terminal;
     switch (event.type) {
       case 'device':
-        // A node of a federation chooses every round.
+        // A federated node selects its device every round.
         if (event.slower && event.device !== this.device)
-          terminal.say(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
+          terminal.print(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
         this.device = event.device;
         break;
       case 'notice':
-        terminal.say(c.yellow(`note  ${event.message}`));
+        terminal.print(c.yellow(`note  ${event.message}`));
         break;
       case 'recommended': {
-        // A node of a federation is told so every round.
+        // A federated node reports this every round.
         const text = recommendedText(event.settings);
-        if (text !== this.recommended) terminal.say(styled`${c.dim('settings')}  ${text}`);
+        if (text !== this.recommended) terminal.print(styled`${c.dim('settings')}  ${text}`);
         this.recommended = text;
         break;
       }
@@ -39,7 +39,9 @@ export class JobDisplay {
         if (event.problems.length) {
           const [{ file, reason }] = event.problems;
           const more = event.problems.length > 1 ? ', …' : '';
-          terminal.say(c.yellow(`note  ${plural(event.problems.length, 'file')} left out: ${file} (${reason})${more}`));
+          terminal.print(
+            c.yellow(`note  ${plural(event.problems.length, 'file')} skipped: ${file} (${reason})${more}`),
+          );
         }
         break;
       case 'download':

@@ -1,8 +1,8 @@
-import { told } from '../../report/format.ts';
+import { formatted } from '../../report/format.ts';
 import type { Figures, ReportBlock, Table } from '../../tasks/index.ts';
 import { tableLines } from './table.ts';
 
-/** What a task has to show, as lines of text: single numbers on one, tables below. Images and charts are for reports. */
+/** The report blocks of a task as text: figures on one line, then tables. Images and charts appear only in the report. */
 export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
   reportBlocks.flatMap((block) => {
     if (block.kind === 'figures') return [figureLine(block)];
@@ -12,13 +12,13 @@ export const exhibitLines = (reportBlocks: readonly ReportBlock[]): string[] =>
 const figureLine = ({ items }: Figures): string =>
   items
     .map(({ title, value, form, interval }) => {
-      const [low, high] = (interval ?? []).map((end) => told(end, form));
-      return `${title} ${told(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
+      const [low, high] = (interval ?? []).map((end) => formatted(end, form));
+      return `${title} ${formatted(value, form)}${interval ? ` (95% interval ${low} to ${high})` : ''}`;
     })
     .join('   ');
 
 const exhibitTable = ({ columns, rows }: Table): string[] =>
   tableLines([
     columns.map(({ title }) => title),
-    ...rows.map((row) => row.map((cell, i) => told(cell, columns[i].form))),
+    ...rows.map((row) => row.map((cell, i) => formatted(cell, columns[i].form))),
   ]);

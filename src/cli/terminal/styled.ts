@@ -3,15 +3,15 @@ import stringWidth from 'string-width';
 import { graphemes } from '../../graphemes.ts';
 import { printableLine } from './printable.ts';
 
-/** Text of one colour, without any control character. */
+/** Text of one colour, without control characters. */
 interface Span {
   readonly text: string;
   readonly paint?: (text: string) => string;
 }
 
 /**
- * Text whose only control sequences are Thaw's own colours, by construction: whatever goes into `styled` or through a colour is cleaned
- * first. As a string it has no colours.
+ * Text whose only control sequences are Thaw's colours: `styled` and the colour functions clean all their inputs. Its string form has no
+ * colours.
  */
 export class Styled {
   constructor(readonly spans: readonly Span[]) {}
@@ -30,7 +30,7 @@ export type Text = string | Styled;
 const spansOf = (text: Text): readonly Span[] =>
   text instanceof Styled ? text.spans : [{ text: printableLine(text) }];
 
-/** Template tag: what is put in is cleaned, and keeps its colours. */
+/** Template tag. It cleans the inserted values and keeps their colours. */
 export const styled = (literals: TemplateStringsArray, ...parts: readonly (Text | number)[]): Styled =>
   new Styled(
     literals.flatMap((text, i) => [
@@ -44,7 +44,7 @@ export const joined = (texts: readonly Text[], separator = ''): Styled =>
 
 const NAMES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
 
-/** Functions that colour a text. */
+/** Functions that add a colour to a text. */
 export type Colours = Readonly<Record<(typeof NAMES)[number], (text: Text) => Styled>>;
 
 export function coloursOf(enabled: boolean): Colours {
@@ -56,17 +56,17 @@ export function coloursOf(enabled: boolean): Colours {
   return Object.fromEntries(NAMES.map((name) => [name, through(colours[name])])) as Colours;
 }
 
-/** How many columns of a terminal a text takes: two for a Chinese character or an emoji, none for an accent. */
+/** Number of terminal columns of a text: two for a Chinese character or an emoji, none for an accent. */
 export const columnsOf = (text: Text): number =>
   text instanceof Styled ? text.spans.reduce((all, { text }) => all + stringWidth(text), 0) : stringWidth(text);
 
-/** Text filled up to a width, at its end unless `side` is its start. */
+/** Pads a text to a width, at its end or at its start. */
 export function padded(text: Text, width: number, side: 'start' | 'end' = 'end'): Styled {
   const space = ' '.repeat(Math.max(0, width - columnsOf(text)));
   return side === 'end' ? joined([text, space]) : joined([space, text]);
 }
 
-/** Text cut to a width, between the characters that people see. */
+/** Cuts a text to a width, between visible characters. */
 export function fitted(text: Text, width: number): Styled {
   const whole = joined([text]);
   if (columnsOf(whole) <= width) return whole;

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 type Event<T extends SweepEvent['type']> = Extract<SweepEvent, { type: T }>;
 
-/** Shows a sweep as it goes: a line for each sitting of a trial, and what is under way where someone watches. */
+/** Shows the progress of a sweep: one line each time that a trial stops or ends, and a status line on a terminal. */
 export class SweepDisplay {
   private metric: Metric | undefined;
   private trial: Event<'trial'> | undefined;
@@ -17,31 +17,31 @@ export class SweepDisplay {
 
   constructor(private readonly terminal: Terminal) {}
 
-  take = (event: SweepEvent): void => {
+  show = (event: SweepEvent): void => {
     const { terminal } = this;
-    if (terminal.json && event.type !== 'step') terminal.line(event);
+    if (terminal.json && event.type !== 'step') terminal.printJsonLine(event);
     const { colours: c } = terminal;
     switch (event.type) {
       case 'sweep': {
         const done = event.done ? `, ${event.done} of them done` : '';
-        terminal.say(styled`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
+        terminal.print(styled`${c.dim('sweep')}  ${event.path}: ${plural(event.trials, 'trial')}${done}`);
         break;
       }
       case 'device':
-        if (event.slower && !this.slower) terminal.say(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
+        if (event.slower && !this.slower) terminal.print(styled`${c.dim('device')}  ${event.device}, ${event.reason}`);
         this.slower ||= event.slower === true;
         break;
       case 'data':
         this.metric = event.metric;
-        // Every trial would say so again.
+        // Each trial reports the same files.
         if (event.problems.length && !this.problems)
-          terminal.say(
-            c.yellow(`note   ${plural(event.problems.length, 'file')} left out: ${event.problems[0].file}, …`),
+          terminal.print(
+            c.yellow(`note   ${plural(event.problems.length, 'file')} skipped: ${event.problems[0].file}, …`),
           );
         this.problems = true;
         break;
       case 'recommended':
-        if (!this.recommended) terminal.say(styled`${c.dim('settings')}  ${recommendedText(event.settings)}`);
+        if (!this.recommended) terminal.print(styled`${c.dim('settings')}  ${recommendedText(event.settings)}`);
         this.recommended = true;
         break;
       case 'trial':
@@ -73,6 +73,6 @@ export class SweepDisplay {
     const best = metric && values.length ? Math[metric.better === 'higher' ? 'max' : 'min'](...values) : undefined;
     const reached = metric && best !== undefined ? c.bold(measured(metric, best)) : '–';
     const state = message ?? `${status} after ${plural(epochs.length, 'epoch')}`;
-    this.terminal.say(styled`${this.name()}  ${reached}  ${c.dim(state)}`);
+    this.terminal.print(styled`${this.name()}  ${reached}  ${c.dim(state)}`);
   }
 }

@@ -2,7 +2,7 @@ import { printableLine } from './printable.ts';
 import { columnsOf, padded } from './styled.ts';
 
 interface TableOptions {
-  /** Whether a column stands to the right; all but the first unless given. */
+  /** Whether a column is aligned to the right. Default: all but the first. */
   readonly right?: (column: number) => boolean;
   /** Whether a line of dashes follows the first row. */
   readonly rule?: boolean;

@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.ts';
 
 type Event<T extends JobEvent['type']> = Extract<JobEvent, { type: T }>;
 
-/** Milliseconds between two drawings of the bar. */
+/** Minimum milliseconds between two redraws of the bar. */
 const REDRAW = 80;
 
 const PHASES: Record<Event<'phase'>['phase'], string> = {
@@ -21,7 +21,7 @@ const PHASES: Record<Event<'phase'>['phase'], string> = {
   reporting: 'writing the report …',
 };
 
-/** Shows a training as it goes: lines that stay, and on a terminal a bar. With `--json` every event is a line of JSON too. */
+/** Shows the progress of a training: permanent lines, and a bar on a terminal. With `--json`, every event is also a JSON line. */
 export class TrainingDisplay {
   private plan: Event<'plan'> = { type: 'plan', stages: [], stepsPerEpoch: 1, done: 0 };
   private stage: Event<'stage'> | undefined;
@@ -35,16 +35,16 @@ export class TrainingDisplay {
 
   constructor(private readonly terminal: Terminal) {}
 
-  take = (event: JobEvent): void => {
-    if (this.terminal.json) this.terminal.line(event);
-    this.show(event);
+  show = (event: JobEvent): void => {
+    if (this.terminal.json) this.terminal.printJsonLine(event);
+    this.showEvent(event);
   };
 
-  private show(event: JobEvent): void {
+  private showEvent(event: JobEvent): void {
     const { colours: c } = this.terminal;
     switch (event.type) {
       case 'device':
-        this.fact('device', event.reason === 'as asked' ? event.device : `${event.device}, ${event.reason}`);
+        this.fact('device', event.reason === 'as requested' ? event.device : `${event.device}, ${event.reason}`);
         break;
       case 'download':
         this.terminal.status(downloadLine(event));
@@ -72,7 +72,7 @@ export class TrainingDisplay {
         this.showPlan(event);
         break;
       case 'notice':
-        this.terminal.say(c.yellow(`note      ${event.message}`));
+        this.terminal.print(c.yellow(`note      ${event.message}`));
         break;
       case 'phase':
         this.terminal.status(c.dim(PHASES[event.phase]));
@@ -91,7 +91,7 @@ export class TrainingDisplay {
         break;
       case 'rollback':
       case 'finding':
-        this.terminal.say(styled`  ${c.yellow(event.message)}`);
+        this.terminal.print(styled`  ${c.yellow(event.message)}`);
         break;
       case 'stage-end':
         this.showStageEnd(event);
@@ -103,14 +103,16 @@ export class TrainingDisplay {
   }
 
   private showCheck({ samples, maxDifference, holds, synthetic }: Event<'verified'>): void {
-    const on = `on ${plural(samples, synthetic ? 'made-up sample' : `validation ${this.noun}`)}`;
+    const on = `on ${plural(samples, synthetic ? 'synthetic sample' : `validation ${this.noun}`)}`;
     if (holds) {
       this.fact('checked', `the exported model agrees with training ${on} (to ${decimal(maxDifference)})`);
       return;
     }
-    const differs = `the exported model's answers differ from training's by up to ${decimal(maxDifference)} ${on}`;
+    const differs = `the outputs of the exported model differ from training by up to ${decimal(maxDifference)} ${on}`;
     const { colours: c } = this.terminal;
-    this.terminal.say(c.red(`checked   ${differs}: this is a bug in Thaw or ONNX Runtime. Measure it with thaw eval`));
+    this.terminal.print(
+      c.red(`checked   ${differs}: this is a bug in Thaw or ONNX Runtime. Check the model with thaw eval`),
+    );
   }
 
   private get noun(): Noun {
@@ -118,7 +120,7 @@ export class TrainingDisplay {
   }
 
   private fact(name: string, text: Text): void {
-    this.terminal.say(styled`${this.terminal.colours.dim(padded(name, 9))} ${text}`);
+    this.terminal.print(styled`${this.terminal.colours.dim(padded(name, 9))} ${text}`);
   }
 
   /** The task's metric of an evaluation or a row. */
@@ -140,11 +142,11 @@ export class TrainingDisplay {
     const { colours: c } = this.terminal;
     const shown = problems.slice(0, 3).map(({ file, reason }) => `${file} (${reason})`);
     const more = problems.length > 3 ? `, and ${problems.length - 3} more` : '';
-    this.terminal.say(c.yellow(`note      ${plural(problems.length, 'file')} left out: ${shown.join(', ')}${more}`));
+    this.terminal.print(c.yellow(`note      ${plural(problems.length, 'file')} skipped: ${shown.join(', ')}${more}`));
   }
 
   private showMemory({ estimate, limit, notice }: Event<'memory'>): void {
-    if (notice) this.terminal.say(this.terminal.colours.yellow(`memory    ${notice}`));
+    if (notice) this.terminal.print(this.terminal.colours.yellow(`memory    ${notice}`));
     else this.fact('memory', `about ${bytes(estimate.total)}${limit === undefined ? '' : ` of ${bytes(limit)}`}`);
   }
 
@@ -164,8 +166,8 @@ export class TrainingDisplay {
     this.lastEpochSeconds = undefined;
     const groups = stage.groups.length > 4 ? `${stage.groups[0]} to ${stage.groups.at(-1)}` : stage.groups.join(', ');
     const share = `${compact(stage.trainable)} of ${compact(stage.trainable + stage.frozen)} parameters`;
-    this.terminal.say();
-    this.terminal.say(
+    this.terminal.print();
+    this.terminal.print(
       styled`${c.bold(`stage ${stage.stage}/${stage.stages}`)} ${c.cyan(stage.train)} ${c.dim(`trains ${share} (${groups}), lr ${decimal(stage.lr)}`)}`,
     );
   }
@@ -208,7 +210,7 @@ export class TrainingDisplay {
     return this.plan.stages.reduce((all, { epochs }) => all + epochs, 0);
   }
 
-  /** At the pace of this stage; later ones, which train more, take longer. */
+  /** Estimate from the speed of this stage. Later stages train more layers, so they take longer. */
   private secondsLeft(epoch: number, step: number, steps: number): number | undefined {
     if (epoch === this.epochs && step === steps) return undefined;
     const perEpoch = this.lastEpochSeconds ?? (step >= 2 ? (this.epochSeconds / step) * steps : undefined);
@@ -221,7 +223,7 @@ export class TrainingDisplay {
     const epochs = String(this.epochs);
     const speed = this.samples / this.epochSeconds;
     const wide = this.terminal.width >= 76;
-    this.terminal.say(
+    this.terminal.print(
       joined(
         [
           styled`  epoch ${padded(String(epoch), epochs.length, 'start')}/${epochs}`,
@@ -237,71 +239,71 @@ export class TrainingDisplay {
 
   private showStageEnd({ why, before, after }: Event<'stage-end'>): void {
     const { colours: c } = this.terminal;
-    if (why === 'target') this.terminal.say(styled`  ${c.green('the target is reached')}`);
-    if (why === 'until') this.terminal.say(styled`  ${c.dim('the goal of this stage is reached')}`);
-    if (why === 'plateau') this.terminal.say(styled`  ${c.dim('no better any more: on to the next stage')}`);
+    if (why === 'target') this.terminal.print(styled`  ${c.green('the target is reached')}`);
+    if (why === 'until') this.terminal.print(styled`  ${c.dim('the goal of this stage is reached')}`);
+    if (why === 'plateau') this.terminal.print(styled`  ${c.dim('no improvement; this stage ends')}`);
     if (before)
-      this.terminal.say(styled`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
+      this.terminal.print(styled`  ${c.dim(`this stage: from ${this.measured(before)} to ${this.measured(after)}`)}`);
     const all = this.stageWaited + this.stageComputed;
-    // Nothing holds up what is over at once, as where all that frozen layers make of the images is known.
+    // The ratio means nothing for a very short stage, such as one with all features cached.
     if (all < 1) return;
     const waited = this.stageWaited / all;
     const text =
       waited > 0.3
-        ? `${this.noun}s are the bottleneck: ${percent(waited, 0)} of the time went into waiting for them (smaller files are read faster)`
-        : `computing is the bottleneck: only ${percent(waited, 0)} of the time went into waiting for ${this.noun}s`;
-    this.terminal.say(styled`  ${c.dim(text)}`);
+        ? `bottleneck: data; training waited for ${this.noun}s for ${percent(waited, 0)} of the time (smaller files load faster)`
+        : `bottleneck: compute; training waited for ${this.noun}s for only ${percent(waited, 0)} of the time`;
+    this.terminal.print(styled`  ${c.dim(text)}`);
   }
 
-  /** The last words: what came out, and what to do next. @param goOn after it was stopped; `thaw resume` unless given */
-  finish(outcome: TrainingResult, goOn?: string): void {
-    if (this.terminal.json) this.terminal.line({ type: 'done', ...outcome });
+  /** Prints the result and the next steps. @param resumeCommand the command to continue with; default `thaw resume` */
+  finish(outcome: TrainingResult, resumeCommand?: string): void {
+    if (this.terminal.json) this.terminal.printJsonLine({ type: 'done', ...outcome });
     const { colours: c } = this.terminal;
     const { run, after, before, test, seconds, bestEpoch, epochs, model, report } = outcome;
-    this.terminal.say();
+    this.terminal.print();
     if (outcome.status === 'interrupted') {
       const where =
         outcome.why === 'interrupted' ? `after ${plural(epochs, 'epoch')}` : 'before the model was exported';
-      this.terminal.say(styled`${c.yellow('Stopped and saved')} ${where}. Go on with:`);
-      this.terminal.say(`  ${goOn ?? `thaw resume ${quoted(run)}`}`);
+      this.terminal.print(styled`${c.yellow('Stopped and saved')} ${where}. Resume with:`);
+      this.terminal.print(`  ${resumeCommand ?? `thaw resume ${quoted(run)}`}`);
       return;
     }
     const gain = before ? `, from ${this.measured(before)} before` : '';
     const reached = after
       ? styled`: ${c.bold(this.validation(after))} on ${plural(this.data?.val ?? 0, this.noun)}${gain} (epoch ${bestEpoch ?? '–'} of ${epochs})`
       : '';
-    this.terminal.say(styled`${c.green('Done')} in ${duration(seconds)}${reached}`);
-    if (test) this.terminal.say(`test ${this.data?.metric.title} ${this.measured(test)}`);
+    this.terminal.print(styled`${c.green('Done')} in ${duration(seconds)}${reached}`);
+    if (test) this.terminal.print(`test ${this.data?.metric.title} ${this.measured(test)}`);
     const { calibration } = outcome;
     const gains =
       calibration?.temperature && calibration.with.calibration.error < calibration.without.calibration.error;
     if (gains) {
       const [raw, at] = [calibration.without, calibration.with].map((scores) => percent(scores.calibration.error));
-      this.terminal.say(
-        `Its probabilities are ${raw} off on average, ${at} at temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,
+      this.terminal.print(
+        `The probabilities are off by ${raw} on average; ${at} with temperature ${decimal(calibration.temperature)} (thaw predict --calibrated)`,
       );
     }
-    this.terminal.say();
+    this.terminal.print();
     this.fact('report', report ?? 'not written, see the note above');
-    this.fact('model', `${model} (loads in transformers.js; onnx/model.onnx anywhere)`);
-    this.terminal.say();
-    this.terminal.say(c.bold('Next'));
-    for (const [command, does] of nextSteps(outcome, this.noun))
-      this.terminal.say(styled`  ${command}  ${c.dim(does)}`);
+    this.fact('model', `${model} (for transformers.js; onnx/model.onnx for any ONNX runtime)`);
+    this.terminal.print();
+    this.terminal.print(c.bold('Next'));
+    for (const [command, description] of nextSteps(outcome, this.noun))
+      this.terminal.print(styled`  ${command}  ${c.dim(description)}`);
   }
 }
 
-/** What shows a page in a browser. */
+/** Command that opens a page in the browser. */
 const OPEN = { darwin: 'open', win32: 'start' }[process.platform as string] ?? 'xdg-open';
 
 function nextSteps({ run, report }: TrainingResult, noun: Noun): [Styled, string][] {
   const steps: [string, string][] = [
-    [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use it'],
-    [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on others'],
+    [`thaw predict ${quoted(run)} ${noun.toUpperCase()}`, 'use the model'],
+    [`thaw eval ${quoted(run)} ${noun.toUpperCase()}S`, 'measure it on other data'],
     ...(report ? [[`${OPEN} ${quoted(report)}`, 'curves, worst mistakes, every setting'] as [string, string]] : []),
   ];
   const width = Math.max(...steps.map(([command]) => columnsOf(command)));
-  return steps.map(([command, does]) => [padded(command, width), does]);
+  return steps.map(([command, description]) => [padded(command, width), description]);
 }
 
 const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : String(value));
@@ -309,5 +311,5 @@ const fixed = (value: number): string => (Number.isFinite(value) ? value.toFixed
 export function downloadLine({ received, total }: { received: number; total?: number }): string {
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
   const of = total === undefined ? '' : ` of ${megabytes(total)} (${percent(received / total, 0)})`;
-  return `fetching the model: ${megabytes(received)}${of} MB`;
+  return `downloading the model: ${megabytes(received)}${of} MB`;
 }

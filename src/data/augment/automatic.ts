@@ -1,22 +1,22 @@
-/** Augmentation that is drawn from a space of operations instead of configured one by one. Spaces and strengths are torchvision's. */
+/** Augmentation with operations drawn at random, instead of configured ones. Operations and strengths are those of torchvision. */
 import type { Random } from '../../random.ts';
 import type { Operation } from '../operations/index.ts';
 import type { Augmentation } from './changes.ts';
 import type { Chain, Move } from './draw.ts';
 
-/** What a strength of 0 to 1 of one operation is, and a sign of ±1 where it has two directions. */
+/** One operation at a strength from 0 to 1, with a sign of ±1 if it has two directions. */
 type Step = (strength: number, sign: number) => { readonly move: Move } | { readonly operation: Operation } | undefined;
 
 interface Reach {
-  /** Tangent of the greatest angle. */
+  /** Tangent of the largest angle. */
   readonly shear: number;
-  /** Part of a side. */
+  /** Fraction of a side. */
   readonly translation: number;
-  /** Degrees. */
+  /** In degrees. */
   readonly rotation: number;
-  /** Of a factor from 1. */
+  /** Maximum difference of a factor from 1. */
   readonly factor: number;
-  /** Bits that are left at strength 0, and so many fewer at strength 1. */
+  /** Bits to keep at strength 0, and how many fewer at strength 1. */
   readonly bits: readonly [number, number];
 }
 
@@ -24,7 +24,7 @@ const move = (...one: Move) => ({ move: one });
 const operation = (...one: Operation) => ({ operation: one });
 const angle = (tangent: number) => (Math.atan(tangent) * 180) / Math.PI;
 
-/** The fourteen operations of AutoAugment's successors. Brightness, colour, contrast and sharpness go either way from the image as it is. */
+/** The fourteen operations of AutoAugment's successors. Brightness, colour, contrast and sharpness can increase or decrease. */
 function spaceOf({ shear, translation, rotation, factor, bits: [most, fewer] }: Reach): readonly Step[] {
   return [
     () => undefined,
@@ -44,15 +44,15 @@ function spaceOf({ shear, translation, rotation, factor, bits: [most, fewer] }: 
   ];
 }
 
-/** Of a 224 pixel wide input, TrivialAugment's 32 pixels. */
+/** TrivialAugment's 32 pixels, for an input 224 pixels wide. */
 const WIDE = spaceOf({ shear: 0.99, translation: 32 / 224, rotation: 135, factor: 0.99, bits: [8, 6] });
 const RAND = spaceOf({ shear: 0.3, translation: 150 / 331, rotation: 30, factor: 0.9, bits: [8, 4] });
-/** Without the identity: the image itself is part of the blend. */
+/** Without the identity, because the blend includes the original image. */
 const AUGMIX = spaceOf({ shear: 0.3, translation: 1 / 3, rotation: 30, factor: 0.9, bits: [4, 4] }).slice(1);
 
 const STRENGTHS = 31;
 
-/** Steps drawn from a space, one after the other. */
+/** Draws a sequence of steps. */
 function chainOf(space: readonly Step[], count: number, strength: () => number, random: Random): Chain {
   const steps = Array.from({ length: count }, () => {
     const step = space[random.below(space.length)];
@@ -86,7 +86,7 @@ export function augMix(
   const weights = random.dirichlet(alpha, width);
   const chains = weights.map((weight) => ({
     weight: share * weight,
-    // Ten strengths, of which the first `severity`.
+    // Ten strengths; the first `severity` of them are used.
     ...chainOf(AUGMIX, 1 + random.below(3), () => random.below(severity) / 9, random),
   }));
   return [{ weight: 1 - share, moves: [], operations: [] }, ...chains];

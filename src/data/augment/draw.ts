@@ -1,56 +1,54 @@
-/**
- * What happens to one image in one epoch. Drawing is apart from carrying out, so that every platform draws the same.
- */
+/** Draws the augmentation of one image in one epoch. Drawing is separate from applying it, so that all platforms draw the same. */
 
 import type { Random } from '../../random.ts';
 import { CHANNEL_ORDERS, type Operation } from '../operations/index.ts';
 import { augMix, randAugment, trivialAugment } from './automatic.ts';
 import type { Augmentation } from './changes.ts';
 
-/** One movement about the input's centre: anticlockwise and sheared by degrees, moved by a part of a side, enlarged by a factor. */
+/** One movement about the input's centre: an angle in degrees (anticlockwise), a fraction of a side, or an enlargement factor. */
 export type Move = readonly [
   kind: 'rotation' | 'shearX' | 'shearY' | 'translationX' | 'translationY' | 'zoom',
   by: number,
 ];
 
-/** Moves, then operations. */
+/** Moves, followed by operations. */
 export interface Chain {
   readonly moves: readonly Move[];
   readonly operations: readonly Operation[];
 }
 
-/** What happens to one image. Everything is relative, so that it holds for any image and input size. */
+/** The augmentation of one image. All values are relative, so they fit any image and input size. */
 export interface AugmentationDraw extends Chain {
-  /** Anticlockwise, before all else: 0 to 3. */
+  /** Anticlockwise, before everything else: 0 to 3. */
   readonly quarterTurns: number;
-  /** Part of the area, proportions over the input's, and place from 0 (left, top) to 1. */
+  /** Fraction of the area, aspect ratio relative to the input's, and position from 0 (left, top) to 1. */
   readonly crop?: { readonly scale: number; readonly ratio: number; readonly x: number; readonly y: number };
   readonly horizontalFlip: boolean;
   readonly verticalFlip: boolean;
-  /** What moves bring into view from beyond the edge. */
+  /** Fill for areas that moves bring into view. */
   readonly fill: 'mean' | 'edge';
-  /** How far each corner moves inwards: x and y as a part of the sides, clockwise from the top left. */
+  /** Inward movement of each corner: x and y as fractions of the sides, clockwise from the top left. */
   readonly perspective?: readonly number[];
   readonly elastic?: { readonly alpha: number; readonly sigma: number; readonly seed: number };
   /** Standard deviation in pixels, 0 for none. */
   readonly blur: number;
-  /** Weighed copies of the image to blend, each with a chain of its own that comes before `operations`. */
+  /** Weighted copies of the image to blend. Each has its own chain, applied before `operations`. */
   readonly mix?: readonly (Chain & { readonly weight: number })[];
   readonly erasing?: {
     readonly area: number;
     readonly ratio: number;
     readonly x: number;
     readonly y: number;
-    /** Of noise to fill it with; the mean unless given. */
+    /** Seed of the noise to fill with. Default: fill with the mean. */
     readonly noise?: number;
   };
 }
 
-/** Whether a configuration changes nothing, ever. */
+/** Whether a configuration has no changes. */
 export const isIdle = ({ fill: _, ...changes }: Augmentation): boolean =>
   Object.values(changes).every((change) => change === undefined);
 
-/** Draws what happens to one image. */
+/** Draws the augmentation of one image. */
 export function drawAugmentation(a: Augmentation, random: Random): AugmentationDraw {
   const happens = (change: { probability: number } | undefined) =>
     change !== undefined && random.chance(change.probability);

@@ -41,7 +41,7 @@ const auto: Augmentation = {
   trivialAugment: { probability: 1 },
   erasing: { probability: 0.1, area: [0.02, 0.15], ratio: [0.3, 3.3] },
 };
-/** Most of a drawing is what it is by: it is moved and turned, and neither mirrored nor recoloured, as arrows and signs may not be. */
+/** Position and angle matter little in a drawing, but mirroring and colour can change its meaning, as in arrows and signs. */
 const drawings: Augmentation = {
   fill: 'edge',
   resizedCrop: { probability: 0.8, scale: [0.6, 1], ratio: [0.8, 1.25] },
@@ -54,8 +54,8 @@ const drawings: Augmentation = {
 };
 
 /**
- * `light` suits 10 to 200 photographs a class, `drawings` drawings, icons and signs; `auto` needs no tuning, and long trainings. None of
- * them flips upside down.
+ * `light` fits 10 to 200 photographs per class; `drawings` fits drawings, icons and signs; `auto` needs no tuning, but long trainings. No
+ * policy flips images upside down.
  */
 export const augmentationPolicies: Readonly<Record<string, Augmentation>> = {
   none: {},
@@ -67,16 +67,16 @@ export const augmentationPolicies: Readonly<Record<string, Augmentation>> = {
 };
 
 /**
- * A policy by name, or a configuration that is checked; a configuration may start from a policy: `{ policy: 'light', … }`.
+ * A policy by name, or a configuration, which is checked. A configuration can extend a policy: `{ policy: 'light', … }`.
  *
- * @throws {ThawError} `bad-config`, naming the field
+ * @throws {ThawError} `bad-config` with the field
  */
 export function readAugmentation(value: unknown = 'light'): Augmentation {
   if (typeof value === 'string') {
     if (Object.hasOwn(augmentationPolicies, value)) return augmentationPolicies[value];
     throw new ThawError(
       'bad-config',
-      `there is no augmentation policy "${value}"`,
+      `unknown augmentation policy "${value}"`,
       `Choose one of: ${Object.keys(augmentationPolicies).join(', ')}`,
     );
   }

@@ -7,7 +7,7 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** A rectangle of `area` (a part of the whole) and proportions `ratio`, no larger than the whole, placed by `x` and `y`. */
+/** A rectangle with `area` (a fraction of the whole) and aspect ratio `ratio`, at position `x` and `y`, clipped to the whole. */
 function place(whole: { width: number; height: number }, area: number, ratio: number, x: number, y: number): Rectangle {
   const width = Math.min(whole.width, Math.max(1, Math.round(Math.sqrt(area * whole.width * whole.height * ratio))));
   const height = Math.min(
@@ -22,14 +22,14 @@ function place(whole: { width: number; height: number }, area: number, ratio: nu
   };
 }
 
-/** The part of an image that is cut out, in whole pixels, for an input of `width / height = aspect`. */
+/** The crop of an image in whole pixels, for an input with `width / height = aspect`. */
 export const cropRectangle = (
   crop: NonNullable<AugmentationDraw['crop']>,
   image: { width: number; height: number },
   aspect: number,
 ) => place(image, crop.scale, crop.ratio * aspect, crop.x, crop.y);
 
-/** The part of the input that is erased, in whole pixels. */
+/** The erased part of the input in whole pixels. */
 export const erasedRectangle = (
   erasing: NonNullable<AugmentationDraw['erasing']>,
   input: { width: number; height: number },

@@ -1,4 +1,4 @@
-/** Carries out with sharp what `drawAugmentation` drew. */
+/** Applies draws of `drawAugmentation` with sharp. */
 import type { Sharp } from 'sharp';
 import type { AugmentationDraw } from '../augment/index.ts';
 import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut } from '../geometry.ts';
@@ -13,8 +13,8 @@ async function run(pipeline: Sharp): Promise<Pixels> {
 }
 
 /**
- * Writes one augmented image as float32 at `out[offset …]`. Geometry and blur are sharp's work, off the JavaScript thread; the rest
- * is plain arithmetic that all platforms share.
+ * Writes one augmented image as float32 at `out[offset …]`. sharp does geometry and blur, off the JavaScript thread; the rest is plain
+ * arithmetic that all platforms share.
  *
  * @param image from `decodeLarge`
  */
@@ -45,11 +45,11 @@ async function cut(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Pro
 async function warp(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Promise<Placed> {
   const part = affineWarp(image, p, draw);
   let pipeline = partOf(image, part, p);
-  // sharp extends after it transforms, so this takes a pipeline of its own.
+  // sharp extends after it transforms, so extending needs a separate pipeline.
   if (part.border) pipeline = openPixels(await run(pipeline.extend({ ...part.border, extendWith: 'copy' })));
   const [r, g, b] = meanColour(p);
   const { left, top, fraction } = drawnBox(part);
-  // libvips returns the bounding box, and moves the image within it by odx and ody.
+  // libvips returns the bounding box; odx and ody move the image inside it.
   pipeline = pipeline.affine([...part.matrix], {
     background: { r, g, b },
     interpolator: 'bilinear',

@@ -1,4 +1,4 @@
-/** Is a file an image that can be trained on? By its content, never by its name. */
+/** Checks whether a file is a usable image, by its content and not by its name. */
 import { open, stat } from 'node:fs/promises';
 import type { Metadata } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
@@ -6,22 +6,22 @@ import { sizeProblem } from '../limits.ts';
 import type { DataProblem } from '../types.ts';
 import { failureReason, openImage, readHeader } from './decode.ts';
 
-/** `quick` reads headers and the ends of files, and decodes where these look odd; `full` decodes every file. */
+/** `quick` reads headers and the ends of files, and decodes suspicious ones; `full` decodes every file. */
 export type Verification = 'quick' | 'full';
 
 export interface CheckedImage {
   readonly format: string;
-  /** Colours of the palette at most; undefined where there is none. */
+  /** Maximum number of palette colours; undefined without a palette. */
   readonly paletteColours?: number;
 }
 
 const formats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif']);
 
-/** What is wrong with a file, or what it is. */
+/** The image's properties, or the problem with the file. */
 export async function checkImage(file: string, verification: Verification): Promise<CheckedImage | DataProblem> {
   const problem = (reason: string): DataProblem => ({ file, reason });
   try {
-    // Opening a pipe would wait for whoever writes to it.
+    // Opening a pipe would block until someone writes to it.
     if (!(await stat(file)).isFile()) return problem('not a file');
     const tail = await readTail(file);
     if (tail.length === 0) return problem('empty file');
@@ -51,37 +51,37 @@ async function readTail(file: string): Promise<Uint8Array> {
   }
 }
 
-/** Whether the file ends as its format demands, so that it can't have been cut off. */
+/** Whether the file ends as its format requires, so that it is not truncated. */
 function endsWell(format: Metadata['format'], tail: Uint8Array): boolean {
   const end = String.fromCharCode(...tail);
   if (format === 'jpeg') return end.endsWith('\xff\xd9');
   if (format === 'png') return end.endsWith('IEND\xae\x42\x60\x82');
-  // The readers of these go through the whole file for its header.
+  // The decoders of these formats read the whole file for its header.
   return format === 'gif' || format === 'webp';
 }
 
 export const isProblem = (result: CheckedImage | DataProblem): result is DataProblem => 'reason' in result;
 
-/** Checks files side by side; the results are in their order. */
+/** Checks files concurrently. Results are in the order of the files. */
 export async function checkImages(
   files: readonly string[],
   verification: Verification,
   signal?: AbortSignal,
 ): Promise<(CheckedImage | DataProblem)[]> {
   const results = await mapConcurrently(files, 16, (file) => checkImage(file, verification), signal);
-  return leaveOutPlaceholders(files, results);
+  return skipPlaceholders(files, results);
 }
 
 /**
- * Downloaded photographs come with "image not found" graphics in their places. Where at least nine in ten files, and twenty in
- * all, are JPEGs, an image with a palette of no more than 64 colours is taken for one.
+ * Downloaded photographs often include "image not found" graphics. If at least nine in ten files, and at least twenty, are JPEGs, an image
+ * with a palette of at most 64 colours counts as such a placeholder.
  */
-function leaveOutPlaceholders(files: readonly string[], results: readonly (CheckedImage | DataProblem)[]) {
+function skipPlaceholders(files: readonly string[], results: readonly (CheckedImage | DataProblem)[]) {
   const photographs = results.filter((r) => !isProblem(r) && r.format === 'jpeg').length;
   if (photographs < 20 || photographs < 0.9 * results.length) return [...results];
   return results.map((result, i) => {
     if (isProblem(result) || (result.paletteColours ?? 256) > 64) return result;
-    const reason = `a graphic of at most ${result.paletteColours} colours among photographs, taken for a placeholder (save it as JPEG to keep it)`;
+    const reason = `probably a placeholder: a graphic of at most ${result.paletteColours} colours among photographs (save it as JPEG to keep it)`;
     return { file: files[i], reason };
   });
 }

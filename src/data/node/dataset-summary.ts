@@ -1,4 +1,4 @@
-/** What a data set is made of: sizes and formats of its images, and images that are in two of its splits. */
+/** Summary of a data set: sizes and formats of its images, and duplicates in two of its splits. */
 import { stat } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { mapConcurrently } from '../concurrency.ts';
@@ -7,7 +7,7 @@ import type { Dataset, Sample } from '../types.ts';
 import { openImage, openPixels, readHeader, toPixels } from './decode.ts';
 import { type Duplicate, findDuplicates, THUMB, type Thumb } from './duplicates.ts';
 
-/** The same image, or nearly the same, in training and in another split. */
+/** A training image with a duplicate or near-duplicate in another split. */
 export interface DuplicateImages {
   readonly kind: Duplicate['kind'];
   readonly train: Sample;
@@ -16,22 +16,22 @@ export interface DuplicateImages {
 }
 
 export interface DatasetSummary {
-  /** Images that were looked at: all of them, unless the data set is too large. */
+  /** Number of examined images: all, unless the data set is too large. */
   readonly looked: number;
   readonly formats: readonly { readonly format: string; readonly count: number }[];
-  /** Upright, by the number of pixels. */
+  /** Upright size, by number of pixels. */
   readonly sizes: Readonly<Record<'smallest' | 'median' | 'largest', readonly [width: number, height: number]>>;
-  /** Of all files that were looked at. */
+  /** Total size of the examined files. */
   readonly bytes: number;
-  /** Null where the data set is too large to be compared. */
+  /** Null if the data set is too large to compare. */
   readonly duplicates: readonly DuplicateImages[] | null;
 }
 
-/** Images that are decoded for it at most. A photograph takes some milliseconds. */
+/** Maximum number of images to decode. A photograph takes some milliseconds. */
 const MOST = 5000;
 const SLOTS = 32;
 
-interface Look {
+interface Examined {
   readonly format: string;
   readonly width: number;
   readonly height: number;
@@ -40,9 +40,9 @@ interface Look {
 }
 
 /**
- * Files that can't be read are left out: whoever trains on them is told. Null where no image can be looked at.
+ * Skips unreadable files, because training reports them. Null if no image is readable.
  *
- * @param decoded a file's image, in whatever size, where it is decoded already: decoding takes most of the time
+ * @param decoded an already decoded image of a file, in any size; decoding takes most of the time
  */
 export async function datasetSummary(
   dataset: Dataset,
@@ -52,7 +52,7 @@ export async function datasetSummary(
   const all = [...train, ...val, ...test];
   const compared = all.length <= MOST;
   const looks = await mapConcurrently(all.slice(0, MOST), SLOTS, ({ file }) =>
-    look(file, compared, decoded(file)).catch(() => undefined),
+    examine(file, compared, decoded(file)).catch(() => undefined),
   );
   const seen = looks.filter((found) => found !== undefined);
   if (seen.length === 0) return null;
@@ -66,7 +66,7 @@ export async function datasetSummary(
     sizes: { smallest: size(0), median: size(Math.floor(seen.length / 2)), largest: size(seen.length - 1) },
     bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
     duplicates: compared
-      ? await twinsAmong(
+      ? await duplicatesAmong(
           dataset,
           looks.map((found) => found?.thumb),
         )
@@ -75,10 +75,10 @@ export async function datasetSummary(
 }
 
 /**
- * @param thumbs of all of them, which may be of images that were decoded to other sizes: pairs that look alike are compared once more,
- *   from their files
+ * @param thumbs thumbnails of all images. They can come from images decoded at different sizes, so similar pairs are compared again, from
+ * their files
  */
-async function twinsAmong({ train, val, test }: Dataset, thumbs: readonly (Thumb | undefined)[]) {
+async function duplicatesAmong({ train, val, test }: Dataset, thumbs: readonly (Thumb | undefined)[]) {
   const others = [...val, ...test];
   const alike = findDuplicates(thumbs.slice(0, train.length), thumbs.slice(train.length));
   const settled = await mapConcurrently(alike, SLOTS, async ({ first, second }): Promise<DuplicateImages[]> => {
@@ -91,13 +91,13 @@ async function twinsAmong({ train, val, test }: Dataset, thumbs: readonly (Thumb
   return settled.flat();
 }
 
-async function look(file: string, compare: boolean, decoded: Pixels | undefined): Promise<Look> {
+async function examine(file: string, compare: boolean, decoded: Pixels | undefined): Promise<Examined> {
   const [{ format = 'unknown', autoOrient }, { size }] = await Promise.all([readHeader(file), stat(file)]);
   const thumb = compare ? await thumbOf(decoded ? openPixels(decoded) : openImage(file)) : undefined;
   return { format, width: autoOrient.width, height: autoOrient.height, bytes: size, thumb };
 }
 
-/** Averaged from more than what is compared: a decoder that shrinks as it decodes is coarse in the smallest sizes. */
+/** Oversampling of the thumbnails, because decoders that shrink while decoding are coarse at the smallest sizes. */
 const OVER = 4;
 
 async function thumbOf(image: Sharp): Promise<Thumb> {

@@ -8,33 +8,33 @@ import { type Entry, type Listing, listDataset, listFiles } from './listing.ts';
 import { labelled, targetNames } from './targets.ts';
 
 export interface OpenDatasetOptions {
-  /** Decides which images are held out where the data set doesn't. */
+  /** Seed for the choice of validation samples, if the data set has no `val`. */
   readonly seed?: number;
-  /** Part of each class that is held out for validation where the data set has no `val`, 0.2 unless given; 1 holds out all, where it has no splits. */
+  /** Fraction of each class to hold out if the data set has no `val`. Default: 0.2. 1 holds out everything if there are no splits. */
   readonly valFraction?: number;
-  /** Stops at the first sign of files that are not images; otherwise they are left out and listed. */
+  /** Fails at the first file that is not an image. Otherwise such files are skipped and listed. */
   readonly strict?: boolean;
-  /** The labels of a model, in the order of its outputs: the data set may hold some of them and no others. */
+  /** The classes of a model, in the order of its outputs. The data set can have a subset of them, but no others. */
   readonly classes?: readonly string[];
-  /** One class an image unless given. */
+  /** Default: one class per image. */
   readonly labels?: LabelReading;
   readonly verification?: Verification;
-  /** Ends the opening, which takes a while where there are many images. */
+  /** Stops opening, which takes a while for many images. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a data set: class folders, with or without `train`, `val` (`valid`, `validation`) and `test` above them; a CSV or JSON
- * lines file with `file_name,label` (or what `labels` reads) and maybe `split`; or a folder with such a file named `metadata` or `labels`.
- * Classes are sorted by name. The result depends on names, contents and seed only, not on the machine.
+ * Opens a data set: class folders, optionally inside `train`, `val` (`valid`, `validation`) and `test`; a CSV or JSON lines file with
+ * `file_name,label` (or the columns of `labels`) and optionally `split`; or a folder with such a file named `metadata` or `labels`. Classes
+ * are sorted by name. The result depends only on names, contents and the seed, not on the machine.
  *
- * @throws {ThawError} `not-found`, `bad-data` or `bad-config`; what `signal` gives as its reason
+ * @throws {ThawError} `not-found`, `bad-data` or `bad-config`; the reason of `signal`
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const { seed = 0, valFraction = 0.2, strict = false } = options;
   const reading: LabelReading = options.labels ?? { kind: 'class' };
   if (!(valFraction >= 0 && valFraction <= 1)) {
-    throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'It must be from 0 to 1');
+    throw new ThawError('bad-config', `the validation fraction is ${valFraction}`, 'Use a number from 0 to 1');
   }
   const root = resolve(path);
   const listing = await listDataset(root, reading);
@@ -77,15 +77,15 @@ async function usableImages(
     signal,
   );
   const problems: DataProblem[] = results.filter(isProblem);
-  problems.push(...strays.map((file) => ({ file, reason: 'in no class folder' })));
+  problems.push(...strays.map((file) => ({ file, reason: 'not in a class folder' })));
   problems.sort((a, b) => byCodeUnits(a.file, b.file));
   if (strict && problems.length > 0) {
     const some = problems.slice(0, 5).map(({ file, reason }) => `${relative(root, file) || file} (${reason})`);
     const more = problems.length > 5 ? ` and ${problems.length - 5} more` : '';
     throw new ThawError(
       'bad-data',
-      `${problems.length} files in ${root} can't be used: ${some.join(', ')}${more}`,
-      'Remove them, or leave out --strict',
+      `${problems.length} unusable files in ${root}: ${some.join(', ')}${more}`,
+      'Remove them, or do not use --strict',
     );
   }
   return { images: entries.filter((_, i) => !isProblem(results[i])), problems };
@@ -103,11 +103,11 @@ function matchClasses(path: string, classes: readonly string[], { entries, empty
   throw new ThawError(
     'bad-data',
     `${path}: the model has no class ${unknown.length > 1 ? 'named one of ' : ''}${list(unknown)}; its ${classes.length} classes are ${list(classes)}`,
-    'Name them as the model does that was trained on them',
+    'Use the class names of the model',
   );
 }
 
-/** What training can't do without: two classes or more, each with images to train on. */
+/** Checks the requirements of training: at least two classes, each with training images. */
 function checkClasses(
   path: string,
   classes: readonly string[],
@@ -121,7 +121,7 @@ function checkClasses(
   const hasFiles = new Set(entries.map(({ label, split = 'train' }) => `${split} ${label}`));
   for (const [label, folder] of emptyFolders) {
     if (!hasFiles.has(`train ${label}`))
-      fail(`class "${label}" is empty (${folder})`, 'Put images into the folder, or remove it');
+      fail(`class "${label}" is empty (${folder})`, 'Add images to the folder, or remove it');
   }
   const trained = new Set(images.filter(({ split }) => (split ?? 'train') === 'train').map(({ label }) => label));
   for (const label of classes) {
@@ -130,14 +130,14 @@ function checkClasses(
       const broken = entries.filter((entry) => entry.label === label && (entry.split ?? 'train') === 'train').length;
       fail(
         `class "${label}" is empty: none of its ${broken} files is a usable image`,
-        'Put JPEG or PNG files into it, or remove it',
+        'Add JPEG or PNG files, or remove it',
       );
     }
     const split = entries.find((entry) => entry.label === label)!.split;
-    fail(`class "${label}" is in ${split} but not in train`, 'Put some of its images into train, or remove it');
+    fail(`class "${label}" is in ${split} but not in train`, 'Move some of its images to train, or remove it');
   }
   if (classes.length < 2)
-    fail(`it has only one class, "${classes[0]}"`, 'A classifier needs two classes or more: one folder for each');
+    fail(`it has only one class, "${classes[0]}"`, 'A classifier needs at least two classes: one folder for each');
 }
 
 function checkEnoughToSplit(path: string, classes: readonly string[], samples: readonly Sample[]): void {
@@ -147,16 +147,16 @@ function checkEnoughToSplit(path: string, classes: readonly string[], samples: r
   if (single < 0) return;
   throw new ThawError(
     'bad-data',
-    `${path}: class "${classes[single]}" has one image, so that none can be held out for validation`,
-    'Add images, or put a val folder beside train',
+    `${path}: class "${classes[single]}" has only one image, so none can be held out for validation`,
+    'Add images, or a val folder next to train',
   );
 }
 
 /**
- * Images without labels: files, and all files in folders.
+ * Opens images without labels: files, and all files in folders.
  *
- * @returns samples in the order given, folders sorted, all with label -1
- * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` where no image is left
+ * @returns samples in the given order, sorted within folders, all with label -1
+ * @throws {ThawError} `not-found` for a path that does not exist, `bad-data` if no image is usable
  */
 export async function openImages(
   paths: readonly string[],
@@ -165,7 +165,7 @@ export async function openImages(
   const files: string[] = [];
   for (const path of paths) {
     const kind = await stat(path).catch(() => undefined);
-    if (!kind) throw new ThawError('not-found', `there is no ${path}`, 'Give images or folders of images');
+    if (!kind) throw new ThawError('not-found', `${path} does not exist`, 'Give images or folders of images');
     files.push(...(kind.isDirectory() ? await listFiles(resolve(path)) : [resolve(path)]));
   }
   const results = await checkImages(files, options.verification ?? 'quick', options.signal);
@@ -173,7 +173,11 @@ export async function openImages(
   const describe = ({ file, reason }: DataProblem) => `${file} (${reason})`;
   if (files.length === problems.length || (options.strict && problems.length > 0)) {
     const what = problems.length > 0 ? problems.slice(0, 3).map(describe).join(', ') : `${paths.join(', ')} (no files)`;
-    throw new ThawError('bad-data', `not a usable image: ${what}`, 'JPEG, PNG, WebP, GIF, TIFF and AVIF can be read');
+    throw new ThawError(
+      'bad-data',
+      `not a usable image: ${what}`,
+      'Supported formats: JPEG, PNG, WebP, GIF, TIFF and AVIF',
+    );
   }
   return { samples: files.filter((_, i) => !isProblem(results[i])).map((file) => ({ file, label: -1 })), problems };
 }

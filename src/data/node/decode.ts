@@ -5,16 +5,16 @@ import type { Pixels } from '../pixels.ts';
 import { resizedSize } from '../preprocessing.ts';
 import type { Preprocessing } from '../types.ts';
 
-/** The first frame or page, upright. */
+/** Reads the first frame or page, upright. */
 const options: SharpOptions = { failOn: 'error', limitInputPixels: maximumPixels, autoOrient: true };
 
-/** What decodes and resizes images: another version may round otherwise. How many threads it has makes no difference. */
+/** Libraries that decode and resize images. Other versions can round differently. The number of threads makes no difference. */
 export const imageLibraries = (): { readonly sharp: string; readonly libvips: string } => ({
   sharp: sharp.versions.sharp ?? 'unknown',
   libvips: sharp.versions.vips,
 });
 
-/** Pixels, 8 bits a channel, row by row; `ImageData` of a canvas is such an image. */
+/** Pixels with 8 bits per channel, row by row, such as the `ImageData` of a canvas. */
 export interface RawImage {
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
@@ -36,11 +36,11 @@ export function openImage(file: ImageFile): Sharp {
 export const openPixels = ({ data, width, height }: Pixels): Sharp =>
   sharp(data, { raw: { width, height, channels: 3 } });
 
-/** What the file says of itself, however large the image. */
+/** Metadata of a file, for images of any size. */
 export const readHeader = (file: string): Promise<Metadata> =>
   sharp(file, { ...options, limitInputPixels: false }).metadata();
 
-/** 8-bit RGB of whatever a pipeline gives: alpha goes over white, grey and CMYK and 16 bits are converted. */
+/** Converts the result of a pipeline to 8-bit RGB: alpha over white; grey, CMYK and 16 bits are converted. */
 export async function toPixels(pipeline: Sharp): Promise<Pixels> {
   const { data, info } = await pipeline
     .flatten({ background: '#fff' })
@@ -51,18 +51,15 @@ export async function toPixels(pipeline: Sharp): Promise<Pixels> {
 }
 
 /**
- * The image in the size that `p` asks for, before its central crop. sharp's filters smooth when they shrink, as Pillow's and
- * PyTorch's (with `antialias`) do: bilinear, photographs come out within 2 of 255 of Pillow's.
+ * The image at the size of `p`, before its central crop. sharp's filters smooth when shrinking, like those of Pillow and PyTorch (with
+ * `antialias`). With the bilinear filter, photographs are within 2 of 255 of Pillow's.
  */
 export async function decodeResized(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const image = p.fit === 'stretch' ? p : (await openImage(file).metadata()).autoOrient;
   return toPixels(openImage(file).resize({ ...resizedSize(p, image), fit: 'fill', kernel: p.interpolation }));
 }
 
-/**
- * An image as augmentation takes it: whole, and somewhat larger than the input so that a part of it can be cut out and still be
- * sharp, but no larger than the file.
- */
+/** An image for augmentation: whole, somewhat larger than the input so that a crop is still sharp, but no larger than the file. */
 export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> {
   const side = augmentedSide(p);
   const sized = { width: side, height: side, fit: 'outside', withoutEnlargement: true } as const;
@@ -70,10 +67,10 @@ export function decodeLarge(file: ImageFile, p: Preprocessing): Promise<Pixels> 
 }
 
 /**
- * One file as the model takes it.
+ * One file as a model's input.
  *
  * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
- * @throws Error from sharp where the file can't be decoded; `failureReason` puts it into words
+ * @throws Error from sharp if the file cannot be decoded; `failureReason` gives the reason
  */
 export async function decodeImage(
   file: ImageFile,
@@ -82,7 +79,7 @@ export async function decodeImage(
   return inputOf(await decodeResized(file, p), p);
 }
 
-/** Why a file could not be read, in a few words. */
+/** A short reason for a failed read. */
 export function failureReason(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).split('\n')[0].trim();
   if (/missing/.test(message)) return 'the file does not exist';

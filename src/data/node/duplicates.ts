@@ -1,6 +1,6 @@
-/** Images that show the same: compared in small, where scaling, compression and mirroring make no difference. */
+/** Finds duplicate images by thumbnails, so that scaling, compression and mirroring make no difference. */
 
-/** Width and height of what is compared. */
+/** Width and height of a thumbnail. */
 export const THUMB = 16;
 const VALUES = THUMB * THUMB * 3;
 
@@ -8,20 +8,20 @@ const VALUES = THUMB * THUMB * 3;
 export type Thumb = Uint8Array;
 
 export interface Duplicate {
-  /** `same` to the last value of the thumbnails, `near` within `NEAR`, `mirrored` within it after left and right are exchanged. */
+  /** `same`: equal thumbnails. `near`: within `NEAR`. `mirrored`: within `NEAR` after mirroring. */
   readonly kind: 'same' | 'near' | 'mirrored';
-  /** Places in the two lists. */
+  /** Indices in both lists. */
   readonly first: number;
   readonly second: number;
 }
 
 /**
- * Root of the mean square of the differences, in steps of 255. Of 160 photographs saved again at half the size with JPEG's quality
- * 60, 158 are within it; the most alike of 360 different ones are 21 apart.
+ * Root mean square difference, in steps of 255. Of 160 photographs saved again at half size with JPEG quality 60, 158 are within it. The
+ * most similar pair of 360 different photographs is 21 apart.
  */
 export const NEAR = 6;
 
-/** Thumbnails that vary less say nothing: two white pages look the same in small. */
+/** Thumbnails with less variation are ignored: two white pages look the same. */
 const PLAIN = 8;
 
 interface Known {
@@ -30,7 +30,7 @@ interface Known {
   readonly mean: number;
 }
 
-/** For each image of the second list its nearest in the first, where that is as good as the same. */
+/** The nearest image of the first list for each image of the second list, if it is a duplicate. */
 export function findDuplicates(
   first: readonly (Thumb | undefined)[],
   second: readonly (Thumb | undefined)[],
@@ -39,12 +39,12 @@ export function findDuplicates(
     .flatMap((thumb, at): Known[] => (thumb ? [{ at, thumb, mean: meanOf(thumb) }] : []))
     .sort((a, b) => a.mean - b.mean);
   return second.flatMap((thumb, at) => {
-    if (!thumb || deviationOf(thumb) < PLAIN) return [];
+    if (!thumb || stdOf(thumb) < PLAIN) return [];
     const mirror = mirrored(thumb);
     const mean = meanOf(thumb);
     let best: Duplicate | undefined;
     let least = NEAR * NEAR * VALUES;
-    // Means of images within NEAR are within NEAR.
+    // If two images are within NEAR, so are their means.
     for (let i = firstAbove(known, mean - NEAR); i < known.length && known[i].mean <= mean + NEAR; i++) {
       for (const [kind, own] of [
         ['near', thumb],
@@ -62,7 +62,7 @@ export function findDuplicates(
 
 const meanOf = (thumb: Thumb): number => thumb.reduce((all, value) => all + value, 0) / thumb.length;
 
-function deviationOf(thumb: Thumb): number {
+function stdOf(thumb: Thumb): number {
   const mean = meanOf(thumb);
   return Math.sqrt(thumb.reduce((all, value) => all + (value - mean) ** 2, 0) / thumb.length);
 }
@@ -77,7 +77,7 @@ function firstAbove(known: readonly Known[], mean: number): number {
   return low;
 }
 
-/** Sum of squares; more than `most` where it is that, without going on. */
+/** Sum of squares. Stops once it exceeds `most`. */
 function distanceBelow(a: Thumb, b: Thumb, most: number): number {
   let sum = 0;
   for (let i = 0; i < VALUES && sum <= most; i++) sum += (a[i] - b[i]) ** 2;

@@ -1,4 +1,4 @@
-/** What a data set's files say about themselves: class folders, or a table of files and labels. */
+/** Lists a data set's files: class folders, or a table of files and labels. */
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -11,45 +11,45 @@ import { listTable } from './table.ts';
 export interface Entry {
   /** Absolute. */
   readonly file: string;
-  /** Its class; of several labels or numbers, all of them as one text. */
+  /** The class; for several labels or numbers, all of them as one text. */
   readonly label: string;
   readonly labels?: readonly string[];
   readonly numbers?: readonly number[];
-  /** Undefined where the data set doesn't say. */
+  /** Undefined if the data set does not define it. */
   readonly split?: SplitName;
 }
 
 export interface Listing {
-  /** Names of the columns that labels or numbers were read from, where a reading has some. */
+  /** Names of the columns with labels or numbers, if there are such columns. */
   readonly columns?: readonly string[];
   readonly entries: readonly Entry[];
-  /** Class folders without a file, as `[class, folder]`. */
+  /** Empty class folders, as `[class, folder]`. */
   readonly emptyFolders: readonly (readonly [string, string])[];
-  /** Files that belong to no class. */
+  /** Files outside of class folders. */
   readonly strays: readonly string[];
 }
 
 const tableNames = ['metadata.csv', 'metadata.jsonl', 'labels.csv', 'labels.jsonl'];
 const isTable = (path: string): boolean => /\.(csv|jsonl|ndjson)$/i.test(path);
-/** What operating systems leave in folders. */
+/** Files that operating systems leave in folders. */
 const isHidden = (name: string): boolean =>
   name.startsWith('.') || ['thumbs.db', 'desktop.ini'].includes(name.toLowerCase());
 
-/** @throws {ThawError} `not-found` for a missing path, `bad-data` for one that holds no data set */
+/** @throws {ThawError} `not-found` for a missing path, `bad-data` if it is not a data set */
 export async function listDataset(path: string, reading: LabelReading = { kind: 'class' }): Promise<Listing> {
   const kind = await stat(path).catch(() => undefined);
   if (!kind)
     throw new ThawError(
       'not-found',
-      `there is no ${path}`,
-      'Give a folder with one folder of images for each class, or a CSV file',
+      `${path} does not exist`,
+      'Give a folder with one folder of images per class, or a CSV file',
     );
   if (kind.isFile()) {
     if (isTable(path)) return listTable(path, reading);
     throw new ThawError(
       'bad-data',
       `${path} is neither a folder nor a CSV or JSON lines file`,
-      'Give a folder with one folder of images for each class',
+      'Give a folder with one folder of images per class',
     );
   }
   const { folders, files } = await listFolder(path);
@@ -58,8 +58,8 @@ export async function listDataset(path: string, reading: LabelReading = { kind: 
   if (reading.kind === 'class') return listClassFolders(path, folders, files);
   throw new ThawError(
     'bad-data',
-    `${path} has no table, and ${reading.kind === 'labels' ? 'several labels' : 'numbers'} an image can't be told by folders`,
-    'Put a metadata.csv or metadata.jsonl there, with file_name and the labels',
+    `${path} has no table, and folders cannot give ${reading.kind === 'labels' ? 'several labels' : 'numbers'} per image`,
+    'Add a metadata.csv or metadata.jsonl with file_name and the labels',
   );
 }
 
@@ -68,7 +68,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
     throw new ThawError(
       'bad-data',
       files.length === 0 ? `${path} is empty` : `${path} has no class folders`,
-      'It needs one folder of images for each class, or a metadata.csv with file_name and label',
+      'Add one folder of images per class, or a metadata.csv with file_name and label',
     );
   }
   const splitOf = (folder: string): SplitName | undefined => splitNames.get(folder.toLowerCase());
@@ -98,7 +98,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
       throw new ThawError(
         'bad-data',
         `${join(path, folder)} has no class folders`,
-        'It needs one folder of images for each class',
+        'Add one folder of images per class',
       );
     }
     for (const name of inside.folders) await addClass(join(path, folder, name), split);
@@ -106,7 +106,7 @@ async function listClassFolders(path: string, folders: readonly string[], files:
   return { entries, emptyFolders, strays };
 }
 
-/** The names in a folder in an order that every machine agrees on, hidden ones left out; links are followed. */
+/** The names in a folder in a machine-independent order, without hidden files. Follows links. */
 async function listFolder(path: string): Promise<{ folders: string[]; files: string[] }> {
   const isFolder = async (item: Dirent) =>
     item.isSymbolicLink()
@@ -123,7 +123,7 @@ async function listFolder(path: string): Promise<{ folders: string[]; files: str
   return { folders, files };
 }
 
-/** All files under a folder, in order. A folder that links to one above it is not entered again. */
+/** All files in a folder and its subfolders, in order. Does not enter a link to a parent folder again. */
 export async function listFiles(path: string, above: readonly string[] = []): Promise<string[]> {
   const real = await realpath(path);
   if (above.includes(real)) return [];

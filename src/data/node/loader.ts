@@ -11,7 +11,7 @@ const sha256 = (content: string | Uint8Array | Uint8ClampedArray): string =>
 /**
  * Reads images with sharp.
  *
- * @param find what a sample's file stands for, where it is not a path itself
+ * @param find maps a sample's `file` to an image, if it is not a path
  */
 export const sharpReader = (find: (file: string) => ImageFile | Promise<ImageFile> = (file) => file): ImageReader => ({
   conditions: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`,

@@ -1,4 +1,4 @@
-/** Images for people: thumbnails and what augmentation makes of them. */
+/** Images for display: thumbnails and augmented views. */
 import sharp from 'sharp';
 import { Random } from '../../random.ts';
 import { type Augmentation, drawAugmentation } from '../augment/index.ts';
@@ -20,13 +20,13 @@ export const drawPng = (svg: string): Promise<Uint8Array> => sharp(Buffer.from(s
 
 export interface ViewOptions {
   readonly seed?: number;
-  /** The image's position in the training split. */
+  /** The image's index in the training split. */
   readonly index?: number;
-  /** How many views, from the first. */
+  /** Number of views, starting at the first. */
   readonly count?: number;
 }
 
-/** The numbers that a network is given of one image, view after view as training shows them. */
+/** The network's input for one image, in consecutive training views. */
 export async function viewsOf(
   file: string,
   preprocessing: Preprocessing,
@@ -45,7 +45,7 @@ export async function viewsOf(
   );
 }
 
-/** What training shows of one image, as JPEG `data:` URLs of the input's size. */
+/** The training views of one image, as JPEG `data:` URLs at the input's size. */
 export async function preview(
   file: string,
   preprocessing: Preprocessing,

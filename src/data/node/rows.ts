@@ -1,9 +1,9 @@
-/** The rows of CSV and JSON lines files. */
+/** Reads the rows of CSV and JSON lines files. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
 import { ThawError } from '../../errors.ts';
 
-/** What a row has, by column. */
+/** The values of a row, by column. */
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface NumberedRow {
@@ -12,14 +12,14 @@ export interface NumberedRow {
   readonly row: Row;
 }
 
-/** Without the spaces around it; empty where the row has none. */
+/** A trimmed value; empty if the row does not have it. */
 export const cell = (row: Row, key: string): string =>
   row[key] === undefined || row[key] === null ? '' : String(row[key]).trim();
 
 /**
- * @param example of a row in JSON, for the message
- * @returns the rows, and the columns that any of them has
- * @throws ThawError `bad-data` with the line that is wrong
+ * @param example JSON row for the error message
+ * @returns the rows, and the union of their columns
+ * @throws ThawError `bad-data` with the line
  */
 export async function readRows(path: string, example: string): Promise<{ rows: NumberedRow[]; columns: string[] }> {
   const text = await readFile(path, 'utf8');
@@ -36,15 +36,12 @@ function readCsv(path: string, text: string): { rows: NumberedRow[]; columns: st
   try {
     records = parse(text, { bom: true, columns: header, info: true, skip_empty_lines: true, trim: true }) as never;
   } catch (error) {
-    throw new ThawError(
-      'bad-data',
-      `${path}: ${(error as Error).message}`,
-      'It must be a CSV file with a header that names the columns',
-      { cause: error },
-    );
+    throw new ThawError('bad-data', `${path}: ${(error as Error).message}`, 'Use a CSV file with a header line', {
+      cause: error,
+    });
   }
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
-  if (twice !== undefined) throw new ThawError('bad-data', `${path} has two columns ${twice}`, 'Name each column once');
+  if (twice !== undefined) throw new ThawError('bad-data', `${path} has two columns ${twice}`, 'Rename one of them');
   return { rows: records.map(({ record, info }) => ({ line: info.lines, row: record })), columns };
 }
 
@@ -62,7 +59,11 @@ function readJsonLines(path: string, text: string, example: string): { rows: Num
       } catch {
         // Reported below.
       }
-      throw new ThawError('bad-data', `${path}, line ${line} is not a JSON object`, `One a line: ${example}`);
+      throw new ThawError(
+        'bad-data',
+        `${path}, line ${line} is not a JSON object`,
+        `Write one object per line: ${example}`,
+      );
     });
   return { rows, columns: [...new Set(rows.flatMap(({ row }) => Object.keys(row)))] };
 }

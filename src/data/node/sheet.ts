@@ -1,4 +1,4 @@
-/** Many small images on one, with words below each. */
+/** Contact sheets: many small images with captions. */
 import sharp, { type OverlayOptions } from 'sharp';
 import { escapeMarkup } from '../../escape-markup.ts';
 import { shortened } from '../../graphemes.ts';
@@ -10,7 +10,7 @@ export interface Tile {
   readonly caption: string;
 }
 
-/** Pixels of a tile's longer side: inputs that are larger are shrunk, and much smaller ones enlarged by a whole factor. */
+/** Maximum and minimum length of a tile's longer side. Larger images are shrunk; small ones are enlarged by a whole factor. */
 const MOST = 224;
 const LEAST = 96;
 const GAP = 8;
@@ -18,10 +18,10 @@ const TEXT = 13;
 const LINE = 22;
 
 /**
- * The tiles in rows, on white.
+ * Tiles in rows, on white.
  *
- * @param most pixels of a tile's longer side at most
- * @returns a pipeline that becomes whatever format it is asked for
+ * @param most maximum length of a tile's longer side in pixels
+ * @returns a sharp pipeline, for any output format
  */
 export async function contactSheet(
   tiles: readonly Tile[],

@@ -1,6 +1,6 @@
 export type SplitName = 'train' | 'val' | 'test';
 
-/** The splits by the names that folders, files and tables have for them. */
+/** The splits by their names in folders, files and tables. */
 export const splitNames: ReadonlyMap<string, SplitName> = new Map(
   Object.entries<SplitName>({
     train: 'train',

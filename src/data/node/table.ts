@@ -1,4 +1,4 @@
-/** A CSV or JSON lines file of images and what is said of them. */
+/** Reads a CSV or JSON lines file of images and labels. */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
@@ -11,16 +11,16 @@ import { splitNames } from './split-names.ts';
 const FILE = ['file_name', 'file', 'filename', 'path', 'image'];
 const SPLIT = 'split';
 
-/** What a row says of its image. */
-type Said = Pick<Entry, 'label' | 'labels' | 'numbers'>;
+/** The labels of a row. */
+type Labels = Pick<Entry, 'label' | 'labels' | 'numbers'>;
 
-/** @throws ThawError `bad-data` naming the line and what is wrong with it */
+/** @throws ThawError `bad-data` with the line and the problem */
 export async function listTable(path: string, reading: LabelReading): Promise<Listing> {
   const { rows, columns } = await readRows(path, '{"file_name": "a.jpg", "label": "cat"}');
   if (rows.length === 0)
-    throw new ThawError('bad-data', `${path} has no rows`, `It needs one row an image: ${example(reading)}`);
+    throw new ThawError('bad-data', `${path} has no rows`, `Add one row per image: ${example(reading)}`);
   const fileColumn = FILE.find((name) => columns.includes(name));
-  if (!fileColumn) throw lacking(path, 'file_name', columns, reading);
+  if (!fileColumn) throw missingColumn(path, 'file_name', columns, reading);
   const { read, names } = reader(path, reading, columns, fileColumn);
   const entries = new Map<string, Entry>();
   const missing: string[] = [];
@@ -31,29 +31,29 @@ export async function listTable(path: string, reading: LabelReading): Promise<Li
       throw new ThawError(
         'bad-data',
         `${where}: no ${fileColumn}`,
-        `The columns are ${example(reading)} and, if you like, split`,
+        `The columns are ${example(reading)} and optionally split`,
       );
-    const said = read(row, where, name);
+    const labels = read(row, where, name);
     const split = splitNames.get(cell(row, SPLIT).toLowerCase());
     if (cell(row, SPLIT) && !split)
-      throw new ThawError('bad-data', `${where}: split is "${cell(row, SPLIT)}"`, 'It must be train, val or test');
+      throw new ThawError('bad-data', `${where}: split is "${cell(row, SPLIT)}"`, 'Use train, val or test');
     const file = resolve(dirname(path), name);
     const before = entries.get(file);
-    if (before && (before.label !== said.label || before.split !== split)) {
+    if (before && (before.label !== labels.label || before.split !== split)) {
       throw new ThawError(
         'bad-data',
-        `${where}: ${name} was "${before.label}" before and is "${said.label}" here`,
-        'List every file once',
+        `${where}: ${name} has the label "${labels.label}", but earlier "${before.label}"`,
+        'List each file once',
       );
     }
     if (!before && !(await isFile(file))) missing.push(name);
-    entries.set(file, { file, split, ...said });
+    entries.set(file, { file, split, ...labels });
   }
   if (missing.length > 0) {
     const some = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ', …' : '');
     throw new ThawError(
       'bad-data',
-      `${missing.length} of the files in ${path} do not exist: ${some}`,
+      `${missing.length} files of ${path} do not exist: ${some}`,
       'File names are relative to the table',
     );
   }
@@ -67,24 +67,24 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** The columns of a table that would be right. */
+/** Example columns of a valid table. */
 function example(reading: LabelReading): string {
   if (reading.kind === 'class') return 'file_name,label';
   const own = reading.columns ?? [reading.kind === 'labels' ? 'labels' : 'a column of numbers'];
   return ['file_name', ...own].join(',');
 }
 
-const lacking = (path: string, column: string, columns: readonly string[], reading: LabelReading) =>
+const missingColumn = (path: string, column: string, columns: readonly string[], reading: LabelReading) =>
   new ThawError(
     'bad-data',
     `${path} has no column ${column}, only ${columns.join(', ')}`,
-    `${/\.csv$/i.test(path) ? 'Its first line must name the columns' : 'Every line must have'}: ${example(reading)}`,
+    `${/\.csv$/i.test(path) ? 'The first line must have the column names' : 'Every line must have'}: ${example(reading)}`,
   );
 
-/** How a row's labels are read, and the names that the columns give to them. */
+/** A function that reads a row's labels, and the label names from columns. */
 function reader(path: string, reading: LabelReading, columns: readonly string[], fileColumn: string) {
   const needed = (column: string) => {
-    if (!columns.includes(column)) throw lacking(path, column, columns, reading);
+    if (!columns.includes(column)) throw missingColumn(path, column, columns, reading);
     return column;
   };
   if (reading.kind === 'class') return { read: classReader(needed('label'), reading) };
@@ -95,11 +95,11 @@ function reader(path: string, reading: LabelReading, columns: readonly string[],
     return own ? { read: flagReader(own.map(needed)), names: own } : { read: listReader(list ?? needed('labels')) };
   }
   const names = reading.columns?.map(needed) ?? columns.filter((name) => name !== fileColumn && name !== SPLIT);
-  if (names.length === 0) throw lacking(path, 'of numbers', columns, reading);
+  if (names.length === 0) throw missingColumn(path, 'of numbers', columns, reading);
   return { read: numberReader(names), names };
 }
 
-type Reader = (row: Row, where: string, name: string) => Said;
+type Reader = (row: Row, where: string, name: string) => Labels;
 
 const classReader =
   (column: string, reading: LabelReading): Reader =>
@@ -109,24 +109,24 @@ const classReader =
     throw new ThawError(
       'bad-data',
       `${where}: no label for ${name}`,
-      `The columns are ${example(reading)} and, if you like, split`,
+      `The columns are ${example(reading)} and optionally split`,
     );
   };
 
-/** A list in JSON, or names between `|` or `;`. An empty one is an image of none of the labels. */
+/** A JSON list, or names separated by `|` or `;`. An empty list means none of the labels. */
 const listReader =
   (column: string): Reader =>
   (row, where) => {
     const value = row[column];
     if (value === undefined)
-      throw new ThawError('bad-data', `${where}: no ${column}`, 'Write an empty list for none of them');
+      throw new ThawError('bad-data', `${where}: no ${column}`, 'Write an empty list for no labels');
     const parts: unknown[] = Array.isArray(value) ? value : value === null ? [] : String(value).split(/[|;]/);
     const wrong = parts.find((part) => typeof part !== 'string');
     if (wrong !== undefined) {
       throw new ThawError(
         'bad-data',
-        `${where}: ${column} has ${JSON.stringify(wrong)} among the names`,
-        'Write ["a", "b"]',
+        `${where}: ${column} contains ${JSON.stringify(wrong)}`,
+        'Write a list of names, such as ["a", "b"]',
       );
     }
     const names = parts.map((part) => String(part).trim().normalize('NFC')).filter((part) => part !== '');
@@ -137,7 +137,7 @@ const listReader =
 const YES = ['1', 'true', 'yes'];
 const NO = ['0', 'false', 'no'];
 
-/** Columns of 0 and 1. */
+/** Columns with 0 and 1. */
 const flagReader =
   (columns: readonly string[]): Reader =>
   (row, where) => {
@@ -145,7 +145,7 @@ const flagReader =
       const text = cell(row, column).toLowerCase();
       if (YES.includes(text)) return true;
       if (NO.includes(text)) return false;
-      throw new ThawError('bad-data', `${where}: ${column} is "${cell(row, column)}"`, 'It must be 0 or 1');
+      throw new ThawError('bad-data', `${where}: ${column} is "${cell(row, column)}"`, 'Use 0 or 1');
     });
     return { labels: labels.map((label) => label.normalize('NFC')), label: labels.join('|') };
   };
@@ -160,7 +160,7 @@ const numberReader =
       throw new ThawError(
         'bad-data',
         `${where}: ${column} is "${text}"`,
-        `It must be a number; name the columns that hold numbers with --targets`,
+        `Use a number, or select the numeric columns with --targets`,
       );
     });
     return { numbers, label: numbers.join('|') };

@@ -1,9 +1,9 @@
-/** From what a data set says of its images to samples with labels or targets. */
+/** Converts the entries of a data set to samples with labels or targets. */
 import { byCodeUnits } from '../split.ts';
 import type { LabelReading, Sample } from '../types.ts';
 import type { Entry, Listing } from './listing.ts';
 
-/** What the labels are called: classes and labels by name, numbers and columns of 0 and 1 in the order of their columns. */
+/** Names of the labels: classes and labels sorted by name, numeric columns in their order. */
 export function targetNames({ entries, columns }: Listing, reading: LabelReading): readonly string[] {
   if (columns) return columns.map((name) => name.normalize('NFC'));
   const names =
@@ -11,7 +11,7 @@ export function targetNames({ entries, columns }: Listing, reading: LabelReading
   return [...new Set(names)].sort(byCodeUnits);
 }
 
-/** Makes samples of entries. Samples of targets have no label, which is -1. */
+/** Converts an entry to a sample. Samples with targets have the label -1. */
 export function labelled(classes: readonly string[], reading: LabelReading): (entry: Entry) => Sample {
   const places = new Map(classes.map((name, i) => [name.normalize('NFC'), i]));
   if (reading.kind === 'class') return ({ file, label }) => ({ file, label: places.get(label)! });

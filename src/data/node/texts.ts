@@ -1,4 +1,4 @@
-/** Data sets of texts: tables, and a folder for each class. */
+/** Data sets of texts: tables, or one folder per class. */
 import { readFile, stat } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { ThawError } from '../../errors.ts';
@@ -9,11 +9,11 @@ import { type Listing, listDataset, listFiles } from './listing.ts';
 import { cell, type NumberedRow, readRows } from './rows.ts';
 import { type SplitName, splitNames } from './split-names.ts';
 
-const HINT = 'Give a CSV or JSON lines file with text and label, or a folder of .txt files for each class';
+const HINT = 'Give a CSV or JSON lines file with text and label, or one folder of .txt files per class';
 const TABLE = /\.(csv|jsonl|ndjson)$/i;
 
 interface TextEntry {
-  /** A file, or a table and its line. */
+  /** A file, or a table with its line. */
   readonly file: string;
   readonly text: string;
   readonly label: string;
@@ -26,8 +26,8 @@ interface Texts {
 }
 
 /**
- * Opens a data set of texts: a CSV or JSON lines file with `text`, `label` and maybe `split`; a folder with tables named `train`, and
- * maybe `val` and `test`; or folders of `.txt` files as of images. Texts without a letter are left out.
+ * Opens a data set of texts: a CSV or JSON lines file with `text`, `label` and optionally `split`; a folder with tables named `train`, and
+ * optionally `val` and `test`; or folders of `.txt` files, as for images. Skips empty texts.
  *
  * @throws ThawError `not-found` or `bad-data`
  */
@@ -39,7 +39,7 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
   };
   if (strict && problems.length) {
     const [{ file, reason }] = problems;
-    fail(`${problems.length} texts can't be used: ${file} (${reason}), …`, 'Remove them, or leave out --strict');
+    fail(`${problems.length} unusable texts: ${file} (${reason}), …`, 'Remove them, or do not use --strict');
   }
   if (!entries.length) fail('it has no texts');
   const classes = options.classes ?? [...new Set(entries.map(({ label }) => label))].sort(byCodeUnits);
@@ -47,17 +47,17 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
   if (unknown) {
     fail(
       `the model has no class "${unknown.label}" (${unknown.file}); its classes are ${classes.slice(0, 5).join(', ')}`,
-      'Name the labels as the classes that the model was trained on',
+      'Use the class names of the model',
     );
   }
   const splits = { train: [] as Sample[], val: [] as Sample[], test: [] as Sample[] };
   for (const { file, text, label, split = 'train' } of entries)
     splits[split].push({ file, text, label: classes.indexOf(label) });
   if (!options.classes) {
-    if (classes.length < 2) fail(`it has only one class, "${classes[0]}"`, 'A classifier needs two classes or more');
+    if (classes.length < 2) fail(`it has only one class, "${classes[0]}"`, 'A classifier needs at least two classes');
     const trained = new Set(splits.train.map(({ label }) => label));
     const lacking = classes.find((_, label) => !trained.has(label));
-    if (lacking) fail(`class "${lacking}" has no text to train on`, 'Put some of its texts into train');
+    if (lacking) fail(`class "${lacking}" has no training text`, 'Move some of its texts to train');
   }
   const held = entries.some(({ split }) => split === 'val');
   if (valFraction === 1) {
@@ -65,17 +65,17 @@ export async function openTexts(path: string, options: OpenDatasetOptions = {}):
   } else if (valFraction > 0 && !held) {
     const single = classes.find((_, c) => splits.train.filter(({ label }) => label === c).length === 1);
     if (single && !options.classes)
-      fail(`class "${single}" has one text, so that none can be held out for validation`, 'Add texts, or a val split');
+      fail(`class "${single}" has only one text, so none can be held out for validation`, 'Add texts, or a val split');
     Object.assign(splits, stratifiedSplit(splits.train, valFraction, seed));
   }
   return { classes, ...splits, problems };
 }
 
 /**
- * Texts without labels: as they are, the contents of `.txt` files and of the `text` column of tables, and of all of these in folders.
+ * Reads texts without labels: the texts themselves, `.txt` files, the `text` column of tables, and folders of these.
  *
- * @returns samples in the order given, all with label -1
- * @throws ThawError `bad-data` where no text is left
+ * @returns samples in the given order, all with label -1
+ * @throws ThawError `bad-data` if there is no text
  */
 export async function readTexts(given: readonly string[]): Promise<{ samples: Sample[]; problems: DataProblem[] }> {
   const samples: Sample[] = [];
@@ -101,14 +101,14 @@ export async function readTexts(given: readonly string[]): Promise<{ samples: Sa
   if (samples.length) return { samples, problems };
   throw new ThawError(
     'bad-data',
-    `there is no text in ${given.join(', ')}`,
+    `found no text in ${given.join(', ')}`,
     'Give texts, .txt files, or tables with a column text',
   );
 }
 
 async function listTexts(path: string, signal?: AbortSignal): Promise<Texts> {
   const kind = await stat(path).catch(() => undefined);
-  if (!kind) throw new ThawError('not-found', `there is no ${path}`, HINT);
+  if (!kind) throw new ThawError('not-found', `${path} does not exist`, HINT);
   if (kind.isFile()) return TABLE.test(path) ? readTable(path) : readFiles(await listDataset(path), signal);
   const tables = (await listFiles(path))
     .map((file) => ({ file, split: splitNames.get(relative(path, file).replace(TABLE, '').toLowerCase()) }))
@@ -129,9 +129,8 @@ async function readTable(path: string, ofAll?: SplitName): Promise<Texts> {
     const file = `${path}:${line}`;
     const [text, label, named] = ['text', 'label', 'split'].map((key) => cell(row, key));
     const split = named ? splitNames.get(named.toLowerCase()) : ofAll;
-    if (named && !split)
-      throw new ThawError('bad-data', `${file}: split is "${named}"`, 'It must be train, val or test');
-    if (!label) throw new ThawError('bad-data', `${file}: no label`, 'Every row needs a text and a label');
+    if (named && !split) throw new ThawError('bad-data', `${file}: split is "${named}"`, 'Use train, val or test');
+    if (!label) throw new ThawError('bad-data', `${file}: no label`, 'Add a text and a label to every row');
     if (text) entries.push({ file, text, label: label.normalize('NFC'), split });
     else problems.push({ file, reason: 'no text' });
   }
@@ -140,20 +139,20 @@ async function readTable(path: string, ofAll?: SplitName): Promise<Texts> {
 
 async function readFiles({ entries, strays }: Listing, signal?: AbortSignal): Promise<Texts> {
   const read: TextEntry[] = [];
-  const problems = strays.map((file): DataProblem => ({ file, reason: 'in no class folder' }));
+  const problems = strays.map((file): DataProblem => ({ file, reason: 'not in a class folder' }));
   for (const { file, label, split } of entries) {
     signal?.throwIfAborted();
     const text = /\.txt$/i.test(file) ? (await readFile(file, 'utf8')).trim() : undefined;
     if (text) read.push({ file, text, label, split });
-    else problems.push({ file, reason: text === undefined ? 'no .txt file' : 'no text' });
+    else problems.push({ file, reason: text === undefined ? 'not a .txt file' : 'no text' });
   }
   return { entries: read, problems };
 }
 
-/** @throws ThawError `bad-data` with the line that is wrong, or the column that lacks */
+/** @throws ThawError `bad-data` with the invalid line, or the missing column */
 async function tableRows(path: string, needed: readonly string[]): Promise<readonly NumberedRow[]> {
   const { rows, columns } = await readRows(path, '{"text": "Fine!", "label": "good"}');
-  const hint = `It needs the columns ${needed.join(', ')}`;
+  const hint = `Add the columns ${needed.join(', ')}`;
   if (!rows.length) throw new ThawError('bad-data', `${path} has no rows`, hint);
   const lacking = needed.find((name) => !columns.includes(name));
   if (!lacking) return rows;

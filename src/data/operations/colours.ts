@@ -1,8 +1,8 @@
-/** Operations that map each pixel by itself. Formulas and rounding are torchvision's for `uint8`. */
+/** Operations on the colours of single pixels. Formulas and rounding are those of torchvision for `uint8`. */
 import type { Pixels } from '../pixels.ts';
 import { greyOf } from './grey.ts';
 
-/** Orders of red, green and blue other than their own. */
+/** All permutations of red, green and blue except the identity. */
 export const CHANNEL_ORDERS: readonly (readonly [number, number, number])[] = [
   [0, 2, 1],
   [1, 0, 2],
@@ -11,10 +11,10 @@ export const CHANNEL_ORDERS: readonly (readonly [number, number, number])[] = [
   [2, 1, 0],
 ];
 
-/** From 0 to 255; its fraction is cut off where it is stored. Comparisons, not `Math.min`: this is done for each value of an image. */
+/** Clamps to 0 to 255; storing it drops the fraction. Uses comparisons instead of `Math.min`, because it runs for each value. */
 const byte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
 
-/** @param write puts a pixel's new values to `out[at …]` */
+/** @param write writes a pixel's new values to `out[at …]` */
 function pixelByPixel(
   { data, width, height }: Pixels,
   write: (red: number, green: number, blue: number, out: Uint8Array, at: number) => void,
@@ -40,7 +40,7 @@ export const COLOURS = {
       out.fill(greyOf(red, green, blue), at, at + 3);
     }),
 
-  // the hue of HSV turned      (adjust_hue)
+  // rotated hue of HSV      (adjust_hue)
   hue: (pixels: Pixels, degrees: number) => {
     const turn = degrees / 60;
     return pixelByPixel(pixels, (red, green, blue, out, at) => {
@@ -53,7 +53,7 @@ export const COLOURS = {
     });
   },
 
-  // red, green and blue take each other's places      (permute_channels)
+  // permuted red, green and blue      (permute_channels)
   channelShuffle: (pixels: Pixels, order: number) => {
     const [first, second, third] = CHANNEL_ORDERS[order];
     return pixelByPixel(pixels, (red, green, blue, out, at) => {
@@ -72,7 +72,7 @@ function channel(n: number, sextant: number, most: number, range: number): numbe
   return byte(Math.fround(most - range * Math.max(0, Math.min(1, k, 4 - k))) * (255.999 / 255));
 }
 
-/** In sixths of the circle. */
+/** The hue in sixths of the circle. */
 function hueOf(red: number, green: number, blue: number, most: number, range: number): number {
   if (most === red) return (green - blue) / range;
   return most === green ? 2 + (blue - red) / range : 4 + (red - green) / range;

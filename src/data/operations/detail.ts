@@ -1,12 +1,12 @@
-/** Operations that look at a pixel's neighbours, or at none but chance. */
+/** Operations that use a pixel's neighbours, or random noise. */
 import { Random } from '../../random.ts';
 import type { Pixels } from '../pixels.ts';
 
-/** Standard normal numbers to choose from: drawing each anew takes ten times as long as the rest of an image. */
+/** Precomputed standard normal numbers. Drawing new ones would take ten times as long as the rest of an image. */
 let kept: Float32Array | undefined;
 
 export const DETAIL = {
-  // f·v + (1 − f)·smoothed, where smoothed is (the 8 neighbours + 5·v) / 13; the outermost pixels stay      (torchvision's adjust_sharpness)
+  // f·v + (1 − f)·smoothed with smoothed = (sum of the 8 neighbours + 5·v) / 13; border pixels stay      (torchvision's adjust_sharpness)
   sharpness({ data, width, height }: Pixels, factor: number): Pixels {
     const out = new Uint8Array(data);
     const row = 3 * width;
@@ -23,7 +23,7 @@ export const DETAIL = {
     return { data: out, width, height };
   },
 
-  // v + 255·σ·n, n standard normal      (torchvision's gaussian_noise)
+  // v + 255·σ·n with standard normal n      (torchvision's gaussian_noise)
   noise({ data, width, height }: Pixels, sigma: number, seed: number): Pixels {
     const random = new Random(seed, 'noise');
     kept ??= normals(2 ** 16);
@@ -31,7 +31,7 @@ export const DETAIL = {
     for (let i = 0; i < data.length; i += 2) {
       const bits = random.uint32();
       out[i] = data[i] + 255 * sigma * kept[bits & 0xffff];
-      // An odd one at the end falls away.
+      // For an odd length, the last write has no effect.
       out[i + 1] = data[i + 1] + 255 * sigma * kept[bits >>> 16];
     }
     return { data: new Uint8Array(out.buffer), width, height };

@@ -1,10 +1,10 @@
 import type { Pixels } from '../pixels.ts';
 
-/** Grey as torchvision weighs it, cut off to a whole number (`rgb_to_grayscale`). */
+/** Grey value with torchvision's weights, truncated to an integer (`rgb_to_grayscale`). */
 export const greyOf = (red: number, green: number, blue: number): number =>
   Math.trunc(Math.fround(0.2989 * red + 0.587 * green + 0.114 * blue));
 
-/** Of all pixels, 0 to 255. */
+/** Mean over all pixels, 0 to 255. */
 export function meanGrey({ data }: Pixels): number {
   let sum = 0;
   for (let i = 0; i < data.length; i += 3) sum += greyOf(data[i], data[i + 1], data[i + 2]);

@@ -1,4 +1,4 @@
-/** What a JPEG loses: ITU-T T.81 without the lossless part of it, in the quality levels of the Independent JPEG Group's library. */
+/** The lossy part of JPEG (ITU-T T.81), with the quality levels of the Independent JPEG Group's library. */
 import type { Pixels } from '../pixels.ts';
 
 /** ITU-T T.81, tables K.1 and K.2. */
@@ -14,7 +14,7 @@ const CHROMINANCE = [
   ...new Array<number>(32).fill(99),
 ];
 
-/** A row of the orthonormal discrete cosine transform for each frequency. */
+/** Basis of the orthonormal discrete cosine transform, one row per frequency. */
 const COSINES = Float64Array.from({ length: 64 }, (_, i) => {
   const [frequency, x] = [i >> 3, i & 7];
   return Math.sqrt(frequency === 0 ? 1 / 8 : 1 / 4) * Math.cos(((2 * x + 1) * frequency * Math.PI) / 16);
@@ -22,13 +22,13 @@ const COSINES = Float64Array.from({ length: 64 }, (_, i) => {
 
 const TRANSPOSED = COSINES.map((_, i) => COSINES[(i & 7) * 8 + (i >> 3)]);
 
-/** The steps of a quality from 1 to 100 (libjpeg's `jpeg_quality_scaling`). */
+/** Quantization steps for a quality from 1 to 100 (libjpeg's `jpeg_quality_scaling`). */
 function stepsOf(table: readonly number[], quality: number): readonly number[] {
   const percent = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
   return table.map((step) => Math.min(255, Math.max(1, Math.floor((step * percent + 50) / 100))));
 }
 
-/** One of the three components, as many values as the image or a quarter of them. */
+/** One of the three components, at full or half resolution. */
 interface Plane {
   readonly data: Float64Array;
   readonly width: number;
@@ -36,7 +36,7 @@ interface Plane {
 }
 
 export const JPEG = {
-  // luminance and halved chrominance, each 8×8 block's cosine transform in whole steps      (torchvision's jpeg)
+  // luminance and subsampled chrominance, with the DCT of each 8×8 block quantized      (torchvision's jpeg)
   jpeg({ data, width, height }: Pixels, quality: number): Pixels {
     const [luma, blue, red] = componentsOf(data, width, height);
     const y = quantized(luma, stepsOf(LUMINANCE, quality));
@@ -54,7 +54,7 @@ export const JPEG = {
   },
 };
 
-/** Y, Cb and Cr by JFIF, all about 0. */
+/** Y, Cb and Cr of JFIF, centred at 0. */
 function componentsOf(data: Uint8Array, width: number, height: number): readonly [Plane, Plane, Plane] {
   const plane = () => ({ data: new Float64Array(width * height), width, height });
   const [y, cb, cr] = [plane(), plane(), plane()];
@@ -69,7 +69,7 @@ function componentsOf(data: Uint8Array, width: number, height: number): readonly
   return [y, cb, cr];
 }
 
-/** Each block of eight by eight in steps of its frequencies; what a block lacks at the edges is the edge drawn out. */
+/** Quantizes each 8x8 block by its frequencies. Blocks at the edges repeat the edge. */
 function quantized(plane: Plane, steps: readonly number[]): Plane {
   const { width, height } = plane;
   const data = new Float64Array(plane.data.length);
@@ -95,10 +95,10 @@ function quantized(plane: Plane, steps: readonly number[]): Plane {
 
 const half = new Float64Array(64);
 
-/** C·B·Cᵀ, or CᵀBC back, in place. */
+/** C·B·Cᵀ, or the inverse CᵀBC, in place. */
 function transform(block: Float64Array, way: 'forwards' | 'back'): void {
   const rows = way === 'forwards' ? COSINES : TRANSPOSED;
-  // Each pass transforms along the rows and exchanges rows and columns.
+  // Each pass transforms the rows, and transposes.
   along(block, rows, half);
   along(half, rows, block);
 }
@@ -127,7 +127,7 @@ function along(from: Float64Array, rows: Float64Array, to: Float64Array): void {
   }
 }
 
-/** The means of two by two. */
+/** Means of 2x2 blocks. */
 function halved({ data, width, height }: Plane): Plane {
   const [columns, rows] = [(width + 1) >> 1, (height + 1) >> 1];
   const out = new Float64Array(columns * rows);
@@ -144,7 +144,7 @@ function halved({ data, width, height }: Plane): Plane {
   return { data: out, width: columns, height: rows };
 }
 
-/** In twice the size, three quarters of the nearest value and one of the next, either way, as libjpeg enlarges. */
+/** Doubles the size: three quarters of the nearest value and one quarter of the next, in both directions, as in libjpeg. */
 function doubled({ data, width: columns, height: rows }: Plane, width: number, height: number): Float64Array {
   const out = new Float64Array(width * height);
   const beside = (i: number, count: number) => Math.min(count - 1, Math.max(0, (i >> 1) + (i & 1 ? 1 : -1)));

@@ -1,12 +1,12 @@
-/** Operations that map each value by itself, by a table of 256. Formulas and rounding are torchvision's for `uint8`. */
+/** Operations on single values, by a table of 256 entries. Formulas and rounding are those of torchvision for `uint8`. */
 import type { Pixels } from '../pixels.ts';
 import { meanGrey } from './grey.ts';
 
-/** Single precision, values cut off to whole numbers: what `tensor.mul(factor).clamp(0, 255).to(uint8)` does. */
+/** Single precision and truncation, equal to `tensor.mul(factor).clamp(0, 255).to(uint8)`. */
 const single = Math.fround;
 const byte = (value: number): number => Math.trunc(Math.min(255, Math.max(0, value)));
 
-/** The three channels through a table of 256 each. */
+/** Maps the three channels, each with its own table. */
 function mapped({ data, width, height }: Pixels, tables: readonly [Uint8Array, Uint8Array, Uint8Array]): Pixels {
   const [red, green, blue] = tables;
   const out = new Uint8Array(data.length);
@@ -20,13 +20,13 @@ function mapped({ data, width, height }: Pixels, tables: readonly [Uint8Array, U
 
 const table = (of: (value: number) => number): Uint8Array => Uint8Array.from({ length: 256 }, (_, value) => of(value));
 
-/** All channels alike. */
+/** Maps all channels with the same table. */
 function alike(pixels: Pixels, of: (value: number) => number): Pixels {
   const same = table(of);
   return mapped(pixels, [same, same, same]);
 }
 
-/** Each channel by a table made of how often each of its values occurs. */
+/** Maps each channel with a table computed from its histogram. */
 function byHistogram(pixels: Pixels, tableOf: (histogram: Int32Array) => Uint8Array): Pixels {
   const histograms = [new Int32Array(256), new Int32Array(256), new Int32Array(256)];
   const [red, green, blue] = histograms;
@@ -58,13 +58,13 @@ export const TONES = {
   // 255 − v      (invert)
   invert: (pixels: Pixels) => alike(pixels, (v) => 255 - v),
 
-  // the most significant bits      (posterize)
+  // keeps the most significant bits      (posterize)
   posterize: (pixels: Pixels, bits: number) => alike(pixels, (v) => v & (0xff << (8 - bits))),
 
-  // 255 − v from the threshold on      (solarize)
+  // 255 − v for v ≥ threshold      (solarize)
   solarize: (pixels: Pixels, threshold: number) => alike(pixels, (v) => (v >= threshold ? 255 - v : v)),
 
-  // 255·(v − least) / (most − least), channel by channel      (autocontrast)
+  // 255·(v − min) / (max − min) per channel      (autocontrast)
   autocontrast: (pixels: Pixels) =>
     byHistogram(pixels, (histogram) => {
       const least = histogram.findIndex((count) => count > 0);
@@ -74,7 +74,7 @@ export const TONES = {
       return table((v) => byte(single((v - least) / scale)));
     }),
 
-  // The place among the others, from 0 to 255: ⌊(below + ⌊step/2⌋) / step⌋, step = ⌊(pixels − those of the greatest value) / 255⌋      (equalize)
+  // rank from 0 to 255: ⌊(count below + ⌊step/2⌋) / step⌋, step = ⌊(pixels − count of the maximum) / 255⌋      (equalize)
   equalize: (pixels: Pixels) =>
     byHistogram(pixels, (histogram) => {
       const most = histogram.findLast((count) => count > 0)!;

@@ -1,31 +1,31 @@
 /**
- * Whether a regular expression of a stranger's tokenizer can be run: JavaScript's engine tries all ways of reading a text, which may be more than
- * a life is long for, and nothing can stop it.
+ * Checks that a regular expression of a foreign tokenizer is safe to run. JavaScript's engine tries all ways to match a text, which can
+ * take practically forever and cannot be interrupted.
  */
 import { type AST, RegExpParser } from '@eslint-community/regexpp';
 import { ThawError } from '../../errors.ts';
 
-/** Ways in which an alternative may be read, apart from how often its open repeats repeat. Llama 3's expression has 7. */
+/** Maximum ways to match an alternative, not counting open repeats. Llama 3's expression has 7. */
 const MOST_WAYS = 1000;
 
-/** A repeat of more is as good as one without end. */
+/** Repeats above this count as unbounded. */
 const MANY = 1000;
 
-/** What one part of an expression costs. */
+/** Matching cost of a part of an expression. */
 interface Cost {
-  /** In how many ways it can be read, open repeats counted once. */
+  /** Number of ways to match it, with open repeats counted once. */
   readonly ways: number;
-  /** What repeats without end and is tried again with fewer when what follows does not match: the characters of each. */
+  /** Characters of each unbounded repeat that the engine retries with fewer characters if the rest does not match. */
   readonly open: readonly CharacterPart[][];
-  /** Whether it matches everywhere, so that nothing before it is tried again for its sake. */
+  /** Whether it matches everywhere, so that the engine never retries an earlier part because of it. */
   readonly optional: boolean;
 }
 
 type CharacterPart = AST.Character | AST.CharacterSet | AST.CharacterClass | AST.ExpressionCharacterClass;
 
 /**
- * Takes an expression whose time grows with the square of the text at most: what repeats without end has one way to be read, and of the repeats
- * in an alternative that are tried again, no two can read the same character.
+ * Accepts expressions with at most quadratic time in the length of the text: an unbounded repeat must have only one way to match, and no
+ * two retried repeats of an alternative can match the same character.
  *
  * @throws ThawError `bad-model` for any other
  */
@@ -34,17 +34,17 @@ export function refuseCostly(expression: RegExp): void {
     const shown = expression.source.length > 60 ? `${expression.source.slice(0, 60)}…` : expression.source;
     throw new ThawError(
       'bad-model',
-      `tokenizer.json has the expression /${shown}/, which may take endlessly: ${why}`,
+      `tokenizer.json has the expression /${shown}/, which could run forever: ${why}`,
       'Give the model with the tokenizer.json that belongs to it',
     );
   };
   const sets = new CharacterSets(expression);
   for (const alternative of patternOf(expression, refuse).alternatives) {
     const { ways, open } = costOfSequence(alternative.elements, false, refuse);
-    if (ways > MOST_WAYS) refuse(`it can be read in more than ${MOST_WAYS} ways`);
+    if (ways > MOST_WAYS) refuse(`it can match a text in more than ${MOST_WAYS} ways`);
     open.forEach((one, i) => {
       if (open.slice(i + 1).some((other) => sets.overlap(one, other)))
-        refuse('two of its repeats can read the same characters');
+        refuse('two of its repeats can match the same characters');
     });
   }
 }
@@ -61,7 +61,7 @@ function patternOf({ source, flags }: RegExp, refuse: (why: string) => never): A
 const NOTHING: Cost = { ways: 1, open: [], optional: true };
 const ONE_CHARACTER: Cost = { ways: 1, open: [], optional: false };
 
-/** @param mayFail whether what follows may not match */
+/** @param mayFail whether the following part can fail to match */
 function costOfSequence(elements: readonly AST.Element[], mayFail: boolean, refuse: (why: string) => never): Cost {
   let [all, fails] = [NOTHING, mayFail];
   for (const element of [...elements].reverse()) {
@@ -97,7 +97,7 @@ function costOf(element: AST.Element, mayFail: boolean, refuse: (why: string) =>
         ? { ...costOfAlternatives(element.alternatives, true, refuse), optional: false }
         : ONE_CHARACTER;
     case 'Backreference':
-      return refuse('it refers back to what it has read');
+      return refuse('it has a backreference');
     default:
       return ONE_CHARACTER;
   }
@@ -108,12 +108,12 @@ function costOfRepeat({ element, min, max }: AST.Quantifier, mayFail: boolean, r
   const inner = costOf(element, mayFail || max > 1, refuse);
   const optional = min === 0 || inner.optional;
   if (max === 1) return { ...inner, ways: inner.ways + (min === 0 ? 1 : 0), optional };
-  if (inner.open.length || (max > MANY && inner.ways > 1)) refuse('it repeats what can be read in several ways');
+  if (inner.open.length || (max > MANY && inner.ways > 1)) refuse('it repeats a part that can match in several ways');
   if (max > MANY) return { ways: 1, open: mayFail ? [charactersIn(element)] : [], optional };
   return { ways: inner.ways ** max * (max - min + 1), open: [], optional };
 }
 
-/** The characters of a part that is read in one way. */
+/** The characters of a part with only one way to match. */
 function charactersIn(element: AST.Element): CharacterPart[] {
   switch (element.type) {
     case 'Character':
@@ -133,7 +133,7 @@ function charactersIn(element: AST.Element): CharacterPart[] {
 
 const CODE_POINTS = 0x110000;
 
-/** Which characters parts of an expression read. */
+/** Compares the sets of characters that parts of an expression match. */
 class CharacterSets {
   private readonly known = new Map<string, Uint8Array>();
 

@@ -1,18 +1,18 @@
 import * as z from 'zod';
 import { ThawError } from '../../errors.ts';
 
-/** The inputs that text encoders have. */
+/** Possible inputs of text encoders. */
 export const TOKEN_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids'] as const;
 export type TokenInput = (typeof TOKEN_INPUTS)[number];
 
-/** How texts become a model's input: one description for training, evaluation, prediction and export. */
+/** Conversion of texts to a model's input: one description for training, evaluation, prediction and export. */
 export interface TextFormat {
   readonly kind: 'text';
-  /** Tokens of a text at most, special ones included; what is longer is cut. */
+  /** Maximum number of tokens, including special ones. Longer texts are truncated. */
   readonly maxLength: number;
-  /** The length that the model takes, where it takes no other. */
+  /** The only length that the model accepts, if it is fixed. */
   readonly fixedLength?: number;
-  /** The model's data inputs, in its order. */
+  /** The model's data inputs, in order. */
   readonly inputs: readonly TokenInput[];
   readonly type: 'int64' | 'int32';
   /** `tokenizer.json` and `tokenizer_config.json`, parsed. */
@@ -30,16 +30,16 @@ export const textFormatSchema: z.ZodType<TextFormat> = z.object({
   tokenizerConfig: z.unknown(),
 });
 
-/** What tells a format of texts from one of images. */
+/** Whether a format is for texts and not for images. */
 export const isText = <T extends object>(format: T): format is Extract<T, { readonly kind: 'text' }> =>
   'kind' in format && format.kind === 'text';
 
-/** The name of the length in the shapes of inputs. */
+/** Name of the length dimension in input shapes. */
 export const LENGTH = 'sequence';
 
 /**
- * The length to which a text is padded: the least of 8, 12, 16, 24, 32, 48, … that holds it, so that sessions see few shapes, and at most a
- * third of a text is padding.
+ * The padded length of a text: the smallest of 8, 12, 16, 24, 32, 48, … that fits. So sessions see few shapes, and at most a third of a
+ * text is padding.
  */
 export function paddedLength(tokens: number, { maxLength, fixedLength }: TextFormat): number {
   if (fixedLength !== undefined) return fixedLength;
@@ -49,12 +49,12 @@ export function paddedLength(tokens: number, { maxLength, fixedLength }: TextFor
   return Math.min(maxLength, half >= tokens && half > 8 ? half : power);
 }
 
-/** @throws ThawError `bad-config` where texts are cut to nothing */
+/** @throws ThawError `bad-config` if the length exceeds the limit */
 export function checkLength(maxLength: number, limit: number): number {
   if (maxLength <= limit) return maxLength;
   throw new ThawError(
     'bad-config',
-    `texts of ${maxLength} tokens are longer than the model can read (${limit})`,
-    `Give --max-length ${limit} or less`,
+    `texts of ${maxLength} tokens exceed the limit of the model (${limit})`,
+    `Use --max-length ${limit} or less`,
   );
 }

@@ -1,4 +1,4 @@
-/** Texts as models take them: a Hugging Face tokenizer, lengths, batches. */
+/** Texts as model inputs: Hugging Face tokenizers, lengths, batches. */
 
 export {
   checkLength,

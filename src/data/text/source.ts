@@ -6,25 +6,25 @@ import { LENGTH, paddedLength, type TextFormat, type TokenInput } from './format
 import { type Encoded, TextTokenizer } from './tokenizer.ts';
 
 export interface TextSourceOptions {
-  /** With texts. */
+  /** Samples with texts. */
   readonly samples: readonly Sample[];
   readonly format: TextFormat;
   readonly seed?: number;
-  /** A new order every epoch. Off unless given. `balanced` shows as many of every class. */
+  /** New order in every epoch. Default: off. `balanced` shows equally many samples of every class. */
   readonly shuffle?: boolean | 'balanced';
-  /** Of the format; made anew unless given. */
+  /** Tokenizer of the format. Default: a new one. */
   readonly tokenizer?: TextTokenizer;
 }
 
-/** Samples of a batch, and the length to which all of them are padded. */
+/** Samples of a batch, and their common padded length. */
 interface Group {
   readonly indices: readonly number[];
   readonly length: number;
 }
 
 /**
- * Labelled texts, read in batches. A batch has texts of like length and is padded to one of few lengths (`paddedLength`); what is left over
- * of a length is put together with the next longer one, so that all batches but one are full. The order depends on seed and epoch alone.
+ * Labelled texts, read in batches. A batch has texts of similar length, padded to one of a few lengths (`paddedLength`). Remaining texts of
+ * a length join the next longer one, so all batches but one are full. The order depends only on seed and epoch.
  */
 export class TextSource implements BatchSource {
   private readonly tokenizer: TextTokenizer;
@@ -38,7 +38,7 @@ export class TextSource implements BatchSource {
     return this.options.samples.length;
   }
 
-  /** How many texts are too long, and cut. */
+  /** Number of truncated texts. */
   get cut(): number {
     return this.options.samples.filter((_, i) => this.encoded(i).cut).length;
   }
@@ -120,7 +120,7 @@ export class TextSource implements BatchSource {
     return tensor(type, [rows.length, length], arrayFrom(type, values));
   }
 
-  /** Digest of the tokens and the length to which they are padded: kernels may add up in another order for another. */
+  /** Digest of the tokens and their padded length, because kernels can sum in another order for another length. */
   private async keyOf(index: number, length: number): Promise<string> {
     const { ids, types } = this.encoded(index);
     return sha256(Int32Array.from([length, ids.length, ...ids, ...types]).buffer);

@@ -3,44 +3,44 @@ import { ThawError } from '../../errors.ts';
 import { refuseCostly } from './expressions.ts';
 import type { TextFormat } from './format.ts';
 
-/** A text as tokens: `token_type_ids` are all 0 but where the tokenizer says otherwise. */
+/** A tokenized text. `token_type_ids` are 0 unless the tokenizer sets them. */
 export interface Encoded {
   readonly ids: readonly number[];
   readonly types: readonly number[];
-  /** Whether it was too long. */
+  /** Whether the text was truncated. */
   readonly cut: boolean;
 }
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** A tokenizer without words: those that are added are read by its expressions as soon as it is made. */
+/** A tokenizer without vocabulary. Added tokens would run its expressions as soon as it is created. */
 const NO_WORDS = { added_tokens: [], model: { type: 'BPE', vocab: {}, merges: [] } };
 
-/** Looks at the expressions as they will be run, and not as the file has them, which is in another language's way. */
+/** Checks the expressions in JavaScript's syntax, as they run. The file has them in another syntax. */
 function refuseCostlyExpressions(tokenizer: object, config: Config): void {
   const { normalizer, pre_tokenizer, post_processor, decoder } = new Tokenizer({ ...tokenizer, ...NO_WORDS }, config);
   const parts = new Set<unknown>([normalizer, pre_tokenizer, post_processor, decoder]);
   for (const part of parts) {
     if (part instanceof RegExp) refuseCostly(part);
-    // A step is a function that has properties.
+    // A step is a function with properties.
     else if ((typeof part === 'object' && part !== null) || typeof part === 'function')
       for (const inner of Object.values(part)) parts.add(inner);
   }
 }
 
-/** A Hugging Face tokenizer with a greatest length. */
+/** A Hugging Face tokenizer with a maximum length. */
 export class TextTokenizer {
   private readonly tokenizer: Tokenizer;
   private readonly maxLength: number;
-  /** Special tokens behind a text, which stay when it is cut. */
+  /** Number of special tokens after a text, which truncation keeps. */
   private readonly behind: number;
-  /** Whether a long text loses its beginning. */
+  /** Whether truncation removes the start of a text. */
   private readonly fromLeft: boolean;
   private readonly before: number;
-  /** Of the padding token. */
+  /** Id of the padding token. */
   readonly padding: number;
 
-  /** @throws ThawError `bad-model` where the files describe no tokenizer that can be had */
+  /** @throws ThawError `bad-model` if the files do not describe a supported tokenizer */
   constructor({ tokenizer, tokenizerConfig, maxLength }: TextFormat) {
     const config = (tokenizerConfig ?? {}) as Config;
     try {
@@ -64,13 +64,13 @@ export class TextTokenizer {
     if (maxLength <= this.before + this.behind) {
       throw new ThawError(
         'bad-config',
-        `${maxLength} tokens are no more than the special ones around a text`,
-        'Give a larger --max-length',
+        `${maxLength} tokens leave no space for text between the special tokens`,
+        'Use a larger --max-length',
       );
     }
   }
 
-  /** As transformers does: special tokens stay where a text is cut. */
+  /** Encodes like transformers: truncation keeps special tokens. */
   encode(text: string): Encoded {
     const { ids, token_type_ids: types = ids.map(() => 0) } = this.tokenizer.encode(text, {
       return_token_type_ids: true,
@@ -88,7 +88,7 @@ export class TextTokenizer {
     return { ids: shorten(ids), types: shorten(types), cut: true };
   }
 
-  /** How many special tokens stand before and behind a text. */
+  /** Number of special tokens before and after a text. */
   private frame(): { before: number; behind: number } {
     const plain: readonly number[] = this.tokenizer.encode('a', { add_special_tokens: false }).ids;
     const whole: readonly number[] = this.tokenizer.encode('a').ids;

@@ -1,4 +1,4 @@
-/** Carries out in plain arithmetic what `drawAugmentation` drew: the counterpart of `src/data/node/augment.ts`. */
+/** Applies draws of `drawAugmentation` in plain arithmetic: the counterpart of `src/data/node/augment.ts`. */
 import type { AugmentationDraw, Rectangle } from '../augment/index.ts';
 import { affineWarp, drawnBox, meanColour, type Part, type Placed, straightCut } from '../geometry.ts';
 import type { Pixels } from '../pixels.ts';
@@ -36,7 +36,7 @@ function warp(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
   const part = affineWarp(image, p, draw);
   const resized = partOf(image, part, p);
   const source = part.border ? extend(resized, part.border) : resized;
-  // Only what the input shows, and what a blur of it looks at.
+  // Only the visible part, plus a margin for blur.
   const shown = clip(drawnBox(part), p, blurRadius(draw.blur));
   const inverse = invert(part.matrix);
   const [x, y] = [shown.left - part.shift[0], shown.top - part.shift[1]];
@@ -45,7 +45,7 @@ function warp(image: Pixels, p: Preprocessing, draw: AugmentationDraw): Placed {
   return { pixels: blur(drawn, draw.blur), left: -shown.left, top: -shown.top };
 }
 
-/** The part of a box in the input that is in the input or at most `around` pixels from it. */
+/** The part of a box inside the input, plus a margin of `around` pixels. */
 function clip(box: Rectangle, input: { width: number; height: number }, around: number): Rectangle {
   const left = Math.max(box.left, -around);
   const top = Math.max(box.top, -around);

@@ -1,4 +1,4 @@
-/** From what a page has of an image to pixels, by the browser's own decoders: the counterpart of `src/data/node/decode.ts`. */
+/** Decodes images with the browser's decoders: the counterpart of `src/data/node/decode.ts`. */
 import { ThawError } from '../../errors.ts';
 import { Slots } from '../concurrency.ts';
 import { augmentedSize, inputOf } from '../geometry.ts';
@@ -9,32 +9,32 @@ import type { Preprocessing } from '../types.ts';
 import { formatOf, parseHeader, unsupportedFormat } from './header.ts';
 import { resize } from './resample.ts';
 
-/** A `File` or another `Blob`, or what is decoded already: a bitmap, a canvas, `ImageData`, a video and its frames. */
+/** A `File` or another `Blob`, or a decoded image: a bitmap, a canvas, `ImageData`, a video and its frames. */
 export type ImageFile = ImageBitmapSource;
 
-/** Bitmaps at a time: more would not be faster, and each may be as large as a photograph. */
+/** Maximum bitmaps at a time. More would not be faster, and each can be as large as a photograph. */
 const decoding = new Slots(4);
 
-/** The browser leaves so many times the pixels a side to the kernel that Node uses as well. */
-const spare = 2;
+/** The browser shrinks to this factor of the target size. The kernel that Node also uses does the rest. */
+const oversampling = 2;
 
-/** Rows that go through the canvas at a time. */
+/** Number of rows to read through the canvas at a time. */
 const rowsAtOnce = 256;
 
 /**
- * The image in the size that `p` asks for, before its central crop.
+ * The image at the size of `p`, before its central crop.
  *
- * @throws {ThawError} `bad-data`, or what the browser throws; `failureReason` puts it into words
+ * @throws {ThawError} `bad-data`, or the browser's error; `failureReason` gives the reason
  */
 export const decodeResized = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
   decode(file, p, (size) => resizedSize(p, size));
 
-/** An image as augmentation takes it: whole, and somewhat larger than the input, but no larger than the file. */
+/** An image for augmentation: whole, somewhat larger than the input, but no larger than the file. */
 export const decodeLarge = (file: ImageFile, p: Preprocessing): Promise<Pixels> =>
   decode(file, p, (size) => augmentedSize(p, size));
 
 /**
- * One image as the model takes it.
+ * One image as a model's input.
  *
  * @returns float32 `[1, C, H, W]` or `[1, H, W, C]`
  */
@@ -45,7 +45,7 @@ export async function decodeImage(
   return inputOf(await decodeResized(file, p), p);
 }
 
-/** @param target the size wanted of an upright image of a size; it may have fractions where it shrinks */
+/** @param target the wanted size for an upright image size; it can be fractional when shrinking */
 function decode(file: ImageFile, p: Preprocessing, target: (size: Size) => Size): Promise<Pixels> {
   return decoding.run(async () => {
     const stated = await checkedSize(file);
@@ -59,9 +59,9 @@ function decode(file: ImageFile, p: Preprocessing, target: (size: Size) => Size)
 }
 
 /**
- * The size of an image, of a file as its header says it: nothing is decoded.
+ * The size of an image; for a file, from its header, without decoding.
  *
- * @throws ThawError `bad-data` if Thaw does not train on it: it is too large or too small, of another format, or no image
+ * @throws ThawError `bad-data` if Thaw cannot train on it: too large, too small, unsupported, or not an image
  */
 export async function checkedSize(file: ImageFile): Promise<Size> {
   const stated = await statedSize(file);
@@ -74,7 +74,7 @@ async function statedSize(file: ImageFile): Promise<Size> {
   if (!(file instanceof Blob)) return sizeOf(file);
   if (file.size === 0) throw new ThawError('bad-data', 'empty file');
   let bytes = new Uint8Array();
-  // Metadata comes before a JPEG's size, seldom more than a few kilobytes.
+  // Metadata precedes a JPEG's size, and is rarely larger than a few kilobytes.
   for (const length of [1 << 16, 1 << 21, file.size]) {
     if (bytes.length === file.size) break;
     bytes = new Uint8Array(await file.slice(0, length).arrayBuffer());
@@ -82,12 +82,12 @@ async function statedSize(file: ImageFile): Promise<Size> {
     if (header === undefined) break;
     if (header !== 'incomplete') return header;
   }
-  if (formatOf(bytes)) throw new ThawError('bad-data', 'broken image (it does not say its size)');
+  if (formatOf(bytes)) throw new ThawError('bad-data', 'broken image (its header has no size)');
   const format = unsupportedFormat(bytes);
   throw new ThawError('bad-data', format ? `${format} is not supported: save it as JPEG` : 'not an image');
 }
 
-/** What is shown of a source that is no file. */
+/** The visible size of a source that is not a file. */
 function sizeOf(source: Exclude<ImageFile, Blob>): Size {
   if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight };
   if ('videoWidth' in source) return { width: source.videoWidth, height: source.videoHeight };
@@ -97,9 +97,9 @@ function sizeOf(source: Exclude<ImageFile, Blob>): Size {
 }
 
 /**
- * A bitmap that the browser has shrunk to about twice what is wanted, where the image is larger, and the image's own size. A header
- * leaves open which way up some images are (Exif in PNG, WebP and AVIF), and browsers differ in whether they turn first or shrink
- * first: where a bitmap is not as long as asked for, it is made again with the sides exchanged.
+ * A bitmap that the browser has shrunk to about twice the wanted size, if the image is larger, and the image's own size. For some formats,
+ * the header does not give the orientation (Exif in PNG, WebP and AVIF), and browsers differ in whether they rotate or shrink first. So if
+ * the bitmap is too short, it is decoded again with swapped sides.
  */
 async function openBitmap(
   file: ImageFile,
@@ -119,23 +119,23 @@ async function openBitmap(
   return { bitmap: await attempt(turned), size };
 }
 
-/** What to have a browser shrink an image's width to; undefined where the image is not much larger than wanted. */
+/** Width for the browser to shrink an image to; undefined if the image is not much larger than wanted. */
 export function shrunkWidth(size: Size, wanted: Size): number | undefined {
-  const scale = spare * Math.max(wanted.width / size.width, wanted.height / size.height);
+  const scale = oversampling * Math.max(wanted.width / size.width, wanted.height / size.height);
   return scale < 0.75 ? Math.ceil(size.width * scale) : undefined;
 }
 
 const isTurned = (bitmap: Size, { width, height }: Size): boolean =>
   Math.abs(bitmap.width * width - bitmap.height * height) < Math.abs(bitmap.width * height - bitmap.height * width);
 
-/** A browser rounds the other side. */
+/** Whether a bitmap is large enough, allowing for the browser's rounding. */
 const isLongEnough = (bitmap: Size, size: Size, wanted: Size): boolean =>
-  bitmap.width >= Math.min(size.width, spare * wanted.width) - 1 &&
-  bitmap.height >= Math.min(size.height, spare * wanted.height) - 1;
+  bitmap.width >= Math.min(size.width, oversampling * wanted.width) - 1 &&
+  bitmap.height >= Math.min(size.height, oversampling * wanted.height) - 1;
 
 let canvas: OffscreenCanvas | undefined;
 
-/** Over white; a few rows at a time, in one canvas for all images. */
+/** Draws over white, a few rows at a time, in one canvas for all images. */
 function readBitmap(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
   const rows = Math.min(height, rowsAtOnce);
@@ -143,7 +143,7 @@ function readBitmap(bitmap: ImageBitmap): Pixels {
   canvas.width = width;
   canvas.height = rows;
   const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true, colorSpace: 'srgb' });
-  if (!context) throw new Error('the browser gives no 2D canvas');
+  if (!context) throw new Error('the browser provides no 2D canvas');
   const data = new Uint8Array(width * height * 3);
   for (let top = 0; top < height; top += rows) {
     context.fillStyle = '#fff';
@@ -159,7 +159,7 @@ function readBitmap(bitmap: ImageBitmap): Pixels {
   return { data, width, height };
 }
 
-/** Why an image could not be read, in a few words. */
+/** A short reason for a failed read. */
 export function failureReason(error: unknown): string {
   if (error instanceof ThawError) return error.message;
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };

@@ -1,10 +1,7 @@
-/**
- * What an image file says of itself in its first bytes, read before a browser decodes it: how large the image is decides whether it is
- * decoded at all.
- */
+/** Reads the size of an image from the first bytes of its file, so that a page can refuse it before decoding. */
 import type { Size } from '../preprocessing.ts';
 
-/** Upright, where the file is a JPEG that says how it was held. */
+/** The upright size, if the file is a JPEG with an orientation. */
 export interface Header extends Size {
   readonly format: Format;
 }
@@ -12,8 +9,8 @@ export interface Header extends Size {
 type Format = 'jpeg' | 'png' | 'gif' | 'webp' | 'bmp' | 'avif';
 
 /**
- * @param bytes the beginning of a file
- * @returns `incomplete` where the size comes later; undefined where this is no image of a known format, or a broken one
+ * @param bytes the start of a file
+ * @returns `incomplete` if the size comes later; undefined for an unknown format or a broken image
  */
 export function parseHeader(bytes: Uint8Array): Header | 'incomplete' | undefined {
   const format = formatOf(bytes);
@@ -25,7 +22,7 @@ export function parseHeader(bytes: Uint8Array): Header | 'incomplete' | undefine
 const text = (bytes: Uint8Array, from: number, length: number): string =>
   String.fromCharCode(...bytes.subarray(from, from + length));
 
-/** By the content's first bytes, never by a name or a declared type. */
+/** The format by the first bytes of the content, not by a name or a declared type. */
 export function formatOf(bytes: Uint8Array): Format | undefined {
   const start = text(bytes, 0, 12);
   if (start.startsWith('\xff\xd8\xff')) return 'jpeg';
@@ -37,7 +34,7 @@ export function formatOf(bytes: Uint8Array): Format | undefined {
   return undefined;
 }
 
-/** The name of a format that pages can't read, or only some browsers can. */
+/** Name of a format that pages cannot read, or only in some browsers. */
 export function unsupportedFormat(bytes: Uint8Array): string | undefined {
   if (/^(II\*\0|MM\0\*)/.test(text(bytes, 0, 4))) return 'TIFF';
   const isHeic = text(bytes, 4, 4) === 'ftyp' && brands(bytes).some((brand) => /^(hei|hev)[cmsx]$/.test(brand));
@@ -47,7 +44,7 @@ export function unsupportedFormat(bytes: Uint8Array): string | undefined {
 function brands(bytes: Uint8Array): string[] {
   const length = Math.min(bytes.length, 64, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
   const found: string[] = [];
-  // The major brand, a version, then the compatible ones.
+  // The major brand, a version, then the compatible brands.
   for (let at = 8; at + 4 <= length; at += 4) if (at !== 12) found.push(text(bytes, at, 4));
   return found;
 }
@@ -60,7 +57,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
     bytes.length < 10 ? 'incomplete' : { width: view.getUint16(6, true), height: view.getUint16(8, true) },
   bmp(bytes, view) {
     if (bytes.length < 26) return 'incomplete';
-    // The oldest header has lengths of 16 bits; a negative height means rows from the top.
+    // The oldest header has 16-bit sizes. A negative height means rows from the top.
     if (view.getUint32(14, true) === 12) return { width: view.getUint16(18, true), height: view.getUint16(20, true) };
     return { width: Math.abs(view.getInt32(18, true)), height: Math.abs(view.getInt32(22, true)) };
   },
@@ -80,7 +77,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
     return undefined;
   },
   avif(bytes, view) {
-    // Every image of the file (tiles, alpha, thumbnail) has a box of its size. The whole one is the largest.
+    // Each image of the file (tiles, alpha, thumbnail) has a box with its size. The main image is the largest.
     let largest: Size | undefined;
     for (let at = 4; at + 16 <= bytes.length; at++) {
       if (text(bytes, at, 4) !== 'ispe') continue;
@@ -94,7 +91,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
     for (let at = 2; at + 9 <= bytes.length; ) {
       if (bytes[at] !== 0xff) return undefined;
       const marker = bytes[at + 1];
-      // Markers may be preceded by fill bytes; some have no length.
+      // Fill bytes can precede a marker; some markers have no length.
       if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
         at += marker === 0xff ? 1 : 2;
         continue;
@@ -104,7 +101,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
         const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
         return turned ? { width: height, height: width } : { width, height };
       }
-      // Pixels without a frame before them.
+      // Pixel data without a frame header.
       if (marker === 0xda || marker === 0xd9) return undefined;
       const next = at + 2 + view.getUint16(at + 2);
       if (marker === 0xe1) turned ||= isTurned(bytes.subarray(at + 4, next));
@@ -114,7 +111,7 @@ const sizes: Readonly<Record<Format, Reader>> = {
   },
 };
 
-/** Whether Exif says that the image was held sideways, so that its width is its height. */
+/** Whether the Exif orientation swaps width and height. */
 function isTurned(exif: Uint8Array): boolean {
   if (text(exif, 0, 6) !== 'Exif\0\0' || exif.length < 14) return false;
   const tiff = new DataView(exif.buffer, exif.byteOffset + 6, exif.byteLength - 6);

@@ -4,13 +4,13 @@ import { augmentImage } from './augment.ts';
 import { decodeLarge, decodeResized, failureReason, type ImageFile } from './decode.ts';
 
 /**
- * Reads images with the browser's decoders, resizes and augments them in plain arithmetic. Made for a worker: all but decoding is done
- * on the thread that calls.
+ * Reads images with the browser's decoders; resizes and augments them in plain arithmetic. For use in a worker, because everything except
+ * decoding blocks the calling thread.
  *
- * @param find what a sample's file stands for
+ * @param find maps a sample's `file` to its contents
  */
 export const canvasReader = (find: (file: string) => Blob | Promise<Blob>): ImageReader => ({
-  // Decoders and their shrinking are the browser's.
+  // Decoding and shrinking depend on the browser.
   conditions: `canvas 1, ${globalThis.navigator?.userAgent}`,
   digest: (text) => sha256(new TextEncoder().encode(text)),
   async digestOf(file) {

@@ -1,4 +1,4 @@
-/** Resizing, cutting, turning and blurring in plain arithmetic, as sharp (libvips) does it: `docs/web.md` says how near. */
+/** Resizing, cropping, affine transforms and blur in plain arithmetic, like sharp (libvips). `docs/web.md` has the differences. */
 
 import type { Rectangle } from '../augment/index.ts';
 import type { Border } from '../geometry.ts';
@@ -24,19 +24,19 @@ const pixelsOf = (data: Uint8ClampedArray<ArrayBuffer>, width: number, height: n
   height,
 });
 
-/** Weights of each pair of lengths met lately: whole data sets come in a few sizes. */
-const kept = new Map<string, Weights | undefined>();
-const mostKept = 256;
+/** Cached weights by pairs of lengths, because data sets have few image sizes. */
+const cache = new Map<string, Weights | undefined>();
+const maximumCached = 256;
 
-function keep(key: string, make: () => Weights | undefined): Weights | undefined {
-  if (!kept.has(key)) {
-    if (kept.size >= mostKept) kept.clear();
-    kept.set(key, make());
+function cached(key: string, make: () => Weights | undefined): Weights | undefined {
+  if (!cache.has(key)) {
+    if (cache.size >= maximumCached) cache.clear();
+    cache.set(key, make());
   }
-  return kept.get(key);
+  return cache.get(key);
 }
 
-/** A rectangle of the image, all of which lies in it; the image itself where it is the whole. */
+/** A rectangle inside the image; the same image if it is the whole. */
 export function extract(source: Pixels, { left, top, width, height }: Rectangle): Pixels {
   if (left === 0 && top === 0 && width === source.width && height === source.height) return source;
   const data = new Uint8Array(width * height * 3);
@@ -47,7 +47,7 @@ export function extract(source: Pixels, { left, top, width, height }: Rectangle)
   return { data, width, height };
 }
 
-/** The image with its edges drawn out. */
+/** The image with repeated edges. */
 export function extend(source: Pixels, border: Border): Pixels {
   const width = border.left + source.width + border.right;
   const height = border.top + source.height + border.bottom;
@@ -67,10 +67,10 @@ export function extend(source: Pixels, border: Border): Pixels {
 }
 
 /**
- * The image in another size, proportions not kept. Shrinking smooths: the kernel grows as wide as the pixels become.
+ * Resizes an image without keeping its aspect ratio. Shrinking smooths with a kernel that is wider by the same factor.
  *
- * @param size where it shrinks, it may have fractions: the factor is exact, and the whole pixels nearest to it are drawn about the centre
- * @returns the image itself where the size is its own
+ * @param size can be fractional when shrinking: the factor is exact, and the nearest whole number of pixels is drawn about the centre
+ * @returns the same image if the size does not change
  */
 export function resize(source: Pixels, size: Size, interpolation: Interpolation): Pixels {
   const [width, height] = [Math.max(1, Math.round(size.width)), Math.max(1, Math.round(size.height))];
@@ -88,8 +88,8 @@ export function resize(source: Pixels, size: Size, interpolation: Interpolation)
 
 function shrinking(input: number, output: number, interpolation: Exclude<Interpolation, 'nearest'>): Weights[] {
   return [
-    keep(`average ${input} ${output}`, () => averagingWeights(input, output)),
-    keep(`${interpolation} ${input} ${output}`, () => shrinkingWeights(input, output, interpolation)),
+    cached(`average ${input} ${output}`, () => averagingWeights(input, output)),
+    cached(`${interpolation} ${input} ${output}`, () => shrinkingWeights(input, output, interpolation)),
   ].filter((weights) => weights !== undefined);
 }
 
@@ -123,7 +123,7 @@ function weighColumns({ data, width, height }: Pixels, weights: Weights): Pixels
   return pixelsOf(out, weights.length, height);
 }
 
-/** Four rows at a time, which spares most of the reading and writing of sums. */
+/** Four rows at a time, which avoids most reads and writes of the sums. */
 function vertically(data: Samples, width: number, w: Weights, out: Samples): void {
   const { length, starts, counts, values, stride, offset, factor } = w;
   const samples = width * 3;
@@ -132,7 +132,7 @@ function vertically(data: Samples, width: number, w: Weights, out: Samples): voi
     sums.fill(0);
     const count = counts[y];
     const weight = (k: number) => (k < count ? values[y * stride + k] : 0);
-    // Beyond the last row its weight is 0: any row will do.
+    // The weight beyond the last row is 0, so any row works.
     const row = (k: number) => (starts[y] + Math.min(k, count - 1)) * samples;
     for (let k = 0; k < count; k += 4) {
       const [w0, w1, w2, w3] = [weight(k), weight(k + 1), weight(k + 2), weight(k + 3)];
@@ -170,10 +170,10 @@ function horizontally(data: Samples, width: number, height: number, w: Weights, 
   }
 }
 
-/** Catmull-Rom, which libvips takes for Lanczos as well. Between the two passes values may overshoot. */
+/** Catmull-Rom, which libvips also uses for Lanczos. Values can overshoot between the two passes. */
 function enlargeCubic(source: Pixels, width: number, height: number): Pixels {
   const weights = (input: number, output: number) =>
-    keep(`enlarge ${input} ${output}`, () => enlargingWeights(input, output))!;
+    cached(`enlarge ${input} ${output}`, () => enlargingWeights(input, output))!;
   const wide = new Int16Array(width * source.height * 3);
   horizontally(source.data, source.width, source.height, weights(source.width, width), wide);
   const out = new Uint8ClampedArray(width * height * 3);
@@ -187,10 +187,10 @@ function enlargeLinear(source: Pixels, width: number, height: number): Pixels {
 }
 
 /**
- * Bilinear, without smoothing: pixel (x, y) of the result is what lies at index `inverse (x, y) + start` of the image.
+ * Bilinear transform without smoothing: pixel (x, y) of the result is at index `inverse (x, y) + start` of the image.
  *
  * @param inverse rows of a 2x2 matrix
- * @param background red, green and blue of what lies outside; unless given, the edges are drawn out by a pixel
+ * @param background red, green and blue outside of the image; default: repeats the edges by one pixel
  */
 export function transform(
   source: Pixels,
@@ -207,7 +207,7 @@ export function transform(
   const out = new Uint8Array(width * height * 3);
   let to = 0;
   for (let y = 0; y < height; y++) {
-    // In the surrounded image, whose indices are one more.
+    // Indices in the image with a border of one pixel.
     const rowX = b * y + start[0] + 1;
     const rowY = d * y + start[1] + 1;
     for (let x = 0; x < width; x++, to += 3) {
@@ -221,7 +221,7 @@ export function transform(
       }
       const left = sourceX | 0;
       const top = sourceY | 0;
-      // In 4096ths, the four weights of libvips.
+      // The four weights of libvips, in units of 1/4096.
       const right = ((sourceX - left) * 4096) | 0;
       const below = ((sourceY - top) * 4096) | 0;
       const w11 = (below * right) >> 12;
@@ -238,7 +238,7 @@ export function transform(
   return { data: out, width, height };
 }
 
-/** The image with one pixel more on each side. */
+/** The image with a border of one pixel. */
 function surround(source: Pixels, colour: readonly [number, number, number] | undefined): Pixels {
   const framed = extend(source, { left: 1, right: 1, top: 1, bottom: 1 });
   if (!colour) return framed;
@@ -255,7 +255,7 @@ function surround(source: Pixels, colour: readonly [number, number, number] | un
   return framed;
 }
 
-/** Gaussian, edges drawn out. @param sigma in pixels */
+/** Gaussian blur with repeated edges. @param sigma in pixels */
 export function blur(source: Pixels, sigma: number): Pixels {
   if (blurRadius(sigma) === 0) return source;
   const blurred = weighColumns(source, blurringWeights(source.width, sigma));

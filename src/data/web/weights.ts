@@ -1,10 +1,10 @@
 /**
- * What each pixel of a line weighs in each pixel of a resized or blurred one. Kernels, positions and fixed-point rounding are those of
- * libvips 8.18, which sharp resizes with, so that an image comes out of a browser as it does in Node.
+ * Weights of input pixels for resizing or blurring a line of pixels. Kernels, positions and fixed-point rounding are those of libvips 8.18,
+ * which sharp uses, so that a browser gives the same images as Node.
  */
 import type { Preprocessing } from '../types.ts';
 
-/** `out[i] = floor((offset + Σ values[i * stride + k] * in[starts[i] + k]) * factor)`, k from 0 to `counts[i] - 1`. */
+/** `out[i] = floor((offset + Σ values[i * stride + k] * in[starts[i] + k]) * factor)` for k from 0 to `counts[i] - 1`. */
 export interface Weights {
   readonly length: number;
   readonly starts: Int32Array;
@@ -15,7 +15,7 @@ export interface Weights {
   readonly factor: number;
 }
 
-/** Weights are whole numbers of 4096ths, and positions are rounded to 64ths of a pixel. */
+/** Weights are integers in units of 1/4096. Positions are rounded to 1/64 pixel. */
 const one = 4096;
 const phases = 64;
 
@@ -75,14 +75,14 @@ function lineUp({ length, input, stride, rounding, first, weightsOf }: WeightedL
 }
 
 /**
- * The part of shrinking that plain averages do: libvips leaves no more than a factor of two to four to a kernel.
+ * The part of shrinking that uses plain averages. libvips leaves a factor of at most two to four to the kernel.
  *
- * @returns undefined where there is none
+ * @returns undefined if there is none
  */
 export function averagingWeights(input: number, output: number): Weights | undefined {
   const by = averaged(input, output);
   if (by === 1) return undefined;
-  // libvips multiplies by the inverse in 24 bits, rounded down.
+  // libvips multiplies by the inverse with 24 bits, rounded down.
   const rounding = { offset: by >> 1, factor: Math.floor(2 ** 24 / by) / 2 ** 24 };
   const ones = new Int32Array(by).fill(1);
   return lineUp({
@@ -99,7 +99,7 @@ const wholeLength = (length: number): number => Math.max(1, Math.round(length));
 
 const averaged = (input: number, output: number): number => Math.max(1, Math.floor(input / wholeLength(output) / 2));
 
-/** Shrinking by a kernel as much wider; `input` is the length of the line before averaging, and `output` may have a fraction. */
+/** Shrinking with a wider kernel. `input` is the length before averaging; `output` can be fractional. */
 export function shrinkingWeights(
   input: number,
   output: number,
@@ -129,13 +129,13 @@ export function shrinkingWeights(
   });
 }
 
-/** Input over output as sharp and libvips hand it on, inverted twice: an ulp decides what becomes of positions that are whole. */
+/** The ratio of input to output, inverted twice as in sharp and libvips. The last bit decides where integer positions go. */
 const inverted = (input: number, output: number): number => 1 / (1 / (input / output));
 
 /**
- * Where the centre of each shrunk pixel lies, from half a step on; added up as libvips does.
+ * Centres of the shrunk pixels, starting at half a step, accumulated as in libvips.
  *
- * @param invented how much longer than the line all steps together are, shared between its ends
+ * @param invented excess of all steps over the line's length, shared between both ends
  */
 function shrunkPositions(output: number, step: number, invented: number): Float64Array {
   const positions = new Float64Array(output);
@@ -144,18 +144,16 @@ function shrunkPositions(output: number, step: number, invented: number): Float6
   return positions;
 }
 
-/** The nearest 64th of what is behind the point. */
+/** The nearest 1/64 of a position's fraction. */
 const phaseOf = (position: number): number => (Math.floor((position - Math.floor(position)) * 2 * phases) + 1) >> 1;
 
-/** Weights that sum to one, in 4096ths rounded towards zero. */
+/** Weights that sum to one, in units of 1/4096, rounded towards zero. */
 function fixedPoint(weights: Float64Array): Int32Array {
   const sum = weights.reduce((a, b) => a + b);
   return Int32Array.from(weights, (weight) => Math.trunc((weight / sum) * one));
 }
 
-/**
- * Enlarging by Catmull-Rom, which libvips takes for Lanczos as well. Enlarged pixel i lies at `i / scale - 1/2`: libvips's place for it.
- */
+/** Enlarges with Catmull-Rom, which libvips also uses for Lanczos. Enlarged pixel i is at `i / scale - 1/2`, as in libvips. */
 export function enlargingWeights(input: number, output: number): Weights {
   const position = (i: number) => (i * input) / output - 0.5;
   const { at } = kernels.cubic;
@@ -173,13 +171,13 @@ export function enlargingWeights(input: number, output: number): Weights {
 }
 
 /**
- * Where nearest takes each pixel of a row or a column from. Enlarging, libvips adds positions up along a row and multiplies along a column;
- * shrinking, it adds up, in strips of a height that is its own within a column.
+ * Source pixels of nearest-neighbour resizing for a row or a column. When enlarging, libvips accumulates positions along a row, and
+ * multiplies along a column. When shrinking, it accumulates, in strips of a certain height within a column.
  */
 export function nearestPixels(input: number, output: number, line: 'row' | 'column'): Int32Array {
   if (output % input === 0) return Int32Array.from({ length: output }, (_, i) => Math.floor(i / (output / input)));
   if (output > input) return enlargedNearest(input, output, line);
-  // Where there is much to leave out, only every by-th pixel is looked at.
+  // For a large factor, only every by-th pixel is used.
   const by = averaged(input, output);
   const left = Math.floor(input / by);
   const step = 1 / ((1 / (input / output)) * by);
@@ -195,10 +193,10 @@ function enlargedNearest(input: number, output: number, line: 'row' | 'column'):
   return pixels;
 }
 
-/** How much smaller than the centre the outermost weight of a blur may be. */
+/** Minimum ratio of a blur's outermost weight to the central one. */
 const leastAmplitude = 0.2;
 
-/** How many pixels a blur looks to either side; 0 where it changes nothing. */
+/** Radius of a blur in pixels; 0 if it changes nothing. */
 export function blurRadius(sigma: number): number {
   const limit = Math.trunc(8 * sigma);
   let x = 0;
@@ -207,8 +205,8 @@ export function blurRadius(sigma: number): number {
 }
 
 /**
- * Gaussian blur of a line with sharp's small whole weights (20 in the centre). libvips brings them to a common power of two, which brightens or
- * darkens an image by up to one in fifty; where it would be more, it divides.
+ * Gaussian blur of a line with sharp's small integer weights (20 in the centre). libvips scales their sum to a power of two, which
+ * brightens or darkens an image by up to 2%. If it would be more, libvips divides.
  */
 export function blurringWeights(length: number, sigma: number): Weights {
   const radius = blurRadius(sigma);
@@ -220,11 +218,11 @@ export function blurringWeights(length: number, sigma: number): Weights {
   const bits = 7 - Math.ceil(Math.log2(whole[radius] / sum) + 1);
   const scaled = whole.map((value) => Math.round((value / sum) * 2 ** bits));
   const rounded = scaled.reduce((a, b) => a + b);
-  // Compared for a grey of 128, which the exact weights may leave an ulp below, to be cut to 127.
+  // Compared for a grey of 128. The exact weights can give slightly less, which truncates to 127.
   const exact = Math.trunc(whole.reduce((total, value) => total + 128 * (value / sum), 0));
   const isClose = Math.abs(exact - Math.floor((128 * rounded + 2 ** (bits - 1)) / 2 ** bits)) <= 2;
   const mask = isClose ? scaled : whole;
-  // The half more keeps multiplying by an inverse from falling short of whole numbers.
+  // The extra 0.5 keeps a multiplication by an inverse from falling below whole numbers.
   const rounding = isClose
     ? { offset: 2 ** (bits - 1), factor: 2 ** -bits }
     : { offset: (sum >> 1) + 0.5, factor: 1 / sum };

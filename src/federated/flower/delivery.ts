@@ -6,42 +6,42 @@ import { damaged, everyObject, idsIn, type PackedObject, packObject, unpackObjec
 import { type Content, unpackContent } from './records.ts';
 import { Malformed, Refused } from './superlink.ts';
 
-/** Objects that travel at a time. */
+/** Maximum objects in transfer at a time. */
 const AT_A_TIME = 2;
 
-/** Bytes of an object: Flower's have 5 MiB and a head unless its servers are told otherwise. And of lists of objects. */
+/** Maximum bytes of an object (Flower's have 5 MiB and a header by default), and of a list of objects. */
 const MOST_OF_OBJECT = 2 ** 25;
 const MOST_OF_LIST = 2 ** 22;
 
-/** Bytes of an answer besides the object in it. */
+/** Bytes of an answer in addition to its object. */
 const ENVELOPE = 1024;
 
-/** An object that is still being sent is asked for so often. */
+/** Maximum number of pulls for an object that is still being sent. */
 const PULLS = 60;
 
-/** A push is begun anew so often where the SuperLink has given it up. */
+/** Maximum number of new push attempts if the SuperLink gives up. */
 const PUSHES = 5;
 
-/** A message that waits for this node, and what it is made of. */
-export interface Waiting {
+/** A message for this node, and its objects. */
+export interface PendingMessage {
   readonly metadata: flower.Metadata.$Properties;
   readonly tree: flower.ObjectTree.$Properties;
 }
 
-/** Messages of a member, in and out, object by object. */
+/** Receives and sends the messages of a member, object by object. */
 export class Delivery {
   constructor(
     private readonly member: Membership,
-    /** Bytes that a message may have. */
+    /** Maximum bytes of a message. */
     private readonly limit: number,
   ) {}
 
-  /** @throws ThawError `network` where the SuperLink gives none */
-  async next(): Promise<Waiting | undefined> {
+  /** @throws ThawError `network` if the SuperLink refuses messages */
+  async next(): Promise<PendingMessage | undefined> {
     const request = () => flower.NodeRequest.encode({ node: this.member.node }).finish();
     const limit = MOST_OF_LIST;
     try {
-      const { messages, trees } = await this.member.steadily(
+      const { messages, trees } = await this.member.retrying(
         (call) => this.member.superlink.call('pull-messages', request(), flower.Pulled, { ...call, limit }),
         true,
       );
@@ -51,29 +51,29 @@ export class Delivery {
       if (!(error instanceof Refused)) throw error;
       throw new ThawError(
         'network',
-        `the SuperLink at ${this.member.superlink.address} gives no messages: ${error.message}`,
-        'Ask who runs it whether this node may take part, and join again',
+        `the SuperLink at ${this.member.superlink.address} refuses messages: ${error.message}`,
+        'Ask its operator whether this node may take part, and join again',
         { cause: error },
       );
     }
   }
 
-  /** @returns an error where it cannot be read */
-  async receive({ metadata, tree }: Waiting): Promise<Content | ThawError> {
+  /** @returns an error if the message cannot be read */
+  async receive({ metadata, tree }: PendingMessage): Promise<Content | ThawError> {
     const { run_id, message_id } = metadata;
     const { limit } = this;
     try {
       const objects = new Map<string, Uint8Array>();
       let left = limit;
-      await inTurns([...idsIn(tree)], async (id) => {
+      await concurrently([...idsIn(tree)], async (id) => {
         const content = await this.pull(run_id, id, Math.min(left, MOST_OF_OBJECT));
         left -= content.length;
-        if (left < 0) throw damaged(`it has more than the ${limit} bytes that a state of this model can take`);
-        if ((await sha256(content)) !== id) throw damaged('its bytes are not those of its id');
+        if (left < 0) throw damaged(`it has more than ${limit} bytes, the limit for a state of this model`);
+        if ((await sha256(content)) !== id) throw damaged('its bytes do not match its id');
         objects.set(id, content);
       });
       const confirmation = () => flower.ConfirmRequest.encode({ node: this.member.node, run_id, message_id }).finish();
-      await this.member.steadily((call) =>
+      await this.member.retrying((call) =>
         this.member.superlink.call('confirm-message-received', confirmation(), flower.Nothing, call),
       );
       const root = objects.get(message_id ?? '');
@@ -91,7 +91,7 @@ export class Delivery {
     for (let tries = 0; tries < PULLS; tries++) {
       const request = () => flower.ObjectRequest.encode({ node: this.member.node, run_id, object_id: id }).finish();
       const answer = await this.member
-        .steadily((call) =>
+        .retrying((call) =>
           this.member.superlink.call('pull-object', request(), flower.FoundObject, {
             ...call,
             long: true,
@@ -103,7 +103,7 @@ export class Delivery {
         });
       if (!answer.found) throw new Refused(`the SuperLink has lost object ${id}`, 404, undefined);
       if (answer.available) return answer.content;
-      // The server is still sending it.
+      // The server is still sending the object.
       await pause(wait, this.member.signal);
       wait = Math.min(2 * wait, LAST_WAIT);
     }
@@ -112,7 +112,7 @@ export class Delivery {
 
   /** @returns bytes sent */
   async push(
-    { metadata: to }: Waiting,
+    { metadata: to }: PendingMessage,
     { content, error }: { readonly content?: PackedObject; readonly error?: flower.Error.$Properties },
     seconds: number,
   ): Promise<number> {
@@ -136,9 +136,9 @@ export class Delivery {
       );
       const wanted = [...new Set(asked)];
       if (!wanted.every((id) => objects.has(id)))
-        throw this.member.superlink.malformed('push-messages', 'a wish for objects that are not in the answer');
+        throw this.member.superlink.malformed('push-messages', 'a request for objects that are not in the answer');
       let whole = true;
-      await inTurns(wanted, async (id) => {
+      await concurrently(wanted, async (id) => {
         const { run_id } = metadata;
         const content = objects.get(id)!;
         const request = () =>
@@ -150,12 +150,12 @@ export class Delivery {
         else whole = false;
       });
       if (whole) return sent;
-      if (attempt === PUSHES) throw new Refused('the SuperLink does not take the answer', 200, undefined);
+      if (attempt === PUSHES) throw new Refused('the SuperLink does not accept the answer', 200, undefined);
     }
   }
 }
 
-/** Back to where a message came from, valid as long as that. */
+/** Metadata of a reply, with the validity of the message. */
 function replyTo(to: flower.Metadata.$Properties, created_at: number): flower.Metadata.$Properties {
   const { run_id, src_node_id, dst_node_id, message_id, group_id, message_type, src_task_id, dst_task_id } = to;
   return {
@@ -177,8 +177,8 @@ const treeOf = ({ id, children }: PackedObject): flower.ObjectTree.$Properties =
   children: children.map(treeOf),
 });
 
-/** A few at a time. */
-async function inTurns(ids: readonly string[], task: (id: string) => Promise<void>): Promise<void> {
+/** Runs tasks for all ids, a few at a time. */
+async function concurrently(ids: readonly string[], task: (id: string) => Promise<void>): Promise<void> {
   const left = [...ids];
   const worker = async () => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) await task(id);

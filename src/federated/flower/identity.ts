@@ -1,19 +1,19 @@
 import { ThawError } from '../../errors.ts';
 
-/** Who a node is: an ECDSA key, by which every request is signed. */
+/** Identity of a node: an ECDSA key that signs every request. */
 export interface NodeIdentity {
   /** PEM of the SubjectPublicKeyInfo, as bytes. */
   readonly publicKey: Uint8Array;
-  /** Whether the SuperLink knows the key from elsewhere, so that the node registers itself not. */
+  /** Whether the SuperLink already knows the key, so that the node does not register itself. */
   readonly registered: boolean;
   /** @returns the signature in DER */
   sign(text: string): Promise<Uint8Array>;
 }
 
-/** The curve of keys that Flower makes. */
+/** The curve of Flower's own keys. */
 const CURVE = 'P-384';
 
-/** A node that nobody knew before. */
+/** A new node, unknown to the SuperLink. */
 export async function newIdentity(): Promise<NodeIdentity> {
   const { publicKey, privateKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: CURVE }, false, [
     'sign',
@@ -23,10 +23,10 @@ export async function newIdentity(): Promise<NodeIdentity> {
 }
 
 /**
- * The node that a key belongs to, which `flwr supernode register` has told the SuperLink of.
+ * The node of a key that was registered with `flwr supernode register`.
  *
- * @param key an OpenSSH private key on a NIST curve without a passphrase, as `ssh-keygen -t ecdsa -b 384 -N ""` writes it
- * @throws ThawError `bad-config` where it is none
+ * @param key an OpenSSH private key on a NIST curve without a passphrase, as from `ssh-keygen -t ecdsa -b 384 -N ""`
+ * @throws ThawError `bad-config` for an invalid key
  */
 export async function identityOf(key: string): Promise<NodeIdentity> {
   const { crv, x, y, d } = readOpenSshKey(key);
@@ -59,13 +59,13 @@ async function identity(publicKey: CryptoKey, privateKey: CryptoKey, registered:
   };
 }
 
-/** r and s one after the other, as Web Cryptography gives them, as a SEQUENCE of two INTEGERs. */
+/** Converts r and s, concatenated as in Web Cryptography, to a SEQUENCE of two INTEGERs. */
 function derSignature(raw: Uint8Array): Uint8Array {
   const half = raw.length / 2;
   const body = [raw.subarray(0, half), raw.subarray(half)].flatMap((part) => {
     const first = part.findIndex((byte) => byte !== 0);
     const value = [...part.subarray(first < 0 ? half - 1 : first)];
-    // A first bit that is set would say that it is negative.
+    // A leading 1 bit would make the number negative.
     if (value[0] > 127) value.unshift(0);
     return [0x02, value.length, ...value];
   });
@@ -83,7 +83,7 @@ const OPENSSH = /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END 
 /** https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key */
 function readOpenSshKey(key: string) {
   const [, encoded] = OPENSSH.exec(key) ?? [];
-  if (encoded === undefined) throw badKey('it is no OpenSSH private key');
+  if (encoded === undefined) throw badKey('it is not an OpenSSH private key');
   const fields = new Fields(fromBase64(encoded.replace(/\s/g, '')).subarray('openssh-key-v1\0'.length));
   const cipher = fields.text();
   if (cipher !== 'none') throw badKey('it has a passphrase');
@@ -95,7 +95,7 @@ function readOpenSshKey(key: string) {
   own.number();
   own.skip(1);
   const curve = CURVES[own.text()];
-  if (!curve) throw badKey('it is on no NIST curve');
+  if (!curve) throw badKey('it is not on a NIST curve');
   const point = own.bytes();
   const secret = own.bytes();
   const { crv, bytes } = curve;
@@ -106,7 +106,7 @@ function readOpenSshKey(key: string) {
   return { crv, x, y, d: base64Url(d) };
 }
 
-/** Fields that begin with their length, one after the other. */
+/** Reads consecutive fields that start with their length. */
 class Fields {
   private at = 0;
 
@@ -136,7 +136,7 @@ const badKey = (why: string, cause?: unknown): ThawError =>
   new ThawError(
     'bad-config',
     `the key of the node cannot be read: ${why}`,
-    'Give one made by ssh-keygen -t ecdsa -b 384 -N ""',
+    'Create one with ssh-keygen -t ecdsa -b 384 -N ""',
     { cause },
   );
 

@@ -1,4 +1,4 @@
-/** A node of a Flower federation without Python, for the app that `thaw federated init` writes. */
+/** A node of a Flower federation without Python, for the app of `thaw federated init`. */
 export { type AskedRound, answerOf, readAskedRound } from './app.ts';
 export type { AppMessage, NodeEvent } from './events.ts';
 export { identityOf, type NodeIdentity, newIdentity } from './identity.ts';

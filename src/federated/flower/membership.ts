@@ -3,50 +3,50 @@ import type { NodeEvent } from './events.ts';
 import { flower } from './generated/fleet.js';
 import { type CallOptions, Malformed, Refused, type SuperLink, Unreachable } from './superlink.ts';
 
-/** Seconds within which a node tells that it is there, and milliseconds between two times it does. */
+/** Heartbeat timeout in seconds, and milliseconds between heartbeats. */
 const HEARTBEAT = 30;
 const BEAT_EVERY = 20_000;
 const BEAT_AGAIN = 5_000;
 
-/** Milliseconds before another try, doubled from the first to the last. */
+/** Milliseconds before the next attempt; doubles from the first to the last. */
 export const FIRST_WAIT = 1000;
 export const LAST_WAIT = 20_000;
 
-/** Flower's number of an error. */
+/** Flower's error code. */
 const REGISTERED_BEFORE = 23;
 
-/** A node's place at a SuperLink: it joins, tells that it is there, asks until there is an answer, and leaves. */
+/** Membership of a node at a SuperLink: it joins, sends heartbeats, repeats requests until they succeed, and leaves. */
 export class Membership {
   node: flower.NodeId.$Properties = {};
   private beat: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly superlink: SuperLink,
-    private readonly tell: (event: NodeEvent) => void,
+    private readonly emit: (event: NodeEvent) => void,
     readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** @throws ThawError `network` where the SuperLink cannot be reached, is of another version or does not take the node */
+  /** @throws ThawError `network` if the SuperLink is unreachable, has another version, or rejects the node */
   async begin(): Promise<void> {
     await this.enter({ signal: this.signal }).catch((error: unknown) => {
       if (!(error instanceof Unreachable || error instanceof Malformed)) throw error;
-      const hint = 'Check the address, and that the SuperLink runs';
+      const hint = 'Check the address, and that the SuperLink is running';
       throw new ThawError('network', error.message, hint, { cause: error });
     });
     this.heartbeat(BEAT_EVERY);
   }
 
-  /** What was learned goes out even where the node is asked to stop, if it can at once. */
+  /** Sends results even after a stop request, if one attempt succeeds. */
   sending<T>(task: (call: CallOptions) => Promise<T>): Promise<T> {
-    return this.signal?.aborted ? task({}) : this.steadily(task);
+    return this.signal?.aborted ? task({}) : this.retrying(task);
   }
 
   /**
-   * Until there is an answer, joining anew where the SuperLink does not know the node any more.
+   * Repeats a request until it succeeds, and joins again if the SuperLink no longer knows the node.
    *
-   * @param patient asks again after answers that are none of a SuperLink's, too, as a proxy or a broken server gives them
+   * @param retryMalformed also repeats after answers that do not come from a SuperLink, such as those of a proxy or a broken server
    */
-  async steadily<T>(task: (call: CallOptions) => Promise<T>, patient = false): Promise<T> {
+  async retrying<T>(task: (call: CallOptions) => Promise<T>, retryMalformed = false): Promise<T> {
     const { signal } = this;
     let wait = FIRST_WAIT;
     let unknown = false;
@@ -59,7 +59,7 @@ export class Membership {
         }
         unknown = false;
         const answer = await task({ signal });
-        if (wait > FIRST_WAIT) this.tell({ type: 'back' });
+        if (wait > FIRST_WAIT) this.emit({ type: 'back' });
         return answer;
       } catch (error) {
         if (error instanceof Refused && error.status === 401 && !anew) {
@@ -67,8 +67,8 @@ export class Membership {
           continue;
         }
         const broken = error instanceof Malformed || (error instanceof Refused && error.status >= 500);
-        if (!(error instanceof Unreachable || (broken && (patient || unknown)))) throw error;
-        if (wait === FIRST_WAIT) this.tell({ type: 'lost', reason: error.message });
+        if (!(error instanceof Unreachable || (broken && (retryMalformed || unknown)))) throw error;
+        if (wait === FIRST_WAIT) this.emit({ type: 'lost', reason: error.message });
         await pause(wait * (0.8 + 0.4 * Math.random()), signal);
         wait = Math.min(2 * wait, LAST_WAIT);
       }
@@ -92,19 +92,19 @@ export class Membership {
       if (!(error instanceof Refused) || error instanceof Malformed) throw error;
       throw new ThawError(
         'network',
-        `the SuperLink at ${this.superlink.address} does not take this node: ${error.message}`,
+        `the SuperLink at ${this.superlink.address} rejects this node: ${error.message}`,
         error.status === 401
-          ? 'Set the clocks of both machines: requests are signed with the time'
+          ? 'Synchronize the clocks of both machines: signatures contain the time'
           : registered
             ? 'Register its key with flwr supernode register'
-            : 'Give the key of a node that was registered with flwr supernode register',
+            : 'Give the key of a registered node (flwr supernode register)',
         { cause: error },
       );
     }
-    this.tell({ type: 'joined', node: String(this.node.node_id), superlink: this.superlink.address, version });
+    this.emit({ type: 'joined', node: String(this.node.node_id), superlink: this.superlink.address, version });
   }
 
-  /** What fails here is found out by whatever is asked next. */
+  /** Ignores failures, because the next request meets the same problem. */
   private heartbeat(after: number): void {
     this.beat = setTimeout(async () => {
       const request = flower.NodeRequest.encode({ node: this.node, heartbeat_interval: HEARTBEAT }).finish();
@@ -123,10 +123,10 @@ export class Membership {
     const request = flower.NodeId.encode({ node_id }).finish();
     const { registered } = this.superlink.identity;
     for (const method of ['deactivate-node', ...(registered ? [] : ['unregister-node'])]) {
-      // Nobody is there to be told.
+      // Ignores errors, because nobody needs to know.
       await this.superlink.call(method, request, flower.Nothing).catch(() => undefined);
     }
-    this.tell({ type: 'left' });
+    this.emit({ type: 'left' });
   }
 }
 

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { Delivery, type Waiting } from './delivery.ts';
+import { Delivery, type PendingMessage } from './delivery.ts';
 import type { AppMessage, NodeEvent } from './events.ts';
 import { type NodeIdentity, newIdentity } from './identity.ts';
 import { Membership, pause } from './membership.ts';
@@ -8,37 +8,36 @@ import { Refused, SuperLink, type Transport } from './superlink.ts';
 
 export interface NodeOptions {
   readonly transport: Transport;
-  /** One that the SuperLink knows by `flwr supernode register`; a new one registers itself. */
+  /** An identity registered with `flwr supernode register`. Default: a new one, which registers itself. */
   readonly identity?: NodeIdentity;
-  /** What is thrown is told to the app's server. */
+  /** Answers a message. Its errors are reported to the app's server. */
   readonly answer: (message: AppMessage, signal: AbortSignal | undefined) => Promise<Content>;
   readonly onEvent?: (event: NodeEvent) => void;
-  /** Ends the node, after it has told the SuperLink. */
+  /** Ends the node, after it has signed off from the SuperLink. */
   readonly signal?: AbortSignal;
-  /** Milliseconds between two questions for messages; 3000 unless given, as Flower's own nodes ask. */
+  /** Milliseconds between requests for messages. Default: 3000, as in Flower's own nodes. */
   readonly poll?: number;
-  /** Bytes that a message of the server may have: those of a state and some. 1 GiB unless given. */
+  /** Maximum bytes of a message from the server: those of a state, plus a margin. Default: 1 GiB. */
   readonly limit?: number;
 }
 
-/** Bytes that a message may have, unless the model says. */
+/** Default limit for a message, in bytes. */
 const LIMIT = 2 ** 30;
 
-/** Characters of a name, and of a reason that the server is told. */
+/** Maximum characters of a name, and of an error text for the server. */
 const NAME = 100;
 const REASON = 1000;
 
-/** Flower's numbers of errors. */
+/** Flower's error codes. */
 const APP_RAISED = 2;
 const APP_ENDED = 8;
 
 /**
- * Is a node of a Flower federation until asked to stop: registers, tells that it is there, answers one message after the other.
- * A SuperLink that goes away is waited for; one that was started anew is joined anew. Its answers are read up to limits; those that make no
- * sense are waited out, or told to the app's server.
+ * Runs a node of a Flower federation until the signal stops it: registers, sends heartbeats, and answers messages one after the other. If
+ * the SuperLink disappears, the node waits and joins again. Answers are read up to limits. After invalid answers, the node waits, or
+ * reports an error to the app's server.
  *
- * @throws ThawError `network` where the SuperLink cannot be reached at first, is of another version, or does not take the node or
- * give it messages
+ * @throws ThawError `network` if the SuperLink is unreachable at the start, has another version, rejects the node, or refuses messages
  */
 export async function runNode(options: NodeOptions): Promise<void> {
   const identity = options.identity ?? (await newIdentity());
@@ -53,7 +52,7 @@ class FleetNode {
     superlink: SuperLink,
     private readonly options: NodeOptions,
   ) {
-    this.member = new Membership(superlink, this.tell, options.signal);
+    this.member = new Membership(superlink, this.emit, options.signal);
     this.delivery = new Delivery(this.member, options.limit ?? LIMIT);
   }
 
@@ -72,7 +71,7 @@ class FleetNode {
     }
   }
 
-  private async take(waiting: Waiting): Promise<void> {
+  private async take(waiting: PendingMessage): Promise<void> {
     const { run_id, message_type, group_id } = waiting.metadata;
     const [type, group] = [message_type, group_id].map((name) => (name ?? '').slice(0, NAME));
     const about = { type, run: String(run_id), group };
@@ -83,13 +82,13 @@ class FleetNode {
         : this.reply(waiting, { ...about, content }));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.tell({ type: 'dropped', reason: error.message });
+      this.emit({ type: 'dropped', reason: error.message });
     }
   }
 
-  private async reply(waiting: Waiting, message: AppMessage): Promise<void> {
+  private async reply(waiting: PendingMessage, message: AppMessage): Promise<void> {
     const { signal, answer } = this.options;
-    this.tell({ type: 'message', message });
+    this.emit({ type: 'message', message });
     const began = performance.now();
     const seconds = () => (performance.now() - began) / 1000;
     let content: Content;
@@ -99,16 +98,16 @@ class FleetNode {
       return this.fail(waiting, message, error as Error, seconds());
     }
     const bytes = await this.delivery.push(waiting, { content: await packContent(content) }, seconds());
-    this.tell({ type: 'answered', message, bytes });
+    this.emit({ type: 'answered', message, bytes });
   }
 
-  private async fail(waiting: Waiting, message: AppMessage, error: Error, seconds: number): Promise<void> {
+  private async fail(waiting: PendingMessage, message: AppMessage, error: Error, seconds: number): Promise<void> {
     const stopped = this.options.signal?.aborted;
     const why = error instanceof ThawError ? error.line : String(error);
     const reason = stopped ? 'the node was stopped' : why.slice(0, REASON);
-    if (!stopped) this.tell({ type: 'failed', message, error });
+    if (!stopped) this.emit({ type: 'failed', message, error });
     await this.delivery.push(waiting, { error: { code: stopped ? APP_ENDED : APP_RAISED, reason } }, seconds);
   }
 
-  private readonly tell = (event: NodeEvent): void => this.options.onEvent?.(event);
+  private readonly emit = (event: NodeEvent): void => this.options.onEvent?.(event);
 }

@@ -1,7 +1,7 @@
 import { bytesOf, type DataType, type Tensor, tensorFromBytes } from '../../onnx/index.ts';
 import { damaged } from './objects.ts';
 
-/** NumPy's names of types: as an array is said to have it, and in its file. */
+/** NumPy's type names: in the description of an array, and in its file. */
 const TYPES: readonly (readonly [type: DataType, name: string, descr: string])[] = [
   ['float32', 'float32', '<f4'],
   ['float64', 'float64', '<f8'],
@@ -13,7 +13,7 @@ const TYPES: readonly (readonly [type: DataType, name: string, descr: string])[]
   ['bool', 'bool', '|b1'],
 ];
 
-/** What a type is called by NumPy. */
+/** NumPy's name of a type. */
 export function dtypeOf({ type }: Tensor): string {
   const [, name] = TYPES.find(([own]) => own === type) ?? [];
   if (name !== undefined) return name;
@@ -22,10 +22,10 @@ export function dtypeOf({ type }: Tensor): string {
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
-/** NumPy leaves room in a header for a first dimension of so many digits, so that it can grow in place. */
+/** NumPy reserves space in the header for a first dimension of this many digits, so that it can grow in place. */
 const GROWTH = 21;
 
-/** A tensor as `numpy.save` writes it (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), version 1.0. */
+/** A tensor in the format of `numpy.save` (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), version 1.0. */
 export function writeNpy(tensor: Tensor): Uint8Array {
   const { shape } = tensor;
   const [, , descr] = TYPES.find(([own]) => own === tensor.type)!;
@@ -42,9 +42,9 @@ export function writeNpy(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
-/** @throws ThawError `bad-data` where the bytes are no array of numbers in C order */
+/** @throws ThawError `bad-data` if the bytes are not a numeric array in C order */
 export function readNpy(bytes: Uint8Array): Tensor {
-  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw damaged('its array is no .npy file');
+  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw damaged('its array is not a .npy file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6] > 1;
   const before = wide ? 12 : 10;
@@ -55,7 +55,8 @@ export function readNpy(bytes: Uint8Array): Tensor {
   const [, order] = /'fortran_order': (True|False)/.exec(header) ?? [];
   const [, dims] = /'shape': \(([\d, ]*)\)/.exec(header) ?? [];
   const [type] = TYPES.find(([, , own]) => own === descr) ?? [];
-  if (type === undefined || dims === undefined) throw damaged(`its array is of ${descr ?? 'no'} type`);
+  if (type === undefined || dims === undefined)
+    throw damaged(`its array has the unsupported type ${descr ?? '(none)'}`);
   const shape = dims.split(',').flatMap((part) => (part.trim() ? [Number(part)] : []));
   if (order !== 'False' && shape.length > 1) throw damaged('its array is in Fortran order');
   try {

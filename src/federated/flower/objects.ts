@@ -2,8 +2,8 @@ import { sha256 } from '../../digest.ts';
 import { ThawError } from '../../errors.ts';
 
 /**
- * What Flower's messages are made of: an object has a type, the ids of its children and a body. As bytes it is
- * `TYPE ID,ID,… LENGTH\0BODY`, and its id is the SHA-256 of them, in hexadecimal.
+ * An object of Flower's messages: a type, the ids of its children, and a body. Its bytes are `TYPE ID,ID,… LENGTH\0BODY`, and its id is
+ * their SHA-256 in hexadecimal.
  */
 export interface FlowerObject {
   readonly type: string;
@@ -11,14 +11,14 @@ export interface FlowerObject {
   readonly body: Uint8Array;
 }
 
-/** An object as bytes, with all below it. */
+/** An object as bytes, with all its descendants. */
 export interface PackedObject {
   readonly id: string;
   readonly content: Uint8Array;
   readonly children: readonly PackedObject[];
 }
 
-/** @param children those that are the same are one */
+/** @param children equal children are stored once */
 export async function packObject(
   type: string,
   body: Uint8Array,
@@ -33,8 +33,8 @@ export async function packObject(
 }
 
 /**
- * @returns with a body that is a view of the bytes
- * @throws ThawError `bad-data` where they are no object
+ * @returns the object; its body is a view of the bytes
+ * @throws ThawError `bad-data` if the bytes are not an object
  */
 export function unpackObject(content: Uint8Array): FlowerObject {
   const end = content.indexOf(0);
@@ -43,7 +43,7 @@ export function unpackObject(content: Uint8Array): FlowerObject {
   const body = content.subarray(end + 1);
   const children = ids ? ids.split(',') : [];
   if (type === undefined || Number(length) !== body.length || !children.every((id) => /^[0-9a-f]{64}$/.test(id)))
-    throw damaged('it does not begin as one, or has another length');
+    throw damaged('it has an invalid header or length');
   return { type, children, body };
 }
 
@@ -54,7 +54,7 @@ export const damaged = (why: string): ThawError =>
     'See docs/federated.md for versions',
   );
 
-/** An object and all below it, each once, itself first. */
+/** An object and its descendants, each once, starting with itself. */
 export function* everyObject(root: PackedObject, seen = new Set<string>()): Generator<PackedObject> {
   if (seen.has(root.id)) return;
   seen.add(root.id);
@@ -62,11 +62,11 @@ export function* everyObject(root: PackedObject, seen = new Set<string>()): Gene
   for (const child of root.children) yield* everyObject(child, seen);
 }
 
-/** Of a message: Flower's own have five levels, and an object or two for each tensor. */
+/** Limits for a message. Flower's own have five levels, and one or two objects for each tensor. */
 const MOST_OBJECTS = 30_000;
 const MOST_LEVELS = 16;
 
-/** What `idsIn` reads: objects by id, as a SuperLink lists them. */
+/** Objects by id, in the format of a SuperLink's lists. */
 interface ListedTree {
   readonly object_id?: string | null;
   readonly children?: readonly ListedTree[] | null;
@@ -75,7 +75,7 @@ interface ListedTree {
 /**
  * The ids in a tree of objects, each once.
  *
- * @throws ThawError `bad-data` if they are more, or deeper, than in a message
+ * @throws ThawError `bad-data` if there are too many objects or levels
  */
 export function idsIn(tree: ListedTree): Set<string> {
   const ids = new Set<string>();

@@ -5,7 +5,7 @@ import { flower } from './generated/fleet.js';
 import { dtypeOf, readNpy, writeNpy } from './npy.ts';
 import { damaged, type FlowerObject, type PackedObject, packObject, unpackObject } from './objects.ts';
 
-/** Whole numbers are bigints: Flower tells 1 from 1.0. */
+/** Integers are bigints, because Flower distinguishes 1 from 1.0. */
 export type RecordValue = number | bigint | boolean | string | Uint8Array;
 
 /** A part of a message: tensors (ArrayRecord), numbers (MetricRecord) or settings (ConfigRecord) by name. */
@@ -13,13 +13,13 @@ export type FlowerRecord =
   | { readonly kind: 'arrays'; readonly arrays: ReadonlyMap<string, Tensor> }
   | { readonly kind: 'metrics' | 'config'; readonly values: ReadonlyMap<string, RecordValue> };
 
-/** What a message says, by the names of its records. */
+/** Contents of a message, by the names of its records. */
 export type Content = ReadonlyMap<string, FlowerRecord>;
 
-/** Bytes of an array that travel as one object. */
+/** Bytes of an array per object. */
 const CHUNK = 5 * 2 ** 20;
 
-/** Bytes of a record of numbers or settings, and entries of a list. */
+/** Maximum bytes of a record of numbers or settings, and maximum entries of a list. */
 const MOST_VALUES = 2 ** 21;
 const MOST_ENTRIES = 30_000;
 
@@ -31,7 +31,7 @@ export async function packContent(content: Content, chunk = CHUNK): Promise<Pack
 async function packRecord(record: FlowerRecord, chunk: number): Promise<PackedObject> {
   if (record.kind === 'arrays') {
     const arrays: PackedObject[] = [];
-    // One after the other: each is held twice meanwhile.
+    // Sequential, because each array is in memory twice meanwhile.
     for (const tensor of record.arrays.values()) arrays.push(await packArray(tensor, chunk));
     return packReferences('ArrayRecord', [...record.arrays.keys()], arrays);
   }
@@ -40,7 +40,7 @@ async function packRecord(record: FlowerRecord, chunk: number): Promise<PackedOb
   return packObject(type, flower.Values.encode({ items }).finish());
 }
 
-/** An object whose body names its children. */
+/** An object whose body lists its children by name. */
 const packReferences = (type: string, names: readonly string[], children: readonly PackedObject[]) => {
   const pairs = names.map((name, i) => `${asPython(name)}: ${asPython(children[i].id)}`);
   return packObject(type, new TextEncoder().encode(`{${pairs.join(', ')}}`), children);
@@ -58,7 +58,7 @@ async function packArray(tensor: Tensor, chunk: number): Promise<PackedObject> {
   return packObject('Array', new TextEncoder().encode(body), chunks);
 }
 
-/** A string as Python's `json.dumps` writes it: other characters than ASCII's as `\uXXXX`. */
+/** A string in the format of Python's `json.dumps`, with non-ASCII characters as `\uXXXX`. */
 const asPython = (text: string): string => unicodeEscaped(JSON.stringify(text), /[\u007f-\uffff]/g);
 
 function packedValue(value: RecordValue): flower.Value.$Properties {
@@ -70,9 +70,9 @@ function packedValue(value: RecordValue): flower.Value.$Properties {
 
 /**
  * @param root id of a RecordDict
- * @param objects all below it, by id
- * @param limit bytes of all arrays together: one object can be named many times
- * @throws ThawError `bad-data` where something is missing, no such thing or too large
+ * @param objects its descendants, by id
+ * @param limit maximum bytes of all arrays together, because one object can be referenced many times
+ * @throws ThawError `bad-data` if something is missing, invalid or too large
  */
 export function unpackContent(
   root: string,
@@ -97,7 +97,7 @@ export function unpackContent(
     const object = at(id, 'Array');
     const { stype, arraychunk_ids: places } = jsonOf(object);
     if (stype !== 'numpy.ndarray' || !Array.isArray(places) || places.length > MOST_ENTRIES)
-      throw damaged(`its array is written as ${String(stype).slice(0, 40)}, or in too many chunks`);
+      throw damaged(`its array has the format ${String(stype).slice(0, 40)}, or too many chunks`);
     const chunks = places.map((place: unknown) => at(object.children[Number(place)], 'ArrayChunk').body);
     left -= chunks.reduce((all, { length }) => all + length, 0);
     if (left < 0) throw damaged(`its arrays have more than ${limit} bytes`);
@@ -110,7 +110,7 @@ function references(object: FlowerObject): [name: string, id: string][] {
   const entries = Object.entries(jsonOf(object));
   if (entries.length > MOST_ENTRIES) throw damaged(`it has more than ${MOST_ENTRIES} entries`);
   const own = new Set(object.children);
-  if (entries.some(([, id]) => !own.has(id as string))) throw damaged('it names a child it lacks');
+  if (entries.some(([, id]) => !own.has(id as string))) throw damaged('it refers to a missing child');
   return entries as [string, string][];
 }
 
@@ -119,17 +119,17 @@ function jsonOf({ body }: FlowerObject): Record<string, unknown> {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw damaged('its body is no JSON object');
+  throw damaged('its body is not a JSON object');
 }
 
 function unpackValues({ body }: FlowerObject): Map<string, RecordValue> {
-  if (body.length > MOST_VALUES) throw damaged(`a record of it has more than ${MOST_VALUES} bytes`);
+  if (body.length > MOST_VALUES) throw damaged(`one of its records has more than ${MOST_VALUES} bytes`);
   try {
     const { items } = flower.Values.decode(body);
     const values = items.map(({ key, value }) => [key ?? '', value && unpackedValue(value)] as const);
-    // What is in lists is nothing that Thaw's app sends.
+    // Thaw's app sends no lists.
     return new Map(values.filter((entry): entry is [string, RecordValue] => entry[1] !== undefined));
   } catch (cause) {
     throw damaged((cause as Error).message);

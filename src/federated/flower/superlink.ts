@@ -2,18 +2,18 @@ import { ThawError } from '../../errors.ts';
 import { publicAddress, withoutSecrets } from '../../secrets.ts';
 import { base64, type NodeIdentity } from './identity.ts';
 
-/** The version of Flower whose Fleet API is spoken here: another minor version has another. */
+/** The supported version of Flower. The Fleet API changes with minor versions. */
 export const FLOWER = '1.42';
 const VERSION = /^[\w.+-]{1,40}$/;
 
-/** Carries bytes to a SuperLink and back, by HTTP. */
+/** Sends bytes to a SuperLink and receives the answer, over HTTP. */
 export interface Transport {
-  /** As people are told it. */
+  /** Address for display. */
   readonly address: string;
   /**
-   * @param path of the Fleet API, beginning with a slash; with a body it is posted. Redirections are not followed
-   * @param request `limit` is how many bytes of an answer may be read: see `readWithin`
-   * @throws TooLarge, or whatever says that there was no answer
+   * @param path path of the Fleet API, with a leading slash; with a body it is a POST request. Does not follow redirects
+   * @param request `limit` is the maximum number of bytes of the answer; see `readWithin`
+   * @throws TooLarge, or any error if there was no answer
    */
   exchange(
     path: string,
@@ -27,10 +27,10 @@ export interface Transport {
 }
 
 /**
- * Any platform's `fetch`. Browsers let a page ask its own origin only, since a SuperLink allows no others: a proxy there passes `/v1/fleet/`
- * and `/openapi.json` on.
+ * Uses the platform's `fetch`. Browsers only allow requests to the page's own origin, because a SuperLink sends no CORS headers. A proxy at
+ * this origin must forward `/v1/fleet/` and `/openapi.json`.
  *
- * @param address of the SuperLink or the proxy, with `https:`
+ * @param address address of the SuperLink or the proxy, with `https:`
  */
 export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fetch): Transport => {
   const base = String(address).replace(/\/+$/, '');
@@ -50,7 +50,7 @@ export const fetchTransport = (address: string | URL, fetcher: typeof fetch = fe
   };
 };
 
-/** The signal is watched here as well: Node 20 may forget it once the headers are there, when it has collected the request. */
+/** Also watches the signal: Node 20 can ignore it after the headers, if it has garbage-collected the request. */
 async function* partsOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   const stop = () => void reader.cancel(signal.reason).catch(() => undefined);
@@ -66,12 +66,12 @@ async function* partsOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal)
 }
 
 /**
- * The parts of an answer in one piece.
+ * Joins the parts of an answer.
  *
  * @throws TooLarge once there are more bytes than `limit`; the rest is not read
  */
 export async function readWithin(limit: number, parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  // Parts are copied at once: many small ones would take far more memory than their bytes.
+  // Copies parts immediately, because many small parts take far more memory than their bytes.
   let bytes = new Uint8Array(Math.min(limit, 2 ** 16));
   let length = 0;
   for await (const part of parts) {
@@ -88,7 +88,7 @@ export async function readWithin(limit: number, parts: AsyncIterable<Uint8Array>
   return bytes.subarray(0, length);
 }
 
-/** An answer has more bytes than it may have. */
+/** An answer exceeds its size limit. */
 export class TooLarge extends Error {
   override readonly name = 'TooLarge';
 
@@ -97,26 +97,26 @@ export class TooLarge extends Error {
   }
 }
 
-/** There was no answer, or none of the SuperLink itself: another try may do. */
+/** There was no answer, or one that does not come from the SuperLink. Another attempt can succeed. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
-/** The SuperLink answers that it won't. */
+/** The SuperLink refuses the request. */
 export class Refused extends Error {
   override readonly name: string = 'Refused';
 
   constructor(
     message: string,
     readonly status: number,
-    /** Flower's own number for it. */
+    /** Flower's error code. */
     readonly code: number | undefined,
   ) {
     super(message);
   }
 }
 
-/** An answer is none of a SuperLink's: of another form, or too large. */
+/** An invalid answer: of another format, or too large. */
 export class Malformed extends Refused {
   override readonly name = 'Malformed';
 
@@ -125,23 +125,23 @@ export class Malformed extends Refused {
   }
 }
 
-/** What decodes a message of the Fleet API. */
+/** Decodes a message of the Fleet API. */
 export interface Decoder<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** Bytes of an answer. One that has no tensors is small; Flower's description of its API has some 300 KB. */
+/** Maximum bytes of an answer without tensors, and of Flower's description of its API, which has about 300 KB. */
 const SMALL = 2 ** 16;
 const DESCRIPTION = 2 ** 23;
 
-/** Characters of an explanation that are taken. */
+/** Maximum characters of an explanation. */
 const EXPLANATION = 300;
 
-/** Milliseconds for an answer; what carries tensors has as many as `LONG`. */
+/** Timeout of an answer in milliseconds; `LONG` if it carries tensors. */
 const SHORT = 30_000;
 const LONG = 600_000;
 
-/** A SuperLink's Fleet API: signed requests, one at a time or several. */
+/** Client of a SuperLink's Fleet API, with signed requests. */
 export class SuperLink {
   constructor(
     private readonly transport: Transport,
@@ -155,7 +155,7 @@ export class SuperLink {
   /**
    * The SuperLink's version.
    *
-   * @throws ThawError `network` where it is none that this speaks, or there is no SuperLink
+   * @throws ThawError `network` if the version is unsupported, or there is no SuperLink
    */
   async version(signal?: AbortSignal): Promise<string> {
     const { status, body } = await this.exchange('/openapi.json', { headers: {}, signal, limit: DESCRIPTION });
@@ -163,21 +163,21 @@ export class SuperLink {
     if (status !== 200 || title !== 'SuperLink API' || typeof version !== 'string' || !VERSION.test(version)) {
       throw new ThawError(
         'network',
-        `${this.address} is no SuperLink of Flower ${FLOWER}`,
-        'Give the address of its HTTP API, port 8000 unless it was told another',
+        `${this.address} is not a SuperLink of Flower ${FLOWER}`,
+        'Give the address of its HTTP API (default port 8000)',
       );
     }
     if (version === FLOWER || version.startsWith(`${FLOWER}.`)) return version;
     throw new ThawError(
       'network',
-      `the SuperLink at ${this.address} is of Flower ${version}, and a client without Python speaks ${FLOWER} only`,
-      `Start one of Flower ${FLOWER}, or join with flower-supernode`,
+      `the SuperLink at ${this.address} has Flower ${version}, but a client without Python only supports ${FLOWER}`,
+      `Start one with Flower ${FLOWER}, or join with flower-supernode`,
     );
   }
 
   /**
-   * @param method of the Fleet API, as in its path
-   * @param decoder of its answer
+   * @param method method of the Fleet API, as in its path
+   * @param decoder decoder of the answer
    * @throws Unreachable, Refused, Malformed, AbortError
    */
   async call<T>(
@@ -197,13 +197,13 @@ export class SuperLink {
     const answer = await this.exchange(`/v1/fleet/${method}`, { headers, body, signal, long, limit });
     if (answer.status !== 200) {
       const { code, detail, extra } = jsonOf(answer.body) ?? {};
-      const said = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
-      throw new Refused(shortened(said), answer.status, typeof code === 'number' ? code : undefined);
+      const message = [detail, extra].filter((part) => typeof part === 'string').join(' ') || `status ${answer.status}`;
+      throw new Refused(shortened(message), answer.status, typeof code === 'number' ? code : undefined);
     }
     try {
       return decoder.decode(answer.body);
     } catch (cause) {
-      throw this.malformed(method, `what is no message of Flower ${FLOWER} (${reasonOf(cause)})`);
+      throw this.malformed(method, `an invalid message of Flower ${FLOWER} (${reasonOf(cause)})`);
     }
   }
 
@@ -226,7 +226,7 @@ export class SuperLink {
     const answer = await this.transport.exchange(path, request).catch((cause: unknown) => {
       signal?.throwIfAborted();
       if (cause instanceof TooLarge) throw this.malformed(path, cause.message);
-      const why = timeout.aborted ? 'there was no answer in time' : reasonOf(cause);
+      const why = timeout.aborted ? 'the request timed out' : reasonOf(cause);
       throw new Unreachable(`cannot reach ${this.address}: ${why}`, { cause });
     });
     if (answer.body.length > limit) throw this.malformed(path, new TooLarge(limit).message);
@@ -238,13 +238,13 @@ export class SuperLink {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Whether it carries tensors. */
+  /** Whether the request or the answer carries tensors. */
   readonly long?: boolean;
-  /** Bytes that the answer may have. */
+  /** Maximum bytes of the answer. */
   readonly limit?: number;
 }
 
-/** A stranger's explanation on one line. */
+/** A foreign explanation on one line. */
 const shortened = (text: string): string => text.slice(0, EXPLANATION).replace(/\s+/g, ' ');
 
 /** The reason of a failed `fetch` is in its cause. */

@@ -7,14 +7,14 @@ import type { InputFormat } from '../../session/index.ts';
 import { factsSchema, type TaskFacts } from '../../tasks/index.ts';
 import type { RunReader, RunSource } from '../run/index.ts';
 
-/** The beginnings of a run, which it keeps in the `about` of its source. */
+/** How a run began: the model, the data and the task. The run keeps it as `about` of its source. */
 export interface About {
-  /** As the user wrote them. */
+  /** As given by the user. */
   readonly model: string;
   readonly data: string;
   /** Absolute. */
   readonly dataPath: string;
-  /** The model's short name, and SHA-256 of its file. */
+  /** The model's short name, and the SHA-256 of its file. */
   readonly name: string;
   readonly sha256: string;
   readonly preprocessing: InputFormat;
@@ -39,9 +39,9 @@ const aboutSchema = z.object({
 });
 
 /**
- * The model that a run trains, and the run's beginnings.
+ * Reads the model that a run trains, and how the run began.
  *
- * @throws ThawError `run-directory` where they are missing or damaged
+ * @throws ThawError `run-directory` if a file is missing or damaged
  */
 export async function readSource(run: RunReader): Promise<Omit<RunSource, 'about'> & { readonly about: About }> {
   const { model, identity, about: kept } = await run.source();

@@ -13,23 +13,23 @@ import { fetchModel } from './fetch-model.ts';
 
 export interface ArtifactsRequest extends CompileOptions {
   readonly model: string;
-  /** The folder to write, which must not hold anything yet. */
+  /** The folder to write. It must be empty or absent. */
   readonly out: string;
-  /** Where the model runs on tiny inputs; the processor unless given. */
+  /** Device that runs the model on tiny inputs. Default: the processor. */
   readonly device?: DeviceName;
 }
 
 /**
- * Only the compiler: training, evaluation and optimizer graphs of a model, a checkpoint of the parameters that train, and the
- * manifest that describes them.
+ * Runs only the compiler. Writes the training, evaluation and optimizer graphs of a model, a checkpoint of the trainable parameters, and
+ * the manifest.
  *
- * @throws ThawError `unsupported-operator` where a gradient would have to pass an operator without a rule
+ * @throws ThawError `unsupported-operator` if a gradient has to pass an operator without a rule
  */
 export async function writeArtifacts(request: ArtifactsRequest, hooks: JobHooks = {}): Promise<Manifest> {
   const { model, out: folder, device, ...rest } = request;
   const out = resolve(folder);
   if (existsSync(out) && (await readdir(out).catch(() => ['a file'])).length) {
-    throw new ThawError('bad-config', `${folder} is not empty`, 'Choose another --out');
+    throw new ThawError('bad-config', `${folder} is not empty`, 'Choose another folder with --out');
   }
   const resolved = await fetchModel(model, hooks);
   const sha256 = await resolved.sha256();

@@ -2,14 +2,14 @@ import { type Batch, type BatchSource, type Preprocessing, readPixels } from '..
 import { contactSheet, type Tile } from '../../data/node/index.ts';
 import type { RunWriter } from '../run/index.ts';
 
-/** Images on one sheet at most. */
+/** Maximum images on one sheet. */
 const MOST = 16;
 const COLUMNS = 4;
 const SIDE = 160;
 
 /**
- * `train_batch0.jpg` and `val_batch0.jpg`: the first batches as the network sees them, with their labels. They are made of the numbers that
- * it is given.
+ * Writes `train_batch0.jpg` and `val_batch0.jpg`: the first batches with their labels. The images are drawn from the values that the
+ * network gets.
  */
 export async function writeBatchImages(
   run: Pick<RunWriter, 'writeFile'>,
@@ -30,7 +30,7 @@ export async function writeBatchImages(
   }
 }
 
-/** The images of a batch none of which was recalled. */
+/** The images of a batch without cached features. */
 export function tilesOf(batch: Batch, preprocessing: Preprocessing, classes: readonly string[]): Tile[] {
   const values = batch.inputs[0].data as Float32Array;
   const size = values.length / batch.indices.length;
@@ -40,7 +40,7 @@ export function tilesOf(batch: Batch, preprocessing: Preprocessing, classes: rea
   }));
 }
 
-/** The class, the shares of several, or the numbers that are the label. */
+/** The class, the shares of mixed classes, or the numeric labels. */
 function captionOf({ labels, targets, indices }: Batch, i: number, classes: readonly string[]): string {
   if (!targets) return classes[Number(labels[i])] ?? String(labels[i]);
   const count = targets.length / indices.length;

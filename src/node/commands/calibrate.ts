@@ -10,18 +10,18 @@ import type { JobHooks } from './events.ts';
 import { shownPath } from './paths.ts';
 
 export interface CalibrateOutcome extends TemperatureFit {
-  /** The `config.json` that keeps the temperature; null where there is none to keep, or the model has no such file on this machine. */
+  /** The `config.json` with the temperature. Null if no temperature was fitted, or if the model has no such file on this machine. */
   readonly file: string | null;
 }
 
-/** Of the parts. */
+/** Seed of the folds. */
 const SEED = 0;
 
 /**
- * Fits a temperature on labelled images that the model was not trained on, and keeps it beside the model, where
- * `calibrated` finds it. The model itself stays as it is.
+ * Fits a temperature on labelled images that the model was not trained on. Saves it in the model's `config.json`, where `calibrated` finds
+ * it. The model itself stays unchanged.
  *
- * @throws ThawError where the model does not say its classes, or the data has others
+ * @throws ThawError if the model does not name its classes, or the data has other classes
  */
 export async function calibrate(request: EvaluateRequest, hooks: JobHooks = {}): Promise<CalibrateOutcome> {
   const settings = { ...request.settings, calibrated: false };
@@ -29,8 +29,8 @@ export async function calibrate(request: EvaluateRequest, hooks: JobHooks = {}):
   if (!task.temperature) {
     throw new ThawError(
       'bad-model',
-      `${request.model} does not give each class a probability, so that there is nothing to calibrate`,
-      'Give a model that tells classes apart',
+      `${request.model} has no class probabilities, so Thaw cannot calibrate it`,
+      'Give a classification model',
     );
   }
   const fit = task.temperature.fit(predictions, { seed: SEED });

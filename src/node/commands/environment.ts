@@ -10,18 +10,19 @@ import { VERSION } from '../../version.ts';
 import type { JobHooks } from './events.ts';
 
 /**
- * A runtime on a device.
- *
- * @param name unless given the processor, which is enough for what runs once or on tiny inputs
- * @throws ThawError `device` where a device asked for by name can't be had
- */
+ /**
+  * Opens a runtime on a device.
+  *
+  * @param name default: the processor, which is enough for a model that runs once or on tiny inputs
+  * @throws ThawError `device` if a device requested by name is not available
+  */
 export async function openRuntime(name: DeviceName | undefined, { onEvent }: JobHooks = {}): Promise<Runtime> {
   const choice = name === undefined ? await chooseProcessor() : await chooseDevice(name);
   onEvent?.({ type: 'device', ...choice });
   return nodeRuntime(choice.device, deviceOptions(choice.device));
 }
 
-/** On what a run was made. */
+/** Versions and hardware for the report. */
 export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironment> => ({
   thaw: VERSION,
   onnxruntime: (await packageVersion(device === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node')) ?? 'unknown',
@@ -31,6 +32,6 @@ export const environmentOf = async ({ device }: Runtime): Promise<ReportEnvironm
   device,
   threads: null,
   memory: totalmem(),
-  // Kilobytes.
+  // maxRSS is in KiB.
   peakMemory: resourceUsage().maxRSS * 1024,
 });

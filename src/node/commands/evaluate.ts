@@ -8,18 +8,18 @@ import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
 export interface EvaluateRequest extends Omit<OpenPredictorRequest, 'runtime'> {
   readonly data: string;
-  /** Of the data set: `val` unless given, else `test`, else everything. */
+  /** Split of the data set. Default: `val`, else `test`, else everything. */
   readonly split?: 'train' | 'val' | 'test';
   readonly strict?: boolean;
 }
 
-/** Of the intervals. */
+/** Seed of the bootstrap for confidence intervals. */
 const SEED = 0;
 
 /**
- * Metrics of a finished model on labelled images or texts, and those to show.
+ * Measures a finished model on labelled images or texts. Returns the metrics, and report blocks for display.
  *
- * @throws ThawError if the model does not name its classes, or the data has others
+ * @throws ThawError if the model does not name its classes, or the data has other classes
  */
 export async function evaluate(
   request: EvaluateRequest,
@@ -30,7 +30,7 @@ export async function evaluate(
   return { assessment, reportBlocks: task.reportBlocks(assessment, predictions) };
 }
 
-/** What the model says of the images, and where its JSON files are. */
+/** The model's predictions for labelled samples, and the folder of its JSON files. */
 export async function labelledPredictions(
   request: EvaluateRequest,
   hooks: JobHooks,
@@ -63,11 +63,11 @@ const SPLITS = ['val', 'test', 'train'] as const;
 
 function checkSplit(split: string | undefined): void {
   if (split === undefined || (SPLITS as readonly string[]).includes(split)) return;
-  throw new ThawError('bad-config', `there is no split "${split}"`, `Choose one of: ${SPLITS.join(', ')}`);
+  throw new ThawError('bad-config', `unknown split "${split}"`, `Choose one of: ${SPLITS.join(', ')}`);
 }
 
 function samplesOf(dataset: Dataset, { split, data }: EvaluateRequest): readonly Sample[] {
   const chosen = split ?? SPLITS.find((name) => dataset[name].length > 0) ?? 'val';
   if (dataset[chosen].length > 0) return dataset[chosen];
-  throw new ThawError('bad-data', `${data} has nothing in ${chosen}`, 'Choose another --split, or leave it out');
+  throw new ThawError('bad-data', `${data} has no samples in ${chosen}`, 'Choose another --split, or remove --split');
 }

@@ -1,19 +1,19 @@
 import type { DeviceChoice } from '../../runtime/devices.ts';
 import type { SessionEvent } from '../../session/index.ts';
 
-/** What a job tells while it runs, besides the events of its session. Plain data. */
+/** Events of a job, in addition to those of its session. Plain data. */
 export type JobEvent =
   | SessionEvent
   | ({ readonly type: 'device' } & DeviceChoice)
-  /** A model is being fetched; bytes. */
+  /** Progress of a download, in bytes. */
   | { readonly type: 'download'; readonly received: number; readonly total?: number }
   | { readonly type: 'run'; readonly path: string }
-  /** All stages as planned, with the number of steps of an epoch. */
+  /** The planned stages, and the number of steps per epoch. */
   | {
       readonly type: 'plan';
       readonly stages: readonly { readonly train: string; readonly epochs: number }[];
       readonly stepsPerEpoch: number;
-      /** Epochs that are done, where a run goes on. */
+      /** Finished epochs of a resumed run. */
       readonly done: number;
     }
   /** A step of a learning-rate range test. */
@@ -29,19 +29,19 @@ export type JobEvent =
   | { readonly type: 'evaluated'; readonly done: number; readonly of: number }
   | {
       readonly type: 'verified';
-      /** Of the exported model's probabilities (or what the task has instead) from the trainer's. */
+      /** Largest difference between the exported model's probabilities (or other outputs of the task) and the trainer's. */
       readonly maxDifference: number;
       readonly samples: number;
-      /** Whether the difference is rounding. */
+      /** Whether the difference is within rounding. */
       readonly holds: boolean;
-      /** Samples of no meaning, where there are no others. */
+      /** Whether the samples are random noise, because there are no others. */
       readonly synthetic?: boolean;
     };
 
-/** How a job and its caller talk. */
+/** Listener and stop signal of a job. */
 export interface JobHooks {
   /** Called with each event, in order. */
   readonly onEvent?: (event: JobEvent) => void;
-  /** Asks the job to stop: a training saves itself first. */
+  /** Asks the job to stop. A training saves first. */
   readonly signal?: AbortSignal;
 }

@@ -31,29 +31,29 @@ import { readRecord } from './record.ts';
 import { readRunSettings } from './resume.ts';
 
 export interface ExportRequest {
-  /** A run with a whole checkpoint, finished or not. */
+  /** A run with an intact checkpoint, finished or not. */
   readonly run: string;
-  /** Weights as float16 or int8; as they are unless given. */
+  /** Weights as float16 or int8. Default: unchanged. */
   readonly form?: CompressedForm;
-  /** The file to write; `NAME.onnx` in the run, or beside the model that it ships, under the name that transformers.js looks for. */
+  /** Output file. Default: `NAME.onnx` in the run; for a form, next to the shipped model, under the name that transformers.js expects. */
   readonly out?: string;
-  /** Where both forms run to be compared; the processor unless given. */
+  /** Device that compares both models. Default: the processor. */
   readonly device?: DeviceName;
 }
 
 export interface ExportOutcome {
   readonly file: string;
   readonly bytes: number;
-  /** Against the model that the run ships, on its validation set; null if the run is not finished or the images are gone. */
+  /** Compares with the shipped model on the validation set. Null if the run is unfinished or the images are missing. */
   readonly verification: Verification | null;
 }
 
-/** transformers.js's names for `dtype: 'fp16'` and `'q8'`. */
+/** File names of transformers.js for `dtype: 'fp16'` and `'q8'`. */
 const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx', int8: 'model_quantized.onnx' };
 
 /**
- * The model of a run in another form: of its best epoch so far, if it is not finished. Without a form it is plain ONNX: the source's own
- * graph and names. Compressed models have transformers.js's names.
+ * Exports the model of a run. For an unfinished run, this is the best epoch so far. Without a form, it writes plain ONNX with the graph and
+ * names of the source. Compressed models get the names that transformers.js expects.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ const FILES: Readonly<Record<CompressedForm, string>> = { fp16: 'model_fp16.onnx
  * const { file, bytes } = await exportModel({ run: 'runs/images-1', form: 'int8' });
  * console.log(file, bytes);
  * ```
- * @throws ThawError `run-directory` if the run has no whole checkpoint
+ * @throws ThawError `run-directory` if the run has no intact checkpoint
  */
 export async function exportRun(
   { run: path, form, out, device }: ExportRequest,
@@ -80,7 +80,7 @@ export async function exportRun(
   });
   const [{ name: input }] = dataInputsOf(source.graph);
   const output = scoresOf(source, source.graph.outputs[0].name);
-  // Weights are compressed where the rest computes in float32, whatever the source does.
+  // Compressed weights need float32 computation, whatever the precision of the source.
   const single = inSinglePrecision(plain);
   const model = form
     ? compressWeights(transformersModel({ model: single, task, preprocessing, input, output }), form)
@@ -94,7 +94,7 @@ export async function exportRun(
   return { file: shownPath(file), bytes: (await stat(file)).size, verification };
 }
 
-/** Where a form is written: beside the model that the run ships, if there is one. */
+/** Output file for a form: next to the shipped model, if the run has one. */
 function fileOf(run: RunReader, form: CompressedForm | undefined): string {
   const name = basename(run.path);
   if (!form) return `${name}.onnx`;
@@ -106,7 +106,7 @@ interface Opened {
   readonly runtime: Runtime;
 }
 
-/** The weights that the run ships, by the names of the source. */
+/** The weights that the run ships, under the names of the source. */
 async function stateOf({ run, runtime }: Opened, source: Model, { preprocessing }: About, { onEvent }: JobHooks) {
   const { state: kept, notice } = await shippedOf(run);
   if (notice) onEvent?.({ type: 'notice', message: notice });
@@ -124,16 +124,16 @@ async function shippedOf(run: RunReader) {
     throw new ThawError(
       'run-directory',
       `the run ${shown} has no checkpoint yet`,
-      `Continue with it: thaw resume ${quoted(shown)}`,
+      `Continue it: thaw resume ${quoted(shown)}`,
     );
   const shipped = await run.shipped(last);
   if (run.has('model')) return shipped;
   const { epoch, best } = last.progress;
-  const unfinished = `the run ${shown} is not finished: this is the model of its ${best ? `best epoch so far, ${best.epoch}` : `last step, after ${epoch} epochs`}`;
+  const unfinished = `the run ${shown} is not finished: exporting the model of its ${best ? `best epoch so far, ${best.epoch}` : `last step, after ${epoch} epochs`}`;
   return { ...shipped, notice: [shipped.notice, unfinished].filter(Boolean).join('; ') };
 }
 
-/** How far the form is from the model that the run ships. */
+/** Compares the exported form with the model that the run ships. */
 async function compare(
   { run, runtime }: Opened,
   { dataPath, preprocessing }: About,

@@ -11,13 +11,13 @@ import type { JobHooks } from './events.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-/** Bytes of memory in which features are remembered. */
+/** Memory limit of the feature cache, in bytes. */
 export function cacheBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>): number {
   if (cache === 'off') return 0;
   return cacheMemory === undefined ? Math.min(2 ** 30, availableMemory() / 4) : cacheMemory * MEBIBYTE;
 }
 
-/** Where a training keeps what the frozen part of its network makes of images, as its settings say. */
+/** Opens the cache for the features of frozen layers, as the settings say. */
 export async function openFeatures(
   { settings, runtime }: { readonly settings: TrainSettings; readonly runtime: Runtime },
   { onEvent }: JobHooks,
@@ -30,7 +30,7 @@ export async function openFeatures(
   return new FeatureCache({ maximumBytes, store, environment: await environmentKey(runtime) });
 }
 
-/** All that the same model and the same pixels may still come out differently by, in the last bits. */
+/** Everything else that can change the last bits of a feature for the same model and pixels. */
 async function environmentKey(runtime: Runtime): Promise<string> {
   const { onnxruntime, platform, cpu, device } = await environmentOf(runtime);
   return JSON.stringify([onnxruntime, platform, cpu, device, cpus().length]);

@@ -32,23 +32,23 @@ import { openDataOf, openModel } from './opening.ts';
 export interface FindLrRequest {
   readonly model: string;
   readonly data: string;
-  /** The sweep's ends, 1e-6 and 1 unless given. */
+  /** Ends of the range. Default: 1e-6 and 1. */
   readonly from?: number;
   readonly to?: number;
-  /** Of the sweep, 80 unless given. */
+  /** Number of steps. Default: 80. */
   readonly steps?: number;
-  /** As for a training; what its first stage trains is what the test trains. */
+  /** As for a training. The test trains the parameters of the first stage. */
   readonly settings?: TrainSettingsInput;
 }
 
-/** Part of the running average, by which the test is ended, that a new loss does not change. */
+/** Weight of the old value in the running average of the loss. */
 const INERTIA = 0.9;
-/** The test ends when the running average is so many times its lowest. */
+/** The test ends once the running average is this many times its minimum. */
 const TOO_HIGH = 3;
 
 /**
- * Learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): on a copy that is thrown away,
- * the rate rises exponentially from step to step while the loss is watched. Suggested is where it falls fastest.
+ * Learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): raises the rate exponentially on a
+ * temporary copy, and suggests the rate at which the loss falls fastest.
  *
  * @example
  * ```ts
@@ -63,12 +63,12 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   if (!(from > 0 && to > from)) {
     throw new ThawError(
       'bad-config',
-      `the rates go from ${from} to ${to}`,
-      'The first must be above 0 and the smaller',
+      `the rates range from ${from} to ${to}`,
+      'The first must be above 0 and below the second',
     );
   }
   if (!(Number.isInteger(steps) && steps >= 10)) {
-    throw new ThawError('bad-config', `the test has ${steps} steps`, 'It needs 10 or more');
+    throw new ThawError('bad-config', `the test has ${steps} steps`, 'Use at least 10');
   }
   const { device, seed } = readSettings({ ...request.settings });
   const runtime = await openRuntime(device, hooks);
@@ -91,7 +91,7 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
     optionsOf(model, resolved, task, settings, preprocessing),
   );
   const [first] = planStages(config, anatomy);
-  // The rate is the test's, and momentum stays.
+  // The test sets the rate. Momentum stays constant.
   const schedule = parseConfig(scheduleSchema, 'constant');
   const plan = trainingPlan(config, { ...first, schedule }, anatomy, anatomy.head.graphOutput);
   const features = await openFeatures({ settings, runtime }, hooks);
@@ -99,10 +99,10 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   const { train } = openSources({ dataset, format: preprocessing, settings, task }, fileReading(hooks));
   const losses: { lr: number; loss: number }[] = [];
   let average = 0;
-  /** Losses of the batches of the step under way. */
+  /** Losses of the batches of the current step. */
   let parts: number[] = [];
   let lowest = Number.POSITIVE_INFINITY;
-  for await (const batch of endless(stage, train, config)) {
+  for await (const batch of endlessEpochs(stage, train, config)) {
     hooks.signal?.throwIfAborted();
     const step = losses.length + 1;
     const lr = from * (to / from) ** ((step - 1) / (steps - 1));
@@ -126,8 +126,8 @@ export async function findLr(request: FindLrRequest, hooks: JobHooks = {}): Prom
   return { model: resolved.source, data: request.data, points, suggestions, suggestion: suggestions?.steep ?? null };
 }
 
-/** Epoch after epoch, in the views that a training of this stage shows. */
-async function* endless(
+/** Endless epochs, with the views of the first stage. */
+async function* endlessEpochs(
   stage: CompiledStage,
   source: BatchSource,
   { batch: batchSize, views }: TrainingConfig,

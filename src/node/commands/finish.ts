@@ -23,29 +23,29 @@ import type { FinishedTraining, TrainingJob } from './training-job.ts';
 /** How a training ended, discriminated by `status`. Plain data. */
 export type TrainingResult<T extends TaskName = TaskName> = {
   readonly why: StopReason;
-  /** The run directory, as short as it can be said. */
+  /** The run directory, as a short path. */
   readonly run: string;
   readonly epochs: number;
-  /** The epoch whose weights were kept; null if none was finished. */
+  /** The epoch of the shipped weights; null if no epoch was finished. */
   readonly bestEpoch: number | null;
-  /** The validation set, measured before training. */
+  /** Evaluation on the validation set before training. */
   readonly before: EpochEvaluation<T> | null;
   readonly seconds: number;
 } & (FinishedResult<T> | UnmeasuredResult | InterruptedResult);
 
-/** Where a finished model is. */
+/** Paths of a finished model. */
 interface Shipped {
   /** The folder to ship. */
   readonly model: string;
-  /** The file to look at; null if it could not be written. */
+  /** The report; null if Thaw could not write it. */
   readonly report: string | null;
 }
 
 interface FinishedResult<T extends TaskName> extends Shipped {
   readonly status: 'finished';
-  /** The finished model on the validation set. */
+  /** Evaluation of the finished model on the validation set. */
   readonly after: TaskEvaluation<T>;
-  /** The finished model on the test set, if there is one. */
+  /** Evaluation of the finished model on the test set, if there is one. */
   readonly test: TaskEvaluation<T> | null;
   /** The temperature that `model/config.json` keeps, and its effect; null if the task has none. */
   readonly calibration: TemperatureFit | null;
@@ -70,8 +70,8 @@ interface InterruptedResult {
 }
 
 /**
- * Measures the best weights and writes `model/`, then checks the exported model against the trainer, and writes the report. What fails after
- * `model/` is written does not take the model away.
+ * Measures the best weights, writes `model/`, compares the exported model with the trainer, and writes the report. A failure after `model/`
+ * is written leaves the model in place.
  */
 export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
   const job: FinishedTraining = { ...given, ...session.parts };
@@ -87,11 +87,11 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   if (kept.notice) hooks.onEvent?.({ type: 'notice', message: kept.notice });
   const trained = session.trained(kept);
   const { checkpoint: best } = trained;
-  // Of a federation whose server has no data, the clients measured.
+  // Without data on the server of a federation, the clients' measurements count.
   const measured = job.federation && !job.dataset.val.length ? await predicted(trained) : await measure(trained);
   if (hooks.signal?.aborted) return interrupted();
   if (!measured.predictions.length) hooks.onEvent?.({ type: 'notice', message: UNMEASURED });
-  // What is exported takes whole images.
+  // The exported model takes whole images, so the cached features are not needed.
   job.features.keepOnly([]);
 
   hooks.onEvent?.({ type: 'phase', phase: 'exporting' });
@@ -116,16 +116,16 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   const shipped = { model: join(path, 'model'), report: reported ? join(path, REPORT_FILE) : null };
   if (!('val' in measured))
     return { ...facts, ...shipped, status: 'unmeasured', after: null, test: null, calibration: null };
-  // What the task of this run measures, which its `task` names.
+  // The task of the run determines the type of the measurements.
   const { val, test, calibration } = measured as Measured<TaskOutcome, TaskEvaluation>;
   return { ...facts, ...shipped, status: 'finished', after: val, test, calibration };
 }
 
 const CARD = 'model/README.md';
 const UNMEASURED =
-  'no validation sample can be read any more: the model is finished, and its scores are those of its epoch during training';
+  'Thaw cannot read any validation sample now. The model is finished; its scores are those from training';
 
-/** Charts first: a run with `report.html` has all of its report. @returns whether it was written; if not, only the report is missing */
+/** Writes the charts first, so that a run with `report.html` has its whole report. @returns whether the report was written */
 async function writeReport({ run }: FinishedTraining, described: RunDescription, { onEvent }: JobHooks) {
   try {
     const { html, plots } = await described.report();
@@ -133,13 +133,13 @@ async function writeReport({ run }: FinishedTraining, described: RunDescription,
     await run.writeFile(REPORT_FILE, html);
     return true;
   } catch (error) {
-    // A disk that is full, say, is reported as it is everywhere else.
+    // Errors like a full disk are reported as everywhere else.
     if (error instanceof ThawError && error.code === 'run-directory') throw error;
     const reason = String((error as Error).message ?? error).split('\n')[0];
     const again = `thaw resume ${quoted(shownPath(run.path))}`;
     onEvent?.({
       type: 'notice',
-      message: `the report could not be written (${reason}); the model is whole, and \`${again}\` tries again`,
+      message: `Thaw could not write the report (${reason}). The model is complete; to try again, run \`${again}\``,
     });
     return false;
   }
@@ -152,9 +152,9 @@ function reportCheck({ verification, integerKernels }: ModelCheck, synthetic: bo
 }
 
 const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verification): string =>
-  `the model is quantized: on this processor, ONNX Runtime's default session gives the same answer for ${Math.round(agreement * samples)} of ${samples} samples (largest difference ${maxDifference.toFixed(3)}). On x64 processors without VNNI, other programs have to set session.x64quantprecision to 1: see model/README.md`;
+  `the model is quantized. With the default settings of ONNX Runtime, this processor gives the same answer for ${Math.round(agreement * samples)} of ${samples} samples (largest difference ${maxDifference.toFixed(3)}). On x64 processors without VNNI, programs must set session.x64quantprecision to 1: see model/README.md`;
 
-/** Where the training ended, and the weights that it ships: without the optimizer's state, which is as large again or more. */
+/** The last checkpoint, and the weights to ship without the optimizer state, which is at least as large as they are. */
 async function checkpointsOf({ run, network, config, anatomy }: FinishedTraining) {
   const last = await run.checkpoint('last');
   const shipped = await run.shipped(last);
@@ -164,7 +164,7 @@ async function checkpointsOf({ run, network, config, anatomy }: FinishedTraining
   return { last: { progress: last.progress, state: new Map() }, kept: { ...shipped, state: new Map(weights) } };
 }
 
-/** The adapters by themselves, for those who keep many beside one model. */
+/** The adapters as separate files, for users who keep many next to one model. */
 function adapterFolder(job: FinishedTraining, task: TaskFacts, { state }: Checkpoint) {
   const { anatomy, about, settings, config } = job;
   const { adapters = [], head } = anatomy;

@@ -1,4 +1,4 @@
-/** Images and texts from files, as jobs open them. */
+/** Opens images and texts from files for jobs. */
 import type { BatchSource, DataProblem, Dataset, Sample, TestView } from '../../data/index.ts';
 import {
   type OpenDatasetOptions,
@@ -13,13 +13,13 @@ import { requireText, ThawError } from '../../errors.ts';
 import { type InputFormat, plainSource as plain, type SourcePlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 
-/** A data set of what the model takes. */
+/** Opens a labelled data set of images or texts, as the model needs. */
 export async function openLabelled(path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> {
   requireText(path, 'data', 'Give the path of a folder or of a table');
   return isText(format) ? openTexts(path, options) : openDataset(path, options);
 }
 
-/** Samples to predict: files and folders of images; texts, and files and folders of them. */
+/** Opens unlabelled samples for a prediction: image files and folders, or texts, text files and folders. */
 export async function openUnlabelled(
   given: readonly string[],
   format: InputFormat,
@@ -30,17 +30,17 @@ export async function openUnlabelled(
   return isText(format) ? readTexts(given) : openImages(given, options);
 }
 
-/** Reads images with sharp, and reports those that cannot be read. */
+/** Reads images with sharp, and reports unreadable ones. */
 export function fileReading({ onEvent }: Pick<JobHooks, 'onEvent'> = {}): SourcePlatform {
   const onNotice = (message: string) => onEvent?.({ type: 'notice', message });
   return {
     reader: sharpReader(),
     onNotice,
-    onProblem: ({ file, reason }) => onNotice(`${file} is left out: ${reason}`),
+    onProblem: ({ file, reason }) => onNotice(`skipped ${file}: ${reason}`),
   };
 }
 
-/** Samples as they are, in order, or of texts by their lengths. Each one that cannot be read is reported once. */
+/** Samples without augmentation, in order; texts sorted by length. Each unreadable sample is reported once. */
 export const plainSource = (
   samples: readonly Sample[],
   format: InputFormat,

@@ -23,28 +23,28 @@ import { fetchModel } from './fetch-model.ts';
 
 export interface InspectRequest {
   readonly model: string;
-  /** Name of the head's node or weight, where it is not the last layer. */
+  /** Name of the head's node or weight, if it is not the last layer. */
   readonly head?: string;
-  /** The output that counts, if the model has several; the first unless given. */
+  /** The output to use, if the model has several. Default: the first. */
   readonly output?: string;
-  /** For the estimate of memory. */
+  /** Batch size for the memory estimate. */
   readonly batch?: number;
-  /** Shapes of inputs that the file leaves open. */
+  /** Shapes of inputs with unknown dimensions. */
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
-  /** What becomes of a quantized model; it is refused unless given. */
+  /** How to handle a quantized model. Default: refuse it. */
   readonly quantized?: Quantized;
-  /** Where the model runs; the processor unless given. */
+  /** Device that runs the model. Default: the processor. */
   readonly device?: DeviceName;
 }
 
-/** What `thaw inspect` tells of a model. */
+/** The result of `thaw inspect`. */
 export interface ModelInspection extends Inspection {
-  /** What `thaw train` would expect to take, without images and features that are remembered; null where it would refuse the model. */
+  /** Estimated memory of `thaw train`, without images and cached features; null if `thaw train` would refuse the model. */
   readonly memory: InspectedMemory | null;
 }
 
 /**
- * Layer groups, parameters, the head and the stages of a model, and operators without a gradient. Runs the model on tiny inputs.
+ * Inspects a model: its layer groups, parameters, head and stages, and operators without a gradient. Runs the model on tiny inputs.
  *
  * @example
  * ```ts
@@ -56,14 +56,14 @@ export interface ModelInspection extends Inspection {
  */
 export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}): Promise<ModelInspection> {
   const resolved = await fetchModel(request.model, hooks);
-  // ONNX Runtime is loaded while the file is read.
+  // Loads ONNX Runtime while the file is read.
   const [read, runtime] = await Promise.all([readModelFile(resolved.path), openRuntime(request.device, hooks)]);
   const model = withOutput(read, request.output);
   const inputs = { ...openInputShapes(model, resolved.preprocessing), ...request.inputs };
   const inference = await inferNetwork(model, runtime, { inputs, quantized: request.quantized });
   const head = request.head === undefined ? undefined : findHead(inference.model, { name: request.head });
   const inspection = inspect(inference.model, inference, { head });
-  // What trains is float32; what comes in and goes out is told as the file has it.
+  // The network is float32, but the inspection reports the types of inputs and outputs in the file.
   const types = new Map([...model.graph.inputs, ...model.graph.outputs].map(({ name, type }) => [name, type]));
   const typed = <T extends { name: string; type: string }>(value: T) => ({
     ...value,
@@ -74,7 +74,7 @@ export async function inspectModel(request: InspectRequest, hooks: JobHooks = {}
     inputs: inspection.inputs.map(typed),
     outputs: inspection.outputs.map(typed),
     memory: await memoryOf(inference, inspection, request, runtime).catch((error) => {
-      // Such as maps that are no scores.
+      // For example, if the outputs are maps instead of scores.
       if (error instanceof ThawError) return null;
       throw error;
     }),

@@ -17,13 +17,13 @@ import { fetchModel } from './fetch-model.ts';
 import { shownPath } from './paths.ts';
 
 export interface MergeRequest {
-  /** The model that the adapters were trained beside. */
+  /** The source model of the adapters. */
   readonly model: string;
   /** `adapters/` of a run, its `adapter_model.safetensors`, or the run. */
   readonly adapters: string;
-  /** The file to write; `merged.onnx` beside the adapters unless given. */
+  /** Output file. Default: `merged.onnx` next to the adapters. */
   readonly out?: string;
-  /** Where the model runs on tiny inputs; the processor unless given. */
+  /** Device that runs the model on tiny inputs. Default: the processor. */
   readonly device?: DeviceName;
 }
 
@@ -34,10 +34,9 @@ export interface MergeOutcome {
 }
 
 /**
- * Works adapters into the model that they were trained beside: plain ONNX with the model's own names, which says its classes and
- * preprocessing.
+ * Merges adapters into their source model. Writes plain ONNX with the model's own names, and with its classes and preprocessing.
  *
- * @throws ThawError `bad-data` where they are no adapters; `bad-config` where they belong to another model
+ * @throws ThawError `bad-data` if the files are not adapters; `bad-config` if they belong to another model
  */
 export async function merge(
   { model, adapters, out, device }: MergeRequest,
@@ -50,8 +49,8 @@ export async function merge(
   if (sha256 !== set.model) {
     throw new ThawError(
       'bad-config',
-      `${adapters} was trained beside another model than ${model} (SHA-256 ${set.model.slice(0, 12)}…, this one is ${sha256.slice(0, 12)}…)`,
-      'Give the model that the run began with: its config.yaml names it',
+      `${adapters} was trained with another model, not ${model} (SHA-256 ${set.model.slice(0, 12)}…, not ${sha256.slice(0, 12)}…)`,
+      'Give the source model of the run (see its config.yaml)',
     );
   }
   const runtime = await openRuntime(device, hooks);
@@ -79,7 +78,7 @@ function adapterFile(path: string): string {
   if (found) return found;
   throw new ThawError(
     'bad-data',
-    `there are no adapters at ${path}`,
-    `Give a run that trained with lora, or its adapters/ folder with ${ADAPTER_FILES.tensors}`,
+    `${path} has no adapters`,
+    `Give a run with lora, or its adapters/ folder with ${ADAPTER_FILES.tensors}`,
   );
 }

@@ -10,13 +10,13 @@ export interface OpenPredictorRequest {
   /** A run, a model folder or file, an address, `hf:owner/name` or `default`. */
   readonly model: string;
   readonly settings?: PredictionSettings;
-  /** Called with the model's task. It throws if another one is expected. */
+  /** Called with the model's task. It throws if the caller expects another one. */
   readonly check?: (task: TaskName) => void;
-  /** Instead of the device that the settings name. */
+  /** Replaces the device of the settings. */
   readonly runtime?: Runtime;
 }
 
-/** A finished model that stays loaded, with its name and the folder of its JSON files. */
+/** Loads a finished model. Returns it with its name and the folder of its JSON files. */
 export async function openPredictor(
   { model: spec, settings = {}, runtime: given, check }: OpenPredictorRequest,
   hooks: JobHooks,

@@ -14,7 +14,7 @@ import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import { readFrom } from './platform.ts';
 
-/** The model of a job, how its input is made, and the settings: those given, and what the model recommends besides. */
+/** Reads the model of a job, its preprocessing, and the settings merged with the model's recommendations. */
 export async function openModel(
   { model: spec, settings: given = {} }: { readonly model: string; readonly settings?: TrainSettingsInput },
   hooks: JobHooks,
@@ -27,7 +27,7 @@ export async function openModel(
   return { resolved, model, settings, preprocessing: inputFormatOf(model, resolved, settings, hooks) };
 }
 
-/** The data of a training with a model as `openModel` opened it. */
+/** Opens training data for a model from `openModel`. */
 export const openDataOf = (
   { resolved, model, settings, preprocessing }: Awaited<ReturnType<typeof openModel>>,
   path: string,

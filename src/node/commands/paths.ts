@@ -1,15 +1,15 @@
 import { relative } from 'node:path';
 import { packageFile } from '../package-files.ts';
 
-/** Of the package. */
+/** Templates of the package. */
 export const TEMPLATES = packageFile('templates');
 
-/** A path as short as it can be said from where the user is. */
+/** A short path: relative to the working directory if it is inside. */
 export function shownPath(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short || '.';
 }
 
-/** As a shell reads it back. */
+/** Quoted for a shell. */
 export const quoted = (path: string): string =>
   /^[\w./@%+:=-]+$/.test(path) ? path : `'${path.replace(/'/g, "'\\''")}'`;

@@ -11,7 +11,7 @@ export const readFrom =
   (format, reading, { seed, valFraction, strict, verify }) =>
     openLabelled(path, format, { ...reading, seed, valFraction, strict, verification: verify, signal });
 
-/** What Node provides to a session: files, this machine's memory, caches on disk. @param data a folder or a table */
+/** The session platform of Node: files, this machine's memory, disk caches. @param data a folder or a table */
 export const nodePlatform = (runtime: Runtime, data: string, hooks: JobHooks): SessionPlatform => ({
   ...fileReading(hooks),
   ...hooks,

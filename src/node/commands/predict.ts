@@ -6,19 +6,19 @@ import { openUnlabelled, plainSource } from './inputs.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
 export interface PredictRequest extends Omit<OpenPredictorRequest, 'runtime'> {
-  /** Files, and folders with all files in them; for a model that reads texts also texts themselves, and tables of them. */
+  /** Files, folders with all their files; for a text model also texts, and tables of texts. */
   readonly images: readonly string[];
   /** Stops at a file that is not an image instead of skipping it. */
   readonly strict?: boolean;
 }
 
-/** A sample, its prediction, and that in words. */
+/** A sample, its prediction, and the prediction as text. */
 export interface PredictedSample {
-  /** For a text its place: a file, or a line of a table. */
+  /** For a text, its location: a file, or a line of a table. */
   readonly file: string;
   readonly text?: string;
   readonly prediction: Prediction;
-  /** The value, and the probability of it if there is one. */
+  /** The value, and its probability if there is one. */
   readonly words: readonly [value: string, probability?: number];
 }
 
@@ -35,8 +35,7 @@ export async function predict(request: PredictRequest, hooks: JobHooks = {}): Pr
       strict: request.strict,
       signal: hooks.signal,
     });
-    for (const { file, reason } of problems)
-      hooks.onEvent?.({ type: 'notice', message: `${file} is left out: ${reason}` });
+    for (const { file, reason } of problems) hooks.onEvent?.({ type: 'notice', message: `skipped ${file}: ${reason}` });
     const asWritten = request.images.every((path) => isAbsolute(path));
     const named = ({ file, text }: Sample) =>
       text === undefined ? { file: asWritten ? file : relative(process.cwd(), file) } : { file, text };

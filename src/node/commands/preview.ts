@@ -16,19 +16,19 @@ import { Random } from '../../random.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../session/index.ts';
 import { tilesOf } from './batch-images.ts';
 import type { JobHooks } from './events.ts';
-import { inTurns } from './gallery.ts';
+import { alternatingClasses } from './gallery.ts';
 import { openDataOf, openModel } from './opening.ts';
 import { shownPath } from './paths.ts';
 
 export interface PreviewRequest {
-  /** The model says how images become its input. */
+  /** The model, which defines the preprocessing. */
   readonly model: string;
   readonly data: string;
-  /** A .png, .jpg or .webp; `preview.png` unless given. */
+  /** Output file: .png, .jpg or .webp. Default: `preview.png`. */
   readonly out?: string;
-  /** Rows, 6 unless given: the classes take turns. */
+  /** Number of rows. Default: 6, alternating between classes. */
   readonly images?: number;
-  /** Augmented views of each, 7 unless given. */
+  /** Augmented views of each image. Default: 7. */
   readonly columns?: number;
   /** As for a training. */
   readonly settings?: TrainSettingsInput;
@@ -39,12 +39,12 @@ export interface Preview {
   readonly images: readonly { readonly file: string; readonly label: string }[];
 }
 
-/** Pixels of a tile's longer side. */
+/** Length of a tile's longer side, in pixels. */
 const SIDE = 128;
 
 /**
- * A contact sheet of what a training will show: each image as it is evaluated, then in the views of the training's first epochs. Batches that are
- * blended are shown so, the images of the sheet taking each other's parts.
+ * Writes a contact sheet of training images: each image as in evaluation, then its views of the first epochs. With mixup or CutMix, the
+ * images of the sheet are blended with each other.
  *
  * @throws ThawError for settings, models and data that a training would refuse
  */
@@ -53,7 +53,7 @@ export async function previewImages(request: PreviewRequest, hooks: JobHooks = {
   const format = formatOf(out);
   for (const [name, count] of Object.entries({ images, columns })) {
     if (!(Number.isInteger(count) && count >= 1 && count <= 100))
-      throw new ThawError('bad-config', `--${name} is ${count}`, 'It must be a whole number from 1 to 100');
+      throw new ThawError('bad-config', `--${name} is ${count}`, 'Use a whole number from 1 to 100');
   }
   readAugmentation(readSettings({ ...request.settings }).augment);
   const opened = await openModel(request, hooks);
@@ -62,12 +62,12 @@ export async function previewImages(request: PreviewRequest, hooks: JobHooks = {
   if (isText(preprocessing)) {
     throw new ThawError(
       'bad-config',
-      `${request.model} reads texts, and a preview shows images`,
-      'Give a model of images',
+      `${request.model} reads texts, but a preview shows images`,
+      'Give an image model',
     );
   }
   const dataset = await openDataOf(opened, request.data, hooks);
-  const chosen = inTurns(dataset, images);
+  const chosen = alternatingClasses(dataset, images);
   const batchOf = (rows: readonly Float32Array[]): Batch => ({
     inputs: [tensor('float32', batchShape(preprocessing, rows.length), joined(rows))],
     labels: BigInt64Array.from(chosen, (i) => BigInt(dataset.train[i].label)),
@@ -107,23 +107,23 @@ export async function previewImages(request: PreviewRequest, hooks: JobHooks = {
   };
 }
 
-/** @throws ThawError `bad-config` for a format that cannot be written */
+/** @throws ThawError `bad-config` for an unsupported format */
 function formatOf(out: string): 'png' | 'jpeg' | 'webp' {
   const [, name] = /\.(png|jpe?g|webp)$/i.exec(out) ?? [];
   if (name === undefined)
-    throw new ThawError('bad-config', `a sheet cannot be written as ${out}`, 'Name a .png, .jpg or .webp');
+    throw new ThawError('bad-config', `cannot write a sheet as ${out}`, 'Use .png, .jpg or .webp');
   const format = name.toLowerCase();
   return format === 'jpg' ? 'jpeg' : (format as 'png' | 'jpeg' | 'webp');
 }
 
-/** The numbers of all rows, one after the other. */
+/** Concatenates rows. */
 function joined(rows: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(rows.length * rows[0].length);
   for (const [i, row] of rows.entries()) all.set(row, i * row.length);
   return all;
 }
 
-/** A batch of the epoch that shows this view, blended as the settings say. */
+/** A batch of the epoch with this view, with mixup or CutMix as in the settings. */
 function mixedAs(
   { seed, mixup, cutmix, mixProbability }: TrainSettings,
   { width, height, layout }: Preprocessing,
@@ -136,7 +136,7 @@ function mixedAs(
   return blended(batch, drawBlend({ mixup, cutmix, mixProbability }, { width, height }, random), { classes, layout });
 }
 
-/** What the data says of an image, in words. */
+/** The label of an image as text. */
 function labelOf({ label, targets }: Sample, classes: readonly string[], { task }: TrainSettings): string {
   if (!targets) return classes[label];
   return task === 'regression' ? targets.join(', ') : classes.filter((_, c) => targets[c] > 0).join(', ');

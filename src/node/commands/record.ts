@@ -24,31 +24,31 @@ import { readTextIfThere } from '../disk/index.ts';
 import { RECORD_FILE, type RunReader, type RunWriter } from '../run/index.ts';
 import type { RunEnvironment } from './run-environment.ts';
 
-/** What a run tells of itself beyond its checkpoints and metrics, kept in `record.json`. */
+/** Facts about a run beyond its checkpoints and metrics, stored in `record.json`. */
 export interface RunRecord {
-  /** What became of the model's own classes, where their weights were kept. */
+  /** Fate of the model's own classes, if their weights were kept. */
   readonly continued?: ContinuedClasses;
-  /** What the training was estimated to take, where that is known of the device. */
+  /** Estimated memory of the training, if the device reports it. */
   readonly memory?: MemoryPlan;
-  /** Of the validation set, before the first step. */
+  /** Evaluation of the validation set before the first step. */
   readonly before: Evaluated | null;
-  /** The stages that began, in order. */
+  /** The stages that have started, in order. */
   readonly stages: readonly (StageInfo & { readonly why: StopReason | null } & Partial<
       Pick<StageEnd, 'before' | 'after'>
     >)[];
-  /** Where it began. */
+  /** Environment at the start of the run. */
   readonly environment?: RunEnvironment;
   /** When the run began, ISO 8601. */
   readonly created: string;
-  /** Of all sittings. */
+  /** Seconds of training, over all interruptions. */
   readonly seconds: number;
   readonly times?: Times;
-  /** The task as it is shipped, once it is. */
+  /** The shipped task, once it exists. */
   readonly task?: TaskFacts;
-  /** Where the training went back to an epoch's start, and what looked wrong. */
+  /** Epochs that training restarted, and suspicious findings. */
   readonly rollbacks?: readonly Rollback[];
   readonly findings?: readonly Finding[];
-  /** How the training ended, once it has. */
+  /** Why the training ended, once it has. */
   readonly stopped: StopReason | null;
 }
 
@@ -103,9 +103,9 @@ const recordSchema = z.object({
   stopped: stopReason,
 });
 
-const HINT = 'Remove it; what it said is then missing in the report';
+const HINT = 'Remove it; the report will then lack this information';
 
-/** @throws ThawError `run-directory` where it is damaged */
+/** @throws ThawError `run-directory` if the record is damaged */
 export async function readRecord(run: RunReader): Promise<RunRecord> {
   const path = join(run.path, RECORD_FILE);
   const text = await readTextIfThere(path);
@@ -113,14 +113,14 @@ export async function readRecord(run: RunReader): Promise<RunRecord> {
   return parseJson(text, recordSchema, { what: path, hint: HINT });
 }
 
-/** @throws ThawError `run-directory` where what it says of the start is not of the task */
+/** @throws ThawError `run-directory` if the evaluation before training does not fit the task */
 export function checkRecord(run: RunReader, record: RunRecord, task: Task): RunRecord {
   if (!record.before) return record;
   const what = join(run.path, RECORD_FILE);
   return { ...record, before: checkJson(record.before, evaluatedSchema(task), { what, hint: HINT }) };
 }
 
-/** The record with a stage that begins; one that goes on after a pause stays as it began, with the rate that it had then. */
+/** Adds a stage that starts. A resumed stage keeps its first entry, with the learning rate of that time. */
 export function withStage(record: RunRecord, info: StageInfo): RunRecord {
   const begun = record.stages.find(({ stage }) => stage === info.stage) ?? info;
   return { ...record, stages: [...record.stages.filter(({ stage }) => stage < info.stage), { ...begun, why: null }] };
@@ -131,11 +131,11 @@ export const withStageEnd = (record: RunRecord, { stage, why, before, after }: S
   stages: record.stages.map((info) => (info.stage === stage ? { ...info, why, before, after } : info)),
 });
 
-/** Whether a run has come to its end: its training is over, and its model and report are written. */
+/** Whether a run is complete: training has ended, and its model and report exist. */
 export const isFinished = (run: RunReader, { stopped, task }: RunRecord): boolean =>
   stopped !== null && task !== undefined && run.has('model') && run.has('report');
 
-/** Its parts in one order, whether the run was resumed or not. */
+/** Writes the entries in a fixed order, so that resumed runs write the same file. */
 export function saveRecord(run: RunWriter, record: RunRecord): Promise<void> {
   const parts = Object.keys(recordSchema.shape).map((name) => [name, record[name as keyof RunRecord]]);
   return run.writeFile(RECORD_FILE, `${JSON.stringify(Object.fromEntries(parts), null, 2)}\n`);

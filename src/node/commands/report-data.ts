@@ -12,17 +12,17 @@ import { sampleImages, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
 import type { FinishedTraining } from './training-job.ts';
 
-/** What came out of a training, as far as the report tells of it. */
+/** Results of a training for its report. */
 export interface Results extends Measured {
-  /** What is shipped, and where training stood when it ended. */
+  /** The shipped checkpoint, and the last one. */
   readonly best: Checkpoint;
   readonly last: Checkpoint;
   readonly seconds: number;
-  /** The run directory, as short as it can be said. */
+  /** The run directory, as a short path. */
   readonly path: string;
 }
 
-/** What reports of all tasks say of a run, but for its images. */
+/** The part of the report that all tasks share, without images. */
 export async function runReport(
   job: FinishedTraining,
   { best, last, seconds, path }: Pick<Results, 'best' | 'last' | 'seconds' | 'path'>,
@@ -68,7 +68,7 @@ export async function runReport(
   };
 }
 
-/** All that the model card says of a classifier's run, and the report but for its images. */
+/** All data of a classifier's model card and report, except images. */
 export async function reportData(job: FinishedTraining, results: Results): Promise<ReportData> {
   const { val, test, predictions, calibration, seconds, path } = results;
   const { record, about, dataset, settings } = job;
@@ -101,11 +101,11 @@ export async function reportData(job: FinishedTraining, results: Results): Promi
   };
 }
 
-/** Augmented training images. */
+/** Augmented training images for the report. */
 export const samplesOf = ({ dataset, about, settings }: FinishedTraining): Promise<string[]> =>
   sampleImages(dataset, about.preprocessing, settings);
 
-/** The report with its images, which takes reading their files again. */
+/** Adds the images to the report data. This reads image files again. */
 export async function withImages(
   data: ReportData,
   job: FinishedTraining,
@@ -121,7 +121,7 @@ export async function withImages(
   };
 }
 
-/** Images that are in two splits are named as the user would. */
+/** Duplicate images in two splits, with the paths that the user knows. */
 async function datasetSummaryOf({ dataset, sources: { images } }: FinishedTraining): Promise<DatasetSummary | null> {
   const found = await datasetSummary(dataset, (file) => images?.of(file));
   const duplicates = found?.duplicates?.map(({ kind, split, train, other }) => ({
@@ -140,7 +140,7 @@ const EXAMPLES = {
   text: { one: '"A text"', many: 'TEXTS.csv', pipeline: 'text-classification' },
 } as const;
 
-/** What to do next. */
+/** Commands to use the finished run. */
 export const commandsFor = (
   path: string,
   noun: Noun,
@@ -151,20 +151,20 @@ export const commandsFor = (
   ...(calibrated
     ? [
         {
-          does: `Classify ${noun}s, with probabilities that say how often it is right`,
+          does: `Classify ${noun}s with calibrated probabilities`,
           command: `thaw predict ${quoted(path)} ${EXAMPLES[noun].one} --calibrated`,
         },
       ]
     : []),
   ...(again === undefined ? [] : [{ does: 'Train again with the same settings', command: again }]),
-  { does: `Measure it on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
+  { does: `Evaluate the model on other ${noun}s`, command: `thaw eval ${quoted(path)} ${EXAMPLES[noun].many}` },
   {
-    does: 'Use it in JavaScript',
+    does: 'Use the model in JavaScript',
     command: `import { pipeline } from '@huggingface/transformers';\nconst classify = await pipeline('${EXAMPLES[noun].pipeline}', ${JSON.stringify(`${path}/model`)});`,
   },
 ];
 
-/** Factors on a stage's learning rate that differ from 1, by layer group that it trains. */
+/** Learning-rate factors other than 1, by trained layer group of a stage. */
 function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
   const plan = planStages(config, anatomy)[stage - 1];
   const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput);

@@ -19,18 +19,18 @@ import { quoted, shownPath } from './paths.ts';
 import { commandsFor, type Results, reportData, runReport, samplesOf, withImages } from './report-data.ts';
 import type { FinishedTraining } from './training-job.ts';
 
-/** What came out of a training of any task. */
+/** Results of a training of any task. */
 export type TaskResults = Measured<TaskOutcome, Evaluated> & Omit<Results, keyof Measured>;
 
-/** A finished run in words. The card needs no image, so it can be written before anything that reads files. */
+/** The model card and the report of a finished run. The card needs no image files. */
 export interface RunDescription {
-  /** @param check once the model's answers were compared with the trainer's */
+  /** @param check the comparison of the exported model with the trainer, once done */
   card(check?: ModelCheck): string;
-  /** Reads images again. */
+  /** Reads image files again. */
   report(): Promise<{ readonly html: string; readonly plots: readonly Plot[] }>;
 }
 
-/** The report and the model card, and charts as images if the task has some. */
+/** The model card, the report, and charts as images if the task has some. */
 export async function describeRun(
   job: FinishedTraining,
   results: TaskResults,
@@ -38,7 +38,7 @@ export async function describeRun(
 ): Promise<RunDescription> {
   const shipped = (check?: ModelCheck): ShippedModel => ({ ...TRANSFORMERS_NAMES, preprocessing, ...check });
   if (results.task.facts.task === 'classification') {
-    // A classification's outcomes and assessments are what its report takes.
+    // For a classification, outcomes and assessments have the types that its report expects.
     const own = results as unknown as Results;
     const data = await reportData(job, own);
     return {
@@ -48,13 +48,13 @@ export async function describeRun(
   }
   const data = await taskReport(job, results);
   return {
-    // Texts are classified only.
+    // Texts only have classification.
     card: (check) => taskCard(data, { ...shipped(check), preprocessing: preprocessing as Preprocessing }),
     report: async () => ({ html: renderTaskReport(await withShownImages(data, job, results)), plots: [] }),
   };
 }
 
-/** The same if the finished model could not be measured here: of a federation of which the clients alone have data, or of data that has gone. */
+/** The same without measurements: in a federation without data on the server, or if the data is gone. */
 export async function describeUnmeasured(
   job: FinishedTraining,
   results: Pick<TaskResults, 'best' | 'last' | 'seconds' | 'path'>,
@@ -99,8 +99,8 @@ async function taskReport(job: FinishedTraining, results: TaskResults): Promise<
   const again = `thaw train ${quoted(about.model)} ${quoted(about.data)} --config ${quoted(join(path, 'config.yaml'))}`;
   return {
     ...(await runReport(job, results, [
-      { does: 'Use it', command: `thaw predict ${quoted(path)} IMAGE.jpg` },
-      { does: 'Measure it on other images', command: `thaw eval ${quoted(path)} TABLE.csv` },
+      { does: 'Use the model', command: `thaw predict ${quoted(path)} IMAGE.jpg` },
+      { does: 'Evaluate the model on other images', command: `thaw eval ${quoted(path)} TABLE.csv` },
       ...(job.federation ? [] : [{ does: 'Train again with the same settings', command: again }]),
     ])),
     task: settings.task,
@@ -137,17 +137,17 @@ async function shownImages(
   { title, note, items }: Images,
   { dataset: { val } }: FinishedTraining,
 ): Promise<ShownImages> {
-  // A file that has gone leaves an empty frame.
+  // A missing file leaves an empty frame.
   const small = async (index: number) => (await smallImage(val[index].file)) ?? '';
   return {
     title,
     note,
     items: await Promise.all(
-      items.map(async ({ index, beside, said, truth }) => ({
+      items.map(async ({ index, nearest, predicted, truth }) => ({
         thumbnail: await small(index),
-        beside: beside === undefined ? undefined : await small(beside),
+        nearest: nearest === undefined ? undefined : await small(nearest),
         file: shownPath(val[index].file),
-        said,
+        predicted,
         truth,
       })),
     ),

@@ -13,10 +13,10 @@ import { environmentNotice, runEnvironmentOf } from './run-environment.ts';
 import { bestIn, runTraining } from './training-run.ts';
 
 /**
- * Continues a run exactly where it stopped, from its own copy of the model.
+ * Resumes a run at exactly the point where it stopped, with the run's copy of the model.
  *
- * @param check called with the run's task; it throws if another one is expected
- * @throws ThawError `run-directory` where it cannot: no checkpoint, other images, already finished, in use
+ * @param check called with the run's task; it throws if the caller expects another one
+ * @throws ThawError `run-directory` if that fails: no checkpoint, other data, already finished, or in use
  */
 export async function resume(
   path: string,
@@ -32,7 +32,7 @@ export async function resume(
       throw new ThawError(
         'run-directory',
         `the run ${shown} is finished`,
-        `Use it: thaw predict ${shown} IMAGE. To train on: thaw train ${shown} DATA`,
+        `To use it: thaw predict ${shown} IMAGE. To train it further: thaw train ${shown} DATA`,
       );
     }
     onEvent?.({ type: 'run', path: shownPath(run.path) });
@@ -66,7 +66,7 @@ export async function resume(
       },
     );
     await run.rewindRows(session.parts.resume?.progress.rows ?? []);
-    // The checkpoint says by itself what batches it counts.
+    // The checkpoint itself records the batches it counts.
     if (memory?.divided) await run.writeConfig({ model, data, ...session.parts.settings });
     const job = { session, run, about, record: memory?.divided ? { ...record, memory } : record };
     return await runTraining(job, hooks);

@@ -5,7 +5,7 @@ import type { Runtime } from '../../runtime/index.ts';
 import type { InputFormat } from '../../session/index.ts';
 import { environmentOf } from './environment.ts';
 
-/** What the last bits of a training may depend on besides its settings; kept in the run's record. */
+/** Versions and hardware that can change the last bits of a training. Stored in the run's record. */
 export type RunEnvironment = Readonly<Record<string, string>>;
 
 export async function runEnvironmentOf(runtime: Runtime, preprocessing: InputFormat): Promise<RunEnvironment> {
@@ -16,19 +16,19 @@ export async function runEnvironmentOf(runtime: Runtime, preprocessing: InputFor
     Node: node,
     platform,
     processor: cpu,
-    // Of these cores a process may be given fewer.
+    // The process can be limited to fewer cores than the machine has.
     threads: String(availableParallelism()),
     device,
     ...(!isText(preprocessing) && imageLibraries()),
   };
 }
 
-/** One line where a run goes on in other environment than it began in. */
+/** A notice if a run resumes in another environment. */
 export function environmentNotice(before: RunEnvironment | undefined, now: RunEnvironment): string | undefined {
   const changed = Object.keys(now)
     .filter((name) => before?.[name] !== undefined && before[name] !== now[name])
     .map((name) => `${name} was ${before![name]}, now ${now[name]}`);
   return changed.length
-    ? `the run goes on in other environment, so that its weights may differ in the last bits from those of one that never stopped: ${changed.join('; ')}`
+    ? `the run resumes in another environment, so its weights can differ in the last bits from those of an uninterrupted run: ${changed.join('; ')}`
     : undefined;
 }

@@ -1,4 +1,4 @@
-/** Serves folders to this machine, with the studio's security headers, and cross-origin isolated, as WebAssembly's threads need. */
+/** Serves folders to this machine, with the security headers of the studio. Cross-origin isolation enables WebAssembly threads. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -21,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const HEADERS = {
   ...SECURITY_HEADERS,
-  // The service worker keeps what is to be kept; the rest is asked for again.
+  // The service worker caches the files of the page. All other requests go to this server.
   'Cache-Control': 'no-cache',
 };
 
@@ -32,8 +32,8 @@ export interface Serving {
 }
 
 /**
- * @param port 0 for any that is free
- * @param within folders that stand in the first one under another name
+ * @param port 0 for any free port
+ * @param within other folders, by their name inside the first one
  */
 export async function serve(
   folder: string,
@@ -43,14 +43,14 @@ export async function serve(
   const server = createServer(async ({ url = '/', method, headers: { host } }, response) => {
     if (!isLocalHost(host, (server.address() as AddressInfo | null)?.port)) {
       response.writeHead(421, { ...HEADERS, 'Content-Type': 'text/plain' });
-      response.end('this server answers to localhost only\n');
+      response.end('this server only answers to localhost\n');
       return;
     }
     const path = pathIn(folder, within, url);
     const file = path && (await fileAt(path));
     if (!file || (method !== 'GET' && method !== 'HEAD')) {
       response.writeHead(file ? 405 : 404, { ...HEADERS, 'Content-Type': 'text/plain' });
-      response.end(file ? 'only GET\n' : 'not found\n');
+      response.end(file ? 'only GET is supported\n' : 'not found\n');
       return;
     }
     const type = TYPES[extname(file.path)] ?? 'application/octet-stream';
@@ -69,13 +69,13 @@ export async function serve(
   };
 }
 
-/** Whether a request names this machine. A page elsewhere can point a name of its own here, and would read the answers (DNS rebinding). */
+/** Whether the Host header names this machine. Otherwise a foreign page could read the answers (DNS rebinding). */
 function isLocalHost(host: string | undefined, port: number | undefined): boolean {
   const names = ['127.0.0.1', 'localhost', '[::1]'];
   return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name));
 }
 
-/** Undefined for what lies outside of the folders, or is no path. */
+/** Undefined for an invalid path, or one outside the folders. */
 function pathIn(root: string, within: Readonly<Record<string, string>>, url: string): string | undefined {
   try {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);

@@ -23,16 +23,16 @@ export interface TrainRequest<T extends TaskName = TaskName> extends TaskRequest
   readonly model: string;
   /** Class folders, or a table of files and labels. */
   readonly data: string;
-  /** The run directory; the first free `runs/NAME` unless given. */
+  /** The run directory. Default: the first free `runs/NAME`. */
   readonly out?: string;
-  /** Other ways to train the same thing, for the report to compare this one with. */
+  /** Other results for the same task, for a comparison in the report. */
   readonly comparison?: readonly ComparisonRow[];
 }
 
 /**
- * The whole job: a pretrained model and labelled images become a fine-tuned model in a run directory.
+ * The whole job: fine-tunes a pretrained model on labelled data, and writes the result into a run directory.
  *
- * @throws ThawError for everything that the user can fix; AbortError when asked to stop before there is something to save
+ * @throws ThawError for everything that the user can fix; AbortError if stopped before anything was saved
  */
 export async function train<T extends TaskName = 'classification'>(
   request: TrainRequest<T>,
@@ -46,7 +46,7 @@ export async function train<T extends TaskName = 'classification'>(
   const runtime = await openRuntime(device, hooks);
   const files = await fetchModel(request.model, hooks);
   const model = await readModelFile(files.path);
-  // Of the file as it has been read.
+  // The digest of the file that was read.
   const sha256 = await files.sha256();
   let run: RunWriter | undefined;
   try {
@@ -80,9 +80,9 @@ export async function train<T extends TaskName = 'classification'>(
     const written = run as RunWriter;
     await written.writeConfig({ model: files.source, data: request.data, ...session.parts.settings });
     await saveRecord(written, record);
-    // With it the run can be continued.
+    // From here, the run can be resumed.
     await written.saveSource({ model: source, identity, about: { ...about } });
-    // Of the task that was asked for.
+    // The request determines the task.
     return (await runTraining({ session, run: written, about, record }, hooks)) as TrainingResult<T>;
   } finally {
     await run?.release();

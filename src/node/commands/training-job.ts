@@ -10,9 +10,9 @@ export interface TrainingJob {
   readonly run: RunWriter;
   readonly about: About;
   readonly record: RunRecord;
-  /** If many machines trained it. */
+  /** Report of the clients, if a federation trained the model. */
   readonly federation?: FederationReport;
 }
 
-/** A training that ended, or was asked to, as reports read it: the job with the parts of its session. */
+/** A training that has ended or was stopped, for reports: the job, and the parts of its session. */
 export type FinishedTraining = Omit<TrainingJob, 'session'> & SessionParts;

@@ -10,10 +10,10 @@ import { finishRun, type TrainingResult } from './finish.ts';
 import { type RunRecord, saveRecord, withStage, withStageEnd } from './record.ts';
 import type { TrainingJob } from './training-job.ts';
 
-/** Milliseconds. */
+/** In milliseconds. */
 const MINUTE = 60_000;
 
-/** Keeps the best weights in the run. @param run asked for once there are some */
+/** Saves the best weights in the run. @param run called for each save */
 export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks): BestStore => ({
   async put(checkpoint) {
     await run()?.saveCheckpoint('best', checkpoint);
@@ -23,18 +23,18 @@ export const bestIn = (run: () => RunWriter | undefined, { onEvent }: JobHooks):
 });
 
 /**
- * Trains, from wherever the session stands, to the finished model and its report, writing everything into the run as it goes. When
- * asked to stop it ends the step under way, saves itself and reports it in its outcome.
+ * Trains from the session's current position to the finished model and its report, and writes everything into the run. A stop request ends
+ * the current step, saves, and gives the status `interrupted`.
  */
 export async function runTraining(job: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
   const { session } = job;
   const record = await trained(job, hooks);
-  // The trainer's state is not needed any more, and takes memory that finishing needs.
+  // The trainer's state takes memory that the rest of the job needs.
   await session.release();
   return await finishRun({ ...job, record }, hooks);
 }
 
-/** Runs the session to its end or until it is stopped. @returns the record of the run */
+/** Runs the session until it ends or is stopped. @returns the record of the run */
 async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
   const { session } = job;
   const { format, sources, task, config, resume } = session.parts;
@@ -59,7 +59,7 @@ async function trained(job: TrainingJob, hooks: JobHooks): Promise<RunRecord> {
   }
 }
 
-/** Listens to a training and keeps its run directory: metrics, checkpoints, artifacts, record. */
+/** Writes the run directory during training: metrics, checkpoints, artifacts, record. */
 class RunLog {
   record: RunRecord;
   private readonly began = performance.now();
@@ -97,7 +97,7 @@ class RunLog {
         return this.save(await session.checkpoint());
       case 'stage-end':
         this.record = withStageEnd(this.record, event);
-        // Before a checkpoint says that the stage is over: it would not be told again.
+        // Must happen before the checkpoint of the ended stage, because a resumed run does not repeat this event.
         await saveRecord(run, this.record);
         return this.writeArtifactCheckpoint(event.stage);
       case 'end':
@@ -117,7 +117,7 @@ class RunLog {
     await saveRecord(this.job.run, this.record);
   }
 
-  /** `artifacts/stage-N`: the stage's graphs as it begins. */
+  /** Writes `artifacts/stage-N`: the graphs of a stage at its start. */
   private async writeArtifacts({ stage }: StageInfo): Promise<void> {
     const { run, about, session } = this.job;
     const { settings, anatomy } = session.parts;
@@ -133,7 +133,7 @@ class RunLog {
     );
   }
 
-  /** The trained parameters and their optimizer state take the place of those that the stage began with. */
+  /** Replaces the checkpoint of the artifacts by the trained parameters and their optimizer state. */
   private async writeArtifactCheckpoint(stage: number): Promise<void> {
     if (!this.job.session.parts.settings.artifacts) return;
     const { network, plan, state, position } = await this.compiled(stage);

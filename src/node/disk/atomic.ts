@@ -1,4 +1,4 @@
-/** Files that are whole or not there, whatever instant the process or the machine stops. */
+/** Writes files that are complete or absent, even after a crash. */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -6,25 +6,25 @@ import { basename, dirname, join, resolve, toNamespacedPath } from 'node:path';
 import type { Parts } from '../../bytes.ts';
 import { ThawError } from '../../errors.ts';
 
-/** Bytes that are read back at a time. */
+/** Bytes to read at a time. */
 const PIECE = 2 ** 20;
 
-/** The file that it is of, the machine, the process, and what tells several from each other. */
+/** Name of a temporary file: the target's name, the machine, the process id, and a random suffix. */
 const LEFTOVER = /^\.(.+)\.([0-9a-f]{4})([0-9a-f]{8})[0-9a-f]{8}\.tmp$/;
 const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
 
-/** A name beside `path` for what is not finished. */
-export const beside = (path: string): string => {
+/** A temporary name next to `path`. */
+export const temporaryName = (path: string): string => {
   const pid = process.pid.toString(16).padStart(8, '0');
   return join(dirname(path), `.${basename(path)}.${MACHINE}${pid}${randomBytes(4).toString('hex')}.tmp`);
 };
 
-/** Removes what processes of this machine left unfinished of a file, and that have ended. For a file in a folder without a lock. */
+/** Removes a file's leftovers from ended processes of this machine. For files in folders without a lock. */
 export async function removeAbandoned(path: string): Promise<void> {
   for (const name of await readdir(dirname(path)).catch(() => [])) {
     const [, file, machine, pid] = LEFTOVER.exec(name) ?? [];
     if (file === basename(path) && machine === MACHINE && !isRunning(Number.parseInt(pid, 16)))
-      await removed(join(dirname(path), name));
+      await removeQuietly(join(dirname(path), name));
   }
 }
 
@@ -36,7 +36,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Removes what a killed process left unfinished in a folder. Only for whoever holds the run's lock. */
+/** Removes the leftovers of a killed process from a folder. The caller must hold the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   await Promise.all(
@@ -44,13 +44,13 @@ export async function removeLeftovers(folder: string): Promise<void> {
   );
 }
 
-/** What a file is to hold; parts are written one after the other. */
+/** The contents of a file, as one piece or as parts to concatenate. */
 export type Contents = string | Parts;
 
 const partsOf = (contents: Contents): Iterable<Uint8Array | string> =>
   typeof contents === 'string' || contents instanceof Uint8Array ? [contents] : contents;
 
-/** Writes parts one after the other into a new file, or at the end of one, and has them on the disk when it returns. */
+/** Writes parts to a new file, or appends them to a file, and flushes them to the disk. */
 export async function writeFlushed(
   path: string,
   parts: Iterable<Uint8Array | string>,
@@ -65,8 +65,8 @@ export async function writeFlushed(
   }
 }
 
-/** Whether a file holds these parts one after the other, and nothing else. It is read a piece at a time. */
-export async function holds(path: string, parts: Iterable<Uint8Array>): Promise<boolean> {
+/** Whether a file consists of exactly these parts. Reads it piece by piece. */
+export async function hasContents(path: string, parts: Iterable<Uint8Array>): Promise<boolean> {
   const piece = Buffer.allocUnsafe(PIECE);
   const file = await open(path);
   try {
@@ -90,37 +90,37 @@ export async function holds(path: string, parts: Iterable<Uint8Array>): Promise<
 }
 
 /**
- * Makes a folder and those that it is in; each new one's name is on the disk when it returns.
+ * Makes a folder and its parents, and flushes their names to the disk.
  *
- * @throws ThawError `run-directory` when the disk is full or may not be written
+ * @throws ThawError `run-directory` if the disk is full or not writable
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
     const first = await mkdir(path, { recursive: true });
     if (first === undefined) return;
-    // On Windows, `mkdir` answers with a path that begins with `\\?\`.
+    // On Windows, `mkdir` returns a path that starts with `\\?\`.
     const above = dirname(toNamespacedPath(resolve(first)));
     for (let folder = toNamespacedPath(resolve(path)); folder !== above; ) {
       folder = dirname(folder);
       await flushFolder(folder);
     }
   } catch (error) {
-    throw explained(error, path);
+    throw writeError(error, path);
   }
 }
 
 /**
- * Writes a file beside its place, flushes it and moves it there.
+ * Writes a temporary file, flushes it and renames it to its target.
  *
- * @param check sees the flushed file before it takes its place; what it throws leaves the old file as it was
- * @throws ThawError `run-directory` when the disk is full or may not be written
+ * @param check called with the flushed file before the rename; if it throws, the old file stays unchanged
+ * @throws ThawError `run-directory` if the disk is full or not writable
  */
 export async function writeAtomically(
   path: string,
   contents: Contents,
   check?: (path: string) => Promise<void>,
 ): Promise<void> {
-  const unfinished = beside(path);
+  const unfinished = temporaryName(path);
   try {
     await makeFolder(dirname(path));
     await writeFlushed(unfinished, partsOf(contents));
@@ -128,33 +128,33 @@ export async function writeAtomically(
     await rename(unfinished, path);
     await flushFolder(dirname(path));
   } catch (error) {
-    await removed(unfinished);
-    throw explained(error, path);
+    await removeQuietly(unfinished);
+    throw writeError(error, path);
   }
 }
 
 /**
- * Adds to a file's end and flushes it; a kill may leave a part of it.
+ * Appends to a file and flushes it. A kill can leave a part of the appended bytes.
  *
- * @throws ThawError `run-directory` when the disk is full or may not be written
+ * @throws ThawError `run-directory` if the disk is full or not writable
  */
 export async function appendFlushed(path: string, contents: Uint8Array | string): Promise<void> {
   await writeFlushed(path, [contents], 'a').catch((error) => {
-    throw explained(error, path);
+    throw writeError(error, path);
   });
 }
 
-/** What a failed write leaves, as far as it can be removed: why the write failed is what counts. */
-export const removed = (path: string): Promise<void> =>
+/** Removes the leftovers of a failed write. Ignores errors, because the error of the write matters. */
+export const removeQuietly = (path: string): Promise<void> =>
   rm(path, { recursive: true, force: true }).catch(() => undefined);
 
 /**
- * Writes a folder's files beside it and puts it in place of the old one. For an instant neither is there.
+ * Writes the files of a folder to a temporary folder and replaces the old one. For an instant, neither exists.
  *
- * @throws ThawError `run-directory` when the disk is full or may not be written; the old folder is then as it was
+ * @throws ThawError `run-directory` if the disk is full or not writable; the old folder then stays unchanged
  */
 export async function replaceFolder(path: string, files: ReadonlyMap<string, Contents>): Promise<void> {
-  const [fresh, old] = [beside(path), beside(path)];
+  const [fresh, old] = [temporaryName(path), temporaryName(path)];
   const folders = new Set([fresh]);
   try {
     await makeFolder(fresh);
@@ -172,13 +172,13 @@ export async function replaceFolder(path: string, files: ReadonlyMap<string, Con
     });
     await flushFolder(dirname(path));
   } catch (error) {
-    await removed(fresh);
-    throw explained(error, path);
+    await removeQuietly(fresh);
+    throw writeError(error, path);
   }
-  await removed(old);
+  await removeQuietly(old);
 }
 
-/** A name is on the disk once its folder is. Windows has no such call and needs none; nor have some file systems of networks. */
+/** Flushes the names in a folder. Windows and some network file systems do not support it. */
 export async function flushFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
@@ -191,37 +191,37 @@ export async function flushFolder(path: string): Promise<void> {
 
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
 
-/** For `catch`: swallows errors of these codes only. */
+/** For `catch`: ignores errors with these codes. */
 export const ignoring =
   (...codes: string[]) =>
   (error: unknown): undefined => {
     if (!codes.includes(codeOf(error) ?? '')) throw error;
   };
 
-const ROOM = 'Make room and try again; a run goes on with `thaw resume`';
+const ROOM = 'Free some space and try again; resume a run with `thaw resume`';
 const REASONS: Readonly<Record<string, [what: string, hint: string]>> = {
   ENOSPC: ['the disk is full', ROOM],
   EDQUOT: ['the disk quota is used up', ROOM],
-  EFBIG: ['the file system does not take a file so large', 'Choose an --out on another one'],
-  EIO: ['the disk reports an error', 'Check the disk; where it is well again, a run goes on with `thaw resume`'],
-  ESTALE: ['the network file system has lost it', 'Check the connection; a run goes on with `thaw resume`'],
-  EACCES: ['it may not be written', 'Change its permissions or choose another --out'],
-  EPERM: ['it may not be written', 'Change its permissions or choose another --out'],
-  EROFS: ['it is on a file system that is read only', 'Choose another --out'],
-  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n); a run goes on with `thaw resume`'],
-  ENFILE: ['too many files are open', 'Close some; a run goes on with `thaw resume`'],
+  EFBIG: ['the file is too large for the file system', 'Choose an --out on another file system'],
+  EIO: ['the disk reports an error', 'Check the disk; then resume a run with `thaw resume`'],
+  ESTALE: ['the network file system has lost the file', 'Check the connection; then resume a run with `thaw resume`'],
+  EACCES: ['it is not writable', 'Change its permissions or choose another --out'],
+  EPERM: ['it is not writable', 'Change its permissions or choose another --out'],
+  EROFS: ['the file system is read-only', 'Choose another --out'],
+  EMFILE: ['too many files are open', 'Raise the limit (ulimit -n), then resume a run with `thaw resume`'],
+  ENFILE: ['too many files are open', 'Close some, then resume a run with `thaw resume`'],
   ENAMETOOLONG: ['its name is too long', 'Choose a shorter --out'],
-  // What Node says of a folder that cannot be made, such as on a file system that is read only.
-  ENOENT: ['its folder cannot be made', 'Choose another --out'],
+  // Node's code if it cannot make a folder, for example on a read-only file system.
+  ENOENT: ['its folder cannot be created', 'Choose another --out'],
   ENOTDIR: ['a part of its path is a file', 'Choose another --out'],
-  EISDIR: ['a folder has its name', 'Choose another --out'],
-  ENOTEMPTY: ['a folder has its name', 'Choose another --out'],
-  EBUSY: ['another program has it open', 'Close that one and try again'],
+  EISDIR: ['a folder has the same name', 'Choose another --out'],
+  ENOTEMPTY: ['a folder has the same name', 'Choose another --out'],
+  EBUSY: ['another program has it open', 'Close that program and try again'],
   EEXIST: ['a part of its path is a file', 'Choose another --out'],
 };
 
-/** A file system's error as the user can mend it; any other error as it is. */
-export function explained(error: unknown, path: string): unknown {
+/** Turns a file system error that the user can fix into a ThawError, and returns other errors unchanged. */
+export function writeError(error: unknown, path: string): unknown {
   const reason = error instanceof ThawError ? undefined : REASONS[codeOf(error) ?? ''];
   return reason
     ? new ThawError('run-directory', `cannot write ${path}: ${reason[0]}`, reason[1], { cause: error })

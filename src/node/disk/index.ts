@@ -1,18 +1,18 @@
 export {
   appendFlushed,
-  beside,
   type Contents,
   codeOf,
-  explained,
   flushFolder,
-  holds,
+  hasContents,
   ignoring,
   makeFolder,
   removeAbandoned,
-  removed,
   removeLeftovers,
+  removeQuietly,
   replaceFolder,
+  temporaryName,
   writeAtomically,
+  writeError,
   writeFlushed,
 } from './atomic.ts';
 export { digestIfThere, readIfThere, readTextIfThere } from './read.ts';

@@ -1,19 +1,19 @@
-/** Reading files that anybody may have changed: in their place may be a folder, a pipe, or more than memory holds. */
+/** Reads files that someone may have replaced by a folder, a pipe, or a file that is too large for memory. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { ThawError } from '../../errors.ts';
 import { codeOf } from './atomic.ts';
 
-/** Bytes that Node reads at once. */
+/** Maximum bytes that Node reads at once. */
 const LARGEST = 2 ** 31 - 1;
-/** Bytes of a text, far more than a run writes. */
+/** Maximum bytes of a text, far more than a run writes. */
 const LARGEST_TEXT = 2 ** 27;
 
 interface Reading {
-  /** Bytes at most. */
+  /** Maximum bytes. */
   readonly most?: number;
-  /** How to fix a file that is something else. */
+  /** How to fix a file of another kind. */
   readonly hint?: string;
 }
 
@@ -45,29 +45,27 @@ async function ifThere<T>(
   const refuse = (why: string, hint: string, cause?: unknown) =>
     new ThawError('run-directory', `${path} ${why}`, hint, { cause });
   try {
-    // Opening a pipe would wait for whoever writes to it.
+    // Opening a pipe would block until someone writes to it.
     const found = await stat(path);
-    if (found.isDirectory())
-      throw refuse('is a folder instead of a file', hint ?? 'Put the file back, or remove the folder');
-    if (!found.isFile()) throw refuse('is not a regular file', hint ?? 'Put the file back');
-    if (found.size > most)
-      throw refuse(`has ${found.size} bytes, more than ${most}`, hint ?? 'Put the right file back');
+    if (found.isDirectory()) throw refuse('is a folder, not a file', hint ?? 'Restore the file, or remove the folder');
+    if (!found.isFile()) throw refuse('is not a regular file', hint ?? 'Restore the file');
+    if (found.size > most) throw refuse(`has ${found.size} bytes, more than ${most}`, hint ?? 'Restore the right file');
     return await read();
   } catch (error) {
     if (error instanceof ThawError) throw error;
     const code = codeOf(error) ?? '';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refuse(`cannot be read (${code})`, HINTS[code] ?? 'Check the disk, and put the file back', error);
+    throw refuse(`cannot be read (${code})`, HINTS[code] ?? 'Check the disk, and restore the file', error);
   }
 }
 
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: 'Change its permissions',
   EPERM: 'Change its permissions',
-  ELOOP: 'It is a link to itself: put the file back',
+  ELOOP: 'It is a link to itself: restore the file',
 };
 
-/** The same as a text in UTF-8. */
+/** The same as text in UTF-8. */
 export const readTextIfThere = async (
   path: string,
   { hint }: Pick<Reading, 'hint'> = {},

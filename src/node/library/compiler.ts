@@ -1,4 +1,4 @@
-/** The compiler in Node: loss, gradients and optimizer of a model as ordinary ONNX graphs, in memory. */
+/** The compiler in Node: a model's loss, gradients and optimizer as ordinary ONNX graphs, in memory. */
 
 import { sha256 } from '../../digest.ts';
 import { ThawError } from '../../errors.ts';
@@ -16,7 +16,7 @@ export type { Compiled, CompileHostOptions as CompileOptions } from '../../sessi
 export { ThawError };
 
 /**
- * Compiles loss, gradients and optimizer of a model into ordinary ONNX graphs, which any stock ONNX Runtime runs.
+ * Compiles a model's loss, gradients and optimizer into ordinary ONNX graphs, which any stock ONNX Runtime can run.
  *
  * @param model a path, an address, `hf:owner/name`, `default`, or the contents of an ONNX file without external data
  * @example
@@ -30,14 +30,18 @@ export { ThawError };
  * });
  * console.log(trainingModel.length, optimizerModel.length, manifest.parameters.trainableCount);
  * ```
- * @throws ThawError `unsupported-operator` if a gradient would have to pass an operator without a rule; `bad-model`, `bad-config`
+ * @throws ThawError `unsupported-operator` if a gradient has to pass an operator without a rule; `bad-model`, `bad-config`
  */
 export async function compile(
   model: Uint8Array | string,
   { device, assets, ...options }: CompileHostOptions = {},
 ): Promise<Compiled> {
   if (assets !== undefined)
-    throw new ThawError('bad-config', 'assets are for pages, and Node loads ONNX Runtime itself', 'Leave them out');
+    throw new ThawError(
+      'bad-config',
+      'assets are only for pages; Node finds ONNX Runtime without them',
+      'Remove assets',
+    );
   const [source, runtime] = await Promise.all([sourceOf(model), openRuntime(device)]);
   return compileModel(source, options, runtime);
 }

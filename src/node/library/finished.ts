@@ -1,4 +1,4 @@
-/** Finished models: loaded, on files, measured. */
+/** Loads and evaluates finished models, and predicts files. */
 
 import { fileURLToPath } from 'node:url';
 import { type ImageFile, sharpReader } from '../../data/node/index.ts';
@@ -14,12 +14,12 @@ import {
   predict as predictAny,
 } from '../commands/index.ts';
 
-/** The task of the model: `classification` unless given. The types follow from it, and another task is an error. */
+/** The expected task of the model. Default: `classification`. It determines the types; a model with another task is an error. */
 interface ExpectedTask<T extends TaskName> {
   readonly task?: T;
 }
 
-/** An image (a path, a `file:` URL, the contents of a file, a Blob, or pixels), or for a model that reads texts a text. */
+/** An image: a path, a `file:` URL, the contents of a file, a Blob, or pixels. For a text model, a text. */
 export type ModelInput = ImageFile | URL | Blob;
 
 export interface LoadOptions<T extends TaskName> extends ExpectedTask<T>, JobHooks {
@@ -57,15 +57,15 @@ async function contentsOf(input: ModelInput): Promise<ImageFile> {
   if (input.protocol === 'file:') return fileURLToPath(input);
   throw new ThawError(
     'bad-data',
-    `${input.protocol} addresses of images are not fetched`,
-    'Fetch it, and give the Blob',
+    `${input.protocol} addresses of images are not supported`,
+    'Download the image, and pass it as a Blob',
   );
 }
 
 export interface EvaluateRequest<T extends TaskName> extends AnyEvaluateRequest, ExpectedTask<T> {}
 
 /**
- * Metrics of a finished model on labelled images or texts.
+ * Measures a finished model on labelled images or texts.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export async function evaluate<T extends TaskName = 'classification'>(
   hooks?: JobHooks,
 ): Promise<TaskEvaluation<T>> {
   const { assessment } = await evaluateAny({ ...request, check: (found) => checkTask(task, found) }, hooks);
-  // Of the task that was checked.
+  // checkTask has verified the task.
   return assessment as TaskEvaluation<T>;
 }
 
@@ -89,13 +89,13 @@ export interface PredictRequest<T extends TaskName> extends AnyPredictRequest, E
 
 /** A prediction of a file. */
 export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {
-  /** For a text its place: a file, or a line of a table. */
+  /** For a text, its location: a file, or a line of a table. */
   readonly file: string;
   readonly text?: string;
 };
 
 /**
- * Predictions of files and folders, in their order. Files that are not images are reported as notices and skipped.
+ * Predicts files and folders, in order. Files that are not images are reported as notices and skipped.
  *
  * @example
  * ```ts
@@ -113,7 +113,7 @@ export async function predict<T extends TaskName = 'classification'>(
 ): Promise<FilePrediction<T>[]> {
   const predicted = await predictAny({ ...request, check: (found) => checkTask(task, found) }, hooks);
   return predicted.map(({ file, text, prediction }) => {
-    // Of the task that was checked.
+    // checkTask has verified the task.
     return { file, ...(text !== undefined && { text }), ...prediction } as FilePrediction<T>;
   });
 }

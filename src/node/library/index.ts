@@ -1,4 +1,4 @@
-/** Thaw as a library for Node: what the commands do, with types that follow from the task. */
+/** Thaw as a library for Node: the jobs of the commands, with types that follow from the task. */
 export {
   type EvaluateRequest,
   evaluate,

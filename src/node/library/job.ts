@@ -1,10 +1,10 @@
-/** Stops a job from outside, as an `AbortController` does. */
+/** Stops a job from outside, with an `AbortController`. */
 export interface JobOptions {
   readonly signal?: AbortSignal;
 }
 
 /**
- * A job under way: its events in order, and its result. It runs whether or not anybody reads the events; those that nobody has read yet wait.
+ * A running job: its events in order, and its result. It runs even if nobody reads the events, and keeps unread ones.
  *
  * @typeParam E its events @typeParam R its result
  */
@@ -16,7 +16,7 @@ export class Job<E, R> implements AsyncIterable<E> {
   private wake = () => {};
   private isOver = false;
 
-  /** @param work begins at once */
+  /** @param work starts at once */
   constructor(
     work: (hooks: { readonly onEvent: (event: E) => void; readonly signal: AbortSignal }) => Promise<R>,
     { signal }: JobOptions = {},
@@ -32,14 +32,14 @@ export class Job<E, R> implements AsyncIterable<E> {
     });
   }
 
-  /** Asks the job to stop. A training saves itself first; its result then says `interrupted`. */
+  /** Asks the job to stop. A training saves first; its result then has the status `interrupted`. */
   stop(): void {
     this.stopping.abort();
   }
 
-  /** To be read once. Leaving the loop early stops the job. @throws what the job fails with */
+  /** Can be read once. Leaving the loop early stops the job. @throws the error of a failed job */
   async *[Symbol.asyncIterator](): AsyncGenerator<E, void> {
-    // The loop below throws it.
+    // The loop below throws the error.
     this.result.catch(() => undefined);
     try {
       for (;;) {

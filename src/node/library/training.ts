@@ -16,7 +16,7 @@ import { Job, type JobOptions } from './job.ts';
 
 export type { FineTuneRequest };
 
-/** A training under way: an async iterable of its events, with a `result`. */
+/** A running training: an async iterable of its events, with a `result`. */
 export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResult<T>>;
 
 /**
@@ -44,12 +44,12 @@ export const fineTune = <T extends TaskName = 'classification'>(
 export interface ResumeRequest<T extends TaskName> {
   /** The run directory. */
   readonly run: string;
-  /** The task of the run: `classification` unless given. The types of the result follow from it. */
+  /** The task of the run, which determines the types of the result. Default: `classification`. */
   readonly task?: T;
 }
 
 /**
- * Continues a run exactly where it stopped.
+ * Resumes a run at exactly the point where it stopped.
  *
  * @param request the run directory, or an object with the task if it is not classification
  * @example
@@ -59,7 +59,7 @@ export interface ResumeRequest<T extends TaskName> {
  * const result = await resume('runs/images-1').result;
  * console.log(result.status, result.epochs);
  * ```
- * @returns at once; `result` is rejected with a ThawError `run-directory` if the run cannot be continued
+ * @returns at once; `result` is rejected with a ThawError `run-directory` if the run cannot be resumed
  */
 export const resume = <T extends TaskName = 'classification'>(
   request: string | ResumeRequest<T>,
@@ -71,11 +71,11 @@ export const resume = <T extends TaskName = 'classification'>(
     return (await resumeRun(run, hooks, check)) as TrainingResult<T>;
   }, options);
 
-/** A sweep under way: an async iterable of its events, with a `result`. */
+/** A running sweep: an async iterable of its events, with a `result`. */
 export type Sweep = Job<SweepEvent, SweepOutcome>;
 
 /**
- * Trains with many combinations of settings, stops poor ones early, and ranks them. The same request continues a sweep that was stopped.
+ * Trains with many combinations of settings, stops bad ones early, and ranks them. The same request resumes a stopped sweep.
  *
  * @example
  * ```ts
@@ -91,7 +91,7 @@ export const sweep = (request: SweepRequest, options?: JobOptions): Sweep =>
   new Job((hooks) => runSweep(request, hooks), options);
 
 /**
- * Continues a sweep.
+ * Resumes a sweep.
  *
  * @param folder the folder of the sweep
  * @returns at once; `result` is rejected with a ThawError `run-directory` if there is none

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { fileNameProblem } from '../../file-names.ts';
 import { publicAddress } from '../../secrets.ts';
-import { writeWhole } from './cache.ts';
+import { writeJson } from './cache.ts';
 import { download, type Progress } from './download.ts';
 import type { ModelFiles } from './folder.ts';
 import { allowedAddress, guarded, reasonOf } from './network.ts';
@@ -16,20 +16,20 @@ export interface FetchOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** Weights beyond this are refused: protobuf itself ends at 2 GiB a file. */
+/** Maximum size of a model. A protobuf file has at most 2 GiB. */
 export const largestModel = 2 ** 31;
-/** JSON beyond this is no configuration. */
+/** Maximum size of a configuration. */
 export const largestJson = 16 * 2 ** 20;
 
-/** What is known of a cached download, kept beside it. */
+/** Facts about a cached download, stored next to it. */
 interface Source {
   readonly url: string;
   readonly sha256: string;
 }
 
 /**
- * The model at an address, from the cache where it has been fetched before. `#sha256=…` at the end of the address is verified.
- * The transformers.js JSON files beside it (or above it, where it is in `onnx/`) come along if they are there.
+ * Downloads the model at an address, or takes it from the cache. Verifies a `#sha256=…` at the end of the address. Also downloads the JSON
+ * files of transformers.js from the model's folder, or from the parent folder if the model is in `onnx/`.
  * @throws ThawError `network`, `not-found` or `bad-model`
  */
 export async function fetchAddress(address: string, options: FetchOptions): Promise<ModelFiles> {
@@ -50,11 +50,11 @@ export async function fetchAddress(address: string, options: FetchOptions): Prom
   if (same) return filesIn(same, sha256);
 
   const fetcher = guarded(options.fetch);
-  // Before the model, so that a model in the cache always has the JSON files that belong to it.
+  // JSON files come first, so that a model in the cache always has its JSON files.
   for (const json of CONFIGS) await fetchJson(url, json, folder, fetcher);
   await fetchModel(url, path, sha256, fetcher, options);
   const source: Source = { url: where, sha256: await digest(path) };
-  await writeWhole(join(folder, 'source.json'), source);
+  await writeJson(join(folder, 'source.json'), source);
   return filesIn(folder, source.sha256);
 }
 
@@ -64,12 +64,12 @@ function expectedSha256({ hash, href }: URL): string | undefined {
   if (value) return value.toLowerCase();
   throw new ThawError(
     'bad-config',
-    `${hash} at the end of ${publicAddress(href.split('#')[0])} is no checksum`,
-    'Write #sha256= and 64 digits',
+    `${hash} at the end of ${publicAddress(href.split('#')[0])} is not a checksum`,
+    'Write #sha256= and 64 hexadecimal digits',
   );
 }
 
-/** The address's last part, if it is a plain name: the folder is ours, the name only has to be harmless. */
+/** The last part of the address, if it is a safe file name. */
 const fileName = ({ pathname }: URL) => {
   const last = pathname.split('/').at(-1) ?? '';
   return /^[\w-][\w.-]{0,99}\.onnx$/i.test(last) && !fileNameProblem(last) ? last : 'model.onnx';
@@ -94,7 +94,7 @@ async function readSource(folder: string): Promise<Source | undefined> {
 const isWhole = async (path: string, { sha256 }: Source): Promise<boolean> =>
   (await digest(path).catch(() => '')) === sha256;
 
-/** The folder of a download that was asked for with a user, a password or a query which are not written down. */
+/** Folder of a download with a user, a password or a query, which Thaw does not store. */
 async function keptElsewhere(cache: string, wanted: Source, file: string): Promise<string | undefined> {
   for (const name of await readdir(cache).catch(() => [])) {
     const folder = join(cache, name);
@@ -112,13 +112,13 @@ async function fetchModel(
   fetcher: typeof fetch,
   { onProgress }: FetchOptions,
 ): Promise<void> {
-  // Unencoded, so that the length is the file's and ranges are of the file.
+  // Without compression, the length and the byte ranges are those of the file.
   const headers = { 'accept-encoding': 'identity' };
   let first: Response | undefined = await fetcher(url, { headers });
   if (!first.ok) throw refused(first, url);
   const tag = first.headers.get('etag');
   const modified = first.headers.get('last-modified');
-  // A weak tag does not promise the same bytes.
+  // A weak tag does not guarantee the same bytes.
   const validator = tag && !tag.startsWith('W/') ? tag : modified;
   const length = first.headers.get('content-encoding') ? null : first.headers.get('content-length');
   try {
@@ -153,14 +153,14 @@ async function fetchModel(
 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
-/** A JSON file next to the model; one that is not there, or is a page instead of JSON, is left out. */
+/** JSON files next to the model. Missing ones, or HTML pages in their place, are skipped. */
 const CONFIGS = ['preprocessor_config.json', 'config.json', 'tokenizer.json', 'tokenizer_config.json'];
 
 async function fetchJson(model: URL, file: string, folder: string, fetcher: typeof fetch): Promise<void> {
   const places = model.pathname.includes('/onnx/') ? ['./', '../'] : ['./'];
   for (const place of places) {
     const url = new URL(place + file, model);
-    // The model's query may hold the key to the whole folder, or a signature for the model alone: then this is a 403.
+    // The model's query can be a key for the whole folder, or a signature for the model alone, which gives a 403.
     url.search = model.search;
     const response = await fetcher(url);
     if (response.status >= 500) throw refused(response, url);
@@ -171,10 +171,10 @@ async function fetchJson(model: URL, file: string, folder: string, fetcher: type
     const text = await readBounded(response, publicAddress(url.href));
     try {
       const value: unknown = JSON.parse(text);
-      await writeWhole(join(folder, file), value);
+      await writeJson(join(folder, file), value);
       return;
     } catch (error) {
-      // Some servers answer every address with their front page.
+      // Some servers answer every address with their home page.
       if (!(error instanceof SyntaxError)) throw error;
     }
   }
@@ -200,12 +200,12 @@ async function readBounded(response: Response, where: string): Promise<string> {
 function refused({ status, statusText }: Response, url: URL): ThawError {
   const where = publicAddress(url.href);
   if (status === 404 || status === 410)
-    return new ThawError('not-found', `there is nothing at ${where} (${status})`, 'Check the address');
+    return new ThawError('not-found', `${where} does not exist (${status})`, 'Check the address');
   if (status === 401 || status === 403)
     return new ThawError(
       'network',
-      `${where} may not be read without permission (${status})`,
-      'Download it in a browser and give its path',
+      `${where} requires permission (${status})`,
+      'Download it in a browser, and give its path',
     );
   return new ThawError('network', `${where} answered ${status} ${statusText}`.trimEnd(), 'Try again later');
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { codeOf, writeAtomically } from '../disk/index.ts';
 
-/** Where downloaded models are kept: `THAW_CACHE`, or `thaw` in the user's cache folder (XDG: `~/.cache`). */
+/** Cache folder for downloads: `THAW_CACHE`, or `thaw` in the user's cache folder (XDG: `~/.cache`). */
 export function cacheFolder(): string {
   const { THAW_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
   if (THAW_CACHE) return resolve(THAW_CACHE);
@@ -12,17 +12,17 @@ export function cacheFolder(): string {
   return join(homedir(), '.cache', 'thaw');
 }
 
-/** Writes JSON so that the file is whole or not there. @throws ThawError `bad-config` when the folder cannot be written */
-export const writeWhole = (path: string, value: unknown): Promise<void> =>
+/** Writes JSON atomically. @throws ThawError `bad-config` if the folder is not writable */
+export const writeJson = (path: string, value: unknown): Promise<void> =>
   writeAtomically(path, JSON.stringify(value, null, 2)).catch((error) => {
-    // Where the system's error is explained it speaks of a run's folder: of a cache there is other advice.
-    throw unwritable(dirname(path), error instanceof ThawError ? error.cause : error);
+    // The hints of `writeAtomically` are about runs. The cache needs its own.
+    throw cacheError(dirname(path), error instanceof ThawError ? error.cause : error);
   });
 
-export const unwritable = (folder: string, cause: unknown): ThawError =>
+export const cacheError = (folder: string, cause: unknown): ThawError =>
   new ThawError(
     'bad-config',
     `cannot write to the cache ${folder}: ${codeOf(cause) === 'ENOSPC' ? 'the disk is full' : (codeOf(cause) ?? (cause as Error).message)}`,
-    'Make room, or set THAW_CACHE to a folder that can be written',
+    'Free some space, or set THAW_CACHE to a writable folder',
     { cause },
   );

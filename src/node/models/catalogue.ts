@@ -4,19 +4,19 @@ import { embeddedFolder } from './folder.ts';
 
 /** A model to start from. */
 export interface StartingPoint {
-  /** What to give as `<model>`. */
+  /** The value of `<model>`. */
   readonly model: string;
   readonly architecture: string;
   readonly kind: 'convolutional' | 'hybrid' | 'transformer';
   readonly task: 'image-classification';
   readonly trainedOn: string;
-  /** Side of the square input in pixels, as its preprocessing sets it. */
+  /** Side of the square input in pixels, from its preprocessing. */
   readonly inputSize: number;
   /** In millions. */
   readonly parameters: number;
   /** Size of the float32 `.onnx` in MB (10^6 bytes). */
   readonly megabytes: number;
-  /** Of the weights. SPDX, or a name where there is none. */
+  /** Licence of the weights: an SPDX identifier, or a name. */
   readonly licence: string;
   readonly command: string;
 }
@@ -32,9 +32,9 @@ type Row = readonly [
 ];
 
 /*
- * Sizes are those of `onnx/model.onnx` in the hub's file lists; licences are the base models' own (the ONNX repositories often say
- * none): timm/mobilenetv4_conv_small, microsoft/resnet-*, microsoft/swin-tiny, facebook/deit-tiny, facebook/convnext-tiny,
- * google/vit-base, google/mobilenet_v2 ("other" on the hub) and apple/mobilevit-small (Apple's sample code licence).
+ * Sizes are those of `onnx/model.onnx` on the hub. Licences are those of the base models, because the ONNX repositories often name none:
+ * timm/mobilenetv4_conv_small, microsoft/resnet-*, microsoft/swin-tiny, facebook/deit-tiny, facebook/convnext-tiny, google/vit-base,
+ * google/mobilenet_v2 ("other" on the hub) and apple/mobilevit-small (Apple's sample code licence).
  */
 const rows: readonly Row[] = [
   ['hf:onnx-community/mobilenet_v2_0.35_96', 'MobileNetV2 0.35', 'convolutional', 96, 1.7, 6.7, 'other'],
@@ -59,8 +59,7 @@ const rows: readonly Row[] = [
 const commandFor = (model: string) => `thaw train ${model} IMAGES`;
 
 /**
- * The model in the package, its numbers read off its files, so that they are those of whatever is there. Float32 weights are nearly all of
- * the file: four bytes a parameter.
+ * The model in the package, with numbers from its files. Float32 weights make up nearly the whole file, so each parameter has four bytes.
  */
 function embeddedPoint(): StartingPoint[] {
   const path = join(embeddedFolder, 'onnx/model.onnx');
@@ -86,7 +85,7 @@ function embeddedPoint(): StartingPoint[] {
   ];
 }
 
-/** Starting points, smallest first. Nothing is fetched to list them. */
+/** The starting points, smallest first. Uses no network. */
 export const startingPoints = (): StartingPoint[] => [
   ...embeddedPoint(),
   ...rows.map(

@@ -4,35 +4,35 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ThawError } from '../../errors.ts';
 import { flushFolder, makeFolder } from '../disk/index.ts';
-import { unwritable } from './cache.ts';
+import { cacheError } from './cache.ts';
 import { reasonOf } from './network.ts';
 import { digest } from './onnx-file.ts';
 
-/** Bytes of one file that have arrived, of how many (undefined where the server does not say). */
+/** Progress of one file in bytes. `total` is undefined if the server does not report it. */
 export interface Progress {
   readonly file: string;
   readonly received: number;
   readonly total?: number;
 }
 
-/** One file to fetch, from wherever. */
+/** The download of one file from any source. */
 export interface Transfer {
-  /** Where the finished file shall be. */
+  /** Path of the finished file. */
   readonly target: string;
   /** The file's name in messages. */
   readonly where: string;
-  /** Names this content (a hash, an ETag): what is left of an interrupted transfer is only used for the same. */
+  /** Identifies the content (a hash, an ETag). Thaw resumes a partial download only if it is the same. */
   readonly version: string;
-  /** Bytes, where known; the transfer is not whole with fewer. */
+  /** Size in bytes, if known. A shorter download is incomplete. */
   readonly size?: number;
-  /** Where known, the expected SHA-256, or Git's SHA-1 of the file as a blob. */
+  /** The expected SHA-256, or the Git SHA-1 of the file as a blob, if known. */
   readonly sha256?: string;
   readonly gitBlob?: string;
-  /** More bytes than this are refused. */
+  /** Maximum size in bytes. */
   readonly limit: number;
-  /** Starts the transfer at a byte; may start at 0 instead where the server can't. */
+  /** Starts the transfer at a byte, or at 0 if the server does not support ranges. */
   readonly open: (from: number) => Promise<{ readonly from: number; readonly body: AsyncIterable<Uint8Array> }>;
-  /** Looks into the whole file before it is taken; throws where it is not what was expected. */
+  /** Checks the finished file. It throws if the content is wrong. */
   readonly check?: (path: string) => Promise<void>;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -41,10 +41,9 @@ const attempts = 3;
 const running = new Map<string, Promise<void>>();
 
 /**
- * Fetches a file into its place: to a temporary name beside it, checked, then renamed, so that the target is whole or not there.
- * An interrupted transfer is taken up again, by this process or a later one. Several at once are safe: within a process they
- * share one transfer, and each process has a file of its own.
- * @throws ThawError `network` (stopped, damaged, too large) or `bad-config` (the folder can't be written)
+ * Downloads a file to a temporary name, checks it, and renames it, so that the target is complete or absent. This process or a later one
+ * can resume a partial download. Within a process, parallel calls share one transfer; different processes use different files.
+ * @throws ThawError `network` (stopped, damaged, too large) or `bad-config` (the folder is not writable)
  */
 export function download(transfer: Transfer): Promise<void> {
   const { target } = transfer;
@@ -56,13 +55,13 @@ export function download(transfer: Transfer): Promise<void> {
 async function fetchFile(transfer: Transfer): Promise<void> {
   const { target, where, size, limit } = transfer;
   if (size !== undefined && size > limit) throw tooLarge(where, size, limit);
-  // What an earlier, interrupted run has already brought.
+  // An earlier, interrupted run may have left the finished file.
   const there = await stat(target).catch(() => undefined);
   if (there && there.size === size && (transfer.sha256 ?? transfer.gitBlob) && !(await damageOf(transfer, target)))
     return;
   const folder = dirname(target);
   await makeFolder(folder).catch((error) => {
-    throw unwritable(folder, error.cause ?? error);
+    throw cacheError(folder, error.cause ?? error);
   });
   const part = await claimPart(transfer);
   try {
@@ -71,7 +70,7 @@ async function fetchFile(transfer: Transfer): Promise<void> {
       const damage = await damageOf(transfer, part);
       if (!damage) break;
       await rm(part, { force: true });
-      // What was taken up again may have been the culprit; a file that came in one piece would come the same again.
+      // The resumed bytes can be wrong. A file that arrived in one piece would arrive the same again.
       if (!resumed || attempt === attempts) throw damage;
     }
     try {
@@ -88,13 +87,13 @@ async function fetchFile(transfer: Transfer): Promise<void> {
   }
 }
 
-/** Receives until the file has its size, over several connections if need be. True where earlier bytes were used. */
+/** Downloads until the file has its full size, over several connections if needed. Returns true if it reused earlier bytes. */
 async function receiveAll(transfer: Transfer, part: string): Promise<boolean> {
   const { where, size } = transfer;
   let resumed = false;
   for (let attempt = 1; ; attempt++) {
     const file = await open(part, 'a').catch((cause) => {
-      throw unwritable(dirname(part), cause);
+      throw cacheError(dirname(part), cause);
     });
     try {
       let from = (await file.stat()).size;
@@ -114,7 +113,7 @@ async function receiveAll(transfer: Transfer, part: string): Promise<boolean> {
         throw new ThawError(
           'network',
           `the transfer of ${where} stopped at ${received}${size === undefined ? '' : ` of ${size}`} bytes${stopped ? `: ${stopped}` : ''}`,
-          'Run the command again: it goes on where it stopped',
+          'Run the command again to resume the download',
         );
     } finally {
       await file.close();
@@ -123,7 +122,7 @@ async function receiveAll(transfer: Transfer, part: string): Promise<boolean> {
   }
 }
 
-/** Writes one connection's bytes; the reason where it was cut off, undefined where it ended by itself. */
+/** Writes the bytes of one connection. Returns the reason of an interruption, or undefined if the stream ended normally. */
 async function receive(transfer: Transfer, file: FileHandle, offset: number): Promise<string | undefined> {
   const { where, limit, size, onProgress } = transfer;
   const { from, body } = await transfer.open(offset);
@@ -144,7 +143,7 @@ async function receive(transfer: Transfer, file: FileHandle, offset: number): Pr
       throw tooLarge(where, received, size ?? limit);
     }
     await file.appendFile(next.value).catch((cause) => {
-      throw unwritable(dirname(transfer.target), cause);
+      throw cacheError(dirname(transfer.target), cause);
     });
     onProgress?.({ file: basename(transfer.target), received, total: size });
   }
@@ -158,14 +157,14 @@ async function damageOf({ where, size, sha256, gitBlob }: Transfer, part: string
   if (actual === expected) return undefined;
   return new ThawError(
     'network',
-    `${where} arrived damaged: its ${sha256 ? 'SHA-256' : 'Git hash'} is ${actual}, not ${expected}`,
-    'Run the command again; if it stays so, the file or the given checksum has changed',
+    `${where} is damaged: its ${sha256 ? 'SHA-256' : 'Git hash'} is ${actual}, not ${expected}`,
+    'Run the command again; if the error persists, the file or the given checksum has changed',
   );
 }
 
 /*
- * Parts are named TARGET.VERSION.HOST.PID.RANDOM.part. One that has lost its owner (the process is gone, or has let go of it: PID 0)
- * is claimed by renaming it, which only one process can do.
+ * Partial files are named TARGET.VERSION.HOST.PID.RANDOM.part. A process claims an abandoned one (its owner has ended, or has set PID 0) by
+ * renaming it, which only one process can do.
  */
 const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
 const partName = ({ target, version }: Transfer, pid: number) =>
@@ -201,7 +200,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Leaves what has arrived to whoever comes next. */
+/** Leaves the partial file for the next process. */
 async function abandonPart(transfer: Transfer, part: string): Promise<void> {
   await rename(part, join(dirname(part), partName(transfer, 0))).catch(() => undefined);
 }
@@ -210,5 +209,5 @@ const tooLarge = (where: string, bytes: number, limit: number) =>
   new ThawError(
     'network',
     `${where} is larger than expected: ${bytes} bytes or more instead of at most ${limit}`,
-    'Check the address; a model that large has to be downloaded by hand',
+    'Check the address; download a larger model yourself',
   );

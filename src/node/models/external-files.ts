@@ -4,7 +4,7 @@ import { ThawError } from '../../errors.ts';
 import type { ByteRange, ReadExternal } from '../../onnx/index.ts';
 import { FileRange, type KnownFile, readInto } from './file-range.ts';
 
-/** Which tensors stay in their files: those of at least `tensor` bytes in files of at least `file` bytes. */
+/** Tensors to keep on disk: those of at least `tensor` bytes, in files of at least `file` bytes. */
 export interface Deferral {
   readonly file: number;
   readonly tensor: number;
@@ -13,17 +13,17 @@ export interface Deferral {
 interface External {
   readonly descriptor: number;
   readonly known: KnownFile;
-  /** By their place; tensors that share a place share its bytes. */
+  /** By offset and length. Tensors with the same place share their bytes. */
   readonly parts: Map<string, Uint8Array | ByteRange>;
   read: number;
 }
 
-/** Files that a model names for its tensors' data: only those in its own folder are read, only the parts asked for, and each once. */
+/** External data files of a model. Reads only files in the model's own folder, only the needed parts, and each part once. */
 export class ExternalFiles {
   private readonly opened = new Map<string, External>();
 
   private readonly folder: string;
-  /** Where its files really are: a download cache keeps links, the model's own among them, to one folder of contents. */
+  /** Real folders of its files. In a download cache, the model and its data are links to one folder of contents. */
   private readonly homes: readonly string[];
 
   constructor(
@@ -45,7 +45,7 @@ export class ExternalFiles {
       throw new ThawError(
         'bad-model',
         `a tensor lies at bytes ${offset} to ${offset + Math.max(0, wanted)} of "${known.name}", which has ${size}`,
-        'The file is truncated or of another model: download or export both again',
+        'The file is truncated or belongs to another model; download or export both again',
       );
     }
     const place = `${offset} ${wanted}`;
@@ -58,9 +58,9 @@ export class ExternalFiles {
     const { known, descriptor } = file;
     const { size } = known.stats;
     file.read += wanted;
-    // A small file that thousands of tensors claim to fill would fill the memory.
+    // Thousands of tensors that claim the same small file would fill the memory.
     if (file.read > size)
-      throw new ThawError('bad-model', `tensors overlap in "${known.name}"`, 'The model is damaged: export it again');
+      throw new ThawError('bad-model', `tensors overlap in "${known.name}"`, 'The model is damaged; export it again');
     if (size >= this.deferral.file && wanted >= this.deferral.tensor) return new FileRange(known, offset, wanted);
     const bytes = new Uint8Array(wanted);
     readInto(descriptor, known.name, bytes, offset);
@@ -77,13 +77,13 @@ export class ExternalFiles {
     return file;
   }
 
-  /** The real path of a file that the model may name. */
+  /** The real path of a data file, after checking that the model may read it. */
   private checked(location: string): string {
     const outside = () =>
       new ThawError(
         'bad-model',
         `the model keeps weights in "${location}", outside its own folder`,
-        'Move that file beside the model and export again; for safety nothing else is read',
+        'Move the file next to the model and export again; for safety, Thaw reads no other files',
       );
     if (location === '' || isAbsolute(location) || /^[A-Za-z]:|\\/.test(location)) throw outside();
     if (location.split('/').includes('..')) throw outside();
@@ -91,15 +91,15 @@ export class ExternalFiles {
     if (!existsSync(path)) {
       throw new ThawError(
         'bad-model',
-        `the model keeps weights in "${location}", which is not beside it`,
-        'Put that file into the same folder',
+        `the model keeps weights in "${location}", which is missing`,
+        'Put this file next to the model',
       );
     }
     const real = realpathSync(path);
     if (!this.homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) throw outside();
-    // Before it is opened: a pipe would wait for whoever writes to it.
+    // Check before opening: a pipe would block until someone writes to it.
     if (!statSync(real).isFile())
-      throw new ThawError('bad-model', `"${location}", where the model keeps weights, is no file`, 'Export it again');
+      throw new ThawError('bad-model', `"${location}" with weights of the model is not a file`, 'Export it again');
     return real;
   }
 

@@ -1,20 +1,20 @@
-/** Parts of files that are read when somebody asks for them. */
+/** Parts of files that are read on demand. */
 import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { ThawError } from '../../errors.ts';
 import type { ByteRange, FilePlace } from '../../onnx/index.ts';
 
-/** Bytes that are read at a time. */
+/** Bytes to read at a time. */
 const PIECE = 4 * 2 ** 20;
 
-/** A file, with its size and time when the model was read. */
+/** A file, with its size and time at the first read. */
 export interface KnownFile {
   readonly path: string;
-  /** As the model or the user calls it. */
+  /** Its name in the model, or as given by the user. */
   readonly name: string;
   readonly stats: Stats;
 }
 
-/** A part of a file. A later read stops if the file has changed by then. */
+/** A part of a file. A read fails if the file has changed. */
 export class FileRange implements ByteRange {
   constructor(
     private readonly file: KnownFile,
@@ -57,7 +57,7 @@ function openUnchanged({ path, name, stats }: KnownFile): number {
     new ThawError(
       'bad-model',
       `"${name}", which holds weights of the model, changed or disappeared while the model was in use`,
-      'Start again, and leave the file unchanged until Thaw has finished',
+      'Start again, and do not change the file until Thaw has finished',
       { cause },
     );
   let descriptor: number;
@@ -72,11 +72,11 @@ function openUnchanged({ path, name, stats }: KnownFile): number {
   throw changed();
 }
 
-/** Fills the bytes from a place in a file. */
+/** Reads bytes from an offset of a file. */
 export function readInto(descriptor: number, name: string, bytes: Uint8Array, from: number): void {
   for (let done = 0; done < bytes.length; ) {
     const count = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), from + done);
-    if (count === 0) throw new ThawError('bad-model', `"${name}" became shorter while it was read`, 'Try again');
+    if (count === 0) throw new ThawError('bad-model', `"${name}" became shorter during reading`, 'Try again');
     done += count;
   }
 }

@@ -7,28 +7,28 @@ import { removeAbandoned, writeAtomically } from '../disk/index.ts';
 import { type Deferral, ExternalFiles } from './external-files.ts';
 import { Skeleton } from './skeleton.ts';
 
-/** A protocol buffer, which an ONNX file is, has at most 2 GiB. */
+/** Maximum size of a protobuf message, and so of an ONNX file. */
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
-/** Tensors of a mebibyte or more stay in files of 256 MiB or more, until somebody asks for them. */
+/** Tensors of at least 1 MiB in files of at least 256 MiB stay on disk until needed. */
 const DEFERRAL: Deferral = { file: 2 ** 28, tensor: 2 ** 20 };
 
 /**
- * Reads an `.onnx` file, and from the files next to it the parts that hold its tensors. Large tensors of large files are read when somebody
- * asks for their data; the files have to stay unchanged until then.
+ * Reads an `.onnx` file and its external data. Large tensors of large files stay on disk until needed, so the files must not change until
+ * then.
  *
- * @throws ThawError `not-found` or `bad-model`, naming the file
+ * @throws ThawError `not-found` or `bad-model` with the file name
  */
 export async function readModelFile(path: string, deferral: Deferral = DEFERRAL): Promise<Model> {
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new ThawError('not-found', `there is no file ${path}`, 'Check the path of the model');
+  if (!found) throw new ThawError('not-found', `file ${path} does not exist`, 'Check the path of the model');
   if (found.isDirectory()) throw new ThawError('not-found', `${path} is a folder`, 'Give the .onnx file in it');
-  // Opening a pipe would wait for whoever writes to it.
-  if (!found.isFile()) throw new ThawError('not-found', `${path} is no file`, 'Give the path of an .onnx file');
+  // Opening a pipe would block until someone writes to it.
+  if (!found.isFile()) throw new ThawError('not-found', `${path} is not a file`, 'Give the path of an .onnx file');
   if (found.size > MESSAGE_LIMIT) {
     throw new ThawError(
       'bad-model',
-      `${path} has ${found.size} bytes, more than the 2 GiB that one ONNX file can have`,
+      `${path} has ${found.size} bytes, but an ONNX file can have at most 2 GiB`,
       'Export the model with external data',
     );
   }
@@ -47,7 +47,7 @@ export async function readModelFile(path: string, deferral: Deferral = DEFERRAL)
   }
 }
 
-/** The file's bytes; of a large file without its large tensors, which are then at places of the location `own`. */
+/** The bytes of a file. For a large file, large tensors become external data with the location `own`. */
 async function readBytes(path: string, size: number, deferral: Deferral, own: string): Promise<Uint8Array> {
   if (size < deferral.file) return readWhole(path, size);
   const file = await open(path);
@@ -58,7 +58,7 @@ async function readBytes(path: string, size: number, deferral: Deferral, own: st
   }
 }
 
-/** What `readFile` gives; that reads half a mebibyte at a time, which takes twice as long. @param size as far as it is known */
+/** Like `readFile`, but twice as fast, because `readFile` reads only 512 KiB at a time. @param size the expected size */
 async function readWhole(path: string, size: number): Promise<Uint8Array> {
   const file = await open(path);
   try {
@@ -75,14 +75,14 @@ async function readWhole(path: string, size: number): Promise<Uint8Array> {
 }
 
 export interface WriteFileOptions {
-  /** Whether large tensors go to `<name>.onnx_data` next to the file; by default only if one file cannot hold them. */
+  /** Whether to write large tensors to `<name>.onnx_data` next to the file. Default: only if one file cannot hold them. */
   readonly externalData?: boolean;
 }
 
 /**
- * Writes a model; under its name there is at any moment the old file, or the whole new one. Folders are made as needed.
+ * Writes a model atomically: its path always has the complete old file or the complete new one. Creates missing folders.
  *
- * @throws ThawError `run-directory` when the disk is full or may not be written
+ * @throws ThawError `run-directory` if the disk is full or not writable
  */
 export async function writeModelFile(path: string, model: Model, options: WriteFileOptions = {}): Promise<void> {
   const target = resolve(path);

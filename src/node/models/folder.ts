@@ -6,19 +6,19 @@ import { isDeep } from '../../json.ts';
 import { readTextIfThere } from '../disk/index.ts';
 import { packageFile } from '../package-files.ts';
 
-/** The model that ships with the package; the same way from `src` and from `dist`. */
+/** The model in the package. The path works from `src` and from `dist`. */
 export const embeddedFolder = packageFile('artifacts/default');
 
-/** Where a model's files lie on disk. */
+/** Paths of a model's files. */
 export interface ModelFiles {
   readonly name: string;
   /** Absolute path of the `.onnx`. */
   readonly path: string;
-  /** The folder that holds the model's JSON files. */
+  /** The folder with the model's JSON files. */
   readonly folder: string;
-  /** Of a model that was fetched: its address as it may be written down. */
+  /** For a downloaded model: its address without secrets. */
   readonly source?: string;
-  /** Of the `.onnx`, where it has just been computed. */
+  /** SHA-256 of the `.onnx` file, if already computed. */
   readonly sha256?: string;
 }
 
@@ -32,13 +32,13 @@ export async function locate(path: string): Promise<ModelFiles> {
     const like = /^[\w.-]+\/[\w.-]+$/.test(path) && !path.startsWith('.') && !path.endsWith('.onnx');
     throw new ThawError(
       'not-found',
-      `there is no model at ${path}`,
+      `${path} does not exist`,
       like
-        ? `For a model of the Hugging Face hub write hf:${path}`
-        : 'Check the path; thaw models lists starting points',
+        ? `For a model on the Hugging Face hub, write hf:${path}`
+        : 'Check the path, or see thaw models for starting points',
     );
   }
-  if (!found.isDirectory()) return beside(absolute);
+  if (!found.isDirectory()) return singleFile(absolute);
   const run = basename(absolute) === 'model' ? basename(dirname(absolute)) : basename(absolute);
   for (const folder of [absolute, join(absolute, 'model')])
     for (const file of ['onnx/model.onnx', 'model.onnx'])
@@ -46,8 +46,8 @@ export async function locate(path: string): Promise<ModelFiles> {
   return onlyModel(absolute, path);
 }
 
-/** A lone file: its JSON files lie beside it, or above it where it is in `onnx/`. */
-function beside(path: string): ModelFiles {
+/** A single file. Its JSON files are next to it, or in the parent folder if it is in `onnx/`. */
+function singleFile(path: string): ModelFiles {
   const parent = dirname(path);
   const inOnnx = basename(parent) === 'onnx';
   const configs = (folder: string) => ['preprocessor_config.json', 'config.json'].some((f) => isFile(join(folder, f)));
@@ -62,25 +62,25 @@ async function onlyModel(folder: string, path: string): Promise<ModelFiles> {
   if (models.length > 1)
     throw new ThawError(
       'not-found',
-      `${path} holds several models: ${models.join(', ')}`,
+      `${path} contains several models: ${models.join(', ')}`,
       'Give the path of one of them',
     );
   if (isFile(join(folder, 'config.yaml')) && existsSync(join(folder, 'checkpoints')))
     throw new ThawError(
       'not-found',
       `the run ${path} has no finished model yet`,
-      `Finish it: thaw resume ${path}. Or take what was trained so far: thaw export ${path}`,
+      `To finish it: thaw resume ${path}. To export the current model: thaw export ${path}`,
     );
   throw new ThawError(
     'not-found',
-    `there is no ONNX model in ${path}`,
-    'A model folder holds onnx/model.onnx or model.onnx, and preprocessor_config.json',
+    `${path} contains no ONNX model`,
+    'A model folder contains onnx/model.onnx or model.onnx, and preprocessor_config.json',
   );
 }
 
 /**
- * A JSON file of the model's folder, or undefined where there is none.
- * @throws ThawError `bad-model` where it is not JSON
+ * Reads a JSON file of the model's folder; undefined if it does not exist.
+ * @throws ThawError `bad-model` if it is not JSON
  */
 export async function readJson(folder: string, file: string): Promise<unknown> {
   const path = join(folder, file);
@@ -92,6 +92,6 @@ export async function readJson(folder: string, file: string): Promise<unknown> {
   } catch (cause) {
     throw new ThawError('bad-model', `${path} is not JSON`, 'Fix or remove it', { cause });
   }
-  if (isDeep(json)) throw new ThawError('bad-model', `${path} has too many levels`, 'Fix or remove it');
+  if (isDeep(json)) throw new ThawError('bad-model', `${path} is nested too deeply`, 'Fix or remove it');
   return json;
 }

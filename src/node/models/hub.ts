@@ -15,7 +15,7 @@ import {
 import { ThawError } from '../../errors.ts';
 import { fileNameOf } from '../../file-names.ts';
 import { type FetchOptions, largestJson, largestModel } from './address.ts';
-import { writeWhole } from './cache.ts';
+import { writeJson } from './cache.ts';
 import { download } from './download.ts';
 import type { ModelFiles } from './folder.ts';
 import { allowedAddress, guarded } from './network.ts';
@@ -32,7 +32,7 @@ const models = ['onnx/model.onnx', 'model.onnx'];
 const configs = ['preprocessor_config.json', 'config.json'];
 const tokenizers = ['tokenizer.json', 'tokenizer_config.json'];
 
-/** What a finished download of one commit consists of; written last, so that it stands for a whole one. */
+/** Record of a finished download of one commit. Written last, so it marks a complete download. */
 interface Snapshot {
   readonly model: string;
   readonly sha256: string;
@@ -41,9 +41,9 @@ interface Snapshot {
 }
 
 /**
- * A model of the Hugging Face hub: `owner/name` or `owner/name@revision`. The first time a revision is named it is pinned to the
- * commit that it stands for then; after that the cache is used and the network is not. A snapshot in Hugging Face's own cache
- * (`HF_HOME`) is used where it is. `HF_ENDPOINT` and `HF_TOKEN` as in Hugging Face's tools.
+ * Downloads a model of the Hugging Face hub: `owner/name` or `owner/name@revision`. The first download pins a revision to its commit; later
+ * calls use only the cache. A snapshot in Hugging Face's own cache (`HF_HOME`) is used in place. `HF_ENDPOINT` and `HF_TOKEN` work as in
+ * Hugging Face's tools.
  * @throws ThawError `bad-config`, `not-found`, `network` or `bad-model`
  */
 export async function fetchFromHub(spec: string, options: FetchOptions): Promise<ModelFiles> {
@@ -60,7 +60,7 @@ export async function fetchFromHub(spec: string, options: FetchOptions): Promise
   const { commit, files } = await hub.list();
   const kept = commit === known ? undefined : await fromCache(home, commit, repository);
   const fetched = kept ?? (await fetchSnapshot(hub, commit, files, join(home, commit), options));
-  await writeWhole(refFile(home, repository.revision), { commit });
+  await writeJson(refFile(home, repository.revision), { commit });
   return fetched;
 }
 
@@ -71,8 +71,8 @@ function parse(spec: string): Repository {
   if (!name || dots || !/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.split('/').includes('..'))
     throw new ThawError(
       'bad-config',
-      `hf:${spec} is no model of the hub`,
-      'Write hf:owner/name or hf:owner/name@revision, as in hf:Xenova/resnet-18',
+      `hf:${spec} is not a model of the hub`,
+      'Write hf:owner/name or hf:owner/name@revision, such as hf:Xenova/resnet-18',
     );
   return { name, revision };
 }
@@ -92,7 +92,7 @@ async function readJsonFile<T>(path: string): Promise<T | undefined> {
   }
 }
 
-/** Where it is kept which commit a branch or tag stands for. */
+/** File with the commit of a branch or tag. */
 const refFile = (home: string, revision: string): string =>
   join(home, 'refs', fileNameOf(`${encodeURIComponent(revision)}.json`));
 
@@ -102,7 +102,7 @@ async function knownCommit(home: string, revision: string): Promise<string | und
   return ref?.commit && commitHash.test(ref.commit) ? ref.commit : undefined;
 }
 
-/** The commit's files, if they are all there and the model is what was fetched. */
+/** The files of a commit, if all are present and the model is unchanged. */
 async function fromCache(home: string, commit: string, repository: Repository): Promise<ModelFiles | undefined> {
   const folder = join(home, commit);
   const snapshot = await readJsonFile<Snapshot>(join(folder, 'snapshot.json'));
@@ -115,7 +115,7 @@ async function fromCache(home: string, commit: string, repository: Repository): 
   return modelFiles(repository, folder, snapshot.model, snapshot.sha256);
 }
 
-/** Hugging Face's cache: `models--owner--name/{refs/REVISION,snapshots/COMMIT}`, large files being links to blobs named by SHA-256. */
+/** Reads Hugging Face's cache: `models--owner--name/{refs/REVISION,snapshots/COMMIT}`. Large files are links to blobs named by SHA-256. */
 async function fromSharedCache(repository: Repository): Promise<ModelFiles | undefined> {
   const home = join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repository.name }));
   if (!existsSync(home)) return undefined;
@@ -124,7 +124,7 @@ async function fromSharedCache(repository: Repository): Promise<ModelFiles | und
   if (!commitHash.test(commit)) return undefined;
   const folder = join(home, 'snapshots', commit);
   const model = models.find((file) => existsSync(join(folder, file)));
-  // Snapshots hold only what someone asked for: without the JSON files we could not tell "absent" from "not fetched".
+  // Snapshots only have requested files. Without all JSON files, a missing one could be absent or not downloaded.
   const has = (files: readonly string[]) => files.every((file) => existsSync(join(folder, file)));
   if (!model || !(has(configs) || has(['config.json', ...tokenizers]))) return undefined;
   const blob = realpathSync(join(folder, model));
@@ -132,7 +132,7 @@ async function fromSharedCache(repository: Repository): Promise<ModelFiles | und
   return modelFiles(repository, folder, model, basename(blob));
 }
 
-/** `HF_TOKEN`, or the token that Hugging Face's command line keeps after a login. */
+/** `HF_TOKEN`, or the token that Hugging Face's command line stores after a login. */
 async function accessToken(): Promise<string | undefined> {
   const { HF_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = process.env;
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
@@ -140,13 +140,13 @@ async function accessToken(): Promise<string | undefined> {
   if (token && !token.trim().startsWith('hf_'))
     throw new ThawError(
       'bad-config',
-      "HF_TOKEN is no token of Hugging Face: it doesn't start with hf_",
-      'Unset or mend it',
+      'HF_TOKEN is not a Hugging Face token: it does not start with hf_',
+      'Unset or fix it',
     );
   return token.trim() || undefined;
 }
 
-/** The hub's interface, with its answers turned into errors that a user can act on. */
+/** The hub's API, with errors that tell the user how to fix them. */
 class Hub {
   constructor(
     private readonly endpoint: URL,
@@ -163,13 +163,13 @@ class Hub {
     };
   }
 
-  /** The revision's commit and all its files. */
+  /** Commit and files of the revision. */
   async list(): Promise<{ commit: string; files: readonly string[] }> {
     const { name, revision } = this.repository;
     const info = await this.ask(() =>
       modelInfo({ ...this.shared, name, revision, additionalFields: ['sha', 'filePaths'] }),
     );
-    if (!commitHash.test(String(info.sha)) || !Array.isArray(info.filePaths)) throw this.odd('names no commit');
+    if (!commitHash.test(String(info.sha)) || !Array.isArray(info.filePaths)) throw this.unexpected('names no commit');
     return { commit: info.sha, files: info.filePaths };
   }
 
@@ -180,17 +180,18 @@ class Hub {
     );
     return paths.map((path) => {
       const info = infos.find((found) => found.path === path && found.type === 'file');
-      if (!info || !Number.isSafeInteger(info.lfs?.size ?? info.size)) throw this.odd(`doesn't describe ${path}`);
+      if (!info || !Number.isSafeInteger(info.lfs?.size ?? info.size))
+        throw this.unexpected(`doesn't describe ${path}`);
       return info;
     });
   }
 
   async read(commit: string, path: string, from: number) {
-    // Plain HTTP instead of Xet's chunks: it can be taken up at any byte, through any mirror.
+    // Plain HTTP instead of Xet: it can resume at any byte, through any mirror.
     const blob = await this.ask(() =>
       downloadFile({ ...this.shared, repo: this.repository.name, revision: commit, path, xet: false }),
     );
-    if (!blob) throw this.odd(`has no ${path}`);
+    if (!blob) throw this.unexpected(`has no ${path}`);
     const rest = from > 0 ? blob.slice(from) : blob;
     return { from, body: rest.stream() as ReadableStream<Uint8Array> & AsyncIterable<Uint8Array> };
   }
@@ -201,11 +202,11 @@ class Hub {
     } catch (error) {
       if (error instanceof ThawError) throw error;
       if (error instanceof HubApiError) throw this.refused(error);
-      throw this.odd(String((error as Error).message));
+      throw this.unexpected(String((error as Error).message));
     }
   }
 
-  private odd = (what: string) =>
+  private unexpected = (what: string) =>
     new ThawError(
       'network',
       `${this.endpoint.host} ${what} (hf:${this.repository.name})`.replace(/\s+/g, ' '),
@@ -226,7 +227,7 @@ class Hub {
         'network',
         `hf:${name} is private, gated or does not exist (${statusCode})`,
         this.token
-          ? `Accept its terms at ${page} with the account that HF_TOKEN belongs to`
+          ? `Accept its terms at ${page} with the account of HF_TOKEN`
           : `Accept its terms at ${page} and set HF_TOKEN to a token of your account`,
       );
     return new ThawError(
@@ -237,7 +238,7 @@ class Hub {
   }
 }
 
-/** Fetches the model, its external data and its JSON files at one commit, each checked against the hub's hash. */
+/** Downloads the model, its external data and its JSON files at one commit, and checks each against the hub's hash. */
 async function fetchSnapshot(
   hub: Hub,
   commit: string,
@@ -250,10 +251,10 @@ async function fetchSnapshot(
   if (!model)
     throw new ThawError(
       'not-found',
-      `hf:${name} holds no ${models.join(' or ')}`,
-      'Choose one with ONNX weights (the hub lists them under the library transformers.js), or give the address of an .onnx file',
+      `hf:${name} has no ${models.join(' or ')}`,
+      'Choose a model with ONNX weights (on the hub, library transformers.js), or give the address of an .onnx file',
     );
-  // Only these names are ever asked for or written, whatever else a repository lists.
+  // Thaw downloads only these names, whatever else the repository contains.
   const external = files.filter((file) => dirname(file) === dirname(model) && isExternalData(basename(file)));
   const wanted = [...[...configs, ...tokenizers].filter((file) => files.includes(file)), ...external, model];
   const sizes: Record<string, number> = {};
@@ -273,7 +274,7 @@ async function fetchSnapshot(
     });
   }
   const snapshot: Snapshot = { model, sha256: await digest(join(folder, model)), files: sizes };
-  await writeWhole(join(folder, 'snapshot.json'), snapshot);
+  await writeJson(join(folder, 'snapshot.json'), snapshot);
   return modelFiles(hub.repository, folder, model, snapshot.sha256);
 }
 

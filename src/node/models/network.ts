@@ -1,11 +1,11 @@
 import { ThawError } from '../../errors.ts';
 import { publicAddress } from '../../secrets.ts';
 
-/** Plain `http:` is for a server on this machine only. */
+/** Plain `http:` is only allowed for servers on this machine. */
 const isLocal = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 
 /**
- * Parses an address that may be fetched: `https:`, or `http:` of this machine.
+ * Parses an allowed address: `https:`, or `http:` on this machine.
  * @throws ThawError `network`
  */
 export function allowedAddress(address: string): URL {
@@ -17,18 +17,14 @@ export function allowedAddress(address: string): URL {
       `${url.href} is not encrypted`,
       'Use an https:// address, or download the file yourself',
     );
-  throw new ThawError(
-    'network',
-    `${publicAddress(address)} is not an address that can be fetched`,
-    'Use an https:// address',
-  );
+  throw new ThawError('network', `${publicAddress(address)} is not a supported address`, 'Use an https:// address');
 }
 
 const redirects = [301, 302, 303, 307, 308];
 
 /**
- * `fetch` that follows redirects itself: never from an encrypted address to a plain one or to this machine, and without the
- * access token once the host changes. What stops a request on its way becomes one line.
+ * `fetch` with its own redirects: never from an encrypted address to a plain one or to this machine, and without the access token on
+ * another host. Connection errors become one line.
  */
 export function guarded(fetcher: typeof fetch): typeof fetch {
   return async (input, init = {}) => {
@@ -51,7 +47,7 @@ export function guarded(fetcher: typeof fetch): typeof fetch {
   };
 }
 
-/** `fetch` takes no address with a user and a password: they become a header. */
+/** `fetch` does not support a user and password in the address. They become a header. */
 async function request(fetcher: typeof fetch, url: URL, init: RequestInit): Promise<Response> {
   const { username, password } = url;
   const bare = new URL(url);
@@ -68,14 +64,14 @@ async function request(fetcher: typeof fetch, url: URL, init: RequestInit): Prom
   }
 }
 
-/** The reason of a failed request is often only in its cause. */
+/** The reason of a failed request is often in its cause. */
 export function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const code = (cause as { code?: unknown } | undefined)?.code;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the name is not known';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown host';
   if (code === 'ECONNREFUSED') return 'the connection was refused';
   if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'the connection was lost';
-  if (typeof code === 'string' && code.includes('TIMEOUT')) return 'there was no answer in time';
+  if (typeof code === 'string' && code.includes('TIMEOUT')) return 'the request timed out';
   return String((cause as Error | undefined)?.message || code || cause).replace(/\s+/g, ' ');
 }
 
@@ -83,6 +79,6 @@ const unreachable = (url: URL, cause: unknown): ThawError =>
   new ThawError(
     'network',
     `cannot reach ${url.host}: ${reasonOf(cause)}`,
-    'Check the network and the address, or download the model elsewhere and give its path',
+    'Check the network and the address, or download the model on another machine and give its path',
     { cause },
   );

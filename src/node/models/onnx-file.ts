@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ThawError } from '../../errors.ts';
 
-/** Signatures of what people have where an ONNX file should be. */
-const impostors: readonly { readonly name: string; readonly hint: string; readonly starts: RegExp }[] = [
+/** Signatures of files that users often have instead of ONNX files. */
+const otherFormats: readonly { readonly name: string; readonly hint: string; readonly starts: RegExp }[] = [
   {
     name: 'a Git LFS pointer, not the model itself',
     hint: 'Fetch the file with git lfs pull, or use hf:owner/name',
@@ -12,7 +12,7 @@ const impostors: readonly { readonly name: string; readonly hint: string; readon
   },
   {
     name: 'an HTML page',
-    hint: 'Use the address that downloads the file itself (on the Hugging Face hub /resolve/, not /blob/)',
+    hint: 'Use the download address of the file (on the Hugging Face hub, /resolve/ instead of /blob/)',
     starts: /^\s*<(!doctype|html|head|\?xml|!--)/i,
   },
   {
@@ -32,13 +32,13 @@ const notOnnx = (where: string, what: string, hint = 'Give the path or address o
   new ThawError('bad-model', `${where} is ${what}`, hint);
 
 /**
- * Checks that a file has the outline of an ONNX model: protobuf fields of `ModelProto`, a graph among them, that end where the file ends.
- * Reads a few bytes a field, however large the file is. `where` names the file in errors.
+ * Checks the outline of an ONNX file: the fields of `ModelProto`, including a graph, must end where the file ends. Reads only a few bytes
+ * per field. `where` is the file's name in errors.
  * @throws ThawError `bad-model`
  */
 export async function checkOnnxFile(path: string, where = path): Promise<void> {
-  // Opening a pipe would wait for whoever writes to it.
-  if (!(await stat(path)).isFile()) throw notOnnx(where, 'no file');
+  // Opening a pipe would block until someone writes to it.
+  if (!(await stat(path)).isFile()) throw notOnnx(where, 'not a file');
   const file = await open(path);
   try {
     const { size } = await file.stat();
@@ -46,7 +46,7 @@ export async function checkOnnxFile(path: string, where = path): Promise<void> {
     const head = Buffer.alloc(Math.min(size, 256));
     await file.read(head, 0, head.length, 0);
     const start = head.toString('latin1');
-    const impostor = impostors.find(({ starts }) => starts.test(start));
+    const impostor = otherFormats.find(({ starts }) => starts.test(start));
     if (impostor) throw notOnnx(where, impostor.name, impostor.hint);
     await walkModel(file, size, where);
   } finally {
@@ -54,7 +54,7 @@ export async function checkOnnxFile(path: string, where = path): Promise<void> {
   }
 }
 
-/** Steps over the top-level fields of `ModelProto` (onnx.proto: numbers 1 to 8, 14, 20, 25, 26). */
+/** Walks the top-level fields of `ModelProto` (onnx.proto: numbers 1 to 8, 14, 20, 25, 26). */
 async function walkModel(file: FileHandle, size: number, where: string): Promise<void> {
   const isField = (number: number) => (number >= 1 && number <= 8) || [14, 20, 25, 26].includes(number);
   const window = Buffer.alloc(20);
@@ -75,10 +75,10 @@ async function walkModel(file: FileHandle, size: number, where: string): Promise
     graph ||= number === 7;
   }
   if (at > size) throw notOnnx(where, 'truncated', 'Download or export the model again');
-  if (!graph) throw notOnnx(where, 'not an ONNX model: it holds no graph');
+  if (!graph) throw notOnnx(where, 'not an ONNX model: it has no graph');
 }
 
-/** A base-128 number at `from`; `end` is 0 where the bytes run out. */
+/** Reads a base-128 number at `from`. `end` is 0 if the bytes run out. */
 function varint(bytes: Buffer, from: number, length: number): { value: number; end: number } {
   let value = 0;
   for (let i = from; i < Math.min(length, from + 10); i++) {
@@ -88,7 +88,7 @@ function varint(bytes: Buffer, from: number, length: number): { value: number; e
   return { value: 0, end: 0 };
 }
 
-/** SHA-256 of a file in hexadecimal, or another digest of it; `prefix` is hashed before the contents. */
+/** Hexadecimal SHA-256 of a file, or another digest. `prefix` is hashed before the contents. */
 export async function digest(path: string, algorithm: 'sha256' | 'sha1' = 'sha256', prefix = ''): Promise<string> {
   const hash = createHash(algorithm).update(prefix);
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);

@@ -7,15 +7,15 @@ import type { Progress } from './download.ts';
 import { embeddedFolder, locate, type ModelFiles, readJson } from './folder.ts';
 import { checkOnnxFile, digest } from './onnx-file.ts';
 
-/** A model on this machine, ready to be read. */
+/** A model on this machine. */
 export interface ResolvedModel {
-  /** Short, for messages and run names. */
+  /** Short name for messages and runs. */
   readonly name: string;
-  /** What the user wrote. An address with secrets in it is here without them, and names the model by its checksum. */
+  /** As given by the user. For an address with secrets: without them, and with the checksum of the model. */
   readonly source: string;
   /** Absolute path of the `.onnx` file. */
   readonly path: string;
-  /** The folder that its JSON files (and external data) belong to. */
+  /** The folder of its JSON files and external data. */
   readonly folder: string;
   /** Parsed `preprocessor_config.json`, if there is one. */
   readonly preprocessing?: unknown;
@@ -24,30 +24,30 @@ export interface ResolvedModel {
   /** Parsed `tokenizer.json` and `tokenizer_config.json`, if the model takes texts. */
   readonly tokenizer?: unknown;
   readonly tokenizerConfig?: unknown;
-  /** SHA-256 of the `.onnx` file, in hexadecimal. The file is read for it when this is first called, where it has not been before. */
+  /** SHA-256 of the `.onnx` file, in hexadecimal. The first call may read the file. */
   readonly sha256: () => Promise<string>;
 }
 
 export interface ResolveOptions {
-  /** Called as bytes arrive; never for what is on disk already. */
+  /** Called when bytes arrive. Not called for files on disk. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Instead of `THAW_CACHE` or `~/.cache/thaw`. */
+  /** Cache folder. Default: `THAW_CACHE` or `~/.cache/thaw`. */
   readonly cacheDir?: string;
-  /** Instead of the global `fetch`. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** Ends a transfer; what has arrived is taken up by the next one. */
+  /** Ends a transfer. A later call resumes it. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Finds the model that `spec` names: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address,
- * `hf:owner/name[@revision]`, or `default`. Only addresses and `hf:` touch the network, and only the first time.
- * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`; what `signal` gives as its reason
+ * Finds a model: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address, `hf:owner/name[@revision]`,
+ * or `default`. Only addresses and `hf:` use the network, and only once.
+ * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`; the reason of `signal`
  */
 export async function resolveModel(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
   const { signal } = options;
   const files = await find(spec, options).catch((error) => {
-    // The request that it ended has failed for that alone.
+    // An aborted request fails with another error.
     signal?.throwIfAborted();
     throw error;
   });
@@ -71,10 +71,10 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   };
 }
 
-/** Whether `spec` names a place on this machine. Addresses begin with two letters at least: `C:\models` is a path. */
+/** Whether `spec` is a path on this machine. A scheme has at least two letters, so `C:\models` is a path. */
 export const isPath = (spec: string): boolean => spec !== 'default' && !/^[a-z][a-z0-9+.-]+:/i.test(spec);
 
-/** Whether `spec` is fetched from a server that it names. */
+/** Whether `spec` is an address of a server. */
 export const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default$|hf:)/.test(spec) && !existsSync(spec);
 
 async function find(
@@ -85,7 +85,7 @@ async function find(
   const remote = { cache: cacheDir === undefined ? cacheFolder() : resolve(cacheDir), fetch: ending, onProgress };
   if (spec === 'default') return embeddedModel();
   if (spec.startsWith('hf:')) {
-    // Only who asks for the hub waits for its library to load.
+    // The library of the hub loads only when needed.
     const { fetchFromHub } = await import('./hub.ts');
     return fetchFromHub(spec.slice(3), remote);
   }
@@ -97,7 +97,7 @@ async function embeddedModel(): Promise<ModelFiles> {
   if (!existsSync(embeddedFolder))
     throw new ThawError(
       'not-found',
-      'the default model is missing from this installation',
+      'the default model is missing in this installation',
       'Install thaw again, or give a model by path, address or hf:owner/name',
     );
   return { ...(await locate(embeddedFolder)), name: 'default' };

@@ -1,11 +1,11 @@
 /**
- * An ONNX file without the data of its large tensors, which stay in the file: each is declared as external data of the file itself. So a
- * model of any size is read by a few bytes for each tensor.
+ * Reads an ONNX file without the data of its large tensors, and declares that data as external data of the file itself. So a model of any
+ * size needs only a few bytes per tensor.
  */
 import { joined } from '../../bytes.ts';
 import { readInto } from './file-range.ts';
 
-/** A field of a message: where its tag, its contents and its end are in the file. */
+/** A field of a protobuf message, with the positions of its tag, contents and end in the file. */
 interface Field {
   readonly number: number;
   readonly wire: number;
@@ -14,7 +14,7 @@ interface Field {
   readonly end: number;
 }
 
-// Numbers of fields in onnx.proto.
+// Field numbers in onnx.proto.
 const GRAPH = 7;
 const INITIALIZER = 5;
 const RAW_DATA = 9;
@@ -22,7 +22,7 @@ const EXTERNAL_DATA = 13;
 const DATA_LOCATION = 14;
 const EXTERNAL = 1;
 
-/** Bytes that are read at a time. */
+/** Bytes to read at a time. */
 const WINDOW = 2 ** 16;
 
 export class Skeleton {
@@ -31,8 +31,8 @@ export class Skeleton {
   private until = 0;
 
   /**
-   * @param least bytes of tensors that stay in the file
-   * @param location that the data's place is given by
+   * @param least minimum bytes of a tensor that stays in the file
+   * @param location location of the external data
    */
   constructor(
     private readonly descriptor: number,
@@ -41,7 +41,7 @@ export class Skeleton {
     private readonly location: string,
   ) {}
 
-  /** @returns undefined if the file is malformed: reading it as a whole gives the reason */
+  /** @returns undefined for a malformed file; a normal read then reports the reason */
   bytes(): Uint8Array | undefined {
     try {
       return joined(this.message(0, this.size, (field) => (field.number === GRAPH ? this.graph(field) : undefined)));
@@ -72,7 +72,7 @@ export class Skeleton {
     return withLength(INITIALIZER, [...rest, ...external, declared]);
   }
 
-  /** A message's fields, those replaced that `replaced` has something for. */
+  /** The fields of a message. `replaced` returns the new bytes of a field, or undefined to keep it. */
   private message(
     from: number,
     to: number,
@@ -141,7 +141,7 @@ class Malformed extends Error {}
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** A field that holds a message or text. */
+/** A field with a message or text. */
 function withLength(field: number, contents: readonly Uint8Array[]): readonly Uint8Array[] {
   const head: number[] = [(field << 3) | 2];
   let length = contents.reduce((all, part) => all + part.length, 0);

@@ -1,6 +1,6 @@
 /**
- * A checkpoint is one safetensors file that can tell whether it is whole: its metadata holds the SHA-256 of the file itself, taken
- * with zeros in the digest's place.
+ * A checkpoint is one safetensors file that can verify itself: its metadata has the SHA-256 of the file, computed with zeros in place of
+ * the digest.
  */
 import { createHash } from 'node:crypto';
 import { link, rename, rm } from 'node:fs/promises';
@@ -9,14 +9,14 @@ import { safetensorsParts } from '../../compiler/step/index.ts';
 import { ThawError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
 import { type Checkpoint, checkpointFile, readCheckpoint } from '../../training/index.ts';
-import { beside, codeOf, holds, readIfThere, writeAtomically } from '../disk/index.ts';
+import { codeOf, hasContents, readIfThere, temporaryName, writeAtomically } from '../disk/index.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export type CheckpointKind = 'last' | 'best';
 
 export interface LoadedCheckpoint extends Checkpoint {
   readonly identity: RunIdentity;
-  /** One line for the user, where the newest file is damaged and this is the one before it. */
+  /** One line for the user if the newest file is damaged and this is the previous one. */
   readonly notice?: string;
 }
 
@@ -24,7 +24,7 @@ const FILE = 'checkpoint.safetensors';
 const PREVIOUS = 'previous.safetensors';
 const BLANK = '0'.repeat(64);
 
-/** The file in parts, of which all but the first are the state's own bytes: a large state is not held a second time to be written. */
+/** The file in parts. All but the first are the state's own bytes, so writing needs no second copy of a large state. */
 export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity): Uint8Array[] {
   const parts = safetensorsParts(checkpointFile(checkpoint, { sha256: BLANK, identity: JSON.stringify(identity) }));
   const digest = createHash('sha256');
@@ -33,7 +33,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint, identity: RunIdentity):
   return parts;
 }
 
-/** @throws ThawError `run-directory` where a single bit of it is not as it was written, `bad-data` where it is no safetensors file */
+/** @throws ThawError `run-directory` if a single bit has changed, `bad-data` if it is not a safetensors file */
 export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly identity: RunIdentity } {
   const at = digestPlace(bytes);
   const stated = at < 0 ? '' : new TextDecoder('latin1').decode(bytes.subarray(at, at + BLANK.length));
@@ -46,7 +46,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint & { readonly ide
 const NEW_RUN = 'Start a new run with `thaw train`';
 const damaged = (why: string) => new ThawError('run-directory', `the checkpoint is damaged: ${why}`, NEW_RUN);
 
-/** Where the digest's hexadecimal digits begin. The header is JSON, so that this key can stand nowhere else in it unescaped. */
+/** Position of the digest's hexadecimal digits. The header is JSON, so the unescaped key occurs only here. */
 function digestPlace(bytes: Uint8Array): number {
   if (bytes.length < 8) return -1;
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
@@ -66,10 +66,10 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 /**
- * Writes `folder/checkpoint.safetensors`; the one before it, if it is whole, stays as `previous.safetensors`. At every instant one of
- * the two is whole: the new file is flushed and read back before it takes its place.
+ * Writes `folder/checkpoint.safetensors`. The previous file, if intact, becomes `previous.safetensors`. The new file is flushed and read
+ * back before the rename, so one of the two is intact at any time.
  *
- * @param known whether the one before it is known to be whole
+ * @param known whether the previous file is known to be intact
  */
 export async function saveCheckpoint(
   folder: string,
@@ -80,11 +80,11 @@ export async function saveCheckpoint(
   const path = join(folder, FILE);
   const parts = encodeCheckpoint(checkpoint, identity);
   await writeAtomically(path, parts, async (written) => {
-    if (!(await holds(written, parts)))
+    if (!(await hasContents(written, parts)))
       throw new ThawError(
         'run-directory',
-        `cannot write ${path}: what is read back is not what was written`,
-        'Check the disk; a run goes on with `thaw resume`',
+        `cannot write ${path}: the file differs from the written data`,
+        'Check the disk, then resume the run with `thaw resume`',
       );
     if (known || (await isWhole(path))) await keepPrevious(path, join(folder, PREVIOUS));
   });
@@ -96,25 +96,25 @@ const isWhole = (path: string): Promise<boolean> =>
     .catch(() => false);
 
 async function keepPrevious(path: string, previous: string): Promise<void> {
-  const second = beside(previous);
+  const second = temporaryName(previous);
   try {
     await link(path, second);
     await rename(second, previous);
-    // Where the two are one file already, as after a kill right here, a rename does nothing (POSIX).
+    // A rename between two links to the same file does nothing (POSIX), for example after a kill at this point.
     await rm(second, { force: true });
   } catch (error) {
     await rm(second, { force: true });
     if (codeOf(error) === 'ENOENT') return;
-    // Without hard links the previous one is moved; a kill right here leaves it alone, and whole.
+    // Without hard links, the file is moved. A kill at this point leaves only the previous file, which is intact.
     await rename(path, previous);
   }
 }
 
 /**
- * Reads the newest whole checkpoint of a folder.
+ * Reads the newest intact checkpoint of a folder.
  *
- * @param epoch passes over those that were made after another one
- * @throws ThawError `run-directory` where there is none
+ * @param epoch skips checkpoints of other epochs
+ * @throws ThawError `run-directory` if there is none
  */
 export async function loadCheckpoint(folder: string, epoch?: number): Promise<LoadedCheckpoint> {
   const problems: string[] = [];
@@ -126,9 +126,9 @@ export async function loadCheckpoint(folder: string, epoch?: number): Promise<Lo
       if (!loaded || (epoch !== undefined && loaded.progress.epoch !== epoch)) continue;
       if (problems.length === 0) return loaded;
       const { step } = loaded.progress;
-      return { ...loaded, notice: `${problems[0]}; going on from the one before it, after step ${step}` };
+      return { ...loaded, notice: `${problems[0]}; resuming from the previous checkpoint, after step ${step}` };
     } catch (error) {
-      // What is wrong with the file itself names it.
+      // Some messages already start with the path.
       const { message } = error as Error;
       problems.push(message.startsWith(path) ? message : `${path}: ${message}`);
     }
@@ -137,7 +137,7 @@ export async function loadCheckpoint(folder: string, epoch?: number): Promise<Lo
     ? new ThawError('run-directory', problems.join('; '), NEW_RUN)
     : new ThawError(
         'run-directory',
-        `there is no checkpoint in ${folder}`,
-        'The run stopped before its first one: start it again with `thaw train`',
+        `${folder} has no checkpoint`,
+        'The run stopped before its first checkpoint; start it again with `thaw train`',
       );
 }

@@ -10,7 +10,6 @@ import type { Checkpoint, EpochRow } from '../../training/index.ts';
 import {
   type Contents,
   codeOf,
-  explained,
   flushFolder,
   ignoring,
   makeFolder,
@@ -18,6 +17,7 @@ import {
   removeLeftovers,
   replaceFolder,
   writeAtomically,
+  writeError,
 } from '../disk/index.ts';
 import { type CheckpointKind, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunIdentity } from './identity.ts';
@@ -26,25 +26,25 @@ import { appendRow, readRows, rewriteRows } from './metrics-files.ts';
 import { isUnfinishedSource, loadSource, type RunSource, saveSource } from './source.ts';
 
 const CONFIG = 'config.yaml';
-/** What a run tells of itself beyond checkpoints and metrics. */
+/** Facts about a run beyond its checkpoints and metrics. */
 export const RECORD_FILE = 'record.json';
 const CHECKPOINTS = 'checkpoints';
 /** The last file of a finished run. */
 export const REPORT_FILE = 'report.html';
 /** The first file of a finished run. */
 const MODEL_FILE = join('model', 'onnx', 'model.onnx');
-/** Beside what is being made in one go: what it is, and what makes it. */
+/** Marks an unfinished directory. It contains a description, and the command that creates it. */
 const UNFINISHED = 'unfinished.json';
 
-/** A run directory that a command makes in one go, not by a training that goes on. */
+/** A run directory that a command writes in one go, without a training that can resume. */
 export interface Making {
-  /** As in "holds …". */
+  /** Completes "contains …". */
   readonly what: string;
-  /** Makes it again from the start. */
+  /** Creates it from the start. */
   readonly command: string;
 }
 
-/** A run directory that is only read: no lock is needed, since every file in it is whole at any time. */
+/** A run directory for reading. It needs no lock, because every file in it is complete at any time. */
 export class RunReader {
   /** @param path absolute */
   constructor(readonly path: string) {}
@@ -64,10 +64,10 @@ export class RunReader {
     } catch (cause) {
       throw new ThawError('run-directory', `cannot read ${path}: ${firstLine(cause)}`, 'Fix the file', { cause });
     }
-    throw new ThawError('run-directory', `${path} holds no settings`, 'Fix the file');
+    throw new ThawError('run-directory', `${path} contains no settings`, 'Fix the file');
   }
 
-  /** @throws ThawError `run-directory` where it is missing or damaged */
+  /** @throws ThawError `run-directory` if the source is missing or damaged */
   source(): Promise<RunSource> {
     return loadSource(join(this.path, CHECKPOINTS));
   }
@@ -78,38 +78,38 @@ export class RunReader {
   }
 
   /**
-   * The newest whole checkpoint; its `notice` says so if that is not the newest.
+   * The newest intact checkpoint. If a newer one is damaged, `notice` reports it.
    *
-   * @throws ThawError `run-directory` where there is none
+   * @throws ThawError `run-directory` if there is none
    */
   checkpoint(kind: CheckpointKind): Promise<LoadedCheckpoint> {
     return loadCheckpoint(this.folderOf(kind));
   }
 
   /**
-   * From where the run goes on: its newest whole checkpoint, or where none is left of the last, that of its best epoch.
+   * The checkpoint to resume from: the newest intact one, or, if no last checkpoint is left, that of the best epoch.
    *
-   * @returns undefined where none was made yet
-   * @throws ThawError `run-directory` where all are damaged
+   * @returns undefined if the run has no checkpoint yet
+   * @throws ThawError `run-directory` if all are damaged
    */
   async newest(): Promise<LoadedCheckpoint | undefined> {
     if (!this.hasCheckpoint('last')) return undefined;
     return this.checkpoint('last').catch(async (error: Error) => {
       if (!this.hasCheckpoint('best')) throw error;
       const best = await this.checkpoint('best');
-      return { ...best, notice: `${error.message}; going on from the best epoch, after step ${best.progress.step}` };
+      return { ...best, notice: `${error.message}; resuming from the best epoch, after step ${best.progress.step}` };
     });
   }
 
-  /** What the run ships: the checkpoint of its best epoch, or where that is lost or there is none, the last one. */
+  /** The checkpoint to ship: that of the best epoch, or the last one if the best is lost or missing. */
   async shipped(last: LoadedCheckpoint): Promise<LoadedCheckpoint> {
     const { best, epoch, batch, step } = last.progress;
     if (!best) return last;
-    // Killed between the two and gone on elsewhere, a run may have one of an epoch that came out otherwise then.
+    // A kill between both checkpoints, and a resume elsewhere, can leave a best checkpoint of another epoch.
     return loadCheckpoint(this.folderOf('best'), best.epoch).catch((error: Error) => {
       if (epoch === best.epoch && batch === 0) return last;
       const lost = `the weights of the best epoch, ${best.epoch}, are lost (${error.message})`;
-      return { ...last, notice: `${lost}; taking those of the last step, ${step}` };
+      return { ...last, notice: `${lost}; using those of the last step, ${step}` };
     });
   }
 
@@ -117,7 +117,7 @@ export class RunReader {
     return join(this.path, CHECKPOINTS, kind);
   }
 
-  /** Whether the run has its model, and its report if one is asked for. */
+  /** Whether the run has its model or its report. */
   has(what: 'model' | 'report'): boolean {
     const file = join(this.path, what === 'model' ? MODEL_FILE : REPORT_FILE);
     return existsSync(file) && statSync(file).isFile();
@@ -131,12 +131,12 @@ export class RunReader {
 
 const firstLine = (error: unknown): string => String((error as Error).message ?? error).split('\n')[0];
 
-/** A run directory that this process writes, whose lock it holds until `release`. */
+/** A run directory for writing. This process holds its lock until `release`. */
 export class RunWriter extends RunReader {
   private identity: RunIdentity | undefined;
   private readonly saved = new Set<CheckpointKind>();
 
-  /** Use `createRun` or `resumeRun`. @param unlock gives the lock back */
+  /** Use `createRun` or `resumeRun`. @param unlock releases the lock */
   constructor(
     path: string,
     private readonly unlock: () => Promise<void>,
@@ -148,24 +148,24 @@ export class RunWriter extends RunReader {
     return this.writeFile(CONFIG, stringify(config, { aliasDuplicateObjects: false }));
   }
 
-  /** A folder that was deleted meanwhile must not come back with a part of the run in it. */
+  /** Throws if the folder was deleted, so that a write does not recreate a part of the run. */
   private assertThere(): void {
     if (holdsLock(this.path)) return;
     throw new ThawError(
       'run-directory',
-      `${this.path} was deleted or moved while the run was at work in it`,
-      'Put it back and continue with `thaw resume`, or start again',
+      `${this.path} was deleted or moved during the run`,
+      'Restore it and resume with `thaw resume`, or start again',
     );
   }
 
-  /** Once, before the first checkpoint. */
+  /** Called once, before the first checkpoint. */
   async saveSource(source: RunSource): Promise<void> {
     this.assertThere();
     await saveSource(join(this.path, CHECKPOINTS), source);
     this.identity = source.identity;
   }
 
-  /** Writes `checkpoints/<kind>/`, keeping the one before. A kill or a full disk leaves a whole one. */
+  /** Writes `checkpoints/<kind>/` and keeps the previous one. A kill or a full disk leaves an intact checkpoint. */
   async saveCheckpoint(kind: CheckpointKind, checkpoint: Checkpoint): Promise<void> {
     this.assertThere();
     this.identity ??= (await this.source()).identity;
@@ -179,28 +179,28 @@ export class RunWriter extends RunReader {
     return appendRow(this.path, row);
   }
 
-  /** Makes the metrics files hold exactly these rows: on resume, those of the checkpoint's progress. */
+  /** Makes the metrics files contain exactly these rows. On resume, they are those of the checkpoint. */
   async rewindRows(rows: readonly EpochRow[]): Promise<void> {
     this.assertThere();
     return rewriteRows(this.path, rows);
   }
 
-  /** `artifacts/stage-N/`, in place of what was there. @param stage counted from 1 */
+  /** Writes `artifacts/stage-N/`, and replaces an existing one. @param stage counted from 1 */
   writeArtifacts(stage: number, files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder(join('artifacts', `stage-${stage}`), files);
   }
 
-  /** `model/`, in place of what was there. */
+  /** Writes `model/`, and replaces an existing one. */
   writeModelFolder(files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder('model', files);
   }
 
-  /** `adapters/`, in place of what was there. */
+  /** Writes `adapters/`, and replaces an existing one. */
   writeAdapters(files: ReadonlyMap<string, Contents>): Promise<void> {
     return this.writeFolder('adapters', files);
   }
 
-  /** Any other file of the run, by its path within it. */
+  /** Writes any other file of the run, by its relative path. */
   async writeFile(file: string, contents: Contents): Promise<void> {
     this.assertThere();
     return writeAtomically(join(this.path, file), contents);
@@ -211,13 +211,13 @@ export class RunWriter extends RunReader {
     return replaceFolder(join(this.path, folder), files);
   }
 
-  /** What was made in one go is whole. */
-  async madeWhole(): Promise<void> {
+  /** Marks the directory as finished. */
+  async markFinished(): Promise<void> {
     await rm(join(this.path, UNFINISHED), { force: true });
     await flushFolder(this.path);
   }
 
-  /** Gives the lock back. A directory in which nothing was written is removed. */
+  /** Releases the lock, and removes an empty directory. */
   async release(): Promise<void> {
     await this.unlock();
     await rmdir(this.path).catch(() => undefined);
@@ -225,23 +225,23 @@ export class RunWriter extends RunReader {
 }
 
 /**
- * Makes a new run directory and takes its lock.
+ * Creates a run directory and takes its lock.
  *
- * @param options `out` is its path; without it the first free `runs/<name of the data>-<n>` is taken. What is made in one go (`making`) takes
- * the place of what was left of another try, and calls `madeWhole` at its end
- * @throws ThawError `run-directory` when there is something at `out`, or another process is at work there
+ * @param options `out` is its path; default: the first free `runs/<name of the data>-<n>`. With `making`, it replaces an unfinished directory,
+ * and the caller must call `markFinished` at the end
+ * @throws ThawError `run-directory` if `out` is not empty, or another process uses it
  */
 export async function createRun({ out, data, making }: NewRun): Promise<RunWriter> {
   const path = out === undefined ? await freshFolder(data) : resolve(out);
   const there = await stat(path).catch(ignoring('ENOENT', 'ENOTDIR'));
   if (there && !there.isDirectory()) {
-    throw new ThawError('run-directory', `${path} is a file, and a run is a folder`, 'Choose another --out');
+    throw new ThawError('run-directory', `${path} is a file, but a run needs a folder`, 'Choose another --out');
   }
   await makeFolder(path);
   const unlock = await takeLock(path);
   const contents = (await readdir(path)).filter((name) => !isLockFile(name) && !name.endsWith('.tmp'));
   const again = making !== undefined && contents.includes(UNFINISHED);
-  if (contents.length === 0 || again || (await neverBegan(path, contents))) {
+  if (contents.length === 0 || again || (await hasNoSource(path, contents))) {
     if (making) await writeAtomically(join(path, UNFINISHED), `${JSON.stringify(making)}\n`);
     for (const name of contents) if (name !== UNFINISHED) await rm(join(path, name), { recursive: true });
     await removeLeftovers(path);
@@ -249,12 +249,12 @@ export async function createRun({ out, data, making }: NewRun): Promise<RunWrite
   }
   await unlock();
   const unfinished = await unfinishedIn(path);
-  if (unfinished) throw cutOff(out ?? path, unfinished);
+  if (unfinished) throw unfinishedError(out ?? path, unfinished);
   throw contents.includes(CONFIG) || contents.includes(CHECKPOINTS)
     ? new ThawError(
         'run-directory',
-        `${out ?? path} already holds a run`,
-        `Go on with it: thaw resume ${out ?? path}, or choose another --out`,
+        `${out ?? path} already contains a run`,
+        `Resume it: thaw resume ${out ?? path}, or choose another --out`,
       )
     : new ThawError('run-directory', `${out ?? path} is not empty`, 'Choose another --out');
 }
@@ -267,35 +267,35 @@ export interface NewRun {
 
 const makingSchema = z.object({ what: z.string(), command: z.string() });
 
-/** What a directory was to become, if it was cut off. */
+/** The description of an unfinished directory. */
 export async function unfinishedIn(path: string): Promise<Making | undefined> {
   const text = await readTextIfThere(join(path, UNFINISHED));
   if (text === undefined) return undefined;
   try {
     return parseJson(text, makingSchema, { what: UNFINISHED, hint: '' });
   } catch {
-    return { what: 'what another command was making', command: 'that command, with the same --out' };
+    return { what: 'the unfinished result of another command', command: 'that command, with the same --out' };
   }
 }
 
-/** Whether a run can be made at a path: nothing is there, or what was cut off before there was anything in it. */
+/** Whether a run can be created at a path: nothing exists, or only unfinished output without content. */
 export async function isFree(path: string): Promise<boolean> {
   const names = await readdir(path).catch(ignoring('ENOENT'));
   return !names || names.includes(UNFINISHED) || names.every((name) => isLockFile(name) || name.endsWith('.tmp'));
 }
 
-const cutOff = (path: string, { what, command }: Making): ThawError =>
-  new ThawError('run-directory', `${path} holds ${what}, cut off before it was whole`, `Make it again: ${command}`);
+const unfinishedError = (path: string, { what, command }: Making): ThawError =>
+  new ThawError('run-directory', `${path} contains ${what}, but it is unfinished`, `Run again: ${command}`);
 
-/** A run that was killed before its source was whole: there is nothing to go on with. */
-async function neverBegan(path: string, contents: readonly string[]): Promise<boolean> {
+/** Whether a run was killed before its source was saved, so that it cannot resume. */
+async function hasNoSource(path: string, contents: readonly string[]): Promise<boolean> {
   const beginnings = [CONFIG, RECORD_FILE, CHECKPOINTS];
   if (!contents.includes(CONFIG) || !contents.every((name) => beginnings.includes(name))) return false;
   const inside = await namesIn(join(path, CHECKPOINTS));
   return inside.every(isUnfinishedSource);
 }
 
-/** None where there is no folder. */
+/** Empty if the folder does not exist. */
 const namesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
 
@@ -315,20 +315,20 @@ async function freshFolder(data: string): Promise<string> {
       await flushFolder(parent);
       return path;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw explained(error, path);
+      if (codeOf(error) !== 'EEXIST') throw writeError(error, path);
     }
   }
 }
 
-/** @throws ThawError `run-directory` when there is no run at the path */
+/** @throws ThawError `run-directory` if there is no run at the path */
 export async function openRun(path: string): Promise<RunReader> {
   return new RunReader(await runAt(path));
 }
 
 /**
- * Opens a run to go on with it: takes its lock and removes what a killed process left unfinished.
+ * Opens a run to resume it: takes its lock, and removes the leftovers of a killed process.
  *
- * @throws ThawError `run-directory` when there is no run at the path, or another process is at work there
+ * @throws ThawError `run-directory` if there is no run at the path, or another process uses it
  */
 export async function resumeRun(path: string): Promise<RunWriter> {
   const absolute = await runAt(path);
@@ -346,12 +346,12 @@ async function runAt(path: string): Promise<string> {
   requireText(path, 'run', 'Give the directory that `thaw train` made, such as runs/NAME');
   const absolute = resolve(path);
   const unfinished = await unfinishedIn(absolute);
-  if (unfinished) throw cutOff(path, unfinished);
+  if (unfinished) throw unfinishedError(path, unfinished);
   if (existsSync(join(absolute, CONFIG))) return absolute;
   const there = existsSync(absolute);
   throw new ThawError(
     'run-directory',
-    there ? `${path} is not a run: it has no ${CONFIG}` : `there is no run at ${path}`,
-    'Give the directory that `thaw train` made, such as runs/NAME',
+    there ? `${path} is not a run: it has no ${CONFIG}` : `${path} does not exist`,
+    'Give a directory from `thaw train`, such as runs/NAME',
   );
 }

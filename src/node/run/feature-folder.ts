@@ -8,25 +8,25 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** Of SHA-256. */
+/** Length of a SHA-256. */
 const DIGEST_BYTES = 32;
 
 const digestOf = (key: string, bytes: Uint8Array): Buffer =>
   createHash('sha256').update(key).update('\0').update(bytes).digest();
 
 /**
- * Features in a folder, one file each: the SHA-256 of key and bytes, then the bytes. What does not agree with it (cut off, another
- * key's, written by something else) is removed and never given out. Above its limit the folder loses what was not used for longest;
- * what this process used stays, and where that alone fills it, nothing more is written.
+ * A folder with one file per feature: the SHA-256 of key and bytes, then the bytes. Files that do not match (truncated, of another key,
+ * foreign) are removed and never returned. Above its size limit, the folder loses the least recently used files. Files that this process
+ * uses stay; if they alone fill the folder, it accepts no more.
  */
 export class FeatureFolder implements FeatureStore {
   private readonly used = new Set<string>();
-  /** Those that this process has not used, oldest first. */
+  /** Files that this process has not used, oldest first. */
   private idle: Promise<Entry[]> | undefined;
   private bytes = 0;
   private failed = false;
 
-  /** @param onProblem told once if the folder cannot be written; features are then computed again another time */
+  /** @param onProblem called once if the folder is not writable; features are then computed again in the next run */
   constructor(
     readonly folder: string,
     private readonly maximumBytes: number,
@@ -44,7 +44,7 @@ export class FeatureFolder implements FeatureStore {
     }
     this.used.add(file);
     const now = new Date();
-    // It may just have been removed by another process, or the folder be read-only: the bytes are good all the same.
+    // Another process may have removed the file, or the folder is read-only. The bytes are still valid.
     await utimes(file, now, now).catch(() => undefined);
     return bytes;
   }
@@ -69,7 +69,7 @@ export class FeatureFolder implements FeatureStore {
       this.failed = true;
       const { code, message } = error as NodeJS.ErrnoException;
       this.onProblem(
-        `features are not kept in ${this.folder}: ${code === 'ENOSPC' ? 'the disk is full' : (code ?? message)}`,
+        `cannot write features to ${this.folder}: ${code === 'ENOSPC' ? 'the disk is full' : (code ?? message)}`,
       );
     }
   }
@@ -79,7 +79,7 @@ export class FeatureFolder implements FeatureStore {
     return join(this.folder, name.slice(0, 2), name.slice(2));
   }
 
-  /** Counts `size` more bytes; false where there is no room for them. */
+  /** Reserves `size` bytes. Returns false if there is no space. */
   private async makeRoom(size: number): Promise<boolean> {
     this.idle ??= this.list();
     const idle = await this.idle;
@@ -94,7 +94,7 @@ export class FeatureFolder implements FeatureStore {
     return true;
   }
 
-  /** All files, oldest first; counts them, and removes what interrupted writing left. */
+  /** Lists all files, oldest first, updates the size, and removes leftovers of interrupted writes. */
   private async list(): Promise<Entry[]> {
     const found: (Entry & { readonly time: number })[] = [];
     for (const folder of await readdir(this.folder).catch(() => [])) {
@@ -111,5 +111,5 @@ export class FeatureFolder implements FeatureStore {
   }
 }
 
-/** Milliseconds after which a file that is still being written is nobody's. */
+/** Milliseconds after which an unfinished file counts as abandoned. */
 const STALE = 60 * 60_000;

@@ -18,7 +18,7 @@ export const identitySchema = z.object({
   }),
 });
 
-/** Tells one data set from another: its splits' sizes, and a digest of every sample's split, path, labels and file size, or label and text. */
+/** Identifies a data set: the sizes of its splits, and a digest of each sample's split, path, labels and file size, or labels and text. */
 export interface SampleIdentity {
   readonly sha256: string;
   readonly train: number;
@@ -26,7 +26,7 @@ export interface SampleIdentity {
   readonly test: number;
 }
 
-/** What must stay the same from a run's start to its end. */
+/** Facts that must stay the same for the whole run. */
 export interface RunIdentity {
   /** SHA-256 of the source model's file, in hexadecimal. */
   readonly model: string;
@@ -34,7 +34,7 @@ export interface RunIdentity {
   readonly samples: SampleIdentity;
 }
 
-/** @param root the data set's folder: it may move as a whole */
+/** @param root the data set's folder, which can move as a whole */
 export async function identifySamples(dataset: Dataset, root: string): Promise<SampleIdentity> {
   const hash = createHash('sha256');
   for (const split of ['train', 'val', 'test'] as const) {
@@ -55,24 +55,24 @@ export async function identifySamples(dataset: Dataset, root: string): Promise<S
   return { sha256: hash.digest('hex'), train: train.length, val: val.length, test: test.length };
 }
 
-/** @throws ThawError `run-directory` naming what has changed since the run began */
+/** @throws ThawError `run-directory` with the changed facts */
 export function checkIdentity(run: RunIdentity, now: RunIdentity): void {
   const changed = (what: string) => {
     throw new ThawError('run-directory', what, 'Restore it, or start a new run with `thaw train`');
   };
   if (run.model !== now.model) {
     changed(
-      `the model has changed since the run began (SHA-256 ${run.model.slice(0, 12)}…, now ${now.model.slice(0, 12)}…)`,
+      `the model has changed since the run started (SHA-256 ${run.model.slice(0, 12)}…, now ${now.model.slice(0, 12)}…)`,
     );
   }
   if (JSON.stringify(run.classes) !== JSON.stringify(now.classes)) {
-    changed(`the classes have changed since the run began: ${listed(run.classes)}; now ${listed(now.classes)}`);
+    changed(`the classes have changed since the run started: ${listed(run.classes)}; now ${listed(now.classes)}`);
   }
   if (run.samples.sha256 === now.samples.sha256) return;
   const counts = (['train', 'val', 'test'] as const)
     .filter((split) => run.samples[split] !== now.samples[split])
     .map((split) => `${split} had ${run.samples[split]} images, now ${now.samples[split]}`);
-  changed(`the data set has changed since the run began: ${counts.join(', ') || 'other files, labels or sizes'}`);
+  changed(`the data set has changed since the run started: ${counts.join(', ') || 'other files, labels or sizes'}`);
 }
 
 const listed = (classes: readonly string[]): string =>

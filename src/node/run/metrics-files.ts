@@ -1,4 +1,4 @@
-/** `results.csv`, `metrics.jsonl` and TensorBoard's event file: one row an epoch. */
+/** `results.csv`, `metrics.jsonl` and TensorBoard's event file: one row per epoch. */
 
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
@@ -27,7 +27,7 @@ export async function appendRow(folder: string, row: EpochRow): Promise<void> {
   await append(events, eventFileHeader(now), scalarEvents(row.epoch, now, epochScalars(row)));
 }
 
-/** Makes the files hold exactly these rows, whatever they held; what TensorBoard knows of their times is kept. */
+/** Makes the files contain exactly these rows. Keeps TensorBoard's times of existing steps. */
 export async function rewriteRows(folder: string, rows: readonly EpochRow[]): Promise<void> {
   const events = await eventFile(folder);
   const times = wallTimes((await readIfThere(join(folder, events))) ?? new Uint8Array());
@@ -42,15 +42,15 @@ export async function rewriteRows(folder: string, rows: readonly EpochRow[]): Pr
 }
 
 /**
- * The rows of `metrics.jsonl`; a last line that was cut off is left out. Numbers that JSON could not hold come back as NaN.
+ * The rows of `metrics.jsonl`, without a truncated last line. Numbers that JSON cannot store become NaN.
  *
- * @throws ThawError `run-directory` naming a line that is damaged
+ * @throws ThawError `run-directory` with the damaged line
  */
 export async function readRows(folder: string): Promise<EpochRow[]> {
   const path = join(folder, JSONL);
   const text = (await readTextIfThere(path)) ?? '';
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  const hint = 'Resume the run, which writes the file again';
+  const hint = 'Resume the run: it rewrites the file';
   return lines.flatMap((line, i) =>
     line === '' ? [] : [parseJson(line, rowSchema, { what: `line ${i + 1} of ${path}`, hint })],
   );
@@ -62,8 +62,8 @@ async function eventFile(folder: string): Promise<string> {
 }
 
 /**
- * Wall time by step, of whole records only: uint64 length, uint32 checksum, data, uint32 checksum. An `Event` begins with its
- * wall time (field 1, double), and its step (field 2, varint) follows where it is not 0.
+ * Wall time by step, from complete records: uint64 length, uint32 checksum, data, uint32 checksum. An `Event` starts with its wall time
+ * (field 1, double). If its step is not 0, it follows (field 2, varint).
  */
 function wallTimes(bytes: Uint8Array): Map<number, number> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

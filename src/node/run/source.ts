@@ -1,4 +1,4 @@
-/** The model that a run trains, as it was before the first step: resuming and exporting need no other file. */
+/** The model that a run trains, before the first step. Resume and export need no other file. */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,20 +11,20 @@ import { readModelFile } from '../models/files.ts';
 import { identitySchema, type RunIdentity } from './identity.ts';
 
 export interface RunSource {
-  /** With its new head in place. */
+  /** Includes its new head. */
   readonly model: Model;
   readonly identity: RunIdentity;
-  /** Whatever else the caller needs to go on, as JSON: preprocessing, the model's name, … */
+  /** Other data for a resume, as JSON: preprocessing, the model's name, … */
   readonly about: Readonly<Record<string, unknown>>;
 }
 
 const MODEL = 'source.onnx';
 const DATA = 'source.onnx.data';
 const NOTES = 'source.json';
-/** Larger models have their weights in a second file, well below the 2 GiB that one can hold. */
+/** Larger models store their weights in a second file. One file can have at most 2 GiB. */
 const ONE_FILE_LIMIT = 2 ** 30;
 
-/** What a kill leaves in the folder before the notes are there, by which the rest is found. */
+/** Whether a file is a leftover of a kill before the notes were written. */
 export const isUnfinishedSource = (name: string): boolean => [MODEL, DATA].includes(name) || name.endsWith('.tmp');
 
 const notesSchema = z.object({
@@ -45,14 +45,14 @@ export async function saveSource(folder: string, { model, identity, about }: Run
   await writeAtomically(join(folder, NOTES), `${JSON.stringify({ format: 1, files, identity, about }, null, 2)}\n`);
 }
 
-/** @throws ThawError `run-directory` where it is missing or damaged */
+/** @throws ThawError `run-directory` if the source is missing or damaged */
 export async function loadSource(folder: string): Promise<RunSource> {
   const path = join(folder, NOTES);
   const text = await readTextIfThere(path);
   if (text === undefined) {
     throw new ThawError(
       'run-directory',
-      `there is no ${path}: the run stopped before it began to train`,
+      `${path} does not exist: the run stopped before training started`,
       'Start it again with `thaw train`',
     );
   }

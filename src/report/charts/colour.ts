@@ -1,4 +1,4 @@
-/** From meltwater to warm: the colour of what has been thawed for a while. */
+/** Colours from ice to warm, for layers that have trained for longer and longer. */
 const RAMP = [
   [0x3c, 0x9f, 0xd0],
   [0x86, 0xc5, 0xd6],
@@ -7,7 +7,7 @@ const RAMP = [
   [0xdf, 0x62, 0x32],
 ] as const;
 
-/** `#rrggbb` at `position`: 0 is just thawed, 1 is warm. */
+/** `#rrggbb` at `position`, from 0 (just thawed) to 1 (warm). */
 export function warmth(position: number): string {
   const at = Math.min(1, Math.max(0, position)) * (RAMP.length - 1);
   const from = Math.min(Math.floor(at), RAMP.length - 2);

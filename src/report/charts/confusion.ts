@@ -1,14 +1,14 @@
-/** The confusion matrix: a square of counts, each row shaded by its share of the row. */
+/** The confusion matrix: counts, with each cell shaded by its share of the row. */
 import { shortened } from '../../graphemes.ts';
 import { count, percent, sum } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
-/** Pixels a class, by how many there are; numbers are written where they fit. */
+/** Cell size in pixels by the number of classes. Cells show numbers if they fit. */
 function cellSize(classes: number): number {
   return classes <= 6 ? 64 : classes <= 12 ? 44 : classes <= 20 ? 32 : classes <= 40 ? 18 : 12;
 }
 
-/** Opacity of a cell of almost nothing: a single mistake must be seen. */
+/** Minimum opacity, so that a single mistake is visible. */
 const FAINTEST = 0.22;
 
 /**
@@ -42,14 +42,14 @@ export function confusionPlot(
       const opacity = FAINTEST + (1 - FAINTEST) * share;
       return html`<g class="${tone}"><rect x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${cell - 2}" rx="${cell > 20 ? 3 : 1}" fill-opacity="${opacity.toFixed(3)}"/>
 ${cell >= 32 && html`<text class="${share > 0.7 ? 'on' : ''}" x="${x + cell / 2}" y="${y + cell / 2 + 5}">${count(number)}</text>`}
-<title>${classes[truth]}, taken for ${classes[predicted]}: ${count(number)} of ${count(total)} (${percent(share)})</title></g>
+<title>${classes[truth]} predicted as ${classes[predicted]}: ${count(number)} of ${count(total)} (${percent(share)})</title></g>
 `;
     });
   });
 
   const right = sum(confusion.map((row, i) => row[i]));
   const all = sum(confusion.map(sum));
-  const svg = html`<svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} images on the diagonal. The table of classes below has the numbers.">
+  const svg = html`<svg class="confusion${width <= 900 && width > 640 && ' fit'}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-size="${font}" role="img" aria-label="Confusion matrix of ${n} classes: ${count(right)} of ${count(all)} images on the diagonal. See the table of classes for the numbers.">
 <text class="axis" x="${margin}" y="14">predicted →</text>
 <text class="axis end" x="${margin - 8}" y="${top - 8}">truth ↓</text>
 <rect class="ground" x="${margin}" y="${top}" width="${n * cell}" height="${n * cell}"/>
@@ -68,6 +68,6 @@ ${cells}
   return { svg, width, height };
 }
 
-/** The same in a box that scrolls where it does not fit. */
+/** The matrix in a box that scrolls if it is too wide. */
 export const confusionMatrix = (classes: readonly string[], confusion: readonly (readonly number[])[]): Html =>
   html`<div class="scroll" tabindex="0">${confusionPlot(classes, confusion).svg}</div>`;

@@ -1,4 +1,4 @@
-/** Charts as SVG that needs no script: of the report, and of whoever shows a training live. */
+/** Charts as SVG without scripts, for the report and for pages that show a training live. */
 export { stageColour, warmth } from './colour.ts';
 export { confusionMatrix } from './confusion.ts';
 export { type Band, type LineChart, lineChart, type Series } from './line.ts';

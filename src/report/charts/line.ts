@@ -1,7 +1,6 @@
 /**
- * A line chart over epochs, as an SVG that needs no script and keeps its letters' size at any width: everything across is a
- * percentage, everything down is in pixels. The curves, which percentages cannot draw, live in an inner SVG that is 100 wide
- * and stretches.
+ * A line chart over epochs, as an SVG without scripts. Its text keeps its size at any width: horizontal positions are percentages, vertical
+ * ones are pixels. Paths cannot use percentages, so the curves are in an inner SVG of width 100 that stretches.
  */
 import { NOT_FINITE } from '../format.ts';
 import { type Html, html } from '../markup.ts';
@@ -11,11 +10,11 @@ export interface Series {
   readonly name: string;
   /** Class of the curve, which gives its colour: see `style.ts`. */
   readonly look: 'train' | 'val' | 'rate' | 'rate-low' | 'amount' | 'c0' | 'c1' | 'c2' | 'c3' | 'c4' | 'mean' | 'faint';
-  /** One value an epoch, fewer while the run is under way; what is not finite leaves a gap and a mark. */
+  /** One value per epoch, fewer during the run. A value that is not finite leaves a gap and a mark. */
   readonly values: readonly number[];
 }
 
-/** Epochs `from` to `to`, counted from 0, the last one included. */
+/** Epochs `from` to `to`, counted from 0, inclusive. */
 export interface Band {
   readonly from: number;
   readonly to: number;
@@ -26,21 +25,21 @@ export interface Band {
 
 export interface LineChart {
   readonly title: string;
-  /** What the chart shows, in a sentence, for those who can't see it. */
+  /** One sentence that describes the chart for screen readers. */
   readonly description: string;
   readonly epochs: readonly number[];
-  /** What they are called, `epoch` unless given, and what a value that is missing is. */
+  /** Name of the x axis, default `epoch`, and text for a missing value. */
   readonly unit?: string;
   readonly gap?: string;
   readonly series: readonly Series[];
   readonly bands: readonly Band[];
   readonly scale: Scale;
-  /** How values are written, and how ticks are where that differs. */
+  /** Format of values, and of ticks if different. */
   readonly format: (value: number) => string;
   readonly tick?: (value: number) => string;
-  /** Position of the epoch whose weights were kept. */
+  /** Index of the epoch with the shipped weights. */
   readonly best?: number;
-  /** Values are steps, not points of a curve. */
+  /** Draws values as steps instead of a curve. */
   readonly steps?: boolean;
 }
 
@@ -50,14 +49,14 @@ export const HEIGHT = 236;
 
 const round = (value: number): number => Number(value.toFixed(3));
 
-/** Middle of epoch `i` of `n`, in percent of the width. */
+/** Centre of epoch `i` of `n`, in percent of the width. */
 export const across = (i: number, n: number): number => round(((i + 0.5) / n) * 100);
 
-/** Height of `value` in pixels from the top. */
+/** Position of `value`, in pixels from the top. */
 export const down = (value: number, scale: Scale): number =>
   round(BOTTOM - Math.min(1, Math.max(0, scale.place(value))) * (BOTTOM - TOP));
 
-/** Letters that fit across: bands are labelled in full, in short or not at all. A chart is seldom under 320 pixels wide. */
+/** The full label, the short one or none, whichever fits. Charts are usually at least 320 pixels wide. */
 function bandLabel({ from, to, label, short }: Band, n: number): string {
   const pixels = ((to - from + 1) / n) * 320 - 8;
   return [label, short].find((text) => text.length * 6 <= pixels) ?? '';
@@ -95,7 +94,7 @@ function dots({ values, look }: Series, { scale, best, epochs }: LineChart): Htm
   });
 }
 
-/** What appears over an epoch under the pointer. */
+/** Tooltip for the epoch under the pointer. */
 function reading(chart: LineChart, i: number): Html {
   const n = chart.epochs.length;
   const x = across(i, n);
@@ -117,7 +116,7 @@ ${lines.map((line, k) => html`<text x="${left + 8}" y="${18 + 17 * k}">${line}</
 `;
 }
 
-/** Epochs to name below: the last one, and up to ten of the others. */
+/** Epochs with a label: the last one, and up to ten others. */
 function labelled(n: number): number[] {
   const every = Math.max(1, Math.ceil(n / 10));
   return Array.from({ length: n }, (_, i) => i).filter((i) => i === n - 1 || (i % every === 0 && n - 1 - i >= every));
@@ -129,13 +128,13 @@ export const lineChart = (chart: LineChart): Html =>
 <span class="legend">${legend(chart).map(({ name, look }) => html`<span class="${look}"><i></i>${name}</span>`)}</span></figcaption>
 ${linePlot(chart)}</figure>`;
 
-/** Lines of one look are named once. */
+/** Each look appears once in the legend. */
 const legend = ({ series }: LineChart): readonly Pick<Series, 'name' | 'look'>[] =>
   series.some(({ look }) => look === 'faint')
     ? [{ name: 'each', look: 'faint' }, ...series.filter(({ look }) => look !== 'faint')]
     : series;
 
-/** The chart without its words. */
+/** The chart without title and legend. */
 export function linePlot(chart: LineChart): Html {
   const { title, description, epochs, series, bands, scale, format } = chart;
   const n = epochs.length;

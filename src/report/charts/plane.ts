@@ -1,10 +1,10 @@
-/** Charts of one share over another: ROC and precision-recall curves, and the reliability diagram. */
+/** Charts on the unit square: ROC and precision-recall curves, and the reliability diagram. */
 import type { CalibrationBin } from '../../tasks/metrics/index.ts';
 import type { Curve } from '../curves.ts';
 import { count, percent, score } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
-/** The square between 0 and 1, in pixels of the drawing. */
+/** The unit square in pixels. */
 const LEFT = 60;
 const TOP = 10;
 const SIDE = 280;
@@ -21,7 +21,7 @@ interface Plane {
   readonly description: string;
   readonly x: string;
   readonly y: string;
-  /** What is drawn for comparison. */
+  /** Whether to draw the diagonal for comparison. */
   readonly diagonal?: boolean;
 }
 
@@ -40,15 +40,15 @@ ${content}
 <text class="middle axis" transform="translate(10 ${down(0.5)}) rotate(-90)">${y}</text>
 </svg>`;
 
-/** Class of a curve, which gives its colour and dashes. */
+/** CSS class of a curve, which sets its colour and dashes. */
 const look = ({ mean }: Curve, i: number, curves: readonly Curve[]): string =>
   mean ? 'mean' : `c${i - (curves[0].mean ? 1 : 0)}`;
 
-/** @param steps values hold until the next point, as precision does */
+/** @param steps keep each value until the next point, as for precision */
 export const curvePlot = (plot: Plane, curves: readonly Curve[], steps = false): Html =>
   plane(
     plot,
-    // The mean, which comes first, is drawn over the others.
+    // The mean comes first in the list, so it is drawn on top.
     curves
       .map((curve, i) => {
         const path = curve.x
@@ -62,7 +62,7 @@ export const curvePlot = (plot: Plane, curves: readonly Curve[], steps = false):
       .reverse(),
   );
 
-/** What the curves are called, with their areas. */
+/** Names and areas of the curves. */
 export const curveLegend = (curves: readonly Curve[]): Html =>
   html`<ul class="areas">${curves.map(
     (curve, i) =>
@@ -70,8 +70,7 @@ export const curveLegend = (curves: readonly Curve[]): Html =>
   )}</ul>`;
 
 /**
- * How often the model is right, by how sure it is: a bar a bin, as wide as the bin, and the dot of its mean confidence. Where the
- * bars reach the diagonal, probabilities say how often it is right.
+ * Accuracy by confidence: one bar per bin, and a dot at the bin's mean confidence. Bars on the diagonal mean calibrated probabilities.
  */
 export const reliabilityPlot = (bins: readonly CalibrationBin[], name: string, tone: 'cold' | 'warm'): Html =>
   plane(
@@ -79,11 +78,12 @@ export const reliabilityPlot = (bins: readonly CalibrationBin[], name: string, t
       description: `Reliability, ${name}: ${bins
         .filter((bin) => bin.count > 0)
         .map(
-          (bin) => `of ${count(bin.count)} said with ${percent(bin.confidence, 0)}, ${percent(bin.accuracy, 0)} right`,
+          (bin) =>
+            `${count(bin.count)} images with ${percent(bin.confidence, 0)} confidence: ${percent(bin.accuracy, 0)} correct`,
         )
         .join('; ')}.`,
-      x: 'how sure it is',
-      y: 'how often it is right',
+      x: 'confidence',
+      y: 'accuracy',
       diagonal: true,
     },
     bins
@@ -92,7 +92,7 @@ export const reliabilityPlot = (bins: readonly CalibrationBin[], name: string, t
         const gap = Math.abs(accuracy - confidence);
         return html`<g class="bin ${tone}"><rect x="${across(low) + 1}" y="${down(accuracy)}" width="${round((high - low) * SIDE - 2)}" height="${round(accuracy * SIDE)}"/>
 <line x1="${across(confidence)}" x2="${across(confidence)}" y1="${down(confidence)}" y2="${down(accuracy)}"/><circle cx="${across(confidence)}" cy="${down(accuracy)}" r="3.5"/>
-<title>${count(number)} images said with ${percent(confidence)} on average: ${percent(accuracy)} right, ${percent(gap)} off</title></g>
+<title>${count(number)} images with ${percent(confidence)} mean confidence: ${percent(accuracy)} correct, off by ${percent(gap)}</title></g>
 `;
       }),
   );

@@ -1,6 +1,6 @@
 /** Scales and ticks of charts. */
 
-/** A value's place between the ends of its axis: 0 at `low`, 1 at `high`. */
+/** Position of a value on its axis: 0 at `low`, 1 at `high`. */
 export interface Scale {
   readonly low: number;
   readonly high: number;
@@ -9,7 +9,7 @@ export interface Scale {
   readonly place: (value: number) => number;
 }
 
-/** About `wanted` round numbers (1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`. */
+/** About `wanted` round numbers (1, 2 or 5 times a power of ten) that cover `low` to `high`. */
 function roundTicks(low: number, high: number, wanted: number): number[] {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -19,7 +19,7 @@ function roundTicks(low: number, high: number, wanted: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** An axis with round ends around the finite ones of `values`, `include` among them. */
+/** A linear axis with round ends that covers the finite values of `values` and `include`. */
 export function linearScale(values: readonly number[], include: readonly number[] = []): Scale {
   const finite = [...values.filter(Number.isFinite), ...include];
   let low = finite.length ? Math.min(...finite) : 0;
@@ -35,7 +35,7 @@ export function linearScale(values: readonly number[], include: readonly number[
   return { low, high, ticks, log: false, place: (value) => (value - low) / (high - low) };
 }
 
-/** A logarithmic axis around the positive finite ones of `values`; ticks at powers of ten, or at 1, 2, 5 where there is but one. */
+/** A logarithmic axis that covers the positive finite values. Ticks are powers of ten, or 1, 2 and 5 if there is only one power. */
 export function logScale(values: readonly number[]): Scale {
   const positive = values.filter((value) => Number.isFinite(value) && value > 0);
   const smallest = positive.length ? Math.min(...positive) : 1;

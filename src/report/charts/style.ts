@@ -1,6 +1,6 @@
 import { html } from '../markup.ts';
 
-/** How curves and the confusion matrix look. The colours are the page's: `--paper`, `--ink`, `--water`, `--warm`, … */
+/** Style of curves and of the confusion matrix. Colours come from the page: `--paper`, `--ink`, `--water`, `--warm`, … */
 export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2.4rem 2.4rem; }
 .plot { display: block; overflow: visible; }
 .plot text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }

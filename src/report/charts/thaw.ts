@@ -1,6 +1,6 @@
 /**
- * The thaw: layer groups down, the head on top and the input at the bottom, epochs across. What is frozen is ice; what trains
- * warms up with every epoch it has trained.
+ * The thaw chart: layer groups from the head (top) to the input (bottom), over epochs. Frozen cells have the colour of ice. Training groups
+ * get warmer with every epoch.
  */
 import { rowOf } from '../federation/words.ts';
 import { plural } from '../format.ts';
@@ -8,12 +8,12 @@ import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { warmth } from './colour.ts';
 
-/** Columns at most: more epochs than this share a column. */
+/** Maximum number of columns. With more epochs, several share a column. */
 const COLUMNS = 60;
 
 const round = (value: number): number => Number(value.toFixed(3));
 
-/** Rows to label: all if there is room, else those where a stage begins, and the ends, at least a line apart. */
+/** Rows with a label: all if they fit, else the first rows of stages and the ends, at least one line apart. */
 function labelled(first: readonly number[], height: number): number[] {
   const rows = first.map((_, i) => i);
   const wanted = [0, rows.length - 1, ...rows.filter((i) => i > 0 && first[i] !== first[i - 1]), ...rows];
@@ -36,7 +36,7 @@ export function thawChart(data: Pick<ReportData, 'model' | 'plan' | 'rows' | 'fe
   const height = Math.max(2, Math.min(18, 260 / order.length));
   const total = height * order.length;
 
-  // trained[group][epoch]: epochs that the group has trained after this one, or 0 where it is frozen in it
+  // trained[group][epoch]: number of epochs that the group has trained by then, or 0 if it is frozen in this epoch
   const trained = order.map((group) => {
     let warm = 0;
     return rows.map((row) => (stageOf.get(row.stage)?.has(group) ? ++warm : 0));

@@ -1,13 +1,13 @@
-/** Where a run's time went: a bar of its stages, as long as they took, and above each what it thawed and what it added. */
+/** The time of a run: a bar of its stages, with the thawed groups and the gain of each stage above it. */
 import { duration, plural, points } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
 export interface TimelineStage {
   readonly stage: number;
   readonly seconds: number;
-  /** Layer groups that no stage before it trained. */
+  /** Layer groups that train for the first time. */
   readonly thawed: number;
-  /** Of the best accuracy; null where no epoch was finished. */
+  /** Gain in best accuracy; null if no epoch was finished. */
   readonly gain: number | null;
   readonly colour: string;
 }
@@ -17,11 +17,11 @@ const BAR = 38;
 
 const round = (value: number): number => Number(value.toFixed(3));
 
-/** Letters that fit: a timeline is seldom under 320 pixels wide. */
+/** The first text that fits. Timelines are usually at least 320 pixels wide. */
 const fitting = (texts: readonly string[], share: number): string =>
   texts.find((text) => text.length * 6.4 <= share * 320 - 6) ?? '';
 
-/** @param seconds of the whole run: what is left of it was spent between and after the stages */
+/** @param seconds total time of the run, including the time between and after stages */
 export function timeline(stages: readonly TimelineStage[], seconds: number): Html {
   const all = Math.max(
     seconds,
@@ -40,7 +40,7 @@ export function timeline(stages: readonly TimelineStage[], seconds: number): Htm
     ({ stage, seconds: own, thawed, gain }) =>
       `stage ${stage} took ${duration(own)}, thawed ${plural(thawed, 'group')}${gain === null ? '' : ` and added ${points(gain)} points`}`,
   );
-  return html`<svg class="plot timeline" width="100%" height="${HEIGHT}" role="img" aria-label="Time: ${described.join('; ')}; the rest took ${duration(rest * all)}.">
+  return html`<svg class="plot timeline" width="100%" height="${HEIGHT}" role="img" aria-label="Time: ${described.join('; ')}; everything else took ${duration(rest * all)}.">
 ${segments.map(
   ({ stage, seconds: own, thawed, gain, colour, from, share }) =>
     html`<rect x="${round(from * 100)}%" y="${BAR}" width="${round(share * 100)}%" height="12" fill="${colour}"/>
@@ -50,6 +50,6 @@ ${segments.map(
 `,
 )}
 <rect class="ice" x="${round(at * 100)}%" y="${BAR}" width="${round(rest * 100)}%" height="12"/>
-<svg x="100%" y="0" overflow="visible"><text class="end" x="0" y="${BAR + 28}">${fitting([`the rest ${duration(rest * all)}`, duration(rest * all)], rest)}</text></svg>
+<svg x="100%" y="0" overflow="visible"><text class="end" x="0" y="${BAR + 28}">${fitting([`other ${duration(rest * all)}`, duration(rest * all)], rest)}</text></svg>
 </svg>`;
 }

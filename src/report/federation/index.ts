@@ -1,3 +1,3 @@
 export { clients } from './section.ts';
 export type { FederationClient, FederationReport } from './types.ts';
-export { learners, rowOf } from './words.ts';
+export { clientsText, rowOf } from './words.ts';

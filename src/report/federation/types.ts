@@ -1,31 +1,31 @@
 import type { Metric } from '../../tasks/index.ts';
 
-/** A client of a federation over all its rounds. */
+/** A client of a federation, over all rounds. */
 export interface FederationClient {
   readonly name: string;
-  /** Samples that it last trained on. */
+  /** Training samples in its last round. */
   readonly examples: number;
-  /** Rounds that it gave a state to. */
+  /** Number of rounds with a state from this client. */
   readonly rounds: number;
-  /** By round: loss of its own training, and the metric of the round's state on its own validation samples. NaN where it gave none. */
+  /** By round: its training loss, and the metric of the round's state on its validation samples. NaN if missing. */
   readonly losses: readonly number[];
   readonly reached: readonly number[];
-  /** Bytes of all messages to it and from it. */
+  /** Total bytes of messages to and from the client. */
   readonly down: number;
   readonly up: number;
 }
 
-/** How a model was trained by many machines. */
+/** How a federation trained a model. */
 export interface FederationReport {
-  /** In words, with what it was given. */
+  /** Name and options of the strategy. */
   readonly strategy: string;
   readonly metric: Metric;
   readonly clients: readonly FederationClient[];
-  /** Bytes by round, of all clients: to them and from them. */
+  /** Bytes by round, of all clients, in each direction. */
   readonly down: readonly number[];
   readonly up: readonly number[];
-  /** Who gave nothing when, and why; round null is the last evaluation. */
+  /** Clients without a valid answer, with the reason. A null round is the last evaluation. */
   readonly dropped: readonly { readonly round: number | null; readonly client: string; readonly why: string }[];
-  /** Samples that the clients hold back to measure on, together. */
+  /** Total validation samples of the clients. */
   readonly held: number;
 }

@@ -2,26 +2,26 @@ import { bytes, plural, sum } from '../format.ts';
 import type { CardRun } from '../types.ts';
 import type { FederationReport } from './types.ts';
 
-/** What a run's rows are. */
+/** The meaning of a row of a run. */
 export const rowOf = ({ federation }: Pick<CardRun, 'federation'>): 'round' | 'epoch' =>
   federation ? 'round' : 'epoch';
 
-/** `4 clients, on 196 images of their own`: who learned. */
-export const learners = ({ clients }: FederationReport, noun: string): string =>
+/** `4 clients, on 196 images of their own` */
+export const clientsText = ({ clients }: FederationReport, noun: string): string =>
   `${plural(clients.length, 'client')}, on ${plural(sum(clients.map(({ examples }) => examples)), noun)} of their own`;
 
-/** Which weights a model has, as its card says it. */
+/** Sentence about the shipped weights, for the model card. */
 export const keptWeights = ({ federation, bestEpoch }: Pick<CardRun, 'federation' | 'bestEpoch'>): string =>
   federation
-    ? `The weights are those of round ${bestEpoch}, the last. Of each client only trainable parameters left it, ${bytes(sum(federation.up))} of all together.`
-    : `The weights kept are those of ${bestEpoch === null ? 'the start' : `epoch ${bestEpoch}`}, the best on the validation set.`;
+    ? `The weights are those of the last round, ${bestEpoch}. Clients sent only trainable parameters, ${bytes(sum(federation.up))} in total.`
+    : `The weights are those of ${bestEpoch === null ? 'the start' : `epoch ${bestEpoch}`}, the best on the validation set.`;
 
-/** What it was trained on. @param samples of a training on one machine */
+/** The training data. @param samples of a training on one machine */
 export const trainedBy = ({ federation }: Pick<CardRun, 'federation'>, samples: string): string =>
-  federation ? `by ${learners(federation, 'sample')} (${federation.strategy})` : `on ${samples}`;
+  federation ? `by ${clientsText(federation, 'sample')} (${federation.strategy})` : `on ${samples}`;
 
-/** A limit of what was measured: the line of a list, where there is one. */
+/** A limit of the validation scores, as a list item, if it applies. */
 export const chosenBy = ({ federation }: Pick<CardRun, 'federation'>, tested: boolean): string =>
   federation
     ? ''
-    : `- The validation set also chose the weights kept, so its scores lean to the bright side${tested ? '; the test set did not' : ''}.\n`;
+    : `- The validation set also selected the weights, so its scores are optimistic${tested ? '; those of the test set are not' : ''}.\n`;

@@ -6,13 +6,13 @@ import type { ReportData } from '../types.ts';
 import { section } from './section.ts';
 
 export const ROC_PLOT = {
-  x: 'of all others, taken for it',
-  y: 'of the class, found',
+  x: 'false positive rate',
+  y: 'true positive rate',
   diagonal: true,
 } as const;
-export const RECALL_PLOT = { x: 'recall: of the class, found', y: 'precision: of those found, right' } as const;
+export const RECALL_PLOT = { x: 'recall', y: 'precision' } as const;
 
-/** ROC and precision-recall curves of each class against the rest. */
+/** One-vs-rest ROC and precision-recall curves of each class. */
 export function curves({ curves: drawn, after }: ReportData): Html {
   if (!drawn?.roc.length) return html``;
   const described = (what: string, list: typeof drawn.roc) =>
@@ -23,40 +23,40 @@ export function curves({ curves: drawn, after }: ReportData): Html {
   return section(
     'curves',
     'Curves',
-    `Each class against all others, by every threshold${shown < all ? `: the ${shown} with the smallest areas` : ''}. An area of 1 is perfect; of ROC, 0.5 is chance.`,
+    `One-vs-rest curves${shown < all ? `, for the ${shown} classes with the smallest areas` : ''}. An area of 1 is perfect. A ROC area of 0.5 is chance.`,
     html`<div class="charts"><div><h3>ROC</h3>${curvePlot({ ...ROC_PLOT, description: described('ROC curves, areas', roc) }, roc)}${curveLegend(roc)}</div>
 <div><h3>Precision and recall</h3>${curvePlot({ ...RECALL_PLOT, description: described('Precision-recall curves, areas', precisionRecall) }, precisionRecall, true)}${curveLegend(precisionRecall)}</div></div>`,
   );
 }
 
-/** Why a model keeps no temperature. */
-export const noTemperature = ({ fitted, samples, without, with: cooled }: TemperatureFit, noun: string): string =>
+/** Why the model has no temperature. */
+export const noTemperature = ({ fitted, samples, without, with: calibrated }: TemperatureFit, noun: string): string =>
   fitted === null
-    ? `No temperature could be fitted on ${plural(samples, noun)}: none of them is wrong, or the model is no better than chance`
-    : `A temperature of ${decimal(fitted)}, fitted on ${plural(samples, noun)}, gains nothing (log loss ${decimal(without.logLoss)} without it, ${decimal(cooled.logLoss)} with it), so that none is kept`;
+    ? `Could not fit a temperature on ${plural(samples, noun)}: all predictions are correct, or the model is no better than chance`
+    : `A temperature of ${decimal(fitted)}, fitted on ${plural(samples, noun)}, does not reduce the log loss (${decimal(without.logLoss)} without it, ${decimal(calibrated.logLoss)} with it), so Thaw does not use it`;
 
-/** Do probabilities say how often it is right, as they are and at the temperature that was fitted? */
+/** Calibration of the probabilities, with and without the fitted temperature. */
 export function calibration({ calibration: fit }: ReportData): Html {
   if (!fit) return html``;
-  const { temperature, without, with: cooled, samples, measured } = fit;
+  const { temperature, without, with: calibrated, samples, measured } = fit;
   const columns: readonly { name: string; scores: ProbabilityScores; tone: 'cold' | 'warm' }[] = [
-    { name: 'As they are', scores: without, tone: 'cold' },
+    { name: 'Uncalibrated', scores: without, tone: 'cold' },
     ...(temperature === null
       ? []
-      : [{ name: `At temperature ${decimal(temperature)}`, scores: cooled, tone: 'warm' as const }]),
+      : [{ name: `At temperature ${decimal(temperature)}`, scores: calibrated, tone: 'warm' as const }]),
   ];
   const how =
     measured === 'other'
-      ? 'The bars are of the test set, which had no part in it.'
-      : 'The bars are of the same images in five parts, each at the temperature that the other four give; that the same images chose the epoch remains.';
+      ? 'The bars show the test set, which the fit did not use.'
+      : 'The bars show the same images with 5-fold cross-validation. Note that these images also selected the epoch.';
   return section(
     'calibration',
-    'Are the probabilities honest?',
-    'Bars on the diagonal: of what it says with 80%, 80% is right. A thin line is how far a bar is off.',
+    'Calibration',
+    'Bars on the diagonal are calibrated: of predictions with 80% confidence, 80% are correct. Thin lines show the error of each bar.',
     html`${
       temperature === null
         ? html`<p>${noTemperature(fit, 'validation image')}.</p>`
-        : html`<p>Divided by ${decimal(temperature)}, fitted on ${plural(samples, 'validation image')}, the scores give the probabilities on the right; no prediction changes. The temperature is in the model's <code>config.json</code>, and <code>thaw predict --calibrated</code> uses it. ${how}</p>`
+        : html`<p>The right chart divides the logits by the temperature ${decimal(temperature)}, fitted on ${plural(samples, 'validation image')}. No prediction changes. The temperature is in the model's <code>config.json</code>; <code>thaw predict --calibrated</code> uses it. ${how}</p>`
     }
 <div class="charts">${columns.map(
       ({ name, scores, tone }) => html`<div><h3>${name}</h3>${reliabilityPlot(scores.calibration.bins, name, tone)}

@@ -4,10 +4,10 @@ import { type Html, html } from '../markup.ts';
 import type { DatasetSummary, ReportData, RunReport } from '../types.ts';
 import { bar, folded, section } from './section.ts';
 
-/** Rows of long lists that are shown unfolded. */
+/** Number of list entries that are visible without unfolding. */
 const SHOWN = 12;
 
-/** How many samples of each class there are, and the files that were left out. */
+/** Number of samples per class, and the skipped files. */
 export function datasetSummary({ data: { path, noun, classes, counts, problems, summary } }: ReportData): Html {
   const splits = [
     ...(sum(counts.train) > 0 ? [{ name: 'Training', numbers: counts.train }] : []),
@@ -33,7 +33,7 @@ ${order.length > SHOWN && folded(plural(order.length - SHOWN, 'more class', 'mor
 ${summary && images(summary)}
 ${
   problems.length > 0 &&
-  html`<h3>${plural(problems.length, 'file')} left out</h3>${list(problems.slice(0, SHOWN))}
+  html`<h3>${plural(problems.length, 'file')} skipped</h3>${list(problems.slice(0, SHOWN))}
 ${problems.length > SHOWN && folded(`${plural(problems.length - SHOWN, 'more file')}`, list(problems.slice(SHOWN)))}`
 }`,
   );
@@ -41,43 +41,43 @@ ${problems.length > SHOWN && folded(`${plural(problems.length - SHOWN, 'more fil
 
 const KINDS = { same: 'the same', near: 'nearly the same', mirrored: 'the same, mirrored' } as const;
 
-/** Sizes and formats, and images that are in training and in what measures it. */
+/** Image sizes and formats, and training images that are also in an evaluation split. */
 function images({ looked, formats, sizes, bytes: size, duplicates }: DatasetSummary): Html {
   const pixels = ([width, height]: readonly [number, number]) => `${width} × ${height}`;
   const facts: readonly (readonly [string, string])[] = [
     ['Sizes', `${pixels(sizes.smallest)} to ${pixels(sizes.largest)}`],
-    ['The middle one', pixels(sizes.median)],
+    ['Median size', pixels(sizes.median)],
     ['Formats', formats.map(({ format, count: number }) => `${count(number)} ${format.toUpperCase()}`).join(', ')],
     ['Files', `${bytes(size)} in ${plural(looked, 'file')}`],
   ];
   const list = (part: NonNullable<DatasetSummary['duplicates']>): Html =>
     html`<ul class="files">${part.map(
       ({ kind, file, label, other, otherLabel, split }) =>
-        html`<li><code>${other}</code> of ${split === 'val' ? 'validation' : split} is ${KINDS[kind]} as <code>${file}</code> of training${label !== otherLabel && html`, and labelled <b>${otherLabel}</b> instead of <b>${label}</b>`}</li>`,
+        html`<li><code>${other}</code> (${split === 'val' ? 'validation' : split}) is ${KINDS[kind]} as <code>${file}</code> (training)${label !== otherLabel && html`, but labelled <b>${otherLabel}</b> instead of <b>${label}</b>`}</li>`,
     )}</ul>`;
   return html`<h3>Images</h3>
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${
   duplicates === null
-    ? html`<p><small>Too many images to look for some that are in two splits.</small></p>`
+    ? html`<p><small>Too many images to search for duplicates.</small></p>`
     : duplicates.length === 0
-      ? html`<p>No image of training was found again, or nearly so, among those that measure it.</p>`
-      : html`<h3>${plural(duplicates.length, 'image')} in two splits</h3><p>What was trained on measures nothing: remove them from one of the two.</p>${list(duplicates.slice(0, SHOWN))}
+      ? html`<p>No training image has a duplicate or near-duplicate in the validation or test set.</p>`
+      : html`<h3>${plural(duplicates.length, 'image')} in two splits</h3><p>Images in two splits make the scores too optimistic. Remove them from one of the splits.</p>${list(duplicates.slice(0, SHOWN))}
 ${duplicates.length > SHOWN && folded(plural(duplicates.length - SHOWN, 'more image'), list(duplicates.slice(SHOWN)))}`
 }`;
 }
 
-/** Where the model is and how to use it. */
+/** The model's path, and commands to use it. */
 export const nextSteps = ({ output }: Pick<ReportData, 'output'>): Html =>
   section(
     'next',
-    'Use it',
+    'Next steps',
     '',
     html`<p>The finished model is in <code>${output.path}</code>.</p>
 <dl class="commands">${output.commands.map(({ does, command }) => html`<div><dt>${does}</dt><dd><pre><code>${command}</code></pre></dd></div>`)}</dl>`,
   );
 
-/** What would be needed to do it again: model, machine, configuration. */
+/** Everything needed to reproduce the run: model, machine, configuration. */
 export function record(data: RunReport): Html {
   const { model, environment, config, seed, seconds, rows, times } = data;
   const share = (part: number) => `${duration(part)} (${percent(seconds ? part / seconds : 0, 0)})`;
@@ -96,27 +96,27 @@ export function record(data: RunReport): Html {
     ['Processor', environment.cpu],
     ['Device', environment.device],
     ...(environment.memory ? [['Memory', bytes(environment.memory)] as const] : []),
-    ...(environment.peakMemory ? [['Most memory held', bytes(environment.peakMemory)] as const] : []),
+    ...(environment.peakMemory ? [['Peak memory', bytes(environment.peakMemory)] as const] : []),
     ...(environment.estimatedMemory
-      ? [['Most memory expected in training', bytes(environment.estimatedMemory)] as const]
+      ? [['Estimated memory of training', bytes(environment.estimatedMemory)] as const]
       : []),
-    ['Threads', environment.threads === null ? 'as many as the runtime chooses' : String(environment.threads)],
+    ['Threads', environment.threads === null ? 'default of the runtime' : String(environment.threads)],
     ...(seed === undefined ? [] : [['Seed', String(seed)] as const]),
   ];
   const spent: readonly (readonly [string, string])[] = times
     ? [
         ['Training steps', share(times.computed)],
         ['Waiting for data', share(times.waited)],
-        ['Measuring every epoch', share(Math.max(0, epochs - times.computed - times.waited))],
+        ['Evaluating every epoch', share(Math.max(0, epochs - times.computed - times.waited))],
         ['Preparing, compiling, exporting', share(Math.max(0, seconds - epochs))],
       ]
     : [];
   return section(
     'record',
     'Record',
-    'What it takes to do this again.',
+    'Everything needed to reproduce this run.',
     html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-${spent.length > 0 && html`<h3>Where the time went</h3><dl class="facts">${spent.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
+${spent.length > 0 && html`<h3>Time</h3><dl class="facts">${spent.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
 <h3>Configuration</h3>
 <pre class="config"><code>${config}</code></pre>`,
   );

@@ -2,7 +2,7 @@ import type { Assessment, Evaluation } from '../../tasks/index.ts';
 import { countsOf, labelScores } from '../../tasks/metrics/index.ts';
 import { assessed } from '../assessed.ts';
 import { thawChart } from '../charts/thaw.ts';
-import { learners, rowOf } from '../federation/words.ts';
+import { clientsText, rowOf } from '../federation/words.ts';
 import { count, date, decimal, duration, percent, plural, points, score, sum } from '../format.ts';
 import { type Html, html, link } from '../markup.ts';
 import type { ReportData, RunReport } from '../types.ts';
@@ -11,27 +11,27 @@ import { bar, section } from './section.ts';
 const support = (confusion: readonly (readonly number[])[]): number => sum(confusion.map(sum));
 
 export const WHY = {
-  finished: 'every stage ran to its end',
+  finished: 'all stages are complete',
   target: 'the target was reached',
   until: 'the last stage reached its goal',
-  plateau: 'nothing improved any more',
-  interrupted: 'it was interrupted',
+  plateau: 'the metric stopped improving',
+  interrupted: 'the run was interrupted',
 } as const;
 
-/** The mark above a report. */
+/** The logo above a report. */
 export const BRAND = html`<p class="brand"><svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><path class="crystal" d="M13 1.5v23M3 7.2l20 11.6M23 7.2 3 18.8M13 6l-3-3M13 6l3-3M6.9 9.4 3 10.6M6.9 9.4 6 5.4"/><path class="drop" d="M17.5 11.5c2.8 3.6 4.6 6 4.6 8.3a4.6 4.6 0 0 1-9.2 0c0-2.3 1.8-4.700 4.600-8.300z"/></svg>
 <span>thaw</span></p>`;
 
 export const figure = (name: string, value: string, note: string): Html =>
   html`<div><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`;
 
-/** Who learned from what. @param samples of a training on one machine */
+/** The training data. @param samples of a training on one machine */
 export const learnedFrom = ({ federation }: RunReport, samples: string): string =>
-  federation ? `with ${learners(federation, 'sample')},` : `from ${samples}`;
+  federation ? `with ${clientsText(federation, 'sample')},` : `from ${samples}`;
 
-const measuredOn = ({ federation }: RunReport): string => (federation ? 'of the server' : 'that it was not trained on');
+const measuredOn = ({ federation }: RunReport): string => (federation ? 'of the server' : 'outside its training data');
 
-/** The head of the page: what was done, how well it went, and the thaw itself. */
+/** The head of the page: the task, the main scores, and the thaw chart. */
 export function summary(data: ReportData): Html {
   const { model, plan, rows, before, after, test } = data;
   const { noun } = data.data;
@@ -41,12 +41,12 @@ export function summary(data: ReportData): Html {
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} ${learnedFrom(data, plural(sum(data.data.counts.train), noun))} in ${duration(data.seconds)}. It is right about <strong>${percent(after.accuracy)}</strong> of ${plural(samples, noun)} ${measuredOn(data)}.</p>
+<p class="lede">${model.name} learned ${plural(data.data.classes.length, 'class', 'classes')} ${learnedFrom(data, plural(sum(data.data.counts.train), noun))} in ${duration(data.seconds)}. Its accuracy is <strong>${percent(after.accuracy)}</strong> on ${plural(samples, noun)} ${measuredOn(data)}.</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
 ${figure('Validation accuracy', percent(after.accuracy), samples ? `95% interval ${percent(low)} to ${percent(high)}` : `no ${noun}s`)}
-${before && figure('Gained', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
-${test && figure('Test accuracy', percent(test.accuracy), `of ${plural(support(test.confusion), noun)}`)}
+${before && figure('Gain', `${points(after.accuracy - before.accuracy)}`, `points, from ${percent(before.accuracy)} before`)}
+${test && figure('Test accuracy', percent(test.accuracy), `on ${plural(support(test.confusion), noun)}`)}
 ${figure('Trained', percent(model.parameters ? trained / model.parameters : 0, trained / model.parameters < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
 ${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
@@ -58,18 +58,18 @@ ${rows.length > 0 && thawChart(data)}
 const change = (difference: number): string =>
   difference > 0 ? `+${decimal(difference)}` : decimal(difference).replace(/^-/, '−');
 
-/** A row of the table: null where a set of scores has no such number. */
+/** A row of the score table. The value is null if the scores do not have it. */
 interface Row {
   readonly name: string;
   readonly of: (scores: Evaluation | Assessment) => number | null;
   readonly format: (value: number) => string;
-  /** Where the bounds of its interval are. */
+  /** Key of its confidence interval. */
   readonly interval?: keyof Assessment['intervals'];
 }
 
 const labelled = ({ confusion }: Evaluation) => labelScores(countsOf(confusion));
 
-/** Where it is not what the loss says already. */
+/** The log loss, if it differs from the loss. */
 function otherLogLoss(scores: Evaluation | Assessment): number | null {
   const logLoss = assessed(scores)?.logLoss;
   return logLoss === undefined || Math.abs(logLoss - scores.loss) <= 0.01 * logLoss ? null : logLoss;
@@ -84,12 +84,12 @@ const SCORES: readonly Row[] = [
     interval: 'balancedAccuracy',
   },
   {
-    name: 'Right among the first five',
+    name: 'Top-5 accuracy',
     of: ({ top5, perClass }) => (perClass.length > 5 ? top5 : null),
     format: percent,
   },
-  { name: 'F1, mean over the classes', of: ({ f1 }) => f1, format: score, interval: 'f1' },
-  { name: 'F1, weighted by support', of: (scores) => labelled(scores).weighted.f1, format: score },
+  { name: 'F1 (macro)', of: ({ f1 }) => f1, format: score, interval: 'f1' },
+  { name: 'F1 (weighted)', of: (scores) => labelled(scores).weighted.f1, format: score },
   {
     name: 'Matthews correlation',
     of: (scores) => labelled(scores).matthews,
@@ -97,8 +97,8 @@ const SCORES: readonly Row[] = [
     interval: 'matthews',
   },
   { name: "Cohen's kappa", of: (scores) => labelled(scores).kappa, format: score },
-  { name: 'ROC area', of: (scores) => assessed(scores)?.rocAuc ?? null, format: score },
-  { name: 'Precision-recall area', of: (scores) => assessed(scores)?.averagePrecision ?? null, format: score },
+  { name: 'ROC AUC', of: (scores) => assessed(scores)?.rocAuc ?? null, format: score },
+  { name: 'PR AUC', of: (scores) => assessed(scores)?.averagePrecision ?? null, format: score },
   { name: 'Log loss', of: otherLogLoss, format: decimal, interval: 'logLoss' },
   { name: 'Loss', of: ({ loss }) => loss, format: decimal },
 ];
@@ -117,7 +117,7 @@ function changed({ of, format }: Row, before: Evaluation, after: Assessment): Ht
   return format === percent ? html`${points(to - from)}<span class="wide"> points</span>` : change(to - from);
 }
 
-/** Validation (and test) scores before and after, in one table. */
+/** Scores before and after training, in one table, on the validation set and the test set. */
 export function beforeAndAfter(data: ReportData): Html {
   const { before, after, test } = data;
   const columns = [
@@ -129,7 +129,7 @@ export function beforeAndAfter(data: ReportData): Html {
   return section(
     'result',
     before ? 'Before and after' : 'Result',
-    `${before ? 'The same validation set, before training and with the finished model.' : data.federation ? 'Of the finished model, on the data of the server.' : 'Of the finished model.'} Small print: 95% intervals, what another draw of as many such samples might have given.`,
+    `${before ? 'The validation set before training and with the finished model.' : data.federation ? 'The finished model on the data of the server.' : 'The finished model.'} Small numbers are 95% confidence intervals.`,
     html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Score</th>${columns.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}${before && html`<th scope="col" class="number">Change</th>`}</tr></thead>
 <tbody>${shown.map(
@@ -140,16 +140,16 @@ ${before && html`<td class="number">${changed(row, before, after)}</td>`}</tr>`,
   );
 }
 
-/** Other ways to train the same thing, side by side. */
+/** Other results for the same task, in comparison. */
 export function comparison({ comparison: rows }: ReportData): Html {
   if (!rows?.length) return html``;
   const best = Math.max(...rows.map((row) => row.accuracy));
   return section(
     'comparison',
-    'Other ways',
-    'The same data and the same validation set, trained in other ways.',
+    'Comparison',
+    'Other trainings with the same data and validation set.',
     html`<div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">Way</th><th scope="col" class="number">Accuracy</th><th scope="col" class="wide"><span class="unseen">Bar</span></th><th scope="col" class="number">Time</th></tr></thead>
+<thead><tr><th scope="col">Training</th><th scope="col" class="number">Accuracy</th><th scope="col" class="wide"><span class="unseen">Bar</span></th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${rows.map(
       (row) =>
         html`<tr><th scope="row">${link(row.link, row.name)}</th><td class="number">${percent(row.accuracy)}</td><td class="wide">${bar(row.accuracy, row.accuracy === best ? 'warm' : 'cold')}</td><td class="number">${duration(row.seconds)}</td></tr>`,

@@ -11,7 +11,7 @@ import { WHY } from './summary.ts';
 
 const stages = ({ plan }: Pick<ReportData, 'plan'>): number => Math.max(1, ...plan.map((stage) => stage.stage));
 
-/** The stretch of epochs that each stage had. */
+/** The range of epochs of each stage. */
 export function stageBands(data: Pick<ReportData, 'plan' | 'rows'>): Band[] {
   return data.plan.flatMap(({ stage, train }) => {
     const from = data.rows.findIndex((row) => row.stage === stage);
@@ -22,10 +22,10 @@ export function stageBands(data: Pick<ReportData, 'plan' | 'rows'>): Band[] {
   });
 }
 
-/** Loss is told on a logarithmic axis where it spans more than this factor. */
+/** The loss has a logarithmic axis if it spans more than this factor. */
 const WIDE = 200;
 
-/** What changes from epoch to epoch: the task's measure, and what every task has. */
+/** Charts of all tasks, with one for the task's metric. */
 export function lineCharts(data: RunReport, measure: Omit<LineChart, keyof Common>): LineChart[] {
   const { rows, plan } = data;
   const common = commonOf(data);
@@ -87,7 +87,7 @@ function commonOf(data: RunReport) {
   };
 }
 
-/** The charts of a classification. */
+/** Charts of a classification. */
 export function classificationCharts(data: ReportData): LineChart[] {
   const { rows } = data;
   const last = rows[rows.length - 1];
@@ -107,10 +107,10 @@ export function classificationCharts(data: ReportData): LineChart[] {
   });
 }
 
-/** What went wrong on the way. */
+/** Rollbacks and findings during training. */
 export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Html | false =>
   setbacks.length > 0 &&
-  html`<h3>What went wrong</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
+  html`<h3>Problems during training</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
 
 /** Tensors that stay frozen in every stage. */
 export const omissionList = ({ omitted = [] }: Pick<ReportData, 'omitted'>): Html | false =>
@@ -121,14 +121,14 @@ export const omissionList = ({ omitted = [] }: Pick<ReportData, 'omitted'>): Htm
   );
 
 export const BANDS = {
-  epoch: 'The bands are the stages. The ringed epoch is the one that was kept.',
-  round: "The clients' means, by their samples. The bands are the stages.",
+  epoch: 'The bands are the stages. The ring marks the epoch with the shipped weights.',
+  round: 'Means over the clients, weighted by samples. The bands are the stages.',
 } as const;
 
-/** The word at the head of a table's column. */
+/** Header of the epoch column. */
 export const columnOf = (data: Pick<RunReport, 'federation'>): string => (data.federation ? 'Round' : 'Epoch');
 
-/** Loss, accuracy, learning rate and thawed parameters by epoch, and all of it as a table. */
+/** Loss, accuracy, learning rate and trainable parameters by epoch, as charts and as a table. */
 export function training(data: ReportData): Html {
   const { rows } = data;
   if (rows.length === 0) {
@@ -152,21 +152,21 @@ ${folded(
 }
 
 const ENDED = {
-  finished: 'all its epochs',
+  finished: 'all epochs',
   target: 'target reached',
-  until: 'its goal reached',
-  plateau: 'no more progress',
+  until: 'goal reached',
+  plateau: 'no improvement',
   interrupted: 'interrupted',
 } as const;
 
 export const endedBy = ({ federation }: Pick<RunReport, 'federation'>, { why }: ReportStage): string =>
-  federation ? 'all its rounds' : ENDED[why];
+  federation ? 'all rounds' : ENDED[why];
 
-/** Names of groups, the middle of a long list left out. */
+/** Names of groups. Long lists are shortened in the middle. */
 export const groupNames = (groups: readonly string[]): string =>
   groups.length > 4 ? `${groups[0]} … ${groups.slice(-2).join(', ')}` : groups.join(', ');
 
-/** Best accuracy up to and including each stage, and what the stage added to what was there before it. */
+/** The gain of each stage over the best accuracy before it. */
 export function gains({ plan, before }: ReportData): (number | null)[] {
   let reached = before?.accuracy ?? null;
   return plan.map(({ bestAccuracy }) => {
@@ -181,7 +181,7 @@ function rates({ lr, multipliers }: ReportStage): Html {
   return html`${decimal(lr)}${lowest < 1 && html`<br><small>down to ${decimal(lr * lowest)}</small>`}`;
 }
 
-/** The stages as the timeline takes them. */
+/** The stages for the timeline. */
 function timed(data: ReportData): TimelineStage[] {
   const gained = gains(data);
   const known = new Set<string>();
@@ -192,7 +192,7 @@ function timed(data: ReportData): TimelineStage[] {
   });
 }
 
-/** What each stage thawed, cost and gained. */
+/** Thawed groups, cost and gain of each stage. */
 export function stageTable(data: ReportData): Html {
   const { plan, rows, model } = data;
   if (plan.length === 0) return html``;
@@ -201,7 +201,7 @@ export function stageTable(data: ReportData): Html {
   return section(
     'stages',
     'Stages',
-    'What each stage thawed, what it cost and what it added.',
+    'Thawed layers, cost and gain of each stage.',
     html`${timeline(timed(data), data.seconds)}
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>

@@ -2,20 +2,20 @@ import { isText } from '../../data/text/index.ts';
 import type { Images, ReportBlock, TaskName } from '../../tasks/index.ts';
 import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf } from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
-import { count, decimal, duration, measured, plural, told } from '../format.ts';
+import { count, decimal, duration, formatted, measured, plural } from '../format.ts';
 import { frontMatter } from '../front-matter.ts';
 import { quantizedUse } from '../quantized.ts';
 import type { TaskCard } from './types.ts';
-import { lesson, measuredOn } from './words.ts';
+import { measuredOn, taskText } from './words.ts';
 
-/** How a model of each task is used. */
+/** How to use a model of each task. */
 interface Use {
-  /** The hub's name for what it does, where it has one. */
+  /** The hub's name for the task, if it has one. */
   readonly pipeline?: string;
   readonly javascript: string;
-  /** With `output`, an image's row. */
+  /** Python code that uses `output`, the output for one image. */
   readonly python: string;
-  /** What the output is. */
+  /** The meaning of the output. */
   readonly output: string;
   readonly limit: string;
 }
@@ -35,30 +35,30 @@ console.log([...probabilities.keys()].filter((i) => probabilities[i] >= model.co
     python: `probabilities = 1 / (1 + np.exp(-output))
 print([config['id2label'][str(i)] for i, p in enumerate(probabilities) if p >= config['thresholds'][i]])`,
     output:
-      'a score a label, to be put through a sigmoid for probabilities; `thresholds` in `config.json` say from where on a label is there',
-    limit: 'It knows these labels only.',
+      'one logit per label; apply a sigmoid for probabilities. `thresholds` in `config.json` has the minimum probability of each label',
+    limit: 'The model only knows these labels.',
   },
   regression: {
     javascript: `${SCORES}
 console.log(logits.data); // in the order of model.config.id2label`,
     python: `print({name: float(output[int(i)]) for i, name in config['id2label'].items()})`,
-    output: 'the numbers, in their own units',
+    output: 'the numbers, in the units of the training data',
     limit:
-      'It says a number about every image, whatever that shows, and was measured within the range of its training images only.',
+      'The model gives numbers for any image, whatever it shows. Its scores only cover the range of its training images.',
   },
   embedding: {
     pipeline: 'image-feature-extraction',
     javascript: `import { pipeline } from '@huggingface/transformers';
 
 const embed = await pipeline('image-feature-extraction', './model'); // this folder
-const { data } = await embed('image.jpg'); // the dot product of two is their likeness, -1 to 1`,
-    python: 'print(output)  # the dot product of two is their likeness, -1 to 1',
+const { data } = await embed('image.jpg'); // the dot product of two vectors is their cosine similarity, -1 to 1`,
+    python: 'print(output)  # the dot product of two vectors is their cosine similarity, -1 to 1',
     output: 'a unit vector',
-    limit: 'What is alike is what its training classes made alike.',
+    limit: 'Similarity reflects the training classes.',
   },
 };
 
-/** Of a classifier that was measured on no data that is here: the others' cards have their classes in tables. */
+/** A classifier without measurements here. Other cards have tables of the classes. */
 function classifierUse(shipped: ShippedModel): Use {
   const { python: code, example } = usageOf(shipped);
   const pipeline = isText(shipped.preprocessing) ? 'text-classification' : 'image-classification';
@@ -69,8 +69,8 @@ function classifierUse(shipped: ShippedModel): Use {
 const classify = await pipeline('${pipeline}', './model'); // this folder
 console.log(await classify(${example}));`,
     python: code,
-    output: 'a score a class, to be put through softmax for probabilities',
-    limit: 'It knows these classes only, and gives everything one of them.',
+    output: 'one logit per class; apply softmax for probabilities',
+    limit: 'The model only knows these classes, and assigns every input to one of them.',
   };
 }
 
@@ -87,17 +87,17 @@ function taskFrontMatter(data: TaskCard, shipped: ShippedModel): string {
   });
 }
 
-/** Numbers and tables as Markdown; charts are in the report. */
+/** Numbers and tables as Markdown. Charts are only in the report. */
 function scores(block: Exclude<ReportBlock, Images>): string {
   if (block.kind === 'scatter') return '';
   if (block.kind === 'figures') {
-    return block.items.map(({ title, value, form }) => `- ${plain(title)}: ${told(value, form)}`).join('\n');
+    return block.items.map(({ title, value, form }) => `- ${plain(title)}: ${formatted(value, form)}`).join('\n');
   }
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     line(block.columns.map(({ title }) => plain(title))),
     line(block.columns.map((_, i) => (i === 0 ? '---' : '---:'))),
-    ...block.rows.map((row) => line(row.map((cell, i) => plain(told(cell, block.columns[i].form))))),
+    ...block.rows.map((row) => line(row.map((cell, i) => plain(formatted(cell, block.columns[i].form))))),
   ].join('\n');
 }
 
@@ -107,7 +107,7 @@ const list = (reportBlocks: TaskCard['reportBlocks']): string =>
     .filter((text) => text !== '')
     .join('\n\n');
 
-/** `README.md` of the folder to ship of any other task than classification, like that of `modelCard`; of a classifier, without tables of its classes. */
+/** `README.md` of the folder to ship for all other tasks, like `modelCard`. A classifier without measurements has no tables of classes. */
 export function taskCard(data: TaskCard, shipped: ShippedModel): string {
   const { model, environment, metric, plan, rows } = data;
   const use = useOf(data, shipped);
@@ -121,18 +121,18 @@ export function taskCard(data: TaskCard, shipped: ShippedModel): string {
 
 # ${plain(data.title)}
 
-${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(lesson(data))}: ${metric.title} ${measured(metric, data.after)} on ${measuredOn(data)}.
+${plain(model.name)}, fine-tuned with Thaw ${plain(environment.thaw)} for ${plain(taskText(data))}: ${metric.title} ${measured(metric, data.after)} on ${measuredOn(data)}.
 
 ${data.reportBlocks.length ? `## Scores\n\n${list(data.reportBlocks)}\n` : ''}${data.testExhibits.length ? `\nOn the test set:\n\n${list(data.testExhibits)}\n` : ''}
-## How it was trained
+## Training
 
-Started from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(data.data.train, 'image')}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. The stages:
+Fine-tuned from ${code(originOf(model))} (SHA-256 ${code(model.sha256)}, ${count(model.parameters)} parameters with its new head, opset ${model.opset}), ${trainedBy(data, `${plural(data.data.train, 'image')}`)}, in ${duration(data.seconds)} on ${code(environment.device)} with ONNX Runtime ${plain(environment.onnxruntime)}. Stages:
 
 ${stages.join('\n') || 'No stage was run.'}
 
 ${keptWeights(data)}
 
-## How to use it
+## Usage
 
 With [transformers.js](https://huggingface.co/docs/transformers.js):
 
@@ -151,7 +151,7 @@ ${quantizedUse(shipped.integerKernels)}
 ## Limits
 
 ${disagreement(shipped)}- ${use.limit}
-- It was measured on images like those it was trained on. Measure it on your own before you rely on it.
-${chosenBy(data, data.tested !== null)}- Licence and biases of the model it started from, and of the images, carry over.
+- The scores come from images similar to the training data. Evaluate the model on your own data before you rely on it.
+${chosenBy(data, data.tested !== null)}- The licence and biases of the base model and of the training data carry over.
 `;
 }

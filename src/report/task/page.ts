@@ -10,9 +10,9 @@ import { BRAND, figure, learnedFrom, WHY } from '../sections/summary.ts';
 import { gallery, results } from './report-blocks.ts';
 import { stageTable, training } from './training.ts';
 import type { TaskReport } from './types.ts';
-import { lesson, measuredOn } from './words.ts';
+import { measuredOn, taskText } from './words.ts';
 
-/** The head of the page: what was done, how well it went, and the thaw itself. */
+/** The head of the page: the task, the main scores, and the thaw chart. */
 function summary(data: TaskReport): Html {
   const { model, plan, rows, metric, before, after, tested, data: images } = data;
   const trained = rows.length ? Math.max(...rows.map((row) => row.trainable)) : 0;
@@ -21,11 +21,11 @@ function summary(data: TaskReport): Html {
   return html`<header class="top">
 ${BRAND}
 <h1>${data.title}</h1>
-<p class="lede">${model.name} learned ${lesson(data)} ${learnedFrom(data, plural(images.train, 'image'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has measured its last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
+<p class="lede">${model.name} learned ${taskText(data)} ${learnedFrom(data, plural(images.train, 'image'))} in ${duration(data.seconds)}. ${unmeasured ? 'No client has evaluated the last state.' : html`On ${measuredOn(data)}, its ${metric.title} is <strong>${measured(metric, after)}</strong>.`}</p>
 <p class="date">${date(data.created)} · ${WHY[data.stopped]}</p>
 <dl class="figures">
 ${!unmeasured && figure(`Validation ${metric.title}`, measured(metric, after), before === null ? '' : `${measured(metric, before)} before training`)}
-${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `of ${plural(images.test, 'image')}`)}
+${tested !== null && figure(`Test ${metric.title}`, measured(metric, tested), `on ${plural(images.test, 'image')}`)}
 ${figure('Trained', percent(share, share < 0.1 ? 1 : 0), `${count(trained)} of ${count(model.parameters)} parameters`)}
 ${figure('Time', duration(data.seconds), `${plural(rows.length, rowOf(data))} in ${plural(plan.length, 'stage')}`)}
 </dl>
@@ -43,13 +43,13 @@ function datasetSummary({ data: { path, train, val, test, problems }, federation
     html`<p>Read from <code>${path}</code>: ${splits.join(', ')} images.</p>
 ${
   problems.length > 0 &&
-  html`<h3>${plural(problems.length, 'file')} left out</h3>
+  html`<h3>${plural(problems.length, 'file')} skipped</h3>
 <ul class="files">${problems.map(({ file, reason }) => html`<li><code>${file}</code> ${reason}</li>`)}</ul>`
 }`,
   );
 }
 
-/** The report of a run of any other task than classification, as one HTML page like that of `renderReport`. */
+/** The report of a run of any task except classification, as one HTML page like that of `renderReport`. */
 export const renderTaskReport = (data: TaskReport): string =>
   pageOf(
     data,

@@ -1,15 +1,15 @@
 import type { Figures, Images, ReportBlock, Scatter, Table } from '../../tasks/index.ts';
 import { linearScale } from '../charts/scale.ts';
-import { count, decimal, plural, told } from '../format.ts';
+import { count, decimal, formatted, plural } from '../format.ts';
 import { type Html, html, image } from '../markup.ts';
 import { fileName } from '../sections/images.ts';
 import { folded, section } from '../sections/section.ts';
 import type { ShownImages } from './types.ts';
 
-/** Rows of long tables that are shown unfolded. */
+/** Number of table rows that are visible without unfolding. */
 const SHOWN = 12;
 
-/** What a task has to show of a split, in one section. */
+/** The report blocks of a split, in one section. */
 export const results = (id: string, heading: string, reportBlocks: readonly Exclude<ReportBlock, Images>[]): Html =>
   reportBlocks.length === 0 ? html`` : section(id, heading, '', html`${reportBlocks.map(shown)}`);
 
@@ -19,14 +19,14 @@ function shown(block: Exclude<ReportBlock, Images>): Html {
 }
 
 const figures = ({ items }: Figures): Html =>
-  html`<dl class="facts">${items.map(({ title, value, form }) => html`<div><dt>${title}</dt><dd>${told(value, form)}</dd></div>`)}</dl>`;
+  html`<dl class="facts">${items.map(({ title, value, form }) => html`<div><dt>${title}</dt><dd>${formatted(value, form)}</dd></div>`)}</dl>`;
 
 function table({ title, note, columns, rows }: Table): Html {
   const part = (some: Table['rows']): Html => html`<div class="scroll" tabindex="0"><table>
 <thead><tr>${columns.map((column, i) => html`<th scope="col"${i > 0 && html` class="number"`}>${column.title}</th>`)}</tr></thead>
 <tbody>${some.map(
     ([head, ...cells]) =>
-      html`<tr><th scope="row">${told(head, columns[0].form)}</th>${cells.map((cell, i) => html`<td class="number">${told(cell, columns[i + 1].form)}</td>`)}</tr>`,
+      html`<tr><th scope="row">${formatted(head, columns[0].form)}</th>${cells.map((cell, i) => html`<td class="number">${formatted(cell, columns[i + 1].form)}</td>`)}</tr>`,
   )}</tbody></table></div>`;
   return html`<h3>${title}</h3>${note && html`<p>${note}</p>`}${part(rows.slice(0, SHOWN))}
 ${rows.length > SHOWN && folded(plural(rows.length - SHOWN, 'more row'), part(rows.slice(SHOWN)))}`;
@@ -36,7 +36,7 @@ const SIDE = 320;
 const LEFT = 52;
 const BELOW = 24;
 
-/** Points over the line on which what is said is what it is. */
+/** Predictions over true values, with the diagonal. */
 function scatter({ title, note, points }: Scatter): Html {
   const finite = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   if (finite.length === 0) return html``;
@@ -45,14 +45,14 @@ function scatter({ title, note, points }: Scatter): Html {
   const up = (value: number) => (8 + (1 - scale.place(value)) * SIDE).toFixed(1);
   const [low, high] = [8 + SIDE, LEFT + SIDE];
   return html`<h3>${title}</h3><p>${note}</p>
-<svg class="scatter" viewBox="0 0 ${high + 12} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} images, what is said against what it is">
+<svg class="scatter" viewBox="0 0 ${high + 12} ${low + BELOW}" role="img" aria-label="${title}: ${count(finite.length)} images, predictions over true values">
 ${scale.ticks.map((tick) => html`<line class="grid" x1="${LEFT}" x2="${high}" y1="${up(tick)}" y2="${up(tick)}"/><line class="grid" x1="${across(tick)}" x2="${across(tick)}" y1="8" y2="${low}"/><text x="${LEFT - 6}" y="${up(tick)}" dy="4" text-anchor="end">${decimal(tick)}</text><text x="${across(tick)}" y="${low + 16}" text-anchor="middle">${decimal(tick)}</text>`)}
 <line class="right" x1="${LEFT}" y1="${low}" x2="${high}" y2="8"/>
 ${finite.map(({ x, y }) => html`<circle class="point" cx="${across(x)}" cy="${up(y)}" r="3"/>`)}
 </svg>`;
 }
 
-/** Images, what is said of them and what they are. */
+/** Images with their predictions and labels. */
 export const gallery = ({ title, note, items }: ShownImages, at: number): Html =>
   items.length === 0
     ? html``
@@ -61,8 +61,8 @@ export const gallery = ({ title, note, items }: ShownImages, at: number): Html =
         title,
         note,
         html`<ul class="images">${items.map(
-          ({ thumbnail, beside, file, said, truth }) => html`<li><figure>
-${image(thumbnail, `${fileName(file)}: is ${truth}, said to be ${said}`)}${beside !== undefined && image(beside, `The nearest one: ${said}`)}
-<figcaption><b title="${said}">${said}</b><span title="${truth}">is ${truth}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
+          ({ thumbnail, nearest, file, predicted, truth }) => html`<li><figure>
+${image(thumbnail, `${fileName(file)}: is ${truth}, predicted ${predicted}`)}${nearest !== undefined && image(nearest, `The nearest image: ${predicted}`)}
+<figcaption><b title="${predicted}">${predicted}</b><span title="${truth}">is ${truth}</span><small title="${file}">${fileName(file)}</small></figcaption></figure></li>`,
         )}</ul>`,
       );

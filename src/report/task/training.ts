@@ -9,7 +9,7 @@ import { WHY } from '../sections/summary.ts';
 import { BANDS, columnOf, endedBy, groupNames, lineCharts, omissionList, setbackList } from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
-/** The metric and the loss by epoch, and all numbers as a table. */
+/** The metric and the loss by epoch, as charts and as a table. */
 export function training(data: TaskReport): Html {
   const { rows, metric } = data;
   if (rows.length === 0) {
@@ -51,14 +51,14 @@ ${folded(
   );
 }
 
-/** What each stage thawed, cost and reached. */
+/** Thawed groups, cost and best metric of each stage. */
 export function stageTable(data: TaskReport): Html {
   const { plan, rows, model, metric } = data;
   if (plan.length === 0) return html``;
   return section(
     'stages',
     'Stages',
-    'What each stage thawed, what it cost and what it reached.',
+    'Thawed layers, cost and best metric of each stage.',
     html`<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best ${metric.title}</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map(

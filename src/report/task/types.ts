@@ -2,22 +2,22 @@ import type { DataProblem } from '../../data/types.ts';
 import type { Images, Metric, ReportBlock, TaskName } from '../../tasks/index.ts';
 import type { CardRun, RunReport } from '../types.ts';
 
-/** Images worth a look, as they are shown. */
+/** Selected images for display. */
 export interface ShownImages extends Pick<Images, 'title' | 'note'> {
   readonly items: readonly {
-    /** `data:` URLs, of the image and of the one beside it. */
+    /** `data:` URLs of the image, and of the nearest one if shown. */
     readonly thumbnail: string;
-    readonly beside?: string;
+    readonly nearest?: string;
     readonly file: string;
-    readonly said: string;
+    readonly predicted: string;
     readonly truth: string;
   }[];
 }
 
-/** All that the report and the model card of any other task than classification say. */
+/** All data of the report and the model card for tasks except classification. */
 export interface TaskReport extends RunReport {
   readonly task: TaskName;
-  /** What its outputs are, one and several of them, and their names. */
+  /** Name of one output and of several, and the names of all outputs. */
   readonly noun: readonly [one: string, many: string];
   readonly names: readonly string[];
   readonly metric: Metric;
@@ -28,11 +28,11 @@ export interface TaskReport extends RunReport {
     readonly test: number;
     readonly problems: readonly DataProblem[];
   };
-  /** The metric on the validation set before training, and of the finished model; on the test set where there is one. */
+  /** The metric on the validation set before training and with the finished model; on the test set, if there is one. */
   readonly before: number | null;
   readonly after: number;
   readonly tested: number | null;
-  /** What there is to show of the validation set, and of the test set. */
+  /** Report blocks of the validation set and of the test set. */
   readonly reportBlocks: readonly Exclude<ReportBlock, Images>[];
   readonly testExhibits: readonly Exclude<ReportBlock, Images>[];
   readonly images: readonly ShownImages[];

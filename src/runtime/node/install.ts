@@ -1,8 +1,8 @@
 import { arch, platform } from 'node:os';
 
 /**
- * Installs a missing or broken onnxruntime-node. Its install script downloads CUDA's libraries on Linux x64. If the download fails,
- * npm leaves the whole package out, because it is an optional dependency. The variable skips the download and nothing else.
+ * Command for a missing or broken onnxruntime-node. Its install script downloads CUDA's libraries on Linux x64. If the download fails, npm
+ * skips the whole package, because it is an optional dependency. The variable skips only the download.
  */
 export const INSTALL_RUNTIME =
   platform() === 'linux' && arch() === 'x64'

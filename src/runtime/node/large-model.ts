@@ -1,4 +1,4 @@
-/** A large model as onnxruntime-node takes it, its weights in files or in memory. */
+/** Passes a large model to onnxruntime-node, with its weights in files or in memory. */
 import { link, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,20 +15,20 @@ import {
 /** Smaller tensors are encoded with the model. */
 const LARGE = 2 ** 20;
 
-/** What `InferenceSession.create` takes. */
+/** Arguments of `InferenceSession.create`. */
 export interface Source {
   readonly model: Uint8Array | string;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
-  /** Removes temporary files, once the session is open. */
+  /** Removes temporary files after the session is open. */
   readonly close: () => Promise<void>;
 }
 
-/** A change of an encoded model before it is loaded. */
+/** Changes an encoded model before it is loaded. */
 type Wrap = (encoded: Uint8Array) => Uint8Array;
 
 /**
- * ONNX Runtime maps weights that lie on the disk into memory, without a copy. It reads them only from the model's own folder, so they get a
- * second name (a hard link) in a temporary one. If that fails, Thaw reads them and hands them over.
+ * ONNX Runtime maps weights on disk into memory, without a copy. It only reads them from the model's own folder, so they get a second name
+ * (a hard link) in a temporary folder. If that fails, Thaw reads the weights and passes them in memory.
  */
 export async function largeModel(model: Model, wrap: Wrap): Promise<Source> {
   return (await linked(model, wrap)) ?? inMemory(model, wrap);
@@ -37,7 +37,7 @@ export async function largeModel(model: Model, wrap: Wrap): Promise<Source> {
 const isLarge = (tensor: Tensor): boolean => tensor.type !== 'string' && byteLengthOf(tensor) >= LARGE;
 
 async function linked(model: Model, wrap: Wrap): Promise<Source | undefined> {
-  // Windows does not remove a name of a file that is mapped.
+  // Windows cannot remove a link to a mapped file.
   if (process.platform === 'win32') return undefined;
   const large = [...model.graph.initializers.values()].filter(isLarge);
   const places = new Map(large.map((tensor) => [tensor, placeOf(tensor)]));
@@ -59,7 +59,7 @@ async function linked(model: Model, wrap: Wrap): Promise<Source | undefined> {
     await writeFile(file, wrap(encoded));
     return { model: file, close };
   } catch {
-    // Another file system, or one without links.
+    // Another file system, or one without hard links.
     await close();
     return undefined;
   }

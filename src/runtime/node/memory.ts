@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 
-/** Part of the memory that is planned with: estimates are not exact, and others work on the machine too. */
+/** Usable fraction of the memory, because estimates are not exact, and other programs run too. */
 const PLANNED = 0.9;
 
-/** Bytes that this process should hold at most: most of what it holds and what the machine, or the container that it is in, has left. */
+/** Memory limit of this process in bytes: most of what it already uses, plus what the machine or container has available. */
 export const memoryLimit = (): number => PLANNED * (process.memoryUsage.rss() + availableMemory());
 
-/** Bytes that the machine or the container has left. */
+/** Available memory of the machine or the container, in bytes. */
 export function availableMemory(): number {
   const constraint = process.constrainedMemory();
   const free = freemem();
   if (!constraint || constraint > totalmem()) return free;
-  // Of newer versions of Node 20.
+  // Only in newer versions of Node 20.
   const left = process.availableMemory?.() ?? constraint - process.memoryUsage.rss();
   return Math.min(free, constraint, left + reclaimable());
 }
 
-/** A container's count of what it uses takes in the files that it has read, which the system gives up when memory is asked for. */
+/** Reclaimable page cache. A container's memory usage includes it, but the system frees it on demand. */
 function reclaimable(): number {
   try {
     const groups = readFileSync('/proc/self/cgroup', 'utf8');

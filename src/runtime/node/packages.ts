@@ -1,4 +1,4 @@
-/** ONNX Runtime's two packages in Node: which of them work here, and how to install the other one. */
+/** ONNX Runtime's two packages in Node: whether they work here, and how to install them. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 /** The version of an installed package, or null. Read from package.json, because loading a broken native package throws. */
 export async function packageVersion(name: string): Promise<string | null> {
   try {
-    // The main file's folder or one above it: not every package exports its package.json.
+    // Searches from the main file's folder upwards, because not every package exports its package.json.
     for (let folder = dirname(require.resolve(name)); ; folder = dirname(folder)) {
       const text = await readFile(`${folder}/package.json`, 'utf8').catch(() => undefined);
       const found = text && (JSON.parse(text) as { name?: string; version?: string });
@@ -32,8 +32,8 @@ export interface Obstacle {
 }
 
 /**
- * The binaries in onnxruntime-node 1.30. Intel Macs have had none since 1.24 (the package's own README still lists them). Linux needs
- * glibc 2.28 or later, and musl has none.
+ * Platforms with a binary in onnxruntime-node 1.30. Intel Macs have none since 1.24 (the package's README still lists them). Linux needs
+ * glibc 2.28 or later; musl has none.
  */
 export const BINARIES: readonly string[] = ['linux-x64', 'linux-arm64', 'win32-x64', 'win32-arm64', 'darwin-arm64'];
 const WHERE = 'Linux (glibc) and Windows on x64 and arm64, and macOS on arm64';
@@ -44,11 +44,11 @@ export const platformName = (): string => `${process.platform}-${process.arch}`;
 
 const MUSL = 'musl';
 
-/** The C library of this Linux, which is musl if Node's report has no version of glibc. Undefined if nothing reports it. */
+/** The C library of this Linux: musl, if Node's report has no glibc version. Undefined if Node reports nothing. */
 export function cLibrary(): string | undefined {
   if (process.platform !== 'linux') return undefined;
   const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined;
-  // Newer versions of Node look up the names of all network addresses otherwise.
+  // Otherwise, newer versions of Node look up the names of all network addresses.
   if (report) report.excludeNetwork = true;
   const { header } = (report?.getReport() ?? {}) as { header?: { glibcVersionRuntime?: string } };
   if (!header) return undefined;
@@ -64,14 +64,14 @@ export function nativeFolder(): string | undefined {
   }
 }
 
-/** Why onnxruntime-node cannot work here, as far as that is known without loading it. */
+/** An obstacle to onnxruntime-node that is known without loading it. */
 export function foreseenObstacle(): Obstacle | undefined {
   const folder = nativeFolder();
   const binding = folder && join(folder, 'bin/napi-v6', process.platform, process.arch, 'onnxruntime_binding.node');
   const library = cLibrary();
   const musl = library === MUSL;
   const instead = `${INSTALL_WEB}, and use --device wasm`;
-  // A package that was built here has a binary where the published one has none.
+  // A locally built package can have a binary that the published one lacks.
   const none = BINARIES.includes(platformName()) || (binding && existsSync(binding)) ? undefined : platformName();
   if (musl || none)
     return {
@@ -80,8 +80,8 @@ export function foreseenObstacle(): Obstacle | undefined {
     };
   const [, major, minor] = /^glibc (\d+)\.(\d+)/.exec(library ?? '') ?? [];
   if (Number(major) < 2 || (Number(major) === 2 && Number(minor) < 28))
-    return { reason: `onnxruntime-node needs glibc 2.28 or later, and this is ${library}`, howToGetIt: instead };
-  if (!folder) return { reason: "onnxruntime-node isn't installed", howToGetIt: INSTALL_RUNTIME };
+    return { reason: `onnxruntime-node needs glibc 2.28 or later, but this is ${library}`, howToGetIt: instead };
+  if (!folder) return { reason: 'onnxruntime-node is not installed', howToGetIt: INSTALL_RUNTIME };
   return undefined;
 }
 
@@ -89,7 +89,7 @@ let native: Promise<Ort | Obstacle> | undefined;
 
 const isObstacle = (found: Ort | Obstacle): found is Obstacle => 'reason' in found;
 
-/** onnxruntime-node, or why it does not load: npm leaves it out if its install script fails, and an old glibc cannot load it. */
+/** onnxruntime-node, or why it cannot be loaded: npm skips it if its install script fails, and an old glibc cannot load it. */
 const findNative = async (): Promise<Ort | Obstacle> =>
   foreseenObstacle() ??
   import('onnxruntime-node').catch((cause) => ({
@@ -118,15 +118,15 @@ export async function webObstacle(): Promise<Obstacle | undefined> {
   if (installed === ONNXRUNTIME) return undefined;
   return {
     reason: installed
-      ? `onnxruntime-web ${installed} is installed, and ${ONNXRUNTIME} is needed`
-      : "onnxruntime-web isn't installed",
+      ? `onnxruntime-web ${installed} is installed, but ${ONNXRUNTIME} is needed`
+      : 'onnxruntime-web is not installed',
     howToGetIt: INSTALL_WEB,
   };
 }
 
-/** The obstacles of both packages as one. */
+/** Combines the obstacles of both packages. */
 export function neitherWorks(native: Obstacle, web: Obstacle): Obstacle {
-  const faster = native.howToGetIt === INSTALL_RUNTIME ? `, or, which is faster: ${INSTALL_RUNTIME}` : '';
+  const faster = native.howToGetIt === INSTALL_RUNTIME ? `, or (faster) ${INSTALL_RUNTIME}` : '';
   return { reason: `${native.reason}, and ${web.reason}`, howToGetIt: `${web.howToGetIt}${faster}` };
 }
 

@@ -1,8 +1,8 @@
-// Run by `devices.ts` in a child process, since an execution provider may abort the process or never return:
+// Run by `devices.ts` in a child process, because an execution provider can abort the process or hang:
 // `node probe.js DEVICE` prints one line of JSON, `{ "probe": "ok" }` or `{ "probe": "failed", "message": … }`.
-// Plain JavaScript, so that Node runs it as it is, from the sources too.
+// Plain JavaScript, so that Node can run it directly from the sources.
 
-/** y = relu(x + x) on float32 [1, 1, 2, 2]: opset 13, the simplest thing that every provider has a kernel for. */
+/** y = relu(x + x) on float32 [1, 1, 2, 2]: opset 13, a minimal model for which every provider has kernels. */
 const model = Uint8Array.from(
   atob(
     'CAg6XwoOCgF4CgF4EgFzIgNBZGQKDAoBcxIBeSIEUmVsdRIFcHJvYmVaGwoBeBIWChQIARIQCgIIAQoCCAEKAggCCgIIAmIbCgF5EhYKFAgBEhAKAggBCgIIAQoCCAIKAggCQgQKABAN',
@@ -20,8 +20,8 @@ try {
   const session = await InferenceSession.create(model, {
     executionProviders: [device],
     logSeverityLevel: 4,
-    // ONNX Runtime quietly gives to the CPU what a provider does not take. With this entry the session fails instead, so
-    // a session that runs did run on the provider.
+    // ONNX Runtime silently runs unsupported nodes on the CPU. With this entry, the session fails instead, so a session that runs did
+    // run on the provider.
     ...(device === 'cpu' || wasm ? {} : { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
   });
   const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(-1, 0, 1, 2), [1, 1, 2, 2]) });

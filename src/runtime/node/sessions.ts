@@ -11,10 +11,10 @@ import { wasmRuntime } from './wasm.ts';
 type OrtOptions = ort.InferenceSession.SessionOptions;
 
 /**
- * ONNX Runtime in Node: onnxruntime-node, or for the device `wasm` onnxruntime-web.
+ * ONNX Runtime in Node: onnxruntime-node, or onnxruntime-web for the device `wasm`.
  *
  * @param device name of the device, for messages
- * @param options execution providers and whatever else the device needs; WebAssembly takes `intraOpNumThreads` alone
+ * @param options session options of the device; WebAssembly only uses `intraOpNumThreads`
  */
 export const nodeRuntime = (device = 'cpu', options: OrtOptions = {}): Runtime =>
   device === 'wasm' ? wasmRuntime(options.intraOpNumThreads) : nativeRuntime(device, options);
@@ -26,19 +26,19 @@ function nativeRuntime(device: string, options: OrtOptions): Runtime {
   ): Promise<Session> => {
     const runtime = await loadNative();
     const { InferenceSession, Tensor } = runtime;
-    // State that is moved on is large, and written in place.
+    // State is large, so outputs are written in place.
     const refusal = resident && device === 'cpu' ? await refusalOf(runtime) : undefined;
     const source = await prepare((encoded) => (refusal ? withRefused(encoded) : encoded));
     const { model, externalData } = source;
     try {
       const sessionOptions: OrtOptions = {
         executionProviders: ['cpu'],
-        // With a pattern the second run asks for one piece of memory as large as all that the first one left: a step then holds
-        // nearly twice what it needs (DenseNet121: 4.2 GB for 2.4), and is at most 3 % quicker.
+        // With a memory pattern, the second run allocates one block as large as the total of the first run. A step then takes nearly
+        // twice the memory (DenseNet121: 4.2 GB instead of 2.4), and is at most 3% faster.
         enableMemPattern: false,
-        // 4: nothing but what ends the process. Errors are thrown, and so told; warnings (of every unused initializer) help nobody.
+        // 4: only fatal errors. Other errors are thrown, and warnings (one for every unused initializer) are useless.
         logSeverityLevel: 4,
-        // Threads that go on spinning when a run is over take a core from the next session's for some milliseconds.
+        // Threads that keep spinning after a run would slow down the next session for some milliseconds.
         extra: {
           session: {
             ...(integerKernels ? {} : withoutIntegerKernels),

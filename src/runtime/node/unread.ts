@@ -1,10 +1,10 @@
 /**
- * Runs whose outputs are all written into given tensors, and are not copied besides.
+ * Avoids copies of outputs that are already written into given tensors.
  *
- * onnxruntime-node makes an array of every output that a run was asked for when the run is over, also of those that it has written in
- * place: of AdamW's state three times the trained weights in every step. It makes them in the order of the model's outputs, and gives up at
- * one that is no tensor. So a model gets such an output before all others and is asked for it. A small model shows whether a version of
- * the package does so, and what it says then.
+ * onnxruntime-node creates an array for every requested output at the end of a run, even if it has written the output in place. For AdamW's
+ * state, that is three times the trained weights in every step. It creates them in the order of the model's outputs, and stops at one that
+ * is not a tensor. So Thaw adds such an output before all others, and requests it. A small model checks whether a version of the package
+ * behaves like this, and which error it throws.
  */
 import type * as ort from 'onnxruntime-common';
 import { onnx } from '../../onnx/generated/onnx.js';
@@ -12,10 +12,10 @@ import { GraphBuilder } from '../../onnx/index.ts';
 import type { Ort } from '../ort-session.ts';
 import { probeModel } from '../probe-model.ts';
 
-/** The output that is no tensor. */
+/** The output that is not a tensor. */
 export const REFUSED = 'thaw/refused';
 
-/** An encoded model with `REFUSED` as its first output: the fields of messages one after the other are those of one message. */
+/** An encoded model with `REFUSED` as its first output. Concatenated fields of protobuf messages merge into one message. */
 export function withRefused(model: Uint8Array): Uint8Array {
   const ahead = onnx.ModelProto.encode({
     graph: {
@@ -31,7 +31,7 @@ export function withRefused(model: Uint8Array): Uint8Array {
 
 let refusal: Promise<string | undefined> | undefined;
 
-/** What the package says when it refuses; undefined where it makes something of the output, or has not written the others by then. */
+/** The package's error message; undefined if it accepts the output, or has not written the others by then. */
 export function refusalOf(ort: Ort): Promise<string | undefined> {
   refusal ??= probe(ort);
   return refusal;
@@ -45,26 +45,26 @@ async function probe({ InferenceSession, Tensor }: Ort): Promise<string | undefi
   try {
     const session = await InferenceSession.create(withRefused(model), { logSeverityLevel: 4 });
     const one = new Tensor('float32', Float32Array.of(1), [1]);
-    const said = await session.run({ x: one }, { [REFUSED]: null, y: new Tensor('float32', target, [1]) }).then(
+    const message = await session.run({ x: one }, { [REFUSED]: null, y: new Tensor('float32', target, [1]) }).then(
       () => undefined,
       (error: Error) => error.message,
     );
     await session.release();
-    return target[0] === 2 ? said : undefined;
+    return target[0] === 2 ? message : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Of which the elements are allocated when asked for. */
+/** Properties that ONNX Runtime needs to allocate a tensor on demand. */
 type Like = Pick<ort.Tensor, 'type' | 'dims' | 'size'>;
 
-/** Runs of a session whose model has `REFUSED`. */
+/** Runs a session whose model has `REFUSED`. */
 export class UnreadRuns {
   private readonly symbols: ReadonlySet<number | string>;
-  /** Inputs of which not all sizes are known. */
+  /** Inputs with unknown sizes. */
   private readonly variable: readonly string[];
-  /** What outputs were, by name, with each of the sizes that inputs have had. */
+  /** Shapes of outputs by name, for each set of input sizes so far. */
   private readonly seen = new Map<string, Readonly<Record<string, Like>>>();
 
   constructor(
@@ -78,7 +78,7 @@ export class UnreadRuns {
     this.symbols = new Set(variable.flatMap(({ shape }) => shape).filter((d) => d !== ''));
   }
 
-  /** @param wanted outputs by name: the tensors that they are written into, null where one is to be made */
+  /** @param wanted the requested outputs by name: tensors to write into, or null to create one */
   async run(
     feeds: Readonly<Record<string, ort.Tensor>>,
     wanted: Readonly<Record<string, ort.Tensor | null>>,
@@ -101,7 +101,7 @@ export class UnreadRuns {
     return targets as Record<string, ort.Tensor>;
   }
 
-  /** Whether the shape of an output follows from those of the inputs. */
+  /** Whether the shape of an output follows from the input shapes. */
   private isForeseen(name: string): boolean {
     const found = this.session.outputMetadata.find((output) => output.name === name);
     const known = (d: number | string) => typeof d === 'number' || this.symbols.has(d);

@@ -1,16 +1,16 @@
-// ONNX Runtime's WebAssembly module for `wasm.ts`. ONNX Runtime does not check whether `malloc` found memory for an input. If it did not, the
-// input is copied to address 0, over the module's own data, and the run hangs or its results are wrong. Here it gets an error instead.
-// Plain JavaScript, so that Node runs it as it is, from the sources too.
+// ONNX Runtime's WebAssembly module for `wasm.ts`. ONNX Runtime does not check the result of `malloc` for an input. Without memory, it copies
+// the input to address 0, over the module's own data; the run then hangs or gives wrong results. This wrapper throws an error instead.
+// Plain JavaScript, so that Node can run it directly from the sources.
 import createModule from 'onnxruntime-web/ort-wasm-simd-threaded.mjs';
 
-/** Bytes that 32 bits address. */
+/** Bytes addressable with 32 bits. */
 const ADDRESSES = 2 ** 32;
 
 export default async function createCheckedModule(options) {
   const module = await createModule(options);
   const malloc = module._malloc;
   module._malloc = (size) => {
-    // A larger size would wrap around.
+    // A larger size would overflow.
     const address = size < ADDRESSES ? malloc(size) : 0;
     if (address === 0 && size > 0) throw new Error(`failed to allocate ${size} bytes`);
     return address;

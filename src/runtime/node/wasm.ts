@@ -6,18 +6,18 @@ import { loadWeb } from './packages.ts';
 
 const require = createRequire(import.meta.url);
 
-/** As many as ONNX Runtime takes in a page at most. */
+/** The maximum that ONNX Runtime uses by default in a page. */
 const MOST_THREADS = 4;
 
 /**
- * ONNX Runtime by WebAssembly in Node, for platforms without a native binary. Its threads are workers, which do not keep the process alive.
+ * ONNX Runtime with WebAssembly in Node, for platforms without a native binary. Its threads are workers that do not keep the process alive.
  *
- * @param threads of the process's first session; all others have as many. A core each, up to four, unless given
+ * @param threads threads of the process's first session; later sessions have the same. Default: one per core, at most four
  */
 export const wasmRuntime = (threads = Math.min(MOST_THREADS, availableParallelism())): Runtime =>
   webRuntime({ device: 'wasm', threads: canStartWorkers() ? threads : 1, library: loadChecked });
 
-/** Workers get the process's flags, and Node refuses a worker's file with this one (`node --input-type=module --eval …`). */
+/** Workers inherit the process's flags, and Node rejects worker files with this one (`node --input-type=module --eval …`). */
 const canStartWorkers = (): boolean => !process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 async function loadChecked() {

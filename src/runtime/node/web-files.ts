@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 /**
  * The folder of ONNX Runtime's files for pages.
  *
- * @throws ThawError `device` where they are not installed, or of another version
+ * @throws ThawError `device` if they are not installed, or have another version
  */
 export async function webRuntimeFolder(): Promise<string> {
   const obstacle = await webObstacle();

@@ -5,15 +5,15 @@ import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import { saysOutOfMemory } from '../out-of-memory.ts';
 import type { Runtime, Session } from '../session.ts';
 
-/** Where ONNX Runtime's files are in a page, and on what it runs. */
+/** Location of ONNX Runtime's files for a page, and its device. */
 export interface WebRuntimeOptions {
   /** `webgpu`, or `wasm` for the processor. */
   readonly device: 'webgpu' | 'wasm';
-  /** Where ONNX Runtime's `.wasm` and `.mjs` files are served; beside the script that loads them unless given. */
+  /** Address of ONNX Runtime's `.wasm` and `.mjs` files. Default: next to the script that loads them. */
   readonly assets?: string | URL;
-  /** Threads of WebAssembly. Half the processor's cores and at most four unless given; a page that is not cross-origin isolated has one. */
+  /** WebAssembly threads. Default: half of the cores, at most four. A page without cross-origin isolation has one. */
   readonly threads?: number;
-  /** ONNX Runtime's module, where it is not the package's entry for the device. */
+  /** ONNX Runtime's module, if it is not the package's entry for the device. */
   readonly library?: () => Promise<Ort>;
 }
 
@@ -37,7 +37,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
         throw new ThawError(
           'device',
           `onnxruntime-web cannot be loaded: ${firstLine(cause)}`,
-          'Serve its .wasm and .mjs files, and say where with `assets`',
+          'Serve its .wasm and .mjs files, and set `assets` to their address',
           { cause },
         );
       });
@@ -45,7 +45,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
       try {
         const session = await InferenceSession.create(model, {
           executionProviders: [device],
-          // As in Node: it takes nearly twice the memory, which WebAssembly never gives back.
+          // As in Node: a pattern takes nearly twice the memory, which WebAssembly never returns.
           enableMemPattern: false,
           logSeverityLevel: 4,
           ...(!integerKernels && { extra: { session: withoutIntegerKernels } }),
@@ -70,22 +70,22 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
 const libraryFor = (device: WebRuntimeOptions['device']) => (): Promise<Ort> =>
   device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
 
-/** The version of ONNX Runtime that computes on a device; null if it does not say. */
+/** The version of ONNX Runtime for a device; null if it is unknown. */
 export async function webRuntimeVersion(device: WebRuntimeOptions['device']): Promise<string | null> {
   const { env } = await libraryFor(device)();
   return env.versions.web ?? null;
 }
 
-/** WebAssembly addresses 4 GiB. */
+/** WebAssembly can address 4 GiB. */
 const MOST_MEMORY = 2 ** 32;
 
-/** Sizes are of 32 bits: of a tensor of 4 GiB or more, the size overflows. */
+/** Sizes have 32 bits, so a tensor of 4 GiB or more overflows them. */
 const ranOut = (cause: unknown): boolean => saysOutOfMemory(String(cause)) || /SafeIntOnOverflow/.test(String(cause));
 
 const outOfMemory = (cause: unknown): ThawError =>
   new ThawError(
     'memory',
-    'WebAssembly is out of memory, of which it has 4 GiB at most',
+    'WebAssembly is out of memory (its limit is 4 GiB)',
     'Use a smaller batch or a smaller model, or train fewer layers',
     { cause },
   );

@@ -21,15 +21,15 @@ import {
 import { evaluationOf } from './metrics.ts';
 import type { ClassOutcome, ClassScores, Evaluation } from './types.ts';
 
-/** A class against all others. Null where it, or everything else, has no samples. */
+/** One-vs-rest scores of a class. Null if the class, or all others, have no samples. */
 export interface AssessedClass extends ClassScores {
   readonly rocAuc: number | null;
   readonly averagePrecision: number | null;
 }
 
 /**
- * Everything that `thaw eval` prints: an evaluation and what is worth computing once only. `f1` is `macro.f1`, the mean over the classes, and
- * `logLoss` is cross-entropy whatever the model was trained with.
+ * The output of `thaw eval`: an evaluation, and metrics that are only computed once. `f1` is `macro.f1`, the mean over the classes.
+ * `logLoss` is cross-entropy, whatever the training loss was.
  */
 export interface Assessment extends Evaluation {
   readonly perClass: readonly AssessedClass[];
@@ -38,29 +38,29 @@ export interface Assessment extends Evaluation {
   readonly weighted: Averages;
   readonly matthews: number;
   readonly kappa: number | null;
-  /** Part of the samples whose class is among the `k` most probable, for each `k` that leaves a class out. */
+  /** Fraction of samples with their class among the `k` most probable, for each `k` below the number of classes. */
   readonly topK: readonly { readonly k: number; readonly accuracy: number }[];
-  /** Means over the classes that have one. */
+  /** Means over the classes with a defined value. */
   readonly rocAuc: number | null;
   readonly averagePrecision: number | null;
   readonly logLoss: number;
   readonly brier: number;
   readonly calibration: Calibration;
-  /** Which classes are taken for which, most often first: the ten most frequent pairs. */
+  /** The ten most frequent pairs of confused classes, most frequent first. */
   readonly confused: readonly {
     readonly label: string;
     readonly predicted: string;
     readonly times: number;
     readonly share: number;
   }[];
-  /** 95% intervals: Wilson's of the accuracy, the others by a seeded bootstrap of 1000 resamples. */
+  /** 95% intervals: Wilson's for the accuracy, and a seeded bootstrap with 1000 resamples for the others. */
   readonly intervals: Readonly<Record<'accuracy' | 'balancedAccuracy' | 'f1' | 'matthews' | 'logLoss', Interval>>;
 }
 
 const RANKS = [1, 2, 3, 5, 10];
 const PAIRS = 10;
 
-/** @param loss mean loss of the predictions @param seed decides the resamples of the intervals */
+/** @param loss mean loss of the predictions @param seed seed of the resamples */
 export function assess(
   predictions: readonly ClassOutcome[],
   classes: readonly string[],
@@ -111,12 +111,12 @@ function resampled(predictions: readonly ClassOutcome[], classes: number, seed: 
 
 function countDrawn(predictions: readonly ClassOutcome[], classes: number, drawn: Uint32Array): ClassCounts {
   const zeros = () => new Array<number>(classes).fill(0);
-  const counts = { support: zeros(), called: zeros(), hits: zeros() };
+  const counts = { support: zeros(), predictions: zeros(), correct: zeros() };
   for (const i of drawn) {
     const { label, predicted } = predictions[i];
     counts.support[label]++;
-    counts.called[predicted]++;
-    if (label === predicted) counts.hits[label]++;
+    counts.predictions[predicted]++;
+    if (label === predicted) counts.correct[label]++;
   }
   return counts;
 }

@@ -10,7 +10,7 @@ import type { ClassOutcome, Evaluation } from './types.ts';
 
 const LEAST = 1e-37;
 
-/** One class a sample. */
+/** One class per sample. */
 export const classification = (classes: readonly string[]): Task<ClassOutcome, Evaluation, Assessment> => {
   const task: Task<ClassOutcome, Evaluation, Assessment> = {
     facts: { task: 'classification', classes: [...classes] },
@@ -19,7 +19,7 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
     named: true,
     metric: { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' },
 
-    /** Class indices, or for losses that compare numbers one-hot rows shaped like the output; blended samples have rows of their own. */
+    /** Class indices, or one-hot rows in the shape of the output for losses that compare numbers. Blended samples have their own rows. */
     labels({ labels, targets }, wanted) {
       if (wanted.type === 'int64') return tensor('int64', [labels.length], labels);
       const shape = [labels.length, ...(wanted.shape.slice(1) as number[])];
@@ -39,10 +39,10 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
     mismatch: mismatchOf,
 
     settled: () => task,
-    /** Of the probabilities; infinite where one of them is no number. */
+    /** Largest difference of the probabilities; infinite if one of them is NaN. */
     difference(a, b) {
       if (a.probabilities.length !== b.probabilities.length) {
-        throw new Error(`the model has ${a.probabilities.length} outputs, training had ${b.probabilities.length}`);
+        throw new Error(`the model has ${a.probabilities.length} outputs, but training had ${b.probabilities.length}`);
       }
       return a.probabilities.reduce((most, p, i) => {
         const d = Math.abs(p - b.probabilities[i]);
@@ -52,7 +52,7 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
     same: (a, b) => a.predicted === b.predicted,
     config: () => namedOutputs(classes),
 
-    /** Cross-entropy. Training computes it from scores, which do not underflow. */
+    /** Cross-entropy. Training computes it from logits, which do not underflow. */
     loss: (predictions) => logLoss(predictions, LEAST),
     prediction: ({ predicted, probabilities }) => ({
       label: classes[predicted],
@@ -76,7 +76,7 @@ export const classification = (classes: readonly string[]): Task<ClassOutcome, E
   return task;
 };
 
-/** `id2label` and its like: what outputs are called, as `config.json` says it. */
+/** `id2label` and the related entries of `config.json`. */
 export const namedOutputs = (names: readonly string[]) => ({
   num_labels: names.length,
   id2label: Object.fromEntries(names.map((name, i) => [i, name])),

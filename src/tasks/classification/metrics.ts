@@ -1,7 +1,7 @@
 import { confusionMatrix, countsOf, labelScores, rankOf, scoresByClass, topK } from '../metrics/index.ts';
 import type { ClassOutcome, Evaluation } from './types.ts';
 
-/** Predictions from scores: the softmax of each row. @param logits `[N, C]` in row order */
+/** Predictions from logits: the softmax of each row. @param logits `[N, C]` in row order */
 export function predictionsOf(
   logits: ArrayLike<number>,
   labels: ArrayLike<bigint>,
@@ -24,7 +24,7 @@ export function softmax(scores: Float32Array): Float32Array {
 
 const argMax = (values: Float32Array): number => values.reduce((best, v, i) => (v > values[best] ? i : best), 0);
 
-/** What the predictions come to. @param loss their mean loss */
+/** The evaluation of predictions. @param loss their mean loss */
 export function evaluationOf(
   predictions: readonly ClassOutcome[],
   classes: readonly string[],

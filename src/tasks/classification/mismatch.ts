@@ -1,17 +1,17 @@
 import type { Scores } from '../task.ts';
 import type { Evaluation } from './types.ts';
 
-/** Training must have learned its labels before validation can be said to have others. */
+/** Minimum training accuracy. Only then can validation labels be judged. */
 const LEARNED = 0.8;
-/** A class of fewer samples shows nothing; of that many, this part must go to one other class. */
+/** Minimum samples of a class, and the minimum fraction of them predicted as one other class. */
 const SAMPLES = 5;
 const MOVED = 0.8;
 
 /**
- * Classes whose labels look exchanged between training and validation: training has learned them, and in validation nearly all of each
- * is taken for another one of them, in a ring.
+ * Detects classes with exchanged labels between training and validation: training has learned them, but in validation, nearly all samples
+ * of each are predicted as the next one, in a cycle.
  *
- * @returns one line; undefined where there are none
+ * @returns one line; undefined if there are none
  */
 export function mismatchOf({ confusion, perClass }: Evaluation, train: Scores): string | undefined {
   if (!(train.accuracy >= LEARNED)) return undefined;
@@ -29,5 +29,5 @@ export function mismatchOf({ confusion, perClass }: Evaluation, train: Scores): 
   const members = takenFor.map((_, c) => ring(c)).find(({ length }) => length > 1);
   if (!members) return undefined;
   const names = [...members, members[0]].map((c) => perClass[c].label);
-  return `labels of training and validation don't match: what training learned as one is nearly always labelled as the next in validation, ${names.join(' → ')} (are the classes in the same order in both?)`;
+  return `labels of training and validation do not match: samples of one class are nearly always labelled as the next in validation, ${names.join(' → ')} (check that both have the same order of classes)`;
 }

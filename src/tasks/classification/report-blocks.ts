@@ -1,7 +1,7 @@
 import type { Figures, Form, ReportBlock, Table } from '../report-blocks.ts';
 import type { Assessment } from './assessment.ts';
 
-/** Classes that a confusion table has room for. */
+/** Maximum number of classes for a confusion table. */
 const FEW = 10;
 
 type Item = Figures['items'][number];
@@ -12,7 +12,7 @@ const item = (title: string, value: number | null, form: Form, interval?: Item['
   interval,
 });
 
-/** What `thaw eval` shows. */
+/** The output of `thaw eval`. */
 export const reportBlocks = (assessment: Assessment): ReportBlock[] => [
   { kind: 'figures', items: [item('accuracy', assessment.accuracy, 'share', assessment.intervals.accuracy)] },
   {
@@ -34,8 +34,8 @@ export const reportBlocks = (assessment: Assessment): ReportBlock[] => [
   {
     kind: 'figures',
     items: [
-      item('ROC area', assessment.rocAuc, 'score'),
-      item('PR area', assessment.averagePrecision, 'score'),
+      item('ROC AUC', assessment.rocAuc, 'score'),
+      item('PR AUC', assessment.averagePrecision, 'score'),
       item('loss', assessment.loss, 'number'),
       item('Brier', assessment.brier, 'number'),
       item('calibration error', assessment.calibration.error, 'share'),
@@ -82,10 +82,10 @@ const confused = ({ confused: pairs }: Assessment): Table => ({
   kind: 'table',
   title: 'Most often confused',
   columns: [
-    { title: 'taken for another', form: 'text' },
-    { title: '', form: 'text' },
+    { title: 'class', form: 'text' },
+    { title: 'predicted as', form: 'text' },
     { title: 'times', form: 'count' },
-    { title: 'of them', form: 'share' },
+    { title: 'share of the class', form: 'share' },
   ],
   rows: pairs.map(({ label, predicted, times, share }) => [label, predicted, times, share]),
 });

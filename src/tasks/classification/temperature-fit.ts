@@ -10,24 +10,24 @@ import {
 } from '../metrics/index.ts';
 import type { ClassOutcome } from './types.ts';
 
-/** How good the probabilities are. */
+/** Scores of probabilities. */
 export interface ProbabilityScores {
   readonly logLoss: number;
   readonly brier: number;
   readonly calibration: Calibration;
 }
 
-/** A temperature for a finished model, and what it does. Plain data. */
+/** A temperature for a finished model, and its effect. Plain data. */
 export interface TemperatureFit {
-  /** What scores are divided by before the softmax; null where none can be fitted, as where no prediction is wrong, or where it gains nothing. */
+  /** Divides the logits before the softmax. Null if it cannot be fitted (for example, without a wrong prediction) or does not help. */
   readonly temperature: number | null;
-  /** The temperature that was fitted, and is not `temperature` where the log loss `with` it is no smaller than `without`; null where none can be. */
+  /** The fitted temperature. Differs from `temperature` if it does not reduce the log loss; null if it cannot be fitted. */
   readonly fitted: number | null;
-  /** Samples that it was fitted on. */
+  /** Number of samples for the fit. */
   readonly samples: number;
   /**
-   * What `without` and `with` were measured on: `other` samples than it was fitted on, or the same, in five `parts`, each at the
-   * temperature that the other four give.
+   * Samples of the measurements `without` and `with`: `other` samples than those of the fit, or the same samples in five `parts` by
+   * cross-validation.
    */
   readonly measured: 'other' | 'parts';
   readonly without: ProbabilityScores;
@@ -35,8 +35,8 @@ export interface TemperatureFit {
 }
 
 /**
- * @param others to measure on, with known truths
- * @param seed shares the samples out among the parts
+ * @param others labelled samples for the measurement
+ * @param seed seed for splitting the samples into parts
  */
 export function temperatureFit(
   predictions: readonly ClassOutcome[],
@@ -53,7 +53,7 @@ export function temperatureFit(
   return { temperature, fitted, samples, measured, ...scores };
 }
 
-/** Predictions with their probabilities at a temperature. */
+/** Predictions with probabilities at a temperature. */
 export const atTemperature = <P extends Outcome>(predictions: readonly P[], temperature: number): P[] =>
   predictions.map((prediction) => ({
     ...prediction,

@@ -9,7 +9,7 @@ export interface ClassScores {
   readonly support: number;
 }
 
-/** What `thaw eval` prints. `f1` is the mean over the classes (macro); `confusion[truth][predicted]` counts samples. */
+/** The evaluation of a classification. `f1` is the mean over the classes (macro); `confusion[truth][predicted]` counts samples. */
 export interface Evaluation extends Evaluated {
   readonly accuracy: number;
   readonly top5: number;
@@ -18,5 +18,5 @@ export interface Evaluation extends Evaluated {
   readonly confusion: readonly (readonly number[])[];
 }
 
-/** One sample's outcome, in the order of the split. */
+/** The outcome of one sample. */
 export interface ClassOutcome extends Outcome, TaskOutcome {}

@@ -14,10 +14,10 @@ import { ordered } from './order.ts';
 
 export type { EmbeddingAssessment, EmbeddingEvaluation, EmbeddingOutcome } from './metrics.ts';
 
-/** Mistakes that are shown. */
+/** Maximum number of mistakes to show. */
 const SHOWN = 24;
 
-/** Unit vectors, near each other for samples of one class: for search, for grouping, for classes that training did not have. */
+/** Unit vectors, close to each other for samples of a class: for search, grouping, and classes that training did not have. */
 export function embedding(
   facts: FactsOf<'embedding'>,
 ): Task<EmbeddingOutcome, EmbeddingEvaluation, EmbeddingAssessment> {
@@ -45,7 +45,7 @@ export function embedding(
 
     tail: { kind: 'vector', steps: [{ op: 'LpNormalization', attributes: { axis: 1, p: 2 } }] },
     settled: () => embedding(facts),
-    /** The distance. */
+    /** The distance between the vectors. */
     difference: (a, b) => {
       const squared = a.embedding.reduce((all, value, i) => all + (value - b.embedding[i]) ** 2, 0);
       return Number.isNaN(squared) ? Number.POSITIVE_INFINITY : Math.sqrt(squared);
@@ -62,16 +62,16 @@ export function embedding(
       ...reportBlocks(assessment),
       {
         kind: 'images',
-        title: 'Nearest, and yet another class',
-        note: 'An image, and beside it the one that the model takes for the most like it.',
+        title: 'Nearest image of another class',
+        note: 'Each image with its nearest image, if that has another class.',
         items: outcomes
           .map((outcome, i) => ({ outcome, nearest: outcomes[nearestOf(outcomes, i)] }))
           .filter(({ outcome, nearest }) => nearest !== undefined && nearest.label !== outcome.label)
           .slice(0, SHOWN)
           .map(({ outcome, nearest }) => ({
             index: outcome.index,
-            beside: nearest.index,
-            said: classes[nearest.label],
+            nearest: nearest.index,
+            predicted: classes[nearest.label],
             truth: classes[outcome.label],
           })),
       },
@@ -86,14 +86,14 @@ const reportBlocks = ({ recallAt, neighbours, mapAtR, perClass, loss }: Embeddin
       ...recallAt.map(({ k, recall }) => ({ title: `recall at ${k}`, value: recall, form: 'share' as const })),
       { title: `class by ${neighbours.k} neighbours`, value: neighbours.accuracy, form: 'share' },
       { title: 'MAP at R', value: mapAtR, form: 'share' },
-      // A finished model is measured without the batches that the loss compares.
+      // A finished model has no batches for the loss to compare.
       { title: 'loss', value: Number.isNaN(loss) ? null : loss, form: 'number' },
     ],
   },
   {
     kind: 'table',
     title: 'Classes',
-    note: 'How many have an image of their own class as the nearest of all others.',
+    note: 'Recall at 1: fraction of images whose nearest other image has the same class.',
     columns: [
       { title: 'class', form: 'text' },
       { title: 'recall at 1', form: 'share' },

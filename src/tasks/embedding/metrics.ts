@@ -1,22 +1,22 @@
 import type { Evaluated, TaskOutcome } from '../task.ts';
 
-/** One sample's class, and its unit vector. */
+/** The class of a sample, and its unit vector. */
 export interface EmbeddingOutcome extends TaskOutcome {
   readonly label: number;
   readonly embedding: Float32Array;
 }
 
 export interface EmbeddingEvaluation extends Evaluated {
-  /** Share of the samples whose nearest other sample is of their class, among those that have such a one. */
+  /** Fraction of samples whose nearest other sample has the same class, among classes with several samples. */
   readonly recall1: number;
 }
 
 export interface EmbeddingAssessment extends EmbeddingEvaluation {
-  /** Share with one of their class among the `k` nearest, for each `k` that leaves samples out. */
+  /** Fraction with a sample of the same class among the `k` nearest, for each `k` below the number of samples. */
   readonly recallAt: readonly { readonly k: number; readonly recall: number }[];
-  /** Share whose class is the most frequent among the `k` nearest others, nearness breaking ties. */
+  /** Accuracy of a vote among the `k` nearest others; ties go to the nearest. */
   readonly neighbours: { readonly k: number; readonly accuracy: number };
-  /** Mean average precision among the R nearest, R being how many others there are of a sample's class (Musgrave et al., 2020). */
+  /** Mean average precision among the R nearest, with R the number of other samples of the class (Musgrave et al., 2020). */
   readonly mapAtR: number;
   readonly perClass: readonly { readonly label: string; readonly recall1: number; readonly support: number }[];
 }
@@ -30,14 +30,14 @@ const dot = (a: Float32Array, b: Float32Array): number => {
   return sum;
 };
 
-/** The places of all other samples, the nearest first. */
+/** Indices of all other samples, nearest first. */
 function nearestTo(outcomes: readonly EmbeddingOutcome[], query: number): number[] {
   const similarities = outcomes.map(({ embedding }) => dot(outcomes[query].embedding, embedding));
   const others = [...outcomes.keys()].filter((i) => i !== query);
   return others.sort((a, b) => similarities[b] - similarities[a] || a - b);
 }
 
-/** The place of the nearest other sample; −1 where there is none. */
+/** Index of the nearest other sample; −1 if there is none. */
 export function nearestOf(outcomes: readonly EmbeddingOutcome[], query: number): number {
   let [nearest, most] = [-1, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < outcomes.length; i++) {
@@ -53,7 +53,7 @@ const counted = (outcomes: readonly EmbeddingOutcome[]): Map<number, number> => 
   return counts;
 };
 
-/** The samples that have another of their class, whose neighbours can be right. */
+/** Samples with another sample of their class, so that a neighbour can be correct. */
 const queriesOf = (outcomes: readonly EmbeddingOutcome[]): number[] => {
   const counts = counted(outcomes);
   return [...outcomes.keys()].filter((i) => counts.get(outcomes[i].label)! > 1);
@@ -80,7 +80,7 @@ export function assessEmbeddings(
     const voters = nearestTo(outcomes, query).slice(0, VOTERS);
     return {
       label,
-      /** How many are nearer than the first of its class. */
+      /** Number of samples nearer than the first of the same class. */
       first: alike.indexOf(true),
       vote: vote(voters.map((other) => outcomes[other].label)) === label,
       precision: averagePrecisionAtR(alike, counts.get(label)! - 1),
@@ -110,14 +110,14 @@ export function assessEmbeddings(
   };
 }
 
-/** The most frequent of labels that are in order of nearness; of equally frequent ones the nearest. */
+/** The most frequent label; ties go to the nearest. @param labels nearest first */
 function vote(labels: readonly number[]): number | undefined {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best), [-1, 0])[0];
 }
 
-/** 1/R Σ_{i≤R} P(i) where the i-th is alike, P(i) being the share of those alike among the first i. */
+/** 1/R Σ_{i≤R} P(i) over the matching samples i, with P(i) the fraction of matches among the first i. */
 function averagePrecisionAtR(alike: readonly boolean[], r: number): number {
   let [found, sum] = [0, 0];
   for (let i = 0; i < r; i++) if (alike[i]) sum += ++found / (i + 1);

@@ -1,11 +1,11 @@
 import { Random } from '../../random.ts';
 
 /**
- * Every sample once, in an order whose batches have `perClass` samples each of several classes (P classes x K samples), as losses that
- * compare samples need them: Hermans et al., "In defense of the triplet loss", 2017. What is left of a class, fewer than K, comes last.
+ * An order with every sample once, whose batches have `perClass` samples each of several classes (P classes x K samples), for losses that
+ * compare samples: Hermans et al., "In defense of the triplet loss", 2017. The remaining samples of classes, fewer than K, come last.
  *
- * @param labels of the samples
- * @returns positions of the samples
+ * @param labels labels of the samples
+ * @returns indices of the samples
  */
 export function ordered(
   labels: readonly number[],
@@ -34,7 +34,7 @@ export function ordered(
     const left = random.shuffle([...waiting].filter(([, groups]) => groups.length > 0));
     if (left.length === 0) break;
     if (order.length % batch < perClass) inBatch = new Set();
-    // A class that this batch does not have yet, and of those one with the most groups left: the last batches are to be mixed, too.
+    // Prefers classes that the batch does not have, and of these the one with the most groups left, so that the last batches are mixed too.
     const fresh = left.filter(([label]) => !inBatch.has(label));
     const [label, groups] = (fresh.length ? fresh : left).reduce((a, b) => (b[1].length > a[1].length ? b : a));
     inBatch.add(label);

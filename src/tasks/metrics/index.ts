@@ -1,4 +1,4 @@
-/** What predictions are worth, as numbers: pure functions, each equal to scikit-learn's of that name unless it says otherwise. */
+/** Metrics of predictions: pure functions, each equal to scikit-learn's of the same name unless noted. */
 
 export { type BootstrapOptions, bootstrap, type Interval, quantile, wilson } from './intervals.ts';
 export {

@@ -2,12 +2,12 @@ import { Random } from '../../random.ts';
 
 export type Interval = readonly [low: number, high: number];
 
-/** The standard normal distribution's quantile of 0.975. */
+/** The 0.975 quantile of the standard normal distribution. */
 const Z = 1.959963984540054;
 
 /**
- * 95% interval of a share of successes among `total` trials (Wilson, "Probable inference, the law of succession, and
- * statistical inference", 1927): it stays within 0 and 1 and holds for few trials, where share ± 2σ does neither.
+ * 95% interval of a share of successes among `total` trials (Wilson, "Probable inference, the law of succession, and statistical
+ * inference", 1927). Unlike share ± 2σ, it stays within 0 and 1, and holds for few trials.
  */
 export function wilson(share: number, total: number): Interval {
   if (total === 0) return [0, 1];
@@ -17,7 +17,7 @@ export function wilson(share: number, total: number): Interval {
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }
 
-/** Of sorted values, between which it is linear (NumPy's default, and type 7 of Hyndman and Fan, "Sample quantiles", 1996). */
+/** Quantile of sorted values with linear interpolation (NumPy's default, and type 7 of Hyndman and Fan, "Sample quantiles", 1996). */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);
@@ -32,11 +32,11 @@ export interface BootstrapOptions {
 }
 
 /**
- * Percentile intervals by the bootstrap (Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13): what the
- * statistics are of as many samples, drawn with replacement, again and again. The same seed gives the same intervals.
+ * Percentile bootstrap intervals (Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13): recomputes the statistics on
+ * resamples drawn with replacement. The same seed gives the same intervals.
  *
- * @param statistics of the samples at these positions, of which some come more than once
- * @returns an interval a statistic; 1000 resamples and 95% unless given
+ * @param statistics statistics of the samples at these indices, which can repeat
+ * @returns one interval per statistic; default: 1000 resamples and 95%
  */
 export function bootstrap<K extends string>(
   samples: number,

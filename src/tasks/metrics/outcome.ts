@@ -1,6 +1,6 @@
-/** What was said of a sample whose class is known. */
+/** A prediction for a sample with a known class. */
 export interface Outcome {
-  /** The true class, by its place among the outputs. */
+  /** Index of the true class among the outputs. */
   readonly label: number;
   readonly predicted: number;
   /** Probability of each class. */

@@ -1,33 +1,36 @@
-/** Scores of the probabilities themselves: do they say how often the model is right? */
+/** Scores of probabilities: whether they match the accuracy. */
 import type { Outcome } from './outcome.ts';
 
-type Said = Pick<Outcome, 'label' | 'probabilities'>;
+type Labelled = Pick<Outcome, 'label' | 'probabilities'>;
 
-const mean = (outcomes: readonly Said[], of: (outcome: Said) => number): number =>
+const mean = (outcomes: readonly Labelled[], of: (outcome: Labelled) => number): number =>
   outcomes.length ? outcomes.reduce((all, outcome) => all + of(outcome), 0) / outcomes.length : 0;
 
 /**
  * Mean of −ln p of the true class, in nats.
  *
- * @param least what a smaller p counts as; scikit-learn's 2⁻⁵² unless given
+ * @param least lower bound for p; default: scikit-learn's 2⁻⁵²
  */
-export const logLoss = (outcomes: readonly Said[], least = 2 ** -52): number =>
+export const logLoss = (outcomes: readonly Labelled[], least = 2 ** -52): number =>
   mean(outcomes, ({ probabilities, label }) => -Math.log(Math.max(probabilities[label], least)));
 
-/** Mean of Σ (p_c − y_c)² over all classes c, which is 1 − 2·p_y + Σ p_c²: 0 is best, 2 is worst (Brier, "Verification of forecasts expressed in terms of probability", 1950). */
-export const brier = (outcomes: readonly Said[]): number =>
+/**
+ * Mean of Σ (p_c − y_c)² over all classes c, equal to 1 − 2·p_y + Σ p_c². 0 is best, 2 is worst (Brier, "Verification of forecasts expressed
+ * in terms of probability", 1950).
+ */
+export const brier = (outcomes: readonly Labelled[]): number =>
   mean(outcomes, ({ probabilities, label }) => {
     let all = 1 - 2 * probabilities[label];
     for (const p of probabilities) all += p * p;
     return all;
   });
 
-/** The samples whose greatest probability is above `low` and at most `high`. */
+/** Samples with a confidence above `low` and at most `high`. */
 export interface CalibrationBin {
   readonly low: number;
   readonly high: number;
   readonly count: number;
-  /** Mean greatest probability, and part that is right; 0 where there are no samples. */
+  /** Mean confidence, and accuracy; 0 without samples. */
   readonly confidence: number;
   readonly accuracy: number;
 }
@@ -35,17 +38,17 @@ export interface CalibrationBin {
 export interface Calibration {
   /** Mean of |accuracy − confidence| over the bins, weighted by their samples: the expected calibration error. */
   readonly error: number;
-  /** The largest of them. */
+  /** The maximum over the bins. */
   readonly worst: number;
   readonly bins: readonly CalibrationBin[];
 }
 
-/** Guo et al., "On calibration of modern neural networks", 2017: bins of equal width, 15 unless given. */
+/** Guo et al., "On calibration of modern neural networks", 2017: bins of equal width, 15 by default. */
 export function calibration(outcomes: readonly Outcome[], bins = 15): Calibration {
   const sums = Array.from({ length: bins }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const { probabilities, predicted, label } of outcomes) {
     const confidence = probabilities[predicted];
-    // The product of a float32 and a small whole number is exact.
+    // The product of a float32 and a small integer is exact.
     const sum = sums[Math.max(0, Math.ceil(confidence * bins) - 1)];
     sum.count++;
     sum.confidence += confidence;
@@ -66,10 +69,10 @@ export function calibration(outcomes: readonly Outcome[], bins = 15): Calibratio
   };
 }
 
-/** Smallest float32 above 0: what a probability that was rounded to 0 counts as where its logarithm is needed. */
+/** The smallest float32 above 0. It replaces probabilities that were rounded to 0 in logarithms. */
 export const LEAST = 2 ** -149;
 
-/** Probabilities at a temperature: softmax(z/T) of scores z with softmax(z) = p, which is p^(1/T) over its sum. */
+/** Probabilities at a temperature T: softmax(z/T) for logits z with softmax(z) = p, which is p^(1/T) divided by its sum. */
 export function tempered(probabilities: Float32Array, temperature: number): Float32Array {
   if (temperature === 1) return probabilities;
   const greatest = Math.log(probabilities.reduce((a, b) => Math.max(a, b), LEAST));

@@ -1,16 +1,16 @@
-/** Scores of the order that probabilities put samples in, one class against the rest. */
+/** Scores of the ranking of samples by probability, one-vs-rest. */
 import type { Outcome } from './outcome.ts';
 
-type Said = Pick<Outcome, 'label' | 'probabilities'>;
+type Labelled = Pick<Outcome, 'label' | 'probabilities'>;
 
-/** Samples of a class and of all others with at least each probability that occurs, the greatest first. */
+/** Number of samples of a class, and of all others, above each distinct probability, in descending order. */
 export interface Ranking {
   readonly truePositives: readonly number[];
   readonly falsePositives: readonly number[];
 }
 
-/** Probabilities of a class, the smallest first, of the samples that are of it or of those that are not. */
-function sortedScores(outcomes: readonly Said[], of: number, positive: boolean): Float32Array {
+/** Sorted probabilities of a class, over its samples or over all others. */
+function sortedScores(outcomes: readonly Labelled[], of: number, positive: boolean): Float32Array {
   const scores = new Float32Array(outcomes.length);
   let length = 0;
   for (const { label, probabilities } of outcomes)
@@ -18,8 +18,8 @@ function sortedScores(outcomes: readonly Said[], of: number, positive: boolean):
   return scores.subarray(0, length).sort();
 }
 
-/** Samples with equal probabilities are one step: no order among them is made up. */
-export function ranking(outcomes: readonly Said[], of: number): Ranking {
+/** Samples with equal probabilities form one step, so that no order among them is invented. */
+export function ranking(outcomes: readonly Labelled[], of: number): Ranking {
   const positives = sortedScores(outcomes, of, true);
   const negatives = sortedScores(outcomes, of, false);
   const truePositives: number[] = [];
@@ -36,7 +36,7 @@ export function ranking(outcomes: readonly Said[], of: number): Ranking {
 
 const total = (counts: readonly number[]): number => counts[counts.length - 1] ?? 0;
 
-/** Area under the ROC curve, by the trapezoid rule; null where the class, or everything else, has no samples. */
+/** Area under the ROC curve by the trapezoid rule; null if the class, or all others, have no samples. */
 export function areaUnderRoc({ truePositives, falsePositives }: Ranking): number | null {
   const all = total(truePositives) * total(falsePositives);
   if (all === 0) return null;
@@ -48,7 +48,7 @@ export function areaUnderRoc({ truePositives, falsePositives }: Ranking): number
   return area / all;
 }
 
-/** Σ (R_n − R_{n−1})·P_n over the thresholds: not interpolated, so not too bright. Null where the class has no samples. */
+/** Σ (R_n − R_{n−1})·P_n over the thresholds. Without interpolation, so it is not optimistic. Null if the class has no samples. */
 export function averagePrecision({ truePositives, falsePositives }: Ranking): number | null {
   const all = total(truePositives);
   if (all === 0) return null;
@@ -63,7 +63,7 @@ export interface RocCurve {
   readonly truePositiveRate: readonly number[];
 }
 
-/** From (0, 0) to (1, 1), without the points that lie on a line between their neighbours. Null where `areaUnderRoc` is. */
+/** From (0, 0) to (1, 1), without points on a line between their neighbours. Null if `areaUnderRoc` is null. */
 export function rocCurve({ truePositives, falsePositives }: Ranking): RocCurve | null {
   const positives = total(truePositives);
   const negatives = total(falsePositives);
@@ -84,7 +84,7 @@ export interface PrecisionRecallCurve {
   readonly recall: readonly number[];
 }
 
-/** From recall 0, with the precision 1 of saying nothing, to the recall 1 of the last threshold. Null where there is nothing to recall. */
+/** From recall 0 with precision 1 to the recall 1 of the last threshold. Null if the class has no samples. */
 export function precisionRecallCurve({ truePositives, falsePositives }: Ranking): PrecisionRecallCurve | null {
   const positives = total(truePositives);
   if (positives === 0) return null;
@@ -94,17 +94,17 @@ export function precisionRecallCurve({ truePositives, falsePositives }: Ranking)
   };
 }
 
-/** The mean of those that are defined; null where none is. */
+/** The mean of the defined values; null if there are none. */
 export function meanDefined(values: readonly (number | null)[]): number | null {
   const defined = values.filter((value) => value !== null);
   return defined.length ? defined.reduce((all, value) => all + value, 0) / defined.length : null;
 }
 
 /**
- * Place of the true class among the classes by probability, from 0. Of equal ones the first class comes first, as in what is
- * predicted. (scikit-learn's `top_k_accuracy_score` takes the last class first, so that its top 1 need not be the accuracy.)
+ * Rank of the true class by probability, from 0. Ties go to the first class, as in predictions. (In scikit-learn's `top_k_accuracy_score`,
+ * they go to the last class, so its top 1 can differ from the accuracy.)
  */
-export function rankOf({ probabilities, label }: Said): number {
+export function rankOf({ probabilities, label }: Labelled): number {
   const own = probabilities[label];
   let rank = 0;
   for (let c = 0; c < probabilities.length; c++) {
@@ -114,6 +114,6 @@ export function rankOf({ probabilities, label }: Said): number {
   return rank;
 }
 
-/** Part of the samples whose class is among the `k` most probable, from `rankOf` each; 0 of nothing. */
+/** Fraction of samples with their class among the `k` most probable, from their `rankOf`; 0 without samples. */
 export const topK = (ranks: readonly number[], k: number): number =>
   ranks.length ? ranks.filter((rank) => rank < k).length / ranks.length : 0;

@@ -2,15 +2,15 @@ import { Random } from '../../random.ts';
 import type { Outcome } from './outcome.ts';
 import { LEAST, tempered } from './probabilities.ts';
 
-/** Beyond this the scores hardly matter, or nothing but them does. */
+/** Upper limit. Beyond it, the logits hardly matter; below its inverse, only they do. */
 const MOST = 2 ** 10;
 
 /**
- * The temperature T for which the probabilities softmax(z/T) have the smallest log loss (Guo et al., "On calibration of modern
- * neural networks", 2017). With β = 1/T the loss is convex: d/dβ = mean(Σ p_c·z_c − z_y), and d²/dβ² = mean of the variance of z
- * under p; Newton's method, kept between bounds. No prediction changes by it.
+ * The temperature T for which the probabilities softmax(z/T) have the smallest log loss (Guo et al., "On calibration of modern neural
+ * networks", 2017). The loss is convex in β = 1/T: d/dβ = mean(Σ p_c·z_c − z_y), and d²/dβ² = mean variance of z under p. Uses Newton's
+ * method within bounds. No prediction changes.
  *
- * @returns null where there is no such T: no sample is wrong (any smaller T is better), or the scores are no better than chance
+ * @returns null if there is no such T: all samples are correct (any smaller T is better), or the model is no better than chance
  */
 export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'probabilities'>[]): number | null {
   const scores = outcomes.map(({ probabilities, label }) => ({
@@ -54,8 +54,8 @@ export function fitTemperature(outcomes: readonly Pick<Outcome, 'label' | 'proba
 }
 
 /**
- * The outcomes at temperatures that they had no part in: those of each part at the one that is fitted on all other parts. What is
- * measured of them is what the temperature does for new samples, where there is no other set to measure it on.
+ * Outcomes at temperatures from cross-validation: each part uses the temperature fitted on all other parts. So their scores estimate the
+ * effect on new samples if there is no other data.
  */
 export function crossFitted<O extends Outcome>(
   outcomes: readonly O[],

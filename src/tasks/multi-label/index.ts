@@ -15,26 +15,31 @@ import {
 
 export type { LabelsOutcome, MultiLabelEvaluation, ScoresOfLabel } from './metrics.ts';
 
-/** Surest mistakes that are shown. */
+/** Maximum number of mistakes to show. */
 const SHOWN = 24;
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Any number of labels a sample, each by itself. */
+/** Any number of independent labels per sample. */
 export function multiLabel(
   facts: FactsOf<'multi-label'>,
 ): Task<LabelsOutcome, MultiLabelEvaluation, MultiLabelEvaluation> {
   const { classes, thresholds } = facts;
   const evaluation = (outcomes: readonly LabelsOutcome[], loss: number) =>
     evaluateLabels(outcomes, classes, thresholds, loss);
-  const saidOf = ({ probabilities }: LabelsOutcome) => classes.filter((_, c) => probabilities[c] >= thresholds[c]);
-  const isOf = ({ targets }: LabelsOutcome) => classes.filter((_, c) => targets[c] > 0);
+  const predictedLabels = ({ probabilities }: LabelsOutcome) =>
+    classes.filter((_, c) => probabilities[c] >= thresholds[c]);
+  const trueLabels = ({ targets }: LabelsOutcome) => classes.filter((_, c) => targets[c] > 0);
   const mistakes = (outcomes: readonly LabelsOutcome[]): LabelsMistake[] =>
     outcomes
-      .filter((outcome) => saidOf(outcome).join('|') !== isOf(outcome).join('|'))
+      .filter((outcome) => predictedLabels(outcome).join('|') !== trueLabels(outcome).join('|'))
       .map((outcome) => ({ outcome, loss: crossEntropy(outcome) }))
       .sort((a, b) => b.loss - a.loss || a.outcome.index - b.outcome.index)
-      .map(({ outcome }) => ({ index: outcome.index, labels: isOf(outcome), predicted: saidOf(outcome) }));
+      .map(({ outcome }) => ({
+        index: outcome.index,
+        labels: trueLabels(outcome),
+        predicted: predictedLabels(outcome),
+      }));
   return {
     facts,
     classes,
@@ -62,33 +67,33 @@ export function multiLabel(
         tuned: false,
         thresholds: facts.tuned ? bestThresholds(outcomes, classes.length) : thresholds,
       }),
-    /** Of the probabilities. */
+    /** Largest difference of the probabilities. */
     difference: (a, b) =>
       a.probabilities.reduce((most, p, i) => {
         const d = Math.abs(p - b.probabilities[i]);
         return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
       }, 0),
-    same: (a, b) => saidOf(a).join('|') === saidOf(b).join('|'),
+    same: (a, b) => predictedLabels(a).join('|') === predictedLabels(b).join('|'),
     config: () => ({ problem_type: 'multi_label_classification', ...namedOutputs(classes), thresholds }),
 
     loss: (outcomes) => outcomes.reduce((all, outcome) => all + crossEntropy(outcome), 0) / outcomes.length,
     prediction: (outcome) => ({
-      labels: saidOf(outcome),
+      labels: predictedLabels(outcome),
       probabilities: Object.fromEntries(classes.map((name, c) => [name, outcome.probabilities[c]])),
     }),
     mistakes,
-    words: (outcome) => [saidOf(outcome).join(', ') || '(none)'],
+    words: (outcome) => [predictedLabels(outcome).join(', ') || '(none)'],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       {
         kind: 'images',
         title: 'Worst mistakes',
-        note: 'What was said against what the data says, the farthest apart first. A wrong label in the data shows up here, too.',
+        note: 'Predicted and true labels, largest errors first. Wrong labels in the data also show up here.',
         items: mistakes(outcomes)
           .slice(0, SHOWN)
           .map(({ index, labels, predicted }) => ({
             index,
-            said: predicted.join(', ') || '(none)',
+            predicted: predicted.join(', ') || '(none)',
             truth: labels.join(', ') || '(none)',
           })),
       },
@@ -96,7 +101,7 @@ export function multiLabel(
   };
 }
 
-/** Mean over the labels of −ln of the probability of what is so, kept from infinity. */
+/** Mean over the labels of −ln of the probability of the true value, limited to avoid infinity. */
 function crossEntropy({ targets, probabilities }: LabelsOutcome): number {
   const losses = probabilities.map((p, c) => -Math.log(Math.max(targets[c] > 0 ? p : 1 - p, 1e-37)));
   return losses.reduce((all, loss) => all + loss, 0) / losses.length;
@@ -107,20 +112,20 @@ const reportBlocks = (of: MultiLabelEvaluation): ReportBlock[] => [
     kind: 'figures',
     items: [
       { title: 'mean average precision', value: of.map, form: 'share' },
-      { title: 'F1', value: of.f1, form: 'score' },
-      { title: 'F1, mean over the labels', value: of.macroF1, form: 'score' },
-      { title: 'all labels right', value: of.subsetAccuracy, form: 'share' },
+      { title: 'F1 (micro)', value: of.f1, form: 'score' },
+      { title: 'F1 (macro)', value: of.macroF1, form: 'score' },
+      { title: 'all labels correct', value: of.subsetAccuracy, form: 'share' },
       { title: 'loss', value: of.loss, form: 'number' },
     ],
   },
   {
     kind: 'table',
     title: 'Labels',
-    note: 'Said where the probability reaches the threshold. Average precision and the area under the ROC curve need none.',
+    note: 'A label is predicted if its probability reaches the threshold. Average precision and ROC AUC do not depend on the threshold.',
     columns: [
       { title: 'label', form: 'text' },
       { title: 'average precision', form: 'score' },
-      { title: 'ROC', form: 'score' },
+      { title: 'ROC AUC', form: 'score' },
       { title: 'threshold', form: 'score' },
       { title: 'precision', form: 'share' },
       { title: 'recall', form: 'share' },

@@ -1,19 +1,19 @@
 import { areaUnderRoc, averagePrecision, meanDefined, type Ranking, ranking } from '../metrics/index.ts';
 import type { Evaluated, TaskOutcome } from '../task.ts';
 
-/** One sample's labels, and what was said of them. */
+/** The labels of a sample, and their predicted probabilities. */
 export interface LabelsOutcome extends TaskOutcome {
   /** 1 for each label that the sample has. */
   readonly targets: ArrayLike<number>;
-  /** Of each label by itself. */
+  /** The independent probability of each label. */
   readonly probabilities: Float32Array;
 }
 
 export interface ScoresOfLabel {
   readonly label: string;
-  /** Probability from which on it is said. */
+  /** Minimum probability of a predicted label. */
   readonly threshold: number;
-  /** Without regard to a threshold; null where no sample has the label, or all have. */
+  /** Independent of the threshold. Null if no sample, or every sample, has the label. */
   readonly averagePrecision: number | null;
   readonly rocAuc: number | null;
   readonly precision: number;
@@ -23,22 +23,22 @@ export interface ScoresOfLabel {
 }
 
 export interface MultiLabelEvaluation extends Evaluated {
-  /** Mean average precision over the labels that have samples. */
+  /** Mean average precision over the labels that occur. */
   readonly map: number;
-  /** Of all labels of all samples together (micro), and the mean over the labels (macro). */
+  /** F1 over all labels of all samples (micro), and mean F1 over the labels (macro). */
   readonly f1: number;
   readonly macroF1: number;
-  /** Share of the samples with all labels right. */
+  /** Fraction of samples with all labels correct. */
   readonly subsetAccuracy: number;
   readonly perLabel: readonly ScoresOfLabel[];
 }
 
 const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 
-/** F1 of counts, 0 where there is nothing to divide by. */
+/** F1 from counts; 0 for a division by 0. */
 export const f1Of = (right: number, said: number, there: number): number => ratio(2 * right, said + there);
 
-/** Samples in the order of one label's probabilities. */
+/** Ranking of the samples by the probability of one label. */
 const ranked = (outcomes: readonly LabelsOutcome[], label: number): Ranking =>
   ranking(
     outcomes.map(({ targets, probabilities }) => ({ label: targets[label] > 0 ? label : -1, probabilities })),
@@ -95,7 +95,7 @@ export interface LabelCounts {
   readonly there: number;
 }
 
-/** How many labels of a sample were said, are there, and both. */
+/** Number of labels of a sample that are predicted, true, and both. */
 export function countLabels({ targets, probabilities }: LabelsOutcome, thresholds: readonly number[]): LabelCounts {
   let [right, said, there] = [0, 0, 0];
   for (const [c, threshold] of thresholds.entries()) {
@@ -108,8 +108,8 @@ export function countLabels({ targets, probabilities }: LabelsOutcome, threshold
 }
 
 /**
- * The threshold of each label with the greatest F1, half way to the next probability below (Lipton et al., "Optimal thresholding of
- * classifiers to maximize F1 measure", 2014); 0.5 for a label that no sample has.
+ * The threshold with the best F1 of each label, half way to the next lower probability (Lipton et al., "Optimal thresholding of classifiers
+ * to maximize F1 measure", 2014); 0.5 for a label that no sample has.
  */
 export function bestThresholds(outcomes: readonly LabelsOutcome[], labels: number): number[] {
   return Array.from({ length: labels }, (_, c) => {

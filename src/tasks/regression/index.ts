@@ -8,16 +8,16 @@ import { evaluateNumbers, type NumberScores, type NumbersOutcome, type Regressio
 
 export type { NumberScores, NumbersOutcome, RegressionEvaluation } from './metrics.ts';
 
-/** Farthest from the truth that are shown. */
+/** Maximum number of the largest errors to show. */
 const SHOWN = 24;
 
-/** Of one number its mean error in its units; several have units of their own, and their shares of variance are comparable. */
+/** For one number, the mean absolute error in its units. Several numbers have different units, but comparable shares of variance. */
 const metricOf = (numbers: number): Metric =>
   numbers === 1
     ? { key: 'mae', title: 'mean absolute error', better: 'lower', form: 'number' }
     : { key: 'r2', title: 'R²', better: 'higher', form: 'number' };
 
-/** Numbers a sample. The network learns them with mean 0 and deviation 1; the finished model gives them in the user's units. */
+/** Numbers for each sample. The network learns them with mean 0 and std 1; the finished model gives them in the user's units. */
 export function regression(
   facts: FactsOf<'regression'>,
 ): Task<NumbersOutcome, RegressionEvaluation, RegressionEvaluation> {
@@ -28,12 +28,12 @@ export function regression(
     targets: names.map((_, c) => (targets[c] - mean[c]) / std[c]),
     values: values.map((value, c) => (value - mean[c]) / std[c]),
   });
-  /** Squared error with each number in units of its deviation, the mean over the numbers. */
+  /** Squared error in units of each number's std; the mean over the numbers. */
   const squaredError = (outcome: NumbersOutcome) => {
     const { targets, values } = standardized(outcome);
     return values.reduce((all, value, c) => all + (value - targets[c]) ** 2, 0) / width;
   };
-  const said = (numbers: ArrayLike<number>) =>
+  const textOf = (numbers: ArrayLike<number>) =>
     names.map((name, c) => (width === 1 ? short(numbers[c]) : `${name} ${short(numbers[c])}`)).join(', ');
   return {
     facts,
@@ -87,35 +87,39 @@ export function regression(
       ],
     },
     settled: () => regression(facts),
-    /** In units of the deviations. */
+    /** In units of the stds. */
     difference: (a, b) =>
       a.values.reduce((most, value, c) => {
         const d = Math.abs(value - b.values[c]) / std[c];
         return Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(most, d);
       }, 0),
-    same: (a, b) => said(a.values) === said(b.values),
+    same: (a, b) => textOf(a.values) === textOf(b.values),
     config: () => ({ problem_type: 'regression', ...namedOutputs(names) }),
 
     loss: (outcomes) => outcomes.reduce((all, outcome) => all + squaredError(outcome), 0) / outcomes.length,
     prediction: ({ values }) => ({ values: Object.fromEntries(names.map((name, c) => [name, values[c]])) }),
-    words: ({ values }) => [said(values)],
+    words: ({ values }) => [textOf(values)],
     reportBlocks: (assessment, outcomes) => [
       ...reportBlocks(assessment),
       ...names.map((name, c) => ({
         kind: 'scatter' as const,
         title: name,
-        note: 'Each validation image: what it is across, what the model says upwards. On the line it is right.',
+        note: 'Each validation image: true value (horizontal) and prediction (vertical). Points on the line are correct.',
         points: outcomes.map((outcome) => ({ x: outcome.targets[c], y: outcome.values[c] })),
       })),
       {
         kind: 'images',
-        title: 'Farthest off',
-        note: 'What was said against what the data says. A wrong number in the data shows up here, too.',
+        title: 'Largest errors',
+        note: 'Predictions and true values. Wrong numbers in the data also show up here.',
         items: outcomes
           .map((outcome) => ({ outcome, error: squaredError(outcome) }))
           .sort((a, b) => b.error - a.error || a.outcome.index - b.outcome.index)
           .slice(0, SHOWN)
-          .map(({ outcome: { index, targets, values } }) => ({ index, said: said(values), truth: said(targets) })),
+          .map(({ outcome: { index, targets, values } }) => ({
+            index,
+            predicted: textOf(values),
+            truth: textOf(targets),
+          })),
       },
     ],
   };
@@ -139,7 +143,7 @@ const reportBlocks = (of: RegressionEvaluation): ReportBlock[] => [
   {
     kind: 'table',
     title: 'Numbers',
-    note: 'Errors beside the mean and the spread of what is to be told: who always says the mean is off by the deviation, and has an R² of 0.',
+    note: 'Errors, with the mean and the standard deviation (std) of the true values. Predicting the mean gives an RMSE of one std and an R² of 0.',
     columns: [
       { title: 'number', form: 'text' },
       { title: 'MAE', form: 'number' },
@@ -152,7 +156,7 @@ const reportBlocks = (of: RegressionEvaluation): ReportBlock[] => [
   },
 ];
 
-/** Mean and deviation of each number among the training samples. */
+/** Mean and std of each number over the training samples. */
 export function learnUnits(names: readonly string[], rows: readonly (readonly number[])[]): FactsOf<'regression'> {
   const mean = names.map((_, c) => rows.reduce((all, row) => all + row[c], 0) / rows.length);
   const std = names.map((_, c) => Math.sqrt(rows.reduce((all, row) => all + (row[c] - mean[c]) ** 2, 0) / rows.length));
@@ -160,8 +164,8 @@ export function learnUnits(names: readonly string[], rows: readonly (readonly nu
   if (flat >= 0) {
     throw new ThawError(
       'bad-data',
-      `"${names[flat]}" is ${mean[flat]} in every training image, so that there is nothing to learn`,
-      'Leave it out, by naming the others with --targets',
+      `"${names[flat]}" is ${mean[flat]} in every training image, so there is nothing to learn`,
+      'Select the other columns with --targets',
     );
   }
   return { task: 'regression', classes: [...names], mean, std };

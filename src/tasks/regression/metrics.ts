@@ -1,6 +1,6 @@
 import type { Evaluated, TaskOutcome } from '../task.ts';
 
-/** One sample's numbers, and what was said of them, in the user's units. */
+/** The numbers of a sample, and their predictions, in the user's units. */
 export interface NumbersOutcome extends TaskOutcome {
   readonly targets: ArrayLike<number>;
   readonly values: readonly number[];
@@ -8,10 +8,10 @@ export interface NumbersOutcome extends TaskOutcome {
 
 export interface NumberScores {
   readonly name: string;
-  /** Mean absolute error and root of the mean squared error, in the number's units. */
+  /** Mean absolute error and root mean squared error, in the number's units. */
   readonly mae: number;
   readonly rmse: number;
-  /** Share of the variance that is told: 1 − Σ(y − ŷ)² / Σ(y − ȳ)². As in scikit-learn, without variance 1 where all is right, else 0. */
+  /** Explained variance: 1 − Σ(y − ŷ)² / Σ(y − ȳ)². Without variance, 1 if all predictions are correct, else 0, as in scikit-learn. */
   readonly r2: number;
   /** Of the targets. */
   readonly mean: number;

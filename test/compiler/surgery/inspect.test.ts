@@ -45,7 +45,7 @@ test('says what can be trained, by the names that people know', async () => {
   const table = inspectionTable(inspection, { batch: 4, head: 3e8, all: 3e8 });
   for (const text of [
     /^fc +2 +45$/m,
-    /the most that can be trained is --trainable head:\n +ConcatFromSequence joined/,
+    /Thaw can train at most --trainable head:\n +ConcatFromSequence joined/,
     /fc\/Gemm: 8 features, 5 classes/,
     /^memory +about 300 MB to train the head \(batch 4\)/m,
     /head for \d+ epochs$/m,

@@ -10,7 +10,7 @@ const LLAMA3 =
 const [UPPER, LOWER] = ['[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]', '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'];
 const GPT4O = `[^\\r\\n\\p{L}\\p{N}]?${UPPER}*${LOWER}+(?:'[sS]|'[tT])?|[^\\r\\n\\p{L}\\p{N}]?${UPPER}+${LOWER}*(?:'[sS]|'[tT])?|\\p{N}{1,3}|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
-/** A tokenizer of letters that takes texts apart by an expression. */
+/** A tokenizer of letters that splits texts by an expression. */
 const tokenizerWith = (more: object) => {
   const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ĠĊ0123456789!?.'];
   return new TextTokenizer({
@@ -33,7 +33,7 @@ const tokenizerWith = (more: object) => {
 };
 const split = (Regex: string) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false });
 
-describe('expressions of real tokenizers are taken', () => {
+describe('accepts expressions of real tokenizers', () => {
   test.each([
     ['GPT-2 and RoBERTa', GPT2],
     ['Llama 3', LLAMA3],
@@ -64,24 +64,24 @@ describe('expressions of real tokenizers are taken', () => {
 });
 
 const COSTLY: readonly (readonly [string, RegExp])[] = [
-  ['(a+)+$', /repeats what can be read in several ways/],
-  ['(a|a)*$', /repeats what can be read in several ways/],
+  ['(a+)+$', /repeats a part that can match in several ways/],
+  ['(a|a)*$', /repeats a part that can match in several ways/],
   ['(\\w*\\s*)*x', /repeats/],
   ['(.|\\s)+Q', /repeats/],
   ['(?:a?b)*c', /repeats/],
-  ['a*a*a*a*b', /two of its repeats can read the same characters/],
+  ['a*a*a*a*b', /two of its repeats can match the same characters/],
   ['\\s+[\\t ]+x', /two of its repeats/],
   ['.*=.*;', /two of its repeats/],
   ['(?=(a+)+b)', /repeats/],
   ['(?!(.|\\s)+Q)\\p{L}+', /repeats/],
   ['(?<=a*a*b)c', /two of its repeats/],
-  ['(a*)\\1b', /refers back/],
+  ['(a*)\\1b', /backreference/],
   ['(?:(?:a{1,100}){1,100}){1,100}b', /more than 1000 ways/],
   ['(a?){60}a{60}', /more than 1000 ways/],
   [`${'a?'.repeat(60)}${'a'.repeat(60)}`, /more than 1000 ways/],
 ];
 
-describe('expressions that may take endlessly are refused before they are run', () => {
+describe('refuses expressions that could run forever, before running them', () => {
   test.each(COSTLY)('%s', (source, why) => {
     const error = errorOf(() => refuseCostly(new RegExp(source, 'gu')));
     expect(error.message).toMatch(why);
@@ -92,13 +92,13 @@ describe('expressions that may take endlessly are refused before they are run', 
     ['a normalizer', { normalizer: { type: 'Replace', pattern: { Regex: '(a|a)*b' }, content: '' } }],
     ['one in a sequence', { pre_tokenizer: { type: 'Sequence', pretokenizers: [split('(a|a)*b')] } }],
     ['a decoder', { decoder: { type: 'Replace', pattern: { Regex: '(a|a)*b' }, content: '' } }],
-  ])('in %s, although an added token is read by it', (_, more) => {
+  ])('in %s, even if an added token uses it', (_, more) => {
     const token = { id: 1, content: 'a'.repeat(60), normalized: true, special: false };
-    expect(errorOf(() => tokenizerWith({ added_tokens: [token], ...more })).message).toMatch(/may take endlessly/);
+    expect(errorOf(() => tokenizerWith({ added_tokens: [token], ...more })).message).toMatch(/could run forever/);
   });
 });
 
-test('what is taken takes no longer than the square of a text', () => {
+test('accepted expressions take at most quadratic time', () => {
   const text = `${' '.repeat(3000)}${'a'.repeat(3000)}${'語'.repeat(3000)}${'1'.repeat(3000)}`;
   const began = process.cpuUsage();
   for (const source of [GPT2, GPT4O, '\\d{1,3}(?=(?:\\d{3})*\\b)']) {

@@ -50,13 +50,13 @@ describe.each(Object.entries(fixtures))('%s', (name, fixture) => {
   const { model, expected } = fixture;
   const format = formatOf(fixture, expected.maxLength);
 
-  test("texts become Python's tokens, special ones kept where a text is cut", () => {
+  test('tokens equal those of Python, and truncation keeps special tokens', () => {
     const tokenizer = new TextTokenizer(format);
     for (const { text, ids } of expected.texts) expect(tokenizer.encode(text).ids, text).toEqual(ids);
     expect(expected.texts.map(({ text }) => tokenizer.encode(text).cut)).toContain(true);
   });
 
-  test('a batch of them gives what PyTorch computes, with padding', async () => {
+  test('a padded batch gives the results of PyTorch', async () => {
     const session = await runtime.load(writeModel(model));
     const texts = expected.texts.map(({ text }) => text);
     const [batch, ...others] = await batchesOf(sourceOf(texts, format), texts.length);
@@ -79,7 +79,7 @@ describe.each(Object.entries(fixtures))('%s', (name, fixture) => {
   });
 });
 
-test('a classifier on an encoder reads the mean over tokens, the first token, or the pooled output', async () => {
+test('a classifier on an encoder uses the mean over tokens, the first token, or the pooled output', async () => {
   const { bert } = fixtures;
   const format = formatOf(bert, bert.expected.maxLength);
   const texts = bert.expected.texts.map(({ text }) => text);
@@ -119,7 +119,7 @@ test('a classifier on an encoder reads the mean over tokens, the first token, or
   });
 });
 
-test('a model that tells classes apart keeps its layers but the last', async () => {
+test('a classification model keeps all layers except the last', async () => {
   const { model } = fixtures.roberta;
   expect(isClassifier(model)).toBe(true);
   const { anatomy, source } = await prepareModel(model, runtime, { classes: 5, encoder: { pooling: 'auto' } });
@@ -141,7 +141,7 @@ describe('lengths', () => {
     expect(paddedLength(3, { ...format, fixedLength: 40 })).toBe(40);
   });
 
-  test('are as many as the model can read, and not more', () => {
+  test('have at most the maximum length of the model', () => {
     expect(formatOf(fixtures.bert).maxLength).toBe(40);
     expect(formatOf(fixtures.roberta).maxLength).toBe(32);
     expect(() => formatOf(fixtures.roberta, 33)).toThrow(/32/);
@@ -153,7 +153,7 @@ describe('batches', () => {
   const format = formatOf(fixtures.bert);
   const texts = Array.from({ length: 23 }, (_, i) => 'wonderful '.repeat(1 + ((i * 7) % 30)));
 
-  test('are full but for one, of like length, each text once, and the same for the same seed and epoch', async () => {
+  test('are full except one, with similar lengths, each text once, equal for equal seed and epoch', async () => {
     const source = sourceOf(texts, format, { seed: 1, shuffle: true });
     const batches = await batchesOf(source, 4, 2);
     expect(batches.map(({ indices }) => indices.length).sort()).toEqual([3, 4, 4, 4, 4, 4]);
@@ -169,7 +169,7 @@ describe('batches', () => {
     );
   });
 
-  test('leave out the rows of what is recalled', async () => {
+  test('have no rows for recalled texts', async () => {
     const source = sourceOf(texts.slice(0, 6), format);
     const known = new Set<string>();
     for await (const { keys } of source.batches({ epoch: 0, batchSize: 6, recall: async () => undefined }))
@@ -183,7 +183,7 @@ describe('batches', () => {
   });
 });
 
-test('what a tokenizer cannot fill, or lacks, is said', () => {
+test('reports inputs that a tokenizer cannot provide, and a missing tokenizer', () => {
   const { model, files } = fixtures.bert;
   expect(() => chooseText(model, { ...files, tokenizer: undefined }, {})).toThrow(/no tokenizer\.json/);
   expect(() => new TextTokenizer({ ...formatOf(fixtures.bert), tokenizer: { model: { type: 'Odd' } } })).toThrow(

@@ -1,4 +1,4 @@
-// The same draws, carried out in plain arithmetic and by sharp.
+// The same draws in plain arithmetic and in sharp.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ import { Random } from '../../../src/random.ts';
 import { temporaryFolder } from '../images.ts';
 import { Differences, noise, opened, waves } from './compare.ts';
 
-/** What moves pixels: sharp's work in Node. */
+/** Geometric changes, which sharp applies in Node. */
 const geometry: Augmentation = readAugmentation({
   fill: 'edge',
   quarterTurn: { probability: 0.5 },
@@ -33,7 +33,7 @@ const geometry: Augmentation = readAugmentation({
   blur: { probability: 1, sigma: [0.3, 4] },
   erasing: { probability: 1, area: [0.02, 0.3], ratio: [0.3, 3] },
 });
-/** The same code on either platform, of pixels that differ by a step here and there. */
+/** The same code on both platforms, for pixels that differ by single steps. */
 const colour: Augmentation = readAugmentation({
   brightness: { probability: 1, factor: [0.5, 1.5] },
   contrast: { probability: 1, factor: [0.5, 1.5] },
@@ -46,7 +46,7 @@ const colour: Augmentation = readAugmentation({
   channelShuffle: { probability: 1 },
   noise: { probability: 1, sigma: [0, 0.1] },
 });
-/** A step in the pixels may be a leap in what these make of it: few leap. */
+/** A small difference in pixels can cause a large one here, but rarely. */
 const leaping: Augmentation = readAugmentation({
   autocontrast: { probability: 1 },
   equalize: { probability: 1 },
@@ -58,7 +58,7 @@ const leaping: Augmentation = readAugmentation({
   augMix: { probability: 1 },
 });
 
-/** In 8-bit steps: the preset `raw`. */
+/** Differences in 8-bit steps (preset `raw`). */
 async function compare(
   differences: Differences,
   image: Pixels,
@@ -115,14 +115,14 @@ describe('one change at a time', () => {
     expect(mean).toBeLessThan(0.05);
   });
 
-  it.each(['rotation', 'zoom', 'perspective', 'elastic'] as const)('%s, filled with the mean', async (name) => {
+  it.each(['rotation', 'zoom', 'perspective', 'elastic'] as const)('%s, fill mean', async (name) => {
     const { mean, greatest } = await comparedDrawings({ [name]: geometry[name] });
     expect(mean).toBeLessThan(0.02);
     expect(greatest).toBeLessThanOrEqual(3);
   });
 });
 
-describe('all together', () => {
+describe('all changes together', () => {
   it.each([
     ['geometry', geometry] as const,
     ['colour', { ...colour, greyscale: undefined }] as const,
@@ -133,7 +133,7 @@ describe('all together', () => {
   });
 });
 
-it('goes to its place in a batch', () => {
+it('writes to its position in a batch', () => {
   const p = presetPreprocessing('raw', { size: 8 });
   const image = noise(20, 20, new Random(1));
   const draw = drawAugmentation({}, new Random(1));

@@ -1,4 +1,4 @@
-/** A browser's decoder and canvas as far as decoding uses them, with sharp behind: what is tested is what we ask of them. */
+/** A fake of a browser's decoder and canvas with sharp, to test our requests to them. */
 import sharp from 'sharp';
 import { vi } from 'vitest';
 
@@ -12,12 +12,12 @@ interface FakeBitmap {
 
 export interface FakeBrowser {
   readonly asked: ImageBitmapOptions[];
-  /** Bitmaps that are not closed yet, and the most there ever were. */
+  /** Number of open bitmaps, and the maximum so far. */
   open: number;
   mostOpen: number;
 }
 
-/** @param shrinks before it turns, after, or not at all, as browsers differ */
+/** @param shrinks before or after rotation, or not at all, like different browsers */
 export function fakeBrowser(shrinks: 'before' | 'after' | 'never' = 'after'): FakeBrowser {
   const state: FakeBrowser = { asked: [], open: 0, mostOpen: 0 };
 

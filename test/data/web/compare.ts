@@ -1,10 +1,10 @@
-/** Images to compare two ways of drawing with, and how far apart the results are. */
+/** Test images, and a measure of the difference between two results. */
 import sharp, { type Sharp } from 'sharp';
 import type { Pixels } from '../../../src/data/index.ts';
 import type { Random } from '../../../src/random.ts';
 import { fromRgb, rgb } from '../images.ts';
 
-/** Noise is the hardest to draw alike: neighbours have nothing in common. */
+/** Noise is the hardest case, because neighbouring pixels are independent. */
 export const noise = (width: number, height: number, random: Random): Pixels => ({
   data: Uint8Array.from({ length: width * height * 3 }, () => random.below(256)),
   width,
@@ -30,7 +30,7 @@ export const opened = ({ data, width, height }: Pixels): Sharp => fromRgb(data, 
 
 export const fromFile = (file: string): Promise<Pixels> => drawn(sharp(file).autoOrient().toColourspace('srgb'));
 
-/** In 8-bit steps, or whatever the values are in. */
+/** Differences in 8-bit steps, or in the units of the values. */
 export class Differences {
   greatest = 0;
   private sum = 0;

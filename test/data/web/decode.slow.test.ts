@@ -1,4 +1,4 @@
-// What a file says of itself before it is decoded, and what is asked of a browser's decoder.
+// Reads file headers before decoding, and checks the requests to the browser's decoder.
 import type { Sharp } from 'sharp';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { inputOf } from '../../../src/data/geometry.ts';
@@ -41,7 +41,7 @@ describe('headers', () => {
   ])('%s', async (format, make) => {
     const bytes = new Uint8Array(await make().toBuffer());
     expect(parseHeader(bytes)).toEqual({ format, width: 200, height: 120 });
-    // Cut off anywhere, it is at most a size not known yet.
+    // Truncated at any point, its size is at most unknown.
     for (let length = 0; length < Math.min(bytes.length, 400); length++) {
       const cut = parseHeader(bytes.slice(0, length));
       expect([undefined, 'incomplete', format]).toContain(typeof cut === 'object' ? cut.format : cut);
@@ -60,13 +60,13 @@ describe('headers', () => {
     expect(parseHeader(new Uint8Array(view.buffer))).toEqual({ format: 'bmp', width: 200, height: 120 });
   });
 
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('a JPEG held as Exif’s %i is upright', async (orientation) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('a JPEG with Exif orientation %i becomes upright', async (orientation) => {
     const bytes = new Uint8Array(await image().jpeg().withMetadata({ orientation }).toBuffer());
     const [width, height] = orientation < 5 ? [200, 120] : [120, 200];
     expect(parseHeader(bytes)).toEqual({ format: 'jpeg', width, height });
   });
 
-  it('what is no image is none', () => {
+  it('other files are not images', () => {
     const bytesOf = (text: string) => new TextEncoder().encode(text);
     for (const text of ['', 'x', '<svg/>', 'GIF88a and more', 'RIFF....WAVEfmt ', '\0\0\0\x18ftypisom\0\0\0\0mp42isom'])
       expect(parseHeader(bytesOf(text)), text).toBeUndefined();
@@ -94,7 +94,7 @@ describe('refused before decoding', () => {
     [
       'a JPEG without a size',
       blob(new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff])),
-      'broken image (it does not say its size)',
+      'broken image (its header has no size)',
     ],
   ])('%s', async (_, image, reason) => {
     const browser = fakeBrowser();
@@ -103,7 +103,7 @@ describe('refused before decoding', () => {
     expect(browser.asked).toEqual([]);
   });
 
-  it('other failures are put into words', async () => {
+  it('explains other failures', async () => {
     const browser = fakeBrowser();
     const whole = await file(opened(noise(64, 64, new Random(1))).png());
     const error = await decodeResized(whole.slice(0, whole.size >> 1), p).catch((thrown) => thrown);
@@ -119,7 +119,7 @@ describe('decoding', () => {
     ['resized', 60, 50],
     ['enlarged', 20, 25],
     ['in strips through the canvas', 30, 600],
-  ])('%s as in Node', async (_, width, height) => {
+  ])('%s, like Node', async (_, width, height) => {
     const browser = fakeBrowser('never');
     const png = await file(opened(waves(width, height)).png());
     const differences = new Differences();
@@ -139,7 +139,7 @@ describe('decoding', () => {
     expect(browser.open).toBe(0);
   });
 
-  it('puts transparent images over white', async () => {
+  it('draws transparent images over white', async () => {
     fakeBrowser();
     const { data } = await decodeImage(await file(flat('#000', 32, 32).ensureAlpha(0.25).png()), {
       ...p,
@@ -149,29 +149,29 @@ describe('decoding', () => {
     for (const value of data) expect(Math.abs(value - 191)).toBeLessThanOrEqual(1);
   });
 
-  it('has the browser shrink large images to twice what is wanted', async () => {
+  it('lets the browser shrink large images to twice the wanted size', async () => {
     const browser = fakeBrowser();
     const png = await file(opened(waves(1000, 700)).png());
     const actual = await decodeImage(png, p);
     expect(browser.asked).toHaveLength(1);
     expect(browser.asked[0]).toMatchObject({ imageOrientation: 'from-image', resizeQuality: 'high' });
-    // 37 pixels of 700, twice.
+    // 37 of 700 pixels, times two.
     expect(browser.asked[0].resizeWidth).toBe(Math.ceil((1000 * 74) / 700));
     const differences = new Differences();
     differences.add(actual.data, (await imageInNode(new Uint8Array(await png.arrayBuffer()), p)).data);
     expect(differences.mean).toBeLessThan(2);
   });
 
-  it('asks for nothing where there is little to shrink', () => {
+  it('does not ask the browser to shrink slightly larger images', () => {
     expect(shrunkWidth({ width: 90, height: 80 }, { width: 40, height: 40 })).toBeUndefined();
     expect(shrunkWidth({ width: 900, height: 800 }, { width: 40, height: 40 })).toBe(90);
     expect(shrunkWidth({ width: 900, height: 100 }, { width: 40, height: 40 })).toBeUndefined();
   });
 
   it.each(['before', 'after', 'never'] as const)(
-    'turned images, in a browser that shrinks %s it turns',
+    'rotated images, in a browser that shrinks %s rotation',
     async (shrinks) => {
-      // Most often the other way round: headers of PNG do not tell, and large enough to be shrunk.
+      // The opposite orientation is the hard case: PNG headers do not have it. The images are large enough to shrink.
       for (const [width, height] of [
         [1000, 600],
         [600, 1000],
@@ -197,7 +197,7 @@ describe('decoding', () => {
     },
   );
 
-  it('holds few bitmaps at a time and closes all of them', async () => {
+  it('has few open bitmaps at a time, and closes all of them', async () => {
     const browser = fakeBrowser();
     const png = await file(opened(waves(200, 200)).png());
     await Promise.all(Array.from({ length: 40 }, () => decodeLarge(png, p)));
@@ -205,7 +205,7 @@ describe('decoding', () => {
     expect(browser.open).toBe(0);
   });
 
-  it('takes what is decoded already', async () => {
+  it('accepts decoded images', async () => {
     const browser = fakeBrowser();
     const png = await file(opened(waves(60, 40)).png());
     const frame = Object.assign(Object.create(png), { displayWidth: 60, displayHeight: 40 });

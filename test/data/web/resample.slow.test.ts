@@ -1,4 +1,4 @@
-// Resizing, cutting and blurring in plain arithmetic, beside sharp.
+// Compares resizing, cropping and blurring in plain arithmetic with sharp.
 import { describe, expect, it } from 'vitest';
 import type { Preprocessing } from '../../../src/data/index.ts';
 import { blur, extend, extract, resize, transform } from '../../../src/data/web/resample.ts';
@@ -45,10 +45,10 @@ const stretched = drawnSizes(4, (random) => {
   return random.chance(0.5) ? [long, short, short, long] : [short, long, long, short];
 });
 
-describe.each(smooth)('%s as sharp', (interpolation) => {
+describe.each(smooth)('%s, like sharp', (interpolation) => {
   it.each([
     ['shrinking', shrunk],
-    ['shrinking so far that averages come first', shrunkFar],
+    ['strong shrinking, which averages first', shrunkFar],
     ['enlarging', enlarged],
     ['shrinking one side and enlarging the other', stretched],
   ])('%s', async (_, sizes) => {
@@ -61,13 +61,13 @@ describe.each(smooth)('%s as sharp', (interpolation) => {
 it.each([
   ['shrinking', shrunk],
   ['enlarging', enlarged],
-])('nearest takes the same pixels but where two are as near, %s', async (_, sizes) => {
+])('nearest uses the same pixels except for ties, %s', async (_, sizes) => {
   const { mean } = await compared('nearest', sizes);
-  // One pixel of noise in place of another is 85 steps off on average: 1 in 85 would make 1.
+  // A wrong pixel of noise differs by 85 steps on average, so 1 wrong pixel in 85 gives a mean of 1.
   expect(mean).toBeLessThan(0.5);
 });
 
-it('shrinks both sides by exactly one factor, as sharp does to fit into a frame', async () => {
+it('shrinks both sides by exactly the same factor, like sharp with fit inside', async () => {
   const random = new Random(6);
   const differences = new Differences();
   for (let i = 0; i < 20; i++) {
@@ -82,13 +82,13 @@ it('shrinks both sides by exactly one factor, as sharp does to fit into a frame'
   expect(differences.greatest).toBeLessThanOrEqual(1);
 });
 
-it('leaves an image of the right size alone', () => {
+it('returns an image of the right size unchanged', () => {
   const source = noise(9, 7, new Random(2));
   expect(resize(source, source, 'cubic')).toBe(source);
   expect(blur(source, 0)).toBe(source);
 });
 
-it('cuts out and draws out edges to the bit', async () => {
+it('crops and repeats edges exactly', async () => {
   const source = noise(31, 17, new Random(3));
   const rectangle = { left: 4, top: 5, width: 20, height: 11 };
   expect(extract(source, rectangle).data).toEqual(
@@ -99,7 +99,7 @@ it('cuts out and draws out edges to the bit', async () => {
   expect(extend(source, border).data).toEqual(new Uint8Array(extended.data));
 });
 
-it('blurs as sharp, from the least to the most, with what its rounding adds and loses', async () => {
+it('blurs like sharp for all strengths, including its rounding errors', async () => {
   const random = new Random(4);
   const differences = new Differences();
   for (let sigma = 0.3; sigma < 50; sigma *= 1.13) {
@@ -110,7 +110,7 @@ it('blurs as sharp, from the least to the most, with what its rounding adds and 
   expect(differences.greatest).toBeLessThanOrEqual(1);
 });
 
-it('turns as sharp, mixing edges with the background', async () => {
+it('rotates like sharp, blending edges with the background', async () => {
   const random = new Random(5);
   const differences = new Differences();
   for (let i = 0; i < 20; i++) {

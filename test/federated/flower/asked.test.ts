@@ -1,4 +1,4 @@
-// What a run asks of a node, where a stranger made it.
+// Requests of a foreign run to a node.
 import { describe, expect, test } from 'vitest';
 import { type Content, type RecordValue, readAskedRound } from '../../../src/federated/flower/index.ts';
 import { readRoundState } from '../../../src/federated/index.ts';
@@ -29,21 +29,21 @@ function asked(changes: Readonly<Record<string, RecordValue>>, type = 'train') {
 }
 const withSettings = (settings: unknown) => asked({ settings: JSON.stringify(settings) });
 
-test('a round is read', () => {
+test('reads a round', () => {
   const { state, settings } = asked({});
   expect(readRoundState(state)).toMatchObject({ epoch: 0, seed: 0 });
   expect(settings).toEqual({ stages: [{ train: 'head', epochs: 1, lr: 0.1 }] });
 });
 
-describe('refused in one line is', () => {
+describe('refuses in one line', () => {
   test.each<[string, () => unknown, RegExp]>([
-    ['another kind of message', () => asked({}, 'query.\x1b[2J'), /is asked for/],
-    ['no number of epochs', () => asked({ epochs: 'many' }), /it has no epochs/],
+    ['another kind of message', () => asked({}, 'query.\x1b[2J'), /it requests/],
+    ['epochs that are not a number', () => asked({ epochs: 'many' }), /it has no epochs/],
     ['an infinite number', () => asked({ epoch: Number.POSITIVE_INFINITY }), /it has no epoch/],
-    ['settings that are bytes', () => asked({ settings: Uint8Array.of(1, 2) }), /no settings|no JSON/],
-    ['settings that are a list', () => withSettings([1]), /are no settings/],
-    ['settings that are null', () => withSettings(null), /are no settings/],
-    ['a huge batch', () => withSettings({ batch: 1e12 }), /asks for batch 1000000000000\. A node takes 4096 at most/],
+    ['settings that are bytes', () => asked({ settings: Uint8Array.of(1, 2) }), /not JSON/],
+    ['settings that are a list', () => withSettings([1]), /are not an object/],
+    ['settings that are null', () => withSettings(null), /are not an object/],
+    ['a huge batch', () => withSettings({ batch: 1e12 }), /requests batch 1000000000000\. A node accepts at most 4096/],
     ['huge images', () => withSettings({ size: 8000, batch: 64 }), /batches of 64 images of 8000 x 8000/],
     ['endless epochs', () => withSettings({ stages: [{ train: 'head', epochs: 1e9 }] }), /stages\.epochs 1000000000/],
     ['endless stages', () => withSettings({ stages: Array(101).fill({}) }), /stages\.length 101/],
@@ -51,34 +51,34 @@ describe('refused in one line is', () => {
     [
       'a regular expression',
       () => withSettings({ stages: [{ train: '/(a+)+$/' }] }),
-      /chooses layers by \/\(a\+\)\+\$\//,
+      /selects layers by \/\(a\+\)\+\$\//,
     ],
-    ['one among others', () => withSettings({ trainable: ['head', 'x,/(.*)*y/'] }), /chooses layers by/],
-    ['one as a key', () => withSettings({ dropout: { '/(a|a)*b/': 0.1 } }), /chooses layers by/],
-    ['a glob of stars', () => withSettings({ lora: { targets: 'a*a*a*a*a*b' } }), /chooses layers by a\*a\*/],
+    ['one among others', () => withSettings({ trainable: ['head', 'x,/(.*)*y/'] }), /selects layers by/],
+    ['one as a key', () => withSettings({ dropout: { '/(a|a)*b/': 0.1 } }), /selects layers by/],
+    ['a glob with many stars', () => withSettings({ lora: { targets: 'a*a*a*a*a*b' } }), /selects layers by a\*a\*/],
   ])('%s', (_, ask, message) => {
     expect(ask).toThrowError(expect.objectContaining({ line: expect.stringMatching(message) }));
   });
 
   test.each<[string, Readonly<Record<string, RecordValue>>, RegExp]>([
-    ['an absurd epoch', { epoch: 10n ** 15n }, /metadata are damaged/],
-    ['epochs that add up to one', { epochs: 1e300, 'server-round': 3n }, /metadata are damaged/],
-    ['a fraction of an epoch', { epochs: 0.5, 'server-round': 2n }, /metadata are damaged/],
-    ['metadata that are no strings', { state: '{"task":{"a":1}}' }, /metadata are no strings/],
-    ['metadata that are a list', { state: '[1]' }, /no strings|no state/],
-    ['metadata that are text', { state: '"abc"' }, /no state of a round/],
-  ])('by its state: %s', (_, changes, message) => {
+    ['an absurd epoch', { epoch: 10n ** 15n }, /metadata is damaged/],
+    ['epochs that add up to an absurd one', { epochs: 1e300, 'server-round': 3n }, /metadata is damaged/],
+    ['a fraction of an epoch', { epochs: 0.5, 'server-round': 2n }, /metadata is damaged/],
+    ['metadata that is not strings', { state: '{"task":{"a":1}}' }, /metadata are no strings/],
+    ['metadata that is a list', { state: '[1]' }, /no strings|no state/],
+    ['metadata that is text', { state: '"abc"' }, /not the state of a round/],
+  ])('a state with %s', (_, changes, message) => {
     const { state } = asked(changes);
     expect(() => readRoundState(state)).toThrowError(expect.objectContaining({ line: expect.stringMatching(message) }));
   });
 });
 
-test('names and short globs are taken', () => {
+test('accepts names and short globs', () => {
   const settings = { stages: [{ train: ['last:2', 'layer4.*', '*.norm*.bias'], epochs: 2 }], size: 224, batch: 64 };
   expect(withSettings(settings).settings).toEqual(settings);
 });
 
-test('a machine decides itself how much memory and disk it gives', () => {
+test('each machine keeps its own limits for memory and disk', () => {
   const { settings } = withSettings({ cacheDisk: 1e9, cacheMemory: 1e9, memory: 'off', cache: 'disk', batch: 8 });
   expect(settings).toEqual({ cache: 'disk', batch: 8 });
 });

@@ -1,4 +1,4 @@
-/** As much of a SuperLink's Fleet API as a node asks for, in memory, with the setbacks that the real one has seldom. */
+/** An in-memory fake of a SuperLink's Fleet API for nodes, with rare failures. */
 import { createVerify } from 'node:crypto';
 import { flower } from '../../../src/federated/flower/generated/fleet.js';
 import { everyObject, type PackedObject, packObject, unpackObject } from '../../../src/federated/flower/objects.ts';
@@ -20,14 +20,14 @@ const treeOf = ({ id, children }: PackedObject): flower.ObjectTree.$Properties =
 export class FakeSuperLink implements Transport {
   readonly address = 'http://fake:8000';
   version = '1.42.3';
-  /** Requests that find nobody, before the next one is answered. */
+  /** Number of requests that fail before the next answer. */
   down = 0;
-  /** Asked for before a request of this method is answered: an answer, or nothing to go on. */
+  /** Called before a request of this method is answered; returns another answer, or undefined. */
   instead: (method: string) => { status: number; body: Uint8Array } | undefined = () => undefined;
   readonly asked: string[] = [];
   readonly nodes = new Map<string, number>();
   readonly replies: Reply[] = [];
-  /** Nodes that are there. */
+  /** Active nodes. */
   readonly active = new Set<number>();
   private readonly waiting: { message: flower.Message.$Properties; root: PackedObject }[] = [];
   private readonly objects = new Map<string, Uint8Array>();
@@ -35,7 +35,7 @@ export class FakeSuperLink implements Transport {
   private open: { message: flower.Message.$Properties; left: Set<string> } | undefined;
   private next = 1000;
 
-  /** Puts a message before the only node. @returns until when it is valid, in seconds */
+  /** Sends a message to the only node. @returns its expiry time, in seconds */
   async ask(content: Content, type = 'train'): Promise<number> {
     const packed = await packContent(content);
     const metadata = {
@@ -52,12 +52,12 @@ export class FakeSuperLink implements Transport {
     return metadata.created_at + metadata.ttl;
   }
 
-  /** Changes a byte of all that is there to be fetched. */
+  /** Changes a byte of every stored object. */
   damage(): void {
     for (const content of this.objects.values()) content[content.length - 1] ^= 1;
   }
 
-  /** As if started anew: knows no node and no message. */
+  /** Simulates a restart: forgets all nodes and messages. */
   restart(): void {
     this.nodes.clear();
     this.active.clear();

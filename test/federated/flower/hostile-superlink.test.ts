@@ -1,4 +1,4 @@
-// A SuperLink that breaks the rules: a node says so in one line, waits or goes on, and its memory stays its own.
+// A SuperLink that breaks the protocol: a node reports it in one line, waits or continues, and keeps its memory bounded.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ThawError } from '../../../src/errors.ts';
 import { flower } from '../../../src/federated/flower/generated/fleet.js';
@@ -48,23 +48,23 @@ function start(limit?: number, answer: (message: AppMessage) => Promise<Content>
   running.catch(() => undefined);
 }
 
-/** Lets time pass until something is so. */
+/** Advances time until a condition holds. */
 async function until(condition: () => boolean, step = 100): Promise<void> {
   for (let i = 0; i < 1000 && !condition(); i++) {
     await vi.advanceTimersByTimeAsync(step);
-    // Digests and signatures are made elsewhere, in real time.
+    // Digests and signatures need real time.
     await new Promise((resolve) => realTimeout(resolve, 2));
   }
   expect(condition(), `${types()}`).toBe(true);
 }
 
-/** The next so many answers to a method are these. */
+/** Replaces the next answers to a method. */
 function instead(method: string, answer: { status: number; body: Uint8Array }, times = 1): void {
   let left = times;
   superlink.instead = (asked) => (asked === method && left-- > 0 ? answer : undefined);
 }
 
-/** Puts a tree of objects before the node. */
+/** A message for the node with a tree of objects. */
 const waiting = (tree: flower.ObjectTree.$Properties) => ({
   status: 200,
   body: flower.Pulled.encode({
@@ -73,7 +73,7 @@ const waiting = (tree: flower.ObjectTree.$Properties) => ({
   }).finish(),
 });
 
-/** After something went wrong the node answers as ever. */
+/** Checks that the node still answers after an error. */
 async function answersStill(): Promise<void> {
   const before = superlink.replies.filter(({ content }) => content).length;
   await superlink.ask(QUESTION);
@@ -82,14 +82,14 @@ async function answersStill(): Promise<void> {
 
 const id = (n: number) => n.toString(16).padStart(64, '0');
 
-describe('an answer that makes no sense', () => {
+describe('an invalid answer', () => {
   test.each([
-    ['bytes of something else', GARBAGE, /answered pull-messages with what is no message of Flower 1\.42/],
-    ['a page of HTML', { status: 200, body: new TextEncoder().encode('<html>') }, /is no message of Flower/],
+    ['foreign bytes', GARBAGE, /answered pull-messages with an invalid message of Flower 1\.42/],
+    ['an HTML page', { status: 200, body: new TextEncoder().encode('<html>') }, /an invalid message of Flower/],
     ['5 MB', { status: 200, body: new Uint8Array(5_000_000) }, /with more than 4194304 bytes/],
     ['status 500', { status: 500, body: new TextEncoder().encode('oops') }, /status 500/],
     ['status 429', { status: 429, body: new Uint8Array() }, /status 429/],
-  ])('for messages is waited out: %s', async (_, answer, reason) => {
+  ])('to a request for messages makes the node wait: %s', async (_, answer, reason) => {
     instead('pull-messages', answer, 2);
     start();
     await until(() => types().includes('back'));
@@ -102,15 +102,15 @@ describe('an answer that makes no sense', () => {
     [
       'status 403',
       { status: 403, body: new TextEncoder().encode('{"detail": "Not\\nyou"}') },
-      /gives no messages: Not you\. /,
+      /refuses messages: Not you\. /,
     ],
-    ['a redirection', { status: 302, body: new Uint8Array() }, /gives no messages: status 302\. /],
+    ['a redirection', { status: 302, body: new Uint8Array() }, /refuses messages: status 302\. /],
     [
       'an explanation',
       { status: 400, body: new TextEncoder().encode(`{"detail": "${'x'.repeat(6e4)}"}`) },
       /: x{300}\. /,
     ],
-  ])('for messages that is final ends the node with a line: %s', async (_, answer, line) => {
+  ])('with a final refusal of messages ends the node with one line: %s', async (_, answer, line) => {
     instead('pull-messages', answer, 1e9);
     start();
     let error: unknown;
@@ -122,15 +122,15 @@ describe('an answer that makes no sense', () => {
     expect((error as ThawError).line).toMatch(line);
   });
 
-  test.each(['register-node', 'activate-node'])('for %s is an error with a remedy', async (method) => {
+  test.each(['register-node', 'activate-node'])('to %s is an error with a hint', async (method) => {
     instead(method, GARBAGE, 1e9);
     start();
     const error = await running.catch((error: ThawError) => error);
     expect(error).toBeInstanceOf(ThawError);
-    expect((error as ThawError).line).toMatch(/answered [a-z-]+ with what is no message .*Check the address/);
+    expect((error as ThawError).line).toMatch(/answered [a-z-]+ with an invalid message .*Check the address/);
   });
 
-  test('for a node that joins anew is waited out', async () => {
+  test('to a node that joins again makes it wait', async () => {
     start();
     await until(() => types().includes('joined'));
     superlink.restart();
@@ -140,7 +140,7 @@ describe('an answer that makes no sense', () => {
     await answersStill();
   });
 
-  test('for a sign of life is nothing', async () => {
+  test('to a heartbeat has no effect', async () => {
     instead('send-node-heartbeat', GARBAGE, 3);
     start();
     await until(() => superlink.asked.filter((method) => method === 'send-node-heartbeat').length > 3);
@@ -148,7 +148,7 @@ describe('an answer that makes no sense', () => {
   });
 
   test.each(['push-messages', 'push-object', 'confirm-message-received'])(
-    'for %s costs the answer only',
+    'to %s only loses the reply',
     async (method) => {
       instead(method, GARBAGE, 1);
       start();
@@ -158,19 +158,19 @@ describe('an answer that makes no sense', () => {
     },
   );
 
-  test('that wants objects which are not in the answer costs the answer only', async () => {
+  test('that requests objects outside of the reply only loses the reply', async () => {
     const body = flower.Pushed.encode({ objects: [id(1)], session: 's' }).finish();
     instead('push-messages', { status: 200, body }, 1);
     start();
     await superlink.ask(QUESTION);
     await until(() => types().includes('dropped'));
     expect(events.at(-1)).toMatchObject({
-      reason: expect.stringMatching(/a wish for objects that are not in the answer/),
+      reason: expect.stringMatching(/a request for objects that are not in the answer/),
     });
     await answersStill();
   });
 
-  test('of any kind never ends the node but with a line', async () => {
+  test('of any kind ends the node with one line, if at all', async () => {
     const random = new Random(5, 'superlink');
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random.between(0, values.length))];
     superlink.instead = (method) => {
@@ -196,7 +196,7 @@ describe('an answer that makes no sense', () => {
   }, 60_000);
 });
 
-describe('a message that is too much', () => {
+describe('a message that is too large', () => {
   const deep = (levels: number): flower.ObjectTree.$Properties =>
     levels ? { object_id: id(levels), children: [deep(levels - 1)] } : { object_id: id(0) };
 
@@ -208,7 +208,7 @@ describe('a message that is too much', () => {
       /30000 objects/,
     ],
     ['without ids', { object_id: id(0), children: [{ object_id: '../etc/passwd' }] }, /one of its objects has no id/],
-  ])('is not fetched: %s', async (_, tree, reason) => {
+  ])('is not downloaded: %s', async (_, tree, reason) => {
     instead('pull-messages', waiting(tree), 1);
     start();
     await until(() => superlink.replies.length === 1);
@@ -217,8 +217,8 @@ describe('a message that is too much', () => {
     await answersStill();
   });
 
-  test('for protobuf to decode is waited out', async () => {
-    // Deeper than protobuf's own limit: by hand, since its encoder has one, too.
+  test('for protobuf makes the node wait', async () => {
+    // Deeper than protobuf's limit. Built by hand, because its encoder has the limit too.
     let tree: Uint8Array = new Uint8Array();
     const length = (n: number) => (n < 128 ? [n] : [(n & 127) | 128, n >> 7]);
     for (let i = 0; i < 500; i++) tree = Uint8Array.of(0x12, ...length(tree.length), ...tree);
@@ -229,7 +229,7 @@ describe('a message that is too much', () => {
     await answersStill();
   });
 
-  test('is given up where it has more bytes than a state can have', async () => {
+  test('is dropped if it has more bytes than a state', async () => {
     const large = tensor('float32', [50_000], new Float32Array(50_000).fill(0.1));
     start(100_000);
     await superlink.ask(new Map([['arrays', { kind: 'arrays', arrays: new Map([['w', large]]) }]]));
@@ -239,7 +239,7 @@ describe('a message that is too much', () => {
     await answersStill();
   });
 
-  test('is given up where all together has', async () => {
+  test('is dropped if its objects together have more bytes', async () => {
     const parts = Array.from(
       { length: 9 },
       (_, i) => [`w${i}`, tensor('float32', [1000], new Float32Array(1000).fill(i))] as const,
@@ -251,7 +251,7 @@ describe('a message that is too much', () => {
     await answersStill();
   });
 
-  test('is given up where an object does not come', async () => {
+  test('is dropped if an object does not arrive', async () => {
     const body = flower.FoundObject.encode({ found: true, available: false }).finish();
     instead('pull-object', { status: 200, body }, 1e9);
     start();
@@ -263,18 +263,18 @@ describe('a message that is too much', () => {
     await answersStill();
   }, 120_000);
 
-  test('of a kind that nobody knows is told in one line', async () => {
+  test('of an unknown kind is reported in one line', async () => {
     start(undefined, async ({ type }) => {
-      throw new ThawError('bad-data', `"${type}" is asked for`, 'x'.repeat(5000));
+      throw new ThawError('bad-data', `"${type}" is unknown`, 'x'.repeat(5000));
     });
     await superlink.ask(QUESTION, 'y'.repeat(5000));
     await until(() => superlink.replies.length === 1);
     expect(reasons()[0]).toHaveLength(1000);
-    expect(reasons()[0]).toMatch(/^"y{100}" is asked for/);
+    expect(reasons()[0]).toMatch(/^"y{100}" is unknown/);
   });
 });
 
-describe('content that is larger than its bytes', () => {
+describe('content that expands beyond its bytes', () => {
   const array = {
     type: 'Array',
     body: '{"dtype": "float32", "shape": [2], "stype": "numpy.ndarray", "arraychunk_ids": [PLACES]}',
@@ -295,18 +295,18 @@ describe('content that is larger than its bytes', () => {
     ['a chunk in many places', 1, 20_000, /more than 1000000 bytes/],
     ['a chunk in too many places', 1, 40_000, /too many chunks/],
     ['too many names', 40_000, 0, /more than 30000 entries/],
-  ])('is refused: %s', async (_, names, places, message) => {
+  ])('refuses %s', async (_, names, places, message) => {
     await expect(unpacked(names, places, 1e6)).rejects.toThrow(message);
   });
 
-  test('is refused: a record of settings', async () => {
+  test('refuses a huge record of settings', async () => {
     const values = new Map([['settings', 'x'.repeat(2 ** 21)]]);
     const packed = await packContent(new Map([['config', { kind: 'config', values }]]));
     const objects = new Map([packed, ...packed.children].map((object) => [object.id, object.content]));
-    expect(() => unpackContent(packed.id, objects)).toThrow(/a record of it has more than 2097152 bytes/);
+    expect(() => unpackContent(packed.id, objects)).toThrow(/one of its records has more than 2097152 bytes/);
   });
 
-  test('ids of a tree are read once each', () => {
+  test('reads each id of a tree once', () => {
     expect([...idsIn({ object_id: id(1), children: [{ object_id: id(2) }, { object_id: id(2) }] })]).toEqual([
       id(1),
       id(2),

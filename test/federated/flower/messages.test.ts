@@ -1,4 +1,4 @@
-// Flower's own objects (scripts/reference/flower.py) are read, and the same are made.
+// Reads Flower's own objects (scripts/reference/flower.py), and writes the same ones.
 import { createVerify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -45,7 +45,7 @@ test('ids are digests of the bytes', async () => {
   for (const [id, content] of [...objectsOf(asked), ...objectsOf(answered)]) expect(await sha256(content)).toBe(id);
 });
 
-test('what a server asks is read', () => {
+test('reads the request of a server', () => {
   const content = contentOf(asked);
   expect([...content.keys()]).toEqual(['arrays', 'config']);
   expect(content.get('arrays')).toEqual({ kind: 'arrays', arrays });
@@ -63,7 +63,7 @@ test('what a server asks is read', () => {
   });
 });
 
-test('ids of 64 bits come back as they were', () => {
+test('keeps 64-bit ids', () => {
   const { metadata } = flower.Message.decode(rootOf(asked).body);
   expect([metadata?.run_id, metadata?.dst_node_id, metadata?.src_task_id].map(String)).toEqual([
     String(2n ** 64n - 3n),
@@ -72,7 +72,7 @@ test('ids of 64 bits come back as they were', () => {
   ]);
 });
 
-test('an answer has the bytes that Flower gives it, chunks that are the same once', async () => {
+test('an answer has the same bytes as in Flower, with equal chunks once', async () => {
   const values = new Map<string, number | bigint>([
     ['num-examples', 24n],
     ['loss', 0.25],
@@ -101,12 +101,12 @@ describe('objects', () => {
     ['nothing', ''],
     ['no divider', 'Array  0'],
     ['another length', 'ArrayChunk  3\0ab'],
-    ['a child that is no id', 'ArrayRecord abc 2\0{}'],
-  ])('with %s are refused', (_, words) => {
+    ['a child that is not an id', 'ArrayRecord abc 2\0{}'],
+  ])('with %s are invalid', (_, words) => {
     expect(() => unpackObject(text(words))).toThrow(/cannot be read/);
   });
 
-  test('that lack a child, or are of another type, are refused', async () => {
+  test('with a missing child or another type are invalid', async () => {
     const objects = objectsOf(asked);
     const [content] = rootOf(asked).children;
     const [arraysId] = unpackObject(objects.get(content)!).children;
@@ -114,7 +114,7 @@ describe('objects', () => {
     objects.delete(arraysId);
     expect(() => unpackContent(content, objects)).toThrow(`${arraysId} is missing`);
     const liar = await packObject('RecordDict', text('{"a": "b"}'));
-    expect(() => unpackContent(liar.id, new Map([[liar.id, liar.content]]))).toThrow('names a child it lacks');
+    expect(() => unpackContent(liar.id, new Map([[liar.id, liar.content]]))).toThrow('refers to a missing child');
   });
 });
 
@@ -130,16 +130,16 @@ describe('arrays', () => {
   };
 
   test.each([
-    ['no file of NumPy', Buffer.from('none'), /no .npy file/],
-    ['objects', header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"), /of \|O type/],
+    ['not a file of NumPy', Buffer.from('none'), /not a .npy file/],
+    ['objects', header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"), /unsupported type \|O/],
     ['another order', header("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }"), /Fortran order/],
     ['too few numbers', header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"), /cannot be read/],
-  ])('that are %s are refused', (_, file, message) => {
+  ])('%s are invalid', (_, file, message) => {
     expect(() => readNpy(new Uint8Array(file))).toThrow(message);
   });
 
   test.each([tensor('float64', [2], Float64Array.of(1, -2)), tensor('uint8', [0, 3], new Uint8Array())])(
-    'go there and back: $type',
+    'survive a round trip: $type',
     (value) => {
       expect(readNpy(writeNpy(value))).toEqual(value);
     },
@@ -150,13 +150,13 @@ describe('a node', () => {
   const armoured = (lines: readonly string[]) =>
     ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n');
 
-  test.each(keys)('has the public key that belongs to its own', async (key) => {
+  test.each(keys)('derives the public key of its key', async (key) => {
     const identity = await identityOf(armoured(key.private));
     expect(new TextDecoder().decode(identity.publicKey)).toBe(key.public);
     expect(identity.registered).toBe(true);
   });
 
-  test('signs as its public key can tell, in DER', async () => {
+  test('signs in DER, verifiable by its public key', async () => {
     for (const identity of [
       ...(await Promise.all(keys.map((key) => identityOf(armoured(key.private))))),
       await newIdentity(),
@@ -169,10 +169,10 @@ describe('a node', () => {
   });
 
   test.each([
-    ['none at all', 'abc', /no OpenSSH/],
-    ['half of one', armoured(keys[0].private.slice(0, 2)), /damaged/],
-    ['one with a passphrase', armoured([btoa('openssh-key-v1\0\0\0\0\x0aaes256-ctr')]), /passphrase/],
-  ])('is not made of %s', async (_, key, message) => {
+    ['no key', 'abc', /not an OpenSSH/],
+    ['half of a key', armoured(keys[0].private.slice(0, 2)), /damaged/],
+    ['a key with a passphrase', armoured([btoa('openssh-key-v1\0\0\0\0\x0aaes256-ctr')]), /passphrase/],
+  ])('refuses %s', async (_, key, message) => {
     await expect(identityOf(key)).rejects.toThrow(message);
   });
 });

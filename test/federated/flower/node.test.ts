@@ -42,17 +42,17 @@ function start(answer: (message: AppMessage, signal?: AbortSignal) => Promise<Co
   running.catch(() => undefined);
 }
 
-/** Lets time pass until something is so. */
+/** Advances time until a condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !condition(); i++) {
     await vi.advanceTimersByTimeAsync(100);
-    // Digests and signatures are made elsewhere, in real time.
+    // Digests and signatures need real time.
     await new Promise((resolve) => realTimeout(resolve, 2));
   }
   expect(condition(), `${types()}`).toBe(true);
 }
 
-test('answers what it is asked, tells that it is there, and takes its leave', async () => {
+test('answers messages, sends heartbeats, and leaves', async () => {
   start();
   const valid = await superlink.ask(QUESTION);
   await until(() => superlink.replies.length === 1);
@@ -70,36 +70,40 @@ test('answers what it is asked, tells that it is there, and takes its leave', as
   expect(types()).toEqual(['joined', 'message', 'answered', 'left']);
 });
 
-describe('at first', () => {
+describe('at the start', () => {
   test.each<[string, (fake: FakeSuperLink) => unknown, RegExp]>([
     [
-      'of another version',
+      'with another version',
       (fake) => Object.assign(fake, { version: '1.43.0' }),
-      /is of Flower 1\.43\.0, .* speaks 1\.42 only/,
+      /has Flower 1\.43\.0, .* only supports 1\.42/,
     ],
-    ['of a version that begins alike', (fake) => Object.assign(fake, { version: '1.420.0' }), /is of Flower 1\.420\.0/],
     [
-      'that is not there',
+      'with a version with the same prefix',
+      (fake) => Object.assign(fake, { version: '1.420.0' }),
+      /has Flower 1\.420\.0/,
+    ],
+    [
+      'that is unreachable',
       (fake) => Object.assign(fake, { down: 1 }),
       /cannot reach http:\/\/fake:8000: connect ECONNREFUSED/,
     ],
     [
-      'that registers nodes by hand',
+      'with manual registration of nodes',
       (fake) => {
         const body = new TextEncoder().encode(
           '{"code": 2001, "detail": "All SuperNodes must be registered via the CLI."}',
         );
         fake.instead = (method) => (method === 'register-node' ? { status: 412, body } : undefined);
       },
-      /does not take this node: All SuperNodes must be registered via the CLI\.. Give the key/,
+      /rejects this node: All SuperNodes must be registered via the CLI\.. Give the key/,
     ],
     [
-      'of another time',
+      'with another clock',
       (fake) => {
         const body = new TextEncoder().encode('{"detail": "Invalid SuperNode authentication"}');
         fake.instead = () => ({ status: 401, body });
       },
-      /Set the clocks/,
+      /Synchronize the clocks/,
     ],
   ])('a SuperLink %s is an error', async (_, prepare, message) => {
     prepare(superlink);
@@ -109,15 +113,15 @@ describe('at first', () => {
     expect((error as ThawError).line).toMatch(message);
   });
 
-  test('what is no SuperLink is an error', async () => {
+  test('another server is an error', async () => {
     vi.spyOn(superlink, 'exchange').mockResolvedValue({ status: 200, body: new TextEncoder().encode('<html>') });
     start();
-    await expect(running).rejects.toThrow('http://fake:8000 is no SuperLink of Flower 1.42');
+    await expect(running).rejects.toThrow('http://fake:8000 is not a SuperLink of Flower 1.42');
   });
 });
 
 describe('later', () => {
-  test('a connection that is lost is tried again, and the message is answered once', async () => {
+  test('retries a lost connection, and answers the message once', async () => {
     start(async (message) => {
       superlink.down = 3;
       return message.content;
@@ -129,7 +133,7 @@ describe('later', () => {
     expect(superlink.asked.filter((method) => method === 'register-node')).toHaveLength(1);
   });
 
-  test('a SuperLink that was started anew is joined anew', async () => {
+  test('joins a restarted SuperLink again', async () => {
     start();
     await until(() => types().includes('joined'));
     superlink.down = 4;
@@ -140,7 +144,7 @@ describe('later', () => {
     expect(types().slice(0, 3)).toEqual(['joined', 'lost', 'joined']);
   });
 
-  test('one that was started anew in another version is refused', async () => {
+  test('refuses a SuperLink that restarted with another version', async () => {
     start();
     await until(() => types().includes('joined'));
     superlink.restart();
@@ -150,10 +154,10 @@ describe('later', () => {
       ended = true;
     });
     await until(() => ended);
-    await expect(running).rejects.toThrow(/is of Flower 1\.43\.1/);
+    await expect(running).rejects.toThrow(/has Flower 1\.43\.1/);
   });
 
-  test('a push that the SuperLink has given up is begun anew', async () => {
+  test('restarts a push that the SuperLink has given up', async () => {
     let refusals = 2;
     superlink.instead = (method) =>
       method === 'push-object' && refusals-- > 0 ? { status: 200, body: new Uint8Array() } : undefined;
@@ -164,18 +168,18 @@ describe('later', () => {
     expect(superlink.replies[0].content).toEqual(new Map([...QUESTION]));
   });
 
-  test('what arrives damaged is told to the server; the node goes on', async () => {
+  test('reports a damaged message to the server, and continues', async () => {
     start();
     await superlink.ask(QUESTION);
     superlink.damage();
     await until(() => superlink.replies.length === 1);
-    expect(superlink.replies[0].error?.reason).toMatch(/its bytes are not those of its id/);
+    expect(superlink.replies[0].error?.reason).toMatch(/its bytes do not match its id/);
     await superlink.ask(new Map([...QUESTION].slice(1)));
     await until(() => superlink.replies.length === 2);
     expect(types()).toEqual(['joined', 'failed', 'message', 'answered']);
   });
 
-  test('an answer to a run that has ended is dropped', async () => {
+  test('drops an answer to a finished run', async () => {
     const body = new TextEncoder().encode('{"code": 2007, "detail": "The current run status does not allow this."}');
     superlink.instead = (method) => (method === 'push-messages' ? { status: 403, body } : undefined);
     start();
@@ -184,7 +188,7 @@ describe('later', () => {
     expect(types()).toEqual(['joined', 'message', 'dropped']);
   });
 
-  test('what goes wrong with a message is told to the server in one line; the node goes on', async () => {
+  test('reports an error with a message to the server in one line, and continues', async () => {
     let calls = 0;
     start(async ({ content }) => {
       if (calls++) return content;
@@ -199,7 +203,7 @@ describe('later', () => {
     expect(types()).toEqual(['joined', 'message', 'failed', 'message', 'answered']);
   });
 
-  test('a node that is stopped while it trains tells the server, and leaves', async () => {
+  test('a node stopped during training reports it to the server, and leaves', async () => {
     start(
       (_, signal) =>
         new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason), { once: true })),

@@ -1,4 +1,4 @@
-// Answers over HTTP and HTTPS that never end, redirect or come in crumbs.
+// Answers over HTTP and HTTPS that are endless, redirect or arrive in tiny parts.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -48,20 +48,20 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
   const ask = (path: string, limit = 1_000_000) =>
     transport.exchange(path, { headers: {}, signal: AbortSignal.timeout(20_000), limit });
 
-  test('an answer is read', async () => {
+  test('reads an answer', async () => {
     const { status, body } = await ask('/small', 3);
     expect([status, new TextDecoder().decode(body)]).toEqual([200, 'abc']);
   });
 
-  test('an answer that does not end is read up to the limit', async () => {
+  test('reads an endless answer up to the limit', async () => {
     sent = 0;
     await expect(ask('/endless')).rejects.toThrow('more than 1000000 bytes');
-    // What is in buffers on the way.
+    // Includes data in network buffers.
     expect(sent).toBeLessThan(50_000_000);
   });
 
-  test('a size that is only declared takes nothing', async () => {
-    // Node may collect a signal that nobody holds before its time is up.
+  test('a declared size allocates nothing', async () => {
+    // Node could garbage-collect an unreferenced signal before it fires.
     const signal = AbortSignal.timeout(500);
     const waiting = transport.exchange('/declared', { headers: {}, signal, limit: 1e13 });
     await expect(waiting).rejects.toThrow();
@@ -69,16 +69,16 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
     expect(process.memoryUsage().arrayBuffers).toBeLessThan(1e9);
   });
 
-  test('a redirection is not followed', async () => {
+  test('does not follow redirects', async () => {
     const outcome = await ask('/moved').then(({ status }) => status, String);
     expect([307, expect.stringMatching(/fetch failed|redirect/)]).toContainEqual(outcome);
     expect(elsewhere).toBe(0);
   });
 });
 
-test('many small parts take as much memory as they have bytes', async () => {
+test('many small parts take no more memory than their bytes', async () => {
   async function* crumbs() {
-    // One byte each, of a larger buffer that would stay as long as they do.
+    // One byte each, as views of a larger buffer that would stay in memory.
     for (let i = 0; i < 200_000; i++) yield new Uint8Array(10_000).subarray(i % 100, (i % 100) + 1);
   }
   const bytes = await readWithin(1_000_000, crumbs());
@@ -86,7 +86,7 @@ test('many small parts take as much memory as they have bytes', async () => {
   expect(bytes.buffer.byteLength).toBeLessThan(1_000_001);
 });
 
-test('certificates that are not there are an error with a remedy', async () => {
+test('missing certificates are an error with a hint', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-transport-'));
   const request = { superlink: '127.0.0.1:1', rootCertificates: join(folder, 'none.pem') };
   await expect(transportTo(request)).rejects.toMatchObject({ hint: 'Check --root-certificates' });

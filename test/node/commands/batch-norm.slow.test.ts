@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** Two convolutions with their batch normalization, and a classifier. */
+/** Two convolutions with batch normalization, and a classifier. */
 function normalized(): Model {
   const norm = (name: string, channels: number) => ({
     [`${name}.bn.weight`]: tensor('float32', [channels], () => 1),
@@ -61,7 +61,7 @@ async function trained(name: string, stages: TrainingSettings['stages']) {
   return { out, outcome, initializers, moved };
 }
 
-test('statistics of the layers that a stage thaws move, and are exported as they were last', async () => {
+test('running statistics of thawed layers change, and the export has their last values', async () => {
   const { out, outcome, initializers, moved } = await trained('thawed', [
     { train: 'head', epochs: 1, batchNorm: 'training' },
     { train: 'last:2', epochs: 2, batchNorm: 'training' },
@@ -70,17 +70,17 @@ test('statistics of the layers that a stage thaws move, and are exported as they
   expect(moved).toEqual([...parts.map((part) => `block.${part}`), 'fc.weight']);
   const { state } = await (await openRun(out)).checkpoint('best');
   for (const name of ['block.bn.mean', 'block.bn.var']) expect(initializers.get(name)).toEqual(state.get(name));
-  // The exported model normalizes with them.
+  // The exported model uses these statistics.
   const { loss } = await evaluate({ model: out, data: project.data, settings: { device: 'cpu' } });
   expect(loss).toBeCloseTo(outcome.after!.loss, 4);
 });
 
-test('statistics of a layer whose scale and offset are frozen stay, though the convolution before it trains', async () => {
+test('running statistics stay if scale and offset are frozen, even if the convolution before them trains', async () => {
   const { moved } = await trained('weights', [{ train: 'block.conv.weight,head', epochs: 2, batchNorm: 'training' }]);
   expect(moved).toEqual(['block.conv.weight', 'fc.weight']);
 });
 
-test('with frozen statistics only what gradients reach moves', async () => {
+test('with frozen statistics, only trained parameters change', async () => {
   const { moved } = await trained('frozen', [{ train: 'all', epochs: 1 }]);
   expect(moved.filter((name) => /mean|var/.test(name))).toEqual([]);
   expect(moved).toHaveLength(7);

@@ -13,7 +13,7 @@ const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.
 
 beforeAll(async () => {
   project = await makeProject({ val: 8 });
-  // Two blue images that are said to be red: a model that knows better is wrong, and sure of it.
+  // Two blue images with the label red: a good model is confidently wrong on them.
   for (const name of ['a', 'b'])
     copyFileSync(join(project.data, 'val', 'blue', '0.png'), join(project.data, 'val', 'red', `${name}.png`));
   run = join(project.folder, 'run');
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-test('a training fits a temperature and keeps it beside the model', () => {
+test('training fits a temperature and saves it next to the model', () => {
   const { calibration } = outcome;
   expect(calibration).toMatchObject({ samples: 26, measured: 'parts' });
   expect(Math.abs(calibration!.temperature! - 1)).toBeGreaterThan(0.1);
@@ -31,7 +31,7 @@ test('a training fits a temperature and keeps it beside the model', () => {
   expect(config(join(run, 'model')).thaw.temperature).toBe(calibration!.temperature);
 });
 
-test('predictions are calibrated when asked, and only then', async () => {
+test('predictions are calibrated only on request', async () => {
   const images = [join(project.data, 'val', 'red')];
   const plain = await predict({ model: run, images });
   const calibrated = await predict({ model: run, images, settings: { calibrated: true } });
@@ -46,7 +46,7 @@ test('predictions are calibrated when asked, and only then', async () => {
   expect(measured.logLoss).toBeLessThan(outcome.after!.logLoss - 0.005);
 });
 
-test('a temperature is fitted anew on other images', async () => {
+test('calibrate fits a new temperature on other images', async () => {
   const before = config(join(run, 'model'));
   const fitted = await calibrate({ model: run, data: project.data, split: 'val' });
   expect(fitted.file).toMatch(/config\.json$/);
@@ -55,7 +55,7 @@ test('a temperature is fitted anew on other images', async () => {
   expect(config(join(run, 'model'))).toEqual({ ...before, thaw: { ...before.thaw, temperature: fitted.temperature } });
 });
 
-test('nothing is kept where nothing can be fitted, or there is no config.json', async () => {
+test('nothing is saved if the fit fails, or there is no config.json', async () => {
   const before = config(join(run, 'model'));
   const right = await calibrate({ model: run, data: project.data, split: 'train' });
   expect(right).toMatchObject({ temperature: null, file: null });
@@ -66,7 +66,7 @@ test('nothing is kept where nothing can be fitted, or there is no config.json', 
   expect(await calibrate({ model: lone, data: project.data, settings: { labels } })).toMatchObject({ file: null });
 });
 
-test('a model without a temperature is refused, and one with a wrong one', async () => {
+test('--calibrated refuses a model without a temperature, or with an invalid one', async () => {
   const images = [join(project.data, 'val', 'red', '0.png')];
   const folder = join(project.folder, 'other');
   mkdirSync(folder);

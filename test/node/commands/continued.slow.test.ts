@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** The images with some classes called otherwise. */
+/** The images with renamed classes. */
 function dataWith(name: string, names: Readonly<Record<string, string>>): string {
   const data = join(project.folder, name);
   cpSync(project.data, data, { recursive: true });
@@ -64,19 +64,19 @@ async function logitsOf(model: Model): Promise<number[][]> {
   return Array.from({ length: count }, (_, n) => numbersOf(scores).slice(n * classes, (n + 1) * classes));
 }
 
-test('a finished model goes on with a class more and one less, and says so', async () => {
+test('a finished model keeps training with one class added and one removed, and reports it', async () => {
   const data = dataWith('purple for green', { green: 'purple' });
   const { outcome, continued, record, report } = await trained('more', data);
   expect(continued).toEqual({ kept: ['blue', 'red'], added: ['purple'], removed: ['green'] });
   expect(record.continued).toEqual(continued);
   expect(report).toContain('keeps the weights of blue, red; new: purple; removed: green');
-  // Two of three were told apart already.
+  // The model already knows two of three classes.
   expect(outcome.before!.perClass.map(({ label }) => label)).toEqual(['blue', 'purple', 'red']);
   const recalls = Object.fromEntries(outcome.before!.perClass.map(({ label, recall }) => [label, recall]));
   expect([recalls.blue, recalls.red]).toEqual([1, 1]);
 });
 
-test('the logits of classes that stay are the same bits before training, whatever their order', async () => {
+test('logits of kept classes are bit-identical before training, in any order', async () => {
   const source = readModel(readFileSync(join(first, 'model', 'onnx', 'model.onnx')));
   const known = ['blue', 'green', 'red'];
   const before = await logitsOf(source);
@@ -99,7 +99,7 @@ describe('known classes', () => {
     return (await prepareModel(source(), runtime, { classes: wanted.length, names })).continued?.kept.length ?? 0;
   };
 
-  test('keep their weights by themselves only where the same job goes on', async () => {
+  test('keep their weights automatically only if the same task continues', async () => {
     expect(await keptOf(['old 0', 'new', 'newer'], 'auto')).toBe(0);
     expect(await keptOf(['old 0', 'new', 'newer'], 'keep')).toBe(1);
     expect(await keptOf(['old 0', 'old 1', 'old 2', 'new', 'newer'], 'auto')).toBe(3);
@@ -107,26 +107,29 @@ describe('known classes', () => {
     expect(await keptOf(['old 0', 'old 1'], 'redraw')).toBe(0);
   });
 
-  test('are none where the model names more or fewer than it has outputs', async () => {
+  test('are ignored if the model names more or fewer classes than it has outputs', async () => {
     const names = { known: known.slice(1), wanted: known, rows: 'keep' } as const;
     expect((await prepareModel(source(), runtime, { classes: 5, names })).continued).toBeUndefined();
   });
 });
 
-test.each([true, false])('rows of whole numbers are kept as they are, one scale a channel: %s', async (perChannel) => {
-  const source = quantizedPretrained({ perChannel });
-  const known = ['a', 'b', 'c', 'd', 'e'];
-  const names = { known, wanted: ['e', 'new', 'b', 'c'], rows: 'keep' } as const;
-  const prepared = await prepareModel(source, runtime, { classes: 4, names, quantized: 'straight-through' });
-  const rowsOf = (model: Model, classes: number, name: string) => {
-    const whole = model.graph.initializers.get(name)!;
-    const floats = numbersOf(dequantized(whole, quantizedWeights(model.graph).get(name)!.quantization));
-    return Array.from({ length: classes }, (_, c) => [numbersOf(whole), floats].map((all) => rowOf(all, classes, c)));
-  };
-  const rowOf = (all: number[], classes: number, c: number) =>
-    all.slice((c * all.length) / classes, ((c + 1) * all.length) / classes);
-  for (const name of [findHead(source).weight, findHead(source).bias!]) {
-    const [before, after] = [rowsOf(source, 5, name), rowsOf(prepared.source, 4, name)];
-    expect([after[0], after[2], after[3]]).toEqual([before[4], before[1], before[2]]);
-  }
-});
+test.each([true, false])(
+  'integer rows of kept classes stay unchanged, one scale per channel: %s',
+  async (perChannel) => {
+    const source = quantizedPretrained({ perChannel });
+    const known = ['a', 'b', 'c', 'd', 'e'];
+    const names = { known, wanted: ['e', 'new', 'b', 'c'], rows: 'keep' } as const;
+    const prepared = await prepareModel(source, runtime, { classes: 4, names, quantized: 'straight-through' });
+    const rowsOf = (model: Model, classes: number, name: string) => {
+      const whole = model.graph.initializers.get(name)!;
+      const floats = numbersOf(dequantized(whole, quantizedWeights(model.graph).get(name)!.quantization));
+      return Array.from({ length: classes }, (_, c) => [numbersOf(whole), floats].map((all) => rowOf(all, classes, c)));
+    };
+    const rowOf = (all: number[], classes: number, c: number) =>
+      all.slice((c * all.length) / classes, ((c + 1) * all.length) / classes);
+    for (const name of [findHead(source).weight, findHead(source).bias!]) {
+      const [before, after] = [rowsOf(source, 5, name), rowsOf(prepared.source, 4, name)];
+      expect([after[0], after[2], after[3]]).toEqual([before[4], before[1], before[2]]);
+    }
+  },
+);

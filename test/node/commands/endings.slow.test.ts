@@ -1,4 +1,4 @@
-// Whatever fails at the end of a training, its model is there.
+// Whatever fails at the end of a training, the model is there.
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -26,7 +26,7 @@ const fresh = async (): Promise<Project> => {
 };
 afterAll(() => Promise.all(projects.map((project) => project.remove())));
 
-/** Trains, and does something at each event. */
+/** Trains, and calls a function at each event. */
 async function trained(project: Project, at: (event: JobEvent) => void = () => {}, signal?: AbortSignal) {
   const events: JobEvent[] = [];
   const onEvent = (event: JobEvent) => {
@@ -48,7 +48,7 @@ const imagesOf = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 
-test('a model whose answers differ from training is written, and the difference is reported', async () => {
+test('a model with outputs that differ from training is written, and the difference is reported', async () => {
   const project = await fresh();
   vi.mocked(exporting.verifyExport).mockResolvedValue({
     samples: 12,
@@ -60,24 +60,22 @@ test('a model whose answers differ from training is written, and the difference 
   expect(outcome.status).toBe('finished');
   expect(events).toContainEqual(expect.objectContaining({ type: 'verified', holds: false, maxDifference: 0.7 }));
   expect(existsSync(join(out, 'model', 'onnx', 'model.onnx'))).toBe(true);
-  expect(readFileSync(join(out, 'model', 'README.md'), 'utf8')).toContain(
-    'differ from those of its training by up to 0.7',
-  );
+  expect(readFileSync(join(out, 'model', 'README.md'), 'utf8')).toContain('differ from training by up to 0.7');
 });
 
-test('a report that fails fails alone, and resuming writes it', async () => {
+test('a failed report leaves the model, and a resume writes the report', async () => {
   const project = await fresh();
   vi.mocked(images.drawPng).mockRejectedValueOnce(new Error('no font'));
   const { out, outcome, notices } = await trained(project);
   expect(outcome).toMatchObject({ status: 'finished', report: null });
-  expect(notices).toContainEqual(expect.stringMatching(/report could not be written \(no font\).*thaw resume/));
+  expect(notices).toContainEqual(expect.stringMatching(/could not write the report \(no font\).*thaw resume/));
   expect(existsSync(join(out, 'report.html'))).toBe(false);
   const before = readFileSync(join(out, 'model', 'onnx', 'model.onnx'));
   expect((await resume(out)).report).not.toBeNull();
   expect(readFileSync(join(out, 'model', 'onnx', 'model.onnx'))).toEqual(before);
 });
 
-test('class names may have any character', async () => {
+test('class names can have any character', async () => {
   const project = await fresh();
   for (const split of ['train', 'val'])
     renameSync(join(project.data, split, 'red'), join(project.data, split, 'r\u0001e\u000bd\u001b[8m\ufffe<&"'));
@@ -86,7 +84,7 @@ test('class names may have any character', async () => {
   expect(outcome.report).not.toBeNull();
 });
 
-describe('images that go away', () => {
+describe('images that disappear', () => {
   test.each(['evaluating', 'exporting', 'reporting'] as const)('some, while %s', async (phase) => {
     const project = await fresh();
     const { outcome } = await trained(project, (event) => {
@@ -112,11 +110,11 @@ describe('images that go away', () => {
       if (event.type === 'plan') for (const file of imagesOf(project.data).filter((_, i) => i % 4 === 0)) rmSync(file);
     });
     expect(outcome.status).toBe('finished');
-    expect(notices.some((message) => message.includes('is left out'))).toBe(true);
+    expect(notices.some((message) => message.includes('skipped'))).toBe(true);
   });
 });
 
-describe('a run that is not finished', () => {
+describe('an unfinished run', () => {
   let project: Project;
   let out: string;
   beforeAll(async () => {
@@ -130,7 +128,7 @@ describe('a run that is not finished', () => {
     expect(existsSync(join(out, 'model'))).toBe(false);
   });
 
-  test('is not predicted with, and the error gives the way', async () => {
+  test('is not used for predictions, and the error gives the fix', async () => {
     const [image] = imagesOf(project.data);
     await expect(predict({ model: out, images: [image] })).rejects.toThrow(
       expect.objectContaining({ line: expect.stringMatching(/no finished model.*thaw resume.*thaw export/) }),
@@ -156,7 +154,7 @@ describe('a run that is not finished', () => {
   );
 });
 
-test.each(['stage', 'epoch'] as const)('a run folder that is deleted (at %s) does not end as done', async (type) => {
+test.each(['stage', 'epoch'] as const)('a run folder deleted at %s is an error', async (type) => {
   const project = await fresh();
   const out = join(project.folder, 'run');
   const run = trained(project, (event) => {

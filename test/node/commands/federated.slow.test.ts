@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 describe('the app', () => {
-  test('is written with what it is told, in a form that TOML takes, and over nothing', async () => {
+  test('is written with the given values as valid TOML, and overwrites nothing', async () => {
     const folder = join(project.folder, 'app');
     const words = ['federated', 'init', folder, '--model', join(project.model, 'model.onnx'), '--labels', 'a "b",c\\d'];
     const { code, out } = await thaw([...words, '--data', 'shares/{}', '--strategy', 'fedadam', '--json']);
@@ -49,10 +49,10 @@ describe('the app', () => {
   });
 
   test.each<[string, object, RegExp]>([
-    ['a strategy that is not there', { strategy: 'fedsgd' }, /fedavg, fedprox, fedadam/],
+    ['an unknown strategy', { strategy: 'fedsgd' }, /fedavg, fedprox, fedadam/],
     ['one folder for all clients', { data: 'shares' }, /same images/],
-    ['a comma in a label', { labels: ['a,b', 'c'] }, /has a comma/],
-  ])('is refused with %s', async (_, more, message) => {
+    ['a comma in a label', { labels: ['a,b', 'c'] }, /contains a comma/],
+  ])('init refuses %s', async (_, more, message) => {
     const request = { folder: join(project.folder, 'refused'), ...more };
     await expect(writeFederatedApp(request)).rejects.toMatchObject({
       line: expect.stringMatching(message),
@@ -60,16 +60,16 @@ describe('the app', () => {
   });
 
   test.each([
-    ['other words', ['leave', 'x'], /join SUPERLINK DATA or finish DIR/],
-    ['more words', ['init', 'x', 'y'], /what to do with "y"/],
-    ['flags of a client', ['init', 'x', '--insecure'], /--insecure is nothing to init/],
-  ])('is refused with %s', async (_, words, message) => {
+    ['an unknown action', ['leave', 'x'], /join SUPERLINK DATA or finish DIR/],
+    ['an unexpected argument', ['init', 'x', 'y'], /unexpected argument "y"/],
+    ['flags of a client', ['init', 'x', '--insecure'], /--insecure does not apply to init/],
+  ])('the command refuses %s', async (_, words, message) => {
     expect(await thaw(['federated', ...words])).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 });
 
 describe('with Flower', FLOWER, () => {
-  test('its clients train, FedAvg is their weighted mean, and a state grows with its stage', async () => {
+  test('clients train, FedAvg is their weighted mean, and a state grows with its stage', async () => {
     const app = join(project.folder, 'flower');
     const model = join(project.model, 'model.onnx');
     await writeFederatedApp({ folder: app, model, labels: ['blue', 'green', 'red'] });
@@ -88,7 +88,7 @@ describe('with Flower', FLOWER, () => {
       },
     );
     const said = JSON.parse(stdout.trim().split('\n').at(-1)!);
-    // Of 13 images 4 are held out, of 9 two.
+    // Of 13 images, 4 are held out; of 9, two.
     expect(said.counts).toEqual([9, 7]);
     expect(said.first).toEqual(['fc.bias', 'fc.weight']);
     expect(said.apart).toBeGreaterThan(1e-4);
@@ -102,14 +102,14 @@ describe('with Flower', FLOWER, () => {
     expect(near.train.loss).toBeGreaterThan(0);
     expect(near.val.accuracy).toBeGreaterThanOrEqual(0);
     expect(far.name).toBeUndefined();
-    // 123 bytes a tensor for Flower's own header and the name, and what the metrics take.
+    // For each tensor, 123 bytes for Flower's header and the name, plus the metrics.
     const head = 4 * (3 * 8 + 3);
     expect(near.up - head).toBeLessThan(350);
-    // Differential privacy: the change of each client, and so of their mean, is no longer than the norm.
+    // Differential privacy: the change of each client, and of their mean, is at most the norm.
     expect(said.clipped).toBeLessThan(0.001 * (1 + 1e-3));
     expect(said.moved[0]).toBeGreaterThan(0.002);
     expect(said.few).toMatch(/^1 clients gave a state that can be averaged, and min-clients is 2/);
-    // The second round is not in the state, and the third was being written.
+    // The state does not contain the second round, and the third was still being written.
     expect(said.lines).toEqual([
       ['sitting', null],
       ['round', 1],

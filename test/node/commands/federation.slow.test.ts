@@ -23,7 +23,7 @@ import { bytesOf } from '../../../src/onnx/index.ts';
 import { thaw } from '../../cli/streams.ts';
 import { makeProject, type Project, pretrained, saveModel } from './project.ts';
 
-/** What `thaw federated init`'s server writes, of rounds that were one client's: two of the head, one of a layer more. */
+/** Output of the server of `thaw federated init` after rounds with one client: two of the head, one with one more layer. */
 let project: Project;
 let folder: string;
 const STAGES = [
@@ -109,8 +109,8 @@ const copy = (name: string): string => {
   return to;
 };
 
-describe('a federation ends like any run', () => {
-  test('with data of the server: measured, exported, reported', async () => {
+describe('a federation finishes like any run', () => {
+  test('with data on the server: evaluation, export, report', async () => {
     const out = join(project.folder, 'measured');
     const outcome = await finishFederation({ folder, data: project.data, out });
     expect(outcome).toMatchObject({
@@ -132,7 +132,7 @@ describe('a federation ends like any run', () => {
       [3, 2, 0.004],
     ]);
     expect(rows[0].train.loss).toBeCloseTo((16 * 1 + 4 * 2) / 20, 12);
-    // A round's state is measured when it is sent for the next one.
+    // A round's state is measured at the start of the next one.
     expect(rows[0].val.accuracy).toBeCloseTo(2 / 6, 12);
     expect(rows[1].val.accuracy).toBeCloseTo((6 * (3 / 6) + 2 * (3 / 12)) / 8, 12);
     expect(rows[2].val.accuracy).toBeCloseTo((6 * (4 / 6) + 2 * (4 / 12)) / 8, 12);
@@ -148,7 +148,7 @@ describe('a federation ends like any run', () => {
         'Training loss, by client',
       ],
       ...[
-        'Bytes, all clients together',
+        'Bytes, all clients',
         'Round 2 without <b>client 2</b>: it broke &lt;here&gt;',
         '2 of 3',
         'of the server',
@@ -156,16 +156,16 @@ describe('a federation ends like any run', () => {
       ],
     ])
       expect(report).toContain(words);
-    // 1001 + 1002 + 1003 for rounds, 1004 for the evaluation.
+    // 1001 + 1002 + 1003 for the rounds, 1004 for the evaluation.
     expect(report).toContain('4,010 B');
     expect(report).not.toContain('thaw train');
     const card = readFileSync(join(out, 'model', 'README.md'), 'utf8');
     expect(card).toContain('by 2 clients, on 20 samples of their own');
-    expect(card).toContain('those of round 3, the last');
+    expect(card).toContain('those of the last round, 3');
     expect(card).not.toContain('12345678901234567890');
   });
 
-  test("without: the clients' own measurements stand, and the export is checked on noise", async () => {
+  test("without data: the clients' measurements count, and the export is checked on noise", async () => {
     const place = copy('unmeasured');
     const { code, out } = await thaw(['federated', 'finish', place, '--json']);
     expect(code).toBe(0);
@@ -176,7 +176,7 @@ describe('a federation ends like any run', () => {
     expect(events.find(({ type }) => type === 'verified')).toMatchObject({ samples: 8, synthetic: true });
     expect(events.at(-1)).toMatchObject({ type: 'done', after: null, calibration: null });
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
-    expect(report).toMatch(/On 8 samples that the clients held back, its accuracy is <strong>58\.3%/);
+    expect(report).toMatch(/On 8 samples held out by the clients, its accuracy is <strong>58\.3%/);
     expect(report).not.toMatch(/NaN|undefined/);
     expect(readFileSync(join(place, 'run', 'model', 'README.md'), 'utf8')).toContain("pipeline('image-classification'");
     expect(JSON.parse(readFileSync(join(place, 'run', 'model', 'config.json'), 'utf8')).temperature).toBeUndefined();
@@ -184,7 +184,7 @@ describe('a federation ends like any run', () => {
     expect(existsSync(join(place, 'run-2', 'model', 'onnx', 'model.onnx'))).toBe(true);
   });
 
-  test('and a server that ended before it measured its last state', async () => {
+  test('also if the server ended before the last evaluation', async () => {
     const place = copy('cut');
     writeFileSync(
       join(place, 'record.jsonl'),
@@ -195,19 +195,20 @@ describe('a federation ends like any run', () => {
     );
     await finishFederation({ folder: place });
     const report = readFileSync(join(place, 'run', 'report.html'), 'utf8');
-    expect(report).toContain('No client has measured its last state');
+    expect(report).toContain('No client has evaluated the last state');
     expect(report).not.toMatch(/NaN|undefined/);
   });
 });
 
-describe('a finish that is cut off', () => {
-  const about = /holds the finished model of a federation, cut off .* Make it again: thaw federated finish .*--out /;
+describe('an interrupted finish', () => {
+  const about =
+    /contains the finished model of a federation, .* unfinished\. Run again: thaw federated finish .*--out /;
 
   test.each([
-    ['when the directory is there', 'run'],
+    ['once the directory exists', 'run'],
     ['before the model is exported', 'exporting'],
     ['before the report is written', 'reporting'],
-  ])('%s is explained, and made again in its place', async (name, when) => {
+  ])('%s is reported, and repeated in the same place', async (name, when) => {
     const place = copy(`cut ${name}`);
     const onEvent = (event: JobEvent) => {
       if (event.type === when || (event.type === 'phase' && event.phase === when)) throw new Error('killed');
@@ -221,18 +222,18 @@ describe('a finish that is cut off', () => {
       () => train({ model: project.model, data: project.data, out: run }),
     ])
       await expect(go()).rejects.toMatchObject({ line: expect.stringMatching(about) });
-    const ended = { code: null, signal: 'SIGKILL', words: '', run, killed: false } as const;
-    expect((await explainProcessEnd(ended)).line).toMatch(/Make it again: thaw federated finish/);
+    const ended = { code: null, signal: 'SIGKILL', output: '', run, killed: false } as const;
+    expect((await explainProcessEnd(ended)).line).toMatch(/Run again: thaw federated finish/);
     const outcome = await finishFederation({ folder: place });
     expect(resolve(outcome.run)).toBe(run);
     for (const file of ['model/onnx/model.onnx', 'report.html']) expect(existsSync(join(run, file))).toBe(true);
     expect(readdirSync(run).filter((file) => /unfinished|lock|tmp/.test(file))).toEqual([]);
     await expect(resume(run)).rejects.toThrow(/is finished/);
-    // And a whole one is left alone.
-    await expect(finishFederation({ folder: place, out: run })).rejects.toThrow(/already holds a run/);
+    // A complete run stays.
+    await expect(finishFederation({ folder: place, out: run })).rejects.toThrow(/already contains a run/);
   });
 
-  test('before there was anything in its directory leaves the place free', async () => {
+  test('before its directory has content leaves the path free', async () => {
     const place = copy('nothing yet');
     mkdirSync(join(place, 'run'));
     writeFileSync(join(place, 'run', '.config.yaml.1.tmp'), '');
@@ -240,7 +241,7 @@ describe('a finish that is cut off', () => {
     expect(resolve(outcome.run)).toBe(join(place, 'run'));
   });
 
-  test('by Ctrl-C says the command that makes it again', async () => {
+  test('by Ctrl-C prints the command that repeats it', async () => {
     const place = copy('stopped');
     const stop = new AbortController();
     let printed = '';
@@ -269,7 +270,7 @@ describe('a finish that is cut off', () => {
 });
 
 describe('an earlier round', () => {
-  test('can be finished, with what clients measured of it', async () => {
+  test('can be finished, with measurements of that state by clients', async () => {
     const place = copy('earlier');
     const { tensors, metadata } = readSafetensors(readFileSync(join(place, 'state.safetensors')));
     mkdirSync(join(place, 'states'));
@@ -278,7 +279,7 @@ describe('an earlier round', () => {
     const { code, err } = await thaw(['federated', 'finish', place, '--round', '1']);
     expect([code, err]).toEqual([
       2,
-      expect.stringMatching(/does not have the state of round 1\. It has those of the rounds 2/),
+      expect.stringMatching(/does not have the state of round 1\. Choose one of the rounds 2/),
     ]);
     expect(await thaw(['federated', 'finish', place, '--round', '0.5'])).toMatchObject({ code: 2 });
     const outcome = await finishFederation({ folder: place, round: 2 });
@@ -289,8 +290,8 @@ describe('an earlier round', () => {
   });
 });
 
-describe('what one client says of its scores', () => {
-  test('does not hide those of the others', async () => {
+describe('the scores of one client', () => {
+  test('do not hide those of the others', async () => {
     const place = copy('scores');
     const spoilt = lines(project.model).map((line) =>
       'clients' in line
@@ -312,17 +313,17 @@ describe('what one client says of its scores', () => {
   });
 });
 
-describe('what is not finished is refused', () => {
+describe('refuses a folder', () => {
   test.each<[string, (place: string) => unknown, RegExp]>([
     ['without a state', (place) => rmSync(join(place, 'state.safetensors')), /has no state\.safetensors/],
-    ['without a record', (place) => rmSync(join(place, 'record.jsonl')), /there is no .*record\.jsonl/],
+    ['without a record', (place) => rmSync(join(place, 'record.jsonl')), /record\.jsonl does not exist/],
     [
       'with a damaged line',
       (place) => appendFileSync(join(place, 'record.jsonl'), '{"type":"round"}\n'),
       /line 6 .* is damaged/,
     ],
     [
-      'with a round missing',
+      'with a missing round',
       (place) => {
         const file = join(place, 'record.jsonl');
         writeFileSync(

@@ -6,12 +6,12 @@ import { writeFederatedApp } from '../../../src/node/commands/index.ts';
 import { needs } from '../../needs.ts';
 import type { Project } from './project.ts';
 
-/** A Python that has Flower, if there is one. */
+/** A Python with Flower, if there is one. */
 export const PYTHON = findFlower();
 
 export const FLOWER = needs(PYTHON, 'Flower: `npm test` installs it for Python 3.11 or later');
 
-/** Two machines' images: one has few of some classes, the other has two classes only. */
+/** Image folders of two machines: one has few of some classes, the other has only two classes. */
 export const unevenShares = ({ folder, data }: Project): string[] =>
   [
     { blue: 8, green: 2, red: 3 },
@@ -26,7 +26,7 @@ export const unevenShares = ({ folder, data }: Project): string[] =>
     return share;
   });
 
-/** Of Flower's commands, which keep what is theirs in the project's folder. */
+/** Environment of Flower's commands, which store their files in the project's folder. */
 export const flowerEnvironment = ({ folder }: Project) => ({
   ...process.env,
   PATH: `${dirname(PYTHON!)}:${process.env.PATH}`,
@@ -35,7 +35,7 @@ export const flowerEnvironment = ({ folder }: Project) => ({
   THAW_CACHE: join(folder, 'cache'),
 });
 
-/** For a SuperLink on this machine. */
+/** A free port for a SuperLink on this machine. */
 export const freePort = (): Promise<number> =>
   new Promise((done) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -53,7 +53,7 @@ interface TestStage {
 const tableOf = ({ train, epochs, lr }: TestStage, i: number) =>
   `[tool.flwr.app.config.stage-${i + 1}]\nrounds = 1\ntrain = "${train}"\nepochs = ${epochs}\nlr = ${lr}\n`;
 
-/** An app of these stages, of one round each and plain means, that calls Thaw as it is here. */
+/** Writes an app with these stages, one round each, plain means, and the current sources of Thaw. */
 export async function writeTestApp(
   { model }: Project,
   folder: string,

@@ -1,4 +1,4 @@
-// The app's server before answers that a client of its own making could send.
+// The app's server and answers of modified clients.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ interface Guarded {
 
 describe('hostile clients', FLOWER, () => {
   let folder: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what the script prints
+  // biome-ignore lint/suspicious/noExplicitAny: output of the script
   let said: any;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'thaw-hostile-clients-'));
@@ -63,7 +63,7 @@ describe('hostile clients', FLOWER, () => {
     ['records', /without its metrics/],
     ['states', /without the state/],
     ['extra', /a state that has "\ufffd\[2J"/],
-  ])('one whose answer is wrong is left out, with the reason: %s', (name, why) => {
+  ])('the server drops a client with an invalid answer and gives the reason: %s', (name, why) => {
     const [[honest, dropped], same] = said.faults[name];
     expect(honest).toBeNull();
     expect(dropped).toMatch(why);
@@ -71,22 +71,22 @@ describe('hostile clients', FLOWER, () => {
     expect(same).toBe(true);
   });
 
-  test('there are no other cases', () => expect(Object.keys(said.faults)).toHaveLength(33));
+  test('the list of cases is complete', () => expect(Object.keys(said.faults)).toHaveLength(33));
 
-  test('an answer that Flower itself cannot read is an error of its client alone', () => {
+  test('an answer that Flower cannot read is an error of its client only', () => {
     expect(said.unreadable).toEqual([1, [null, expect.stringMatching(/cannot be read: ValueError .*\ufffd\[2J$/)]]);
   });
 
-  test('a number of examples counts up to twice the median', () => {
+  test('the number of examples counts up to twice the median', () => {
     const { count, 'count unlimited': unlimited, honest } = said.guards as Record<string, Guarded>;
     expect(honest).toMatchObject({ claimed: null, examples: 7, clipped: null });
-    // Of 7, 9 and 10¹⁸ the median is 9.
+    // The median of 7, 9 and 10¹⁸ is 9.
     expect(count).toMatchObject({ claimed: 1e18, examples: 18 });
-    // All of the mean is that client's otherwise.
+    // Without the limit, the mean is that client's update.
     expect(unlimited.moved).toBeCloseTo(said.lengths[1], 5);
   });
 
-  test('an update is as long as the median of them at most, or the mean is the median', () => {
+  test('the norm of an update is at most the median norm; guard median averages by the median', () => {
     const { far, 'far median': median, 'far unlimited': unlimited } = said.guards as Record<string, Guarded>;
     expect(far.clipped).toBeLessThan(1e-29);
     expect(far.moved).toBeLessThan(Math.max(...said.lengths));
@@ -94,11 +94,11 @@ describe('hostile clients', FLOWER, () => {
     expect(unlimited.moved).toBeGreaterThan(1e20);
   });
 
-  test('names are without what a terminal obeys', () => {
+  test('names have no control sequences', () => {
     expect(said.guards.far.name).toBe('\ufffd[2Jodd\ufffd');
   });
 
-  test('settings that make no sense are refused', () => {
+  test('refuses invalid settings', () => {
     expect(said.refusals).toEqual([
       expect.stringContaining('guard is "trust"'),
       expect.stringContaining('clip-factor is 0'),
@@ -109,20 +109,20 @@ describe('hostile clients', FLOWER, () => {
     ]);
   });
 
-  test('a score that one lacks is left out of no mean but its own', () => {
+  test('a score that one client lacks is only missing for that client', () => {
     expect(said.means).toEqual({ loss: 0.5, more: 1, 'val-examples': 4, 'val-loss': 1 });
-    // Flower wants the same of all.
+    // Flower needs the same scores from all clients.
     expect(said.common).toEqual(Array(2).fill(['num-examples', 'val-examples', 'val-loss']));
   });
 
-  test('noise has the deviation that the largest share asks for', () => {
-    // 10⁶ · 10⁻³ · 9/16, of 30,000 draws.
+  test('the noise has the standard deviation that the largest share needs', () => {
+    // 10⁶ · 10⁻³ · 9/16, from 30,000 draws.
     expect(said.noise / 562.5).toBeCloseTo(1, 1.5);
   });
 
-  test('the states of the last rounds stay, and those after an earlier one go when it is put back', () => {
+  test('the server keeps the states of the last rounds; restoring an earlier one removes the later ones', () => {
     expect(said['kept states']).toEqual([[3, 4], [3], 4]);
   });
 
-  test('the checks need NumPy alone', () => expect(said['without flower']).toBe(true));
+  test('the checks only need NumPy', () => expect(said['without flower']).toBe(true));
 });

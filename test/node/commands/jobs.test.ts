@@ -25,14 +25,14 @@ const lone = (name: string, model = pretrained()): string => {
 };
 
 describe('settings', () => {
-  test('take parts of schedule, optimizer and loss by names of their own', () => {
+  test('accept options of schedule, optimizer and loss as separate settings', () => {
     const settings = readSettings({ warmup: 0, schedule: 'linear', weightDecay: 0.1, labelSmoothing: 0.2 });
     expect(settings.schedule).toMatchObject({ name: 'linear', warmup: 0 });
     expect(settings.optimizer).toEqual({ name: 'adamw', weightDecay: 0.1 });
     expect(settings.loss).toEqual({ name: 'cross-entropy', labelSmoothing: 0.2 });
   });
 
-  test('are settings again when they are resolved', () => {
+  test('stay valid settings once resolved', () => {
     const settings = readSettings({ epochs: 3, optimizer: 'sgd', momentum: 0.8, augment: 'none' });
     expect(readSettings(JSON.parse(JSON.stringify(settings)))).toEqual(settings);
   });
@@ -42,7 +42,7 @@ describe('settings', () => {
     [{ lr: -1 }, /lr/],
     [{ warmup: 2 }, /warmup/],
     [{ optimizer: { name: 'adam', beta3: 1 } }, /optimizer/],
-  ])('%j is refused by name', (input, message) => {
+  ])('refuses %j with the name', (input, message) => {
     expect(() => readSettings(input)).toThrow(expect.objectContaining({ code: 'bad-config' }));
     try {
       readSettings(input);
@@ -52,7 +52,7 @@ describe('settings', () => {
   });
 });
 
-test('the nearest name is suggested where one is near', () => {
+test('suggests the nearest name if one is close', () => {
   expect(nearestHint('trian', ['train', 'resume'])).toBe('Did you mean train?');
   expect(nearestHint('xyz', ['train', 'resume'])).toBe('There are: train, resume');
 });
@@ -60,19 +60,19 @@ test('the nearest name is suggested where one is near', () => {
 describe('preprocessing', () => {
   const json = { do_resize: true, size: { height: SIDE, width: SIDE }, do_normalize: false };
 
-  test("is the folder's, changed by what is given", () => {
+  test('comes from the folder, with changes by the settings', () => {
     const { from, preprocessing } = choosePreprocessing(pretrained(), json, { mean: [1, 2, 3] });
     expect(from).toBe('folder');
     expect(preprocessing).toMatchObject({ width: SIDE, mean: [1, 2, 3], std: [1, 1, 1] });
   });
 
-  test("is assumed to be ImageNet's at the model's own size where nothing says it", () => {
+  test('defaults to ImageNet at the size of the model', () => {
     const { from, preprocessing } = choosePreprocessing(pretrained(), undefined, {});
     expect(from).toBe('assumed');
     expect(preprocessing).toMatchObject({ width: SIDE, height: SIDE, layout: 'nchw', mean: [0.485, 0.456, 0.406] });
   });
 
-  test('is refused by name for an input that takes no float numbers', () => {
+  test('refuses an input that is not float, by name', () => {
     const bytes = smallModel({ nodes: [], inputs: { x: ['n', 3, 8, 8] }, types: { x: 'uint8' }, outputs: {} });
     expect(() => choosePreprocessing(bytes, undefined, {})).toThrow(/input "x" takes uint8/);
   });
@@ -83,13 +83,13 @@ describe('preprocessing', () => {
     expect(preprocessing).toMatchObject({ height: 20, width: 30, layout: 'nhwc', channels: 'grey' });
   });
 
-  test('is refused where it does not fit the input', () => {
+  test('is refused if it does not fit the input', () => {
     expect(() => choosePreprocessing(pretrained(), json, { size: 32 })).toThrow(/\[N, 3, 32, 32\]/);
   });
 });
 
-describe('a model that is no run', () => {
-  test('needs labels, which a list gives, and its Softmax is not taken twice', async () => {
+describe('a model that is not a run', () => {
+  test('needs a list of labels, and its Softmax is applied once', async () => {
     const model = lone('softmax', pretrained({ softmax: true }));
     const images = [join(project.data, 'val', 'red', '0.png')];
     await expect(predict({ model, images })).rejects.toMatchObject({ code: 'bad-config' });
@@ -102,7 +102,7 @@ describe('a model that is no run', () => {
     await expect(few).rejects.toMatchObject({ message: 'there are 2 labels, and the model has 5 outputs' });
   });
 
-  test('a model that ONNX Runtime cannot run on images is at fault itself', async () => {
+  test('a model that ONNX Runtime cannot run on images is an error of the model', async () => {
     const model = pretrained();
     const { graph } = model;
     const initializers = new Map([...graph.initializers, ['seven', tensor('int64', [1], BigInt64Array.of(7n))]]);
@@ -119,7 +119,7 @@ describe('a model that is no run', () => {
     });
   });
 
-  test('is evaluated on classes that it has, by its own loss', async () => {
+  test('is evaluated on its own classes, with its own loss', async () => {
     const labels = ['blue', 'green', 'red', 'x', 'y'];
     const request = { model: lone('five'), data: project.data, settings: { labels, device: 'cpu' as const } };
     const { loss, accuracy, perClass, confusion } = await evaluate(request);
@@ -139,7 +139,7 @@ describe('a model that is no run', () => {
 });
 
 describe('writeArtifacts', () => {
-  test('compiles for a new head, a selection, a loss and an optimizer', async () => {
+  test('compiles a new head, a selection, a loss and an optimizer', async () => {
     const out = join(project.folder, 'artifacts');
     const manifest = await writeArtifacts({
       model: lone('source'),
@@ -161,7 +161,7 @@ describe('writeArtifacts', () => {
     await expect(again).rejects.toMatchObject({ code: 'bad-config' });
   });
 
-  test('takes the settings of a training that the graphs depend on', async () => {
+  test('accepts the training settings that change the graphs', async () => {
     const out = join(project.folder, 'artifacts-settings');
     const manifest = await writeArtifacts({
       ...{ model: lone('source'), out, classes: 3, lora: 2, clip: { adaptive: 0.01 } },
@@ -185,7 +185,7 @@ describe('writeArtifacts', () => {
         await (await nodeRuntime().load(readFileSync(join(folder, `${file}.onnx`)))).release();
   });
 
-  test('compiles losses of pixels and of tokens', async () => {
+  test('compiles losses over pixels and tokens', async () => {
     const segmentation = smallModel({
       nodes: [
         ['Conv', ['x', 'stem.weight'], ['h'], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }],
@@ -235,13 +235,13 @@ describe('writeArtifacts', () => {
       ...Object.fromEntries(tokens.graph.initializers),
     });
     await session.release();
-    // The ignored token has no gradient.
+    // An ignored token has no gradient.
     const rows = results['embedding.weight.grad'].data as Float32Array;
     expect(rows.subarray(12, 16).some((g) => g !== 0)).toBe(true);
     expect(rows.subarray(20, 24).every((g) => g === 0)).toBe(true);
   });
 
-  test('says what cannot be written', async () => {
+  test('reports graphs that cannot be written', async () => {
     const model = lone('source');
     const inFile = writeArtifacts({ model, out: join(model, 'artifacts') });
     await expect(inFile).rejects.toMatchObject({ code: 'run-directory' });
@@ -261,7 +261,7 @@ describe('writeArtifacts', () => {
     await expect(refused).rejects.toThrow('the model has no parameters in "all"');
   });
 
-  test('looks at the scores before a Softmax, and runs', async () => {
+  test('takes the logits before a Softmax, and runs', async () => {
     const out = join(project.folder, 'artifacts-softmax');
     const manifest = await writeArtifacts({ model: lone('probabilities', pretrained({ softmax: true })), out });
     expect(manifest).toMatchObject({ output: 'scores', outputs: [{ name: 'output' }] });
@@ -274,7 +274,7 @@ describe('writeArtifacts', () => {
       'fc.bias': initializers.get('fc.bias')!,
     });
     await session.release();
-    // ∂loss/∂bias = mean of (softmax − onehot), the two samples being alike.
+    // ∂loss/∂bias = mean of (softmax − onehot); both samples are the same.
     const probabilities = (results.output.data as Float32Array).slice(0, 5);
     const expected = probabilities.map((p, i) => p - (i === 0 || i === 4 ? 0.5 : 0));
     (results['fc.bias.grad'].data as Float32Array).forEach((g, i) => {
@@ -282,7 +282,7 @@ describe('writeArtifacts', () => {
     });
   });
 
-  test('names new nodes apart from those of a model that Thaw made', async () => {
+  test('gives new nodes other names than those of a model from Thaw', async () => {
     const model = pretrained();
     const nodes = model.graph.nodes.map((node) => ({ ...node, name: `${node.op}/${node.op.toLowerCase()}` }));
     const named = {
@@ -297,7 +297,7 @@ describe('writeArtifacts', () => {
     await (await nodeRuntime().load(readFileSync(join(out, 'training_model.onnx')))).release();
   });
 
-  test('refuses an output that the loss cannot take', async () => {
+  test('refuses an output that does not fit the loss', async () => {
     const map = smallModel({
       inputs: { x: ['batch', 3, 8, 8] },
       outputs: { y: ['batch', 4, 8, 8] },
@@ -309,7 +309,7 @@ describe('writeArtifacts', () => {
   });
 });
 
-test('inspectModel tells groups, head, plan and memory, and of maps that nothing trains no memory', async () => {
+test('inspectModel returns groups, head, plan and memory; no memory for a model that Thaw cannot train', async () => {
   const inspection = await inspectModel({ model: project.model });
   expect(inspection.groups.map(({ name, count }) => [name, count])).toEqual([
     ['stem', 112],

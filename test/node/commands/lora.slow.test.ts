@@ -38,7 +38,7 @@ const stateOf = (path: string, kind = 'last') =>
 const bytesOfModel = (path: string) => readFileSync(join(path, 'model', 'onnx', 'model.onnx'));
 
 describe('training with adapters', () => {
-  test('learns, and keeps state of nothing but adapters and the head', () => {
+  test('learns, and keeps state only for adapters and the head', () => {
     expect(outcome.after!.accuracy).toBe(1);
     const trained = [...ADAPTERS, 'fc.weight', 'fc.bias'];
     const slots = trained.flatMap((name) => [name, `${name}.exp_avg`, `${name}.exp_avg_sq`]);
@@ -48,7 +48,7 @@ describe('training with adapters', () => {
     expect(manifest.dropout).toEqual([{ value: 'r', rate: 0.1 }]);
   });
 
-  test('ships the source’s graph, its adapted weights changed and nothing else', () => {
+  test('ships the source’s graph, with only the adapted weights changed', () => {
     const { graph } = modelAt(join(run, 'model', 'onnx', 'model.onnx'));
     expect(graph.nodes.map(({ op }) => op)).toEqual(pretrained().graph.nodes.map(({ op }) => op));
     const same = [...pretrained().graph.initializers].filter(([name, before]) => {
@@ -58,7 +58,7 @@ describe('training with adapters', () => {
     expect(same.map(([name]) => name)).toEqual(['stem.bias', 'block.bias']);
   });
 
-  test('stopped in the middle and resumed ends with the same bytes', async () => {
+  test('gives the same bytes if stopped and resumed', async () => {
     const path = join(project.folder, 'stopped');
     const stop = new AbortController();
     const request = { model: project.model, data: project.data, out: path, settings: SETTINGS };
@@ -70,15 +70,15 @@ describe('training with adapters', () => {
     expect(Buffer.compare(bytesOfModel(path), bytesOfModel(run))).toBe(0);
   });
 
-  test('exports the run again in other forms', async () => {
+  test('exports the run in other formats', async () => {
     const { file, verification } = await exportRun({ run, out: join(project.folder, 'plain.onnx') });
     expect(existsSync(file)).toBe(true);
     expect(verification!.maxDifference).toBeLessThan(1e-5);
   });
 });
 
-describe('adapters kept beside the model', () => {
-  test('merge into it again, with the same predictions', async () => {
+describe('adapter files', () => {
+  test('merge into the source model, with the same predictions', async () => {
     const { file, classes } = await merge({ model: project.model, adapters: run });
     expect(file).toMatch(/adapters.merged\.onnx$/);
     expect(classes).toEqual(['blue', 'green', 'red']);
@@ -89,7 +89,7 @@ describe('adapters kept beside the model', () => {
     expect((await evaluate({ model: file, data: project.data })).accuracy).toBe(1);
   });
 
-  test('merge with what follows another task’s head: numbers come in their units', async () => {
+  test('merge with the output layers of another task: regression values have their units', async () => {
     const classes = ['blue', 'green', 'red'];
     const rows = ['train', 'val'].flatMap((split) =>
       classes.flatMap((name, i) =>
@@ -109,7 +109,9 @@ describe('adapters kept beside the model', () => {
     await train({ model: project.model, data: table, out, task: 'regression', settings });
     const { file } = await merge({ model: project.model, adapters: out });
     const images = classes.map((name) => join(project.data, 'val', name, '0.png'));
-    const [merged, shipped] = await Promise.all([file, out].map((model) => predict({ model, images })));
+    const [merged, shipped] = await Promise.all(
+      [file, out].map((model) => predict({ model, images, task: 'regression' })),
+    );
     const numbersOf = (answers: typeof merged) =>
       answers.map((answer) => JSON.parse(JSON.stringify(answer)).values.number);
     expect(numbersOf(shipped).every((value) => value > 1)).toBe(true);
@@ -130,14 +132,14 @@ describe('adapters kept beside the model', () => {
     expect(config).toMatchObject({ peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['stem', 'block'] });
   });
 
-  test('are refused beside another model, or where there are none', async () => {
+  test('are refused for another model, or if they are missing', async () => {
     const other = saveModel(project, 'other', pretrained({ softmax: true }));
     await expect(merge({ model: other, adapters: run })).rejects.toThrow(/another model/);
     await expect(merge({ model: project.model, adapters: project.data })).rejects.toThrow(ThawError);
   });
 });
 
-test('a model in halves is measured as it is shipped: merged and rounded', async () => {
+test('a float16 model is measured as shipped: merged and rounded', async () => {
   const model = pretrained();
   const { graph } = model;
   const halves = new Map([...graph.initializers].map(([name, value]) => [name, narrowed(value, 'float16')]));
@@ -152,7 +154,7 @@ test('a model in halves is measured as it is shipped: merged and rounded', async
   expect(shipped.initializers.get('block.weight')!.type).toBe('float16');
 });
 
-test('settings that leave nothing to adapt are refused', async () => {
+test('refuses settings that leave nothing to adapt', async () => {
   const out = join(project.folder, 'refused');
   const request = (lora: TrainingSettings['lora']) => ({
     model: project.model,

@@ -15,7 +15,7 @@ afterAll(() => project.remove());
 
 type Memory = Extract<JobEvent, { type: 'memory' }>;
 
-/** @param stopAt number of the step after which it is asked to stop */
+/** @param stopAt number of the step after which the training stops */
 async function trained(name: string, memory: number | 'off', stopAt?: number) {
   const out = join(project.folder, name);
   const settings = {
@@ -43,7 +43,7 @@ const lastOf = async (out: string) => (await openRun(out)).checkpoint('last');
 
 type Tensors = Awaited<ReturnType<typeof lastOf>>['state'];
 
-/** Equal to rounding. */
+/** Equal within rounding. */
 function expectNear(found: Tensors, expected: Tensors): void {
   expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [key, { data }] of expected) {
@@ -54,7 +54,7 @@ function expectNear(found: Tensors, expected: Tensors): void {
   }
 }
 
-test('a training in parts is the one with whole batches, to rounding; stopped and resumed the same, to the bit', async () => {
+test('a training in parts equals one with whole batches within rounding; stopped and resumed, to the bit', async () => {
   const whole = await trained('whole', 'off');
   expect(configOf(whole.out)).toMatchObject({ batch: 12, accumulate: 1 });
   const limit = whole.told.estimate.total - 1;
@@ -72,11 +72,11 @@ test('a training in parts is the one with whole batches, to rounding; stopped an
   const c = await lastOf(out);
   expect(c.progress.step).toBe(b.progress.step);
   expect([...c.state]).toEqual([...b.state]);
-  expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Most memory expected in training');
+  expect(readFileSync(join(parts.out, 'report.html'), 'utf8')).toContain('Estimated memory of training');
 });
 
 test.each(['head', 'all'] as const)(
-  'an inspection expects of %s what the training does, but for what it remembers of the data',
+  'an inspection of %s estimates the memory of the training, without the feature cache',
   async (trainable) => {
     const out = join(project.folder, `inspected-${trainable}`);
     let told: Memory | undefined;
@@ -85,7 +85,7 @@ test.each(['head', 'all'] as const)(
     };
     const settings = { trainable, epochs: 1, batch: 7, device: 'cpu' } as const;
     await train({ model: project.model, data: project.data, out, settings }, { onEvent });
-    // The model with the head that was trained.
+    // The model with the trained head.
     const { memory } = await inspectModel({ model: out, batch: 7 });
     const { total, caches } = told!.estimate;
     expect(caches).toBeGreaterThan(0);
@@ -93,7 +93,7 @@ test.each(['head', 'all'] as const)(
   },
 );
 
-test('a run that goes on where there is less memory sends its batches through in parts from there on, within an epoch too', async () => {
+test('a run resumed with less memory splits its batches, also mid-epoch', async () => {
   const whole = await trained('plenty', 1e12);
   const { out } = await trained('plenty-stopped', 1e12, 3);
   expect((await lastOf(out)).progress).toMatchObject({ epoch: 1, batch: 1, batchSize: 12 });
@@ -111,7 +111,7 @@ test('a run that goes on where there is less memory sends its batches through in
   expectNear(b.state, a.state);
 });
 
-test('a place within an epoch is the same in batches of another size, and none within one of them', () => {
+test('a position mid-epoch converts to another batch size, if it is at a batch boundary', () => {
   const place = { ...START, batch: 3, batchSize: 12 };
   expect(withBatchSize(place, 4)).toMatchObject({ batch: 9, batchSize: 4 });
   expect(withBatchSize(place, 12)).toBe(place);

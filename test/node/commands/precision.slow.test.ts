@@ -46,7 +46,7 @@ afterAll(() => project.remove());
 
 const save = (name: string, model: Model): string => saveModel(project, name, model);
 
-/** The model with all its floats halved, inputs and outputs included, and a batch that the file fixes. */
+/** The model with all floats in half precision, including inputs and outputs, and with a fixed batch size. */
 function halved(type: 'float16' | 'bfloat16'): Model {
   const model = pretrained({ softmax: true });
   const info = (value: Model['graph']['inputs'][number]) => ({
@@ -82,7 +82,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     );
   });
 
-  test('is inspected and trains', async () => {
+  test('can be inspected and trained', async () => {
     const { inputs, outputs, trainable, unsupported } = await inspectModel({ model: folder });
     expect([...inputs, ...outputs].map((value) => value.type)).toEqual([type, type]);
     expect([trainable, unsupported]).toEqual(['all', []]);
@@ -99,7 +99,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     expect(graph.nodes.map(({ op }) => op)).toEqual(source.graph.nodes.map(({ op }) => op).slice(0, -1));
   });
 
-  test('keeps the bytes of what is frozen, and has what trained rounded', () => {
+  test('keeps the bytes of frozen weights, and rounds trained ones', () => {
     const { initializers } = shipped(run).graph;
     for (const name of ['stem.weight', 'stem.bias'])
       expect(bytesOf(initializers.get(name)!), name).toEqual(bytesOf(source.graph.initializers.get(name)!));
@@ -108,7 +108,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     );
   });
 
-  test('is evaluated and predicts as training measured it', async () => {
+  test('evaluates and predicts as measured in training', async () => {
     expect(events.find((event) => event.type === 'verified')).toMatchObject({ samples: 9 });
     const { loss, accuracy } = await evaluate({ model: run, data: project.data, settings: { device: 'cpu' } });
     expect(accuracy).toBe(1);
@@ -118,7 +118,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     expect(label).toBe('red');
   });
 
-  test('is exported again', async () => {
+  test('can be exported', async () => {
     const { file, verification } = await exportRun({ run, out: join(project.folder, `${type}.onnx`) });
     expect(verification!.maxDifference).toBeLessThan(1e-5);
     expect(readModel(readFileSync(file)).graph.inputs).toMatchObject([{ name: 'input', type }]);
@@ -132,7 +132,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
     expect(graph.initializers.get('block.weight.int8')).toMatchObject({ type: 'int8', shape: [8, 4, 3, 3] });
   });
 
-  test('can stop and go on', async () => {
+  test('can stop and resume', async () => {
     const stopped = join(project.folder, `${type}-stopped`);
     const controller = new AbortController();
     const stop = (event: JobEvent) => event.type === 'epoch' && event.epoch === 3 && controller.abort();
@@ -152,7 +152,7 @@ describe.each(['float16', 'bfloat16'] as const)('a model in %s', (type) => {
   });
 });
 
-test('ONNX Runtime runs the exported float16 model itself, as its float32 version does', async () => {
+test('ONNX Runtime runs the exported float16 model like its float32 version', async () => {
   const model = shipped(join(project.folder, 'float16-run'));
   const images = narrowed(weights([2, 3, 16, 16]), 'float16');
   const run = async (encoded: Model, input: Tensor) => {

@@ -1,4 +1,4 @@
-// Images of what a network sees: the contact sheet of `thaw preview`, and a run's first batches.
+// Images of the network's input: the contact sheet of `thaw preview`, and a run's first batches.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-/** Mean colour of a part of an image file. */
+/** Mean colour of a square in an image file. */
 async function colourAt(file: string, left: number, top: number, side: number): Promise<number[]> {
   const { channels } = await sharp(
     await sharp(file).extract({ left, top, width: side, height: side }).png().toBuffer(),
@@ -26,7 +26,7 @@ async function colourAt(file: string, left: number, top: number, side: number): 
 const isNear = (a: readonly number[], b: readonly number[]) => a.every((value, i) => Math.abs(value - b[i]) < 25);
 
 test.each(['\x1b[8mcat\x07', '\ud83d', '👩‍👩‍👧‍👦'.repeat(40), '\ufffe"\'&<b>', '日本語'.repeat(20)])(
-  'a sheet takes the caption %j',
+  'a sheet accepts the caption %j',
   async (caption) => {
     const pixels = { data: new Uint8Array(16 * 16 * 3), width: 16, height: 16 };
     const { info } = await (await contactSheet([{ pixels, caption }], 1)).raw().toBuffer({ resolveWithObject: true });
@@ -37,7 +37,7 @@ test.each(['\x1b[8mcat\x07', '\ud83d', '👩‍👩‍👧‍👦'.repeat(40), '
 test.each([
   { channels: 'rgb', layout: 'nchw' },
   { channels: 'bgr', layout: 'nhwc' },
-] as const)('pixels are read from $channels $layout as they were written', ({ channels, layout }) => {
+] as const)('reads back the pixels of $channels $layout', ({ channels, layout }) => {
   const p = presetPreprocessing('imagenet', { width: 9, height: 7, channels, layout });
   const image = noise(9, 7, new Random(1));
   const values = new Float32Array(5 + 9 * 7 * 3);
@@ -45,11 +45,11 @@ test.each([
   expect(readPixels(values, p, 5)).toEqual(image);
 });
 
-test('a sheet has its tiles in rows, with words below', async () => {
+test('a sheet has rows of tiles with captions', async () => {
   const grey = (value: number) => ({ data: new Uint8Array(16 * 16 * 3).fill(value), width: 16, height: 16 });
   const tiles = [10, 90, 170].map((value) => ({ pixels: grey(value), caption: `<${value} & more>` }));
   const { data, info } = await (await contactSheet(tiles, 2)).raw().toBuffer({ resolveWithObject: true });
-  // Tiles of 16 pixels are shown six times as large.
+  // 16-pixel tiles are enlarged six times.
   expect([info.width, info.height]).toEqual([2 * 104 + 8, 2 * (96 + 22) + 8]);
   const at = (x: number, y: number) => data[(y * info.width + x) * 3];
   expect([at(10, 10), at(8 + 104, 10), at(10, 8 + 118), at(8 + 104, 8 + 118)]).toEqual([10, 90, 170, 255]);
@@ -57,7 +57,7 @@ test('a sheet has its tiles in rows, with words below', async () => {
   expect(below.some((value) => value < 120)).toBe(true);
 });
 
-test('thaw preview shows each image as it is evaluated, then in views that differ, the same for a seed', async () => {
+test('thaw preview shows each image as in evaluation, then in different views, equal for equal seeds', async () => {
   const out = join(project.folder, 'sheet.png');
   const request = { ...project, out, images: 4, columns: 3, settings: { augment: 'heavy' } };
   const { images } = await previewImages(request);
@@ -74,12 +74,12 @@ test('thaw preview shows each image as it is evaluated, then in views that diffe
   expect((await sharp(out).raw().toBuffer()).equals(first)).toBe(false);
 });
 
-test('blends are shown as such', async () => {
+test('shows blended images', async () => {
   const out = join(project.folder, 'mixed.jpg');
   const settings = { augment: 'none', mixup: 1 };
   await previewImages({ ...project, out, images: 3, columns: 1, settings });
   const [blue, blend] = [await colourAt(out, 8, 8, 96), await colourAt(out, 8 + 104, 8, 96)];
-  // Blue takes its other part from red, the last one.
+  // The other part of blue comes from red, the last image.
   const share = (blend[0] - blue[0]) / (COLOURS.red[0] - blue[0]);
   expect(share).toBeGreaterThan(0.02);
   expect(
@@ -94,12 +94,12 @@ test.each([
   [{ out: 'sheet.gif' }, /sheet.gif/],
   [{ images: 0 }, /--images is 0/],
   [{ columns: 1.5 }, /--columns is 1.5/],
-  [{ settings: { augment: 'wild' } }, /no augmentation policy "wild"/],
-])('%j is refused', async (request, message) => {
+  [{ settings: { augment: 'wild' } }, /unknown augmentation policy "wild"/],
+])('refuses %j', async (request, message) => {
   await expect(previewImages({ ...project, ...request })).rejects.toThrow(message);
 });
 
-test('a run begins with images of its first batches', async () => {
+test('a run starts with images of its first batches', async () => {
   const out = join(project.folder, 'run');
   await train({
     ...project,
@@ -113,6 +113,6 @@ test('a run begins with images of its first batches', async () => {
     const shown = Math.floor(96 / SIDE) * SIDE;
     expect([width, height]).toEqual([4 * (shown + 8) + 8, 2 * (shown + 22) + 8]);
   }
-  // Validation images come in the order of their classes.
+  // Validation images are sorted by class.
   expect(isNear(await colourAt(join(out, 'val_batch0.jpg'), 8, 8, 96), COLOURS.blue)).toBe(true);
 });

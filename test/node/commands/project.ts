@@ -1,4 +1,4 @@
-/** A small model and coloured images on disk, as a user has them. */
+/** A small model and coloured images on disk, like those of a user. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { smallModel, weights } from '../../small-models.ts';
 export const SIDE = 16;
 const FEATURES = 8;
 
-/** Two convolutions and a classifier of five classes that the images do not have, ending in Softmax if asked. */
+/** Two convolutions and a classifier of five other classes, optionally with Softmax. */
 export function pretrained({ softmax = false } = {}) {
   return smallModel({
     inputs: { input: ['batch', 3, SIDE, SIDE] },
@@ -38,7 +38,7 @@ export function pretrained({ softmax = false } = {}) {
 
 export const COLOURS = { blue: [40, 60, 200], green: [40, 190, 60], red: [210, 40, 40] } as const;
 
-/** Noise around a colour. */
+/** A noisy image of one colour. */
 async function colouredImage(name: keyof typeof COLOURS, seed: number): Promise<Buffer> {
   const random = new Random(seed, name);
   const noisy = (value: number) => Math.min(255, Math.max(0, value + random.between(-60, 60)));
@@ -53,7 +53,7 @@ export interface Project {
   remove(): void;
 }
 
-/** `model/model.onnx` with its preprocessing beside it, and `images/{train,val}/{blue,green,red}`. */
+/** Makes `model/model.onnx` with its preprocessing, and `images/{train,val}/{blue,green,red}`. */
 export async function makeProject({ train = 8, val = 4 } = {}): Promise<Project> {
   const folder = mkdtempSync(join(tmpdir(), 'thaw-jobs-'));
   const model = join(folder, 'model');
@@ -81,7 +81,7 @@ export async function makeProject({ train = 8, val = 4 } = {}): Promise<Project>
   return { folder, model, data, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A model file in a folder of its own, with the preprocessing of the project's. @returns the folder */
+/** Writes a model into its own folder, with the project's preprocessing. @returns the folder */
 export function saveModel(project: Project, name: string, model: Model): string {
   const folder = join(project.folder, name);
   mkdirSync(folder);

@@ -30,85 +30,88 @@ afterAll(() => project.remove());
 
 const save = (name: string, model: Model): string => saveModel(project, name, model);
 
-describe.each([true, false])('a quantized model trains straight through, one scale a channel: %s', (perChannel) => {
-  const source = quantizedPretrained({ perChannel });
-  const run = () => join(project.folder, `run ${perChannel}`);
-  let folder: string;
-  let accuracy: number;
-  let exported: Model;
-  const events: JobEvent[] = [];
+describe.each([true, false])(
+  'a quantized model trains with straight-through gradients, one scale per channel: %s',
+  (perChannel) => {
+    const source = quantizedPretrained({ perChannel });
+    const run = () => join(project.folder, `run ${perChannel}`);
+    let folder: string;
+    let accuracy: number;
+    let exported: Model;
+    const events: JobEvent[] = [];
 
-  beforeAll(async () => {
-    folder = save(`quantized ${perChannel}`, source);
-    const { after } = await train(
-      { model: folder, data: project.data, out: run(), settings: SETTINGS },
-      { onEvent: (event) => events.push(event) },
-    );
-    accuracy = after!.accuracy;
-    const { file } = await exportRun({ run: run() });
-    exported = readModel(readFileSync(file));
-  });
+    beforeAll(async () => {
+      folder = save(`quantized ${perChannel}`, source);
+      const { after } = await train(
+        { model: folder, data: project.data, out: run(), settings: SETTINGS },
+        { onEvent: (event) => events.push(event) },
+      );
+      accuracy = after!.accuracy;
+      const { file } = await exportRun({ run: run() });
+      exported = readModel(readFileSync(file));
+    });
 
-  test('and learns', () => {
-    expect(accuracy).toBeGreaterThan(0.9);
-  });
+    test('learns', () => {
+      expect(accuracy).toBeGreaterThan(0.9);
+    });
 
-  test('the result is the graph that it came as, in whole numbers', () => {
-    expect(exported.graph.nodes).toEqual(source.graph.nodes);
-    expect(exported.opsets).toEqual(source.opsets);
-    const typed = ({ graph }: Model) => [...graph.initializers].map(([name, { type }]) => [name, type]);
-    expect(typed(exported)).toEqual(typed(source));
-  });
+    test('the result has the graph of the source, with integer weights', () => {
+      expect(exported.graph.nodes).toEqual(source.graph.nodes);
+      expect(exported.opsets).toEqual(source.opsets);
+      const typed = ({ graph }: Model) => [...graph.initializers].map(([name, { type }]) => [name, type]);
+      expect(typed(exported)).toEqual(typed(source));
+    });
 
-  test('what trained has other whole numbers, of the range of their type, and what was frozen the same bytes', () => {
-    const at = (model: Model, name: string) => model.graph.initializers.get(name) as Tensor;
-    const changed = [...source.graph.initializers.keys()].filter(
-      (name) => String(at(exported, name).data) !== String(at(source, name).data),
-    );
-    const head = ['fc.weight_quantized', 'fc.bias_quantized'];
-    const ofChannels = ['weight', 'bias'].flatMap((kind) => [`fc.${kind}_scale`, `fc.${kind}_zero_point`]);
-    const trained = [...head, 'block.weight_quantized', 'block.bias_quantized'];
-    expect(changed.sort()).toEqual([...trained, ...(perChannel ? ofChannels : [])].sort());
-    expect(at(exported, 'fc.weight_quantized').shape).toEqual([3, 8]);
-    expect(at(exported, 'fc.weight_scale').shape).toEqual(perChannel ? [3] : []);
-  });
+    test('trained weights have new integers within their range; frozen weights keep their bytes', () => {
+      const at = (model: Model, name: string) => model.graph.initializers.get(name) as Tensor;
+      const changed = [...source.graph.initializers.keys()].filter(
+        (name) => String(at(exported, name).data) !== String(at(source, name).data),
+      );
+      const head = ['fc.weight_quantized', 'fc.bias_quantized'];
+      const ofChannels = ['weight', 'bias'].flatMap((kind) => [`fc.${kind}_scale`, `fc.${kind}_zero_point`]);
+      const trained = [...head, 'block.weight_quantized', 'block.bias_quantized'];
+      expect(changed.sort()).toEqual([...trained, ...(perChannel ? ofChannels : [])].sort());
+      expect(at(exported, 'fc.weight_quantized').shape).toEqual([3, 8]);
+      expect(at(exported, 'fc.weight_scale').shape).toEqual(perChannel ? [3] : []);
+    });
 
-  test('the model as ONNX Runtime runs it is as good as was measured', async () => {
-    const verified = events.find((event) => event.type === 'verified');
-    expect(verified?.maxDifference).toBeLessThan(0.001);
-    expect((await evaluate({ model: run(), data: join(project.data, 'val') })).accuracy).toBe(accuracy);
-  });
+    test('the model in ONNX Runtime is as accurate as measured', async () => {
+      const verified = events.find((event) => event.type === 'verified');
+      expect(verified?.maxDifference).toBeLessThan(0.001);
+      expect((await evaluate({ model: run(), data: join(project.data, 'val') })).accuracy).toBe(accuracy);
+    });
 
-  test('its cost, and what other programs have to set, are reported', () => {
-    const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
-    expect(notices).toContainEqual(expect.stringMatching(/quantized.*about as long as a float model/));
-    expect(notices).toContainEqual(expect.stringMatching(/\d+ of 18 samples.*x64quantprecision/));
-    expect(readFileSync(join(run(), 'model', 'README.md'), 'utf8')).toContain('## Quantized arithmetic');
-  });
+    test('reports its cost, and the settings that other programs need', () => {
+      const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      expect(notices).toContainEqual(expect.stringMatching(/quantized.*about as long as a float model/));
+      expect(notices).toContainEqual(expect.stringMatching(/\d+ of 18 samples.*x64quantprecision/));
+      expect(readFileSync(join(run(), 'model', 'README.md'), 'utf8')).toContain('## Quantized arithmetic');
+    });
 
-  test('a run that was stopped ends in the same model', async () => {
-    const out = `${run()} stopped`;
-    const controller = new AbortController();
-    const onEvent = (event: JobEvent) => event.type === 'epoch' && event.epoch === 4 && controller.abort();
-    const request = { model: folder, data: project.data, out, settings: SETTINGS };
-    const stopped = await train(request, { onEvent, signal: controller.signal });
-    expect(stopped.status).toBe('interrupted');
-    await resume(out);
-    const model = (of: string) => readFileSync(join(of, 'model', 'onnx', 'model.onnx'));
-    expect(model(out)).toEqual(model(run()));
-  });
+    test('a stopped and resumed run gives the same model', async () => {
+      const out = `${run()} stopped`;
+      const controller = new AbortController();
+      const onEvent = (event: JobEvent) => event.type === 'epoch' && event.epoch === 4 && controller.abort();
+      const request = { model: folder, data: project.data, out, settings: SETTINGS };
+      const stopped = await train(request, { onEvent, signal: controller.signal });
+      expect(stopped.status).toBe('interrupted');
+      await resume(out);
+      const model = (of: string) => readFileSync(join(of, 'model', 'onnx', 'model.onnx'));
+      expect(model(out)).toEqual(model(run()));
+    });
 
-  test('has artifacts', async () => {
-    const out = join(project.folder, `artifacts ${perChannel}`);
-    const manifest = await writeArtifacts({ model: folder, out, trainable: 'all', quantized: 'straight-through' });
-    expect(manifest.parameters.trainable.map(({ name }) => name)).toContain('stem.weight_quantized');
-    const { graph } = readModel(readFileSync(join(out, 'training_model.onnx')));
-    expect(graph.outputs.map(({ name }) => name)).toContain('stem.weight_quantized.grad');
-  });
-});
+    test('has artifacts', async () => {
+      const out = join(project.folder, `artifacts ${perChannel}`);
+      const manifest = await writeArtifacts({ model: folder, out, trainable: 'all', quantized: 'straight-through' });
+      expect(manifest.parameters.trainable.map(({ name }) => name)).toContain('stem.weight_quantized');
+      const { graph } = readModel(readFileSync(join(out, 'training_model.onnx')));
+      expect(graph.outputs.map(({ name }) => name)).toContain('stem.weight_quantized.grad');
+    });
+  },
+);
 
-describe('unless it is asked for', () => {
-  test('it is refused, with the way to ask', async () => {
+describe('without --quantized straight-through', () => {
+  test('it is refused, with a hint', async () => {
     const model = save('not asked', quantizedPretrained({ perChannel: false }));
     const out = join(project.folder, 'not asked run');
     const { quantized: _, ...settings } = SETTINGS;

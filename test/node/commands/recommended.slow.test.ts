@@ -1,4 +1,4 @@
-// Settings that a model brings with it, from its folder into the run and on into the finished model.
+// Recommended settings of a model, from its folder to the run and the finished model.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -33,7 +33,7 @@ async function trained(name: string, request: Partial<TrainRequest> = {}) {
   };
 }
 
-test('a training takes what its model recommends, says and records it, and hands it on', async () => {
+test('a training uses, reports, records and passes on the recommendations of its model', async () => {
   recommend({ augment: AUGMENT, views: 0, lr: 0.03 });
   const first = await trained('first');
   expect(first.told).toEqual([{ type: 'recommended', settings: { augment: AUGMENT, views: 0, lr: 0.03 } }]);
@@ -46,7 +46,7 @@ test('a training takes what its model recommends, says and records it, and hands
   expect(next.shipped).toEqual({ augment: AUGMENT, views: 0, lr: 0.004 });
 });
 
-test('without recommendations nothing is said, and what is usual is not handed on', async () => {
+test('without recommendations, nothing is reported, and defaults are not passed on', async () => {
   recommend({});
   const { told, settings, shipped } = await trained('usual');
   expect(told).toEqual([]);
@@ -54,7 +54,7 @@ test('without recommendations nothing is said, and what is usual is not handed o
   expect(shipped).toBeUndefined();
 });
 
-test('a sheet and a range test take them as well', async () => {
+test('preview and find-lr use them too', async () => {
   recommend({ augment: AUGMENT, lr: 0.03 });
   const { model, data } = project;
   const told: JobEvent[] = [];
@@ -71,7 +71,7 @@ test('a sheet and a range test take them as well', async () => {
   expect(told.at(-1)).toEqual({ type: 'recommended', settings: { augment: AUGMENT, lr: 0.03 } });
 });
 
-test('a recommendation that makes no sense is one line, before anything is written', async () => {
+test('an invalid recommendation is a one-line error before anything is written', async () => {
   recommend({ augment: { rotation: { probability: 2, degrees: [0, 9] } } });
   await expect(trained('bad')).rejects.toMatchObject({
     code: 'bad-config',

@@ -44,7 +44,7 @@ describe('an operator without a gradient in the middle', () => {
   });
   const settings = { device: 'cpu', batch: 4, augment: 'none', epochs: 2 } as const;
 
-  test('is known to inspect', async () => {
+  test('is reported by inspect', async () => {
     expect(await inspectModel({ model })).toMatchObject({
       unsupported: [{ operator: 'ConcatFromSequence', node: '/joined' }],
       trainable: 'last:2',
@@ -52,7 +52,7 @@ describe('an operator without a gradient in the middle', () => {
     });
   });
 
-  test('ends the default plan before it, with a notice', async () => {
+  test('limits the default plan, with a notice', async () => {
     const events: JobEvent[] = [];
     const out = join(project.folder, 'gradual');
     const { status } = await train(
@@ -68,7 +68,7 @@ describe('an operator without a gradient in the middle', () => {
     ]);
   });
 
-  test('refuses what is asked for by name, before anything is written', async () => {
+  test('refuses an explicit selection, before anything is written', async () => {
     const out = join(project.folder, 'by-name');
     const refusal = expect.objectContaining({
       code: 'unsupported-operator',
@@ -81,7 +81,7 @@ describe('an operator without a gradient in the middle', () => {
   });
 });
 
-describe('a model that cannot be trained is refused in a line', () => {
+describe('refuses a model that cannot be trained, on one line', () => {
   const quantized = smallModel({
     inputs: { input: ['batch', 3, 16, 16] },
     outputs: { output: ['batch', 3] },

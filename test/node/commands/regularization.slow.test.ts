@@ -6,7 +6,7 @@ import { resume, type TrainingResult, train } from '../../../src/node/commands/i
 import type { TrainingSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project } from './project.ts';
 
-/** Everything at once, on data in which one class is rare. */
+/** All regularization at once, on data with a rare class. */
 const SETTINGS: TrainingSettings = {
   device: 'cpu',
   batch: 4,
@@ -37,7 +37,7 @@ afterAll(() => project.remove());
 
 const shipped = (path: string) => readFileSync(join(path, 'model', 'onnx', 'model.onnx'));
 
-test('learns a rare class, and the run has the weights of the classes as numbers', () => {
+test('learns a rare class, and the run records the class weights as numbers', () => {
   expect(outcome.after!.accuracy).toBe(1);
   const config = parse(readFileSync(join(run, 'config.yaml'), 'utf8'));
   expect(config.classWeights).toBeUndefined();
@@ -45,7 +45,7 @@ test('learns a rare class, and the run has the weights of the classes as numbers
   expect(config.loss.classWeights).toEqual([8, 8, 3].map((n) => 19 / (3 * n)));
 });
 
-test('stopped in the middle and resumed ends with the same bytes', async () => {
+test('gives the same bytes if stopped and resumed', async () => {
   const path = join(project.folder, 'stopped');
   const stop = new AbortController();
   const onEvent = (event: { type: string; epoch?: number; step?: number }) => {

@@ -48,7 +48,7 @@ const hex = (tensors: ReadonlyMap<string, Tensor>) =>
 const tensorsOf = (state: Uint8Array) => readRoundState(state).tensors;
 
 describe('one machine, one round', () => {
-  test('gives the bits of a training of the same plan', async () => {
+  test('is bit-identical to a training with the same plan', async () => {
     const run = join(project.folder, 'run');
     await train({ model: project.model, data: project.data, out: run, settings: PLAN });
     const kept = readSafetensors(readFileSync(join(run, 'checkpoints', 'last', 'checkpoint.safetensors'))).tensors;
@@ -61,14 +61,14 @@ describe('one machine, one round', () => {
     expect(outcome).toMatchObject({ examples: 24, epochs: 4, epoch: 4, train: trained, val });
   });
 
-  test('of the parts that train alone, byte by byte', async () => {
+  test('contains only the trainable parameters, byte by byte', async () => {
     const state = await first();
     expect([...tensorsOf(state).keys()].sort()).toEqual(['fc.bias', 'fc.weight']);
     const { bytes } = await go(state);
     expect(bytes).toEqual({ received: 4 * (3 * 8 + 3), sent: 4 * (3 * 8 + 3) });
   });
 
-  test('goes on where the last one ended: other orders and views, and no frozen part is computed twice', async () => {
+  test('continues after the last one: new orders and views, and no frozen features are computed twice', async () => {
     vi.stubEnv('THAW_CACHE', join(project.folder, 'fresh-cache'));
     const read = vi.spyOn(ImageSource.prototype, 'batches');
     const computed = vi.spyOn(FeatureFolder.prototype, 'set');
@@ -90,12 +90,12 @@ describe('one machine, one round', () => {
       [1, 1],
       [2, 0],
     ]);
-    // Validation and a view; of the other view those that are flipped in one of the two; nothing.
+    // First the validation images and one view; then the other view of images that are flipped in one of both; then nothing.
     expect(fresh).toEqual([12 + 24, 10, 0]);
     vi.stubEnv('THAW_CACHE', cache);
   });
 
-  test('only measures it where asked to', async () => {
+  test('only measures the state on request', async () => {
     const { state } = await go(await first());
     const measured = await go(state!, HEAD, { evaluateOnly: true });
     const again = await go(state!, HEAD, { evaluateOnly: true });
@@ -104,7 +104,7 @@ describe('one machine, one round', () => {
     expect(again.val).toEqual(measured.val);
   });
 
-  test('holds what it trains near the state that it began with, the harder the greater μ', async () => {
+  test('stays closer to its initial state for a larger μ', async () => {
     const state = await first();
     const moved = async (proximal: number) => {
       const after = tensorsOf((await go(state, { ...HEAD, epochs: 3, optimizer: 'sgd' }, { proximal })).state!);
@@ -121,7 +121,7 @@ describe('one machine, one round', () => {
   });
 });
 
-test('a stage that thaws more adds to the state; what is in it stays', async () => {
+test('a stage with more layers adds to the state and keeps its entries', async () => {
   const { state } = await go(await first());
   const grown = await first({ ...PLAN, stages: [{ train: 'last:2', epochs: 1 }] }, state!);
   const [before, after] = [hex(tensorsOf(state!)), hex(tensorsOf(grown))];
@@ -129,16 +129,16 @@ test('a stage that thaws more adds to the state; what is in it stays', async () 
   expect(Object.keys(after).sort()).toEqual(['block.bias', 'block.weight', 'fc.bias', 'fc.weight']);
   const model = (await readModelFile(join(project.model, 'model.onnx'))).graph.initializers;
   expect(after['block.weight']).toBe(hex(new Map([['w', model.get('block.weight')!]])).w);
-  // A round that finds entries missing begins them so, too.
+  // A round with missing entries initializes them in the same way.
   const wide = { ...PLAN, stages: [{ train: 'last:2', epochs: 1 }] };
   expect(hex(tensorsOf((await go(state!, wide)).state!))).toEqual(hex(tensorsOf((await go(grown, wide)).state!)));
-  // Back to the head: what was thawed travels on, unchanged.
+  // Back to the head: thawed parameters stay in the state, unchanged.
   const back = hex(tensorsOf((await go(grown)).state!));
   expect(back['block.weight']).toBe(after['block.weight']);
   expect(back['fc.weight']).not.toBe(after['fc.weight']);
 });
 
-test('a machine may lack classes that others have', async () => {
+test('a machine can lack classes of other machines', async () => {
   const rows = [...Array(8).keys()].map((i) => `images/train/red/${i}.png,red`);
   const table = join(project.folder, 'only-red.csv');
   writeFileSync(table, ['file_name,label', ...rows].join('\n'));
@@ -147,8 +147,8 @@ test('a machine may lack classes that others have', async () => {
   expect(tensorsOf(outcome.state!).get('fc.bias')!.shape).toEqual([3]);
 });
 
-describe('is refused', () => {
-  test('with the state of another model, both named', async () => {
+describe('refuses', () => {
+  test('the state of another model, with both names', async () => {
     const state = await first();
     const { source, ...rest } = readRoundState(state);
     const other = writeRoundState({ ...rest, source: 'ab'.repeat(32) });
@@ -159,7 +159,7 @@ describe('is refused', () => {
   });
 
   test.each<[string, Record<string, Tensor>, RegExp]>([
-    ['a stranger', { 'fc.wait': tensor('float32', [1], Float32Array.of(1)) }, /"fc.wait" is no parameter/],
+    ['an unknown entry', { 'fc.wait': tensor('float32', [1], Float32Array.of(1)) }, /"fc.wait" is not a parameter/],
     ['another shape', { 'fc.bias': tensor('float32', [2], new Float32Array(2)) }, /float32 \[2\].* float32 \[3\]/],
     ['NaN', { 'fc.bias': tensor('float32', [3], new Float32Array(3).fill(Number.NaN)) }, /not finite/],
     ['infinity', { 'fc.bias': tensor('float32', [3], Float32Array.of(0, Infinity, 0)) }, /not finite/],
@@ -171,9 +171,11 @@ describe('is refused', () => {
     await expect(go(writeRoundState({ ...state, tensors }))).rejects.toThrow(message);
   });
 
-  test('what is no state, other seeds and tasks, averages, images of a class that it does not know', async () => {
+  test('an invalid state, other seeds and tasks, moving averages, and images of unknown classes', async () => {
     const state = await first();
-    await expect(go(writeSafetensors({ tensors: new Map(), metadata: {} }))).rejects.toThrow(/no state of a round/);
+    await expect(go(writeSafetensors({ tensors: new Map(), metadata: {} }))).rejects.toThrow(
+      /not the state of a round/,
+    );
     await expect(go(state, { ...HEAD, seed: 5 })).rejects.toThrow('made with seed 0, not 5');
     await expect(go(state, { ...HEAD, task: 'embedding' })).rejects.toThrow('made with task classification');
     await expect(go(state, { ...HEAD, ema: 0.9 } as unknown as TrainSettingsInput)).rejects.toThrow(/moving average/);
@@ -183,24 +185,20 @@ describe('is refused', () => {
   });
 });
 
-describe('a file that is no state is refused by the command', () => {
+describe('the command refuses an invalid state file', () => {
   test.each<[string, (file: string) => void, RegExp]>([
-    ['none', () => undefined, /there is no state/],
-    ['a folder', (file) => mkdirSync(file), /is no file/],
-    ['a device', (file) => symlinkSync('/dev/zero', file), /is no file/],
-    ['an empty one', (file) => writeFileSync(file, ''), /ends before its header/],
+    ['none', () => undefined, /does not exist/],
+    ['a folder', (file) => mkdirSync(file), /is not a file/],
+    ['a device', (file) => symlinkSync('/dev/zero', file), /is not a file/],
+    ['an empty file', (file) => writeFileSync(file, ''), /ends before its header/],
     ['text', (file) => writeFileSync(file, 'a'.repeat(100)), /ends before its header does/],
-    ['a header that declares more than there is', (file) => writeFileSync(file, Buffer.alloc(16, 255)), /ends before/],
-    ['one that is too large', (file) => truncateSync(openedFile(file), 2 ** 31), /more than a state/],
+    ['a header longer than the file', (file) => writeFileSync(file, Buffer.alloc(16, 255)), /ends before/],
+    ['a file that is too large', (file) => truncateSync(openedFile(file), 2 ** 31), /too large for a state/],
+    ['a tensor longer than the file', (file) => writeFileSync(file, declared([2 ** 30, 2 ** 30])), /damaged/],
     [
-      'a tensor that declares more than there is',
-      (file) => writeFileSync(file, declared([2 ** 30, 2 ** 30])),
-      /damaged/,
-    ],
-    [
-      'a tensor that declares nothing of much',
+      'a large tensor without bytes',
       (file) => writeFileSync(file, declared([0, 2 ** 52])),
-      /is no parameter|float32/,
+      /is not a parameter|float32/,
     ],
   ])('%s', async (name, make, message) => {
     const file = join(project.folder, `no state ${name}`);
@@ -215,7 +213,7 @@ describe('a file that is no state is refused by the command', () => {
     return file;
   };
 
-  /** A state whose only tensor has no bytes, and says another shape. */
+  /** A state with one tensor without bytes and with a false shape. */
   function declared(shape: readonly number[]): Uint8Array {
     const { source } = readSafetensors(known).metadata;
     const task = JSON.stringify({ task: 'classification', classes: CLASSES });
@@ -233,7 +231,7 @@ describe('a file that is no state is refused by the command', () => {
   });
 });
 
-test('running statistics travel where they train', async () => {
+test('the state contains running statistics if they train', async () => {
   const { smallModel, weights } = await import('../../small-models.ts');
   const ones = (n: number) => tensor('float32', [n], new Float32Array(n).fill(1));
   const zeros = (n: number) => tensor('float32', [n], new Float32Array(n));
@@ -265,7 +263,7 @@ test('running statistics travel where they train', async () => {
   const settings = { ...HEAD, trainable: 'all', batchNorm: 'training' as const };
   const state = await firstState({ model, settings: { ...settings, labels: CLASSES } });
   expect([...tensorsOf(state).keys()]).toEqual(expect.arrayContaining(['bn.mean', 'bn.var', 'bn.weight']));
-  // A server that averages is told which of them cannot be below zero.
+  // Tells an averaging server which entries cannot be negative.
   expect(JSON.parse(readSafetensors(state).metadata.variances)).toEqual(['bn.var']);
   const below = new Map(tensorsOf(state)).set('bn.var', tensor('float32', [4], Float32Array.of(1, -0.1, 1, 1)));
   const spoilt = writeRoundState({ ...readRoundState(state), tensors: below });
@@ -278,7 +276,7 @@ test('running statistics travel where they train', async () => {
   expect([...tensorsOf(still).keys()]).not.toContain('bn.mean');
 });
 
-test('as a command: a first state, a round by a file, a measurement', async () => {
+test('as commands: a first state, a round from a file, a measurement', async () => {
   const at = (name: string) => join(project.folder, name);
   writeFileSync(at('round.json'), JSON.stringify({ ...HEAD, proximal: 0.01 }));
   const common = ['round', project.model];

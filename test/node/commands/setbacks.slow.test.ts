@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-test('what went wrong on the way is told, recorded and in the report', async () => {
+test('setbacks are reported, recorded and in the report', async () => {
   const out = join(project.folder, 'run');
   const told: string[] = [];
   const onEvent = (event: JobEvent) => {
@@ -33,7 +33,7 @@ test('what went wrong on the way is told, recorded and in the report', async () 
   expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(`Epoch 1: ${told[0]}`);
 });
 
-test('a run killed between its model and its report is not finished: resumed, it writes what is missing', async () => {
+test('a run killed between its model and its report is unfinished; a resume writes the report', async () => {
   const out = join(project.folder, 'killed');
   await train({ model: project.model, data: project.data, out, settings: { epochs: 1, device: 'cpu' } });
   const shipped = () => readFileSync(join(out, 'model', 'onnx', 'model.onnx'));

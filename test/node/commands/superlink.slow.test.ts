@@ -1,4 +1,4 @@
-// A SuperLink of Flower's, over TLS and with nodes that it knows, an app of ours run by `flwr run`, and two clients without Python.
+// A Flower SuperLink with TLS and registered nodes, our app run by `flwr run`, and two clients without Python.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -70,8 +70,8 @@ describe('with a SuperLink of Flower', FLOWER, () => {
       { signal: stop.signal, onEvent },
     );
 
-  test('a node that it does not know, and one that does not trust it, are told so', async () => {
-    await expect(joined({})).rejects.toThrow(/does not take this node: SuperNode authentication is enabled/);
+  test('an unregistered node and an untrusted certificate give clear errors', async () => {
+    await expect(joined({})).rejects.toThrow(/rejects this node: SuperNode authentication is enabled/);
     await expect(joined({ key: at('node-0') })).rejects.toMatchObject({
       hint: 'Register its key with flwr supernode register',
     });
@@ -79,7 +79,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     await expect(joined({ rootCertificates: undefined, insecure: true })).rejects.toThrow(/cannot reach http:/);
   });
 
-  test('two clients train the rounds of an app, which averages them', async () => {
+  test('two clients train the rounds of an app, which averages their states', async () => {
     const app = at('app');
     await writeTestApp(project, app, { labels: LABELS, settings: COMMON, stages: STAGES });
     const shares = unevenShares(project);
@@ -107,7 +107,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
     }
   }, 300_000);
 
-  /** The same rounds without Flower: the mean of what both make of each stage, weighted by their examples. */
+  /** The same rounds without Flower: the mean of both clients' states after each stage, weighted by examples. */
   async function averaged(shares: readonly string[]): Promise<RoundState> {
     const { model } = project;
     let state: Uint8Array | undefined;

@@ -18,10 +18,10 @@ import { makeProject, type Project } from './project.ts';
 
 const accuracy: Metric = { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' };
 
-describe('the space', () => {
+describe('the search space', () => {
   const space = (input: SpaceInput) => spaceSchema.parse(input);
 
-  test('a grid has every combination, ranges at even distances', () => {
+  test('a grid has every combination, with evenly spaced ranges', () => {
     const grid = gridOf(space({ lr: { min: 1e-4, max: 1e-2, scale: 'log', steps: 3 }, preset: ['full', 'gradual'] }));
     expect(grid).toEqual([1e-4, 1e-3, 1e-2].flatMap((lr) => ['full', 'gradual'].map((preset) => ({ lr, preset }))));
     expect(gridOf(space({ epochs: { min: 1, max: 4, integer: true, steps: 3 } }))).toEqual(
@@ -30,7 +30,7 @@ describe('the space', () => {
     expect(() => gridOf(space({ lr: { min: 0, max: 1 } }))).toThrow(/grid over lr/);
   });
 
-  test('what is drawn lies in its range, evenly over orders of magnitude where asked, and more begin with the same', () => {
+  test('draws lie in the range, log-uniform on request, and more trials start with the same draws', () => {
     const all = space({
       lr: { min: 1e-5, max: 1e-1, scale: 'log' },
       dropout: { min: 0, max: 0.5 },
@@ -53,14 +53,14 @@ describe('the space', () => {
     expect(drawFrom(all, 10, 8)).not.toEqual(drawn.slice(0, 10));
   });
 
-  test('nothing is drawn twice', () => {
+  test('draws are distinct', () => {
     const few = space({ preset: ['full', 'gradual'], epochs: { min: 1, max: 2, integer: true } });
     const drawn = drawFrom(few, 50, 0).map((values) => JSON.stringify(values));
     expect(new Set(drawn).size).toBe(4);
     expect(drawn.length).toBe(4);
   });
 
-  test('values go to their places', () => {
+  test('values replace settings', () => {
     const base = { schedule: 'linear', stages: [{ train: 'head', epochs: 1 }], lr: 1 };
     const values = { 'schedule.end': 0.1, 'stages.0.lr': 2, 'loss.name': 'focal', lr: 3 };
     expect(withValues(base, values)).toEqual({
@@ -73,17 +73,17 @@ describe('the space', () => {
   });
 
   test.each([
-    [{}, /nothing to try/],
-    [{ lr: { min: 1, max: 0.1 } }, /lr goes from 1 to 0.1/],
-    [{ lr: { min: 0, max: 1, scale: 'log' as const } }, /begins at 0/],
+    [{}, /no settings to try/],
+    [{ lr: { min: 1, max: 0.1 } }, /lr ranges from 1 to 0.1/],
+    [{ lr: { min: 0, max: 1, scale: 'log' as const } }, /ranges from 0$/],
     [{ epochs: { min: 1, max: 2.5, integer: true } }, /whole numbers/],
-  ])('%j is refused', (input, message) => {
+  ])('refuses %j', (input, message) => {
     expect(() => checkSpace(space(input))).toThrow(message);
   });
 });
 
-describe('who goes on', () => {
-  test('halving compares ever later, as often as there are trials to leave behind', () => {
+describe('trials that continue', () => {
+  test('halving compares at later and later epochs, as often as the number of trials allows', () => {
     expect(rungs(27, 27, 1, 3)).toEqual([1, 3, 9, 27]);
     expect(rungs(27, 9, 1, 3)).toEqual([3, 9, 27]);
     expect(rungs(27, 27, 3, 3)).toEqual([3, 9, 27]);
@@ -92,12 +92,12 @@ describe('who goes on', () => {
     expect(rungs(1, 12, 1, 3)).toEqual([1]);
   });
 
-  test('a third of them, the first of equals', () => {
+  test('the best third, and the first of equals', () => {
     expect(best([0.5, 0.9, 0.7, 0.9, Number.NEGATIVE_INFINITY], 3)).toEqual([1, 3]);
     expect(best([0.1], 3)).toEqual([0]);
   });
 
-  test('the median of the others’ averages, of three or more that came as far', () => {
+  test('compares with the median of averages of at least three others with as many epochs', () => {
     const others = [
       [0.2, 0.4],
       [0.6, 0.8],
@@ -110,7 +110,7 @@ describe('who goes on', () => {
     expect(isBelowMedian([0.1, 0.2, 0.2], others)).toBe(false);
   });
 
-  test('ranked by the mean over seeds, those that were trained to the end first', () => {
+  test('ranked by the mean over seeds, fully trained ones first', () => {
     const run = (status: TrialRun['status'], ...values: number[]): TrialRun => ({
       seed: 0,
       path: 'x',
@@ -161,13 +161,13 @@ describe('a sweep', () => {
       ...more.settings,
     },
   });
-  /** All that trials came to, times apart. */
+  /** Results of all trials, without times. */
   const results = (file: string) =>
     (JSON.parse(readFileSync(join(project.folder, file, 'sweep.json'), 'utf8')).trials as Trial[]).map(
       ({ number, values, runs }) => ({ number, values, runs: runs.map(({ seconds, ...run }) => run) }),
     );
 
-  test('by halving leaves the worse ones after a third of the epochs, and its table says so', async () => {
+  test('with halving stops the worse trials after a third of the epochs, and its table shows it', async () => {
     const events: SweepEvent[] = [];
     const outcome = await sweep(request('halving'), { onEvent: (event) => events.push(event) });
     expect(outcome.status).toBe('finished');
@@ -176,7 +176,7 @@ describe('a sweep', () => {
       ['stopped', 1],
       ['stopped', 1],
     ]);
-    // A trial that is left behind is an interrupted run like any other.
+    // A stopped trial is an interrupted run like any other.
     const [first, second] = outcome.trials;
     expect(existsSync(join(project.folder, 'halving', first.paths[0], 'model', 'onnx', 'model.onnx'))).toBe(true);
     expect((await resume(join(project.folder, 'halving', second.paths[0]))).status).toBe('finished');
@@ -189,7 +189,7 @@ describe('a sweep', () => {
     expect(events.filter(({ type }) => type === 'trial-end').length).toBe(4);
   });
 
-  test('stopped and killed at any place goes on to the same end', async () => {
+  test('stopped or killed anywhere gives the same result', async () => {
     const whole = request('whole', { seeds: [0, 1], try: { lr: [0.05, 1e-5] } });
     await sweep(whole);
     const parts = { ...whole, out: join(project.folder, 'parts') };
@@ -198,12 +198,12 @@ describe('a sweep', () => {
       if (event.type === 'epoch' && event.epoch === 2) controller.abort();
     };
     expect((await sweep(parts, { onEvent, signal: controller.signal })).status).toBe('interrupted');
-    // Killed as a trial was being trained: sweep.json knows nothing of it.
+    // Killed during a trial: sweep.json does not know about it.
     const file = join(parts.out, 'sweep.json');
     const state = JSON.parse(readFileSync(file, 'utf8'));
     state.trials[0].runs[0] = { ...state.trials[0].runs[0], status: 'waiting', epochs: [] };
     writeFileSync(file, JSON.stringify(state));
-    // Killed before its first checkpoint.
+    // Killed before the first checkpoint.
     rmSync(join(parts.out, state.trials[1].runs[1].path, 'checkpoints'), { recursive: true, force: true });
     const other = sweep({ ...parts, try: { lr: [1] } });
     await expect(other).rejects.toMatchObject({ code: 'run-directory', hint: expect.stringContaining('thaw resume') });
@@ -213,13 +213,13 @@ describe('a sweep', () => {
       [0, 'finished'],
       [1, 'finished'],
     ]);
-    // A third time there is nothing left to do.
+    // A third call has nothing left to do.
     const again: SweepEvent[] = [];
     await sweep(parts, { onEvent: (event) => again.push(event) });
     expect(again.map(({ type }) => type)).toEqual(['sweep']);
   });
 
-  test('by the median stops what is poor, and a trial that fails spoils no other', async () => {
+  test('with the median stops bad trials, and a failed trial does not affect others', async () => {
     const poor = { lr: [0.05, 0.05000001, 0.04999999, 1e-9, 1e39] };
     const outcome = await sweep(
       request('median', { try: poor, stop: 'median', grace: 2, settings: { epochs: 6, optimizer: 'sgd' } }),
@@ -231,7 +231,7 @@ describe('a sweep', () => {
     expect(outcome.trials.at(-1)?.rank).toBeNull();
   });
 
-  test('says what is wrong before anything is trained', async () => {
+  test('reports errors before any training', async () => {
     const unknown = sweep(request('no', { try: { learning_rate: [1] } }));
     await expect(unknown).rejects.toMatchObject({ code: 'bad-config' });
     await expect(sweep(request('no', { try: { 'schedule.name': ['cosin'] } }))).rejects.toThrow(/schedule/);
@@ -239,7 +239,7 @@ describe('a sweep', () => {
   });
 });
 
-test('values that are swept are settings', () => {
+test('values become settings', () => {
   const { schedule } = readSettings(
     withValues({ warmup: 0.2 }, { 'schedule.name': 'exponential', 'schedule.gamma': 0.5 }),
   );

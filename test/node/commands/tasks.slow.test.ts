@@ -1,4 +1,4 @@
-/** Every task from a table of images to a finished model that is used again. */
+/** Every task, from a table of images to a finished model in use. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -51,7 +51,7 @@ const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 const image = (name: string) => join(project.data, 'val', name, '0.png');
 
 describe('several labels', () => {
-  test('are learned, shipped by the conventions of transformers.js, told and measured', async () => {
+  test('are trained, exported for transformers.js, predicted and measured', async () => {
     const run = out('labels');
     const outcome = await train({
       model: project.model,
@@ -80,7 +80,7 @@ describe('several labels', () => {
 });
 
 describe('numbers', () => {
-  test('are learned standardized, and shipped in the user’s units', async () => {
+  test('are trained standardized, and exported in the user’s units', async () => {
     const run = out('numbers');
     const outcome = await train({
       model: project.model,
@@ -112,7 +112,7 @@ describe('numbers', () => {
     expect((await exportRun({ run, out: out('numbers.onnx') })).verification!.maxDifference).toBeLessThan(1e-4);
   });
 
-  test('go on from a finished model: with its head in its units, with a new one in new units', async () => {
+  test('continue from a finished model: with its head in its units, or with a new head in new units', async () => {
     const start = { data: out('numbers.csv'), model: out('numbers'), task: 'regression' } as const;
     const short = { ...settings, epochs: 1, lr: 1e-5 };
     const kept = await train({
@@ -140,7 +140,7 @@ describe('numbers', () => {
 });
 
 describe('embeddings', () => {
-  test.each(['supervised-contrastive', 'info-nce', 'triplet'] as const)('are learned by %s', async (loss) => {
+  test.each(['supervised-contrastive', 'info-nce', 'triplet'] as const)('are trained with %s', async (loss) => {
     const run = out(loss);
     const outcome = await train({
       model: project.model,
@@ -171,7 +171,7 @@ describe('settings of tasks', () => {
     [{ task: 'embedding', batch: 10 }, /batch of 10 cannot be made of 4/],
     [{ task: 'multi-label', target: 2 }, /measured from 0 to 1/],
     [{ targets: ['a'] }, /classification reads classes/],
-  ] as const)('%j is refused', async (some, message) => {
+  ] as const)('refuses %j', async (some, message) => {
     const request = { model: project.model, data: project.data, settings: some as object };
     await expect(train(request)).rejects.toThrow(message);
   });

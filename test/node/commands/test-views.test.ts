@@ -1,4 +1,4 @@
-// Test-time augmentation: the mean of what a model says of an image's views.
+// Test-time augmentation: the mean prediction over views of an image.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -41,7 +41,7 @@ describe('tta', () => {
     for (const [c, p] of mean.entries()) expect(same[c]).toBeCloseTo(p, 5);
   });
 
-  test('answers come one an image, in their order', async () => {
+  test('gives one prediction per image, in order', async () => {
     const images = [image, mirrored, image];
     const said = await predict({ model: project.model, images, settings: { labels, tta: 'ten-crop', batch: 4 } });
     expect(said.map(({ file }) => file)).toEqual(images);
@@ -50,14 +50,14 @@ describe('tta', () => {
     expect(sum).toBeCloseTo(1, 5);
   });
 
-  test('thaw eval counts every image once', async () => {
+  test('thaw eval counts each image once', async () => {
     const names = ['blue', 'green', 'red', 'x', 'y'];
     const settings = { labels: names, tta: 'five-crop' as const };
     const { perClass } = await evaluate({ model: project.model, data: project.data, settings });
     expect(perClass.map(({ support }) => support)).toEqual([2, 2, 2, 0, 0]);
   });
 
-  test('an unknown one is refused', async () => {
+  test('refuses unknown views', async () => {
     const request = { model: project.model, images: [image], settings: { labels, tta: 'spin' as 'flip' } };
     await expect(predict(request)).rejects.toMatchObject({ code: 'bad-config' });
   });

@@ -1,4 +1,4 @@
-// Texts from files to a finished model: a tiny encoder, a table, a run, and what uses its model.
+// From texts in files to a finished model: a tiny encoder, a table, a run, and uses of its model.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -24,7 +24,7 @@ const GOOD = ['wonderful', 'great', 'lovely', 'fine'];
 const BAD = ['terrible', 'awful', 'boring', 'poor'];
 const THINGS = ['the film', 'this phone', 'our dinner', 'the long book', 'a new song', 'the old hotel'];
 
-/** Sentences of different lengths whose label is in one word. */
+/** Sentences of different lengths. One word decides the label. */
 const rows = THINGS.flatMap((thing, t) =>
   [...GOOD, ...BAD].map((word, w) => ({
     text: (w + t) % 3 === 0 ? `${thing} was ${word}, and we left it, and the film was late` : `${thing} was ${word}`,
@@ -68,7 +68,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const onnxOf = (path: string) => readFileSync(join(path, 'model', 'onnx', 'model.onnx'));
 
-test('learns what a word says, and says it in texts', () => {
+test('learns the label of a word, and writes reports about texts', () => {
   expect(outcome.after!.accuracy).toBeGreaterThan(0.8);
   expect(events.find(({ type }) => type === 'data')).toMatchObject({ noun: 'text', train: 40, val: 8 });
   expect(events.find(({ type }) => type === 'verified')).toMatchObject({ samples: 8 });
@@ -78,7 +78,7 @@ test('learns what a word says, and says it in texts', () => {
   expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('2 classes from 40 texts');
 });
 
-test('is predicted and evaluated alike as a run and as its folder, in the order given', async () => {
+test('the run and its model folder give the same predictions and evaluations, in order', async () => {
   const texts = [
     'this phone was great',
     'our dinner was awful, and we left it, and the film was late',
@@ -95,7 +95,7 @@ test('is predicted and evaluated alike as a run and as its folder, in the order 
   }
 });
 
-test('transformers.js says the same of it', async () => {
+test('transformers.js gives the same predictions', async () => {
   env.allowRemoteModels = false;
   env.localModelPath = '/';
   const classify = await pipeline('text-classification', resolve(run, 'model'));
@@ -106,13 +106,13 @@ test('transformers.js says the same of it', async () => {
   for (const [i, { score }] of theirs.entries()) expect(score).toBeCloseTo(ours[i].probability, 5);
 });
 
-test('what frozen layers make of texts is remembered, and changes no byte', async () => {
+test('caching the features of texts changes no byte', async () => {
   const off = join(folder, 'off');
   await train({ model: MODEL, data, out: off, settings: { ...SETTINGS, cache: 'off' } });
   expect(onnxOf(off).equals(onnxOf(run))).toBe(true);
 });
 
-test.each([3, 27])('stopped after step %i and resumed equals never stopped', async (at) => {
+test.each([3, 27])('stopped after step %i and resumed equals an uninterrupted run', async (at) => {
   const out = join(folder, `stopped ${at}`);
   const controller = new AbortController();
   let steps = 0;
@@ -122,7 +122,7 @@ test.each([3, 27])('stopped after step %i and resumed equals never stopped', asy
   expect(onnxOf(out).equals(onnxOf(run))).toBe(true);
 });
 
-test('goes on with a class more, is exported in halves, and has its rates tried', async () => {
+test('continues with a new class, exports to float16, and finds a learning rate', async () => {
   const more = join(folder, 'more.jsonl');
   const late = THINGS.map((thing) => ({ text: `${thing} was late`, label: 'late' }));
   writeFileSync(more, [...rows, ...late].map((row) => JSON.stringify({ ...row, split: undefined })).join('\n'));
@@ -139,7 +139,7 @@ test('goes on with a class more, is exported in halves, and has its rates tried'
   expect(points.length).toBeGreaterThan(2);
 });
 
-test('balances classes, and blends none', async () => {
+test('balances classes, and does not blend texts', async () => {
   const few = join(folder, 'few.csv');
   const some = rows.filter(({ label, text }) => label === 'good' || text.includes('phone'));
   writeFileSync(few, ['text,label', ...some.map(({ text, label }) => `"${text}",${label}`)].join('\n'));
@@ -160,11 +160,11 @@ describe('data sets', () => {
     return file;
   };
 
-  test('are folders of text files, too, and folders with a table a split', async () => {
+  test('can be folders of text files, and folders with one table per split', async () => {
     for (const label of ['a', 'b']) for (const i of [1, 2, 3]) write(`tree/${label}/${i}.txt`, `text ${label} ${i}`);
     write('tree/a/image.png', 'x');
     const tree = await openTexts(join(folder, 'tree'));
-    expect(tree).toMatchObject({ classes: ['a', 'b'], problems: [{ reason: 'no .txt file' }] });
+    expect(tree).toMatchObject({ classes: ['a', 'b'], problems: [{ reason: 'not a .txt file' }] });
     expect([tree.train.length, tree.val.length]).toEqual([4, 2]);
     write('split/train.csv', 'label,text\na,one\nb,"two\nlines, both"\n');
     write('split/test.jsonl', '{"text": "three", "label": "a"}\n');
@@ -181,13 +181,13 @@ describe('data sets', () => {
     ['no column', 'text,class\nx,y\n', /no column label, only text, class/],
     ['no label', 'text,label\nx,\n', /:2: no label/],
     ['one class', 'text,label\nx,y\nz,y\n', /only one class, "y"/],
-    ['an odd split', 'text,label,split\nx,y,odd\n', /:2: split is "odd"/],
+    ['an unknown split', 'text,label,split\nx,y,odd\n', /:2: split is "odd"/],
     ['no rows', 'text,label\n', /has no rows/],
-  ])('say what is wrong: %s', async (name, contents, message) => {
+  ])('report errors: %s', async (name, contents, message) => {
     await expect(openTexts(write(`${name}.csv`, contents))).rejects.toThrow(message);
   });
 
-  test('without labels are texts, files and tables', async () => {
+  test('without labels can be texts, files and tables', async () => {
     const table = write('unlabelled.csv', 'id,text\n1,first\n2,second\n3,\n');
     const { samples, problems } = await readTexts([table, 'as it is']);
     expect(samples.map(({ text }) => text)).toEqual(['first', 'second', 'as it is']);
@@ -196,7 +196,7 @@ describe('data sets', () => {
   });
 });
 
-test('adapters of an encoder’s queries and values learn too, averaged as well, and merge into the shipped model', async () => {
+test('adapters of an encoder’s queries and values learn, also averaged, and merge into the shipped model', async () => {
   const out = join(folder, 'adapted');
   const settings: TrainingSettings = {
     ...SETTINGS,
@@ -213,7 +213,7 @@ test('adapters of an encoder’s queries and values learn too, averaged as well,
   const adapted = [...tensors.keys()].filter((name) => name.includes('lora_'));
   expect(adapted.length).toBeGreaterThan(0);
   expect(adapted.every((name) => /\.(query|value)\.lora_[AB]\.weight$/.test(name))).toBe(true);
-  // The average of B, which began at zero, is what is shipped.
+  // The shipped weights are the average of B, which started at zero.
   const { tensors: state } = readSafetensors(readFileSync(join(out, 'checkpoints', 'best', 'checkpoint.safetensors')));
   const [name, average] = [...state].find(([key]) => key.endsWith('lora_B.average'))!;
   expect(state.get(name.slice(0, -'.average'.length))!.data).not.toEqual(average.data);

@@ -46,14 +46,14 @@ describe('train', () => {
     outcome = await train(request, { onEvent: (event) => events.push(event) });
   });
 
-  test('learns, and says how well', () => {
+  test('learns, and reports its scores', () => {
     expect(outcome).toMatchObject({ status: 'finished', why: 'finished', epochs: 4 });
     expect(outcome.before!.accuracy).toBeLessThan(0.9);
     expect(outcome.after!.accuracy).toBe(1);
     expect(outcome.after!.perClass.map(({ label }) => label)).toEqual(['blue', 'green', 'red']);
   });
 
-  test('leaves a run directory as the design has it', () => {
+  test('writes the documented run directory', () => {
     const files = readdirSync(run);
     for (const file of [
       'config.yaml',
@@ -84,13 +84,13 @@ describe('train', () => {
     ]);
   });
 
-  test('writes the resolved configuration, which is a configuration', () => {
+  test('writes the resolved configuration, which is a valid config file', () => {
     const config = parse(readFileSync(join(run, 'config.yaml'), 'utf8'));
     expect(config).toMatchObject({ model: project.model, data: project.data, batch: 6, seed: 0, pretrainedRate: 0.1 });
     expect(config.schedule).toMatchObject({ name: 'cosine', warmup: 0.1 });
   });
 
-  test('keeps the bytes of frozen parameters, the graph and the names in the plain export', async () => {
+  test('the plain export keeps the bytes of frozen parameters, the graph and the names', async () => {
     const file = join(project.folder, 'plain.onnx');
     const { verification } = await exportRun({ run, out: file });
     expect(verification).toMatchObject({ samples: 12, agreement: 1 });
@@ -107,7 +107,7 @@ describe('train', () => {
     expect(exported.graph.initializers.get('fc.weight')!.shape).toEqual([3, 8]);
   });
 
-  test('writes the artifacts of every stage, as the contract says', () => {
+  test('writes the documented artifacts of every stage', () => {
     const folder = join(run, 'artifacts', 'stage-2');
     const inputs = (file: string) => modelAt(join(folder, file)).graph.inputs.map(({ name }) => name);
     const outputs = (file: string) => modelAt(join(folder, file)).graph.outputs.map(({ name }) => name);
@@ -135,7 +135,7 @@ describe('train', () => {
     expect(metadata).toMatchObject({ step: '16', epoch: '4', stage: '2' });
   });
 
-  test('tells everything as events', () => {
+  test('reports everything as events', () => {
     const types = events.map(({ type }) => type);
     expect(types.filter((type) => type === 'step')).toHaveLength(16);
     expect(types.indexOf('before')).toBeLessThan(types.indexOf('stage'));
@@ -143,7 +143,7 @@ describe('train', () => {
     expect(types).toContain('verified');
   });
 
-  test('is evaluated and predicted alike as a run, as its model folder and as plain ONNX', async () => {
+  test('the run, its model folder and plain ONNX give the same evaluations and predictions', async () => {
     const settings = { device: 'cpu' } as const;
     const image = join(project.data, 'val', 'green', '0.png');
     const plain = join(project.folder, 'same.onnx');
@@ -157,7 +157,7 @@ describe('train', () => {
     }
   });
 
-  test('does not begin again where it is finished, nor in a directory that is taken', async () => {
+  test('refuses a finished run, and a directory in use', async () => {
     await expect(resume(run)).rejects.toMatchObject({
       code: 'run-directory',
       message: expect.stringContaining('finished'),
@@ -166,7 +166,7 @@ describe('train', () => {
     await expect(again).rejects.toMatchObject({ code: 'run-directory' });
   });
 
-  test.each([2, 6, 11])('stopped after step %i and resumed equals never stopped, to the byte', async (at) => {
+  test.each([2, 6, 11])('stopped after step %i and resumed equals an uninterrupted run, to the byte', async (at) => {
     const out = join(project.folder, `stopped-${at}`);
     const controller = new AbortController();
     let steps = 0;
@@ -189,7 +189,7 @@ describe('train', () => {
     expect(numbers(out)).toEqual(numbers(run));
   });
 
-  test('kept nowhere, in memory, on disk or in files that are damaged since: features change no byte', async () => {
+  test('feature caches change no byte: off, in memory, on disk, or with damaged files', async () => {
     const folder = join(project.folder, 'cache');
     vi.stubEnv('THAW_CACHE', folder);
     const files = () =>
@@ -216,7 +216,7 @@ describe('train', () => {
     expect(files().map((file) => statSync(file).birthtimeMs)).toEqual(mended.map(({ birthtimeMs }) => birthtimeMs));
   });
 
-  test('stopped while it exports, it is finished later from the same weights', async () => {
+  test('stopped during export, it finishes later with the same weights', async () => {
     const out = join(project.folder, 'late');
     const controller = new AbortController();
     const stopped = await train(
@@ -234,7 +234,7 @@ describe('train', () => {
     expect(shippedBytes(out).equals(shippedBytes(run))).toBe(true);
   });
 
-  test('refuses to go on with other images', async () => {
+  test('refuses to resume with other images', async () => {
     const other = await makeProject({ train: 2, val: 1 });
     try {
       const out = join(other.folder, 'run');
@@ -254,7 +254,7 @@ describe('train', () => {
   });
 });
 
-test('leaves nothing behind when stopped or refused before the first step', async () => {
+test('leaves no files if stopped or refused before the first step', async () => {
   const out = join(project.folder, 'never');
   const controller = new AbortController();
   const request = { model: project.model, data: project.data, out, settings: SETTINGS };
@@ -269,7 +269,7 @@ test('leaves nothing behind when stopped or refused before the first step', asyn
   expect(existsSync(out)).toBe(false);
 });
 
-test('goes on with the head of a finished model', async () => {
+test('keeps training the head of a finished model', async () => {
   const run = join(project.folder, 'first');
   const base = { data: project.data, settings: { ...SETTINGS, keepHead: true } };
   await train({ model: project.model, data: project.data, out: run, settings: SETTINGS });
@@ -279,7 +279,7 @@ test('goes on with the head of a finished model', async () => {
   await expect(unnamed).rejects.toMatchObject({ code: 'bad-config', hint: expect.stringContaining('--labels') });
 });
 
-test('takes the classes in an order that is given, if they are the classes of the data', async () => {
+test('accepts an order of the classes, if they match the data', async () => {
   const request = { model: project.model, data: project.data, out: join(project.folder, 'ordered') };
   const settings = { ...SETTINGS, stages: [{ train: 'head', epochs: 2 }] };
   const labels = ['red', 'blue', 'green'];
@@ -296,12 +296,12 @@ test('takes the classes in an order that is given, if they are the classes of th
   await expect(wrong).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining('green') });
 });
 
-test('a moving average of the weights is what is chosen and shipped', async () => {
+test('selects and ships a moving average of the weights', async () => {
   const out = join(project.folder, 'averaged');
   const settings = { ...SETTINGS, ema: 0.9 };
   const outcome = await train({ model: project.model, data: project.data, out, settings });
   const best = rows(out)[outcome.bestEpoch! - 1];
-  // One is computed by the trainer's graphs in mid-run, the other once more by their last stage's.
+  // The trainer's graphs compute one during training; the graphs of the last stage compute the other.
   expect(outcome.after!.loss).toBeCloseTo(best.val.loss, 5);
   const { tensors } = readSafetensors(readFileSync(join(out, 'checkpoints', 'best', 'checkpoint.safetensors')));
   const average = [...tensors].find(([name]) => name.endsWith('.average'))!;

@@ -3,19 +3,19 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
-  beside,
-  explained,
-  holds,
+  hasContents,
   removeAbandoned,
   removeLeftovers,
   replaceFolder,
+  temporaryName,
   writeAtomically,
+  writeError,
 } from '../../../src/node/disk/index.ts';
 import { temporaryFolders } from '../run/folders.ts';
 
 const temporaryFolder = temporaryFolders();
 
-test('a file that is not whole never takes the place of one that is', async () => {
+test('an incomplete file never replaces a complete one', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'file');
   await writeAtomically(path, 'first');
@@ -32,11 +32,11 @@ test('a file that is not whole never takes the place of one that is', async () =
   expect(await readFile(path, 'utf8')).toBe('abc');
 });
 
-test('a folder is replaced as a whole or not at all', async () => {
+test('a folder is replaced completely or not at all', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'model');
   await replaceFolder(path, new Map([['onnx/a', '1']]));
-  // A file cannot be a folder as well, so this fails half way.
+  // A file cannot also be a folder, so this fails half way.
   const impossible = new Map([
     ['b', '2'],
     ['b/c', '3'],
@@ -45,7 +45,7 @@ test('a folder is replaced as a whole or not at all', async () => {
   expect(await readdir(folder, { recursive: true })).toEqual(['model', 'model/onnx', 'model/onnx/a']);
 });
 
-test('leftovers are told from files of the user', async () => {
+test('leftovers are distinguished from files of the user', async () => {
   const folder = await temporaryFolder();
   const names = ['.config.yaml.0123456789abcdef0123.tmp', 'notes.tmp', '.hidden', '.x.tmp'];
   for (const name of names) await writeFile(join(folder, name), '');
@@ -54,10 +54,10 @@ test('leftovers are told from files of the user', async () => {
   expect((await readdir(folder)).sort()).toEqual(names.slice(1).sort());
 });
 
-test('a file leaves nothing of processes that were killed, and what others write stays', async () => {
+test('removes leftovers of killed processes, but not those of running ones', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'model.onnx');
-  const named = (pid: number) => basename(beside(path)).replace(/([0-9a-f]{4})[0-9a-f]{8}/, `$1${hexOf(pid)}`);
+  const named = (pid: number) => basename(temporaryName(path)).replace(/([0-9a-f]{4})[0-9a-f]{8}/, `$1${hexOf(pid)}`);
   const hexOf = (pid: number) => pid.toString(16).padStart(8, '0');
   const ended = spawnSync(process.execPath, ['-e', '']).pid;
   const elsewhere = named(ended).replace(/onnx\.[0-9a-f]{4}/, 'onnx.zzzz');
@@ -67,27 +67,27 @@ test('a file leaves nothing of processes that were killed, and what others write
   expect((await readdir(folder)).sort()).toEqual(kept.sort());
 });
 
-test('a full disk is the user’s to mend; what we do not know is not', () => {
-  const full = explained(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }), 'runs/a');
+test('a full disk is an error that the user can fix; an unknown error is not', () => {
+  const full = writeError(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }), 'runs/a');
   expect(full).toMatchObject({ code: 'run-directory', message: 'cannot write runs/a: the disk is full' });
   const other = new Error('other');
-  expect(explained(other, 'runs/a')).toBe(other);
+  expect(writeError(other, 'runs/a')).toBe(other);
 });
 
-test('a file is compared with the parts that were written, wherever it differs', async () => {
+test('a difference from the written parts is found at any byte', async () => {
   const path = join(await temporaryFolder(), 'parts');
   const parts = [Uint8Array.of(1, 2, 3), new Uint8Array(0), new Uint8Array(2 ** 20 + 5).fill(7), Uint8Array.of(9)];
   await writeAtomically(path, parts);
-  expect(await holds(path, parts)).toBe(true);
+  expect(await hasContents(path, parts)).toBe(true);
   const written = await readFile(path);
   for (const at of [0, 3, 2 ** 20 + 2, written.length - 1]) {
     const other = Uint8Array.from(written);
     other[at] ^= 1;
     await writeFile(path, other);
-    expect(await holds(path, parts), `byte ${at}`).toBe(false);
+    expect(await hasContents(path, parts), `byte ${at}`).toBe(false);
   }
   await writeFile(path, written.subarray(0, -1));
-  expect(await holds(path, parts)).toBe(false);
+  expect(await hasContents(path, parts)).toBe(false);
   await writeFile(path, Buffer.concat([written, Uint8Array.of(0)]));
-  expect(await holds(path, parts)).toBe(false);
+  expect(await hasContents(path, parts)).toBe(false);
 });

@@ -3,7 +3,7 @@ import { fineTune, Job, resume } from '../../../src/node/library/index.ts';
 
 type Event = { readonly n: number };
 
-/** A job of three events, which ends early if it is stopped. */
+/** A job with three events that ends early if stopped. */
 const counting = (options = {}) =>
   new Job<Event, string>(async ({ onEvent, signal }) => {
     for (let n = 1; n <= 3; n++) {
@@ -14,14 +14,14 @@ const counting = (options = {}) =>
     return 'done';
   }, options);
 
-test('gives its events in order, and its result', async () => {
+test('yields its events in order, and its result', async () => {
   const job = counting();
   const seen: number[] = [];
   for await (const { n } of job) seen.push(n);
   expect([seen, await job.result]).toEqual([[1, 2, 3], 'done']);
 });
 
-test('runs without a reader, and keeps its events for one that comes late', async () => {
+test('runs without a reader, and keeps its events for a late one', async () => {
   const job = counting();
   expect(await job.result).toBe('done');
   const seen: number[] = [];
@@ -29,7 +29,7 @@ test('runs without a reader, and keeps its events for one that comes late', asyn
   expect(seen).toEqual([1, 2, 3]);
 });
 
-test('is stopped by stop(), by a signal, and by leaving the loop', async () => {
+test('can be stopped by stop(), by a signal, and by leaving the loop', async () => {
   const stopped = counting();
   stopped.stop();
   const controller = new AbortController();
@@ -40,7 +40,7 @@ test('is stopped by stop(), by a signal, and by leaving the loop', async () => {
   expect(await Promise.all([stopped, aborted, left].map(({ result }) => result))).toEqual(Array(3).fill('stopped'));
 });
 
-test('throws what it fails with, in the loop and as its result', async () => {
+test('throws its error in the loop and from its result', async () => {
   const job = new Job<Event, string>(async ({ onEvent }) => {
     onEvent({ n: 1 });
     throw new Error('broken');

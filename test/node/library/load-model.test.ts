@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 describe('a loaded model', () => {
-  test('takes a path, a URL, a buffer, a Blob and pixels alike, one or many', async () => {
+  test('accepts a path, a URL, a buffer, a Blob and pixels, one or many', async () => {
     const classify = await load();
     const bytes = readFileSync(image);
     const { data, info } = await sharp(image).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
@@ -33,7 +33,7 @@ describe('a loaded model', () => {
     await classify.dispose();
   });
 
-  test('ranks the best labels, also while other calls are under way', async () => {
+  test('ranks the best labels, also during other calls', async () => {
     const classify = await load();
     const [first, second] = await Promise.all([classify(image, { topK: 2 }), classify([image, image], { topK: 9 })]);
     const sorted = Object.entries(first.probabilities).sort(([, a], [, b]) => b - a);
@@ -44,7 +44,7 @@ describe('a loaded model', () => {
     await classify.dispose();
   });
 
-  test('says which sample it cannot read, and goes on with the next call', async () => {
+  test('reports a sample that it cannot read, and the next call works', async () => {
     const classify = await load();
     await expect(classify([image, Buffer.from('no image')])).rejects.toThrow('image 1 cannot be read: not an image');
     await expect(classify({ data: new Uint8Array(5), width: 2, height: 2 })).rejects.toThrow('5 bytes are not 2 x 2');
@@ -53,7 +53,7 @@ describe('a loaded model', () => {
     await classify.dispose();
   });
 
-  test('has the task that is asked for, or is an error', async () => {
+  test('has the expected task, or is an error', async () => {
     const wrong = loadModel(project.model, { task: 'regression', settings });
     await expect(wrong).rejects.toThrow("the model's task is classification, not regression");
     const named = predict({ task: 'embedding', model: project.model, images: [image], settings });

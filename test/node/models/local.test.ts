@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('a model on disk', () => {
-  test('a transformers.js folder, with what belongs to it', async () => {
+  test('a transformers.js folder, with its files', async () => {
     const resolved = await resolveModel(join(root, 'cats'));
     expect(await resolved.sha256()).toBe(sha256(model));
     expect(resolved).toEqual({
@@ -51,7 +51,7 @@ describe('a model on disk', () => {
     });
   });
 
-  test('its bytes are read for their digest only when somebody asks for it', async () => {
+  test('its digest is computed only on request', async () => {
     const path = await put('changing/model.onnx', model);
     const { sha256: digest } = await resolveModel(path);
     const other = onnxBytes(2000);
@@ -61,18 +61,18 @@ describe('a model on disk', () => {
     expect(await digest()).toBe(sha256(other));
   });
 
-  test('its onnx file alone brings the same', async () => {
+  test('its onnx file alone gives the same model', async () => {
     const resolved = await resolveModel(join(root, 'cats/onnx/model.onnx'));
     expect(resolved).toMatchObject({ name: 'cats', folder: join(root, 'cats'), preprocessing: { size: 96 } });
   });
 
-  test('a file takes the preprocessing beside it', async () => {
+  test('a file uses the preprocessing next to it', async () => {
     const resolved = await resolveModel(join(root, 'lone/net.onnx'));
     expect(resolved).toMatchObject({ name: 'net', folder: join(root, 'lone'), preprocessing: { size: 32 } });
     expect(resolved).not.toHaveProperty('config');
   });
 
-  test('a run stands for its finished model, as its model folder does', async () => {
+  test('a run gives its finished model, like its model folder', async () => {
     for (const spec of ['runs/pets', 'runs/pets/model'])
       expect(await resolveModel(join(root, spec))).toMatchObject({
         name: 'pets',
@@ -82,12 +82,12 @@ describe('a model on disk', () => {
   });
 
   test.each([
-    ['nowhere', 'not-found', /there is no model at/, /thaw models/],
+    ['nowhere', 'not-found', /does not exist/, /thaw models/],
     ['runs/early', 'not-found', /no finished model yet/, /thaw resume/],
     ['several', 'not-found', /several models: a\.onnx, b\.onnx/, /path of one/],
-    ['runs', 'not-found', /no ONNX model in/, /onnx\/model\.onnx/],
+    ['runs', 'not-found', /contains no ONNX model/, /onnx\/model\.onnx/],
     ['bad-json', 'bad-model', /preprocessor_config\.json is not JSON/, /Fix/],
-  ])('%s is refused', async (spec, code, message, hint) => {
+  ])('refuses %s', async (spec, code, message, hint) => {
     await expect(resolveModel(join(root, spec))).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),
@@ -95,14 +95,14 @@ describe('a model on disk', () => {
     });
   });
 
-  test('a name that looks like a repository is pointed to the hub', async () => {
+  test('a name that looks like a repository gives a hint about the hub', async () => {
     await expect(resolveModel('Xenova/resnet-18')).rejects.toMatchObject({
       hint: expect.stringContaining('hf:Xenova/resnet-18'),
     });
   });
 });
 
-describe('what is no ONNX model is named', () => {
+describe('a file that is not an ONNX model is identified', () => {
   test.each([
     ['html', '<!DOCTYPE html><html></html>', /an HTML page/],
     ['lfs', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n', /Git LFS pointer/],
@@ -112,7 +112,7 @@ describe('what is no ONNX model is named', () => {
     ['text', 'my model', /not an ONNX model/],
     ['brackets', '"(":28B ', /not an ONNX model|truncated/],
     ['empty', '', /empty/],
-    ['no graph', Buffer.from([0x08, 8]), /holds no graph/],
+    ['no graph', Buffer.from([0x08, 8]), /has no graph/],
     ['truncated', model.subarray(0, model.length - 7), /truncated/],
     ['appended', Buffer.concat([model, Buffer.from('<html>')]), /damaged after its graph/],
   ])('%s', async (name, content, message) => {
@@ -124,7 +124,7 @@ describe('what is no ONNX model is named', () => {
     });
   });
 
-  test('a damaged model is noticed however large it is', async () => {
+  test('detects a damaged model of any size', async () => {
     const large = onnxBytes(3_000_000);
     const path = await put('impostors/large.onnx', large.subarray(0, 2_999_999));
     await expect(resolveModel(path)).rejects.toMatchObject({ message: expect.stringContaining('truncated') });
@@ -133,7 +133,7 @@ describe('what is no ONNX model is named', () => {
 
 const embedded = existsSync(new URL('../../../artifacts/default/onnx/model.onnx', import.meta.url));
 
-test('default is the embedded model, and the list has it first', async () => {
+test('default is the embedded model, and comes first in the list', async () => {
   if (embedded) {
     const resolved = await resolveModel('default');
     expect(resolved).toMatchObject({ name: 'default', source: 'default' });
@@ -146,7 +146,7 @@ test('default is the embedded model, and the list has it first', async () => {
   }
 });
 
-test('the catalogue: every entry can be given as a model, smallest first, and the table is aligned', () => {
+test('the catalogue has valid models, smallest first, and an aligned table', () => {
   const points = startingPoints();
   expect(points.length).toBeGreaterThan(5);
   for (const { model, command, licence } of points) {

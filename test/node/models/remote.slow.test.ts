@@ -30,7 +30,7 @@ afterEach(async () => {
   await rm(cacheDir, { recursive: true, force: true });
 });
 
-/** All that is known of a model, its digest too. */
+/** All facts about a model, including its digest. */
 const whole = async (resolved: ResolvedModel) => ({ ...resolved, sha256: await resolved.sha256() });
 
 const parts = async () =>
@@ -40,7 +40,7 @@ describe('hf:', () => {
   const resolve = (spec = 'hf:ann/net', onProgress?: (p: Progress) => void) =>
     resolveModel(spec, { cacheDir, onProgress });
 
-  test('a model with its data and configuration, with progress', async () => {
+  test('downloads a model with its data and configuration, and reports progress', async () => {
     const progress: Progress[] = [];
     const resolved = await resolve('hf:ann/net', (p) => progress.push(p));
     expect(resolved).toMatchObject({
@@ -59,7 +59,7 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
   });
 
-  test('a second use needs no network, by branch, by commit, or with the server gone', async () => {
+  test('a second use needs no network, by branch, by commit, or without the server', async () => {
     const first = await resolve();
     const requests = server.log.length;
     expect(await whole(await resolve())).toEqual(await whole(first));
@@ -70,7 +70,7 @@ describe('hf:', () => {
     expect(offline).not.toHaveBeenCalled();
   });
 
-  test('a cached model that has changed on disk is fetched again', async () => {
+  test('a cached model that has changed on disk is downloaded again', async () => {
     const { path } = await resolve();
     await writeFile(path, onnxBytes(300_001).subarray(0, model.length));
     expect(await (await resolve()).sha256()).toBe(sha256(model));
@@ -79,7 +79,7 @@ describe('hf:', () => {
     expect(await readFile(`${path}_data`, 'utf8')).toBe('external weights');
   });
 
-  test('a transfer that is cut off goes on where it stopped', async () => {
+  test('an interrupted transfer resumes at its last byte', async () => {
     server.cut = { after: 100_000, times: 1 };
     expect(await (await resolve()).sha256()).toBe(sha256(model));
     const resumed = server.ranges.filter((range) => !range.startsWith('bytes=0-'));
@@ -87,12 +87,12 @@ describe('hf:', () => {
     expect(Number(/=(\d+)/.exec(resumed[0])?.[1])).toBeGreaterThan(0);
   });
 
-  test('a transfer that stays cut off is an error, and the next use finishes it', async () => {
+  test('repeated interruptions are an error, and the next use finishes the transfer', async () => {
     server.cut = { after: 50_000, times: 3 };
     await expect(resolve()).rejects.toMatchObject({
       code: 'network',
       message: expect.stringMatching(/the transfer of hf:ann\/net\/onnx\/model\.onnx stopped at \d+ of 300\d+ bytes/),
-      hint: expect.stringContaining('goes on'),
+      hint: expect.stringContaining('resume the download'),
     });
     expect(await parts()).toHaveLength(1);
     server.ranges.length = 0;
@@ -101,7 +101,7 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
   });
 
-  test('a transfer is ended when asked, and taken up by the next', async () => {
+  test('a signal ends a transfer, and the next one resumes it', async () => {
     server.cut = { after: 100_000, times: 1 };
     server.stall = true;
     const asked = new AbortController();
@@ -116,7 +116,7 @@ describe('hf:', () => {
     expect(server.ranges.some((range) => !range.startsWith('bytes=0-'))).toBe(true);
   });
 
-  test('what a killed process had fetched is taken up by the next', async () => {
+  test('the next process resumes the transfer of a killed one', async () => {
     server.cut = { after: 100_000, times: 1 };
     server.stall = true;
     const source = `import { resolveModel } from '${new URL('../../../src/node/models/index.ts', import.meta.url)}';
@@ -136,18 +136,18 @@ describe('hf:', () => {
     expect(await parts()).toEqual([]);
   });
 
-  test('damage is noticed and nothing of it kept', async () => {
+  test('damage is detected, and nothing is kept', async () => {
     server.lie = 'f'.repeat(64);
     await expect(resolve()).rejects.toMatchObject({
       code: 'network',
-      message: expect.stringMatching(/arrived damaged: its SHA-256 is [0-9a-f]{64}, not f{64}/),
+      message: expect.stringMatching(/is damaged: its SHA-256 is [0-9a-f]{64}, not f{64}/),
     });
     expect(await parts()).toEqual([]);
     server.lie = undefined;
     expect(await (await resolve()).sha256()).toBe(sha256(model));
   });
 
-  test('more bytes than announced are not taken', async () => {
+  test('refuses more bytes than announced', async () => {
     server.understate = 1000;
     await expect(resolve()).rejects.toMatchObject({
       code: 'network',
@@ -155,7 +155,7 @@ describe('hf:', () => {
     });
   });
 
-  test('many at once share one transfer', async () => {
+  test('parallel calls share one transfer', async () => {
     const all = await Promise.all(Array.from({ length: 5 }, () => resolve()));
     expect(new Set(all.map(({ path }) => path)).size).toBe(1);
     expect(server.log.filter((line) => line === 'GET cdn/ann/net/onnx/model.onnx').length).toBeLessThanOrEqual(2);
@@ -168,7 +168,7 @@ describe('hf:', () => {
     ['hf:ann/net', /resolve/, 403, 'network', /private, gated or does not exist/, /Accept its terms/],
     ['hf:ann/net', /^api/, 429, 'network', /answered 429/, /Wait/],
     ['hf:ann/net', /^api/, 500, 'network', /answered 500/, /later/],
-  ])('%s: %s refused with %i', async (spec, path, status, code, message, hint) => {
+  ])('%s: reports %s with status %i', async (spec, path, status, code, message, hint) => {
     if (path) server.refuse = { path, status };
     await expect(resolve(spec)).rejects.toMatchObject({
       code,
@@ -177,18 +177,18 @@ describe('hf:', () => {
     });
   });
 
-  test('the token goes to the hub; without one the hint asks for it, with one for the terms', async () => {
+  test('the token goes to the hub; the hint asks for a token, or to accept the terms', async () => {
     vi.stubEnv('HF_TOKEN', 'hf_secret');
     server.refuse = { path: /^ann\/net\/resolve.*onnx/, status: 403 };
     const error = await resolve().catch((e) => e);
-    expect(error.line).toContain('with the account that HF_TOKEN belongs to');
+    expect(error.line).toContain('with the account of HF_TOKEN');
     expect(error.line).not.toContain('hf_secret');
     expect(server.authorizations[0]).toBe('Bearer hf_secret');
     vi.stubEnv('HF_TOKEN', 'secret');
     await expect(resolve()).rejects.toMatchObject({ code: 'bad-config' });
   });
 
-  test('names that would leave the cache are never asked for', async () => {
+  test('file names outside the cache are never requested', async () => {
     server.strangers = ['../../evil.onnx', 'onnx/model.onnx_data/../../../evil', '/etc/passwd', 'onnx/..\\evil.onnx'];
     await resolve();
     expect(server.log.filter((line) => line.includes('evil') || line.includes('passwd'))).toEqual([]);
@@ -196,7 +196,7 @@ describe('hf:', () => {
       await expect(resolve(spec)).rejects.toMatchObject({ code: 'bad-config' });
   });
 
-  test('a repository without ONNX weights says so', async () => {
+  test('reports a repository without ONNX weights', async () => {
     server.files.set('ann/torch/model.safetensors', Buffer.from('x'));
     await expect(resolve('hf:ann/torch')).rejects.toMatchObject({
       code: 'not-found',
@@ -204,13 +204,13 @@ describe('hf:', () => {
     });
   });
 
-  test('weights that are no ONNX model are not kept', async () => {
+  test('weights that are not an ONNX model are not kept', async () => {
     server.files.set('ann/page/model.onnx', Buffer.from('<html>'));
     await expect(resolve('hf:ann/page')).rejects.toMatchObject({ code: 'bad-model' });
     expect(await parts()).toEqual([]);
   });
 
-  test("a whole snapshot in Hugging Face's cache is used where it is", async () => {
+  test("a complete snapshot in Hugging Face's cache is used in place", async () => {
     const home = join(cacheDir, 'huggingface/hub/models--ann--net');
     const files = { [`blobs/${sha256(model)}`]: model, 'refs/main': commit };
     const configs = { 'config.json': '{}', 'preprocessor_config.json': '{"size":1}' };
@@ -226,7 +226,7 @@ describe('hf:', () => {
     expect(resolved).toMatchObject({ folder: dirname(onnx), preprocessing: { size: 1 } });
     expect(await resolved.sha256()).toBe(sha256(model));
     expect(server.log).toEqual([]);
-    // Half a snapshot says nothing about what is missing.
+    // A partial snapshot does not show which files exist.
     await rm(join(home, `snapshots/${commit}/config.json`));
     expect((await resolve()).folder.startsWith(home)).toBe(false);
   });
@@ -235,7 +235,7 @@ describe('hf:', () => {
 describe('an address', () => {
   const resolve = (path: string) => resolveModel(server.url + path, { cacheDir });
 
-  test('a model with the configuration above it, then from the cache', async () => {
+  test('a model with its configuration in the parent folder, then from the cache', async () => {
     const resolved = await resolve('/ann/net/onnx/model.onnx?key=1');
     expect(resolved).toMatchObject({ name: 'net', preprocessing: { size: 224 }, config: {} });
     expect(await resolved.sha256()).toBe(sha256(model));
@@ -253,26 +253,26 @@ describe('an address', () => {
     expect(resolved).not.toHaveProperty('config');
   });
 
-  test('the checksum in the address is verified', async () => {
+  test('verifies the checksum in the address', async () => {
     const path = '/ann/net/onnx/model.onnx';
     await expect(resolve(`${path}#sha256=${'0'.repeat(64)}`)).rejects.toMatchObject({
       code: 'network',
-      message: expect.stringContaining('arrived damaged'),
+      message: expect.stringContaining('is damaged'),
     });
     await expect(resolve(`${path}#sha256=12`)).rejects.toMatchObject({ code: 'bad-config' });
     expect(await (await resolve(`${path}#sha256=${sha256(model)}`)).sha256()).toBe(sha256(model));
-    // What is in the cache does not pass for something else either.
+    // The cached file does not match another checksum either.
     await expect(resolve(`${path}#sha256=${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'network' });
   });
 
-  test.each([false, true])('a cut transfer ends well, even where the server knows no ranges (%s)', async (noRanges) => {
+  test.each([false, true])('an interrupted transfer finishes, even without range requests (%s)', async (noRanges) => {
     server.noRanges = noRanges;
     server.cut = { after: 100_000, times: 2 };
     expect(await (await resolve('/ann/net/onnx/model.onnx')).sha256()).toBe(sha256(model));
     expect(await parts()).toEqual([]);
   });
 
-  test('a file that changed on the server is not continued with other bytes', async () => {
+  test('a transfer does not resume with bytes of a changed file', async () => {
     server.cut = { after: 100_000, times: 3 };
     await expect(resolve('/ann/net/onnx/model.onnx')).rejects.toMatchObject({ code: 'network' });
     const other = onnxBytes(310_000);
@@ -281,11 +281,11 @@ describe('an address', () => {
   });
 
   test.each([
-    ['/none.onnx', 'not-found', /there is nothing at/],
+    ['/none.onnx', 'not-found', /does not exist/],
     ['/page.onnx', 'bad-model', /an HTML page/],
     ['/pointer.onnx', 'bad-model', /Git LFS pointer/],
-    ['/secret.onnx', 'network', /without permission/],
-  ])('%s is refused', async (path, code, message) => {
+    ['/secret.onnx', 'network', /requires permission/],
+  ])('refuses %s', async (path, code, message) => {
     server.files.set('page.onnx', Buffer.from('<!doctype html>'));
     server.files.set('pointer.onnx', Buffer.from('version https://git-lfs.github.com/spec/v1\n'));
     server.refuse = { path: /^secret/, status: 403 };
@@ -295,7 +295,7 @@ describe('an address', () => {
     expect(await parts()).toEqual([]);
   });
 
-  test('other schemes, and plain http beyond this machine, are refused without a request', async () => {
+  test('refuses other schemes, and plain http to other machines, without a request', async () => {
     const never = vi.fn();
     for (const spec of ['http://example.com/a.onnx', 'ftp://example.com/a.onnx', 'file:///a.onnx', 'https:'])
       await expect(resolveModel(spec, { cacheDir, fetch: never })).rejects.toMatchObject({ code: 'network' });
@@ -304,7 +304,7 @@ describe('an address', () => {
 
   const redirect = (location: string) => new Response(null, { status: 302, headers: { location } });
 
-  test('an encrypted address may not lead to a plain one', async () => {
+  test('refuses a redirect from an encrypted address to a plain one', async () => {
     const spy = vi.fn<typeof fetch>(async () => redirect('http://127.0.0.1:1/x'));
     await expect(resolveModel('https://b.example/m.onnx', { cacheDir, fetch: spy })).rejects.toMatchObject({
       code: 'network',
@@ -313,7 +313,7 @@ describe('an address', () => {
     expect(spy).toHaveBeenCalledTimes(1);
   });
 
-  test('a redirect to another host goes without the token, and rounds end', async () => {
+  test('a redirect to another host drops the token, and redirect loops end', async () => {
     const seen: [string, string | null][] = [];
     const spy: typeof fetch = async (url, init) => {
       seen.push([String(url), new Headers(init?.headers).get('authorization')]);
@@ -327,14 +327,14 @@ describe('an address', () => {
     expect(seen[1]).toEqual(['https://b.example/x', null]);
   });
 
-  test('no server, no name', async () => {
+  test('reports an unreachable server and an unknown host', async () => {
     await expect(resolveModel('http://127.0.0.1:1/a.onnx', { cacheDir })).rejects.toMatchObject({
       code: 'network',
       message: expect.stringContaining('cannot reach 127.0.0.1:1'),
     });
   });
 
-  test('a cache that cannot be written', async () => {
+  test('reports a cache that is not writable', async () => {
     await writeFile(join(cacheDir, 'file'), '');
     await expect(
       resolveModel(`${server.url}/ann/net/onnx/model.onnx`, { cacheDir: join(cacheDir, 'file') }),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One protobuf field with bytes in it. */
+/** One length-delimited protobuf field. */
 const field = (number: number, body: Uint8Array): Buffer => {
   const length: number[] = [];
   for (let rest = body.length; ; rest = Math.floor(rest / 128)) {
@@ -12,7 +12,7 @@ const field = (number: number, body: Uint8Array): Buffer => {
   return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), body]);
 };
 
-/** The outline of an ONNX model: IR version, producer (padded to make it as large as wanted), a graph. */
+/** The outline of an ONNX model: IR version, producer (padded to the wanted size), a graph. */
 export const onnxBytes = (padding = 0): Buffer =>
   Buffer.concat([
     Buffer.from([0x08, 8]),
@@ -27,25 +27,25 @@ const gitBlob = (bytes: Uint8Array): string =>
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
 
-/** A server on this machine that imitates what the hub and plain web servers do, faults included. */
+/** A local server that imitates the hub and plain web servers, including faults. */
 export class FakeServer {
-  /** Files by path: `owner/name` has them as `owner/name/FILE`. */
+  /** Files by path, such as `owner/name/FILE`. */
   readonly files = new Map<string, Buffer>();
   /** Every request: method and path. */
   readonly log: string[] = [];
   readonly ranges: string[] = [];
   readonly authorizations: (string | undefined)[] = [];
-  /** Status to answer a path that matches, instead of the file. */
+  /** Answers matching paths with this status instead of the file. */
   refuse?: { readonly path: RegExp; readonly status: number };
-  /** Cut the connection after this many bytes of a transfer, so many times. */
+  /** Cuts the connection after this many bytes, this many times. */
   cut = { after: 0, times: 0 };
-  /** Fall silent instead of cutting the connection. */
+  /** Stalls instead of cutting the connection. */
   stall = false;
-  /** Announce these hashes instead of the true ones. */
+  /** Announces these hashes instead of the real ones. */
   lie?: string;
-  /** Announce fewer bytes than there are. */
+  /** Announces a size reduced by this many bytes. */
   understate = 0;
-  /** Ignore Range headers. */
+  /** Ignores Range headers. */
   noRanges = false;
   /** Additional names in the repository's listing. */
   strangers: string[] = [];
@@ -79,7 +79,7 @@ export class FakeServer {
     const paths = /^api\/models\/([^/]+\/[^/]+)\/paths-info\/(.+)$/.exec(path);
     if (paths) return this.pathsInfo(request, response, paths[1]);
     const file = /^([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/.exec(path);
-    // Large files are elsewhere: one redirect, as the hub does for LFS.
+    // Redirects large files once, as the hub does for LFS.
     if (file?.[2].includes('.onnx')) {
       response.writeHead(302, { location: `/cdn/${file[1]}/${file[2]}`, 'x-linked-etag': `"${this.lie ?? 'x'}"` });
       response.end();

@@ -28,7 +28,7 @@ async function newRun() {
   return run;
 }
 
-test('a run is written and read', async () => {
+test('writes and reads a run', async () => {
   const run = await newRun();
   await run.saveCheckpoint('last', checkpointAt(7));
   await run.writeArtifacts(1, new Map([['training_model.onnx', new Uint8Array(3)]]));
@@ -53,7 +53,7 @@ test('a run is written and read', async () => {
   const saved = checkpointAt(7);
   expect(checkpoint.progress).toEqual(saved.progress);
   expect(checkpoint.identity).toEqual(identity);
-  // In the same order too, names that look like integers included.
+  // The order is kept too, even for names that look like integers.
   expect([...checkpoint.state].map(([name, t]) => [name, t.shape, [...bytesOf(t)]])).toEqual(
     [...saved.state].map(([name, t]) => [name, t.shape, [...bytesOf(t)]]),
   );
@@ -65,34 +65,34 @@ test('a run is written and read', async () => {
   expect((await readdir(run.path)).sort()).toEqual(['artifacts', 'checkpoints', 'config.yaml', 'model', 'report.html']);
 });
 
-test('a directory that holds something is refused, an empty one is not and is gone if nothing came', async () => {
+test('refuses a directory with files; accepts an empty one, and removes it if it stays empty', async () => {
   const run = await newRun();
   await run.release();
   await expect(createRun({ out: run.path, data: '' })).rejects.toMatchObject({
     code: 'run-directory',
-    hint: `Go on with it: thaw resume ${run.path}, or choose another --out`,
+    hint: `Resume it: thaw resume ${run.path}, or choose another --out`,
   });
   const other = join(run.path, '../other');
   await mkdir(other);
   const unused = await createRun({ out: other, data: '' });
-  await expect(createRun({ out: other, data: '' })).rejects.toThrow(`process ${process.pid} is at work`);
+  await expect(createRun({ out: other, data: '' })).rejects.toThrow(`process ${process.pid} is using`);
   await unused.release();
   expect((await readdir(join(run.path, '..'))).sort()).toEqual(['run']);
   await writeFile(other, '');
   await expect(createRun({ out: other, data: '' })).rejects.toThrow('is a file');
   await expect(createRun({ out: join(other, 'below'), data: '' })).rejects.toMatchObject({ code: 'run-directory' });
   await expect(openRun(other)).rejects.toThrow('is not a run');
-  await expect(openRun(join(run.path, 'nothing'))).rejects.toThrow('there is no run at');
+  await expect(openRun(join(run.path, 'nothing'))).rejects.toThrow('does not exist');
 });
 
-test('runs without a name count up beside each other, also when they start together', async () => {
+test('runs without a name are numbered, even if they start at the same time', async () => {
   const here = process.cwd();
   process.chdir(await temporaryFolder());
   try {
     const runs = await Promise.all([1, 2, 3].map(() => createRun({ data: 'some where/my images' })));
     expect(runs.map(({ name }) => name).sort()).toEqual(['my-images-1', 'my-images-2', 'my-images-3']);
     for (const run of runs) await run.release();
-    // Windows takes the first for a device, whatever follows the dot.
+    // On Windows, the first one is a device, whatever follows the dot.
     for (const [data, name] of [
       ['nul.v2', '_nul.v2-1'],
       ['images. ', 'images.--1'],
@@ -108,9 +108,9 @@ test('runs without a name count up beside each other, also when they start toget
 });
 
 const proc = needs(process.platform === 'linux', 'Linux with /proc');
-test('a lock of a process that ended unnoticed is taken over', proc, async () => {
+test('replaces the lock of a dead process', proc, async () => {
   const run = await newRun();
-  // The shell's child ends, and what takes the shell's place never asks how.
+  // The shell's child ends and becomes a zombie, because the process that replaces the shell never waits for it.
   const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
     const pid = Number(String(await once(parent.stdout, 'data')));
@@ -122,7 +122,7 @@ test('a lock of a process that ended unnoticed is taken over', proc, async () =>
   }
 });
 
-test('a lock of another machine is respected; one of a later process with the same number, or damaged long ago, is not', async () => {
+test('respects the lock of another machine, but not one of a dead process with a reused id, or an old damaged one', async () => {
   const run = await newRun();
   await run.release();
   const lock = join(run.path, '.lock');
@@ -130,15 +130,15 @@ test('a lock of another machine is respected; one of a later process with the sa
     writeFile(lock, JSON.stringify({ pid: process.pid, host, began, token: 't' }));
   await write('elsewhere.example', null);
   await expect(resumeRun(run.path)).rejects.toMatchObject({
-    message: `process ${process.pid} on elsewhere.example is at work in ${run.path}`,
+    message: `process ${process.pid} on elsewhere.example is using ${run.path}`,
     hint: `Wait for it, or remove ${lock} if it no longer runs, or choose another --out`,
   });
   await write(hostname(), null);
-  await expect(resumeRun(run.path)).rejects.toThrow('is at work');
+  await expect(resumeRun(run.path)).rejects.toThrow('is using');
   if (process.platform === 'linux') {
     await write(hostname(), '1');
     await (await resumeRun(run.path)).release();
-    // The same number, of before the machine was started again.
+    // The same process id, from before a reboot.
     await writeFile(lock, JSON.stringify({ pid: process.pid, host: hostname(), began: null, boot: 'b', token: 't' }));
     await (await resumeRun(run.path)).release();
   }
@@ -154,7 +154,7 @@ const damages: Record<string, (path: string) => Promise<void>> = {
   'a flipped bit in a weight': (path) => flip(path, (bytes) => bytes.length - 5),
   'a flipped bit in the progress': (path) => flip(path, (bytes) => bytes.indexOf('stageEpoch')),
   'a flipped bit in its checksum': (path) => flip(path, (bytes) => bytes.indexOf('"sha256":"') + 12),
-  'a length without end': (path) => flip(path, () => 7),
+  'an endless length': (path) => flip(path, () => 7),
 };
 
 async function flip(path: string, where: (bytes: Buffer) => number): Promise<void> {
@@ -163,24 +163,27 @@ async function flip(path: string, where: (bytes: Buffer) => number): Promise<voi
   await writeFile(path, bytes);
 }
 
-test.each(Object.entries(damages))('a damaged checkpoint (%s) gives way to the one before it', async (_, damage) => {
-  const run = await newRun();
-  for (const step of [1, 2]) await run.saveCheckpoint('last', checkpointAt(step));
-  const folder = join(run.path, 'checkpoints', 'last');
-  await damage(join(folder, 'checkpoint.safetensors'));
-  const { progress, notice } = await run.checkpoint('last');
-  expect(progress).toEqual(checkpointAt(1).progress);
-  expect(notice).toContain('is damaged');
-  expect(notice).toContain('after step 1');
+test.each(Object.entries(damages))(
+  'falls back to the previous checkpoint if one is damaged (%s)',
+  async (_, damage) => {
+    const run = await newRun();
+    for (const step of [1, 2]) await run.saveCheckpoint('last', checkpointAt(step));
+    const folder = join(run.path, 'checkpoints', 'last');
+    await damage(join(folder, 'checkpoint.safetensors'));
+    const { progress, notice } = await run.checkpoint('last');
+    expect(progress).toEqual(checkpointAt(1).progress);
+    expect(notice).toContain('is damaged');
+    expect(notice).toContain('after step 1');
 
-  await damage(join(folder, 'previous.safetensors'));
-  await expect(run.checkpoint('last')).rejects.toMatchObject({ code: 'run-directory' });
-  await rm(folder, { recursive: true });
-  await expect(run.checkpoint('last')).rejects.toThrow('there is no checkpoint');
-  await run.release();
-});
+    await damage(join(folder, 'previous.safetensors'));
+    await expect(run.checkpoint('last')).rejects.toMatchObject({ code: 'run-directory' });
+    await rm(folder, { recursive: true });
+    await expect(run.checkpoint('last')).rejects.toThrow('has no checkpoint');
+    await run.release();
+  },
+);
 
-test('a checkpoint that cannot be written leaves the one there is, and no leftovers', async () => {
+test('a failed write leaves the existing checkpoint, and no leftovers', async () => {
   const run = await newRun();
   await run.saveCheckpoint('last', checkpointAt(1));
   const bad = checkpointAt(2);
@@ -191,7 +194,7 @@ test('a checkpoint that cannot be written leaves the one there is, and no leftov
   await run.release();
 });
 
-test('a damaged or missing source model is noticed', async () => {
+test('detects a damaged or missing source model', async () => {
   const run = await newRun();
   await flip(join(run.path, 'checkpoints', 'source.onnx'), (bytes) => bytes.length >> 1);
   await expect(run.source()).rejects.toThrow('checksum does not match');
@@ -202,7 +205,7 @@ test('a damaged or missing source model is noticed', async () => {
   await run.release();
 });
 
-test('metrics files hold each epoch once after a resume, with the times TensorBoard knew', async () => {
+test('metrics files have each epoch once after a resume, with the earlier times of TensorBoard', async () => {
   const run = await newRun();
   for (const epoch of [1, 2, 3, 200]) await run.appendRow(row(epoch));
   const [events] = (await readdir(run.path)).filter((name) => name.includes('tfevents'));
@@ -222,7 +225,7 @@ test('metrics files hold each epoch once after a resume, with the times TensorBo
   expect(csv.map((line) => line.split(',')[0])).toEqual(['epoch', '1', '2', '3']);
   expect((await readdir(run.path)).filter((name) => name.includes('tfevents'))).toEqual([events]);
   const after = await readFile(join(run.path, events));
-  // The header and two records are the very bytes, one record has come.
+  // The header and two records are unchanged, and one record is new.
   const scalars = epochScalars(row(3));
   const kept = eventFileHeader(0).length + 2 * scalarEvents(1, 0, scalars).length;
   expect(after.subarray(0, kept).equals(before.subarray(0, kept))).toBe(true);
@@ -230,7 +233,7 @@ test('metrics files hold each epoch once after a resume, with the times TensorBo
   await run.release();
 });
 
-test('what a killed process left unfinished is removed wherever a run writes', async () => {
+test('removes leftovers of a killed process from all folders of a run', async () => {
   const run = await newRun();
   await run.saveCheckpoint('last', checkpointAt(1));
   await run.writeFile('plots/loss.png', '');
@@ -243,7 +246,7 @@ test('what a killed process left unfinished is removed wherever a run writes', a
   expect((await readdir(run.path, { recursive: true })).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
-test('what has changed since the run began is named', async () => {
+test('names the facts that have changed since the start of the run', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'a.png');
   await writeFile(file, 'abc');

@@ -28,7 +28,7 @@ async function filled(limit = 1e6, count = 1) {
 }
 
 describe('features in a folder', () => {
-  it('are there for the next process', async () => {
+  it('are available to the next process', async () => {
     const { folder } = await filled(1e6, 3);
     const next = new FeatureFolder(folder, 1e6);
     expect(await next.get('key 2')).toEqual(Buffer.from(bytes(2)));
@@ -36,11 +36,11 @@ describe('features in a folder', () => {
   });
 
   it.each<[string, (file: string) => void]>([
-    ['cut off', (file) => truncateSync(file, 70)],
+    ['truncated', (file) => truncateSync(file, 70)],
     ['empty', (file) => truncateSync(file, 0)],
     ['one bit changed', (file) => writeFileSync(file, readFileSync(file).fill(readFileSync(file)[60] ^ 1, 60, 61))],
     ['something else', (file) => writeFileSync(file, 'a shopping list that is longer than a digest')],
-  ])('%s are removed and not used', async (_, spoil) => {
+  ])('%s files are removed and not used', async (_, spoil) => {
     const { folder } = await filled();
     const [file] = filesIn(folder);
     spoil(file);
@@ -51,7 +51,7 @@ describe('features in a folder', () => {
     expect(await next.get('key 0')).toEqual(Buffer.from(bytes(9)));
   });
 
-  it('of another key are not used', async () => {
+  it('of another key are ignored', async () => {
     const { folder } = await filled(1e6, 2);
     const [one, two] = filesIn(folder);
     renameSync(one, two);
@@ -59,7 +59,7 @@ describe('features in a folder', () => {
     expect(found).toEqual([undefined, undefined]);
   });
 
-  it('keep to the limit: what was not used for longest goes, what this process used stays', async () => {
+  it('respect the size limit: the least recently used ones go, those of this process stay', async () => {
     const { folder } = await filled(1e6, 4);
     const next = new FeatureFolder(folder, 4 * 132);
     for (const file of filesIn(folder)) utimesSync(file, 1000, 1000);
@@ -72,7 +72,7 @@ describe('features in a folder', () => {
     expect(kept).toEqual([true, true, true, true, false, false]);
   });
 
-  it('are not written where that is impossible, which is told once', async () => {
+  it('are not written if the folder is not writable, which is reported once', async () => {
     const folder = join(await temporaryFolder(), 'file');
     writeFileSync(folder, 'in the way');
     const told: string[] = [];
@@ -83,7 +83,7 @@ describe('features in a folder', () => {
     expect(told).toEqual([expect.stringContaining(folder)]);
   });
 
-  it('leave nothing of what was interrupted long ago', async () => {
+  it('remove old leftovers of interrupted writes', async () => {
     const { folder, features } = await filled(1e6, 0);
     mkdirSync(join(folder, '00'));
     const part = join(folder, '00', 'x.part');

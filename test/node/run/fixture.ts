@@ -18,7 +18,7 @@ export const row = (epoch: number): EpochRow => ({
   seconds: 0.1,
 });
 
-/** A checkpoint after so many steps: every weight tells which. */
+/** A checkpoint after a number of steps. Every weight encodes the step. */
 export function checkpointAt(step: number, size = 8): Checkpoint {
   return {
     progress: {

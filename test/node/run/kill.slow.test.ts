@@ -33,7 +33,7 @@ describe('a run killed with kill -9', () => {
       platform: 'node',
       format: 'esm',
       outfile: program,
-      // Libraries that are CommonJS inside ask for what an ES module does not have.
+      // CommonJS libraries use `require`, which an ES module does not have.
       banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
       logLevel: 'silent',
     });
@@ -43,7 +43,7 @@ describe('a run killed with kill -9', () => {
     await run.release();
   });
 
-  /** Starts the program; `saved()` is the last step that it said it had saved. */
+  /** Starts the program. `saved()` is the last step that it reported as saved. */
   function start(): { child: ChildProcess; saved: () => number; first: Promise<void> } {
     const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
@@ -56,7 +56,7 @@ describe('a run killed with kill -9', () => {
     return { child, first, saved: () => Number(said.split('\n').filter(Boolean).at(-1) ?? 0) };
   }
 
-  test('leaves its last checkpoint whole, at many instants, and nothing else once resumed', async () => {
+  test('always leaves an intact checkpoint, and no leftovers after a resume', async () => {
     let before = 0;
     for (let i = 0; i < 24; i++) {
       const { child, first, saved } = start();
@@ -67,7 +67,7 @@ describe('a run killed with kill -9', () => {
       const run = await openRun(path);
       const { progress, state, notice } = await run.checkpoint('last');
       expect(notice).toBeUndefined();
-      // It may have been killed after the rename and before it said so.
+      // The kill can come after the rename and before the report.
       expect(progress.step - saved()).toBeGreaterThanOrEqual(0);
       expect(progress.step - saved()).toBeLessThanOrEqual(1);
       expect(progress.step).toBeGreaterThan(before);
@@ -82,12 +82,12 @@ describe('a run killed with kill -9', () => {
     expect(files.sort()).toEqual(['checkpoint.safetensors', 'previous.safetensors']);
   });
 
-  test('gives its lock to the next one, and keeps it while it lives', async () => {
+  test('keeps its lock while it lives, and the next process takes it over', async () => {
     const { child, first } = start();
     await first;
     await expect(resumeRun(path)).rejects.toMatchObject({
       code: 'run-directory',
-      message: `process ${child.pid} is at work in ${path}`,
+      message: `process ${child.pid} is using ${path}`,
     });
     await expect(createRun({ out: path, data: 'images' })).rejects.toMatchObject({ code: 'run-directory' });
     child.kill('SIGKILL');

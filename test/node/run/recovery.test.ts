@@ -1,4 +1,4 @@
-// What a run is gone on from, and what it ships, after kills and damages.
+// The checkpoint that a run resumes from, and the one that it ships, after kills and damages.
 import { link, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -23,20 +23,20 @@ async function newRun(): Promise<RunWriter> {
   return run;
 }
 
-/** After an epoch, ten steps each. @param best the best epoch so far */
+/** After an epoch of ten steps. @param best the best epoch so far */
 function after(epoch: number, best: number): Checkpoint {
   const { progress, state } = checkpointAt(epoch * 10);
   return { progress: { ...progress, epoch, best: { epoch: best, loss: 1, accuracy: 1 } }, state };
 }
 
-test('a run that was killed before its source was whole is begun again under the same name', async () => {
+test('a run killed before its source was saved starts again under the same name', async () => {
   const run = await newRun();
   await run.release();
   const sources = join(run.path, 'checkpoints');
-  await expect(createRun({ out: run.path, data: '' })).rejects.toThrow('already holds a run');
+  await expect(createRun({ out: run.path, data: '' })).rejects.toThrow('already contains a run');
   await rm(join(sources, 'source.json'));
   await writeFile(join(sources, '.source.json.0123456789abcdef0123.tmp'), '{');
-  // What is not of a beginning is kept.
+  // Keeps files that do not belong to the start of a run.
   await writeFile(join(run.path, 'notes.txt'), 'mine');
   await expect(createRun({ out: run.path, data: '' })).rejects.toMatchObject({ code: 'run-directory' });
   await rm(join(run.path, 'notes.txt'));
@@ -48,7 +48,7 @@ test('a run that was killed before its source was whole is begun again under the
   await again.release();
 });
 
-test('a kill between the two names of a checkpoint leaves no third one', async () => {
+test('a kill between two renames of a checkpoint leaves no third file', async () => {
   const run = await newRun();
   await run.saveCheckpoint('last', after(1, 1));
   const folder = join(run.path, 'checkpoints', 'last');
@@ -61,7 +61,7 @@ test('a kill between the two names of a checkpoint leaves no third one', async (
   await run.release();
 });
 
-test('where both of the last are damaged, the best epoch is gone on from, and that is told', async () => {
+test('if both last checkpoints are damaged, resumes from the best epoch and reports it', async () => {
   const run = await newRun();
   expect(await run.newest()).toBeUndefined();
   for (const epoch of [1, 2, 3]) await run.saveCheckpoint('last', after(epoch, 1));
@@ -71,16 +71,16 @@ test('where both of the last are damaged, the best epoch is gone on from, and th
   for (const file of await readdir(folder)) await truncate(join(folder, file), 100);
   const newest = await run.newest();
   expect(newest!.progress.epoch).toBe(1);
-  expect(newest!.notice).toMatch(/is damaged.*; going on from the best epoch, after step 10$/);
+  expect(newest!.notice).toMatch(/is damaged.*; resuming from the best epoch, after step 10$/);
   await rm(join(run.path, 'checkpoints', 'best'), { recursive: true });
   await expect(run.newest()).rejects.toMatchObject({ code: 'run-directory' });
   await run.release();
 });
 
-test('what is shipped is the best epoch of the training that was, else the last one with a word', async () => {
+test('ships the best epoch of this training, else the last one with a notice', async () => {
   const run = await newRun();
   for (const epoch of [1, 2]) await run.saveCheckpoint('best', after(epoch, epoch));
-  // Saved before a kill, gone on elsewhere: this time epoch 2 was not the best.
+  // Saved before a kill, and resumed elsewhere: this time, epoch 2 was not the best.
   await run.saveCheckpoint('last', after(2, 1));
   const last = await run.checkpoint('last');
   const shipped = await run.shipped(last);
@@ -92,18 +92,18 @@ test('what is shipped is the best epoch of the training that was, else the last 
   const instead = await run.shipped(last);
   expect(instead.progress.step).toBe(20);
   expect(instead.notice).toMatch(
-    /^the weights of the best epoch, 1, are lost \(.*checksum.*\); taking those of the last step, 20$/,
+    /^the weights of the best epoch, 1, are lost \(.*checksum.*\); using those of the last step, 20$/,
   );
   await run.release();
 });
 
-test('a checkpoint that the disk cannot read gives way to the one before it', async () => {
+test('falls back to the previous checkpoint if the disk cannot read one', async () => {
   const run = await newRun();
   for (const epoch of [1, 2]) await run.saveCheckpoint('last', after(epoch, 1));
   await run.release();
   const path = join(run.path, 'checkpoints', 'last', 'checkpoint.safetensors');
   await rm(path);
-  // Reading a folder is an error of the system, as a bad sector is.
+  // Reading a folder is a system error, like a bad sector.
   await mkdir(path);
   const again = await resumeRun(run.path);
   expect(await again.newest()).toMatchObject({
@@ -113,7 +113,7 @@ test('a checkpoint that the disk cannot read gives way to the one before it', as
   await again.release();
 });
 
-test('a damaged checkpoint does not push out the one before it', async () => {
+test('a damaged checkpoint does not replace the previous one', async () => {
   const run = await newRun();
   for (const epoch of [1, 2]) await run.saveCheckpoint('last', after(epoch, 1));
   await run.release();

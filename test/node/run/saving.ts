@@ -1,4 +1,4 @@
-/** A process that saves checkpoints, one step after the other, until it is killed. It says after each which one it was. */
+/** A process that saves checkpoints, one step after the other, until it is killed. It reports each saved step. */
 import { resumeRun } from '../../../src/node/run/index.ts';
 import { checkpointAt } from './fixture.ts';
 

@@ -1,4 +1,4 @@
-// Every number against scikit-learn's: scripts/reference/metrics.py.
+// Compares all numbers with scikit-learn's: scripts/reference/metrics.py.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/random.ts';
@@ -54,7 +54,7 @@ const outcome = (label: number, probabilities: readonly number[]): Outcome => {
   return { label, predicted: said.indexOf(Math.max(...said)), probabilities: said };
 };
 
-/** The same to ten digits, through lists and objects. */
+/** Equal to ten digits, recursively. */
 function expectClose(got: unknown, wanted: unknown, where = ''): void {
   if (typeof wanted === 'number') expect(got, where).toBeCloseTo(wanted, 10);
   else if (wanted === null) expect(got, where).toBeNull();
@@ -70,7 +70,7 @@ describe.each(fixture.cases)('$name', ({ labels, probabilities, scores }) => {
   const classes = probabilities[0].length;
   const ranked = Array.from({ length: classes }, (_, c) => ranking(outcomes, c));
 
-  it('scores what was said', () => {
+  it('scores predicted classes', () => {
     const confusion = confusionMatrix(outcomes, classes);
     expect(confusion).toEqual(scores.confusion);
     expectClose(scoresByClass(countsOf(confusion)), scores.perClass);
@@ -94,7 +94,7 @@ describe.each(fixture.cases)('$name', ({ labels, probabilities, scores }) => {
     expectClose(recall, scores.precisionRecall);
   });
 
-  it('scores the probabilities', () => {
+  it('scores probabilities', () => {
     expectClose(logLoss(outcomes), scores.logLoss);
     expectClose(brier(outcomes), scores.brier);
     const { error, worst, bins } = calibration(outcomes);
@@ -104,7 +104,7 @@ describe.each(fixture.cases)('$name', ({ labels, probabilities, scores }) => {
     expectClose(own, scores.calibration);
   });
 
-  it('finds the same temperature, at which the loss is least', () => {
+  it('finds the same temperature, with the minimum loss', () => {
     const found = fitTemperature(outcomes);
     if (found === null || scores.temperature === null) return expect(found).toBe(scores.temperature);
     expect(found / scores.temperature).toBeCloseTo(1, 6);
@@ -121,12 +121,12 @@ describe.each(fixture.cases)('$name', ({ labels, probabilities, scores }) => {
 });
 
 describe('ranking', () => {
-  it('averages the classes that have an area', () => {
+  it('averages the classes with an area', () => {
     expect(meanDefined([0.5, null, 1])).toBe(0.75);
     expect(meanDefined([null])).toBeNull();
   });
 
-  it('of nothing is nothing', () => {
+  it('is undefined without samples', () => {
     expect(areaUnderRoc(ranking([], 0))).toBeNull();
     expect(rocCurve(ranking([], 0))).toBeNull();
     expect(precisionRecallCurve(ranking([], 0))).toBeNull();
@@ -136,11 +136,11 @@ describe('ranking', () => {
 });
 
 describe('temperature', () => {
-  /** Samples that say `confidence` of one of two classes and are right in 3 of 4. */
+  /** Samples with a `confidence` for one of two classes, of which 3 in 4 are correct. */
   const overconfident = (samples: number, confidence: number) =>
     Array.from({ length: samples }, (_, i) => outcome(i % 4 === 0 ? 1 : 0, [confidence, 1 - confidence]));
 
-  it('makes what is said as often right as it says', () => {
+  it('makes the confidence equal to the accuracy', () => {
     const outcomes = overconfident(400, 0.98);
     const temperature = fitTemperature(outcomes)!;
     // ln(0.98/0.02) / T = ln(0.75/0.25)
@@ -148,7 +148,7 @@ describe('temperature', () => {
     expect(tempered(outcomes[0].probabilities, temperature)[0]).toBeCloseTo(0.75, 6);
   });
 
-  it('measures with parts that had no part in it', () => {
+  it('measures by cross-validation', () => {
     const outcomes = overconfident(400, 0.98);
     const crossed = crossFitted(outcomes, { seed: 3 });
     expect(calibration(outcomes).error).toBeCloseTo(0.23, 6);
@@ -158,7 +158,7 @@ describe('temperature', () => {
     expect(crossed.map(({ predicted }) => predicted)).toEqual(outcomes.map(({ predicted }) => predicted));
   });
 
-  it('leaves probabilities of 0 at 0, and does not overflow', () => {
+  it('keeps probabilities of 0, and does not overflow', () => {
     expect(Array.from(tempered(Float32Array.of(1, 0, 0), 2))).toEqual([
       1,
       expect.closeTo(0, 15),
@@ -169,7 +169,7 @@ describe('temperature', () => {
 });
 
 describe('intervals', () => {
-  it.each(fixture.wilson)("are Wilson's for %i of %i", (hits, total, low, high) => {
+  it.each(fixture.wilson)('are Wilson intervals for %i of %i', (hits, total, low, high) => {
     expectClose(wilson(hits / total, total), [low, high]);
   });
 
@@ -182,7 +182,7 @@ describe('intervals', () => {
     );
   });
 
-  it('come from resamples that a seed repeats, and cover what the normal distribution says of a mean', () => {
+  it('come from seeded resamples, and agree with the normal distribution for a mean', () => {
     const random = new Random(1);
     const values = Array.from({ length: 400 }, () => random.normal());
     const mean = values.reduce((a, b) => a + b) / 400;
@@ -197,7 +197,7 @@ describe('intervals', () => {
   });
 });
 describe('confusedPairs', () => {
-  it('names the most frequent mistake first', () => {
+  it('lists the most frequent mistake first', () => {
     expect(
       confusedPairs([
         [9, 1, 0],

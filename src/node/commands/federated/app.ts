@@ -8,13 +8,13 @@ const TEMPLATE = join(TEMPLATES, 'flower');
 const PROJECT = 'pyproject.toml';
 
 export interface FederatedAppRequest {
-  /** The folder to write; it must be empty, if it is there. */
+  /** The folder to write. It must be empty or absent. */
   readonly folder: string;
-  /** As for a training; a path is made absolute, since Flower runs the app from another folder. */
+  /** As for a training. Thaw makes a path absolute, because Flower runs the app in another folder. */
   readonly model?: string;
-  /** The classes of all machines together. */
+  /** The classes of all machines. */
   readonly labels?: readonly string[];
-  /** Where the clients of a simulation have their images, `{}` being a client's number from 0. */
+  /** Image folder of each client of a simulation, with `{}` for the client's number, from 0. */
   readonly data?: string;
   readonly strategy?: string;
 }
@@ -22,29 +22,33 @@ export interface FederatedAppRequest {
 const STRATEGIES = ['fedavg', 'fedprox', 'fedadam'];
 
 /**
- * Writes a Flower App whose clients train by `thaw round`.
+ * Writes a Flower App with clients that train with `thaw round`.
  *
- * @returns its files, by their paths in the folder
- * @throws ThawError `run-directory` where the folder has something in it, `bad-config` for what the app could not be run with
+ * @returns its files, as paths relative to the folder
+ * @throws ThawError `run-directory` if the folder is not empty, `bad-config` for values that the app could not use
  */
 export async function writeFederatedApp(request: FederatedAppRequest): Promise<string[]> {
   const { folder, model, labels, data, strategy } = request;
   if (strategy !== undefined && !STRATEGIES.includes(strategy)) {
-    throw new ThawError('bad-config', `there is no strategy "${strategy}"`, `Choose one of: ${STRATEGIES.join(', ')}`);
+    throw new ThawError('bad-config', `unknown strategy "${strategy}"`, `Choose one of: ${STRATEGIES.join(', ')}`);
   }
   const comma = labels?.find((label) => label.includes(','));
   if (comma !== undefined) {
-    throw new ThawError('bad-config', `the label "${comma}" has a comma in it`, 'The app keeps labels between commas');
+    throw new ThawError(
+      'bad-config',
+      `the label "${comma}" contains a comma`,
+      'Rename the label: the app separates labels by commas',
+    );
   }
   if (data !== undefined && !data.includes('{}')) {
     throw new ThawError(
       'bad-config',
       `all clients of a simulation would have the same images, ${data}`,
-      'Write {} for the number of the client, as in shares/{}',
+      'Use {} for the number of the client, such as shares/{}',
     );
   }
   if (existsSync(folder) && (await readdir(folder)).length)
-    throw new ThawError('run-directory', `${folder} is not empty`, 'Give a folder that is not there yet');
+    throw new ThawError('run-directory', `${folder} is not empty`, 'Give an empty or new folder');
   const values = {
     model: model !== undefined && existsSync(model) ? resolve(model) : model,
     labels: labels?.join(','),
@@ -54,7 +58,7 @@ export async function writeFederatedApp(request: FederatedAppRequest): Promise<s
   };
   const project = withValues(await readFile(join(TEMPLATE, PROJECT), 'utf8'), values);
   await mkdir(folder, { recursive: true });
-  // What running the template where it lies may have left is no part of it.
+  // A template that was run in place contains a Python cache.
   await cp(TEMPLATE, folder, { recursive: true, filter: (path) => basename(path) !== '__pycache__' });
   await writeFile(join(folder, PROJECT), project);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -62,7 +66,7 @@ export async function writeFederatedApp(request: FederatedAppRequest): Promise<s
   return files.map((file) => file.slice(join(folder, '/').length)).sort();
 }
 
-/** The project with other values of its lines `key = "…"`. A JSON string is one of TOML, too. */
+/** Replaces values in lines `key = "…"`. A JSON string is also a TOML string. */
 function withValues(toml: string, values: Readonly<Record<string, string | undefined>>): string {
   let text = toml;
   for (const [key, value] of Object.entries(values)) {

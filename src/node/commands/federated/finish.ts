@@ -26,20 +26,20 @@ import { newRecord, type RunRecord, saveRecord } from '../record.ts';
 import { readStateFile } from '../round/index.ts';
 import { prepareRound } from '../round/prepare.ts';
 import { runEnvironmentOf } from '../run-environment.ts';
-import { noise } from './noise.ts';
+import { noiseSource } from './noise.ts';
 import { readFederationRecord } from './record.ts';
 import { federationOf, rowsOf, stageInfos, stageSettings } from './summary.ts';
 
 export interface FinishFederationRequest {
-  /** Where the server of a federation wrote its state and its record, or the app that has that in `federation`. */
+  /** Folder with the state and the record of the server, or an app with them in `federation`. */
   readonly folder: string;
-  /** Labelled samples to measure the finished model on, as for `evaluate`; without them the clients' own measurements count. */
+  /** Labelled samples to evaluate the finished model, as for `evaluate`. Without them, the measurements of the clients count. */
   readonly data?: string;
-  /** Where the model is now, if that is not where it was. */
+  /** The model's current path, if it has moved. */
   readonly model?: string;
-  /** The run directory; `run` in the folder unless given. One that was cut off is made again. */
+  /** The run directory. Default: `run` in the folder. An unfinished one is overwritten. */
   readonly out?: string;
-  /** The state of an earlier round, of those that the server keeps; the last one unless given. */
+  /** Finish from the state of this round, if the server still has it. Default: the last round. */
   readonly round?: number;
 }
 
@@ -47,9 +47,9 @@ const STATE = 'state.safetensors';
 const STATES = 'states';
 
 /**
- * The last state of a federation, or that of an earlier round, becomes a finished model in a run directory, with a report of all rounds to it.
+ * Turns the last state of a federation, or an earlier one, into a run directory with the finished model and a report of all rounds.
  *
- * @throws ThawError where the folder has no state or no whole record, or the model is another one
+ * @throws ThawError if the folder has no state or no intact record, or if the model is another one
  */
 export async function finishFederation(
   request: FinishFederationRequest,
@@ -59,16 +59,12 @@ export async function finishFederation(
   const bytes = await readStateFile(await stateFile(folder, request.round));
   const state = readRoundState(bytes);
   const done = roundsIn(bytes);
-  const told = await readFederationRecord(folder, done);
-  const model = request.model ?? told.sittings.at(-1)?.model;
+  const recorded = await readFederationRecord(folder, done);
+  const model = request.model ?? recorded.sittings.at(-1)?.model;
   if (model === undefined)
-    throw new ThawError(
-      'bad-config',
-      `the record in ${folder} does not name the model`,
-      'Say where it is: --model FILE',
-    );
-  const stages = stageSettings(told.rounds);
-  const { stages: _, ...common } = told.rounds.at(-1)!.settings;
+    throw new ThawError('bad-config', `the record in ${folder} does not name the model`, 'Give it with --model FILE');
+  const stages = stageSettings(recorded.rounds);
+  const { stages: _, ...common } = recorded.rounds.at(-1)!.settings;
   const given = readSettings({ ...common, stages: stages.map(({ stage: _, ...settings }) => settings) });
   const prepared = await prepareRound({ model, settings: given }, state, hooks);
   const { resolved, format: preprocessing, task, runtime, settings, network, anatomy } = prepared;
@@ -82,8 +78,8 @@ export async function finishFederation(
   try {
     hooks.onEvent?.({ type: 'run', path: shownPath(run.path) });
     const config = trainingConfigOf(settings);
-    const infos = stageInfos({ network, anatomy, config }, told.rounds);
-    const rows = rowsOf(told, infos, task.metric);
+    const infos = stageInfos({ network, anatomy, config }, recorded.rounds);
+    const rows = rowsOf(recorded, infos, task.metric);
     const about: About = {
       model: resolved.source,
       data: request.data ?? "the clients' own data",
@@ -95,10 +91,10 @@ export async function finishFederation(
       sourceConfig: resolved.config,
     };
     const samples = await identifySamples(dataset, dataPath);
-    const seconds = rows.reduce((all, row) => all + row.seconds, told.evaluation?.seconds ?? 0);
+    const seconds = rows.reduce((all, row) => all + row.seconds, recorded.evaluation?.seconds ?? 0);
     const record: RunRecord = {
       ...newRecord(prepared.continued),
-      created: told.sittings[0]?.time ?? told.rounds[0].time,
+      created: recorded.sittings[0]?.time ?? recorded.rounds[0].time,
       stages: infos.map((info) => ({ ...info, why: 'finished' })),
       seconds,
       stopped: 'finished',
@@ -113,7 +109,9 @@ export async function finishFederation(
     await run.saveCheckpoint('last', { progress, state: state.tensors });
     await saveRecord(run, record);
     const measured = dataset.val.length > 0;
-    const val = measured ? plainSource(dataset.val, preprocessing, hooks) : noise(preprocessing, task, settings.seed);
+    const val = measured
+      ? plainSource(dataset.val, preprocessing, hooks)
+      : noiseSource(preprocessing, task, settings.seed);
     const test = dataset.test.length ? plainSource(dataset.test, preprocessing, hooks) : undefined;
     const session = new Session({
       ...prepared,
@@ -123,27 +121,27 @@ export async function finishFederation(
       features: await openFeatures({ settings, runtime }, hooks),
       sourceConfig: resolved.config,
     });
-    const federation = federationOf(told, task.metric);
+    const federation = federationOf(recorded, task.metric);
     const outcome = await finishRun({ session, run, about, record, federation }, hooks);
-    if (outcome.status === 'finished') await run.madeWhole();
+    if (outcome.status !== 'interrupted') await run.markFinished();
     return outcome;
   } finally {
     await run.release();
   }
 }
 
-/** @throws ThawError `not-found` where there is no state */
+/** @throws ThawError `not-found` if there is no state */
 function stateFolder(given: string): string {
   const found = [given, join(given, 'federation')].find((folder) => existsSync(join(folder, STATE)));
   if (found !== undefined) return found;
   throw new ThawError(
     'not-found',
     `${given} has no ${STATE}`,
-    'Give the folder that the federation wrote (out of its app); before its first round there is nothing to finish',
+    'Give the folder that the federation wrote, after at least one round',
   );
 }
 
-/** @throws ThawError `not-found` where the state of a round is not there, naming those that are */
+/** @throws ThawError `not-found` if the state of the round is missing; the message lists the states that exist */
 async function stateFile(folder: string, round: number | undefined): Promise<string> {
   const last = join(folder, STATE);
   if (round === undefined) return last;
@@ -156,19 +154,19 @@ async function stateFile(folder: string, round: number | undefined): Promise<str
     'not-found',
     `${folder} does not have the state of round ${round}`,
     kept.length
-      ? `It has those of the rounds ${kept.sort((a, b) => a - b).join(', ')}: the server keeps as many as keep says in its app`
-      : 'The server keeps as many as keep says in its app',
+      ? `Choose one of the rounds ${kept.sort((a, b) => a - b).join(', ')}: the server keeps as many states as keep in the app says`
+      : 'The server keeps as many states as keep in the app says',
   );
 }
 
-/** Rounds that went into a state that a server wrote. */
+/** Number of rounds in the metadata of a server's state. */
 function roundsIn(bytes: Uint8Array): number {
   const rounds = Number(readSafetensors(bytes).metadata.rounds ?? 0);
   if (Number.isSafeInteger(rounds) && rounds >= 0) return rounds;
-  throw new ThawError('bad-data', "the state's number of rounds is damaged", 'Take the state of an earlier round');
+  throw new ThawError('bad-data', "the state's number of rounds is damaged", 'Use the state of an earlier round');
 }
 
-/** As a shell takes it, from any folder. */
+/** The command for a shell, valid in any folder. */
 function finishCommand({ data, model, round }: FinishFederationRequest, folder: string, out: string): string {
   const here = (path: string) => quoted(existsSync(path) ? resolve(path) : path);
   const options = [
@@ -179,7 +177,7 @@ function finishCommand({ data, model, round }: FinishFederationRequest, folder: 
   return ['thaw federated finish', here(folder), ...(data === undefined ? [] : [here(data)]), ...options].join(' ');
 }
 
-/** `run`, or the first of `run-2`, `run-3`, … that is not there or was cut off. */
+/** `run`, or the first of `run-2`, `run-3`, … that is absent or unfinished. */
 async function freePlace(folder: string): Promise<string> {
   for (let n = 1; ; n++) {
     const path = join(folder, n === 1 ? 'run' : `run-${n}`);
@@ -187,7 +185,7 @@ async function freePlace(folder: string): Promise<string> {
   }
 }
 
-/** What the finished model is measured on: nothing is held back for training. */
+/** The data for the evaluation. Nothing is held out for training. */
 async function openMeasured(
   data: string | undefined,
   format: InputFormat,
@@ -201,5 +199,5 @@ async function openMeasured(
   const { train, val, test } = opened;
   const measured = val.length ? val : test.length ? test : train;
   if (measured.length) return { ...opened, train: [], val: measured, test: val.length ? test : [] };
-  throw new ThawError('bad-data', `${basename(data)} has nothing to measure the model on`, 'Give labelled samples');
+  throw new ThawError('bad-data', `${basename(data)} has no samples to evaluate the model`, 'Give labelled samples');
 }

@@ -10,29 +10,29 @@ import { round } from '../round/index.ts';
 import { type SuperLinkAddress, transportTo } from './transport.ts';
 
 export interface JoinRequest extends SuperLinkAddress {
-  /** As for a training; the federation's state says of which model it is. */
+  /** As for a training. The federation's state defines the expected model. */
   readonly model: string;
   readonly data: string;
-  /** An OpenSSH private key file of a node that `flwr supernode register` told the SuperLink of; a new node registers itself. */
+  /** OpenSSH private key file of a node registered with `flwr supernode register`. Without it, a new node registers itself. */
   readonly key?: string;
-  /** What this machine decides for itself: device and cache. */
+  /** Settings that each machine chooses: device and cache. */
   readonly settings?: Pick<TrainSettingsInput, 'device' | 'cache' | 'cacheMemory' | 'cacheDisk'>;
-  /** Milliseconds between two questions for messages. */
+  /** Milliseconds between two requests for messages. */
   readonly poll?: number;
 }
 
 export interface JoinHooks {
   readonly onEvent?: (event: JobEvent | NodeEvent) => void;
-  /** Ends the node, after it has told the SuperLink. */
+  /** Ends the node, after it has signed off from the SuperLink. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Takes part in the federations of a Flower SuperLink until asked to stop: rounds of the app that `writeFederatedApp` writes, on this
- * machine's data.
+ * Takes part in the federations of a Flower SuperLink until the signal stops it: trains the rounds of the app of `writeFederatedApp` on the
+ * data of this machine.
  *
- * @throws ThawError `network` where the SuperLink cannot be reached at first, is of a version that is not spoken, or does not take the node;
- * `not-found` or `bad-model` where the model cannot be read
+ * @throws ThawError `network` if the SuperLink is not reachable at the start, has an unsupported version, or rejects the node;
+ * `not-found` or `bad-model` if the model cannot be read
  */
 export async function joinFederation(request: JoinRequest, { onEvent, signal }: JoinHooks = {}): Promise<void> {
   const { model, data, key, settings, poll } = request;
@@ -55,15 +55,15 @@ export async function joinFederation(request: JoinRequest, { onEvent, signal }: 
   });
 }
 
-/** Bytes besides the model's own that a state may have: a new head, adapters. */
+/** Extra bytes of a state besides the model's own parameters: a new head, adapters. */
 const BESIDES = 64 * 2 ** 20;
 
-/** Bytes of a message whose state has all that the model has, in single precision, and some. */
+/** Maximum bytes of a message: all parameters of the model in single precision, plus a margin. */
 async function messageLimit(spec: string, hooks: JoinHooks): Promise<number> {
   const { path } = await fetchModel(spec, hooks);
   const { initializers } = (await readModelFile(path)).graph;
   const elements = [...initializers.values()].reduce((all, { shape }) => all + elementCount(shape), 0);
-  // Weights may be in `Constant` nodes, too.
+  // Weights can also be in `Constant` nodes.
   return 4 * elements + (await stat(path)).size + BESIDES;
 }
 

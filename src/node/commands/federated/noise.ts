@@ -9,10 +9,10 @@ import { plainSource } from '../inputs.ts';
 const SAMPLES = 8;
 
 /**
- * Samples of no meaning, to compare an exported model with its training on where there are no others. Nothing is measured on them.
- * Of images, normalized noise; of texts, the names of what there is to tell apart.
+ * Random samples to compare an exported model with its training if there is no data. Thaw measures nothing on them. For images, normalized
+ * noise; for texts, the class names.
  */
-export function noise(format: InputFormat, task: Task, seed: number): BatchSource {
+export function noiseSource(format: InputFormat, task: Task, seed: number): BatchSource {
   if (isText(format)) {
     const samples = task.classes.slice(0, SAMPLES).map((text) => ({ file: '', label: 0, text }));
     return plainSource(samples, format);

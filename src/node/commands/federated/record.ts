@@ -8,7 +8,7 @@ const scores = z.record(z.string(), z.number().nullable());
 const amount = z.number().nonnegative();
 const time = z.string().refine((text) => Number.isFinite(Date.parse(text)), 'it is not a time');
 
-/** A client in a round: its scores and bytes, or why there are none. `val` is of the state that it was sent. */
+/** A client in a round: its scores and bytes, or why it has none. `val` measures the state that it received. */
 const clientSchema = z.object({
   client: z.string(),
   name: z.string().optional(),
@@ -57,31 +57,27 @@ type Line = z.output<typeof lineSchema>;
 export type RecordedClient = z.output<typeof clientSchema>;
 export type RecordedRound = Extract<Line, { type: 'round' }>;
 
-/** What the server of a federation wrote down: every start, every round, the last evaluation. */
+/** The record of a federation's server: its starts, its rounds, and the last evaluation. */
 export interface FederationRecord {
   readonly sittings: readonly Extract<Line, { type: 'sitting' }>[];
-  /** In their order, from 1. */
+  /** In order, from 1. */
   readonly rounds: readonly RecordedRound[];
-  /** Of the last round's state; absent where the server ended before it. */
+  /** Evaluation of the last round's state. Absent if the server ended before it. */
   readonly evaluation?: Extract<Line, { type: 'evaluation' }>;
 }
 
 export const RECORD = 'record.jsonl';
 
 /**
- * @param folder with `record.jsonl`
- * @param done rounds that are in the state: what comes after them is not counted
- * @throws ThawError `bad-data` where a line is damaged or a round is missing, `not-found` where there is no record
+ * @param folder folder with `record.jsonl`
+ * @param done number of rounds in the state; later ones are ignored
+ * @throws ThawError `bad-data` if a line is damaged or a round is missing, `not-found` if there is no record
  */
 export async function readFederationRecord(folder: string, done: number): Promise<FederationRecord> {
   const file = join(folder, RECORD);
   const text = await readTextIfThere(file);
   if (text === undefined) {
-    throw new ThawError(
-      'not-found',
-      `there is no ${file}`,
-      'Give the folder that the federation wrote (out of its app)',
-    );
+    throw new ThawError('not-found', `${file} does not exist`, 'Give the folder that the federation wrote');
   }
   const lines = text
     .split('\n')
@@ -91,7 +87,7 @@ export async function readFederationRecord(folder: string, done: number): Promis
   const missing = Array.from({ length: done }, (_, i) => i + 1).find((n) => rounds[n - 1]?.round !== n);
   if (missing !== undefined || !done) {
     const what = done ? `${file} does not have the rounds 1 to ${done}, once each` : 'no round is finished';
-    throw new ThawError('bad-data', what, 'Run the federation on: flwr run APP');
+    throw new ThawError('bad-data', what, 'Continue the federation: flwr run APP');
   }
   return {
     sittings: lines.filter((line) => line.type === 'sitting'),
@@ -102,7 +98,7 @@ export async function readFederationRecord(folder: string, done: number): Promis
   };
 }
 
-/** What clients measured of a state when it was sent for the next round, as if that had been all. */
+/** The clients' measurements of a state at the start of the next round, used as its evaluation. */
 const measuredNext = (next: RecordedRound | undefined): FederationRecord['evaluation'] =>
   next && {
     type: 'evaluation',

@@ -1,4 +1,4 @@
-/** What a federation's record comes to in the words of a run: stages, rows, and the clients' part of the report. */
+/** Converts the record of a federation to the parts of a run: stages, rows, and the clients' part of the report. */
 import { selectionText } from '../../../compiler/surgery/index.ts';
 import { own } from '../../../own.ts';
 import type { FederationReport } from '../../../report/index.ts';
@@ -14,7 +14,7 @@ import {
 } from '../../../training/index.ts';
 import type { FederationRecord, RecordedClient, RecordedRound } from './record.ts';
 
-/** The stages that had rounds: how each trained, and the epochs that a client had in all of its rounds. */
+/** The stages that had rounds, with their settings and the total epochs per client. */
 export function stageSettings(rounds: readonly RecordedRound[]) {
   const numbers = [...new Set(rounds.map(({ stage }) => stage))].sort((a, b) => a - b);
   return numbers.map((stage) => {
@@ -32,10 +32,10 @@ export function stageInfos(
   const plans = planStages(config, anatomy).map((stage) =>
     trainingPlan(config, stage, anatomy, anatomy.head.graphOutput),
   );
-  const told = stageSettings(rounds);
-  return told.map(({ stage, train, lr }, i) => ({
+  const settings = stageSettings(rounds);
+  return settings.map(({ stage, train, lr }, i) => ({
     stage: i + 1,
-    stages: told.length,
+    stages: settings.length,
     train: selectionText(train),
     ...layersOf(network, anatomy, plans[i], plans.slice(0, i)),
     epochs: rounds.filter((round) => round.stage === stage).length,
@@ -45,7 +45,7 @@ export function stageInfos(
 
 type Part = 'train' | 'val';
 
-/** A client's scores; what it could not say is NaN. */
+/** A client's scores. Missing numbers are NaN. */
 const scoresOf = (client: RecordedClient | undefined, part: Part): Scores | undefined => {
   const { examples: _, ...scores } = client?.[part] ?? {};
   const numbers = Object.fromEntries(Object.entries(scores).map(([name, value]) => [name, value ?? Number.NaN]));
@@ -54,30 +54,30 @@ const scoresOf = (client: RecordedClient | undefined, part: Part): Scores | unde
 
 const weightOf = (client: RecordedClient, part: Part): number => client[part]?.examples ?? client.examples ?? 0;
 
-/** The clients' mean, by their samples: of the scores that half of them have at least, each over those that have it. */
+/** Mean over the clients, weighted by samples. It has the scores that at least half of the clients report. */
 function meanOf(clients: readonly RecordedClient[], part: Part, metric: Metric): Scores {
-  const told = clients.flatMap((client) => {
+  const reported = clients.flatMap((client) => {
     const scores = scoresOf(client, part);
     return scores ? [{ scores, weight: weightOf(client, part) }] : [];
   });
-  const having = (name: string) => told.filter(({ scores }) => Number.isFinite(scores[name]));
-  const names = new Set(['loss', metric.key, ...told.flatMap(({ scores }) => Object.keys(scores))]);
+  const having = (name: string) => reported.filter(({ scores }) => Number.isFinite(scores[name]));
+  const names = new Set(['loss', metric.key, ...reported.flatMap(({ scores }) => Object.keys(scores))]);
   const mean = (name: string) => {
     const own = having(name);
     const total = own.reduce((all, { weight }) => all + weight, 0);
     return total ? own.reduce((all, { scores, weight }) => all + (weight / total) * scores[name]!, 0) : Number.NaN;
   };
-  const common = [...names].filter((name) => 2 * having(name).length >= told.length);
+  const common = [...names].filter((name) => 2 * having(name).length >= reported.length);
   return Object.fromEntries(
     [...new Set(['loss', metric.key, ...common])].map((name) => [name, mean(name)]),
   ) as unknown as Scores;
 }
 
-/** Who measured the state of round `i` (from 0): it was sent for the next round, or for the last evaluation. */
+/** The clients that measured the state of round `i` (from 0), at the start of the next round or in the last evaluation. */
 const measuring = ({ rounds, evaluation }: FederationRecord, i: number): readonly RecordedClient[] =>
   rounds[i + 1]?.clients ?? evaluation?.clients ?? [];
 
-/** A row for each round. */
+/** One row per round. */
 export function rowsOf(record: FederationRecord, stages: readonly StageInfo[], metric: Metric): EpochRow[] {
   const numbers = stageSettings(record.rounds).map(({ stage }) => stage);
   return record.rounds.map(({ round, stage, settings, seconds, clients }, i) => ({
@@ -93,7 +93,7 @@ export function rowsOf(record: FederationRecord, stages: readonly StageInfo[], m
 
 const STRATEGIES: Readonly<Record<string, string>> = { fedavg: 'FedAvg', fedprox: 'FedProx', fedadam: 'FedAdam' };
 
-/** Names of clients: those that they were registered by, else numbers in the order in which they came. */
+/** Client names: registered names, else numbers in order of appearance. */
 function namesOf(clients: readonly RecordedClient[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const { client, name } of clients) if (!names.has(client)) names.set(client, name ?? `client ${names.size + 1}`);

@@ -5,25 +5,25 @@ import { fetchTransport, readWithin, type Transport } from '../../../federated/f
 import { publicAddress } from '../../../secrets.ts';
 
 export interface SuperLinkAddress {
-  /** `host:port`, or an address with `https:` and perhaps a path, as of a proxy. */
+  /** `host:port`, or an `https:` address, optionally with a path (behind a proxy). */
   readonly superlink: string;
-  /** Whether it speaks HTTP without TLS. */
+  /** Whether the SuperLink uses HTTP without TLS. */
   readonly insecure?: boolean;
-  /** A PEM file of certificates to trust in place of the usual ones. */
+  /** PEM file of certificates to trust instead of the usual ones. */
   readonly rootCertificates?: string;
 }
 
 /**
- * How a SuperLink is reached.
+ * The connection to a SuperLink.
  *
- * @throws ThawError `bad-config` for an address that is none, `not-found` for certificates that are not there
+ * @throws ThawError `bad-config` for an invalid address, `not-found` if the certificates do not exist
  */
 export async function transportTo(address: SuperLinkAddress): Promise<Transport> {
   const url = addressOf(address);
   const { rootCertificates } = address;
   if (rootCertificates === undefined) return fetchTransport(url);
   if (address.insecure)
-    throw new ThawError('bad-config', '--root-certificates and --insecure exclude each other', 'Leave one of them out');
+    throw new ThawError('bad-config', '--root-certificates and --insecure contradict each other', 'Remove one of them');
   const ca = await readFile(rootCertificates).catch((cause: Error) => {
     throw new ThawError(
       'not-found',
@@ -31,7 +31,7 @@ export async function transportTo(address: SuperLinkAddress): Promise<Transport>
       'Check --root-certificates',
     );
   });
-  return trusting(url, ca);
+  return withRootCertificates(url, ca);
 }
 
 function addressOf({ superlink, insecure = false }: SuperLinkAddress): string {
@@ -40,19 +40,23 @@ function addressOf({ superlink, insecure = false }: SuperLinkAddress): string {
   if (!url?.hostname || url.username || url.password || url.search) {
     throw new ThawError(
       'bad-config',
-      `${publicAddress(full).replace(/^https?:\/\//, '')} is no address of a SuperLink`,
-      'Write host:port, as in 10.0.0.5:8000',
+      `${publicAddress(full).replace(/^https?:\/\//, '')} is not the address of a SuperLink`,
+      'Write host:port, such as 10.0.0.5:8000',
     );
   }
   if (url.protocol === 'http:' && !insecure)
-    throw new ThawError('bad-config', `${superlink} is not encrypted`, 'Write https:, or say --insecure');
+    throw new ThawError('bad-config', `${superlink} is not encrypted`, 'Use https:, or add --insecure');
   if (url.protocol === 'https:' && insecure)
-    throw new ThawError('bad-config', `--insecure says that ${superlink} is not encrypted`, 'Leave out one of the two');
+    throw new ThawError(
+      'bad-config',
+      `--insecure contradicts the encrypted address ${superlink}`,
+      'Remove --insecure, or use http:',
+    );
   return `${url.origin}${url.pathname}`;
 }
 
-/** Over TLS with certificates of its own to trust, which `fetch` cannot be told. */
-function trusting(address: string, ca: Buffer): Transport {
+/** TLS with custom root certificates, which `fetch` does not support. */
+function withRootCertificates(address: string, ca: Buffer): Transport {
   const agent = new Agent({ ca, keepAlive: true });
   const base = address.replace(/\/+$/, '');
   return {

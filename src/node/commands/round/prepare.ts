@@ -19,19 +19,19 @@ export interface RoundInputs {
   readonly settings?: TrainSettingsInput;
 }
 
-/** A model of this machine made ready for a federation's rounds. */
+/** A model prepared for the rounds of a federation on this machine. */
 export interface PreparedRound extends Prepared {
   readonly runtime: Runtime;
   readonly resolved: ResolvedModel;
 }
 
-/** The model of a round from its file, and the device that it asks for. */
+/** Reads the model of a round, and opens the device of the settings. */
 export async function openRoundModel(
   { model: spec, settings: given = {} }: RoundInputs,
   hooks: JobHooks,
 ): Promise<{ readonly runtime: Runtime; readonly resolved: ResolvedModel; readonly inputs: Inputs }> {
   const resolved = await fetchModel(spec, hooks);
-  // Rounds are processes of their own: outputs of the frozen layers outlive them on disk only.
+  // Each round is a separate process, so only a disk cache keeps the features between rounds.
   const settings: TrainSettingsInput = { cache: 'disk', ...given };
   const runtime = await openRuntime(readSettings({ device: given.device }).device, hooks);
   return {
@@ -42,8 +42,8 @@ export async function openRoundModel(
 }
 
 /**
- * @param state says what is learned, and by which seed; without one the data does, or the labels among the settings
- * @throws ThawError if the state is of another model or does not fit the settings
+ * @param state defines the classes and the seed; without a state, the data or the labels in the settings define the classes
+ * @throws ThawError if the state belongs to another model or does not fit the settings
  */
 export async function prepareRound(
   request: RoundInputs,

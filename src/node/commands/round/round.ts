@@ -17,11 +17,11 @@ import { openRoundModel, prepareRound, type RoundInputs } from './prepare.ts';
 
 export interface RoundRequest extends RoundInputs, RoundMode {
   readonly data: string;
-  /** The state that the round begins with: a safetensors file. */
+  /** The initial state of the round: a safetensors file. */
   readonly state: Uint8Array;
 }
 
-/** One machine's part of a federation's round on data from files: see `ownRound`. */
+/** Runs this machine's part of a round on data from files; see `ownRound`. */
 export async function round(request: RoundRequest, hooks: JobHooks = {}): Promise<RoundOutcome> {
   const { data, state, proximal, evaluateOnly, measure } = request;
   const { runtime, inputs } = await openRoundModel(request, hooks);
@@ -30,13 +30,13 @@ export async function round(request: RoundRequest, hooks: JobHooks = {}): Promis
 }
 
 export interface FirstStateRequest extends RoundInputs {
-  /** A state to add to what the stages of the settings train besides. */
+  /** An existing state, to which missing entries are added. */
   readonly state?: Uint8Array;
 }
 
 /**
- * The state that a federation begins with: what the stages of the settings train, at the model's values and the new head's. Of a state
- * given all entries are kept, and what is missing is added.
+ * The first state of a federation: all parameters that the stages of the settings train, with the values of the model and the new head. An
+ * existing state keeps its entries.
  */
 export async function firstState(request: FirstStateRequest, hooks: JobHooks = {}): Promise<Uint8Array> {
   const before = request.state && readRoundState(request.state);

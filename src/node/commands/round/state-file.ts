@@ -1,21 +1,26 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ThawError } from '../../../errors.ts';
 
-/** More than the states that one file of Thaw's can hold. */
+/** Upper limit, larger than any state that Thaw writes. */
 const MOST = 2 ** 31 - 1;
 
 /**
- * The bytes of a state's file.
+ * Reads the file of a state.
  *
- * @throws ThawError `not-found` where there is none to read, `bad-data` where it is too large
+ * @throws ThawError `not-found` if there is no readable file, `bad-data` if it is too large
  */
 export async function readStateFile(path: string): Promise<Uint8Array> {
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw new ThawError('not-found', `there is no state ${path}`, 'Check the path');
-  // A pipe or a device might never end.
-  if (!found.isFile()) throw new ThawError('not-found', `${path} is no file`, 'Give the safetensors file of a state');
+  if (!found) throw new ThawError('not-found', `state ${path} does not exist`, 'Check the path');
+  // A pipe or a device could be endless.
+  if (!found.isFile())
+    throw new ThawError('not-found', `${path} is not a file`, 'Give the safetensors file of a state');
   if (found.size > MOST)
-    throw new ThawError('bad-data', `${path} has ${found.size} bytes, more than a state`, 'Give the file of a state');
+    throw new ThawError(
+      'bad-data',
+      `${path} has ${found.size} bytes and is too large for a state`,
+      'Give the file of a state',
+    );
   return readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ThawError('not-found', `${path} cannot be read (${cause.code})`, 'Check its permissions', { cause });
   });

@@ -5,7 +5,7 @@ import { writeAtomically } from '../../disk/index.ts';
 import type { Space } from './space.ts';
 import type { RankedTrial } from './trials.ts';
 
-/** `sweep.csv` and `sweep.html`: the ranked trials as they are known so far. */
+/** Writes `sweep.csv` and `sweep.html`: the trials ranked so far. */
 export async function writeResults(
   folder: string,
   sweep: {

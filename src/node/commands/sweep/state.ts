@@ -1,4 +1,4 @@
-/** What a sweep is asked for, and `sweep.json`, from which it continues. */
+/** The plan of a sweep, and `sweep.json`, from which it resumes. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -11,25 +11,25 @@ import { RUN_STATUSES, type Trial } from './trials.ts';
 
 const whole = z.number().int().positive();
 
-/** What is tried, and how: with the model, the data and the other settings, all that decides a sweep. */
+/** The plan of a sweep. With the model, the data and the other settings, it determines the whole sweep. */
 export const planSchema = z.strictObject({
   try: spaceSchema,
-  /** Combinations: drawn at random, or of a grid the first so many. All of a grid, or twelve, unless given. */
+  /** Number of combinations: random ones, or the first ones of a grid. Default: the whole grid, or twelve random ones. */
   trials: whole.optional(),
   search: z.enum(['grid', 'random']).optional(),
-  /** Each combination is trained once with each seed, and is as good as their mean; the settings' own unless given. */
+  /** Each combination trains once per seed; its result is the mean. Default: the seed of the settings. */
   seeds: z.array(z.number().int().min(0)).min(1).optional(),
-  /** How poor trials are stopped early. */
+  /** How to stop bad trials early. */
   stop: z.enum(['halving', 'median', 'none']).default('halving'),
-  /** halving: one trial of so many goes on. */
+  /** For halving: keep one of this many trials. */
   keep: z.number().int().min(2).default(3),
-  /** No trial is stopped before so many epochs. */
+  /** No trial stops before this many epochs. */
   grace: whole.default(1),
 });
 export type SweepPlanInput = Omit<z.input<typeof planSchema>, 'try'> & { readonly try: SpaceInput };
 export type SweepPlan = z.output<typeof planSchema>;
 
-/** `sweep.json`: all that a sweep needs to continue. */
+/** `sweep.json`: everything that a sweep needs to resume. */
 export interface SweepState {
   readonly format: 1;
   readonly model: string;
@@ -42,8 +42,8 @@ export interface SweepState {
 
 export const STATE = 'sweep.json';
 
-/** The folder of a trial's run. Whatever lies there is replaced if it is not a run, so it cannot be elsewhere. */
-const trialFolder = z.string().regex(/^trial-\d+(-seed-\d+)?$/, 'it is not the folder of a trial');
+/** Folder of a trial's run. A folder that is not a run is replaced, so the path must stay inside the sweep. */
+const trialFolder = z.string().regex(/^trial-\d+(-seed-\d+)?$/, 'it must be the folder of a trial');
 
 const stateSchema = z.object({
   format: z.literal(1),
@@ -72,21 +72,21 @@ const stateSchema = z.object({
       }),
     )
     .min(1)
-    .refine((trials) => trials.every(({ number }, i) => number === i + 1), 'they are not numbered from 1')
+    .refine((trials) => trials.every(({ number }, i) => number === i + 1), 'they must be numbered from 1')
     .refine((trials) => {
       const runs = trials.flatMap((trial) => trial.runs);
       return new Set(runs.map(({ path }) => path)).size === runs.length;
-    }, 'two have one folder'),
+    }, 'two of them have the same folder'),
 });
 
-/** Whether there is a sweep at the path. */
+/** Whether the path has a sweep. */
 export const isSweep = (path: string): boolean => existsSync(join(path, STATE));
 
-/** @throws ThawError `run-directory` where there is none, or it is damaged */
+/** @throws ThawError `run-directory` if the sweep is missing or damaged */
 export async function readState(path: string): Promise<SweepState> {
   const file = join(path, STATE);
   const text = await readTextIfThere(file);
   const hint = 'Start the sweep again with another --out';
-  if (text === undefined) throw new ThawError('run-directory', `there is no ${file}`, hint);
+  if (text === undefined) throw new ThawError('run-directory', `${file} does not exist`, hint);
   return parseJson(text, stateSchema, { what: file, hint });
 }

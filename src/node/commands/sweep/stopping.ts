@@ -1,11 +1,11 @@
-/** Which trials go on: rules that look at how good each was after how many epochs. Larger is better throughout. */
+/** Rules that decide which trials continue, from their scores after each epoch. Larger scores are better. */
 
 /**
- * The epochs after which successive halving compares, the last being when all is done: E, E/η, E/η², … backwards, as far as there are trials
- * to leave behind (Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016).
+ * The epochs at which successive halving compares trials: E, E/η, E/η², … in ascending order, as many as the number of trials allows
+ * (Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016).
  *
- * @param first the fewest epochs that tell anything
- * @param keep η: one of so many trials goes on
+ * @param first minimum epochs before a comparison
+ * @param keep η: one of this many trials continues
  */
 export function rungs(epochs: number, trials: number, first: number, keep: number): number[] {
   const cuts = Math.max(1, Math.floor(Math.log(trials) / Math.log(keep) + 1e-9));
@@ -14,21 +14,21 @@ export function rungs(epochs: number, trials: number, first: number, keep: numbe
   return [...new Set(all)].reverse();
 }
 
-/** The places of those that go on after a rung: the best 1/η of them, one at least. */
+/** Indices of the trials that continue after a rung: the best 1/η, at least one. */
 export function best(values: readonly number[], keep: number): number[] {
   const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
   return order.slice(0, Math.ceil(values.length / keep));
 }
 
-/** Fewer others than these make no median. */
+/** Minimum number of other trials for a median. */
 const FEWEST = 3;
 
 /**
- * The median stopping rule (Golovin et al., "Google Vizier: a service for black-box optimization", 2017): a trial stops after an epoch
- * where its best so far is worse than the median of the others' averages over their epochs up to then.
+ * The median stopping rule (Golovin et al., "Google Vizier: a service for black-box optimization", 2017): stops a trial after an epoch if
+ * its best value is worse than the median of the other trials' averages up to that epoch.
  *
- * @param course of the trial: its values after each epoch
- * @param others courses of those before it; shorter ones do not count
+ * @param course the trial's values after each epoch
+ * @param others the values of earlier trials; those with fewer epochs are ignored
  */
 export function isBelowMedian(course: readonly number[], others: readonly (readonly number[])[]): boolean {
   const epochs = course.length;

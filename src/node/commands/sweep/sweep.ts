@@ -32,22 +32,22 @@ import { meritAt, type RankedTrial, ranked, type Trial, type TrialRun } from './
 export interface SweepRequest extends SweepPlanInput {
   readonly model: string;
   readonly data: string;
-  /** The sweep's folder, in which each trial is a run directory; the first free `sweeps/NAME` unless given. */
+  /** Folder of the sweep, with a run directory for each trial. Default: the first free `sweeps/NAME`. */
   readonly out?: string;
-  /** Of every trial, where the sweep does not say otherwise. */
+  /** Settings of every trial. The sweep's values override them. */
   readonly settings?: TrainSettingsInput;
 }
 
 export type SweepEvent =
   | JobEvent
   | { readonly type: 'sweep'; readonly path: string; readonly trials: number; readonly done: number }
-  /** A run of a trial begins or goes on, to this epoch at most. */
+  /** A run of a trial starts or resumes, and trains at most to this epoch. */
   | {
       readonly type: 'trial';
       readonly trial: number;
       readonly trials: number;
       readonly seed: number;
-      /** Number of seeds of each trial. */
+      /** Number of seeds per trial. */
       readonly seeds: number;
       readonly values: Readonly<Record<string, unknown>>;
       readonly until: number | null;
@@ -68,21 +68,20 @@ export interface SweepOutcome {
   readonly trials: readonly RankedTrial[];
 }
 
-const DRAWN = 12;
-/** What frozen layers make of images serves all trials, and a trial is ranked under the rate that it had, or fails. */
-const OF_TRIALS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
+const DEFAULT_TRIALS = 12;
+/** Settings of all trials. They share a feature cache. A diverging trial fails, because a rollback would change its learning rate. */
+const TRIAL_SETTINGS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
 
 /**
- * Trains with many combinations of settings and ranks them. A sweep that was stopped, or killed, goes on where it was when it is asked for
- * again.
+ * Trains with many combinations of settings and ranks them. The same request resumes a stopped or killed sweep.
  *
- * @throws ThawError for everything that the user can mend, such as a setting that does not exist, before anything is trained
+ * @throws ThawError before any training, for every error that the user can fix, such as an unknown setting
  */
 export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Promise<SweepOutcome> {
   const { model: spec, data, out, settings = {}, ...rest } = request;
   const plan = parseConfig(planSchema, rest);
   checkSpace(plan.try);
-  const base = { ...OF_TRIALS, ...settings };
+  const base = { ...TRIAL_SETTINGS, ...settings };
   const trials = trialsOf(plan, base);
   for (const { values } of trials) readSettings(withValues(base, values));
   const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
@@ -95,16 +94,16 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   const before = await readState(path);
   const same = (a: SweepState, b: SweepState) =>
     JSON.stringify([a.model, a.data, a.settings, a.plan]) === JSON.stringify([b.model, b.data, b.settings, b.plan]);
-  // As it comes back from its file.
+  // Compares with the plan as JSON stores it.
   if (same(before, JSON.parse(JSON.stringify(state)))) return new Sweep(path, before, hooks).run();
   throw new ThawError(
     'run-directory',
-    `${shownPath(path)} holds another sweep`,
-    `Go on with it: thaw resume ${shownPath(path)}, or choose another --out`,
+    `${shownPath(path)} contains another sweep`,
+    `Resume it: thaw resume ${shownPath(path)}, or choose another --out`,
   );
 }
 
-/** Goes on with a sweep. @throws ThawError `run-directory` where there is none */
+/** Resumes a sweep. @throws ThawError `run-directory` if there is none */
 export async function resumeSweep(path: string, hooks: SweepHooks = {}): Promise<SweepOutcome> {
   return new Sweep(resolve(path), await readState(resolve(path)), hooks).run();
 }
@@ -118,7 +117,9 @@ function trialsOf(plan: SweepPlan, settings: TrainSettingsInput): Trial[] {
   const { search = Number.isFinite(gridSize(plan.try)) && !plan.trials ? 'grid' : 'random' } = plan;
   const seed = settings.seed ?? 0;
   const combinations =
-    search === 'grid' ? gridOf(plan.try).slice(0, plan.trials) : drawFrom(plan.try, plan.trials ?? DRAWN, seed);
+    search === 'grid'
+      ? gridOf(plan.try).slice(0, plan.trials)
+      : drawFrom(plan.try, plan.trials ?? DEFAULT_TRIALS, seed);
   const seeds = plan.seeds ?? [seed];
   const digits = String(combinations.length).length;
   return combinations.map((values, i) => {
@@ -134,8 +135,8 @@ function trialsOf(plan: SweepPlan, settings: TrainSettingsInput): Trial[] {
 const epochsOf = ({ stages, epochs }: TrainSettings): number =>
   stages ? stages.reduce((all, stage) => all + stage.epochs, 0) : (epochs ?? 10);
 
-/** What spoils one trial but not the others. */
-const OWN_FAULTS = new Set(['diverged', 'bad-config', 'unsupported-operator']);
+/** Errors that affect only one trial. */
+const TRIAL_ERRORS = new Set(['diverged', 'bad-config', 'unsupported-operator']);
 
 class Sweep {
   private metric: Metric | null;
@@ -162,7 +163,7 @@ class Sweep {
       const outcome = { path: shownPath(this.path), metric: this.metric, trials: ranked(this.trials, this.metric) };
       if (finished && outcome.trials.every(({ rank }) => rank === null)) {
         const [{ message }] = outcome.trials;
-        throw new ThawError('diverged', `no trial could be trained: ${message}`, 'Try other values');
+        throw new ThawError('diverged', `all trials failed: ${message}`, 'Try other values');
       }
       return { status: finished ? 'finished' : 'interrupted', ...outcome };
     } finally {
@@ -170,7 +171,7 @@ class Sweep {
     }
   }
 
-  /** @returns false where it was interrupted */
+  /** Without early stopping. @returns false if the sweep was interrupted */
   private async none(): Promise<boolean> {
     for (const { number } of this.trials) if (!(await this.advance(number))) return false;
     return true;
@@ -186,7 +187,7 @@ class Sweep {
     return true;
   }
 
-  /** Who goes on after a rung follows from the scores up to it, so that a sweep that goes on decides as it did before. */
+  /** A rung uses only the scores up to its epoch, so a resumed sweep makes the same decisions. */
   private async halving(): Promise<boolean> {
     const { settings, plan } = this.state;
     const epochs = Math.max(...this.trials.map(({ values }) => epochsOf(readSettings(withValues(settings, values)))));
@@ -199,7 +200,7 @@ class Sweep {
       const { metric } = this;
       const merits = alive.map((number) => meritAt(this.trial(number), metric, rung));
       const chosen = best(merits, plan.keep).map((place) => alive[place]);
-      for (const number of alive) if (!chosen.includes(number)) this.leave(number);
+      for (const number of alive) if (!chosen.includes(number)) this.stopTrial(number);
       alive = chosen.sort((a, b) => a - b);
     }
     return true;
@@ -213,8 +214,8 @@ class Sweep {
     return this.metric ? epochs.map((scores) => merit(this.metric as Metric, scores)) : [];
   }
 
-  /** Marks a trial as left behind. */
-  private leave(number: number): void {
+  /** Marks a trial as stopped. */
+  private stopTrial(number: number): void {
     for (const run of this.trial(number).runs) if (!isOver(run)) this.set(number, { ...run, status: 'stopped' });
   }
 
@@ -229,8 +230,8 @@ class Sweep {
   /**
    * Trains a trial to an epoch, or to its end.
    *
-   * @param isPoor asked after each epoch, whether to stop the run for good
-   * @returns false where it was interrupted
+   * @param isPoor called after each epoch; decides whether to stop the run for good
+   * @returns false if the sweep was interrupted
    */
   private async advance(number: number, until?: number, isPoor?: (run: TrialRun) => boolean): Promise<boolean> {
     for (const run of this.trial(number).runs) {
@@ -239,7 +240,7 @@ class Sweep {
       const { values, runs } = this.trial(number);
       const of = { trial: number, trials: this.trials.length, seed: run.seed, seeds: runs.length };
       this.hooks.onEvent?.({ type: 'trial', ...of, values, until: until ?? null });
-      const after = await this.go(number, run, until, isPoor);
+      const after = await this.trainRun(number, run, until, isPoor);
       this.set(number, after);
       await this.save();
       if (this.hooks.signal?.aborted && after.status === 'paused') return false;
@@ -248,8 +249,8 @@ class Sweep {
     return true;
   }
 
-  /** One sitting of a run. */
-  private async go(
+  /** Trains a run until it pauses or ends. */
+  private async trainRun(
     number: number,
     run: TrialRun,
     until = Number.POSITIVE_INFINITY,
@@ -274,20 +275,20 @@ class Sweep {
     };
     try {
       const hooks = { onEvent: take, signal: stop.signal };
-      const outcome = await this.sit(number, run, epochs, hooks);
+      const outcome = await this.startOrResume(number, run, epochs, hooks);
       const status = outcome.status === 'finished' ? 'finished' : poor ? 'stopped' : 'paused';
       return { ...run, status, epochs, seconds: outcome.seconds };
     } catch (error) {
       if (stop.signal.aborted && (error as Error).name === 'AbortError') return { ...run, status: 'paused', epochs };
-      if (!(error instanceof ThawError && OWN_FAULTS.has(error.code))) throw error;
+      if (!(error instanceof ThawError && TRIAL_ERRORS.has(error.code))) throw error;
       return { ...run, status: 'failed', epochs, message: error.line };
     } finally {
       signal?.removeEventListener('abort', interrupt);
     }
   }
 
-  /** Begins a run, or goes on with it. @param epochs gets the scores of those that are done */
-  private async sit(
+  /** Starts or resumes a run. @param epochs receives the scores of finished epochs */
+  private async startOrResume(
     number: number,
     run: TrialRun,
     epochs: Scores[],
@@ -311,7 +312,7 @@ class Sweep {
     return train({ model, data, out: path, task, settings: own }, hooks);
   }
 
-  /** `sweep.json`, and the table of what is known so far. */
+  /** Writes `sweep.json` and the table of current results. */
   private async save(): Promise<void> {
     const state: SweepState = { ...this.state, metric: this.metric, trials: this.trials };
     await writeAtomically(join(this.path, STATE), `${JSON.stringify(state, null, 2)}\n`);

@@ -1,18 +1,17 @@
-/** The trials of a sweep as plain data, and who is ahead. */
+/** The trials of a sweep as plain data, and their ranking. */
 import { type Metric, merit, metricOf, type Scores } from '../../../tasks/index.ts';
 import type { Values } from './space.ts';
 
 /**
- * `paused` after a rung or an interruption, and can go on; `stopped` by the rule that leaves poor ones behind; `failed` with its
- * `message`.
+ * `paused`: can resume after a rung or an interruption. `stopped`: ended early by the stopping rule. `failed`: has a `message`.
  */
 export const RUN_STATUSES = ['waiting', 'paused', 'stopped', 'finished', 'failed'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-/** A run directory of a trial, for one seed. */
+/** The run directory of a trial for one seed. */
 export interface TrialRun {
   readonly seed: number;
-  /** Within the sweep's folder. */
+  /** Path relative to the sweep's folder. */
   readonly path: string;
   readonly status: RunStatus;
   /** Validation scores after each epoch. */
@@ -28,19 +27,19 @@ export interface Trial {
   readonly runs: readonly TrialRun[];
 }
 
-/** A trial's place, and what it came to; its runs' means where there are several seeds. */
+/** A trial with its rank and results; means over the seeds if there are several. */
 export interface RankedTrial {
-  /** From 1; null where it has no finished epoch. */
+  /** Rank from 1; null without a finished epoch. */
   readonly rank: number | null;
   readonly number: number;
   readonly values: Values;
   readonly status: RunStatus;
-  /** Fewest epochs of its runs. */
+  /** Minimum over its runs. */
   readonly epochs: number;
-  /** Best metric of each run, and the loss of that epoch: means. */
+  /** Best metric of each run, and the loss of the same epoch; means over the runs. */
   readonly metric: number | null;
   readonly loss: number | null;
-  /** Standard deviation of the metric over the seeds, where there are several. */
+  /** Standard deviation of the metric over the seeds, if there are several. */
   readonly std: number | null;
   readonly seconds: number;
   readonly paths: readonly string[];
@@ -49,12 +48,12 @@ export interface RankedTrial {
 
 const mean = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0) / values.length;
 
-/** A trial is as far as the least of its runs. */
+/** From least to most advanced. A trial has the status of its least advanced run. */
 const ORDER: readonly RunStatus[] = ['failed', 'stopped', 'waiting', 'paused', 'finished'];
 export const statusOf = ({ runs }: Trial): RunStatus =>
   ORDER.find((status) => runs.some((run) => run.status === status)) ?? 'waiting';
 
-/** The best epoch of a run, of its first so many; undefined where it has none. */
+/** The best epoch of a run among its first epochs; undefined if it has none. */
 export function bestOf({ epochs }: TrialRun, metric: Metric, first = epochs.length): Scores | undefined {
   return epochs
     .slice(0, first)
@@ -69,7 +68,7 @@ export function bestOf({ epochs }: TrialRun, metric: Metric, first = epochs.leng
     );
 }
 
-/** How good a trial was after so many epochs, larger being better; −∞ where a run has none. */
+/** Score of a trial after so many epochs; larger is better. −∞ if a run has no epoch. */
 export function meritAt(trial: Trial, metric: Metric, epochs: number): number {
   const bests = trial.runs.map((run) => bestOf(run, metric, epochs));
   return bests.every((scores) => scores !== undefined)
@@ -77,7 +76,7 @@ export function meritAt(trial: Trial, metric: Metric, epochs: number): number {
     : Number.NEGATIVE_INFINITY;
 }
 
-/** The trials, the best first: those that were trained to their ends before the others. */
+/** The trials, best first. Fully trained trials come before the others. */
 export function ranked(trials: readonly Trial[], metric: Metric | null): RankedTrial[] {
   const rows = trials.map((trial) => describe(trial, metric));
   const done = ({ status }: RankedTrial) => Number(status === 'finished');

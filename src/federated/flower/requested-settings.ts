@@ -2,7 +2,7 @@ import { type Selection, slowPatterns } from '../../compiler/surgery/index.ts';
 import { ThawError } from '../../errors.ts';
 import type { TrainSettingsInput } from '../../session/index.ts';
 
-/** What a run may ask of a machine at most, by settings. Experiments stay far below. */
+/** Upper limits for a run's settings. Real experiments stay far below. */
 const MOST: Readonly<Record<string, number>> = {
   batch: 4096,
   accumulate: 4096,
@@ -19,46 +19,46 @@ const MOST: Readonly<Record<string, number>> = {
   'stages.epochs': 10_000,
 };
 
-/** Pixels of a batch, where the run says the size of images. */
+/** Maximum pixels of a batch, if the run sets the image size. */
 const MOST_PIXELS = 2 ** 27;
 
-/** Of a machine's memory and disk it decides itself. */
+/** Settings that each machine chooses itself: its memory and disk. */
 const OWN = ['cacheMemory', 'cacheDisk', 'memory'];
 
-/** Where settings choose layers by their names. */
+/** Settings that select layers by name. */
 const CHOOSING = ['trainable', 'thaw', 'groupRates', 'dropout', 'lora.targets', 'stages.train', 'stages.groupRates'];
 
 /**
- * The settings that a run of a federation asks for, which come from a stranger: `readSettings` says whether they make sense, and this
- * whether one machine can do them.
+ * Checks the settings of a run, which come from a foreign server. `readSettings` checks their meaning; this checks that one machine can
+ * handle them.
  *
- * @throws ThawError `bad-config` for what would take all memory, or all time
+ * @throws ThawError `bad-config` for settings that would need too much memory or time
  */
-export function readAskedSettings(given: unknown): TrainSettingsInput {
+export function readRequestedSettings(given: unknown): TrainSettingsInput {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw refused('the settings of the run are no settings', 'Check settings in the pyproject.toml of the app');
+    throw refused('the settings of the run are not an object', 'Check settings in the pyproject.toml of the app');
   const settings = Object.fromEntries(Object.entries(given).filter(([name]) => !OWN.includes(name)));
   for (const [path, most] of Object.entries(MOST)) {
     for (const value of valuesAt(settings, path)) {
       if (!(Number(value) > most)) continue;
-      throw refused(`the run asks for ${path} ${String(value).slice(0, 40)}`, `A node takes ${most} at most`);
+      throw refused(`the run requests ${path} ${String(value).slice(0, 40)}`, `A node accepts at most ${most}`);
     }
   }
   const { batch = 16, size = 1, width = size, height = size } = settings as Record<string, number>;
   if (batch * width * height > MOST_PIXELS)
-    throw refused(`the run asks for batches of ${batch} images of ${width} x ${height}`, 'Choose a smaller batch');
+    throw refused(`the run requests batches of ${batch} images of ${width} x ${height}`, 'Choose a smaller batch');
   for (const path of CHOOSING) {
     for (const value of valuesAt(settings, path)) {
       const [slow] = slowPatterns(selectionIn(value));
       if (slow === undefined) continue;
-      const what = `the run chooses layers by ${slow.slice(0, 60)}, and a node takes names and up to three * from others`;
-      throw refused(what, 'Write the layers out, or name layer groups: thaw inspect lists them');
+      const what = `the run selects layers by ${slow.slice(0, 60)}, but a node only accepts names with up to three * from others`;
+      throw refused(what, 'List the layers, or use layer groups (see thaw inspect)');
     }
   }
   return settings as TrainSettingsInput;
 }
 
-/** What settings have at a path; of lists in it each entry, and `length`. */
+/** Values of settings at a path. For lists, each entry and `length`. */
 function valuesAt(settings: unknown, path: string): unknown[] {
   return path.split('.').reduce<unknown[]>(
     (values, name) =>
@@ -70,7 +70,7 @@ function valuesAt(settings: unknown, path: string): unknown[] {
   );
 }
 
-/** A selection, or an object by selections. */
+/** A selection, or the selections that are the keys of an object. */
 function selectionIn(value: unknown): Selection {
   const names = Array.isArray(value)
     ? value
