@@ -5,7 +5,7 @@ import type { TrainingConfig } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import type { Prepared } from './prepare.ts';
 
-/** State with adapters merged into their weights; as it is where there are none. */
+/** State with adapters merged into their weights; unchanged if there are none. */
 export function mergedState(
   { network }: Pick<Prepared, 'network'>,
   lora: TrainingConfig['lora'],
@@ -15,9 +15,9 @@ export function mergedState(
 }
 
 /**
- * A model with adapters that were kept beside it worked into its weights.
+ * Merges adapters from a file into the weights of their model.
  *
- * @param prepared the model as it was prepared for their training, its head of as many classes
+ * @param prepared the model as prepared for their training, with as many classes
  */
 export function withAdapters(prepared: Pick<Prepared, 'source' | 'network'>, adapters: AdapterSet): Model {
   const { rank, alpha, task, preprocessing, tensors } = adapters;

@@ -70,7 +70,7 @@ export function compileArtifacts(
   ]);
 }
 
-/** The trainable parameters as `state` has them, or the network where it does not, and their optimizer state once there is any. */
+/** The trainable parameters from `state`, or else from the network, and their optimizer state if there is any. */
 export function artifactCheckpoint(
   network: Inference,
   plan: TrainingPlan,

@@ -60,7 +60,7 @@ export type GraphSettings = Pick<
 >;
 
 export interface CompileOptions extends GraphSettings {
-  /** What trains; unless given the head, and with `lora` all adapters as well. */
+  /** The layers to train; the head unless given, and with `lora` also all adapters. */
   readonly trainable?: Selection;
   /** Number of classes of a new head. Without it the model keeps its own. */
   readonly classes?: number;
@@ -74,11 +74,11 @@ export interface CompileOptions extends GraphSettings {
   readonly quantized?: Quantized;
 }
 
-/** What a host adds: where the model runs on tiny inputs, to learn its shapes. */
+/** Options of the host: the device that runs the model on tiny inputs, to learn its shapes. */
 export interface CompileHostOptions extends CompileOptions {
   /** In Node; the processor unless given. */
   readonly device?: DeviceName;
-  /** In pages: where ONNX Runtime's `.wasm` and `.mjs` files are served; beside the script that loads them unless given. */
+  /** In pages: where ONNX Runtime's `.wasm` and `.mjs` files are served; next to the script that loads them unless given. */
   readonly assets?: string | URL;
 }
 
@@ -182,9 +182,9 @@ function replaced(parameters: ReadonlyMap<string, Tensor>, weights: ReadonlyMap<
   return state;
 }
 
-/** A model made ready, and what trains of it: all that the graphs are compiled from. */
+/** A prepared model and its plan: everything that the graphs are compiled from. */
 export interface PlannedGraphs {
-  /** The model with its head, as it is exported. */
+  /** The model with its head, for export. */
   readonly source: Model;
   readonly network: Inference;
   readonly plan: TrainingPlan;
@@ -229,7 +229,7 @@ export async function planGraphs(
   return { source, network, plan, anatomy, seed, lora };
 }
 
-/** What a hint says of a model with several outputs. */
+/** A hint for models with several outputs. */
 const otherOutputs = ({ graph: { outputs } }: Model): string =>
   outputs.length > 1 ? `; or choose another output with --output: ${outputs.map(({ name }) => name).join(', ')}` : '';
 
@@ -245,7 +245,7 @@ function hasHead(model: Model): boolean {
   }
 }
 
-/** A model that is no classifier has no head; its last layer group is then what the word means. */
+/** A model without a classifier has no head. `head` then means its last layer group. */
 async function headless(
   source: Model,
   runtime: Runtime,
@@ -260,7 +260,7 @@ async function headless(
   return { network, anatomy: { groups, obstacles, omitted, residuals: residualsOf(graph) } };
 }
 
-/** What the loss looks at: the model's first output, or the scores that it makes probabilities of. */
+/** The input of the loss: the model's first output, or the scores before its Softmax. */
 function outputOf(network: Inference, loss: TrainingConfig['loss'], head: Head | undefined): string {
   const [{ name }] = network.model.graph.outputs;
   const takesScores = loss.name === 'cross-entropy' || loss.name === 'kl' || loss.kind === 'softmax';

@@ -14,13 +14,17 @@ export function refuseContradictions(plan: Plan): void {
   const refuse = (what: string, why: string) => {
     throw new ThawError('bad-config', `${what}: ${why}`, 'Leave one of them out');
   };
-  if (stages && trainable) refuse('stages and trainable', 'each says by itself what trains');
+  if (stages && trainable) refuse('stages and trainable', 'each chooses the layers to train');
   const growing = Object.entries({ thaw, thawBy, thawMost }).find(([, value]) => value !== undefined)?.[0];
   if (growing === undefined) return;
-  if (stages || trainable) refuse(`${stages ? 'stages' : 'trainable'} and ${growing}`, 'each says what trains when');
+  if (stages || trainable)
+    refuse(`${stages ? 'stages' : 'trainable'} and ${growing}`, 'each chooses the layers of each stage');
   if (preset !== 'gradual') refuse(`preset ${preset} and ${growing}`, `${growing} is of the preset gradual`);
   if (thaw && (thawBy !== undefined || thawMost !== undefined))
-    refuse(`thaw and ${thawBy === undefined ? 'thawMost' : 'thawBy'}`, 'each says what the stages thaw');
+    refuse(
+      `thaw and ${thawBy === undefined ? 'thawMost' : 'thawBy'}`,
+      'each chooses how many groups a stage unfreezes',
+    );
   if (thawMost !== undefined && thawBy === undefined)
     throw new ThawError(
       'bad-config',

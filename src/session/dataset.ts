@@ -82,7 +82,7 @@ export function knownLabels(
   if (labels) return labels;
   throw new ThawError(
     'bad-config',
-    `${source} does not say what its classes are called`,
+    `${source} does not name its classes`,
     'Name them with --labels a,b,c or --labels FILE (one a line), in the order of the outputs',
   );
 }

@@ -6,11 +6,11 @@ const EPOCHS = { least: 10, most: 30 };
 const SHOWN = 300;
 
 /**
- * The settings with a number of epochs, once the data is known: ten, and more where they would show few images of each class. Left as
- * they are where they say their epochs or stages.
+ * The settings with a number of epochs, once the data is known: ten, or more if ten would show few images of each class. Unchanged if they
+ * give epochs or stages.
  *
  * @param samples to train on
- * @param classes that are told apart; 0 where there are none
+ * @param classes to distinguish; 0 if there are none
  */
 export function withEpochs(settings: TrainSettings, samples: number, classes: number): TrainSettings {
   if (settings.epochs !== undefined || settings.stages) return settings;

@@ -5,7 +5,7 @@ import type { ContinuedClasses } from './known-classes.ts';
 import type { MemoryPlan } from './memory.ts';
 import type { RecommendedSettings } from './recommended.ts';
 
-/** What a session reports besides the events of its training. Plain data. */
+/** An event of a session: those of its training, and more. Plain data. */
 export type SessionEvent =
   | TrainingEvent<Evaluated>
   | {
@@ -33,11 +33,11 @@ export type SessionEvent =
     }
   /** Settings that nobody gave, and that are as the model recommends. */
   | { readonly type: 'recommended'; readonly settings: RecommendedSettings }
-  /** What the training is estimated to take. */
+  /** The estimated memory of the training. */
   | ({ readonly type: 'memory' } & MemoryPlan)
   /** Something worth knowing that stops nothing. */
   | { readonly type: 'notice'; readonly message: string }
-  /** What is under way if nothing else reports it. */
+  /** The current phase, if no other event shows it. */
   | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' };
 
 /** Whoever listens to a session as it opens. */

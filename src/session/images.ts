@@ -14,7 +14,7 @@ import { TASKS, type Task } from '../tasks/index.ts';
 import { type ImageSettings, imageChanges, type TrainSettings } from './settings.ts';
 import { takesTexts, textShapes } from './texts.ts';
 
-/** A model's preprocessing, and where it comes from. */
+/** A model's preprocessing, and its origin. */
 export interface ChosenPreprocessing {
   readonly preprocessing: Preprocessing;
   /** `folder`: its `preprocessor_config.json`; `preset`: named by the user; `assumed`: nothing says, so ImageNet's. */
@@ -22,11 +22,11 @@ export interface ChosenPreprocessing {
 }
 
 /**
- * How images become a model's input: what its folder says, or a preset, with what the settings change.
+ * The preprocessing of images: from the model's folder or a preset, with the changes of the settings.
  *
  * @param json its parsed `preprocessor_config.json`
- * @param own what the model says in its own metadata, where its folder says nothing
- * @throws ThawError `bad-config` where it makes no sense or does not fit the model's input
+ * @param own from the model's metadata, used if its folder has none
+ * @throws ThawError `bad-config` if it is invalid or does not fit the model's input
  */
 export function choosePreprocessing(
   model: Model,
@@ -49,7 +49,7 @@ export function choosePreprocessing(
   return { preprocessing, from: settings.preprocessing === undefined ? 'assumed' : 'preset' };
 }
 
-/** What the shape of the input tells: size where it is fixed, layout and channels. */
+/** Facts from the shape of the input: a fixed size, layout and channels. */
 function imageInput(model: Model): Partial<Pick<Preprocessing, 'width' | 'height' | 'layout' | 'channels'>> {
   const shape = dataInputsOf(model.graph)[0]?.shape;
   if (shape?.length !== 4) return {};

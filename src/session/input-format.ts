@@ -42,7 +42,7 @@ export function inputFormatOf(
   return preprocessing;
 }
 
-/** Reports how Thaw computes a quantized model, and what that costs. */
+/** Reports how Thaw computes a quantized model, and its cost. */
 export function noticeQuantized({ graph }: Model, { onEvent }: SessionHooks): void {
   if (roundsValues(graph)) onEvent?.({ type: 'notice', message: EXACT });
 }

@@ -21,11 +21,11 @@ export interface ClassNames {
 }
 
 /**
- * Which classes of a model stay when it goes on with others. `auto` keeps the known ones where the same job goes on: half of the model's
+ * Which classes of a model stay when it continues with others. `auto` keeps the known ones if the task is similar: half of the model's
  * classes stay, or all of the new ones are known. (One common word among hundreds is chance.)
  *
  * @param outputs of the model's head
- * @returns for each wanted class the output that it has, and names to tell; undefined where nothing is kept
+ * @returns for each wanted class the output that it has, and names to report; undefined if nothing is kept
  */
 export function continueClasses(
   { known, wanted, rows }: ClassNames,

@@ -42,7 +42,7 @@ export interface LoadedModel<T extends TaskName, S> {
 /** How a platform reads the images of one call. */
 export type ReaderOf<S> = (samples: readonly S[]) => ImageReader;
 
-/** What is behind a loaded model, wherever it is. */
+/** The backend of a loaded model: in this process, or in a worker. */
 export interface LoadedParts<T extends TaskName, S> extends Pick<LoadedModel<T, S>, 'task' | 'labels' | 'dispose'> {
   predict(samples: readonly S[], options: Partial<TopOptions>): Promise<readonly Prediction[]>;
 }
@@ -53,7 +53,7 @@ export function callable<T extends TaskName, S>({ predict, ...rest }: LoadedPart
     const predictions = await predict((Array.isArray(given) ? given : [given]) as readonly S[], options);
     return Array.isArray(given) ? predictions : predictions[0];
   };
-  // The overloads say which of them it returns.
+  // The overloads distinguish the two.
   return Object.assign(call, rest) as unknown as LoadedModel<T, S>;
 }
 

@@ -6,15 +6,15 @@ import { type MemoryEstimate, planStages, StageMemory, trainingPlan } from '../t
 import type { Prepared } from './prepare.ts';
 import { type TrainSettings, trainingConfigOf } from './settings.ts';
 
-/** What a training will take, and how its batches go through. Plain data. */
+/** The estimated memory of a training, and the division of its batches. Plain data. */
 export interface MemoryPlan {
   /** Of the stage that takes most, with the batches as they go through. */
   readonly estimate: MemoryEstimate;
-  /** Bytes that it may take; undefined where nobody knows. */
+  /** The limit in bytes; undefined if it is unknown. */
   readonly limit?: number;
   /** A batch that is divided: its samples, and the parts whose gradients make its update. */
   readonly divided?: { readonly batch: number; readonly parts: number };
-  /** In one line, where it was divided or does not fit. */
+  /** One line, if the batch was divided or does not fit. */
   readonly notice?: string;
 }
 
@@ -36,7 +36,7 @@ export interface MemoryRequest {
 /** Images are kept larger than the network takes them, so that they can be cropped. */
 const LARGER = 1.3;
 
-/** About the bytes of a decoded image as it is kept. */
+/** Approximate bytes of a cached, decoded image. */
 export const keptBytes = ({ width, height }: Pick<Preprocessing, 'width' | 'height'>): number =>
   LARGER * 3 * width * height;
 
@@ -46,14 +46,14 @@ export function textSizes({ network }: Pick<Prepared, 'network'>, length: number
   return Object.fromEntries(symbols.flatMap((d) => (typeof d === 'string' ? [[d, length]] : [])));
 }
 
-/** On the processor; what a graphics card has is not known. */
+/** On the processor. The memory of a graphics card is unknown. */
 const KNOWN = ['cpu', 'wasm'];
 
 /**
- * Estimates what a training takes. Where that is more than there is, batches are divided into parts whose summed gradients make the same
- * update; where this would change the result they are left whole, and it is said.
+ * Estimates the memory of a training. If there is less, divides batches into parts whose summed gradients make the same update. If that
+ * would change the result, batches stay whole, and a line reports it.
  *
- * @returns the settings as they then are; no plan for devices whose memory is not known
+ * @returns the resulting settings; no plan for devices with unknown memory
  */
 export async function planMemory(
   prepared: Pick<Prepared, 'network' | 'anatomy'>,
@@ -96,7 +96,7 @@ export async function planMemory(
   return { settings, memory: { estimate: whole, limit, notice } };
 }
 
-/** What a training takes by these settings before there is data, of which nothing is remembered then. */
+/** The estimated memory with these settings before there is data, without caches. */
 export async function memoryWithoutData(
   prepared: Pick<Prepared, 'network' | 'anatomy'>,
   settings: TrainSettings,
@@ -109,11 +109,10 @@ export async function memoryWithoutData(
 }
 
 /**
- * The stages among which is the one that takes most: those whose parameters are not all among another's.
+ * The stages that can need the most memory: those whose parameters are not all trained by another stage.
  *
- * Their graphs are written for this alone and thrown away: 0.2 s for ResNet-50, 1 s for DenseNet-121, whose session takes 11 s to load. The
- * one that takes most is usually the last: its graphs would have to be held while the others train, and what is computed of weights in them
- * ahead would be of weights that these have changed since.
+ * Their graphs are compiled only for this and discarded: 0.2 s for ResNet-50, 1 s for DenseNet-121, whose session takes 11 s to load. Keeping
+ * them for the training would cost memory, since the largest stage is usually the last, and their constants would be of old weights.
  */
 async function stagesOf(
   { network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>,
@@ -148,7 +147,7 @@ function most(
     .reduce((a, b) => (b.total > a.total ? b : a));
 }
 
-/** Why a batch in parts is not the batch: something is taken over all its samples, and not from each by itself. */
+/** Why a divided batch gives another result: some operation uses all of its samples together. */
 function changedBy(
   { network }: Pick<Prepared, 'network'>,
   settings: TrainSettings,

@@ -6,7 +6,7 @@ import type { PrepareOptions } from './prepare.ts';
 import type { TrainSettings } from './settings.ts';
 import { takesTexts } from './texts.ts';
 
-/** What a training's head is for: new classes, or those that the model keeps. */
+/** The classes of the head: new ones, or the model's own. */
 export const newHead = (
   model: Model,
   { config }: { readonly config?: unknown },
@@ -22,16 +22,16 @@ export const newHead = (
         names: named ? { known: namedClasses(model, config), wanted: classes, rows: knownClasses } : undefined,
       };
 
-/** How a model is made ready for a training by its settings. @param beside what lies beside the model */
+/** How a model is prepared for a training. @param files next to the model */
 export const optionsOf = (
   model: Model,
-  beside: { readonly config?: unknown },
+  files: { readonly config?: unknown },
   task: Parameters<typeof newHead>[2],
   settings: TrainSettings,
   format: Parameters<typeof inputShapes>[1],
 ): PrepareOptions => ({
   head: settings.head,
-  ...newHead(model, beside, task, settings),
+  ...newHead(model, files, task, settings),
   seed: settings.seed,
   inputs: inputShapes(model, format),
   quantized: settings.quantized,

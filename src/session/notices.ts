@@ -1,4 +1,4 @@
-/** What is worth knowing before a training, in one line each. */
+/** Notices before a training, one line each. */
 
 /** Nothing states a model's preprocessing. */
 export const ASSUMED =
@@ -9,4 +9,4 @@ export const EXACT =
   'the model is quantized: Thaw computes it in float32, exactly as the ONNX standard defines it, so it takes about as long as a float model';
 
 /** For the former name of a setting, which still works. */
-export const RENAMED_STD = 'the setting deviation is now called std: the old name will be removed';
+export const RENAMED_STD = 'the setting deviation is now called std; the old name will be removed';

@@ -38,7 +38,7 @@ export interface SessionRequest {
   readonly resume?: Checkpoint;
 }
 
-/** What a platform provides: a device, data, memory and a place for the best weights. */
+/** The parts of a platform: a device, data, memory and a place for the best weights. */
 export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'imageBytes' | 'onProblem'>, SessionHooks {
   readonly runtime: Runtime;
   readonly dataset: ReadDataset;
@@ -50,7 +50,7 @@ export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'imageB
   readonly memory?: number;
   readonly best?: BestStore;
   readonly signal?: AbortSignal;
-  /** Called once it is known what is learned from which data, before the model is prepared. */
+  /** Called when task and data are known, before the model is prepared. */
   begin?(learning: { readonly task: Task; readonly dataset: Dataset; readonly format: InputFormat }): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export interface OpenedSession {
   readonly session: Session;
   /** Settings that nobody gave, and that are as the model recommends. */
   readonly recommended: RecommendedSettings;
-  /** What it is estimated to take, if that is known of the device. */
+  /** The estimated memory, if it is known for the device. */
   readonly memory?: MemoryPlan;
 }
 
@@ -110,7 +110,7 @@ export interface ReopenRequest {
   checkpoint(): Promise<Checkpoint | undefined>;
 }
 
-/** Opens a session where it stopped. There may be less memory than when it began. */
+/** Reopens a session at the point where it stopped. There may be less memory than before. */
 export async function reopenSession(request: ReopenRequest, platform: SessionPlatform): Promise<OpenedSession> {
   const { source, name, task, format, settings, classes, sourceConfig } = request;
   const { onEvent, runtime } = platform;

@@ -3,7 +3,7 @@ import { ThawError } from '../errors.ts';
 import type { Model } from '../onnx/index.ts';
 
 /**
- * The model with the named output alone, and what it takes to compute it; unchanged if none is named.
+ * The model with only the named output and the nodes that compute it; unchanged if none is named.
  *
  * @throws ThawError `bad-config` listing the outputs that there are
  */

@@ -140,7 +140,7 @@ function meanOfViews(values: Float32Array, { labels, targets, indices }: Batch, 
   return [isClasses ? means.map((p) => Math.log(Math.max(p, 1e-37))) : means, batch] as const;
 }
 
-/** The task that Thaw noted in the model; else classification, or several labels if `config.json` says so. */
+/** The task that Thaw noted in the model; else classification, or several labels according to `config.json`. */
 function taskOf(model: Model, files: ModelFiles, labels?: readonly string[]): Task {
   const own = metadataOf(model)?.task;
   if (own && own.task !== 'classification') return openTask(own);

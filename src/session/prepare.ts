@@ -52,9 +52,9 @@ import { type ClassNames, type ContinuedClasses, continueClasses } from './known
 
 /** A model made ready to train. */
 export interface Prepared {
-  /** What is exported later: the model as it came, with its new head, taking any batch size. */
+  /** The model for export: the original with its new head, for any batch size. */
   readonly source: Model;
-  /** What trains: the same in float32 and the newest operators. */
+  /** The model for training: the same in float32 and with the newest operators. */
   readonly network: Inference;
   /** What training looks at, as the head's output. */
   readonly anatomy: Anatomy;
@@ -65,13 +65,13 @@ export interface Prepared {
 }
 
 export interface PrepareOptions {
-  /** Name of the head's node or weight, where it is not the last layer. */
+  /** Name of the head's node or weight, if it is not the last layer. */
   readonly head?: string;
   /** Number of classes of the new head; without it the model keeps its own. */
   readonly classes?: number;
-  /** What follows the new head. */
+  /** Nodes after the new head. */
   readonly tail?: Tail;
-  /** The classes by name, so that the new head keeps what the model knows of them. */
+  /** The classes by name, so that the new head keeps the weights of those that the model knows. */
   readonly names?: ClassNames;
   /** Texts are read: a model without a classifier gets one on top of its encoder. */
   readonly encoder?: Pick<EncoderHead, 'pooling' | 'features'>;
@@ -80,16 +80,16 @@ export interface PrepareOptions {
   readonly inputs?: Readonly<Record<string, readonly Dimension[]>>;
   /** What becomes of a quantized model; it is refused unless given. */
   readonly quantized?: Quantized;
-  /** Adapters beside the layers, drawn by the seed. */
+  /** Low-rank adapters of the layers, drawn by the seed. */
   readonly lora?: LoraOptions;
-  /** Puts the pretrained network beside the one that trains, where there is anything here. */
+  /** Adds the pretrained network as a teacher, if given. */
   readonly distill?: { readonly of: 'features' | 'scores' };
 }
 
 /**
  * Gives a model the head that it needs and finds out all that training has to know.
  *
- * @throws ThawError `bad-model` where it has no head, has sizes that are open, or does not run
+ * @throws ThawError `bad-model` if it has no head, has unknown sizes, or does not run
  */
 export async function prepareModel(model: Model, runtime: Runtime, options: PrepareOptions = {}): Promise<Prepared> {
   if (options.distill?.of === 'scores' && options.classes !== undefined) {
@@ -125,9 +125,9 @@ async function withFreeBatch(model: Model, runtime: Runtime, options: PrepareOpt
 }
 
 /**
- * The model with a new head for `classes`, or as it is where there are none to be told apart.
+ * The model with a new head for `classes`; unchanged without them.
  *
- * @throws ThawError `bad-model` where it cannot be trained at all, or its head cannot be replaced
+ * @throws ThawError `bad-model` if it cannot train at all, or its head cannot be replaced
  */
 export function withHead(
   model: Model,
@@ -153,7 +153,7 @@ export function withHead(
   return { model: tailed, continued: continued?.classes };
 }
 
-/** What trains of a model that has its head already. */
+/** The trainable network of a model that already has its head. */
 export async function networkOf(
   source: Model,
   runtime: Runtime,
@@ -164,7 +164,7 @@ export async function networkOf(
   return anatomized(plain, options);
 }
 
-/** A network as it trains, once it is found what is what in it. @throws ThawError `bad-model` where it has no head */
+/** A network with its anatomy: head, layer groups, adapters. @throws ThawError `bad-model` if it has no head */
 export function anatomized(
   plain: Inference,
   options: Pick<PrepareOptions, 'head' | 'lora' | 'seed' | 'distill'>,
@@ -203,7 +203,7 @@ function refuseWholeNumbers({ graph }: Model): void {
  * A model as it trains: weights in float32, the newest operators, and without branches whose condition, loops whose number of steps and
  * sequences whose members are known; with all that is known of it.
  *
- * @throws ThawError `bad-model` where it cannot be trained at all, has sizes that are open, or does not run
+ * @throws ThawError `bad-model` if it cannot train at all, has unknown sizes, or does not run
  */
 export async function inferNetwork(
   source: Model,

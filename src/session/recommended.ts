@@ -4,19 +4,19 @@ import type { SessionHooks } from './events.ts';
 import { readSettings, type TrainSettings, type TrainSettingsInput } from './settings.ts';
 
 /**
- * What a model may say of its training: what follows from the images and the rates that it was made with. Epochs, stages and losses
- * follow from the data and the task, all else is the machine's or the user's.
+ * The settings that a model may recommend: those that depend on its pretraining images and rates. Epochs, stages and losses depend on the
+ * data and the task; the rest depends on the machine or the user.
  */
 const RECOMMENDABLE = ['augment', 'views', 'lr', 'pretrainedRate', 'layerDecay'] as const;
 
-/** Settings that a model brings with it: `thaw.training` in the `config.json` beside it. Plain data. */
+/** Settings that a model recommends: `thaw.training` in its `config.json`. Plain data. */
 export type RecommendedSettings = Pick<TrainSettingsInput, (typeof RECOMMENDABLE)[number]>;
 
 /**
- * The settings of a training, and for what they do not say those that the model recommends.
+ * The settings of a training, completed by the model's recommendations.
  *
  * @param config the model's parsed `config.json`
- * @throws ThawError `bad-config` where what is recommended makes no sense
+ * @throws ThawError `bad-config` if a recommendation is invalid
  */
 export function withRecommended(
   given: TrainSettingsInput,
@@ -30,7 +30,7 @@ export function withRecommended(
   return { settings: readSettings({ ...given, ...recommended }), recommended };
 }
 
-/** What a finished model recommends: of what it was trained with, whatever is not the default anyway; undefined where all is. */
+/** The recommendations of a finished model: its settings that differ from the defaults; undefined if there are none. */
 export function recommendationOf(settings: TrainSettings): RecommendedSettings | undefined {
   const usual = readSettings({});
   const differs = (name: keyof RecommendedSettings) => JSON.stringify(settings[name]) !== JSON.stringify(usual[name]);
@@ -59,7 +59,7 @@ function recommendationIn(config: unknown): Record<string, unknown> {
   );
 }
 
-/** Tells what a training takes from the model's recommendation, if it takes anything. */
+/** Reports the settings that come from the model's recommendation, if there are any. */
 export function noticeRecommended(settings: RecommendedSettings, { onEvent }: SessionHooks): void {
   if (Object.keys(settings).length) onEvent?.({ type: 'recommended', settings });
 }
@@ -71,7 +71,7 @@ function check(recommended: RecommendedSettings): void {
     } catch (error) {
       if (!(error instanceof ThawError)) throw error;
       const message = error.message.replace(/^(setting \w+: |augmentation\.)/, '');
-      const hint = `Mend it there, or set ${name} yourself`;
+      const hint = `Fix it there, or set ${name} yourself`;
       throw new ThawError('bad-config', `${WHERE}.${name}: ${message}`, hint, { cause: error });
     }
   }

@@ -130,7 +130,7 @@ export class Session<
 
   /**
    * Measures and exports the best weights, or the current ones if no epoch was finished, and compares the exported model with the trainer.
-   * What the session needs to continue is kept.
+   * The session can continue afterwards.
    */
   async finish(): Promise<SessionResult<O, A>> {
     const kept = (await this.best.get()) ?? (await this.checkpoint());
@@ -143,7 +143,7 @@ export class Session<
     return { model, measured, ...check };
   }
 
-  /** The weights of a checkpoint as they are shipped, with all that measures and exports them. */
+  /** The weights of a checkpoint for shipping, with everything that measures and exports them. */
   trained(kept: Checkpoint): Trained<O, A> {
     const { sources, format, config } = this.parts;
     return {
@@ -153,7 +153,7 @@ export class Session<
     };
   }
 
-  /** Gives back the runtime's sessions and the trainer's state; what comes next starts from the last checkpoint given. */
+  /** Releases the runtime's sessions and the trainer's state. The next call starts from the last checkpoint. */
   async release(): Promise<void> {
     await this.opened?.release();
     this.opened = undefined;

@@ -12,10 +12,10 @@ import { knownClasses } from './known-classes.ts';
 const share = z.number().min(0).max(1);
 const names = z.array(z.string().min(1)).min(1);
 
-/** How images become input, where the model's folder does not say it, or to change what it says. */
+/** The preprocessing of images, if the model's folder has none, or changes to it. */
 export const imagesSchema = z.strictObject({
   preprocessing: z.enum(preprocessingPresets as [string, ...string[]]).optional(),
-  /** Width and height in pixels, where they are equal. */
+  /** Width and height in pixels, if they are equal. */
   size: z.number().int().positive().optional(),
   width: z.number().int().positive().optional(),
   height: z.number().int().positive().optional(),
@@ -39,7 +39,7 @@ export const textsSchema = z.strictObject({
 });
 export type TextSettings = z.output<typeof textsSchema>;
 
-/** What a finished model takes. */
+/** Settings of a finished model. */
 const predictionSchema = imagesSchema.extend({
   ...textsSchema.shape,
   /** The output that counts, if the model has several; the first unless given. */
@@ -48,7 +48,7 @@ const predictionSchema = imagesSchema.extend({
   labels: names.optional(),
   batch: z.number().int().positive().default(16),
   device: z.enum(['auto', ...devices]).default('auto'),
-  /** Test-time augmentation: the mean of what it says of several views of an image. */
+  /** Test-time augmentation: the mean prediction over several views of an image. */
   tta: z.enum(testViewNames).default('none'),
   /** Divides the scores by the temperature that the model keeps. */
   calibrated: z.boolean().default(false),
@@ -61,17 +61,17 @@ export const readPredictionSettings = (settings: PredictionSettings) => parseCon
 
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, MIB: 2 ** 20, GIB: 2 ** 30 };
 
-/** `4GB`, `512 MiB` as bytes; what is no such words as it is. */
+/** `4GB`, `512 MiB` as bytes; other values unchanged. */
 function bytesOf(size: unknown): unknown {
   const [, count, unit] = /^\s*([\d.]+)\s*([MG]i?B)\s*$/i.exec(String(size)) ?? [];
   return unit === undefined ? size : Number(count) * UNITS[unit.toUpperCase()];
 }
 
-/** What `thaw train` takes besides the model and the data: by these names in the config file, in kebab case as flags. */
+/** All settings of `thaw train`: by these names in the config file, in kebab case as flags. */
 const schema = trainingSchema.extend({
   ...imagesSchema.shape,
   ...textsSchema.shape,
-  /** How a text encoder's vectors of tokens become one, where the model has no classifier. */
+  /** How the vectors of tokens of a text encoder become one, if the model has no classifier. */
   pooling: z.enum(poolings).default('auto'),
   task: z.enum(taskNames).default('classification'),
   /** Columns of a table that hold numbers: those of a regression, or labels as 0 and 1. */
@@ -84,11 +84,11 @@ const schema = trainingSchema.extend({
   perClass: z.number().int().min(2).default(4),
   /** A policy by name, or each change with its probability and range. */
   augment: z.union([z.string(), z.record(z.string(), z.unknown())]).default('light'),
-  /** Name of the classifier's node or weight, where it is not the last layer. */
+  /** Name of the classifier's node or weight, if it is not the last layer. */
   head: z.string().min(1).optional(),
   /** The output that counts, if the model has several; the first unless given. The trained model has this one alone. */
   output: z.string().min(1).optional(),
-  /** Goes on with the model's own classifier and labels. */
+  /** Keeps the model's own classifier and labels. */
   keepHead: z.boolean().default(false),
   /** Classes of the data that the model knows by name keep their weights in the new head, or all are drawn. */
   knownClasses: z.enum(knownClasses).default('auto'),
@@ -98,7 +98,7 @@ const schema = trainingSchema.extend({
   labels: names.optional(),
   /** Part of each class that is held out where the data set has no `val`. */
   valFraction: z.number().gt(0).lt(1).default(0.2),
-  /** Stops at files that are no images instead of leaving them out. */
+  /** Stops at files that are not images instead of skipping them. */
   strict: z.boolean().default(false),
   /** Weights of the classes in the cross-entropy: by name, or `balanced`, the rarer the heavier. Resolved to `loss.classWeights`. */
   classWeights: z.union([z.literal('balanced'), z.record(z.string(), z.number().positive())]).optional(),
@@ -107,21 +107,21 @@ const schema = trainingSchema.extend({
   /** `full` decodes every image before training. */
   verify: z.enum(['quick', 'full']).default('quick'),
   device: z.enum(['auto', ...devices]).default('auto'),
-  /** Where what the frozen part makes of images is kept: `disk` serves later runs too; `off` computes it anew every time. */
+  /** Where the features of frozen layers are cached: `disk` also serves later runs; `off` computes them every time. */
   cache: z.enum(['memory', 'disk', 'off']).default('memory'),
   /** Megabytes; without it a quarter of the free memory, 1024 at most. */
   cacheMemory: z.number().int().min(0).optional(),
   /** Megabytes of `cache: disk`, which all runs share. */
   cacheDisk: z.number().int().positive().default(4096),
-  /** Bytes that the training may take (`4GB` in words); `auto` is what is there, `off` leaves the batch whole whatever it takes. */
+  /** Limit of memory in bytes, or as `4GB`; `auto` is the free memory, `off` never divides a batch. */
   memory: z.union([z.enum(['auto', 'off']), z.preprocess(bytesOf, z.number().positive())]).default('auto'),
   /** Writes the compiled graphs of every stage into the run. */
   artifacts: z.boolean().default(true),
-  /** Minutes after which a long epoch is saved in its midst; 0 saves after every step. */
+  /** Minutes after which a long epoch is saved midway; 0 saves after every step. */
   saveEvery: z.number().min(0).default(5),
 });
 
-/** Names of their own for what is a part of `schedule`, `optimizer` and `loss`, so that each is a flag. */
+/** Flags for single parts of `schedule`, `optimizer` and `loss`, so that each is a flag. */
 const parts = z.strictObject({
   warmup: share.optional(),
   momentum: share.optional(),
@@ -163,7 +163,7 @@ export function readSettings(input: Record<string, unknown>): TrainSettings {
   return loss.name === 'cross-entropy' ? { ...settings, loss: { labelSmoothing: LABEL_SMOOTHING, ...loss } } : settings;
 }
 
-/** Unless the user says otherwise; docs/defaults.md tells what it gains. */
+/** Unless the user sets another; docs/defaults.md has the gain. */
 const LABEL_SMOOTHING = 0.1;
 
 /** Every task has its own loss, where none is named. */
@@ -213,7 +213,7 @@ function withParts(input: Record<string, unknown>, name: string, given: Record<s
 /** As in a `thaw.config` file, without the task. */
 export type TrainingSettings = Omit<TrainSettingsInput, 'task'> & { readonly task?: undefined };
 
-/** What a library takes instead of a config file: the task stands beside the settings, so that types can follow from it. */
+/** A request of the library: the task is next to the settings, so that types can follow from it. */
 export interface TaskRequest<T extends TaskName = TaskName> {
   /** What to learn: `classification` unless given. The types of the result follow from it. */
   readonly task?: T;
@@ -241,11 +241,11 @@ export function trainingConfigOf(settings: TrainSettings) {
 /** @throws ThawError `bad-config` if it is given by both of its names */
 function stdOf({ std, deviation }: ImageSettings) {
   if (std && deviation)
-    throw new ThawError('bad-config', 'std and deviation are two names of one setting', 'Leave out deviation');
+    throw new ThawError('bad-config', 'std and deviation are the same setting', 'Leave out deviation');
   return std ?? deviation;
 }
 
-/** What the settings change of a preprocessing. */
+/** The changes to a preprocessing. */
 export function imageChanges(settings: ImageSettings): Partial<Preprocessing> {
   const { size, width, height, fit, cropFraction, interpolation, channels, layout, scale, mean } = settings;
   const changes = {

@@ -31,7 +31,7 @@ export interface SourceRequest {
   readonly task: Task;
 }
 
-/** How a platform reads images, and whom it tells of those that it cannot read. */
+/** How a platform reads images, and who hears of unreadable ones. */
 export interface SourcePlatform {
   readonly reader: ImageReader;
   /** Bytes of decoded images that are kept. */
@@ -94,7 +94,7 @@ function imageSources(
 
 const shuffleOf = (sampling: TrainSettings['sampling']) => (sampling === 'balanced' ? 'balanced' : true);
 
-/** Samples as they are, in order; texts by their lengths. Each one that cannot be read is reported once. */
+/** Samples without augmentation, in order; texts by length. Each unreadable one is reported once. */
 export function plainSource(
   samples: readonly Sample[],
   format: InputFormat,

@@ -3,7 +3,7 @@ import { ThawError } from '../errors.ts';
 import { type Dimension, dataInputsOf, type Model } from '../onnx/index.ts';
 import type { TextSettings } from './settings.ts';
 
-/** What lies beside a text model, parsed. */
+/** The files next to a text model, parsed. */
 export interface TextFiles {
   readonly tokenizer?: unknown;
   readonly tokenizerConfig?: unknown;
@@ -21,9 +21,8 @@ export const takesTexts = (model: Model): boolean => dataInputsOf(model.graph).s
 /**
  * How texts become a model's input.
  *
- * @param own what the model says in its own metadata
- * @throws ThawError `bad-model` where it has inputs that no tokenizer fills, or no tokenizer; `bad-config` where texts are to be longer than
- *   it can read
+ * @param own from the model's metadata
+ * @throws ThawError `bad-model` if a tokenizer cannot fill its inputs, or there is none; `bad-config` if texts may be longer than it reads
  */
 export function chooseText(
   model: Model,
@@ -36,14 +35,14 @@ export function chooseText(
   if (odd) {
     throw new ThawError(
       'bad-model',
-      `the model's input "${odd.name}" (${odd.type}) is none that a tokenizer fills`,
+      `the model's input "${odd.name}" (${odd.type}) cannot be filled by a tokenizer`,
       `Export it with ${TOKEN_INPUTS.join(', ')} only`,
     );
   }
   if (tokenizer === undefined) {
     throw new ThawError(
       'bad-model',
-      'the model reads tokens, and there is no tokenizer.json beside it',
+      'the model reads tokens, and there is no tokenizer.json next to it',
       'Put tokenizer.json and tokenizer_config.json into its folder',
     );
   }
@@ -75,7 +74,7 @@ const lengthOf = (tokenizerConfig: unknown): number => {
   return typeof length === 'number' && length > 0 ? length : Number.POSITIVE_INFINITY;
 };
 
-/** The shapes of inputs that the file leaves open. What follows the length is an input's own, such as the four numbers of a box for each token. */
+/** The shapes of inputs that the file leaves open. Axes after the length are the input's own, such as the four numbers of a box for each token. */
 export const textShapes = (model: Model): Record<string, readonly Dimension[]> =>
   Object.fromEntries(
     dataInputsOf(model.graph).flatMap(({ name, shape = [null, null] }) => {

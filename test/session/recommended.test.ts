@@ -23,7 +23,7 @@ test.each([undefined, null, {}, { thaw: null }, { thaw: { temperature: 2 } }, { 
 );
 
 test.each([
-  [{ lr: -1 }, 'config.json: thaw.training.lr: Too small: expected number to be >0. Mend it there, or set lr yourself'],
+  [{ lr: -1 }, 'config.json: thaw.training.lr: Too small: expected number to be >0. Fix it there, or set lr yourself'],
   [{ views: 'many' }, 'config.json: thaw.training.views: it takes number, not string'],
   [{ augment: 'wild' }, 'config.json: thaw.training.augment: unknown augmentation policy "wild"'],
   [{ augment: { rotation: { degrees: [0, 1] } } }, 'config.json: thaw.training.augment: rotation.probability'],
