@@ -117,7 +117,7 @@ test.each(Object.entries(LESSONS))('a page learns %s as Node does', async (name,
   const config = JSON.parse(readFileSync(join(out, 'model', 'config.json'), 'utf8'));
   expect(Object.keys(own.config)).toEqual(Object.keys(config));
   expect(own.config.id2label).toEqual(config.id2label);
-  expect(own.card).toContain('## How to use it');
+  expect(own.card).toContain('## Usage');
 
   const native = await loadModel(out, { task });
   const inputs = lesson.samples.filter(({ split }) => split === 'val').map(({ image, text }) => (image ?? text)!);
