@@ -58,7 +58,6 @@ export {
   isStatic,
   product,
   type Shape,
-  type Sizes,
   sameShape,
   sizeOf,
   symbolsOf,
