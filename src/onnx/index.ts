@@ -60,7 +60,6 @@ export {
   isStatic,
   product,
   type Shape,
-  type Sizes,
   sameShape,
   sizeOf,
   symbolsOf,

@@ -1,7 +1,9 @@
 import type { Batch } from '../data/index.ts';
-import type { Task, TaskOutcome } from '../tasks/index.ts';
+import type { Evaluated, Task, TaskOutcome } from '../tasks/index.ts';
 import type { StageConfig } from './config.ts';
-import type { StepEvent } from './events.ts';
+import type { Predictions } from './evaluator.ts';
+import type { EpochRow, StepEvent } from './events.ts';
+import { type Finding, findingsOf } from './findings.ts';
 import { afterBatch, type Progress, withThawed } from './progress.ts';
 import { type Fault, faultOf } from './rollback.ts';
 import { addBatch, meanScores } from './running.ts';
@@ -66,4 +68,27 @@ export async function* trainEpoch<O extends TaskOutcome>(
     await stage.update({ ...rates, step: progress.step + 1 });
     yield { progress: withThawed({ ...progress, step: progress.step + 1 }, stage.trainable), events: [] };
   }
+}
+
+export interface EpochResult {
+  readonly row: EpochRow;
+  readonly findings: readonly Finding[];
+}
+
+/** The row and the new findings of an epoch, by the predictions of the validation samples; a fault if their loss went wrong. */
+export function epochResult<O extends TaskOutcome, E extends Evaluated>(
+  task: Task<O, E>,
+  { loss, predictions }: Predictions<O>,
+  progress: Progress,
+  own: Pick<EpochRow, 'lr' | 'trainable' | 'seconds'>,
+): EpochResult | Fault {
+  const { epoch, stage, step, scores, findings } = progress;
+  const fault = faultOf(progress, { seen: 'validation', step, lr: own.lr, loss });
+  if (fault) return fault;
+  const evaluation = task.evaluation(predictions, loss);
+  const row = {
+    ...{ epoch: epoch + 1, stage: stage + 1, trainable: own.trainable, lr: own.lr },
+    ...{ train: meanScores(scores, task), val: task.scores(evaluation), seconds: own.seconds },
+  };
+  return { row, findings: findingsOf(task, predictions, evaluation, row, findings) };
 }

@@ -16,7 +16,7 @@ import { addBatch, NO_SCORES } from './running.ts';
 import { layoutOf } from './stage-state.ts';
 
 /** The predictions for samples, and their mean loss. */
-export interface Predicted<O extends TaskOutcome> {
+export interface Predictions<O extends TaskOutcome> {
   readonly loss: number;
   readonly predictions: readonly O[];
 }
@@ -76,11 +76,11 @@ export class Evaluator<O extends TaskOutcome = TaskOutcome> {
   }
 
   /** @throws ThawError `memory` if there is too little of it for a batch */
-  predict(source: BatchSource, batchSize: number): Promise<Predicted<O>> {
+  predict(source: BatchSource, batchSize: number): Promise<Predictions<O>> {
     return withinMemory('the evaluation', batchSize, () => this.predictAll(source, batchSize));
   }
 
-  private async predictAll(source: BatchSource, batchSize: number): Promise<Predicted<O>> {
+  private async predictAll(source: BatchSource, batchSize: number): Promise<Predictions<O>> {
     const { task, output, labels, frozen, boundary, weightsOf } = this.parts;
     let scores = NO_SCORES;
     const all: O[] = [];
@@ -107,7 +107,7 @@ export const predictedBy = <O extends TaskOutcome>(
   results: Readonly<Record<string, Tensor>>,
   output: string,
   batch: Batch,
-): Predicted<O> => ({
+): Predictions<O> => ({
   loss: Number(results.loss.data[0]),
   predictions: task.outcomes(results[output].data as Float32Array, batch, 'training'),
 });

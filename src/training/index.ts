@@ -8,7 +8,7 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
-export { Evaluator, type EvaluatorOptions, type Predicted } from './evaluator.ts';
+export { Evaluator } from './evaluator.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';

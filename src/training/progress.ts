@@ -96,15 +96,20 @@ export const afterBatch = (
   level: withLoss(p.level, loss),
 });
 
+/** The same progress at the start of the next epoch. */
+export const nextEpoch = (p: Progress): Progress => ({
+  ...p,
+  epoch: p.epoch + 1,
+  stageEpoch: p.stageEpoch + 1,
+  batch: 0,
+});
+
 /** The progress after an epoch and its evaluation. */
 export function afterEpoch(p: Progress, row: EpochRow, metric: Metric, findings: readonly Finding[]): Progress {
   const reached = merit(metric, row.val);
   const risen = p.stageBest === null || reached > p.stageBest;
   return {
-    ...p,
-    epoch: p.epoch + 1,
-    stageEpoch: p.stageEpoch + 1,
-    batch: 0,
+    ...nextEpoch(p),
     scores: NO_SCORES,
     seconds: 0,
     rows: [...p.rows, row],

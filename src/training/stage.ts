@@ -6,7 +6,7 @@ import { Random } from '../random.ts';
 import { loadable, machineOf, nextOf, type Runtime, State } from '../runtime/index.ts';
 import type { Task, TaskOutcome } from '../tasks/index.ts';
 import { type Averaging, decayAt } from './averaging.ts';
-import { Evaluator, type Predicted, predictedBy } from './evaluator.ts';
+import { Evaluator, type Predictions, predictedBy } from './evaluator.ts';
 import { FeatureCache, FrozenPart } from './features/index.ts';
 import { LazySession } from './lazy-session.ts';
 import { withinMemory } from './memory.ts';
@@ -141,15 +141,15 @@ export class CompiledStage<O extends TaskOutcome = TaskOutcome> {
    *
    * @throws ThawError `memory` if there is too little of it for a batch
    */
-  train(steps: readonly TrainingStep[]): Promise<Predicted<O>[]> {
+  train(steps: readonly TrainingStep[]): Promise<Predictions<O>[]> {
     return withinMemory('a training step', steps[0].batch.indices.length, () => this.trainAll(steps));
   }
 
-  private async trainAll(steps: readonly TrainingStep[]): Promise<Predicted<O>[]> {
+  private async trainAll(steps: readonly TrainingStep[]): Promise<Predictions<O>[]> {
     const { state, multiStep, task, output } = this.parts;
     const session = await this.parts.step.get();
     if (!multiStep) {
-      const results: Predicted<O>[] = [];
+      const results: Predictions<O>[] = [];
       for (const step of steps) {
         const outcome = await state.run(session, await this.feedsOf(step), ['loss', output]);
         results.push(predictedBy(task, outcome, output, step.batch));

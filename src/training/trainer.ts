@@ -7,16 +7,14 @@ import type { ClassOutcome, Evaluated, Evaluation, Task, TaskOutcome } from '../
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import { trainEpoch } from './epoch.ts';
-import type { Predicted } from './evaluator.ts';
-import type { EpochRow, StopReason, TrainingEvent } from './events.ts';
+import { epochResult, trainEpoch } from './epoch.ts';
+import type { Predictions } from './evaluator.ts';
+import type { StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
-import { findingsOf } from './findings.ts';
 import type { Anatomy } from './plan.ts';
 import { planStages } from './presets.ts';
-import { afterEpoch, afterStage, isBetter, type Progress, START, withBatchSize } from './progress.ts';
-import { type Fault, faultOf, rolledBack } from './rollback.ts';
-import { meanScores } from './running.ts';
+import { afterEpoch, afterStage, isBetter, nextEpoch, type Progress, START, withBatchSize } from './progress.ts';
+import { type Fault, rolledBack } from './rollback.ts';
 import type { CompiledStage } from './stage.ts';
 import { gainOf, stageInfo } from './stage-info.ts';
 import { StageRunner } from './stage-runner.ts';
@@ -132,34 +130,24 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
     return undefined;
   }
 
-  /** Evaluates the epoch, while the samples of the next one are being read. @returns why the training does not continue with that one */
+  /** Evaluates the epoch while the samples of the next one are read. @returns why the training does not continue with the next one */
   private async *evaluateEpoch(
     stage: CompiledStage<O>,
     config: StageConfig,
   ): AsyncGenerator<TrainingEvent<E>, Fault | 'interrupted' | undefined> {
     const { task, val } = this.options;
-    const { epoch, stageEpoch, step, scores, seconds, findings: known } = this.progress;
     const started = performance.now();
-    const next = { ...this.progress, epoch: epoch + 1, stageEpoch: stageEpoch + 1, batch: 0 };
+    const next = nextEpoch(this.progress);
     if (next.stageEpoch < config.epochs) await this.runner.prefetch(stage, next);
-    if (scores.count === 0) throw unreadable('training');
-    const { loss, predictions } = await this.predict(val);
-    if (predictions.length === 0) throw unreadable('validation');
+    if (this.progress.scores.count === 0) throw unreadable('training');
+    const predicted = await this.predict(val);
+    if (predicted.predictions.length === 0) throw unreadable('validation');
     const lr = this.updates.lastRate(config, this.progress);
-    const fault = faultOf(this.progress, { seen: 'validation', step, lr, loss });
-    if (fault) return fault;
-
-    const evaluation = task.evaluation(predictions, loss);
-    const row: EpochRow = {
-      epoch: epoch + 1,
-      stage: this.progress.stage + 1,
-      trainable: this.describe(config).trainable,
-      lr,
-      train: meanScores(scores, task),
-      val: task.scores(evaluation),
-      seconds: seconds + (performance.now() - started) / 1000,
-    };
-    const findings = findingsOf(task, predictions, evaluation, row, known);
+    const { trainable } = this.describe(config);
+    const seconds = this.progress.seconds + (performance.now() - started) / 1000;
+    const result = epochResult(task, predicted, this.progress, { lr, trainable, seconds });
+    if ('reason' in result) return result;
+    const { row, findings } = result;
     const best = isBetter(task.metric, row.val, this.progress.best);
     this.progress = afterEpoch(this.progress, row, task.metric, findings);
     await this.keepEpochStart();
@@ -207,7 +195,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
     return this.options.task.evaluation(predictions, loss);
   }
 
-  async predict(source: BatchSource): Promise<Predicted<O>> {
+  async predict(source: BatchSource): Promise<Predictions<O>> {
     const evaluator = await this.runner.evaluator(this.progress);
     return evaluator.predict(source, this.options.config.batch);
   }

@@ -13,5 +13,5 @@ export {
   safetensorsPieces,
   writeSafetensors,
 } from './safetensors.ts';
-export { type EvaluationStep, evaluationStep, type StepModels, stepModels } from './step-models.ts';
+export { evaluationStep, type StepModels, stepModels } from './step-models.ts';
 export { AVERAGE_WEIGHT, averageOf, decays, isAverage, isSum, SAMPLES, sumOf } from './update.ts';

@@ -74,8 +74,9 @@ export const convolutionAttributes = ({
   pads,
 }: AdjointCall['attributes']): ConvolutionAttributes => ({ group, strides, dilations, pads });
 
-export const hasKnownSizes = (value: Value): value is Value<MapShape> => isStatic(value.shape.slice(1));
-export const isFilter = (value: Value): value is Value<FilterShape> => isStatic(value.shape);
+export const hasKnownSizes = (value: Value): value is Value<MapShape> =>
+  value.shape.length > 1 && isStatic(value.shape.slice(1));
+export const isFilter = (value: Value): value is Value<FilterShape> => value.shape.length > 1 && isStatic(value.shape);
 
 export const isDepthwise = ({ group, channels }: Geometry): boolean => group > 1 && group === channels;
 export const isUnstrided = ({ strides }: Geometry): boolean => strides.every((s) => s === 1);
