@@ -5,7 +5,7 @@ export {
   plainAttributes,
   toAttributes,
 } from './attributes.ts';
-export { axis, GraphBuilder, type Operand } from './builder.ts';
+export { GraphBuilder, type Operand } from './builder.ts';
 export {
   arrayFrom,
   arrayOf,
@@ -64,6 +64,7 @@ export {
   sizeOf,
   symbolsOf,
 } from './shape.ts';
+export { axis } from './shape-builder.ts';
 export { convolvedShape, explicitPads, pooledShape, type SpatialAttributes } from './spatial.ts';
 export {
   capturedBy,

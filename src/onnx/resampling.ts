@@ -1,7 +1,8 @@
-import { axis, type GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
 import { tensor } from './data-types.ts';
 import type { Value } from './emitter.ts';
 import { type Dimension, product } from './shape.ts';
+import { axis } from './shape-builder.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: destructured with the types that the specification of `Resize` gives
 type Attributes = Readonly<Record<string, any>>;
