@@ -187,7 +187,7 @@ describe('without either package', () => {
     writeFileSync(join(other, 'index.js'), '');
     const { code, stderr } = await thaw(folder, 'inspect', project.model);
     expect(code).toBe(2);
-    expect(stderr).toContain(`onnxruntime-web 1.18.0 is installed, and ${ONNXRUNTIME} is needed. ${INSTALL_WEB}`);
+    expect(stderr).toContain(`onnxruntime-web 1.18.0 is installed, but ${ONNXRUNTIME} is needed. ${INSTALL_WEB}`);
   });
 });
 
