@@ -44,10 +44,10 @@ it.each<[Lacking, RegExp]>([
     },
     /no kernel for the operator GroupNorm \(version 1\) on cpu, which the node "the node" needs/,
   ],
-])('names a missing operator: %j', async (lacking, said) => {
+])('names a missing operator: %j', async (lacking, message) => {
   const error = await refusal(lacking);
   expect(error.code).toBe('unsupported-operator');
-  expect(error.line).toMatch(said);
+  expect(error.line).toMatch(message);
   expect(error.line).not.toMatch(/checker/);
 });
 

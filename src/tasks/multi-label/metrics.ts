@@ -36,7 +36,8 @@ export interface MultiLabelEvaluation extends Evaluated {
 const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 
 /** F1 from counts; 0 for a division by 0. */
-export const f1Of = (right: number, said: number, there: number): number => ratio(2 * right, said + there);
+export const f1Of = (correct: number, predicted: number, actual: number): number =>
+  ratio(2 * correct, predicted + actual);
 
 /** Ranking of the samples by the probability of one label. */
 const ranked = (outcomes: readonly LabelsOutcome[], label: number): Ranking =>
@@ -52,19 +53,19 @@ export function evaluateLabels(
   loss: number,
 ): MultiLabelEvaluation {
   const perLabel = labels.map((label, c): ScoresOfLabel => {
-    const there = outcomes.filter(({ targets }) => targets[c] > 0);
-    const said = outcomes.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
-    const right = there.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
+    const positives = outcomes.filter(({ targets }) => targets[c] > 0);
+    const predicted = outcomes.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
+    const correct = positives.filter(({ probabilities }) => probabilities[c] >= thresholds[c]).length;
     const ranks = ranked(outcomes, c);
     return {
       label,
       threshold: thresholds[c],
       averagePrecision: averagePrecision(ranks),
       rocAuc: areaUnderRoc(ranks),
-      precision: ratio(right, said),
-      recall: ratio(right, there.length),
-      f1: f1Of(right, said, there.length),
-      support: there.length,
+      precision: ratio(correct, predicted),
+      recall: ratio(correct, positives.length),
+      f1: f1Of(correct, predicted, positives.length),
+      support: positives.length,
     };
   });
   const counts = outcomes.map((outcome) => countLabels(outcome, thresholds));
@@ -89,20 +90,23 @@ export function evaluateLabels(
   };
 }
 
+/** Counts of the labels of one sample. */
 export interface LabelCounts {
+  /** Correctly predicted labels (true positives). */
   readonly right: number;
+  /** Predicted labels. */
   readonly said: number;
+  /** Labels of the sample. */
   readonly there: number;
 }
 
-/** Number of labels of a sample that are predicted, true, and both. */
 export function countLabels({ targets, probabilities }: LabelsOutcome, thresholds: readonly number[]): LabelCounts {
   let [right, said, there] = [0, 0, 0];
   for (const [c, threshold] of thresholds.entries()) {
-    const [says, is] = [probabilities[c] >= threshold, targets[c] > 0];
-    said += Number(says);
-    there += Number(is);
-    right += Number(says && is);
+    const [predicted, actual] = [probabilities[c] >= threshold, targets[c] > 0];
+    said += Number(predicted);
+    there += Number(actual);
+    right += Number(predicted && actual);
   }
   return { right, said, there };
 }

@@ -1,4 +1,4 @@
-"""Runs the written app's own client and strategy in this process: two clients' rounds, their average, and one more stage's state.
+"""Runs the client and the strategy of the app in this process: rounds of two clients, their average, and the state of one more stage.
 
 usage: federated.py APP DATA_OF_CLIENT_0 DATA_OF_CLIENT_1
 """
@@ -13,7 +13,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.supercore.task_identity import TaskIdentity
 
-# As an app that Flower runs has them.
+# Flower sets these for an app that it runs.
 TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, 1, 1
 
 app, *folders = sys.argv[1:]
@@ -32,7 +32,7 @@ def flat(table, prefix=""):
 
 project = tomllib.loads((Path(app) / "pyproject.toml").read_text())
 config = dict(flat(project["tool"]["flwr"]["app"]["config"]))
-# The plain mean, unless a test is of its limits.
+# The plain mean. Tests of the guard and the limits set their own values.
 plain = {**config, "guard": "none", "count-factor": 0}
 first, second = server_app.stages_of(config)
 out = Path(config["out"])
@@ -42,7 +42,7 @@ arrays, metadata = server_app.grown(config, first, state)
 
 
 class Nodes:
-    """Two clients, as a strategy asks for them."""
+    """A stub of Flower's client manager with two clients."""
 
     def get_node_ids(self):
         return [7, 8]
@@ -57,19 +57,19 @@ def answered(message, folder, handle):
 
 
 def copy_of(reply, i=0):
-    """A strategy changes what it is given."""
+    """Strategies change the replies that they receive, so each gets a copy."""
     copy = Message(RecordDict(dict(reply.content)), reply_to=reply)
     copy.metadata._reply_to_message_id = str(i)
     return copy
 
 
 def rounds(config, arrays, number, replies=None):
-    """A round of training of both clients, unless their replies are there: these, and what the strategy makes of them."""
+    """Trains both clients for a round, unless `replies` are given. Returns the strategy, the replies and their aggregate."""
     strategy = server_app.strategy_for(config)
     sent = server_app.message_config(config, first, metadata)
-    # Flower asks nodes in a random order.
+    # Flower messages the nodes in a random order.
     messages = sorted(strategy.configure_train(number, arrays, sent, Nodes()), key=lambda message: message.metadata.dst_node_id)
-    # A message knows its run once a grid has sent it.
+    # A grid sets these when it sends a message.
     for i, message in enumerate(messages):
         message.metadata._run_id, message.metadata._message_id = 1, str(i)
     replies = replies or [answered(*pair, client_app.train) for pair in zip(messages, folders, strict=True)]
@@ -97,7 +97,7 @@ try:
 except RuntimeError as error:
     refused = str(error)
 _, _, (clipped, _) = rounds({**config, "noise-multiplier": 1e-6, "clipping-norm": 0.001}, arrays, 1, replies)
-# The record: a round that is not in the state is done again.
+# The record: a round that is missing in the state is repeated.
 lines = record.Record(out / "record.jsonl", 0)
 clients = sorted(strategy.exchange.clients, key=lambda client: client["client"])
 settings = json.loads(server_app.settings_of(config, first))

@@ -87,17 +87,17 @@ describe('with Flower', FLOWER, () => {
         env: { ...process.env, THAW_CACHE: join(project.folder, 'cache') },
       },
     );
-    const said = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    const result = JSON.parse(stdout.trim().split('\n').at(-1)!);
     // Of 13 images, 4 are held out; of 9, two.
-    expect(said.counts).toEqual([9, 7]);
-    expect(said.first).toEqual(['fc.bias', 'fc.weight']);
-    expect(said.apart).toBeGreaterThan(1e-4);
-    expect(said.difference).toBeLessThan(1e-7);
-    expect(said.moved[1]).toBeLessThan(said.moved[0]);
-    expect(said.types).toEqual(['float32']);
-    expect(said.wider).toEqual(['block.bias', 'block.weight', 'fc.bias', 'fc.weight']);
-    expect(said.kept).toBe(true);
-    const [near, far] = said.clients;
+    expect(result.counts).toEqual([9, 7]);
+    expect(result.first).toEqual(['fc.bias', 'fc.weight']);
+    expect(result.apart).toBeGreaterThan(1e-4);
+    expect(result.difference).toBeLessThan(1e-7);
+    expect(result.moved[1]).toBeLessThan(result.moved[0]);
+    expect(result.types).toEqual(['float32']);
+    expect(result.wider).toEqual(['block.bias', 'block.weight', 'fc.bias', 'fc.weight']);
+    expect(result.kept).toBe(true);
+    const [near, far] = result.clients;
     expect(near).toMatchObject({ client: '7', name: 'near', examples: 9, val: { examples: 4 } });
     expect(near.train.loss).toBeGreaterThan(0);
     expect(near.val.accuracy).toBeGreaterThanOrEqual(0);
@@ -106,20 +106,20 @@ describe('with Flower', FLOWER, () => {
     const head = 4 * (3 * 8 + 3);
     expect(near.up - head).toBeLessThan(350);
     // Differential privacy: the change of each client, and of their mean, is at most the norm.
-    expect(said.clipped).toBeLessThan(0.001 * (1 + 1e-3));
-    expect(said.moved[0]).toBeGreaterThan(0.002);
-    expect(said.few).toMatch(/^1 clients gave a state that can be averaged, and min-clients is 2/);
+    expect(result.clipped).toBeLessThan(0.001 * (1 + 1e-3));
+    expect(result.moved[0]).toBeGreaterThan(0.002);
+    expect(result.few).toMatch(/^1 clients gave a state that can be averaged, and min-clients is 2/);
     // The state does not contain the second round, and the third was still being written.
-    expect(said.lines).toEqual([
+    expect(result.lines).toEqual([
       ['sitting', null],
       ['round', 1],
       ['evaluation', 1],
     ]);
-    expect(said.evaluated).toEqual([false, true]);
+    expect(result.evaluated).toEqual([false, true]);
     const source = createHash('sha256').update(readFileSync(model)).digest('hex');
-    expect(said.metadata).toEqual({ epoch: '1', rounds: '1', source });
+    expect(result.metadata).toEqual({ epoch: '1', rounds: '1', source });
     const state = readRoundState(readFileSync(join(app, 'federation', 'state.safetensors')));
-    expect([...state.tensors.keys()].sort()).toEqual(said.first);
+    expect([...state.tensors.keys()].sort()).toEqual(result.first);
     const finished = await finishFederation({ folder: app, model });
     expect(finished.run).toMatch(/run$/);
     const report = readFileSync(finished.report!, 'utf8');

@@ -18,14 +18,14 @@ interface Guarded {
 describe('hostile clients', FLOWER, () => {
   let folder: string;
   // biome-ignore lint/suspicious/noExplicitAny: output of the script
-  let said: any;
+  let result: any;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'thaw-hostile-clients-'));
     const app = join(folder, 'app');
     cpSync('templates/flower', app, { recursive: true });
     const script = resolve('test/node/commands/hostile_clients.py');
     const { stdout } = await promisify(execFile)(PYTHON!, ['-W', 'ignore', script, app, folder], { timeout: 120_000 });
-    said = JSON.parse(stdout.trim().split('\n').at(-1)!.replaceAll('Infinity', '1e999'));
+    result = JSON.parse(stdout.trim().split('\n').at(-1)!.replaceAll('Infinity', '1e999'));
   }, 150_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -64,42 +64,42 @@ describe('hostile clients', FLOWER, () => {
     ['states', /without the state/],
     ['extra', /a state that has "\ufffd\[2J"/],
   ])('the server drops a client with an invalid answer and gives the reason: %s', (name, why) => {
-    const [[honest, dropped], same] = said.faults[name];
+    const [[honest, dropped], same] = result.faults[name];
     expect(honest).toBeNull();
     expect(dropped).toMatch(why);
     expect(dropped.length).toBeLessThanOrEqual(300);
     expect(same).toBe(true);
   });
 
-  test('the list of cases is complete', () => expect(Object.keys(said.faults)).toHaveLength(33));
+  test('the list of cases is complete', () => expect(Object.keys(result.faults)).toHaveLength(33));
 
   test('an answer that Flower cannot read is an error of its client only', () => {
-    expect(said.unreadable).toEqual([1, [null, expect.stringMatching(/cannot be read: ValueError .*\ufffd\[2J$/)]]);
+    expect(result.unreadable).toEqual([1, [null, expect.stringMatching(/cannot be read: ValueError .*\ufffd\[2J$/)]]);
   });
 
   test('the number of examples counts up to twice the median', () => {
-    const { count, 'count unlimited': unlimited, honest } = said.guards as Record<string, Guarded>;
+    const { count, 'count unlimited': unlimited, honest } = result.guards as Record<string, Guarded>;
     expect(honest).toMatchObject({ claimed: null, examples: 7, clipped: null });
     // The median of 7, 9 and 10¹⁸ is 9.
     expect(count).toMatchObject({ claimed: 1e18, examples: 18 });
     // Without the limit, the mean is that client's update.
-    expect(unlimited.moved).toBeCloseTo(said.lengths[1], 5);
+    expect(unlimited.moved).toBeCloseTo(result.lengths[1], 5);
   });
 
   test('the norm of an update is at most the median norm; guard median averages by the median', () => {
-    const { far, 'far median': median, 'far unlimited': unlimited } = said.guards as Record<string, Guarded>;
+    const { far, 'far median': median, 'far unlimited': unlimited } = result.guards as Record<string, Guarded>;
     expect(far.clipped).toBeLessThan(1e-29);
-    expect(far.moved).toBeLessThan(Math.max(...said.lengths));
-    expect(median.moved).toBeLessThan(2 * Math.max(...said.lengths));
+    expect(far.moved).toBeLessThan(Math.max(...result.lengths));
+    expect(median.moved).toBeLessThan(2 * Math.max(...result.lengths));
     expect(unlimited.moved).toBeGreaterThan(1e20);
   });
 
   test('names have no control sequences', () => {
-    expect(said.guards.far.name).toBe('\ufffd[2Jodd\ufffd');
+    expect(result.guards.far.name).toBe('\ufffd[2Jodd\ufffd');
   });
 
   test('refuses invalid settings', () => {
-    expect(said.refusals).toEqual([
+    expect(result.refusals).toEqual([
       expect.stringContaining('guard is "trust"'),
       expect.stringContaining('clip-factor is 0'),
       expect.stringContaining('count-factor is 0.5'),
@@ -110,19 +110,19 @@ describe('hostile clients', FLOWER, () => {
   });
 
   test('a score that one client lacks is only missing for that client', () => {
-    expect(said.means).toEqual({ loss: 0.5, more: 1, 'val-examples': 4, 'val-loss': 1 });
+    expect(result.means).toEqual({ loss: 0.5, more: 1, 'val-examples': 4, 'val-loss': 1 });
     // Flower needs the same scores from all clients.
-    expect(said.common).toEqual(Array(2).fill(['num-examples', 'val-examples', 'val-loss']));
+    expect(result.common).toEqual(Array(2).fill(['num-examples', 'val-examples', 'val-loss']));
   });
 
   test('the noise has the standard deviation that the largest share needs', () => {
     // 10⁶ · 10⁻³ · 9/16, from 30,000 draws.
-    expect(said.noise / 562.5).toBeCloseTo(1, 1.5);
+    expect(result.noise / 562.5).toBeCloseTo(1, 1.5);
   });
 
   test('the server keeps the states of the last rounds; restoring an earlier one removes the later ones', () => {
-    expect(said['kept states']).toEqual([[3, 4], [3], 4]);
+    expect(result['kept states']).toEqual([[3, 4], [3], 4]);
   });
 
-  test('the checks only need NumPy', () => expect(said['without flower']).toBe(true));
+  test('the checks only need NumPy', () => expect(result['without flower']).toBe(true));
 });

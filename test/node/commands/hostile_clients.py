@@ -1,6 +1,6 @@
 """
-Puts answers of hostile clients before the strategies of the written app, in this process: what is said of each, and what the mean is then.
-Needs Flower, and neither Thaw nor data.
+Gives answers of hostile clients to the strategies of the app, in this process. Prints the reason for which each was dropped, and the means.
+Needs Flower, but neither Thaw nor data.
 
 usage: hostile_clients.py APP FOLDER
 """
@@ -21,7 +21,7 @@ without_flower = "flwr" not in sys.modules
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict  # noqa: E402
 from flwr.supercore.task_identity import TaskIdentity  # noqa: E402
 
-# As an app that Flower runs has them.
+# Flower sets these for an app that it runs.
 TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, 1, 1
 from thaw_federated import exchange, server_app, states  # noqa: E402
 
@@ -40,16 +40,16 @@ random = np.random.default_rng(7)
 like = {"fc.weight": random.normal(size=(3, 4)).astype(np.float32), "fc.bias": np.zeros(3, np.float32)}
 trained = [{k: v + random.normal(scale=0.1, size=v.shape).astype(np.float32) for k, v in like.items()} for _ in range(2)]
 for state in trained:
-    # As a variance has it.
+    # Variances are not negative.
     state["fc.bias"] = np.abs(state["fc.bias"])
 sent = [Message(RecordDict({}), dst_node_id=7 + i, message_type="train") for i in range(3)]
 for i, message in enumerate(sent):
-    # A message knows its run once a grid has sent it.
+    # A grid sets these when it sends a message.
     message.metadata._run_id, message.metadata._message_id = 1, str(i)
 
 
 def honest(i, state=None):
-    """An answer to message i."""
+    """A correct answer to message i."""
     arrays = ArrayRecord({name: Array(values) for name, values in trained[min(i, 1)].items()})
     metrics = MetricRecord({"num-examples": [9, 7, 7][i], "loss": 0.5, "val-examples": 4, "val-loss": 1.0})
     return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=sent[i])
@@ -60,7 +60,7 @@ def moved(after):
 
 
 def broken(change, **more):
-    """What is said of a reply that a change has spoilt, and whether the other one's state is the mean then."""
+    """Applies `change` to the second of two replies. Returns why each was dropped, and whether the mean equals the first state."""
     good, bad = honest(0), change(honest(1))
     strategy = server_app.strategy_for({**config, "min-clients": 1, **more})
     strategy.sent, strategy.exchange = like, exchange.Exchange(sent[:2], {})
@@ -76,7 +76,7 @@ def with_arrays(reply, **changed):
 
 
 def with_bias(values, **declared):
-    """Another array in its place, which may be declared otherwise than it is."""
+    """Replaces fc.bias. `declared` sets attributes of its array, such as a wrong shape."""
 
     def change(reply):
         array = Array(values)
@@ -90,7 +90,7 @@ def with_bias(values, **declared):
 def with_metrics(**changed):
     def change(reply):
         metrics = {**reply.content["metrics"], **{name.replace("_", "-"): value for name, value in changed.items()}}
-        # As bytes of the client's own making could have it, which Flower's record refuses here.
+        # A client can send such values as bytes, but the constructor of MetricRecord refuses them.
         record = MetricRecord({})
         record.__dict__["_data"] = {name: value for name, value in metrics.items() if value is not None}
         reply.content["metrics"] = record
@@ -157,14 +157,14 @@ faults = {
 }
 
 
-# A score that one lacks or could not measure is left out of Flower's means, and of no other's.
+# Flower averages only metrics that all clients have. Thaw's own means skip missing and NaN values of single clients.
 both = exchange.Exchange(sent[:2], {}).close([honest(0), with_metrics(loss=float("nan"), more=1.0)(honest(1))], like)
 common = exchange.replies_of(both)
 means = checks.mean_of([answer.metrics for answer in both], [1, 1])
 
 
 def guarded(change, **more):
-    """A mean of two honest clients and one that a change has made of the second, by the guard: how far it moved, and what was noted."""
+    """Averages two honest clients and one with `change`, behind the guard. Returns how far the mean moved, and the record of the third."""
     given = [honest(0), honest(1), change(honest(2))]
     strategy = server_app.strategy_for({**config, **more})
     strategy.sent, strategy.exchange = like, exchange.Exchange(sent, {9: "\x1b[2Jodd\u202e"})
@@ -206,7 +206,7 @@ refusals = [
 
 
 class Unreadable:
-    """A grid on which the second answer cannot be made into objects, as Flower's does it: all that are asked for together are lost."""
+    """A grid that cannot decode the second answer. As in Flower, all answers pulled in the same call are lost then."""
 
     pull_interval = 0.01
 
@@ -229,7 +229,7 @@ careful = exchange.CarefulGrid(Unreadable()).send_and_receive(sent[:2], timeout=
 read = exchange.Exchange(sent[:2], {})
 unreadable = [len(read.close(careful, like)), [client.get("dropped") for client in read.clients]]
 
-# Noise alone: its deviation is the multiplier times the norm times the largest share.
+# Noise only. Its standard deviation is multiplier · norm · largest weight.
 private = server_app.strategy_for({**config, "noise-multiplier": 1e6, "clipping-norm": 1e-3})
 private.sent, private.exchange = like, exchange.Exchange(sent[:2], {})
 wide = {"fc.weight": np.zeros((3, 4), np.float32), "fc.bias": np.zeros(30_000, np.float32)}

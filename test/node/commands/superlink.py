@@ -1,4 +1,4 @@
-"""Keys and certificates for a SuperLink and two nodes: ca.crt, server.crt, server.key, node-0, node-0.pub, node-1, node-1.pub.
+"""Writes keys and certificates of a SuperLink and two nodes: ca.crt, server.crt, server.key, node-0, node-0.pub, node-1, node-1.pub.
 
 usage: superlink.py FOLDER
 """

@@ -21,7 +21,7 @@ const STAGES = [
 describe('with a SuperLink of Flower', FLOWER, () => {
   let project: Project;
   let superlink: ChildProcess;
-  let said = '';
+  let log = '';
   let port: number;
   const stop = new AbortController();
   const nodes: Promise<void>[] = [];
@@ -42,8 +42,8 @@ describe('with a SuperLink of Flower', FLOWER, () => {
       ...['--ssl-certfile', at('server.crt'), '--ssl-keyfile', at('server.key'), '--ssl-ca-certfile', at('ca.crt')],
     ];
     superlink = spawn(join(dirname(PYTHON!), 'flower-superlink'), words, { env: flowerEnvironment(project) });
-    for (const stream of [superlink.stdout!, superlink.stderr!]) stream.on('data', (part) => (said += part));
-    await vi.waitFor(() => expect(said).toMatch(/startup complete/i), { timeout: 120_000, interval: 200 });
+    for (const stream of [superlink.stdout!, superlink.stderr!]) stream.on('data', (part) => (log += part));
+    await vi.waitFor(() => expect(log).toMatch(/startup complete/i), { timeout: 120_000, interval: 200 });
   });
   afterAll(async () => {
     stop.abort();
@@ -89,7 +89,7 @@ describe('with a SuperLink of Flower', FLOWER, () => {
       nodes.push(joined({ key: at(`node-${i}`) }, (event) => events[i].push(event), data));
     }
     const { stdout } = await flower('flwr', 'run', app, 'test', '--stream');
-    expect(stdout, said).toContain('The state after 2 rounds');
+    expect(stdout, log).toContain('The state after 2 rounds');
     const own = (i: number) =>
       events[i].filter(({ type }) => type === 'answered' || type === 'failed' || type === 'joined');
     for (const i of [0, 1])

@@ -24,10 +24,10 @@ beforeAll(async () => {
   );
   const table = (columns: string, row: (one: (typeof rows)[number]) => string) =>
     `file_name,split,${columns}\n${rows.map((one) => `${one.file},${one.split},${row(one)}`).join('\n')}\n`;
-  const said = { blue: 'blue|cold', green: 'cold', red: 'warm' };
+  const labelsOf = { blue: 'blue|cold', green: 'cold', red: 'warm' };
   writeFileSync(
     out('labels.csv'),
-    table('labels', ({ name }) => said[name]),
+    table('labels', ({ name }) => labelsOf[name]),
   );
   const red = (name: keyof typeof COLOURS) => 1000 + 10 * COLOURS[name][0];
   writeFileSync(

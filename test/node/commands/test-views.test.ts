@@ -43,10 +43,14 @@ describe('tta', () => {
 
   test('gives one prediction per image, in order', async () => {
     const images = [image, mirrored, image];
-    const said = await predict({ model: project.model, images, settings: { labels, tta: 'ten-crop', batch: 4 } });
-    expect(said.map(({ file }) => file)).toEqual(images);
-    expect(said[2].probabilities).toEqual(said[0].probabilities);
-    const sum = Object.values(said[0].probabilities).reduce((a, b) => a + b);
+    const predictions = await predict({
+      model: project.model,
+      images,
+      settings: { labels, tta: 'ten-crop', batch: 4 },
+    });
+    expect(predictions.map(({ file }) => file)).toEqual(images);
+    expect(predictions[2].probabilities).toEqual(predictions[0].probabilities);
+    const sum = Object.values(predictions[0].probabilities).reduce((a, b) => a + b);
     expect(sum).toBeCloseTo(1, 5);
   });
 

@@ -88,10 +88,10 @@ test('the run and its model folder give the same predictions and evaluations, in
   writeFileSync(file, 'the old hotel was poor\n');
   for (const model of [run, join(run, 'model')]) {
     expect(await evaluate({ model, data })).toMatchObject({ accuracy: outcome.after!.accuracy });
-    const said = await predict({ model, images: [...texts, file] });
-    expect(said.map(({ text }) => text)).toEqual([...texts, 'the old hotel was poor\n']);
-    expect(said.map(({ file }) => file)).toEqual(['argument 1', 'argument 2', 'argument 3', file]);
-    for (const { probabilities } of said) expect(Object.keys(probabilities)).toEqual(['bad', 'good']);
+    const predictions = await predict({ model, images: [...texts, file] });
+    expect(predictions.map(({ text }) => text)).toEqual([...texts, 'the old hotel was poor\n']);
+    expect(predictions.map(({ file }) => file)).toEqual(['argument 1', 'argument 2', 'argument 3', file]);
+    for (const { probabilities } of predictions) expect(Object.keys(probabilities)).toEqual(['bad', 'good']);
   }
 });
 

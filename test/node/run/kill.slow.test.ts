@@ -46,14 +46,14 @@ describe('a run killed with kill -9', () => {
   /** Starts the program. `saved()` is the last step that it reported as saved. */
   function start(): { child: ChildProcess; saved: () => number; first: Promise<void> } {
     const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let said = '';
+    let output = '';
     const first = new Promise<void>((resolve) => {
       child.stdout!.on('data', (text) => {
-        said += text;
+        output += text;
         resolve();
       });
     });
-    return { child, first, saved: () => Number(said.split('\n').filter(Boolean).at(-1) ?? 0) };
+    return { child, first, saved: () => Number(output.split('\n').filter(Boolean).at(-1) ?? 0) };
   }
 
   test('always leaves an intact checkpoint, and no leftovers after a resume', async () => {

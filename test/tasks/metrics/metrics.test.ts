@@ -50,8 +50,8 @@ const fixture = JSON.parse(readFileSync('test/fixtures/metrics.json', 'utf8')) a
 };
 
 const outcome = (label: number, probabilities: readonly number[]): Outcome => {
-  const said = Float32Array.from(probabilities);
-  return { label, predicted: said.indexOf(Math.max(...said)), probabilities: said };
+  const values = Float32Array.from(probabilities);
+  return { label, predicted: values.indexOf(Math.max(...values)), probabilities: values };
 };
 
 /** Equal to ten digits, recursively. */
@@ -110,12 +110,12 @@ describe.each(fixture.cases)('$name', ({ labels, probabilities, scores }) => {
     expect(found / scores.temperature).toBeCloseTo(1, 6);
     const lossAt = (temperature: number) =>
       logLoss(
-        outcomes.map(({ label, ...said }) => ({ label, probabilities: tempered(said.probabilities, temperature) })),
+        outcomes.map(({ label, probabilities }) => ({ label, probabilities: tempered(probabilities, temperature) })),
       );
     for (const other of [0.97 * found, 1.03 * found, 1]) expect(lossAt(other)).toBeGreaterThan(lossAt(found) - 1e-9);
-    for (const { probabilities: said } of outcomes) {
-      const cooled = tempered(said, found);
-      expect(cooled.indexOf(Math.max(...cooled))).toBe(said.indexOf(Math.max(...said)));
+    for (const { probabilities } of outcomes) {
+      const cooled = tempered(probabilities, found);
+      expect(cooled.indexOf(Math.max(...cooled))).toBe(probabilities.indexOf(Math.max(...probabilities)));
     }
   });
 });
