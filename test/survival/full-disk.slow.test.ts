@@ -1,4 +1,4 @@
-// A disk that is full, breaks or may not be written, from every single operation of a training on.
+// A disk that is full, fails or is not writable, starting at each operation of a training.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -46,7 +46,7 @@ const FAULTS: Readonly<Record<string, { refused: readonly Operation['name'][]; l
   EACCES: {
     refused: ['create', 'open', 'mkdir', 'rename', 'link', 'remove'],
     lasts: true,
-    said: 'it may not be written',
+    said: 'it is not writable',
   },
 };
 
