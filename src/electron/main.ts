@@ -11,8 +11,15 @@ export const preload: string = fileURLToPath(new URL('./preload.cjs', import.met
 
 /** A `BrowserWindow`, described so that these types hold without Electron's. */
 export interface TrainingWindow {
-  readonly webContents: { readonly ipc: object; postMessage(channel: string, message: unknown): void };
+  readonly webContents: {
+    /** Electron's `IpcMain` of the window. */
+    readonly ipc: object;
+    /** Sends a message to the window's page. */
+    postMessage(channel: string, message: unknown): void;
+  };
+  /** Calls the listener when the window is closed. */
   once(event: 'closed', listener: () => void): unknown;
+  /** Removes the listener. */
   off(event: 'closed', listener: () => void): unknown;
 }
 
