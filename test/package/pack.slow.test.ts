@@ -95,6 +95,7 @@ beforeAll(async () => {
   mkdirSync(join(project, 'node_modules/thaw'), { recursive: true });
   await run('tar', ['-xzf', packed.filename, '-C', 'node_modules/thaw', '--strip-components=1'], { cwd: project });
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) link(name, join('node_modules', name));
+  link('@types/node', 'node_modules/@types/node');
   command = join(project, 'node_modules/thaw/dist/node/main.js');
   linkCommand();
   write('package.json', { name: 'consumer', version: '1.0.0', type: 'module' });
@@ -256,7 +257,6 @@ function documentedExamples(): string[] {
 
 describe('its types hold', () => {
   beforeAll(() => {
-    link('@types/node', 'node_modules/@types/node');
     for (const file of EXAMPLES) write(file, readFileSync(join('examples', file), 'utf8'));
     write(
       'consumer.ts',
