@@ -49,7 +49,6 @@ export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, noun
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export {
   callable,
-  checkTask,
   inputPredictions,
   inputSource,
   type LoadedModel,
@@ -62,6 +61,7 @@ export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, plan
 export { newHead, optionsOf } from './new-head.ts';
 export { ASSUMED, EXACT } from './notices.ts';
 export {
+  featureBytes,
   type OpenedSession,
   openFeatures,
   openSession,
@@ -72,7 +72,7 @@ export {
   sizesOf,
 } from './open.ts';
 export { withOutput } from './output.ts';
-export { Predictor, type PredictorRequest } from './predictor.ts';
+export { checkTask, Predictor, type PredictorRequest } from './predictor.ts';
 export {
   anatomized,
   inferNetwork,

@@ -57,18 +57,8 @@ export function callable<T extends TaskName, S>({ predict, ...rest }: LoadedPart
   return Object.assign(call, rest) as unknown as LoadedModel<T, S>;
 }
 
-/**
- * A loaded model of a predictor.
- *
- * @param task the task that the caller expects
- * @throws ThawError `bad-config` if the model has another task
- */
-export function loadedModel<T extends TaskName, S>(
-  predictor: Predictor,
-  task: T,
-  readerOf: ReaderOf<S>,
-): LoadedModel<T, S> {
-  checkTask(task, predictor.task.facts.task);
+/** A loaded model of a predictor. */
+export function loadedModel<T extends TaskName, S>(predictor: Predictor<T>, readerOf: ReaderOf<S>): LoadedModel<T, S> {
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <R>(work: () => Promise<R>): Promise<R> => {
     const next = last.then(work, work);
@@ -78,7 +68,7 @@ export function loadedModel<T extends TaskName, S>(
   const { format, testViews } = predictor.parts;
   const tokenizer = isText(format) ? new TextTokenizer(format) : undefined;
   return callable({
-    task,
+    task: predictor.parts.taskName,
     labels: predictor.task.classes,
     predict: (samples, { topK }) =>
       inTurn(async () => {
@@ -89,12 +79,6 @@ export function loadedModel<T extends TaskName, S>(
       }),
     dispose: () => inTurn(() => predictor.release()),
   });
-}
-
-/** @throws ThawError `bad-config` */
-export function checkTask(expected: TaskName, found: TaskName): void {
-  if (expected === found) return;
-  throw new ThawError('bad-config', `the model's task is ${found}, not ${expected}`, `Give task: '${found}'`);
 }
 
 /** How inputs without labels are read. */

@@ -44,8 +44,8 @@ export interface SessionPlatform extends Pick<SourcePlatform, 'reader' | 'imageB
   readonly dataset: ReadDataset;
   /** Where the outputs of the frozen layers are kept; in memory unless given. */
   features?(settings: TrainSettings): Promise<FeatureCache>;
-  /** Bytes of memory that features may use. */
-  featureBytes?(settings: TrainSettings): number;
+  /** Bytes of memory that features may use, unless the settings say. */
+  featureBytes?(): number;
   /** Bytes that the training may take, if that is known. */
   readonly memory?: number;
   readonly best?: BestStore;
@@ -159,7 +159,7 @@ async function assemble(
     task,
     samples: { train: train.length, val: val.length },
     limit: platform.memory,
-    cache: featureBytes(platform, known),
+    cache: featureBytes(known, platform.featureBytes),
     ...(isText(format)
       ? { sizes: textSizes(prepared, format.maxLength) }
       : { images: { each: keptBytes(format), most: platform.imageBytes ?? IMAGE_CACHE_BYTES } }),
@@ -178,12 +178,15 @@ async function assemble(
   return { session, memory };
 }
 
-/** Bytes of memory for features, if neither the platform nor `cacheMemory` says. */
+/** Unless the platform or `cacheMemory` says. */
 const FEATURE_BYTES = 512 * 2 ** 20;
 
-function featureBytes(platform: SessionPlatform, settings: TrainSettings): number {
-  if (settings.cache === 'off') return 0;
-  return platform.featureBytes?.(settings) ?? (settings.cacheMemory && settings.cacheMemory * 2 ** 20) ?? FEATURE_BYTES;
+type CacheSettings = Pick<TrainSettings, 'cache' | 'cacheMemory'>;
+
+/** Bytes of memory that features may use. */
+export function featureBytes({ cache, cacheMemory }: CacheSettings, unlessSet = () => FEATURE_BYTES): number {
+  if (cache === 'off') return 0;
+  return cacheMemory === undefined ? unlessSet() : cacheMemory * 2 ** 20;
 }
 
 /**
@@ -191,11 +194,14 @@ function featureBytes(platform: SessionPlatform, settings: TrainSettings): numbe
  *
  * @throws ThawError `bad-config` if that is a disk, which the platform does not have
  */
-export async function openFeatures(platform: SessionPlatform, settings: TrainSettings): Promise<FeatureCache> {
+export async function openFeatures<S extends CacheSettings>(
+  platform: { features?(settings: S): Promise<FeatureCache>; featureBytes?(): number },
+  settings: S,
+): Promise<FeatureCache> {
   if (platform.features) return platform.features(settings);
   if (settings.cache === 'disk')
-    throw new ThawError('bad-config', 'setting cache: there is no disk here', 'Use memory, or off');
-  return new FeatureCache({ maximumBytes: featureBytes(platform, settings) });
+    throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
+  return new FeatureCache({ maximumBytes: featureBytes(settings, platform.featureBytes) });
 }
 
 /** What stages name must be there and be trainable: better reported now than when the last of them begins. */

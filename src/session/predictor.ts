@@ -5,7 +5,15 @@ import { ThawError } from '../errors.ts';
 import { feedsOf, metadataOf, temperatureOf } from '../export/index.ts';
 import { dataInputsOf, type Model } from '../onnx/index.ts';
 import { loadable, loadSession, type Runtime, type Session as RuntimeSession, runUserModel } from '../runtime/index.ts';
-import { classification, learnTask, openTask, softmax, type Task, type TaskOutcome } from '../tasks/index.ts';
+import {
+  classification,
+  learnTask,
+  openTask,
+  softmax,
+  type Task,
+  type TaskName,
+  type TaskOutcome,
+} from '../tasks/index.ts';
 import { knownLabels } from './dataset.ts';
 import type { SessionHooks } from './events.ts';
 import { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized } from './input-format.ts';
@@ -14,13 +22,17 @@ import { scoresOf } from './prepare.ts';
 import { type PredictionSettings, readPredictionSettings } from './settings.ts';
 
 /** A finished model, the files around it, and how it is used. */
-export interface PredictorRequest {
+export interface PredictorRequest<T extends TaskName = TaskName> {
   readonly model: Model;
   readonly files: ModelFiles;
+  /** The task that the caller expects; any unless given. */
+  readonly task?: T;
   readonly settings?: PredictionSettings;
 }
 
-interface PredictorParts {
+interface PredictorParts<T extends TaskName> {
+  /** As the caller expects it. */
+  readonly taskName: T;
   readonly task: Task;
   /** How images or texts become the model's input. */
   readonly format: InputFormat;
@@ -35,24 +47,29 @@ interface PredictorParts {
   readonly testViews?: readonly TestView[];
 }
 
-/** A finished model that stays loaded: of a run, of a transformers.js folder, or a lone file. */
-export class Predictor {
+/**
+ * A finished model that stays loaded: of a run, of a transformers.js folder, or a lone file.
+ *
+ * @typeParam T its task
+ */
+export class Predictor<T extends TaskName = TaskName> {
   private constructor(
-    readonly parts: PredictorParts,
+    readonly parts: PredictorParts<T>,
     private readonly session: RuntimeSession,
   ) {}
 
-  /** @throws ThawError if the model does not name its classes, or takes neither images nor texts */
-  static async open(
-    { model: given, files, settings = {} }: PredictorRequest,
+  /** @throws ThawError if the model has another task, does not name its classes, or takes neither images nor texts */
+  static async open<T extends TaskName = TaskName>(
+    { model: given, files, task: expected, settings = {} }: PredictorRequest<T>,
     { runtime, ...hooks }: SessionHooks & { readonly runtime: Runtime },
-  ): Promise<Predictor> {
+  ): Promise<Predictor<T>> {
     const { labels, batch, device: _, calibrated, tta, output, ...reading } = readPredictionSettings(settings);
     // Halves compute the same in float32, for which every device has kernels.
     const model = inSinglePrecision(withOutput(given, output));
     noticeQuantized(model, hooks);
     const format = inputFormatOf(model, files, reading, hooks);
     const task = taskOf(model, files, labels);
+    if (expected !== undefined) checkTask(expected, task.facts.task);
     const [input] = dataInputsOf(model.graph);
     if (!isText(format) && input?.type !== 'float32') {
       throw new ThawError(
@@ -69,6 +86,8 @@ export class Predictor {
       );
     checkOutputs(model, task);
     const parts = {
+      // The same as `expected`, if that is given.
+      taskName: task.facts.task as T,
       ...{ task, format, batchSize: batch, input: input.name, output: outputOf(model) },
       temperature: calibrated ? keptTemperature(files, task) : undefined,
       testViews: tta === 'none' ? undefined : TEST_VIEWS[tta],
@@ -103,6 +122,12 @@ export class Predictor {
   release(): Promise<void> {
     return this.session.release();
   }
+}
+
+/** @throws ThawError `bad-config` */
+export function checkTask(expected: TaskName, found: TaskName): void {
+  if (expected === found) return;
+  throw new ThawError('bad-config', `the model's task is ${found}, not ${expected}`, `Give task: '${found}'`);
 }
 
 /** @throws ThawError `bad-config` where the model keeps none */

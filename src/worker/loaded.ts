@@ -29,18 +29,12 @@ export class LoadedModels {
     const { model: encoded, settings, task = 'classification' } = request;
     const runtime = await platform.runtime(settings?.device ?? 'auto');
     return this.turns.run(async () => {
-      const asked = { model: readModel(encoded), files: filesOf(request), settings };
-      const predictor = await Predictor.open(asked, { runtime, onEvent });
+      const asked = { model: readModel(encoded), files: filesOf(request), task, settings };
+      const predictor = await Predictor.open<TaskName>(asked, { runtime, onEvent });
       const id = this.next++;
-      const noun = nounOf(predictor.parts.format);
-      try {
-        const model = loadedModel<TaskName, InputHandle>(predictor, task, imagesReader(platform));
-        this.models.set(id, { noun, model });
-        return { id, labels: model.labels };
-      } catch (error) {
-        await predictor.release();
-        throw error;
-      }
+      const model = loadedModel<TaskName, InputHandle>(predictor, imagesReader(platform));
+      this.models.set(id, { noun: nounOf(predictor.parts.format), model });
+      return { id, labels: model.labels };
     });
   }
 

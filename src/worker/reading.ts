@@ -2,7 +2,6 @@
 import type { ImageReader } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { ModelFiles, SessionPlatform, TrainSettings, TrainSettingsInput } from '../session/index.ts';
-import { FeatureCache } from '../training/index.ts';
 import type { RemotePlatform } from './platform.ts';
 import type { ImageHandle, InputHandle, LabelledSample, ModelRequest, RemoteEvent } from './protocol.ts';
 import { datasetOf } from './samples.ts';
@@ -61,20 +60,10 @@ export const imagesReader =
   (inputs: readonly InputHandle[]): ImageReader =>
     platform.reader(new Map(inputs.map((input, i) => [String(i), input])));
 
-/** Keeps outputs of the frozen layers in memory. */
-export function featuresOf(platform: RemotePlatform): Required<Pick<SessionPlatform, 'features' | 'featureBytes'>> {
-  const featureBytes = (settings: Pick<TrainSettings, 'cache' | 'cacheMemory'>) => bytesFor(settings, platform);
-  return { features: async (settings) => new FeatureCache({ maximumBytes: featureBytes(settings) }), featureBytes };
-}
-
-/** @throws ThawError `bad-config` for `disk`: there are no files */
-export function bytesFor(
-  { cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>,
-  platform: RemotePlatform,
-): number {
-  if (cache === 'disk') throw new ThawError('bad-config', 'cache: disk is for the command line', 'Use memory or off');
-  return cache === 'off' ? 0 : (cacheMemory ?? platform.cacheMemory ?? 1024) * 2 ** 20;
-}
+/** Bytes of memory for outputs of the frozen layers, unless the settings say. */
+export const featureBytesOf = ({ cacheMemory = 1024 }: RemotePlatform) => ({
+  featureBytes: () => cacheMemory * 2 ** 20,
+});
 
 /**
  * Refuses inputs that are no handles, and paths that the client may not name.

@@ -2,9 +2,16 @@ import { sha256 } from '../digest.ts';
 import { ThawError } from '../errors.ts';
 import { ownRound, type RoundOutcome } from '../federated/index.ts';
 import { readModel } from '../onnx/index.ts';
-import { checkTask, readSettings, refuseSettingsOfRuns, settingsOf, type TopOptions } from '../session/index.ts';
+import {
+  checkTask,
+  openFeatures,
+  readSettings,
+  refuseSettingsOfRuns,
+  settingsOf,
+  type TopOptions,
+} from '../session/index.ts';
 import type { Prediction } from '../tasks/index.ts';
-import { FeatureCache, readCheckpoint, type StopReason, writeCheckpoint } from '../training/index.ts';
+import { type FeatureCache, readCheckpoint, type StopReason, writeCheckpoint } from '../training/index.ts';
 import { LoadedModels } from './loaded.ts';
 import type { RemotePlatform } from './platform.ts';
 import type { Port } from './port.ts';
@@ -24,7 +31,7 @@ import {
   type RemoteRoundRequest,
   type Request,
 } from './protocol.ts';
-import { bytesFor, checkInputs, checkSamples, featuresOf, filesOf, samplesReading } from './reading.ts';
+import { checkInputs, checkSamples, featureBytesOf, filesOf, samplesReading } from './reading.ts';
 import { describe } from './remote-error.ts';
 import type { ProjectStore } from './store.ts';
 import { type Kept, OpenTraining } from './training.ts';
@@ -264,7 +271,7 @@ class Server implements Served {
     // The state says the task, without which the other settings cannot be read.
     const { cache, cacheMemory } = settings;
     const read = readSettings({ cache, cacheMemory });
-    this.features ??= new FeatureCache({ maximumBytes: bytesFor(read, platform) });
+    this.features ??= await openFeatures(featureBytesOf(platform), read);
     const { features } = this;
     const inputs = {
       ...{ model: () => readModel(encoded), files: filesOf(request), sha256: await sha256(encoded), settings },
@@ -274,7 +281,6 @@ class Server implements Served {
       inputs,
       {
         ...samplesReading(request.samples, read, platform, emit),
-        ...featuresOf(platform),
         features: async () => features,
         runtime,
         signal,

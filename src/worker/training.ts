@@ -19,7 +19,7 @@ import type { Checkpoint, EpochRow, TrainingEvent } from '../training/index.ts';
 import { cardOf } from './card.ts';
 import type { RemotePlatform } from './platform.ts';
 import type { Finished, InputHandle, Opened, OpenRequest, RemoteEvent } from './protocol.ts';
-import { featuresOf, filesOf, imagesReader, samplesReading, withClasses } from './reading.ts';
+import { featureBytesOf, filesOf, imagesReader, samplesReading, withClasses } from './reading.ts';
 
 /** The checkpoints from which a project continues. */
 export interface Kept {
@@ -65,7 +65,7 @@ export class OpenTraining {
       { model: readModel(request.model), files: filesOf(request), settings, resume: kept?.last },
       {
         ...samplesReading(request.samples, readSettings(settings), platform, emit),
-        ...featuresOf(platform),
+        ...featureBytesOf(platform),
         runtime,
         memory: platform.memory?.(),
         best: inMemory(kept?.best),

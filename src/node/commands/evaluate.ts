@@ -1,12 +1,19 @@
 import type { Dataset, Sample } from '../../data/index.ts';
 import { ThawError } from '../../errors.ts';
 import { describeData, keptReading, onClasses } from '../../session/index.ts';
-import { type Evaluated, type ReportBlock, TASKS, type Task, type TaskOutcome } from '../../tasks/index.ts';
+import {
+  type Evaluated,
+  type ReportBlock,
+  TASKS,
+  type Task,
+  type TaskName,
+  type TaskOutcome,
+} from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { openLabelled, plainSource } from './inputs.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
-export interface EvaluateRequest extends Omit<OpenPredictorRequest, 'runtime'> {
+export interface EvaluateRequest<T extends TaskName = TaskName> extends Omit<OpenPredictorRequest<T>, 'runtime'> {
   readonly data: string;
   /** Split of the data set. Default: `val`, else `test`, else everything. */
   readonly split?: 'train' | 'val' | 'test';
@@ -37,26 +44,29 @@ export async function labelledPredictions(
 ): Promise<{ readonly task: Task; readonly predictions: readonly TaskOutcome[]; readonly folder: string }> {
   checkSplit(request.split);
   const { predictor, folder } = await openPredictor(request, hooks);
-  const { format, testViews } = predictor.parts;
-  const { facts, classes } = predictor.task;
-  const dataset = await openLabelled(request.data, format, {
-    ...keptReading(TASKS[facts.task].reads(), classes),
-    valFraction: 0,
-    signal: hooks.signal,
-    strict: request.strict,
-  });
-  const task = onClasses(predictor.task, dataset.classes);
-  hooks.onEvent?.(describeData(dataset, task, format));
-  const samples = samplesOf(dataset, request);
-  const source = plainSource(samples, format, hooks, testViews);
-  const predictions: TaskOutcome[] = [];
-  for await (const batch of predictor.outcomes(source)) {
-    hooks.signal?.throwIfAborted();
-    predictions.push(...batch);
-    hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
+  try {
+    const { format, testViews } = predictor.parts;
+    const { facts, classes } = predictor.task;
+    const dataset = await openLabelled(request.data, format, {
+      ...keptReading(TASKS[facts.task].reads(), classes),
+      valFraction: 0,
+      signal: hooks.signal,
+      strict: request.strict,
+    });
+    const task = onClasses(predictor.task, dataset.classes);
+    hooks.onEvent?.(describeData(dataset, task, format));
+    const samples = samplesOf(dataset, request);
+    const source = plainSource(samples, format, hooks, testViews);
+    const predictions: TaskOutcome[] = [];
+    for await (const batch of predictor.outcomes(source)) {
+      hooks.signal?.throwIfAborted();
+      predictions.push(...batch);
+      hooks.onEvent?.({ type: 'evaluated', done: predictions.length, of: samples.length });
+    }
+    return { task, predictions, folder };
+  } finally {
+    await predictor.release();
   }
-  await predictor.release();
-  return { task, predictions, folder };
 }
 
 const SPLITS = ['val', 'test', 'train'] as const;

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Runtime } from '../../runtime/index.ts';
 import { availableMemory } from '../../runtime/node/memory.ts';
-import type { TrainSettings } from '../../session/index.ts';
+import { featureBytes, type TrainSettings } from '../../session/index.ts';
 import { FeatureCache } from '../../training/index.ts';
 import { cacheFolder } from '../models/index.ts';
 import { FeatureFolder } from '../run/index.ts';
@@ -11,11 +11,8 @@ import type { JobHooks } from './events.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-/** Memory limit of the feature cache, in bytes. */
-export function cacheBytes({ cache, cacheMemory }: Pick<TrainSettings, 'cache' | 'cacheMemory'>): number {
-  if (cache === 'off') return 0;
-  return cacheMemory === undefined ? Math.min(2 ** 30, availableMemory() / 4) : cacheMemory * MEBIBYTE;
-}
+/** Memory limit of the feature cache in bytes, unless the settings say. */
+export const defaultFeatureBytes = (): number => Math.min(2 ** 30, availableMemory() / 4);
 
 /** Opens the cache for the features of frozen layers, as the settings say. */
 export async function openFeatures(
@@ -23,7 +20,7 @@ export async function openFeatures(
   { onEvent }: JobHooks,
 ): Promise<FeatureCache> {
   const { cache, cacheDisk } = settings;
-  const maximumBytes = cacheBytes(settings);
+  const maximumBytes = featureBytes(settings, defaultFeatureBytes);
   if (cache !== 'disk') return new FeatureCache({ maximumBytes });
   const onProblem = (message: string) => onEvent?.({ type: 'notice', message });
   const store = new FeatureFolder(join(cacheFolder(), 'features'), cacheDisk * MEBIBYTE, onProblem);

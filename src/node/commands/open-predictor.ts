@@ -6,26 +6,25 @@ import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 
-export interface OpenPredictorRequest {
+export interface OpenPredictorRequest<T extends TaskName = TaskName> {
   /** A run, a model folder or file, an address, `hf:owner/name` or `default`. */
   readonly model: string;
   readonly settings?: PredictionSettings;
-  /** Called with the model's task. It throws if the caller expects another one. */
-  readonly check?: (task: TaskName) => void;
+  /** The task that the caller expects; any unless given. */
+  readonly task?: T;
   /** Replaces the device of the settings. */
   readonly runtime?: Runtime;
 }
 
 /** Loads a finished model. Returns it with its name and the folder of its JSON files. */
-export async function openPredictor(
-  { model: spec, settings = {}, runtime: given, check }: OpenPredictorRequest,
+export async function openPredictor<T extends TaskName = TaskName>(
+  { model: spec, task, settings = {}, runtime: given }: OpenPredictorRequest<T>,
   hooks: JobHooks,
 ) {
   const { device } = readPredictionSettings(settings);
   const runtime = given ?? (await openRuntime(device, hooks));
   const files = await fetchModel(spec, hooks);
   const model = await readModelFile(files.path);
-  const predictor = await Predictor.open({ model, files, settings }, { runtime, onEvent: hooks.onEvent });
-  check?.(predictor.task.facts.task);
+  const predictor = await Predictor.open<T>({ model, files, task, settings }, { runtime, onEvent: hooks.onEvent });
   return { predictor, name: files.name, folder: files.folder };
 }

@@ -2,7 +2,7 @@ import type { Runtime } from '../../runtime/index.ts';
 import { memoryLimit } from '../../runtime/node/memory.ts';
 import type { ReadDataset, SessionPlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
-import { cacheBytes, openFeatures } from './features.ts';
+import { defaultFeatureBytes, openFeatures } from './features.ts';
 import { fileReading, openLabelled } from './inputs.ts';
 
 /** Reads a data set from a folder or a table. */
@@ -18,6 +18,6 @@ export const nodePlatform = (runtime: Runtime, data: string, hooks: JobHooks): S
   runtime,
   dataset: readFrom(data, hooks),
   features: (settings) => openFeatures({ settings, runtime }, hooks),
-  featureBytes: cacheBytes,
+  featureBytes: defaultFeatureBytes,
   memory: memoryLimit(),
 });

@@ -1,11 +1,11 @@
 import { isAbsolute, relative } from 'node:path';
 import type { Sample } from '../../data/index.ts';
-import type { Prediction } from '../../tasks/index.ts';
+import type { Prediction, TaskName } from '../../tasks/index.ts';
 import type { JobHooks } from './events.ts';
 import { openUnlabelled, plainSource } from './inputs.ts';
 import { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 
-export interface PredictRequest extends Omit<OpenPredictorRequest, 'runtime'> {
+export interface PredictRequest<T extends TaskName = TaskName> extends Omit<OpenPredictorRequest<T>, 'runtime'> {
   /** Files, folders with all their files; for a text model also texts, and tables of texts. */
   readonly images: readonly string[];
   /** Stops at a file that is not an image instead of skipping it. */

@@ -1,5 +1,5 @@
 import { ThawError } from '../../errors.ts';
-import { readSettings, reopenSession, type TrainSettings } from '../../session/index.ts';
+import { checkTask, readSettings, reopenSession, type TrainSettings } from '../../session/index.ts';
 import { openTask, type TaskName } from '../../tasks/index.ts';
 import { checkIdentity, identifySamples, type RunReader, resumeRun } from '../run/index.ts';
 import { readSource } from './about.ts';
@@ -15,14 +15,10 @@ import { bestIn, runTraining } from './training-run.ts';
 /**
  * Resumes a run at exactly the point where it stopped, with the run's copy of the model.
  *
- * @param check called with the run's task; it throws if the caller expects another one
+ * @param expected the task that the caller expects; any unless given
  * @throws ThawError `run-directory` if that fails: no checkpoint, other data, already finished, or in use
  */
-export async function resume(
-  path: string,
-  hooks: JobHooks = {},
-  check?: (task: TaskName) => void,
-): Promise<TrainingResult> {
+export async function resume(path: string, hooks: JobHooks = {}, expected?: TaskName): Promise<TrainingResult> {
   const { onEvent } = hooks;
   const run = await resumeRun(path);
   try {
@@ -40,7 +36,7 @@ export async function resume(
     const settings = readSettings(began);
     const { model: source, identity, about } = await readSource(run);
     const task = openTask(about.task);
-    check?.(about.task.task);
+    if (expected !== undefined) checkTask(expected, about.task.task);
     const record = checkRecord(run, kept, task);
     const runtime = await openRuntime(settings.device, hooks);
     const { session, memory } = await reopenSession(

@@ -3,28 +3,23 @@
 import { fileURLToPath } from 'node:url';
 import { type ImageFile, sharpReader } from '../../data/node/index.ts';
 import { ThawError } from '../../errors.ts';
-import { checkTask, type LoadedModel, loadedModel, type PredictionSettings } from '../../session/index.ts';
+import { type LoadedModel, loadedModel } from '../../session/index.ts';
 import type { Prediction, TaskEvaluation, TaskName } from '../../tasks/index.ts';
 import {
-  type EvaluateRequest as AnyEvaluateRequest,
-  type PredictRequest as AnyPredictRequest,
+  type EvaluateRequest,
   evaluate as evaluateAny,
   type JobHooks,
+  type OpenPredictorRequest,
   openPredictor,
+  type PredictRequest,
   predict as predictAny,
 } from '../commands/index.ts';
-
-/** The expected task of the model. Default: `classification`. It determines the types; a model with another task is an error. */
-interface ExpectedTask<T extends TaskName> {
-  readonly task?: T;
-}
 
 /** An image: a path, a `file:` URL, the contents of a file, a Blob, or pixels. For a text model, a text. */
 export type ModelInput = ImageFile | URL | Blob;
 
-export interface LoadOptions<T extends TaskName> extends ExpectedTask<T>, JobHooks {
-  readonly settings?: PredictionSettings;
-}
+/** `task` is the expected one. Default: `classification`. It determines the types; a model with another task is an error. */
+export interface LoadOptions<T extends TaskName> extends Pick<OpenPredictorRequest<T>, 'task' | 'settings'>, JobHooks {}
 
 /**
  * Loads a finished model once, to be called often.
@@ -45,10 +40,8 @@ export async function loadModel<T extends TaskName = 'classification'>(
   model: string,
   { task = 'classification' as T, settings, ...hooks }: LoadOptions<T> = {},
 ): Promise<LoadedModel<T, ModelInput>> {
-  const { predictor } = await openPredictor({ model, settings }, hooks);
-  return loadedModel<T, ModelInput>(predictor, task, (inputs) =>
-    sharpReader((file) => contentsOf(inputs[Number(file)])),
-  );
+  const { predictor } = await openPredictor({ model, task, settings }, hooks);
+  return loadedModel<T, ModelInput>(predictor, (inputs) => sharpReader((file) => contentsOf(inputs[Number(file)])));
 }
 
 async function contentsOf(input: ModelInput): Promise<ImageFile> {
@@ -61,8 +54,6 @@ async function contentsOf(input: ModelInput): Promise<ImageFile> {
     'Download the image, and pass it as a Blob',
   );
 }
-
-export interface EvaluateRequest<T extends TaskName> extends AnyEvaluateRequest, ExpectedTask<T> {}
 
 /**
  * Measures a finished model on labelled images or texts.
@@ -80,12 +71,10 @@ export async function evaluate<T extends TaskName = 'classification'>(
   { task = 'classification' as T, ...request }: EvaluateRequest<T>,
   hooks?: JobHooks,
 ): Promise<TaskEvaluation<T>> {
-  const { assessment } = await evaluateAny({ ...request, check: (found) => checkTask(task, found) }, hooks);
-  // checkTask has verified the task.
+  const { assessment } = await evaluateAny({ ...request, task }, hooks);
+  // The model has this task, or it is an error.
   return assessment as TaskEvaluation<T>;
 }
-
-export interface PredictRequest<T extends TaskName> extends AnyPredictRequest, ExpectedTask<T> {}
 
 /** A prediction of a file. */
 export type FilePrediction<T extends TaskName = TaskName> = Prediction<T> & {
@@ -111,9 +100,9 @@ export async function predict<T extends TaskName = 'classification'>(
   { task = 'classification' as T, ...request }: PredictRequest<T>,
   hooks?: JobHooks,
 ): Promise<FilePrediction<T>[]> {
-  const predicted = await predictAny({ ...request, check: (found) => checkTask(task, found) }, hooks);
+  const predicted = await predictAny({ ...request, task }, hooks);
   return predicted.map(({ file, text, prediction }) => {
-    // checkTask has verified the task.
+    // The model has this task, or it is an error.
     return { file, ...(text !== undefined && { text }), ...prediction } as FilePrediction<T>;
   });
 }

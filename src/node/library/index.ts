@@ -1,19 +1,9 @@
 /** Thaw as a library for Node: the jobs of the commands, with types that follow from the task. */
-export {
-  type EvaluateRequest,
-  evaluate,
-  type FilePrediction,
-  type LoadOptions,
-  loadModel,
-  type ModelInput,
-  type PredictRequest,
-  predict,
-} from './finished.ts';
+export { evaluate, type FilePrediction, loadModel, type ModelInput, predict } from './finished.ts';
 export { Job, type JobOptions } from './job.ts';
 export {
   type FineTuneRequest,
   fineTune,
-  type ResumeRequest,
   resume,
   resumeSweep,
   type Sweep,

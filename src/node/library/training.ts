@@ -1,4 +1,3 @@
-import { checkTask } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import {
   type TrainRequest as FineTuneRequest,
@@ -67,8 +66,8 @@ export const resume = <T extends TaskName = 'classification'>(
 ): Training<T> =>
   new Job(async (hooks) => {
     const { run, task = 'classification' as T } = typeof request === 'string' ? { run: request } : request;
-    const check = (found: TaskName) => checkTask(task, found);
-    return (await resumeRun(run, hooks, check)) as TrainingResult<T>;
+    // The run has this task, or it is an error.
+    return (await resumeRun(run, hooks, task)) as TrainingResult<T>;
   }, options);
 
 /** A running sweep: an async iterable of its events, with a `result`. */

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LoadOptions, loadModel, predict } from '../../../src/node/library/index.ts';
+import { loadModel, predict } from '../../../src/node/library/index.ts';
 import type { PredictionSettings } from '../../../src/session/index.ts';
 import { makeProject, type Project } from '../commands/project.ts';
 
 let project: Project;
 let image: string;
 const settings: PredictionSettings = { labels: [...'abcde'], device: 'cpu' };
-const load = (options: LoadOptions<'classification'> = {}) => loadModel(project.model, { settings, ...options });
+const load = () => loadModel(project.model, { settings });
 
 beforeAll(async () => {
   project = await makeProject();
