@@ -3,7 +3,7 @@ import { own } from '../own.ts';
 import type { TrainSettings } from './settings.ts';
 
 /** How often each class is among the labels. */
-export function classCounts(labels: readonly number[], classes: number): number[] {
+function classCounts(labels: readonly number[], classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
   for (const label of labels) counts[label]++;
   return counts;

@@ -2,7 +2,7 @@
 
 export { mergedState, withAdapters } from './adapters.ts';
 export { type ArtifactContext, type ArtifactPosition, artifactCheckpoint, compileArtifacts } from './artifacts.ts';
-export { balancedWeights, classCounts, withClassWeights } from './class-balance.ts';
+export { balancedWeights, withClassWeights } from './class-balance.ts';
 export {
   type Compiled,
   type CompileHostOptions,
@@ -33,18 +33,11 @@ export {
   type ModelCheck,
   measure,
   predicted,
-  shippedCheckpoint,
   type Trained,
   type Unmeasured,
 } from './finish.ts';
 export { refuseSettingsOfRuns } from './host-settings.ts';
-export {
-  blendedImages,
-  type ChosenPreprocessing,
-  choosePreprocessing,
-  inputShapes,
-  openInputShapes,
-} from './images.ts';
+export { type ChosenPreprocessing, choosePreprocessing, inputShapes, openInputShapes } from './images.ts';
 export { type InputFormat, inputFormatOf, type ModelFiles, noticeQuantized, nounOf } from './input-format.ts';
 export type { ClassNames, ContinuedClasses, KnownClasses } from './known-classes.ts';
 export {
@@ -57,9 +50,9 @@ export {
   type ReaderOf,
   type TopOptions,
 } from './loaded-model.ts';
-export { keptBytes, type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
+export { type MemoryPlan, type MemoryRequest, memoryWithoutData, planMemory, textSizes } from './memory.ts';
 export { newHead, optionsOf } from './new-head.ts';
-export { ASSUMED, EXACT } from './notices.ts';
+export { EXACT } from './notices.ts';
 export {
   featureBytes,
   type OpenedSession,
@@ -100,4 +93,4 @@ export {
   trainingConfigOf,
 } from './settings.ts';
 export { openSources, plainSource, type SourcePlatform, type Sources } from './sources.ts';
-export { chooseText, MAX_LENGTH, type TextFiles, takesTexts, textShapes } from './texts.ts';
+export { chooseText, MAX_LENGTH, type TextFiles, takesTexts } from './texts.ts';

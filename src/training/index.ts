@@ -16,7 +16,7 @@ export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.t
 export { withState } from './network-state.ts';
 export { type Anatomy, type PlanAnatomy, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
 export { planStages } from './presets.ts';
-export { isBetter, type Progress, START } from './progress.ts';
+export { type Progress, START } from './progress.ts';
 export { findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
 export type { Rollback } from './rollback.ts';

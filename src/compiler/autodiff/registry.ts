@@ -72,8 +72,7 @@ export function differentiability(op: string, domain = ''): 'rule' | 'zero' | 'n
   return Object.hasOwn(ZERO, domain) && ZERO[domain].includes(op) ? 'zero' : 'none';
 }
 
-export const hasRule = (op: string, domain = ''): boolean =>
-  Object.hasOwn(RULES, domain) && Object.hasOwn(RULES[domain], op);
+const hasRule = (op: string, domain = ''): boolean => Object.hasOwn(RULES, domain) && Object.hasOwn(RULES[domain], op);
 
 const noGradient: Rule = () => [];
 

@@ -5,7 +5,7 @@ import type { Inference } from '../shapes/index.ts';
 import { type DropoutPlan, MASK, optimizerOf, slotsOf, type TrainingPlan, trainingOptions } from './plan.ts';
 
 /** Raised when a reader of older manifests would misread a newer one. */
-export const MANIFEST_VERSION = 1;
+const MANIFEST_VERSION = 1;
 
 /** The compiled graphs that a manifest describes. */
 export interface ArtifactModels {

@@ -1,12 +1,4 @@
-export {
-  type Adapter,
-  adaptedWeights,
-  adapterNames,
-  type LoraOptions,
-  mergeAdapters,
-  placeAdapters,
-  withAdapter,
-} from './adapters/index.ts';
+export { type Adapter, adapterNames, type LoraOptions, mergeAdapters, placeAdapters } from './adapters/index.ts';
 export { addHead, type EncoderHead, isClassifier, type Pooling, poolings } from './add-head.ts';
 export { groupsOf, type LayerGroup } from './groups.ts';
 export { findHead, type Head } from './head.ts';
@@ -25,6 +17,6 @@ export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectionText, selectParameters, slowPatterns } from './selection.ts';
-export { beforeUnits, isTail, type Tail, type TailKind, type TailStep, withoutTail, withTail } from './tail.ts';
+export { beforeUnits, type Tail, type TailKind, type TailStep, withoutTail, withTail } from './tail.ts';
 export { type Teacher, withTeacher } from './teacher.ts';
 export { describeObstacle, type Obstacle, obstaclesOf, refuseCutOff, trainableGroups } from './trainability.ts';
