@@ -13,9 +13,13 @@ import { requireText, ThawError } from '../../errors.ts';
 import { type InputFormat, plainSource as plain, type SourcePlatform } from '../../session/index.ts';
 import type { JobHooks } from './events.ts';
 
+/** @throws ThawError `bad-config` if a caller in JavaScript gives no data */
+export const requireData: (path: unknown) => asserts path is string = (path) =>
+  requireText(path, 'data', 'Give the path of a folder or of a table');
+
 /** Opens a labelled data set of images or texts, as the model needs. */
 export async function openLabelled(path: string, format: InputFormat, options: OpenDatasetOptions): Promise<Dataset> {
-  requireText(path, 'data', 'Give the path of a folder or of a table');
+  requireData(path);
   return isText(format) ? openTexts(path, options) : openDataset(path, options);
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ThawError } from '../../errors.ts';
+import { requireText, ThawError } from '../../errors.ts';
 import { ADAPTER_FILES, type AdapterSet, readAdapters } from '../../export/index.ts';
 import type { Model } from '../../onnx/index.ts';
 import type { DeviceName } from '../../runtime/devices.ts';
@@ -42,6 +42,7 @@ export async function merge(
   { model, adapters, out, device }: MergeRequest,
   hooks: JobHooks = {},
 ): Promise<MergeOutcome> {
+  requireText(adapters, 'adapters', 'Give the path of a run, or of its adapters');
   const path = adapterFile(adapters);
   const set = readAdapters((await readIfThere(path)) ?? new Uint8Array());
   const resolved = await fetchModel(model, hooks);

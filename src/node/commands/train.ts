@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../../data/index.ts';
-import { requireText } from '../../errors.ts';
 import type { ComparisonRow } from '../../report/index.ts';
 import { openSession, readSettings, settingsOf, type TaskRequest } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
@@ -11,6 +10,7 @@ import { openRuntime } from './environment.ts';
 import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 import type { TrainingResult } from './finish.ts';
+import { requireData } from './inputs.ts';
 import { shownPath } from './paths.ts';
 import { nodePlatform } from './platform.ts';
 import { newRecord, saveRecord } from './record.ts';
@@ -42,7 +42,7 @@ export async function train<T extends TaskName = 'classification'>(
   const { device, augment } = readSettings({ ...settings });
   readAugmentation(augment);
   // Before a model is downloaded.
-  requireText(request.data, 'data', 'Give the path of a folder or of a table');
+  requireData(request.data);
   const runtime = await openRuntime(device, hooks);
   const files = await fetchModel(request.model, hooks);
   const model = await readModelFile(files.path);

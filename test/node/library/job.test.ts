@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { fineTune, Job, resume } from '../../../src/node/library/index.ts';
+import type { SweepRequest } from '../../../src/node/commands/index.ts';
+import { type FineTuneRequest, fineTune, Job, resume, sweep } from '../../../src/node/library/index.ts';
 
 type Event = { readonly n: number };
 
@@ -55,11 +56,14 @@ test('throws its error in the loop and from its result', async () => {
 });
 
 test('a request without a model, data or a run is refused in words', async () => {
-  // biome-ignore lint/suspicious/noExplicitAny: as from JavaScript
-  const wrong = (request: object) => fineTune(request as any).result;
+  // As from JavaScript.
+  const wrong = (request: object) => fineTune(request as FineTuneRequest).result;
   await expect(wrong({ data: 'images' })).rejects.toMatchObject({ code: 'bad-config', message: 'model is missing' });
   await expect(wrong({ model: 'default' })).rejects.toMatchObject({ code: 'bad-config', message: 'data is missing' });
   await expect(wrong({ model: 5, data: 'images' })).rejects.toThrow('model is not a text, but number');
+  const swept = (request: object) => sweep({ try: { lr: [0.1] }, ...request } as unknown as SweepRequest).result;
+  await expect(swept({ data: 'images' })).rejects.toMatchObject({ code: 'bad-config', message: 'model is missing' });
+  await expect(swept({ model: 'default' })).rejects.toMatchObject({ code: 'bad-config', message: 'data is missing' });
   await expect(resume('').result).rejects.toMatchObject({ code: 'bad-config', message: 'run is missing' });
   await expect(resume('runs/nowhere').result).rejects.toMatchObject({ code: 'run-directory' });
 });

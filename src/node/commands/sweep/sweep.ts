@@ -9,8 +9,9 @@ import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.t
 import { isAddress } from '../../models/resolve.ts';
 import { openRun, takeLock } from '../../run/index.ts';
 import type { JobEvent } from '../events.ts';
-import { fetchModel } from '../fetch-model.ts';
+import { fetchModel, requireModel } from '../fetch-model.ts';
 import type { TrainingResult } from '../finish.ts';
+import { requireData } from '../inputs.ts';
 import { shownPath } from '../paths.ts';
 import { isFinished, readRecord } from '../record.ts';
 import { resume } from '../resume.ts';
@@ -79,6 +80,8 @@ const TRIAL_SETTINGS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 }
  */
 export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Promise<SweepOutcome> {
   const { model: spec, data, out, settings = {}, ...rest } = request;
+  requireModel(spec);
+  requireData(data);
   const plan = parseConfig(planSchema, rest);
   checkSpace(plan.try);
   const base = { ...TRIAL_SETTINGS, ...settings };
