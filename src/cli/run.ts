@@ -9,7 +9,7 @@ import { printable } from './terminal/printable.ts';
 import type { Sink } from './terminal/terminal.ts';
 
 /** Streams and environment of the command line: parts of `process`. */
-export interface RunEnvironment {
+export interface CommandHost {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,29 +29,29 @@ const asksForHelp = (args: readonly string[]): boolean => args.includes('--help'
  * @param args the arguments after `thaw`
  * @returns the exit code: 0 done, 1 a bug in Thaw, 2 an error that the user can fix, 130 interrupted by the user
  */
-export async function runThaw(args: readonly string[], environment: RunEnvironment): Promise<number> {
+export async function runThaw(args: readonly string[], host: CommandHost): Promise<number> {
   try {
-    return await dispatch(args, environment);
+    return await dispatch(args, host);
   } catch (error) {
-    return explain(asRefusal(error), args.includes('--debug'), environment.stderr);
+    return explain(asRefusal(error), args.includes('--debug'), host.stderr);
   }
 }
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
-async function dispatch(args: readonly string[], environment: RunEnvironment): Promise<number> {
+async function dispatch(args: readonly string[], host: CommandHost): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(environment, rest[0]);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return help(host, rest[0]);
   if (name === '--version' || name === '-v') {
-    environment.stdout.write(`${version()}\n`);
+    host.stdout.write(`${version()}\n`);
     return 0;
   }
   const spec = await load(name);
   const before = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
-  if (asksForHelp(before)) return help(environment, name);
+  if (asksForHelp(before)) return help(host, name);
   const [{ runCommand }, { cittyCommand }] = await Promise.all([import('citty'), import('./citty.ts')]);
-  const { result } = await runCommand(cittyCommand(spec, environment), { rawArgs: rest });
+  const { result } = await runCommand(cittyCommand(spec, host), { rawArgs: rest });
   return (result as number | undefined) ?? 0;
 }
 
@@ -63,12 +63,12 @@ async function load(name: string): Promise<CommandSpec> {
   throw new ThawError('bad-config', `unknown command ${name}`, nearestHint(name, names));
 }
 
-async function help(environment: RunEnvironment, name?: string): Promise<number> {
+async function help(host: CommandHost, name?: string): Promise<number> {
   const [{ commandHelp, mainHelp }, { Terminal }] = await Promise.all([
     import('./help.ts'),
     import('./terminal/terminal.ts'),
   ]);
-  const terminal = new Terminal({ json: false, ...environment });
+  const terminal = new Terminal({ json: false, ...host });
   const { colours } = terminal;
   const width = Math.min(120, Math.max(60, terminal.width));
   const lines =

@@ -44,7 +44,7 @@ export function upgrade(model: Model): Model {
   };
 }
 
-interface RunEnvironment {
+interface UpgradeContext {
   readonly version: number;
   /** All names of the model, subgraphs included: a new one must not hide another. */
   readonly names: Set<string>;
@@ -52,7 +52,7 @@ interface RunEnvironment {
   readonly outer: ((name: string) => Tensor | undefined) | undefined;
 }
 
-function upgradeGraph(source: Graph, { version, names, outer }: RunEnvironment): Graph {
+function upgradeGraph(source: Graph, { version, names, outer }: UpgradeContext): Graph {
   const view = new GraphView(source);
   const rewriter = new Rewriter(source, new Map(), names);
   const ranks = ranksOf(source);
