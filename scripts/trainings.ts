@@ -11,7 +11,6 @@ import { argv } from 'node:process';
 import { MessageChannel } from 'node:worker_threads';
 import { resume, type TrainRequest, train } from '../src/node/commands/index.ts';
 import type { TrainingSettings, TrainSettingsInput } from '../src/session/index.ts';
-import type { TaskName } from '../src/tasks/index.ts';
 import { connect, emitterPort, type OpenRequest, serve } from '../src/worker/index.ts';
 import { nodePlatform } from '../src/worker/node/platform.ts';
 import { COLOURS, makeProject, type Project } from '../test/node/commands/project.ts';
@@ -94,7 +93,7 @@ async function interrupted(request: TrainRequest): Promise<string> {
   return request.out!;
 }
 
-async function inPage<T extends TaskName = 'classification'>(request: OpenRequest<T>): Promise<string> {
+async function inPage(request: OpenRequest): Promise<string> {
   const { port1, port2 } = new MessageChannel();
   serve(emitterPort(port1), nodePlatform());
   const client = connect(emitterPort(port2));
@@ -140,7 +139,7 @@ try {
   }
   for (const [name, lessonOf] of Object.entries(LESSONS)) {
     const { task, model, samples, settings } = lessonOf(project) as Lesson;
-    await print(`page ${name}`, () => inPage<TaskName>({ ...model, task, samples, settings }));
+    await print(`page ${name}`, () => inPage({ ...model, task, samples, settings }));
   }
 } finally {
   project.remove();

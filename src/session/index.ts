@@ -80,6 +80,7 @@ export { noticeRecommended, type RecommendedSettings, recommendationOf, withReco
 export { type BestStore, inMemory, Session, type SessionParts, type SessionResult } from './session.ts';
 export {
   type ImageSettings,
+  type NamedTask,
   type PredictionSettings,
   readPredictionSettings,
   readSettings,

@@ -220,6 +220,9 @@ export interface TaskRequest<T extends TaskName = TaskName> {
   readonly settings?: TrainingSettings;
 }
 
+/** Requires `task` unless it is classification, so that a type argument alone cannot promise the results of another task. */
+export type NamedTask<T extends TaskName> = 'classification' extends T ? unknown : { readonly task: NoInfer<T> };
+
 /**
  * The settings with their task.
  *

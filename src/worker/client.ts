@@ -1,6 +1,12 @@
 import { ThawError } from '../errors.ts';
 import type { RoundOutcome } from '../federated/index.ts';
-import { callable, type LoadedModel, type RankedPrediction, type TopOptions } from '../session/index.ts';
+import {
+  callable,
+  type LoadedModel,
+  type NamedTask,
+  type RankedPrediction,
+  type TopOptions,
+} from '../session/index.ts';
 import type { Prediction, TaskName } from '../tasks/index.ts';
 import type { StopReason } from '../training/index.ts';
 import { Calls } from './calls.ts';
@@ -34,7 +40,9 @@ export interface RemoteClient<I = ImageHandle, M = ModelSource> {
    *
    * @throws ThawError for everything that the user can fix
    */
-  open<T extends TaskName = 'classification'>(request: OpenRequest<T, I, M>): Promise<RemoteTraining<T, I>>;
+  open<T extends TaskName = 'classification'>(
+    request: OpenRequest<T, I, M> & NamedTask<T>,
+  ): Promise<RemoteTraining<T, I>>;
   /** Opens a kept project to continue it. @throws ThawError `not-found`, or `bad-config` if it has another task */
   reopen<T extends TaskName = 'classification'>(
     project: string,

@@ -31,6 +31,8 @@ test('results have the types of the task, and classification is the default', ()
     } else expectTypeOf(finished.evaluation).toEqualTypeOf<null>();
     // @ts-expect-error without a task, samples have one class each
     await client.open({ model, samples });
+    // @ts-expect-error a type argument does not name the task
+    await client.open<'regression'>({ model, samples });
     const kept = await client.reopen('pets');
     const [{ label, top }] = await kept.predict([], { topK: 3 });
     expectTypeOf(label).toEqualTypeOf<string>();

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { readAugmentation } from '../../data/index.ts';
 import type { ComparisonRow } from '../../report/index.ts';
-import { openSession, readSettings, settingsOf, type TaskRequest } from '../../session/index.ts';
+import { type NamedTask, openSession, readSettings, settingsOf, type TaskRequest } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import { readModelFile } from '../models/files.ts';
 import { createRun, identifySamples, type RunWriter } from '../run/index.ts';
@@ -35,7 +35,7 @@ export interface TrainRequest<T extends TaskName = TaskName> extends TaskRequest
  * @throws ThawError for everything that the user can fix; AbortError if stopped before anything was saved
  */
 export async function train<T extends TaskName = 'classification'>(
-  request: TrainRequest<T>,
+  request: TrainRequest<T> & NamedTask<T>,
   hooks: JobHooks = {},
 ): Promise<TrainingResult<T>> {
   const settings = settingsOf(request);

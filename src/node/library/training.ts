@@ -1,3 +1,4 @@
+import type { NamedTask } from '../../session/index.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import {
   type TrainRequest as FineTuneRequest,
@@ -35,7 +36,7 @@ export type Training<T extends TaskName = TaskName> = Job<JobEvent, TrainingResu
  * @returns at once; `result` is rejected with a ThawError for everything that the user can fix
  */
 export const fineTune = <T extends TaskName = 'classification'>(
-  request: FineTuneRequest<T>,
+  request: FineTuneRequest<T> & NamedTask<T>,
   options?: JobOptions,
 ): Training<T> => new Job((hooks) => train(request, hooks), options);
 
