@@ -5,55 +5,54 @@ import { FAMILIES, RULES } from '../../src/compiler/autodiff/registry.ts';
 import { ZERO } from '../../src/compiler/autodiff/zero.ts';
 import { MOST_STEPS } from '../../src/compiler/import/index.ts';
 
-/** What a rule does not cover, or how it chooses where the derivative is not unique. */
+/** Limits of the rules, and their choices at points without a unique derivative. */
 export const LIMITS: Readonly<Record<string, string>> = {
-  Max: 'the greatest inputs share the gradient',
-  Min: 'the least inputs share the gradient',
+  Max: 'the largest inputs share the gradient',
+  Min: 'the smallest inputs share the gradient',
   Cast: 'between float types; a gradient stops at integers',
   CastLike: 'between float types; a gradient stops at integers',
   Relu: 'zero at 0',
   Clip: 'zero at the bounds',
-  ReduceMax: 'the greatest elements share the gradient',
-  ReduceMin: 'the least elements share the gradient',
-  GlobalMaxPool: 'the greatest elements share the gradient',
+  ReduceMax: 'the largest elements share the gradient',
+  ReduceMin: 'the smallest elements share the gradient',
+  GlobalMaxPool: 'the largest elements share the gradient',
   Einsum: 'diagonals (a label twice in one operand) of axes of fixed size',
   Slice: 'axes known when compiling',
   Dropout:
     'rate known when compiling; in training mode, Thaw draws noise that can be repeated, and the finished model drops nothing',
   Pad: 'of the modes reflect, edge and wrap: pads known when compiling and not negative; those of reflect and wrap no wider than the axis; wrap along axes of fixed size',
   GatherND: 'indexed axes of fixed size',
-  ScatterElements: '`reduction` max and min: the equal ones share the gradient',
+  ScatterElements: '`reduction` max and min: equal elements share the gradient',
   ScatterND: 'as `ScatterElements`',
   TopK: 'both outputs have names',
   Conv: '`auto_pad` with strides along axes of fixed size (`--input name:shape`)',
   ConvTranspose: '`auto_pad` and `output_shape` along axes of fixed size',
-  MaxPool:
-    '`auto_pad` with strides along axes of fixed size; the first greatest element of a window takes the gradient',
+  MaxPool: '`auto_pad` with strides along axes of fixed size; the first largest element of a window gets the gradient',
   AveragePool: '`auto_pad` with strides along axes of fixed size',
   LpPool: 'image size known when compiling',
   Resize: 'image size, sizes and scales known when compiling, and so the crop of `tf_crop_and_resize`',
   GridSample: 'images and volumes of known size',
   MaxUnpool: 'indices that differ from each other',
-  MaxRoiPool: 'images of known size; the greatest elements share the gradient, and regions get none',
+  MaxRoiPool: 'images of known size; the largest elements share the gradient, and regions get none',
   AffineGrid: 'size known when compiling',
   Col2Im: 'sizes known when compiling',
   DeformConv: 'images of known size; two axes',
-  DFT: 'sizes known when compiling, if the length changes or half is left out',
+  DFT: 'sizes known when compiling, if the length changes or the output is one-sided',
   STFT: 'signal length, step and frame length known when compiling',
   QuantizeLinear:
-    'straight through: as if nothing were rounded, and zero where something is cut off; one scale, or one a slice, known when compiling; to int8, uint8, int16, uint16',
+    'straight-through: the gradient ignores the rounding, and is zero for clipped values; one scale, or one for each slice, known when compiling; to int8, uint8, int16, uint16',
   DequantizeLinear: 'after `QuantizeLinear`; the scale is known when compiling, and does not train',
   'com.microsoft.QuantizeLinear': 'as `QuantizeLinear`',
   'com.microsoft.DequantizeLinear': 'as `DequantizeLinear`',
-  RoiAlign: 'images of known size; mode max as ONNX Runtime computes it, the greatest of the weighted neighbours',
+  RoiAlign: 'images of known size; mode max as ONNX Runtime computes it, the largest of the weighted neighbours',
   GroupNormalization: 'image size known when compiling',
   LRN: 'image size known when compiling',
-  RNN: 'a fixed number of steps is written out, any other is a loop; no `layout`, for which ONNX Runtime has no kernel',
+  RNN: 'a fixed number of steps is unrolled, any other is a loop; no `layout`, for which ONNX Runtime has no kernel',
   GRU: 'as `RNN`',
   LSTM: 'as `RNN`',
-  'com.microsoft.Attention': 'no masks with starts or of four axes, no past, no rotary embeddings',
+  'com.microsoft.Attention': 'no masks with start positions or four axes, no past, no rotary embeddings',
   'com.microsoft.MultiHeadAttention':
-    'separate queries, keys and values; no masks with starts, no past; the scores are not used as a result',
+    'separate queries, keys and values; no masks with start positions, no past; the scores are not used as a result',
   'com.microsoft.GridSample': 'as `GridSample`',
   'com.microsoft.GroupQueryAttention': 'no past, no sink, no quantized cache; the scores are not used as a result',
   'com.microsoft.RotaryEmbedding': 'no packed batches, no scale',
@@ -67,7 +66,7 @@ export const LIMITS: Readonly<Record<string, string>> = {
   'com.microsoft.FusedMatMul': 'matrices, not vectors; without `transBatchA` and `transBatchB`',
   'com.microsoft.FusedConv': 'as `Conv`; activations Relu, LeakyRelu, Sigmoid, Tanh, HardSigmoid, Clip',
   'com.microsoft.FusedGemm': 'activations as `com.microsoft.FusedConv`',
-  'com.microsoft.SkipLayerNormalization': 'the outputs for mean and deviation are not used',
+  'com.microsoft.SkipLayerNormalization': 'the outputs for mean and standard deviation are not used',
 };
 
 const table = (operators: readonly string[], prefix = ''): string =>
@@ -89,18 +88,18 @@ export function operatorsPage(): string {
 
 <!-- Written by \`npx tsx scripts/build/operators-doc.ts\` from the rules in src/compiler/autodiff; do not edit. -->
 
-Training a layer needs the gradient of every operator between it and the loss. Thaw has rules for ${count} operators; a gradient
-of zero is declared for ${ZERO[''].length} more. Every rule is compared with central differences by the test suite; a rounding that gradients
-pass straight through, with those of what it is taken for.
+Training a layer needs the gradient of every operator between it and the loss. Thaw has gradient rules for ${count} operators. For
+${ZERO[''].length} more, the gradient is zero. The test suite compares every rule with central differences. Straight-through rules, such as that of
+\`QuantizeLinear\`, are compared with the gradient of the same operator without rounding.
 
-Rules are written for operator set 18 and later; models of operator sets 9 to 17 are brought to 18 in memory first. An operator
-that is not listed stops only the layers before it from training: \`thaw inspect\` names it and the node in advance.
+The rules are written for operator set 18 and later. Thaw converts models of operator sets 9 to 17 to 18 in memory. If an operator has
+no rule, the layers before it cannot train, and all others can. \`thaw inspect\` names the operator and its node in advance.
 Whole networks are compared with PyTorch: [networks.md](networks.md).
 
 ## Rules
 
-Unless the table says otherwise, all attributes and optional inputs are covered, and any dimension may be symbolic. Axes, pads and the like
-that are inputs must be known when compiling, which those computed from constants and fixed shapes are.
+Unless the table states a limit, a rule covers all attributes and optional inputs, and any dimension may be symbolic. Inputs such as axes and
+pads must be known when compiling. Constants are, and so are values that are computed from constants and fixed shapes.
 
 ${families.join('\n\n')}
 
@@ -108,24 +107,29 @@ ${families.join('\n\n')}
 
 ${table(Object.keys(RULES['com.microsoft']), 'com.microsoft.')}
 
-## Zero by nature
+## Operators with a zero gradient
 
-Constant between jumps, or of integers, booleans and shapes. A gradient stops here, and so does training of what lies before,
-if nothing leads around. Any other operator without a rule refuses to train what lies before it, whatever it computes: sequences, optionals
-and whole numbers included.
+These operators are piecewise constant, or their outputs are integers, booleans or shapes. Their gradient is zero. A layer before one of them
+trains only if another path leads from it to the loss. Operators in neither list have no gradient, and layers before them cannot train. This
+includes operators on sequences, optionals and integers.
 
 ${[...ZERO['']]
   .sort()
   .map((op) => `\`${op}\``)
   .join(', ')}
 
-\`If\` with a condition that is known when compiling is replaced by the branch that is taken. If the condition is computed, both branches
-are computed and one is chosen, provided that both run on any data and give results of one shape. A \`Loop\` or \`Scan\` whose number of
-steps is known, ${MOST_STEPS} at most, is replaced by its steps, written out. Gradients follow any other \`Loop\` too, also one whose number of steps or condition
-is computed from data: the loop remembers the values of each step, and a second loop runs through the steps from the last to the first. The
-values in it keep their shapes from step to step, and it contains no loop or branch. Otherwise no gradient follows into subgraphs. Sequences whose members are known (\`SplitToSequence\` of a fixed size, \`SequenceConstruct\`, \`SequenceAt\`,
-\`ConcatFromSequence\` and the others) are replaced by tensors; other sequences are refused. Operators that compute in whole numbers (\`QLinearConv\`, \`MatMulInteger\`, …) are in neither list: a model quantized
-with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can be trained (\`--quantized straight-through\`), others not.
+## Branches, loops, sequences and quantized models
+
+- **\`If\`**: if the condition is known when compiling, the taken branch replaces the operator. Otherwise both branches are computed, and the
+  condition selects a result. This works if both branches run on any data and give results of one shape.
+- **\`Loop\` and \`Scan\`**: if the number of steps is known and at most ${MOST_STEPS}, the steps are unrolled.
+- **Other \`Loop\`s**: the loop stores the values of each step, and a second loop runs backwards through the steps. The number of steps and the
+  condition may depend on data. The shapes must stay the same from step to step, and the loop must not contain another loop or branch.
+- **Other subgraphs** get no gradient.
+- **Sequences** with known members are replaced by tensors, such as those of \`SequenceConstruct\` and of \`SplitToSequence\` with a fixed size.
+  Other sequences are an error.
+- **Quantized models**: models with \`QuantizeLinear\` and \`DequantizeLinear\` around float operators can train (\`--quantized straight-through\`).
+  Models with integer operators, such as \`QLinearConv\` and \`MatMulInteger\`, cannot.
 `;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Operators whose derivative is zero by nature wherever it exists, with respect to every input: they are constant between jumps, or their
- * results are integers, booleans, shapes or masks. A gradient stops at them.
+ * Operators whose derivative with respect to every input is zero, wherever it exists. They are piecewise constant, or their results are
+ * integers, booleans, shapes or masks. A gradient stops at them.
  */
 export const ZERO: Readonly<Record<string, readonly string[]>> = {
   '': [
