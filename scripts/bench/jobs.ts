@@ -16,7 +16,7 @@ type Job = Pick<JobRequest, 'network' | 'settings'>;
 
 /** The network that each case begins with, and Thaw's settings. */
 export const JOBS: Readonly<Record<string, Job>> = {
-  plan: { network: 'efficientnet_lite0', settings: {} },
+  plan: { network: 'efficientnet_lite0', settings: { preset: 'gradual' } },
   'head-epochs': { network: 'efficientnet_lite0', settings: { trainable: 'head', epochs: 6 } },
   'last-epochs-resnet18': { network: 'resnet18', settings: { trainable: 'last:3', epochs: 10 } },
   'last-epochs-mobilenet_v2': { network: 'mobilenet_v2', settings: { trainable: 'last:3', epochs: 10 } },

@@ -19,17 +19,17 @@ export const TRAIN_FLAGS = flagsOf({
     {
       preset: {
         kind: 'one',
-        of: ['gradual', 'head-only', 'full', 'fastai', 'lp-ft'],
+        of: ['adaptive', 'gradual', 'head-only', 'full', 'fastai', 'lp-ft'],
         value: 'NAME',
         description:
-          'stages: gradual (first the head, then more layers), head-only, full, fastai (like its fine_tune) or lp-ft (first the head, then everything with a small learning rate)',
-        default: 'gradual',
+          'stages: adaptive (first the head, then more layers as long as that helps), gradual (three such stages, always), head-only, full, fastai (like its fine_tune) or lp-ft (first the head, then everything with a small learning rate)',
+        default: 'adaptive',
       },
       epochs: {
         kind: 'number',
         value: 'N',
-        description: 'total epochs, over all stages',
-        default: '10; up to 30 if classes have few images',
+        description: 'total epochs, over all stages; for adaptive, the maximum',
+        default: '10; up to 30 if classes have few images; adaptive adds more as long as that helps',
       },
       batch: { kind: 'number', value: 'N', description: 'batch size', default: '16' },
       lr: {
@@ -62,6 +62,7 @@ export const TRAIN_FLAGS = flagsOf({
         value: 'N',
         description: 'stop when the validation accuracy (0 to 1), or the metric of another task, reaches this value',
       },
+      minutes: { kind: 'number', value: 'N', description: 'stop before an epoch that would exceed this training time' },
       patience: { kind: 'number', value: 'N', description: 'end a stage after this many epochs without improvement' },
       seed: {
         kind: 'number',
@@ -80,7 +81,11 @@ export const TRAIN_FLAGS = flagsOf({
         description: 'layer groups or parameters to add in each stage of gradual',
       },
       'thaw-by': { kind: 'number', value: 'N', description: 'number of layer groups to add in each stage of gradual' },
-      'thaw-most': { kind: 'number', value: 'N', description: 'maximum number of layer groups that gradual trains' },
+      'thaw-most': {
+        kind: 'number',
+        value: 'N',
+        description: 'maximum number of layer groups that adaptive or gradual trains',
+      },
       'thaw-warmup': {
         kind: 'number',
         value: 'N',
@@ -107,7 +112,7 @@ export const TRAIN_FLAGS = flagsOf({
         kind: 'number',
         value: 'N',
         description: 'learning-rate factor of pretrained parameters',
-        default: `0.1${MODELS}`,
+        default: `0.1${MODELS}; adaptive chooses 0.1 to 0.5`,
       },
       'layer-decay': {
         kind: 'number',

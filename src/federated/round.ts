@@ -1,4 +1,3 @@
-import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
@@ -10,6 +9,8 @@ import {
   Evaluator,
   type FeatureCache,
   START,
+  type StagePlan,
+  stagePlans,
   Trainer,
   type TrainingConfig,
   type TrainingEvent,
@@ -60,7 +61,7 @@ export interface LocalRound extends RoundMode {
 /** The plan of a round, as an event. */
 export interface RoundPlan {
   readonly type: 'plan';
-  readonly stages: readonly { readonly train: string; readonly epochs: number }[];
+  readonly stages: readonly StagePlan[];
   readonly stepsPerEpoch: number;
   readonly done: number;
 }
@@ -82,7 +83,14 @@ export function roundSettings(
   state: RoundState | undefined,
   config: unknown,
 ): ReturnType<typeof withRecommended> {
-  const complete = withRecommended({ ...given, ...(state && fixedBy(state, given)) }, config);
+  if (given.preset === 'adaptive') {
+    throw new ThawError(
+      'bad-config',
+      'the preset adaptive is not available in rounds, because a machine cannot decide for the others',
+      'Use --preset gradual, or stages',
+    );
+  }
+  const complete = withRecommended({ preset: 'gradual', ...given, ...(state && fixedBy(state, given)) }, config);
   if (!complete.settings.ema) return complete;
   throw new ThawError(
     'bad-config',
@@ -174,8 +182,12 @@ async function trained(
   signal?.throwIfAborted();
   signal?.addEventListener('abort', stop);
   try {
-    const stages = trainer.stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs }));
-    onEvent?.({ type: 'plan', stages, stepsPerEpoch: Math.ceil(samples / config.batch), done: 0 });
+    onEvent?.({
+      type: 'plan',
+      stages: stagePlans(trainer.stages),
+      stepsPerEpoch: Math.ceil(samples / config.batch),
+      done: 0,
+    });
     for await (const event of trainer.run()) onEvent?.(event);
     signal?.throwIfAborted();
     const { progress, state } = await trainer.checkpoint();

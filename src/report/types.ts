@@ -104,6 +104,8 @@ export interface RunReport {
   readonly rows: readonly EpochRow[];
   /** Float tensors that no stage trains, and why. */
   readonly omitted?: readonly { readonly name: string; readonly count: number; readonly reason: string }[];
+  /** Decisions of the training about its plan: one line each, and the stage after which it was made, counted from 1. */
+  readonly decisions?: readonly { readonly stage: number; readonly message: string }[];
   /** Rollbacks and findings, one line each. */
   readonly setbacks?: readonly { readonly epoch: number; readonly message: string }[];
   /** The epoch with the shipped weights. */

@@ -19,13 +19,14 @@ export function refuseContradictions(plan: Plan): void {
   if (growing === undefined) return;
   if (stages || trainable)
     refuse(`${stages ? 'stages' : 'trainable'} and ${growing}`, 'each chooses the layers of each stage');
-  if (preset !== 'gradual') refuse(`preset ${preset} and ${growing}`, `${growing} is of the preset gradual`);
+  if (preset !== 'gradual' && preset !== 'adaptive')
+    refuse(`preset ${preset} and ${growing}`, `${growing} is of the preset gradual`);
   if (thaw && (thawBy !== undefined || thawMost !== undefined))
     refuse(
       `thaw and ${thawBy === undefined ? 'thawMost' : 'thawBy'}`,
       'each chooses how many groups a stage unfreezes',
     );
-  if (thawMost !== undefined && thawBy === undefined)
+  if (preset === 'gradual' && thawMost !== undefined && thawBy === undefined)
     throw new ThawError(
       'bad-config',
       'thawMost has no effect without thawBy',

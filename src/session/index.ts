@@ -23,6 +23,7 @@ export {
   type ReadDataset,
   taskOf,
 } from './dataset.ts';
+export { withDecidedPlan } from './decided-plan.ts';
 export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
 export {

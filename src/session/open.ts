@@ -10,6 +10,7 @@ import {
   checkCheckpoint,
   FeatureCache,
   planStages,
+  stagesOf,
   trainingPlan,
   withoutEffect,
 } from '../training/index.ts';
@@ -124,7 +125,7 @@ export async function reopenSession(request: ReopenRequest, platform: SessionPla
   onEvent?.({ type: 'model', name, ...sizesOf(network) });
   const resume = await request.checkpoint();
   if (resume) {
-    const stages = planStages(trainingConfigOf(settings), network.anatomy).length;
+    const stages = stagesOf(trainingConfigOf(settings), network.anatomy, resume.progress).length;
     checkCheckpoint(resume, network.network, stages);
   }
   const parts = { prepared: { ...network, source }, task, dataset, format, settings, sourceConfig, resume };

@@ -1,10 +1,11 @@
-import { selectionText } from '../compiler/surgery/index.ts';
 import type { BatchSource, Dataset } from '../data/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Evaluated, Task, TaskOutcome } from '../tasks/index.ts';
 import {
   type Checkpoint,
   type FeatureCache,
+  type StagePlan,
+  stagePlans,
   Trainer,
   type TrainingConfig,
   type TrainingEvent,
@@ -80,13 +81,13 @@ export class Session<
     private readonly best: BestStore = inMemory(),
   ) {}
 
-  /** The plan: each stage's selection of layers and its epochs. */
+  /** The stages, as far as they are decided. */
   get stages() {
     return this.trainer.stages;
   }
 
-  get plan(): readonly { readonly train: string; readonly epochs: number }[] {
-    return this.stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs }));
+  get plan(): readonly StagePlan[] {
+    return stagePlans(this.stages);
   }
 
   get stepsPerEpoch(): number {

@@ -140,7 +140,7 @@ const rollbacks = z.preprocess(
   z.strictObject({ most: z.number().int().min(0).default(3), factor: z.number().gt(0).lt(1).default(0.5) }),
 );
 
-const stage = z.strictObject({
+export const stageSchema = z.strictObject({
   /** The layers: `head`, `last:2`, `all`, a group's name, a glob or /regex/ on parameter names, or a list of these. */
   train: selection,
   epochs: z.number().int().positive(),
@@ -170,28 +170,30 @@ export const trainingSchema = z.strictObject({
   accumulate: z.number().int().positive().default(1),
   /** Steps in one run of a session. By default one, or several if each run copies the state to the device and back. */
   stepsPerRun: z.number().int().min(1).max(256).optional(),
-  /** Total epochs, over all stages. Stages without their own number get equal shares. */
+  /** Total epochs, over all stages. Stages without their own number get equal shares. The preset `adaptive` takes no more than these. */
   epochs: z.number().int().positive().optional(),
   /** The rate of the head. Pretrained parameters get `pretrainedRate` times as much. */
   lr: rate.default(2e-3),
-  pretrainedRate: z.number().min(0).default(0.1),
+  /** Unless given, 0.1; the preset `adaptive` chooses it after the head has trained. */
+  pretrainedRate: z.number().min(0).optional(),
   /** Factor on the rate from each layer group to the one before it. The head is the last group. */
   layerDecay: layerDecay.default(1),
   /** More factors on the rate, by layers in the language of `train`. */
   groupRates: groupRates.default({}),
   /** See `planStages`. */
-  preset: z.enum(['gradual', 'head-only', 'full', 'fastai', 'lp-ft']).default('gradual'),
+  preset: z.enum(['adaptive', 'gradual', 'head-only', 'full', 'fastai', 'lp-ft']).default('adaptive'),
   /** Preset `gradual`: the layers that each stage thaws, in addition to those of the stages before. */
   thaw: z.array(selection).min(1).optional(),
-  /** Preset `gradual`: how many more layer groups each stage thaws, and the most groups. The default is three stages. */
+  /** Preset `gradual`: how many more layer groups each stage thaws. The default is three stages. */
   thawBy: z.number().int().positive().optional(),
+  /** The most groups that a stage trains, with `thawBy` and in the preset `adaptive`. */
   thawMost: z.number().int().positive().optional(),
   /** Epochs in which the rate of newly thawed layers rises to its full value. */
   thawWarmup: z.number().min(0).default(0),
   /** One stage that trains these layers, instead of a preset. */
   trainable: selection.optional(),
   /** The stages, instead of a preset. */
-  stages: z.array(stage).min(1).optional(),
+  stages: z.array(stageSchema).min(1).optional(),
   schedule: scheduleSchema.default(() => scheduleSchema.parse('cosine')),
   optimizer: z
     .preprocess((v) => (typeof v === 'string' ? { name: v } : v), optimizer)
@@ -219,6 +221,8 @@ export const trainingSchema = z.strictObject({
   lora,
   /** Training ends when the validation accuracy, or another metric of the task, reaches this. */
   target: z.number().min(0).optional(),
+  /** Training ends before an epoch that would take its time above so many minutes. */
+  minutes: z.number().positive().optional(),
   /** A stage ends after so many epochs without a better validation accuracy. */
   patience: z.number().int().positive().optional(),
   batchNorm: z.enum(['frozen', 'training']).default('frozen'),

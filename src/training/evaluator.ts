@@ -11,7 +11,7 @@ import { LazySession } from './lazy-session.ts';
 import { withinMemory } from './memory.ts';
 import { withState } from './network-state.ts';
 import { type Anatomy, sharedPlan, trainingPlan } from './plan.ts';
-import { planStages } from './presets.ts';
+import { stagesOf } from './presets.ts';
 import { addBatch, NO_SCORES } from './running.ts';
 import { layoutOf } from './stage-state.ts';
 
@@ -56,7 +56,7 @@ export class Evaluator<O extends TaskOutcome = TaskOutcome> {
     const { network, anatomy, task, config, runtime, checkpoint } = options;
     const cache = options.features ?? new FeatureCache({ maximumBytes: 0 });
     const { progress, state } = checkpoint;
-    const stages = planStages(config, anatomy);
+    const stages = stagesOf(config, anatomy, progress);
     const current = Math.min(progress.stage, stages.length - 1);
     const plans = stages.slice(current).map((stage) => trainingPlan(config, stage, anatomy, anatomy.head.graphOutput));
     const [plan] = plans;

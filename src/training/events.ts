@@ -1,6 +1,7 @@
 /** The events of a training: plain data, so that they can cross a worker's boundary or become lines of JSON. */
 import type { Evaluation, Scores } from '../tasks/index.ts';
 
+import type { Decision } from './decision.ts';
 import type { Finding } from './findings.ts';
 import type { Rollback } from './rollback.ts';
 
@@ -40,8 +41,14 @@ export interface StageInfo {
   readonly lr: number;
 }
 
-/** `target` ends the training; `until` and `plateau` end a stage before its last epoch. */
-export type StopReason = 'finished' | 'target' | 'until' | 'plateau' | 'interrupted';
+/** A stage in a plan: its selection of layers and its epochs. */
+export interface StagePlan {
+  readonly train: string;
+  readonly epochs: number;
+}
+
+/** `target` and `minutes` end the training; `until` and `plateau` end a stage before its last epoch. */
+export type StopReason = 'finished' | 'target' | 'minutes' | 'until' | 'plateau' | 'interrupted';
 
 /** The outcome of a stage. */
 export interface StageEnd {
@@ -81,6 +88,8 @@ export type TrainingEvent<E = Evaluation> =
   | ({ readonly type: 'epoch'; readonly best: boolean } & EpochRow)
   /** A loss went wrong: the epoch begins again, with the learning rate `to` of the head instead of `lr`. */
   | ({ readonly type: 'rollback'; readonly to: number; readonly message: string } & Rollback)
+  /** The training decided about its own plan: all its stages, as far as they are decided. */
+  | ({ readonly type: 'decision'; readonly stages: readonly StagePlan[] } & Decision)
   /** Something looks wrong. The training continues. */
   | ({ readonly type: 'finding' } & Finding)
   | ({ readonly type: 'stage-end' } & StageEnd)

@@ -1,3 +1,4 @@
+export { usualEpochs } from './adaptive.ts';
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { checkCheckpoint } from './checkpoint-check.ts';
@@ -8,16 +9,17 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
+export type { Decision } from './decision.ts';
 export { Evaluator } from './evaluator.ts';
 export type * from './events.ts';
 export { FeatureCache, type FeatureCacheOptions, type FeatureStore } from './features/index.ts';
 export type { Finding } from './findings.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
-export { type Anatomy, type PlanAnatomy, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
-export { planStages } from './presets.ts';
+export { type Anatomy, type PlanAnatomy, PRETRAINED_RATE, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
+export { isAdaptive, planStages, stagesOf } from './presets.ts';
 export { type Progress, START } from './progress.ts';
-export { findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
+export { decisionSchema, findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';
 export type { Rollback } from './rollback.ts';
 export {
@@ -31,6 +33,6 @@ export {
   scheduleSchema,
 } from './schedules.ts';
 export { CompiledStage, type StageOptions } from './stage.ts';
-export { layersOf, stageResults } from './stage-info.ts';
+export { layersOf, stagePlans, stageResults } from './stage-info.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
 export { withoutEffect } from './without-effect.ts';

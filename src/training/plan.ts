@@ -45,6 +45,9 @@ export interface Anatomy extends PlanAnatomy {
   readonly head: Head;
 }
 
+/** Factor on the learning rate of pretrained layers, unless a configuration says otherwise. */
+export const PRETRAINED_RATE = 0.1;
+
 /** Two sets of views take turns, so every second stage shows the same views. */
 export const STAGES_BETWEEN_VIEWS = 2;
 
@@ -175,7 +178,7 @@ function rateScales(
   fresh: ReadonlySet<string>,
 ): Map<string, number> {
   const all = groups.flatMap((group) => group.parameters);
-  const pretrained = stage.pretrainedRate ?? config.pretrainedRate;
+  const pretrained = stage.pretrainedRate ?? config.pretrainedRate ?? PRETRAINED_RATE;
   const decay = stage.layerDecay ?? config.layerDecay;
   const scales = new Map(
     groups.flatMap(({ parameters }, i) =>

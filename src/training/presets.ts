@@ -5,15 +5,33 @@ import {
   suggestPlan,
   trainableGroups,
 } from '../compiler/surgery/index.ts';
+import { firstStages, THAWED_RATE } from './adaptive.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import type { Anatomy } from './plan.ts';
+import { type Anatomy, PRETRAINED_RATE } from './plan.ts';
+import type { Progress } from './progress.ts';
+import { shareEpochs } from './share-epochs.ts';
 
-/** The stages of a configuration: its own, one for `trainable`, or those of a preset. A preset trains only layers that gradients can reach. */
-export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy): StageConfig[] {
+/**
+ * The stages of a configuration: its own, one for `trainable`, or those of a preset. A preset trains only layers that gradients can reach.
+ * The preset `adaptive` adds stages to these during the training.
+ *
+ * @param usual epochs of an adaptive plan's first stages, by the data
+ */
+export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy, usual?: number): StageConfig[] {
   if (config.stages) return config.stages;
   if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? EPOCHS);
-  return PRESETS[config.preset](config, { groups, most: trainableGroups(groups, obstacles) });
+  const most = trainableGroups(groups, obstacles);
+  if (isAdaptive(config)) return firstStages({ config, groups: groups.length, most }, usual);
+  return PRESETS[config.preset === 'adaptive' ? 'gradual' : config.preset](config, { groups, most });
 }
+
+/** Whether the training decides about its stages itself. */
+export const isAdaptive = ({ preset, stages, trainable, thaw, thawBy }: TrainingConfig): boolean =>
+  preset === 'adaptive' && !stages && !trainable && !thaw && thawBy === undefined;
+
+/** The stages of a training: as it decided, or as its configuration says. */
+export const stagesOf = (config: TrainingConfig, anatomy: Anatomy, { stages }: Pick<Progress, 'stages'>) =>
+  stages ?? planStages(config, anatomy);
 
 /** The number of epochs unless the user or the preset sets it. */
 const EPOCHS = 10;
@@ -24,7 +42,10 @@ interface Reach {
   readonly most: number;
 }
 
-const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: Reach) => StageConfig[]> = {
+const PRESETS: Record<
+  Exclude<TrainingConfig['preset'], 'adaptive'>,
+  (config: TrainingConfig, reach: Reach) => StageConfig[]
+> = {
   'head-only': ({ epochs = EPOCHS }) => shareEpochs(['head'], epochs),
 
   full: ({ epochs = EPOCHS }) => shareEpochs(['all'], epochs),
@@ -65,17 +86,11 @@ const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: 
    * Linear probing, then fine-tuning of all layers at a small rate (Kumar et al., "Fine-tuning can distort pretrained features and
    * underperform out-of-distribution", 2022).
    */
-  'lp-ft'({ epochs = EPOCHS, lr, pretrainedRate }, { groups, most }) {
+  'lp-ft'({ epochs = EPOCHS, lr, pretrainedRate = PRETRAINED_RATE }, { groups, most }) {
     const [probe, tune] = shareEpochs(['head', lastGroups(most, groups.length)], epochs);
     return tune ? [probe, { ...tune, lr: lr * pretrainedRate * TUNED_RATE, pretrainedRate: 1 }] : [probe];
   },
 };
-
-/**
- * Factor on the learning rate in the later stages of a gradual plan, after the new head was trained at the whole rate. fastai's `fine_tune`
- * halves it too; docs/defaults.md compares other factors.
- */
-const THAWED_RATE = 0.5;
 
 /** Factor on the rate of `lp-ft`, whose layers train all at once, relative to other presets; docs/defaults.md has the comparison. */
 const TUNED_RATE = 0.3;
@@ -93,11 +108,3 @@ function thawing(by: number, most: number): string[] {
 /** The selection of each stage: that of the stage before it, and more. */
 const together = (thaws: readonly Selection[]): string[][] =>
   thaws.map((_, i) => [...new Set(thaws.slice(0, i + 1).flat())]);
-
-/** Equal shares; if epochs remain, later stages get one more, since they train more. With too few epochs, the last stages are left out. */
-function shareEpochs(all: readonly StageConfig['train'][], epochs: number): StageConfig[] {
-  const selections = all.slice(0, epochs);
-  const each = Math.floor(epochs / selections.length);
-  const more = epochs % selections.length;
-  return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
-}

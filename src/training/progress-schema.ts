@@ -1,6 +1,8 @@
 /** The progress in the metadata of a checkpoint. */
 import * as z from 'zod';
 import { real } from '../json.ts';
+import { stageSchema } from './config.ts';
+import { DECISIONS } from './decision.ts';
 import { FINDINGS } from './findings.ts';
 import type { Progress } from './progress.ts';
 
@@ -28,9 +30,17 @@ const fault = {
 };
 
 export const rollbackSchema = z.object({ ...fault, to: real, message: z.string() });
+export const decisionSchema = z.object({
+  decision: z.enum(DECISIONS),
+  stage: count,
+  epoch: count,
+  message: z.string(),
+});
 export const findingSchema = z.object({ finding: z.enum(FINDINGS), epoch: count, message: z.string() });
 
 export const progressSchema: z.ZodType<Progress> = z.object({
+  stages: z.array(stageSchema).nullable(),
+  decisions: z.array(decisionSchema),
   step: count,
   stage: count,
   stageEpoch: count,

@@ -1,5 +1,7 @@
 import { ThawError } from '../errors.ts';
 import { type Metric, merit, type Scores } from '../tasks/index.ts';
+import type { StageConfig } from './config.ts';
+import type { Decision } from './decision.ts';
 import type { EpochRow } from './events.ts';
 import type { Finding } from './findings.ts';
 import { type LossLevel, type Rollback, withLoss } from './rollback.ts';
@@ -7,6 +9,9 @@ import { NO_SCORES, type RunningScores } from './running.ts';
 
 /** The progress of a training: plain data in every checkpoint, from which it continues exactly as if it had never stopped. */
 export interface Progress {
+  /** The plan as decided so far; null for that of the settings. */
+  readonly stages: readonly StageConfig[] | null;
+  readonly decisions: readonly Decision[];
   /** Updates so far. */
   readonly step: number;
   /** Index of the current stage; the number of stages when all are done. */
@@ -38,6 +43,8 @@ export interface Progress {
 }
 
 export const START: Progress = {
+  stages: null,
+  decisions: [],
   step: 0,
   stage: 0,
   stageEpoch: 0,

@@ -3,10 +3,14 @@ import type { TrainingPlan } from '../compiler/step/index.ts';
 import { selectionText } from '../compiler/surgery/index.ts';
 import { type Metric, merit, metricOf } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
-import type { EpochRow, StageEnd, StageInfo } from './events.ts';
+import type { EpochRow, StageEnd, StageInfo, StagePlan } from './events.ts';
 import type { Anatomy } from './plan.ts';
 import { isBetter, type Progress } from './progress.ts';
 import { rateFactor } from './rollback.ts';
+
+/** A plan in words. */
+export const stagePlans = (stages: readonly StageConfig[]): StagePlan[] =>
+  stages.map(({ train, epochs }) => ({ train: selectionText(train), epochs }));
 
 interface StageOf {
   readonly network: Inference;

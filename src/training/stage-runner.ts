@@ -10,6 +10,7 @@ import type { FeatureCache } from './features/index.ts';
 import { withState } from './network-state.ts';
 import { type Anatomy, STAGES_BETWEEN_VIEWS, sharedPlan, trainingPlan, viewOf } from './plan.ts';
 import { Prefetched } from './prefetched.ts';
+import { stagesOf } from './presets.ts';
 import type { Progress } from './progress.ts';
 import { CompiledStage } from './stage.ts';
 import type { StageState } from './stage-state.ts';
@@ -24,7 +25,6 @@ interface StageRunnerOptions<O extends TaskOutcome> {
   readonly runtime: Runtime;
   readonly features: FeatureCache;
   readonly proximal?: Proximity;
-  readonly stages: readonly StageConfig[];
   readonly updates: UpdateSchedule;
   /** Whether several steps go into one run of a session. */
   readonly multiStep: boolean;
@@ -52,8 +52,9 @@ export class StageRunner<O extends TaskOutcome> {
   async enter(config: StageConfig, progress: Progress): Promise<CompiledStage<O>> {
     if (this.entered?.config === config) return this.entered.stage;
     await this.release();
-    const { network, runtime, task, config: training, features: cache, stages, multiStep } = this.options;
-    const plans = stages.slice(stages.indexOf(config)).map((stage) => this.planOf(stage, progress));
+    const { network, anatomy, runtime, task, config: training, features: cache, multiStep } = this.options;
+    const left = stagesOf(training, anatomy, progress).slice(progress.stage);
+    const plans = left.map((stage) => this.planOf(stage, progress));
     const stage = await CompiledStage.compile({
       ...{ task, runtime, cache, multiStep, carried: this.carried },
       network: withState(network, this.carried),

@@ -1,9 +1,11 @@
 import type { Inference } from '../compiler/shapes/index.ts';
 import { isSum, type Proximity, type TrainingPlan } from '../compiler/step/index.ts';
+import { trainableGroups } from '../compiler/surgery/index.ts';
 import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { ClassOutcome, Evaluated, Evaluation, Task, TaskOutcome } from '../tasks/index.ts';
+import { revisedPlan, usualEpochs } from './adaptive.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -12,11 +14,11 @@ import type { Predictions } from './evaluator.ts';
 import type { StopReason, TrainingEvent } from './events.ts';
 import { FeatureCache } from './features/index.ts';
 import type { Anatomy } from './plan.ts';
-import { planStages } from './presets.ts';
+import { isAdaptive, planStages } from './presets.ts';
 import { afterEpoch, afterStage, isBetter, nextEpoch, type Progress, START, withBatchSize } from './progress.ts';
 import { type Fault, rolledBack } from './rollback.ts';
 import type { CompiledStage } from './stage.ts';
-import { gainOf, stageInfo } from './stage-info.ts';
+import { gainOf, stageInfo, stagePlans } from './stage-info.ts';
 import { StageRunner } from './stage-runner.ts';
 import { stopReason } from './stopping.ts';
 import { UpdateSchedule } from './update-schedule.ts';
@@ -43,7 +45,6 @@ export interface TrainerOptions<O extends TaskOutcome = ClassOutcome, E extends 
  * reports) may ask for a `checkpoint()` while they hold an event.
  */
 export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
-  readonly stages: readonly StageConfig[];
   private progress: Progress;
   private readonly updates: UpdateSchedule;
   private readonly runner: StageRunner<O>;
@@ -54,13 +55,14 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
 
   constructor(private readonly options: TrainerOptions<O, E>) {
     const { config, anatomy, train, task, runtime, resume, features = new FeatureCache() } = options;
-    this.stages = planStages(config, anatomy);
     this.progress = withBatchSize(resume?.progress ?? START, config.batch);
+    const stages = planStages(config, anatomy, usualEpochs(train.length, task.classes.length));
+    this.progress = { ...this.progress, stages: this.progress.stages ?? stages };
     this.updates = new UpdateSchedule(train, config, task.metric);
     checkPlace(this.progress, this.updates.batchesPerEpoch);
     this.stepsPerRun = config.stepsPerRun ?? stepsPerRun(runtime);
     this.runner = new StageRunner({
-      ...{ ...options, features, stages: this.stages, updates: this.updates, multiStep: this.stepsPerRun > 1 },
+      ...{ ...options, features, updates: this.updates, multiStep: this.stepsPerRun > 1 },
       stateToCarry: async () => (await this.checkpoint()).state,
       initial: resume?.state,
     });
@@ -81,13 +83,37 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
       }
       while (this.progress.stage < this.stages.length && !endsTraining(why)) {
         why = yield* this.runStage(this.stages[this.progress.stage]);
-        if (!endsTraining(why)) this.progress = afterStage(this.progress);
+        if (endsTraining(why)) break;
+        this.progress = afterStage(this.progress);
+        yield* this.revisePlan();
       }
     } finally {
       await this.release();
     }
     const best = this.progress.best ?? { epoch: 0, loss: Number.NaN, [task.metric.key]: Number.NaN };
     yield { type: 'end', why, best };
+  }
+
+  /** Decides about the next stages, if the plan is adaptive. */
+  private *revisePlan(): Generator<TrainingEvent<E>> {
+    const { config, anatomy, train, val, task } = this.options;
+    if (!isAdaptive(config)) return;
+    const { groups, obstacles = [] } = anatomy;
+    const known = this.progress.decisions.length;
+    const revised = revisedPlan(
+      {
+        config,
+        groups: groups.length,
+        most: trainableGroups(groups, obstacles),
+        metric: task.metric,
+        samples: { train: train.length, val: val.length },
+        classes: task.classes.length,
+      },
+      this.progress,
+    );
+    this.progress = { ...this.progress, ...revised };
+    for (const decision of revised.decisions.slice(known))
+      yield { type: 'decision', ...decision, stages: stagePlans(this.stages) };
   }
 
   private async *runStage(config: StageConfig): AsyncGenerator<TrainingEvent<E>, StopReason> {
@@ -202,6 +228,11 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
 
   // --- stages ----------------------------------------------------------------------------------------------------
 
+  /** The stages, as far as they are decided. */
+  get stages(): readonly StageConfig[] {
+    return this.progress.stages ?? [];
+  }
+
   /** The training plan of a stage as the compiler takes it now. */
   planOf(stage: StageConfig): TrainingPlan {
     return this.runner.planOf(stage, this.progress);
@@ -224,7 +255,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
   }
 }
 
-const endsTraining = (why: StopReason): boolean => why === 'target' || why === 'interrupted';
+const endsTraining = (why: StopReason): boolean => why === 'target' || why === 'minutes' || why === 'interrupted';
 
 const unreadable = (split: 'training' | 'validation') =>
   new ThawError(

@@ -23,7 +23,7 @@ import type {
   TaskName,
   TemperatureFit,
 } from '../tasks/index.ts';
-import type { StopReason } from '../training/index.ts';
+import type { StagePlan, StopReason } from '../training/index.ts';
 
 /** An image's contents; on platforms with files also a path. */
 export type ImageHandle = Blob | Uint8Array | string;
@@ -109,7 +109,7 @@ export interface Opened<T extends TaskName = TaskName> {
   readonly classes: readonly string[];
   /** Names of the layer groups, input side first. */
   readonly groups: readonly string[];
-  readonly stages: readonly { readonly train: string; readonly epochs: number }[];
+  readonly stages: readonly StagePlan[];
   readonly stepsPerEpoch: number;
   /** Samples of each split. */
   readonly train: number;

@@ -121,13 +121,15 @@ export class OpenTraining {
     const { session, request } = this;
     const { parts } = session;
     const { best } = (await session.bestCheckpoint())?.progress ?? {};
+    // Before the session returns to its best epoch.
+    const plan = session.stages;
     const { model, measured, ...check } = await session.finish();
     this.task = measured.task;
     const card = cardOf({
       request,
       parts,
       measured,
-      ...{ before: this.before, rows: this.rows, plan: session.stages, bestEpoch: best?.epoch ?? null },
+      ...{ before: this.before, rows: this.rows, plan, bestEpoch: best?.epoch ?? null },
       sha256: await sha256(request.model),
       onnxruntime: await this.platform.runtimeVersion(parts.runtime.device),
       shipped: { preprocessing: model.preprocessing, ...check },

@@ -7,7 +7,7 @@ test.each<[Record<string, unknown>, RegExp]>([
   [{ preset: 'lp-ft', thaw: ['head', 'all'] }, /^preset lp-ft and thaw: thaw is of the preset gradual/],
   [{ preset: 'full', thawBy: 2 }, /^preset full and thawBy: /],
   [{ thaw: ['head', 'all'], thawBy: 2 }, /^thaw and thawBy: /],
-  [{ thawMost: 4 }, /^thawMost has no effect without thawBy/],
+  [{ preset: 'gradual', thawMost: 4 }, /^thawMost has no effect without thawBy/],
   [{ loss: 'focal', labelSmoothing: 0.1 }, /^setting loss\.labelSmoothing: focal takes gamma, alpha/],
   [{ loss: { name: 'mse', margin: 1 } }, /^setting loss\.margin: mse takes mask/],
   [{ loss: { name: 'cross-entropy', mask: true } }, /^setting loss\.mask: .* does not need it/],
@@ -38,7 +38,7 @@ test('amsgrad is a part of the optimizer', () => {
 test.each<[Record<string, unknown>, RegExp]>([
   [{ schedule: 'multi-step' }, /^setting schedule\.at: it must be given: the epochs after which the rate falls/],
   [{ epochs: '3' }, /^setting epochs: it takes number, not string$/],
-  [{ preset: 'best' }, /^setting preset: it takes one of "gradual"/],
+  [{ preset: 'best' }, /^setting preset: it takes one of "adaptive"\|"gradual"/],
 ])('%j is refused in plain words', (settings, said) => {
   expect(() => readSettings(settings)).toThrow(said);
 });

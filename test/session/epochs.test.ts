@@ -2,17 +2,19 @@ import { expect, test } from 'vitest';
 import { readSettings, type TrainSettingsInput, withEpochs } from '../../src/session/index.ts';
 
 test.each<[TrainSettingsInput, samples: number, classes: number, epochs: number | undefined]>([
-  [{}, 10_000, 10, 10],
-  [{}, 244, 2, 10],
+  [{ preset: 'gradual' }, 10_000, 10, 10],
+  [{ preset: 'gradual' }, 244, 2, 10],
   // 30 images a class are shown 300 times in ten epochs; one less of them all makes an epoch more.
-  [{}, 300, 10, 10],
-  [{}, 299, 10, 11],
-  [{}, 360, 18, 15],
-  [{}, 180, 18, 30],
-  [{}, 4, 2, 30],
+  [{ preset: 'gradual' }, 300, 10, 10],
+  [{ preset: 'gradual' }, 299, 10, 11],
+  [{ preset: 'gradual' }, 360, 18, 15],
+  [{ preset: 'gradual' }, 180, 18, 30],
+  [{ preset: 'gradual' }, 4, 2, 30],
   [{ preset: 'fastai' }, 360, 18, 15],
   // Numbers are no classes.
-  [{}, 40, 0, 10],
+  [{ preset: 'gradual' }, 40, 0, 10],
+  // An adaptive plan decides during the training.
+  [{}, 180, 18, undefined],
   [{ epochs: 4 }, 180, 18, 4],
   [{ stages: [{ train: 'head', epochs: 2 }] }, 180, 18, undefined],
 ])('%j with %i images of %i classes: %s epochs', (settings, samples, classes, epochs) => {

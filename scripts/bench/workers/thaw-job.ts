@@ -10,7 +10,7 @@ import { readFrom } from '../../../src/node/commands/platform.ts';
 import { readModelFile } from '../../../src/node/models/files.ts';
 import { packageVersion } from '../../../src/runtime/node/packages.ts';
 import { inputFormatOf, openDataset, readSettings, trainingConfigOf } from '../../../src/session/index.ts';
-import { planStages, trainingPlan } from '../../../src/training/index.ts';
+import { PRETRAINED_RATE, planStages, trainingPlan } from '../../../src/training/index.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { JobDone, JobRequest, Recipe } from '../protocol.ts';
 import { serve, threads } from './serve.ts';
@@ -20,7 +20,7 @@ import { cpuRuntime, openNetwork } from './thaw-network.ts';
 async function describe({ network, model, data, settings: own }: JobRequest): Promise<Recipe> {
   const settings = readSettings(own);
   const config = trainingConfigOf(settings);
-  const { schedule, loss, pretrainedRate, batch, seed } = config;
+  const { schedule, loss, pretrainedRate = PRETRAINED_RATE, batch, seed } = config;
   if (schedule.name !== 'cosine' || loss.name !== 'cross-entropy' || schedule.end !== 0) {
     throw new Error(`PyTorch's side is written for the cosine schedule and cross-entropy`);
   }

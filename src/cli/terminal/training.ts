@@ -96,6 +96,10 @@ export class TrainingDisplay {
       case 'stage-end':
         this.showStageEnd(event);
         break;
+      case 'decision':
+        this.plan = { ...this.plan, stages: event.stages };
+        this.terminal.print(styled`  ${c.cyan(event.message)}`);
+        break;
       case 'verified':
         this.showCheck(event);
         break;

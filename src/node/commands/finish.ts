@@ -3,7 +3,15 @@ import { isAverage } from '../../compiler/step/index.ts';
 import { drawPng } from '../../data/node/index.ts';
 import { ThawError } from '../../errors.ts';
 import { adapterTensors, type Verification, writeAdapters } from '../../export/index.ts';
-import { checkModel, finishModel, type Measured, type ModelCheck, measure, predicted } from '../../session/index.ts';
+import {
+  checkModel,
+  finishModel,
+  type Measured,
+  type ModelCheck,
+  measure,
+  predicted,
+  withDecidedPlan,
+} from '../../session/index.ts';
 import type {
   EpochEvaluation,
   TaskEvaluation,
@@ -12,7 +20,7 @@ import type {
   TaskOutcome,
   TemperatureFit,
 } from '../../tasks/index.ts';
-import { averagedState, type Checkpoint, checkCheckpoint, planStages, type StopReason } from '../../training/index.ts';
+import { averagedState, type Checkpoint, checkCheckpoint, type StopReason, stagesOf } from '../../training/index.ts';
 import { REPORT_FILE } from '../run/index.ts';
 import type { JobHooks } from './events.ts';
 import { quoted, shownPath } from './paths.ts';
@@ -74,13 +82,15 @@ interface InterruptedResult {
  * is written leaves the model in place.
  */
 export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHooks): Promise<TrainingResult> {
-  const job: FinishedTraining = { ...given, ...session.parts };
-  const { run, record } = job;
+  const ended: FinishedTraining = { ...given, ...session.parts };
+  const { run, record, about } = ended;
   const path = shownPath(run.path);
   const began = performance.now();
   const secondsSoFar = () => record.seconds + (performance.now() - began) / 1000;
   if (!record.stopped) return interruptedResult(path, record, await run.checkpoint('last'));
-  const { last, kept } = await checkpointsOf(job);
+  const { last, kept } = await checkpointsOf(ended);
+  const job = { ...ended, settings: withDecidedPlan(ended.settings, last.progress) };
+  if (job.settings !== ended.settings) await run.writeConfig({ model: about.model, data: about.data, ...job.settings });
   const interrupted = () => interruptedResult(path, record, last);
 
   hooks.onEvent?.({ type: 'phase', phase: 'evaluating' });
@@ -110,9 +120,9 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
   const reported = await writeReport(job, described, hooks);
-  const ended = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
-  await saveRecord(run, ended);
-  const facts = factsOf(path, ended, last);
+  const complete = { ...record, seconds: secondsSoFar(), task: measured.task.facts };
+  await saveRecord(run, complete);
+  const facts = factsOf(path, complete, last);
   const shipped = { model: join(path, 'model'), report: reported ? join(path, REPORT_FILE) : null };
   if (!('val' in measured))
     return { ...facts, ...shipped, status: 'unmeasured', after: null, test: null, calibration: null };
@@ -158,7 +168,7 @@ const integerKernelsNotice = ({ agreement, samples, maxDifference }: Verificatio
 async function checkpointsOf({ run, network, config, anatomy }: FinishedTraining) {
   const last = await run.checkpoint('last');
   const shipped = await run.shipped(last);
-  checkCheckpoint(shipped, network, planStages(config, anatomy).length);
+  checkCheckpoint(shipped, network, stagesOf(config, anatomy, last.progress).length);
   const { initializers } = network.model.graph;
   const weights = [...shipped.state].filter(([name]) => initializers.has(name) || isAverage(name));
   return { last: { progress: last.progress, state: new Map() }, kept: { ...shipped, state: new Map(weights) } };

@@ -12,6 +12,8 @@ import {
   type TaskFacts,
 } from '../../tasks/index.ts';
 import {
+  type Decision,
+  decisionSchema,
   type Finding,
   findingSchema,
   type Rollback,
@@ -45,6 +47,8 @@ export interface RunRecord {
   readonly times?: Times;
   /** The shipped task, once it exists. */
   readonly task?: TaskFacts;
+  /** Decisions about the plan. */
+  readonly decisions?: readonly Decision[];
   /** Epochs that training restarted, and suspicious findings. */
   readonly rollbacks?: readonly Rollback[];
   readonly findings?: readonly Finding[];
@@ -63,7 +67,7 @@ export const newRecord = (continued?: ContinuedClasses): RunRecord => ({
 
 const names = z.array(z.string());
 const count = z.number().nonnegative();
-const stopReason = z.enum(['finished', 'target', 'until', 'plateau', 'interrupted']).nullable();
+const stopReason = z.enum(['finished', 'target', 'minutes', 'until', 'plateau', 'interrupted']).nullable();
 const bytes = { base: count, model: count, state: count, values: count, batches: count, caches: count, total: count };
 
 const recordSchema = z.object({
@@ -98,6 +102,7 @@ const recordSchema = z.object({
   seconds: count,
   times: z.object({ computed: count, waited: count }).optional(),
   task: factsSchema.optional(),
+  decisions: z.array(decisionSchema).optional(),
   rollbacks: z.array(rollbackSchema).optional(),
   findings: z.array(findingSchema).optional(),
   stopped: stopReason,

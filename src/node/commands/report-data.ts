@@ -6,7 +6,7 @@ import { plural } from '../../report/format.ts';
 import { curvesOf, type DatasetSummary, type ReportData, type RunReport } from '../../report/index.ts';
 import { type Measured, nounOf, sizesOf } from '../../session/index.ts';
 import type { ClassMistake, Evaluation } from '../../tasks/index.ts';
-import { type Checkpoint, planStages, type StageInfo, stageResults, trainingPlan } from '../../training/index.ts';
+import { type Checkpoint, type StageInfo, stageResults, stagesOf, trainingPlan } from '../../training/index.ts';
 import { environmentOf } from './environment.ts';
 import { sampleImages, worstMistakes } from './gallery.ts';
 import { quoted, shownPath } from './paths.ts';
@@ -49,10 +49,11 @@ export async function runReport(
       ...stage,
       why: stage.why ?? 'finished',
       ...stageResults(rows, stage.stage, task.metric),
-      multipliers: multipliersOf(job, stage),
+      multipliers: multipliersOf(job, stage, last),
     })),
     rows,
     omitted: anatomy.omitted,
+    decisions: record.decisions?.map(({ stage, message }) => ({ stage, message })),
     setbacks: [...(record.rollbacks ?? []), ...(record.findings ?? [])]
       .map(({ epoch, message }) => ({ epoch, message }))
       .sort((a, b) => a.epoch - b.epoch),
@@ -165,8 +166,8 @@ export const commandsFor = (
 ];
 
 /** Learning-rate factors other than 1, by trained layer group of a stage. */
-function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo) {
-  const plan = planStages(config, anatomy)[stage - 1];
+function multipliersOf({ anatomy, config }: FinishedTraining, { stage, groups }: StageInfo, { progress }: Checkpoint) {
+  const plan = stagesOf(config, anatomy, progress)[stage - 1];
   const { learningRateScales } = trainingPlan(config, plan, anatomy, anatomy.head.graphOutput);
   return anatomy.groups
     .filter(({ name }) => groups.includes(name))

@@ -111,8 +111,9 @@ class RunLog {
 
   private async save(checkpoint: Checkpoint): Promise<void> {
     this.saved = performance.now();
-    const { rollbacks, findings } = checkpoint.progress;
-    this.record = { ...this.record, seconds: this.before + (this.saved - this.began) / 1000, rollbacks, findings };
+    const { decisions, rollbacks, findings } = checkpoint.progress;
+    const seconds = this.before + (this.saved - this.began) / 1000;
+    this.record = { ...this.record, seconds, decisions, rollbacks, findings };
     await this.job.run.saveCheckpoint('last', checkpoint);
     await saveRecord(this.job.run, this.record);
   }

@@ -6,6 +6,7 @@ export const CHART_STYLE = html`.charts { display: grid; grid-template-columns: 
 .plot text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 .plot .tick, .plot .gone { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
 .plot .middle { text-anchor: middle; stroke: none; }
+.plot .decision { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
 .plot .stage { fill: var(--ink); font-weight: 560; }
 .plot .band { fill-opacity: .11; }
 .plot .grid { stroke: var(--line); }

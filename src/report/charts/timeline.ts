@@ -1,4 +1,4 @@
-/** The time of a run: a bar of its stages, with the thawed groups and the gain of each stage above it. */
+/** The time of a run: a bar of its stages, with the thawed groups and the gain of each stage above it, and a dot for decisions at its end. */
 import { duration, plural, points } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 
@@ -10,6 +10,8 @@ export interface TimelineStage {
   /** Gain in best accuracy; null if no epoch was finished. */
   readonly gain: number | null;
   readonly colour: string;
+  /** Decisions about the plan at its end. */
+  readonly decisions?: readonly string[];
 }
 
 const HEIGHT = 74;
@@ -51,5 +53,10 @@ ${segments.map(
 )}
 <rect class="ice" x="${round(at * 100)}%" y="${BAR}" width="${round(rest * 100)}%" height="12"/>
 <svg x="100%" y="0" overflow="visible"><text class="end" x="0" y="${BAR + 28}">${fitting([`other ${duration(rest * all)}`, duration(rest * all)], rest)}</text></svg>
+${segments.map(
+  ({ from, share, decisions = [] }) =>
+    decisions.length > 0 &&
+    html`<circle class="decision" cx="${round((from + share) * 100)}%" cy="${BAR + 6}" r="5"><title>${decisions.join('. ')}</title></circle>`,
+)}
 </svg>`;
 }

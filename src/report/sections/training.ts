@@ -112,6 +112,11 @@ export const setbackList = ({ setbacks = [] }: Pick<ReportData, 'setbacks'>): Ht
   setbacks.length > 0 &&
   html`<h3>Problems during training</h3><ul>${setbacks.map(({ epoch, message }) => html`<li>Epoch ${epoch}: ${message}</li>`)}</ul>`;
 
+/** Decisions of the training about its plan. */
+export const decisionList = ({ decisions = [] }: Pick<ReportData, 'decisions'>): Html | false =>
+  decisions.length > 0 &&
+  html`<h3>Decisions</h3><ul>${decisions.map(({ stage, message }) => html`<li>After stage ${stage}: ${message}.</li>`)}</ul>`;
+
 /** Tensors that stay frozen in every stage. */
 export const omissionList = ({ omitted = [] }: Pick<ReportData, 'omitted'>): Html | false =>
   omitted.length > 0 &&
@@ -154,6 +159,7 @@ ${folded(
 const ENDED = {
   finished: 'all epochs',
   target: 'target reached',
+  minutes: 'time used',
   until: 'goal reached',
   plateau: 'no improvement',
   interrupted: 'interrupted',
@@ -188,7 +194,8 @@ function timed(data: ReportData): TimelineStage[] {
   return data.plan.map(({ stage, seconds, groups }, i) => {
     const thawed = groups.filter((group) => !known.has(group)).length;
     for (const group of groups) known.add(group);
-    return { stage, seconds, thawed, gain: gained[i], colour: stageColour(stage, stages(data)) };
+    const decisions = (data.decisions ?? []).filter((made) => made.stage === stage).map(({ message }) => message);
+    return { stage, seconds, thawed, gain: gained[i], colour: stageColour(stage, stages(data)), decisions };
   });
 }
 
@@ -203,6 +210,7 @@ export function stageTable(data: ReportData): Html {
     'Stages',
     'Thawed layers, cost and gain of each stage.',
     html`${timeline(timed(data), data.seconds)}
+${decisionList(data)}
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best accuracy</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map((stage, i) => {

@@ -6,7 +6,16 @@ import { compact, decimal, duration, measured, percent } from '../format.ts';
 import { type Html, html } from '../markup.ts';
 import { folded, section } from '../sections/section.ts';
 import { WHY } from '../sections/summary.ts';
-import { BANDS, columnOf, endedBy, groupNames, lineCharts, omissionList, setbackList } from '../sections/training.ts';
+import {
+  BANDS,
+  columnOf,
+  decisionList,
+  endedBy,
+  groupNames,
+  lineCharts,
+  omissionList,
+  setbackList,
+} from '../sections/training.ts';
 import type { TaskReport } from './types.ts';
 
 /** The metric and the loss by epoch, as charts and as a table. */
@@ -59,7 +68,7 @@ export function stageTable(data: TaskReport): Html {
     'stages',
     'Stages',
     'Thawed layers, cost and best metric of each stage.',
-    html`<div class="scroll" tabindex="0"><table>
+    html`${decisionList(data)}<div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">Stage</th><th scope="col">Thawed</th><th scope="col" class="number">Trainable</th><th scope="col" class="number">Learning rate</th><th scope="col" class="number">${columnOf(data)}s</th><th scope="col" class="number">Time</th><th scope="col" class="number">Best ${metric.title}</th><th scope="col">Ended by</th></tr></thead>
 <tbody>${plan.map(
       (stage) => html`<tr><th scope="row" class="short">${stage.stage}</th>

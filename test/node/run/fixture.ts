@@ -22,6 +22,8 @@ export const row = (epoch: number): EpochRow => ({
 export function checkpointAt(step: number, size = 8): Checkpoint {
   return {
     progress: {
+      stages: null,
+      decisions: [],
       step,
       stage: 0,
       stageEpoch: 1,

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import type { Metric } from '../../src/tasks/index.ts';
+import { firstStages, type PlanFacts, revisedPlan, usualEpochs } from '../../src/training/adaptive.ts';
+import {
+  type Progress,
+  parseConfig,
+  START,
+  type TrainingConfigInput,
+  trainingSchema,
+} from '../../src/training/index.ts';
+import { afterStage } from '../../src/training/progress.ts';
+
+const accuracy: Metric = { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' };
+const error: Metric = { key: 'mae', title: 'mean absolute error', better: 'lower', form: 'number' };
+
+interface Case extends Partial<Omit<PlanFacts, 'config'>> {
+  readonly config?: TrainingConfigInput;
+}
+
+const factsOf = ({ config = {}, ...facts }: Case = {}): PlanFacts => ({
+  groups: 19,
+  most: 19,
+  metric: accuracy,
+  samples: { train: 300, val: 100 },
+  classes: 10,
+  ...facts,
+  config: parseConfig(trainingSchema, config),
+});
+
+/** The best metric and the lowest loss of a stage. */
+type Reached = readonly [metric: number, loss: number];
+
+/** A training whose stages reach these scores, until it stops or they are used up. */
+function train(facts: PlanFacts, reached: readonly Reached[]): Progress {
+  const { config, metric, samples, classes } = facts;
+  let progress: Progress = { ...START, stages: firstStages(facts, usualEpochs(samples.train, classes)) };
+  for (const [best, loss] of reached) {
+    const stage = progress.stages?.[progress.stage];
+    if (!stage) break;
+    const rows = Array.from({ length: stage.epochs }, (_, i) => ({
+      ...{ epoch: progress.epoch + i + 1, stage: progress.stage + 1, trainable: 1, lr: config.lr, seconds: 1 },
+      train: { loss, [metric.key]: best },
+      // The last epoch is not the best one.
+      val: i === stage.epochs - 1 ? { loss: 2 * loss, [metric.key]: best / 2 } : { loss, [metric.key]: best },
+    }));
+    progress = afterStage({ ...progress, rows: [...progress.rows, ...rows], epoch: progress.epoch + stage.epochs });
+    progress = { ...progress, ...revisedPlan(facts, progress) };
+  }
+  return progress;
+}
+
+const planOf = ({ stages }: Progress) => stages!.map(({ train: what, epochs }) => [what, epochs]);
+const kinds = ({ decisions }: Progress) => decisions.map(({ decision, stage }) => [decision, stage]);
+const NEAR: Reached[] = [
+  [0.96, 0.2],
+  [0.97, 0.19],
+  [0.97, 0.19],
+];
+const FAR: Reached[] = [
+  [0.5, 2],
+  [0.55, 1.8],
+  [0.6, 1.6],
+  [0.65, 1.4],
+  [0.66, 1.39],
+  [0.66, 1.39],
+];
+
+describe('an adaptive plan', () => {
+  it('is three stages for data near the pretraining', () => {
+    const end = train(factsOf(), NEAR);
+    expect(planOf(end)).toEqual([
+      ['head', 3],
+      ['last:3', 3],
+      ['last:8', 4],
+    ]);
+    expect(end.stages!.map(({ lr, pretrainedRate }) => [lr, pretrainedRate])).toEqual([
+      [0.002, undefined],
+      [0.001, 0.1],
+      [0.001, 0.1],
+    ]);
+    expect(kinds(end)).toEqual([
+      ['rate', 1],
+      ['stop', 3],
+    ]);
+  });
+
+  it('thaws more layers while that helps, then trains all of them longer', () => {
+    const end = train(factsOf(), FAR);
+    expect(planOf(end).slice(3)).toEqual([
+      ['all', 4],
+      ['all', 8],
+      ['all', 16],
+    ]);
+    expect(kinds(end)).toEqual([
+      ['rate', 1],
+      ['thaw', 3],
+      ['repeat', 4],
+      ['repeat', 5],
+      ['stop', 6],
+    ]);
+    expect(end.stages!.slice(1).map(({ pretrainedRate }) => pretrainedRate)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5]);
+  });
+
+  it('decides the same after a resume', () => {
+    const facts = factsOf();
+    const whole = train(facts, FAR.slice(0, 4));
+    const read = JSON.parse(JSON.stringify({ ...whole, stages: whole.stages!.slice(0, 4), decisions: [] }));
+    const { stages } = revisedPlan(facts, read);
+    expect(stages).toEqual(whole.stages);
+  });
+
+  it.each<[why: string, Case, Reached[], stages: number]>([
+    [
+      'nothing is left to gain',
+      {},
+      [
+        [0.9, 1],
+        [1, 0.5],
+        [1, 0.1],
+      ],
+      3,
+    ],
+    [
+      'the validation set is too small to show a gain',
+      { samples: { train: 300, val: 20 } },
+      [
+        [0.7, 1],
+        [0.75, 0.9],
+        [0.85, 0.8],
+      ],
+      3,
+    ],
+    [
+      'the last stage gained nothing',
+      {},
+      [
+        [0.5, 1],
+        [0.6, 0.9],
+        [0.6, 0.9],
+      ],
+      3,
+    ],
+    ['the epochs are used', { config: { epochs: 10 } }, FAR, 3],
+    ['no more groups can train', { most: 8, config: { epochs: 12 } }, FAR, 4],
+  ])('stops if %s', (_, facts, reached, stages) => {
+    const end = train(factsOf(facts), reached);
+    expect(end.stages).toHaveLength(stages);
+    expect(kinds(end).at(-1)).toEqual(['stop', stages]);
+  });
+
+  it('trains no more layers than it may', () => {
+    expect(planOf(train(factsOf({ config: { thawMost: 5 } }), FAR)).map(([what]) => what)).toEqual([
+      ...['head', 'last:3', 'last:5', 'last:5', 'last:5', 'last:5'],
+    ]);
+    expect(planOf(train(factsOf({ groups: 1, most: 1 }), FAR)).map(([what]) => what)).toEqual([
+      'head',
+      'head',
+      'head',
+      'head',
+    ]);
+  });
+
+  it('takes the limit of epochs for its first stages, too', () => {
+    expect(planOf(train(factsOf({ config: { epochs: 2 } }), FAR))).toEqual([
+      ['head', 1],
+      ['last:3', 1],
+    ]);
+    expect(planOf(train(factsOf({ config: { epochs: 20 } }), FAR)).slice(3)).toEqual([
+      ['all', 4],
+      ['all', 6],
+    ]);
+  });
+
+  it('keeps a factor that the user gives', () => {
+    const end = train(factsOf({ config: { pretrainedRate: 1 } }), FAR);
+    expect(end.stages!.every(({ pretrainedRate }) => pretrainedRate === undefined)).toBe(true);
+    expect(kinds(end)[0]).toEqual(['thaw', 3]);
+  });
+
+  it('works for metrics without a best value', () => {
+    const end = train(factsOf({ metric: error, classes: 1 }), [
+      [5, 2],
+      [4, 1.5],
+      [3, 1.2],
+      [3, 1.2],
+    ]);
+    expect(planOf(end).map(([what]) => what)).toEqual(['head', 'last:3', 'last:8', 'all']);
+    expect(kinds(end)).toEqual([
+      ['thaw', 3],
+      ['stop', 4],
+    ]);
+  });
+});
