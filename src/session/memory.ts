@@ -1,8 +1,15 @@
-import { megabytes } from '../compiler/surgery/index.ts';
+import { megabytes, selectionText } from '../compiler/surgery/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
-import { type MemoryEstimate, planStages, StageMemory, trainingPlan } from '../training/index.ts';
+import {
+  FIRST_GROUPS,
+  laterStages,
+  type MemoryEstimate,
+  planStages,
+  StageMemory,
+  trainingPlan,
+} from '../training/index.ts';
 import type { Prepared } from './prepare.ts';
 import { type TrainSettings, trainingConfigOf } from './settings.ts';
 
@@ -70,7 +77,14 @@ export async function planMemory(
     most(stages, { batch, accumulate }, settings, request);
   const whole = estimate(settings.batch);
   const fits = ({ total }: MemoryEstimate) => limit === undefined || total <= limit;
-  if (settings.memory === 'off' || fits(whole)) return { settings, memory: { estimate: whole, limit } };
+  if (settings.memory === 'off') return { settings, memory: { estimate: whole, limit } };
+  if (fits(whole)) {
+    const limited = limit === undefined ? undefined : await thawLimit(prepared, settings, { ...request, limit });
+    return {
+      settings: { ...settings, ...limited?.settings },
+      memory: { estimate: whole, limit, notice: limited?.notice },
+    };
+  }
   const needs = `training takes about ${megabytes(whole.total)} with a batch of ${settings.batch}, and ${megabytes(limit!)} ${typeof settings.memory === 'number' ? 'are allowed' : 'are there'}`;
   const why = changedBy(prepared, settings, request.task);
   if (why) {
@@ -82,7 +96,8 @@ export async function planMemory(
     const divided = Number.isInteger(batch) && estimate(batch, true);
     if (!divided || !fits(divided)) continue;
     return {
-      settings: { ...settings, batch, accumulate: settings.accumulate * parts },
+      // More layers would need batches that are divided even further.
+      settings: { ...settings, batch, accumulate: settings.accumulate * parts, ...thawNoMore(prepared, settings) },
       memory: {
         estimate: divided,
         limit,
@@ -94,6 +109,36 @@ export async function planMemory(
   const least = estimate(1, true);
   const notice = `${needs}, even one by one ${megabytes(least.total)}: the system may end it (fewer layers, or a smaller model, take less)`;
   return { settings, memory: { estimate: whole, limit, notice } };
+}
+
+/** The layer groups that an adaptive plan can train within the limit, if they are not all. */
+async function thawLimit(
+  prepared: Pick<Prepared, 'network' | 'anatomy'>,
+  settings: TrainSettings,
+  request: MemoryRequest & { readonly limit: number },
+): Promise<{ settings: Pick<TrainSettings, 'thawMost'>; notice: string } | undefined> {
+  const { network, anatomy } = prepared;
+  const config = trainingConfigOf(settings);
+  const machine = await machineOf(request.runtime);
+  const later = laterStages(config, anatomy);
+  for (const [i, { stage }] of later.entries()) {
+    const plan = trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
+    const memory = new StageMemory(network, { ...plan, average: config.ema !== undefined }, machine);
+    const { total } = most([memory], { batch: settings.batch, accumulate: settings.accumulate > 1 }, settings, request);
+    if (total <= request.limit) continue;
+    const train = i
+      ? selectionText(later[i - 1].stage.train)
+      : selectionText(planStages(config, anatomy).at(-1)!.train);
+    const notice = `training thaws ${train} at most: ${selectionText(stage.train)} would take about ${megabytes(total)}, and ${megabytes(request.limit)} are there (a smaller --batch takes less)`;
+    return { settings: i ? { thawMost: later[i - 1].count } : thawNoMore(prepared, settings), notice };
+  }
+  return undefined;
+}
+
+/** Limits an adaptive plan to the layer groups of its first stages. */
+function thawNoMore({ anatomy }: Pick<Prepared, 'anatomy'>, settings: TrainSettings): Pick<TrainSettings, 'thawMost'> {
+  const [next] = laterStages(trainingConfigOf(settings), anatomy);
+  return next ? { thawMost: FIRST_GROUPS } : {};
 }
 
 /** The estimated memory with these settings before there is data, without caches. */

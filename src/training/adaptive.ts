@@ -38,6 +38,8 @@ export const usualEpochs = (samples: number, classes: number): number =>
 
 /** Number of layer groups that the stages train, one stage after the other. Further stages train 2.5 times as many as the one before. */
 const LADDER = [1, 3, 8];
+/** The most groups that the first stages train. */
+export const FIRST_GROUPS = Math.max(...LADDER);
 const GROWTH = 2.5;
 
 /**
@@ -46,8 +48,11 @@ const GROWTH = 2.5;
  */
 export const THAWED_RATE = 0.5;
 
-/** Limits of the factor for pretrained layers. Between them, it is the validation error of the head alone. */
-const FACTOR = { least: 0.1, most: 0.5 };
+/**
+ * Limits of the distance between the data and the pretraining. Between them, it is the validation error of the head alone. It is the factor
+ * on the rate of pretrained layers, and stages that train all layers are longer in proportion to it.
+ */
+const DISTANCE = { least: 0.1, most: 0.5 };
 
 /** The part of the errors that more training may remove. If the validation set is too small to show that, the training ends. */
 const REMOVED = 1 / 3;
@@ -55,8 +60,11 @@ const REMOVED = 1 / 3;
 /** The part by which a stage has to lower the validation loss to count as a gain. */
 const FALL = 0.02;
 
+/** The training metric from which on the training set counts as learned. */
+const LEARNED = 0.98;
+
 /** The most epochs, relative to those of the first stages. */
-const LONGEST = 6;
+const LONGEST = 12;
 
 /**
  * The first stages: the head, then a few groups, then more. They are decided before the training.
@@ -64,11 +72,12 @@ const LONGEST = 6;
  * @param usual number of epochs, by the data
  */
 export function firstStages(
-  { config, groups, most }: Pick<PlanFacts, 'config' | 'groups' | 'most'>,
+  facts: Pick<PlanFacts, 'config' | 'groups' | 'most'>,
   usual: number = FIRST.least,
 ): StageConfig[] {
+  const { config, groups } = facts;
   const epochs = Math.min(config.epochs ?? usual, usual);
-  const counts = ladder(limitOf(config, most)).slice(0, LADDER.length);
+  const counts = ladder(limitOf(facts)).slice(0, LADDER.length);
   const stages = shareEpochs(
     counts.map((count) => lastGroups(count, groups)),
     epochs,
@@ -80,11 +89,18 @@ export function firstStages(
 export function revisedPlan(facts: PlanFacts, progress: Progress): Plan {
   const { stages, decisions } = progress;
   if (!stages) throw new Error('an adaptive training has stages from its start');
-  const revised = progress.stage === 1 ? withFactor(facts, progress, { stages, decisions }) : { stages, decisions };
+  const revised = progress.stage === 1 ? withDistance(facts, progress, { stages, decisions }) : { stages, decisions };
   return progress.stage < stages.length ? revised : withNextStage(facts, progress, revised);
 }
 
-const limitOf = ({ thawMost }: TrainingConfig, most: number): number => Math.min(thawMost ?? most, most);
+/** Numbers of groups that later stages may train: more than the first stages do. */
+export const laterCounts = (facts: Pick<PlanFacts, 'config' | 'most'>): number[] =>
+  ladder(limitOf(facts)).slice(LADDER.length);
+
+/** The most groups that a stage may train, and their selection. */
+const limitOf = ({ config, most }: Pick<PlanFacts, 'config' | 'most'>): number =>
+  Math.min(config.thawMost ?? most, most);
+const widest = (facts: PlanFacts): string => lastGroups(limitOf(facts), facts.groups);
 
 /** The numbers of groups, up to `most`. */
 function ladder(most: number): number[] {
@@ -93,16 +109,43 @@ function ladder(most: number): number[] {
   return [...new Set(counts.map((count) => Math.max(1, Math.min(count, most))))];
 }
 
-/** Chooses the factor for pretrained layers, once the head has trained. */
-function withFactor({ config, metric }: PlanFacts, progress: Progress, { stages, decisions }: Plan): Plan {
-  const error = errorOf(metric, bestOf(progress, metric));
-  if (config.pretrainedRate !== undefined || error === undefined) return { stages, decisions };
-  const factor = Number(Math.min(Math.max(error, FACTOR.least), FACTOR.most).toFixed(2));
-  const message = `pretrained layers learn at ${factor} times the rate, because the head alone reaches ${percent(1 - error)}`;
-  return {
-    stages: stages.map((stage, i) => (i < progress.stage ? stage : { ...stage, pretrainedRate: factor })),
-    decisions: [...decisions, decision(progress, 'rate', message)],
-  };
+/** Chooses the rates and lengths of the stages after the head, once it has trained. */
+function withDistance(facts: PlanFacts, progress: Progress, { stages, decisions }: Plan): Plan {
+  const { config, metric } = facts;
+  const distance = distanceOf(facts, progress);
+  if (distance === undefined) return { stages, decisions };
+  const rate = config.pretrainedRate === undefined ? { pretrainedRate: distance } : {};
+  const adapted = stages.map((stage, i) =>
+    i < progress.stage ? stage : { ...stage, ...rate, epochs: lengthOf(facts, progress, stage) },
+  );
+  const message = `the head alone reaches ${percent(metricOf(metric, bestOf(progress, metric)))}, so pretrained layers learn at ${config.pretrainedRate ?? distance} times the rate`;
+  return { stages: within(facts, adapted), decisions: [...decisions, decision(progress, 'rate', message)] };
+}
+
+/** How far the data is from the pretraining; undefined if the metric has no best value. */
+function distanceOf({ metric }: PlanFacts, progress: Progress): number | undefined {
+  const error = errorOf(metric, bestOf(progress, metric, 1));
+  return error && Number(Math.min(Math.max(error, DISTANCE.least), DISTANCE.most).toFixed(2));
+}
+
+/** Epochs of a stage: as many as one of the first stages, and more if it trains all layers and the data is far. */
+function lengthOf(
+  facts: PlanFacts,
+  progress: Progress,
+  { train, epochs }: Pick<StageConfig, 'train' | 'epochs'>,
+): number {
+  if (train !== widest(facts)) return epochs;
+  return Math.round((epochs * (distanceOf(facts, progress) ?? DISTANCE.least)) / DISTANCE.least);
+}
+
+/** The stages within the limit of epochs. */
+function within({ config }: PlanFacts, stages: readonly StageConfig[]): StageConfig[] {
+  let left = config.epochs ?? Number.POSITIVE_INFINITY;
+  return stages.flatMap((stage) => {
+    const epochs = Math.min(stage.epochs, left);
+    left -= epochs;
+    return epochs ? [{ ...stage, epochs }] : [];
+  });
 }
 
 /** Adds a stage if the validation scores promise a gain by it. */
@@ -117,11 +160,8 @@ interface Verdict extends Pick<Decision, 'decision' | 'message'> {
 }
 
 /** Whether to go on, and how. */
-function judge(
-  { config, groups, most, metric, samples, classes }: PlanFacts,
-  progress: Progress,
-  stages: readonly StageConfig[],
-): Verdict {
+function judge(facts: PlanFacts, progress: Progress, stages: readonly StageConfig[]): Verdict {
+  const { config, groups, metric, samples, classes } = facts;
   const stop = (message: string): Verdict => ({ decision: 'stop', message: `no more stages: ${message}` });
   const best = bestOf(progress, metric);
   const error = errorOf(metric, best);
@@ -132,25 +172,29 @@ function judge(
       return stop(error === 0 ? `the validation ${metric.title} cannot get better` : wrong);
     }
   }
-  const rise = merit(metric, best) - merit(metric, bestOf(progress, metric, progress.stage - 1));
-  const fall = 1 - lowestLoss(progress, progress.stage) / lowestLoss(progress, progress.stage - 1);
-  if (rise <= 0 && fall < FALL) return stop('the last one gained nothing');
+  const before = progress.stage > 1 ? bestOf(progress, metric, progress.stage - 1) : undefined;
+  const rise = before ? merit(metric, best) - merit(metric, before) : 0;
+  const fall = before ? 1 - lowestLoss(progress, progress.stage) / lowestLoss(progress, progress.stage - 1) : 1;
+  const learned = metric.form === 'share' && metricOf(metric, progress.rows.at(-1)!.train) >= LEARNED;
 
   const last = stages[stages.length - 1];
-  const counts = ladder(limitOf(config, most));
+  const counts = ladder(limitOf(facts));
   const wider = counts[counts.findIndex((count) => lastGroups(count, groups) === last.train) + 1];
-  const usual = usualEpochs(samples.train, classes);
-  const wanted = wider === undefined ? 2 * last.epochs : last.epochs;
-  const epochs = Math.min(
-    wanted,
-    Math.min(config.epochs ?? Number.POSITIVE_INFINITY, LONGEST * usual) - progress.epoch,
-  );
-  if (epochs < 1) return stop(`${plural(progress.epoch, 'epoch')} are the limit`);
+  const gained = rise > 0 || fall >= FALL;
+  if (wider === undefined && learned) return stop('all layers train, and the training set is learned');
+  if (!gained && (learned || wider === undefined)) return stop('the last one gained nothing');
+
+  const first = firstStages(facts, usualEpochs(samples.train, classes)).at(-1)!;
   const train = wider === undefined ? last.train : lastGroups(wider, groups);
-  const gain = `the last stage ${rise > 0 ? `raised the ${metric.title} by ${percent(rise)}` : `lowered the validation loss by ${percent(fall)}`}`;
+  const most = Math.min(config.epochs ?? Number.POSITIVE_INFINITY, LONGEST * usualEpochs(samples.train, classes));
+  const epochs = Math.min(lengthOf(facts, progress, { train, epochs: first.epochs }), most - progress.epoch);
+  if (epochs < 1) return stop(`${plural(progress.epoch, 'epoch')} are the limit`);
+  const reason = gained
+    ? `the last stage ${rise > 0 ? `raised the ${metric.title} by ${percent(rise)}` : `lowered the validation loss by ${percent(fall)}`}`
+    : 'the training set is not learned yet';
   return {
     decision: wider === undefined ? 'repeat' : 'thaw',
-    message: `${wider === undefined ? `train ${selectionText(train)} again` : `thaw ${selectionText(train)}`} for ${plural(epochs, 'epoch')}, because ${gain}`,
+    message: `${wider === undefined ? `train ${selectionText(train)} again` : `thaw ${selectionText(train)}`} for ${plural(epochs, 'epoch')}, because ${reason}`,
     stage: { ...last, train, epochs },
   };
 }

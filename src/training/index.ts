@@ -1,4 +1,4 @@
-export { usualEpochs } from './adaptive.ts';
+export { FIRST_GROUPS, usualEpochs } from './adaptive.ts';
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { checkCheckpoint } from './checkpoint-check.ts';
@@ -17,7 +17,7 @@ export type { Finding } from './findings.ts';
 export { type MemoryEstimate, type MemoryOptions, StageMemory } from './memory.ts';
 export { withState } from './network-state.ts';
 export { type Anatomy, type PlanAnatomy, PRETRAINED_RATE, type ThawProgress, trainingPlan, viewOf } from './plan.ts';
-export { isAdaptive, planStages, stagesOf } from './presets.ts';
+export { isAdaptive, laterStages, planStages, stagesOf } from './presets.ts';
 export { type Progress, START } from './progress.ts';
 export { decisionSchema, findingSchema, rollbackSchema, rowSchema } from './progress-schema.ts';
 export { type RatePoint, type RateSuggestions, smoothed, suggestRates } from './rate-suggestions.ts';

@@ -5,7 +5,7 @@ import {
   suggestPlan,
   trainableGroups,
 } from '../compiler/surgery/index.ts';
-import { firstStages, THAWED_RATE } from './adaptive.ts';
+import { firstStages, laterCounts, THAWED_RATE } from './adaptive.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { type Anatomy, PRETRAINED_RATE } from './plan.ts';
 import type { Progress } from './progress.ts';
@@ -28,6 +28,13 @@ export function planStages(config: TrainingConfig, { groups, obstacles = [] }: A
 /** Whether the training decides about its stages itself. */
 export const isAdaptive = ({ preset, stages, trainable, thaw, thawBy }: TrainingConfig): boolean =>
   preset === 'adaptive' && !stages && !trainable && !thaw && thawBy === undefined;
+
+/** The stages that an adaptive plan may add, with the number of layer groups that each trains. */
+export function laterStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy) {
+  if (!isAdaptive(config)) return [];
+  const counts = laterCounts({ config, most: trainableGroups(groups, obstacles) });
+  return counts.map((count) => ({ count, stage: { train: lastGroups(count, groups.length), epochs: 1 } }));
+}
 
 /** The stages of a training: as it decided, or as its configuration says. */
 export const stagesOf = (config: TrainingConfig, anatomy: Anatomy, { stages }: Pick<Progress, 'stages'>) =>

@@ -27,19 +27,19 @@ const factsOf = ({ config = {}, ...facts }: Case = {}): PlanFacts => ({
   config: parseConfig(trainingSchema, config),
 });
 
-/** The best metric and the lowest loss of a stage. */
-type Reached = readonly [metric: number, loss: number];
+/** The best metric and the lowest loss of a stage, and the training metric at its end. */
+type Reached = readonly [metric: number, loss: number, training?: number];
 
 /** A training whose stages reach these scores, until it stops or they are used up. */
 function train(facts: PlanFacts, reached: readonly Reached[]): Progress {
   const { config, metric, samples, classes } = facts;
   let progress: Progress = { ...START, stages: firstStages(facts, usualEpochs(samples.train, classes)) };
-  for (const [best, loss] of reached) {
+  for (const [best, loss, learned = best] of reached) {
     const stage = progress.stages?.[progress.stage];
     if (!stage) break;
     const rows = Array.from({ length: stage.epochs }, (_, i) => ({
       ...{ epoch: progress.epoch + i + 1, stage: progress.stage + 1, trainable: 1, lr: config.lr, seconds: 1 },
-      train: { loss, [metric.key]: best },
+      train: { loss, [metric.key]: learned },
       // The last epoch is not the best one.
       val: i === stage.epochs - 1 ? { loss: 2 * loss, [metric.key]: best / 2 } : { loss, [metric.key]: best },
     }));
@@ -84,12 +84,12 @@ describe('an adaptive plan', () => {
     ]);
   });
 
-  it('thaws more layers while that helps, then trains all of them longer', () => {
+  it('thaws more layers while that helps, and trains all of them longer', () => {
     const end = train(factsOf(), FAR);
     expect(planOf(end).slice(3)).toEqual([
-      ['all', 4],
-      ['all', 8],
-      ['all', 16],
+      ['all', 20],
+      ['all', 20],
+      ['all', 20],
     ]);
     expect(kinds(end)).toEqual([
       ['rate', 1],
@@ -99,6 +99,40 @@ describe('an adaptive plan', () => {
       ['stop', 6],
     ]);
     expect(end.stages!.slice(1).map(({ pretrainedRate }) => pretrainedRate)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5]);
+  });
+
+  it('trains all layers once if the training set is then learned', () => {
+    const end = train(factsOf(), [...FAR.slice(0, 3), [0.7, 1.2, 0.99]]);
+    expect(kinds(end).slice(-2)).toEqual([
+      ['thaw', 3],
+      ['stop', 4],
+    ]);
+  });
+
+  it('thaws more layers of data that is not learned, even without a gain', () => {
+    const end = train(factsOf(), [
+      [0.5, 2],
+      [0.5, 2],
+      [0.5, 2],
+      [0.5, 2],
+    ]);
+    expect(kinds(end).slice(-2)).toEqual([
+      ['thaw', 3],
+      ['stop', 4],
+    ]);
+  });
+
+  it('extends the stage that trains all layers of a small model', () => {
+    const end = train(factsOf({ groups: 5, most: 5 }), [
+      [0.75, 2],
+      [0.8, 1.8],
+      [0.85, 1.6, 1],
+    ]);
+    expect(planOf(end)).toEqual([
+      ['head', 3],
+      ['last:3', 3],
+      ['all', 10],
+    ]);
   });
 
   it('decides the same after a resume', () => {
@@ -136,12 +170,12 @@ describe('an adaptive plan', () => {
       [
         [0.5, 1],
         [0.6, 0.9],
-        [0.6, 0.9],
+        [0.6, 0.9, 1],
       ],
       3,
     ],
     ['the epochs are used', { config: { epochs: 10 } }, FAR, 3],
-    ['no more groups can train', { most: 8, config: { epochs: 12 } }, FAR, 4],
+    ['all layers train, and the training set is learned', { most: 8 }, [...FAR.slice(0, 2), [0.6, 1.6, 1]], 3],
   ])('stops if %s', (_, facts, reached, stages) => {
     const end = train(factsOf(facts), reached);
     expect(end.stages).toHaveLength(stages);
@@ -165,16 +199,16 @@ describe('an adaptive plan', () => {
       ['head', 1],
       ['last:3', 1],
     ]);
-    expect(planOf(train(factsOf({ config: { epochs: 20 } }), FAR)).slice(3)).toEqual([
-      ['all', 4],
-      ['all', 6],
+    expect(planOf(train(factsOf({ config: { epochs: 32 } }), FAR)).slice(3)).toEqual([
+      ['all', 20],
+      ['all', 2],
     ]);
   });
 
   it('keeps a factor that the user gives', () => {
     const end = train(factsOf({ config: { pretrainedRate: 1 } }), FAR);
     expect(end.stages!.every(({ pretrainedRate }) => pretrainedRate === undefined)).toBe(true);
-    expect(kinds(end)[0]).toEqual(['thaw', 3]);
+    expect(planOf(end)[3]).toEqual(['all', 20]);
   });
 
   it('works for metrics without a best value', () => {

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ThawError } from '../../../errors.ts';
-import { readSettings, type TrainSettings, type TrainSettingsInput } from '../../../session/index.ts';
+import { readSettings, type TrainSettings, type TrainSettingsInput, trainingConfigOf } from '../../../session/index.ts';
 import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.ts';
-import { parseConfig } from '../../../training/index.ts';
+import { isAdaptive, parseConfig } from '../../../training/index.ts';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
 import { isAddress } from '../../models/resolve.ts';
 import { openRun, takeLock } from '../../run/index.ts';
@@ -72,6 +72,8 @@ export interface SweepOutcome {
 const DEFAULT_TRIALS = 12;
 /** Settings of all trials. They share a feature cache. A diverging trial fails, because a rollback would change its learning rate. */
 const TRIAL_SETTINGS = { cache: 'disk', artifacts: false, rollbacks: { most: 0 } } as const;
+/** Trials that are compared at equal epochs have stages of fixed lengths. */
+const FIXED_PLAN = { preset: 'gradual' } as const;
 
 /**
  * Trains with many combinations of settings and ranks them. The same request resumes a stopped or killed sweep.
@@ -84,9 +86,9 @@ export async function sweep(request: SweepRequest, hooks: SweepHooks = {}): Prom
   requireData(data);
   const plan = parseConfig(planSchema, rest);
   checkSpace(plan.try);
-  const base = { ...TRIAL_SETTINGS, ...settings };
+  const base = { ...TRIAL_SETTINGS, ...(plan.stop === 'none' ? {} : FIXED_PLAN), ...settings };
   const trials = trialsOf(plan, base);
-  for (const { values } of trials) readSettings(withValues(base, values));
+  for (const { values } of trials) checkTrial(readSettings(withValues(base, values)), plan);
   const model = isAddress(spec) ? (await fetchModel(spec, hooks)).source : spec;
   const state: SweepState = { format: 1, model, data, settings: base, plan, metric: null, trials };
   const path = out === undefined ? freeFolder(data) : resolve(out);
@@ -133,6 +135,16 @@ function trialsOf(plan: SweepPlan, settings: TrainSettingsInput): Trial[] {
     });
     return { number: i + 1, values, runs };
   });
+}
+
+/** @throws ThawError `bad-config` if trials of different lengths would be compared at equal epochs */
+function checkTrial(settings: TrainSettings, { stop }: SweepPlan): void {
+  if (stop === 'none' || !isAdaptive(trainingConfigOf(settings))) return;
+  throw new ThawError(
+    'bad-config',
+    `stop ${stop} compares trials at equal epochs, and the preset adaptive decides its epochs itself`,
+    'Use --stop none, or another preset',
+  );
 }
 
 const epochsOf = ({ stages, epochs }: TrainSettings): number =>
