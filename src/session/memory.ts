@@ -7,7 +7,9 @@ import {
   laterStages,
   type MemoryEstimate,
   planStages,
+  type StageConfig,
   StageMemory,
+  stagesOf,
   trainingPlan,
 } from '../training/index.ts';
 import type { Prepared } from './prepare.ts';
@@ -28,6 +30,8 @@ export interface MemoryPlan {
 export interface MemoryRequest {
   readonly runtime: Runtime;
   readonly task: Pick<Task, 'facts'>;
+  /** The stages that a resumed training decided on. */
+  readonly stages?: readonly StageConfig[] | null;
   /** Numbers of samples. */
   readonly samples: { readonly train: number; readonly val: number };
   /** Bytes that the process may hold, where the platform knows. */
@@ -72,7 +76,7 @@ export async function planMemory(
   const bounds = [request.limit, runtime.memory].filter((bound) => bound !== undefined);
   const available = bounds.length ? Math.min(...bounds) : undefined;
   const limit = typeof settings.memory === 'number' ? settings.memory : available;
-  const stages = await stagesOf(prepared, settings, runtime);
+  const stages = await largestStages(prepared, settings, request);
   const estimate = (batch: number, accumulate = settings.accumulate > 1) =>
     most(stages, { batch, accumulate }, settings, request);
   const whole = estimate(settings.batch);
@@ -149,7 +153,7 @@ export async function memoryWithoutData(
 ): Promise<MemoryEstimate> {
   const { batch, accumulate } = settings;
   const nothing = { samples: { train: 0, val: 0 }, cache: 0 };
-  const stages = await stagesOf(prepared, settings, request.runtime);
+  const stages = await largestStages(prepared, settings, request);
   return most(stages, { batch, accumulate: accumulate > 1 }, settings, { ...nothing, ...request });
 }
 
@@ -159,13 +163,13 @@ export async function memoryWithoutData(
  * Their graphs are compiled only for this and discarded: 0.2 s for ResNet-50, 1 s for DenseNet-121, whose session takes 11 s to load. Keeping
  * them for the training would cost memory, since the largest stage is usually the last, and their constants would be of old weights.
  */
-async function stagesOf(
+async function largestStages(
   { network, anatomy }: Pick<Prepared, 'network' | 'anatomy'>,
   settings: TrainSettings,
-  runtime: Runtime,
+  { runtime, stages = null }: Pick<MemoryRequest, 'runtime' | 'stages'>,
 ) {
   const config = trainingConfigOf(settings);
-  const plans = planStages(config, anatomy).map((stage) =>
+  const plans = stagesOf(config, anatomy, { stages }).map((stage) =>
     trainingPlan(config, stage, anatomy, anatomy.head.graphOutput),
   );
   const within = (a: ReadonlySet<string>, b: ReadonlySet<string>) => [...a].every((name) => b.has(name));

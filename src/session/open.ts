@@ -160,6 +160,7 @@ async function assemble(
     task,
     samples: { train: train.length, val: val.length },
     limit: platform.memory,
+    stages: resume?.progress.stages,
     cache: featureBytes(known, platform.featureBytes),
     ...(isText(format)
       ? { sizes: textSizes(prepared, format.maxLength) }
