@@ -125,7 +125,8 @@ function withDistance(facts: PlanFacts, progress: Progress, { stages, decisions 
 /** How far the data is from the pretraining; undefined if the metric has no best value. */
 function distanceOf({ metric }: PlanFacts, progress: Progress): number | undefined {
   const error = errorOf(metric, bestOf(progress, metric, 1));
-  return error && Number(Math.min(Math.max(error, DISTANCE.least), DISTANCE.most).toFixed(2));
+  if (error === undefined) return undefined;
+  return Number(Math.min(Math.max(error, DISTANCE.least), DISTANCE.most).toFixed(2));
 }
 
 /** Epochs of a stage: as many as one of the first stages, and more if it trains all layers and the data is far. */

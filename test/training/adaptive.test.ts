@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf } from '../../src/onnx/index.ts';
 import type { Metric } from '../../src/tasks/index.ts';
 import { firstStages, type PlanFacts, revisedPlan, usualEpochs } from '../../src/training/adaptive.ts';
 import {
+  type Checkpoint,
   type Progress,
   parseConfig,
   START,
   type TrainingConfigInput,
+  type TrainingEvent,
   trainingSchema,
 } from '../../src/training/index.ts';
 import { afterStage } from '../../src/training/progress.ts';
+import { eventsOf, of, outcome, saved, trainerOf } from './harness.ts';
 
 const accuracy: Metric = { key: 'accuracy', title: 'accuracy', better: 'higher', form: 'share' };
 const error: Metric = { key: 'mae', title: 'mean absolute error', better: 'lower', form: 'number' };
@@ -225,3 +229,37 @@ describe('an adaptive plan', () => {
     ]);
   });
 });
+
+describe('a training with an adaptive plan', () => {
+  // All classes are learned only slowly, so it goes on after its first stages.
+  const config = { lr: 0.004, epochs: 8, seed: 3, views: 0 } as const;
+
+  it('tells its decisions, decides the same after a kill, and equals a training with the decided plan', async () => {
+    const whole = await trainerOf(config);
+    const checkpoints: Checkpoint[] = [];
+    const decided: TrainingEvent[] = [];
+    for await (const event of whole.run()) {
+      if (event.type === 'decision') decided.push(event);
+      if (['epoch', 'stage-end', 'decision'].includes(event.type)) checkpoints.push(saved(await whole.checkpoint()));
+    }
+    const { decisions } = (await whole.checkpoint()).progress;
+    expect(decided).toMatchObject(decisions.map(({ message }) => ({ message })));
+    expect(decisions.map(({ decision }) => decision)).toContain('rate');
+    expect(decisions.at(-1)!.decision).toBe('stop');
+
+    for (const resume of checkpoints) {
+      const again = await trainerOf(config, { resume });
+      await eventsOf(again);
+      expect(await outcome(again)).toEqual(await outcome(whole));
+    }
+
+    const { stages } = whole;
+    const repeated = await trainerOf({ ...config, stages: stages as TrainingConfigInput['stages'] });
+    expect(of(await eventsOf(repeated), 'decision')).toEqual([]);
+    const [{ state }, kept] = [await repeated.checkpoint(), await whole.checkpoint()];
+    expect(bytesOfState(state)).toEqual(bytesOfState(kept.state));
+  });
+});
+
+const bytesOfState = (state: Checkpoint['state']) =>
+  Object.fromEntries([...state].map(([name, tensor]) => [name, Buffer.from(bytesOf(tensor)).toString('hex')]).sort());
