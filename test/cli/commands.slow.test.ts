@@ -53,7 +53,7 @@ describe('help', () => {
     expect(Object.keys(TRAIN_FLAGS).sort()).toEqual(flags.sort());
     const declared: Flags = TRAIN_FLAGS;
     const defaults = readSettings({}) as Record<string, unknown>;
-    for (const name of ['batch', 'lr', 'seed', 'preset', 'augment', 'valFraction', 'pretrainedRate', 'l2', 'dropout'])
+    for (const name of ['batch', 'lr', 'seed', 'preset', 'augment', 'valFraction', 'l2', 'dropout'])
       expect(declared[flagName(name)].default?.replace(', or the recommendation of the model', '')).toBe(
         String(defaults[name]),
       );

@@ -37,7 +37,7 @@ test('a training uses, reports, records and passes on the recommendations of its
   recommend({ augment: AUGMENT, views: 0, lr: 0.03 });
   const first = await trained('first');
   expect(first.told).toEqual([{ type: 'recommended', settings: { augment: AUGMENT, views: 0, lr: 0.03 } }]);
-  expect(first.settings).toMatchObject({ augment: AUGMENT, views: 0, lr: 0.03, pretrainedRate: 0.1 });
+  expect(first.settings).toMatchObject({ augment: AUGMENT, views: 0, lr: 0.03 });
   expect(first.shipped).toEqual({ augment: AUGMENT, views: 0, lr: 0.03 });
 
   const next = await trained('next', { model: join(project.folder, 'first'), settings: { lr: 0.004 } });

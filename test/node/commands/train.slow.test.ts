@@ -86,7 +86,7 @@ describe('train', () => {
 
   test('writes the resolved configuration, which is a valid config file', () => {
     const config = parse(readFileSync(join(run, 'config.yaml'), 'utf8'));
-    expect(config).toMatchObject({ model: project.model, data: project.data, batch: 6, seed: 0, pretrainedRate: 0.1 });
+    expect(config).toMatchObject({ model: project.model, data: project.data, batch: 6, seed: 0 });
     expect(config.schedule).toMatchObject({ name: 'cosine', warmup: 0.1 });
   });
 
