@@ -1,12 +1,12 @@
 /** Decisions of a training about its own plan. */
 
-export const DECISIONS = ['length', 'rate', 'thaw', 'repeat', 'stop'] as const;
+export const DECISIONS = ['rate', 'thaw', 'repeat', 'stop'] as const;
 
 /** Plain data. */
 export interface Decision {
-  /** `length` of the first stages, `rate` of pretrained layers, `thaw` more layers, `repeat` the last selection, `stop`. */
+  /** `rate`: of pretrained layers. `thaw`: more layers. `repeat`: the last layers again. `stop`: no more stages. */
   readonly decision: (typeof DECISIONS)[number];
-  /** The stage after which it was made, counted from 1; 0 before the training. */
+  /** The stage after which it was made, counted from 1. */
   readonly stage: number;
   /** The epochs until then. */
   readonly epoch: number;

@@ -1,4 +1,4 @@
-export { FIRST_GROUPS, usualEpochs } from './adaptive.ts';
+export { FIRST_GROUPS, usualEpochs } from './adaptive/index.ts';
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { checkCheckpoint } from './checkpoint-check.ts';

@@ -5,7 +5,7 @@ import {
   suggestPlan,
   trainableGroups,
 } from '../compiler/surgery/index.ts';
-import { firstStages, laterCounts, THAWED_RATE } from './adaptive.ts';
+import { firstStages, laterCounts, THAWED_RATE } from './adaptive/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { type Anatomy, PRETRAINED_RATE } from './plan.ts';
 import type { Progress } from './progress.ts';
@@ -32,7 +32,7 @@ export const isAdaptive = ({ preset, stages, trainable, thaw, thawBy }: Training
 /** The stages that an adaptive plan may add, with the number of layer groups that each trains. */
 export function laterStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy) {
   if (!isAdaptive(config)) return [];
-  const counts = laterCounts({ config, most: trainableGroups(groups, obstacles) });
+  const counts = laterCounts({ config, groups: groups.length, most: trainableGroups(groups, obstacles) });
   return counts.map((count) => ({ count, stage: { train: lastGroups(count, groups.length), epochs: 1 } }));
 }
 

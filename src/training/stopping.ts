@@ -4,7 +4,7 @@ import type { StopReason } from './events.ts';
 import type { Progress } from './progress.ts';
 
 /** The time of epochs. */
-const secondsOf = (rows: Progress['rows']): number => rows.reduce((all, { seconds }) => all + seconds, 0);
+export const secondsOf = (rows: Progress['rows']): number => rows.reduce((all, { seconds }) => all + seconds, 0);
 
 /** Why a stage ends after its last epoch so far; undefined if it continues. */
 export function stopReason(

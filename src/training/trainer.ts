@@ -5,7 +5,7 @@ import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { ClassOutcome, Evaluated, Evaluation, Task, TaskOutcome } from '../tasks/index.ts';
-import { revisedPlan, usualEpochs } from './adaptive.ts';
+import { revisedPlan, usualEpochs } from './adaptive/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
