@@ -20,7 +20,7 @@ import { type Fault, rolledBack } from './rollback.ts';
 import type { CompiledStage } from './stage.ts';
 import { gainOf, stageInfo, stagePlans } from './stage-info.ts';
 import { StageRunner } from './stage-runner.ts';
-import { stopReason } from './stopping.ts';
+import { isOutOfTime, stopReason } from './stopping.ts';
 import { UpdateSchedule } from './update-schedule.ts';
 
 export interface TrainerOptions<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
@@ -81,8 +81,10 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
         this.progress = { ...this.progress, entry: task.scores(val) };
         yield { type: 'before', val };
       }
-      while (this.progress.stage < this.stages.length && !endsTraining(why)) {
-        why = yield* this.runStage(this.stages[this.progress.stage]);
+      while (this.progress.stage < this.stages.length) {
+        why = isOutOfTime(this.options.config, this.progress)
+          ? 'minutes'
+          : yield* this.runStage(this.stages[this.progress.stage]);
         if (endsTraining(why)) break;
         this.progress = afterStage(this.progress);
         yield* this.revisePlan();

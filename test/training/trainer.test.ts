@@ -130,6 +130,20 @@ describe('a training', () => {
 });
 
 describe('the end of a stage', () => {
+  it('the training ends when its minutes are used, within a stage or after it', async () => {
+    const stages = [
+      { train: 'head', epochs: 2 },
+      { train: 'all', epochs: 2 },
+    ];
+    const ended = async (minutes: number, epochs: number) => {
+      const events = await eventsOf(await trainerOf({ stages: [{ ...stages[0], epochs }, stages[1]], minutes }));
+      return [of(events, 'epoch').length, of(events, 'stage-end').length, of(events, 'end')[0].why];
+    };
+    expect(await ended(1e-9, 2)).toEqual([1, 1, 'minutes']);
+    expect(await ended(1e-9, 1)).toEqual([1, 1, 'minutes']);
+    expect(await ended(60, 1)).toEqual([3, 2, 'finished']);
+  });
+
   it('the target ends the training, and a finished one resumed ends at once', async () => {
     const config: TrainingConfigInput = {
       stages: [
