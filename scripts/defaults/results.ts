@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a run trained. */
+/** Identifies a run. */
 export interface RunKey {
   readonly task: string;
   readonly model: string;

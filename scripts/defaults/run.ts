@@ -41,10 +41,8 @@ const known = (names: readonly string[], all: object): readonly string[] => {
 };
 
 const tasks = known(list(values.tasks, Object.keys(TASKS).join()), TASKS);
-const plans = known(
-  list(values.plans, 'default').flatMap((name) => PLAN_SETS[name] ?? name),
-  PLANS,
-);
+const named = list(values.plans, 'default').flatMap((name) => PLAN_SETS[name] ?? name);
+const plans = known([...new Set(named)], PLANS);
 const seeds = list(values.seeds, '0,1,2,3,4').map(Number);
 const models = new Map(list(values.models, 'default').map((one) => nameAndPath(one)));
 const threads = Number(values.threads ?? 1);
@@ -57,6 +55,17 @@ const missing = seeds
   )
   .filter((key) => !done.has(keyOf(key)));
 console.log(`${missing.length} runs, ${done.size} results in ${folder}`);
+
+const stop = new AbortController();
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    stop.abort();
+    process.exit(code);
+  });
+}
 
 let failed = 0;
 const queue = missing.values();
@@ -89,7 +98,7 @@ async function runChild(key: RunKey): Promise<RunResult> {
   };
   const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
   const args = ['--import', 'tsx', worker, JSON.stringify(request)];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { stdout } = await promisify(execFile)(process.execPath, args, { signal: stop.signal });
   return JSON.parse(stdout);
 }
 

@@ -64,5 +64,3 @@ async function run({ path, data, out, threads, ...key }: RunRequest): Promise<Ru
 }
 
 console.log(JSON.stringify(await run(JSON.parse(process.argv[2]))));
-// A worker of the data's reader may still be alive.
-process.exit(0);
