@@ -14,18 +14,20 @@ interface Locked {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-test.each(['package-lock.json', 'scripts/bench/peers/package-lock.json', 'scripts/pretrain/package-lock.json'])(
-  '%s holds every platform',
-  (file) => {
-    const { packages } = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, Locked> };
-    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
-      Object.keys(optionalDependencies).filter(
-        (name) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
-      ),
-    );
-    expect(missing).toEqual([]);
-  },
-);
+test.each([
+  'package-lock.json',
+  'scripts/bench/peers/package-lock.json',
+  'scripts/defaults/package-lock.json',
+  'scripts/pretrain/package-lock.json',
+])('%s holds every platform', (file) => {
+  const { packages } = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, Locked> };
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
+    ),
+  );
+  expect(missing).toEqual([]);
+});
 
 const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> };
 const own = JSON.parse(readFileSync('package.json', 'utf8'));
