@@ -105,6 +105,18 @@ describe('an adaptive plan', () => {
     expect(end.stages!.slice(1).map(({ pretrainedRate }) => pretrainedRate)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 
+  it('thaws all layers if the data is far, even without a gain', () => {
+    const learned: Reached[] = [
+      [0.5, 2],
+      [0.5, 2],
+      [0.5, 2, 1],
+      [0.5, 2, 1],
+    ];
+    const end = train(factsOf(), learned);
+    expect(planOf(end).slice(3)).toEqual([['all', 20]]);
+    expect(end.decisions.at(-2)!.message).toMatch(/far from the pretraining$/);
+  });
+
   it('trains all layers once if the training set is then learned', () => {
     const end = train(factsOf(), [...FAR.slice(0, 3), [0.7, 1.2, 0.99]]);
     expect(kinds(end).slice(-2)).toEqual([
@@ -169,12 +181,12 @@ describe('an adaptive plan', () => {
       3,
     ],
     [
-      'the last stage gained nothing',
-      {},
+      'data near the pretraining gains nothing by the last stage',
+      { samples: { train: 300, val: 1000 } },
       [
-        [0.5, 1],
-        [0.6, 0.9],
-        [0.6, 0.9, 1],
+        [0.92, 1],
+        [0.95, 0.9],
+        [0.95, 0.9, 1],
       ],
       3,
     ],

@@ -84,13 +84,18 @@ function nextStage(
   const wider = widerThan(last.train, facts);
   const { rise, fall, learned, isGain, isLearned } = gainOfLast(facts, progress);
   if (!wider && isLearned) return stop('all layers have trained, and the training set is learned');
-  if (!isGain && (!wider || isLearned)) return stop('the last one gained nothing');
+  const isFar = remoteness(facts, progress) > 1;
+  if (!isGain && !(wider && (isFar || !isLearned))) return stop('the last one gained nothing');
 
   const train = wider ?? last.train;
   const epochs = epochsFor(facts, progress, train, wider ? SLOWER : 1);
   if (epochs < 1) return stop('the limit of epochs or minutes is reached');
   const gain = rise > 0 ? `raised the ${metric.title}` : `lowered the validation loss by ${percent(fall)}`;
-  const why = isGain ? `the last stage ${gain}` : `only ${percent(learned)} of the training set is learned`;
+  const why = isGain
+    ? `the last stage ${gain}`
+    : isLearned
+      ? 'the data is far from the pretraining'
+      : `only ${percent(learned)} of the training set is learned`;
   return {
     decision: wider ? 'thaw' : 'repeat',
     message: `${wider ? 'thaw' : 'train'} ${selectionText(train)} for ${epochs} ${wider ? '' : 'more '}epochs: ${why}`,
