@@ -149,6 +149,15 @@ describe('an adaptive plan', () => {
       ['last:3', 3],
       ['all', 10],
     ]);
+    expect(end.decisions[0].message).toBe(
+      'the head alone reaches 75.0%, so pretrained layers learn at 0.25 times the rate, and all trains for 10 epochs',
+    );
+  });
+
+  it('keeps its first stages if the metric cannot be measured', () => {
+    const end = train(factsOf(), Array(3).fill([Number.NaN, 1]));
+    expect(planOf(end).map(([what]) => what)).toEqual(['head', 'last:3', 'last:8', 'all']);
+    expect(end.stages!.every(({ pretrainedRate }) => pretrainedRate === undefined)).toBe(true);
   });
 
   it('decides the same after a resume', () => {

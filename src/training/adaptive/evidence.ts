@@ -60,6 +60,8 @@ export function bestOf({ rows, stage: last }: Progress, metric: Metric, stage = 
 const lowestLoss = ({ rows }: Progress, stage: number): number =>
   Math.min(...rows.filter((row) => row.stage <= stage).map(({ val }) => val.loss));
 
-/** The distance of a metric from its best value; undefined if it has none. */
-const errorOf = (metric: Metric, scores: Scores): number | undefined =>
-  metric.form === 'share' ? 1 - metricOf(metric, scores) : undefined;
+/** The distance of a metric from its best value; undefined if it has none, or if it could not be measured. */
+function errorOf(metric: Metric, scores: Scores): number | undefined {
+  const error = 1 - metricOf(metric, scores);
+  return metric.form === 'share' && Number.isFinite(error) ? error : undefined;
+}

@@ -44,14 +44,16 @@ function adjusted(facts: PlanFacts, progress: Progress, { stages, decisions }: P
   if (distance === undefined) return { stages, decisions };
   const pretrainedRate = config.pretrainedRate ?? distance;
   const lr = config.lr * Math.min(Math.max(THAWED_RATE, 2 * distance), 1);
-  const later = stages
-    .slice(progress.stage)
-    .map((stage) => ({ ...stage, lr, pretrainedRate, epochs: lengthOf(facts, progress, stage) }));
-  const message = `the head alone reaches ${percent(metricOf(metric, bestOf(progress, metric)))}, so pretrained layers learn at ${pretrainedRate} times the rate`;
-  return {
-    stages: [...stages.slice(0, progress.stage), ...within(config.epochs, progress.epoch, later)],
-    decisions: [...decisions, decided(progress, { decision: 'rate', message })],
-  };
+  const [done, planned] = [stages.slice(0, progress.stage), stages.slice(progress.stage)];
+  const wanted = planned.map((stage) => ({ ...stage, lr, pretrainedRate, epochs: lengthOf(facts, progress, stage) }));
+  const later = within(config.epochs, progress.epoch, wanted);
+  const longer = later.find(({ epochs }, i) => epochs > planned[i].epochs);
+  const message = [
+    `the head alone reaches ${percent(metricOf(metric, bestOf(progress, metric)))}`,
+    `so pretrained layers learn at ${pretrainedRate} times the rate`,
+    ...(longer ? [`and ${selectionText(longer.train)} trains for ${longer.epochs} epochs`] : []),
+  ].join(', ');
+  return { stages: [...done, ...later], decisions: [...decisions, decided(progress, { decision: 'rate', message })] };
 }
 
 /** The stages, shortened to a limit of epochs. */
