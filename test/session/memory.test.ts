@@ -97,3 +97,47 @@ describe('a batch that needs more than there is', () => {
     expect(memory!.notice).toContain('even one by one');
   });
 });
+
+describe('an adaptive plan', () => {
+  /** The network with more layer groups between its first and its others; they have no parameters. */
+  async function deep() {
+    const { network, anatomy } = await prepared();
+    const [first, ...others] = anatomy.groups;
+    const empty = Array.from({ length: 8 }, (_, i) => ({ ...first, name: `block${i}`, parameters: [], count: 0 }));
+    return { network, anatomy: { ...anatomy, groups: [first, ...empty, ...others] } };
+  }
+  /** Features of more frozen layers may take more memory than training these layers. */
+  const uncached = { ...request, cache: 0 };
+  const settings = readSettings({ batch: 12 });
+  const totalOf = async (trainable: string) =>
+    (await planMemory(await deep(), readSettings({ batch: 12, trainable }), uncached)).memory!.estimate.total;
+
+  test('thaws no more layers than fit, and says so', async () => {
+    const [some, all] = [await totalOf('last:8'), await totalOf('all')];
+    expect(some).toBeLessThan(all);
+    const { settings: limited, memory } = await planMemory(await deep(), settings, {
+      ...uncached,
+      limit: (some + all) / 2,
+    });
+    expect(limited).toEqual({ ...settings, thawMost: 8 });
+    expect(memory!.notice).toMatch(/^training thaws last:8 at most: all would take about /);
+    // As at a resume.
+    expect((await planMemory(await deep(), limited, { ...uncached, limit: (some + all) / 2 })).settings).toEqual(
+      limited,
+    );
+  });
+
+  test('is unlimited with enough memory, and thaws no more layers if batches are divided', async () => {
+    const enough = await planMemory(await deep(), settings, { ...uncached, limit: 1e12 });
+    expect(enough.settings).toEqual(settings);
+    const small = await planMemory(await deep(), settings, { ...uncached, limit: (await totalOf('last:8')) - 1 });
+    expect(small.settings).toMatchObject({ thawMost: 8 });
+    expect(small.settings.batch).toBeLessThan(12);
+  });
+
+  test('has the memory of the stages that a resumed training decided on', async () => {
+    const stages = [{ train: 'all', epochs: 1 }];
+    const { memory } = await planMemory(await deep(), settings, { ...uncached, stages });
+    expect(memory!.estimate.total).toBe(await totalOf('all'));
+  });
+});
