@@ -10,7 +10,7 @@ import type { Progress } from '../progress.ts';
 import { secondsOf } from '../stopping.ts';
 import { bestOf, distanceOf, gainOfLast, remoteness, roomOf } from './evidence.ts';
 import type { PlanFacts } from './facts.ts';
-import { firstStages, THAWED_RATE, usualEpochs, widerThan } from './ladder.ts';
+import { firstStages, usualEpochs, widerThan } from './ladder.ts';
 
 /** A plan as a progress holds it. */
 export interface Plan {
@@ -43,9 +43,8 @@ function adjusted(facts: PlanFacts, progress: Progress, { stages, decisions }: P
   const distance = distanceOf(facts, progress);
   if (distance === undefined) return { stages, decisions };
   const pretrainedRate = config.pretrainedRate ?? distance;
-  const lr = config.lr * Math.min(Math.max(THAWED_RATE, 2 * distance), 1);
   const [done, planned] = [stages.slice(0, progress.stage), stages.slice(progress.stage)];
-  const wanted = planned.map((stage) => ({ ...stage, lr, pretrainedRate, epochs: lengthOf(facts, progress, stage) }));
+  const wanted = planned.map((stage) => ({ ...stage, pretrainedRate, epochs: lengthOf(facts, progress, stage) }));
   const later = within(config.epochs, progress.epoch, wanted);
   const longer = later.find(({ epochs }, i) => epochs > planned[i].epochs);
   const message = [
