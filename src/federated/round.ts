@@ -2,12 +2,19 @@ import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import type { Tensor } from '../onnx/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { type Prepared, type Sources, type TrainSettingsInput, withRecommended } from '../session/index.ts';
+import {
+  type Prepared,
+  type Sources,
+  type TrainSettingsInput,
+  trainingConfigOf,
+  withRecommended,
+} from '../session/index.ts';
 import type { Evaluated, Scores, Task, TaskOutcome } from '../tasks/index.ts';
 import {
   type Checkpoint,
   Evaluator,
   type FeatureCache,
+  isAdaptive,
   START,
   type StagePlan,
   stagePlans,
@@ -76,21 +83,21 @@ export interface RoundHooks {
  * The settings of a round: the given ones, those fixed by the state for all machines, and the model's recommendations.
  *
  * @param config the model's parsed `config.json`
- * @throws ThawError `bad-config` if the settings contradict the state, or use a moving average, which would end with the round
+ * @throws ThawError `bad-config` if the settings contradict the state, choose an adaptive plan, or use a moving average, which would end with the round
  */
 export function roundSettings(
   given: TrainSettingsInput,
   state: RoundState | undefined,
   config: unknown,
 ): ReturnType<typeof withRecommended> {
-  if (given.preset === 'adaptive') {
+  const complete = withRecommended({ preset: 'gradual', ...given, ...(state && fixedBy(state, given)) }, config);
+  if (isAdaptive(trainingConfigOf(complete.settings))) {
     throw new ThawError(
       'bad-config',
       'the preset adaptive is not available in rounds, because a machine cannot decide for the others',
       'Use --preset gradual, or stages',
     );
   }
-  const complete = withRecommended({ preset: 'gradual', ...given, ...(state && fixedBy(state, given)) }, config);
   if (!complete.settings.ema) return complete;
   throw new ThawError(
     'bad-config',
