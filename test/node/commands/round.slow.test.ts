@@ -179,6 +179,7 @@ describe('refuses', () => {
     await expect(go(state, { ...HEAD, seed: 5 })).rejects.toThrow('made with seed 0, not 5');
     await expect(go(state, { ...HEAD, task: 'embedding' })).rejects.toThrow('made with task classification');
     await expect(go(state, { ...HEAD, ema: 0.9 } as unknown as TrainSettingsInput)).rejects.toThrow(/moving average/);
+    await expect(go(state, { preset: 'adaptive' })).rejects.toThrow(/adaptive is not available in rounds/);
     const two = await first({ ...HEAD, labels: ['blue', 'green'] });
     await expect(go(two)).rejects.toThrow(/no class .*red/);
     await expect(first({ ...HEAD, labels: undefined })).rejects.toThrow(/classes of all machines/);
