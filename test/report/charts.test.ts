@@ -183,16 +183,21 @@ describe('thawChart', () => {
     expect(cells.slice(-10).every(hasClass('ice'))).toBe(true);
   });
 
-  it('merges columns for many epochs', () => {
+  it('merges epochs into columns if there are many, and starts a column with each stage', () => {
     const data = fixture();
     const rows = Array.from({ length: 240 }, (_, i) => ({
       ...data.rows[0],
       epoch: i + 1,
-      stage: 1 + Math.floor(i / 80),
+      stage: i < 81 ? 1 : i < 160 ? 2 : 3,
     }));
-    const cells = find(find(read(thawChart({ ...data, rows })), hasClass('cells'))[0], named('rect'));
-    expect(cells).toHaveLength(18 * 60);
-    expect(cells[59].attributes.fill).toBe(warmth(1));
+    const chart = find(read(thawChart({ ...data, rows })), hasClass('cells'))[0];
+    const head = find(chart, named('rect')).slice(0, 121);
+    expect(find(chart, named('rect'))).toHaveLength(18 * 121);
+    expect(head[120].attributes.fill).toBe(warmth(1));
+    const starts = head.map(({ attributes }) => attributes.x);
+    const stages = find(chart, named('line')).map(({ attributes }) => attributes.x1);
+    expect(stages).toHaveLength(2);
+    for (const stage of stages) expect(starts).toContain(stage);
   });
 });
 

@@ -150,7 +150,7 @@ describe('an adaptive plan', () => {
       ['all', 10],
     ]);
     expect(end.decisions[0].message).toBe(
-      'the head alone reaches 75.0%, so pretrained layers learn at 0.25 times the rate, and all trains for 10 epochs',
+      'the head alone reaches 75.0%, so pretrained layers learn at 0.25 times the rate, and all layers train for 10 epochs',
     );
   });
 

@@ -8,8 +8,20 @@ import { type Html, html } from '../markup.ts';
 import type { ReportData } from '../types.ts';
 import { warmth } from './colour.ts';
 
-/** Maximum number of columns. With more epochs, several share a column. */
-const COLUMNS = 60;
+/** With more epochs, several epochs of a stage share a column. */
+const COLUMNS = 120;
+
+/** The columns: the first epoch of each, and the one after its last. A column has epochs of one stage only. */
+function columnsOf(rows: readonly { readonly stage: number }[]): { readonly from: number; readonly to: number }[] {
+  const most = Math.ceil(rows.length / COLUMNS);
+  const columns: { from: number; to: number }[] = [];
+  for (const [epoch, { stage }] of rows.entries()) {
+    const last = columns[columns.length - 1];
+    if (last && epoch - last.from < most && rows[last.from].stage === stage) last.to = epoch + 1;
+    else columns.push({ from: epoch, to: epoch + 1 });
+  }
+  return columns;
+}
 
 const round = (value: number): number => Number(value.toFixed(3));
 
@@ -32,7 +44,7 @@ export function thawChart(data: Pick<ReportData, 'model' | 'plan' | 'rows' | 'fe
   const order = groups.reverse();
   const stageOf = new Map(plan.map((stage) => [stage.stage, new Set(stage.groups)]));
   const epochs = rows.length;
-  const columns = Math.min(epochs, COLUMNS);
+  const columns = columnsOf(rows);
   const height = Math.max(2, Math.min(18, 260 / order.length));
   const total = height * order.length;
 
@@ -47,9 +59,9 @@ export function thawChart(data: Pick<ReportData, 'model' | 'plan' | 'rows' | 'fe
   const margin = Math.ceil(12 + 6.8 * Math.max(...names.map((row) => label(order[row]).length)));
 
   const cells = trained.flatMap((line, row) =>
-    Array.from({ length: columns }, (_, column) => {
-      const warm = line[Math.ceil(((column + 1) * epochs) / columns) - 1];
-      const place = html`x="${round((column / columns) * 100)}%" y="${round(row * height)}" width="${round(100 / columns)}%" height="${round(height)}"`;
+    columns.map(({ from, to }) => {
+      const warm = line[to - 1];
+      const place = html`x="${round((from / epochs) * 100)}%" y="${round(row * height)}" width="${round(((to - from) / epochs) * 100)}%" height="${round(height)}"`;
       return warm
         ? html`<rect ${place} fill="${warmth(epochs > 1 ? (warm - 1) / (epochs - 1) : 1)}"/>`
         : html`<rect ${place} class="ice"/>`;

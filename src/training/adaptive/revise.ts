@@ -50,7 +50,7 @@ function adjusted(facts: PlanFacts, progress: Progress, { stages, decisions }: P
   const message = [
     `the head alone reaches ${percent(metricOf(metric, bestOf(progress, metric)))}`,
     `so pretrained layers learn at ${pretrainedRate} times the rate`,
-    ...(longer ? [`and ${selectionText(longer.train)} trains for ${longer.epochs} epochs`] : []),
+    ...(longer ? [`and ${layersIn(longer.train)} train for ${longer.epochs} epochs`] : []),
   ].join(', ');
   return { stages: [...done, ...later], decisions: [...decisions, decided(progress, { decision: 'rate', message })] };
 }
@@ -99,7 +99,7 @@ function nextStage(
       : `only ${percent(learned)} of the training set is learned`;
   return {
     decision: wider ? 'thaw' : 'repeat',
-    message: `${wider ? 'thaw' : 'train'} ${selectionText(train)} for ${epochs} ${wider ? '' : 'more '}epochs: ${why}`,
+    message: `${wider ? 'thaw' : 'train'} ${layersIn(train)} for ${epochs} ${wider ? '' : 'more '}epochs: ${why}`,
     stage: { ...last, train, epochs },
   };
 }
@@ -131,5 +131,11 @@ const decided = ({ stage, epoch }: Progress, made: Pick<Decision, 'decision' | '
   epoch,
   message: made.message,
 });
+
+/** A selection in words. */
+const layersIn = (train: StageConfig['train']): string => {
+  const text = selectionText(train);
+  return text === 'all' ? 'all layers' : `the layers ${text}`;
+};
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
