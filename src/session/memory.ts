@@ -1,12 +1,11 @@
-import { megabytes, selectionText } from '../compiler/surgery/index.ts';
+import type { TrainingPlan } from '../compiler/step/index.ts';
+import { megabytes } from '../compiler/surgery/index.ts';
 import type { Preprocessing } from '../data/index.ts';
 import { machineOf, type Runtime } from '../runtime/index.ts';
 import type { Task } from '../tasks/index.ts';
 import {
-  FIRST_GROUPS,
   laterStages,
   type MemoryEstimate,
-  planStages,
   type StageConfig,
   StageMemory,
   stagesOf,
@@ -121,20 +120,16 @@ async function thawLimit(
   settings: TrainSettings,
   request: MemoryRequest & { readonly limit: number },
 ): Promise<{ settings: Pick<TrainSettings, 'thawMost'>; notice: string } | undefined> {
-  const { network, anatomy } = prepared;
+  const { anatomy } = prepared;
   const config = trainingConfigOf(settings);
-  const machine = await machineOf(request.runtime);
-  const later = laterStages(config, anatomy);
-  for (const [i, { stage }] of later.entries()) {
+  const { batch, accumulate } = settings;
+  for (const { before, stage } of laterStages(config, anatomy)) {
     const plan = trainingPlan(config, stage, anatomy, anatomy.head.graphOutput);
-    const memory = new StageMemory(network, { ...plan, average: config.ema !== undefined }, machine);
-    const { total } = most([memory], { batch: settings.batch, accumulate: settings.accumulate > 1 }, settings, request);
+    const memory = await memoriesOf(prepared, settings, [plan], request.runtime);
+    const { total } = most(memory, { batch, accumulate: accumulate > 1 }, settings, request);
     if (total <= request.limit) continue;
-    const train = i
-      ? selectionText(later[i - 1].stage.train)
-      : selectionText(planStages(config, anatomy).at(-1)!.train);
-    const notice = `training thaws ${train} at most: ${selectionText(stage.train)} would take about ${megabytes(total)}, and ${megabytes(request.limit)} are there (a smaller --batch takes less)`;
-    return { settings: i ? { thawMost: later[i - 1].count } : thawNoMore(prepared, settings), notice };
+    const notice = `training thaws ${before.train} at most: ${stage.train} would take about ${megabytes(total)}, and ${megabytes(request.limit)} are there (a smaller --batch takes less)`;
+    return { settings: { thawMost: before.count }, notice };
   }
   return undefined;
 }
@@ -142,7 +137,7 @@ async function thawLimit(
 /** Limits an adaptive plan to the layer groups of its first stages. */
 function thawNoMore({ anatomy }: Pick<Prepared, 'anatomy'>, settings: TrainSettings): Pick<TrainSettings, 'thawMost'> {
   const [next] = laterStages(trainingConfigOf(settings), anatomy);
-  return next ? { thawMost: FIRST_GROUPS } : {};
+  return next ? { thawMost: next.before.count } : {};
 }
 
 /** The estimated memory with these settings before there is data, without caches. */
@@ -179,8 +174,17 @@ async function largestStages(
         (other, j) => i !== j && within(trainable, other.trainable) && (j > i || !within(other.trainable, trainable)),
       ),
   );
+  return memoriesOf({ network }, settings, largest, runtime);
+}
+
+async function memoriesOf(
+  { network }: Pick<Prepared, 'network'>,
+  { ema }: TrainSettings,
+  plans: readonly TrainingPlan[],
+  runtime: Runtime,
+): Promise<StageMemory[]> {
   const machine = await machineOf(runtime);
-  return largest.map((plan) => new StageMemory(network, { ...plan, average: config.ema !== undefined }, machine));
+  return plans.map((plan) => new StageMemory(network, { ...plan, average: ema !== undefined }, machine));
 }
 
 function most(

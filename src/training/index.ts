@@ -1,4 +1,3 @@
-export { FIRST_GROUPS, usualEpochs } from './adaptive/index.ts';
 export { type Averaging, averagedState, decayAt } from './averaging.ts';
 export { type Checkpoint, checkpointFile, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { checkCheckpoint } from './checkpoint-check.ts';
@@ -34,5 +33,7 @@ export {
 } from './schedules.ts';
 export { CompiledStage, type StageOptions } from './stage.ts';
 export { layersOf, stagePlans, stageResults } from './stage-info.ts';
+export { secondsOf } from './stopping.ts';
 export { Trainer, type TrainerOptions } from './trainer.ts';
+export { usualEpochs } from './usual-epochs.ts';
 export { withoutEffect } from './without-effect.ts';

@@ -5,11 +5,10 @@ import {
   suggestPlan,
   trainableGroups,
 } from '../compiler/surgery/index.ts';
-import { firstStages, laterCounts, THAWED_RATE } from './adaptive/index.ts';
+import { laterCounts, limitOf } from './adaptive/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import { type Anatomy, PRETRAINED_RATE } from './plan.ts';
 import type { Progress } from './progress.ts';
-import { shareEpochs } from './share-epochs.ts';
 
 /**
  * The stages of a configuration: its own, one for `trainable`, or those of a preset. A preset trains only layers that gradients can reach.
@@ -17,23 +16,28 @@ import { shareEpochs } from './share-epochs.ts';
  *
  * @param usual epochs of an adaptive plan's first stages, by the data
  */
-export function planStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy, usual?: number): StageConfig[] {
+export function planStages(
+  config: TrainingConfig,
+  { groups, obstacles = [] }: Anatomy,
+  usual: number = EPOCHS,
+): StageConfig[] {
   if (config.stages) return config.stages;
   if (config.trainable) return shareEpochs([config.trainable], config.epochs ?? EPOCHS);
-  const most = trainableGroups(groups, obstacles);
-  if (isAdaptive(config)) return firstStages({ config, groups: groups.length, most }, usual);
-  return PRESETS[config.preset === 'adaptive' ? 'gradual' : config.preset](config, { groups, most });
+  return PRESETS[config.preset](config, { groups, most: trainableGroups(groups, obstacles), usual });
 }
 
 /** Whether the training decides about its stages itself. */
 export const isAdaptive = ({ preset, stages, trainable, thaw, thawBy }: TrainingConfig): boolean =>
   preset === 'adaptive' && !stages && !trainable && !thaw && thawBy === undefined;
 
-/** The stages that an adaptive plan may add, with the number of layer groups that each trains. */
+/** The stages that an adaptive plan may add, and the number of layer groups that the stage before each trains. */
 export function laterStages(config: TrainingConfig, { groups, obstacles = [] }: Anatomy) {
   if (!isAdaptive(config)) return [];
   const counts = laterCounts({ config, groups: groups.length, most: trainableGroups(groups, obstacles) });
-  return counts.map((count) => ({ count, stage: { train: lastGroups(count, groups.length), epochs: 1 } }));
+  return counts.map(({ before, count }) => ({
+    before: { count: before, train: lastGroups(before, groups.length) },
+    stage: { train: lastGroups(count, groups.length), epochs: 1 },
+  }));
 }
 
 /** The stages of a training: as it decided, or as its configuration says. */
@@ -47,12 +51,19 @@ interface Reach {
   readonly groups: readonly LayerGroup[];
   /** How many groups can be trained, counted from the last. */
   readonly most: number;
+  /** Epochs of an adaptive plan's first stages. */
+  readonly usual: number;
 }
 
-const PRESETS: Record<
-  Exclude<TrainingConfig['preset'], 'adaptive'>,
-  (config: TrainingConfig, reach: Reach) => StageConfig[]
-> = {
+const PRESETS: Record<TrainingConfig['preset'], (config: TrainingConfig, reach: Reach) => StageConfig[]> = {
+  /** The stages of `gradual`, to which the training adds others. */
+  adaptive(config, reach) {
+    if (!isAdaptive(config)) return PRESETS.gradual(config, reach);
+    const { usual } = reach;
+    const epochs = Math.min(config.epochs ?? usual, usual);
+    return PRESETS.gradual({ ...config, epochs }, { ...reach, most: limitOf({ config, most: reach.most }) });
+  },
+
   'head-only': ({ epochs = EPOCHS }) => shareEpochs(['head'], epochs),
 
   full: ({ epochs = EPOCHS }) => shareEpochs(['all'], epochs),
@@ -99,6 +110,12 @@ const PRESETS: Record<
   },
 };
 
+/**
+ * Factor on the learning rate in the later stages of a gradual plan, after the new head was trained at the whole rate. fastai's `fine_tune`
+ * halves it too; docs/defaults.md compares other factors.
+ */
+const THAWED_RATE = 0.5;
+
 /** Factor on the rate of `lp-ft`, whose layers train all at once, relative to other presets; docs/defaults.md has the comparison. */
 const TUNED_RATE = 0.3;
 
@@ -115,3 +132,11 @@ function thawing(by: number, most: number): string[] {
 /** The selection of each stage: that of the stage before it, and more. */
 const together = (thaws: readonly Selection[]): string[][] =>
   thaws.map((_, i) => [...new Set(thaws.slice(0, i + 1).flat())]);
+
+/** Equal shares; if epochs remain, later stages get one more, since they train more. With too few epochs, the last stages are left out. */
+function shareEpochs(all: readonly StageConfig['train'][], epochs: number): StageConfig[] {
+  const selections = all.slice(0, epochs);
+  const each = Math.floor(epochs / selections.length);
+  const more = epochs % selections.length;
+  return selections.map((train, i) => ({ train, epochs: each + (i >= selections.length - more ? 1 : 0) }));
+}

@@ -87,6 +87,10 @@ export function isBetter(metric: Metric, a: Scores, b: Scores | null): boolean {
   return one > other || (one === other && a.loss < b.loss);
 }
 
+/** The best validation scores of some epochs, of which there is one at least. */
+export const bestScores = (metric: Metric, rows: readonly Pick<EpochRow, 'val'>[]): Scores =>
+  rows.map(({ val }) => val).reduce((best, val) => (isBetter(metric, val, best) ? val : best));
+
 /** The progress after a batch. @param updates whether the batch completed an update */
 export const afterBatch = (
   p: Progress,

@@ -5,8 +5,9 @@ import { type Metric, merit, metricOf } from '../tasks/index.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
 import type { EpochRow, StageEnd, StageInfo, StagePlan } from './events.ts';
 import type { Anatomy } from './plan.ts';
-import { isBetter, type Progress } from './progress.ts';
+import { bestScores, type Progress } from './progress.ts';
 import { rateFactor } from './rollback.ts';
+import { secondsOf } from './stopping.ts';
 
 /** A plan in words. */
 export const stagePlans = (stages: readonly StageConfig[]): StagePlan[] =>
@@ -59,8 +60,10 @@ export function layersOf(
 
 /** The current stage, and the validation scores before it and of its best epoch. */
 export function gainOf({ stage, entry, rows }: Progress, metric: Metric): Pick<StageEnd, 'stage' | 'before' | 'after'> {
-  const own = rows.filter((row) => row.stage === stage + 1).map(({ val }) => val);
-  const after = own.reduce((best, val) => (isBetter(metric, val, best) ? val : best));
+  const after = bestScores(
+    metric,
+    rows.filter((row) => row.stage === stage + 1),
+  );
   return { stage: stage + 1, before: entry, after };
 }
 
@@ -72,7 +75,7 @@ export function stageResults(
 ): { seconds: number; bestAccuracy: number | null } {
   const own = rows.filter((row) => row.stage === stage);
   return {
-    seconds: own.reduce((all, { seconds }) => all + seconds, 0),
+    seconds: secondsOf(own),
     bestAccuracy: own.length
       ? metricOf(
           metric,

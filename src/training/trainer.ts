@@ -5,7 +5,7 @@ import type { BatchSource } from '../data/index.ts';
 import { ThawError } from '../errors.ts';
 import { type Runtime, stepsPerRun } from '../runtime/index.ts';
 import type { ClassOutcome, Evaluated, Evaluation, Task, TaskOutcome } from '../tasks/index.ts';
-import { revisedPlan, usualEpochs } from './adaptive/index.ts';
+import { revisedPlan } from './adaptive/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { checkPlace } from './checkpoint-check.ts';
 import type { StageConfig, TrainingConfig } from './config.ts';
@@ -22,6 +22,7 @@ import { gainOf, stageInfo, stagePlans } from './stage-info.ts';
 import { StageRunner } from './stage-runner.ts';
 import { isOutOfTime, stopReason } from './stopping.ts';
 import { UpdateSchedule } from './update-schedule.ts';
+import { usualEpochs } from './usual-epochs.ts';
 
 export interface TrainerOptions<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
   /** The model with its new head. */
@@ -45,6 +46,8 @@ export interface TrainerOptions<O extends TaskOutcome = ClassOutcome, E extends 
  * reports) may ask for a `checkpoint()` while they hold an event.
  */
 export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated = Evaluation> {
+  /** The stages that were planned before the training. */
+  private readonly first: readonly StageConfig[];
   private progress: Progress;
   private readonly updates: UpdateSchedule;
   private readonly runner: StageRunner<O>;
@@ -55,9 +58,9 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
 
   constructor(private readonly options: TrainerOptions<O, E>) {
     const { config, anatomy, train, task, runtime, resume, features = new FeatureCache() } = options;
-    this.progress = withBatchSize(resume?.progress ?? START, config.batch);
-    const stages = planStages(config, anatomy, usualEpochs(train.length, task.classes.length));
-    this.progress = { ...this.progress, stages: this.progress.stages ?? stages };
+    this.first = planStages(config, anatomy, usualEpochs(train.length, task.classes.length));
+    const { progress = START } = resume ?? {};
+    this.progress = withBatchSize({ ...progress, stages: progress.stages ?? this.first }, config.batch);
     this.updates = new UpdateSchedule(train, config, task.metric);
     checkPlace(this.progress, this.updates.batchesPerEpoch);
     this.stepsPerRun = config.stepsPerRun ?? stepsPerRun(runtime);
@@ -98,7 +101,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
 
   /** Decides about the next stages, if the plan is adaptive. */
   private *revisePlan(): Generator<TrainingEvent<E>> {
-    const { config, anatomy, train, val, task } = this.options;
+    const { config, anatomy, val, task } = this.options;
     if (!isAdaptive(config)) return;
     const { groups, obstacles = [] } = anatomy;
     const known = this.progress.decisions.length;
@@ -108,8 +111,8 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
         groups: groups.length,
         most: trainableGroups(groups, obstacles),
         metric: task.metric,
-        samples: { train: train.length, val: val.length },
-        classes: task.classes.length,
+        validation: val.length,
+        first: this.first,
       },
       this.progress,
     );

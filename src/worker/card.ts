@@ -14,7 +14,7 @@ import {
   type TaskOutcome,
   type TemperatureFit,
 } from '../tasks/index.ts';
-import { type EpochRow, type StageConfig, stageResults } from '../training/index.ts';
+import { type EpochRow, type StageConfig, secondsOf, stageResults } from '../training/index.ts';
 import { VERSION } from '../version.ts';
 import type { OpenRequest } from './protocol.ts';
 import { filesOf } from './reading.ts';
@@ -98,6 +98,6 @@ function runOf({ request, parts, rows, plan, bestEpoch, sha256, onnxruntime }: C
     rows,
     bestEpoch,
     environment: { thaw: VERSION, onnxruntime: onnxruntime ?? 'unknown', device: runtime.device },
-    seconds: rows.reduce((all, { seconds }) => all + seconds, 0),
+    seconds: secondsOf(rows),
   };
 }

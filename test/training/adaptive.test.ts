@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOf } from '../../src/onnx/index.ts';
 import type { Metric } from '../../src/tasks/index.ts';
-import { firstStages, type PlanFacts, revisedPlan, usualEpochs } from '../../src/training/adaptive/index.ts';
+import { type PlanFacts, revisedPlan } from '../../src/training/adaptive/index.ts';
 import {
+  type Anatomy,
   type Checkpoint,
   type Progress,
   parseConfig,
+  planStages,
   START,
   type TrainingConfigInput,
   type TrainingEvent,
@@ -21,23 +23,24 @@ interface Case extends Partial<Omit<PlanFacts, 'config'>> {
   readonly config?: TrainingConfigInput;
 }
 
-const factsOf = ({ config = {}, ...facts }: Case = {}): PlanFacts => ({
-  groups: 19,
-  most: 19,
-  metric: accuracy,
-  samples: { train: 300, val: 100 },
-  classes: 10,
-  ...facts,
-  config: parseConfig(trainingSchema, config),
-});
+/** A model with so many layer groups, of which a plan needs no more than their number. */
+const anatomyOf = (groups: number) =>
+  ({ groups: Array.from({ length: groups }, () => ({ parameters: [] })) }) as unknown as Anatomy;
+
+/** The facts of data that takes the usual ten epochs. */
+function factsOf({ config: input = {}, groups = 19, ...facts }: Case = {}): PlanFacts {
+  const config = parseConfig(trainingSchema, input);
+  const first = planStages(config, anatomyOf(groups), 10);
+  return { groups, most: groups, metric: accuracy, validation: 100, first, ...facts, config };
+}
 
 /** The best metric and the lowest loss of a stage, and the training metric at its end. */
 type Reached = readonly [metric: number, loss: number, training?: number];
 
 /** A training whose stages reach these scores, until it stops or they are used up. */
 function train(facts: PlanFacts, reached: readonly Reached[]): Progress {
-  const { config, metric, samples, classes } = facts;
-  let progress: Progress = { ...START, stages: firstStages(facts, usualEpochs(samples.train, classes)) };
+  const { config, metric, first } = facts;
+  let progress: Progress = { ...START, stages: first };
   for (const [best, loss, learned = best] of reached) {
     const stage = progress.stages?.[progress.stage];
     if (!stage) break;
@@ -181,7 +184,7 @@ describe('an adaptive plan', () => {
     ],
     [
       'the validation set is too small to show a gain',
-      { samples: { train: 300, val: 20 } },
+      { validation: 20 },
       [
         [0.7, 1],
         [0.75, 0.9],
@@ -191,7 +194,7 @@ describe('an adaptive plan', () => {
     ],
     [
       'data near the pretraining gains nothing by the last stage',
-      { samples: { train: 300, val: 1000 } },
+      { validation: 1000 },
       [
         [0.92, 1],
         [0.95, 0.9],
@@ -237,7 +240,7 @@ describe('an adaptive plan', () => {
   });
 
   it('works for metrics without a best value', () => {
-    const end = train(factsOf({ metric: error, classes: 1 }), [
+    const end = train(factsOf({ metric: error }), [
       [5, 2],
       [4, 1.5],
       [3, 1.2],

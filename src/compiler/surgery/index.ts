@@ -13,7 +13,7 @@ export { type InspectedMemory, megabytes } from './memory.ts';
 export { describeOmissions, type Omission, omissionsOf } from './omissions.ts';
 export { hoistConstants, surveyParameters } from './parameters.ts';
 export { type Place, placesOf, selectPlaces } from './places.ts';
-export { lastGroups, type SuggestedStage, suggestPlan } from './plan.ts';
+export { lastGroups, SUGGESTED_GROUPS, type SuggestedStage, suggestPlan } from './plan.ts';
 export { replaceHead } from './replace-head.ts';
 export { type Residual, residualsOf } from './residuals.ts';
 export { type Selection, selectionText, selectParameters, slowPatterns } from './selection.ts';

@@ -5,18 +5,22 @@ export interface SuggestedStage {
   readonly epochs: number;
 }
 
+const SUGGESTED = [
+  { last: 1, epochs: 3 },
+  { last: 3, epochs: 3 },
+  { last: 8, epochs: 4 },
+];
+
+/** Numbers of layer groups that the suggested stages train. */
+export const SUGGESTED_GROUPS: readonly number[] = SUGGESTED.map(({ last }) => last);
+
 /**
  * Gradual thawing: the new head alone first, so that its random start does not spoil what lies below; then two groups, then seven more.
  *
  * @param most how many of the last groups can be trained
  */
 export function suggestPlan(groups: readonly LayerGroup[], most: number = groups.length): SuggestedStage[] {
-  const stages = [
-    { last: 1, epochs: 3 },
-    { last: 3, epochs: 3 },
-    { last: 8, epochs: 4 },
-  ];
-  const named = stages.map(({ last, epochs }) => ({
+  const named = SUGGESTED.map(({ last, epochs }) => ({
     train: lastGroups(Math.max(1, Math.min(last, most)), groups.length),
     epochs,
   }));

@@ -1,6 +1,6 @@
 /** What the scores of a training say about its plan. */
 import { type Metric, merit, metricOf, type Scores } from '../../tasks/index.ts';
-import { isBetter, type Progress } from '../progress.ts';
+import { bestScores, type Progress } from '../progress.ts';
 import type { PlanFacts } from './facts.ts';
 
 /** Limits of the distance between the data and the pretraining. */
@@ -30,10 +30,10 @@ export const remoteness = (facts: PlanFacts, progress: Progress): number =>
   (distanceOf(facts, progress) ?? DISTANCE.near) / DISTANCE.near;
 
 /** What is left to gain, and the standard error of the metric; undefined for a metric without a best value. */
-export function roomOf({ metric, samples }: PlanFacts, progress: Progress) {
+export function roomOf({ metric, validation }: PlanFacts, progress: Progress) {
   const error = errorOf(metric, bestOf(progress, metric));
   if (error === undefined) return undefined;
-  const noise = Math.sqrt((error * (1 - error)) / samples.val);
+  const noise = Math.sqrt((error * (1 - error)) / validation);
   return { error, noise, isMeasurable: error * REMOVABLE > noise };
 }
 
@@ -50,10 +50,10 @@ export function gainOfLast({ metric }: PlanFacts, progress: Progress) {
 
 /** The best validation scores of the stages up to this one, counted from 1. */
 export function bestOf({ rows, stage: last }: Progress, metric: Metric, stage = last): Scores {
-  return rows
-    .filter((row) => row.stage <= stage)
-    .map(({ val }) => val)
-    .reduce((a, b) => (isBetter(metric, b, a) ? b : a));
+  return bestScores(
+    metric,
+    rows.filter((row) => row.stage <= stage),
+  );
 }
 
 /** The lowest validation loss of the stages up to this one. */

@@ -1,5 +1,5 @@
 import type { Metric } from '../../tasks/index.ts';
-import type { TrainingConfig } from '../config.ts';
+import type { StageConfig, TrainingConfig } from '../config.ts';
 
 /** Layer groups that an adaptive plan chooses from. */
 export interface Reach {
@@ -12,7 +12,8 @@ export interface Reach {
 /** Facts about a training that an adaptive plan depends on, besides its progress. */
 export interface PlanFacts extends Reach {
   readonly metric: Metric;
-  readonly samples: { readonly train: number; readonly val: number };
-  /** Number of classes; 0 if there are none. */
-  readonly classes: number;
+  /** Number of validation samples. */
+  readonly validation: number;
+  /** The stages that were planned before the training. */
+  readonly first: readonly StageConfig[];
 }

@@ -10,7 +10,7 @@ import type { Progress } from '../progress.ts';
 import { secondsOf } from '../stopping.ts';
 import { bestOf, distanceOf, gainOfLast, remoteness, roomOf } from './evidence.ts';
 import type { PlanFacts } from './facts.ts';
-import { firstStages, usualEpochs, widerThan } from './ladder.ts';
+import { widerThan } from './ladder.ts';
 
 /** A plan as a progress holds it. */
 export interface Plan {
@@ -72,13 +72,13 @@ function nextStage(
   stages: readonly StageConfig[],
 ): Pick<Decision, 'decision' | 'message'> & { readonly stage?: StageConfig } {
   const stop = (why: string) => ({ decision: 'stop' as const, message: `no more stages: ${why}` });
-  const { metric, samples } = facts;
+  const { metric, validation } = facts;
   const room = roomOf(facts, progress);
   if (room?.error === 0) return stop(`the validation ${metric.title} cannot get better`);
   if (room && !room.isMeasurable) {
     const { error, noise } = room;
     return stop(
-      `${percent(error)} is left to gain, and ${samples.val} validation samples measure the ${metric.title} to ±${percent(noise)} only`,
+      `${percent(error)} is left to gain, and ${validation} validation samples measure the ${metric.title} to ±${percent(noise)} only`,
     );
   }
   const last = stages[stages.length - 1];
@@ -106,16 +106,15 @@ function nextStage(
 
 /** Epochs of the next stage, within all limits. @param slower its expected time for an epoch, relative to the last one */
 function epochsFor(facts: PlanFacts, progress: Progress, train: StageConfig['train'], slower: number): number {
-  const { config, samples, classes } = facts;
+  const { config, first } = facts;
   const { rows, epoch } = progress;
-  const usual = usualEpochs(samples.train, classes);
-  const planned = firstStages(facts, usual).at(-1)!;
+  const longest = LONGEST * first.reduce((all, { epochs }) => all + epochs, 0);
   const minutes = config.minutes ?? Number.POSITIVE_INFINITY;
   const affordable = (60 * minutes - secondsOf(rows)) / (slower * rows[rows.length - 1].seconds);
   return Math.floor(
     Math.min(
-      lengthOf(facts, progress, { ...planned, train }),
-      Math.min(config.epochs ?? Number.POSITIVE_INFINITY, LONGEST * usual) - epoch,
+      lengthOf(facts, progress, { ...first[first.length - 1], train }),
+      Math.min(config.epochs ?? Number.POSITIVE_INFINITY, longest) - epoch,
       affordable,
     ),
   );
