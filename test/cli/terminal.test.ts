@@ -9,6 +9,7 @@ import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { TrainingDisplay } from '../../src/cli/terminal/training.ts';
 import { shortened } from '../../src/graphemes.ts';
 import { quoted } from '../../src/node/commands/paths.ts';
+import type { StopReason } from '../../src/training/index.ts';
 
 const plain = coloursOf(false);
 const bright = coloursOf(true);
@@ -246,4 +247,15 @@ test('coloured text appears only in tagged templates, because plain strings woul
   const colourful = lines.filter((line) => /\$\{[\w.]*\b(?:c|colours)\.\w+\(/.test(line));
   expect(colourful.length).toBeGreaterThan(15);
   expect(colourful.filter((line) => !/styled`.*\$\{[\w.]*\b(?:c|colours)\./.test(line))).toEqual([]);
+});
+
+test.each<[StopReason, said: boolean]>([
+  ['minutes', true],
+  ['finished', false],
+])('a training that ends by %s says whether its minutes are used: %s', (why, said) => {
+  let output = '';
+  const sink = { write: (text: string) => (output += text) };
+  const display = new TrainingDisplay(new Terminal({ json: false, stdout: sink, stderr: sink, env: {} }));
+  display.show({ type: 'end', why, best: { epoch: 1, loss: 1, accuracy: 0.5 } });
+  expect(output.includes('the minutes are used')).toBe(said);
 });

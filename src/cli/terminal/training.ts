@@ -96,6 +96,10 @@ export class TrainingDisplay {
       case 'stage-end':
         this.showStageEnd(event);
         break;
+      case 'end':
+        // Also between two stages, where no stage ends by it.
+        if (event.why === 'minutes') this.terminal.print(styled`  ${c.dim('the minutes are used')}`);
+        break;
       case 'decision':
         this.plan = { ...this.plan, stages: event.stages };
         this.terminal.print(styled`  ${c.cyan(event.message)}`);
@@ -244,7 +248,6 @@ export class TrainingDisplay {
   private showStageEnd({ why, before, after }: Event<'stage-end'>): void {
     const { colours: c } = this.terminal;
     if (why === 'target') this.terminal.print(styled`  ${c.green('the target is reached')}`);
-    if (why === 'minutes') this.terminal.print(styled`  ${c.dim('the minutes are used')}`);
     if (why === 'until') this.terminal.print(styled`  ${c.dim('the goal of this stage is reached')}`);
     if (why === 'plateau') this.terminal.print(styled`  ${c.dim('no improvement; this stage ends')}`);
     if (before)
