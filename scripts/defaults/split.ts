@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { byCodeUnits } from '../../src/data/split.ts';
 import { Random } from '../../src/random.ts';
-import { csvOf } from './csv.ts';
+import { csvOf } from '../../src/report/csv.ts';
 
 /** Seeds that have a table of their own. */
 export const SEEDS = 10;
@@ -35,11 +35,11 @@ export function halves<T extends { readonly label: string }>(
 /** Writes the table of every seed into the folder of a task: all its samples, with their split. */
 export async function writeTables(folder: string): Promise<void> {
   const [train, heldOut] = [await samplesOf(folder, 'train'), await samplesOf(folder, 'held-out')];
-  const columns = Object.keys(train[0]);
+  const columns = [...Object.keys(train[0]), 'split'];
   for (let seed = 0; seed < SEEDS; seed++) {
     const parts = Object.entries({ train, ...halves(heldOut, seed) });
-    const rows = parts.flatMap(([split, samples]) => samples.map((sample) => ({ ...sample, split })));
-    await writeFile(tableOf(folder, seed), csvOf([...columns, 'split'], rows));
+    const rows = parts.flatMap(([split, samples]) => samples.map((sample) => [...Object.values(sample), split]));
+    await writeFile(tableOf(folder, seed), csvOf([columns, ...rows]));
   }
 }
 

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ThawError } from '../../src/errors.ts';
 import { Random } from '../../src/random.ts';
-import { csvOf } from './csv.ts';
+import { csvOf } from '../../src/report/csv.ts';
 
 /** Texts of a class. */
 const SIZE = { train: 40, heldOut: 60 };
@@ -51,8 +51,8 @@ export async function drawTexts(folder: string): Promise<void> {
     ['train', 'train.csv'],
     ['heldOut', 'held-out.csv'],
   ] as const) {
-    const rows = selected.flatMap((one) => one[part].map((text) => ({ text, label: one.label })));
-    await writeFile(join(folder, name), csvOf(['text', 'label'], rows));
+    const rows = selected.flatMap((one) => one[part].map((text) => [text, one.label]));
+    await writeFile(join(folder, name), csvOf([['text', 'label'], ...rows]));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Metric } from '../tasks/index.ts';
 import { linearScale, logScale } from './charts/scale.ts';
+import { csvOf } from './csv.ts';
 import { decimal, duration, measured, plural, shown } from './format.ts';
 import { type Html, html, link } from './markup.ts';
 import { standAlonePage } from './page.ts';
@@ -101,10 +102,6 @@ ${
 
 /** The same as CSV. */
 export function sweepCsv({ settings, rows, metric }: SweepTable): string {
-  const cell = (value: unknown): string => {
-    const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const header = ['rank', 'trial', ...settings, metric?.key ?? 'metric', 'std', 'epochs', 'seconds', 'state', 'runs'];
   const lines = rows.map((row) => [
     row.rank,
@@ -117,5 +114,5 @@ export function sweepCsv({ settings, rows, metric }: SweepTable): string {
     row.status,
     row.paths.join(' '),
   ]);
-  return [header, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('');
+  return csvOf([header, ...lines]);
 }

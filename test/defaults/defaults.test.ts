@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { compare } from '../../scripts/defaults/comparison.ts';
-import { csvOf } from '../../scripts/defaults/csv.ts';
 import { PLAN_SETS, PLANS } from '../../scripts/defaults/plans.ts';
 import type { RunResult } from '../../scripts/defaults/results.ts';
 import { halves } from '../../scripts/defaults/split.ts';
 import { pairedInterval, standardError } from '../../scripts/defaults/statistics.ts';
+import { csvOf } from '../../src/report/csv.ts';
 
 describe('the halves of the held-out samples', () => {
   const samples = ['a', 'b', 'c', 'd'].flatMap((label) => [0, 1, 2].map((i) => ({ label, file_name: `${label}${i}` })));
@@ -28,8 +28,11 @@ describe('the halves of the held-out samples', () => {
 });
 
 test('a table quotes commas, quotes and line breaks', () => {
-  const rows = [{ text: 'a, "b"', label: 'x' }];
-  expect(csvOf(['text', 'label'], rows)).toBe('text,label\n"a, ""b""",x\n');
+  const rows = [
+    ['text', 'label'],
+    ['a, "b"', 'x'],
+  ];
+  expect(csvOf(rows)).toBe('text,label\n"a, ""b""",x\n');
 });
 
 test('the names of plans are unique, and the short grid is a part of the grid', () => {
