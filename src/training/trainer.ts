@@ -76,15 +76,15 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
 
   async *run(): AsyncGenerator<TrainingEvent<E>> {
     const { task } = this.options;
-    let why: StopReason = 'finished';
+    let why: StopReason = this.interrupted ? 'interrupted' : 'finished';
     try {
-      if (this.progress.step === 0) {
+      if (this.progress.step === 0 && !this.interrupted) {
         await this.runner.prefetch(await this.begin(this.stages[0]), this.progress);
         const val = await this.evaluate();
         this.progress = { ...this.progress, entry: task.scores(val) };
         yield { type: 'before', val };
       }
-      while (this.progress.stage < this.stages.length) {
+      while (!endsTraining(why) && this.progress.stage < this.stages.length) {
         why = isOutOfTime(this.options.config, this.progress)
           ? 'minutes'
           : yield* this.runStage(this.stages[this.progress.stage]);
@@ -187,7 +187,7 @@ export class Trainer<O extends TaskOutcome = ClassOutcome, E extends Evaluated =
     return this.interrupted ? 'interrupted' : undefined;
   }
 
-  /** Asks the training to stop after the current step. */
+  /** Asks the training to stop after the current step, or before the first one. */
   interrupt(): void {
     this.interrupted = true;
   }

@@ -85,6 +85,8 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
     sampling: 'balanced',
     stages: [{ train: 'all', epochs: 3 }],
   }),
+  // The plan decides about its later stages.
+  adaptive: training({ ...COMMON, lr: 0.01, epochs: 8 }),
   // Its rate is too large, so that it goes back and tries smaller ones.
   rollbacks: training({
     ...COMMON,

@@ -241,7 +241,7 @@ describe('stopped and resumed', () => {
     }
   });
 
-  it('asked to stop at the end of an epoch, it begins no other', async () => {
+  it('asked to stop at the end of an epoch or before the first step, it trains no further', async () => {
     const whole = await trainerOf(config, {}, { batchNorm: true });
     await eventsOf(whole);
     for (const epochs of [1, 2]) {
@@ -253,9 +253,14 @@ describe('stopped and resumed', () => {
       }
       expect(of(events, 'step').length).toBe(4 * epochs);
       expect(events.at(-1)).toMatchObject({ type: 'end', why: 'interrupted' });
-      const second = await trainerOf(config, { resume: saved(await first.checkpoint()) }, { batchNorm: true });
-      await eventsOf(second);
-      expect(await outcome(second)).toEqual(await outcome(whole));
+      const checkpoint = saved(await first.checkpoint());
+      const second = await trainerOf(config, { resume: checkpoint }, { batchNorm: true });
+      second.interrupt();
+      expect((await eventsOf(second)).map(({ type }) => type)).toEqual(['end']);
+      expect(saved(await second.checkpoint())).toEqual(checkpoint);
+      const third = await trainerOf(config, { resume: checkpoint }, { batchNorm: true });
+      await eventsOf(third);
+      expect(await outcome(third)).toEqual(await outcome(whole));
     }
   });
 

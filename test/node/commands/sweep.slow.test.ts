@@ -167,6 +167,19 @@ describe('a sweep', () => {
       ({ number, values, runs }) => ({ number, values, runs: runs.map(({ seconds, ...run }) => run) }),
     );
 
+  /** Makes the sweep forget how its stopped trials ended, as if it was killed right after their last epoch, and resumes it. */
+  async function resumeAfterKill(name: string) {
+    const file = join(project.folder, name, 'sweep.json');
+    const state = JSON.parse(readFileSync(file, 'utf8'));
+    for (const { runs } of state.trials as Trial[])
+      for (const [i, run] of runs.entries())
+        if (run.status === 'stopped') Object.assign(runs, { [i]: { ...run, status: 'waiting', epochs: [] } });
+    writeFileSync(file, JSON.stringify(state));
+    const events: SweepEvent[] = [];
+    await resumeSweep(join(project.folder, name), { onEvent: (event) => events.push(event) });
+    return events;
+  }
+
   test('with halving stops the worse trials after a third of the epochs, and its table shows it', async () => {
     const events: SweepEvent[] = [];
     const outcome = await sweep(request('halving'), { onEvent: (event) => events.push(event) });
@@ -229,6 +242,25 @@ describe('a sweep', () => {
     expect(byNumber[3].epochs).toBeLessThan(6);
     expect(byNumber[4].message).toMatch(/no longer a number/);
     expect(outcome.trials.at(-1)?.rank).toBeNull();
+  });
+
+  test.each([
+    { stop: 'halving' as const },
+    {
+      stop: 'median' as const,
+      grace: 2,
+      try: { lr: [0.05, 0.05000001, 0.04999999, 1e-9] },
+      settings: { epochs: 6, optimizer: 'sgd' as const },
+    },
+  ])('with $stop, a trial that was killed after its last epoch trains no further', async (plan) => {
+    const name = `killed-${plan.stop}`;
+    await sweep(request(name, plan));
+    const before = results(name);
+    expect(before.map(({ runs }) => runs[0].status)).toContain('stopped');
+    const events = await resumeAfterKill(name);
+    expect(results(name)).toEqual(before);
+    expect(events.filter(({ type }) => type === 'step' || type === 'epoch')).toEqual([]);
+    expect(events.map(({ type }) => type)).toContain('trial-end');
   });
 
   test('reports errors before any training', async () => {

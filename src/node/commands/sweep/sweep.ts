@@ -278,13 +278,21 @@ class Sweep {
     const epochs: Scores[] = [];
     let planned = 0;
     let poor = false;
+    const stopIfDue = (): void => {
+      if (epochs.length === 0 || epochs.length >= planned) return;
+      poor = isPoor({ ...run, epochs });
+      if (poor || epochs.length >= until) stop.abort();
+    };
     const take = (event: JobEvent): void => {
       if (event.type === 'data') this.metric = event.metric;
-      if (event.type === 'plan') planned = event.stages.reduce((all, stage) => all + stage.epochs, 0);
+      if (event.type === 'plan') {
+        planned = event.stages.reduce((all, stage) => all + stage.epochs, 0);
+        // A sweep that was killed after this run's last epoch resumes the run at the place where it has to stop.
+        stopIfDue();
+      }
       if (event.type === 'epoch') {
         epochs[event.epoch - 1] = event.val;
-        poor = event.epoch < planned && isPoor({ ...run, epochs });
-        if (event.epoch < planned && (poor || event.epoch >= until)) stop.abort();
+        stopIfDue();
       }
       onEvent?.(event);
     };
