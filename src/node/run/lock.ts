@@ -61,7 +61,9 @@ export async function takeLock(
     boot: bootOf(),
     token: randomUUID(),
   };
-  for (let attempt = 0; attempt < 100; attempt++) {
+  // Long enough for the takeover of a process that died in its midst to count as old.
+  const patience = performance.now() + 2 * TAKEOVER_MS;
+  while (performance.now() < patience) {
     if (await tryToCreate(path, owner)) return () => releaseLock(path, owner);
     const other = await readOwner(path);
     if (other === 'gone') continue;

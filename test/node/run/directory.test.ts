@@ -122,6 +122,19 @@ test('replaces the lock of a dead process', proc, async () => {
   }
 });
 
+test('waits for the takeover of a process that died in its midst', proc, async () => {
+  const run = await newRun();
+  await run.release();
+  await writeFile(
+    join(run.path, '.lock'),
+    JSON.stringify({ pid: process.pid, host: hostname(), began: '1', token: 't' }),
+  );
+  const takeover = join(run.path, '.lock.takeover');
+  await mkdir(takeover);
+  await (await resumeRun(run.path)).release();
+  expect(await readdir(run.path)).not.toContain('.lock.takeover');
+});
+
 test('respects the lock of another machine, but not one of a dead process with a reused id, or an old damaged one', async () => {
   const run = await newRun();
   await run.release();
