@@ -41,7 +41,10 @@ const config = {
   label2id: Object.fromEntries(set.concepts.map((label, id) => [label, id])),
   'transformers.js_config': { dtype: 'fp32' },
   // docs/defaults.md has the experiments.
-  thaw: { training: { augment: 'drawings', views: 0, lr: 0.01 } satisfies RecommendedSettings },
+  thaw: {
+    pretraining: 'drawings',
+    training: { augment: 'drawings', views: 0, lr: 0.01 } satisfies RecommendedSettings,
+  },
 };
 writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 

@@ -1,3 +1,4 @@
+import { recommendedModel } from '../catalogue.ts';
 import { allFlags, type CommandSpec } from './command.ts';
 import { type Colours, columnsOf, padded, styled, type Text } from './terminal/styled.ts';
 
@@ -49,7 +50,8 @@ export function mainHelp(commands: readonly Listed[], version: string, width: nu
       c,
     ),
     '',
-    styled`${c.bold('Start')}  thaw train default IMAGES, where IMAGES has one folder of images per class`,
+    styled`${c.bold('Start')}  thaw train ${recommendedModel('photos').name} IMAGES, where IMAGES has one folder of photos per class`,
+    '       thaw models lists other models: for photographs, drawings and texts',
     '       thaw <command> --help shows every flag with its default',
   ];
 }

@@ -18,7 +18,7 @@ export const without = <F extends Flags, N extends keyof F>(flags: F, names: rea
 /** The model of a training command. */
 export const MODEL_ARGUMENT: Positional = {
   name: 'model',
-  description: 'an .onnx file, a transformers.js folder, https://…, hf:owner/name, or default',
+  description: 'a name from thaw models, an .onnx file, a transformers.js folder, https://…, or hf:owner/name',
   inConfig: true,
 };
 

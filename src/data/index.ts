@@ -18,6 +18,7 @@ export {
   ImageSource,
   type ImageSourceOptions,
 } from './image-source.ts';
+export { arePhotographs, flatness } from './kind.ts';
 export { type Blend, blended, drawBlend, type Mixing, mixedSource } from './mixing.ts';
 export { type Operation, operate } from './operations/index.ts';
 export { type Pixels, readPixels, type WriteOptions, writePixels } from './pixels.ts';

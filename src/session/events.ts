@@ -33,12 +33,18 @@ export type SessionEvent =
     }
   /** Settings that nobody gave, and that are as the model recommends. */
   | { readonly type: 'recommended'; readonly settings: RecommendedSettings }
+  /** The images are photographs, and the model learned from drawings. */
+  | {
+      readonly type: 'mismatch';
+      /** A model of the catalogue that learned from photographs. */
+      readonly better: string;
+    }
   /** The estimated memory of the training. */
   | ({ readonly type: 'memory' } & MemoryPlan)
   /** Something worth knowing that stops nothing. */
   | { readonly type: 'notice'; readonly message: string }
   /** The current phase, if no other event shows it. */
-  | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' };
+  | { readonly type: 'phase'; readonly phase: 'preparing' | 'exporting' | 'evaluating' | 'reporting' | 'measuring' };
 
 /** Whoever listens to a session as it opens. */
 export interface SessionHooks {

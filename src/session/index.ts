@@ -95,4 +95,5 @@ export {
   trainingConfigOf,
 } from './settings.ts';
 export { openSources, plainSource, type SourcePlatform, type Sources } from './sources.ts';
+export { measureStep, STEP_SAMPLES } from './step-time.ts';
 export { chooseText, MAX_LENGTH, type TextFiles, takesTexts } from './texts.ts';

@@ -15,6 +15,7 @@ import {
   withoutEffect,
 } from '../training/index.ts';
 import { withClassWeights } from './class-balance.ts';
+import { noticeMismatch } from './data-fit.ts';
 import { describeData, knownLabels, openDataset, type ReadDataset, taskOf } from './dataset.ts';
 import { withEpochs } from './epochs.ts';
 import type { SessionHooks } from './events.ts';
@@ -86,6 +87,7 @@ export async function openSession(
   const known = settled(asked, dataset);
   const task = taskOf(model, dataset, known);
   onEvent?.(describeData(dataset, task, format));
+  await noticeMismatch(files.config, dataset, format, platform);
   signal?.throwIfAborted();
   await platform.begin?.({ task, dataset, format });
   onEvent?.({ type: 'phase', phase: 'preparing' });

@@ -8,7 +8,7 @@ import { VERSION } from '../../src/version.ts';
 const modules = [
   // Files of one purpose each.
   ...['secrets', 'escapes', 'graphemes', 'errors', 'version', 'bytes', 'own', 'json', 'random', 'escape-markup'],
-  ...['nearest', 'file-names', 'content-security', 'digest'],
+  ...['nearest', 'file-names', 'content-security', 'digest', 'catalogue'],
   'onnx',
   'runtime',
   'data',

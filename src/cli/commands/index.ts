@@ -116,8 +116,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'models',
-    usage: 'models',
-    summary: 'list good models to start from, with size and licence',
+    usage: 'models [get] [model]',
+    summary: 'list good models to start from, by use; get one for offline use',
     load: () => import('./models.ts'),
   },
   {

@@ -25,8 +25,8 @@ export const command = defineCommand({
     ...TRAIN_FLAGS,
   },
   examples: [
-    'thaw train default images',
-    'thaw train hf:onnx-community/mobilenet_v2_0.35_96 images --epochs 20 --target 0.98',
+    'thaw train mobilenetv4-small images',
+    'thaw train hf:Xenova/resnet-50 images --epochs 20 --target 0.98',
     "thaw train model.onnx images --trainable 'layer4.*,fc.*' --lr 3e-4",
     'thaw train --config runs/images-1/config.yaml --seed 2',
   ],
@@ -35,7 +35,7 @@ export const command = defineCommand({
     const file = await readConfigFile(config);
     const subject = modelAndDataOf('train', positionals, file);
     if (file.file) terminal.print(terminal.colours.dim(`config    ${file.file}`));
-    const display = new TrainingDisplay(terminal);
+    const display = new TrainingDisplay(terminal, subject.data);
     const { task, ...settings } = withFlags(file, flags);
     const outcome = await train(
       { ...subject, out: out ?? file.paths.out, task, settings },

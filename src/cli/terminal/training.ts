@@ -19,6 +19,7 @@ const PHASES: Record<Event<'phase'>['phase'], string> = {
   exporting: 'exporting the model …',
   evaluating: 'evaluating the best weights …',
   reporting: 'writing the report …',
+  measuring: 'measuring a training step …',
 };
 
 /** Shows the progress of a training: permanent lines, and a bar on a terminal. With `--json`, every event is also a JSON line. */
@@ -33,7 +34,11 @@ export class TrainingDisplay {
   private lastEpochSeconds: number | undefined;
   private drawnAt = 0;
 
-  constructor(private readonly terminal: Terminal) {}
+  /** @param source the data as the user named it, for a suggested command */
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly source = 'IMAGES',
+  ) {}
 
   show = (event: JobEvent): void => {
     if (this.terminal.json) this.terminal.printJsonLine(event);
@@ -64,6 +69,10 @@ export class TrainingDisplay {
         break;
       case 'recommended':
         this.fact('settings', recommendedText(event.settings));
+        break;
+      case 'mismatch':
+        this.terminal.print(c.yellow('note      photographs do not suit this model of drawings. One for photographs:'));
+        this.terminal.print(`          thaw train ${event.better} ${quoted(this.source)}`);
         break;
       case 'run':
         this.fact('run', event.path);

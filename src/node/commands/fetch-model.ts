@@ -4,7 +4,7 @@ import type { JobHooks } from './events.ts';
 
 /** @throws ThawError `bad-config` if a caller in JavaScript gives no model */
 export const requireModel: (spec: unknown) => asserts spec is string = (spec) =>
-  requireText(spec, 'model', 'Give a path, an address, hf:owner/name or default');
+  requireText(spec, 'model', 'Give a name from thaw models, a path, an address, or hf:owner/name');
 
 /** `resolveModel` with its progress as events. */
 export async function fetchModel(spec: string, { onEvent, signal }: JobHooks): Promise<ResolvedModel> {

@@ -17,6 +17,7 @@ export { type FindLrRequest, findLr } from './find-lr.ts';
 export type { TrainingResult } from './finish.ts';
 export { type InspectRequest, inspectModel, type ModelInspection } from './inspect.ts';
 export { type MergeOutcome, type MergeRequest, merge } from './merge.ts';
+export { type FetchedModel, getModel, type ListedModel, listedModels, type StepTime } from './models.ts';
 export { type OpenPredictorRequest, openPredictor } from './open-predictor.ts';
 export { type PredictedSample, type PredictRequest, predict } from './predict.ts';
 export { type Preview, type PreviewRequest, previewImages } from './preview.ts';

@@ -7,7 +7,7 @@ import type { JobHooks } from './events.ts';
 import { fetchModel } from './fetch-model.ts';
 
 export interface OpenPredictorRequest<T extends TaskName = TaskName> {
-  /** A run, a model folder or file, an address, `hf:owner/name` or `default`. */
+  /** A run, a model folder or file, an address, `hf:owner/name` or a name from `thaw models`. */
   readonly model: string;
   readonly settings?: PredictionSettings;
   /** The task that the caller expects; any unless given. */

@@ -19,7 +19,7 @@ import { bestIn, runTraining } from './training-run.ts';
 
 /** What to fine-tune, on which data, and how. */
 export interface TrainRequest<T extends TaskName = TaskName> extends TaskRequest<T> {
-  /** A path, an address, `hf:owner/name` or `default`. */
+  /** A name from `thaw models`, a path, an address, or `hf:owner/name`. */
   readonly model: string;
   /** Class folders, or a table of files and labels. */
   readonly data: string;

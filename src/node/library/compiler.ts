@@ -18,7 +18,7 @@ export { ThawError };
 /**
  * Compiles a model's loss, gradients and optimizer into ordinary ONNX graphs, which any stock ONNX Runtime can run.
  *
- * @param model a path, an address, `hf:owner/name`, `default`, or the contents of an ONNX file without external data
+ * @param model a path, an address, `hf:owner/name`, a name from `thaw models`, or the contents of an ONNX file without external data
  * @example
  * ```ts
  * import { compile } from 'thaw/compiler';

@@ -24,7 +24,7 @@ export interface LoadOptions<T extends TaskName> extends Pick<OpenPredictorReque
 /**
  * Loads a finished model once, to be called often.
  *
- * @param model a run, a model folder or file, an address, `hf:owner/name` or `default`
+ * @param model a run, a model folder or file, an address, `hf:owner/name` or a name from `thaw models`
  * @example
  * ```ts
  * import { loadModel } from 'thaw';

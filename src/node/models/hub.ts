@@ -47,21 +47,33 @@ interface Snapshot {
  * @throws ThawError `bad-config`, `not-found`, `network` or `bad-model`
  */
 export async function fetchFromHub(spec: string, options: FetchOptions): Promise<ModelFiles> {
-  const repository = parse(spec);
-  const shared = await fromSharedCache(repository);
-  if (shared) return shared;
-  const endpoint = allowedAddress(process.env.HF_ENDPOINT || HUB_URL);
-  const home = join(options.cache, 'hub', endpoint.host.replace(/[^\w.-]/g, '-'), repository.name.replace('/', '--'));
-  const known = await knownCommit(home, repository.revision);
-  const cached = known && (await fromCache(home, known, repository));
+  const cached = await fromCaches(spec, options.cache);
   if (cached) return cached;
-
+  const repository = parse(spec);
+  const { endpoint, home } = placeOf(repository, options.cache);
+  const known = await knownCommit(home, repository.revision);
   const hub = new Hub(endpoint, repository, await accessToken(), guarded(options.fetch));
   const { commit, files } = await hub.list();
   const kept = commit === known ? undefined : await fromCache(home, commit, repository);
   const fetched = kept ?? (await fetchSnapshot(hub, commit, files, join(home, commit), options));
   await writeJson(refFile(home, repository.revision), { commit });
   return fetched;
+}
+
+/** The model from Thaw's cache or Hugging Face's. Uses no network. */
+export async function fromCaches(spec: string, cache: string): Promise<ModelFiles | undefined> {
+  const repository = parse(spec);
+  const shared = await fromSharedCache(repository);
+  if (shared) return shared;
+  const { home } = placeOf(repository, cache);
+  const known = await knownCommit(home, repository.revision);
+  return known === undefined ? undefined : fromCache(home, known, repository);
+}
+
+function placeOf({ name }: Repository, cache: string): { readonly endpoint: URL; readonly home: string } {
+  const endpoint = allowedAddress(process.env.HF_ENDPOINT || HUB_URL);
+  const host = endpoint.host.replace(/[^\w.-]/g, '-');
+  return { endpoint, home: join(cache, 'hub', host, name.replace('/', '--')) };
 }
 
 function parse(spec: string): Repository {

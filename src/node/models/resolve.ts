@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { catalogueModel } from '../../catalogue.ts';
 import { ThawError } from '../../errors.ts';
 import { fetchAddress } from './address.ts';
 import { cacheFolder } from './cache.ts';
@@ -41,12 +42,13 @@ export interface ResolveOptions {
 
 /**
  * Finds a model: a path to an `.onnx` file, a transformers.js folder, a run directory, an `https://` address, `hf:owner/name[@revision]`,
- * or `default`. Only addresses and `hf:` use the network, and only once.
+ * or a name of the catalogue, such as `default`. Only addresses and `hf:` use the network, and only once.
  * @throws ThawError `not-found`, `bad-model`, `network` or `bad-config`; the reason of `signal`
  */
 export async function resolveModel(spec: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
   const { signal } = options;
-  const files = await find(spec, options).catch((error) => {
+  const address = addressOf(spec);
+  const files = await find(address, options).catch((error) => {
     // An aborted request fails with another error.
     signal?.throwIfAborted();
     throw error;
@@ -60,7 +62,7 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   let sha256 = files.sha256 === undefined ? undefined : Promise.resolve(files.sha256);
   return {
     ...{ name, path, folder },
-    source: files.source ?? spec,
+    source: files.source ?? address,
     ...(preprocessing === undefined ? {} : { preprocessing }),
     ...(config === undefined ? {} : { config }),
     ...(tokenizer === undefined ? {} : { tokenizer, tokenizerConfig }),
@@ -71,8 +73,20 @@ export async function resolveModel(spec: string, options: ResolveOptions = {}): 
   };
 }
 
+/** The address of a name of the catalogue, unless a file has this name. */
+const addressOf = (spec: string): string => (existsSync(spec) ? spec : (catalogueModel(spec)?.address ?? spec));
+
+/** Whether the model can be used without a network. */
+export async function isHere(spec: string, cacheDir = cacheFolder()): Promise<boolean> {
+  const address = addressOf(spec);
+  if (!address.startsWith('hf:')) return !isAddress(address);
+  const { fromCaches } = await import('./hub.ts');
+  return (await fromCaches(address.slice(3), cacheDir)) !== undefined;
+}
+
 /** Whether `spec` is a path on this machine. A scheme has at least two letters, so `C:\models` is a path. */
-export const isPath = (spec: string): boolean => spec !== 'default' && !/^[a-z][a-z0-9+.-]+:/i.test(spec);
+export const isPath = (spec: string): boolean =>
+  !/^[a-z][a-z0-9+.-]+:/i.test(spec) && (existsSync(spec) || !catalogueModel(spec));
 
 /** Whether `spec` is an address of a server. */
 export const isAddress = (spec: string): boolean => !isPath(spec) && !/^(default$|hf:)/.test(spec) && !existsSync(spec);

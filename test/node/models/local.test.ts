@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { catalogueTable } from '../../../src/cli/terminal/catalogue.ts';
+import { USES } from '../../../src/catalogue.ts';
+import { catalogueText } from '../../../src/cli/terminal/catalogue.ts';
 import { resolveModel, startingPoints } from '../../../src/node/models/index.ts';
+import { isPath } from '../../../src/node/models/resolve.ts';
 import { onnxBytes, sha256 } from './server.ts';
 
 let root: string;
@@ -133,33 +135,66 @@ describe('a file that is not an ONNX model is identified', () => {
 
 const embedded = existsSync(new URL('../../../artifacts/default/onnx/model.onnx', import.meta.url));
 
-test('default is the embedded model, and comes first in the list', async () => {
+test('default is the embedded model', async () => {
+  const names = startingPoints().map(({ name }) => name);
   if (embedded) {
     const resolved = await resolveModel('default');
     expect(resolved).toMatchObject({ name: 'default', source: 'default' });
     expect(resolved.preprocessing).toBeDefined();
-    expect(startingPoints()[0]).toMatchObject({ model: 'default', command: 'thaw train default IMAGES' });
-    expect(startingPoints()[0].inputSize).toBeGreaterThan(0);
+    const listed = startingPoints().find(({ name }) => name === 'default');
+    expect(listed).toMatchObject({ use: 'drawings', command: 'thaw train default IMAGES' });
+    const { size } = resolved.preprocessing as { size: { width: number } };
+    expect(listed?.inputSize).toBe(size.width);
+    expect(listed?.megabytes).toBeCloseTo((await stat(resolved.path)).size / 1e6, 1);
   } else {
     await expect(resolveModel('default')).rejects.toMatchObject({ code: 'not-found' });
-    expect(startingPoints().map(({ model }) => model)).not.toContain('default');
+    expect(names).not.toContain('default');
   }
 });
 
-test('the catalogue has valid models, smallest first, and an aligned table', () => {
+test('the catalogue starts with a photo model, and recommends the smallest first', () => {
   const points = startingPoints();
-  expect(points.length).toBeGreaterThan(5);
-  for (const { model, command, licence } of points) {
-    expect(model).toMatch(/^(default|hf:[\w.-]+\/[\w.-]+)$/);
-    expect(command).toContain(model);
+  expect(points[0]).toMatchObject({ use: 'photos', grade: 'small', licence: 'Apache-2.0' });
+  expect(new Set(points.map(({ name }) => name)).size).toBe(points.length);
+  for (const { name, address, command, licence } of points) {
+    expect(address).toMatch(/^(default|hf:[\w.-]+\/[\w.-]+)$/);
+    expect(name).toMatch(/^[\w-]+$/);
+    expect(command).toContain(name);
     expect(licence).not.toBe('');
   }
-  const sizes = points.map(({ megabytes }) => megabytes);
-  expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
-  const lines = catalogueTable().split('\n');
-  const column = lines[0].indexOf('licence');
-  for (const [i, { model, licence }] of points.entries()) {
-    expect(lines[i + 1].startsWith(model)).toBe(true);
-    expect(lines[i + 1].slice(column)).toBe(licence);
+  for (const use of USES) {
+    const graded = points.filter((point) => point.use === use && point.grade);
+    expect(graded.map(({ grade }) => grade)).toEqual(['small', 'good', 'best'].slice(0, graded.length));
+    const sizes = graded.map(({ megabytes }) => megabytes);
+    expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
   }
+});
+
+test('the list of models fits a terminal, and marks estimates and downloaded models', () => {
+  const models = startingPoints().map((point, i) => ({
+    ...point,
+    here: point.name === 'default',
+    step: i === 0 ? null : { seconds: 0.1 * point.relativeStep, measured: point.name === 'default' },
+  }));
+  const lines = catalogueText(models).split('\n');
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
+  const lineOf = (name: string) => lines.find((line) => line.split(/\s+/).includes(name));
+  for (const { name, licence } of models) expect(lineOf(name)).toContain(licence);
+  expect(lineOf('mobilenetv4-small')).toMatch(
+    /^small +mobilenetv4-small +15\.1 MB +Apache-2\.0 +74% ImageNet-1k +unknown$/,
+  );
+  expect(lineOf('resnet-50')).toMatch(/~\d+ s$/);
+  if (embedded) expect(lines.find((line) => / default +2\.9 MB \* /.test(line))).toMatch(/ 0\.1 s$/);
+});
+
+test('a name of the catalogue stands for its address, unless a file has this name', async () => {
+  const requested: string[] = [];
+  const fetch = async (url: unknown) => {
+    requested.push(String(url));
+    throw new Error('no network');
+  };
+  await expect(resolveModel('resnet-18', { fetch: fetch as never, cacheDir: join(root, 'none') })).rejects.toThrow();
+  expect(requested[0]).toContain('Xenova/resnet-18');
+  expect(isPath('resnet-18')).toBe(false);
+  expect(isPath('resnet-19')).toBe(true);
 });
