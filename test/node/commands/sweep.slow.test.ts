@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resume, resumeSweep, type SweepEvent, type SweepRequest, sweep } from '../../../src/node/commands/index.ts';
@@ -167,13 +169,17 @@ describe('a sweep', () => {
       ({ number, values, runs }) => ({ number, values, runs: runs.map(({ seconds, ...run }) => run) }),
     );
 
-  /** Makes the sweep forget how its stopped trials ended, as if it was killed right after their last epoch, and resumes it. */
+  /** Makes the sweep forget how its trials ended, as if it was killed right after the last epoch of each, and resumes it. */
   async function resumeAfterKill(name: string) {
     const file = join(project.folder, name, 'sweep.json');
     const state = JSON.parse(readFileSync(file, 'utf8'));
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    const lock = { pid, host: hostname(), began: null, token: 't' };
     for (const { runs } of state.trials as Trial[])
-      for (const [i, run] of runs.entries())
-        if (run.status === 'stopped') Object.assign(runs, { [i]: { ...run, status: 'waiting', epochs: [] } });
+      for (const [i, run] of runs.entries()) {
+        Object.assign(runs, { [i]: { ...run, status: 'waiting', epochs: [] } });
+        writeFileSync(join(project.folder, name, run.path, '.lock'), JSON.stringify(lock));
+      }
     writeFileSync(file, JSON.stringify(state));
     const events: SweepEvent[] = [];
     await resumeSweep(join(project.folder, name), { onEvent: (event) => events.push(event) });
@@ -261,6 +267,7 @@ describe('a sweep', () => {
     expect(results(name)).toEqual(before);
     expect(events.filter(({ type }) => type === 'step' || type === 'epoch')).toEqual([]);
     expect(events.map(({ type }) => type)).toContain('trial-end');
+    for (const { runs } of before) expect(existsSync(join(project.folder, name, runs[0].path, '.lock'))).toBe(false);
   });
 
   test('reports errors before any training', async () => {

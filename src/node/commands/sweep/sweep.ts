@@ -7,7 +7,7 @@ import { type Metric, merit, openTask, type Scores } from '../../../tasks/index.
 import { isAdaptive, parseConfig } from '../../../training/index.ts';
 import { makeFolder, removeLeftovers, writeAtomically } from '../../disk/index.ts';
 import { isAddress } from '../../models/resolve.ts';
-import { openRun, takeLock } from '../../run/index.ts';
+import { openRun, resumeRun, takeLock } from '../../run/index.ts';
 import type { JobEvent } from '../events.ts';
 import { fetchModel, requireModel } from '../fetch-model.ts';
 import type { TrainingResult } from '../finish.ts';
@@ -326,6 +326,8 @@ class Sweep {
       epochs.push(...progress.rows.map(({ val }) => val));
       const record = await readRecord(there);
       if (!isFinished(there, record)) return resume(path, hooks);
+      // Removes the lock and unfinished files of a process that was killed at the very end.
+      await (await resumeRun(path)).release();
       if (record.task) this.metric = openTask(record.task).metric;
       return { status: 'finished', seconds: record.seconds };
     }
