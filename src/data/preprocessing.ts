@@ -115,7 +115,11 @@ export const preprocessingSchema: z.ZodType<Preprocessing> = z.preprocess(
 );
 
 /** Resized length of the shorter side, before the central crop. */
-export const resizedSide = ({ width, height, cropFraction }: Preprocessing): number =>
+export const resizedSide = ({
+  width,
+  height,
+  cropFraction,
+}: Pick<Preprocessing, 'width' | 'height' | 'cropFraction'>): number =>
   Math.round(Math.min(width, height) / cropFraction);
 
 /** The size of a resized image, before the central crop or the padding; rounded as in transformers.js. */

@@ -1,3 +1,4 @@
+import { resizedSide } from '../data/preprocessing.ts';
 import { isText, type TextFormat } from '../data/text/index.ts';
 import type { Preprocessing } from '../data/types.ts';
 import { publicAddress } from '../secrets.ts';
@@ -20,6 +21,8 @@ export interface ShippedModel {
   readonly preprocessing: Preprocessing | TextFormat;
   /** For a quantized model. */
   readonly integerKernels?: IntegerKernels;
+  /** Comparison of transformers.js's way to resize images with Thaw's. */
+  readonly resizing?: { readonly samples: number; readonly maxDifference: number; readonly agreement: number };
   /** Comparison of the exported model with the trainer. */
   readonly verification?: { readonly holds: boolean; readonly maxDifference: number };
 }
@@ -181,7 +184,7 @@ const stages = (data: ClassifierCard): string => {
     .join('\n');
 };
 
-/** Pillow code that resizes an image like `fit`. Its `ImageOps.fit` first crops `bleed` of each side. */
+/** Python code that resizes an image exactly to the pixels of Thaw's `resizedSize`, and crops or pads it. */
 export function pillow({
   width,
   height,
@@ -192,16 +195,31 @@ export function pillow({
   mean,
   scale,
 }: Preprocessing): string {
-  const method = { nearest: 'NEAREST', linear: 'BILINEAR', cubic: 'BICUBIC', lanczos3: 'LANCZOS' }[interpolation];
-  const size = `(${width}, ${height}), Image.Resampling.${method}`;
+  const filter = { nearest: 'NEAREST', linear: 'BILINEAR', cubic: 'BICUBIC', lanczos3: 'LANCZOS' }[interpolation];
+  const resize = (size: string) => `image = image.resize(${size}, Image.Resampling.${filter})`;
+  const scaled = (factor: string) => `scale = ${factor}
+${resize('[max(1, int(round(side * scale, 2))) for side in image.size]')}`;
+  if (fit === 'stretch') return resize(`(${width}, ${height})`);
+  if (fit === 'crop')
+    return `${scaled(`${resizedSide({ width, height, cropFraction })} / min(image.size)`)}
+left, top = (image.width - ${width}) // 2, (image.height - ${height}) // 2
+image = image.crop((left, top, left + ${width}, top + ${height}))`;
   const fill = mean.map((value) => Math.min(255, Math.max(0, Math.round(value / scale))));
   if (channels === 'bgr') fill.reverse();
-  const colour = channels === 'grey' ? `${fill[0]}` : `(${fill.join(', ')})`;
-  return {
-    stretch: `image.resize(${size})`,
-    crop: `ImageOps.fit(image, ${size}, bleed=${Number(((1 - cropFraction) / 2).toFixed(6))})`,
-    pad: `ImageOps.pad(image, ${size}, color=${colour})`,
-  }[fit];
+  return `${scaled(`${width} / max(image.size)`)}
+padded = Image.new(image.mode, (${width}, ${height}), ${channels === 'grey' ? fill[0] : `(${fill.join(', ')})`})
+padded.paste(image)
+image = padded`;
+}
+
+/** How transformers.js's probabilities differ from Thaw's by its way to resize; empty if that was not measured. */
+export function resizedOtherwise({ resizing, preprocessing }: ShippedModel): string {
+  if (!resizing?.samples || isText(preprocessing)) return '';
+  const { samples, maxDifference, agreement } = resizing;
+  const measured = `On ${plural(samples, 'validation image')}, its scores differ from Thaw's by up to ${maxDifference.toFixed(3)}, and ${percent(agreement)} of the answers are the same.`;
+  return preprocessing.interpolation === 'lanczos3'
+    ? `\nIn Node, transformers.js resizes images like Thaw. ${measured} In a browser, the canvas resizes them.\n`
+    : `\nIn Node, transformers.js does not smooth images when it shrinks them. ${measured} A model that was trained with \`--interpolation lanczos3\` gets equal scores there, because transformers.js smooths with this filter. In a browser, the canvas resizes images.\n`;
 }
 
 /** @param then code that uses `output`, the output for one image */
@@ -217,7 +235,7 @@ from PIL import Image, ImageOps
 config = json.load(open('config.json'))
 session = onnxruntime.InferenceSession('onnx/model.onnx')
 image = ImageOps.exif_transpose(Image.open('image.jpg')).convert('${grey ? 'L' : 'RGB'}')
-image = ${pillow(preprocessing)}
+${pillow(preprocessing)}
 pixels = np.asarray(image, np.float32)${grey ? '[..., None]' : channels === 'bgr' ? '[..., ::-1]' : ''}
 pixels = (pixels * ${scale} - np.float32([${mean.join(', ')}])) / np.float32([${std.join(', ')}])
 [output] = session.run(None, {${JSON.stringify(input)}: pixels${order}[None]})[0]
@@ -309,7 +327,7 @@ import { pipeline } from '@huggingface/transformers';
 const classify = await pipeline('${pipelineOf(data.data)}', './model'); // this folder
 console.log(await classify(${usage.example}));
 \`\`\`
-
+${resizedOtherwise(shipped)}
 With Python's onnxruntime, in this folder:
 
 \`\`\`python

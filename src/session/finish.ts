@@ -135,6 +135,8 @@ export interface ModelCheck {
   readonly verification: Verification;
   /** Of a quantized model: how far the answers of ONNX Runtime's integer kernels, its default, are from these on this processor. */
   readonly integerKernels?: Verification;
+  /** How far the answers of transformers.js in Node are from these, because it resizes images in another way. */
+  readonly resizing?: Verification;
 }
 
 /**
@@ -180,29 +182,44 @@ export function finishModel<O extends TaskOutcome, A extends Evaluated>(
  * @param measured the shipped task, and the trainer's predictions of the validation samples
  */
 export async function checkModel<O extends TaskOutcome, A extends Evaluated>(
-  { source, preprocessing, runtime, val, config }: Omit<Trained<O, A>, 'task'>,
-  { task, predictions }: Pick<Expected<O, A>, 'task' | 'predictions'>,
+  trained: Omit<Trained<O, A>, 'task'>,
+  measured: Pick<Expected<O, A>, 'task' | 'predictions'>,
   finished: FinishedModel,
 ): Promise<ModelCheck> {
-  const comparison = {
-    // As every device runs it.
-    model: loadable(inSinglePrecision(finished.model)),
-    runtime,
-    source: val,
-    preprocessing,
-    task,
-    shipped: true,
-    batchSize: config.batch,
-    expected: predictions,
-    ...TRANSFORMERS_NAMES,
-  };
-  if (!roundsValues(source.graph)) return { verification: await verifyExport(comparison) };
+  const comparison = comparisonOf(trained, measured, finished);
+  if (!roundsValues(trained.source.graph)) return { verification: await verifyExport(comparison) };
   return {
     verification: await verifyExport({ ...comparison, tolerance: ROUNDED }),
-    integerKernels: await verifyExport({
-      ...comparison,
-      tolerance: Number.POSITIVE_INFINITY,
-      integerKernels: true,
-    }),
+    integerKernels: await verifyExport({ ...comparison, tolerance: Number.POSITIVE_INFINITY, integerKernels: true }),
   };
 }
+
+/** Compares the answers for the same validation samples as another program reads them. @param read the samples, with their indices */
+export const compareReading = <O extends TaskOutcome, A extends Evaluated>(
+  trained: Omit<Trained<O, A>, 'task'>,
+  measured: Pick<Expected<O, A>, 'task' | 'predictions'>,
+  finished: FinishedModel,
+  read: BatchSource,
+): Promise<Verification> =>
+  verifyExport({
+    ...comparisonOf(trained, measured, finished),
+    source: read,
+    tolerance: Number.POSITIVE_INFINITY,
+  });
+
+const comparisonOf = <O extends TaskOutcome, A extends Evaluated>(
+  { preprocessing, runtime, val, config }: Omit<Trained<O, A>, 'task'>,
+  { task, predictions }: Pick<Expected<O, A>, 'task' | 'predictions'>,
+  finished: FinishedModel,
+) => ({
+  // As every device runs it.
+  model: loadable(inSinglePrecision(finished.model)),
+  runtime,
+  source: val,
+  preprocessing,
+  task,
+  shipped: true,
+  batchSize: config.batch,
+  expected: predictions,
+  ...TRANSFORMERS_NAMES,
+});

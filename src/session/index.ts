@@ -28,6 +28,7 @@ export { withEpochs } from './epochs.ts';
 export type { SessionEvent, SessionHooks } from './events.ts';
 export {
   checkModel,
+  compareReading,
   type FinishedModel,
   finishModel,
   type Measured,

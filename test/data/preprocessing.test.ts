@@ -1,5 +1,6 @@
 import { RawImage, ViTImageProcessor } from '@huggingface/transformers';
 import { describe, expect, it } from 'vitest';
+import { inputOf } from '../../src/data/geometry.ts';
 import {
   type Preprocessing,
   presetPreprocessing,
@@ -7,7 +8,8 @@ import {
   resizedSize,
   writePreprocessing,
 } from '../../src/data/index.ts';
-import { decodeImage } from '../../src/data/node/index.ts';
+import { decodeImage, transformersReader } from '../../src/data/node/index.ts';
+import { Random } from '../../src/random.ts';
 import { fromRgb, gradient, temporaryFolder } from './images.ts';
 
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -184,6 +186,38 @@ describe('preprocessor_config.json', () => {
       expect(errors.reduce((a, b) => a + b) / errors.length).toBeLessThan(1.5);
     },
   );
+
+  describe('an image with fine detail', () => {
+    const cases = (['linear', 'cubic', 'lanczos3'] as const).flatMap((interpolation) => [
+      presetPreprocessing('imagenet', { size: 64, interpolation }),
+      presetPreprocessing('vit', { size: 64, interpolation }),
+    ]);
+    /** The image, and what transformers.js makes of it. */
+    async function inTransformers(p: Preprocessing) {
+      const file = `${temporaryFolder()}/noise.png`;
+      const random = new Random(0, 'noise');
+      const noise = Uint8Array.from({ length: 320 * 240 * 3 }, () => random.below(256));
+      await fromRgb(noise, 320, 240).png().toFile(file);
+      const processor = new ViTImageProcessor(writePreprocessing(p));
+      const { pixel_values } = await processor([await RawImage.read(file)]);
+      return { file, theirs: pixel_values.data as Float32Array };
+    }
+    const furthest = (a: Float32Array, b: Float32Array) =>
+      a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i])), 0);
+
+    it.each(cases)('is read by transformersReader as by transformers.js: %j', async (p) => {
+      const { file, theirs } = await inTransformers(p);
+      const { data } = inputOf(await transformersReader().decode(file, p, false), p);
+      expect(furthest(data, theirs)).toBeLessThan(1e-5);
+    });
+
+    it.each(cases)('is the same in transformers.js only with Lanczos: %j', async (p) => {
+      const { file, theirs } = await inTransformers(p);
+      const distance = furthest((await decodeImage(file, p)).data, theirs);
+      if (p.interpolation === 'lanczos3') expect(distance).toBeLessThan(1e-5);
+      else expect(distance).toBeGreaterThan(0.5);
+    });
+  });
 
   it('a side cropped from a longer one', () => {
     const crop = { do_center_crop: true, crop_size: { height: 224, width: 224 } };

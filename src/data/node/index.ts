@@ -8,3 +8,4 @@ export { ImageSource, sharpReader } from './loader.ts';
 export { drawPng, preview, thumbnail, type ViewOptions, viewsOf } from './preview.ts';
 export { contactSheet, type Tile } from './sheet.ts';
 export { openTexts, readTexts } from './texts.ts';
+export { transformersReader } from './transformers.ts';

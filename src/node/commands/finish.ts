@@ -1,10 +1,14 @@
 import { join } from 'node:path';
 import { isAverage } from '../../compiler/step/index.ts';
-import { drawPng } from '../../data/node/index.ts';
+import { ImageSource as ImageReading } from '../../data/index.ts';
+import { drawPng, transformersReader } from '../../data/node/index.ts';
+import { isText } from '../../data/text/index.ts';
 import { ThawError } from '../../errors.ts';
 import { adapterTensors, type Verification, writeAdapters } from '../../export/index.ts';
 import {
   checkModel,
+  compareReading,
+  type FinishedModel,
   finishModel,
   type Measured,
   type ModelCheck,
@@ -114,8 +118,10 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
     await run.writeAdapters(adapterFolder(job, measured.task.facts, { ...kept, state: averagedState(kept.state) }));
   await saveRecord(run, { ...record, seconds: secondsSoFar(), task: measured.task.facts });
   const check = await checkModel(trained, measured, finished);
+  const resizing = await compareResizing(job, trained, measured, finished);
   reportCheck(check, !('val' in measured), hooks);
-  if (check.integerKernels || !check.verification.holds) await run.writeFile(CARD, described.card(check));
+  if (check.integerKernels || resizing || !check.verification.holds)
+    await run.writeFile(CARD, described.card({ ...check, resizing }));
   if (hooks.signal?.aborted) return interrupted();
 
   hooks.onEvent?.({ type: 'phase', phase: 'reporting' });
@@ -129,6 +135,24 @@ export async function finishRun({ session, ...given }: TrainingJob, hooks: JobHo
   // The task of the run determines the type of the measurements.
   const { val, test, calibration } = measured as Measured<TaskOutcome, TaskEvaluation>;
   return { ...facts, ...shipped, status: 'finished', after: val, test, calibration };
+}
+
+/** Images that are read as transformers.js reads them. */
+const RESIZED = 16;
+
+/** Compares with transformers.js's way to resize images, on some of the validation images. */
+async function compareResizing(
+  { dataset, format }: FinishedTraining,
+  trained: Parameters<typeof compareReading>[0],
+  measured: Parameters<typeof compareReading>[1],
+  finished: FinishedModel,
+): Promise<Verification | undefined> {
+  const { val: samples } = dataset;
+  if (isText(format) || samples.length === 0) return undefined;
+  const step = Math.max(1, Math.floor(samples.length / RESIZED));
+  const order = () => samples.flatMap((_, i) => (i % step === 0 ? [i] : [])).slice(0, RESIZED);
+  const read = new ImageReading({ samples, preprocessing: format, order }, transformersReader());
+  return compareReading(trained, measured, finished, read);
 }
 
 const CARD = 'model/README.md';

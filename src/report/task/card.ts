@@ -1,6 +1,16 @@
 import { isText } from '../../data/text/index.ts';
 import type { Images, ReportBlock, TaskName } from '../../tasks/index.ts';
-import { code, disagreement, inputOf, originOf, plain, python, type ShippedModel, usageOf } from '../card.ts';
+import {
+  code,
+  disagreement,
+  inputOf,
+  originOf,
+  plain,
+  python,
+  resizedOtherwise,
+  type ShippedModel,
+  usageOf,
+} from '../card.ts';
 import { chosenBy, keptWeights, rowOf, trainedBy } from '../federation/words.ts';
 import { count, decimal, duration, formatted, measured, plural } from '../format.ts';
 import { frontMatter } from '../front-matter.ts';
@@ -139,7 +149,7 @@ With [transformers.js](https://huggingface.co/docs/transformers.js):
 \`\`\`js
 ${use.javascript}
 \`\`\`
-
+${resizedOtherwise(shipped)}
 With Python's onnxruntime, in this folder:
 
 \`\`\`python
