@@ -1,10 +1,10 @@
 // Trains in a page, on images that the user picks: cat-1.jpg, dog-1.jpg, …
-// The page has <input type="file" multiple> and <pre>, and serves the model and ONNX Runtime's files.
+// The page has <input type="file" multiple> and <pre>, and serves the model.
 import { startWorker } from 'thaw/web';
 
 const input = document.querySelector('input')!;
 const log = document.querySelector('pre')!;
-const worker = startWorker({ assets: '/ort' });
+const worker = startWorker();
 worker.listen((event) => {
   if (event.type === 'epoch') log.append(`epoch ${event.epoch}: accuracy ${event.val.accuracy}\n`);
 });

@@ -1,5 +1,5 @@
 // Builds dist/, or the folder that is named: TypeScript's output with the generated protobuf modules, of which pages' bundlers take the modules and all take the types; node/,
-// what Node loads; browser/ for pages without a bundler; and the studio.
+// what Node loads; web/worker.js, one file; browser/ for pages without a bundler; and the studio.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -26,6 +26,21 @@ for (const name of PROTOCOLS) {
   const folder = join(dirname(name), 'generated');
   cpSync(join('src', folder), join(out, folder), { recursive: true });
 }
+// The worker of `thaw/web`. Dev servers of bundlers do not prepare what a worker in node_modules imports, such as CommonJS. The page's bundler
+// has to find ONNX Runtime, with its WebAssembly.
+const worker = await build({
+  entryPoints: ['src/web/worker.ts'],
+  outfile: join(out, 'web/worker.js'),
+  allowOverwrite: true,
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  external: ['onnxruntime-web'],
+  metafile: true,
+  logLevel: 'warning',
+});
+writeLicenses('web', worker);
 await removeWhatOnlyNodeLoads();
 await bundleNode(join(out, 'node'));
 chmodSync(join(out, 'node/main.js'), 0o755);
@@ -44,7 +59,7 @@ await build({
 writeFileSync(join(out, 'node/preload.d.cts'), 'export {};\n');
 // Two scripts that need nothing but ONNX Runtime's assets: what a page imports, and its worker.
 const browser = await build({
-  entryPoints: { thaw: join(out, 'web/index.js'), worker: join(out, 'web/worker.js') },
+  entryPoints: { thaw: 'src/web/index.ts', worker: 'src/web/worker.ts' },
   outdir: join(out, 'browser'),
   bundle: true,
   splitting: true,
@@ -56,10 +71,7 @@ const browser = await build({
   metafile: true,
   logLevel: 'warning',
 });
-const bundled = Object.values(browser.metafile.outputs)
-  .flatMap(({ inputs }) => Object.keys(inputs))
-  .flatMap((file) => packageFolder(file) ?? []);
-writeFileSync(join(out, 'browser/licenses.md'), licensesOf('these scripts', bundled));
+writeLicenses('browser', browser);
 const studio = spawnSync(
   process.execPath,
   ['--import', 'tsx', 'scripts/studio/studio.ts', '--build', join(out, 'studio')],
@@ -68,6 +80,18 @@ const studio = spawnSync(
   },
 );
 if (studio.status !== 0) process.exit(studio.status ?? 1);
+
+/**
+ * Writes the licences of the packages in a bundle next to it.
+ * @param {string} folder
+ * @param {{ metafile: import('esbuild').Metafile }} bundle
+ */
+function writeLicenses(folder, { metafile }) {
+  const bundled = Object.values(metafile.outputs)
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .flatMap((file) => packageFolder(file) ?? []);
+  writeFileSync(join(out, folder, 'licenses.md'), licensesOf('these scripts', bundled));
+}
 
 /** Modules that no page can reach are in node/ already; their types stay. */
 async function removeWhatOnlyNodeLoads() {

@@ -17,7 +17,7 @@ export interface LoadOptions<T extends TaskName> extends WorkerOptions, Pick<Loa
  * ```ts
  * import { loadModel } from 'thaw/web';
  *
- * const classify = await loadModel('/models/pets/', { assets: '/ort' });
+ * const classify = await loadModel('/models/pets/');
  * const [file] = document.querySelector('input')!.files!;
  * const { label, probability, top } = await classify(file, { topK: 3 });
  * console.log(label, probability, top);

@@ -3,10 +3,11 @@ import { ThawError } from '../errors.ts';
 import { webRuntime, webRuntimeVersion } from '../runtime/web/sessions.ts';
 import type { ImageHandle, RemotePlatform } from '../worker/index.ts';
 import { privateStore } from './private-store.ts';
+import { libraryWithNamedThreads } from './threads.ts';
 
 /** Plain data. */
 export interface WebPlatformOptions {
-  /** Where ONNX Runtime's `.wasm` and `.mjs` files are served; next to the worker's script unless given. */
+  /** Where ONNX Runtime's `.wasm` and `.mjs` files are served, if they are not where the page's bundler puts them. */
   readonly assets?: string;
   /** Threads of WebAssembly; see `webRuntime`. */
   readonly threads?: number;
@@ -25,7 +26,8 @@ export function webPlatform({ assets, threads }: WebPlatformOptions): RemotePlat
       if (name === 'webgpu' && !gpu) {
         throw new ThawError('device', 'this browser has no WebGPU, or no adapter for it', 'Use auto or wasm');
       }
-      return webRuntime({ device: gpu ? 'webgpu' : 'wasm', assets, threads });
+      const device = gpu ? 'webgpu' : 'wasm';
+      return webRuntime({ device, assets, threads, library: () => libraryWithNamedThreads(device) });
     },
     runtimeVersion: (device) => webRuntimeVersion(device === 'webgpu' ? 'webgpu' : 'wasm'),
     reader: (images) => canvasReader((file) => blobOf(images.get(file)!)),

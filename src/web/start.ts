@@ -22,7 +22,7 @@ export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining
  * ```ts
  * import { startWorker } from 'thaw/web';
  *
- * const worker = startWorker({ assets: '/ort' });
+ * const worker = startWorker();
  * const images = Array.from(document.querySelector('input')!.files!); // cat-1.jpg, dog-1.jpg, …
  * const samples = images.map((image) => ({ image, label: image.name.split('-')[0] }));
  * const training = await worker.open({ model: '/models/resnet.onnx', samples });
@@ -31,8 +31,13 @@ export type PageTraining<T extends TaskName = 'classification'> = RemoteTraining
  * console.log(label, probability);
  * ```
  */
-export function startWorker({ worker, ...platform }: WorkerOptions = {}): PageClient {
+export function startWorker({ worker, assets, threads }: WorkerOptions = {}): PageClient {
   const started = worker ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  // An address in the worker would be relative to its script.
+  const platform: WebPlatformOptions = {
+    assets: assets === undefined ? assets : new URL(assets, location.href).href,
+    threads,
+  };
   started.postMessage(platform);
   return connect(webPort(started), fromPage);
 }

@@ -4,12 +4,13 @@ import { loadError } from '../load-error.ts';
 import { firstLine, type Ort, wrapSession } from '../ort-session.ts';
 import { saysOutOfMemory } from '../out-of-memory.ts';
 import type { Runtime, Session } from '../session.ts';
+import { folderAddress, startError } from './assets.ts';
 
 /** Location of ONNX Runtime's files for a page, and its device. */
 export interface WebRuntimeOptions {
   /** `webgpu`, or `wasm` for the processor. */
   readonly device: 'webgpu' | 'wasm';
-  /** Address of ONNX Runtime's `.wasm` and `.mjs` files. Default: next to the script that loads them. */
+  /** Address of ONNX Runtime's `.wasm` and `.mjs` files, if they are not where the page's bundler puts them. */
   readonly assets?: string | URL;
   /** WebAssembly threads. Default: half of the cores, at most four. A page without cross-origin isolation has one. */
   readonly threads?: number;
@@ -18,12 +19,14 @@ export interface WebRuntimeOptions {
 }
 
 /** ONNX Runtime in a page, a worker, or (WebAssembly only) in Node. */
-export function webRuntime({ device, assets, threads, library = libraryFor(device) }: WebRuntimeOptions): Runtime {
+export function webRuntime(options: WebRuntimeOptions): Runtime {
+  const { device, threads, library = libraryFor(device) } = options;
+  const assets = options.assets === undefined ? undefined : folderAddress(options.assets);
   let loading: Promise<Ort> | undefined;
   const load = async () => {
     const ort = await library();
     const { wasm } = ort.env;
-    if (assets !== undefined) wasm.wasmPaths = String(assets).replace(/\/?$/, '/');
+    if (assets !== undefined) wasm.wasmPaths = assets;
     if (threads !== undefined) wasm.numThreads = threads;
     return ort;
   };
@@ -32,7 +35,7 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
     memory: device === 'wasm' ? MOST_MEMORY : undefined,
     async load(model, { optimization = 'all', integerKernels = false, resident } = {}) {
       loading ??= load();
-      const { InferenceSession, Tensor } = await loading.catch((cause) => {
+      const { InferenceSession, Tensor, env } = await loading.catch((cause) => {
         if (cause instanceof ThawError) throw cause;
         throw new ThawError(
           'device',
@@ -56,18 +59,16 @@ export function webRuntime({ device, assets, threads, library = libraryFor(devic
         return device === 'wasm' ? withinMemory(wrapped) : wrapped;
       } catch (cause) {
         if (device === 'wasm' && ranOut(cause)) throw outOfMemory(cause);
-        const unavailable = firstLine(cause).startsWith('no available backend found');
-        throw unavailable
-          ? new ThawError('device', `ONNX Runtime cannot start ${device}: ${firstLine(cause)}`, 'Use another device', {
-              cause,
-            })
-          : loadError(cause, device, `Export it again, or use another device than ${device}`);
+        if (firstLine(cause).startsWith('no available backend found'))
+          throw await startError({ device, assets, version: env.versions.web }, cause);
+        throw loadError(cause, device, `Export it again, or use another device than ${device}`);
       }
     },
   };
 }
 
-const libraryFor = (device: WebRuntimeOptions['device']) => (): Promise<Ort> =>
+/** ONNX Runtime's module for a device. */
+export const libraryFor = (device: WebRuntimeOptions['device']) => (): Promise<Ort> =>
   device === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm');
 
 /** The version of ONNX Runtime for a device; null if it is unknown. */
