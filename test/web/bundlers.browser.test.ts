@@ -9,9 +9,10 @@ import type { Browser, Page } from 'playwright-core';
 import { createServer, preview, build as vite } from 'vite';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import webpack from 'webpack';
+import { pageFiles, statedSizes } from '../../scripts/build/page-sizes.ts';
+import { type InstalledProject, installedProject } from '../../scripts/test/installed.ts';
 import { makeProject, type Project } from '../node/commands/project.ts';
 import { launch, runtimeAssets, serveFolders } from './browser.ts';
-import { type InstalledProject, installedProject } from './installed.ts';
 
 /** Threads of WebAssembly need it. */
 const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -149,6 +150,10 @@ test('Vite’s build, also with threads', async () => {
   const input = ['index', 'threads'].map((name) => join(project.folder, `${name}.html`));
   const root = project.folder;
   await vite({ root, configFile: false, logLevel: 'error', build: { outDir: out, rolldownOptions: { input } } });
+  const stated = statedSizes(readFileSync('docs/sizes.md', 'utf8'));
+  for (const { what, bytes } of pageFiles(out).slice(1)) {
+    expect(Math.abs(bytes / 1e6 / stated.get(what)! - 1), `${what} in docs/sizes.md`).toBeLessThan(0.1);
+  }
   const address = await serve(out, ISOLATED);
   await trainAndPredict(address);
   const page = await open(`${address}threads.html`);

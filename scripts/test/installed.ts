@@ -1,7 +1,6 @@
 /** A project that has the package installed, for bundlers: below our `node_modules`, where they find the rest. */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { expect } from 'vitest';
 
 /** The parts of `dist` that are for Node, and for the studio. */
 const NOT_FOR_PAGES = ['dist/node', 'dist/studio'].map((folder) => resolve(folder));
@@ -19,7 +18,7 @@ export interface InstalledProject {
 
 /** Bundlers treat links to our checkout in another way than installed packages, so it has copies. */
 export function installedProject(): InstalledProject {
-  expect(existsSync('dist/web/worker.js'), 'npm run build comes first').toBe(true);
+  if (!existsSync('dist/web/worker.js')) throw new Error('npm run build comes first');
   mkdirSync('.cache', { recursive: true });
   const folder = resolve(mkdtempSync('.cache/page-'));
   const installed = (name: string) => join(folder, 'node_modules', name);
