@@ -5,8 +5,8 @@ type Kind = Attribute['kind'];
 const words = (all: string): readonly string[] => all.trim().split(/\s+/);
 
 /**
- * What the attributes of the standard's operators are, by their names: all operators and versions agree (ONNX 1.23's schemas), but for those in
- * `SEVERAL`. A name that is missing here is left to ONNX Runtime.
+ * The kinds of attributes of standard operators, by name. All operators and versions agree (ONNX 1.23's schemas), except for those in
+ * `SEVERAL`. ONNX Runtime checks names that are missing here.
  */
 const NAMES: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   int: words(`
@@ -45,10 +45,10 @@ const KINDS = new Map<string, readonly Kind[]>([
   ...Object.entries(SEVERAL),
 ]);
 
-/** Attributes that may hold any integer of 64 bits: "to the end", or contents. All others are sizes, axes, switches. */
+/** Attributes that may have any 64-bit integer: "to the end", or contents. All others are sizes, axes, switches. */
 const ANY_INTEGER = new Set(['starts', 'ends', 'value_int', 'value_ints', 'seed']);
 
-/** Attributes that are 0 or 1. Of other numbers, some of ONNX Runtime's kernels take 1 as the only one that is on, and others 0 as the only one that is off. */
+/** Attributes that are 0 or 1. ONNX Runtime's kernels disagree on other numbers: some treat only 1 as on, others only 0 as off. */
 const SWITCHES = new Set(
   words(`
     align_corners allowzero antialias broadcast ceil_mode center_point_box count_include_pad detect_negative detect_positive exclude_outside
@@ -56,12 +56,12 @@ const SWITCHES = new Set(
     noop_with_empty_axes onesided output_sequence periodic reverse saturate select_last_index sorted spatial training_mode transA transB upper`),
 );
 
-/** What is wrong with an attribute of an operator of the standard, in words that follow its name; undefined where nothing is. */
+/** What is wrong with an attribute of a standard operator, phrased to follow its name; undefined if it is correct. */
 export function attributeFault(name: string, { kind, value }: Attribute): string | undefined {
   const kinds = KINDS.get(name);
   if (kinds && !kinds.includes(kind))
     return `is ${kind === 'opaque' ? 'not written as ONNX defines it' : `of the kind ${kind}`}, and has to be of the kind ${kinds.join(' or ')}`;
-  if (SWITCHES.has(name)) return value === 0 || value === 1 ? undefined : `is ${String(value)}, and has to be 0 or 1`;
+  if (SWITCHES.has(name)) return value === 0 || value === 1 ? undefined : `is ${String(value)}, but must be 0 or 1`;
   if (ANY_INTEGER.has(name)) return undefined;
   const integers = kind === 'int' ? [value] : kind === 'ints' ? value : [];
   const large = integers.find((integer) => typeof integer === 'bigint');

@@ -1,13 +1,13 @@
 import type { Attribute, Graph, Node } from './model.ts';
 import type { Tensor } from './tensor.ts';
 
-/** What the builder takes for an attribute: numbers are integers, `float(x)` is a float. */
+/** Attributes that the builder accepts: numbers are integers, `float(x)` is a float. */
 export type AttributeLike = number | bigint | string | readonly number[] | Tensor | Graph | Attribute | undefined;
 
 export const float = (value: number): Attribute => ({ kind: 'float', value });
 export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value });
 
-/** The node's attributes as plain values. Those that are neither numbers, strings, tensors nor graphs are left out. */
+/** The node's attributes as plain values. Only numbers, strings, tensors and graphs are included. */
 // biome-ignore lint/suspicious/noExplicitAny: rules destructure attributes with the types that the operator's specification gives
 export function plainAttributes(node: Node): Record<string, any> {
   return Object.fromEntries(

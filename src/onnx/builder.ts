@@ -8,7 +8,7 @@ import type { DataType } from './tensor.ts';
 /** An operand: a plain number becomes a constant scalar of the other operand's type. */
 export type Operand = Value | number;
 
-/** The shape of an elementwise result: a number takes the other operand's, and two shapes without symbols give one. */
+/** The shape of an elementwise result: a number adopts the other operand's; two shapes without symbols give one without. */
 type Broadcast<A extends Operand, B extends Operand> = B extends number
   ? ShapeOf<A>
   : A extends number
@@ -31,7 +31,7 @@ const COMPARISONS = {
   greaterOrEqual: 'GreaterOrEqual',
 };
 
-/** The codes of the types to which casts are emitted. */
+/** The codes of the types that casts can have as targets. */
 const CASTS: Readonly<Partial<Record<DataType, number>>> = {
   float32: 1,
   uint8: 2,
@@ -45,7 +45,7 @@ const CASTS: Readonly<Partial<Record<DataType, number>>> = {
 };
 
 /**
- * Builds a graph of operators of opset 18 and later; each method is an ONNX operator and returns a value whose type and shape
+ * Builds a graph of operators of opset 18 and later. Each method is an ONNX operator and returns a value whose type and shape
  * are known. Axes may be negative. Shapes that do not fit are bugs of the caller and throw.
  */
 export class GraphBuilder extends ShapeBuilder {
@@ -68,7 +68,7 @@ export class GraphBuilder extends ShapeBuilder {
     return this.emit(op, [x, y], [{ type: type ?? x.type, shape: broadcast(x.shape, y.shape) }])[0];
   }
 
-  /** A product or quotient: by 1 it is the operand itself. */
+  /** A product or quotient. With 1, it is the operand itself. */
   private scaled<A extends Operand, B extends Operand>(op: 'Mul' | 'Div', a: A, b: B): Value<Broadcast<A, B>>;
   private scaled(op: 'Mul' | 'Div', a: Operand, b: Operand): Value {
     if (b === 1 && typeof a !== 'number') return a;
@@ -135,13 +135,13 @@ export class GraphBuilder extends ShapeBuilder {
   hardSigmoid = <S extends Shape>(x: Value<S>, alpha: number, beta: number) =>
     this.unary('HardSigmoid', x, { alpha: float(alpha), beta: float(beta) });
 
-  /** 1 where x > 0, else 0, in one pass over memory: a hard sigmoid so steep that it is a step. */
+  /** 1 where x > 0, else 0, in one pass over memory: a hard sigmoid with a slope so steep that it is a step. */
   positive = <S extends Shape>(x: Value<S>) => this.hardSigmoid(x, 1e30, 0);
 
   cast<S extends Shape>(x: Value<S>, to: DataType): Value<S> {
     if (x.type === to) return x;
     const code = CASTS[to];
-    if (code === undefined) throw new Error(`no cast to ${to} is emitted`);
+    if (code === undefined) throw new Error(`a cast to ${to} is not supported`);
     return this.unary('Cast', x, { to: code }, to);
   }
 
@@ -158,7 +158,7 @@ export class GraphBuilder extends ShapeBuilder {
 
   // --- reductions ------------------------------------------------------------------------------------------------
 
-  /** Any `Reduce…` operator; no axes means all of them. */
+  /** Any `Reduce…` operator; without axes, over all of them. */
   reduce(op: string, x: Value, axes?: readonly number[], { keepdims = false }: ReduceOptions = {}): Value {
     const over = (axes ?? x.shape.map((_, i) => i)).map((a) => axis(a, x.shape.length)).sort((a, b) => a - b);
     if (over.length === 0) return x;
@@ -178,7 +178,8 @@ export class GraphBuilder extends ShapeBuilder {
     if (sameShape(x.shape, shape)) return x;
     const lead = x.shape.length - shape.length;
     const over = x.shape.map((d, i) => (i < lead || (shape[i - lead] === 1 && d !== 1) ? i : -1)).filter((i) => i >= 0);
-    // A sum over several axes at once takes ONNX Runtime twice as long, or ten times if the axes are apart. The last axes are quick together,
+    // A sum over several axes at once takes ONNX Runtime twice as long, or ten times if the axes are apart. Summing the last axes together
+    // is fast,
     // because their elements are contiguous.
     const kept = x.shape.findLastIndex((d, i) => d !== 1 && !over.includes(i));
     const last = over.some((i) => i > kept) ? x.shape.map((_, i) => i).slice(kept + 1) : [];
@@ -199,7 +200,7 @@ export class GraphBuilder extends ShapeBuilder {
   // --- matrices --------------------------------------------------------------------------------------------------
 
   matmul(a: Value, b: Value): Value {
-    if (a.shape.length < 2 || b.shape.length < 2) throw new Error('vectors are given to matmul as matrices');
+    if (a.shape.length < 2 || b.shape.length < 2) throw new Error('matmul takes vectors as matrices');
     const stack = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const shape = [...stack, ...a.shape.slice(-2, -1), ...b.shape.slice(-1)];
     return this.emit('MatMul', [a, b], [{ type: a.type, shape }])[0];
@@ -240,7 +241,7 @@ export class GraphBuilder extends ShapeBuilder {
   scatterAdd = <S extends Shape>(x: Value<S>, indices: Value, updates: Value, over: number) =>
     this.emit('ScatterElements', [x, indices, updates], [x], { axis: axis(over, x.shape.length), reduction: 'add' })[0];
 
-  /** Zeros (or another value) of the shape that `like` has. */
+  /** Zeros (or another value) in the shape of `like`. */
   full<S extends Shape>(value: number, like: Value<S>, type?: DataType): Value<S>;
   full(value: number, like: Value, type: DataType = like.type): Value {
     if (isStatic(like.shape)) return this.expand(this.scalar(value, type), like.shape);
@@ -249,7 +250,7 @@ export class GraphBuilder extends ShapeBuilder {
 
   // --- convolution and pooling -----------------------------------------------------------------------------------
 
-  /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. `spatial` is the size of the result, needed if x's is symbolic. */
+  /** `Conv` with explicit pads; x `[N, C, …]`, w `[O, C/group, …]`. `spatial` is the size of the result, required if x's is symbolic. */
   conv<D extends Dimension = number>(
     x: Value,
     w: Value<readonly [number, ...Shape]>,
@@ -287,7 +288,7 @@ export class GraphBuilder extends ShapeBuilder {
     })[0];
   }
 
-  /** `ConvTranspose`; `spatial` is the size that the result is to have. */
+  /** `ConvTranspose`; `spatial` is the size of the result. */
   convTranspose<D extends Dimension>(
     x: Value,
     w: Value<readonly [Dimension, number, ...Shape]>,

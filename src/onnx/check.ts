@@ -1,4 +1,4 @@
-/** What holds for every graph that was read: all other code may take it for granted. */
+/** Properties of every graph that was read: all other code may rely on them. */
 import { ThawError } from '../errors.ts';
 import { attributeFault } from './attribute-kinds.ts';
 import { elementCount } from './data-types.ts';
@@ -8,14 +8,15 @@ import { labelOf } from './names.ts';
 import { subgraphs } from './subgraphs.ts';
 import { GraphView } from './view.ts';
 
-/** Elements that one sample of an input may have, and a batch that the file fixes. */
+/** The maximum number of elements of one sample of an input, and of a batch that the file fixes. */
 const MOST_ELEMENTS = 2 ** 27;
 
 /**
- * Names are there and each stands for one value, every value is made before it is read, attributes of standard operators are of the kinds
- * that ONNX defines, and inputs have sizes that can be. Whether everything that is read is there is left to ONNX Runtime.
+ * Checks that names exist and each stands for one value, that every value is computed before it is read, that attributes of standard
+ * operators
+ * have the kinds that ONNX defines, and that inputs have possible sizes. ONNX Runtime checks that every value that is read exists.
  *
- * @throws ThawError `bad-model` naming the first that is not so
+ * @throws ThawError `bad-model` with the first violation
  */
 export function checkGraph(graph: Graph): void {
   checkScope(graph, () => false);
@@ -31,7 +32,7 @@ export function checkGraph(graph: Graph): void {
   }
 }
 
-/** @param isOutside whether the graphs around this one have a value of that name */
+/** @param isOutside whether an enclosing graph has a value of that name */
 function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
   const { inputs, initializers, nodes, outputs } = graph;
   const made = new Set([...inputs.map(({ name }) => name), ...initializers.keys()]);
@@ -49,19 +50,17 @@ function checkScope(graph: Graph, isOutside: (name: string) => boolean): void {
     checkControl(node, view);
     const later = node.inputs.find((name) => produced.has(name) && !made.has(name));
     if (later !== undefined)
-      throw wrong(
-        `${describe(node)} reads "${later}", which is computed from what it gives: the graph goes in a circle`,
-      );
+      throw wrong(`${describe(node)} reads "${later}", which depends on the node's own result: the graph has a cycle`);
     for (const inner of subgraphs(node)) checkScope(inner, isThere);
     for (const name of node.outputs) {
       if (name === '') continue;
       checkName(name);
-      if (made.has(name)) throw wrong(`${describe(node)} gives "${name}", a value that is there already`);
+      if (made.has(name)) throw wrong(`${describe(node)} gives "${name}", but another value has this name`);
       made.add(name);
     }
   }
   for (const { name } of outputs)
-    if (!isThere(name)) throw wrong(`the graph gives "${name}", which is none of its values`);
+    if (!isThere(name)) throw wrong(`the graph has the output "${name}", but no value of this name`);
 }
 
 function checkNode(node: Node): void {
@@ -76,7 +75,7 @@ function checkNode(node: Node): void {
   }
 }
 
-/** ONNX Runtime ends its process at sizes below zero, which come of scales below zero. */
+/** ONNX Runtime crashes on negative sizes, which result from negative scales. */
 function checkScales(node: Node, view: GraphView): void {
   const { op, domain, inputs, attributes } = node;
   if (domain !== '' || (op !== 'Resize' && op !== 'Upsample')) return;
@@ -86,13 +85,13 @@ function checkScales(node: Node, view: GraphView): void {
   const wrongScale = Array.from(scales as ArrayLike<number>).find((scale) => !(scale > 0 && scale <= LARGEST_SCALE));
   if (wrongScale !== undefined)
     throw wrong(
-      `${describe(node)} has the scale ${wrongScale}, and has to have scales above 0 and at most ${LARGEST_SCALE}`,
+      `${describe(node)} has the scale ${wrongScale}, but scales must be above 0 and at most ${LARGEST_SCALE}`,
     );
 }
 
 const LARGEST_SCALE = 2 ** 20;
 
-/** ONNX Runtime reads a number of steps and a condition as one element, and ends its process if there is none. */
+/** ONNX Runtime reads a loop's number of steps and condition as one element, and crashes if that element is missing. */
 function checkControl(node: Node, view: GraphView): void {
   const { op, domain, inputs } = node;
   if (domain !== '' || (op !== 'Loop' && op !== 'If')) return;
@@ -102,10 +101,10 @@ function checkControl(node: Node, view: GraphView): void {
   }
 }
 
-/** Longer names than exporters give: they are compared, split and printed. */
+/** Longer than names from exporters: names are compared, split and printed. */
 const LONGEST_NAME = 4096;
 
-/** ONNX Runtime's JavaScript interface keeps values in objects, where `__proto__` is no key, and ends names at a NUL character. */
+/** ONNX Runtime's JavaScript interface keeps values in objects, where `__proto__` is not a key, and cuts names at a NUL character. */
 function checkName(name: string): void {
   if (name.length > LONGEST_NAME)
     throw wrong(`the name "${name.slice(0, 40)}…" has more than ${LONGEST_NAME} characters`);

@@ -15,9 +15,9 @@ type NumericArrayConstructor =
 interface Storage {
   /** The number in `TensorProto.data_type`. */
   readonly code: number;
-  /** None for strings. */
+  /** Undefined for strings. */
   readonly array?: NumericArrayConstructor;
-  /** Array entries an element takes: 2 for complex numbers, 1/2 or 1/4 for types under 8 bits. */
+  /** Array entries per element: 2 for complex numbers, 1/2 or 1/4 for types under 8 bits. */
   readonly entries?: number;
 }
 
@@ -59,7 +59,7 @@ export const arrayOf = (type: DataType): NumericArrayConstructor | undefined => 
 /** Elements of a tensor of this shape. */
 export const elementCount = (shape: readonly number[]): number => shape.reduce((all, d) => all * d, 1);
 
-/** Entries of the array that holds a tensor of this type and shape. */
+/** Entries of the array for a tensor of this type and shape. */
 export const entryCount = (type: DataType, shape: readonly number[]): number =>
   Math.ceil(elementCount(shape) * (STORAGE[type].entries ?? 1));
 
@@ -70,7 +70,7 @@ export function bytesOf(tensor: Tensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** A tensor over the given bytes, copied only where they are not aligned for the type. */
+/** A tensor over the given bytes, which are copied only if they are not aligned for the type. */
 export function tensorFromBytes(type: DataType, shape: readonly number[], bytes: Uint8Array): Tensor {
   const array = arrayOf(type);
   if (!array) throw new Error(`a tensor of ${type} has no bytes`);
@@ -89,7 +89,7 @@ export const tensor = (type: DataType, shape: readonly number[], data: TensorDat
 export const isFloat = (type: DataType): boolean =>
   type === 'float32' || type === 'float64' || type === 'float16' || type === 'bfloat16';
 
-/** A new array of the type holding the numbers; for int64 and uint64 they become bigints. Not for half types or strings. */
+/** A new array of the type with these numbers; for int64 and uint64 they become bigints. Not for half types or strings. */
 export function arrayFrom(type: DataType, values: Iterable<number>): Exclude<TensorData, readonly string[]> {
   const array = arrayOf(type);
   if (!array || type === 'float16' || type === 'bfloat16')

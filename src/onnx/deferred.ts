@@ -1,4 +1,4 @@
-/** Tensors whose contents stay in a file, say, until somebody asks for them. */
+/** Tensors whose contents are loaded on first use, for example from a file. */
 import { arrayOf, bytesOf, entryCount, tensorFromBytes } from './data-types.ts';
 import type { DataType, Tensor, TensorData } from './tensor.ts';
 
@@ -6,7 +6,7 @@ import type { DataType, Tensor, TensorData } from './tensor.ts';
 export interface ByteRange {
   readonly length: number;
   read(): Uint8Array;
-  /** One after the other. A piece is valid until the next is taken. */
+  /** The bytes, piece by piece. A piece is valid until the next is read. */
   pieces(): Iterable<Uint8Array>;
   /** Its place on the disk, if it has one. */
   place?(): FilePlace;
@@ -18,10 +18,10 @@ export interface FilePlace {
   readonly offset: number;
 }
 
-/** By tensor, not as its property: a tensor made of another one's parts must not keep the other's bytes. */
+/** By tensor, not as its property: a tensor made from parts of another one must not keep that one's bytes. */
 const ranges = new WeakMap<Tensor, ByteRange>();
 
-/** Asking for its data reads all of it; the data are held no longer than somebody else holds them. */
+/** Reads all data on access, and does not keep them afterwards; the caller's reference decides how long they live. */
 export function deferredTensor(type: DataType, shape: readonly number[], range: ByteRange): Tensor {
   const size = byteLength(type, shape);
   if (range.length !== size) {
@@ -46,13 +46,13 @@ export function deferredTensor(type: DataType, shape: readonly number[], range: 
 const byteLength = (type: DataType, shape: readonly number[]): number =>
   entryCount(type, shape) * (arrayOf(type)?.BYTES_PER_ELEMENT ?? 0);
 
-/** Bytes that the tensor's data take, without a look at them; 0 for strings. */
+/** The size of the tensor's data in bytes, without reading them; 0 for strings. */
 export const byteLengthOf = ({ type, shape }: Tensor): number => byteLength(type, shape);
 
-/** The tensor's bytes, one piece after the other, without all of them in memory if they lie in a file. */
+/** The tensor's bytes, piece by piece; data in a file are never loaded as a whole. */
 export const piecesOf = (tensor: Tensor): Iterable<Uint8Array> => ranges.get(tensor)?.pieces() ?? [bytesOf(tensor)];
 
-/** Where the tensor's data lie on the disk, if they do. */
+/** The location of the tensor's data on the disk, if they are in a file. */
 export const placeOf = (tensor: Tensor): FilePlace | undefined => ranges.get(tensor)?.place?.();
 
 /** Bytes of all initializers. */

@@ -18,13 +18,13 @@ export interface Value<S extends Shape = Shape> {
   readonly shape: S;
 }
 
-/** Type and shape of an output that a node is to have. */
+/** Type and shape of a node's output. */
 export type Typed<S extends Shape = Shape> = Omit<Value<S>, 'name'>;
 
-/** The values that a node with these outputs gives. */
+/** The values of a node with these outputs. */
 export type Emitted<O extends readonly Typed[]> = { readonly [I in keyof O]: Value<O[I]['shape']> };
 
-/** The same value, whose shape has no symbols. @throws if it has some */
+/** The same value, whose shape has no symbols. @throws if it has symbols */
 export function asStatic(value: Value): Value<readonly number[]> {
   if (hasStaticShape(value)) return value;
   throw new Error(`the shape of "${value.name}", [${value.shape}], is not known when compiling`);
@@ -41,12 +41,12 @@ const hasStaticShape = (value: Value): value is Value<readonly number[]> => isSt
 
 export interface EmitOptions {
   readonly domain?: string;
-  /** A name for the (first) output; made unique. */
+  /** A name for the (first) output, changed if necessary to be unique. */
   readonly as?: string;
 }
 
 /**
- * The growing graph: nodes in order of execution, constants, and names that never clash. Equal nodes are emitted once, since
+ * A graph under construction: nodes in order of execution, constants, and names that never clash. Equal nodes are emitted once, since
  * every operator emitted here is a pure function.
  */
 export class Emitter {
@@ -59,19 +59,19 @@ export class Emitter {
 
   unique = (hint: string): string => freshName(hint, this.names);
 
-  /** Takes names of values and nodes that will be placed later. */
+  /** Reserves names of values and nodes that will be placed later. */
   reserve(names: Iterable<string>): void {
     for (const name of names) this.names.add(name);
   }
 
-  /** Makes a value known by its name, which no other value can get then. */
+  /** Declares a value under its name, which no other value can have then. */
   declare<S extends Shape>(value: Value<S>): Value<S> {
     this.names.add(value.name);
     this.values.set(value.name, value);
     return value;
   }
 
-  /** Takes all nodes out of the graph so that they can be placed again. Nodes emitted later are never merged with them. */
+  /** Removes all nodes from the graph so that they can be placed again. Nodes emitted later are never merged with them. */
   restart(): readonly Node[] {
     const nodes = this.nodes;
     this.nodes = [];
@@ -121,7 +121,7 @@ export class Emitter {
     this.nodes.push(node);
   }
 
-  /** Emits a node with any number of outputs; an input left out is `undefined`. */
+  /** Emits a node with any number of outputs; an omitted input is `undefined`. */
   emit<const O extends readonly Typed[]>(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -150,7 +150,7 @@ export class Emitter {
     return values;
   }
 
-  /** A constant with the given contents; equal small ones are one. */
+  /** A constant with the given contents; equal small constants are merged. */
   constant<const S extends readonly number[]>(contents: Tensor<S>, hint?: string): Value<Sizes<S>>;
   constant(contents: Tensor, hint = 'constant'): Value {
     const key = smallTensorKey(contents);
@@ -202,7 +202,7 @@ function signature(
 ): string | undefined {
   const plain = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   if (plain.some(([, { kind }]) => /tensor|graph|opaque/.test(kind))) return undefined;
-  // JSON has no bigints. They mean the same as numbers here.
+  // JSON has no bigints. Here, they mean the same as numbers.
   const written = plain.map(([name, { kind, value }]) => [
     ...[name, kind],
     kind === 'string' || kind === 'strings' ? value : String(value),

@@ -1,4 +1,4 @@
-/** Loops that anybody can see never end: ONNX Runtime could not be stopped in them. */
+/** Finds loops that obviously never end: ONNX Runtime could not be stopped inside them. */
 import { ThawError } from '../errors.ts';
 import { numbersOf } from './data-types.ts';
 import type { Graph, Node } from './model.ts';
@@ -7,15 +7,15 @@ import { subgraph, subgraphs } from './subgraphs.ts';
 import type { Tensor } from './tensor.ts';
 import { GraphView } from './view.ts';
 
-/** Steps of a loop that does not look whether it is done, beyond which it is taken for endless: the longest texts have some 100,000 tokens. */
+/** The most steps of a loop without a computed condition; beyond this it counts as endless. The longest texts have some 100,000 tokens. */
 const MOST_STEPS = 10_000_000;
 
-/** The contents of a value, if it is a constant of the graph or of those around it. */
+/** The contents of a value, if it is a constant of the graph or of an enclosing graph. */
 type Contents = (name: string) => Tensor | undefined;
 
 /**
- * @param graph without circles
- * @throws ThawError `bad-model` naming a `Loop` whose condition is always true, and whose number of steps is not given or beyond all measure
+ * @param graph without cycles
+ * @throws ThawError `bad-model` for a `Loop` whose condition is always true, and whose number of steps is absent or far too large
  */
 export function refuseEndless(graph: Graph, outer: Contents = () => undefined): void {
   const contents = contentsIn(graph, outer);
@@ -47,7 +47,7 @@ function checkLoop(node: Node, contents: Contents): void {
   if (after !== before && !isTrue(contentsIn(body, contents)(after))) return;
   throw new ThawError(
     'bad-model',
-    `Loop node "${labelOf(node)}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no number of steps'}`,
+    `Loop node "${labelOf(node)}" never ends: its condition is always true, and it ${trips ? `takes ${count} steps` : 'has no limit on its steps'}`,
     'Export the model again, with a loop that ends',
   );
 }

@@ -1,4 +1,4 @@
-/** Models whose large tensors lie in other files. */
+/** Models with large tensors in other files. */
 import { byteLengthOf, piecesOf } from './deferred.ts';
 import { onnx } from './generated/onnx.js';
 import type { Model } from './model.ts';
@@ -6,7 +6,7 @@ import type { Tensor } from './tensor.ts';
 import { keyValues, modelProto, tensorHeader, tensorProto } from './write.ts';
 
 export interface WriteOptions {
-  /** Name of the file next to the model that takes the large tensors' data. */
+  /** Name of the file next to the model for the large tensors' data. */
   readonly location: string;
   /** Tensors of at least this many bytes go there; 1024 by default, as in ONNX's own tools. */
   readonly threshold?: number;
@@ -14,17 +14,17 @@ export interface WriteOptions {
 
 export interface ModelWithExternalData {
   readonly model: Uint8Array;
-  /** The external file's parts, to be written one after the other. A part is valid until the next is taken. */
+  /** The external file's parts, to be written in order. A part is valid until the next is read. */
   readonly data: Iterable<Uint8Array>;
 }
 
-/** Encodes a model whose large initializers lie in a second file. */
+/** Encodes a model with its large initializers in a second file. */
 export function writeModelWithExternalData(model: Model, { location, threshold }: WriteOptions): ModelWithExternalData {
   const file = new ExternalData(location, threshold);
   return { model: file.encode(model), data: file.parts };
 }
 
-/** Encodes a model. @param locate gives the place of an initializer's data, or undefined to encode them with the model */
+/** Encodes a model. @param locate gives the location of an initializer's data, or undefined to encode them with the model */
 export function encodeExternally(
   model: Model,
   locate: (tensor: Tensor) => { readonly location: string; readonly offset: number } | undefined,
@@ -40,10 +40,10 @@ export function encodeExternally(
 
 /** Offsets of large tensors are multiples of this, so that a runtime can map them into memory. */
 const PAGE = 4096;
-/** From this size on a page is worth it. */
+/** Tensors of at least this size are aligned to a page. */
 const LARGE = 2 ** 20;
 
-/** A file of tensors that several models may share: a tensor of several models is in it once. */
+/** A file of tensors that several models may share; it contains a shared tensor once. */
 export class ExternalData {
   private readonly places = new Map<Tensor, { readonly offset: number; readonly padding: number }>();
   private end = 0;
@@ -83,7 +83,7 @@ export class ExternalData {
     return this.end;
   }
 
-  /** The file's parts, to be written one after the other. A part is valid until the next is taken. */
+  /** The file's parts, to be written in order. A part is valid until the next is read. */
   readonly parts: Iterable<Uint8Array> = { [Symbol.iterator]: () => this.pieces() };
 
   private *pieces(): Generator<Uint8Array> {

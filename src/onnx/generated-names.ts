@@ -18,5 +18,5 @@ const GENERATED: readonly RegExp[] = [
   /(^|[/._])const(ant)?([_\d]|_fold_opt)*(:\d+)?$/i,
 ];
 
-/** Whether an exporter made up a tensor's name, so that it says nothing: parameters keep the path of their module. */
+/** Whether an exporter made up a tensor's name: parameters keep the path of their module. */
 export const isGenerated = (name: string): boolean => GENERATED.some((pattern) => pattern.test(name));

@@ -1,7 +1,7 @@
-/** Limits on what a model file may hold, checked on its bytes before any object is made of them. */
+/** Limits on the contents of a model file, checked on its bytes before they are decoded. */
 import { ThawError } from '../errors.ts';
 
-/** Many times what real models have: the largest exports known to us have some 20,000 nodes. */
+/** Many times the numbers of real models: the largest known exports have some 20,000 nodes. */
 export const LIMITS = {
   nodes: 200_000,
   attributes: 1_000_000,
@@ -9,17 +9,17 @@ export const LIMITS = {
   tensors: 500_000,
   /** Inputs, outputs, and values with a declared type. */
   values: 500_000,
-  /** Of one tensor or declared shape. */
+  /** Dimensions of a single tensor or declared shape. */
   dims: 64,
   allDims: 4_000_000,
-  /** Graphs inside each other, the outermost included. */
+  /** Depth of nested graphs, including the outermost. */
   nesting: 16,
   graphs: 100_000,
-  /** Whole numbers of 64 bits and strings in lists: each becomes an object. */
+  /** 64-bit integers and strings in lists: each becomes an object. */
   entries: 8_000_000,
-  /** Key and value pairs: metadata, places of external data. */
+  /** Key and value pairs: metadata, locations of external data. */
   pairs: 2_000_000,
-  /** Fields that Thaw only carries along: doc strings, functions, annotations. */
+  /** Fields that Thaw copies without reading: doc strings, functions, annotations. */
   unknown: 2_000_000,
   /** Names of inputs and outputs of nodes. */
   names: 4_000_000,
@@ -40,11 +40,11 @@ const WORDS: Readonly<Record<Counted, string>> = {
   names: 'names of inputs and outputs of nodes',
 };
 
-/** What a field is: a message of a kind, something that is counted, or plain data. */
+/** The kind of a field: a message of a kind, a counted item, or plain data. */
 interface Field {
   readonly message?: MessageName;
   readonly counts?: Counted;
-  /** Varints that may lie one after the other in one field. */
+  /** Whether one field may contain a sequence of varints. */
   readonly packed?: boolean;
 }
 
@@ -69,7 +69,7 @@ const pair: Field = { counts: 'pairs' };
 const text: Field = { counts: 'entries' };
 const integers: Field = { counts: 'entries', packed: true };
 
-/** Fields of `onnx.proto` by number; any other is carried along. */
+/** Fields of `onnx.proto` by number; all others are copied without reading. */
 const FIELDS: Readonly<Record<MessageName, Readonly<Record<number, Field>>>> = {
   model: { 1: PLAIN, 2: PLAIN, 3: PLAIN, 7: graph, 8: pair, 14: pair },
   graph: {
@@ -120,10 +120,10 @@ const FIELDS: Readonly<Record<MessageName, Readonly<Record<number, Field>>>> = {
 const UNKNOWN: Field = { counts: 'unknown' };
 
 /**
- * Goes through the bytes of a `ModelProto` once, and makes nothing of them.
+ * Scans the bytes of a `ModelProto` once, without decoding them.
  *
- * @throws ThawError `bad-model` where a limit is passed
- * @throws RangeError where the bytes end too early, Error where they are no protocol buffer
+ * @throws ThawError `bad-model` if a limit is exceeded
+ * @throws RangeError if the bytes end too early, Error if they are not a protocol buffer
  */
 export function checkLimits(bytes: Uint8Array): void {
   new Scanner(bytes).message('model', bytes.length, 0);
@@ -163,7 +163,7 @@ class Scanner {
     this.counts.set(what, count);
   }
 
-  /** The end of a field's content; what has a length stands at its beginning. */
+  /** The end of a field's content. A length-delimited field is left at the start of its content. */
   private skipTo(wire: number, end: number): number {
     let to = this.at;
     if (wire === 0) {
@@ -201,5 +201,5 @@ const tooMany = (what: string): ThawError =>
   new ThawError(
     'bad-model',
     `the model has ${what}`,
-    'Thaw reads no such file: export the model again, and more simply',
+    'Thaw refuses such files: export the model again, in a simpler form',
   );

@@ -2,7 +2,7 @@ import { type AttributeLike, toAttributes } from './attributes.ts';
 import type { Node } from './model.ts';
 
 export interface NodeOptions {
-  /** Made of the operator and the first output unless given. */
+  /** Derived from the operator and the first output by default. */
   readonly name?: string;
   readonly domain?: string;
 }

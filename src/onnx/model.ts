@@ -1,9 +1,9 @@
 import type { DataType, Tensor } from './tensor.ts';
 
-/** Encoded fields that we never look into, carried along from reading to writing. */
+/** Encoded fields that Thaw never decodes, and copies from reading to writing. */
 export type UnknownFields = readonly Uint8Array[];
 
-/** An attribute with its type, since `1` and `1.0` are different things in ONNX. Integers beyond 2^53 are bigints. */
+/** An attribute with its type, since `1` and `1.0` are different in ONNX. Integers beyond 2^53 are bigints. */
 export type Attribute =
   | { readonly kind: 'int'; readonly value: number | bigint }
   | { readonly kind: 'float'; readonly value: number }
@@ -15,7 +15,7 @@ export type Attribute =
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensors'; readonly value: readonly Tensor[] }
   | { readonly kind: 'graphs'; readonly value: readonly Graph[] }
-  /** Kinds we never look into (sparse tensors, type protos), kept as their encoded `AttributeProto`. */
+  /** Kinds that Thaw never decodes (sparse tensors, type protos), kept as their encoded `AttributeProto`. */
   | { readonly kind: 'opaque'; readonly value: Uint8Array };
 
 export interface Node {
@@ -23,20 +23,20 @@ export interface Node {
   readonly op: string;
   /** '' is the ONNX standard (`ai.onnx` is read as ''). */
   readonly domain: string;
-  /** '' where an optional input or output is left out. */
+  /** '' for an omitted optional input or output. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly unknown?: UnknownFields;
 }
 
-/** A graph's input or output, or a value with a declared type. Dimensions: a size, a symbol, or null where unknown. */
+/** A graph's input or output, or a value with a declared type. Dimensions: a size, a symbol, or null if unknown. */
 export interface ValueInfo {
   readonly name: string;
-  /** Undefined where the value is no dense tensor or has no declared type. */
+  /** Undefined if the value is not a dense tensor or has no declared type. */
   readonly type?: DataType;
   readonly shape?: readonly (number | string | null)[];
-  /** The encoded `ValueInfoProto` of what is no dense tensor (sequences, optionals). */
+  /** The encoded `ValueInfoProto` of a value that is not a dense tensor (a sequence or an optional). */
   readonly opaque?: Uint8Array;
 }
 

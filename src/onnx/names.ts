@@ -1,10 +1,10 @@
 import type { Graph, Node, ValueInfo } from './model.ts';
 import { subgraphs, withSubgraphs } from './subgraphs.ts';
 
-/** What messages and settings call a node: its name, or else that of its first result. */
+/** The name of a node in messages and settings: its own, or that of its first result. */
 export const labelOf = ({ name, outputs }: Node): string => name || outputs[0];
 
-/** The inputs that take data: older files list initializers among the inputs. */
+/** The inputs for data: older files also list initializers among the inputs. */
 export const dataInputsOf = ({ inputs, initializers }: Graph): ValueInfo[] =>
   inputs.filter(({ name }) => !initializers.has(name));
 
@@ -26,7 +26,7 @@ export function ownNames({ inputs, initializers, nodes }: Graph): Set<string> {
   return own;
 }
 
-/** A name that `taken` does not hold; it holds it afterwards. */
+/** A name that is not in `taken`, to which it is added. */
 export function freshName(hint: string, taken: Set<string>): string {
   let name = hint;
   if (taken.has(name)) {
@@ -40,12 +40,12 @@ export function freshName(hint: string, taken: Set<string>): string {
   return name;
 }
 
-/** The last number that a hint was tried with, by the set of names: names are only ever added. */
+/** The last number that was tried with a hint, by the set of names: names are only ever added. */
 const tried = new WeakMap<Set<string>, Map<string, number>>();
 
 /**
- * The graph with values renamed, subgraphs included. A value that has one of the new names already gets another one, so that
- * nothing clashes; since a name is replaced wherever it stands, scopes need no care.
+ * The graph with values renamed, including subgraphs. If another value already has one of the new names, it gets another one, so that
+ * names never clash. Every occurrence of a name is replaced, so scopes need no special handling.
  */
 export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
   const taken = valueNames(graph);
@@ -56,7 +56,7 @@ export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): 
 
 type Rename = (name: string) => string;
 
-/** The graph with every name of a value replaced, in its subgraphs too. */
+/** The graph with every name of a value replaced, including its subgraphs. */
 export function renamed(graph: Graph, rename: Rename): Graph {
   const info = (value: ValueInfo): ValueInfo => ({ ...value, name: rename(value.name) });
   return {
@@ -69,7 +69,7 @@ export function renamed(graph: Graph, rename: Rename): Graph {
     inputs: graph.inputs.map(info),
     outputs: graph.outputs.map(info),
     initializers: new Map([...graph.initializers].map(([name, tensor]) => [rename(name), tensor])),
-    // What has no dense type keeps its name in its encoded form, and is only a note.
+    // A value without a dense type keeps its name in its encoded form, which is informational only.
     valueInfo: graph.valueInfo.filter(({ name, opaque }) => !opaque || rename(name) === name).map(info),
   };
 }

@@ -26,12 +26,12 @@ export function pruned(graph: Graph): Graph {
   return { ...graph, nodes, initializers };
 }
 
-/** Nodes after those that they read from, otherwise in the given order. In a circle there is no such order; it is left as it is. */
+/** Sorts nodes after their producers, and keeps the given order otherwise. In a cycle, the given order stays. */
 export function inOrder(nodes: readonly Node[]): Node[] {
   const producers = producersIn(nodes);
   const placed = new Set<Node>();
   const entered = new Set<Node>();
-  // What a node reads is gone through once, however often its producers lead away from it: it may be thousands of values.
+  // A node's operands are visited once only, even if the walk returns to it many times: it may have thousands.
   const step = (node: Node) => {
     const reads = placed.has(node) ? [] : readsOf(node);
     entered.add(node);

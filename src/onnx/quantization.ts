@@ -4,10 +4,10 @@ import type { Graph, Node } from './model.ts';
 import { subgraphs } from './subgraphs.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
-/** How the whole numbers of a tensor stand for floats: q stands for (q − zero point)·scale. */
+/** How a tensor's integers represent floats: q means (q − zero point)·scale. */
 export interface Quantization {
   readonly type: QuantizedType;
-  /** One for all, or one for each slice along the axis. */
+  /** One in total, or one for each slice along the axis. */
   readonly scale: readonly number[];
   readonly zero: readonly number[];
   readonly axis: number;
@@ -32,7 +32,7 @@ export type QuantizedType = keyof typeof RANGES;
 
 const isQuantizedType = (type: DataType): type is QuantizedType => Object.hasOwn(RANGES, type);
 
-/** A weight in whole numbers, and the nodes that make floats of it. */
+/** A weight stored as integers, and the nodes that dequantize it. */
 export interface QuantizedWeight {
   readonly quantization: Quantization;
   readonly nodes: readonly Node[];
@@ -48,15 +48,15 @@ export const roundsValues = ({ nodes }: Pick<Graph, 'nodes'>): boolean =>
 const isStandard = (domain: string) => domain === '' || domain === 'com.microsoft';
 
 /**
- * The initializers of a graph that nothing reads but `DequantizeLinear`, and that way of making floats of them. Those with scales of blocks
- * or of less than 8 bits are not among them, and neither are those in subgraphs.
+ * The initializers that only `DequantizeLinear` reads, and their quantization. Initializers in subgraphs, with scales for blocks,
+ * or with fewer than 8 bits are not included.
  */
 export function quantizedWeights(
   graph: Pick<Graph, 'nodes' | 'initializers' | 'outputs'>,
 ): Map<string, QuantizedWeight> {
   const weights = new Map<string, QuantizedWeight & { readonly nodes: Node[] }>();
   const others = new Set(graph.outputs.map(({ name }) => name));
-  // Nodes that make floats of one weight in the same way say so by the same names.
+  // Nodes that dequantize one weight in the same way have the same scale and zero point names.
   const said = new Map<string, Quantization | undefined>();
   for (const node of graph.nodes) {
     const [name] = node.inputs;
@@ -94,14 +94,14 @@ const sameQuantization = (a: Quantization, b: Quantization): boolean =>
   a === b ||
   (a.scale.join() === b.scale.join() && a.zero.join() === b.zero.join() && (a.scale.length === 1 || a.axis === b.axis));
 
-/** For each element of a tensor, the place of its scale. */
+/** For each element of a tensor, the position of its scale. */
 function placeOf({ scale, axis }: Quantization, shape: readonly number[]): (i: number) => number {
   if (scale.length === 1) return () => 0;
   const inner = elementCount(shape.slice(axis + 1));
   return (i) => Math.floor(i / inner) % scale.length;
 }
 
-/** The floats (float32) that a tensor's whole numbers stand for, as `DequantizeLinear` computes them. */
+/** The float32 values of a quantized tensor, computed like `DequantizeLinear`. */
 export function dequantized({ shape, data }: Tensor, quantization: Quantization): Tensor {
   const { scale, zero } = quantization;
   const place = placeOf(quantization, shape);
@@ -110,7 +110,7 @@ export function dequantized({ shape, data }: Tensor, quantization: Quantization)
   return tensor('float32', shape, floats);
 }
 
-/** The nearest whole numbers to a float32 tensor, ties to even, those beyond the type's cut off: as `QuantizeLinear` computes them. */
+/** A float32 tensor rounded to the nearest integers, ties to even, and clipped to the type's range, computed like `QuantizeLinear`. */
 export function quantized({ shape, data }: Tensor, quantization: Quantization): Tensor {
   const { type, scale, zero } = quantization;
   const [least, greatest] = RANGES[type];

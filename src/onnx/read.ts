@@ -10,7 +10,7 @@ import { inOrder } from './order.ts';
 import type { DataType, Tensor } from './tensor.ts';
 
 /**
- * Gives the bytes of a tensor that lies in a file next to the model, or how to get at them later. Sizes are in bytes; no `length` means to
+ * Returns the bytes of a tensor in a file next to the model, or a way to read them later. Sizes are in bytes; no `length` means to
  * the end.
  */
 export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array | ByteRange;
@@ -28,8 +28,8 @@ const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: tr
 
 export interface ReadOptions {
   /**
-   * Whether the bytes are nobody else's: tensors are then moved in them to where they are aligned for their type, and the bytes are no model any
-   * more. Otherwise such tensors, three in four, are copied.
+   * Whether the reader may overwrite the bytes: it then moves tensors to aligned positions within them, and the bytes are no longer a valid
+   * model. Otherwise it copies the unaligned tensors, three in four.
    */
   readonly consume?: boolean;
 }
@@ -38,8 +38,8 @@ export interface ReadOptions {
  * Reads an ONNX model of any operator set.
  *
  * @param bytes an encoded `ModelProto`; tensors of the result may be views of it
- * @param external how to get at tensors stored next to the model; without it such a model is refused
- * @throws ThawError `bad-model` when the bytes are no ONNX model, end too early, or contradict themselves
+ * @param external reads tensors stored next to the model; without it such a model is refused
+ * @throws ThawError `bad-model` if the bytes are not an ONNX model, end too early, or are inconsistent
  */
 export function readModel(bytes: Uint8Array, external?: ReadExternal, { consume = false }: ReadOptions = {}): Model {
   const proto = decode(bytes);
@@ -64,7 +64,7 @@ function versionOf({ domain, version }: onnx.OperatorSetIdProto.$Properties): nu
   if (Number.isSafeInteger(found) && found >= 1) return found;
   throw new ThawError(
     'bad-model',
-    `the model says that its operators are of set ${found}${domain ? ` of "${domain}"` : ''}`,
+    `the model declares operators of set ${found}${domain ? ` of "${domain}"` : ''}`,
     'The file is damaged: export the model again',
   );
 }
@@ -83,13 +83,15 @@ function decode(bytes: Uint8Array) {
   } catch (cause) {
     if (cause instanceof ThawError) throw cause;
     const why =
-      cause instanceof RangeError ? 'it ends too early, so it is truncated or no ONNX file' : 'it is no ONNX file';
+      cause instanceof RangeError
+        ? 'it ends too early, so it is truncated or not an ONNX file'
+        : 'it is not an ONNX file';
     throw new ThawError('bad-model', `the model cannot be read: ${why}`, NOT_ONNX, { cause });
   }
 }
 
 class GraphReader {
-  /** @param own bytes that tensors may be moved in */
+  /** @param own bytes within which tensors may be moved */
   constructor(
     private readonly external: ReadExternal | undefined,
     private readonly own: Uint8Array | undefined,
@@ -104,7 +106,7 @@ class GraphReader {
     }
     return {
       name: proto.name ?? '',
-      // Some tools append what belongs in front, and ONNX Runtime does not mind.
+      // Some tools append nodes that belong in front, and ONNX Runtime accepts that.
       nodes: inOrder((proto.node ?? []).map((node) => this.node(node))),
       inputs: (proto.input ?? []).map(valueInfo).map(withOpenSizes),
       outputs: (proto.output ?? []).map(valueInfo),
@@ -206,12 +208,15 @@ class GraphReader {
       const bigints = (values as Integer[]).map((v) => BigInt(v.toString()));
       return { type, shape, data: type === 'int64' ? BigInt64Array.from(bigints) : BigUint64Array.from(bigints) };
     }
-    // Half types keep their bits in int32_data, which is what a Uint16Array takes.
+    // Half types store their bits in int32_data, which a Uint16Array can hold.
     if (type === 'float16' || type === 'bfloat16') return { type, shape, data: Uint16Array.from(values as number[]) };
     return { type, shape, data: arrayFrom(type, (values as Integer[]).map(number)) };
   }
 
-  /** What a message holds, moved back over its field's tag and length to where it is aligned; as it is where that is not allowed or not far enough. */
+  /**
+   * A message's contents, moved back over its field's tag and length to an aligned position; unchanged if this is not allowed, or not
+   * far enough.
+   */
   private placed(contents: Uint8Array, type: DataType): Uint8Array {
     if (contents.buffer !== this.own?.buffer) return contents;
     const back = contents.byteOffset % (arrayOf(type)?.BYTES_PER_ELEMENT ?? 1);
@@ -254,7 +259,7 @@ function stringAttribute(bytes: Uint8Array): Attribute | undefined {
   try {
     return { kind: 'string', value: text(bytes) };
   } catch {
-    return undefined; // Not UTF-8: kept as it is encoded.
+    return undefined; // Not UTF-8: kept in its encoded form.
   }
 }
 
@@ -266,7 +271,7 @@ function stringsAttribute(all: readonly Uint8Array[]): Attribute | undefined {
   }
 }
 
-/** Models of IR version 1 do not say their attributes' types. */
+/** Models of IR version 1 have no types in their attributes. */
 function guessAttributeType(proto: onnx.AttributeProto.$Properties): number {
   const has = (key: keyof onnx.AttributeProto.$Properties) => Object.hasOwn(proto, key);
   if (has('f')) return 1;
@@ -296,7 +301,7 @@ function valueInfo(proto: onnx.ValueInfoProto.$Properties): ValueInfo {
   };
 }
 
-/** Some exporters write -1 where a size is open. */
+/** Some exporters write -1 for a size that is open. */
 function sizeOf(size: number, name: string): number | null {
   if (!Number.isSafeInteger(size))
     throw new ThawError(
@@ -307,6 +312,6 @@ function sizeOf(size: number, name: string): number | null {
   return size < 0 ? null : size;
 }
 
-/** An input's size of 0 stands for an open one as well: it could take nothing. */
+/** For an input, a size of 0 also means an open one: otherwise it would accept no data. */
 const withOpenSizes = (input: ValueInfo): ValueInfo =>
   input.shape?.includes(0) ? { ...input, shape: input.shape.map((d) => d || null) } : input;

@@ -7,17 +7,17 @@ import { axis } from './shape-builder.ts';
 // biome-ignore lint/suspicious/noExplicitAny: destructured with the types that the specification of `Resize` gives
 type Attributes = Readonly<Record<string, any>>;
 
-/** How one axis is resampled. */
+/** The resampling of one axis. */
 export interface Resampling {
   readonly axis: number;
   readonly input: number;
   readonly output: number;
   readonly scale: number;
-  /** The part of the source that is taken, from 0 to 1 (`tf_crop_and_resize`). */
+  /** The part of the source that is used, from 0 to 1 (`tf_crop_and_resize`). */
   readonly crop?: readonly [start: number, end: number];
 }
 
-/** Where position `i` of the result lies on the axis of the source (ONNX `Resize`, coordinate_transformation_mode). */
+/** The position of the result's `i` on the axis of the source (ONNX `Resize`, coordinate_transformation_mode). */
 const COORDINATES: Readonly<Record<string, (i: number, r: Resampling) => number>> = {
   half_pixel: (i, { scale }) => (i + 0.5) / scale - 0.5,
   half_pixel_symmetric: (i, { scale, input, output }) =>
@@ -54,7 +54,7 @@ export function interpolation(r: Resampling, attributes: Attributes): Float32Arr
   const [kernel, reach] = mode === 'cubic' ? [keys(cubic_coeff_a), 2] : [triangle, 1];
   for (let i = 0; i < r.output; i++) {
     const at = Math.fround(COORDINATES[coordinate_transformation_mode](i, r));
-    // Outside of what was cropped stands a constant.
+    // Outside of the crop, the result is a constant.
     if (r.crop && (at < 0 || at > r.input - 1)) continue;
     if (mode === 'nearest') {
       matrix[i * r.input + clamp(ROUNDINGS[nearest_mode](at))] = 1;
@@ -71,9 +71,9 @@ export function interpolation(r: Resampling, attributes: Attributes): Float32Arr
 }
 
 /**
- * Which axes a `Resize` from x to y resamples, and how; undefined where a size is not fixed.
+ * The axes that a `Resize` from x to y resamples, and how; undefined if a size is not fixed.
  *
- * @param known contents of the inputs `roi` (for `tf_crop_and_resize`) and `scales`; of `sizes` where they need not be the result's
+ * @param known contents of the inputs `roi` (for `tf_crop_and_resize`) and `scales`, and of `sizes` if they may differ from the result's
  */
 export function resamplings(
   x: Value,

@@ -6,14 +6,14 @@ import type { Graph, Node } from './model.ts';
 import { freshName, valueNames } from './names.ts';
 import type { Tensor } from './tensor.ts';
 
-/** What a pass writes for its new graph: nodes in order, and constants and values under names that are free. */
+/** The new graph that a pass writes: nodes in order, and constants and values under free names. */
 export class Rewriter {
   readonly nodes: Node[] = [];
   readonly initializers: Map<string, Tensor>;
-  /** Types and shapes, where the pass knows them. */
+  /** Types and shapes, if the pass knows them. */
   readonly values: Map<string, Typed>;
 
-  /** @param taken names that are not free, to which new ones are added; those of the graph unless given */
+  /** @param taken names that are not free, to which new ones are added; by default, those of the graph */
   constructor(
     private readonly source: Graph,
     values: ReadonlyMap<string, Typed> = new Map(),
@@ -46,7 +46,7 @@ export class Rewriter {
     return this.constant(hint, tensor('int64', [numbers.length], BigInt64Array.from(numbers, BigInt)));
   }
 
-  /** Emits a standard node of one result. @returns the result's name */
+  /** Emits a standard node with one result. @returns the result's name */
   emit(
     op: string,
     inputs: readonly string[],

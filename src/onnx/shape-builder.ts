@@ -6,14 +6,12 @@ type Permuted<S extends Shape, P extends readonly number[]> = {
   readonly [I in keyof P]: P[I] extends keyof S ? S[P[I]] : Dimension;
 };
 
-/** The operators that change the shape of a value, and not its elements. */
+/** The operators that change the shape of a value, but not its elements. */
 export class ShapeBuilder extends Emitter {
   /** The shape of x at run time, int64 `[rank]`. */
   shapeOf = (x: Value): Value => this.emit('Shape', [x], [{ type: 'int64', shape: [x.shape.length] }])[0];
 
-  /**
-   * @param like a value of the target shape, needed if more than one of its dimensions is symbolic
-   */
+  /** @param like a value of the target shape, required if more than one of its dimensions is symbolic */
   reshape<const S extends Shape>(x: Value, shape: S, like?: Value): Value<Sizes<S>>;
   reshape(x: Value, shape: Shape, like?: Value): Value {
     if (sameShape(x.shape, shape)) return x;
@@ -27,7 +25,7 @@ export class ShapeBuilder extends Emitter {
 
   reshapeLike = <S extends Shape>(x: Value, like: Value<S>) => this.reshape(x, like.shape, like);
 
-  /** Broadcasts to the shape, which `like` has at run time. */
+  /** Broadcasts to a shape; `like` has this shape at run time. */
   expand<const S extends Shape>(x: Value, shape: S, like?: Value): Value<Sizes<S>>;
   expand(x: Value, shape: Shape, like?: Value): Value {
     if (sameShape(x.shape, shape)) return x;
@@ -68,13 +66,13 @@ export class ShapeBuilder extends Emitter {
   concat(values: readonly Value[], over: number): Value {
     const at = axis(over, values[0].shape.length);
     const sizes: Shape = values.map((v) => v.shape[at]);
-    if (!isStatic(sizes)) throw new Error('Concat: symbolic sizes are not added');
+    if (!isStatic(sizes)) throw new Error('Concat: symbolic sizes cannot be added');
     const total = sizes.reduce((a, d) => a + d, 0);
     const shape = values[0].shape.map((d, i) => (i === at ? total : d));
     return this.emit('Concat', values, [{ type: values[0].type, shape }], { axis: at })[0];
   }
 
-  /** x[start:end:step] along one axis; `end` may be beyond it, and with a negative step before it. */
+  /** x[start:end:step] along one axis; `end` may be beyond the end, or before the start with a negative step. */
   slice<S extends Shape>(x: Value<S>, over: number, start: number, end: number, step?: number): Value<Sizes<S>>;
   slice(x: Value, over: number, start: number, end: number, step = 1): Value {
     const at = axis(over, x.shape.length);
@@ -91,7 +89,7 @@ export class ShapeBuilder extends Emitter {
   /** The whole axis backwards. */
   reverse = <S extends Shape>(x: Value<S>, over: number) => this.slice(x, over, -1, Number.MIN_SAFE_INTEGER, -1);
 
-  /** Pads with a constant: `before[i]` and `after[i]` elements along axis i; negative ones cut off. */
+  /** Pads with a constant: `before[i]` and `after[i]` elements along axis i; negative numbers remove elements. */
   pad<S extends Shape>(
     x: Value<S>,
     before: readonly number[],
@@ -132,6 +130,6 @@ function reshapeTarget(from: Shape, to: Shape): number[] | undefined {
   // A constant 0 would be read as "copy".
   if (open > 1 || to.includes(0)) return undefined;
   if (divide(product(from), product(to)) === undefined)
-    throw new Error(`Reshape: [${from}] has not the elements of [${to}]`);
+    throw new Error(`Reshape: [${from}] and [${to}] differ in their number of elements`);
   return target;
 }

@@ -6,7 +6,7 @@ import { own } from '../own.ts';
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
 
-/** A shape of the same rank, of which only the kinds of dimensions are known: numbers where `S` has numbers. */
+/** A shape of the same rank in which only the kinds of dimensions are known: numbers where `S` has numbers. */
 export type Sizes<S extends Shape> = { readonly [I in keyof S]: S[I] extends number ? number : Dimension };
 
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((d) => typeof d === 'number');
@@ -28,7 +28,7 @@ function format({ factor, symbols }: Monomial): Dimension {
   return [...(factor === 1 ? [] : [factor]), ...[...symbols].sort()].join('*');
 }
 
-/** The product of dimensions; 1 of none. */
+/** The product of dimensions; 1 for none. */
 export function product(dimensions: readonly number[]): number;
 export function product(dimensions: Shape): Dimension;
 export function product(dimensions: Shape): Dimension {
@@ -39,7 +39,7 @@ export function product(dimensions: Shape): Dimension {
   });
 }
 
-/** `total / divisor`, or `undefined` where that is no whole number or symbol. */
+/** `total / divisor`, or `undefined` if that is not an integer or a symbol. */
 export function divide(total: Dimension, divisor: Dimension): Dimension | undefined {
   const a = parse(total);
   const b = parse(divisor);
@@ -65,7 +65,7 @@ export function broadcast(a: Shape, b: Shape): Shape {
   });
 }
 
-/** The number that a dimension is for given sizes of its symbols; a symbol without one is an error. */
+/** The value of a dimension for given sizes of its symbols; a missing symbol is an error. */
 export function sizeOf(dimension: Dimension, sizes: Readonly<Record<string, number>>): number {
   const { factor, symbols } = parse(dimension);
   return symbols.reduce((all, symbol) => {
@@ -79,7 +79,7 @@ export const symbolsOf = (dimension: Dimension): readonly string[] => parse(dime
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Elements of a value. @param sizes of the symbols in its shape; those that are not there count as 1 */
+/** Elements of a value. @param sizes of the symbols in its shape; missing ones count as 1 */
 export function elementsIn(shape: Shape, sizes: Readonly<Record<string, number>> = {}): number {
   const sizesOf = (d: Dimension) => Object.fromEntries(symbolsOf(d).map((symbol) => [symbol, own(sizes, symbol) ?? 1]));
   return shape.reduce<number>((all, d) => all * sizeOf(d, sizesOf(d)), 1);

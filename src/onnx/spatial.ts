@@ -1,6 +1,6 @@
 import type { Dimension, Shape } from './shape.ts';
 
-/** Attributes that convolution and pooling share, by ONNX's names; one entry a spatial axis, `pads` begins then ends. */
+/** Attributes that convolution and pooling share, with ONNX's names; one entry per spatial axis, `pads` begins then ends. */
 export interface SpatialAttributes {
   readonly strides?: readonly number[];
   readonly dilations?: readonly number[];
@@ -23,7 +23,7 @@ export function convolvedShape(
     const padded = d + (pads?.[i] ?? 0) + (pads?.[rank + i] ?? 0);
     const room = padded - (dilations?.[i] ?? 1) * (k - 1) - 1;
     const last = ceil_mode ? Math.ceil(room / stride) : Math.floor(room / stride);
-    // With ceil_mode, a last window that would begin in the padding at the end is left out.
+    // With ceil_mode, a last window that would start in the padding at the end is left out.
     return ceil_mode && last * stride >= d + (pads?.[i] ?? 0) ? last : last + 1;
   });
 }
@@ -33,7 +33,7 @@ export const pooledShape = convolvedShape;
 type Padded = SpatialAttributes & { readonly auto_pad?: string };
 
 /**
- * Begin and end pads written out, whatever `auto_pad` says (ONNX `Conv`: SAME_UPPER puts the odd element at the end). Undefined if they depend
+ * Explicit begin and end pads for any `auto_pad` (ONNX `Conv`: SAME_UPPER puts the odd element at the end). Undefined if they depend
  * on a size that is known only at run time.
  */
 export function explicitPads(spatial: readonly number[], kernel: readonly number[], attributes: Padded): number[];
@@ -45,7 +45,7 @@ export function explicitPads(spatial: Shape, kernel: readonly number[], attribut
   const total: number[] = [];
   for (const [i, k] of kernel.entries()) {
     const [size, stride, reach] = [spatial[i], strides?.[i] ?? 1, (dilations?.[i] ?? 1) * (k - 1)];
-    // Unstrided, there are as many windows as elements.
+    // With a stride of 1, there is one window per element.
     if (stride === 1) total.push(reach);
     else if (typeof size === 'number')
       total.push(Math.max(0, (Math.ceil(size / stride) - 1) * stride + reach + 1 - size));

@@ -13,10 +13,10 @@ export function subgraphs({ attributes }: Node): readonly Graph[] {
   return found ?? NONE;
 }
 
-/** Of nearly all nodes; they are asked often. */
+/** Shared by nearly all nodes, because this is called often. */
 const NONE: readonly Graph[] = [];
 
-/** The graph that an attribute of a node holds. */
+/** The graph in an attribute of a node. */
 export function subgraph({ attributes }: Node, name: string): Graph | undefined {
   const attribute = attributes[name];
   return attribute?.kind === 'graph' ? attribute.value : undefined;
@@ -32,14 +32,14 @@ export function withSubgraphs(node: Node, change: (graph: Graph) => Graph): Node
   return { ...node, attributes: Object.fromEntries(attributes) };
 }
 
-/** Names of the values that a node reads, those that its subgraphs take from outside included. */
+/** Names of the values that a node reads, including those that its subgraphs read from outside. */
 export function readsOf(node: Node): readonly string[] {
   const own = node.inputs.includes('') ? node.inputs.filter((name) => name !== '') : node.inputs;
   const graphs = subgraphs(node);
   return graphs.length ? [...own, ...graphs.flatMap(capturedIn)] : own;
 }
 
-/** Names of the values that only a node's subgraphs read, and the node itself does not. */
+/** Names of the values that only a node's subgraphs read, and not the node itself. */
 export function capturedBy(node: Node): readonly string[] {
   const graphs = subgraphs(node);
   if (graphs.length === 0) return NO_NAMES;
@@ -49,7 +49,7 @@ export function capturedBy(node: Node): readonly string[] {
 
 const NO_NAMES: readonly string[] = [];
 
-/** Names of the values that a node's subgraphs are given and compute. */
+/** Names of the values that a node's subgraphs receive and compute. */
 export const innerNames = (node: Node): readonly string[] =>
   subgraphs(node).flatMap(({ inputs, nodes }) => [
     ...inputs.map(({ name }) => name),
@@ -76,7 +76,7 @@ export function readersIn(nodes: readonly Node[]): Map<string, Node[]> {
   return readers;
 }
 
-/** Names of the values that a graph takes from the graphs around it. */
+/** Names of the values that a graph reads from enclosing graphs. */
 export function capturedIn(graph: Graph): string[] {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
   for (const { outputs } of graph.nodes) for (const output of outputs) own.add(output);

@@ -42,7 +42,7 @@ export type TensorData =
 
 /**
  * A constant of a model. `float16` and `bfloat16` are kept as their bits in a `Uint16Array`; `bool` is a `Uint8Array`;
- * complex types have two numbers an element; types under 8 bits stay packed as in the file.
+ * complex types have two numbers per element; types under 8 bits stay packed as in the file.
  */
 export interface Tensor<S extends readonly number[] = readonly number[]> {
   readonly type: DataType;

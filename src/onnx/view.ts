@@ -3,27 +3,28 @@ import type { Graph, Node } from './model.ts';
 import { producersIn, readersIn } from './subgraphs.ts';
 import type { Tensor } from './tensor.ts';
 
-/** Copies of copies that are followed: exporters write a few. */
+/** The longest chain of copies to follow: exporters write a few. */
 export const MOST_COPIES = 1000;
 
 /** A graph, a graph under construction, or nodes alone. */
 type Viewed = { readonly nodes: readonly Node[] } & Partial<Pick<Graph, 'outputs' | 'initializers'>>;
 
-/** What is known of a graph's values from elsewhere. */
+/** Facts about a graph's values that are not in the graph. */
 interface Knowledge {
   /** Types and shapes. */
   readonly values?: ReadonlyMap<string, Typed>;
-  /** Contents, besides those of initializers. */
+  /** Contents, in addition to those of initializers. */
   readonly constants?: ReadonlyMap<string, Tensor>;
-  /** Initializers that train, so that their contents are not known. */
+  /** Initializers that train, so their contents may change. */
   readonly trainable?: ReadonlySet<string>;
-  /** Values that are read by their names, besides the graph's outputs. */
+  /** Values that are read by their names, in addition to the graph's outputs. */
   readonly named?: readonly string[];
 }
 
 /**
- * A graph, indexed by its values: which node computes one, and which nodes read it. A view is of one graph, which may not change while
- * the view is in use: a pass makes a new graph, and the next pass a new view. Each index is built when it is first needed, once.
+ * A graph, indexed by its values: the node that computes each, and the nodes that read it. A view belongs to one graph, which must not
+ * change
+ * while the view is in use: a pass creates a new graph, and the next pass a new view. Each index is built on first use.
  */
 export class GraphView {
   readonly nodes: readonly Node[];
@@ -41,13 +42,13 @@ export class GraphView {
     this.outputs = new Set([...outputs.map(({ name }) => name), ...(known.named ?? [])]);
   }
 
-  /** The node that computes a value; none computes inputs and initializers. */
+  /** The node that computes a value; undefined for inputs and initializers. */
   producer(name: string): Node | undefined {
     this.producers ??= producersIn(this.nodes);
     return this.producers.get(name);
   }
 
-  /** The nodes that read a value, in order, each once; a node reads what its subgraphs read. */
+  /** The nodes that read a value, in order and without repeats; the reads of a subgraph count for its node. */
   readers(name: string): readonly Node[] {
     this.readersByName ??= readersIn(this.nodes);
     return this.readersByName.get(name) ?? NO_NODES;
@@ -59,18 +60,18 @@ export class GraphView {
     return this.places.get(node)!;
   }
 
-  /** Whether a value is read by its name, as the graph's outputs are. */
+  /** Whether a value is read by its name, like the graph's outputs. */
   isOutput(name: string): boolean {
     return this.outputs.has(name);
   }
 
-  /** The node that alone reads a value. */
+  /** The only reader of a value. */
   onlyReader(name: string): Node | undefined {
     const readers = this.readers(name);
     return readers.length > 1 || this.isOutput(name) ? undefined : readers[0];
   }
 
-  /** The standard node that computes a value which one node alone reads. */
+  /** The standard node that computes a value, if only one node reads the value. */
   inner(name: string): Node | undefined {
     const node = this.producer(name);
     return node?.domain === '' && this.onlyReader(name) ? node : undefined;
@@ -88,7 +89,7 @@ export class GraphView {
     return this.known.values?.get(name) ?? this.initializers.get(name);
   }
 
-  /** Back from a value through nodes that pass their first input on: the first value that no such node computes. */
+  /** Walks back from a value through nodes that pass their first input on, to the first value that no such node computes. */
   through(name: string, passesOn: (node: Node) => boolean, most = Number.POSITIVE_INFINITY): string {
     let source = name;
     for (let passed = 0; passed < most; passed++) {

@@ -7,13 +7,13 @@ import { onnx } from './generated/onnx.js';
 import type { Attribute, Graph, Model, Node, ValueInfo } from './model.ts';
 import type { Tensor } from './tensor.ts';
 
-/** Protocol buffers end here: a message has at most 2 GiB. */
+/** The limit of protocol buffers: a message has at most 2 GiB. */
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
 /**
  * Encodes a model as one `ModelProto`.
  *
- * @throws ThawError `bad-model` when it would pass the 2 GiB that such a message can have
+ * @throws ThawError `bad-model` if it would exceed the 2 GiB limit of a message
  */
 export function writeModel(model: Model): Uint8Array {
   const { length, parts } = modelParts(model);
@@ -26,7 +26,7 @@ export function writeModel(model: Model): Uint8Array {
   return bytes;
 }
 
-/** An encoded model, to be written part by part. A part is valid until the next is taken. */
+/** An encoded model, to be written part by part. A part is valid until the next is read. */
 export interface ModelParts {
   readonly length: number;
   readonly parts: Iterable<Uint8Array>;
@@ -35,7 +35,7 @@ export interface ModelParts {
 /**
  * `writeModel` in parts: data of large tensors are not copied, and are read from their file only when they are written.
  *
- * @throws ThawError `bad-model` when it would pass the 2 GiB that a message can have
+ * @throws ThawError `bad-model` if it would exceed the 2 GiB limit of a message
  */
 export function modelParts(model: Model): ModelParts {
   const message = messageOf(model);
@@ -43,14 +43,14 @@ export function modelParts(model: Model): ModelParts {
   if (length > MESSAGE_LIMIT) {
     throw new ThawError(
       'bad-model',
-      `the model takes ${length} bytes, more than one ONNX file can hold`,
+      `the model takes ${length} bytes, more than fits into one ONNX file`,
       'Write it with external data',
     );
   }
   return { length, parts: { [Symbol.iterator]: () => bytesIn(message) } };
 }
 
-/** Whether a model fits into one file. @param most bytes of a file, no more than a message can have */
+/** Whether a model fits into one file. @param most bytes of a file, at most the limit of a message */
 export const fitsOneFile = (model: Model, most: number = MESSAGE_LIMIT): boolean => lengthOf(messageOf(model)) <= most;
 
 /** A message's bytes, with tensors among them. */
@@ -61,7 +61,7 @@ const isTensor = (part: Uint8Array | Tensor): part is Tensor => !(part instanceo
 const lengthOf = (message: Message): number =>
   message.reduce((all, part) => all + (isTensor(part) ? byteLengthOf(part) : part.length), 0);
 
-/** Bytes that are worth a part of their own. */
+/** Smaller parts are joined. */
 const WORTHWHILE = 2 ** 16;
 
 function* bytesIn(message: Message): Generator<Uint8Array> {
@@ -69,7 +69,7 @@ function* bytesIn(message: Message): Generator<Uint8Array> {
   for (const part of message) {
     for (const piece of isTensor(part) ? piecesOf(part) : [part]) {
       if (piece.length < WORTHWHILE) {
-        // A piece is valid until the next is taken.
+        // A piece is valid until the next is read.
         small.push(isTensor(part) ? piece.slice() : piece);
         continue;
       }
@@ -81,7 +81,7 @@ function* bytesIn(message: Message): Generator<Uint8Array> {
   if (small.length) yield joined(small);
 }
 
-/** A field that holds a message, before its contents. */
+/** The start of a field that contains a message. */
 const opened = (field: number, length: number): Uint8Array =>
   new $protobuf.Writer()
     .uint32((field << 3) | 2)
@@ -91,7 +91,7 @@ const opened = (field: number, length: number): Uint8Array =>
 /** Smaller tensors are encoded with the rest. */
 const APART = 4096;
 
-/** As `ModelProto.encode` would write it, field by field in their order. */
+/** Encodes field by field, in the order of `ModelProto.encode`. */
 function messageOf(model: Model): Message {
   const graph = graphMessage(model.graph);
   return [
@@ -165,7 +165,7 @@ const nodeProto = (node: Node): onnx.NodeProto.$Properties => ({
   $unknowns: node.unknown as Uint8Array[] | undefined,
 });
 
-// Long's low and high halves are all that protobufjs reads of a 64-bit integer.
+// protobufjs reads only Long's low and high halves of a 64-bit integer.
 const integer = (value: number | bigint): number =>
   typeof value === 'number'
     ? value

@@ -20,9 +20,9 @@ describe('a graph that cannot be is refused where it is read', () => {
         ['Relu', ['a'], ['b']],
         ['Relu', ['b'], ['y']],
       ]),
-      /node "(Add\/a|Relu\/b)" reads "(a|b)", which is computed from what it gives: the graph goes in a circle/,
+      /node "(Add\/a|Relu\/b)" reads "(a|b)", which depends on the node's own result: the graph has a cycle/,
     ],
-    ['a node that reads itself', modelOf([['Identity', ['y'], ['y']]]), /goes in a circle/],
+    ['a node that reads itself', modelOf([['Identity', ['y'], ['y']]]), /has a cycle/],
     [
       'a circle in a subgraph',
       modelOf([
@@ -33,7 +33,7 @@ describe('a graph that cannot be is refused where it is read', () => {
           { then_branch: body([['Identity', ['o'], ['o']]]), else_branch: body([['Relu', ['x'], ['o']]]) },
         ],
       ]),
-      /Identity node "Identity\/o" reads "o".*circle/,
+      /Identity node "Identity\/o" reads "o".*cycle/,
     ],
     [
       'a value given twice',
@@ -41,10 +41,10 @@ describe('a graph that cannot be is refused where it is read', () => {
         ['Relu', ['x'], ['y']],
         ['Neg', ['x'], ['y']],
       ]),
-      /Neg node "Neg\/y" gives "y", a value that is there already/,
+      /Neg node "Neg\/y" gives "y", but another value has this name/,
     ],
-    ['an input that is computed', modelOf([['Relu', ['x'], ['x']]], { outputs: { x: [1] } }), /circle|there already/],
-    ['an output of no node', modelOf([['Relu', ['x'], ['z']]]), /the graph gives "y", which is none of its values/],
+    ['an input that is computed', modelOf([['Relu', ['x'], ['x']]], { outputs: { x: [1] } }), /cycle|another value/],
+    ['an output of no node', modelOf([['Relu', ['x'], ['z']]]), /the graph has the output "y", but no value of this name/],
     ['a node without a result', modelOf([['Relu', ['x'], ['']]]), /Relu node "Relu\/" gives no value/],
     ['a node without an operator', modelOf([['', ['x'], ['y']]]), /the node "\/y" has no operator/],
     ['a name of JavaScript’s own', modelOf([['Relu', ['x'], ['__proto__']]], { outputs: {} }), /called "__proto__"/],
@@ -56,7 +56,7 @@ describe('a graph that cannot be is refused where it is read', () => {
     [
       'a switch that is 64',
       modelOf([['ReduceMean', ['x'], ['y'], { keepdims: 64 }]]),
-      /the attribute "keepdims" of ReduceMean node "ReduceMean\/y" is 64, and has to be 0 or 1/,
+      /the attribute "keepdims" of ReduceMean node "ReduceMean\/y" is 64, but must be 0 or 1/,
     ],
     [
       'a size below zero',
@@ -157,7 +157,7 @@ describe('a loop that never ends is refused where it is read', () => {
     [
       'its condition is passed on',
       loop(['', 'yes', 'x'], copy),
-      /Loop node "Loop\/y" never ends: .* has no number of steps/,
+      /Loop node "Loop\/y" never ends: .* has no limit on its steps/,
     ],
     ['its condition is a constant', loop(['', '', 'x'], constant), /never ends/],
     ['it takes 2^40 steps', loop(['many', 'yes', 'x'], copy), /never ends: .* it takes 1099511627776 steps/],

@@ -50,6 +50,6 @@ describe('a symbolic size where a number is needed', () => {
     expect(staticSize(map, -1)).toBe(8);
     expect(() => staticSize(map, 0)).toThrow('the size of axis 0 of "map", [N,6,8,8], is not known when compiling');
     expect(() => b.pad(map, [1, 0, 0, 0], [0, 0, 0, 0])).toThrow('Pad: axis 0 of [N,6,8,8] is symbolic');
-    expect(() => b.concat([map, map], 0)).toThrow('Concat: symbolic sizes are not added');
+    expect(() => b.concat([map, map], 0)).toThrow('Concat: symbolic sizes cannot be added');
   });
 });

@@ -1,9 +1,9 @@
 import { float, type GraphBuilder, type SpatialAttributes, sameShape, type Value } from '../../onnx/index.ts';
 
 /**
- * Adjoint operators: the gradients for which ONNX has no operator, as nodes of the domain `thaw`. A rule emits them by name;
- * `src/compiler/kernels` later replaces each by standard operators, in the way that is quickest for the shapes and the device. So rules
- * stay formulas, and know nothing of layouts.
+ * Adjoint operators: gradients for which ONNX has no operator, as nodes of the domain `thaw`. A rule emits them by name. Later,
+ * `src/compiler/kernels` replaces each with the standard operators that are fastest for the shapes and the device. So rules
+ * stay formulas and do not depend on memory layouts.
  */
 export const ADJOINT_DOMAIN = 'thaw';
 
@@ -25,11 +25,11 @@ function emit(
   return b.emit(op, inputs, [{ type: like.type, shape: like.shape }], { ...attributes }, { domain: ADJOINT_DOMAIN })[0];
 }
 
-/** ∂x of y = conv(x, w). Inputs ∂y, w and x, of which x gives the shape only. */
+/** ∂x of y = conv(x, w). Inputs: ∂y, w and x. Only the shape of x is read. */
 export const convInputGradient = (b: GraphBuilder, dy: Value, w: Value, x: Value, a: ConvolutionAttributes): Value =>
   emit(b, 'ConvInputGradient', [dy, w, x], x, { ...a });
 
-/** ∂w of y = conv(x, w). Inputs x, ∂y and w, of which w gives the shape only. */
+/** ∂w of y = conv(x, w). Inputs: x, ∂y and w. Only the shape of w is read. */
 export const convWeightGradient = (b: GraphBuilder, x: Value, dy: Value, w: Value, a: ConvolutionAttributes): Value =>
   emit(b, 'ConvWeightGradient', [x, dy, w], w, { ...a });
 
@@ -58,8 +58,8 @@ export const averagePoolGradient = (
 ): Value => emit(b, 'AveragePoolGradient', [dy, x], x, { ...a });
 
 /**
- * y = (x − μ)/√(σ² + ε)·γ + β with μ and σ² the batch's own, which are given, with n, the number of elements of a channel. As one
- * operator it has a gradient of a few passes over memory; taken apart, one of dozens.
+ * y = (x − μ)/√(σ² + ε)·γ + β. The inputs include the batch's μ and σ², and n, the number of elements of a channel. The gradient of this
+ * single operator takes a few passes over memory; separate operators would take dozens.
  */
 export const normalizeBatch = (
   b: GraphBuilder,
@@ -67,11 +67,11 @@ export const normalizeBatch = (
   epsilon: number,
 ): Value => b.emit('NormalizeBatch', inputs, [inputs[0]], { epsilon: float(epsilon) }, { domain: ADJOINT_DOMAIN })[0];
 
-/** ∂x of y = gelu(x) = x·Φ(x). Taken apart it is nine passes over memory, which are better made on parts that fit into the caches. */
+/** ∂x of y = gelu(x) = x·Φ(x). Written out, it takes nine passes over memory, which are faster on blocks that fit into the caches. */
 export const geluGradient = (b: GraphBuilder, x: Value, dy: Value): Value =>
   b.emit('GeluGradient', [x, dy], [x], {}, { domain: ADJOINT_DOMAIN })[0];
 
-/** Positions of the inputs of which adjoint operators read only the shape. */
+/** Positions of the inputs that adjoint operators read for their shape only. */
 export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   ConvInputGradient: [2],
   ConvWeightGradient: [2],
@@ -79,6 +79,9 @@ export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   AveragePoolGradient: [1],
 };
 
-/** x, but not before `trigger` is known: what is computed from it is computed late. The first axis of both is not known when compiling. */
+/**
+ * Returns x, but not before `trigger` is computed, so that everything computed from x waits too. Both first axes are unknown at compile
+ * time.
+ */
 export const late = (b: GraphBuilder, x: Value, trigger: Value): Value =>
   b.emit('Late', [x, trigger], [x], {}, { domain: ADJOINT_DOMAIN })[0];

@@ -18,9 +18,9 @@ import { UnsupportedOperator } from './unsupported.ts';
 export interface DifferentiateOptions {
   /** Contents of values that are computed from constants and static shapes only. */
   readonly known?: ReadonlyMap<string, Tensor>;
-  /** Takes an operator that a gradient has to pass and cannot. By default it throws; if it does not, the gradient is zero. */
+  /** Called for an operator without a gradient on a path that needs one. Throws by default; if it returns, the gradient is zero. */
   readonly refused?: (error: UnsupportedOperator) => void;
-  /** Gives rules the values of the forward pass. By default they are kept until then. */
+  /** Gives rules the values of the forward pass. By default they are kept in memory until then. */
   readonly recall?: Recall;
 }
 
@@ -29,7 +29,7 @@ export interface DifferentiateOptions {
  * differentiation, node by node from the last to the first.
  *
  * @param loss a scalar of the graph
- * @param wanted names of values (parameters, usually); nothing that only others would need is emitted
+ * @param wanted names of values (usually parameters); only the nodes that these need are emitted
  * @returns the gradient of each wanted value that the loss depends on, of that value's shape
  * @throws ThawError `unsupported-operator` when a gradient has to pass through an operator without a rule
  */
@@ -55,13 +55,13 @@ interface Pass {
   readonly b: GraphBuilder;
   readonly known: ReadonlyMap<string, Tensor>;
   readonly nodes: readonly Node[];
-  /** Values whose gradients are wanted, and all that depend on them. */
+  /** Values whose gradients are wanted, and all values that depend on them. */
   readonly active: ReadonlySet<string>;
   readonly refused: (error: UnsupportedOperator) => void;
   readonly recall: Recall;
 }
 
-/** From the gradients of some results of the nodes to those of all that they were computed from. */
+/** From the gradients of some results of the nodes to the gradients of all values behind those results. */
 function backpropagate(pass: Pass, seeds: ReadonlyMap<string, Value>): Map<string, Value> {
   const { b, nodes, active } = pass;
   const gradients = new Map(seeds);
@@ -89,9 +89,9 @@ function gradientsOf(
     }
     const captured = capturedBy(node).find((name) => active.has(name));
     if (captured !== undefined)
-      throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, where no gradient follows`);
+      throw new UnsupportedOperator(node, `it takes "${captured}" into its subgraph, which no gradient enters`);
     if (node.op !== 'DequantizeLinear' && standsForFloat(b, active, node) !== undefined)
-      throw new UnsupportedOperator(node, 'it computes in whole numbers');
+      throw new UnsupportedOperator(node, 'it computes with integers');
     const inputGradients = ruleFor(node)(ruleContext(pass, node, gradients));
     return node.inputs.flatMap((name, i) => {
       const gradient = inputGradients[i];
@@ -101,19 +101,19 @@ function gradientsOf(
     });
   } catch (error) {
     refused(asRefusal(error as Error, node));
-    // A sequence or an optional has no zeros of its own; nothing before it gets a gradient.
+    // Sequences and optionals have no zeros, so nothing before them gets a gradient.
     const floats = reads.filter((name) => b.has(name));
     return floats.map((name) => [name, b.full(0, b.value(name), gradientType(b.value(name)))] as const);
   }
 }
 
-/** Rules cover the cases that occur. If the builder cannot write one (usually for an unknown size), the node is refused like any other. */
+/** Turns a builder's error (usually an unknown size) into a refusal that names the node. */
 function asRefusal(error: Error, node: Node): UnsupportedOperator {
   if (error instanceof UnsupportedOperator && error.node === node) return error;
   return new UnsupportedOperator(node, error.message, { cause: error });
 }
 
-/** A float, also for the whole numbers that stand for one. */
+/** The type of a gradient: float32 if the value is an integer that stands for a float. */
 const gradientType = ({ type }: Value) => (isFloat(type) ? type : 'float32');
 
 function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string, gradient: Value): void {
@@ -122,9 +122,9 @@ function accumulate(b: GraphBuilder, gradients: Map<string, Value>, name: string
 }
 
 /**
- * Names of all values that may change smoothly with the given ones, these included. A gradient stops at operators of derivative zero, and
- * at the whole numbers that an operator with a rule computes (indices). Any other result counts, be it a float, a sequence, or what
- * an operator without a rule computes: so no gradient is lost on the way to the loss without a refusal.
+ * Names of the given values and of all values that may change smoothly with them. A gradient stops at operators of derivative zero, and
+ * at integers (indices) that an operator with a rule computes. Every other result counts (floats, sequences, results of
+ * operators without a rule), so that no gradient is lost silently on its way to the loss.
  */
 export function dependents(b: GraphBuilder, nodes: readonly Node[], names: readonly string[]): Set<string> {
   const result = new Set(names);
@@ -174,7 +174,7 @@ function ruleContext(pass: Pass, node: Node, gradients: ReadonlyMap<string, Valu
     known: contents,
     constant: (input) => numbersOf(contents(input) ?? refuse(`its input "${input.name}" is not known when compiling`)),
     composed: (compute) => {
-      // Copies under new names: all that is computed from them is new, and lies between them and the results.
+      // Copies under new names: every value computed from them is new, and lies between them and the results.
       const copies = inputs.map((input) => input && b.identity(input, `${input.name}.copy`));
       const solve = () => {
         const before = b.nodes.length;

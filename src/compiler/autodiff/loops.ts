@@ -14,7 +14,7 @@ import {
 } from '../../onnx/index.ts';
 import { UnsupportedOperator } from './unsupported.ts';
 
-/** From the gradients of some results of nodes to those of all that they were computed from. */
+/** From the gradients of some results of nodes to the gradients of all values behind those results. */
 type Backpropagate = (
   nodes: readonly Node[],
   seeds: ReadonlyMap<string, Value>,
@@ -24,13 +24,13 @@ type Backpropagate = (
 
 interface Loop {
   readonly body: Graph;
-  /** The body's names for the number of the step and for its states. */
+  /** The body's names for the step number and for its states. */
   readonly counter: string;
   readonly states: readonly string[];
   /** The body's results: the states' next values, then one element of each list. */
   readonly next: readonly string[];
   readonly elements: readonly string[];
-  /** Names of all that the body computes and is given. */
+  /** Names of all values that the body computes or receives. */
   readonly inner: ReadonlySet<string>;
 }
 
@@ -58,9 +58,9 @@ const loopOf = (b: GraphBuilder, node: Node): Loop => {
 };
 
 /**
- * The gradients of a `Loop`: a second loop that runs through the steps from the last to the first. In each it takes the values that the step
- * computed, and takes the gradients of the states one step back; those of what all steps read add up. The first loop is replaced by one
- * that remembers the values that this needs.
+ * The gradients of a `Loop`: a second loop that runs through the steps in reverse. Each step reads the values of its forward step and
+ * passes the states' gradients one step back. Gradients of values that all steps read are summed. A loop that also
+ * returns the values needed here replaces the first one.
  *
  * @param reads active values that the loop reads
  * @param gradients of its results
@@ -127,8 +127,8 @@ interface StepResults {
 /**
  * Emits a `Loop`.
  *
- * @param trips the number of steps, int64 without axes
- * @param body emits a step, of which it is given the number, int64 without axes
+ * @param trips the number of steps, an int64 scalar
+ * @param body emits a step, given its number, an int64 scalar
  * @param length of the lists
  * @returns the states' last values, the lists, and the names of all values that the body reads
  */
@@ -145,7 +145,7 @@ export function emitLoop(
   const given = states.map(({ type, shape }) => b.input(b.unique(`${name}/state`), type, shape));
   const inside = b.within(() => {
     const { states: next, elements = [] } = body(step, given);
-    // A result must be computed in the body, and be no other result as well.
+    // The body must compute each result, and must return it once only.
     const copy = (value: Value, i: number) => b.identity(value, `${name}/result_${i}`);
     return {
       next: next.map(copy),
@@ -177,9 +177,9 @@ export function emitLoop(
   };
 }
 
-/** Values of each step of a loop, which become lists that the loop gives as well. */
+/** Values of each step of a loop. The loop returns them as additional lists. */
 class Remembered {
-  /** The number of steps that the loop took, and of the last one. */
+  /** The number of steps that the loop ran, and the number of the last step. */
   readonly trips: Value;
   readonly last: Value;
   private readonly lists = new Map<string, Value>();
@@ -196,7 +196,7 @@ class Remembered {
     this.last = b.sub(this.trips, 1);
   }
 
-  /** The value that a step of the body computed. */
+  /** The value that the body computed in a step. */
   recall(value: Value, at: Value): Value {
     const { b, loop } = this;
     if (value.name === loop.counter) return at;
@@ -212,7 +212,7 @@ class Remembered {
     return list;
   }
 
-  /** Replaces the loop by one that gives the lists that are read, and that of its steps' numbers. */
+  /** Replaces the loop with one that also returns the lists that are read, and the list of step numbers. */
   place(read: ReadonlySet<string>): void {
     const { b, node, loop } = this;
     const lists = [...this.lists].filter(([name, list]) => name === loop.counter || read.has(list.name));

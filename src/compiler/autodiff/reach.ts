@@ -1,4 +1,4 @@
-/** Which values a gradient can reach, by the operators alone. */
+/** Which values a gradient can reach, judged by the operators alone. */
 import { type Node, readsOf } from '../../onnx/index.ts';
 import { own } from '../../own.ts';
 import { differentiability } from './registry.ts';
@@ -6,7 +6,7 @@ import { differentiability } from './registry.ts';
 /** `TensorProto.DataType` of floats: FLOAT, FLOAT16, DOUBLE, BFLOAT16. */
 const FLOATS = new Set([1, 10, 11, 16]);
 
-/** Inputs that set an operator up, by position: no gradient is taken with respect to them. */
+/** Inputs that configure an operator, by position: no gradient is taken with respect to them. */
 const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
   Resize: [undefined, 'its region', 'its scales'],
   Upsample: [undefined, 'its scales'],
@@ -17,10 +17,10 @@ const SETTINGS: Readonly<Record<string, readonly (string | undefined)[]>> = {
   STFT: [undefined, undefined, 'its window'],
 };
 
-/** The name of what an input sets up, if it does. */
+/** The name of the setting that an input configures, if any. */
 export const settingAt = ({ op }: Node, at: number): string | undefined => own(SETTINGS, op)?.[at];
 
-/** The values from which one of the outputs can be reached by gradients, these included. */
+/** The given outputs, and the values from which a gradient path leads to one of them. */
 export function smoothlyReaching(nodes: readonly Node[], outputs: Iterable<string>): Set<string> {
   const reaching = new Set(outputs);
   for (const node of [...nodes].reverse()) {
@@ -30,7 +30,7 @@ export function smoothlyReaching(nodes: readonly Node[], outputs: Iterable<strin
   return reaching;
 }
 
-/** The values that a gradient may go to from a node: none from operators of derivative zero, and from those that make whole numbers. */
+/** The inputs that a node's gradient may go to: none for operators of derivative zero, and none for operators that compute integers. */
 export function gradientInputs(node: Node): string[] {
   const { op, domain, inputs, attributes } = node;
   const isWhole = op === 'Cast' && attributes.to?.kind === 'int' && !FLOATS.has(Number(attributes.to.value));

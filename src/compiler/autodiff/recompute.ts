@@ -1,14 +1,15 @@
 import type { GraphBuilder, Node, Value } from '../../onnx/index.ts';
 import { late } from './adjoint.ts';
 
-/** Gives a value of the forward pass to the backward pass, in which `trigger` is known by then. */
+/** Gives the backward pass a value of the forward pass; `trigger` is computed by then. */
 export type Recall = (value: Value, trigger: Value | undefined) => Value;
 
 /**
- * Values that are computed anew where the backward pass asks for them, from what is kept.
+ * Recomputes values of the forward pass from kept ones when the backward pass asks for them.
  *
- * @param remade nodes of the forward pass whose results are
- * @param varying names of the values that vary with the data; of the others, which would be computed early, only a node's first input waits
+ * @param remade nodes of the forward pass whose results are recomputed
+ * @param varying names of the values that vary with the data; for the others, which would be computed early, only a node's first input
+ *   waits
  */
 export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying: ReadonlySet<string>): Recall {
   const producers = new Map([...remade].flatMap((node) => resultsOf(node).map((name) => [name, node] as const)));
@@ -28,7 +29,7 @@ export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying
       anew.set(name, results[i]);
     });
   };
-  /** What a value is computed from comes first: a chain of thousands would be too deep for calls in calls. */
+  /** Operands come first. A chain of thousands would be too deep for recursion. */
   const recall = (value: Value, trigger: Value): Value => {
     const open = [value.name];
     while (open.length) {
@@ -45,9 +46,9 @@ export function computedAnew(b: GraphBuilder, remade: ReadonlySet<Node>, varying
   return (value, trigger) => (trigger && canBeLate(trigger) ? recall(value, trigger) : value);
 }
 
-/** The results that are made anew. The statistics of a layer normalization are small and stay. */
+/** The results that are recomputed. The statistics of a layer normalization are small and stay. */
 export const resultsOf = ({ op, outputs }: Node): readonly string[] =>
   op === 'LayerNormalization' ? outputs.slice(0, 1) : outputs;
 
-/** Whether a value's first axis, which a runtime learns when it computes the value, can tell that another one is to come after it. */
+/** Whether a value's first axis is known only at run time, so that it can delay another value. */
 export const canBeLate = ({ shape: [batch] }: Value): boolean => typeof batch === 'string';

@@ -52,7 +52,7 @@ export const FAMILIES: Readonly<Record<string, Rules>> = {
   quantization,
 };
 
-/** Rules by domain ('' is the ONNX standard), written for the newest meaning of each operator: older models are upgraded first. */
+/** Rules by domain ('' is the ONNX standard), for the newest version of each operator: older models are upgraded first. */
 export const RULES: Readonly<Record<string, Rules>> = {
   '': Object.assign({}, ...Object.values(FAMILIES)),
   'com.microsoft': {
@@ -66,7 +66,7 @@ export const RULES: Readonly<Record<string, Rules>> = {
   [ADJOINT_DOMAIN]: batchStatistics,
 };
 
-/** Whether an operator has a gradient rule, a gradient of zero by nature, or neither, so that what is before it cannot train. */
+/** Whether an operator has a gradient rule, a gradient of zero by nature, or neither. In the last case, nothing before it can train. */
 export function differentiability(op: string, domain = ''): 'rule' | 'zero' | 'none' {
   if (hasRule(op, domain)) return 'rule';
   return Object.hasOwn(ZERO, domain) && ZERO[domain].includes(op) ? 'zero' : 'none';

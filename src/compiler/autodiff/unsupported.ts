@@ -1,10 +1,10 @@
 import { ThawError } from '../../errors.ts';
 import { labelOf, type Node } from '../../onnx/index.ts';
 
-/** The operator as documentation names it: with its domain, unless that is the ONNX standard. */
+/** The operator's name in documentation: with its domain, unless that is the ONNX standard. */
 export const operatorName = ({ op, domain }: Node): string => (domain ? `${domain}.${op}` : op);
 
-/** A node that no gradient passes. */
+/** A gradient has to pass through a node without a rule. */
 export class UnsupportedOperator extends ThawError {
   constructor(
     readonly node: Node,

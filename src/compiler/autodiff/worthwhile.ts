@@ -1,4 +1,4 @@
-/** Which results of the forward pass are worth computing anew for the backward pass. */
+/** Chooses the results of the forward pass that are worth recomputing for the backward pass. */
 import {
   ELEMENTWISE,
   elementsIn,
@@ -13,20 +13,20 @@ import { ADJOINT_DOMAIN, SHAPE_INPUTS } from './adjoint.ts';
 import { canBeLate, computedAnew, type Recall, resultsOf } from './recompute.ts';
 
 export interface Passes {
-  /** Nodes of the forward pass, without those that nothing trainable reaches. */
+  /** Nodes of the forward pass that trainable parameters reach. */
   readonly forward: readonly Node[];
-  /** Nodes of a backward pass that keeps all it reads. */
+  /** Nodes of a backward pass that keeps all values it reads. */
   readonly backward: readonly Node[];
-  /** Names of the values that vary with the data and that the forward pass does not compute; other inputs cost little and stay. */
+  /** Names of the values that vary with the data and that the forward pass does not compute; other inputs cost little and are kept. */
   readonly data: readonly string[];
-  /** Names of the values that depend on what trains. */
+  /** Names of the values that depend on trained parameters. */
   readonly active: ReadonlySet<string>;
 }
 
-/** Columns of a product from which on a pass over its operand is little beside it, and the two products of its gradient. */
+/** With this many columns, a product and the two products of its gradient cost far more than a pass over its operand. */
 const MANY_COLUMNS = 128;
 
-/** Multiplications of a product for each element, in those of the forward pass for each that is kept, up to which it is made anew. */
+/** A product with at most this many times the forward pass's multiplications per kept element is recomputed. */
 const CHEAP_PRODUCT = 3;
 
 const ONE_PASS = new Set([...ELEMENTWISE.keys(), 'BatchNormalization', 'LayerNormalization']);
@@ -36,7 +36,7 @@ const FEW_PASSES = new Set(
 );
 const PRODUCTS = new Set(['MatMul', 'Gemm', 'FusedMatMul']);
 
-/** Whether a node takes a weight apart: kept until the backward pass, its results would be a second copy of it. */
+/** Whether a node splits a weight: its results, kept until the backward pass, would be a second copy of the weight. */
 const isPartOfWeights = ({ op, domain, inputs }: Node, varying: ReadonlySet<string>) =>
   op === 'Split' && domain === '' && !inputs.some((name) => varying.has(name));
 
@@ -46,10 +46,10 @@ const isFewPasses = ({ op, domain }: Node) => domain === '' && FEW_PASSES.has(op
 const isProduct = ({ op, domain }: Node) => PRODUCTS.has(op) && (domain === '' || domain === 'com.microsoft');
 
 /**
- * What costs next to nothing: operands of large products that one pass makes of what is kept anyway, as normalizations and activations ahead of dense
- * layers.
+ * Recomputes values that cost next to nothing: operands of large products that one pass computes from kept values, such as normalizations
+ * and activations ahead of dense layers.
  *
- * @returns undefined where there is nothing of the kind
+ * @returns undefined if there are none
  */
 export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | undefined {
   const { varying, kept } = survey(passes);
@@ -73,8 +73,9 @@ export function recomputedFreely(b: GraphBuilder, passes: Passes): Recall | unde
 }
 
 /**
- * What costs little: activations and normalizations, and between values that all which follows is computed from (the sums of a residual network)
- * products, softmax, and what takes them apart. Convolutions stay. (Chen and others, Training Deep Nets with Sublinear Memory Cost, 2016.)
+ * Recomputes values that cost little: activations and normalizations. Between the sums of a residual network (values that all later ones
+ * are computed from), also products, softmax, and operators that split them. Convolutions are kept. (Chen et al., Training Deep Nets with
+ * Sublinear Memory Cost, 2016.)
  */
 export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   const { varying, kept } = survey(passes);
@@ -84,7 +85,7 @@ export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   const elements = [...kept].reduce((all, name) => all + (varying.has(name) ? elementsOf(b, name) : 0), 0);
   const affordable = (CHEAP_PRODUCT * forward.reduce((all, node) => all + multiplications(b, node), 0)) / elements;
   const remade = new Set<Node>();
-  // Whether a product is made for it.
+  // Whether recomputing it takes a product.
   const deep = new Map<string, boolean>();
   for (const node of forward) {
     const [y] = node.outputs;
@@ -111,7 +112,7 @@ export function recomputed(b: GraphBuilder, passes: Passes): Recall {
   return computedAnew(b, remade, varying);
 }
 
-/** What varies with the data, and what of it a backward pass reads. */
+/** The values that vary with the data, and those of them that a backward pass reads. */
 function survey({ forward, backward, data }: Passes) {
   const varying = new Set(data);
   for (const node of forward) {
@@ -125,7 +126,7 @@ const contentsReadBy = (node: Node): readonly string[] => {
   return ignored ? node.inputs.filter((_, i) => !ignored.includes(i)) : readsOf(node);
 };
 
-/** Values that all which trains passes through: at the node that computes one, nothing else is still to be read. */
+/** Values that every path of the trained part passes through: after the node that computes one, no earlier value is still needed. */
 function waistsOf({ forward, active }: Passes, varying: ReadonlySet<string>): Set<string> {
   const crosses = (name: string) => active.has(name) && varying.has(name);
   const last = new Map(forward.flatMap((node) => readsOf(node).map((name) => [name, node] as const)));
@@ -145,16 +146,16 @@ const isSmall = (b: GraphBuilder, name: string) => {
   return !isFloat(type) && shape.length < 2;
 };
 
-/** Elements of a value for each sample. */
+/** Elements of a value per sample. */
 const elementsOf = (b: GraphBuilder, name: string): number => elementsIn(b.value(name).shape);
 
-/** Of products and convolutions, for each sample. */
+/** Multiplications of products and convolutions, per sample. */
 function multiplications(b: GraphBuilder, node: Node): number {
   const { op, inputs, outputs } = node;
   const isConvolution = op === 'Conv' || op === 'FusedConv';
   if (!isConvolution && !isProduct(node)) return 0;
   const [x, w] = inputs.slice(0, 2).map((name) => b.value(name).shape);
-  // Of one element of the result: a filter, or a row of the left operand.
+  // For one element of the result: a filter, or a row of the left operand.
   const each = isConvolution ? w.slice(1) : x.slice(plainAttributes(node).transA ? -2 : -1).slice(0, 1);
   return elementsOf(b, outputs[0]) * elementsIn(each);
 }

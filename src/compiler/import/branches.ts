@@ -19,11 +19,11 @@ import {
 import type { KnownValues } from './loops.ts';
 
 /**
- * The model with the branch that is taken in place of every `If` whose condition is known, so that gradients can follow. Those inside
- * other subgraphs stay.
+ * Replaces every `If` whose condition is known with the branch that is taken, so that gradients can pass. An `If` inside
+ * another subgraph stays.
  *
- * @param constants contents of values that are known when compiling, besides initializers
- * @returns the model itself where there is none
+ * @param constants contents of values that are known at compile time, in addition to initializers
+ * @returns the same model if it has no such `If`
  */
 export function inlineBranches(model: Model, constants: ReadonlyMap<string, Tensor>): Model {
   const { graph } = model;
@@ -41,19 +41,19 @@ export function inlineBranches(model: Model, constants: ReadonlyMap<string, Tens
   return found ? { ...model, graph: rewriter.graph } : model;
 }
 
-/** Names that a branch's values take in the graph around it. */
+/** Names of a branch's values in the graph around it. */
 interface Inlining {
-  /** Of its results. */
+  /** Of the branch's results. */
   readonly results: readonly string[];
-  /** Of values that it takes from outside, if others stand for them. */
+  /** Of values from outside that other values stand for. */
   readonly captured?: ReadonlyMap<string, string>;
 }
 
 /**
- * Writes the branch's nodes with its results under the given names, and what else it computes under names that are free.
+ * Writes the branch's nodes with its results under the given names, and its other values under free names.
  *
- * @param own names of the graph around it, to which those that are written are added
- * @returns whether it did: a weight may not get another name, under which it would no longer be found in the model that is exported
+ * @param own names of the graph around it; names that are written are added
+ * @returns false if a weight would need another name, under which the exported model would not have it
  */
 function inline(
   node: Node,
@@ -77,31 +77,31 @@ function inline(
   for (const [name, contents] of initializers) rewriter.initializers.set(name, contents);
   branch.outputs.forEach(({ name }, i) => {
     const [from, as] = [rename(name), to[i]];
-    // A result that the branch does not compute, but passes on, or gives twice.
+    // A result that the branch passes through, or returns twice.
     if (from !== as && as !== '') rewriter.emit('Identity', [from], as, {}, { name: `${node.name}/${as}` });
   });
   for (const name of [...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs), ...to]) own.add(name);
   return true;
 }
 
-/** What `Where` chooses from on the CPU. */
+/** The types that `Where` supports on the CPU. */
 const CHOSEN = new Set(['float32', 'float64', 'int32', 'int64', 'uint8']);
 
-/** A model in which both branches of an `If` are computed and one is chosen. */
+/** A model that computes both branches of an `If` and chooses one. */
 export interface Selected {
   readonly model: Model;
   /** The first result of the `If`. */
   readonly node: string;
-  /** The results of both branches, which have to be of one shape. */
+  /** The results of both branches, which must have the same shape. */
   readonly results: readonly (readonly [string, string])[];
 }
 
 /**
- * The model with both branches in place of an `If` whose results are computed from data and weights, so that gradients can follow: the
- * condition chooses each result. The values that a branch takes from outside are ones if it is not the one that is taken, so that no
- * NaN of its own comes back with a gradient.
+ * Replaces an `If` whose results depend on data and weights by both of its branches, so that gradients can pass: the
+ * condition chooses each result. The branch that is not taken reads ones instead of values from outside, so that it cannot send a NaN
+ * into a gradient.
  *
- * @param stays names of the first results of those that stay
+ * @param stays names of the first results of the `If` nodes to keep
  * @returns undefined without such an `If`
  */
 export function selectBranches(model: Model, known: KnownValues, stays: ReadonlySet<string>): Selected | undefined {
@@ -128,7 +128,7 @@ export function selectBranches(model: Model, known: KnownValues, stays: Readonly
   return undefined;
 }
 
-/** Names of the floats that are computed from data. */
+/** Names of the floats that depend on data. */
 function varyingNames(graph: Graph, constants: ReadonlyMap<string, Tensor>): Set<string> {
   const varying = new Set(dataInputsOf(graph).map(({ name }) => name));
   for (const node of graph.nodes) {
@@ -138,7 +138,7 @@ function varyingNames(graph: Graph, constants: ReadonlyMap<string, Tensor>): Set
   return varying;
 }
 
-/** Whether a node or one before it reads a float of several elements, its subgraphs included. */
+/** Whether a node or one before it reads a float of several elements, including inside subgraphs. */
 export function dependsOnWeights(node: Node, view: GraphView): boolean {
   const isWeight = ({ type, shape }: Tensor) => isFloat(type) && shape.some((d) => d > 1);
   const holds = (inner: Graph): boolean =>
@@ -159,7 +159,7 @@ export function dependsOnWeights(node: Node, view: GraphView): boolean {
   return false;
 }
 
-/** Both branches one after the other, and the choice; undefined where a weight could not keep its name. */
+/** Both branches one after the other, and the choice; undefined if a weight could not keep its name. */
 function bothBranches(
   node: Node,
   branches: readonly [Graph, Graph],
@@ -174,10 +174,10 @@ function bothBranches(
     own.add(to);
     return rewriter.emit(op, inputs, to, attributes, { name: `${label}/${to}` });
   };
-  // A whole number first, since a float with a name of its own may be a parameter.
+  // Starts from an integer, because a float with a name of its own may be a parameter.
   const whole = rewriter.constant(`${label}/constant`, tensor('int64', [], BigInt64Array.of(1n)));
   const one = write('Cast', [whole], rewriter.fresh(`${label}/one`), { to: 1 });
-  // Of one element, whatever its axes.
+  // One element, whatever the condition's axes.
   const condition = write('Squeeze', [node.inputs[0]], rewriter.fresh(`${label}/condition`));
   const results = branches.map((branch, i) => {
     const side = i === 0 ? 'then' : 'else';

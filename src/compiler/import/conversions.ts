@@ -1,7 +1,7 @@
 import { ThawError } from '../../errors.ts';
 import { labelOf, makeNode, type Node, plainAttributes, type Tensor, tensor, toAttributes } from '../../onnx/index.ts';
 
-/** What a conversion may ask of the graph around a node. */
+/** The parts of the graph around a node that a conversion can use. */
 export interface Scope {
   /** The operator set that the node was written for. */
   readonly version: number;
@@ -11,13 +11,13 @@ export interface Scope {
   fresh(hint: string): string;
   /** The contents of a value, if it is an initializer. */
   contents(name: string): Tensor | undefined;
-  /** Number of axes, where the model declares it. */
+  /** Number of axes, if the model declares it. */
   rank(name: string): number | undefined;
   isUsed(name: string): boolean;
 }
 
 export interface Conversion {
-  /** The operator set in which the operator became what it is in 18; older nodes are converted. */
+  /** The operator set in which the operator got its meaning of set 18; older nodes are converted. */
   readonly since: number;
   convert(node: Node, scope: Scope): readonly Node[];
 }
@@ -38,17 +38,17 @@ export const refuse = (node: Node, why: string): never => {
   );
 };
 
-/** An attribute that an operator cannot do without. */
+/** A required attribute. */
 function needed(node: Node, name: string): readonly (number | bigint)[] {
   return plainAttributes(node)[name] ?? refuse(node, `it has no attribute "${name}"`);
 }
 
-/** An input at a position, those before it that are missing left out. */
+/** Sets the input at a position; missing ones before it are left empty. */
 function withInput(inputs: readonly string[], at: number, name: string): string[] {
   return Array.from({ length: Math.max(inputs.length, at + 1) }, (_, i) => (i === at ? name : (inputs[i] ?? '')));
 }
 
-/** An attribute with integers that became the input at a position. */
+/** Moves an attribute with integers to the input at a position. */
 const intsToInput = (attribute: string, at: number, since: number): Conversion => ({
   since,
   convert: (node, { constant }) => {
@@ -60,8 +60,8 @@ const intsToInput = (attribute: string, at: number, since: number): Conversion =
 });
 
 /**
- * Before 13, softmax was taken over all axes from `axis` on, flattened to one. Where that is the last axis alone it is today's;
- * else the value is flattened and given its shape again.
+ * Before operator set 13, softmax flattened `axis` and all later axes to one. If `axis` is the last one, both meanings agree;
+ * otherwise the value is flattened and reshaped back.
  */
 const flattening: Conversion = {
   since: 13,
@@ -83,7 +83,7 @@ const flattening: Conversion = {
   },
 };
 
-/** Upsample and Resize-10: coordinates x/scale, rounded down, or up where an axis shrinks. */
+/** Upsample and Resize-10: coordinates x/scale, rounded down, or rounded up if an axis shrinks. */
 const resize: Conversion['convert'] = (node, { constant, contents }) => {
   const { mode = 'nearest', scales } = plainAttributes(node);
   const name = scales ? constant(floats(scales), 'scales') : (node.inputs[1] ?? refuse(node, 'it has no scales'));
@@ -168,7 +168,7 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     since: 12,
     convert: (node, { constant, isUsed }) => {
       const [y, mask] = node.outputs;
-      if (mask && isUsed(mask)) refuse(node, 'its mask is used, which meant something else');
+      if (mask && isUsed(mask)) refuse(node, 'its mask is used, which means something else in newer operator sets');
       const { ratio = 0.5 } = plainAttributes(node);
       const inputs = [node.inputs[0], constant(floats([ratio], []), 'ratio')];
       return [{ ...node, inputs, outputs: [y], attributes: {} }];
@@ -179,7 +179,7 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     since: 14,
     convert: (node, { isUsed }) => {
       const { spatial = 1 } = plainAttributes(node);
-      if (spatial !== 1) refuse(node, 'it normalizes each position by itself');
+      if (spatial !== 1) refuse(node, 'it normalizes each position separately');
       if (node.outputs.slice(1).some(isUsed)) refuse(node, 'its statistics are used');
       return [{ ...node, outputs: node.outputs.slice(0, 1), attributes: without(node, 'spatial') }];
     },
@@ -191,7 +191,8 @@ export const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     convert: (node, scope) => {
       if (scope.version < 11) return resize(node, scope);
       const { coordinate_transformation_mode: mode } = plainAttributes(node);
-      if (mode === 'tf_half_pixel_for_nn') refuse(node, 'coordinates "tf_half_pixel_for_nn" are gone');
+      if (mode === 'tf_half_pixel_for_nn')
+        refuse(node, 'newer operator sets have no coordinates "tf_half_pixel_for_nn"');
       const [x, roi = '', scales = '', sizes] = node.inputs;
       return [{ ...node, inputs: sizes ? [x, roi, '', sizes] : [x, roi, scales] }];
     },

@@ -1,4 +1,6 @@
-/** From a model as it was exported to one that the compiler reads: newest operators, float weights, branches, loops and sequences written out. */
+/**
+ * Converts an exported model to the form that the compiler reads: newest operators, float weights; branches, loops and sequences expanded.
+ */
 export { inlineBranches, type Selected, selectBranches } from './branches.ts';
 export { MOST_STEPS, unrollLoops } from './loops.ts';
 export { type OpenLoop, openLoop, valuesOf } from './open-loops.ts';

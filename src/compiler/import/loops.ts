@@ -17,27 +17,27 @@ import {
   tensor,
 } from '../../onnx/index.ts';
 
-/** A loop of more steps than this stays as it is. */
+/** A loop with more steps than this is kept. */
 export const MOST_STEPS = 128;
-/** So does one with which the graph would have more nodes than this. */
+/** A loop is also kept if unrolling it would give the graph more nodes than this. */
 const MOST_NODES = 20_000;
 
-/** What is known of the values of a model when compiling. */
+/** Values of a model that are known at compile time. */
 export interface KnownValues {
   readonly values: ReadonlyMap<string, Typed>;
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
-/** A loop, seen as `Scan` and `Loop` have it in common: states that go from step to step, elements that each step takes and gives. */
+/** The common form of `Scan` and `Loop`: states that pass from step to step, and elements that each step takes and gives. */
 interface Steps {
   readonly count: number;
   readonly body: Graph;
-  /** Values of the first step's states, and the names that the body has for them. */
+  /** Values of the first step's states, and the body's names for them. */
   readonly states: readonly string[];
   readonly stateInputs: readonly string[];
-  /** Names that the body has for what is the same in every step. */
+  /** The body's names for values that are the same in every step. */
   readonly fixed: ReadonlyMap<string, Tensor>;
-  /** The body's name for the number of the step. */
+  /** The body's name for the step number. */
   readonly counter?: string;
   readonly taken: readonly Sliced[];
   /** The body's results: states first. */
@@ -45,9 +45,9 @@ interface Steps {
   readonly given: readonly Omit<Sliced, 'from'>[];
 }
 
-/** A value of which every step has one element: slices along an axis, in order or from the end. */
+/** A value of which every step has one element: slices along an axis, in order or reversed. */
 interface Sliced {
-  /** Outside the body, where steps take it from. */
+  /** Outside the body: the source of the steps' slices. */
   readonly from: string;
   readonly name: string;
   readonly axis: number;
@@ -55,10 +55,10 @@ interface Sliced {
 }
 
 /**
- * The model with the steps of every `Loop` and `Scan` written out whose number is known and no more than `MOST_STEPS`, so that gradients
- * can follow. A `Loop` has to run through: its condition may not be computed. Those inside other subgraphs stay.
+ * Unrolls every `Loop` and `Scan` of at most `MOST_STEPS` steps, a number that must be known, so that gradients
+ * can pass. A `Loop` must run all its steps: its condition may not be computed. Loops inside other subgraphs stay.
  *
- * @returns the model itself where there is none
+ * @returns the same model if it has no such loop
  */
 export function unrollLoops(model: Model, known: KnownValues): Model {
   const { graph } = model;
@@ -146,7 +146,7 @@ function scan(node: Node, body: Graph, view: GraphView): Steps | undefined {
   };
 }
 
-/** The names of the body's initializers in the graph around it. Undefined where a weight could not keep its own. */
+/** The names of the body's initializers in the graph around it, or undefined if a weight could not keep its name. */
 function sharedNames(body: Graph, own: ReadonlySet<string>, rewriter: Rewriter): Map<string, string> | undefined {
   const shared = new Map<string, string>();
   for (const [name, { type }] of body.initializers) {

@@ -22,25 +22,25 @@ import type { KnownValues } from './loops.ts';
 /** A model with a loop whose values have names of their own. */
 export interface OpenLoop {
   readonly model: Model;
-  /** The same giving the values of all steps as lists, which does not run if their shapes change. */
+  /** The model with the values of all steps as list outputs. It does not run if their shapes change. */
   readonly listed: Model;
-  /** The same with a single step, whatever the data, to find the shapes. */
+  /** The same model with a single step, whatever the data, to find the shapes. */
   readonly single: Model;
   /** The name of the list for each value in the loop. */
   readonly lists: ReadonlyMap<string, string>;
   /** The loop's first result. */
   readonly node: string;
-  /** The number of a step, in the loop. */
+  /** The step number, inside the loop. */
   readonly counter: string;
   /** The names of each state before and after a step. */
   readonly states: readonly (readonly [string, string])[];
 }
 
 /**
- * Opens a `Loop` whose number of steps is not known, so that gradients can follow: no value in it shares its name with another, and its
- * weights are the graph's.
+ * Opens a `Loop` with an unknown number of steps, so that gradients can pass: its values get unique names, and its
+ * weights move to the graph.
  *
- * @param done names of the first results of those that are open, or stay closed
+ * @param done names of the first results of the loops that are already open, or stay closed
  * @returns undefined without such a loop
  */
 export function openLoop({ ...model }: Model, known: KnownValues, done: ReadonlySet<string>): OpenLoop | undefined {
@@ -61,7 +61,7 @@ export function openLoop({ ...model }: Model, known: KnownValues, done: Readonly
   const initializers = new Map(graph.initializers);
   for (const [name, { type }] of body.initializers) {
     if (!outside.has(name)) continue;
-    // A weight would no longer be found in the model that is exported.
+    // The exported model would not have this weight under its name.
     if (isFloat(type)) return openLoop(model, known, new Set([...done, node.outputs[0]]));
     names.set(name, freshName(name, taken));
   }
@@ -117,7 +117,7 @@ export function valuesOf(
   return states.every(([before, after]) => sameShape(shapeOf(before), shapeOf(after))) ? found : undefined;
 }
 
-/** Whether a loop gives floats that are computed from weights, and has no loops or branches inside. */
+/** Whether a loop gives floats that depend on weights, and has no loops or branches inside. */
 function isOpenable(node: Node, view: GraphView): boolean {
   const body = node.op === 'Loop' && node.domain === '' ? subgraph(node, 'body') : undefined;
   if (!body || body.nodes.some((inner) => subgraphs(inner).length)) return false;

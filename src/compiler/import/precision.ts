@@ -8,15 +8,15 @@ import {
   widened,
 } from '../../onnx/index.ts';
 
-/** Attributes whose value is the number of an element type: those of `Cast`, random numbers, windows, attention, normalization. */
+/** Attributes that hold an element type: those of `Cast`, random numbers, windows, attention, normalization. */
 const TYPE_ATTRIBUTES = new Set(['to', 'dtype', 'output_datatype', 'output_dtype', 'softmax_precision', 'stash_type']);
 const FLOAT32 = 1;
 /** float16 and bfloat16 in `TensorProto.DataType`. */
 const HALVES = [10, 16];
 
 /**
- * The model with float32 in place of float16 and bfloat16: the same function without the rounding, node for node. A model that has
- * no halves is returned as it is.
+ * Replaces float16 and bfloat16 by float32: the same function without the rounding, node for node. A model without
+ * half-precision values is returned unchanged.
  */
 export function inSinglePrecision(model: Model): Model {
   const graph = single(model.graph);
@@ -76,8 +76,8 @@ function singleAttribute(name: string, attribute: Attribute): Attribute {
 }
 
 /**
- * What was done to a model's copy in single precision, done to the model: inputs of its nodes, shapes of its inputs and outputs, and new
- * initializers are the copy's; weights and types are its own.
+ * Applies the changes made to a model's copy in single precision to the model itself: its nodes' inputs, the shapes of its inputs and
+ * outputs, and new initializers come from the copy. Weights and types stay the model's own.
  */
 export function inPrecisionOf(model: Model, copy: Model): Model {
   const { graph } = model;

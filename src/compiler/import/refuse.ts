@@ -1,19 +1,19 @@
 import { ThawError } from '../../errors.ts';
 import { type Graph, isDequantize, isQuantize, labelOf, type Node, subgraphs } from '../../onnx/index.ts';
 
-/** Operators that compute in whole numbers, or make floats of them: of the standard, and as ONNX Runtime's tools write them. */
+/** Operators that compute with integers, or convert them to floats: those of the standard, and those that ONNX Runtime's tools write. */
 const QUANTIZED =
   /^(QLinear\w+|(Dynamic)?QuantizeLinear|DequantizeLinear|ConvInteger|MatMulInteger\w*|DynamicQuantize\w+|QGemm|QMoE|Q(Ordered)?Attention|QOrdered\w+|MatMulNBits|MatMulBnb4|GatherBlockQuantized|QEmbedLayerNormalization)$/;
 const BLOCKED = 'com.microsoft.nchwc';
 
-/** What becomes of a quantized model: it is refused, or it is trained as if its roundings were none. */
+/** How to handle a quantized model: refuse it, or train it with each rounding's gradient as the identity. */
 export type Quantized = 'refuse' | 'straight-through';
 
 /**
- * Refuses models that were made for running only.
+ * Refuses models that are made for inference only.
  *
- * @param policy `straight-through` lets `QuantizeLinear` and `DequantizeLinear` pass
- * @throws ThawError `bad-model` where it is quantized, or laid out for one processor, naming the first such node
+ * @param policy `straight-through` accepts `QuantizeLinear` and `DequantizeLinear`
+ * @throws ThawError `bad-model` naming the first quantized node, or the first one with a layout for a specific processor
  */
 export function refuseUntrainable({ graph }: { readonly graph: Graph }, policy: Quantized = 'refuse'): void {
   const nodes = allNodes(graph);
@@ -22,15 +22,15 @@ export function refuseUntrainable({ graph }: { readonly graph: Graph }, policy: 
   if (whole && policy === 'straight-through') {
     throw new ThawError(
       'bad-model',
-      `the model computes in whole numbers (${describe(whole)}), where no gradient goes straight through`,
-      'Quantize the float model it was made from in the QDQ format, or train that, and quantize the result with `thaw export --quantize`',
+      `the model computes with integers (${describe(whole)}), which the straight-through estimator does not cover`,
+      'Quantize the float model from which it was made in the QDQ format, or train the float model, and quantize the result with `thaw export --quantize`',
     );
   }
   if (quantized.length && policy === 'refuse') {
     throw new ThawError(
       'bad-model',
-      `the model is quantized (${describe(quantized[0])}), and whole numbers have no gradients`,
-      `Give the float model that it was made from, and quantize the result with \`thaw export --quantize\`${whole ? '' : '; or train it as it is with `--quantized straight-through`'}`,
+      `the model is quantized (${describe(quantized[0])}), and integers have no gradients`,
+      `Give the float model from which it was made, and quantize the result with \`thaw export --quantize\`${whole ? '' : '; or train it quantized, with `--quantized straight-through`'}`,
     );
   }
   const blocked = nodes.find(({ domain }) => domain === BLOCKED);
@@ -38,7 +38,7 @@ export function refuseUntrainable({ graph }: { readonly graph: Graph }, policy: 
   throw new ThawError(
     'bad-model',
     `the model's weights are laid out for one processor (${BLOCKED}.${describe(blocked)})`,
-    'Give the model as it was before ONNX Runtime optimized it, or optimize it no further than the level "extended"',
+    'Give the model from before ONNX Runtime optimized it, or optimize it up to the level "extended" only',
   );
 }
 

@@ -12,14 +12,14 @@ import {
 } from '../../onnx/index.ts';
 import type { KnownValues } from './loops.ts';
 
-/** Parts that a tensor is split into, up to which they are written out. */
+/** A split into more parts than this is kept. */
 const MOST_PARTS = 1024;
 
 /**
- * The model with tensors in place of sequences whose members are known when compiling, so that gradients can follow: `SplitToSequence`
- * becomes `Split`, `ConcatFromSequence` becomes `Concat`, and `SequenceAt` the member itself. Those in subgraphs stay.
+ * Replaces sequences whose members are known at compile time by tensors, so that gradients can pass: `SplitToSequence`
+ * becomes `Split`, `ConcatFromSequence` becomes `Concat`, and `SequenceAt` becomes the member itself. Sequences in subgraphs stay.
  *
- * @returns the model itself where there is none
+ * @returns the same model if it has no such sequence
  */
 export function writeSequences(model: Model, known: KnownValues): Model {
   const { graph } = model;
@@ -64,7 +64,7 @@ export function writeSequences(model: Model, known: KnownValues): Model {
     return at === undefined || !name ? at : at < 0 ? at + length : at;
   };
 
-  /** The members of the sequence that a node makes, if they are known. */
+  /** The members of the sequence that a node builds, if they are known. */
   const made = (node: Node, label: string): readonly string[] | undefined => {
     const [first, second, third] = node.inputs;
     const before = members.get(first);
@@ -90,7 +90,7 @@ export function writeSequences(model: Model, known: KnownValues): Model {
     }
   };
 
-  /** Writes a node that makes a tensor of a sequence. @returns whether it could */
+  /** Writes a node that computes a tensor from a sequence. @returns whether it could */
   const writeTensor = (node: Node, label: string): boolean => {
     const [sequence, position] = node.inputs;
     const [to] = node.outputs;
@@ -132,7 +132,7 @@ export function writeSequences(model: Model, known: KnownValues): Model {
     : model;
 }
 
-/** The nodes without those that make sequences, or parts of them, that nothing reads any more. */
+/** The nodes without those that build sequences, or parts of sequences, that no node reads. */
 function withoutUnread(
   nodes: readonly Node[],
   sequences: ReadonlyMap<string, unknown>,

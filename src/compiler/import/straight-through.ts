@@ -14,12 +14,12 @@ import {
 } from '../../onnx/index.ts';
 
 /**
- * The model with a float32 weight in place of every one that it holds in whole numbers, under the same name. The graph rounds it again, so
- * that it computes what it will once the weight is rounded for good. Only int32 weights (biases) are read as they are: no operator rounds to
- * int32, whose steps are so fine that it makes no difference.
+ * Replaces every weight stored as integers by a float32 weight of the same name. The graph rounds it again, so that
+ * training sees the results of the final rounding. Only int32 weights (biases) skip the rounding: no operator rounds to
+ * int32, and its steps are too fine to matter.
  *
- * @returns the model itself where it has no such weight
- * @throws ThawError `bad-model` naming the first node that makes floats of a weight in a way that cannot be undone
+ * @returns the same model if it has no such weight
+ * @throws ThawError `bad-model` naming the first node that dequantizes a weight in a way that cannot be reversed
  */
 export function withFloatWeights(model: Model): Model {
   const { graph } = model;
@@ -68,7 +68,7 @@ function refuseOthers(graph: Graph, weights: ReadonlyMap<string, unknown>): void
   const [name] = other.inputs;
   throw new ThawError(
     'bad-model',
-    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${labelOf(other)}" cannot be trained as it is quantized`,
-    'What can are weights in 8, 16 or 32 bits with one scale, or one a channel; or give the float model',
+    `the weight "${name}" (${graph.initializers.get(name)!.type}) of DequantizeLinear node "${labelOf(other)}" has a quantization that cannot be trained`,
+    'Use weights in 8, 16 or 32 bits with a single scale or one per channel, or give the float model',
   );
 }

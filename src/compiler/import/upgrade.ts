@@ -20,10 +20,10 @@ const OLDEST = 7;
 const IR_VERSION = 8;
 
 /**
- * A model of the same function whose operators are of set 18 or later, so that nothing else need know of older ones. `Constant`
- * nodes become initializers, initializers are no inputs, and no node ends in absent inputs.
+ * Upgrades a model to operators of set 18 or later, so that no other code handles older ones. `Constant`
+ * nodes become initializers, initializers are not inputs, and no node has absent inputs at the end.
  *
- * @throws ThawError `bad-model` for a node that means something which newer operators cannot say
+ * @throws ThawError `bad-model` for a node whose meaning newer operators cannot express
  */
 export function upgrade(model: Model): Model {
   const version = model.opsets[''] ?? TARGET;
@@ -46,7 +46,7 @@ export function upgrade(model: Model): Model {
 
 interface UpgradeContext {
   readonly version: number;
-  /** All names of the model, subgraphs included: a new one must not hide another. */
+  /** All names of the model, including its subgraphs: a new name must not shadow another. */
   readonly names: Set<string>;
   /** Looks a constant up in the graphs around this one. */
   readonly outer: ((name: string) => Tensor | undefined) | undefined;
@@ -87,13 +87,13 @@ function upgradeGraph(source: Graph, { version, names, outer }: UpgradeContext):
   return rewriter.graph;
 }
 
-/** Inputs at the end that have no name are absent, which the standard also says by leaving them out. */
+/** Inputs at the end without a name are absent; the standard also allows leaving them out. */
 function withoutAbsentInputs(node: Node): Node {
   const count = node.inputs.findLastIndex((name) => name !== '') + 1;
   return count === node.inputs.length ? node : { ...node, inputs: node.inputs.slice(0, count) };
 }
 
-/** Numbers of axes, as far as the model declares them or the operator says. */
+/** Numbers of axes, if the model declares them or the operator implies them. */
 function ranksOf(graph: Graph): Map<string, number> {
   const ranks = new Map<string, number>();
   for (const { op, domain, outputs } of graph.nodes) {

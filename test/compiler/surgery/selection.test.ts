@@ -46,9 +46,9 @@ test.each<[string | string[], string[]]>([
 test.each([
   ['layer4.2', /selects no parameter.*layer4\.\d/],
   ['features.*', /selects no parameter.*conv1, layer4\.0, layer4\.1, fc/],
-  ['last:0', /no number of layer groups/],
-  ['last:two', /no number of layer groups/],
-  ['/(/', /no regular expression/],
+  ['last:0', /not a number of layer groups/],
+  ['last:two', /not a number of layer groups/],
+  ['/(/', /not a regular expression/],
   ['', /nothing is selected/],
   ['head,nose', /"nose" selects no parameter/],
 ])('"%s" is refused', (selection, message) => {

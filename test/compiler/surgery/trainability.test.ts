@@ -66,7 +66,7 @@ test('what a rule does not cover is an obstacle with its reason', async () => {
     ['DequantizeLinear', ['wholes', 'step'], ['eights']],
   ]);
   expect(obstacles).toEqual([
-    { operator: 'Reshape', node: 'between', why: 'it computes in whole numbers', parameters: ['stem.weight'] },
+    { operator: 'Reshape', node: 'between', why: 'it computes with integers', parameters: ['stem.weight'] },
   ]);
 });
 

@@ -143,7 +143,7 @@ describe('without --quantized straight-through', () => {
     await expect(train({ model, data: project.data, out, settings: SETTINGS })).rejects.toThrow(
       expect.objectContaining({
         code: 'bad-model',
-        line: expect.stringMatching(/whole numbers \(DynamicQuantizeLinear node "dynamic"\).*QDQ/),
+        line: expect.stringMatching(/integers \(DynamicQuantizeLinear node "dynamic"\).*QDQ/),
       }),
     );
   });

@@ -2,7 +2,7 @@ import { type GraphBuilder, numbersOf, type Value } from '../../../onnx/index.ts
 import { geluGradient } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
-/** So steep that a hard sigmoid is a step; a power of two, so that scaling by it is exact. */
+/** A slope that turns a hard sigmoid into a step; a power of two, so that scaling by it is exact. */
 const STEEP = 2 ** 100;
 
 /** 1 where x > low, else 0, in one pass over memory. */
@@ -20,7 +20,7 @@ export function tanhGeluGradient(b: GraphBuilder, x: Value, dy: Value): Value {
   return b.mul(b.mul(dy, 0.5), b.add(b.add(t, 1), b.mul(b.mul(x, slope), b.sub(1, b.square(t)))));
 }
 
-/** The mask of a bound that may be left out or, rarely, not known when compiling. */
+/** The mask of a bound, which may be absent or, rarely, unknown at compile time. */
 function inside({ b, known, outputs: [y] }: RuleContext, bound: Value | undefined, lower: boolean): Value | undefined {
   if (!bound) return undefined;
   const contents = known(bound);
@@ -31,7 +31,7 @@ function inside({ b, known, outputs: [y] }: RuleContext, bound: Value | undefine
   return lower ? above(b, y, limit) : below(b, y, limit);
 }
 
-/** Whether a value, or a copy of it in another type, goes through `Where`: the specification of `Attention` asks its mask which rows to replace. */
+/** Whether a value, or a cast of it, goes through `Where`: the specification of `Attention` asks the mask which rows to replace. */
 function isChosenFrom(b: GraphBuilder, value: string): boolean {
   const names = new Set([value]);
   return b.nodes.some(({ op, inputs, outputs }) => {
@@ -42,8 +42,8 @@ function isChosenFrom(b: GraphBuilder, value: string): boolean {
 }
 
 /**
- * A softmax's result, with zeros in rows of NaN if the graph itself puts zeros there: exporters guard attention in this way from rows that are
- * masked as a whole. Without it, NaN times the zero gradient of such a row is NaN.
+ * A softmax's result, with zeros in rows of NaN if the graph itself puts zeros there: exporters guard attention in this way from rows that
+ * are fully masked. Otherwise, NaN times the zero gradient of such a row would be NaN.
  */
 function withoutNaN({ b, node, outputs: [y], known }: RuleContext): Value {
   const [name] = node.outputs;
@@ -53,7 +53,7 @@ function withoutNaN({ b, node, outputs: [y], known }: RuleContext): Value {
   });
   const zero = guard && known(b.value(guard.inputs[1]));
   const isZero = zero && numbersOf(zero).every((number) => number === 0);
-  // A value that is computed again has another name.
+  // A recomputed value has another name.
   if (isZero && y.name === name) return b.value(guard.outputs[0]);
   if (!isZero && !isChosenFrom(b, name)) return y;
   return b.where(b.emit('IsNaN', [y], [{ type: 'bool', shape: y.shape }])[0], 0, y);

@@ -1,7 +1,7 @@
 import { isFloat, numbersOf, type Value } from '../../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
-// y = max(x₁, …)       ∂xᵢ = ∂y·[xᵢ = y] / Σⱼ [xⱼ = y]: the greatest ones share it
+// y = max(x₁, …)       ∂xᵢ = ∂y·[xᵢ = y] / Σⱼ [xⱼ = y]: equal maxima share the gradient
 const extremum: Rule = ({ b, inputs, outputs: [y], dy: [dy] }) => {
   if (inputs.length === 1) return [() => dy];
   const chosen = inputs.map((x) => () => b.cast(b.equal(x, y), y.type));
@@ -13,7 +13,7 @@ const extremum: Rule = ({ b, inputs, outputs: [y], dy: [dy] }) => {
   return chosen.map((mask) => () => b.div(b.mul(dy, mask()), count()));
 };
 
-/** The only number in a constant, if it is one. */
+/** The single element of a constant, if it has only one. */
 const onlyNumber = ({ known }: RuleContext, value: RuleContext['inputs'][number]): number | undefined => {
   const contents = known(value);
   return contents && contents.type !== 'float16' && contents.type !== 'bfloat16' && contents.shape.every((d) => d === 1)
@@ -21,7 +21,7 @@ const onlyNumber = ({ known }: RuleContext, value: RuleContext['inputs'][number]
     : undefined;
 };
 
-/** Arithmetic of single elements: the pass sums over the axes that were broadcast. */
+/** Elementwise arithmetic: the pass sums over the axes that were broadcast. */
 export const arithmetic: Rules = {
   // y = a + b          ∂a = ∂y, ∂b = ∂y
   Add: ({ dy: [dy] }) => [() => dy, () => dy],

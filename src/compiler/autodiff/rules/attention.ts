@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from '../../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 import { lengthOf, positionsOf } from './positions.ts';
 
-/** Queries [batch, heads, positions, features], keys and values with as many heads or a divisor of them. */
+/** Queries [batch, heads, positions, features]; keys and values have as many heads or a divisor of that number. */
 export interface Heads {
   readonly q: Value;
   readonly k: Value;
@@ -13,19 +13,19 @@ export interface Scoring {
   readonly scale?: number;
   /** Scores s become c·tanh(s/c). */
   readonly softcap?: number;
-  /** Added to the scores: [batch, heads, queries, keys], or what broadcasts to that. */
+  /** Added to the scores: [batch, heads, queries, keys], or a shape that broadcasts to it. */
   readonly biases?: readonly Value[];
   /** Whether all keys of a query may be masked: its result is then zero. */
   readonly maySeeNothing?: boolean;
 }
 
-/** The least number, which masks a key. */
+/** The lowest float32, which masks a key. */
 export const MASKED = -3.4028234663852886e38;
 
 interface Attended {
   /** [batch, heads, queries, features] */
   readonly y: Value;
-  /** q·kᵀ·scale, then capped, then with the biases, then as probabilities, each [batch, heads, queries, keys]. */
+  /** The scores q·kᵀ·scale, then after the softcap, then with the biases, then as probabilities, each [batch, heads, queries, keys]. */
   readonly scores: readonly [
     product: () => Value,
     capped: () => Value,
@@ -73,7 +73,7 @@ export function attend(b: GraphBuilder, { q, k, v }: Heads, scoring: Scoring): A
   };
 }
 
-/** [batch, positions, heads · features] as [batch, heads, positions, features], which 4-dimensional ones are already. */
+/** Splits [batch, positions, heads · features] into [batch, heads, positions, features]. A 4-dimensional x is already split. */
 export function split({ b, refuse }: RuleContext, x: Value, heads: number): Value {
   if (x.shape.length === 4) return x;
   const [batch, positions, width] = x.shape;
@@ -84,19 +84,22 @@ export function split({ b, refuse }: RuleContext, x: Value, heads: number): Valu
   return b.transpose(apart, [0, 2, 1, 3]);
 }
 
-/** The way back to the shape of `like`. */
+/** The reverse: back to the shape of `like`. */
 export const join = (b: GraphBuilder, x: Value, like: Value): Value =>
   like.shape.length === 4 ? x : b.reshape(b.transpose(x, [0, 2, 1, 3]), like.shape, like);
 
 /** Which keys a query sees. */
 interface Sight {
-  /** How many keys, up to its own position; all by default. */
+  /** The number of keys, up to the query's own position; all by default. */
   readonly window?: number;
   /** Keys before the first query: a number, or int64 [batch, 1, 1, 1]. */
   readonly offset?: Value | number;
 }
 
-/** `MASKED` for all keys but the last up to the query's own position; else zero. [queries, keys], with a batch if the offset has one */
+/**
+ * `MASKED` for all keys but the last `window` up to the query's own position; else zero. [queries, keys], with a batch if the offset has
+ * one
+ */
 export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, { window, offset = 0 }: Sight = {}): Value {
   const place = b.unsqueeze(positionsOf(b, q, 2), [1]);
   const query = offset === 0 ? place : b.add(place, offset);
@@ -110,7 +113,7 @@ export function causal(b: GraphBuilder, { q, k }: Pick<Heads, 'q' | 'k'>, { wind
 export const beyond = (b: GraphBuilder, lengths: Value, k: Value): Value =>
   b.where(b.less(positionsOf(b, k, 2), lengths), b.scalar(0), MASKED);
 
-/** One number a sample, int64 [batch, 1, 1, 1]. */
+/** One number per sample, int64 [batch, 1, 1, 1]. */
 export const bySample = (b: GraphBuilder, lengths: Value): Value => b.cast(b.unsqueeze(lengths, [1, 2, 3]), 'int64');
 
 export const attention: Rules = {

@@ -3,7 +3,7 @@ import type { Rules } from '../rule.ts';
 
 export const batchStatistics: Rules = {
   // y = x̂γ + β, x̂ = (x − μ)/s, s = √(σ² + ε)     ∂β = Σ ∂y, ∂γ = Σ ∂y·x̂, ∂x = γ/s·(∂y − ∂β/n − x̂·∂γ/n)
-  // (Ioffe and Szegedy, 2015; the paths through μ and σ² are in ∂x, so these have no gradient of their own)
+  // (Ioffe and Szegedy, 2015; ∂x includes the paths through μ and σ², so these have no gradient of their own)
   NormalizeBatch: ({ b, inputs: [x, scale, , mean, variance, n], dy: [dy], attributes: { epsilon } }) => {
     const byChannel = (v: typeof x) => b.reshape(v, [x.shape[1], ...x.shape.slice(2).map(() => 1)]);
     const inverse = b.reciprocal(b.sqrt(b.add(variance, epsilon)));

@@ -10,7 +10,7 @@ import {
 import { type ConvolutionAttributes, channelSum, convInputGradient, convWeightGradient } from '../adjoint.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
-/** Sizes of an image, which must be fixed: the formula depends on them. */
+/** The sizes of an image, which must be fixed because the formula depends on them. */
 export function fixedSizes(shape: Shape, { refuse }: RuleContext): readonly number[] {
   const spatial: Shape = shape.slice(2);
   return isStatic(spatial) ? spatial : refuse('its image size is not fixed: give one with --input');
@@ -18,7 +18,7 @@ export function fixedSizes(shape: Shape, { refuse }: RuleContext): readonly numb
 
 type Spacing = Pick<ConvolutionAttributes, 'strides' | 'dilations'>;
 
-/** Pads written out. */
+/** Explicit pads. */
 export const padsOf = (
   x: Shape,
   kernel: readonly number[],
@@ -28,7 +28,7 @@ export const padsOf = (
   explicitPads(x.slice(2), kernel, attributes) ??
   refuse('its strides and auto_pad make its pads depend on a size that is not fixed: give one with --input');
 
-/** Strides, dilations and groups written out. */
+/** Explicit strides, dilations and groups. */
 const written = (kernel: readonly number[], attributes: RuleContext['attributes']) => ({
   group: attributes.group ?? 1,
   strides: attributes.strides ?? kernel.map(() => 1),
@@ -49,7 +49,7 @@ export const convolve: Rule = (context) => {
   ];
 };
 
-/** Pads of a transposed convolution, from the size of its result: what the specification calls `total_padding`, halved. */
+/** Pads of a transposed convolution, from the size of its result: half of `total_padding` in the specification. */
 function transposedPads(context: RuleContext, kernel: readonly number[], { strides, dilations }: Spacing): number[] {
   const { auto_pad = 'NOTSET', pads, output_padding, output_shape } = context.attributes;
   if (auto_pad === 'NOTSET' && !output_shape) return pads ?? kernel.flatMap(() => [0, 0]);
@@ -62,7 +62,7 @@ function transposedPads(context: RuleContext, kernel: readonly number[], { strid
   return auto_pad === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
 }
 
-/** Where each tap of each window lies among the elements of a padded image, `[taps · windows]`. */
+/** Positions of each tap of each window among the elements of a padded image, `[taps · windows]`. */
 function windowElements(
   padded: readonly number[],
   kernel: readonly number[],

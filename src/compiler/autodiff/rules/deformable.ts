@@ -2,7 +2,7 @@ import { type GraphBuilder, isStatic, tensor, type Value } from '../../../onnx/i
 import type { RuleContext, Rules } from '../rule.ts';
 import { interpolated, taps } from './grid-sample.ts';
 
-/** Where the taps of a window begin in each place: stride·o − pad + dilation·k along one axis, `[kernel · places]` of both axes. */
+/** Positions of a window's taps at each place: stride·o − pad + dilation·k along one axis, `[kernel · places]` of both axes. */
 function origins(
   b: GraphBuilder,
   [kernel, places]: readonly [readonly number[], readonly number[]],

@@ -3,7 +3,7 @@ import type { Rules } from '../rule.ts';
 
 const ELLIPSIS = '…';
 
-/** An equation's terms as lists of labels, the ellipsis being one label; an output left out is written out. */
+/** An equation's terms as lists of labels; the ellipsis is one label. An omitted output is made explicit. */
 function parse(equation: string): { terms: string[][]; result: string[] } {
   const [left, right] = equation.replaceAll(' ', '').replaceAll('...', ELLIPSIS).split('->');
   const terms = left.split(',').map((term) => [...term]);
@@ -29,7 +29,7 @@ function dimensionsOf(labels: readonly string[], shape: Shape): Map<string, Shap
   );
 }
 
-/** One operand's labels, each of them once: a second one (a diagonal) gets another letter, and is paired with the first. */
+/** One operand's labels without repeats: a second occurrence (a diagonal) gets another letter, and is paired with the first. */
 function apart(labels: readonly string[], taken: readonly string[]): { labels: string[]; pairs: [string, string][] } {
   const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter((letter) => !taken.includes(letter));
   const pairs: [string, string][] = [];
@@ -61,7 +61,7 @@ export const einsum: Rules = {
       const available = factors.map(({ term, value }) => dimensionsOf(term, value.shape));
       const isAvailable = (label: string) => available.some((dimensions) => dimensions.has(label));
       const kept = labels.filter(isAvailable);
-      // An ellipsis of the others has to be in the result; it is summed over where this operand has none.
+      // An ellipsis of the other operands has to be in the result; if this operand has none, it is summed over.
       const target = isAvailable(ELLIPSIS) && !labels.includes(ELLIPSIS) ? [ELLIPSIS, ...kept] : kept;
       const sizeOf = (label: string) =>
         available.map((sizes) => sizes.get(label) ?? []).reduce((p, q) => broadcast(p, q));
@@ -71,7 +71,7 @@ export const einsum: Rules = {
         [{ type: y.type, shape: target.flatMap(sizeOf) }],
         { equation: `${factors.map(({ term }) => written(term)).join()}->${written(target)}` },
       );
-      // What was summed over in this operand alone gets the same gradient everywhere.
+      // Axes that were summed over in this operand alone get the same gradient everywhere.
       const own = dimensionsOf(labels, x.shape);
       const summed = b.sumTo(
         gradient,

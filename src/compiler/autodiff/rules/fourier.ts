@@ -2,25 +2,27 @@ import { axis, type GraphBuilder, product, type Shape, tensor, type Value } from
 import type { Rules } from '../rule.ts';
 import { place } from './shapes.ts';
 
-/** The conjugates of complex values, whose last axis holds real and imaginary part. */
+/** The conjugates of complex values, whose last axis holds the real and the imaginary part. */
 const conjugate = (b: GraphBuilder, x: Value): Value =>
   b.mul(x, b.cast(b.constant(tensor('float32', [2], Float32Array.of(1, -1)), 'conjugate'), x.type));
 
-/** For the inverse of n real values from ⌊n/2⌋ + 1 frequencies: how often each counts, once or with its mirror image, over n. */
+/**
+ * For the inverse transform of n real values from ⌊n/2⌋ + 1 frequencies: the weight of each frequency, 1/n or, with its mirror image, 2/n.
+ */
 function mirrored(b: GraphBuilder, n: number, like: Value): Value {
   const weights = Float32Array.from({ length: Math.floor(n / 2) + 1 }, (_, k) => (k === 0 || 2 * k === n ? 1 : 2) / n);
   return b.cast(b.constant(tensor('float32', [weights.length], weights), 'mirrored'), like.type);
 }
 
 export const fourier: Rules = {
-  // y = F·x, x real or complex, of which the first half may be left out; F is symmetric: ∂x = F*·∂y = (F·∂y*)*, the real part if x is real
+  // y = F·x, x real or complex; y may hold the first half only. F is symmetric: ∂x = F*·∂y = (F·∂y*)*, the real part if x is real
   // y = the real values of the first half of F·y: ∂x = F·∂y / n, doubled for frequencies that have a mirror image
   DFT: ({ b, inputs: [x, length, over], outputs: [y], dy: [dy], attributes, constant, refuse }) => {
     const { inverse = 0, onesided = 0 } = attributes;
     const rank = x.shape.length;
     const along = (): number => {
       if (over || attributes.axis !== undefined) return axis(over ? constant(over)[0] : attributes.axis, rank);
-      // Operator sets 17 and 20 have different defaults, which are the same axis of three.
+      // Operator sets 17 and 20 have different default axes, which agree if there are three.
       return rank === 3 ? 1 : refuse('its axis is not given');
     };
     const sizeOf = (value: Value): number => {
@@ -57,7 +59,7 @@ export const fourier: Rules = {
     ];
   },
 
-  // y = F·(w ⊙ frame) for each frame, the parts of the signal that begin every so many elements
+  // y = F·(w ⊙ frame) for each frame of the signal, one every `step` elements
   STFT: ({ b, inputs: [signal, step, window, length], outputs: [y], attributes, constant, refuse, composed }) => {
     const { onesided = 1 } = attributes;
     const [batch, , channels = 1] = signal.shape;

@@ -4,8 +4,8 @@ import { attend, beyond, bySample, causal, type Heads, join, split } from './att
 import { cached, rotate } from './rotary.ts';
 
 /**
- * The bias of a mask: a 1 gives zero, a 0 gives the filter value. The mask is [batch, keys], or [batch, queries, keys], or
- * [batch], the number of keys that count.
+ * The bias of a mask: a 1 gives zero, a 0 gives the filter value. The mask is [batch, keys], [batch, queries, keys], or
+ * [batch] with the number of valid keys.
  */
 function maskBias(b: GraphBuilder, mask: Value, k: Value, filter: number): Value {
   if (mask.shape.length === 1) return b.mul(b.cast(b.less(beyond(b, bySample(b, mask), k), 0), 'float32'), filter);
@@ -13,7 +13,7 @@ function maskBias(b: GraphBuilder, mask: Value, k: Value, filter: number): Value
   return b.unsqueeze(masked, mask.shape.length === 2 ? [1, 2] : [1]);
 }
 
-/** What is added to the scores: the bias of a mask, that of the order of positions, and scores of the caller's own. */
+/** Terms added to the scores: the bias of the mask, the causal mask, and the caller's own biases. */
 function biasesOf(
   { b, attributes: { unidirectional = 0, mask_filter_value = -10000 } }: RuleContext,
   { q, k }: Pick<Heads, 'q' | 'k'>,
@@ -26,7 +26,7 @@ function biasesOf(
   ];
 }
 
-/** Parts of the last axis, of these widths. */
+/** The last axis, split into parts of these widths. */
 function parts(b: GraphBuilder, x: Value, widths: readonly number[]): Value[] {
   let end = 0;
   return widths.map((width) => {
@@ -37,7 +37,7 @@ function parts(b: GraphBuilder, x: Value, widths: readonly number[]): Value[] {
 
 /** Attention of the domain `com.microsoft`, as ONNX Runtime's optimizer and exporters write it. */
 export const fusedAttention: Rules = {
-  // x·[Wq Wk Wv] + c, cut into queries, keys and values, then y = softmax(q·kᵀ·scale + masks)·v
+  // x·[Wq Wk Wv] + c, split into queries, keys and values, then y = softmax(q·kᵀ·scale + masks)·v
   Attention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const { num_heads: heads, do_rotary = 0, qkv_hidden_sizes } = attributes;
@@ -58,7 +58,7 @@ export const fusedAttention: Rules = {
     });
   },
 
-  // Queries, keys and values with a bias for all three; keys and values may have their heads apart already
+  // Queries, keys and values with a bias for all three; keys and values may be split into heads already
   MultiHeadAttention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const [query, key, value, , mask, , ...past] = inputs;
@@ -79,8 +79,8 @@ export const fusedAttention: Rules = {
     });
   },
 
-  // Causal attention in which each head of keys serves a group of query heads, of rotated queries and keys if asked for. Queries after the end
-  // of a shorter sequence, which `seqlens_k` gives, are padding: no query before them attends to their keys.
+  // Causal attention in which each head of keys serves a group of query heads; rotates queries and keys on request. `seqlens_k` gives the
+  // lengths of shorter sequences; later queries are padding, and no earlier query attends to their keys.
   GroupQueryAttention: (context) => {
     const { b, inputs, outputs, reached, attributes, refuse, composed } = context;
     const { num_heads: heads, kv_num_heads: groups, do_rotary = 0, rotary_interleaved = 0 } = attributes;

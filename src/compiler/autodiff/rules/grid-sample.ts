@@ -9,7 +9,7 @@ import {
 } from '../../../onnx/index.ts';
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 
-/** Positions along one axis of `size` elements, which integers are exactly on. */
+/** Positions along one axis of `size` elements; an integer is exactly on an element. */
 export interface Positions {
   readonly at: Value;
   readonly size: number;
@@ -26,7 +26,7 @@ export interface Sampling {
 const spreadOut = (b: GraphBuilder, grid: Value, size: number, { align }: Sampling): Value =>
   b.add(b.mul(b.add(grid, 1), (align ? size - 1 : size) / 2), align ? 0 : -0.5);
 
-/** Positions outside brought back in, as the padding mode says. */
+/** Moves positions outside back inside, as the padding mode says. */
 function padded(b: GraphBuilder, { at, size }: Positions, { align, padding }: Sampling): Positions {
   if (padding === 'border') return { at: clamp(b, { at, size }), size };
   if (padding !== 'reflection') return { at, size };
@@ -36,7 +36,7 @@ function padded(b: GraphBuilder, { at, size }: Positions, { align, padding }: Sa
   const distance = b.abs(b.sub(at, low));
   const turns = b.unary('Floor', b.div(distance, spread));
   const rest = b.sub(distance, b.mul(turns, spread));
-  // An odd number of reflections runs backwards.
+  // After an odd number of reflections, positions run backwards.
   const isOdd = b.sub(turns, b.mul(b.unary('Floor', b.mul(turns, 0.5)), 2));
   const reflected = b.add(b.add(rest, low), b.mul(isOdd, b.sub(spread, b.mul(rest, 2))));
   return { at: clamp(b, { at: reflected, size }), size };
@@ -46,7 +46,7 @@ function padded(b: GraphBuilder, { at, size }: Positions, { align, padding }: Sa
 export const inside = (b: GraphBuilder, { at, size }: Positions): Value =>
   b.cast(b.and(b.greaterOrEqual(at, 0), b.lessOrEqual(at, size - 1)), at.type);
 
-/** A whole position next to a sampled one, and its weight, which is 1 by default. */
+/** An integer position next to a sampled one, and its weight, which is 1 by default. */
 export interface Tap extends Positions {
   readonly weight?: Value;
 }
@@ -57,11 +57,11 @@ const CUBIC = [
   [-0.75, 3.75, -6, 3],
 ];
 
-/** A polynomial by Horner's scheme; coefficients of the highest power first. */
+/** A polynomial by Horner's scheme, from the coefficient of the highest power down. */
 const polynomial = (b: GraphBuilder, x: Value, [first, ...rest]: readonly number[]): Value =>
   rest.reduce<Value>((value, c) => b.add(b.mul(value, x), c), b.full(first, x));
 
-/** The whole positions that a sampled one is interpolated from. */
+/** The integer positions that a sampled one is interpolated from. */
 export function taps(b: GraphBuilder, positions: Positions, mode: string, sampling: Sampling): readonly Tap[] {
   const { at, size } = positions;
   if (mode === 'nearest') return [{ at: b.unary('Round', padded(b, positions, sampling).at), size }];
@@ -91,7 +91,7 @@ const combinations = <T>(lists: readonly (readonly T[])[]): T[][] =>
 /**
  * Σ over the neighbours of each position: weight·pixel.
  *
- * @param pixels `[…, channels, elements]`, the elements of all axes as one
+ * @param pixels `[…, channels, elements]`, all spatial axes flattened
  * @param along taps for each axis, `[…, 1, samples]`
  * @returns `[…, channels, samples]`
  */
@@ -140,7 +140,7 @@ const sample: Rule = ({ b, inputs: [input], attributes, refuse, composed }: Rule
 
 export const gridSample: Rules = { GridSample: sample };
 
-/** The last axis of a grid of base coordinates in −1 … 1, the last axis of the image first, and a 1: `[elements, axes + 1]`. */
+/** A grid of base coordinates in −1 … 1, the image's last axis first, followed by a 1: `[elements, axes + 1]`. */
 function baseCoordinates(sizes: readonly number[], align: boolean): Float32Array {
   const coordinate = (i: number, size: number) => {
     if (align) return size === 1 ? 0 : (2 * i) / (size - 1) - 1;

@@ -3,9 +3,9 @@ import type { InputGradient, RuleContext, Rules } from '../rule.ts';
 import { positionsOf, sizeOf } from './positions.ts';
 import { place } from './shapes.ts';
 
-/** The places that a scattering operator writes to. */
+/** The places that a scatter operator writes to. */
 interface Places {
-  /** What lies there, in the shape of the updates. */
+  /** The elements at these places, in the shape of the updates. */
   gather(from: Value): Value;
   scatter(into: Value, updates: Value, reduction: 'none' | 'add' | 'mul'): Value;
 }
@@ -20,7 +20,7 @@ function scattered(
       return [() => scatter(dy, b.full(0, u), 'none'), undefined, () => gather(dy)];
     case 'add':
       return [() => dy, undefined, () => gather(dy)];
-    // y = x·Πu               ∂x = ∂y·Πu, ∂u = ∂y·x·Π of the others: without division by a u that is zero
+    // y = x·Πu               ∂x = ∂y·Πu, ∂u = ∂y·x·Π of the others, without division by a u that is zero
     case 'mul': {
       const zero = b.equal(u, b.scalar(0, u.type));
       const others = () => {
@@ -31,7 +31,7 @@ function scattered(
       };
       return [() => scatter(dy, u, 'mul'), undefined, others];
     }
-    // y = the greatest (least) of x and all u      ∂x = ∂y·[x = y]/n, ∂u = ∂y·[u = y]/n, the n that are equal sharing it
+    // y = the maximum (minimum) of x and all u      ∂x = ∂y·[x = y]/n, ∂u = ∂y·[u = y]/n; n equal ones share the gradient
     case 'max':
     case 'min': {
       const [kept, taken] = [only(b.equal(x, y)), only(b.equal(u, gather(y)))];
@@ -67,7 +67,7 @@ export const indexing: Rules = {
     () => b.scatterAdd(b.full(0, x), indices, dy, at),
   ],
 
-  // y[i] = x[indices[i]], an index of several axes     ∂x = zeros with ∂y added there, the axes seen as one
+  // y[i] = x[indices[i]], an index over several axes     ∂x = zeros with ∂y added there, with these axes flattened
   GatherND: ({ b, inputs: [x, indices], dy: [dy], attributes: { batch_dims = 0 }, refuse }) => [
     () => {
       const batches = product(x.shape.slice(0, batch_dims));
@@ -91,7 +91,7 @@ export const indexing: Rules = {
     },
   ],
 
-  // y = the x[i] where c[i]    ∂x = zeros with ∂y put there
+  // y = the x[i] for which c[i] is true    ∂x = zeros with ∂y put there
   Compress: ({ b, inputs: [x, condition], dy: [dy], attributes }) => [
     () => {
       const flat = attributes.axis === undefined ? b.reshape(x, [product(x.shape)]) : x;
@@ -148,7 +148,7 @@ export const indexing: Rules = {
     () => b.reduceSum(b.mul(dy, b.unary('Round', b.div(b.sub(y, start), delta)))),
   ],
 
-  // (y, i) = the greatest of x         ∂x = zeros with ∂y at i
+  // (y, i) = the largest elements of x         ∂x = zeros with ∂y at i
   TopK: ({ b, inputs: [x], outputs: [, indices], dy: [dy], attributes: { axis: at = -1 }, refuse }) => [
     () => b.scatterAdd(b.full(0, x), indices ?? refuse('its indices have no name'), dy, at),
   ],

@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from '../../../onnx/index.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 
 /**
- * −w[t]·y[t] for each target t, zero if it is ignored, and how these are brought together.
+ * −w[t]·y[t] for each target t (zero if it is ignored), reduced as the operator asks.
  *
  * @param logs logarithms of probabilities `[N, C, …]`
  * @param targets classes `[N, …]`

@@ -6,7 +6,7 @@ function stackedProduct({ b }: RuleContext, x: Value, w: Value, dy: Value): [() 
   const flat = (value: Value) => b.reshape(value, [product(value.shape.slice(0, -1)), ...value.shape.slice(-1)]);
   return [
     () => b.fusedMatMul(dy, w, { transB: true }),
-    // With one matrix for the whole stack, the sum over the stack is part of the product.
+    // If the whole stack shares one matrix, the product also sums over the stack.
     () =>
       w.shape.length === 2
         ? b.gemm(flat(x), flat(dy), undefined, { transA: true })
@@ -15,7 +15,7 @@ function stackedProduct({ b }: RuleContext, x: Value, w: Value, dy: Value): [() 
 }
 
 export const matrices: Rules = {
-  // A vector on the left is a row, on the right a column; the axis that this adds is taken away again.
+  // A vector on the left is a row, on the right a column. The axis added for this is removed again.
   MatMul: (context) => {
     const { b, inputs, dy } = context;
     const [row, column] = [inputs[0].shape.length === 1, inputs[1].shape.length === 1];
@@ -26,7 +26,7 @@ export const matrices: Rules = {
     return [() => (row ? b.squeeze(ofX(), [-2]) : ofX()), () => (column ? b.squeeze(ofW(), [-1]) : ofW())];
   },
 
-  // y = α·a·b + β·c    ∂a = α·∂y·bᵀ, ∂b = α·aᵀ·∂y, ∂c = β·∂y; where an operand was transposed, so is its gradient
+  // y = α·a·b + β·c    ∂a = α·∂y·bᵀ, ∂b = α·aᵀ·∂y, ∂c = β·∂y; a transposed operand has a transposed gradient
   Gemm: ({ b, inputs: [x, w], dy: [dy], attributes: { alpha = 1, beta = 1, transA = 0, transB = 0 } }) => [
     () =>
       transA
@@ -39,7 +39,7 @@ export const matrices: Rules = {
     () => b.mul(dy, beta),
   ],
 
-  // y = det x          ∂x = ∂y·the cofactors of x, each the determinant of x without a row and a column, with its sign
+  // y = det x          ∂x = ∂y·the cofactors of x, each the signed determinant of x without a row and a column
   Det: ({ b, inputs: [x], dy: [dy], refuse }) => [
     () => {
       const [size] = x.shape.slice(-1);
@@ -51,7 +51,7 @@ export const matrices: Rules = {
       const without = b.constant(tensor('int64', [size, size - 1], BigInt64Array.from(others)), 'others');
       const signs = indices.flatMap((i) => indices.map((k) => ((i + k) % 2 ? -1 : 1)));
       const rank = x.shape.length;
-      // [… row, rows, column, columns], the minors then last.
+      // [… row, rows, column, columns]; the transpose puts the minors last.
       const apart = b.gather(b.gather(x, without, rank - 2), without, rank);
       const minors = b.transpose(apart, [...x.shape.slice(0, -2).keys(), rank - 2, rank, rank - 1, rank + 1]);
       const [determinants] = b.emit('Det', [minors], [{ type: x.type, shape: x.shape }]);

@@ -10,7 +10,7 @@ import { padding } from './padding.ts';
 import { sizeOf } from './positions.ts';
 import { shapes } from './shapes.ts';
 
-/** ∂y before an activation with parameters that was fused behind an operator; all of these tell it from their result. */
+/** ∂y before a fused activation with parameters. All of these derivatives follow from the activation's result. */
 function beforeActivation(context: RuleContext, parameters: readonly number[]): Value {
   const { b, outputs, dy, attributes, refuse } = context;
   const { activation = '' } = attributes;
@@ -28,13 +28,13 @@ function beforeActivation(context: RuleContext, parameters: readonly number[]): 
   return (gradient as InputGradient)();
 }
 
-// y = LN(x + z + bias)·s + c; the sum, too, may be a result     ∂x = ∂z = ∂bias = ∂sum
+// y = LN(x + z + bias)·s + c; the sum may be a second result     ∂x = ∂z = ∂bias = ∂sum
 const skipNormalization =
   (centred: boolean): Rule =>
   (context) => {
     const { b, inputs, dy, reached, attributes, refuse } = context;
     const [x, skip, scale] = inputs;
-    if (reached[1] || reached[2]) refuse('its mean or deviation is used as a result');
+    if (reached[1] || reached[2]) refuse('its mean or standard deviation is used as a result');
     const [shift, bias] = centred ? inputs.slice(3) : [undefined, inputs[3]];
     const sum = b.sum([x, skip, bias].filter((value) => value !== undefined));
     const [ofSum, ofScale, ofShift] = layerNormalization(
@@ -49,7 +49,7 @@ const skipNormalization =
     return [through, through, ofScale, ...(centred ? [ofShift] : []), through];
   };
 
-// y = α·op(a)·op(b)          ∂a = α·∂y·op(b)ᵀ, ∂b = α·op(a)ᵀ·∂y; where an operand was transposed, so is its gradient
+// y = α·op(a)·op(b)          ∂a = α·∂y·op(b)ᵀ, ∂b = α·op(a)ᵀ·∂y; a transposed operand has a transposed gradient
 const fusedProduct: Rule = ({ b, inputs: [x, w], dy: [dy], attributes, refuse }) => {
   const { transA = 0, transB = 0, alpha = 1, transBatchA = 0, transBatchB = 0 } = attributes;
   if (transBatchA || transBatchB) refuse('transBatchA and transBatchB');
@@ -66,7 +66,7 @@ const fusedProduct: Rule = ({ b, inputs: [x, w], dy: [dy], attributes, refuse })
   ];
 };
 
-/** 1/x, but zero for zero. */
+/** 1/x, or 0 if x is 0. */
 const inverseOf = (b: GraphBuilder, x: Value): Value =>
   b.where(b.equal(x, 0), x, b.div(1, b.where(b.equal(x, 0), 1, x)));
 
@@ -102,7 +102,7 @@ export const microsoft: Rules = {
     return matrices.Gemm({ ...context, dy: [beforeActivation(context, alpha === undefined ? [] : [alpha, beta])] });
   },
 
-  // y = LN(words[i] + positions[j] + segments[k])·s + c; the sum, too, may be a result
+  // y = LN(words[i] + positions[j] + segments[k])·s + c; the sum may be a second result
   EmbedLayerNormalization: ({ b, attributes, composed }) =>
     composed(([ids, segmentIds, words, positions, segments, scale, shift, , positionIds]) => {
       const [, length] = ids.shape;
@@ -166,7 +166,7 @@ export const microsoft: Rules = {
     return [ofX, ofW, undefined, ofBias];
   },
 
-  // y = act(w ∗ x + c) channel by channel along the last axis, no later element counting; before x lie the state's elements, or zeros
+  // y = act(w ∗ x + c) per channel along the last axis, causal; the elements before x are those of the state, or zeros
   CausalConvWithState: ({ b, inputs: [input, weights], outputs, attributes, refuse, composed }) => {
     const { activation = 'none', ndim = 1 } = attributes;
     if (ndim !== 1) refuse('more than one axis');

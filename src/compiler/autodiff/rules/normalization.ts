@@ -33,11 +33,11 @@ function standardizedGradient(
 
 const trailingAxes = (x: Value, from: number) => x.shape.map((_, i) => i).slice(axis(from, x.shape.length));
 
-/** A value by channel `[C]` so that it broadcasts against `[N, C, …]`. */
+/** Reshapes a value per channel `[C]` so that it broadcasts against `[N, C, …]`. */
 const byChannel = (b: GraphBuilder, value: Value, like: Value): Value =>
   b.reshape(value, [value.shape[0], ...like.shape.slice(2).map(() => 1)]);
 
-/** What a layer normalization knows of each row: the mean, unless it is not taken away, and 1/σ. */
+/** The statistics of each row in a layer normalization: 1/σ, and the mean if it is subtracted. */
 interface RowStatistics {
   readonly mean?: Value;
   readonly inverse: Value;
@@ -48,7 +48,7 @@ interface RowStatistics {
  *
  *     ∂x = (g − mean g)/σ − d·mean(h·s)/σ³,  ∂s = Σ h/σ,  ∂c = Σ ∂y,  with g = ∂y·s, h = ∂y·d
  *
- * @param statistics where the operator has told them
+ * @param statistics from the operator's outputs, if it has them
  */
 export function layerNormalization(
   { b, inputs: [x, scale, shift], dy: [dy], reached, attributes, refuse }: RuleContext,
@@ -56,13 +56,13 @@ export function layerNormalization(
   statistics?: RowStatistics,
 ) {
   const { axis: from = -1, epsilon = 1e-5 } = attributes;
-  if (reached[1] || reached[2]) refuse('its mean or deviation is used as a result');
+  if (reached[1] || reached[2]) refuse('its mean or standard deviation is used as a result');
   const axes = trailingAxes(x, from);
   const mean = (value: Value) => b.reduceMean(value, axes, { keepdims: true });
   const d = () => (centred ? b.sub(x, statistics?.mean ?? mean(x)) : x);
   const inverse = () => statistics?.inverse ?? b.reciprocal(b.sqrt(b.add(mean(b.square(d())), epsilon)));
   const h = () => b.mul(dy, d());
-  // Sums over rows and columns of a matrix are products with a vector: one pass over memory, where a product and its sum are two.
+  // Sums over rows and columns of a matrix as products with a vector: one pass over memory; a product and its sum would take two.
   const size = axes.length === 1 && scale && sameShape(scale.shape, x.shape.slice(-1)) ? scale.shape[0] : undefined;
   const isMatrix = typeof size === 'number' && x.shape.length > 1;
   const moment = () => {
@@ -85,7 +85,7 @@ export function layerNormalization(
   ];
 }
 
-/** y = s·x̂ + c with the batch's statistics, and the running ones r′ = m·r + (1 − m)·(mean or variance). */
+/** y = s·x̂ + c with the batch's statistics, and the running statistics r′ = m·r + (1 − m)·(mean or variance). */
 function batchNormTraining(
   b: GraphBuilder,
   [x, scale, shift, mean, variance]: readonly Value[],
@@ -106,7 +106,7 @@ function batchNormTraining(
 export const normalization: Rules = {
   // Frozen statistics: y = s·(x − μ)/√(v + ε) + c
   // ∂x = ∂y·k, ∂s = Σ ∂y·(x − μ)/σ, ∂c = Σ ∂y, ∂μ = −k·Σ ∂y, ∂v = −k/2σ²·Σ ∂y·(x − μ), with k = s/σ
-  // Those of the batch: y = s·x̂ + c
+  // Batch statistics: y = s·x̂ + c
   BatchNormalization: ({ b, inputs: [x, scale, , mean, variance], dy: [dy], reached, attributes, composed }) => {
     const { epsilon = 1e-5, training_mode = 0, momentum = 0.9 } = attributes;
     if (training_mode) {
@@ -151,7 +151,7 @@ export const normalization: Rules = {
 
   // y = s·x / √(mean x² + ε) over the last axes
   RMSNormalization: (context) => layerNormalization(context, false),
-  // What ONNX Runtime's optimizer calls it.
+  // RMSNormalization under the name that ONNX Runtime's optimizer uses.
   SimplifiedLayerNormalization: (context) => layerNormalization(context, false),
 
   // y = s·x̂ + c over each map
@@ -165,7 +165,7 @@ export const normalization: Rules = {
     ];
   },
 
-  // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]; s and c by channel or, in operator set 18, by group
+  // y = s·x̂ + c over groups of channels, seen as [N, G, C/G · maps]; s and c per channel or, in operator set 18, per group
   GroupNormalization: ({ b, inputs: [x, scale, shift], dy: [dy], attributes, refuse }) => {
     const { epsilon = 1e-5, num_groups: groups } = attributes;
     const image = x.shape.slice(1);

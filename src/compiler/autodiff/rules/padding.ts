@@ -19,12 +19,12 @@ function cutOut(
 interface Margins {
   readonly at: number;
   readonly sides: readonly [before: number, after: number];
-  /** Has the size of the axis without margins. */
+  /** An axis of `size` elements, without margins. */
   readonly x: Value;
   readonly mode: string;
 }
 
-/** The transpose of padding one axis with copies of its own elements: the margins of ∂y are added to the elements that they copy. */
+/** The transpose of padding one axis with copies of its own elements: adds the margins of ∂y to the elements that they copy. */
 function foldMargins(b: GraphBuilder, dy: Value, { at, sides: [before, after], x, mode }: Margins): Value {
   const margin = (copied: Value, reflectedAt: number, edge: number, wrappedAt: number): Value => {
     if (mode === 'edge') return placeLike(b, b.reduceSum(copied, [at], { keepdims: true }), at, edge, x);
@@ -48,7 +48,7 @@ export const padding: Rules = {
         const opposite = contents ? b.ints(numbersOf(contents).map((p) => -p)) : b.unary('Neg', pads);
         return b.emit('Pad', [dy, opposite, ...(axes ? [b.scalar(0, x.type), axes] : [])], [x])[0];
       };
-      // ∂fill = all of ∂y but ∂x
+      // ∂fill = the sum of ∂y outside of ∂x
       return [cut, undefined, fill && (() => b.reshapeLike(b.sub(b.reduceSum(dy), b.reduceSum(cut())), fill))];
     }
     const along = axes ? constant(axes).map((a) => axis(a, x.shape.length)) : x.shape.map((_, i) => i);
@@ -58,12 +58,12 @@ export const padding: Rules = {
     if (moved.some((i) => sides(i).some((p) => p < 0))) refuse(`negative pads of mode ${mode}`);
     for (const i of moved) {
       const size = x.shape[i];
-      // ONNX Runtime itself refuses to reflect more than there is. Pads that wrap around several times are another formula.
+      // ONNX Runtime itself refuses to reflect more elements than there are. Pads that wrap around several times need another formula.
       if (typeof size !== 'number' && mode === 'wrap') refuse('it wraps around an axis of unknown size');
       if (typeof size === 'number' && Math.max(...sides(i)) > size && mode !== 'edge')
         refuse(`pads of mode ${mode} that are wider than the axis`);
     }
-    // Axis by axis: what is not folded yet is still as long as ∂y.
+    // Axis by axis: an axis that is not folded yet still has the length of ∂y.
     return [() => moved.reduce((gradient, i) => foldMargins(b, gradient, { at: i, sides: sides(i), x, mode }), dy)];
   },
 

@@ -3,7 +3,7 @@ import { averagePoolGradient, maxPoolGradient } from '../adjoint.ts';
 import type { RuleContext, Rules } from '../rule.ts';
 import { fixedSizes, padsOf } from './convolution.ts';
 
-/** The windows of a pool, everything written out. */
+/** The windows of a pool, with every attribute explicit. */
 function windows(context: RuleContext) {
   const { attributes, inputs } = context;
   const kernel_shape: number[] = attributes.kernel_shape.map(Number);
@@ -16,7 +16,7 @@ function windows(context: RuleContext) {
   };
 }
 
-/** The same windows, padded at the end until the last ones, too, have all their elements. */
+/** The same windows, padded at the end until the last ones are complete. */
 function fullWindows(a: ReturnType<typeof windows>, input: readonly number[], output: readonly number[]) {
   const rank = input.length;
   const ends = input.map((d, i) => {
@@ -29,7 +29,7 @@ function fullWindows(a: ReturnType<typeof windows>, input: readonly number[], ou
 const spatialAxes = ({ inputs: [x] }: RuleContext) => x.shape.slice(2).map((_, i) => i + 2);
 
 export const pooling: Rules = {
-  // y = greatest of each window        ∂x = ∂y at the first greatest
+  // y = maximum of each window        ∂x = ∂y at the first maximum
   MaxPool: (context) => {
     const { b, inputs, outputs, dy } = context;
     return [() => maxPoolGradient(b, dy[0], inputs[0], outputs[0], windows(context))];
@@ -74,7 +74,7 @@ export const pooling: Rules = {
     return [() => b.expand(each(), x.shape, x)];
   },
 
-  // y = greatest of each map           ∂x = ∂y·[x = y] / Σ [x = y]
+  // y = maximum of each map           ∂x = ∂y·[x = y] / Σ [x = y]
   GlobalMaxPool: (context) => {
     const { b, inputs, outputs, dy } = context;
     const chosen = () => b.cast(b.equal(inputs[0], outputs[0]), inputs[0].type);

@@ -3,7 +3,7 @@ import { type Dimension, type GraphBuilder, tensor, type Value } from '../../../
 /** The size of an axis of x, int64 [1]. */
 export const sizeOf = (b: GraphBuilder, x: Value, at: number): Value => b.gather(b.shapeOf(x), b.ints([at]));
 
-/** The same without axes. */
+/** The size of an axis of x as an int64 scalar. */
 export const lengthOf = (b: GraphBuilder, x: Value, at: number): Value =>
   b.emit('Squeeze', [sizeOf(b, x, at)], [{ type: 'int64', shape: [] }])[0];
 

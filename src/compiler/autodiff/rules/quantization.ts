@@ -2,7 +2,7 @@ import { axis, type DataType, elementCount, tensor, type Value } from '../../../
 import type { Rule, RuleContext, Rules } from '../rule.ts';
 import { above, below } from './activations.ts';
 
-/** Least and greatest number of the types that are rounded to. */
+/** The minimum and the maximum of the quantized types. */
 const RANGES: Readonly<Partial<Record<DataType, readonly [number, number]>>> = {
   int8: [-128, 127],
   uint8: [0, 255],
@@ -10,7 +10,7 @@ const RANGES: Readonly<Partial<Record<DataType, readonly [number, number]>>> = {
   uint16: [0, 65535],
 };
 
-/** The scale as numbers, one for all or one a slice of `x` along the axis, and the shape in which these broadcast to `x`. */
+/** The scale as numbers (one in total, or one per slice of `x` along the axis), and the shape in which they broadcast to `x`. */
 function scaleOf({ inputs: [, scale], attributes, constant, refuse }: RuleContext, x: Value) {
   if (attributes.block_size) refuse('its scales are those of blocks');
   const values = constant(scale);
@@ -18,9 +18,9 @@ function scaleOf({ inputs: [, scale], attributes, constant, refuse }: RuleContex
   return { values, shape: x.shape.map((_, i) => (values.length > 1 && i === along ? values.length : 1)) };
 }
 
-const fixedScale = ({ refuse }: RuleContext) => refuse('its scale depends on what trains');
+const fixedScale = ({ refuse }: RuleContext) => refuse('its scale depends on trainable parameters');
 
-// q = min(max(⌊x/s⌉ + z, least), greatest)     ∂x = ∂q/s where nothing is cut off, else 0: the rounding is taken for the identity
+// q = min(max(⌊x/s⌉ + z, least), greatest)     ∂x = ∂q/s if not clipped, else 0: the rounding counts as the identity
 const quantize: Rule = (context) => {
   const { b, inputs, outputs, dy, constant, refuse } = context;
   const [x, , zero] = inputs;
@@ -30,7 +30,7 @@ const quantize: Rule = (context) => {
       const { values, shape } = scaleOf(context, x);
       const offsets = zero ? constant(zero) : [0];
       const bound = (limit: number) => values.map((s, i) => (limit - (offsets[i] ?? offsets[0])) * s);
-      // What rounds to the least or the greatest number is half a step beyond it at most.
+      // Values that round to the minimum or the maximum are at most half a step beyond it.
       const [low, high] = [bound(least - 0.5), bound(greatest + 0.5)];
       if (elementCount(shape) === 1) {
         const inside = b.mul(b.mul(dy[0], above(b, x, low[0])), below(b, x, high[0]));
@@ -60,8 +60,8 @@ const dequantize: Rule = (context) => {
 };
 
 /**
- * The straight-through estimator (Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013), as it is used
- * for training in whole numbers (Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
- * inference", 2018). Of a quantized value's gradient the unit is that of the whole number, its type float.
+ * The straight-through estimator (Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013), as in
+ * integer training (Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+ * inference", 2018). The gradient of a quantized value is a float, in units of the integer.
  */
 export const quantization: Rules = { QuantizeLinear: quantize, DequantizeLinear: dequantize };

@@ -12,7 +12,7 @@ interface Cell {
   readonly hidden: number;
   /** [gates · hidden, hidden] */
   readonly recurrent: Value;
-  /** [gates · hidden], undefined where there is none */
+  /** [gates · hidden], or undefined if absent */
   readonly recurrentBias: Value | undefined;
   /** [3 · hidden] of LSTM */
   readonly peepholes: Value | undefined;
@@ -27,7 +27,7 @@ const unary =
   (b, x) =>
     b.unary(op, x);
 
-/** Functions of x, α and β, with the defaults of those that they take. */
+/** Functions of x, α and β, with the defaults of α and β. */
 const ACTIVATIONS: Readonly<Record<string, readonly [f: Activation, alpha?: number, beta?: number]>> = {
   Sigmoid: [unary('Sigmoid')],
   Tanh: [unary('Tanh')],
@@ -42,7 +42,7 @@ const ACTIVATIONS: Readonly<Record<string, readonly [f: Activation, alpha?: numb
   ScaledTanh: [(b, x, alpha, beta) => b.mul(b.tanh(b.mul(x, beta)), alpha), 1, 1],
 };
 
-/** The activations of all directions by name; those that take α or β take the next of the attribute's list. */
+/** The activations of all directions by name. Those with α or β take the next value of the attribute's list. */
 function activationsOf(
   b: GraphBuilder,
   names: readonly string[],
@@ -57,7 +57,7 @@ function activationsOf(
   });
 }
 
-/** The part of a gate along an axis. */
+/** The slice of a gate along an axis. */
 const gate = ({ b, hidden }: Cell, value: Value, index: number, over = -1): Value =>
   b.slice(value, over, index * hidden, (index + 1) * hidden);
 
@@ -67,7 +67,7 @@ const plus = (b: GraphBuilder, ...terms: (Value | undefined)[]): Value =>
 /** h·Rᵀ */
 const recur = ({ b }: Cell, h: Value, weights: Value): Value => b.gemm(h, weights, undefined, { transB: true });
 
-/** The input of an activation, cut off at ± the attribute `clip`. LSTM's last activation takes the state, which is not cut off. */
+/** The input of an activation, clipped to ± the attribute `clip`. LSTM's last activation takes the state, which is not clipped. */
 const clipped = ({ b, attributes: { clip = 0 } }: Cell, x: Value): Value =>
   clip > 0 ? b.max(b.min(x, clip), -clip) : x;
 
@@ -104,7 +104,7 @@ const lstm: Step = (cell, x, [h, c]) => {
   return [b.mul(output, k(next)), next];
 };
 
-/** One direction of a network, ready to run. */
+/** One direction of a network, prepared to run. */
 interface Run {
   /** x·Wᵀ with the biases, [T, N, G·H] */
   readonly all: Value;
@@ -123,7 +123,7 @@ interface Ran {
   readonly state: readonly Value[];
 }
 
-/** The steps one after the other. */
+/** The steps, unrolled. */
 function writtenOut(b: GraphBuilder, steps: number, { all, start, advance, isReversed }: Run): Ran {
   const hs: Value[] = Array(steps);
   let state = start;
@@ -136,7 +136,7 @@ function writtenOut(b: GraphBuilder, steps: number, { all, start, advance, isRev
   return { hs: b.concat(hs, 0), state };
 }
 
-/** The steps as a loop, if only a run knows how many there are. */
+/** The steps as a loop, for a number of steps that is known only at run time. */
 function looped(b: GraphBuilder, x: Value, { all, start, advance, isReversed }: Run): Ran {
   const trips = lengthOf(b, x, 0);
   const last = b.sub(trips, 1);
@@ -147,13 +147,13 @@ function looped(b: GraphBuilder, x: Value, { all, start, advance, isReversed }: 
   };
   const { results, lists } = emitLoop(b, trips, start, body, x.shape[0]);
   const [hs] = lists;
-  // In the order of the steps: a reversed direction gives the last one first.
+  // In the order of the steps: a reversed direction computes the last one first.
   return { hs: isReversed ? b.gather(hs, b.sub(last, positionsOf(b, x, 0))) : hs, state: results };
 }
 
 /**
- * A recurrent operator step by step, from X [T, N, I], W [D, G·H, I], R [D, G·H, H], the biases [D, 2·G·H], the lengths [N],
- * the initial state and LSTM's peepholes: Y [T, D, N, H], zero after a sequence's end, and the last state [D, N, H].
+ * A recurrent operator step by step. Inputs: X [T, N, I], W [D, G·H, I], R [D, G·H, H], the biases [D, 2·G·H], the lengths [N],
+ * the initial state and LSTM's peepholes. Results: Y [T, D, N, H], zero after a sequence's end, and the last state [D, N, H].
  */
 function stepByStep(context: RuleContext, step: Step, states: number, defaults: readonly string[]) {
   const { b, attributes, refuse } = context;
@@ -186,7 +186,7 @@ function stepByStep(context: RuleContext, step: Step, states: number, defaults: 
       const zero = () =>
         b.full(0, gate(cell, typeof steps === 'number' ? first() : b.gather(all, b.scalar(0, 'int64')), 0));
       const start = Array.from({ length: states }, (_, i) => (rest[i] ? at(rest[i]) : zero()));
-      /** One step of all sequences; those that have ended keep their states, and give zeros. */
+      /** One step of all sequences. Sequences that have ended keep their states and give zeros. */
       const advance = (element: Value, place: Value | number, state: readonly Value[]) => {
         const next = step(cell, element, state);
         const isWithin = ends && b.greater(ends, place);
@@ -197,7 +197,7 @@ function stepByStep(context: RuleContext, step: Step, states: number, defaults: 
       };
       const run = { all, start, advance, isReversed: towards === 'reverse' };
       const { hs, state } = typeof steps === 'number' ? writtenOut(b, steps, run) : looped(b, x, run);
-      // A sequence without elements has no state, not even the first.
+      // A sequence without elements has no state, not even an initial one.
       const isEmpty = ends && b.equal(ends, b.scalar(0, ends.type));
       return { hs, state: isEmpty ? state.map((value) => b.where(isEmpty, 0, value)) : state };
     });

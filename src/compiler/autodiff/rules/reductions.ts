@@ -2,7 +2,7 @@ import { axis, isStatic, type Operand, product, type Shape, type Value } from '.
 import type { RuleContext, Rules } from '../rule.ts';
 import { positionsOf } from './positions.ts';
 
-/** What a reduction's gradient needs: the axes, and its result and gradient with the reduced axes kept. */
+/** The parts of a reduction's gradient: the axes, and its result and gradient with the reduced axes kept. */
 function reduction({ b, inputs: [x, axes], outputs: [y], dy: [dy], attributes, constant }: RuleContext) {
   const { keepdims = 1, noop_with_empty_axes = 0 } = attributes;
   const given = axes ? constant(axes).map((a) => axis(a, x.shape.length)) : [];
@@ -23,7 +23,7 @@ function reduction({ b, inputs: [x, axes], outputs: [y], dy: [dy], attributes, c
     get dy() {
       return keep(dy);
     },
-    /** Number of elements behind each result. */
+    /** The number of elements behind each result. */
     get count(): Operand {
       const sizes: Shape = over.map((i) => x.shape[i]);
       if (isStatic(sizes)) return product(sizes);
@@ -34,7 +34,7 @@ function reduction({ b, inputs: [x, axes], outputs: [y], dy: [dy], attributes, c
   };
 }
 
-// y = max x            ∂x = ∂y·[x = y] / Σ [x = y]: the greatest elements share it
+// y = max x            ∂x = ∂y·[x = y] / Σ [x = y]: equal maxima share the gradient
 const extremum: Rules[string] = (context) => {
   const { b } = context;
   const { x, y, dy, sum } = reduction(context);
@@ -42,7 +42,7 @@ const extremum: Rules[string] = (context) => {
   return [() => b.mul(chosen(), b.div(dy, sum(chosen())))];
 };
 
-/** Sums and the like over axes given as a constant; none given means all. */
+/** Reductions over axes given as a constant; without axes, over all. */
 export const reductions: Rules = {
   // y = Σ x            ∂x = ∂y
   ReduceSum: (context) => {
@@ -59,7 +59,7 @@ export const reductions: Rules = {
   ReduceMax: extremum,
   ReduceMin: extremum,
 
-  // y = Π x            ∂xᵢ = ∂y·Πⱼ≠ᵢ xⱼ, by division, zeros taken out of the product and counted
+  // y = Π x            ∂xᵢ = ∂y·Πⱼ≠ᵢ xⱼ, by division; zeros are left out of the product and counted
   ReduceProd: (context) => {
     const { b } = context;
     const { x, over, dy, sum } = reduction(context);

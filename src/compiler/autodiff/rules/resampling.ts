@@ -1,7 +1,7 @@
 import { interpolation, product, type Resampling, resample, resamplings } from '../../../onnx/index.ts';
 import type { Rules } from '../rule.ts';
 
-/** By how much an axis was repeated, if that is all that was done to it. */
+/** The number of repeats of an axis, if the resampling only repeats elements. */
 function repeats({ input, output }: Resampling, matrix: Float32Array): number | undefined {
   const times = output / input;
   const isRepeat =
@@ -18,7 +18,7 @@ export const resampling: Rules = {
     const isCropped = attributes.coordinate_transformation_mode === 'tf_crop_and_resize';
     return [
       () => {
-        // Sizes may hold the batch; stretched to them, the result has them as its shape.
+        // Sizes may contain the batch; with the policy `stretch`, they are the result's shape.
         const found = resamplings(x, outputs[0], attributes, {
           roi: isCropped ? constant(roi) : undefined,
           scales: sizes ? undefined : constant(scales),

@@ -7,7 +7,7 @@ interface Rotation {
   /** [batch or 1, 1, positions, pairs] */
   readonly cos: Value;
   readonly sin: Value;
-  /** Whether the two features of a pair are neighbours, instead of half the features apart. */
+  /** Whether the two features of a pair are neighbours; otherwise they are half the features apart. */
   readonly interleaved: boolean;
 }
 

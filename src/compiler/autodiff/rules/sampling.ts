@@ -3,8 +3,8 @@ import type { Rules } from '../rule.ts';
 import { clamp, inside, type Positions, type Tap, taps } from './grid-sample.ts';
 
 /**
- * The two elements next to each position and their weights: of those up to one element outside, the outermost; of those further out,
- * none.
+ * The two elements next to each position, and their weights. A position up to one element outside uses the outermost element; positions
+ * further out use none.
  */
 function neighboursInside(b: GraphBuilder, positions: Positions): { index: Value; weight: Value }[] {
   const { at, size } = positions;
@@ -19,20 +19,20 @@ function neighboursInside(b: GraphBuilder, positions: Positions): { index: Value
   ];
 }
 
-/** Less than any sample. */
+/** Lower than any sample. */
 const LEAST = -3e38;
 
-/** Samples along one axis of regions that are divided into cells of the size `cell`, `[regions, 1, 1]`. */
+/** Samples along one axis of regions that are divided into cells of `cell` elements, `[regions, 1, 1]`. */
 interface Samples {
-  /** From the region's beginning, `[regions, cells, samples]`. */
+  /** From the region's start, `[regions, cells, samples]`. */
   readonly offset: Value;
-  /** Those in a cell, 1 or more, `[regions, 1, 1]`. */
+  /** The number in a cell, at least 1, `[regions, 1, 1]`. */
   readonly number: Value;
-  /** Which there are, where their number differs from region to region, `[regions, 1, samples]`. */
+  /** Which samples exist, if their number differs between regions, `[regions, 1, samples]`. */
   readonly used?: Value;
 }
 
-/** `ratio` samples in each cell; where that is 0, as many as the cell has elements, rounded up. */
+/** `ratio` samples in each cell; for a ratio of 0, the cell's number of elements, rounded up. */
 function samplesOf(b: GraphBuilder, cell: Value, cells: number, ratio: number): Samples {
   const counted = (length: number, shape: readonly number[], start = 0) =>
     b.cast(
@@ -66,7 +66,7 @@ function samplesOf(b: GraphBuilder, cell: Value, cells: number, ratio: number): 
   };
 }
 
-/** Cells of regions along one axis, of whole elements; a cell has at most so many that the regions have to be known when running. */
+/** Cells of regions along one axis, made of whole elements. The largest number of elements in a cell depends on the regions. */
 interface Cells {
   /** Elements in each cell, some beyond its end, `[regions, cells, elements]`. */
   readonly index: Value;
@@ -76,7 +76,7 @@ interface Cells {
 /** Rounds halves away from zero, as C does. */
 const rounded = (b: GraphBuilder, x: Value): Value => b.unary('Floor', b.add(x, 0.5));
 
-/** The elements from `first` to `last`, whole numbers `[regions, 1]`, in so many cells; neighbours may share an element. */
+/** The elements from `first` to `last`, integers `[regions, 1]`, in `cells` cells; neighbours may share an element. */
 function cellsOf(b: GraphBuilder, [first, last]: readonly [Value, Value], cells: number, size: number): Cells {
   const extent = b.max(b.add(b.sub(last, first), 1), 1);
   const numbers = Float32Array.from({ length: cells }, (_, i) => i);
@@ -96,7 +96,7 @@ function cellsOf(b: GraphBuilder, [first, last]: readonly [Value, Value], cells:
 }
 
 export const sampling: Rules = {
-  // y = the greatest element of each cell of a region, zero in a cell without elements; a region is its image and four corners
+  // y = the maximum of each cell of a region, zero in a cell without elements; a region is its image and four corners
   MaxRoiPool: ({ b, inputs: [input], attributes, refuse, composed }) => {
     const [rows, columns]: number[] = attributes.pooled_shape.map(Number);
     const { spatial_scale: scale = 1 } = attributes;
@@ -120,7 +120,7 @@ export const sampling: Rules = {
     });
   },
 
-  // y = the mean (or greatest) of a grid of samples in each cell of a region, each Σ (or greatest) weight·x of its four neighbours
+  // y = the mean (or maximum) of a grid of samples in each cell of a region, each the sum (or maximum) of weight·x over four neighbours
   RoiAlign: ({ b, inputs: [input], attributes, refuse, composed }) => {
     const { mode = 'avg', output_height: rows = 1, output_width: columns = 1, sampling_ratio: ratio = 0 } = attributes;
     const { spatial_scale: scale = 1, coordinate_transformation_mode: corners = 'half_pixel' } = attributes;
@@ -138,7 +138,7 @@ export const sampling: Rules = {
         return { ...samples, neighbours: neighboursInside(b, { at: b.add(from, offset), size }) };
       };
       const [vertical, horizontal] = [along(top, bottom, rows, height), along(left, right, columns, width)];
-      // All together [regions, rows, samples down, columns, samples across]; the regions of results come after the channels.
+      // The axes are [regions, rows, samples down, columns, samples across]; the regions of results come after the channels.
       const down = (value: Value) => b.unsqueeze(value, [3, 4]);
       const across = (value: Value) => b.unsqueeze(value, [1, 2]);
       const both = (combine: (p: Value, q: Value) => Value, p: Value, q: Value) => combine(down(p), across(q));
@@ -155,7 +155,7 @@ export const sampling: Rules = {
         if (mode === 'max') {
           const greatest = terms.reduce((most, term) => b.max(most, term));
           if (!used) return b.reduce('ReduceMax', greatest, [3, 5]);
-          // No gradient passes what is in place of a sample that there is none of.
+          // A placeholder for an absent sample passes no gradient.
           return b.reduce('ReduceMax', b.where(used, greatest, LEAST), [3, 5]);
         }
         if (!used) return b.reduceMean(b.sum(terms), [3, 5]);

@@ -5,7 +5,7 @@ import { positionsOf, sizeOf } from './positions.ts';
 // y has x's elements in x's order      ∂x = ∂y in x's shape
 const reshaped: Rule = ({ b, inputs: [x], dy: [dy] }) => [() => b.reshapeLike(dy, x)];
 
-/** Zeros between the elements along an axis, `step − 1` after each. */
+/** Puts `step − 1` zeros after each element along an axis. */
 function spreadOut(b: GraphBuilder, x: Value, at: number, step: number): Value {
   if (step === 1) return x;
   const wide = b.unsqueeze(x, [at + 1]);
@@ -25,7 +25,7 @@ export function place(b: GraphBuilder, x: Value, at: number, start: number, size
   return b.pad(x, before, after);
 }
 
-/** The same in an axis of `like`'s size, which may be known only at run time; a negative `start` counts from its end. */
+/** The same for an axis of `like`'s size, which may be known only at run time; a negative `start` counts from its end. */
 export function placeLike(b: GraphBuilder, x: Value, at: number, start: number, like: Value): Value {
   const total = like.shape[at];
   if (typeof total === 'number' && typeof x.shape[at] === 'number')
@@ -39,7 +39,7 @@ export function placeLike(b: GraphBuilder, x: Value, at: number, start: number, 
   return b.emit('Pad', [x, pads], [{ type: x.type, shape }])[0];
 }
 
-/** x in zeros of `like`'s size along one axis, at the positions that a slice takes. `bounds`: its start, end and, if there is one, step. */
+/** Zeros of `like`'s size along one axis, with x at the positions that a slice takes. `bounds`: its start, end and, if present, step. */
 function scatterTaken(b: GraphBuilder, x: Value, at: number, like: Value, [start, end, step]: readonly Value[]): Value {
   const taken = b.emit(
     'Slice',
@@ -60,7 +60,7 @@ function scatterTaken(b: GraphBuilder, x: Value, at: number, like: Value, [start
   return b.scatterAdd(zeros, b.expand(positions, x.shape, x), x, at);
 }
 
-/** ∂y of a tile `[r₀·d₀, r₁·d₁, …]` as `[r₀, d₀, r₁, d₁, …]`, summed over the repeats, which are known at run time. */
+/** ∂y of a tile, seen as `[r₀, d₀, r₁, d₁, …]` instead of `[r₀·d₀, r₁·d₁, …]` and summed over the repeats, which are known at run time. */
 function sumOfRepeats(b: GraphBuilder, x: Value, repeats: Value, dy: Value): Value {
   const pairs = b.emit(
     'Concat',
@@ -76,7 +76,7 @@ function sumOfRepeats(b: GraphBuilder, x: Value, repeats: Value, dy: Value): Val
   );
 }
 
-/** Moves data about; nothing is computed. */
+/** Operators that move data and compute nothing. */
 export const shapes: Rules = {
   Reshape: reshaped,
   Flatten: reshaped,
@@ -134,7 +134,7 @@ export const shapes: Rules = {
     },
   ],
 
-  // y = x[start:end:step]      ∂x = ∂y with zeros where nothing was taken
+  // y = x[start:end:step]      ∂x = ∂y at the positions taken, zeros elsewhere
   Slice: ({ b, inputs: [x, starts, ends, axes, steps], dy: [dy], known, constant }) => [
     () => {
       const numbers = (value: Value) => {
@@ -193,12 +193,12 @@ export const shapes: Rules = {
     () => b.emit('Trilu', k ? [dy, k] : [dy], [dy], { upper })[0],
   ],
 
-  // y = x, the first n[i] steps of each sequence backwards     ∂x = ∂y, turned again
+  // y = x, the first n[i] steps of each sequence reversed     ∂x = ∂y, reversed again
   ReverseSequence: ({ b, inputs: [, lengths], dy: [dy], attributes: { batch_axis = 1, time_axis = 0 } }) => [
     () => b.emit('ReverseSequence', [dy, lengths], [dy], { batch_axis, time_axis })[0],
   ],
 
-  // Training draws the noise of dropout outside the graph, so only inference is left here: y = x
+  // Training draws the noise of dropout outside the graph, so only inference remains here: y = x
   Dropout: ({ inputs: [, , training], dy: [dy], constant, refuse }) => {
     if (training && constant(training)[0]) refuse('it is in training mode, whose noise cannot be repeated');
     return [() => dy];
